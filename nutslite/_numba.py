@@ -1,0 +1,46 @@
+"""How this package uses Numba: one decorator, and the array types that signatures are written with.
+
+The rules behind it (docs/architecture.md says why):
+
+* every compiled function is cached on disk and releases the GIL;
+* ``error_model="numpy"``: a division by zero gives inf or nan, as in NumPy; kernels never raise;
+* never ``fastmath=True``: a divergence is recognised by ``isfinite``, which that flag would optimise away;
+* nothing compiles when it is imported: functions get no signature until they are first called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba import types
+
+VECTOR = types.Array(types.float64, 1, "C")
+MATRIX = types.Array(types.float64, 2, "C")
+INDEX_VECTOR = types.Array(types.int64, 1, "C")
+INDEX_MATRIX = types.Array(types.int64, 2, "C")
+LEVEL_MATRIX = types.Array(types.int32, 2, "C")
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` on its first call: cached on disk, without the GIL, with NumPy's error model."""
+    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def kernel_with_signature(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    """Compile `function` now for one explicit `signature`; under ``NUMBA_DISABLE_JIT=1`` it stays plain Python.
+
+    An explicit signature is what lets a function that takes another function as an argument
+    (``numba.types.FunctionType``) be found again in the disk cache by the next process.
+    """
+    if jit_disabled():
+        return function
+    compiled: Callable[..., Any] = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def jit_disabled() -> bool:
+    """Whether ``NUMBA_DISABLE_JIT=1`` made every kernel a plain Python function."""
+    return bool(numba.config.DISABLE_JIT)

@@ -1,0 +1,64 @@
+"""The errors and warnings that nutslite raises. Each names the user's own thing and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NutsliteError(Exception):
+    """Base class of every error that nutslite raises on purpose."""
+
+
+class FormulaError(NutsliteError, ValueError):
+    """A formula cannot be read, or means something that this package does not do.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to write instead.
+    formula : str, optional
+        The formula as the user typed it.
+    span : tuple of int, optional
+        Start and end of the offending text in `formula`; shown by carets below it.
+    """
+
+    def __init__(self, message: str, formula: str | None = None, span: tuple[int, int] | None = None) -> None:
+        self.formula = formula
+        self.span = span
+        if formula is not None and span is not None:
+            start, end = span
+            message = f"{message}\n    {formula}\n    {' ' * start}{'^' * max(1, end - start)}"
+        super().__init__(message)
+
+
+class DataError(NutsliteError, ValueError):
+    """The data do not fit the formula or the family: a missing column, a missing value, a value outside the support."""
+
+
+class FamilyError(NutsliteError, ValueError):
+    """A family, link or likelihood that does not exist or does not fit the model."""
+
+
+class PriorError(NutsliteError, ValueError):
+    """A prior that does not exist, lacks an argument, has an unknown one, or does not fit its term."""
+
+
+class SamplingError(NutsliteError, RuntimeError):
+    """Sampling cannot start or go on, for example because the log density is not finite at any starting point."""
+
+
+class NutsliteWarning(UserWarning):
+    """Something deserves attention but does not stop the work."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'condition'?`` for a near miss of a known name, otherwise the empty string.
+
+    >>> did_you_mean("conditon", ["age", "condition"])
+    " Did you mean 'condition'?"
+    >>> did_you_mean("zzz", ["age", "condition"])
+    ''
+    """
+    near = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""

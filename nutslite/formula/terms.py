@@ -1,0 +1,168 @@
+"""What a formula becomes: plain records of names and arrays, read by every room to the right.
+
+Matrices hold one COLUMN of the design per ROW of the array, shape ``(columns, rows of data)``, float64,
+C-contiguous and writable, so that a block of consecutive data rows is contiguous for every column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+TermKind = Literal["numeric", "categorical", "interaction"]
+
+
+@dataclass(frozen=True)
+class Response:
+    """The left-hand side of a formula.
+
+    Attributes
+    ----------
+    name : str
+        As Bambi names it: the whole expression (``"p(y, n)"``), but ``"b"`` for ``b['yes']``.
+    values : ndarray, shape (c, n)
+        Row 0 is the response itself (counts for proportions, 0/1 for binary ones, level codes for categorical
+        ones); further rows are its companions, named by `companions`.
+    companions : tuple of str
+        Names of rows 1 and later: ``"trials"``, ``"status"``, ``"lower"``, ``"upper"``, ...
+    kind : str
+        ``"numeric"``, ``"binary"`` (a two-level categorical, or one level picked by ``y['level']``),
+        ``"categorical"`` (three or more levels) or ``"proportion"`` (``p(y, n)``).
+    levels : tuple of str
+        Levels of a categorical response in order; empty otherwise.
+    success : str or None
+        The level that counts as 1 in a binary response.
+    """
+
+    name: str
+    values: FloatArray
+    companions: tuple[str, ...] = ()
+    kind: str = "numeric"
+    levels: tuple[str, ...] = ()
+    success: str | None = None
+
+
+@dataclass(frozen=True)
+class CommonTerm:
+    """One common (population-level) term: a run of columns in its linear predictor's matrix.
+
+    Attributes
+    ----------
+    name : str
+        ``"Days"``, ``"x:g"``, ``"bs(x, df=4)"``.
+    start, stop : int
+        Its columns are ``predictor.matrix[start:stop]``.
+    labels : tuple of str
+        One coordinate per column, without the variable's name (``("b", "c")``, ``("b, u",)``, ``("0", "1")``).
+    scalar : bool
+        True when the term is one numeric column and its coefficient needs no dimension of its own.
+        A categorical with a single dummy is not scalar: it keeps ``g_dim``.
+    kind : str
+        ``"numeric"``, ``"categorical"`` (categoricals only, interactions of them included) or
+        ``"interaction"`` (a product with at least one numeric factor); decides how its default prior is scaled.
+    """
+
+    name: str
+    start: int
+    stop: int
+    labels: tuple[str, ...]
+    scalar: bool
+    kind: TermKind
+
+
+@dataclass(frozen=True)
+class GroupTerm:
+    """One group-specific term, such as ``1|subject`` or ``condition|subject``.
+
+    Attributes
+    ----------
+    name : str
+        ``"1|g"``, ``"x|g"``, ``"x|g:h"``.
+    expression : str
+        Left of the bar: ``"1"``, ``"x"``.
+    factor : str
+        Right of the bar, a key of ``Design.factors``.
+    matrix : ndarray, shape (columns, n), or None
+        The expression's columns; None for an intercept (a column of ones, never stored).
+    labels : tuple of str
+        One coordinate per column; ``("1",)`` for an intercept.
+    scalar : bool
+        True when the expression is an intercept or one numeric column.
+    kind : str
+        As for `CommonTerm`; ``"numeric"`` for an intercept.
+    correlated : str or None
+        Terms of one predictor with the same non-None mark have correlated effects; None for ``(x||g)``.
+        ``(x|g)`` gives its terms one common mark, whether or not the model then uses it: the model decides
+        (``correlated=``, ``priors_cor=``), because Bambi's default is independence.
+    """
+
+    name: str
+    expression: str
+    factor: str
+    matrix: FloatArray | None
+    labels: tuple[str, ...]
+    scalar: bool
+    kind: TermKind
+    correlated: str | None = None
+
+    @property
+    def columns(self) -> int:
+        """Number of effects per level."""
+        return 1 if self.matrix is None else self.matrix.shape[0]
+
+
+@dataclass(frozen=True)
+class GroupFactor:
+    """A grouping factor: which level each row of data belongs to; never an indicator matrix.
+
+    Attributes
+    ----------
+    name : str
+        ``"subject"``, ``"g:h"``.
+    index : ndarray of int32, shape (n,)
+        Level of each row; in new data, -1 where the level was not in the data that the model was built from.
+    levels : tuple of str
+        Level names, in the order of `index`. Of an interaction only the observed combinations (``"a:b"``).
+    new_levels : tuple of str, one per row with index -1, in row order
+        Only in new data: the names of the unseen levels, so that rows of one new level share one draw.
+    """
+
+    name: str
+    index: NDArray[np.int32]
+    levels: tuple[str, ...]
+    new_levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LinearPredictor:
+    """The right-hand side for one distributional parameter.
+
+    Attributes
+    ----------
+    parameter : str
+        ``"mu"``, ``"sigma"``, ...
+    intercept : bool
+        Whether it has an intercept; the column of ones is never stored.
+    matrix : ndarray, shape (p, n)
+        Columns of the common terms, not centred.
+    terms : tuple of CommonTerm
+        In the order of the formula, covering `matrix` from 0 to p.
+    group_terms : tuple of GroupTerm
+        In the order of the formula, ``1|g`` before ``x|g``.
+    offset : ndarray, shape (n,), or None
+        Sum of the offset terms.
+    offset_names : tuple of str
+        ``("offset(log(N))",)``.
+    """
+
+    parameter: str
+    intercept: bool
+    matrix: FloatArray
+    terms: tuple[CommonTerm, ...] = ()
+    group_terms: tuple[GroupTerm, ...] = ()
+    offset: FloatArray | None = None
+    offset_names: tuple[str, ...] = ()
