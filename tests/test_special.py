@@ -1,0 +1,153 @@
+"""The scalar special functions agree with SciPy over wide grids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from nutslite import _special
+from nutslite._numba import kernel
+
+
+def relative_error(ours: Callable[[float], float], expected: np.ndarray, grid: np.ndarray) -> float:
+    values = np.array([ours(float(x)) for x in grid])
+    assert np.all(np.isfinite(values) == np.isfinite(expected))
+    finite = np.isfinite(expected) & (expected != 0.0)
+    assert np.all(values[~finite] == expected[~finite])
+    return float(np.max(np.abs(values[finite] / expected[finite] - 1.0)))
+
+
+POSITIVE = np.geomspace(1e-300, 1e300, 1501)
+SHAPES = np.concatenate([np.geomspace(1e-12, 1e12, 800), np.linspace(0.01, 30.0, 700)])
+SIGNED = np.concatenate(
+    [-np.geomspace(1e-300, 700.0, 500), np.linspace(-700.0, 700.0, 1401), np.geomspace(1e-300, 700, 500)]
+)
+TAILS = np.concatenate([np.linspace(-40.0, 8.0, 1200), -np.geomspace(40.0, 1e150, 100), np.geomspace(1e-10, 37.0, 100)])
+
+CASES: dict[str, tuple[Callable[[float], float], Callable[[np.ndarray], np.ndarray], np.ndarray, float]] = {
+    "exp": (_special.exp, np.exp, SIGNED, 5e-16),
+    "expm1": (_special.expm1, np.expm1, SIGNED, 5e-16),
+    "log1p_unit": (
+        _special.log1p_unit,
+        np.log1p,
+        np.concatenate([np.linspace(0, 1, 999), POSITIVE[POSITIVE < 1]]),
+        5e-16,
+    ),
+    "softplus": (_special.softplus, lambda x: np.logaddexp(0.0, x), SIGNED, 1e-15),
+    "expit": (_special.expit, special.expit, SIGNED, 1e-15),
+    "logit": (
+        _special.logit,
+        special.logit,
+        np.concatenate([np.linspace(0.0, 1.0, 999), POSITIVE[POSITIVE < 1]]),
+        1e-12,
+    ),
+    "digamma": (_special.digamma, special.digamma, np.concatenate([SHAPES, POSITIVE]), 1e-12),
+    "trigamma": (_special.trigamma, lambda x: special.polygamma(1, x), SHAPES, 1e-12),
+    "ndtr": (_special.ndtr, special.ndtr, np.linspace(-37.0, 37.0, 1500), 1e-12),
+    "log_ndtr": (_special.log_ndtr, special.log_ndtr, TAILS, 1e-12),
+    "ndtri": (
+        _special.ndtri,
+        special.ndtri,
+        np.concatenate([np.linspace(0.0, 1.0, 777), np.geomspace(1e-300, 0.5, 500)]),
+        1e-12,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_agrees_with_scipy(name: str) -> None:
+    ours, reference, grid, tolerance = CASES[name]
+    with np.errstate(all="ignore"):
+        expected = reference(grid)
+    assert relative_error(ours, expected, grid) < tolerance
+
+
+def test_log1mexp() -> None:
+    grid = np.geomspace(1e-300, 700.0, 1000)
+    with np.errstate(divide="ignore"):
+        expected = np.where(grid < 0.5, np.log(-np.expm1(-grid)), np.log1p(-np.exp(-grid)))
+    assert relative_error(_special.log1mexp, expected, grid) < 1e-12
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-15, 1e-12, 1e-8, 1e-4, 0.05, 0.199, 0.201])
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_digamma_keeps_its_digits_at_the_root(distance: float, side: float) -> None:
+    x = 1.4616321449683623 + side * distance
+    assert _special.digamma(x) == pytest.approx(float(special.digamma(x)), rel=1e-12)
+
+
+@pytest.mark.parametrize("function", [_special.digamma, _special.trigamma])
+@pytest.mark.parametrize("x", [0.0, -0.5, -3.0, math.nan])
+def test_polygamma_is_undefined_off_the_positive_axis(function: Callable[[float], float], x: float) -> None:
+    assert math.isnan(function(x))
+
+
+def test_normal_hazard_is_the_slope_of_log_ndtr() -> None:
+    grid = np.linspace(-37.0, 8.0, 500)
+    expected = np.exp(stats.norm.logpdf(grid) - special.log_ndtr(grid))
+    assert relative_error(_special.ndtr_hazard, expected, grid) < 1e-11
+    assert _special.ndtr_hazard(-1e8) == pytest.approx(1e8, rel=1e-12)
+    assert _special.ndtr_hazard(-20.0 + 1e-9) == pytest.approx(_special.ndtr_hazard(-20.0), rel=1e-9)
+
+
+def test_ends_of_exp() -> None:
+    for x, expected in [(-math.inf, 0.0), (-800.0, 0.0), (710.0, math.inf), (math.inf, math.inf), (0.0, 1.0)]:
+        assert _special.exp(x) == expected
+    assert math.isnan(_special.exp(math.nan))
+    assert _special.exp(-745.0) == pytest.approx(math.exp(-745.0), rel=0.5)
+    assert _special.expm1(-math.inf) == -1.0
+    assert _special.expm1(math.inf) == math.inf
+    assert math.isnan(_special.expm1(math.nan))
+
+
+def test_ends_of_logit_and_ndtri() -> None:
+    for function in (_special.logit, _special.ndtri):
+        assert function(0.0) == -math.inf
+        assert function(1.0) == math.inf
+        assert all(math.isnan(function(x)) for x in (-0.1, 1.1, math.nan))
+
+
+@pytest.mark.parametrize("x", [1e-8, 0.3, 1.0, 5.0, 9.999, 10.0, 10.001, 33.0, 1000.0])
+def test_stirling_error_is_what_is_left_of_lgamma(x: float) -> None:
+    leading = (x - 0.5) * math.log(x) - x + 0.5 * math.log(2 * math.pi)
+    expected = math.lgamma(x) - leading
+    assert _special.stirling_error(x, math.log(x)) == pytest.approx(expected, abs=1e-15 * (1.0 + abs(leading)) * 4)
+
+
+def test_stirling_error_in_the_limits() -> None:
+    assert _special.stirling_error(1e10, math.log(1e10)) == pytest.approx(1.0 / 12e10, rel=1e-12)
+    assert _special.stirling_error(0.0, -1e5) == pytest.approx(0.5e5, rel=1e-4)
+
+
+@pytest.mark.parametrize("x", [1e-8, 0.3, 1.0, 1.46, 5.0, 9.999, 10.0, 33.0, 1000.0])
+def test_digamma_error_is_what_is_left_of_digamma(x: float) -> None:
+    expected = x * (math.log(x) - float(special.digamma(x)))
+    assert _special.digamma_error(x, math.log(x)) == pytest.approx(expected, rel=1e-11)
+    step = 1e-5 * x  # it is also 1/2 minus the logarithmic derivative of stirling_error
+    slope = (
+        _special.stirling_error(x + step, math.log(x + step)) - _special.stirling_error(x - step, math.log(x - step))
+    ) / 2e-5
+    assert _special.digamma_error(x, math.log(x)) == pytest.approx(0.5 - slope, rel=1e-6)
+
+
+def test_digamma_error_in_the_limits() -> None:
+    assert _special.digamma_error(0.0, -1e5) == 1.0
+    assert _special.digamma_error(1e15, math.log(1e15)) == pytest.approx(0.5, rel=1e-12)
+
+
+@kernel
+def _exp_of_a_row(source, target):
+    for i in range(source.shape[0]):
+        target[i] = _special.exp(source[i])
+
+
+def test_loops_over_exp_agree_with_single_calls() -> None:
+    """A vectorised loop takes another path through the compiler than one call: bit for bit the same numbers."""
+    source = np.random.default_rng(1).normal(0.0, 50.0, 1003)
+    target = np.empty_like(source)
+    _exp_of_a_row(source, target)
+    assert np.array_equal(target, [_special.exp(float(x)) for x in source])
