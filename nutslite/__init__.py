@@ -1,0 +1,82 @@
+"""Bayesian generalized linear mixed models from a formula, on NumPy and Numba alone.
+
+>>> import nutslite as nl
+>>> data = nl.load_data("sleepstudy")
+>>> model = nl.Model("Reaction ~ Days + (Days|Subject)", data)
+>>> results = model.fit(random_seed=1)  # doctest: +SKIP
+>>> print(nl.summary(results))  # doctest: +SKIP
+
+Names load on first use (PEP 562): ``import nutslite`` loads neither Numba nor pandas nor ArviZ, and compiles nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# The public names in reading order, each with the module it lives in.
+_HOMES = {
+    "Model": "nutslite.model",
+    "Formula": "nutslite.formula.formula",
+    "Prior": "nutslite.priors.prior",
+    "Family": "nutslite.families.family",
+    "load_data": "nutslite.datasets",
+    "summary": "nutslite.results.summary",
+    "NutsliteError": "nutslite.exceptions",
+    "FormulaError": "nutslite.exceptions",
+    "DataError": "nutslite.exceptions",
+    "FamilyError": "nutslite.exceptions",
+    "PriorError": "nutslite.exceptions",
+    "SamplingError": "nutslite.exceptions",
+    "NutsliteWarning": "nutslite.exceptions",
+}
+
+# Written out, because type checkers and editors read it; tests/test_package.py keeps the three lists the same.
+__all__ = [
+    "Model",
+    "Formula",
+    "Prior",
+    "Family",
+    "load_data",
+    "summary",
+    "NutsliteError",
+    "FormulaError",
+    "DataError",
+    "FamilyError",
+    "PriorError",
+    "SamplingError",
+    "NutsliteWarning",
+    "__version__",
+]
+
+if TYPE_CHECKING:
+    from nutslite.datasets import load_data
+    from nutslite.exceptions import (
+        DataError,
+        FamilyError,
+        FormulaError,
+        NutsliteError,
+        NutsliteWarning,
+        PriorError,
+        SamplingError,
+    )
+    from nutslite.families.family import Family
+    from nutslite.formula.formula import Formula
+    from nutslite.model import Model
+    from nutslite.priors.prior import Prior
+    from nutslite.results.summary import summary
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module the first time it is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nutslite' has no attribute '{name}'")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

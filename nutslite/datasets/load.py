@@ -1,0 +1,123 @@
+"""The bundled data sets: what there is, and each as a DataFrame with its categories restored.
+
+A CSV file does not say which columns are categories, nor in which order their levels come (the first is the reference),
+so ``catalogue.json`` does, along with the title, the original publication and a model that suits the data.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from nutslite.exceptions import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One bundled data set.
+
+    Parameters
+    ----------
+    name : str
+        What `load_data` calls it.
+    title : str
+        What was measured.
+    source : str
+        The publication in which the data appeared.
+    formula, family : str
+        A model that suits the data.
+    rows : int
+        Number of rows.
+    categories : mapping of str to (tuple of str or None, bool)
+        For every categorical column its levels in order (None: sorted) and whether they are ordered.
+    """
+
+    name: str
+    title: str
+    source: str
+    formula: str
+    family: str
+    rows: int
+    categories: Mapping[str, tuple[tuple[str, ...] | None, bool]]
+
+
+@functools.cache
+def datasets() -> Mapping[str, Dataset]:
+    """All bundled data sets by name.
+
+    >>> datasets()["cbpp"].formula
+    'p(incidence, size) ~ period + (1|herd)'
+    """
+    text = resources.files("nutslite.datasets").joinpath("catalogue.json").read_text(encoding="utf-8")
+    catalogue = {}
+    for name, entry in json.loads(text).items():
+        categories = {
+            column: (None if kind["levels"] is None else tuple(kind["levels"]), kind["ordered"])
+            for column, kind in entry.pop("categories").items()
+        }
+        catalogue[name] = Dataset(name=name, categories=MappingProxyType(categories), **entry)
+    return MappingProxyType(catalogue)
+
+
+def load_data(name: str | None = None) -> pd.DataFrame:
+    """Load a bundled data set, or list them all.
+
+    Parameters
+    ----------
+    name : str, optional
+        One of the names that ``load_data()`` lists; capitals do not matter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The data, one observation a row, categorical columns as ``category`` with their levels in order.
+        Without `name`: one row per data set, with its size, a model that suits it, and its source.
+
+    Raises
+    ------
+    DataError
+        If there is no data set of that name.
+
+    Examples
+    --------
+    >>> load_data("sleepstudy").dtypes["Subject"].name
+    'category'
+    """
+    if name is None:
+        return _listing()
+    known = datasets()
+    key = str(name).lower()
+    if key not in known:
+        raise DataError(
+            f"There is no data set '{name}'.{did_you_mean(key, known)} Bundled are: {', '.join(known)}."
+            " A file of your own is read by pandas.read_csv."
+        )
+    return _read(known[key])
+
+
+def _read(dataset: Dataset) -> pd.DataFrame:
+    import pandas as pd
+
+    with resources.files("nutslite.datasets").joinpath(f"{dataset.name}.csv").open(encoding="utf-8") as file:
+        # as text, or the levels of a category written in digits would not match their names
+        frame = pd.read_csv(file, dtype=dict.fromkeys(dataset.categories, "str"))
+    for column, (levels, ordered) in dataset.categories.items():
+        categories = None if levels is None else list(levels)
+        frame[column] = pd.Categorical(frame[column], categories=categories, ordered=ordered)
+    return frame
+
+
+def _listing() -> pd.DataFrame:
+    import pandas as pd
+
+    columns = ("rows", "family", "formula", "title", "source")
+    rows = [[getattr(dataset, column) for column in columns] for dataset in datasets().values()]
+    return pd.DataFrame(rows, index=pd.Index(datasets(), name="name"), columns=list(columns))

@@ -1,0 +1,63 @@
+"""What all tests share: where compiled kernels are kept, how hypothesis searches, and where the larger data are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHES = Path(tempfile.gettempdir()) / "nutslite-test-kernels"
+KEPT_SECONDS = 3 * 24 * 3600
+
+
+def _kernel_cache_folder() -> Path:
+    """A folder that belongs to this state of the sources.
+
+    Numba looks at the file of the function it compiles, not at the files of the functions that one calls:
+    with a cache shared between checkouts, a test could pass on yesterday's kernel.
+    """
+    digest = hashlib.sha256(sys.version.encode())
+    for path in sorted((ROOT / "nutslite").rglob("*.py")):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return CACHES / digest.hexdigest()[:16]
+
+
+def _forget_old_caches() -> None:
+    for folder in CACHES.iterdir():
+        try:
+            if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:  # another test run was quicker
+            pass
+
+
+# Before anything imports Numba, which reads it once; the workers of pytest-xdist inherit it.
+if "NUMBA_CACHE_DIR" not in os.environ:
+    _folder = _kernel_cache_folder()
+    _folder.mkdir(parents=True, exist_ok=True)
+    os.utime(_folder)
+    _forget_old_caches()
+    os.environ["NUMBA_CACHE_DIR"] = str(_folder)
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A first call compiles, which no deadline in milliseconds survives; on CI every run tries the same examples.
+settings.register_profile("nutslite", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "nutslite")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of larger data sets beside the repository (or where NUTSLITE_SHARED says); skips where absent."""
+    folder = Path(os.environ.get("NUTSLITE_SHARED", ROOT.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the data sets in {folder}; NUTSLITE_SHARED can name another folder that has data/")
+    return folder

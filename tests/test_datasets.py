@@ -1,0 +1,97 @@
+"""The bundled data sets load as what their sources say they are."""
+
+import json
+from importlib import resources
+
+import pandas as pd
+import pytest
+
+from nutslite.datasets import datasets, load_data
+from nutslite.exceptions import DataError
+
+FOLDER = resources.files("nutslite.datasets")
+# names that differ from those of the files they were taken from
+ORIGINALS = {
+    "penicillin": "Penicillin",
+    "pastes": "Pastes",
+    "dyestuff": "Dyestuff",
+    "kidiq": "kidiq_rstanarm",
+    "radon": "radon_rstanarm",
+    "admissions": "binary",
+}
+
+
+@pytest.mark.parametrize("name", list(datasets()))
+def test_loads_complete_with_its_categories(name):
+    dataset = datasets()[name]
+    frame = load_data(name)
+    assert len(frame) == dataset.rows
+    assert not frame.isna().any().any()
+    for column, (levels, ordered) in dataset.categories.items():
+        assert isinstance(frame[column].dtype, pd.CategoricalDtype)
+        assert frame[column].cat.ordered == ordered
+        if levels is not None:
+            assert tuple(frame[column].cat.categories) == levels
+            assert set(frame[column]) == set(levels)  # no level without a row
+
+
+@pytest.mark.parametrize("name", list(datasets()))
+def test_suggested_model_uses_columns_of_the_data(name):
+    dataset = datasets()[name]
+    words = "".join(letter if letter.isalnum() or letter in "_." else " " for letter in dataset.formula).split()
+    known_functions = {"p", "offset", "log", "1", "y"}
+    assert set(words) <= set(load_data(name).columns) | known_functions
+
+
+@pytest.mark.parametrize("name", list(datasets()))
+def test_equals_the_original(name, shared_data):
+    original = ORIGINALS.get(name, name)
+    categories = datasets()[name].categories
+    expected = pd.read_csv(shared_data / f"{original}.csv", dtype=dict.fromkeys(categories, "str"))
+    frame = load_data(name)
+    pd.testing.assert_frame_equal(frame.astype(dict.fromkeys(categories, "str")), expected, check_dtype=False)
+    recorded = json.loads((shared_data / "columns.json").read_text()).get(original, {"columns": {}})["columns"]
+    for column, kind in recorded.items():
+        assert (column in categories) == ("factor" in kind["type"])
+        if isinstance(kind.get("levels"), list):
+            assert list(frame[column].cat.categories) == kind["levels"]
+
+
+def test_sleepstudy_is_the_published_table():
+    frame = load_data("sleepstudy")
+    assert list(frame.columns) == ["Reaction", "Days", "Subject"]
+    assert frame["Subject"].nunique() == 18
+    assert frame["Reaction"].mean() == pytest.approx(298.5079, abs=1e-4)
+
+
+def test_names_ignore_capitals():
+    pd.testing.assert_frame_equal(load_data("SleepStudy"), load_data("sleepstudy"))
+
+
+def test_every_call_gives_a_frame_of_its_own():
+    load_data("mtcars")["mpg"] = 0.0
+    assert load_data("mtcars")["mpg"].mean() > 20
+
+
+def test_without_a_name_lists_what_there_is():
+    listing = load_data()
+    assert list(listing.index) == list(datasets())
+    assert listing.loc["sleepstudy", "formula"] == "Reaction ~ Days + (Days|Subject)"
+
+
+def test_unknown_name_suggests_a_near_one():
+    with pytest.raises(DataError, match=r"no data set 'sleepstdy'\. Did you mean 'sleepstudy'\?"):
+        load_data("sleepstdy")
+
+
+def test_every_file_has_an_entry_and_a_source():
+    files = {entry.name.removesuffix(".csv") for entry in FOLDER.iterdir() if entry.name.endswith(".csv")}
+    assert files == set(datasets())
+    readme = FOLDER.joinpath("README.md").read_text(encoding="utf-8")
+    for dataset in datasets().values():
+        assert f"`{dataset.name}`" in readme
+        assert dataset.source in readme
+
+
+def test_stays_small():
+    assert sum(len(entry.read_bytes()) for entry in FOLDER.iterdir() if entry.is_file()) < 200_000
