@@ -1,0 +1,4 @@
+"""From draws to answers: ArviZ containers, diagnostics, summaries, reports, predictions, pictures.
+
+Nothing here imports ArviZ before a container has to be built or read, because that import takes longer than many fits.
+"""
