@@ -152,7 +152,7 @@ def _at_the_ends(p):
 @kernel
 def log1mexp(x):
     """``log(1 - exp(-x))`` for x > 0 (Maechler 2012, "Accurately computing log(1 - exp(-|a|))")."""
-    return math.log(-math.expm1(-x)) if x < LOG_2 else math.log1p(-math.exp(-x))
+    return np.log(-np.expm1(-x)) if x < LOG_2 else np.log1p(-np.exp(-x))
 
 
 # --- the gamma function's relatives ----------------------------------------------------------------------------------

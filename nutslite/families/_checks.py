@@ -1,0 +1,117 @@
+"""Checks of a response before sampling, with messages that name the column, the values, the rows and the remedy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError
+from nutslite.formula.terms import Response
+
+_SHOWN = 3
+
+
+def require_numbers(response: Response, family: str) -> None:
+    """Refuse categorical, binary and proportion responses: the family models numbers.
+
+    Raises
+    ------
+    DataError
+    """
+    if response.kind == "proportion":
+        raise DataError(
+            f"The response '{response.name}' is a proportion, but family '{family}' models a plain numeric "
+            f"column. Use family='binomial', or name the column of counts alone."
+        )
+    if response.kind != "numeric":
+        levels = f" with levels {', '.join(repr(level) for level in response.levels[:6])}" if response.levels else ""
+        remedy = "family='bernoulli'" if response.kind == "binary" else "a numeric column"
+        raise DataError(
+            f"The response '{response.name}' is {response.kind}{levels}, but family '{family}' models "
+            f"numbers. Use {remedy}."
+        )
+    refuse_companions(response, family)
+
+
+def refuse_companions(response: Response, family: str) -> None:
+    """Refuse companions (trials, censoring status, bounds) that the family's kernel would ignore.
+
+    Raises
+    ------
+    DataError
+    """
+    if response.companions:
+        raise DataError(
+            f"The response '{response.name}' carries {', '.join(response.companions)}, "
+            f"which family '{family}' does not use. Name the column alone."
+        )
+
+
+def require_values(response: Response, family: str, fits: NDArray[np.bool_], wanted: str, remedy: str) -> None:
+    """Refuse responses outside the family's support, naming the first few and their rows.
+
+    Parameters
+    ----------
+    response : Response
+    family : str
+    fits : ndarray of bool, shape (n,)
+        Which rows are inside the support.
+    wanted : str
+        Completes "needs ...": ``"counts (0, 1, 2, ...)"``.
+    remedy : str
+        What to do; a sentence.
+
+    Raises
+    ------
+    DataError
+    """
+    wrong = np.flatnonzero(~fits)
+    if wrong.size == 0:
+        return
+    shown = ", ".join(f"{response.values[0, row]:.6g} in row {row}" for row in wrong[:_SHOWN])
+    more = f" and {wrong.size - _SHOWN} more" if wrong.size > _SHOWN else ""
+    raise DataError(
+        f"The response '{response.name}' does not fit family '{family}', which needs {wanted}: found "
+        f"{shown}{more} (rows count from 0, without those dropped for missing values). {remedy}"
+    )
+
+
+def whole_and_not_negative(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where values are counts: 0, 1, 2, ..."""
+    return np.isfinite(values) & (values >= 0.0) & (values == np.floor(values))
+
+
+def check_counts(response: Response, family: str) -> None:
+    """Check a response of counts.
+
+    Raises
+    ------
+    DataError
+    """
+    require_numbers(response, family)
+    remedy = "Round or recode the column, or use a family for continuous responses such as 'gamma'."
+    require_values(response, family, whole_and_not_negative(response.values[0]), "counts (0, 1, 2, ...)", remedy)
+
+
+def check_positive(response: Response, family: str) -> None:
+    """Check a response of positive numbers.
+
+    Raises
+    ------
+    DataError
+    """
+    require_numbers(response, family)
+    values = response.values[0]
+    remedy = "Remove or recode these rows, or use a family whose support holds them, such as 'gaussian'."
+    require_values(response, family, np.isfinite(values) & (values > 0.0), "values above zero", remedy)
+
+
+def check_real(response: Response, family: str) -> None:
+    """Check a response of finite numbers.
+
+    Raises
+    ------
+    DataError
+    """
+    require_numbers(response, family)
+    require_values(response, family, np.isfinite(response.values[0]), "finite numbers", "Remove or recode these rows.")

@@ -1,0 +1,97 @@
+"""Bernoulli family: probability p of a one.
+
+On the logit scale ``log p(y) = y eta - log(1 + exp(eta))``, with derivative ``y - p``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nutslite._numba import kernel
+from nutslite._special import exp, log1p_unit
+from nutslite.exceptions import DataError
+from nutslite.families._checks import refuse_companions
+from nutslite.families._rows import finish_rows, native_rows
+from nutslite.families.family import UNIT_LINKS, Family, Parameter
+from nutslite.families.links import LOGIT
+from nutslite.formula.terms import Response
+
+NATIVE = (LOGIT,)
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: zeros and ones."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    response = y[0, start : start + rows]
+    logits = native[0]
+    derivative = out_d_eta[0]
+    for i in range(rows):
+        x = logits[i]
+        e = exp(-abs(x))
+        smaller = e / (1.0 + e)
+        larger = 1.0 / (1.0 + e)
+        p = larger if x > 0.0 else smaller
+        q = smaller if x > 0.0 else larger
+        successes = response[i]
+        failures = 1.0 - successes
+        signed = -failures if x > 0.0 else successes
+        out_loglik[i] = signed * x - log1p_unit(e)
+        derivative[i] = successes * q - failures * p
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def prepare(values):
+    """Nothing to precompute."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def check_response(response: Response) -> None:
+    """Accept a two-level categorical, one level picked by ``y['level']``, or a numeric column of zeros and ones."""
+    if response.kind == "proportion":
+        raise DataError(
+            f"The response '{response.name}' is a proportion; family 'bernoulli' models single outcomes. "
+            "Use family='binomial'."
+        )
+    if response.kind == "categorical":
+        first = response.levels[0] if response.levels else "level"
+        raise DataError(
+            f"Categoric response must be binary for family 'bernoulli': '{response.name}' has "
+            f"{len(response.levels)} levels ({', '.join(response.levels[:6])}). Pick one by "
+            f"{response.name}['{first}'], or merge levels."
+        )
+    refuse_companions(response, "bernoulli")
+    values = response.values[0]
+    wrong = np.flatnonzero(~np.isin(values, (0.0, 1.0)))
+    if wrong.size:
+        found = ", ".join(f"{value:.6g}" for value in np.unique(values[wrong])[:5])
+        raise DataError(
+            f"Numeric response must be all 0 and 1 for family 'bernoulli': '{response.name}' holds {found} "
+            f"(first in row {wrong[0]}, {wrong.size} rows in all). Recode the column, or use family='binomial' with "
+            f"p({response.name}, trials) for counts."
+        )
+
+
+def random(rng, parameters, companions):
+    """Draw zeros and ones with probability p of a one."""
+    p = np.asarray(parameters["p"])
+    return (rng.random(p.shape) < p).astype(np.int64)
+
+
+def mean(parameters, companions):
+    """``p``."""
+    return np.asarray(parameters["p"])
+
+
+FAMILY = Family(
+    name="bernoulli",
+    title="Bernoulli",
+    parameters=(Parameter("p", links=UNIT_LINKS, support="unit"),),
+    kernel=loglik,
+    prepare=prepare,
+    check_response=check_response,
+    random=random,
+    mean=mean,
+    response_support="binary",
+)

@@ -1,0 +1,94 @@
+"""Gamma family: mean mu, shape alpha, variance ``mu^2 / alpha``.
+
+With ``u = log(y / mu)``::
+
+    log p(y) = alpha (u - expm1(u)) + log(alpha) / 2 - log(2 pi) / 2 - s(alpha) - log(y)
+
+where s is Stirling's remainder of lgamma, so that nothing cancels however large alpha is.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite._numba import kernel
+from nutslite._special import HALF_LOG_2PI, digamma_error, expm1, stirling_error
+from nutslite.families._checks import check_positive
+from nutslite.families._rows import finish_rows, native_rows
+from nutslite.families.family import POSITIVE_LINKS, Family, Parameter
+from nutslite.families.links import LOG
+
+NATIVE = (LOG, LOG)
+_MU_LINKS = ("inverse", *(link for link in POSITIVE_LINKS if link != "inverse"))
+
+
+@kernel
+def _normalisation(log_alpha):
+    """Log of what does not depend on y or mu, and its derivative with respect to log(alpha)."""
+    alpha = np.exp(log_alpha)
+    return 0.5 * log_alpha - HALF_LOG_2PI - stirling_error(alpha, log_alpha), digamma_error(alpha, log_alpha)
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: the response, its logarithm."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    log_response = y[1, start : start + rows]
+    log_mu = native[0]
+    log_alpha = native[1]
+    d_mu = out_d_eta[0]
+    d_alpha = out_d_eta[1]
+    if varies[1] == 0:
+        alpha = np.exp(log_alpha[0])
+        constant, d_constant = _normalisation(log_alpha[0])
+        for i in range(rows):
+            u = log_response[i] - log_mu[i]
+            excess = expm1(u)
+            out_loglik[i] = alpha * (u - excess) + constant - log_response[i]
+            d_mu[i] = alpha * excess
+            d_alpha[i] = alpha * (u - excess) + d_constant
+    else:
+        for i in range(rows):
+            alpha = np.exp(log_alpha[i])
+            constant, d_constant = _normalisation(log_alpha[i])
+            u = log_response[i] - log_mu[i]
+            excess = expm1(u)
+            out_loglik[i] = alpha * (u - excess) + constant - log_response[i]
+            d_mu[i] = alpha * excess
+            d_alpha[i] = alpha * (u - excess) + d_constant
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def prepare(values):
+    """Append ``log(y)``."""
+    return np.vstack([values[0], np.log(values[0])])
+
+
+def random(rng, parameters, companions):
+    """Draw with mean mu and shape alpha."""
+    mu, alpha = np.broadcast_arrays(parameters["mu"], parameters["alpha"])
+    return rng.gamma(alpha, mu / alpha)
+
+
+def mean(parameters, companions):
+    """``mu``."""
+    return np.asarray(parameters["mu"])
+
+
+FAMILY = Family(
+    name="gamma",
+    title="Gamma",
+    parameters=(
+        Parameter("mu", links=_MU_LINKS, support="positive"),
+        Parameter("alpha", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0})),
+    ),
+    kernel=loglik,
+    prepare=prepare,
+    check_response=partial(check_positive, family="gamma"),
+    random=random,
+    mean=mean,
+    response_support="positive",
+)

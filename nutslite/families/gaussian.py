@@ -1,0 +1,78 @@
+"""Gaussian family: mean mu, standard deviation sigma.
+
+``log p = -log(sigma) - log(2 pi) / 2 - z^2 / 2`` with ``z = (y - mu) / sigma``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite._numba import kernel
+from nutslite._special import HALF_LOG_2PI, exp
+from nutslite.families._checks import check_real
+from nutslite.families._rows import finish_rows, native_rows
+from nutslite.families.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
+from nutslite.families.links import IDENTITY, LOG
+
+NATIVE = (IDENTITY, LOG)
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: the response."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    response = y[0, start : start + rows]
+    mu = native[0]
+    d_mu = out_d_eta[0]
+    d_log_sigma = out_d_eta[1]
+    if varies[1] == 0:
+        precision = np.exp(-native[1, 0])
+        constant = -HALF_LOG_2PI - native[1, 0]
+        for i in range(rows):
+            z = (response[i] - mu[i]) * precision
+            out_loglik[i] = constant - 0.5 * z * z
+            d_mu[i] = z * precision
+            d_log_sigma[i] = z * z - 1.0
+    else:
+        log_sigma = native[1]
+        for i in range(rows):
+            precision = exp(-log_sigma[i])
+            z = (response[i] - mu[i]) * precision
+            out_loglik[i] = -HALF_LOG_2PI - log_sigma[i] - 0.5 * z * z
+            d_mu[i] = z * precision
+            d_log_sigma[i] = z * z - 1.0
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def prepare(values):
+    """Nothing to precompute."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def random(rng, parameters, companions):
+    """Draw from Normal(mu, sigma)."""
+    return rng.normal(parameters["mu"], parameters["sigma"])
+
+
+def mean(parameters, companions):
+    """``mu``."""
+    return np.asarray(parameters["mu"])
+
+
+FAMILY = Family(
+    name="gaussian",
+    title="Gaussian",
+    parameters=(
+        Parameter("mu", links=REAL_LINKS, support="real"),
+        Parameter("sigma", links=POSITIVE_LINKS, support="positive", default_prior=("HalfNormal", {"sigma": 1.0})),
+    ),
+    kernel=loglik,
+    prepare=prepare,
+    check_response=partial(check_real, family="gaussian"),
+    random=random,
+    mean=mean,
+    response_support="real",
+)

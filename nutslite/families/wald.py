@@ -1,0 +1,81 @@
+"""Wald (inverse Gaussian) family: mean mu, shape lam, variance ``mu^3 / lam``.
+
+``log p(y) = log(lam) / 2 - log(2 pi y^3) / 2 - lam (y / mu - 1)^2 / (2 y)``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite._numba import kernel
+from nutslite._special import HALF_LOG_2PI, exp, expm1
+from nutslite.families._checks import check_positive
+from nutslite.families._rows import finish_rows, native_rows
+from nutslite.families.family import POSITIVE_LINKS, Family, Parameter
+from nutslite.families.links import LOG
+
+NATIVE = (LOG, LOG)
+_MU_LINKS = ("inverse_squared", *(link for link in POSITIVE_LINKS if link != "inverse_squared"))
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: the response, its logarithm."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    response = y[0, start : start + rows]
+    log_response = y[1, start : start + rows]
+    log_mu = native[0]
+    log_lam = native[1]
+    d_mu = out_d_eta[0]
+    d_lam = out_d_eta[1]
+    if varies[1] == 0:
+        lam = np.exp(log_lam[0])
+        for i in range(rows):
+            excess = expm1(log_response[i] - log_mu[i])
+            pull = lam * excess / response[i]
+            out_loglik[i] = 0.5 * log_lam[0] - HALF_LOG_2PI - 1.5 * log_response[i] - 0.5 * pull * excess
+            d_mu[i] = pull * (1.0 + excess)
+            d_lam[i] = 0.5 - 0.5 * pull * excess
+    else:
+        for i in range(rows):
+            excess = expm1(log_response[i] - log_mu[i])
+            pull = exp(log_lam[i]) * excess / response[i]
+            out_loglik[i] = 0.5 * log_lam[i] - HALF_LOG_2PI - 1.5 * log_response[i] - 0.5 * pull * excess
+            d_mu[i] = pull * (1.0 + excess)
+            d_lam[i] = 0.5 - 0.5 * pull * excess
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def prepare(values):
+    """Append ``log(y)``."""
+    return np.vstack([values[0], np.log(values[0])])
+
+
+def random(rng, parameters, companions):
+    """Draw with mean mu and shape lam."""
+    mu, lam = np.broadcast_arrays(parameters["mu"], parameters["lam"])
+    return rng.wald(mu, lam)
+
+
+def mean(parameters, companions):
+    """``mu``."""
+    return np.asarray(parameters["mu"])
+
+
+FAMILY = Family(
+    name="wald",
+    title="Wald (inverse Gaussian)",
+    parameters=(
+        Parameter("mu", links=_MU_LINKS, support="positive"),
+        Parameter("lam", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0})),
+    ),
+    kernel=loglik,
+    prepare=prepare,
+    check_response=partial(check_positive, family="wald"),
+    random=random,
+    mean=mean,
+    response_support="positive",
+)
