@@ -1,0 +1,304 @@
+r"""From unconstrained numbers, which the sampler moves freely, to the constrained ones of the model.
+
+For a density p of a constrained x = f(u), the sampler sees ``log p(f(u)) + log |det f'(u)|``. Elementwise transforms
+are chosen by integer code. Block transforms (ordered vectors, Cholesky factors of correlation matrices, simplexes)
+come in four functions each: ``*_constrain(u, out)`` returns the log-Jacobian, ``*_pull_back`` takes the derivative of
+the log density with respect to the constrained values and adds the derivative of the whole with respect to u,
+``*_unconstrain(x, out)`` is the inverse.
+
+Source for ordered vectors and Cholesky factors: Stan Reference Manual, "Constraint Transforms". Cholesky factors by
+canonical partial correlations: Lewandowski, Kurowicka and Joe (2009). Simplexes by the isometric log-ratio: Egozcue et
+al. (2003), Mathematical Geology 35.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nutslite._numba import kernel
+
+IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG = range(4)
+
+LOG_2 = math.log(2.0)
+
+
+def transform_code(lower: float, upper: float) -> int:
+    """The elementwise transform onto the numbers between `lower` and `upper`, either of which may be infinite."""
+    if lower == -math.inf:
+        return IDENTITY if upper == math.inf else NEGATIVE_LOG
+    return LOG if upper == math.inf else LOGIT_INTERVAL
+
+
+# elementwise ----------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def _expit(u):
+    small = np.exp(-abs(u))
+    return 1.0 / (1.0 + small) if u >= 0.0 else small / (1.0 + small)
+
+
+@kernel
+def constrain(code, u, lower, upper):
+    """x: u itself, ``lower + exp(u)``, a point between `lower` and `upper`, or ``upper - exp(u)``."""
+    if code == LOG:
+        return lower + np.exp(u)
+    if code == LOGIT_INTERVAL:
+        if u < 0.0:  # measured from the nearer end, so that neither end loses digits
+            return lower + (upper - lower) * _expit(u)
+        return upper - (upper - lower) * _expit(-u)
+    if code == NEGATIVE_LOG:
+        return upper - np.exp(u)
+    return u
+
+
+@kernel
+def constrain_derivative(code, u, lower, upper):
+    """dx / du."""
+    if code == LOG:
+        return np.exp(u)
+    if code == LOGIT_INTERVAL:
+        return (upper - lower) * _expit(u) * _expit(-u)
+    if code == NEGATIVE_LOG:
+        return -np.exp(u)
+    return 1.0
+
+
+@kernel
+def log_jacobian(code, u, lower, upper):
+    """log |dx / du|."""
+    if code == LOGIT_INTERVAL:
+        return np.log(upper - lower) - abs(u) - 2.0 * np.log1p(np.exp(-abs(u)))
+    if code == IDENTITY:
+        return 0.0
+    return u
+
+
+@kernel
+def log_jacobian_derivative(code, u, lower, upper):
+    """d log |dx / du| / du."""
+    if code == LOGIT_INTERVAL:
+        return _expit(-u) - _expit(u)
+    if code == IDENTITY:
+        return 0.0
+    return 1.0
+
+
+@kernel
+def unconstrain(code, x, lower, upper):
+    """u, the inverse of `constrain`; infinite on the boundary, nan outside."""
+    if code == LOG:
+        return np.log(x - lower)
+    if code == LOGIT_INTERVAL:
+        return np.log(x - lower) - np.log(upper - x)
+    if code == NEGATIVE_LOG:
+        return np.log(upper - x)
+    return x
+
+
+# ordered vectors ------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def ordered_constrain(u, out):
+    """Increasing vector: its first element u[0], then steps ``exp(u[i])``.
+
+    Parameters
+    ----------
+    u, out : ndarray, shape (k,)
+        `out` is overwritten.
+
+    Returns
+    -------
+    float
+        The log-Jacobian.
+    """
+    value = 0.0
+    for i in range(u.shape[0]):
+        out[i] = u[i] if i == 0 else out[i - 1] + np.exp(u[i])
+        value += u[i] if i > 0 else 0.0
+    return value
+
+
+@kernel
+def ordered_pull_back(u, adjoint, gradient):
+    """Add the derivative with respect to `u`, log-Jacobian included.
+
+    Parameters
+    ----------
+    u : ndarray, shape (k,)
+    adjoint : ndarray, shape (k,)
+        Derivative of the log density with respect to the ordered vector.
+    gradient : ndarray, shape (k,)
+        Added to.
+    """
+    following = 0.0
+    for i in range(u.shape[0] - 1, 0, -1):
+        following += adjoint[i]
+        gradient[i] += following * np.exp(u[i]) + 1.0
+    if u.shape[0] > 0:
+        gradient[0] += following + adjoint[0]
+
+
+@kernel
+def ordered_unconstrain(x, out):
+    """Inverse of `ordered_constrain`; `out` (k,) is overwritten."""
+    for i in range(x.shape[0]):
+        out[i] = x[i] if i == 0 else np.log(x[i] - x[i - 1])
+
+
+# Cholesky factors of correlation matrices -----------------------------------------------------------------------------
+# Entries below the diagonal come from u row by row: z = tanh(u), L[i, j] = z_j * prod_{m < j} sqrt(1 - z_m^2). All is
+# written with log(1 - z^2), which has all its digits where z itself is 1 to working precision.
+
+
+@kernel
+def _log_one_minus_tanh_squared(u):
+    return 2.0 * (LOG_2 - abs(u) - np.log1p(np.exp(-2.0 * abs(u))))
+
+
+@kernel
+def cholesky_constrain(u, out):
+    """Cholesky factor of a correlation matrix from canonical partial correlations ``tanh(u)``.
+
+    Parameters
+    ----------
+    u : ndarray, shape (q * (q - 1) / 2,)
+        Row by row below the diagonal.
+    out : ndarray, shape (q, q)
+        Overwritten, zeros above the diagonal.
+
+    Returns
+    -------
+    float
+        The log-Jacobian, from u to the entries below the diagonal.
+    """
+    value = 0.0
+    position = 0
+    out[:] = 0.0
+    for i in range(out.shape[0]):
+        log_rest = 0.0
+        for j in range(i):
+            log_share = _log_one_minus_tanh_squared(u[position])
+            out[i, j] = np.tanh(u[position]) * np.exp(0.5 * log_rest)
+            value += log_share + 0.5 * log_rest
+            log_rest += log_share
+            position += 1
+        out[i, i] = np.exp(0.5 * log_rest)
+    return value
+
+
+@kernel
+def cholesky_pull_back(u, factor, adjoint, gradient):
+    """Add the derivative with respect to `u`, log-Jacobian included.
+
+    Parameters
+    ----------
+    u : ndarray, shape (q * (q - 1) / 2,)
+    factor : ndarray, shape (q, q)
+        What `cholesky_constrain` made of `u`.
+    adjoint : ndarray, shape (q, q)
+        Derivative of the log density with respect to the entries of the factor, the diagonal taken as variables of
+        its own; entries above the diagonal are not read.
+    gradient : ndarray, shape (q * (q - 1) / 2,)
+        Added to.
+    """
+    for i in range(1, factor.shape[0]):
+        start = i * (i - 1) // 2
+        log_rest = 0.0
+        for j in range(i):
+            log_rest += _log_one_minus_tanh_squared(u[start + j])
+        later = adjoint[i, i] * factor[i, i]  # sum of adjoint * entry over the entries after this one
+        for j in range(i - 1, -1, -1):
+            log_share = _log_one_minus_tanh_squared(u[start + j])
+            log_rest -= log_share
+            slope = np.exp(log_share + 0.5 * log_rest)  # d factor[i, j] / d u
+            z = np.tanh(u[start + j])
+            gradient[start + j] += adjoint[i, j] * slope - z * later - z * (i + 1 - j)
+            later += adjoint[i, j] * factor[i, j]
+
+
+@kernel
+def cholesky_unconstrain(factor, out):
+    """Inverse of `cholesky_constrain`; `out` (q * (q - 1) / 2,) is overwritten."""
+    for i in range(1, factor.shape[0]):
+        start = i * (i - 1) // 2
+        rest = factor[i, i] ** 2  # sum of squares after this entry; sinh(u) = entry / sqrt(rest) keeps all digits
+        for j in range(i - 1, -1, -1):
+            out[start + j] = np.arcsinh(factor[i, j] / np.sqrt(rest))
+            rest += factor[i, j] ** 2
+
+
+# simplexes ------------------------------------------------------------------------------------------------------------
+# log x is, up to a constant, V u, where the columns of V are orthonormal and sum to zero: column i has i + 1 equal
+# entries, then one that balances them, then zeros. Products with V and its transpose take one pass.
+
+
+@kernel
+def simplex_constrain(u, out):
+    """Positive numbers that sum to one, by the isometric log-ratio.
+
+    Parameters
+    ----------
+    u : ndarray, shape (k - 1,)
+    out : ndarray, shape (k,)
+        Overwritten.
+
+    Returns
+    -------
+    float
+        The log-Jacobian, from u to the first k - 1 elements.
+    """
+    k = out.shape[0]
+    later = 0.0
+    highest = -math.inf
+    for i in range(k - 1, -1, -1):
+        out[i] = later
+        if i > 0:
+            weight = u[i - 1] / np.sqrt(i * (i + 1.0))
+            out[i] -= i * weight
+            later += weight
+        highest = max(highest, out[i])
+    total = 0.0
+    sum_of_logs = 0.0
+    for i in range(k):
+        sum_of_logs += out[i] - highest
+        out[i] = np.exp(out[i] - highest)
+        total += out[i]
+    for i in range(k):
+        out[i] /= total
+    return sum_of_logs - k * np.log(total) + 0.5 * np.log(float(k))
+
+
+@kernel
+def simplex_pull_back(x, adjoint, gradient):
+    """Add the derivative with respect to u, log-Jacobian included.
+
+    Parameters
+    ----------
+    x : ndarray, shape (k,)
+        What `simplex_constrain` made of u.
+    adjoint : ndarray, shape (k,)
+        Derivative of the log density with respect to x, all k elements taken as variables of their own.
+    gradient : ndarray, shape (k - 1,)
+        Added to.
+    """
+    k = x.shape[0]
+    mean = 0.0
+    for i in range(k):
+        mean += x[i] * adjoint[i]
+    before = 0.0
+    for i in range(1, k):
+        before += x[i - 1] * (adjoint[i - 1] - mean - k)
+        gradient[i - 1] += (before - i * x[i] * (adjoint[i] - mean - k)) / np.sqrt(i * (i + 1.0))
+
+
+@kernel
+def simplex_unconstrain(x, out):
+    """Inverse of `simplex_constrain`; `out` (k - 1,) is overwritten."""
+    before = 0.0
+    for i in range(1, x.shape[0]):
+        before += np.log(x[i - 1])
+        out[i - 1] = (before - i * np.log(x[i])) / np.sqrt(i * (i + 1.0))

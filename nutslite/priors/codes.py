@@ -1,0 +1,30 @@
+"""Integer codes of the prior densities: what kernels branch on, grouped by support."""
+
+from __future__ import annotations
+
+# the whole real line
+(FLAT, NORMAL, STUDENT_T, CAUCHY, LAPLACE, LOGISTIC, GUMBEL, MOYAL, ASYMMETRIC_LAPLACE, SKEW_NORMAL, EX_GAUSSIAN) = (
+    range(11)
+)
+# positive numbers (or everything above an argument)
+(
+    HALF_FLAT,
+    HALF_NORMAL,
+    HALF_STUDENT_T,
+    HALF_CAUCHY,
+    LOG_NORMAL,
+    GAMMA,
+    INVERSE_GAMMA,
+    EXPONENTIAL,
+    CHI_SQUARED,
+    WEIBULL,
+    PARETO,
+    WALD,
+) = range(20, 32)
+# an interval
+(UNIFORM, BETA, KUMARASWAMY, LOGIT_NORMAL, TRUNCATED_NORMAL, TRIANGULAR) = range(40, 46)
+# not elementwise: a whole correlation matrix (correlations.py)
+LKJ = 60
+
+FIRST_POSITIVE = HALF_FLAT
+FIRST_BOUNDED = UNIFORM

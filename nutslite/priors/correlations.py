@@ -1,0 +1,105 @@
+r"""The LKJ prior of a correlation matrix, on its Cholesky factor.
+
+Lewandowski, Kurowicka and Joe (2009), "Generating random correlation matrices based on vines and extended onion
+method", J. Multivariate Analysis 100. Row k + 1 of the factor is a point w in the unit ball of dimension k, with a
+density proportional to :math:`(1 - |w|^2)^{\beta_k - 1}`, :math:`\beta_k = \eta + (q - 1 - k) / 2`, and
+:math:`1 - |w|^2` is the square of the diagonal entry. The rows are independent, which gives the constant, the density
+and the sampler below.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from nutslite._numba import kernel
+from nutslite._special import digamma
+
+
+@kernel
+def lkj_cholesky_logdensity(factor, eta):
+    """Log density of the entries below the diagonal of a correlation matrix's Cholesky factor.
+
+    Parameters
+    ----------
+    factor : ndarray, shape (q, q)
+        Lower triangular, rows of length one, positive diagonal; only the diagonal is read.
+    eta : float
+        1: uniform over correlation matrices; larger: closer to the identity.
+
+    Returns
+    -------
+    float
+        Normalised: its exponential integrates to one over the entries below the diagonal. -inf where `eta` or a
+        diagonal entry is not positive.
+    """
+    q = factor.shape[0]
+    if not eta > 0.0:
+        return -math.inf
+    value = 0.0
+    top = math.lgamma(eta + 0.5 * (q - 1))
+    for k in range(1, q):
+        diagonal = factor[k, k]
+        if not diagonal > 0.0:
+            return -math.inf
+        beta = eta + 0.5 * (q - 1 - k)
+        value += top - math.lgamma(beta) - 0.5 * k * math.log(math.pi)
+        value += 2.0 * (beta - 1.0) * math.log(diagonal)
+    return value
+
+
+@kernel
+def lkj_cholesky_gradient(factor, eta, out_factor):
+    """Derivatives of `lkj_cholesky_logdensity`.
+
+    Parameters
+    ----------
+    factor : ndarray, shape (q, q)
+    eta : float
+    out_factor : ndarray, shape (q, q)
+        Overwritten: derivative with respect to every entry, the diagonal entries taken as variables of their own
+        (a transform's pull-back knows that they depend on the others). Only the diagonal is not zero.
+
+    Returns
+    -------
+    float
+        Derivative with respect to `eta`.
+    """
+    q = factor.shape[0]
+    out_factor[:] = 0.0
+    d_eta = 0.0
+    top = digamma(eta + 0.5 * (q - 1))
+    for k in range(1, q):
+        beta = eta + 0.5 * (q - 1 - k)
+        d_eta += top - digamma(beta) + 2.0 * np.log(factor[k, k])
+        out_factor[k, k] = 2.0 * (beta - 1.0) / factor[k, k]
+    return d_eta
+
+
+def sample_lkj_cholesky(rng: Generator, size: int, eta: float, draws: int) -> NDArray[np.float64]:
+    """Cholesky factors of correlation matrices drawn from the LKJ distribution, by the onion method.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    size : int
+        Rows of each matrix.
+    eta : float
+    draws : int
+
+    Returns
+    -------
+    ndarray, shape (draws, size, size)
+    """
+    factors = np.zeros((draws, size, size))
+    factors[:, 0, 0] = 1.0
+    for k in range(1, size):
+        squared_length = rng.beta(0.5 * k, eta + 0.5 * (size - 1 - k), draws)
+        direction = rng.normal(size=(draws, k))
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        factors[:, k, :k] = np.sqrt(squared_length)[:, None] * direction
+        factors[:, k, k] = np.sqrt(1.0 - squared_length)
+    return factors

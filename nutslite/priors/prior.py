@@ -1,0 +1,213 @@
+"""`Prior`: a density by name with its arguments, as users write it, and its resolution to what kernels need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nutslite.exceptions import PriorError, did_you_mean
+from nutslite.priors.arguments import canonical_arguments, read_argument, same_argument
+from nutslite.priors.catalogue import DENSITIES, NAME_ALIASES, Density, Support, Value
+
+_DISCRETE = {
+    "Bernoulli", "BetaBinomial", "Binomial", "Categorical", "DiscreteUniform", "DiscreteWeibull", "Geometric",
+    "HyperGeometric", "NegativeBinomial", "OrderedLogistic", "OrderedProbit", "Poisson", "ZeroInflatedBinomial",
+    "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson",
+}  # fmt: skip
+
+
+class Prior:
+    """A prior distribution.
+
+    Parameters
+    ----------
+    name : str
+        One of PyMC's continuous distributions: ``"Normal"``, ``"HalfStudentT"``, ``"Gamma"``, ...
+        (`nutslite.priors.catalogue.DENSITIES` has them all).
+    auto_scale : bool, default True
+        Whether a default prior may be adapted to the data. A prior that a user gives is never changed.
+    noncentered : bool, optional
+        For group-specific terms with a hyperprior: sample standardised effects (True) or the effects themselves
+        (False). None leaves it to the model.
+    dist : None
+        Present because Bambi has it. A prior by PyMC function needs PyMC: use one of the named densities.
+    **arguments : float, array_like or Prior
+        The distribution's arguments under PyMC's names; ``sd`` may be written for ``sigma``, and further
+        parameterizations are accepted where PyMC has them: ``tau``, ``Gamma(mu, sigma)``, ``Beta(mu, kappa)``, ...
+        A `Prior` as an argument is a hyperprior; these nest to any depth.
+
+    Attributes
+    ----------
+    name : str
+    args : dict
+        As given: the names that the user wrote, lists as arrays.
+    auto_scale, noncentered
+
+    Raises
+    ------
+    PriorError
+        For an unknown distribution or argument, a missing, contradictory or impossible one.
+
+    Examples
+    --------
+    >>> Prior("Normal", mu=0, sd=Prior("HalfCauchy", beta=5))
+    Normal(mu: 0, sd: HalfCauchy(beta: 5))
+    >>> Prior("Gamma", mu=2, sigma=1)
+    Gamma(mu: 2, sigma: 1)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        auto_scale: bool = True,
+        noncentered: bool | None = None,
+        dist: Any = None,
+        **arguments: Any,
+    ) -> None:
+        if dist is not None:
+            raise PriorError(
+                f"Prior('{name}', dist=...): distributions given as functions need PyMC. "
+                f"Use one of the named densities: {', '.join(DENSITIES)}."
+            )
+        if noncentered is not None and not isinstance(noncentered, bool):
+            raise PriorError(f"Prior('{name}', noncentered={noncentered!r}): noncentered is True, False or None.")
+        self.name = name
+        self.auto_scale = bool(auto_scale)
+        self.noncentered = noncentered
+        self._density = find_density(name)
+        self.args: dict[str, Any] = {key: read_argument(name, key, value, Prior) for key, value in arguments.items()}
+        self._check()
+
+    def update(self, **arguments: Any) -> None:
+        """Replace or add arguments in place; an argument known by two names (sd, sigma) is one argument.
+
+        Raises
+        ------
+        PriorError
+            As on creation; the prior is then unchanged.
+        """
+        new = {key: read_argument(self.name, key, value, Prior) for key, value in arguments.items()}
+        changed = {self._canonical(key) for key in new}
+        old = self.args
+        self.args = {key: value for key, value in old.items() if key in new or self._canonical(key) not in changed}
+        self.args |= new
+        try:
+            self._check()
+        except PriorError:
+            self.args = old
+            raise
+
+    @property
+    def density(self) -> Density:
+        """The record of the density behind the name."""
+        return self._density
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether any argument has a prior of its own."""
+        return any(isinstance(value, Prior) for value in self.args.values())
+
+    def bounds(self) -> tuple[Value, Value]:
+        """Ends of the support."""
+        return self._density.bounds(self._check())
+
+    def _canonical(self, key: str) -> str:
+        for argument in self._density.arguments:
+            if key in argument.aliases:
+                return argument.name
+        return key
+
+    def _check(self) -> tuple[Value | Prior, ...]:
+        """The canonical arguments; raises where the given ones do not make a prior."""
+        values = canonical_arguments(self._density, self.args, Prior)
+        for argument, value in zip(self._density.arguments, values, strict=True):
+            if isinstance(value, Prior):
+                _check_hyperprior(self._density, argument.name, argument.positive, value)
+        return values
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Prior):
+            return NotImplemented
+        return (
+            self._density.name == other._density.name
+            and self.auto_scale == other.auto_scale
+            and self.noncentered == other.noncentered
+            and self.args.keys() == other.args.keys()
+            and all(same_argument(value, other.args[key]) for key, value in self.args.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # `update` changes it
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(f'{key}: {_show(value)}' for key, value in self.args.items())})"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class ResolvedPrior:
+    """A prior as kernels and transforms need it.
+
+    Attributes
+    ----------
+    code : int
+        For `densities.log_density_gradient`.
+    name : str
+        The density's canonical name.
+    arguments : tuple of float, ndarray or Prior
+        In canonical order; a `Prior` is a hyperprior, to be resolved in its turn.
+    support : str
+        ``"real"``, ``"positive"``, ``"unit"``, ``"interval"`` or ``"correlation"``.
+    lower, upper : float or ndarray
+        Ends of the support, infinite where it has none.
+    """
+
+    code: int
+    name: str
+    arguments: tuple[Value | Prior, ...]
+    support: Support
+    lower: Value
+    upper: Value
+
+
+def resolve(prior: Prior) -> ResolvedPrior:
+    """Code, canonical arguments and support of a prior.
+
+    >>> resolve(Prior("Normal", mu=1, tau=4)).arguments
+    (1.0, 0.5)
+    """
+    density = prior.density
+    values = prior._check()
+    lower, upper = density.bounds(values)
+    return ResolvedPrior(density.code, density.name, values, density.support, lower, upper)
+
+
+def find_density(name: str) -> Density:
+    """The density called `name`; `PriorError` with a suggestion where there is none."""
+    density = DENSITIES.get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
+    if density is not None:
+        return density
+    if name in _DISCRETE:
+        raise PriorError(f"'{name}' is a distribution of counts; coefficients and scales need a continuous prior.")
+    raise PriorError(
+        f"There is no prior distribution '{name}'.{did_you_mean(name, DENSITIES)} There are: {', '.join(DENSITIES)}."
+    )
+
+
+def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprior: Prior) -> None:
+    if hyperprior.density.support == "correlation":
+        raise PriorError(f"{density.name}({argument}={hyperprior}): LKJ is a prior for whole correlation matrices.")
+    if positive and np.any(np.asarray(hyperprior.bounds()[0]) < 0.0):
+        raise PriorError(
+            f"{density.name}({argument}={hyperprior}): {argument} must be positive, but {hyperprior.name} also "
+            "allows negative values. Use a prior on positive numbers, such as HalfNormal or Exponential."
+        )
+
+
+def _show(value: Any) -> str:
+    """A number or array to four decimals; integers stay integers."""
+    if isinstance(value, Prior) or not np.issubdtype(np.asarray(value).dtype, np.floating):
+        return str(value)
+    return str(np.round(value, 4))

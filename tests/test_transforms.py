@@ -1,0 +1,143 @@
+"""Transforms: round trips, log-Jacobians against numerical determinants, pull-backs against central differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nutslite.posterior import transforms as tr
+
+ELEMENTWISE = [
+    (tr.IDENTITY, -np.inf, np.inf),
+    (tr.LOG, 0.0, np.inf),
+    (tr.LOG, -2.5, np.inf),
+    (tr.LOGIT_INTERVAL, 0.0, 1.0),
+    (tr.LOGIT_INTERVAL, -3.0, 40.0),
+    (tr.NEGATIVE_LOG, -np.inf, 1.5),
+]
+
+
+def jacobian(function, u, size):
+    """Central differences of a vector function, one column per element of u."""
+    columns = []
+    for i in range(len(u)):
+        step = 1e-5 * max(1.0, abs(u[i]))
+        up, down = u.copy(), u.copy()
+        up[i] += step
+        down[i] -= step
+        columns.append((function(up)[:size] - function(down)[:size]) / (2.0 * step))
+    return np.array(columns).T
+
+
+@pytest.mark.parametrize(("code", "lower", "upper"), ELEMENTWISE)
+def test_elementwise_code_and_round_trip(code, lower, upper):
+    assert tr.transform_code(lower, upper) == code
+    for u in np.linspace(-12.0, 12.0, 49):
+        x = tr.constrain(code, u, lower, upper)
+        assert lower < x < upper
+        assert tr.unconstrain(code, x, lower, upper) == pytest.approx(u, rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize(("code", "lower", "upper"), ELEMENTWISE)
+def test_elementwise_derivatives(code, lower, upper):
+    step = 1e-5
+    for u in np.linspace(-8.0, 8.0, 33):
+        slope = tr.constrain_derivative(code, u, lower, upper)
+        rise = tr.constrain(code, u + step, lower, upper) - tr.constrain(code, u - step, lower, upper)
+        assert slope == pytest.approx(rise / (2 * step), rel=1e-6, abs=1e-9)
+        assert tr.log_jacobian(code, u, lower, upper) == pytest.approx(np.log(abs(slope)), rel=1e-12, abs=1e-12)
+        rise = tr.log_jacobian(code, u + step, lower, upper) - tr.log_jacobian(code, u - step, lower, upper)
+        assert tr.log_jacobian_derivative(code, u, lower, upper) == pytest.approx(rise / (2 * step), abs=1e-8)
+
+
+@pytest.mark.parametrize("u", [-745.0, -200.0, 200.0, 700.0])
+def test_interval_transform_far_out(u):
+    assert 0.0 <= tr.constrain(tr.LOGIT_INTERVAL, u, 0.0, 1.0) <= 1.0
+    assert tr.log_jacobian(tr.LOGIT_INTERVAL, u, 0.0, 1.0) == pytest.approx(-abs(u), rel=1e-12)
+    assert tr.log_jacobian_derivative(tr.LOGIT_INTERVAL, u, 0.0, 1.0) == -np.sign(u)
+
+
+def constrain_with(constrain, shape):
+    def call(u):
+        out = np.full(shape, np.nan)
+        value = constrain(u, out)
+        return out, value
+
+    return call
+
+
+def check_block(call, free, pull_back, unconstrain, u, atol=1e-6):
+    """`free` picks the entries that a block has as many of as u, in order; pull_back(u, x, adjoint, gradient)."""
+    x, value = call(u)
+    back = np.full(u.shape, np.nan)
+    unconstrain(x, back)
+    np.testing.assert_allclose(back, u, rtol=1e-9, atol=1e-9)
+
+    matrix = jacobian(lambda v: free(call(v)[0]), u, len(u))
+    sign, log_determinant = np.linalg.slogdet(matrix)
+    assert sign != 0
+    assert value == pytest.approx(log_determinant, abs=1e-6)
+
+    adjoint = np.random.default_rng(1).normal(size=x.shape)
+    gradient = np.full(u.shape, 0.25)  # added to, not overwritten
+    pull_back(u, x, adjoint, gradient)
+    numeric = jacobian(lambda v: np.array([np.sum(adjoint * call(v)[0]) + call(v)[1]]), u, 1)[0]
+    np.testing.assert_allclose(gradient - 0.25, numeric, rtol=1e-6, atol=atol)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("scale", [0.3, 1.5])
+def test_ordered(size, scale):
+    u = scale * np.random.default_rng(size).normal(size=size)
+    call = constrain_with(tr.ordered_constrain, (size,))
+    x, _ = call(u)
+    assert np.all(np.diff(x) > 0)
+    check_block(call, lambda x: x, lambda u, x, a, g: tr.ordered_pull_back(u, a, g), tr.ordered_unconstrain, u)
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+@pytest.mark.parametrize("scale", [0.3, 1.2])
+def test_cholesky_of_a_correlation_matrix(size, scale):
+    u = scale * np.random.default_rng(size).normal(size=size * (size - 1) // 2)
+    call = constrain_with(tr.cholesky_constrain, (size, size))
+    factor, _ = call(u)
+    assert np.array_equal(factor, np.tril(factor))
+    assert np.all(np.diag(factor) > 0)
+    np.testing.assert_allclose(np.diag(factor @ factor.T), 1.0, rtol=1e-13)
+    below = np.tril_indices(size, -1)
+    check_block(call, lambda x: x[below], tr.cholesky_pull_back, tr.cholesky_unconstrain, u)
+
+
+def test_cholesky_of_one_row_has_nothing_to_move():
+    factor, value = constrain_with(tr.cholesky_constrain, (1, 1))(np.empty(0))
+    assert factor[0, 0] == 1.0
+    assert value == 0.0
+
+
+def test_cholesky_far_out_stays_finite():
+    u = np.array([25.0, -30.0, 19.0])
+    factor, value = constrain_with(tr.cholesky_constrain, (3, 3))(u)
+    assert np.isfinite(value)
+    assert np.all(np.diag(factor) > 0)
+    back = np.empty(3)
+    tr.cholesky_unconstrain(factor, back)
+    np.testing.assert_allclose(back, u, rtol=1e-6)
+    gradient = np.zeros(3)
+    tr.cholesky_pull_back(u, factor, np.ones((3, 3)), gradient)
+    assert np.all(np.isfinite(gradient))
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+@pytest.mark.parametrize("scale", [0.3, 2.0])
+def test_simplex(size, scale):
+    u = scale * np.random.default_rng(size).normal(size=size - 1)
+    call = constrain_with(tr.simplex_constrain, (size,))
+    x, _ = call(u)
+    assert np.all(x > 0)
+    assert np.sum(x) == pytest.approx(1.0, abs=1e-14)
+    check_block(call, lambda x: x[:-1], lambda u, x, a, g: tr.simplex_pull_back(x, a, g), tr.simplex_unconstrain, u)
+
+
+def test_simplex_at_zero_is_uniform():
+    x, _ = constrain_with(tr.simplex_constrain, (4,))(np.zeros(3))
+    np.testing.assert_allclose(x, 0.25, rtol=1e-15)
