@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: which room imports which (docs/architecture.md), and how long a file may be."""
+"""The house rules that a machine can check: the arrows between rooms (docs/architecture.md) and the length of a file."""
 
 from __future__ import annotations
 

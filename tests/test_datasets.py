@@ -69,7 +69,8 @@ def test_names_ignore_capitals():
 
 
 def test_every_call_gives_a_frame_of_its_own():
-    load_data("mtcars")["mpg"] = 0.0
+    frame = load_data("mtcars")
+    frame["mpg"] = 0.0
     assert load_data("mtcars")["mpg"].mean() > 20
 
 

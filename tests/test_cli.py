@@ -1,0 +1,302 @@
+"""The command line: what it asks the model for, what it prints and saves, and how it fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nutslite
+from nutslite import cli
+from nutslite.datasets import datasets
+from nutslite.exceptions import FormulaError, NutsliteWarning
+from nutslite.results.inference_data import to_inference_data
+from nutslite.results.storage import load
+
+ROOT = Path(__file__).resolve().parent.parent
+SLEEP = ["fit", "Reaction ~ Days + (Days|Subject)", "sleepstudy"]
+
+
+class RecordingModel:
+    """Stands in for the model, which has tests of its own: records what it was asked and answers with made-up draws."""
+
+    asked: ClassVar[dict] = {}
+    interrupted: ClassVar[bool] = False
+
+    def __init__(self, formula, data, **options):
+        self.asked.update(formula=str(formula), data=data, **options)
+        if "?" in str(formula):
+            raise FormulaError("'?' means nothing here.", str(formula), (4, 5))
+
+    def __str__(self):
+        return "Formula: " + self.asked["formula"]
+
+    def fit(self, **options):
+        self.asked.update(options)
+        if options["draws"] == 13:
+            raise KeyboardInterrupt
+        warnings.warn("the chains are made up", NutsliteWarning, stacklevel=2)
+        rng = np.random.default_rng(0)
+        shape = (options["chains"], options["draws"])
+        posterior = {
+            "Intercept": rng.normal(250.0, 1.0, shape),
+            "1|Subject": rng.normal(size=(*shape, 3)),
+            "1|Subject_sigma": rng.uniform(1, 2, shape),
+        }
+        return to_inference_data(
+            {"posterior": posterior},
+            dims={"1|Subject": ("Subject__factor_dim",)},
+            coords={"Subject__factor_dim": ["308", "309", "310"]},
+            attrs={"interrupted": self.interrupted},
+        )
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What the model is asked for by commands of this test, which run in a folder of their own."""
+    module = ModuleType("nutslite.model")
+    module.Model = RecordingModel
+    monkeypatch.setitem(sys.modules, "nutslite.model", module)
+    monkeypatch.setattr(RecordingModel, "asked", {})
+    monkeypatch.chdir(tmp_path)
+    return RecordingModel.asked
+
+
+def nutslite_command(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command in a fresh process."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "nutslite", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+# ------------------------------------------------------------------------------------------- what the model is asked
+
+
+def test_defaults(asked, capsys):
+    assert cli.main(SLEEP) == 0
+    data = asked.pop("data")
+    assert isinstance(data, pd.DataFrame)
+    assert len(data) == 180
+    assert asked == {
+        "formula": "Reaction ~ Days + (Days|Subject)",
+        "family": "gaussian",
+        "link": None,
+        "categorical": None,
+        "dropna": False,
+        "draws": 1000,
+        "tune": 1000,
+        "chains": 4,
+        "cores": None,
+        "random_seed": None,
+        "target_accept": 0.8,
+        "progressbar": True,
+    }
+
+
+def test_every_option_arrives(asked):
+    options = (
+        "--family t --link log --draws 20 --tune 30 --chains 2 --cores 1 --seed 7 --target-accept 0.9 --dropna --quiet"
+    )
+    more = ["--also", "sigma ~ Days", "--categorical", "Days", "--categorical", "Subject", "--no-out", "--no-plot"]
+    assert cli.main([*SLEEP, *options.split(), *more]) == 0
+    asked.pop("data")
+    assert asked == {
+        "formula": "Reaction ~ Days + (Days|Subject), sigma ~ Days",
+        "family": "t",
+        "link": "log",
+        "categorical": ["Days", "Subject"],
+        "dropna": True,
+        "draws": 20,
+        "tune": 30,
+        "chains": 2,
+        "cores": 1,
+        "random_seed": 7,
+        "target_accept": 0.9,
+        "progressbar": False,
+    }
+
+
+def test_a_file_goes_before_a_bundled_name(asked, tmp_path):
+    (tmp_path / "sleepstudy").write_text("y,x\n1,2\n")
+    assert cli.main(["fit", "y ~ x", "sleepstudy", "--draws", "20"]) == 0
+    assert Path(asked["data"]) == Path("sleepstudy")
+
+
+# ------------------------------------------------------------------------------------------- what comes out
+
+
+def test_prints_model_summary_and_places(asked, capsys, tmp_path):
+    assert cli.main([*SLEEP, "--draws", "100"]) == 0
+    printed, complaints = capsys.readouterr()
+    assert printed.startswith("Formula: Reaction ~ Days + (Days|Subject)\n")
+    for word in ("mean", "r_hat", "ess_bulk", "Intercept", "1|Subject_sigma"):
+        assert word in printed
+    assert "1|Subject[308]" not in printed
+    assert "3 effects of single groups are not shown; --all prints them." in printed
+    assert "All 5 quantities: largest R-hat 1.0" in printed
+    assert f"Draws:   {tmp_path / 'fit.nc'}" in printed
+    assert f"Picture: {tmp_path / 'fit.png'}" in printed
+    assert complaints == "nutslite: warning: the chains are made up\n"
+    assert load(tmp_path / "fit.nc")["posterior"]["Intercept"].shape == (4, 100)
+    assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_all_prints_every_group(asked, capsys):
+    assert cli.main([*SLEEP, "--draws", "100", "--all"]) == 0
+    printed = capsys.readouterr().out
+    assert "1|Subject[308]" in printed
+    assert "not shown" not in printed
+
+
+def test_nothing_is_saved_that_was_not_wanted(asked, capsys, tmp_path):
+    assert cli.main([*SLEEP, "--draws", "100", "--no-out", "--no-plot"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert "Picture" not in capsys.readouterr().out
+
+
+def test_without_matplotlib_says_so_and_does_the_rest(asked, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    assert cli.main([*SLEEP, "--draws", "100"]) == 0
+    assert (
+        'Picture: none, matplotlib is not installed (python -m pip install "nutslite[plots]")'
+        in capsys.readouterr().out
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["fit.nc"]
+
+
+def test_interrupted_draws_are_kept(asked, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(RecordingModel, "interrupted", True)
+    assert cli.main([*SLEEP, "--draws", "100"]) == 130
+    assert (tmp_path / "fit.nc").exists()
+    assert "r_hat" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "is_group_effect"),
+    [
+        ("1|Subject[308]", True),
+        ("Days|Subject[308]", True),
+        ("sigma_1|g[a]", True),
+        ("Days|Subject_sigma", False),
+        ("period|herd_sigma[2]", False),
+        ("Subject_corr[Days, Intercept]", False),
+        ("period[2]", False),
+        ("Intercept", False),
+    ],
+)
+def test_which_rows_are_effects_of_single_groups(name, is_group_effect):
+    assert cli._is_group_effect(name) == is_group_effect
+
+
+# ------------------------------------------------------------------------------------------- how it fails
+
+
+def test_an_error_is_told_without_traceback(asked, capsys):
+    assert cli.main(["fit", "y ~ ? x", "sleepstudy"]) == 1
+    complaint = capsys.readouterr().err
+    assert complaint.startswith("nutslite: error: '?' means nothing here.\n    y ~ ? x\n        ^")
+    assert "Traceback" not in complaint
+
+
+def test_unknown_data(asked, capsys):
+    assert cli.main(["fit", "y ~ x", "sleepstdy"]) == 1
+    complaint = capsys.readouterr().err
+    assert "no file and no bundled data set 'sleepstdy'. Did you mean 'sleepstudy'?" in complaint
+    assert asked == {}
+
+
+@pytest.mark.parametrize("option", ["--out", "--plot"])
+def test_unwritable_place_is_refused_before_the_fit(option, asked, capsys, tmp_path):
+    assert cli.main([*SLEEP, option, "absent/file"]) == 1
+    assert f"there is no folder '{tmp_path / 'absent'}'" in capsys.readouterr().err
+    assert cli.main([*SLEEP, option, "."]) == 1
+    assert "it is a folder" in capsys.readouterr().err
+    assert asked == {}
+
+
+@pytest.mark.parametrize(
+    "options", [["--draws", "0"], ["--chains", "two"], ["--tune", "-1"], ["--target-accept", "1"], ["--nonsense"]]
+)
+def test_an_unreadable_command_line_exits_with_2(options, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*SLEEP, *options])
+    assert stop.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_interrupted_before_any_draw(asked, capsys):
+    assert cli.main([*SLEEP, "--draws", "13"]) == 130
+    assert capsys.readouterr().err == "nutslite: interrupted before there were any draws to keep\n"
+
+
+# ------------------------------------------------------------------------------------------- the other commands
+
+
+def test_datasets_lists_each_with_a_model(capsys):
+    assert cli.main(["datasets"]) == 0
+    printed = capsys.readouterr().out
+    for dataset in datasets().values():
+        assert dataset.name in printed
+        assert f'"{dataset.formula}" --family {dataset.family}' in printed
+
+
+def test_warm_says_what_it_did(asked, capsys):
+    assert cli.main(["warm", "--family", "poisson", "--family", "beta"]) == 0
+    printed = capsys.readouterr().out
+    assert datasets()["epil"].formula in printed
+    assert datasets()["gasoline"].formula in printed
+    assert datasets()["sleepstudy"].formula not in printed
+    assert "compiled code is kept in" in printed
+
+
+def test_warm_refuses_an_unknown_family(asked, capsys):
+    assert cli.main(["warm", "--family", "poison"]) == 1
+    assert "Did you mean 'poisson'?" in capsys.readouterr().err
+
+
+def test_a_reader_who_leaves_early_sees_no_error(tmp_path):
+    command = f"{sys.executable} -m nutslite datasets | true"
+    ran = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stderr == ""
+
+
+# ------------------------------------------------------------------------------------------- the real thing
+
+
+def test_version(tmp_path):
+    assert nutslite_command("--version", folder=tmp_path).stdout == f"nutslite {nutslite.__version__}\n"
+
+
+def test_fits_the_first_model_of_the_readme(tmp_path):
+    ran = nutslite_command(*SLEEP, "--seed", "1", "--quiet", folder=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "Formula: Reaction ~ Days + (Days|Subject)" in ran.stdout
+    posterior = load(tmp_path / "fit.nc")["posterior"]
+    # the least-squares line; the prior is far wider than the posterior
+    assert float(posterior["Intercept"].mean()) == pytest.approx(251.4, abs=3.0)
+    assert float(posterior["Days"].mean()) == pytest.approx(10.47, abs=0.8)
+    assert (tmp_path / "fit.png").stat().st_size > 1000
+
+
+def test_names_the_column_that_is_not_there(tmp_path):
+    ran = nutslite_command("fit", "Reaction ~ Dais", "sleepstudy", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "Dais" in ran.stderr
+    assert "Did you mean 'Days'?" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
