@@ -15,6 +15,8 @@ from nutslite.priors.densities_real import LOG_2, LOG_SQRT_2PI, cauchy, normal, 
 @kernel
 def positive_log_density_gradient(code, x, a, b, c, out):
     """Log density of the density `code` on positive numbers; `out` (5,): derivatives, written where not zero."""
+    if code == codes.WALD:  # its shift may move the support below zero
+        return wald(x, a, b, c, out)
     if not x >= 0.0:
         return -math.inf
     if code == codes.HALF_NORMAL:
@@ -41,8 +43,6 @@ def positive_log_density_gradient(code, x, a, b, c, out):
         return weibull(x, a, b, out)
     if code == codes.PARETO:
         return pareto(x, a, b, out)
-    if code == codes.WALD:
-        return wald(x, a, b, c, out)
     return math.nan
 
 
