@@ -131,7 +131,9 @@ def test_adding_replacing_and_updating_groups(generation):
     assert posterior["mu"].shape == (2, 50, 7)
     assert posterior["I(x\N{DIVISION SLASH}10)"].attrs["name"] == "I(x/10)"
     assert posterior.attrs["tuning_steps"] == 20
-    idt.update_group(idata, "posterior_predictive", idt.to_dataset({"y": np.zeros((2, 50, 4))}, dims=dims, coords=coords))
+    idt.update_group(
+        idata, "posterior_predictive", idt.to_dataset({"y": np.zeros((2, 50, 4))}, dims=dims, coords=coords)
+    )
     assert idt.get_group(idata, "posterior_predictive")["y"].shape == (2, 50, 4)
     replacement = idt.to_dataset({"z": np.zeros((2, 50))}, dims={}, coords={})
     idt.add_group(idata, "posterior_predictive", replacement)

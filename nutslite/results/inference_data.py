@@ -96,7 +96,9 @@ def to_dataset(
         data[stored_name(name)] = (names, array, {} if stored_name(name) == name else {"name": name})
     clash = [name for name in data if name in sizes]
     if clash:
-        raise DataError(f"A term cannot be called '{clash[0]}', because a dimension of the results has that name: rename it.")
+        raise DataError(
+            f"A term cannot be called '{clash[0]}', because a dimension of the results has that name: rename it."
+        )
     known = {stored_name(dim): values for dim, values in coords.items()}
     indices = {dim: _coordinate(dim, known.get(dim), size) for dim, size in sizes.items()}
     return xarray.Dataset(data, coords=indices, attrs=_attributes(attrs or {}, sampled))

@@ -1,0 +1,70 @@
+"""One name for every element of every variable: ``Intercept``, ``g[b]``, ``x|g[b, 308]``."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError, did_you_mean
+
+
+def element_labels(
+    name: str,
+    shape: Sequence[int],
+    dims: Mapping[str, Sequence[str]] | None = None,
+    coords: Mapping[str, Sequence[Any]] | None = None,
+) -> list[str]:
+    """Labels of a variable's elements in C order, as ArviZ writes them.
+
+    Parameters
+    ----------
+    name : str
+    shape : sequence of int
+        Of the variable, without chain and draw.
+    dims, coords : mappings, optional
+        As in `nutslite.results.inference_data.to_dataset`; elements along dimensions without coordinates are numbered.
+
+    >>> element_labels("x|g", (2, 2), {"x|g": ("x__expr_dim", "g__factor_dim")}, {"g__factor_dim": ["a", "b"]})
+    ['x|g[0, a]', 'x|g[0, b]', 'x|g[1, a]', 'x|g[1, b]']
+    """
+    if not shape:
+        return [name]
+    names = (dims or {}).get(name, ())
+    axes = []
+    for axis, size in enumerate(shape):
+        values = (coords or {}).get(names[axis]) if axis < len(names) else None
+        axes.append(range(size) if values is None or len(values) != size else list(values))
+    return [f"{name}[{', '.join(str(value) for value in values)}]" for values in itertools.product(*axes)]
+
+
+def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None) -> list[str]:
+    """The variables that `wanted` names, in the order of `known`; names that begin with ``~`` are left out instead.
+
+    Raises
+    ------
+    DataError
+        If there is no such variable.
+    """
+    if wanted is None:
+        return list(known)
+    asked = [wanted] if isinstance(wanted, str) else list(wanted)
+    excluded = {name[1:] for name in asked if name.startswith("~") and name not in known}
+    included = {name for name in asked if name in known or not name.startswith("~")}
+    for name in sorted(included | excluded):
+        if name not in known:
+            raise DataError(
+                f"There is no variable '{name}' in the results.{did_you_mean(name, known)} There are: {', '.join(known)}."
+            )
+    return [name for name in known if name not in excluded and (name in included or not included)]
+
+
+def as_columns(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Draws of one variable as (chains, draws, elements)."""
+    array = np.asarray(values, dtype=float)
+    if array.ndim < 2:
+        raise DataError(f"Draws must have shape (chains, draws, ...), not {array.shape}.")
+    return array.reshape(*array.shape[:2], -1)

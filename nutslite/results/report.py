@@ -1,0 +1,196 @@
+"""What is wrong with a fit, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.results import diagnostics
+from nutslite.results.labels import as_columns, element_labels
+
+MAX_R_HAT = 1.01  # Vehtari et al. (2021), section 4.1
+MIN_ESS_PER_CHAIN = 100  # same, section 4: 400 for the usual four chains
+MIN_E_BFMI = 0.3  # Betancourt (2016)
+_SHOWN = 3
+
+
+def sampling_report(
+    draws: Mapping[str, NDArray[Any]],
+    stats: Mapping[str, NDArray[Any]],
+    *,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    coords: Mapping[str, Sequence[Any]] | None = None,
+    max_treedepth: int = 10,
+    target_accept: float = 0.8,
+) -> list[str]:
+    """Messages about a fit; empty when nothing is wrong. The caller decides whether to print or to warn.
+
+    Parameters
+    ----------
+    draws : dict of ndarray, shape (chains, draws, ...)
+        Parameters by name; leave out what is computed for every observation.
+    stats : dict of ndarray, shape (chains, draws)
+        ``diverging``, ``energy``, and ``tree_depth`` or ``reached_max_treedepth``; what is absent is not judged.
+    dims, coords : mappings, optional
+        As for `nutslite.results.inference_data.to_dataset`, to name single elements.
+    max_treedepth, target_accept : number
+        Settings of the fit, for advice in numbers.
+
+    Returns
+    -------
+    list of str
+        The gravest first.
+    """
+    messages = [
+        *_divergences(stats, target_accept),
+        *_parameters(draws, dims, coords),
+        *_energy(stats),
+        *_tree_depth(stats, max_treedepth),
+    ]
+    return messages
+
+
+def _divergences(stats: Mapping[str, NDArray[Any]], target_accept: float) -> list[str]:
+    if "diverging" not in stats:
+        return []
+    diverging = np.atleast_2d(np.asarray(stats["diverging"], dtype=bool))
+    count = int(diverging.sum())
+    if count == 0:
+        return []
+    where = ""
+    by_chain = diverging.sum(axis=1)
+    if diverging.shape[0] > 1 and by_chain.max() > 0.8 * count:
+        where = f", {by_chain.max()} of them in chain {by_chain.argmax()}"
+    higher = min(0.99, round(1 - (1 - target_accept) / 4, 2))
+    return [
+        f"{count} of {diverging.size} transitions after warm-up diverged ({_percent(count, diverging.size)}{where}). "
+        f"The draws may miss a region of the posterior. Raise target_accept (now {target_accept:g}, try {higher:g}); "
+        f"if divergences remain, give scale parameters tighter priors or simplify the model."
+    ]
+
+
+def _parameters(
+    draws: Mapping[str, NDArray[Any]],
+    dims: Mapping[str, Sequence[str]] | None,
+    coords: Mapping[str, Sequence[Any]] | None,
+) -> list[str]:
+    """Messages about R-hat and effective sizes, and about fits that are too short to judge."""
+    if not draws:
+        return []
+    labels: list[str] = []
+    for name, values in draws.items():
+        labels += element_labels(name, np.shape(values)[2:], dims, coords)
+    columns = np.concatenate([as_columns(values) for values in draws.values()], axis=2)
+    n_chains, n_draws = columns.shape[:2]
+    if n_draws < diagnostics.MIN_DRAWS:
+        return [f"{n_draws} draw(s) per chain are too few to judge convergence: use draws=1000."]
+    messages = _not_finite(columns, labels)
+    varying = np.isfinite(columns).all(axis=(0, 1)) & (np.ptp(columns, axis=(0, 1)) > 0)
+    if not varying.any():
+        return messages
+    columns, labels = columns[:, :, varying], [labels[i] for i in np.flatnonzero(varying)]
+    table = diagnostics.convergence(columns)
+    if n_chains == 1:
+        messages.append("There is one chain only, so that disagreement between chains cannot be seen: use chains=4.")
+    messages += _r_hat(table["r_hat"], labels)
+    return messages + _effective_size(table, labels, n_chains, n_draws)
+
+
+def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
+    bad = np.flatnonzero(~np.isfinite(columns).all(axis=(0, 1)))
+    if bad.size == 0:
+        return []
+    names = _listed([labels[i] for i in bad])
+    return [
+        f"{names} {_has(bad.size)} draws that are infinite or not a number. Check the data and priors of the model."
+    ]
+
+
+def _r_hat(values: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
+    bad = np.flatnonzero(values > MAX_R_HAT)
+    if bad.size == 0:
+        return []
+    order = bad[np.argsort(-values[bad], kind="stable")]
+    worst = _listed(
+        [f"{labels[i]} ({values[i]:.2f})" if values[i] >= 1.015 else f"{labels[i]} ({values[i]:.3f})" for i in order]
+    )
+    advice = (
+        "Do not use these draws"
+        if values[order[0]] > 1.1
+        else "Run longer (twice the tune and draws) before trusting these parameters"
+    )
+    return [
+        f"The chains disagree: R-hat is above {MAX_R_HAT} for {bad.size} of {len(labels)} parameters, worst {worst}. "
+        f"{advice}. If longer runs do not help, look at az.plot_trace: chains that sit in different places mean that "
+        f"the data leave a parameter open (collinear terms, vague priors) or that there is more than one mode."
+    ]
+
+
+def _effective_size(
+    table: Mapping[str, NDArray[np.float64]], labels: Sequence[str], n_chains: int, n_draws: int
+) -> list[str]:
+    needed = MIN_ESS_PER_CHAIN * n_chains
+    size = np.minimum(table["ess_bulk"], table["ess_tail"])
+    bad = np.flatnonzero(size < needed)
+    if bad.size == 0:
+        return []
+    order = bad[np.argsort(size[bad], kind="stable")]
+    worst = _listed([f"{labels[i]} ({size[i]:.0f})" for i in order])
+    more = int(np.ceil(n_draws * needed / max(size[order[0]], 1.0) / 500) * 500)
+    advice = (
+        f"About draws={more} would do"
+        if more <= 20 * n_draws
+        else "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
+    )
+    return [
+        f"The effective sample size is below {needed} ({MIN_ESS_PER_CHAIN} per chain) for {bad.size} of {len(labels)} "
+        f"parameters, worst {worst}. Their means, intervals and R-hat are unreliable. {advice}."
+    ]
+
+
+def _energy(stats: Mapping[str, NDArray[Any]]) -> list[str]:
+    if "energy" not in stats:
+        return []
+    fraction = diagnostics.e_bfmi(stats["energy"])
+    bad = np.flatnonzero(fraction < MIN_E_BFMI)
+    if bad.size == 0:
+        return []
+    chains = ", ".join(f"chain {i}: {fraction[i]:.2f}" for i in bad)
+    return [
+        f"E-BFMI is below {MIN_E_BFMI} ({chains}): the sampler moves slowly between the centre and the tails of the "
+        f"posterior, often because of heavy tails or a scale near 0. Give scale parameters tighter priors or tune longer."
+    ]
+
+
+def _tree_depth(stats: Mapping[str, NDArray[Any]], max_treedepth: int) -> list[str]:
+    if "reached_max_treedepth" in stats:
+        reached = np.asarray(stats["reached_max_treedepth"], dtype=bool)
+    elif "tree_depth" in stats:
+        reached = np.asarray(stats["tree_depth"]) >= max_treedepth
+    else:
+        return []
+    count = int(reached.sum())
+    if count == 0:
+        return []
+    return [
+        f"{count} of {reached.size} transitions ({_percent(count, reached.size)}) reached the maximum tree depth of "
+        f"{max_treedepth}. The draws are right but cost more than they should. Put predictors on similar scales or tune "
+        f"longer; if that does not help, raise max_treedepth to {max_treedepth + 2}."
+    ]
+
+
+def _listed(items: Sequence[str]) -> str:
+    shown = ", ".join(items[:_SHOWN])
+    return f"{shown} and {len(items) - _SHOWN} more" if len(items) > _SHOWN else shown
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _percent(count: int, total: int) -> str:
+    share = 100 * count / total
+    return f"{share:.0f} %" if share >= 1 else f"{share:.2g} %"

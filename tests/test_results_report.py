@@ -1,0 +1,106 @@
+"""The report after sampling: silent when all is well, names the worst parameter when not."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from nutslite.results.report import sampling_report
+
+
+def healthy(rng=None, chains=4, draws=500):
+    rng = rng or np.random.default_rng(11)
+    parameters = {"Intercept": rng.normal(size=(chains, draws)), "1|g": rng.normal(size=(chains, draws, 3))}
+    stats = {
+        "diverging": np.zeros((chains, draws), bool),
+        "energy": rng.normal(size=(chains, draws)),
+        "tree_depth": np.full((chains, draws), 3),
+    }
+    return parameters, stats
+
+
+DIMS, COORDS = {"1|g": ("g__factor_dim",)}, {"g__factor_dim": ["a", "b", "c"]}
+
+
+def report(parameters, stats, **options):
+    return sampling_report(parameters, stats, dims=DIMS, coords=COORDS, **options)
+
+
+def test_silent_when_all_is_well():
+    assert report(*healthy()) == []
+    assert sampling_report({}, {}) == []
+
+
+def test_divergences():
+    parameters, stats = healthy()
+    stats["diverging"][2, :9] = True
+    stats["diverging"][0, 0] = True
+    (message,) = report(parameters, stats, target_accept=0.8)
+    assert message.startswith("10 of 2000 transitions after warm-up diverged (0.5 %, 9 of them in chain 2)")
+    assert "now 0.8, try 0.95" in message
+
+
+def test_r_hat_names_the_worst_elements():
+    parameters, stats = healthy()
+    parameters["1|g"][3, :, 1] += 5
+    parameters["Intercept"][3] += 0.7
+    messages = report(parameters, stats)
+    assert re.search(r"R-hat is above 1.01 for 2 of 4 parameters, worst 1\|g\[b\] \(\d\.\d\d\), Intercept", messages[0])
+    assert "Do not use these draws" in messages[0]
+    assert "1|g[b]" in messages[1]  # the effective size suffers too
+
+
+def test_small_effective_size_says_how_many_draws_would_do():
+    parameters, stats = healthy(draws=1000)
+    noise = np.random.default_rng(2).normal(size=(4, 1000))
+    slow = np.zeros_like(noise)
+    for t in range(1, 1000):
+        slow[:, t] = 0.9 * slow[:, t - 1] + noise[:, t]
+    parameters["Intercept"] = slow
+    messages = [message for message in report(parameters, stats) if "effective sample size" in message]
+    assert re.search(r"below 400 \(100 per chain\) for 1 of 4 parameters, worst Intercept \(\d+\)", messages[0])
+    suggested = int(re.search(r"draws=(\d+)", messages[0])[1])
+    assert 1000 < suggested <= 4000
+    assert suggested % 500 == 0
+
+
+def test_hopeless_mixing_is_not_answered_with_more_draws():
+    parameters, stats = healthy()
+    parameters["Intercept"] = np.linspace(0, 1, 2000).reshape(4, 500)
+    assert any("More draws alone will hardly do" in message for message in report(parameters, stats))
+
+
+def test_energy_and_tree_depth():
+    parameters, stats = healthy()
+    stats["energy"][1] = np.random.default_rng(0).normal(size=500).cumsum()
+    stats["tree_depth"][:, :50] = 10
+    energy, depth = report(parameters, stats)
+    assert re.search(r"E-BFMI is below 0.3 \(chain 1: 0\.0\d\)", energy)
+    assert depth.startswith("200 of 2000 transitions (10 %) reached the maximum tree depth of 10")
+    assert "max_treedepth to 12" in depth
+    stats["reached_max_treedepth"] = np.zeros((4, 500), bool)
+    assert len(report(parameters, stats)) == 1
+
+
+def test_what_cannot_be_judged_is_said():
+    parameters, stats = healthy(chains=1)
+    assert any("one chain only" in message for message in report(parameters, stats))
+    parameters, stats = healthy(draws=3)
+    assert report(parameters, stats)[0].startswith("3 draw(s) per chain are too few")
+    parameters, stats = healthy()
+    parameters["Intercept"][0, 0] = np.inf
+    assert report(parameters, stats)[0].startswith("Intercept has draws that are infinite")
+
+
+def test_constants_are_not_parameters():
+    parameters, stats = healthy()
+    parameters["fixed"] = np.full((4, 500), 3.0)
+    assert report(parameters, stats) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_false_alarms_with_many_parameters(seed):
+    rng = np.random.default_rng(seed)
+    assert sampling_report({"1|g": rng.normal(size=(4, 1000, 100))}, {"energy": rng.normal(size=(4, 1000))}) == []
