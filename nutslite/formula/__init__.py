@@ -1,0 +1,4 @@
+"""From a formula and a data frame to numbers: the only room that knows Patsy and pandas.
+
+`nutslite.formula.design.build_design` is its door; `nutslite.formula.terms` are the records that come out of it.
+"""

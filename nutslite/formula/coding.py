@@ -1,0 +1,231 @@
+"""From terms to columns: full- or reduced-rank coding of categoricals, the columns' labels, their values.
+
+Which categorical gets all its levels and which all but one is Patsy's algorithm (`patsy.redundancy`): a column is left
+out exactly when lower-order terms already span it. Order and labels are Bambi's: terms as written, the first
+factor of an interaction varying slowest. A column of indicators is compared out of level codes when it is
+filled; there is never a (levels x levels) matrix for treatment coding, nor a second (rows x columns) one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from patsy import PatsyError, Treatment
+from patsy.contrasts import code_contrast_matrix
+from patsy.redundancy import pick_contrasts_for_term
+
+from nutslite.exceptions import DataError
+from nutslite.formula.categories import Categories, level_name
+from nutslite.formula.factors import Factor, FactorValues
+from nutslite.formula.parsing import Term
+from nutslite.formula.terms import FloatArray, TermKind
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One factor's share in one column.
+
+    Attributes
+    ----------
+    factor : str
+        The factor's name.
+    column : int
+        Column of a numeric factor; the level whose rows are 1 for a categorical in treatment coding.
+    weights : ndarray, shape (levels,), or None
+        Value per level for every other contrast.
+    label : str
+        Its share of the column's label; empty for a numeric factor with one column.
+    """
+
+    factor: str
+    column: int
+    label: str
+    weights: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class TermPlan:
+    """How to fill the columns of one term on any data."""
+
+    name: str
+    columns: tuple[tuple[Piece, ...], ...]
+    labels: tuple[str, ...]
+    scalar: bool
+    kind: TermKind
+
+
+@dataclass(frozen=True)
+class _PatsyTerm:
+    """The part of Patsy's Term that its redundancy algorithm reads."""
+
+    factors: tuple[str, ...]
+
+
+def plan_terms(terms: Sequence[Term], intercept: bool, factors: Mapping[str, Factor]) -> list[TermPlan]:
+    """Decide the columns of every term.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        In the order of the formula, without the intercept.
+    intercept : bool
+        Whether a column of ones is there as well.
+    factors : mapping
+        Name -> `Factor`.
+    """
+    codings = _codings(terms, intercept, factors)
+    return [_plan(term, coding, factors) for term, coding in zip(terms, codings, strict=True)]
+
+
+def _codings(terms: Sequence[Term], intercept: bool, factors: Mapping[str, Factor]) -> list[list[dict[str, bool]]]:
+    """Per term, its runs of columns: categorical factor -> whether it keeps all its levels.
+
+    Terms compete for the same space only when their numeric factors are the same, and lower orders go first.
+    """
+    numeric = {name for name, factor in factors.items() if factor.numeric}
+    used: dict[frozenset[str], set[Any]] = {}
+    if intercept:
+        pick_contrasts_for_term(_PatsyTerm(()), numeric, used.setdefault(frozenset(), set()))
+    codings: list[list[dict[str, bool]]] = [[] for _ in terms]
+    for position in sorted(range(len(terms)), key=lambda i: len(terms[i].factors)):
+        names = terms[position].names
+        bucket = frozenset(name for name in names if name in numeric)
+        seen = used.setdefault(bucket, set())
+        codings[position] = pick_contrasts_for_term(_PatsyTerm(names), numeric, seen)
+    return codings
+
+
+def _plan(term: Term, coding: list[dict[str, bool]], factors: Mapping[str, Factor]) -> TermPlan:
+    columns: list[tuple[Piece, ...]] = []
+    for run in coding:
+        # numeric factors take part in every run, categorical ones only where they are listed
+        parts = [
+            _pieces(factors[name], run.get(name, False)) for name in term.names if factors[name].numeric or name in run
+        ]
+        columns += list(itertools.product(*parts))
+    kinds = [factors[name].numeric for name in term.names]
+    kind: TermKind = "categorical" if not any(kinds) else "numeric" if len(kinds) == 1 else "interaction"
+    scalar = all(kinds) and len(columns) == 1
+    labels = (term.name,) if scalar else _labels(columns)
+    return TermPlan(term.name, tuple(columns), labels, scalar, kind)
+
+
+def _labels(columns: list[tuple[Piece, ...]]) -> tuple[str, ...]:
+    labels = [", ".join(piece.label for piece in column if piece.label) for column in columns]
+    if len(set(labels)) < len(labels):  # levels of different factors that read the same
+        labels = [", ".join(f"{piece.factor}[{piece.label}]" for piece in column if piece.label) for column in columns]
+    return tuple(labels)
+
+
+def _pieces(factor: Factor, full: bool) -> list[Piece]:
+    if factor.numeric:
+        labels = [""] if factor.columns == 1 else [str(column) for column in range(factor.columns)]
+        return [Piece(factor.name, column, label) for column, label in enumerate(labels)]
+    if factor.contrast is None or factor.contrast is Treatment or isinstance(factor.contrast, Treatment):
+        left_out = -1 if full else _reference(factor)
+        return [
+            Piece(factor.name, position, level_name(level))
+            for position, level in enumerate(factor.levels)
+            if position != left_out
+        ]
+    return _contrast_pieces(factor, full)
+
+
+def _reference(factor: Factor) -> int:
+    reference = getattr(factor.contrast, "reference", None)
+    if reference is None:
+        return 0
+    whole = isinstance(reference, int) and not isinstance(reference, bool)
+    if whole and reference not in factor.levels and -len(factor.levels) <= reference < len(factor.levels):
+        return int(reference) % len(factor.levels)  # Treatment(1): by position, as in Patsy
+    no_codes = np.empty(0, dtype=np.int32)
+    return Categories(no_codes, factor.levels).position(reference, f"'{factor.name}'")
+
+
+def _contrast_pieces(factor: Factor, full: bool) -> list[Piece]:
+    try:
+        coded = code_contrast_matrix(full, list(factor.levels), factor.contrast, default=Treatment)
+    except (PatsyError, ValueError, TypeError, AttributeError) as error:
+        reason = str(error.args[0] if error.args else error).rstrip(".")
+        raise DataError(f"'{factor.name}' cannot be coded: {reason}.") from None
+    weights = np.asarray(coded.matrix, dtype=np.float64)
+    if weights.shape[0] != len(factor.levels):
+        raise DataError(f"'{factor.name}': the contrast has {weights.shape[0]} rows for {len(factor.levels)} levels.")
+    labels = [_undecorated(suffix) for suffix in coded.column_suffixes]
+    return [
+        Piece(factor.name, column, label, np.ascontiguousarray(weights[:, column]))
+        for column, label in enumerate(labels)
+    ]
+
+
+def _undecorated(suffix: str) -> str:
+    """``"[S.a]"`` -> ``"a"``, ``".Linear"`` -> ``"Linear"``."""
+    bracketed = re.fullmatch(r"\[(?:[TSHD]\.)?(.*)\]", suffix)
+    return bracketed.group(1) if bracketed else suffix.removeprefix(".")
+
+
+def fill(plan: TermPlan, values: Mapping[str, FactorValues], out: FloatArray) -> None:
+    """Write the columns of one term.
+
+    Parameters
+    ----------
+    plan : TermPlan
+        The term.
+    values : mapping
+        Factor name -> values of the rows.
+    out : ndarray, shape (columns of the term, n)
+        Overwritten.
+    """
+    for row, pieces in zip(out, plan.columns, strict=True):
+        row[:] = _piece_values(pieces[0], values)
+        for piece in pieces[1:]:
+            row *= _piece_values(piece, values)
+
+
+def _piece_values(piece: Piece, values: Mapping[str, FactorValues]) -> NDArray[Any]:
+    own = values[piece.factor]
+    if own.ndim == 2:
+        column: NDArray[Any] = own[piece.column]
+        return column
+    if piece.weights is not None:
+        return piece.weights[own]
+    return own == piece.column
+
+
+def matrix_of_terms(plans: Sequence[TermPlan], values: Mapping[str, FactorValues], rows: int) -> FloatArray:
+    """All columns of `plans`, one per row of the result, shape (columns, n)."""
+    matrix = np.empty((sum(len(plan.columns) for plan in plans), rows))
+    start = 0
+    for plan in plans:
+        stop = start + len(plan.columns)
+        fill(plan, values, matrix[start:stop])
+        start = stop
+    return matrix
+
+
+def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept: bool) -> None:
+    """Raise when a numeric term repeats the intercept (or is zero everywhere), so that the data say nothing about it.
+
+    Raises
+    ------
+    DataError
+        Naming the term. Columns of interactions with a categorical are let pass: an empty cell is no slip of the
+        formula, and the coefficient's prior keeps it proper.
+    """
+    start = 0
+    for plan in plans:
+        stop = start + len(plan.columns)
+        all_numeric = plan.kind == "numeric" or all(
+            piece.weights is None and not piece.label for piece in plan.columns[0]
+        )
+        if plan.kind != "categorical" and all_numeric:
+            lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
+            if np.any((lowest == highest) & (intercept | (lowest == 0.0))):
+                raise DataError(f"The term '{plan.name}' is constant!")
+        start = stop

@@ -1,0 +1,169 @@
+"""Whatever holds the user's data -> a pandas DataFrame -> plain columns: bool, int64 and float64 arrays, `Categories`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nutslite.exceptions import DataError
+from nutslite.formula.categories import Categories, categories_of
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None}
+
+
+def as_frame(data: Any) -> pd.DataFrame:
+    """A DataFrame of the user's data, without copying what is one already.
+
+    Parameters
+    ----------
+    data : DataFrame, mapping of arrays, structured array, or path
+        A pandas DataFrame; a polars or pyarrow table; a dict of equally long arrays; or the path of a file that ends
+        in .csv, .tsv, .tab, .txt, .parquet or .pq.
+
+    Raises
+    ------
+    DataError
+        When it is none of these, or a file or a reader for it is missing.
+    """
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, str | os.PathLike):
+        return _read_file(Path(data))
+    if isinstance(data, Mapping):
+        try:
+            return pd.DataFrame({name: _one_dimension(name, values) for name, values in data.items()})
+        except ValueError as error:
+            raise DataError(f"The data are a dict whose entries make no table: {error}.") from None
+    if isinstance(data, np.ndarray) and data.dtype.names is not None:
+        return pd.DataFrame(data)
+    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+        data = data.collect()  # a lazy polars frame
+    if hasattr(data, "to_pandas"):
+        return _from_table(data)
+    kind = type(data).__name__
+    raise DataError(f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file.")
+
+
+def _one_dimension(name: Any, values: Any) -> Any:
+    if np.ndim(values) > 1:
+        raise DataError(f"Column '{name}' has {np.ndim(values)} dimensions; a column has one.")
+    return values
+
+
+def _from_table(table: Any) -> pd.DataFrame:
+    try:
+        frame = table.to_pandas()
+    except ImportError:
+        frame = pd.DataFrame({name: table[name].to_list() for name in table.columns})  # polars without pyarrow
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(f"The data are a {type(table).__name__}, one column; give a table.")
+    return frame
+
+
+def _read_file(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise DataError(f"There is no file '{path}'.")
+    suffix = path.suffix.lower()
+    if suffix in (".parquet", ".pq"):
+        try:
+            return pd.read_parquet(path)
+        except ImportError:
+            raise DataError("Reading Parquet files needs pyarrow: pip install pyarrow.") from None
+    if suffix not in _SEPARATORS:
+        raise DataError(f"'{path}': a data file ends in .csv, .tsv, .tab, .txt, .parquet or .pq.")
+    separator = _SEPARATORS[suffix]
+    try:
+        return pd.read_csv(path, sep=separator, engine="python" if separator is None else "c")
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"'{path}' cannot be read as a table: {error}.") from None
+
+
+def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The columns `names`, in that order.
+
+    Raises
+    ------
+    DataError
+        When two columns share one of the names.
+    """
+    names = list(names)
+    for name in names:
+        if np.ndim(frame.columns.get_loc(name)) > 0 or isinstance(frame.columns.get_loc(name), slice):
+            raise DataError(f"The data have several columns named '{name}'; rename them.")
+    return frame[names]
+
+
+def columns_of(frame: pd.DataFrame, categorical: Collection[str]) -> dict[str, Any]:
+    """Each column of `frame`, which has no missing values, as the array that expressions are evaluated on.
+
+    Returns
+    -------
+    dict
+        name -> read-only ndarray of bool, int64 or float64, or `Categories`; columns in `categorical` are always the
+        latter.
+    """
+    return {str(name): _column(frame[name], str(name), name in categorical) for name in frame.columns}
+
+
+def _column(series: pd.Series, name: str, categorical: bool) -> Any:
+    if series.dtype == object:
+        series = _inferred(series)
+    if categorical or isinstance(series.dtype, pd.CategoricalDtype) or _is_text(series):
+        return categories_of(series, name)
+    kind = _kind(series)
+    if kind is None:
+        raise DataError(
+            f"Column '{name}' holds {series.dtype} values; turn them into numbers or texts, or list it in "
+            "categorical=[...]."
+        )
+    values: np.ndarray[Any, Any] = series.to_numpy(dtype=kind)
+    values = values.view()
+    values.flags.writeable = False  # extra_namespace functions see this array, and it may be the user's own
+    return values
+
+
+def _is_text(series: pd.Series) -> bool:
+    return series.dtype == object or pd.api.types.is_string_dtype(series.dtype)
+
+
+def _kind(series: pd.Series) -> type[np.generic] | None:
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return np.bool_
+    if pd.api.types.is_integer_dtype(series.dtype):
+        return np.int64 if series.size == 0 or series.max() <= np.iinfo(np.int64).max else np.float64
+    if pd.api.types.is_float_dtype(series.dtype) or str(series.dtype).startswith("decimal"):
+        return np.float64
+    return None
+
+
+def _inferred(series: pd.Series) -> pd.Series:
+    """An object column as what its values are: ``[1, 2.5]``, ``[True, False]`` and Decimals are numbers."""
+    series = series.infer_objects()
+    if series.dtype == object and pd.api.types.infer_dtype(series) in ("decimal", "mixed-integer-float"):
+        return series.astype(np.float64)
+    return series
+
+
+def matrix_of(value: Any, rows: int, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A numeric value as float64 of shape (columns, rows), C-contiguous.
+
+    Raises
+    ------
+    DataError
+        When it has another number of rows, more than two dimensions, or is not numeric.
+    """
+    if isinstance(value, Categories):
+        raise DataError(f"'{what}' is categorical, and this needs numbers.")
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"'{what}' is not numeric.")
+    if array.ndim == 0:
+        array = np.broadcast_to(array, (rows,))
+    if array.ndim > 2 or array.shape[0] != rows:
+        raise DataError(f"'{what}' has shape {array.shape}, and the data have {rows} rows; put it into the data.")
+    return np.ascontiguousarray(np.atleast_2d(array.T), dtype=np.float64)

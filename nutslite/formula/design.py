@@ -1,0 +1,334 @@
+"""`build_design`: a formula and data become a `Design`, the numbers that every room to the right works on.
+
+The steps: read the formulas (`parsing`), check the Python in them (`safety`), find the used columns and the complete
+rows (`data`, `missing`), work out every factor once (`factors`), code terms into columns (`coding`), index the
+grouping factors (`grouping`), take the response apart (`response`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nutslite.exceptions import DataError, did_you_mean
+from nutslite.formula import response as response_room
+from nutslite.formula.coding import TermPlan, check_not_constant, matrix_of_terms, plan_terms
+from nutslite.formula.data import as_frame, columns_of, matrix_of, select
+from nutslite.formula.evaluation import Evaluator, Memory
+from nutslite.formula.expression import Expression
+from nutslite.formula.factors import Factor, apply_factors, check_finite, learn_factors
+from nutslite.formula.formula import Formula, as_formula
+from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
+from nutslite.formula.missing import complete_rows
+from nutslite.formula.parsing import GroupSpec, PredictorSpec, Term, parse
+from nutslite.formula.response import ResponsePlan
+from nutslite.formula.safety import check, check_extra_namespace
+from nutslite.formula.terms import CommonTerm, FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
+
+
+@dataclass(frozen=True)
+class _PredictorPlan:
+    """How to fill one linear predictor on any data."""
+
+    spec: PredictorSpec
+    terms: tuple[TermPlan, ...]
+    groups: tuple[tuple[TermPlan, ...], ...]  # one entry per bar of the formula
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """All that `Design.evaluate` needs, settled by the data that the model was built from."""
+
+    formula: Formula
+    categorical: frozenset[str]
+    extra: Mapping[str, Any]
+    memory: Memory
+    factors: dict[str, Factor]
+    predictors: tuple[_PredictorPlan, ...]
+    groups: tuple[GroupPlan, ...]
+    response: ResponsePlan
+    predictor_columns: tuple[str, ...]
+    response_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """A model's data as numbers.
+
+    Attributes
+    ----------
+    response : Response
+        The left-hand side.
+    predictors : dict
+        Parameter -> `LinearPredictor`, for the parameters that have a formula, the parent first.
+    factors : dict
+        Name -> `GroupFactor`, shared by all predictors.
+    weights : ndarray, shape (n,), or None
+        Log-likelihood weights of ``weighted(y, w)``.
+    n_rows, n_dropped : int
+        Rows in use, and incomplete rows left out.
+    used_columns : tuple of str
+        Columns of the data that the formulas use, the response's first.
+    """
+
+    response: Response
+    predictors: dict[str, LinearPredictor]
+    factors: dict[str, GroupFactor]
+    weights: FloatArray | None
+    n_rows: int
+    n_dropped: int
+    used_columns: tuple[str, ...]
+    _recipe: _Recipe = field(repr=False, compare=False)
+
+    def evaluate(self, new_data: Any, *, response: bool = False) -> Design:
+        """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
+
+        Parameters
+        ----------
+        new_data : DataFrame or whatever `build_design` takes
+            Must hold the predictors' columns, without missing values.
+        response : bool
+            Whether to evaluate the response as well. If not, its columns need not be there, its values are nan
+            (except for trials of ``p(y, n)`` that the new data hold), and there are no weights.
+
+        Returns
+        -------
+        Design
+            Rows of grouping factors whose level is new have index -1, and the level's name in ``new_levels``.
+
+        Raises
+        ------
+        DataError
+            For missing columns or values, for levels of common terms that the model does not know.
+        """
+        recipe = self._recipe
+        frame = as_frame(new_data)
+        needed = list(recipe.predictor_columns)
+        if response:
+            needed = list(dict.fromkeys((*recipe.response_columns, *needed)))
+        _check_present(needed, frame)
+        optional = [name for name in recipe.response_columns if not response and name in _trial_columns(recipe, frame)]
+        used = select(frame, dict.fromkeys([*needed, *optional]))
+        complete_rows(used[needed], dropna=False)
+        used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
+        evaluator = Evaluator(columns_of(used, recipe.categorical), len(used), recipe.extra, recipe.memory, False)
+        values = apply_factors(_factor_expressions(plan.spec for plan in recipe.predictors), recipe.factors, evaluator)
+        predictors = {plan.spec.parameter: _predictor(plan, values, evaluator) for plan in recipe.predictors}
+        groups = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups}
+        if response:
+            observed, weights = response_room.apply_response(recipe.response, evaluator)
+        else:
+            observed, weights = response_room.unknown_response(recipe.response, evaluator), None
+        return Design(observed, predictors, groups, weights, len(used), 0, tuple(needed), recipe)
+
+
+def build_design(
+    formula: str | Formula,
+    data: Any,
+    *,
+    parameters: tuple[str, ...] = ("mu", "sigma"),
+    categorical: str | Collection[str] | None = None,
+    dropna: bool = False,
+    extra_namespace: Mapping[str, Any] | None = None,
+) -> Design:
+    """Turn a formula and data into numbers.
+
+    Parameters
+    ----------
+    formula : str or Formula
+        ``"y ~ x + (x|g)"``, or several lines, one per modelled parameter.
+    data : DataFrame, polars or pyarrow table, dict of arrays, or path of a CSV or Parquet file
+        One row per observation. Never modified.
+    parameters : tuple of str
+        The family's parameters, the parent first: the main formula models it.
+    categorical : collection of str, optional
+        Columns that are categories although they hold numbers.
+    dropna : bool
+        Leave out rows with a missing value in any used column, and say so; otherwise they raise.
+    extra_namespace : mapping, optional
+        Further names that the formulas may use: functions, and constants such as lists of knots. Columns of the data
+        come first, and the package's own functions cannot be replaced.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    FormulaError
+        When a formula is not understood.
+    DataError
+        When the data do not fit it.
+
+    Examples
+    --------
+    >>> design = build_design("y ~ g + (1|s)", {"y": [1.0, 2.0, 4.0], "g": ["a", "b", "a"], "s": [7, 7, 8]})
+    >>> design.predictors["mu"].terms[0].labels
+    ('b',)
+    >>> design.factors["s"].index.tolist(), design.factors["s"].levels
+    ([0, 0, 1], ('7', '8'))
+    """
+    formula = as_formula(formula)
+    parsed = parse(formula.main, formula.additionals, tuple(parameters))
+    spec = response_room.read_response(parsed.response)
+    frame = as_frame(data)
+    extra = dict(extra_namespace or {})
+    check_extra_namespace(extra)
+    forced = _check_categorical(categorical, frame)
+    response_columns = _used_columns(spec.expressions(), frame, extra)
+    predictor_columns = _used_columns([e for item in parsed.predictors for e in item.expressions()], frame, extra)
+    used_columns = tuple(dict.fromkeys((*response_columns, *predictor_columns)))
+
+    frame = select(frame, used_columns)
+    complete = complete_rows(frame, dropna)
+    n_dropped = int(np.count_nonzero(~complete))
+    if n_dropped:
+        frame = frame[complete]
+    memory = Memory()
+    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True)
+    del frame
+
+    response_plan, response, weights = response_room.learn_response(spec, evaluator)
+    known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
+    plans = tuple(_plan_predictor(item, known) for item in parsed.predictors)
+    predictors = {plan.spec.parameter: _predictor(plan, values, evaluator) for plan in plans}
+    for plan in plans:
+        _check_columns(plan, predictors[plan.spec.parameter])
+    group_plans, groups = _learn_groups(parsed.predictors, evaluator)
+    recipe = _Recipe(
+        formula, forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
+    )
+    return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, recipe)
+
+
+def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
+    names = [categorical] if isinstance(categorical, str) else list(categorical or ())
+    for name in names:
+        if name not in frame.columns:
+            hint = did_you_mean(str(name), map(str, frame.columns))
+            raise DataError(f"categorical: column '{name}' not found in the data.{hint}")
+    return frozenset(names)
+
+
+def _used_columns(expressions: Iterable[Expression], frame: pd.DataFrame, extra: Mapping[str, Any]) -> tuple[str, ...]:
+    """Check every expression; collect the columns that they use."""
+    columns = frozenset(frame.columns)
+    used: dict[str, None] = {}
+    for expression in expressions:
+        # an offset's call is this room's own word; what it holds is the expression
+        used.update(dict.fromkeys(check(_without_offset(expression), columns, extra)))
+    return tuple(used)
+
+
+def _without_offset(expression: Expression) -> Expression:
+    tree: Any = expression.tree
+    is_offset = getattr(getattr(tree, "func", None), "id", None) == "offset"
+    return expression.part(tree.args[0]) if is_offset else expression
+
+
+def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        hint = did_you_mean(missing[0], map(str, frame.columns))
+        listed = ", ".join(f"'{name}'" for name in missing)
+        raise DataError(f"The new data lack the column{'s' * (len(missing) > 1)} {listed}.{hint}")
+
+
+def _trial_columns(recipe: _Recipe, frame: pd.DataFrame) -> tuple[str, ...]:
+    trials = recipe.response.spec.trials
+    if trials is None:
+        return ()
+    names = check(trials, frozenset((*recipe.response_columns, *recipe.predictor_columns)), recipe.extra)
+    return tuple(name for name in names if name in frame.columns)
+
+
+def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:
+    """The factors of common terms and of the left sides of bars."""
+    terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
+    return [factor for term in terms for factor in term.factors]
+
+
+def _plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor]) -> _PredictorPlan:
+    terms = tuple(plan_terms(spec.terms, spec.intercept, factors))
+    groups = tuple(tuple(plan_terms(group.terms, group.intercept, factors)) for group in spec.groups)
+    return _PredictorPlan(spec, terms, groups)
+
+
+def _predictor(plan: _PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
+    spec = plan.spec
+    matrix = matrix_of_terms(plan.terms, values, evaluator.rows)
+    terms, start = [], 0
+    for term in plan.terms:
+        stop = start + len(term.columns)
+        terms.append(CommonTerm(term.name, start, stop, term.labels, term.scalar, term.kind))
+        start = stop
+    group_terms: list[GroupTerm] = []
+    for group, effects in zip(spec.groups, plan.groups, strict=True):
+        group_terms += _group_terms(group, effects, values, evaluator.rows)
+    names = tuple(item.name for item in spec.offsets)
+    offset = _offset(spec.offsets, evaluator)
+    return LinearPredictor(spec.parameter, spec.intercept, matrix, tuple(terms), tuple(group_terms), offset, names)
+
+
+def _group_terms(
+    group: GroupSpec, effects: tuple[TermPlan, ...], values: Mapping[str, Any], rows: int
+) -> list[GroupTerm]:
+    matrices = [matrix_of_terms([effect], values, rows) for effect in effects]
+    width = group.intercept + sum(len(effect.columns) for effect in effects)
+    written = " + ".join(["1"] * group.intercept + [effect.name for effect in effects])
+    result = []
+    for factor in group.factors:
+        mark = f"{written}|{factor.name}" if group.correlated and width > 1 else None
+        if group.intercept:
+            result.append(GroupTerm(f"1|{factor.name}", "1", factor.name, None, ("1",), True, "numeric", mark))
+        for effect, matrix in zip(effects, matrices, strict=True):
+            name = f"{effect.name}|{factor.name}"
+            result.append(
+                GroupTerm(name, effect.name, factor.name, matrix, effect.labels, effect.scalar, effect.kind, mark)
+            )
+    return result
+
+
+def _offset(offsets: tuple[Expression, ...], evaluator: Evaluator) -> FloatArray | None:
+    """The sum of the offset terms."""
+    total: FloatArray | None = None
+    for offset in offsets:
+        value = evaluator.evaluate(_without_offset(offset))
+        row = _one_row(value, offset.name, evaluator.rows)
+        total = np.array(row) if total is None else total + row
+    return total
+
+
+def _one_row(value: Any, name: str, rows: int) -> FloatArray:
+    matrix: FloatArray = matrix_of(value, rows, name)
+    if matrix.shape[0] != 1:
+        raise DataError(f"'{name}' has {matrix.shape[0]} columns; an offset has one.")
+    check_finite(matrix, name)
+    return matrix[0]
+
+
+def _check_columns(plan: _PredictorPlan, predictor: LinearPredictor) -> None:
+    check_not_constant(plan.terms, predictor.matrix, plan.spec.intercept)
+    by_name = {term.expression: term.matrix for term in predictor.group_terms if term.matrix is not None}
+    for group, effects in zip(plan.spec.groups, plan.groups, strict=True):
+        for effect in effects:
+            check_not_constant([effect], by_name[effect.name], group.intercept)
+
+
+def _learn_groups(
+    specs: Iterable[PredictorSpec], evaluator: Evaluator
+) -> tuple[tuple[GroupPlan, ...], dict[str, GroupFactor]]:
+    terms: dict[str, Term] = {}
+    for spec in specs:
+        for group in spec.groups:
+            for term in group.factors:
+                terms.setdefault(term.name, term)
+    learned = [learn_group(term, evaluator) for term in terms.values()]
+    return tuple(plan for plan, _ in learned), {factor.name: factor for _, factor in learned}
+
+
+__all__ = ["Design", "build_design"]

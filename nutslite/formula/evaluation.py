@@ -1,0 +1,327 @@
+"""Works out the factors of a formula on columns of data: an interpreter of exactly the nodes that `safety.py` allows.
+
+Arithmetic is done in float64, so that int8 columns do not wrap around and Booleans add up; whole-number results of
+``+ - * // %`` on whole numbers stay integers, which keeps ``C(year - 2000)`` readable.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from patsy import PatsyError
+
+from nutslite.exceptions import DataError, FormulaError, NutsliteError
+from nutslite.formula import functions
+from nutslite.formula.categories import Categories, categories_of
+from nutslite.formula.expression import Expression, canonical_name, is_quoted
+
+_EXACT = 2.0**53
+_OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_KEEP_INTEGERS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
+_COMPARISONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+@dataclass
+class Memory:
+    """What the data that the model was built from taught the transforms, kept for new data.
+
+    Attributes
+    ----------
+    transforms : dict
+        Canonical text of a call (``"bs(x, df=4)"``) -> the transform, after it has seen those data.
+    levels : dict
+        Canonical text of a ``C(...)`` call -> its levels.
+    """
+
+    transforms: dict[str, Any] = field(default_factory=dict)
+    levels: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+class Evaluator:
+    """Evaluates expressions on one set of columns.
+
+    Parameters
+    ----------
+    columns : mapping
+        Column name -> ndarray of bool, int64 or float64, shape (n,), or `Categories`.
+    rows : int
+        Number of rows, n.
+    extra : mapping
+        The caller's ``extra_namespace``.
+    memory : Memory
+        Filled while `learning`, only read otherwise.
+    learning : bool
+        True for the data that the model is built from.
+    """
+
+    def __init__(
+        self, columns: Mapping[str, Any], rows: int, extra: Mapping[str, Any], memory: Memory, learning: bool
+    ) -> None:
+        self.columns = columns
+        self.rows = rows
+        self.extra = extra
+        self.memory = memory
+        self.learning = learning
+
+    def evaluate(self, expression: Expression) -> Any:
+        """The value of `expression`: an array of shape (n,) or (n, k), `Categories`, or a constant.
+
+        Raises
+        ------
+        FormulaError, DataError
+            When it cannot be worked out; the message names the expression.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                return self._value(expression.tree)
+        except NutsliteError as error:
+            if isinstance(error, FormulaError) and error.span is None:
+                raise expression.error(str(error)) from None
+            raise
+        except RecursionError:
+            raise expression.error("This is nested too deeply.") from None
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = str(error.args[0] if isinstance(error, PatsyError) else error).rstrip(".")
+            raise expression.error(f"'{expression.name}' cannot be computed: {reason}.") from error
+
+    def _value(self, node: ast.AST) -> Any:
+        match node:
+            case ast.Constant():
+                return node.value
+            case ast.Name():
+                return self._name(node)
+            case ast.Attribute():
+                return functions.NUMPY_CONSTANTS[node.attr]
+            case ast.BinOp():
+                return self._binary(node)
+            case ast.UnaryOp():
+                return self._unary(node)
+            case ast.BoolOp():
+                values = [_truth(self._value(item)) for item in node.values]
+                return _combine(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, values)
+            case ast.Compare():
+                return self._comparison(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.List():
+                return [self._value(item) for item in node.elts]
+            case ast.Tuple():
+                return tuple(self._value(item) for item in node.elts)
+            case ast.Dict():
+                pairs = zip(node.keys, node.values, strict=True)
+                return {self._value(key): self._value(value) for key, value in pairs if key is not None}
+        raise FormulaError(f"A formula cannot contain {type(node).__name__} expressions.")
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id in self.columns:
+            return self.columns[node.id]
+        if not is_quoted(node) and node.id in self.extra:
+            return self.extra[node.id]
+        if not is_quoted(node) and node.id in functions.CONTRASTS:
+            return functions.CONTRASTS[node.id]
+        raise DataError(f"column '{node.id}' not found in the data.")
+
+    def _binary(self, node: ast.BinOp) -> Any:
+        left, right = self._value(node.left), self._value(node.right)
+        if isinstance(node.op, ast.BitAnd | ast.BitOr):
+            return _combine(np.logical_and if isinstance(node.op, ast.BitAnd) else np.logical_or, [left, right])
+        first, second = _number(left, node.left), _number(right, node.right)
+        result = _OPERATORS[type(node.op)](first, second)
+        whole = all(np.asarray(item).dtype.kind in "bi" for item in (left, right))
+        if whole and isinstance(node.op, _KEEP_INTEGERS):
+            return _as_integers(result)
+        return result
+
+    def _unary(self, node: ast.UnaryOp) -> Any:
+        value = self._value(node.operand)
+        if isinstance(node.op, ast.Not | ast.Invert):
+            return np.logical_not(_truth(value))
+        number = _number(value, node.operand)
+        result = -number if isinstance(node.op, ast.USub) else number
+        return _as_integers(result) if np.asarray(value).dtype.kind in "bi" else result
+
+    def _comparison(self, node: ast.Compare) -> Any:
+        values = [self._value(item) for item in [node.left, *node.comparators]]
+        pairs = zip(node.ops, values[:-1], values[1:], strict=True)
+        return _combine(np.logical_and, [self._compare(type(sign), left, right) for sign, left, right in pairs])
+
+    def _compare(self, sign: type[ast.AST], left: Any, right: Any) -> Any:
+        if isinstance(right, Categories) and not isinstance(left, Categories):
+            left, right = right, left
+            sign = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}.get(sign, sign)
+        if not isinstance(left, Categories):
+            if isinstance(right, str):
+                raise DataError(f"A numeric column is compared with the text '{right}'.")
+            return _COMPARISONS[sign](left, right)
+        if sign not in (ast.Eq, ast.NotEq):
+            raise DataError("Categories can be compared by == and != only.")
+        if isinstance(right, Categories):
+            equal = left.values() == right.values()
+        else:
+            equal = self._has_level(left, right)
+        return equal if sign is ast.Eq else ~equal
+
+    def _has_level(self, column: Categories, level: Any) -> Any:
+        if not self.learning and level not in column.levels:
+            return np.zeros(column.codes.shape, dtype=bool)  # new data need not hold every level
+        return column.codes == column.position(level, "the column that it is compared with")
+
+    def _call(self, node: ast.Call) -> Any:
+        if isinstance(node.func, ast.Attribute):
+            function, _ = functions.NUMPY[node.func.attr]
+            return function(*[_array(self._value(item), item) for item in node.args])
+        if not isinstance(node.func, ast.Name):
+            raise FormulaError("Only functions known by name can be called.")
+        name = node.func.id
+        arguments = [self._value(item) for item in node.args]
+        keywords = {keyword.arg or "": self._value(keyword.value) for keyword in node.keywords}
+        if name == "I":
+            return arguments[0]
+        if name in functions.ELEMENTWISE:
+            return functions.ELEMENTWISE[name][0](_array(arguments[0], node.args[0]))
+        if name in functions.STATEFUL:
+            return self._stateful(functions.STATEFUL[name], node, arguments, keywords)
+        if name in functions.CONTRASTS:
+            return functions.CONTRASTS[name](*arguments, **keywords)
+        if name in functions.CATEGORICAL:
+            return self._categorical(name, node, arguments, keywords)
+        if name in functions.SUCCESS:
+            return self._success(name, node, arguments, keywords)
+        return self._users_own(node, name, arguments, keywords)
+
+    def _stateful(self, factory: Callable[[], Any], node: ast.Call, arguments: list[Any], keywords: Any) -> Any:
+        given = zip(arguments, node.args, strict=True)
+        arguments = [_array(value, item) if _is_data(value) else value for value, item in given]
+        key = canonical_name(node)
+        if key not in self.memory.transforms:
+            if not self.learning:
+                raise DataError(f"'{key}' was not part of the model.")
+            transform = factory()
+            transform.memorize_chunk(*arguments, **keywords)
+            transform.memorize_finish()
+            self.memory.transforms[key] = transform
+        return self.memory.transforms[key].transform(*arguments, **keywords)
+
+    def _categorical(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Categories:
+        if name == "C":
+            data, contrast, levels = _bind(name, ("x", "contrast", "levels"), arguments, keywords)
+        else:
+            data, option = _bind(name, ("x", "ref" if name == "T" else "omit"), arguments, keywords)
+            levels = None
+        found = categories_of(data, canonical_name(node.args[0]) if node.args else name)
+        if levels is not None:
+            found = _with_levels(found, tuple(levels), canonical_name(node))
+        if name == "T":
+            reference = 0 if option is None else self._known(found, node).position(option, canonical_name(node.args[0]))
+            contrast = functions.CONTRASTS["Treatment"](self._known(found, node).levels[reference])
+        elif name == "S":
+            contrast = functions.CONTRASTS["Sum"](option)
+        return found if contrast is None else replace(found, contrast=contrast)
+
+    def _known(self, found: Categories, node: ast.Call) -> Categories:
+        """`found` with the levels of the data that the model was built from: new data need not hold the reference."""
+        key = canonical_name(node)
+        if self.learning:
+            self.memory.levels.setdefault(key, found.levels)
+        return replace(found, levels=self.memory.levels[key])
+
+    def _success(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        data, success = _bind(name, ("x", "success"), arguments, keywords)
+        if success is None:
+            raise FormulaError(f"{name}() needs the level that counts as success: {name}(y, 'yes').")
+        column = categories_of(data, canonical_name(node.args[0]) if node.args else name)
+        return self._has_level(column, success)
+
+    def _users_own(self, node: ast.Call, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        function = self.extra[name]
+        factory = getattr(function, "__patsy_stateful_transform__", None)
+        if factory is not None:
+            return self._stateful(factory, node, arguments, keywords)
+        if not callable(function):
+            raise FormulaError(f"'{name}' in extra_namespace is not a function.")
+        plain = [value.values() if isinstance(value, Categories) else value for value in arguments]
+        options = {key: value.values() if isinstance(value, Categories) else value for key, value in keywords.items()}
+        return function(*plain, **options)
+
+
+def _is_data(value: Any) -> bool:
+    return isinstance(value, np.ndarray | Categories)
+
+
+def _array(value: Any, node: ast.AST) -> Any:
+    """`value` as an argument of a numeric function; texts are for np.where alone."""
+    if isinstance(value, Categories):
+        raise DataError(f"'{canonical_name(node)}' is categorical, and this needs numbers.")  # type: ignore[arg-type]
+    return value
+
+
+def _number(value: Any, node: ast.AST) -> Any:
+    """`value` as float64, for arithmetic."""
+    _array(value, node)
+    if not isinstance(value, np.ndarray | np.generic | bool | int | float):
+        raise DataError(f"'{canonical_name(node)}' is not a number.")  # type: ignore[arg-type]
+    if np.asarray(value).dtype.kind not in "biuf":
+        raise DataError(f"'{canonical_name(node)}' is not numeric.")  # type: ignore[arg-type]
+    if isinstance(value, np.ndarray):
+        return value.astype(np.float64, copy=False)
+    return np.float64(value)
+
+
+def _as_integers(result: Any) -> Any:
+    """Whole numbers that float64 holds exactly, as integers; anything larger stays float64."""
+    if np.all(np.abs(result) < _EXACT):
+        return result.astype(np.int64) if isinstance(result, np.ndarray) else int(result)
+    return result
+
+
+def _truth(value: Any) -> Any:
+    if isinstance(value, bool | np.bool_) or (isinstance(value, np.ndarray) and value.dtype == np.bool_):
+        return value
+    raise DataError("and, or, not, & and | take comparisons or Boolean columns; put comparisons in parentheses.")
+
+
+def _combine(function: Callable[[Any, Any], Any], values: list[Any]) -> Any:
+    result = _truth(values[0])
+    for value in values[1:]:
+        result = function(result, _truth(value))
+    return result
+
+
+def _bind(name: str, parameters: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
+    """Match arguments with `parameters`; those not given are None."""
+    if len(arguments) > len(parameters) or not set(keywords) <= set(parameters[len(arguments) :]):
+        raise FormulaError(f"The arguments of {name}() are {name}({', '.join(parameters)}).")
+    bound = dict.fromkeys(parameters) | dict(zip(parameters, arguments, strict=False)) | keywords
+    if not _is_data(bound["x"]):
+        raise FormulaError(f"{name}() takes a column: {name}(x).")
+    return list(bound.values())
+
+
+def _with_levels(found: Categories, levels: tuple[Any, ...], what: str) -> Categories:
+    """`found` in the order of levels that the user spelled out."""
+    recoded = found.recoded(levels)
+    if recoded.unseen:
+        raise DataError(f"{what}: the data hold the level '{recoded.unseen[0]}', which levels= does not list.")
+    return recoded

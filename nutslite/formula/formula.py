@@ -1,0 +1,58 @@
+"""`Formula`: one main formula, and optionally one more per further parameter of the family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nutslite.exceptions import FormulaError
+
+
+@dataclass(frozen=True, init=False)
+class Formula:
+    """A model formula with one line per modelled parameter.
+
+    Parameters
+    ----------
+    main : str
+        The formula of the response: ``"y ~ x + (1|g)"``; its right-hand side belongs to the family's parent parameter.
+    *additionals : str
+        Formulas of further parameters: ``"sigma ~ z"``. The left-hand side is the parameter's name.
+
+    Raises
+    ------
+    FormulaError
+        When a formula is not a text.
+
+    Examples
+    --------
+    >>> Formula("y ~ x", "sigma ~ z")
+    Formula('y ~ x', 'sigma ~ z')
+    >>> print(Formula("y ~ x", "sigma ~ z"))
+    y ~ x, sigma ~ z
+    """
+
+    main: str
+    additionals: tuple[str, ...]
+
+    def __init__(self, main: str, *additionals: str) -> None:
+        for text in (main, *additionals):
+            if not isinstance(text, str):
+                raise FormulaError(f"A formula is a text such as 'y ~ x + (1|g)', not a {type(text).__name__}.")
+        object.__setattr__(self, "main", _one_line(main))
+        object.__setattr__(self, "additionals", tuple(_one_line(text) for text in additionals))
+
+    def __repr__(self) -> str:
+        return f"Formula({', '.join(repr(text) for text in (self.main, *self.additionals))})"
+
+    def __str__(self) -> str:
+        return ", ".join((self.main, *self.additionals))
+
+
+def as_formula(formula: str | Formula) -> Formula:
+    """A `Formula` from what the user gave: one already, or the text of its main line."""
+    return formula if isinstance(formula, Formula) else Formula(formula)
+
+
+def _one_line(text: str) -> str:
+    """`text` on one line without outer blanks, so that carets in error messages point at the right place."""
+    return text.replace("\r", " ").replace("\n", " ").replace("\t", " ").strip()

@@ -1,0 +1,60 @@
+"""One mask of complete rows for the whole model: all formulas, groups, weights, offsets and the response together."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError
+
+logger = logging.getLogger("nutslite")
+
+
+def complete_rows(frame: pd.DataFrame, dropna: bool) -> NDArray[np.bool_]:
+    """Which rows have a value in every column of `frame`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The used columns.
+    dropna : bool
+        Whether incomplete rows may be left out; if so, the "nutslite" logger says how many.
+
+    Raises
+    ------
+    DataError
+        When rows are incomplete and `dropna` is false; when the data have no rows, or none that is complete.
+    """
+    complete = np.ones(len(frame), dtype=bool)
+    counts: dict[str, int] = {}
+    for name in frame.columns:
+        missing = frame[name].isna().to_numpy(dtype=bool)
+        if missing.any():
+            counts[str(name)] = int(np.count_nonzero(missing))
+            complete &= ~missing
+    if len(frame) == 0:
+        raise DataError("The data have no rows.")
+    dropped = int(np.count_nonzero(~complete))
+    if dropped and not dropna:
+        listed = ", ".join(f"'{name}' ({count})" for name, count in counts.items())
+        raise DataError(
+            f"The data hold {dropped} incomplete rows; missing values in {listed}. Fill them in, or leave these rows "
+            "out by dropna=True."
+        )
+    if dropped == len(frame):
+        raise DataError(f"No row of the data is complete; missing values in {', '.join(counts)}.")
+    if dropped:
+        _make_visible()
+        logger.info("Automatically removing %d/%d rows from the dataset.", dropped, len(frame))
+    return complete
+
+
+def _make_visible() -> None:
+    """Show this package's messages on stderr, unless the user has set up logging."""
+    if not logger.hasHandlers():
+        logger.addHandler(logging.StreamHandler())
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)

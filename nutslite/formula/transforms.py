@@ -1,0 +1,149 @@
+"""Stateful transforms: they learn from the data the model is built from, and do the same to new data.
+
+Each has Patsy's interface: ``memorize_chunk(x, ...)`` once with all rows, ``memorize_finish()``, then
+``transform(x, ...)``. Splines are Patsy's own, with checks in the user's words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from patsy.mgcv_cubic_splines import CC, CR, TE
+from patsy.splines import BS
+
+FloatArray = NDArray[np.float64]
+
+
+def _vector(x: Any, name: str) -> FloatArray:
+    values = np.asarray(x, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"{name}() takes one numeric column")
+    return values
+
+
+class Center:
+    """``center(x)``: x minus its mean in the data the model was built from."""
+
+    def memorize_chunk(self, x: Any) -> None:
+        self.mean = _vector(x, "center").mean()
+
+    def memorize_finish(self) -> None:
+        """All rows came at once."""
+
+    def transform(self, x: Any) -> FloatArray:
+        centred: FloatArray = _vector(x, "center") - self.mean
+        return centred
+
+
+class Standardize:
+    """``scale(x)``, ``standardize(x)``: centred and divided by the standard deviation (``ddof=0``)."""
+
+    def memorize_chunk(self, x: Any, ddof: int = 0) -> None:
+        values = _vector(x, "scale")
+        self.mean, self.deviation = values.mean(), values.std(ddof=ddof)
+        if not self.deviation > 0.0:
+            raise ValueError("all rows have the same value, so there is no standard deviation to divide by")
+
+    def memorize_finish(self) -> None:
+        """All rows came at once."""
+
+    def transform(self, x: Any, ddof: int = 0) -> FloatArray:
+        scaled: FloatArray = (_vector(x, "scale") - self.mean) / self.deviation
+        return scaled
+
+
+class Polynomial:
+    """``poly(x, degree=1, raw=False)``: polynomials in x, orthonormal over the rows (or plain powers).
+
+    Columns come from the three-term recurrence of discrete orthogonal polynomials (Forsythe 1957, J. SIAM 5, 74),
+    started at the constant one, and have unit sum of squares: the values (up to rounding) of R's ``poly``.
+    """
+
+    def memorize_chunk(self, x: Any, degree: int = 1, raw: bool = False) -> None:
+        values = _vector(x, "poly")
+        if isinstance(degree, bool) or int(degree) != degree or degree < 1:
+            raise ValueError(f"degree must be a whole number from 1 on, not {degree!r}")
+        if raw:
+            return
+        distinct = np.unique(values).size
+        if degree >= distinct:
+            raise ValueError(f"degree {degree} needs more than {degree} distinct values, and x has {distinct}")
+        # x is mapped to [-1, 1] so that high degrees neither overflow nor vanish; the columns do not depend on it
+        self.middle = 0.5 * (values.min() + values.max())
+        self.half_width = 0.5 * (values.max() - values.min())
+        self.shifts: list[float] = []
+        self.norms: list[float] = []
+        self._columns(values, int(degree))
+
+    def _columns(self, values: FloatArray, degree: int) -> FloatArray:
+        z = (values - self.middle) / self.half_width
+        learning = len(self.norms) == 0
+        columns = np.empty((values.size, degree))
+        before, current = np.zeros_like(z), np.ones_like(z)
+        for k in range(degree + 1):
+            if learning:
+                self.norms.append(float(current @ current))
+                self.shifts.append(float((z * current) @ current) / self.norms[k])
+            if k > 0:
+                columns[:, k - 1] = current / np.sqrt(self.norms[k])
+            ratio = self.norms[k] / self.norms[k - 1] if k > 0 else 0.0
+            before, current = current, (z - self.shifts[k]) * current - ratio * before
+        return columns
+
+    def memorize_finish(self) -> None:
+        """All rows came at once."""
+
+    def transform(self, x: Any, degree: int = 1, raw: bool = False) -> FloatArray:
+        values = _vector(x, "poly")
+        if raw:
+            powers: FloatArray = values[:, None] ** np.arange(1, int(degree) + 1)
+            return powers
+        return self._columns(values, int(degree))
+
+
+class BSpline:
+    """``bs(x, df=None, knots=None, degree=3, include_intercept=False, lower_bound=None, upper_bound=None)``.
+
+    Patsy's (and R's) B-spline basis; ``intercept=`` is an alias of ``include_intercept=``. Rows outside the bounds
+    raise, because a B-spline says nothing about them.
+    """
+
+    def __init__(self) -> None:
+        self.spline = BS()
+
+    def memorize_chunk(self, x: Any, *args: Any, intercept: bool | None = None, **kwargs: Any) -> None:
+        self.spline.memorize_chunk(_vector(x, "bs"), *args, **_intercept_alias(intercept, kwargs))
+
+    def memorize_finish(self) -> None:
+        self.spline.memorize_finish()
+
+    def transform(self, x: Any, *args: Any, intercept: bool | None = None, **kwargs: Any) -> FloatArray:
+        values = _vector(x, "bs")
+        lowest, highest = self.spline._all_knots[0], self.spline._all_knots[-1]
+        outside = int(np.count_nonzero((values < lowest) | (values > highest)))
+        if outside:
+            raise ValueError(
+                f"{outside} of {values.size} rows lie outside [{lowest:g}, {highest:g}], where the spline is defined; "
+                "set lower_bound= and upper_bound= wide enough for all data to come, or use cr(), which is a straight "
+                "line outside"
+            )
+        basis: FloatArray = np.asarray(self.spline.transform(values, *args, **_intercept_alias(intercept, kwargs)))
+        return basis
+
+
+def _intercept_alias(intercept: bool | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+    return kwargs if intercept is None else {**kwargs, "include_intercept": intercept}
+
+
+class Natural(CR):  # type: ignore[misc]
+    """``cr(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: natural cubic spline."""
+
+
+class Cyclic(CC):  # type: ignore[misc]
+    """``cc(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: cyclic cubic spline."""
+
+
+class Tensor(TE):  # type: ignore[misc]
+    """``te(cr(x, df=4), cr(z, df=4), constraints=None)``: tensor product of splines."""
