@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from nutslite import __version__
 from nutslite.datasets import Dataset, datasets, load_data
@@ -62,7 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *_: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Print a warning as one line, without the place in our sources that raised it."""
     print(f"nutslite: warning: {message}", file=sys.stderr)
 
@@ -224,7 +231,7 @@ def _print_summary(results: Any, everything: bool) -> None:
     if hidden:
         print(f"\n{hidden:,} effects of single groups are not shown; --all prints them.")
     print(
-        f"\nAll {len(table):,} quantities: largest R-hat {table['r_hat'].max():.3f},"
+        f"\nAll {len(table):,} quantities: largest R-hat {table['r_hat'].max():.2f},"
         f" smallest ESS {table[['ess_bulk', 'ess_tail']].min().min():,.0f}."
     )
 
@@ -258,12 +265,15 @@ def _draw(results: Any, file: Path | None) -> None:
     if find_spec("matplotlib") is None:
         print('Picture: none, matplotlib is not installed (python -m pip install "nutslite[plots]")')
         return
-    from nutslite.results.inference_data import named_arrays, posterior_dataset
+    from nutslite.results.inference_data import get_group, group_names, named_arrays
     from nutslite.results.plots import plot_trace
 
-    arrays, _, _ = named_arrays(posterior_dataset(results))
+    arrays, dims, coords = named_arrays(get_group(results, "posterior"))
     few = {name: values for name, values in arrays.items() if not _is_group_effect(f"{name}[")}
-    plot_trace(few or arrays, file)
+    diverging = None
+    if "sample_stats" in group_names(results):
+        diverging = get_group(results, "sample_stats")["diverging"].to_numpy()
+    plot_trace(few or arrays, file, dims=dims, coords=coords, diverging=diverging)
     print(f"Picture: {file.absolute()}")
 
 

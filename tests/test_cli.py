@@ -52,7 +52,7 @@ class RecordingModel:
             "1|Subject_sigma": rng.uniform(1, 2, shape),
         }
         return to_inference_data(
-            {"posterior": posterior},
+            {"posterior": posterior, "sample_stats": {"diverging": rng.uniform(size=shape) < 0.01}},
             dims={"1|Subject": ("Subject__factor_dim",)},
             coords={"Subject__factor_dim": ["308", "309", "310"]},
             attrs={"interrupted": self.interrupted},
