@@ -1,0 +1,387 @@
+"""Reduce a Gaussian model to cross-products: one pass over the data, after which nothing depends on the rows.
+
+`reduce_gaussian` says why a model cannot be reduced, or returns what `marginal.marginal_logdensity` reads together with
+what `recovery` needs to draw the integrated parameters exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from nutslite.families.links import IDENTITY
+from nutslite.posterior import marginal as mg
+from nutslite.posterior import model_data as md
+from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.head import Head
+from nutslite.posterior.marginal import MarginalData
+from nutslite.posterior.model_data import ModelData
+from nutslite.priors.codes import FLAT, NORMAL
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
+
+MAX_REST = 600  # columns left after elimination: beyond it a dense factor per gradient is slower than the joint path
+MAX_CLASS_BYTES = 256e6
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A Gaussian model in cross-products.
+
+    Attributes
+    ----------
+    data : MarginalData
+        For the density over the remaining parameters.
+    kept : ndarray of int
+        Positions of the joint head that remain, in order.
+    rest_targets : ndarray of int, shape (r,)
+        Where the rest's columns go: an element of the joint `values`, or ``-1 - effect``.
+    shift : ndarray, shape (r,)
+        Added to drawn columns: the response was replaced by residuals of least squares, against cancellation.
+    level_cross : ndarray, shape (L, q, r + 1)
+        Z'W[rest, y] of every level of the eliminated factor.
+    level_class : ndarray of int, shape (L,)
+        Class of every level.
+    level_targets : ndarray of int, shape (L, q)
+        Effect of every level and column.
+    level_shift : ndarray, shape (q,)
+        Location of the effects' prior.
+    n_values, n_effects : int
+        Sizes of the joint model's `values` and `effects`.
+    """
+
+    data: MarginalData
+    kept: IndexArray
+    rest_targets: IndexArray
+    shift: FloatArray
+    level_cross: FloatArray
+    level_class: IndexArray
+    level_targets: IndexArray
+    level_shift: FloatArray
+    n_values: int
+    n_effects: int
+
+
+def why_not_reducible(assembled: Assembled) -> str | None:
+    """In plain words why coefficients and effects cannot be integrated out, or None if they can."""
+    model = assembled.data
+    if assembled.spec.family.name != "gaussian":
+        return f"the family is {assembled.spec.family.name}, not gaussian"
+    if model.links[0] != IDENTITY:
+        return "the link of mu is not the identity"
+    if model.predictors[1, md.VARIES]:
+        return "sigma has a formula of its own"
+    n_head = model.head.transforms.size
+    for position in _integrated(model):
+        if model.head.densities[position] not in (NORMAL, FLAT):
+            return "a coefficient has a prior that is not Normal"
+        if model.head.densities[position] == NORMAL and (model.head.arguments[position, :2] < n_head).any():
+            return "a coefficient's prior has a hyperparameter"
+    for row in model.block_columns:
+        if row[md.DENSITY] != NORMAL:
+            return "a group-specific term has a prior that is not Normal"
+        if row[md.ARGUMENTS] < n_head:
+            return "the location of a group-specific term has a prior"
+    return None
+
+
+def _integrated(model: ModelData) -> IndexArray:
+    """Positions of the coefficients of mu, intercept first."""
+    mu = model.predictors[0]
+    coefficients = np.arange(mu[md.COLUMN_STOP] - mu[md.COLUMN_START]) + mu[md.COEFFICIENTS]
+    intercept = [mu[md.INTERCEPT]] if mu[md.INTERCEPT] >= 0 else []
+    return np.concatenate([np.array(intercept, dtype=np.int64), coefficients])
+
+
+def reduce_gaussian(assembled: Assembled) -> Reduction | str:
+    """Reduce a model, or say why not."""
+    reason = why_not_reducible(assembled)
+    if reason is not None:
+        return reason
+    return _Reducer(assembled.data).run()
+
+
+class _Reducer:
+    """Columns are ordered: rest = [intercept, common columns, effects of all factors but the eliminated one]."""
+
+    def __init__(self, model: ModelData) -> None:
+        self.model = model
+        self.n = model.y.shape[1]
+        self.weights = model.weights if model.weights.size else np.ones(self.n)
+        self.integrated = _integrated(model)
+        self.n_common = self.integrated.size
+        n_head = model.head.transforms.size
+        self.kept = np.setdiff1d(np.arange(n_head), self.integrated)
+        factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._size)
+        self.eliminated = factors[-1] if factors else -1
+        self.others = factors[:-1]
+
+    def _size(self, factor: int) -> int:
+        return max(int(b[md.N_LEVELS] * b[md.EFFECT_STRIDE]) for b in self.model.blocks if b[md.FACTOR] == factor)
+
+    def _blocks(self, factor: int) -> list[IndexArray]:
+        return [block for block in self.model.blocks if block[md.FACTOR] == factor]
+
+    def _first_effect(self, factor: int) -> int:
+        return min(int(block[md.EFFECT_START]) for block in self._blocks(factor))
+
+    def _location(self, block: IndexArray, column: int) -> float:
+        row = self.model.block_columns[block[md.COLUMN_TABLE] + column]
+        return float(self.model.head.fixed[row[md.ARGUMENTS] - self.model.head.transforms.size])
+
+    def run(self) -> Reduction | str:
+        model = self.model
+        rest_columns = self.n_common + sum(self._size(factor) for factor in self.others)
+        if rest_columns > MAX_REST:
+            return f"{rest_columns} columns would be left after integrating out the largest factor (limit {MAX_REST})"
+        common, response, shift = self._common_and_residuals()
+        indicators = [self._indicator(factor) for factor in self.others]
+        cross = self._cross(common, indicators, response)
+        level_cross, gram = self._level_products(common, indicators, response)
+        classes, level_class = _classes(gram)
+        q = gram.shape[1]
+        if classes.size * q * (q + 1) / 2 * (rest_columns + 1) ** 2 * 8 > MAX_CLASS_BYTES:
+            return "the largest factor has too many different levels for so many remaining columns"
+        precision, log_constant = self._prior(shift)
+        data = MarginalData(
+            head=self._kept_head(),
+            sigma=self._sigma(),
+            total_weight=float(self.weights.sum()),
+            log_prior_constant=log_constant,
+            cross=cross,
+            precision=precision,
+            blocks=self._block_table(),
+            scales=self._scales(),
+            eliminated=q,
+            class_counts=np.bincount(level_class, minlength=classes.size).astype(float),
+            class_gram=np.ascontiguousarray(gram[classes].reshape(-1, q)) if q else np.empty((0, 0)),
+            class_cross=_class_cross(level_cross, level_class, classes.size),
+        )
+        targets, shifts = self._rest_targets(shift)
+        level_targets, level_shift = self._level_targets()
+        return Reduction(
+            data=data,
+            kept=self.kept,
+            rest_targets=targets,
+            shift=shifts,
+            level_cross=level_cross,
+            level_class=level_class,
+            level_targets=level_targets,
+            level_shift=level_shift,
+            n_values=model.head.transforms.size + model.head.fixed.size,
+            n_effects=model.centring.size,
+        )
+
+    def _common_and_residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Common columns, the response less offset, locations and least squares, and the least-squares coefficients."""
+        model = self.model
+        mu = model.predictors[0]
+        columns = model.matrix[mu[md.COLUMN_START] : mu[md.COLUMN_STOP]]
+        common = np.concatenate([np.ones((1, self.n)), columns]) if mu[md.INTERCEPT] >= 0 else columns
+        response = model.y[0].copy()
+        if mu[md.OFFSET] >= 0:
+            response -= model.offsets[mu[md.OFFSET]]
+        for block in model.blocks:
+            for c in range(block[md.N_COLUMNS]):
+                location = self._location(block, c)
+                if location != 0.0:
+                    response -= location * self._z(block, c)
+        scaled = common * self.weights
+        shift = np.linalg.lstsq(scaled @ common.T, scaled @ response, rcond=None)[0]
+        return common, response - shift @ common, shift
+
+    def _z(self, block: IndexArray, column: int) -> FloatArray:
+        z_row = self.model.block_columns[block[md.COLUMN_TABLE] + column, md.Z_ROW]
+        return np.ones(self.n) if z_row < 0 else self.model.z[z_row]
+
+    def _indicator(self, factor: int) -> sparse.csr_matrix:
+        """Sparse (n, columns) design of one factor's effects, in the order of its effects."""
+        model = self.model
+        first = self._first_effect(factor)
+        rows, columns, values = [], [], []
+        for block in self._blocks(factor):
+            for c in range(block[md.N_COLUMNS]):
+                level = model.levels[factor].astype(np.int64)
+                rows.append(np.arange(self.n))
+                columns.append(block[md.EFFECT_START] - first + c + level * block[md.EFFECT_STRIDE])
+                values.append(self._z(block, c))
+        places = (np.concatenate(rows), np.concatenate(columns))
+        return sparse.csr_matrix((np.concatenate(values), places), shape=(self.n, self._size(factor)))
+
+    def _cross(
+        self, common: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray
+    ) -> FloatArray:
+        """[rest, y]' W [rest, y], dense."""
+        dense = np.concatenate([common, response[None, :]])
+        weighted = dense * self.weights
+        groups = sparse.hstack(indicators, format="csr") if indicators else sparse.csr_matrix((self.n, 0))
+        p, m = self.n_common, groups.shape[1]
+        out = np.empty((p + m + 1, p + m + 1))
+        outer = np.r_[0:p, p + m]
+        out[np.ix_(outer, outer)] = weighted @ dense.T
+        mixed = (groups.T @ weighted.T).reshape(m, p + 1)
+        out[np.ix_(np.arange(p, p + m), outer)] = mixed
+        out[np.ix_(outer, np.arange(p, p + m))] = mixed.T
+        out[p : p + m, p : p + m] = (groups.T @ groups.multiply(self.weights[:, None]).tocsr()).toarray()
+        return out
+
+    def _level_products(
+        self, common: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Per level of the eliminated factor: Z'W[rest, y], shape (L, q, r + 1), and Z'WZ, shape (L, q, q)."""
+        p = self.n_common
+        r = p + sum(indicator.shape[1] for indicator in indicators)
+        if self.eliminated < 0:
+            return np.empty((0, 0, r + 1)), np.empty((0, 0, 0))
+        design = self._indicator(self.eliminated)
+        q = int(self._blocks(self.eliminated)[0][md.EFFECT_STRIDE])
+        n_levels = design.shape[1] // q
+        weighted = design.multiply(self.weights[:, None]).tocsr().T
+        out = np.empty((n_levels * q, r + 1))
+        out[:, :p] = weighted @ common.T
+        out[:, r] = weighted @ response
+        if indicators:
+            out[:, p:r] = (weighted @ sparse.hstack(indicators, format="csr")).toarray()
+        gram = np.zeros((n_levels, q, q))
+        products = (weighted @ design).tocoo()
+        level, c = np.divmod(products.row, q)
+        gram[level, c, products.col - level * q] = products.data
+        return out.reshape(n_levels, q, r + 1), gram
+
+    def _prior(self, shift: FloatArray) -> tuple[FloatArray, float]:
+        """Bordered prior precision of the rest's common columns, means less `shift`, and its log constant."""
+        head = self.model.head
+        r = self.n_common + sum(self._size(factor) for factor in self.others)
+        precision = np.zeros((r + 1, r + 1))
+        where = {int(position): column for column, position in enumerate(self.integrated)}
+        log_constant = 0.0
+        fixed = head.fixed
+        n_head = head.transforms.size
+        for column, position in enumerate(self.integrated):
+            if head.densities[position] == FLAT:
+                # Integrating a flat direction leaves a factor (2 pi)^(1/2).
+                log_constant += 0.5 * np.log(2.0 * np.pi)
+                continue
+            mean, sd = fixed[head.arguments[position, :2] - n_head]
+            direction = np.zeros(r + 1)  # the prior is about direction' b - mean
+            direction[column] = 1.0
+            for s in range(head.shift_start[position], head.shift_start[position + 1]):
+                direction[where[int(head.shift_index[s])]] -= head.shift_weight[s]
+            direction[r] = mean - direction[: self.n_common] @ shift
+            precision += np.outer(direction, direction) / sd**2
+            log_constant -= np.log(sd)
+        return precision, float(log_constant)
+
+    def _kept_head(self) -> Head:
+        head = self.model.head
+        n_head, n_kept = head.transforms.size, self.kept.size
+        index = np.full(n_head + head.fixed.size, -1, dtype=np.int64)
+        index[self.kept] = np.arange(n_kept)
+        index[n_head:] = n_kept + np.arange(head.fixed.size)
+        return Head(
+            transforms=head.transforms[self.kept],
+            bounds=np.ascontiguousarray(head.bounds[:, self.kept]),
+            densities=head.densities[self.kept],
+            arguments=np.ascontiguousarray(index[head.arguments[self.kept]].reshape(-1, 4)),
+            fixed=head.fixed,
+            shift_start=np.zeros(n_kept + 1, dtype=np.int64),
+            shift_index=np.empty(0, dtype=np.int64),
+            shift_weight=np.empty(0),
+        )
+
+    def _new_index(self, reference: int) -> int:
+        """Index into the remaining `values` of an index into the joint ones."""
+        n_head = self.model.head.transforms.size
+        if reference >= n_head:
+            return self.kept.size + reference - n_head
+        return int(np.searchsorted(self.kept, reference))
+
+    def _sigma(self) -> int:
+        return self._new_index(int(self.model.predictors[1, md.CONSTANT]))
+
+    def _block_table(self) -> IndexArray:
+        starts = {}
+        at = self.n_common
+        for factor in self.others:
+            starts[factor] = at
+            at += self._size(factor)
+        rows, column = [], 0
+        for factor in [*self.others, self.eliminated]:
+            for block in self._blocks(factor):
+                row = np.zeros(mg.BLOCK_FIELDS, dtype=np.int64)
+                row[mg.REST_START] = starts.get(factor, -1)
+                row[mg.LEVELS], row[mg.COLUMNS] = block[md.N_LEVELS], block[md.N_COLUMNS]
+                row[mg.STRIDE] = block[md.EFFECT_STRIDE]
+                row[mg.COLUMN_OFFSET] = block[md.EFFECT_START] - self._first_effect(factor)
+                row[mg.SCALES] = column
+                row[mg.CORRELATION] = -1
+                if block[md.CORRELATION] >= 0:
+                    row[mg.CORRELATION] = self._new_index(int(block[md.CORRELATION]))
+                    row[mg.LKJ_ETA] = self._new_index(int(block[md.LKJ_ETA]))
+                column += int(block[md.N_COLUMNS])
+                rows.append(row)
+        return np.array(rows, dtype=np.int64).reshape(-1, mg.BLOCK_FIELDS)
+
+    def _scales(self) -> IndexArray:
+        scales = []
+        for factor in [*self.others, self.eliminated]:
+            for block in self._blocks(factor):
+                for c in range(block[md.N_COLUMNS]):
+                    row = self.model.block_columns[block[md.COLUMN_TABLE] + c]
+                    scales.append(self._new_index(int(row[md.ARGUMENTS + 1])))
+        return np.array(scales, dtype=np.int64)
+
+    def _rest_targets(self, shift: FloatArray) -> tuple[IndexArray, FloatArray]:
+        targets = [*self.integrated]
+        shifts = [*shift]
+        for factor in self.others:
+            first = self._first_effect(factor)
+            targets.extend(-1 - first - np.arange(self._size(factor)))
+            shifts.extend(np.tile(self._locations(factor), self._size(factor) // self._stride(factor)))
+        return np.array(targets, dtype=np.int64), np.array(shifts, dtype=float)
+
+    def _stride(self, factor: int) -> int:
+        return int(self._blocks(factor)[0][md.EFFECT_STRIDE])
+
+    def _locations(self, factor: int) -> FloatArray:
+        first = self._first_effect(factor)
+        out = np.zeros(self._stride(factor))
+        for block in self._blocks(factor):
+            for c in range(block[md.N_COLUMNS]):
+                out[block[md.EFFECT_START] - first + c] = self._location(block, c)
+        return out
+
+    def _level_targets(self) -> tuple[IndexArray, FloatArray]:
+        if self.eliminated < 0:
+            return np.empty((0, 0), dtype=np.int64), np.empty(0)
+        q = self._stride(self.eliminated)
+        n_levels = self._size(self.eliminated) // q
+        targets = self._first_effect(self.eliminated) + np.arange(n_levels * q).reshape(n_levels, q)
+        return targets, self._locations(self.eliminated)
+
+
+def _classes(gram: FloatArray) -> tuple[IndexArray, IndexArray]:
+    """Representative level of every class of equal Z'WZ, and the class of every level."""
+    if gram.shape[0] == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    _, first, inverse = np.unique(gram.reshape(gram.shape[0], -1), axis=0, return_index=True, return_inverse=True)
+    return first.astype(np.int64), inverse.reshape(-1).astype(np.int64)
+
+
+def _class_cross(level_cross: FloatArray, level_class: IndexArray, n_classes: int) -> FloatArray:
+    """Sums over the levels of each class of B_c' B_d (+ its transpose for c > d), flattened, pairs (c, d <= c) in order."""
+    _, q, width = level_cross.shape
+    out = np.empty((n_classes, q * (q + 1) // 2, width * width))
+    for k in range(n_classes):
+        members = level_cross[level_class == k]
+        pair = 0
+        for c in range(q):
+            for d in range(c + 1):
+                product = members[:, c].T @ members[:, d]
+                out[k, pair] = (product if c == d else product + product.T).reshape(-1)
+                pair += 1
+    return np.ascontiguousarray(out.reshape(-1, width * width))

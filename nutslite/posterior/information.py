@@ -1,0 +1,276 @@
+"""The information (negative expected curvature) of a model's joint density at one position, in arrowhead form.
+
+Rows of data couple the levels of one grouping factor with everything but each other. Ordering the position as [border,
+levels of the largest factor] therefore makes the information block diagonal but for the border:
+
+    H = [[A, B'], [B, D]]      A (m, m), B (levels * q, m), D levels blocks (q, q)
+
+The likelihood's part is the sum over rows of design' W design, W the curvature of the pointwise log likelihood in eta,
+taken by central differences of the family kernel's own derivative: no family needs to supply it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from nutslite._numba import kernel
+from nutslite.families.links import inverse_derivative, link
+from nutslite.posterior import model_data as md
+from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, power
+from nutslite.posterior.head import BLOCKWISE, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_eta
+from nutslite.posterior.transforms import cholesky_constrain, constrain_derivative
+
+FloatArray = NDArray[np.float64]
+
+ETA_STEP = 1e-3
+HEAD_STEP = 1e-3
+
+
+@dataclass(frozen=True)
+class Information:
+    """Arrowhead information matrix; `m` border coordinates come first in the position, then `levels` blocks of `q`."""
+
+    border: FloatArray  # (m, m)
+    coupling: FloatArray  # (levels * q, m)
+    blocks: FloatArray  # (levels, q, q)
+    likelihood_diagonal: FloatArray  # (dimension - n_head,) the data's part of the diagonal for the effects, per unit effect
+
+
+@kernel
+def _fill_row_information(model: ModelData, loglik, values, effects, out):  # type: ignore[no-untyped-def]
+    """Overwrite `out` (k, k, n) with minus the second derivatives of the pointwise log likelihood in eta."""
+    n = model.y.shape[1]
+    k = model.predictors.shape[0]
+    width = min(ROWS_PER_BLOCK, n)
+    eta = np.empty((k, width))
+    upper = np.empty((k, width))
+    lower = np.empty((k, width))
+    pointwise = np.empty(width)
+    varies = np.ones(k, np.int64)
+    for start in range(0, n, width):
+        rows = min(width, n - start)
+        fill_eta(model, values, effects, start, rows, eta)
+        for j in range(k):
+            if model.predictors[j, md.VARIES] == 0:
+                for i in range(1, rows):
+                    eta[j, i] = eta[j, 0]
+        for j in range(k):
+            for i in range(rows):
+                eta[j, i] += ETA_STEP
+            loglik(model.y, model.weights, start, eta, varies, model.links, pointwise[:rows], upper)
+            for i in range(rows):
+                eta[j, i] -= 2.0 * ETA_STEP
+            loglik(model.y, model.weights, start, eta, varies, model.links, pointwise[:rows], lower)
+            for i in range(rows):
+                eta[j, i] += ETA_STEP
+            for h in range(k):
+                for i in range(rows):
+                    out[h, j, start + i] = (lower[h, i] - upper[h, i]) / (2.0 * ETA_STEP)
+
+
+@kernel
+def _head_prior_gradient(position, head: Head, gradient):  # type: ignore[no-untyped-def]
+    values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
+    adjoint = np.zeros(values.shape[0])
+    constrain_head(position, head, values)
+    add_head_priors(head, values, adjoint)
+    pull_back_head(position, head, adjoint, gradient)
+
+
+def head_prior_information(head: Head, position: FloatArray) -> FloatArray:
+    """Negative Hessian of the head's log prior (log-Jacobians included) by central differences of its gradient."""
+    n_head = head.transforms.size
+    out = np.empty((n_head, n_head))
+    upper, lower = np.empty(n_head), np.empty(n_head)
+    for i in range(n_head):
+        point = position[:n_head].copy()
+        point[i] += HEAD_STEP
+        _head_prior_gradient(point, head, upper)
+        point[i] -= 2.0 * HEAD_STEP
+        _head_prior_gradient(point, head, lower)
+        out[i] = (lower - upper) / (2.0 * HEAD_STEP)
+    return 0.5 * (out + out.T)
+
+
+@kernel
+def _fill_effect_maps(model: ModelData, position, values, block, to_effect, precision):  # type: ignore[no-untyped-def]
+    """Per level: `to_effect` (q, q), d effect / d raw, and `precision` (q, q), the prior precision of the raw effects."""
+    q = block[md.N_COLUMNS]
+    cholesky = np.eye(q)
+    if block[md.CORRELATION] >= 0:
+        first = block[md.CORRELATION]
+        cholesky_constrain(position[first : first + q * (q - 1) // 2], cholesky)
+    inverse = np.linalg.inv(cholesky)
+    identity = np.eye(q)
+    for level in range(block[md.N_LEVELS]):
+        start = block[md.EFFECT_START] + level * block[md.EFFECT_STRIDE]
+        inner = identity if keeps_correlation_in_prior(model, block, level) else cholesky
+        standard = np.empty((q, q))  # z = standard raw, standard normal
+        for c in range(q):
+            _, scale = location_and_scale(model, block, c, values)
+            r = model.centring[start + c]
+            for e in range(q):
+                to_effect[level, c, e] = power(scale, 1.0 - r) * inner[c, e]
+                standard[c, e] = inner[c, e] / power(scale, r)
+        standard = inverse @ standard
+        precision[level] = standard.T @ standard
+
+
+class InformationBuilder:
+    """Information of one model; what does not depend on the position is prepared once."""
+
+    def __init__(self, model: ModelData, loglik: Callable[..., Any]) -> None:
+        self.model, self.loglik = model, loglik
+        self.n = model.y.shape[1]
+        self.n_head = model.head.transforms.size
+        self.dimension = self.n_head + model.centring.size
+        factors = {int(block[md.FACTOR]) for block in model.blocks}
+        last = max((int(b[md.EFFECT_START]), int(b[md.FACTOR])) for b in model.blocks)[1] if factors else -1
+        own = [block for block in model.blocks if block[md.FACTOR] == last]
+        self.q = int(own[0][md.EFFECT_STRIDE]) if own else 0
+        self.levels = int(own[0][md.N_LEVELS]) if own else 0
+        self.m = self.dimension - self.q * self.levels
+
+    def natural(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Values and effects at a position."""
+        values = np.empty(self.n_head + self.model.head.fixed.size)
+        effects = np.empty(self.model.centring.size)
+        constrain_head(position, self.model.head, values)
+        fill_effects(self.model, position, values, effects)
+        return values, effects
+
+    def row_information(self, values: FloatArray, effects: FloatArray) -> FloatArray:
+        """W, shape (k, k, n)."""
+        k = self.model.predictors.shape[0]
+        out = np.empty((k, k, self.n))
+        _fill_row_information(self.model, self.loglik, values, effects, out)
+        return out
+
+    def __call__(self, position: FloatArray) -> Information | None:
+        """Information at a position; None where it is not finite."""
+        values, effects = self.natural(position)
+        rows = self.row_information(values, effects)
+        if not np.isfinite(rows).all():
+            return None
+        effect_design = [self._effect_design(j) for j in range(rows.shape[0])]
+        dense_design = [self._head_design(j, position, values) for j in range(rows.shape[0])]
+        total = self._likelihood(rows, dense_design, effect_design)
+        likelihood_diagonal = total.diagonal()[self.n_head :].copy()
+        maps, precisions = self._effect_maps(position, values)
+        total = (maps.T @ total @ maps + precisions).tocsr()
+        border = total[: self.m, : self.m].toarray()
+        border[: self.n_head, : self.n_head] += head_prior_information(self.model.head, position)
+        return Information(
+            border=0.5 * (border + border.T),
+            coupling=total[self.m :, : self.m].toarray(),
+            blocks=self._diagonal_blocks(total),
+            likelihood_diagonal=likelihood_diagonal,
+        )
+
+    def _head_design(self, j: int, position: FloatArray, values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
+        """d eta_j / d head as dense rows (columns, n), and the positions these belong to."""
+        model = self.model
+        predictor = model.predictors[j]
+        if predictor[md.VARIES] == 0:
+            at = int(predictor[md.CONSTANT])
+            if at >= self.n_head:
+                return np.empty((0, self.n)), np.empty(0, dtype=np.int64)
+            slope = 1.0 / inverse_derivative(model.links[j], link(model.links[j], values[at]))
+            return np.full((1, self.n), slope * self._slope(at, position)), np.array([at])
+        columns = model.matrix[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
+        places = np.arange(columns.shape[0]) + predictor[md.COEFFICIENTS]
+        if predictor[md.INTERCEPT] >= 0:
+            columns = np.concatenate([np.ones((1, self.n)), columns])
+            places = np.concatenate([[predictor[md.INTERCEPT]], places])
+        slopes = np.array([self._slope(int(at), position) for at in places])
+        return (columns if np.all(slopes == 1.0) else columns * slopes[:, None]), places
+
+    def _slope(self, at: int, position: FloatArray) -> float:
+        head = self.model.head
+        if head.transforms[at] == BLOCKWISE:
+            return 0.0
+        return float(constrain_derivative(head.transforms[at], position[at], head.bounds[0, at], head.bounds[1, at]))
+
+    def _effect_design(self, j: int) -> sparse.csr_matrix | None:
+        """d eta_j / d effects, sparse (n, n_effects); None without group terms."""
+        model = self.model
+        rows, columns, data = [], [], []
+        for block in model.blocks:
+            if block[md.PREDICTOR] != j:
+                continue
+            level = model.levels[block[md.FACTOR]].astype(np.int64)
+            for c in range(block[md.N_COLUMNS]):
+                z_row = model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]
+                rows.append(np.arange(self.n))
+                columns.append(block[md.EFFECT_START] + level * block[md.EFFECT_STRIDE] + c)
+                data.append(np.ones(self.n) if z_row < 0 else model.z[z_row])
+        if not rows:
+            return None
+        places = (np.concatenate(rows), np.concatenate(columns))
+        return sparse.csr_matrix((np.concatenate(data), places), shape=(self.n, model.centring.size))
+
+    def _likelihood(
+        self,
+        rows: FloatArray,
+        dense: list[tuple[FloatArray, NDArray[np.int64]]],
+        effect: list[sparse.csr_matrix | None],
+    ) -> sparse.csr_matrix:
+        """Sum over rows and pairs of parameters of design' W design, in terms of head and (natural) effects."""
+        size, n_head = self.dimension, self.n_head
+        head = np.zeros((n_head, n_head))
+        mixed = np.zeros((size - n_head, n_head))
+        effects = sparse.csr_matrix((size - n_head, size - n_head))
+        for j in range(rows.shape[0]):
+            for h in range(rows.shape[0]):
+                w = rows[j, h]
+                if not w.any():
+                    continue
+                (left, left_places), (right, right_places) = dense[j], dense[h]
+                head[np.ix_(left_places, right_places)] += (left * w) @ right.T
+                e_j, e_h = effect[j], effect[h]
+                if e_j is not None:
+                    mixed[:, right_places] += e_j.T @ (right * w).T
+                    if e_h is not None:
+                        effects = effects + e_j.T @ e_h.multiply(w[:, None]).tocsr()
+        blocks = [[sparse.csr_matrix(head), sparse.csr_matrix(mixed.T)], [sparse.csr_matrix(mixed), effects]]
+        return sparse.bmat(blocks, format="csr") if size > n_head else sparse.csr_matrix(head)
+
+    def _effect_maps(self, position: FloatArray, values: FloatArray) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """d (head, effects) / d position for the effects' part, and the raw effects' prior precision."""
+        diagonal = np.arange(self.n_head)
+        rows, columns = [diagonal], [diagonal]
+        maps, precisions = [np.ones(self.n_head)], [np.zeros(self.n_head)]
+        for block in self.model.blocks:
+            levels, q = int(block[md.N_LEVELS]), int(block[md.N_COLUMNS])
+            to_effect, precision = np.empty((levels, q, q)), np.empty((levels, q, q))
+            _fill_effect_maps(self.model, position, values, block, to_effect, precision)
+            first = self.n_head + block[md.EFFECT_START] + np.arange(levels) * block[md.EFFECT_STRIDE]
+            at = first[:, None, None] + np.zeros((levels, q, q), dtype=np.int64)
+            rows.append((at + np.arange(q)[:, None]).ravel())
+            columns.append((at + np.arange(q)[None, :]).ravel())
+            maps.append(to_effect.ravel())
+            precisions.append(precision.ravel())
+        places = (np.concatenate(rows), np.concatenate(columns))
+        shape = (self.dimension, self.dimension)
+        return (
+            sparse.csr_matrix((np.concatenate(maps), places), shape=shape),
+            sparse.csr_matrix((np.concatenate(precisions), places), shape=shape),
+        )
+
+    def _diagonal_blocks(self, total: sparse.csr_matrix) -> FloatArray:
+        out = np.zeros((self.levels, self.q, self.q))
+        if self.levels:
+            tail = total[self.m :, self.m :].tocoo()
+            level, c = np.divmod(tail.row, self.q)
+            other, d = np.divmod(tail.col, self.q)
+            inside = level == other
+            np.add.at(out, (level[inside], c[inside], d[inside]), tail.data[inside])
+        return out

@@ -1,0 +1,114 @@
+"""The mode of a log density of few dimensions, and the curvature there: where chains start and how they are scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+FloatArray = NDArray[np.float64]
+DIFFERENCE = 1e-4  # step of the central differences of the gradient: errors of order 1e-8 relative, ample for a metric
+MAX_NEWTON_STEPS = 50
+LARGEST_STEP = 5.0  # per coordinate, on the unconstrained scale
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A mode and the covariance that the curvature there implies.
+
+    Attributes
+    ----------
+    position : ndarray, shape (d,)
+    covariance : ndarray, shape (d, d)
+        Inverse of the negative Hessian.
+    logdensity : float
+    gradients : int
+        Gradient evaluations spent.
+    """
+
+    position: FloatArray
+    covariance: FloatArray
+    logdensity: float
+    gradients: int
+
+
+class _Counted:
+    """A log density with its gradient as one Python call."""
+
+    def __init__(self, logdensity: Callable[..., float], data: Any) -> None:
+        self.logdensity, self.data, self.calls = logdensity, data, 0
+
+    def __call__(self, position: FloatArray) -> tuple[float, FloatArray]:
+        gradient = np.empty_like(position)
+        self.calls += 1
+        return float(self.logdensity(position, gradient, self.data)), gradient
+
+
+def find_mode(logdensity: Callable[..., float], data: Any, start: FloatArray) -> Mode | None:
+    """Newton's method with step halving; the Hessian by central differences of the gradient.
+
+    Returns None where no mode with a positive definite curvature was found: the caller then adapts while sampling.
+    """
+    density = _Counted(logdensity, data)
+    position = np.array(start, dtype=float)
+    value, gradient = density(position)
+    if not np.isfinite(value):
+        return None
+    for _ in range(MAX_NEWTON_STEPS):
+        precision = _negative_hessian(density, position)
+        if precision is None:
+            return None
+        step = np.clip(_positive_definite_solve(precision, gradient), -LARGEST_STEP, LARGEST_STEP)
+        decrement = float(gradient @ step)
+        moved = _line_search(density, position, value, step, decrement)
+        if moved is None:
+            break
+        position, value, gradient = moved
+        if decrement < 1e-6:
+            break
+    precision = _negative_hessian(density, position)
+    if precision is None:
+        return None
+    try:
+        covariance = linalg.inv(precision)
+        linalg.cholesky(covariance)
+    except linalg.LinAlgError:
+        return None
+    return Mode(position, 0.5 * (covariance + covariance.T), value, density.calls)
+
+
+def _negative_hessian(density: _Counted, position: FloatArray) -> FloatArray | None:
+    d = position.size
+    out = np.empty((d, d))
+    for i in range(d):
+        step = np.zeros(d)
+        step[i] = DIFFERENCE
+        out[i] = (density(position - step)[1] - density(position + step)[1]) / (2.0 * DIFFERENCE)
+    return 0.5 * (out + out.T) if np.isfinite(out).all() else None
+
+
+def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Newton step, with negative curvature turned around (a scaled gradient step in those directions)."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(precision)), 1e-12))
+    eigenvalues, vectors = linalg.eigh(precision / np.outer(scale, scale))
+    eigenvalues = np.maximum(np.abs(eigenvalues), 1e-8)
+    step: FloatArray = vectors @ ((vectors.T @ (gradient / scale)) / eigenvalues) / scale
+    return step
+
+
+def _line_search(
+    density: _Counted, position: FloatArray, value: float, step: FloatArray, decrement: float
+) -> tuple[FloatArray, float, FloatArray] | None:
+    """The first of the step, its half, ... that raises the density by a part of what was promised."""
+    size = 1.0
+    for _ in range(30):
+        proposal = position + size * step
+        new_value, new_gradient = density(proposal)
+        if np.isfinite(new_value) and new_value >= value + 1e-4 * size * min(decrement, 1.0) - 1e-12 * abs(value):
+            return proposal, new_value, new_gradient
+        size *= 0.5
+    return None

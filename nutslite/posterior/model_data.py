@@ -1,0 +1,100 @@
+"""What the joint density's kernels see of a model: one record of arrays, of one fixed type for all models.
+
+Words used throughout the room:
+
+position
+    The sampler's unconstrained vector: first the *head* (intercepts, coefficients, auxiliary parameters,
+    hyperparameters, correlations), then the raw group effects, factor by factor and level by level.
+values
+    The head on its natural scale, followed by fixed numbers (a prior's constants, a parameter fixed by the user).
+    Every argument of every prior is an index into `values`, so a hyperparameter and a constant look alike.
+effects
+    Group effects on the scale of the linear predictor, in the order of the position's tail.
+adjoint
+    Derivative of the log density with respect to `values`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
+from nutslite.posterior.head import HEAD, Head
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
+
+# Columns of `ModelData.predictors`, one row per distributional parameter.
+VARIES = 0  # 1: a linear predictor; 0: one number for all rows
+INTERCEPT = 1  # position of its intercept, or -1
+COEFFICIENTS = 2  # position of its first coefficient
+COLUMN_START = 3  # its columns are matrix[COLUMN_START:COLUMN_STOP]
+COLUMN_STOP = 4
+OFFSET = 5  # row of `offsets`, or -1
+CONSTANT = 6  # index into `values` where VARIES is 0
+PREDICTOR_FIELDS = 7
+
+# Columns of `ModelData.blocks`, one row per group block (one predictor, one factor).
+PREDICTOR = 0  # row of `predictors`
+FACTOR = 1  # row of `levels`
+N_LEVELS = 2
+N_COLUMNS = 3
+EFFECT_START = 4  # the effect of (level, column) is effects[EFFECT_START + level * EFFECT_STRIDE + column]
+EFFECT_STRIDE = 5
+COLUMN_TABLE = 6  # first row of `block_columns`
+CORRELATION = 7  # position of its first unconstrained correlation, or -1 where its columns are independent
+LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
+BLOCK_FIELDS = 9
+
+# Columns of `ModelData.block_columns`, one row per column of a block.
+Z_ROW = 0  # row of `z`, or -1 for an intercept
+DENSITY = 1  # code of the effects' prior density
+LOCATION_ARGUMENT = 2  # which of its arguments is the location and which the scale, or -1: not a location-scale family
+SCALE_ARGUMENT = 3
+ARGUMENTS = 4  # four indices into `values`
+BLOCK_COLUMN_FIELDS = 8
+
+
+class ModelData(NamedTuple):
+    """One model, as kernels see it. `n` rows of data, `k` distributional parameters."""
+
+    y: FloatArray  # (c, n) what the family's `prepare` returned
+    weights: FloatArray  # (n,) or length 0 for all ones
+    matrix: FloatArray  # (p, n) common columns of all predictors, centred where there is an intercept
+    offsets: FloatArray  # (n_offsets, n)
+    z: FloatArray  # (n_z, n) columns of the group terms that are not intercepts
+    levels: NDArray[np.int32]  # (n_factors, n)
+    links: IndexArray  # (k,) link codes
+    predictors: IndexArray  # (k, PREDICTOR_FIELDS)
+    blocks: IndexArray  # (n_blocks, BLOCK_FIELDS)
+    block_columns: IndexArray  # (n_block_columns, BLOCK_COLUMN_FIELDS)
+    centring: FloatArray  # (n_effects,) 0 non-centred ... 1 centred, in the order of the effects
+    head: Head  # transforms and priors of the head
+
+
+MODEL_DATA = types.NamedTuple(
+    [
+        MATRIX,
+        VECTOR,
+        MATRIX,
+        MATRIX,
+        MATRIX,
+        LEVEL_MATRIX,
+        INDEX_VECTOR,
+        INDEX_MATRIX,
+        INDEX_MATRIX,
+        INDEX_MATRIX,
+        VECTOR,
+        HEAD,
+    ],
+    ModelData,
+)
+
+
+def data_type(loglik: Any) -> types.Tuple:
+    """Numba type of what the joint density receives: the record and the family kernel, the function last."""
+    return types.Tuple([MODEL_DATA, loglik])

@@ -1,0 +1,365 @@
+"""Before sampling: where chains start, how the position is scaled, and how far each level's effects are centred.
+
+Given the hyperparameters, Newton's method finds the mode of coefficients, auxiliary parameters and group effects; given
+those, an EM-like step moves the scales of the group effects, using the effects' curvature as their posterior variance. At
+the end each level gets its centring weight
+
+    r = I s^2 / (1 + I s^2)
+
+(I the information of the data about this effect, s the scale of its prior), which decouples effects from scales, and the
+information matrix in these coordinates becomes the sampler's metric. The pilot only chooses coordinates: whatever it
+finds, the posterior that NUTS samples is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from nutslite.posterior import model_data as md
+from nutslite.posterior.effects import fill_effects
+from nutslite.posterior.head import constrain_head
+from nutslite.posterior.information import Information, InformationBuilder, head_prior_information
+from nutslite.posterior.joint import joint_logdensity
+from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.transforms import LOG
+from nutslite.priors.codes import NORMAL
+
+FloatArray = NDArray[np.float64]
+
+OUTER_STEPS = 25
+NEWTON_STEPS = 30
+SCALE_TOLERANCE = 0.02  # change of the log scales at which the outer iteration stops
+LARGEST_NEWTON_STEP = 10.0
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What the pilot found.
+
+    Attributes
+    ----------
+    model : ModelData
+        The model with its centring weights chosen.
+    position : ndarray, shape (dimension,)
+        Conditional mode, in the coordinates of `model`.
+    information : Information
+        There, in these coordinates; hyperparameters on the diagonal of the border.
+    gradients : int
+        Gradient evaluations spent.
+    """
+
+    model: ModelData
+    position: FloatArray
+    information: Information
+    gradients: int
+
+
+def why_no_pilot(model: ModelData) -> str | None:
+    """In plain words why the pilot does not serve this model, or None."""
+    n_head = model.head.transforms.size
+    for row in model.block_columns:
+        if row[md.SCALE_ARGUMENT] < 0:
+            return "a group-specific term has a prior without location and scale"
+        location = row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]]
+        if location < n_head:
+            return "the location of a group-specific term has a prior"
+        scale = row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]
+        if scale < n_head and model.head.transforms[scale] != LOG:
+            return "the scale of a group-specific term has a bounded prior"
+    return None
+
+
+def run_pilot(model: ModelData, loglik: Callable[..., Any], start: FloatArray) -> Pilot | None:
+    """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself)."""
+    if why_no_pilot(model) is not None:
+        return None
+    return _Search(model, loglik, start).run()
+
+
+class _Search:
+    """The pilot's state: the model (its centring changes once), the position and the hyperparameters' positions."""
+
+    def __init__(self, model: ModelData, loglik: Callable[..., Any], start: FloatArray) -> None:
+        # Effects are searched for on their own scale (centred): there the conditional mode is a smooth convex problem.
+        self.given_centring = model.centring
+        self.model = model._replace(centring=np.ones_like(model.centring))
+        self.loglik = loglik
+        self.builder = InformationBuilder(self.model, loglik)
+        self.n_head = self.builder.n_head
+        self.position = np.array(start, dtype=float)
+        self.gradients = 0
+        self.scales = self._scale_columns()
+        self.hyper = self._hyperparameters()
+
+    def _scale_columns(self) -> dict[int, list[NDArray[np.int64]]]:
+        """Positions of scale hyperparameters, and the effects of the columns that each scales."""
+        model = self.model
+        out: dict[int, list[NDArray[np.int64]]] = {}
+        for block in model.blocks:
+            for c in range(block[md.N_COLUMNS]):
+                row = model.block_columns[block[md.COLUMN_TABLE] + c]
+                scale = int(row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]])
+                if scale < self.n_head:
+                    effects = block[md.EFFECT_START] + c + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+                    out.setdefault(scale, []).append(effects)
+        return out
+
+    def _hyperparameters(self) -> NDArray[np.int64]:
+        """Head positions that Newton leaves alone: whatever is not a coefficient or a constant of the likelihood."""
+        own = set()
+        for predictor in self.model.predictors:
+            if predictor[md.VARIES] == 0:
+                own.add(int(predictor[md.CONSTANT]))
+                continue
+            own.add(int(predictor[md.INTERCEPT]))
+            own.update(range(predictor[md.COEFFICIENTS], predictor[md.COEFFICIENTS] + _width(predictor)))
+        return np.array([i for i in range(self.n_head) if i not in own], dtype=np.int64)
+
+    def run(self) -> Pilot | None:
+        information = self._newton()
+        if information is None:
+            return None
+        for _ in range(OUTER_STEPS if self.scales else 0):
+            change = self._update_scales(information)
+            information = self._newton()
+            if information is None:
+                return None
+            if change < SCALE_TOLERANCE:
+                break
+        return self._finish(information)
+
+    def _density(self, position: FloatArray) -> tuple[float, FloatArray]:
+        gradient = np.empty_like(position)
+        self.gradients += 1
+        return float(joint_logdensity(position, gradient, (self.model, self.loglik))), gradient
+
+    def _newton(self) -> Information | None:
+        """Move coefficients, constants and effects to their conditional mode; the information there."""
+        value, gradient = self._density(self.position)
+        if not np.isfinite(value):
+            return None
+        for _ in range(NEWTON_STEPS):
+            information = self._information()
+            if information is None:
+                return None
+            gradient[self.hyper] = 0.0
+            step = solve_arrowhead(information, gradient)
+            if step is None:
+                return None
+            decrement = float(gradient @ step)
+            largest = np.abs(step[: self.n_head]).max(initial=0.0)
+            step *= min(1.0, LARGEST_NEWTON_STEP / max(largest, 1e-300))
+            moved = self._line_search(value, step, decrement)
+            if moved is None:
+                return information
+            self.position, value, gradient = moved
+            if decrement < 1e-3:
+                break
+        return self._information()
+
+    def _information(self) -> Information | None:
+        """Information with hyperparameters uncoupled; made positive definite by adding to its diagonal if need be."""
+        information = self.builder(self.position)
+        self.gradients += 2
+        if information is None:
+            return None
+        border = information.border
+        border[self.hyper, :] = 0.0
+        border[:, self.hyper] = 0.0
+        border[self.hyper, self.hyper] = 1.0
+        information.coupling[:, self.hyper] = 0.0
+        return _made_positive(information)
+
+    def _line_search(
+        self, value: float, step: FloatArray, decrement: float
+    ) -> tuple[FloatArray, float, FloatArray] | None:
+        size = 1.0
+        for _ in range(25):
+            proposal = self.position + size * step
+            new_value, gradient = self._density(proposal)
+            if np.isfinite(new_value) and new_value >= value + 1e-4 * size * min(decrement, 1.0) - 1e-10 * abs(value):
+                return proposal, new_value, gradient
+            size *= 0.5
+        return None
+
+    def _update_scales(self, information: Information) -> float:
+        """EM-like step for every scale; largest change of a log scale."""
+        variances = arrowhead_variances(information)[self.n_head :]
+        values, effects = self.builder.natural(self.position)
+        change = 0.0
+        for scale, columns in self.scales.items():
+            total, count = 0.0, 0
+            for at in columns:
+                total += float(np.sum((effects[at] - self._location(int(at[0]))) ** 2 + variances[at]))
+                count += at.size
+            new = np.log(self._best_scale(scale, values, total, count) - self.model.head.bounds[0, scale])
+            change = max(change, abs(new - self.position[scale]))
+            self.position[scale] = new
+        self._keep_effects(effects)
+        return change
+
+    def _location(self, effect: int) -> float:
+        for block in self.model.blocks:
+            c = (effect - block[md.EFFECT_START]) % block[md.EFFECT_STRIDE]
+            if effect >= block[md.EFFECT_START] and c < block[md.N_COLUMNS]:
+                row = self.model.block_columns[block[md.COLUMN_TABLE] + c]
+                return float(self.model.head.fixed[row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]] - self.n_head])
+        return 0.0
+
+    def _best_scale(self, scale: int, values: FloatArray, total: float, count: int) -> float:
+        """Maximise count * -log s - total / (2 s^2) + log prior(s) + log s over log s, by Newton steps."""
+        head = self.model.head
+        log_s = 0.5 * np.log(max(total / count, 1e-12))
+        a, b, c, d = (values[i] for i in head.arguments[scale])
+        from nutslite.priors.densities import log_density_gradient
+
+        partials = np.empty(5)
+        for _ in range(20):
+            s = float(np.exp(log_s))
+            log_density_gradient(head.densities[scale], s, a, b, c, d, partials)
+            slope = -count + total / s**2 + 1.0 + partials[0] * s
+            curvature = 2.0 * total / s**2 + 1.0
+            step = float(np.clip(slope / curvature, -1.0, 1.0))
+            log_s += step
+            if abs(step) < 1e-4 or not np.isfinite(log_s):
+                break
+        return float(np.exp(log_s))
+
+    def _keep_effects(self, effects: FloatArray) -> None:
+        """Set the raw effects so that the effects stay what they were (fully centred: effect = location + raw)."""
+        locations = np.zeros_like(effects)
+        self.position[self.n_head :] = 0.0
+        values = np.empty(self.n_head + self.model.head.fixed.size)
+        constrain_head(self.position, self.model.head, values)
+        fill_effects(self.model, self.position, values, locations)
+        self.position[self.n_head :] = effects - locations
+
+    def _finish(self, information: Information) -> Pilot | None:
+        """Choose the centring, move to its coordinates, and put the hyperparameters' curvature on the border."""
+        values, effects = self.builder.natural(self.position)
+        centring = self._centring(values, information.likelihood_diagonal)
+        self.model = self.model._replace(centring=centring)
+        self.builder = InformationBuilder(self.model, self.loglik)
+        locations = np.empty_like(effects)
+        raw = self.position[self.n_head :].copy()
+        self.position[self.n_head :] = 0.0
+        fill_effects(self.model, self.position, values, locations)
+        scale = self._scale_of_effects(values)
+        self.position[self.n_head :] = raw / scale ** (1.0 - centring)
+        final = self._information()
+        if final is None:
+            return None
+        final.border[self.hyper, self.hyper] = self._hyper_information(centring)
+        return Pilot(self.model, self.position, final, self.gradients)
+
+    def _scale_of_effects(self, values: FloatArray) -> FloatArray:
+        out = np.ones(self.model.centring.size)
+        for block in self.model.blocks:
+            for c in range(block[md.N_COLUMNS]):
+                row = self.model.block_columns[block[md.COLUMN_TABLE] + c]
+                at = block[md.EFFECT_START] + c + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+                out[at] = values[row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]]
+        return out
+
+    def _centring(self, values: FloatArray, likelihood: FloatArray) -> FloatArray:
+        """r = I s^2 / (1 + I s^2); effects whose scale is a fixed number stay centred."""
+        scale = self._scale_of_effects(values)
+        strength = np.maximum(likelihood, 0.0) * scale**2
+        out = strength / (1.0 + strength)
+        fixed = np.ones(out.size, dtype=bool)
+        for columns in self.scales.values():
+            for at in columns:
+                fixed[at] = False
+        out[fixed] = 1.0
+        return out
+
+    def _hyper_information(self, centring: FloatArray) -> FloatArray:
+        """Precision of each hyperparameter: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, plus its prior's."""
+        prior = np.diag(head_prior_information(self.model.head, self.position)).copy()
+        likelihood = np.zeros(self.n_head)
+        for scale, columns in self.scales.items():
+            for at in columns:
+                likelihood[scale] += 2.0 * float(np.sum(centring[at] ** 2))
+        for block in self.model.blocks:
+            if block[md.CORRELATION] < 0:
+                continue
+            first = block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+            place = int(block[md.CORRELATION])
+            for c in range(1, block[md.N_COLUMNS]):
+                for d in range(c):
+                    likelihood[place] += float(np.sum(centring[first + c] * centring[first + d]))
+                    prior[place] = 2.0  # of the order of an LKJ prior's curvature in the unconstrained correlation
+                    place += 1
+        total = likelihood + prior
+        # A log scale that the data hardly inform has a long left tail, which the curvature at the mode understates.
+        return np.maximum(total, 0.25)[self.hyper]
+
+
+def _width(predictor: NDArray[np.int64]) -> int:
+    return int(predictor[md.COLUMN_STOP] - predictor[md.COLUMN_START])
+
+
+def _made_positive(information: Information) -> Information | None:
+    """The same matrix if it is positive definite, otherwise with negative curvature lifted; None if hopeless."""
+    for lift in (0.0, 1e-8, 1e-4, 1e-2, 1e-1, 1.0):
+        border, blocks = information.border.copy(), information.blocks.copy()
+        border[np.diag_indices_from(border)] += lift * (np.abs(np.diag(border)) + 1e-8)
+        if blocks.size:
+            diagonal = np.einsum("lcc->lc", blocks)
+            diagonal += lift * (np.abs(diagonal) + 1e-8)
+        candidate = Information(border, information.coupling, blocks, information.likelihood_diagonal)
+        if _schur_factor(candidate) is not None:
+            return candidate
+    return None
+
+
+def _schur_factor(information: Information) -> tuple[FloatArray, FloatArray] | None:
+    """D^-1 B, shape (levels * q, m), and the Cholesky factor of A - B'D^-1 B; None if not positive definite."""
+    levels, q, _ = information.blocks.shape
+    m = information.border.shape[0]
+    schur = information.border
+    solved = np.empty((0, m))
+    try:
+        if levels:
+            np.linalg.cholesky(information.blocks)
+            solved = np.linalg.solve(information.blocks, information.coupling.reshape(levels, q, m)).reshape(-1, m)
+            schur = schur - information.coupling.T @ solved
+        return solved, linalg.cholesky(schur, lower=True)
+    except (np.linalg.LinAlgError, ValueError):
+        return None
+
+
+def solve_arrowhead(information: Information, right: FloatArray) -> FloatArray | None:
+    """H^-1 right, or None where H is not positive definite."""
+    factored = _schur_factor(information)
+    if factored is None:
+        return None
+    solved, factor = factored
+    levels, q, _ = information.blocks.shape
+    m = information.border.shape[0]
+    head = linalg.cho_solve((factor, True), right[:m] - solved.T @ right[m:])
+    if not levels:
+        return np.asarray(head)
+    tail = right[m:] - information.coupling @ head
+    body = np.linalg.solve(information.blocks, tail.reshape(levels, q, 1)).reshape(-1)
+    return np.concatenate([head, body])
+
+
+def arrowhead_variances(information: Information) -> FloatArray:
+    """Diagonal of H^-1."""
+    factored = _schur_factor(information)
+    if factored is None:
+        raise np.linalg.LinAlgError("the information matrix is not positive definite")
+    solved, factor = factored
+    inverse = linalg.cho_solve((factor, True), np.eye(factor.shape[0]))
+    if not information.blocks.size:
+        return np.diag(inverse).copy()
+    body = np.einsum("lcc->lc", np.linalg.inv(information.blocks)).ravel()
+    body = body + np.einsum("im,mn,in->i", solved, inverse, solved, optimize=True)
+    return np.concatenate([np.diag(inverse), body])

@@ -1,0 +1,142 @@
+"""Draw the coefficients and group effects that `marginal` integrated out, exactly, given each draw of the rest."""
+
+from __future__ import annotations
+
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._numba import kernel
+from nutslite.posterior.crossproducts import Reduction
+from nutslite.posterior.head import constrain_head
+from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
+from nutslite.posterior.marginal import MarginalData, eliminate, fill_system
+
+FloatArray = NDArray[np.float64]
+DRAWS_PER_CHUNK_BYTES = 64e6
+
+
+def recover(reduction: Reduction, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Joint values and effects for draws of the remaining parameters.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (draws, dimension of the remaining parameters)
+    rng : numpy Generator
+
+    Returns
+    -------
+    values : ndarray, shape (draws, n_values)
+    effects : ndarray, shape (draws, n_effects)
+    """
+    draws = positions.shape[0]
+    values = np.empty((draws, reduction.n_values))
+    effects = np.empty((draws, reduction.n_effects))
+    r = reduction.rest_targets.size
+    size = r + reduction.level_targets.size
+    chunk = max(1, int(DRAWS_PER_CHUNK_BYTES / (8 * max(1, size))))
+    for start in range(0, draws, chunk):
+        stop = min(draws, start + chunk)
+        normals = rng.standard_normal((stop - start, size))
+        _recover(
+            reduction.data,
+            np.ascontiguousarray(positions[start:stop]),
+            reduction.kept,
+            reduction.rest_targets,
+            reduction.shift,
+            reduction.level_cross,
+            reduction.level_class,
+            reduction.level_targets,
+            reduction.level_shift,
+            normals,
+            values[start:stop],
+            effects[start:stop],
+        )
+    return values, effects
+
+
+@kernel
+def _recover(  # type: ignore[no-untyped-def]
+    data: MarginalData,
+    positions,
+    kept,
+    rest_targets,
+    shift,
+    level_cross,
+    level_class,
+    level_targets,
+    level_shift,
+    normals,
+    values,
+    effects,
+):
+    """Overwrite `values` and `effects`; `normals` (draws, r + levels * q) are overwritten with the drawn columns."""
+    r = rest_targets.shape[0]
+    n_kept = kept.shape[0]
+    own = np.empty(n_kept + data.head.fixed.shape[0])
+    schur = np.empty((r + 1, r + 1))
+    q = data.eliminated
+    group_precision = np.empty((q, q))
+    inverses = np.empty((data.class_counts.shape[0], q, q))
+    for draw in range(positions.shape[0]):
+        position = positions[draw]
+        constrain_head(position, data.head, own)
+        t = 1.0 / (own[data.sigma] * own[data.sigma])
+        group_precision[:] = 0.0
+        fill_system(position, data, own, t, schur, group_precision)
+        eliminate(data, t, group_precision, schur, inverses)
+        cholesky_in_place(schur, r)
+        rest = normals[draw, :r]
+        _draw_rest(schur, r, rest)
+        _draw_levels(t, inverses, level_cross, level_class, rest, normals[draw, r:])
+        n_head = values.shape[1] - data.head.fixed.shape[0]
+        for i in range(n_kept):
+            values[draw, kept[i]] = own[i]
+        for i in range(data.head.fixed.shape[0]):
+            values[draw, n_head + i] = data.head.fixed[i]
+        for c in range(r):
+            if rest_targets[c] >= 0:
+                values[draw, rest_targets[c]] = rest[c] + shift[c]
+            else:
+                effects[draw, -1 - rest_targets[c]] = rest[c] + shift[c]
+        for level in range(level_targets.shape[0]):
+            for c in range(q):
+                effects[draw, level_targets[level, c]] = normals[draw, r + level * q + c] + level_shift[c]
+
+
+@kernel
+def _draw_rest(schur, r, rest):  # type: ignore[no-untyped-def]
+    """Turn standard normals into a draw of N(S^-1 e, S^-1): L'^-1 (L^-1 e + normals); the border row of `schur` is e."""
+    mean = schur[r, :r].copy()
+    forward_solve(schur, r, mean)
+    for c in range(r):
+        rest[c] += mean[c]
+    backward_solve(schur, r, rest)
+
+
+@kernel
+def _draw_levels(t, inverses, level_cross, level_class, rest, out):  # type: ignore[no-untyped-def]
+    """Turn standard normals into draws of N(t M (Z'y - B rest), M), level by level."""
+    n_levels, q, width = level_cross.shape
+    factors = np.empty(inverses.shape)
+    for k in range(inverses.shape[0]):
+        for c in range(q):
+            for d in range(q):
+                factors[k, c, d] = inverses[k, c, d]
+        cholesky_in_place(factors[k], q)
+    right = np.empty(q)
+    for level in range(n_levels):
+        k = level_class[level]
+        for c in range(q):
+            row = level_cross[level, c]
+            total = row[width - 1]
+            for i in range(width - 1):
+                total -= row[i] * rest[i]
+            right[c] = t * total
+        for c in range(q - 1, -1, -1):
+            total = 0.0
+            for d in range(c + 1):
+                total += factors[k, c, d] * out[level * q + d]
+            for d in range(q):
+                total += inverses[k, c, d] * right[d]
+            out[level * q + c] = total
