@@ -9,21 +9,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 import warnings
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
-from nutslite import __version__
-from nutslite.datasets import Dataset, datasets, load_data
-from nutslite.exceptions import DataError, NutsliteError, did_you_mean
+from nutslite import __version__, commands
+from nutslite.commands import FAILED, INTERRUPTED
+from nutslite.exceptions import NutsliteError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-DONE, FAILED, INTERRUPTED = 0, 1, 130  # 2 is argparse's, for a command line it cannot read
 EXAMPLES = """examples:
   nutslite fit "Reaction ~ Days + (Days|Subject)" sleepstudy
   nutslite fit "admit ~ scale(gre) + scale(gpa) + C(rank)" admissions --family bernoulli --seed 1
@@ -82,22 +76,22 @@ def _parser() -> argparse.ArgumentParser:
         prog="nutslite", description="Bayesian generalized linear mixed models from a formula."
     )
     parser.add_argument("--version", action="version", version=f"nutslite {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_fit(commands)
-    listing = commands.add_parser("datasets", help="list the bundled data sets")
-    listing.set_defaults(command=_list_datasets)
-    warm = commands.add_parser(
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_fit(subparsers)
+    listing = subparsers.add_parser("datasets", help="list the bundled data sets")
+    listing.set_defaults(command=commands.list_datasets)
+    warm = subparsers.add_parser(
         "warm",
         help="compile now what a first fit would wait for",
         description="Fit the model of every bundled data set for a few draws; Numba keeps the compiled code on disk.",
     )
     warm.add_argument("--family", action="append", metavar="NAME", help="only this family; may be repeated")
-    warm.set_defaults(command=_warm)
+    warm.set_defaults(command=commands.warm)
     return parser
 
 
-def _add_fit(commands: Any) -> None:
-    fit = commands.add_parser(
+def _add_fit(subparsers: Any) -> None:
+    fit = subparsers.add_parser(
         "fit",
         help="sample the posterior of a model, print its summary and save it",
         description="Sample the posterior of a model, print its summary, save the draws and a picture.",
@@ -123,7 +117,7 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--no-plot", dest="plot", action="store_const", const=None, help="save no picture")
     fit.add_argument("--all", action="store_true", help="print the effects of every group as well")
     fit.add_argument("--quiet", action="store_true", help="no progress bar")
-    fit.set_defaults(command=_fit)
+    fit.set_defaults(command=commands.fit)
 
 
 def _positive(text: str) -> int:
@@ -152,174 +146,3 @@ def _fraction(text: str) -> float:
     if not 0 < number < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number between 0 and 1")
     return number
-
-
-# ---------------------------------------------------------------------------------------------- nutslite fit
-
-
-def _fit(arguments: argparse.Namespace) -> int:
-    for file in (arguments.out, arguments.plot):
-        _refuse_unwritable(file)
-    started = time.perf_counter()
-    model = _model(arguments)
-    print(model, end="\n\n")
-    results = model.fit(
-        draws=arguments.draws,
-        tune=arguments.tune,
-        chains=arguments.chains,
-        cores=arguments.cores,
-        random_seed=arguments.seed,
-        target_accept=arguments.target_accept,
-        progressbar=not arguments.quiet,
-    )
-    _print_summary(results, everything=arguments.all)
-    print(f"\nDone in {time.perf_counter() - started:.1f} s, compilation included.")
-    _save(results, arguments.out)
-    _draw(results, arguments.plot)
-    return INTERRUPTED if _was_interrupted(results) else DONE
-
-
-def _model(arguments: argparse.Namespace) -> Any:
-    data = _data(arguments.data)
-    from nutslite.formula.formula import Formula
-    from nutslite.model import Model
-
-    return Model(
-        Formula(arguments.formula, *arguments.also),
-        data,
-        family=arguments.family,
-        link=arguments.link,
-        categorical=arguments.categorical,
-        dropna=arguments.dropna,
-    )
-
-
-def _data(name: str) -> pd.DataFrame | Path:
-    """The file of that name, or else the bundled data set."""
-    path = Path(name)
-    if path.is_file():
-        return path
-    if name.lower() in datasets():
-        return load_data(name)
-    raise DataError(
-        f"There is no file and no bundled data set '{name}'.{did_you_mean(name.lower(), datasets())}"
-        f" The command runs in {Path.cwd()}; `nutslite datasets` lists the bundled data."
-    )
-
-
-def _refuse_unwritable(file: Path | None) -> None:
-    """Say that a result cannot be saved before the sampling, not after it."""
-    if file is None:
-        return
-    if file.is_dir():
-        raise DataError(f"Cannot save to '{file}': it is a folder.")
-    folder = file.absolute().parent
-    if not folder.is_dir():
-        raise DataError(f"Cannot save to '{file}': there is no folder '{folder}'.")
-    if not os.access(file if file.exists() else folder, os.W_OK):
-        raise DataError(f"Cannot save to '{file}': no permission to write there.")
-
-
-def _print_summary(results: Any, everything: bool) -> None:
-    """The table, without the effects of single groups unless `everything`, and how well the chains agree."""
-    from nutslite.results.summary import summary
-
-    table = summary(results)
-    shown = table if everything else table.loc[[not _is_group_effect(name) for name in table.index]]
-    print(shown.to_string())
-    hidden = len(table) - len(shown)
-    if hidden:
-        print(f"\n{hidden:,} effects of single groups are not shown; --all prints them.")
-    print(
-        f"\nAll {len(table):,} quantities: largest R-hat {table['r_hat'].max():.2f},"
-        f" smallest ESS {table[['ess_bulk', 'ess_tail']].min().min():,.0f}."
-    )
-
-
-def _is_group_effect(name: str) -> bool:
-    """Whether a row of the summary is the effect of one group, such as ``Days|Subject[308]``.
-
-    Its standard deviation ``Days|Subject_sigma`` is not, nor are correlations.
-    """
-    term, bracket, _ = name.partition("[")
-    return "|" in term and bool(bracket) and not term.endswith(("_sigma", "_corr"))
-
-
-def _was_interrupted(results: Any) -> bool:
-    from nutslite.results.inference_data import posterior_dataset
-
-    return bool(posterior_dataset(results).attrs.get("interrupted", 0))
-
-
-def _save(results: Any, file: Path | None) -> None:
-    if file is None:
-        return
-    from nutslite.results.storage import save
-
-    print(f"Draws:   {save(results, file).absolute()}")
-
-
-def _draw(results: Any, file: Path | None) -> None:
-    if file is None:
-        return
-    if find_spec("matplotlib") is None:
-        print('Picture: none, matplotlib is not installed (python -m pip install "nutslite[plots]")')
-        return
-    from nutslite.results.inference_data import get_group, group_names, named_arrays
-    from nutslite.results.plots import plot_trace
-
-    arrays, dims, coords = named_arrays(get_group(results, "posterior"))
-    few = {name: values for name, values in arrays.items() if not _is_group_effect(f"{name}[")}
-    diverging = None
-    if "sample_stats" in group_names(results):
-        diverging = get_group(results, "sample_stats")["diverging"].to_numpy()
-    plot_trace(few or arrays, file, dims=dims, coords=coords, diverging=diverging)
-    print(f"Picture: {file.absolute()}")
-
-
-# ---------------------------------------------------------------------------------------------- the other commands
-
-
-def _list_datasets(_: argparse.Namespace) -> int:
-    width = max(len(name) for name in datasets())
-    for name, dataset in datasets().items():
-        print(f"{name:{width}}  {dataset.rows:4} rows  {dataset.title}")
-        print(f'{"":{width}}             "{dataset.formula}" --family {dataset.family}')
-    return DONE
-
-
-def _warm(arguments: argparse.Namespace) -> int:
-    known = dict.fromkeys(dataset.family for dataset in datasets().values())
-    wanted = arguments.family or list(known)
-    for family in wanted:
-        if family not in known:
-            raise DataError(
-                f"No bundled data set has a '{family}' model to warm up with.{did_you_mean(family, known)}"
-                f" There are: {', '.join(known)}."
-            )
-    started = time.perf_counter()
-    for dataset in datasets().values():
-        if dataset.family in wanted:
-            seconds = _fit_briefly(dataset)
-            print(f"{seconds:6.1f} s  {dataset.family:16}  {dataset.formula}", flush=True)
-    print(f"{time.perf_counter() - started:6.1f} s  in all; the compiled code is kept in {_kernel_folder()}.")
-    return DONE
-
-
-def _fit_briefly(dataset: Dataset) -> float:
-    """Seconds of a fit long enough to call every compiled function and far too short to mean anything."""
-    from nutslite.model import Model
-    from nutslite.results.summary import summary
-
-    started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that so few draws have not converged is no news
-        model = Model(dataset.formula, load_data(dataset.name), family=dataset.family)
-        summary(model.fit(draws=10, tune=10, chains=2, random_seed=1, progressbar=False))
-    return time.perf_counter() - started
-
-
-def _kernel_folder() -> str:
-    """Where Numba keeps compiled code: NUMBA_CACHE_DIR, or else beside each source file that it may write to."""
-    from_environment = os.environ.get("NUMBA_CACHE_DIR")
-    return from_environment or f"{Path(__file__).parent} (NUMBA_CACHE_DIR names another folder)"

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import nutslite
-from nutslite import cli
+from nutslite import cli, commands
 from nutslite.datasets import datasets
 from nutslite.exceptions import FormulaError, NutsliteWarning
 from nutslite.results.inference_data import to_inference_data
@@ -170,7 +170,7 @@ def test_nothing_is_saved_that_was_not_wanted(asked, capsys, tmp_path):
 
 
 def test_without_matplotlib_says_so_and_does_the_rest(asked, capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(commands, "find_spec", lambda name: None)
     assert cli.main([*SLEEP, "--draws", "100"]) == 0
     assert (
         'Picture: none, matplotlib is not installed (python -m pip install "nutslite[plots]")'
@@ -200,7 +200,7 @@ def test_interrupted_draws_are_kept(asked, monkeypatch, tmp_path, capsys):
     ],
 )
 def test_which_rows_are_effects_of_single_groups(name, is_group_effect):
-    assert cli._is_group_effect(name) == is_group_effect
+    assert commands._is_group_effect(name) == is_group_effect
 
 
 # ------------------------------------------------------------------------------------------- how it fails

@@ -1,0 +1,187 @@
+"""What the commands of ``nutslite`` do: fit a model and show the results, list the bundled data, compile ahead of time."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nutslite.datasets import Dataset, datasets, load_data
+from nutslite.exceptions import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit statuses; 2 is argparse's, for a command line it cannot read
+
+
+def fit(arguments: argparse.Namespace) -> int:
+    """``nutslite fit``: sample, print the summary, save the draws and a picture."""
+    for file in (arguments.out, arguments.plot):
+        _refuse_unwritable(file)
+    started = time.perf_counter()
+    model = _model(arguments)
+    print(model, end="\n\n")
+    results = model.fit(
+        draws=arguments.draws,
+        tune=arguments.tune,
+        chains=arguments.chains,
+        cores=arguments.cores,
+        random_seed=arguments.seed,
+        target_accept=arguments.target_accept,
+        progressbar=not arguments.quiet,
+    )
+    _print_summary(results, everything=arguments.all)
+    print(f"\nDone in {time.perf_counter() - started:.1f} s, compilation included.")
+    _save(results, arguments.out)
+    _draw(results, arguments.plot)
+    return INTERRUPTED if _was_interrupted(results) else DONE
+
+
+def _model(arguments: argparse.Namespace) -> Any:
+    data = _data(arguments.data)
+    from nutslite.formula.formula import Formula
+    from nutslite.model import Model
+
+    return Model(
+        Formula(arguments.formula, *arguments.also),
+        data,
+        family=arguments.family,
+        link=arguments.link,
+        categorical=arguments.categorical,
+        dropna=arguments.dropna,
+    )
+
+
+def _data(name: str) -> pd.DataFrame | Path:
+    """The file of that name, or else the bundled data set."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    if name.lower() in datasets():
+        return load_data(name)
+    raise DataError(
+        f"There is no file and no bundled data set '{name}'.{did_you_mean(name.lower(), datasets())}"
+        f" The command runs in {Path.cwd()}; `nutslite datasets` lists the bundled data."
+    )
+
+
+def _refuse_unwritable(file: Path | None) -> None:
+    """Say that a result cannot be saved before the sampling, not after it."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise DataError(f"Cannot save to '{file}': it is a folder.")
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise DataError(f"Cannot save to '{file}': there is no folder '{folder}'.")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise DataError(f"Cannot save to '{file}': no permission to write there.")
+
+
+def _print_summary(results: Any, everything: bool) -> None:
+    """The table, without the effects of single groups unless `everything`, and how well the chains agree."""
+    from nutslite.results.summary import summary
+
+    table = summary(results)
+    shown = table if everything else table.loc[[not _is_group_effect(name) for name in table.index]]
+    print(shown.to_string())
+    hidden = len(table) - len(shown)
+    if hidden:
+        print(f"\n{hidden:,} effects of single groups are not shown; --all prints them.")
+    print(
+        f"\nAll {len(table):,} quantities: largest R-hat {table['r_hat'].max():.2f},"
+        f" smallest ESS {table[['ess_bulk', 'ess_tail']].min().min():,.0f}."
+    )
+
+
+def _is_group_effect(name: str) -> bool:
+    """Whether a row of the summary is the effect of one group, such as ``Days|Subject[308]``.
+
+    Its standard deviation ``Days|Subject_sigma`` is not, nor are correlations.
+    """
+    term, bracket, _ = name.partition("[")
+    return "|" in term and bool(bracket) and not term.endswith(("_sigma", "_corr"))
+
+
+def _was_interrupted(results: Any) -> bool:
+    from nutslite.results.inference_data import posterior_dataset
+
+    return bool(posterior_dataset(results).attrs.get("interrupted", 0))
+
+
+def _save(results: Any, file: Path | None) -> None:
+    if file is None:
+        return
+    from nutslite.results.storage import save
+
+    print(f"Draws:   {save(results, file).absolute()}")
+
+
+def _draw(results: Any, file: Path | None) -> None:
+    if file is None:
+        return
+    if find_spec("matplotlib") is None:
+        print('Picture: none, matplotlib is not installed (python -m pip install "nutslite[plots]")')
+        return
+    from nutslite.results.inference_data import get_group, group_names, named_arrays
+    from nutslite.results.plots import plot_trace
+
+    arrays, dims, coords = named_arrays(get_group(results, "posterior"))
+    few = {name: values for name, values in arrays.items() if not _is_group_effect(f"{name}[")}
+    diverging = None
+    if "sample_stats" in group_names(results):
+        diverging = get_group(results, "sample_stats")["diverging"].to_numpy()
+    plot_trace(few or arrays, file, dims=dims, coords=coords, diverging=diverging)
+    print(f"Picture: {file.absolute()}")
+
+
+def list_datasets(_: argparse.Namespace) -> int:
+    """``nutslite datasets``: every bundled data set with a model that suits it."""
+    width = max(len(name) for name in datasets())
+    for name, dataset in datasets().items():
+        print(f"{name:{width}}  {dataset.rows:4} rows  {dataset.title}")
+        print(f'{"":{width}}             "{dataset.formula}" --family {dataset.family}')
+    return DONE
+
+
+def warm(arguments: argparse.Namespace) -> int:
+    """``nutslite warm``: let Numba compile and keep what fits of the usual families need."""
+    known = dict.fromkeys(dataset.family for dataset in datasets().values())
+    wanted = arguments.family or list(known)
+    for family in wanted:
+        if family not in known:
+            raise DataError(
+                f"No bundled data set has a '{family}' model to warm up with.{did_you_mean(family, known)}"
+                f" There are: {', '.join(known)}."
+            )
+    started = time.perf_counter()
+    for dataset in datasets().values():
+        if dataset.family in wanted:
+            seconds = _fit_briefly(dataset)
+            print(f"{seconds:6.1f} s  {dataset.family:16}  {dataset.formula}", flush=True)
+    print(f"{time.perf_counter() - started:6.1f} s  in all; the compiled code is kept in {_kernel_folder()}.")
+    return DONE
+
+
+def _fit_briefly(dataset: Dataset) -> float:
+    """Seconds of a fit long enough to call every compiled function and far too short to mean anything."""
+    from nutslite.model import Model
+    from nutslite.results.summary import summary
+
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that so few draws have not converged is no news
+        model = Model(dataset.formula, load_data(dataset.name), family=dataset.family)
+        summary(model.fit(draws=10, tune=10, chains=2, random_seed=1, progressbar=False))
+    return time.perf_counter() - started
+
+
+def _kernel_folder() -> str:
+    """Where Numba keeps compiled code: NUMBA_CACHE_DIR, or else beside each source file that it may write to."""
+    from_environment = os.environ.get("NUMBA_CACHE_DIR")
+    return from_environment or f"{Path(__file__).parent} (NUMBA_CACHE_DIR names another folder)"
