@@ -1,7 +1,8 @@
 """Beta family: mean mu, concentration kappa; shapes ``a = mu kappa`` and ``b = (1 - mu) kappa``.
 
-With Stirling's remainder s, the density is written without cancellation at large kappa, and with the logarithms of
-mu and 1 - mu taken from the logit, so that it stays finite where either underflows::
+With Stirling's remainder s, the density is written without large gamma functions that cancel (an error of about
+1e-16 kappa remains), and with the logarithms of mu and 1 - mu taken from the logit, so that it stays finite where
+either underflows::
 
     log p(y) = kappa (mu log(y / mu) + (1 - mu) log((1 - y) / (1 - mu))) + log(kappa mu (1 - mu)) / 2
                - log(2 pi) / 2 + s(kappa) - s(a) - s(b) - log(y) - log(1 - y)

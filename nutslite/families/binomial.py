@@ -55,8 +55,8 @@ def check_response(response: Response) -> None:
     """Accept ``p(y, n)`` with whole numbers 0 <= y <= n."""
     if response.kind != "proportion" or response.companions != ("trials",):
         raise DataError(
-            f"Family 'binomial' needs successes and trials: write p({response.name}, n) with n a column or a number "
-            f"of trials. For single outcomes (0 or 1) use family='bernoulli'."
+            f"Family 'binomial' needs successes and trials, but the response '{response.name}' is {response.kind}: "
+            f"write p(successes, trials), trials being a column or a number. For single outcomes use family='bernoulli'."
         )
     successes, trials = response.values[0], response.values[1]
     counts = whole_and_not_negative(successes) & whole_and_not_negative(trials)

@@ -1,0 +1,399 @@
+"""Properties that every family has; a new file in nutslite/families/ is tested without another word.
+
+``pytest tests/test_families.py -k <name>`` checks one family: gradient for every link of every parameter, varying and
+constant; the density sums or integrates to one; random draws follow it; extremes; weights; blocks; metadata.
+Add a line to `tests/family_references.py` to compare the density with SciPy's as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from family_references import REFERENCES
+from numba import types
+from scipy import integrate
+
+from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel_with_signature
+from nutslite.exceptions import DataError, FamilyError
+from nutslite.families.family import (
+    LOGLIK,
+    Family,
+    Parameter,
+    compiled_loglik,
+    family_names,
+    get_family,
+    pointwise_loglik,
+)
+from nutslite.families.links import CODES, inverse_array, inverse_derivative, link_array
+from nutslite.formula.terms import Response
+
+NAMES = family_names()
+LINKED = [(name, p.name, link) for name in NAMES for p in get_family(name).parameters for link in p.links]
+ROWS = 7
+
+
+def some_values(parameter: Parameter, link: str, rng: np.random.Generator, size: int) -> np.ndarray:
+    """Unremarkable parameter values inside both the parameter's support and the link's domain."""
+    if parameter.support == "unit" or link in ("logit", "probit", "cloglog", "cauchit"):
+        return rng.uniform(0.15, 0.85, size)
+    if parameter.support == "positive" or link in ("log", "softplus", "sqrt", "inverse_squared"):
+        return rng.uniform(0.4, 4.0, size)
+    return rng.normal(0.0, 1.0, size) + 0.2
+
+
+class Case:
+    """A family at some parameter values, with a response drawn from it."""
+
+    def __init__(self, family: Family, links: dict[str, str], varying: set[str], seed: int = 1) -> None:
+        rng = np.random.default_rng(seed)
+        self.family = family
+        self.varies = np.array([int(p.name in varying) for p in family.parameters], dtype=np.int64)
+        self.links = family.link_codes(links)
+        self.theta = {}
+        self.eta = np.full((len(family.parameters), ROWS + 3), np.nan)  # a kernel must not read past what it is given
+        for j, parameter in enumerate(family.parameters):
+            link = links.get(parameter.name, parameter.default_link)
+            size = ROWS if self.varies[j] else 1
+            self.theta[parameter.name] = some_values(parameter, link, rng, size)
+            self.eta[j, :size] = link_array(link, self.theta[parameter.name])
+        self.companions = some_companions(family, rng, ROWS)
+        theta = {name: np.broadcast_to(value, ROWS) for name, value in self.theta.items()}
+        response = np.asarray(family.random(rng, theta, self.companions), dtype=np.float64)
+        self.values = np.vstack([response, *self.companions.values()])
+        self.y = family.prepare(self.values)
+
+    def loglik(
+        self, eta: np.ndarray | None = None, weights: np.ndarray | None = None, start: int = 0, rows: int = ROWS
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pointwise log likelihood and derivative; scratch parts of the derivative come back as nan."""
+        eta = self.eta if eta is None else eta
+        out = np.full(rows, np.nan)
+        derivative = np.full(eta.shape, np.nan)
+        weights = np.empty(0) if weights is None else weights
+        with np.errstate(all="ignore"):
+            self.family.kernel(self.y, weights, start, eta, self.varies, self.links, out, derivative)
+        for j, varies in enumerate(self.varies):
+            derivative[j, rows if varies else 1 :] = np.nan
+        return out, derivative
+
+
+def some_companions(family: Family, rng: np.random.Generator, rows: int) -> dict[str, np.ndarray]:
+    makers: dict[str, Callable[[], np.ndarray]] = {"trials": lambda: rng.integers(1, 9, rows).astype(np.float64)}
+    return {name: makers[name]() for name in family.companions}
+
+
+def numeric_derivative(case: Case) -> np.ndarray:
+    """Fourth-order central differences of the summed log likelihood by every element of eta that is in use."""
+    derivative = np.full(case.eta.shape, np.nan)
+    for j, i in zip(*np.nonzero(np.isfinite(case.eta)), strict=True):
+        step = 2e-3 * min(1.0, abs(case.eta[j, i]) + 0.1)
+        total = 0.0
+        for shift, factor in ((1, 8.0), (-1, -8.0), (2, -1.0), (-2, 1.0)):
+            moved = case.eta.copy()
+            moved[j, i] += shift * step
+            total += factor * float(np.sum(case.loglik(moved)[0]))
+        derivative[j, i] = total / (12.0 * step)
+    return derivative
+
+
+def subsets(family: Family) -> list[set[str]]:
+    """Which parameters vary: all, none, the parent alone, all but the parent."""
+    names = [p.name for p in family.parameters]
+    return [set(names), set(), {names[0]}, set(names[1:])]
+
+
+@pytest.mark.parametrize(("name", "parameter", "link"), LINKED)
+def test_gradient(name: str, parameter: str, link: str) -> None:
+    family = get_family(name)
+    for seed, varying in enumerate(subsets(family)):
+        case = Case(family, {parameter: link}, varying, seed)
+        out, derivative = case.loglik()
+        assert np.all(np.isfinite(out))
+        np.testing.assert_allclose(derivative, numeric_derivative(case), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "parameter", "link"), LINKED)
+def test_every_link_gives_the_same_density(name: str, parameter: str, link: str) -> None:
+    """The kernel's own links and the chain rule agree: equal densities, derivatives in the ratio of the slopes."""
+    family = get_family(name)
+    record = family.parameter(parameter)
+    j = family.parameters.index(record)
+    native = next(text for text, code in CODES.items() if code == record.native_link)
+    if native not in record.links or link == "cloglog" != native:
+        native = record.default_link
+    for varying in subsets(family):
+        case = Case(family, {parameter: link}, varying, seed=4)
+        expected, slopes = case.loglik()
+        theta = case.theta[parameter]
+        other = Case(family, {parameter: native}, varying, seed=4)
+        other.y, other.eta = case.y, case.eta.copy()
+        other.eta[j, : theta.size] = link_array(native, theta)
+        out, derivative = other.loglik()
+        np.testing.assert_allclose(out, expected, rtol=1e-10, atol=1e-11)
+        ours = [inverse_derivative(CODES[link], x) for x in case.eta[j, : theta.size]]
+        theirs = [inverse_derivative(CODES[native], x) for x in other.eta[j, : theta.size]]
+        np.testing.assert_allclose(
+            derivative[j, : theta.size] / theirs, slopes[j, : theta.size] / ours, rtol=1e-8, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_multiply(name: str) -> None:
+    family = get_family(name)
+    weights = np.random.default_rng(2).uniform(0.0, 3.0, ROWS)
+    weights[2] = 0.0
+    every = {p.name for p in family.parameters}
+    plain, plain_slopes = Case(family, {}, every).loglik()
+    case = Case(family, {}, every)
+    out, slopes = case.loglik(weights=weights)
+    np.testing.assert_allclose(out, weights * plain, rtol=1e-14)
+    np.testing.assert_allclose(slopes[:, :ROWS], weights * plain_slopes[:, :ROWS], rtol=1e-14)
+    ones, one_slopes = case.loglik(weights=np.ones(ROWS))
+    np.testing.assert_array_equal(ones, plain)
+    np.testing.assert_array_equal(one_slopes, plain_slopes)
+    constant = Case(family, {}, set())
+    constant.y = case.y
+    _, summed = constant.loglik(weights=np.full(ROWS, 2.0))
+    np.testing.assert_allclose(summed[:, 0], 2.0 * constant.loglik()[1][:, 0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_add_up(name: str) -> None:
+    """Two blocks of rows give what one gives; constants' derivatives add."""
+    family = get_family(name)
+    weights = np.random.default_rng(3).uniform(0.5, 2.0, ROWS)
+    for varying in subsets(family):
+        case = Case(family, {}, varying, seed=8)
+        whole, slopes = case.loglik(weights=weights)
+        summed = np.zeros(len(family.parameters))
+        for start, stop in ((0, 3), (3, ROWS)):
+            eta = np.full_like(case.eta, np.nan)
+            for j, varies in enumerate(case.varies):
+                if varies:
+                    eta[j, : stop - start] = case.eta[j, start:stop]
+                else:
+                    eta[j, 0] = case.eta[j, 0]
+            out, part = case.loglik(eta, weights, start, stop - start)
+            np.testing.assert_allclose(out, whole[start:stop], rtol=1e-13)
+            for j, varies in enumerate(case.varies):
+                if varies:
+                    np.testing.assert_allclose(part[j, : stop - start], slopes[j, start:stop], rtol=1e-13)
+                else:
+                    summed[j] += part[j, 0]
+        constant = case.varies == 0
+        np.testing.assert_allclose(summed[constant], slopes[constant, 0], rtol=1e-11, atol=1e-12)
+
+
+def settings(family: Family, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+    """One value per parameter, and companions: moderate, so that means exist and sums converge."""
+    rng = np.random.default_rng(seed)
+    values = {}
+    for parameter in family.parameters:
+        low, high = {"real": (-1.0, 1.0), "positive": (1.5, 5.0), "unit": (0.2, 0.8)}[parameter.support]
+        values[parameter.name] = float(rng.uniform(low, high))
+    return values, {name: float(value[0]) for name, value in some_companions(family, rng, 1).items()}
+
+
+def density(
+    family: Family, values: dict[str, float], companions: dict[str, float]
+) -> Callable[[np.ndarray], np.ndarray]:
+    def evaluate(y: np.ndarray) -> np.ndarray:
+        y = np.atleast_1d(np.asarray(y, dtype=np.float64))
+        rows = np.vstack([y, *(np.full(y.size, value) for value in companions.values())])
+        return np.exp(pointwise_loglik(family, rows, values))
+
+    return evaluate
+
+
+SUPPORTS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
+
+
+def expectation(
+    family: Family,
+    values: dict[str, float],
+    companions: dict[str, float],
+    of: Callable[[np.ndarray], np.ndarray],
+    to: float = np.inf,
+) -> float:
+    """Integral or sum of `of` under the family's density, up to and including `to`."""
+    p = density(family, values, companions)
+    if family.discrete:
+        top = {"binary": 1.0, "count": 3000.0, "trials": companions.get("trials", 0.0)}[family.response_support]
+        y = np.arange(0.0, min(top, to) + 0.5)
+        return float(np.sum(p(y) * of(y)))
+    low, high = SUPPORTS[family.response_support]
+    high = min(high, to)
+    cuts = [low, *(cut for cut in (0.0, 0.5, 3.0, 20.0) if low < cut < high), high]
+    parts = (
+        integrate.quad(lambda y: float(p(y)[0] * of(np.array([y]))[0]), a, b, epsabs=1e-11, epsrel=1e-10, limit=200)[0]
+        for a, b in itertools.pairwise(cuts)
+    )
+    return float(sum(parts))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_density_has_total_one_and_its_mean(name: str, seed: int) -> None:
+    family = get_family(name)
+    values, companions = settings(family, seed)
+    assert expectation(family, values, companions, np.ones_like) == pytest.approx(1.0, abs=1e-8)
+    mean = expectation(family, values, companions, lambda y: y)
+    claimed = family.mean({k: np.array(v) for k, v in values.items()}, {k: np.array(v) for k, v in companions.items()})
+    assert float(claimed) == pytest.approx(mean, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_random_draws_follow_the_density(name: str, seed: int) -> None:
+    """Empirical and exact distribution functions at seven points, within 4.5 standard errors."""
+    family = get_family(name)
+    values, companions = settings(family, seed)
+    size = 40_000
+    parameters = {k: np.full(size, v) for k, v in values.items()}
+    draws = family.random(np.random.default_rng(seed), parameters, {k: np.full(size, v) for k, v in companions.items()})
+    assert draws.shape == (size,)
+    for point in np.unique(np.quantile(draws, [0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99], method="lower")):
+        exact = expectation(family, values, companions, np.ones_like, to=float(point))
+        error = math.sqrt(max(exact * (1.0 - exact), 1e-6) / size)
+        assert abs(np.mean(draws <= point) - exact) < 4.5 * error
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_and_mean_broadcast(name: str) -> None:
+    """Draws of parameters down, observations across, as predictions use them; the seed decides the result."""
+    family = get_family(name)
+    values, companions = settings(family, 5)
+    parameters = {k: np.full((3, 1), v) for k, v in values.items()}
+    parameters[family.parent.name] = np.full((3, 4), values[family.parent.name])
+    others = {k: np.full(4, v) for k, v in companions.items()}
+    first = family.random(np.random.default_rng(1), parameters, others)
+    assert first.shape == (3, 4)
+    np.testing.assert_array_equal(first, family.random(np.random.default_rng(1), parameters, others))
+    assert family.mean(parameters, others).shape == (3, 4)
+    if family.discrete:
+        assert np.issubdtype(first.dtype, np.integer)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name in REFERENCES])
+def test_density_agrees_with_scipy(name: str) -> None:
+    family = get_family(name)
+    for seed in range(5):
+        case = Case(family, {}, {p.name for p in family.parameters}, seed)
+        distribution = REFERENCES[name](case.theta, case.companions)
+        expected = (distribution.logpmf if family.discrete else distribution.logpdf)(case.values[0])
+        np.testing.assert_allclose(case.loglik()[0], expected, rtol=1e-10, atol=1e-11)
+
+
+def response_of(family: Family, values: np.ndarray) -> Response:
+    kind = {"binary": "binary", "trials": "proportion"}.get(family.response_support, "numeric")
+    return Response("y", values, companions=family.companions, kind=kind)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_own_draws_are_accepted_and_others_refused(name: str) -> None:
+    family = get_family(name)
+    case = Case(family, {}, {p.name for p in family.parameters})
+    family.check_response(response_of(family, case.values))
+    outside = {"real": np.inf, "positive": -1.0, "unit": 1.5, "binary": 2.0, "count": 0.5, "trials": 99.0}
+    for wrong in (outside[family.response_support], np.nan):
+        values = case.values.copy()
+        values[0, 3] = wrong
+        with pytest.raises(DataError, match=r"'y'.*row 3"):
+            family.check_response(response_of(family, values))
+    with pytest.raises(DataError, match="'y'"):
+        family.check_response(Response("y", case.values, kind="categorical", levels=("a", "b", "c")))
+
+
+UNBOUNDED = ("log", "logit", "probit", "cloglog", "softplus", "cauchit")  # every linear predictor stays in the support
+EXTREME = [
+    (name, parameter, link)
+    for name, parameter, link in LINKED
+    if link in UNBOUNDED or get_family(name).parameter(parameter).support == "real"
+]
+
+
+@pytest.mark.parametrize(("name", "parameter", "link"), EXTREME)
+def test_extremes_give_no_nan(name: str, parameter: str, link: str) -> None:
+    """Linear predictors far out: never nan, and derivatives are finite wherever the density is."""
+    family = get_family(name)
+    record = family.parameter(parameter)
+    j = family.parameters.index(record)
+    for varying in subsets(family):
+        for eta in (-700.0, -60.0, -20.0, 20.0, 60.0, 700.0):
+            case = Case(family, {parameter: link}, varying, seed=11)
+            case.eta[j, : ROWS if case.varies[j] else 1] = eta
+            out, derivative = case.loglik()
+            assert not np.any(np.isnan(out)), eta
+            assert not np.any(np.isposinf(out)), eta
+            if np.all(np.isfinite(out)):
+                for i, varies in enumerate(case.varies):
+                    assert np.all(np.isfinite(derivative[i, : ROWS if varies else 1])), (eta, i)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_record(name: str) -> None:
+    family = get_family(name)
+    assert family.name == name
+    assert family.parent.default_prior is None
+    for parameter in family.auxiliary:
+        assert parameter.default_prior is not None, f"{parameter.name} needs a default prior"
+    for parameter in family.parameters:
+        native = next(text for text, code in CODES.items() if code == parameter.native_link)
+        assert native in parameter.links
+    case = Case(family, {}, set())
+    assert case.y.dtype == np.float64
+    assert case.y.flags.c_contiguous
+    np.testing.assert_array_equal(case.y[: case.values.shape[0]], case.values)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_travels_as_a_function_pointer(name: str) -> None:
+    family = get_family(name)
+    compiled_loglik(family)
+    case = Case(family, {}, {family.parent.name})
+    expected, _ = case.loglik()
+    out, derivative = np.empty(ROWS), np.empty_like(case.eta)
+    caller()(case.y, np.empty(0), case.eta, case.varies, case.links, out, derivative, family.kernel)
+    np.testing.assert_allclose(out, expected, rtol=1e-14)
+
+
+@functools.cache
+def caller() -> Callable[..., None]:
+    def call(y, weights, eta, varies, links, out, derivative, loglik):  # type: ignore[no-untyped-def]
+        loglik(y, weights, 0, eta, varies, links, out, derivative)
+
+    if jit_disabled():
+        return call
+    arguments = (MATRIX, VECTOR, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR, MATRIX, LOGLIK)
+    return kernel_with_signature(call, types.void(*arguments))
+
+
+def test_names_and_lookup() -> None:
+    assert {"gaussian", "t", "bernoulli", "binomial", "beta", "gamma", "poisson", "negativebinomial", "wald"} <= set(
+        NAMES
+    )
+    family = get_family("gamma")
+    assert get_family(family) is family
+    with pytest.raises(FamilyError, match="Did you mean 'poisson'"):
+        get_family("poison")
+    with pytest.raises(FamilyError, match="no family"):
+        get_family("_rows")
+    with pytest.raises(FamilyError, match="Did you mean 'sigma'"):
+        get_family("gaussian").parameter("sigm")
+    with pytest.raises(FamilyError, match="does not allow the link 'logit'"):
+        get_family("gaussian").link_codes("logit")
+    np.testing.assert_array_equal(family.link_codes({"mu": "log"}), [CODES["log"], CODES["log"]])
+    with pytest.raises(FamilyError, match="also needs sigma"):
+        pointwise_loglik(get_family("gaussian"), [0.0], {"mu": 0.0})
+
+
+def test_inverse_links_invert_for_every_family() -> None:
+    for name, parameter, link in LINKED:
+        record = get_family(name).parameter(parameter)
+        values = some_values(record, link, np.random.default_rng(1), 5)
+        np.testing.assert_allclose(inverse_array(link, link_array(link, values)), values, rtol=1e-12)
