@@ -113,10 +113,10 @@ def categories_of(values: Any, name: str) -> Categories:
         found = Categories(codes, tuple(series.cat.categories.tolist())).without_unused()
     else:
         try:
-            codes, levels = pd.factorize(series, sort=True)
+            numbers, levels = pd.factorize(series, sort=True)
         except TypeError:
             raise DataError(f"The values of '{name}' cannot be levels: they mix types or are not hashable.") from None
-        found = Categories(np.asarray(codes, dtype=np.int32), tuple(pd.Index(levels).tolist()))
+        found = Categories(np.asarray(numbers, dtype=np.int32), tuple(pd.Index(levels).tolist()))
     names = found.names
     if len(set(names)) < len(names):
         seen: set[str] = set()

@@ -21,9 +21,9 @@ from patsy.contrasts import code_contrast_matrix
 from patsy.redundancy import pick_contrasts_for_term
 
 from nutslite.exceptions import DataError
+from nutslite.formula.algebra import Term
 from nutslite.formula.categories import Categories, level_name
 from nutslite.formula.factors import Factor, FactorValues
-from nutslite.formula.parsing import Term
 from nutslite.formula.terms import FloatArray, TermKind
 
 
@@ -195,7 +195,8 @@ def _piece_values(piece: Piece, values: Mapping[str, FactorValues]) -> NDArray[A
         return column
     if piece.weights is not None:
         return piece.weights[own]
-    return own == piece.column
+    indicator: NDArray[Any] = own == piece.column
+    return indicator
 
 
 def matrix_of_terms(plans: Sequence[TermPlan], values: Mapping[str, FactorValues], rows: int) -> FloatArray:
@@ -221,10 +222,7 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
     start = 0
     for plan in plans:
         stop = start + len(plan.columns)
-        all_numeric = plan.kind == "numeric" or all(
-            piece.weights is None and not piece.label for piece in plan.columns[0]
-        )
-        if plan.kind != "categorical" and all_numeric:
+        if plan.kind == "numeric" or plan.scalar:
             lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
             if np.any((lowest == highest) & (intercept | (lowest == 0.0))):
                 raise DataError(f"The term '{plan.name}' is constant!")

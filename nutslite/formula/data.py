@@ -1,4 +1,4 @@
-"""Whatever holds the user's data -> a pandas DataFrame -> plain columns: bool, int64 and float64 arrays, `Categories`."""
+"""The user's data, in whatever container -> a DataFrame -> plain columns: bool, int64, float64 arrays, `Categories`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """
     names = list(names)
     for name in names:
-        if np.ndim(frame.columns.get_loc(name)) > 0 or isinstance(frame.columns.get_loc(name), slice):
+        if not isinstance(frame.columns.get_loc(name), int):
             raise DataError(f"The data have several columns named '{name}'; rename them.")
     return frame[names]
 

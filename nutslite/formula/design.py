@@ -16,27 +16,19 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, did_you_mean
 from nutslite.formula import response as response_room
-from nutslite.formula.coding import TermPlan, check_not_constant, matrix_of_terms, plan_terms
-from nutslite.formula.data import as_frame, columns_of, matrix_of, select
+from nutslite.formula.algebra import Term
+from nutslite.formula.data import as_frame, columns_of, select
 from nutslite.formula.evaluation import Evaluator, Memory
 from nutslite.formula.expression import Expression
-from nutslite.formula.factors import Factor, apply_factors, check_finite, learn_factors
+from nutslite.formula.factors import Factor, apply_factors, learn_factors
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.missing import complete_rows
-from nutslite.formula.parsing import GroupSpec, PredictorSpec, Term, parse
+from nutslite.formula.parsing import PredictorSpec, parse
+from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
-from nutslite.formula.terms import CommonTerm, FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
-
-
-@dataclass(frozen=True)
-class _PredictorPlan:
-    """How to fill one linear predictor on any data."""
-
-    spec: PredictorSpec
-    terms: tuple[TermPlan, ...]
-    groups: tuple[tuple[TermPlan, ...], ...]  # one entry per bar of the formula
+from nutslite.formula.terms import FloatArray, GroupFactor, LinearPredictor, Response
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,7 @@ class _Recipe:
     extra: Mapping[str, Any]
     memory: Memory
     factors: dict[str, Factor]
-    predictors: tuple[_PredictorPlan, ...]
+    predictors: tuple[PredictorPlan, ...]
     groups: tuple[GroupPlan, ...]
     response: ResponsePlan
     predictor_columns: tuple[str, ...]
@@ -117,7 +109,7 @@ class Design:
         used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
         evaluator = Evaluator(columns_of(used, recipe.categorical), len(used), recipe.extra, recipe.memory, False)
         values = apply_factors(_factor_expressions(plan.spec for plan in recipe.predictors), recipe.factors, evaluator)
-        predictors = {plan.spec.parameter: _predictor(plan, values, evaluator) for plan in recipe.predictors}
+        predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in recipe.predictors}
         groups = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups}
         if response:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
@@ -194,10 +186,10 @@ def build_design(
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = tuple(_plan_predictor(item, known) for item in parsed.predictors)
-    predictors = {plan.spec.parameter: _predictor(plan, values, evaluator) for plan in plans}
+    plans = tuple(plan_predictor(item, known) for item in parsed.predictors)
+    predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
-        _check_columns(plan, predictors[plan.spec.parameter])
+        check_columns(plan, predictors[plan.spec.parameter])
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
         formula, forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
@@ -220,14 +212,8 @@ def _used_columns(expressions: Iterable[Expression], frame: pd.DataFrame, extra:
     used: dict[str, None] = {}
     for expression in expressions:
         # an offset's call is this room's own word; what it holds is the expression
-        used.update(dict.fromkeys(check(_without_offset(expression), columns, extra)))
+        used.update(dict.fromkeys(check(without_offset(expression), columns, extra)))
     return tuple(used)
-
-
-def _without_offset(expression: Expression) -> Expression:
-    tree: Any = expression.tree
-    is_offset = getattr(getattr(tree, "func", None), "id", None) == "offset"
-    return expression.part(tree.args[0]) if is_offset else expression
 
 
 def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:
@@ -250,73 +236,6 @@ def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:
     """The factors of common terms and of the left sides of bars."""
     terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
     return [factor for term in terms for factor in term.factors]
-
-
-def _plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor]) -> _PredictorPlan:
-    terms = tuple(plan_terms(spec.terms, spec.intercept, factors))
-    groups = tuple(tuple(plan_terms(group.terms, group.intercept, factors)) for group in spec.groups)
-    return _PredictorPlan(spec, terms, groups)
-
-
-def _predictor(plan: _PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
-    spec = plan.spec
-    matrix = matrix_of_terms(plan.terms, values, evaluator.rows)
-    terms, start = [], 0
-    for term in plan.terms:
-        stop = start + len(term.columns)
-        terms.append(CommonTerm(term.name, start, stop, term.labels, term.scalar, term.kind))
-        start = stop
-    group_terms: list[GroupTerm] = []
-    for group, effects in zip(spec.groups, plan.groups, strict=True):
-        group_terms += _group_terms(group, effects, values, evaluator.rows)
-    names = tuple(item.name for item in spec.offsets)
-    offset = _offset(spec.offsets, evaluator)
-    return LinearPredictor(spec.parameter, spec.intercept, matrix, tuple(terms), tuple(group_terms), offset, names)
-
-
-def _group_terms(
-    group: GroupSpec, effects: tuple[TermPlan, ...], values: Mapping[str, Any], rows: int
-) -> list[GroupTerm]:
-    matrices = [matrix_of_terms([effect], values, rows) for effect in effects]
-    width = group.intercept + sum(len(effect.columns) for effect in effects)
-    written = " + ".join(["1"] * group.intercept + [effect.name for effect in effects])
-    result = []
-    for factor in group.factors:
-        mark = f"{written}|{factor.name}" if group.correlated and width > 1 else None
-        if group.intercept:
-            result.append(GroupTerm(f"1|{factor.name}", "1", factor.name, None, ("1",), True, "numeric", mark))
-        for effect, matrix in zip(effects, matrices, strict=True):
-            name = f"{effect.name}|{factor.name}"
-            result.append(
-                GroupTerm(name, effect.name, factor.name, matrix, effect.labels, effect.scalar, effect.kind, mark)
-            )
-    return result
-
-
-def _offset(offsets: tuple[Expression, ...], evaluator: Evaluator) -> FloatArray | None:
-    """The sum of the offset terms."""
-    total: FloatArray | None = None
-    for offset in offsets:
-        value = evaluator.evaluate(_without_offset(offset))
-        row = _one_row(value, offset.name, evaluator.rows)
-        total = np.array(row) if total is None else total + row
-    return total
-
-
-def _one_row(value: Any, name: str, rows: int) -> FloatArray:
-    matrix: FloatArray = matrix_of(value, rows, name)
-    if matrix.shape[0] != 1:
-        raise DataError(f"'{name}' has {matrix.shape[0]} columns; an offset has one.")
-    check_finite(matrix, name)
-    return matrix[0]
-
-
-def _check_columns(plan: _PredictorPlan, predictor: LinearPredictor) -> None:
-    check_not_constant(plan.terms, predictor.matrix, plan.spec.intercept)
-    by_name = {term.expression: term.matrix for term in predictor.group_terms if term.matrix is not None}
-    for group, effects in zip(plan.spec.groups, plan.groups, strict=True):
-        for effect in effects:
-            check_not_constant([effect], by_name[effect.name], group.intercept)
 
 
 def _learn_groups(

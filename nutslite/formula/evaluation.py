@@ -19,8 +19,17 @@ from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula import functions
 from nutslite.formula.categories import Categories, categories_of
 from nutslite.formula.expression import Expression, canonical_name, is_quoted
+from nutslite.formula.values import (
+    as_integers,
+    as_number,
+    as_truth,
+    bind,
+    combine,
+    is_data,
+    not_categorical,
+    with_levels,
+)
 
-_EXACT = 2.0**53
 _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -119,8 +128,8 @@ class Evaluator:
             case ast.UnaryOp():
                 return self._unary(node)
             case ast.BoolOp():
-                values = [_truth(self._value(item)) for item in node.values]
-                return _combine(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, values)
+                values = [as_truth(self._value(item)) for item in node.values]
+                return combine(np.logical_and if isinstance(node.op, ast.And) else np.logical_or, values)
             case ast.Compare():
                 return self._comparison(node)
             case ast.Call():
@@ -146,52 +155,57 @@ class Evaluator:
     def _binary(self, node: ast.BinOp) -> Any:
         left, right = self._value(node.left), self._value(node.right)
         if isinstance(node.op, ast.BitAnd | ast.BitOr):
-            return _combine(np.logical_and if isinstance(node.op, ast.BitAnd) else np.logical_or, [left, right])
-        first, second = _number(left, node.left), _number(right, node.right)
+            return combine(np.logical_and if isinstance(node.op, ast.BitAnd) else np.logical_or, [left, right])
+        first, second = as_number(left, node.left), as_number(right, node.right)
         result = _OPERATORS[type(node.op)](first, second)
         whole = all(np.asarray(item).dtype.kind in "bi" for item in (left, right))
         if whole and isinstance(node.op, _KEEP_INTEGERS):
-            return _as_integers(result)
+            return as_integers(result)
         return result
 
     def _unary(self, node: ast.UnaryOp) -> Any:
         value = self._value(node.operand)
         if isinstance(node.op, ast.Not | ast.Invert):
-            return np.logical_not(_truth(value))
-        number = _number(value, node.operand)
+            return np.logical_not(as_truth(value))
+        number = as_number(value, node.operand)
         result = -number if isinstance(node.op, ast.USub) else number
-        return _as_integers(result) if np.asarray(value).dtype.kind in "bi" else result
+        return as_integers(result) if np.asarray(value).dtype.kind in "bi" else result
 
     def _comparison(self, node: ast.Compare) -> Any:
-        values = [self._value(item) for item in [node.left, *node.comparators]]
-        pairs = zip(node.ops, values[:-1], values[1:], strict=True)
-        return _combine(np.logical_and, [self._compare(type(sign), left, right) for sign, left, right in pairs])
+        items = [node.left, *node.comparators]
+        values = [self._value(item) for item in items]
+        results = [
+            self._compare(type(sign), (values[k], items[k]), (values[k + 1], items[k + 1]))
+            for k, sign in enumerate(node.ops)
+        ]
+        return combine(np.logical_and, results)
 
-    def _compare(self, sign: type[ast.AST], left: Any, right: Any) -> Any:
-        if isinstance(right, Categories) and not isinstance(left, Categories):
-            left, right = right, left
-            sign = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}.get(sign, sign)
+    def _compare(self, sign: type[ast.AST], first: tuple[Any, ast.expr], second: tuple[Any, ast.expr]) -> Any:
+        """One comparison of two (value, node) pairs; of categories, with a level or with other categories."""
+        if isinstance(second[0], Categories) and not isinstance(first[0], Categories):
+            first, second = second, first
+        left, right, name = first[0], second[0], canonical_name(first[1])
         if not isinstance(left, Categories):
-            if isinstance(right, str):
-                raise DataError(f"A numeric column is compared with the text '{right}'.")
+            if isinstance(right, str) or isinstance(left, str):
+                raise DataError(f"'{canonical_name(second[1])}' and '{name}': numbers are compared with a text.")
             return _COMPARISONS[sign](left, right)
         if sign not in (ast.Eq, ast.NotEq):
-            raise DataError("Categories can be compared by == and != only.")
-        if isinstance(right, Categories):
-            equal = left.values() == right.values()
-        else:
-            equal = self._has_level(left, right)
+            raise DataError(f"'{name}' is categorical, and can be compared by == and != only.")
+        equal = left.values() == right.values() if isinstance(right, Categories) else self._has_level(left, right, name)
         return equal if sign is ast.Eq else ~equal
 
-    def _has_level(self, column: Categories, level: Any) -> Any:
-        if not self.learning and level not in column.levels:
+    def _has_level(self, column: Categories, level: Any, name: str) -> Any:
+        try:
+            return column.codes == column.position(level, f"'{name}'")
+        except DataError:
+            if self.learning:
+                raise
             return np.zeros(column.codes.shape, dtype=bool)  # new data need not hold every level
-        return column.codes == column.position(level, "the column that it is compared with")
 
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute):
             function, _ = functions.NUMPY[node.func.attr]
-            return function(*[_array(self._value(item), item) for item in node.args])
+            return function(*[not_categorical(self._value(item), item) for item in node.args])
         if not isinstance(node.func, ast.Name):
             raise FormulaError("Only functions known by name can be called.")
         name = node.func.id
@@ -200,7 +214,7 @@ class Evaluator:
         if name == "I":
             return arguments[0]
         if name in functions.ELEMENTWISE:
-            return functions.ELEMENTWISE[name][0](_array(arguments[0], node.args[0]))
+            return functions.ELEMENTWISE[name][0](not_categorical(arguments[0], node.args[0]))
         if name in functions.STATEFUL:
             return self._stateful(functions.STATEFUL[name], node, arguments, keywords)
         if name in functions.CONTRASTS:
@@ -213,7 +227,7 @@ class Evaluator:
 
     def _stateful(self, factory: Callable[[], Any], node: ast.Call, arguments: list[Any], keywords: Any) -> Any:
         given = zip(arguments, node.args, strict=True)
-        arguments = [_array(value, item) if _is_data(value) else value for value, item in given]
+        arguments = [not_categorical(value, item) if is_data(value) else value for value, item in given]
         key = canonical_name(node)
         if key not in self.memory.transforms:
             if not self.learning:
@@ -226,13 +240,13 @@ class Evaluator:
 
     def _categorical(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Categories:
         if name == "C":
-            data, contrast, levels = _bind(name, ("x", "contrast", "levels"), arguments, keywords)
+            data, contrast, levels = bind(name, ("x", "contrast", "levels"), arguments, keywords)
         else:
-            data, option = _bind(name, ("x", "ref" if name == "T" else "omit"), arguments, keywords)
+            data, option = bind(name, ("x", "ref" if name == "T" else "omit"), arguments, keywords)
             levels = None
         found = categories_of(data, canonical_name(node.args[0]) if node.args else name)
         if levels is not None:
-            found = _with_levels(found, tuple(levels), canonical_name(node))
+            found = with_levels(found, tuple(levels), canonical_name(node))
         if name == "T":
             reference = 0 if option is None else self._known(found, node).position(option, canonical_name(node.args[0]))
             contrast = functions.CONTRASTS["Treatment"](self._known(found, node).levels[reference])
@@ -248,11 +262,11 @@ class Evaluator:
         return replace(found, levels=self.memory.levels[key])
 
     def _success(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        data, success = _bind(name, ("x", "success"), arguments, keywords)
+        data, success = bind(name, ("x", "success"), arguments, keywords)
         if success is None:
             raise FormulaError(f"{name}() needs the level that counts as success: {name}(y, 'yes').")
-        column = categories_of(data, canonical_name(node.args[0]) if node.args else name)
-        return self._has_level(column, success)
+        what = canonical_name(node.args[0]) if node.args else name
+        return self._has_level(categories_of(data, what), success, what)
 
     def _users_own(self, node: ast.Call, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         function = self.extra[name]
@@ -264,64 +278,3 @@ class Evaluator:
         plain = [value.values() if isinstance(value, Categories) else value for value in arguments]
         options = {key: value.values() if isinstance(value, Categories) else value for key, value in keywords.items()}
         return function(*plain, **options)
-
-
-def _is_data(value: Any) -> bool:
-    return isinstance(value, np.ndarray | Categories)
-
-
-def _array(value: Any, node: ast.AST) -> Any:
-    """`value` as an argument of a numeric function; texts are for np.where alone."""
-    if isinstance(value, Categories):
-        raise DataError(f"'{canonical_name(node)}' is categorical, and this needs numbers.")  # type: ignore[arg-type]
-    return value
-
-
-def _number(value: Any, node: ast.AST) -> Any:
-    """`value` as float64, for arithmetic."""
-    _array(value, node)
-    if not isinstance(value, np.ndarray | np.generic | bool | int | float):
-        raise DataError(f"'{canonical_name(node)}' is not a number.")  # type: ignore[arg-type]
-    if np.asarray(value).dtype.kind not in "biuf":
-        raise DataError(f"'{canonical_name(node)}' is not numeric.")  # type: ignore[arg-type]
-    if isinstance(value, np.ndarray):
-        return value.astype(np.float64, copy=False)
-    return np.float64(value)
-
-
-def _as_integers(result: Any) -> Any:
-    """Whole numbers that float64 holds exactly, as integers; anything larger stays float64."""
-    if np.all(np.abs(result) < _EXACT):
-        return result.astype(np.int64) if isinstance(result, np.ndarray) else int(result)
-    return result
-
-
-def _truth(value: Any) -> Any:
-    if isinstance(value, bool | np.bool_) or (isinstance(value, np.ndarray) and value.dtype == np.bool_):
-        return value
-    raise DataError("and, or, not, & and | take comparisons or Boolean columns; put comparisons in parentheses.")
-
-
-def _combine(function: Callable[[Any, Any], Any], values: list[Any]) -> Any:
-    result = _truth(values[0])
-    for value in values[1:]:
-        result = function(result, _truth(value))
-    return result
-
-
-def _bind(name: str, parameters: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
-    """Match arguments with `parameters`; those not given are None."""
-    if len(arguments) > len(parameters) or not set(keywords) <= set(parameters[len(arguments) :]):
-        raise FormulaError(f"The arguments of {name}() are {name}({', '.join(parameters)}).")
-    bound = dict.fromkeys(parameters) | dict(zip(parameters, arguments, strict=False)) | keywords
-    if not _is_data(bound["x"]):
-        raise FormulaError(f"{name}() takes a column: {name}(x).")
-    return list(bound.values())
-
-
-def _with_levels(found: Categories, levels: tuple[Any, ...], what: str) -> Categories:
-    """`found` in the order of levels that the user spelled out."""
-    recoded = found.recoded(levels)
-    if recoded.unseen:
-        raise DataError(f"{what}: the data hold the level '{recoded.unseen[0]}', which levels= does not list.")
-    return recoded

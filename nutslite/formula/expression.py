@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from dataclasses import dataclass
 
@@ -223,21 +224,7 @@ def canonical_name(tree: ast.expr) -> str:
     """The text that names a factor: a back-quoted column alone by its name, everything else as Python writes it."""
     if isinstance(tree, ast.Name):
         return tree.id
-    return ast.unparse(_BackQuotes().visit(_copied(tree)))
-
-
-def _copied(tree: ast.expr) -> ast.expr:
-    """A deep copy; ast nodes carry no state beyond their attributes, so rebuilding them is enough."""
-    fields = {}
-    for name, value in ast.iter_fields(tree):
-        if isinstance(value, list):
-            fields[name] = [_copied(item) if isinstance(item, ast.AST) else item for item in value]  # type: ignore[arg-type]
-        else:
-            fields[name] = _copied(value) if isinstance(value, ast.AST) else value  # type: ignore[arg-type]
-    copy = type(tree)(**fields)
-    if isinstance(tree, ast.Name) and is_quoted(tree):
-        copy.quoted = True  # type: ignore[attr-defined]
-    return copy
+    return ast.unparse(_BackQuotes().visit(copy.deepcopy(tree)))
 
 
 class _BackQuotes(ast.NodeTransformer):

@@ -42,6 +42,7 @@ class Factor:
 
     @property
     def numeric(self) -> bool:
+        """Whether it is numbers, not categories."""
         return self.columns > 0
 
 

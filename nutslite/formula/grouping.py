@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
+from nutslite.formula.algebra import Term
 from nutslite.formula.categories import Categories, categories_of, level_name
 from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.parsing import Term
 from nutslite.formula.terms import GroupFactor
 
 
@@ -56,14 +56,15 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
     observed = []
     for part in parts[1:]:
         keys = codes.astype(np.int64) * len(part.levels) + part.codes
-        codes, found = pd.factorize(keys, sort=True)
+        numbers, found = pd.factorize(keys, sort=True)
+        codes = np.asarray(numbers, dtype=np.int32)
         observed.append(np.asarray(found, dtype=np.int64))
         own = part.names
         names = tuple(f"{names[key // len(own)]}:{own[key % len(own)]}" for key in found.tolist())
     if len(set(names)) < len(names):
         raise DataError(f"Two levels of '{term.name}' would have the same name; take the colons out of its levels.")
     plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names)
-    return plan, GroupFactor(term.name, np.ascontiguousarray(codes, dtype=np.int32), names)
+    return plan, GroupFactor(term.name, np.array(codes, dtype=np.int32), names)
 
 
 def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
@@ -79,7 +80,7 @@ def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
         codes = np.where(known, place, -1)
     rows = np.flatnonzero(codes < 0)
     new = tuple(_new_name(parts, plan.components, row) for row in rows.tolist())
-    return GroupFactor(plan.term.name, np.ascontiguousarray(codes, dtype=np.int32), plan.levels, new)
+    return GroupFactor(plan.term.name, np.array(codes, dtype=np.int32), plan.levels, new)
 
 
 def _component(name: str, value: Any, rows: int) -> Categories:
@@ -90,7 +91,8 @@ def _component(name: str, value: Any, rows: int) -> Categories:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError(f"The grouping factor '{name}' is not finite in some rows.")
         value = categories_of(array, name)
-    return value.without_unused()
+    found: Categories = value.without_unused()
+    return found
 
 
 def _new_name(parts: Sequence[Categories], components: Sequence[tuple[Any, ...]], row: int) -> str:

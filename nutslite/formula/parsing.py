@@ -1,58 +1,24 @@
-"""From a formula's text to terms: Patsy's parser for the tree, Wilkinson and Rogers' algebra on it, ``(expr|group)``.
+"""From the text of formulas to terms: Patsy's parser for the tree, `algebra.py` for what it means.
 
-The algebra is that of Wilkinson & Rogers (1973, Applied Statistics 22, 392) and Chambers & Hastie (1992, ch. 2):
-``a*b = a + b + a:b``, ``a/b = a + a:b``, ``(a + b)**2 = a + b + a:b``, ``-`` removes. Sums are unions, so ``x + x*z``
-is ``x*z``; but a term that is written out twice is a slip, and raises. A pipe needs its parentheses, as in lme4.
+`|` and `||` are further operators of Patsy's parser; what stands in parentheses around them becomes a `GroupSpec`.
 """
 
 from __future__ import annotations
 
-import ast
 import tokenize
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from patsy import PatsyError
 from patsy.infix_parser import Operator, ParseNode
 from patsy.parse_formula import parse_formula
 
 from nutslite.exceptions import FormulaError, did_you_mean
+from nutslite.formula.algebra import GroupSpec, Reader, Term, span_of
 from nutslite.formula.expression import Expression, FormulaText, read_expression, read_text
 
 # `|` binds looser than `+` (100), so that (0 + x | g) needs no inner parentheses; the unary one makes `||`
 _PIPES = [Operator("|", 2, 50), Operator("|", 1, 60), Operator("^", 2, 500)]
-_MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """A product of factors; two terms are the same when they have the same factors, in whatever order."""
-
-    factors: tuple[Expression, ...]
-    span: tuple[int, int]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(factor.name for factor in self.factors)
-
-    @property
-    def key(self) -> frozenset[str]:
-        return frozenset(self.names)
-
-    @property
-    def name(self) -> str:
-        return ":".join(self.names)
-
-
-@dataclass(frozen=True)
-class GroupSpec:
-    """``(terms|factors)``: the same effects for every level of each of `factors`."""
-
-    intercept: bool
-    terms: tuple[Term, ...]
-    factors: tuple[Term, ...]
-    correlated: bool
-    span: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -138,13 +104,9 @@ def _patsy_tree(source: FormulaText) -> ParseNode:
         raise FormulaError("The formula cannot be read.", source.text, (0, len(source.text))) from None
 
 
-def _span(node: ParseNode) -> tuple[int, int]:
-    return node.origin.start, node.origin.end
-
-
 def _response_span(left: ParseNode, source: FormulaText) -> tuple[int, int]:
     """The place of the response, once it is known to be one expression."""
-    span = _span(left)
+    span = span_of(left)
     if left.type == "|":
         message = "'y | trials(n)' is not supported; write p(y, n) for counts out of n, weighted(y, w) for weights."
         raise FormulaError(message, source.text, span)
@@ -158,7 +120,7 @@ def _response_span(left: ParseNode, source: FormulaText) -> tuple[int, int]:
 
 
 def _parameter_name(node: ParseNode, source: FormulaText, parameters: tuple[str, ...], seen: set[str]) -> str:
-    name, span = source.text[slice(*_span(node))].strip(), _span(node)
+    name, span = source.text[slice(*span_of(node))].strip(), span_of(node)
     auxiliary = ", ".join(parameters[1:]) or "none"
     if name == parameters[0]:
         message = f"'{name}' is what the main formula models; further formulas are for: {auxiliary}."
@@ -172,14 +134,14 @@ def _parameter_name(node: ParseNode, source: FormulaText, parameters: tuple[str,
 
 
 def _read_predictor(parameter: str, node: ParseNode, source: FormulaText) -> PredictorSpec:
-    reader = _Reader(source)
+    reader = Reader(source)
     try:
         total = reader.read(node, additive=True)
     except RecursionError:
-        raise FormulaError("This is nested too deeply.", source.text, _span(node)) from None
+        raise FormulaError("This is nested too deeply.", source.text, span_of(node)) from None
     intercept = total.intercept is not False
     if not (intercept or total.terms or reader.groups or reader.offsets):
-        raise FormulaError(f"'{parameter}' has neither terms nor intercept nor offset.", source.text, _span(node))
+        raise FormulaError(f"'{parameter}' has neither terms nor intercept nor offset.", source.text, span_of(node))
     _refuse_equal_groups(reader.groups, source)
     return PredictorSpec(
         parameter, source.text, intercept, tuple(total.terms), tuple(reader.groups), tuple(reader.offsets)
@@ -200,215 +162,3 @@ def _refuse_equal_groups(groups: list[GroupSpec], source: FormulaText) -> None:
                         f"The group-specific term '{name}' is there twice.{hint}", source.text, group.span
                     )
                 seen.add(key)
-
-
-@dataclass
-class _Sum:
-    """What a subtree stands for: terms, and whether it puts an intercept in (True), takes it out (False) or neither."""
-
-    terms: list[Term] = field(default_factory=list)
-    intercept: bool | None = None
-
-    @property
-    def keys(self) -> set[frozenset[str]]:
-        return {term.key for term in self.terms}
-
-
-class _Reader:
-    """Walks the tree of one right-hand side (or of one side of a bar) and collects bars and offsets on the way."""
-
-    def __init__(self, source: FormulaText, inside_bar: bool = False) -> None:
-        self.source = source
-        self.inside_bar = inside_bar
-        self.groups: list[GroupSpec] = []
-        self.offsets: list[Expression] = []
-        self.written: set[frozenset[str]] = set()
-
-    def error(self, message: str, node: ParseNode) -> FormulaError:
-        return FormulaError(message, self.source.text, _span(node))
-
-    def read(self, node: ParseNode, additive: bool = False) -> _Sum:
-        """Expand `node`; `additive` while every operator above it is ``+``."""
-        match node.type:
-            case "ZERO" | "ONE":
-                return _Sum(intercept=node.type == "ONE")
-            case "NUMBER":
-                raise self.error("Of numbers, only 0 and 1 (no intercept, intercept) are terms; write I(2*x).", node)
-            case "PYTHON_EXPR":
-                return self._leaf(node, additive)
-            case "+":
-                return self._plus(node, additive)
-            case "-":
-                return self._minus(node, additive)
-            case "|":
-                return self._bar(node, additive)
-            case "^":
-                raise self.error("'^' is not supported; write ** (I(x**2) for the square of a column).", node)
-            case "~":
-                raise self.error("'~' stands once, between the response and the terms.", node)
-            case "**":
-                return self._power(node)
-        return self._product(node, additive)
-
-    def _plus(self, node: ParseNode, additive: bool) -> _Sum:
-        """A sum, taken apart without recursion: formulas with hundreds of terms are one deep branch."""
-        operands = []
-        while node.type == "+" and len(node.args) == 2:
-            operands.append(node)
-            node = node.args[0]
-        result = self.read(node if node.type != "+" else node.args[0], additive)
-        for plus in reversed(operands):
-            result = self._union(result, self.read(plus.args[1], additive), plus)
-        return result
-
-    def _leaf(self, node: ParseNode, additive: bool) -> _Sum:
-        expression = read_expression(self.source, *_span(node))
-        tree = expression.tree
-        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "offset":
-            return self._offset(expression, tree, additive)
-        if isinstance(tree, ast.Constant):
-            raise self.error("A constant is not a term.", node)
-        term = Term((expression,), _span(node))
-        return self._once(term, additive)
-
-    def _once(self, term: Term, additive: bool) -> _Sum:
-        if additive and term.key in self.written:
-            raise FormulaError(f"The term '{term.name}' is there twice.", self.source.text, term.span)
-        if additive:
-            self.written.add(term.key)
-        return _Sum([term])
-
-    def _offset(self, expression: Expression, call: ast.Call, additive: bool) -> _Sum:
-        if not additive or self.inside_bar:
-            raise expression.error("An offset is added: 'y ~ x + offset(z)'; it takes no part in other operations.")
-        if len(call.args) != 1 or call.keywords:
-            raise expression.error("offset() takes one argument: offset(log(n)).")
-        if expression.name in {item.name for item in self.offsets}:
-            raise expression.error(f"'{expression.name}' is there twice.")
-        self.offsets.append(expression)
-        return _Sum()
-
-    def _union(self, left: _Sum, right: _Sum, node: ParseNode) -> _Sum:
-        if left.intercept is not None and right.intercept is not None and left.intercept != right.intercept:
-            raise self.error("The intercept is both put in (1) and taken out (0 or -1).", node)
-        keys = left.keys
-        terms = left.terms + [term for term in right.terms if term.key not in keys]
-        self._check_size(terms, node)
-        return _Sum(terms, left.intercept if right.intercept is None else right.intercept)
-
-    def _check_size(self, terms: list[Term], node: ParseNode) -> None:
-        if len(terms) > _MOST_TERMS:
-            raise self.error(f"This expands to more than {_MOST_TERMS} terms.", node)
-
-    def _minus(self, node: ParseNode, additive: bool) -> _Sum:
-        removed = self.read(node.args[-1])
-        if len(node.args) == 1:
-            if removed.terms or removed.intercept is not True:
-                raise self.error("There is nothing to subtract from; only -1 (no intercept) stands alone.", node)
-            return _Sum(intercept=False)
-        kept = self.read(node.args[0], additive)
-        missing = [term for term in removed.terms if term.key not in kept.keys]
-        if missing:
-            message = f"'{missing[0].name}' is not among the terms to its left, so it cannot be removed."
-            raise FormulaError(message, self.source.text, missing[0].span)
-        if removed.intercept is False:
-            raise self.error("'- 0' is obscure; write + 1 for an intercept.", node)
-        terms = [term for term in kept.terms if term.key not in removed.keys]
-        result = _Sum(terms, kept.intercept)
-        return self._union(result, _Sum(intercept=False), node) if removed.intercept else result
-
-    def _product(self, node: ParseNode, additive: bool) -> _Sum:
-        """``:``, ``*`` and ``/``."""
-        left, right = (self.read(argument) for argument in node.args)
-        for side, argument in zip((left, right), node.args, strict=True):
-            if side.intercept is not None:
-                raise self.error("An intercept (0 or 1) takes no part in interactions.", argument)
-        if node.type == ":":
-            products = self._interactions(left.terms, right.terms, node)
-            return self._once(products[0], additive) if len(products) == 1 else _Sum(products)
-        if node.type == "*":
-            both = self._union(left, right, node)
-            return self._union(both, _Sum(self._interactions(left.terms, right.terms, node)), node)
-        whole = {factor.name: factor for term in left.terms for factor in term.factors}
-        nested = self._interactions([Term(tuple(whole.values()), _span(node.args[0]))], right.terms, node)
-        return self._union(left, _Sum(nested), node)
-
-    def _interactions(self, left: list[Term], right: list[Term], node: ParseNode) -> list[Term]:
-        products: dict[frozenset[str], Term] = {}
-        for first in left:
-            for second in right:
-                shared = first.key & second.key
-                if shared:
-                    name = sorted(shared)[0]
-                    message = f"'{name}' cannot interact with itself; write I({name}**2) for a square."
-                    raise self.error(message, node)
-                term = Term(first.factors + second.factors, _span(node))
-                products.setdefault(term.key, term)
-        self._check_size(list(products.values()), node)
-        return list(products.values())
-
-    def _power(self, node: ParseNode) -> _Sum:
-        base, exponent = node.args
-        terms = self.read(base)
-        if terms.intercept is not None:
-            raise self.error("An intercept (0 or 1) takes no part in interactions.", base)
-        digits = exponent.token.extra if exponent.type in ("ONE", "NUMBER") else ""
-        if not digits.isdigit() or int(digits) < 1:
-            raise self.error("'**' in a formula takes a positive whole number: (a + b)**2.", exponent)
-        if len(terms.terms) == 1:
-            text = self.source.text[slice(*_span(base))]
-            raise self.error(f"'**' means interactions up to that order; write I({text}**{digits}).", node)
-        result, layer = terms.terms, terms.terms
-        for _ in range(min(int(digits), len(terms.terms)) - 1):
-            layer = self._next_order(layer, terms.terms)
-            result = self._union(_Sum(result), _Sum(layer), node).terms
-        return _Sum(result)
-
-    def _next_order(self, layer: list[Term], singles: list[Term]) -> list[Term]:
-        """Products with one more of `singles`, each set of factors once."""
-        products: dict[frozenset[str], Term] = {}
-        for first in layer:
-            for second in singles:
-                own = first.names
-                factors = first.factors + tuple(item for item in second.factors if item.name not in own)
-                term = Term(factors, first.span)
-                products.setdefault(term.key, term)
-        return list(products.values())
-
-    def _bar(self, node: ParseNode, additive: bool) -> _Sum:
-        """``(expr|group)`` or ``(expr||group)``."""
-        if self.inside_bar:
-            raise self.error("There is one '|' (or '||') between effects and grouping factor.", node)
-        if not _in_parentheses(self.source.plain, _span(node)):
-            raise self.error("A group-specific term needs parentheses: (x|g).", node)
-        if not additive:
-            raise self.error("A group-specific term is added: 'y ~ x + (x|g)'; it takes no part in interactions.", node)
-        if len(node.args) == 1:
-            raise self.error("Nothing stands left of '|'; write (1|g) for group intercepts.", node)
-        left, right = node.args
-        if left.type == "|":
-            raise self.error("'(x|id|g)' is not supported; there is one '|' between effects and grouping factor.", node)
-        correlated = not (right.type == "|" and len(right.args) == 1)
-        effects = _Reader(self.source, inside_bar=True).read(left, additive=True)
-        factors = _Reader(self.source, inside_bar=True).read(right if correlated else right.args[0], additive=True)
-        if factors.intercept is not None or not factors.terms:
-            raise self.error("Right of '|' stands the column that groups the rows: (1|g).", right)
-        intercept = effects.intercept is not False
-        if not intercept and not effects.terms:
-            raise self.error("Left of '|' stands nothing but 0.", left)
-        spec = GroupSpec(intercept, tuple(effects.terms), tuple(factors.terms), correlated, _span(node))
-        self.groups.append(spec)
-        return _Sum()
-
-
-def _in_parentheses(plain: str, span: tuple[int, int]) -> bool:
-    """Whether the text in `span` is one pair of parentheses: true of ``(x|g)``, not of ``(x) + (x|g)``."""
-    start, end = span
-    if plain[start] != "(" or plain[end - 1] != ")":
-        return False
-    depth = 0
-    for position in range(start, end):
-        depth += {"(": 1, ")": -1}.get(plain[position], 0)
-        if depth == 0:
-            return position == end - 1
-    return False

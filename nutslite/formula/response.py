@@ -46,6 +46,7 @@ class ResponseSpec:
     picks_level: bool = False
 
     def expressions(self) -> list[Expression]:
+        """Everything in it that is evaluated on data."""
         return [item for item in (self.value, self.trials, self.weights) if item is not None]
 
 
@@ -134,7 +135,7 @@ def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePl
     """
     value = _value(spec, evaluator)
     if isinstance(value, Categories):
-        value = value.without_unused()
+        value = value if value.levels == (False, True) else value.without_unused()
         if len(value.levels) < 2:
             raise DataError(f"The response '{spec.name}' has only 1 category!")
         plan = _categorical_plan(spec, value)
@@ -173,7 +174,9 @@ def _value(spec: ResponseSpec, evaluator: Evaluator) -> Any:
     array = np.asarray(value)
     if array.ndim != 1 or array.size != evaluator.rows:
         raise DataError(f"The response '{spec.name}' must be one column with a value per row.")
-    if spec.trials is None and (spec.picks_level or array.dtype.kind in "bOU"):
+    if spec.trials is None and array.dtype == np.bool_:
+        return Categories(array.astype(np.int32), (False, True))
+    if spec.trials is None and (spec.picks_level or array.dtype.kind in "OU"):
         return categories_of(array, spec.value.name)
     return array
 
@@ -199,10 +202,9 @@ def _response(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> Response:
         recoded = value.recoded(plan.levels)
         if recoded.unseen:
             raise DataError(f"The response '{spec.name}' has the level '{recoded.unseen[0]}', which it did not have.")
-        codes = recoded.codes
-        if plan.success is not None:
-            codes = codes == recoded.names.index(plan.success)
-        return _record(plan, np.ascontiguousarray(codes[None, :], dtype=np.float64))
+        success = plan.success
+        codes = recoded.codes if success is None else recoded.codes == recoded.names.index(success)
+        return _record(plan, np.array(codes[None, :], dtype=np.float64))
     values = np.empty((1 + len(plan.companions), evaluator.rows))
     values[0] = matrix_of(value, evaluator.rows, spec.value.name)[0]
     check_finite(values[:1], spec.value.name)
@@ -230,8 +232,8 @@ def _check_counts(values: FloatArray, spec: ResponseSpec) -> None:
     if above.any():
         row, trials = int(np.argmax(above)), spec.trials.name if spec.trials else ""
         raise DataError(
-            f"'{spec.value.name}' exceeds '{trials}' in {int(np.count_nonzero(above))} rows, first in row {row} of those "
-            f"used ({values[0, row]:g} > {values[1, row]:g}). In p(y, n), y counts the successes among n trials."
+            f"'{spec.value.name}' exceeds '{trials}' in {int(np.count_nonzero(above))} rows, first in row {row} of "
+            f"those used ({values[0, row]:g} > {values[1, row]:g}). In p(y, n), y counts the successes among n trials."
         )
 
 

@@ -203,10 +203,11 @@ class _Checker:
             for item in node.elts:
                 self._argument(item) if isinstance(item, ast.List | ast.Tuple) else self._literal(item)
         elif isinstance(node, ast.Dict):
-            for item in [*node.keys, *node.values]:
-                if item is None:
+            for key, value in zip(node.keys, node.values, strict=True):
+                if key is None:
                     raise self.expression.error("Starred arguments are not allowed in a formula.", node)
-                self._literal(item)
+                self._literal(key)
+                self._literal(value)
         else:
             self.visit(node)
 

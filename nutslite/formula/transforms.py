@@ -27,12 +27,14 @@ class Center:
     """``center(x)``: x minus its mean in the data the model was built from."""
 
     def memorize_chunk(self, x: Any) -> None:
+        """Learn from all rows."""
         self.mean = _vector(x, "center").mean()
 
     def memorize_finish(self) -> None:
         """All rows came at once."""
 
     def transform(self, x: Any) -> FloatArray:
+        """Compute the columns of any rows."""
         centred: FloatArray = _vector(x, "center") - self.mean
         return centred
 
@@ -41,6 +43,7 @@ class Standardize:
     """``scale(x)``, ``standardize(x)``: centred and divided by the standard deviation (``ddof=0``)."""
 
     def memorize_chunk(self, x: Any, ddof: int = 0) -> None:
+        """Learn from all rows."""
         values = _vector(x, "scale")
         self.mean, self.deviation = values.mean(), values.std(ddof=ddof)
         if not self.deviation > 0.0:
@@ -50,6 +53,7 @@ class Standardize:
         """All rows came at once."""
 
     def transform(self, x: Any, ddof: int = 0) -> FloatArray:
+        """Compute the columns of any rows."""
         scaled: FloatArray = (_vector(x, "scale") - self.mean) / self.deviation
         return scaled
 
@@ -62,6 +66,7 @@ class Polynomial:
     """
 
     def memorize_chunk(self, x: Any, degree: int = 1, raw: bool = False) -> None:
+        """Learn from all rows."""
         values = _vector(x, "poly")
         if isinstance(degree, bool) or int(degree) != degree or degree < 1:
             raise ValueError(f"degree must be a whole number from 1 on, not {degree!r}")
@@ -96,6 +101,7 @@ class Polynomial:
         """All rows came at once."""
 
     def transform(self, x: Any, degree: int = 1, raw: bool = False) -> FloatArray:
+        """Compute the columns of any rows."""
         values = _vector(x, "poly")
         if raw:
             powers: FloatArray = values[:, None] ** np.arange(1, int(degree) + 1)
@@ -114,12 +120,15 @@ class BSpline:
         self.spline = BS()
 
     def memorize_chunk(self, x: Any, *args: Any, intercept: bool | None = None, **kwargs: Any) -> None:
+        """Learn from all rows."""
         self.spline.memorize_chunk(_vector(x, "bs"), *args, **_intercept_alias(intercept, kwargs))
 
     def memorize_finish(self) -> None:
+        """Place the knots."""
         self.spline.memorize_finish()
 
     def transform(self, x: Any, *args: Any, intercept: bool | None = None, **kwargs: Any) -> FloatArray:
+        """Compute the columns of any rows."""
         values = _vector(x, "bs")
         lowest, highest = self.spline._all_knots[0], self.spline._all_knots[-1]
         outside = int(np.count_nonzero((values < lowest) | (values > highest)))

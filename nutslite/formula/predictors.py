@@ -1,0 +1,106 @@
+"""One parameter's right-hand side: from its terms to a `LinearPredictor`, on old data and new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nutslite.exceptions import DataError
+from nutslite.formula.algebra import GroupSpec
+from nutslite.formula.coding import TermPlan, check_not_constant, matrix_of_terms, plan_terms
+from nutslite.formula.data import matrix_of
+from nutslite.formula.evaluation import Evaluator
+from nutslite.formula.expression import Expression
+from nutslite.formula.factors import Factor, check_finite
+from nutslite.formula.parsing import PredictorSpec
+from nutslite.formula.terms import CommonTerm, FloatArray, GroupTerm, LinearPredictor
+
+
+@dataclass(frozen=True)
+class PredictorPlan:
+    """How to fill one linear predictor on any data."""
+
+    spec: PredictorSpec
+    terms: tuple[TermPlan, ...]
+    groups: tuple[tuple[TermPlan, ...], ...]  # one entry per bar of the formula
+
+
+def plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor]) -> PredictorPlan:
+    """Decide the columns of common terms and of every bar."""
+    terms = tuple(plan_terms(spec.terms, spec.intercept, factors))
+    groups = tuple(tuple(plan_terms(group.terms, group.intercept, factors)) for group in spec.groups)
+    return PredictorPlan(spec, terms, groups)
+
+
+def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
+    """Fill the columns from evaluated factors; offsets are evaluated here."""
+    spec = plan.spec
+    matrix = matrix_of_terms(plan.terms, values, evaluator.rows)
+    terms, start = [], 0
+    for term in plan.terms:
+        stop = start + len(term.columns)
+        terms.append(CommonTerm(term.name, start, stop, term.labels, term.scalar, term.kind))
+        start = stop
+    group_terms: list[GroupTerm] = []
+    for group, effects in zip(spec.groups, plan.groups, strict=True):
+        group_terms += _group_terms(group, effects, values, evaluator.rows)
+    names = tuple(item.name for item in spec.offsets)
+    offset = _offset(spec.offsets, evaluator)
+    return LinearPredictor(spec.parameter, spec.intercept, matrix, tuple(terms), tuple(group_terms), offset, names)
+
+
+def _group_terms(
+    group: GroupSpec, effects: tuple[TermPlan, ...], values: Mapping[str, Any], rows: int
+) -> list[GroupTerm]:
+    matrices = [matrix_of_terms([effect], values, rows) for effect in effects]
+    width = group.intercept + sum(len(effect.columns) for effect in effects)
+    written = " + ".join(["1"] * group.intercept + [effect.name for effect in effects])
+    result = []
+    for factor in group.factors:
+        mark = f"{written}|{factor.name}" if group.correlated and width > 1 else None
+        if group.intercept:
+            result.append(GroupTerm(f"1|{factor.name}", "1", factor.name, None, ("1",), True, "numeric", mark))
+        for effect, matrix in zip(effects, matrices, strict=True):
+            name = f"{effect.name}|{factor.name}"
+            result.append(
+                GroupTerm(name, effect.name, factor.name, matrix, effect.labels, effect.scalar, effect.kind, mark)
+            )
+    return result
+
+
+def _offset(offsets: tuple[Expression, ...], evaluator: Evaluator) -> FloatArray | None:
+    """The sum of the offset terms."""
+    total: FloatArray | None = None
+    for offset in offsets:
+        value = evaluator.evaluate(without_offset(offset))
+        row = _one_row(value, offset.name, evaluator.rows)
+        total = np.array(row) if total is None else total + row
+    return total
+
+
+def _one_row(value: Any, name: str, rows: int) -> FloatArray:
+    matrix: FloatArray = matrix_of(value, rows, name)
+    if matrix.shape[0] != 1:
+        raise DataError(f"'{name}' has {matrix.shape[0]} columns; an offset has one.")
+    check_finite(matrix, name)
+    row: FloatArray = matrix[0]
+    return row
+
+
+def check_columns(plan: PredictorPlan, predictor: LinearPredictor) -> None:
+    """Raise `DataError` for a numeric term that is constant; only for the data that the model is built from."""
+    check_not_constant(plan.terms, predictor.matrix, plan.spec.intercept)
+    by_name = {term.expression: term.matrix for term in predictor.group_terms if term.matrix is not None}
+    for group, effects in zip(plan.spec.groups, plan.groups, strict=True):
+        for effect in effects:
+            check_not_constant([effect], by_name[effect.name], group.intercept)
+
+
+def without_offset(expression: Expression) -> Expression:
+    """What ``offset(...)`` holds; any other expression as it is."""
+    tree: Any = expression.tree
+    is_offset = getattr(getattr(tree, "func", None), "id", None) == "offset"
+    return expression.part(tree.args[0]) if is_offset else expression

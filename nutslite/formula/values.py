@@ -1,0 +1,79 @@
+"""The values that meet while an expression is worked out: conversions and checks for `evaluation.py`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nutslite.exceptions import DataError, FormulaError
+from nutslite.formula.categories import Categories
+from nutslite.formula.expression import canonical_name
+
+_EXACT = 2.0**53  # whole numbers up to here are exact in float64
+
+
+def is_data(value: Any) -> bool:
+    """Whether a value has rows, unlike constants and contrasts."""
+    return isinstance(value, np.ndarray | Categories)
+
+
+def not_categorical(value: Any, node: ast.AST) -> Any:
+    """`value` as an argument of a numeric function; texts are for np.where alone."""
+    if isinstance(value, Categories):
+        raise DataError(f"'{canonical_name(node)}' is categorical, and this needs numbers.")  # type: ignore[arg-type]
+    return value
+
+
+def as_number(value: Any, node: ast.AST) -> Any:
+    """`value` as float64, for arithmetic."""
+    not_categorical(value, node)
+    if not isinstance(value, np.ndarray | np.generic | bool | int | float):
+        raise DataError(f"'{canonical_name(node)}' is not a number.")  # type: ignore[arg-type]
+    if np.asarray(value).dtype.kind not in "biuf":
+        raise DataError(f"'{canonical_name(node)}' is not numeric.")  # type: ignore[arg-type]
+    if isinstance(value, np.ndarray):
+        return value.astype(np.float64, copy=False)
+    return np.float64(value)
+
+
+def as_integers(result: Any) -> Any:
+    """Whole numbers that float64 holds exactly, as integers; anything larger stays float64."""
+    if np.all(np.abs(result) < _EXACT):
+        return result.astype(np.int64) if isinstance(result, np.ndarray) else int(result)
+    return result
+
+
+def as_truth(value: Any) -> Any:
+    """`value` unless it is not Boolean."""
+    if isinstance(value, bool | np.bool_) or (isinstance(value, np.ndarray) and value.dtype == np.bool_):
+        return value
+    raise DataError("and, or, not, & and | take comparisons or Boolean columns; put comparisons in parentheses.")
+
+
+def combine(function: Callable[[Any, Any], Any], values: list[Any]) -> Any:
+    """Boolean values, folded by ``np.logical_and`` or ``np.logical_or``."""
+    result = as_truth(values[0])
+    for value in values[1:]:
+        result = function(result, as_truth(value))
+    return result
+
+
+def bind(name: str, parameters: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
+    """Match arguments with `parameters`; those not given are None."""
+    if len(arguments) > len(parameters) or not set(keywords) <= set(parameters[len(arguments) :]):
+        raise FormulaError(f"The arguments of {name}() are {name}({', '.join(parameters)}).")
+    bound = dict.fromkeys(parameters) | dict(zip(parameters, arguments, strict=False)) | keywords
+    if not is_data(bound["x"]):
+        raise FormulaError(f"{name}() takes a column: {name}(x).")
+    return list(bound.values())
+
+
+def with_levels(found: Categories, levels: tuple[Any, ...], what: str) -> Categories:
+    """`found` in the order of levels that the user spelled out."""
+    recoded = found.recoded(levels)
+    if recoded.unseen:
+        raise DataError(f"{what}: the data hold the level '{recoded.unseen[0]}', which levels= does not list.")
+    return recoded
