@@ -6,9 +6,8 @@ come in four functions each: ``*_constrain(u, out)`` returns the log-Jacobian, `
 the log density with respect to the constrained values and adds the derivative of the whole with respect to u,
 ``*_unconstrain(x, out)`` is the inverse.
 
-Source for ordered vectors and Cholesky factors: Stan Reference Manual, "Constraint Transforms". Cholesky factors by
-canonical partial correlations: Lewandowski, Kurowicka and Joe (2009). Simplexes by the isometric log-ratio: Egozcue et
-al. (2003), Mathematical Geology 35.
+Sources: Stan Reference Manual, "Constraint Transforms"; canonical partial correlations: Lewandowski, Kurowicka and Joe
+(2009); isometric log-ratio: Egozcue et al. (2003), Mathematical Geology 35.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def constrain(code, u, lower, upper):
 
 @kernel
 def constrain_derivative(code, u, lower, upper):
-    """dx / du."""
+    """Slope of `constrain`, dx / du."""
     if code == LOG:
         return np.exp(u)
     if code == LOGIT_INTERVAL:
@@ -68,7 +67,7 @@ def constrain_derivative(code, u, lower, upper):
 
 @kernel
 def log_jacobian(code, u, lower, upper):
-    """log |dx / du|."""
+    """Log-Jacobian, log |dx / du|."""
     if code == LOGIT_INTERVAL:
         return np.log(upper - lower) - abs(u) - 2.0 * np.log1p(np.exp(-abs(u)))
     if code == IDENTITY:
@@ -78,7 +77,7 @@ def log_jacobian(code, u, lower, upper):
 
 @kernel
 def log_jacobian_derivative(code, u, lower, upper):
-    """d log |dx / du| / du."""
+    """Slope of the log-Jacobian, d log |dx / du| / du."""
     if code == LOGIT_INTERVAL:
         return _expit(-u) - _expit(u)
     if code == IDENTITY:
@@ -150,8 +149,8 @@ def ordered_unconstrain(x, out):
 
 
 # Cholesky factors of correlation matrices -----------------------------------------------------------------------------
-# Entries below the diagonal come from u row by row: z = tanh(u), L[i, j] = z_j * prod_{m < j} sqrt(1 - z_m^2). All is
-# written with log(1 - z^2), which has all its digits where z itself is 1 to working precision.
+# Row by row, z = tanh(u) and L[i, j] = z_j * prod_{m < j} sqrt(1 - z_m^2), written with log(1 - z^2), which keeps all
+# its digits where z is 1 to working precision.
 
 
 @kernel
