@@ -16,6 +16,7 @@ REFERENCES: dict[str, Callable[[Values, Values], Any]] = {
     "binomial": lambda p, c: stats.binom(c["trials"], p["p"]),
     "gamma": lambda p, c: stats.gamma(p["alpha"], scale=p["mu"] / p["alpha"]),
     "gaussian": lambda p, c: stats.norm(p["mu"], p["sigma"]),
+    "lognormal": lambda p, c: stats.lognorm(p["sigma"], scale=np.exp(p["mu"])),
     "negativebinomial": lambda p, c: stats.nbinom(p["alpha"], p["alpha"] / (p["mu"] + p["alpha"])),
     "poisson": lambda p, c: stats.poisson(p["mu"]),
     "t": lambda p, c: stats.t(p["nu"], p["mu"], p["sigma"]),

@@ -210,7 +210,11 @@ def density(
     return evaluate
 
 
-SUPPORTS = {"real": (-np.inf, np.inf), "positive": (0.0, np.inf), "unit": (0.0, 1.0)}
+INTERVALS = {  # of integration, with points between which the integrand is smooth; positive responses by their log
+    "real": (-np.inf, np.inf, (-20.0, -3.0, 0.0, 3.0, 20.0)),
+    "positive": (-60.0, 150.0, (-20.0, -5.0, -1.0, 0.0, 1.0, 3.0, 5.0, 10.0, 20.0, 40.0, 80.0)),
+    "unit": (0.0, 1.0, (0.01, 0.5, 0.99)),
+}
 
 
 def expectation(
@@ -226,12 +230,17 @@ def expectation(
         top = {"binary": 1.0, "count": 3000.0, "trials": companions.get("trials", 0.0)}[family.response_support]
         y = np.arange(0.0, min(top, to) + 0.5)
         return float(np.sum(p(y) * of(y)))
-    low, high = SUPPORTS[family.response_support]
-    high = min(high, to)
-    cuts = [low, *(cut for cut in (0.0, 0.5, 3.0, 20.0) if low < cut < high), high]
+    low, high, cuts = INTERVALS[family.response_support]
+    on_log_scale = family.response_support == "positive"
+    high = min(high, math.log(to) if on_log_scale and to < np.inf else to)
+
+    def integrand(x: float) -> float:
+        y = np.array([math.exp(x) if on_log_scale else x])
+        return float(p(y)[0] * of(y)[0]) * (float(y[0]) if on_log_scale else 1.0)
+
+    ends = [low, *(cut for cut in cuts if low < cut < high), high]
     parts = (
-        integrate.quad(lambda y: float(p(y)[0] * of(np.array([y]))[0]), a, b, epsabs=1e-11, epsrel=1e-10, limit=200)[0]
-        for a, b in itertools.pairwise(cuts)
+        integrate.quad(integrand, a, b, epsabs=1e-11, epsrel=1e-10, limit=200)[0] for a, b in itertools.pairwise(ends)
     )
     return float(sum(parts))
 

@@ -56,7 +56,7 @@ def check_response(response: Response) -> None:
     if response.kind != "proportion" or response.companions != ("trials",):
         raise DataError(
             f"Family 'binomial' needs successes and trials, but the response '{response.name}' is {response.kind}: "
-            f"write p(successes, trials), trials being a column or a number. For single outcomes use family='bernoulli'."
+            f"write p(successes, trials), trials a column or a number. For single outcomes use family='bernoulli'."
         )
     successes, trials = response.values[0], response.values[1]
     counts = whole_and_not_negative(successes) & whole_and_not_negative(trials)

@@ -1,0 +1,78 @@
+"""Lognormal family: log(y) has mean mu and standard deviation sigma.
+
+``log p = -log(y) - log(sigma) - log(2 pi) / 2 - z^2 / 2`` with ``z = (log(y) - mu) / sigma``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite._numba import kernel
+from nutslite._special import HALF_LOG_2PI, exp
+from nutslite.families._checks import check_positive
+from nutslite.families._rows import finish_rows, native_rows
+from nutslite.families.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
+from nutslite.families.links import IDENTITY, LOG
+
+NATIVE = (IDENTITY, LOG)
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: the response, its logarithm."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    log_response = y[1, start : start + rows]
+    mu = native[0]
+    d_mu = out_d_eta[0]
+    d_log_sigma = out_d_eta[1]
+    if varies[1] == 0:
+        precision = np.exp(-native[1, 0])
+        constant = -HALF_LOG_2PI - native[1, 0]
+        for i in range(rows):
+            z = (log_response[i] - mu[i]) * precision
+            out_loglik[i] = constant - log_response[i] - 0.5 * z * z
+            d_mu[i] = z * precision
+            d_log_sigma[i] = z * z - 1.0
+    else:
+        log_sigma = native[1]
+        for i in range(rows):
+            precision = exp(-log_sigma[i])
+            z = (log_response[i] - mu[i]) * precision
+            out_loglik[i] = -HALF_LOG_2PI - log_response[i] - log_sigma[i] - 0.5 * z * z
+            d_mu[i] = z * precision
+            d_log_sigma[i] = z * z - 1.0
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def prepare(values):
+    """Append ``log(y)``."""
+    return np.vstack([values[0], np.log(values[0])])
+
+
+def random(rng, parameters, companions):
+    """Draw exp(Normal(mu, sigma))."""
+    return rng.lognormal(parameters["mu"], parameters["sigma"])
+
+
+def mean(parameters, companions):
+    """``exp(mu + sigma^2 / 2)``: mu is the mean of the logarithm, not of the response."""
+    return np.exp(np.asarray(parameters["mu"]) + 0.5 * np.square(parameters["sigma"]))
+
+
+FAMILY = Family(
+    name="lognormal",
+    title="Lognormal",
+    parameters=(
+        Parameter("mu", links=REAL_LINKS, support="real"),
+        Parameter("sigma", links=POSITIVE_LINKS, support="positive", default_prior=("HalfNormal", {"sigma": 1.0})),
+    ),
+    kernel=loglik,
+    prepare=prepare,
+    check_response=partial(check_positive, family="lognormal"),
+    random=random,
+    mean=mean,
+    response_support="positive",
+)
