@@ -1,4 +1,4 @@
-"""What the commands of ``nutslite`` do: fit a model and show the results, list the bundled data, compile ahead of time."""
+"""What the commands of ``nutslite`` do: fit a model and show the results, list the bundled data, compile in advance."""
 
 from __future__ import annotations
 

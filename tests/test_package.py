@@ -7,6 +7,7 @@ import doctest
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from importlib import import_module, metadata
@@ -127,3 +128,35 @@ def test_changelog_knows_the_version_or_says_unreleased():
 def test_examples_in_docstrings(module):
     failed, _ = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert failed == 0
+
+
+# ------------------------------------------------------------------------------------------- what the documents promise
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_example_of_the_readme_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", readme(), flags=re.DOTALL)
+    printed = run_python(example)
+    assert "Days" in printed
+    assert "r_hat" in printed
+
+
+def test_readme_lists_exactly_the_families_that_there_are():
+    from nutslite.families.family import family_names
+
+    (row,) = re.findall(r"^\| families \| (.*) \|$", readme(), flags=re.MULTILINE)
+    assert sorted(row.split(", ")) == family_names()
+
+
+def test_every_package_folder_is_a_package():
+    folders = {path.parent for path in Path(nutslite.__file__).parent.rglob("*.py")}
+    assert [folder.name for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_contributing_opens_with_every_room():
+    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Set up")[0]
+    rooms = {path.relative_to(ROOT / "nutslite").parts[0] for path in (ROOT / "nutslite").rglob("*.py")}
+    assert [room for room in sorted(rooms) if room not in tree] == []
