@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from nutslite.exceptions import PriorError
 from nutslite.priors import codes
+from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.catalogue import DENSITIES
 from nutslite.priors.densities import log_density, log_density_gradient
 
@@ -38,6 +39,8 @@ CASES = {
     "Weibull": [(1.5, 2.0), (0.8, 0.5)],
     "Pareto": [(2.0, 1.5), (0.9, 0.2)],
     "Wald": [(1.0, 1.0, 0.0), (2.0, 5.0, -1.0)],
+    "Rice": [(1.0, 1.0), (6.0, 0.8), (0.2, 2.0)],
+    "VonMises": [(0.0, 1.0), (1.0, 25.0), (-0.5, 0.3)],
     "Uniform": [(0.0, 1.0), (-3.0, 7.0)],
     "Beta": [(2.0, 2.0), (0.6, 3.0), (30.0, 4.0)],
     "Kumaraswamy": [(2.0, 3.0), (0.7, 0.8)],
@@ -68,6 +71,8 @@ SCIPY = {
     "Weibull": lambda alpha, beta: stats.weibull_min(alpha, 0, beta),
     "Pareto": lambda alpha, m: stats.pareto(alpha, 0, m),
     "Wald": lambda mu, lam, alpha: stats.invgauss(mu / lam, alpha, lam),
+    "Rice": lambda nu, sigma: stats.rice(nu / sigma, 0, sigma),
+    "VonMises": lambda mu, kappa: stats.vonmises(kappa, mu),
     "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
     "Beta": lambda alpha, beta: stats.beta(alpha, beta),
     "Kumaraswamy": None,  # SciPy has none: distribution function checked below
@@ -211,6 +216,12 @@ def test_flat_priors_and_unknown_codes():
     for name in ("Flat", "HalfFlat"):
         with pytest.raises(PriorError, match="Cannot draw from a"):
             DENSITIES[name].sample(np.random.default_rng(1), (), 3)
+
+
+def test_bessel_functions():
+    x = np.array([0.0, 1e-9, 0.5, 3.0, 14.0, 19.999, 20.001, 80.0, 1e4, 1e9])
+    np.testing.assert_allclose([log_bessel_0_scaled(v) for v in x], np.log(special.ive(0, x)), rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose([bessel_ratio(v) for v in x], special.ive(1, x) / special.ive(0, x), rtol=1e-13)
 
 
 def test_location_and_scale_move_and_stretch():

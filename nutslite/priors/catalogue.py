@@ -6,6 +6,7 @@ Python: what a density is worth at a point is computed by the kernels of densiti
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -186,6 +187,7 @@ _ALL = (
         "interval",
         lower="alpha",
     ),
+    _above_zero("Rice", codes.RICE, _positive("nu"), _sigma()),
     Density("Uniform", codes.UNIFORM, (_bound("lower", 0.0), _bound("upper", 1.0)), "interval", "lower", "upper"),
     _unit("Beta", codes.BETA, _positive("alpha"), _positive("beta")),
     _unit("Kumaraswamy", codes.KUMARASWAMY, _positive("a"), _positive("b")),
@@ -205,6 +207,14 @@ _ALL = (
         "interval",
         "lower",
         "upper",
+    ),
+    Density(
+        "VonMises",
+        codes.VON_MISES,
+        (_location(), _positive("kappa", 1.0)),
+        "interval",
+        lower=-math.pi,
+        upper=math.pi,
     ),
     Density("LKJ", codes.LKJ, (_positive("eta"),), "correlation"),
 )

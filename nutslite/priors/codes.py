@@ -20,9 +20,10 @@ from __future__ import annotations
     WEIBULL,
     PARETO,
     WALD,
-) = range(20, 32)
+    RICE,
+) = range(20, 33)
 # an interval
-(UNIFORM, BETA, KUMARASWAMY, LOGIT_NORMAL, TRUNCATED_NORMAL, TRIANGULAR) = range(40, 46)
+(UNIFORM, BETA, KUMARASWAMY, LOGIT_NORMAL, TRUNCATED_NORMAL, TRIANGULAR, VON_MISES) = range(40, 47)
 # not elementwise: a whole correlation matrix (correlations.py)
 LKJ = 60
 

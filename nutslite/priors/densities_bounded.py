@@ -9,6 +9,7 @@ import numpy as np
 from nutslite._numba import kernel
 from nutslite._special import digamma, log_ndtr
 from nutslite.priors import codes
+from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.densities_real import LOG_2, LOG_SQRT_2PI, normal
 
 
@@ -21,6 +22,8 @@ def bounded_log_density_gradient(code, x, a, b, c, d, out):
         return truncated_normal(x, a, b, c, d, out)
     if code == codes.TRIANGULAR:
         return triangular(x, a, b, c, out)
+    if code == codes.VON_MISES:
+        return von_mises(x, a, b, out)
     if not 0.0 < x < 1.0:
         return -math.inf
     if code == codes.BETA:
@@ -148,3 +151,15 @@ def triangular(x, lower, c, upper, out):
     if not height > 0.0:
         return -math.inf
     return LOG_2 + np.log(height) - np.log(width)
+
+
+@kernel
+def von_mises(x, mu, kappa, out):
+    """Von Mises on the circle from -pi to pi, with mean direction `mu` and concentration `kappa`."""
+    if not (kappa > 0.0 and -math.pi <= x <= math.pi):
+        return -math.inf
+    turn = -2.0 * np.sin(0.5 * (x - mu)) ** 2  # cos(x - mu) - 1
+    out[0] = -kappa * np.sin(x - mu)
+    out[1] = -out[0]
+    out[2] = turn + (1.0 - bessel_ratio(kappa))
+    return kappa * turn - LOG_2 - math.log(math.pi) - log_bessel_0_scaled(kappa)

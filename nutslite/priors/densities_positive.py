@@ -9,6 +9,7 @@ import numpy as np
 from nutslite._numba import kernel
 from nutslite._special import digamma
 from nutslite.priors import codes
+from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.densities_real import LOG_2, LOG_SQRT_2PI, cauchy, normal, student_t
 
 
@@ -43,6 +44,8 @@ def positive_log_density_gradient(code, x, a, b, c, out):
         return weibull(x, a, b, out)
     if code == codes.PARETO:
         return pareto(x, a, b, out)
+    if code == codes.RICE:
+        return rice(x, a, b, out)
     return math.nan
 
 
@@ -168,3 +171,17 @@ def wald(x, mu, lam, alpha, out):
     out[2] = 0.5 / lam - 0.5 * deviation
     out[3] = -out[0]
     return 0.5 * np.log(lam) - LOG_SQRT_2PI - 1.5 * np.log(y) - 0.5 * lam * deviation
+
+
+@kernel
+def rice(x, nu, sigma, out):
+    """Rice: the distance from the origin of a point drawn normally, with sd `sigma`, around one at distance `nu`."""
+    if not (nu > 0.0 and sigma > 0.0):
+        return -math.inf
+    z = (x - nu) / sigma
+    product = x * nu / sigma**2
+    slope = (bessel_ratio(product) - 1.0) / sigma**2  # of the log of the scaled Bessel function, per x or nu
+    out[0] = 1.0 / x - z / sigma + nu * slope
+    out[1] = z / sigma + x * slope
+    out[2] = (z * z - 2.0) / sigma - 2.0 * slope * x * nu / sigma
+    return np.log(x) - 2.0 * np.log(sigma) - 0.5 * z * z + log_bessel_0_scaled(product)

@@ -105,5 +105,6 @@ PARAMETERIZATIONS: dict[str, tuple[Parameterization, ...]] = {
     ),
     "Exponential": (Parameterization(("scale",), ("lam",), lambda given: {"lam": 1.0 / given["scale"]}),),
     "Wald": (Parameterization(("mu", "phi"), ("lam",), lambda given: {"lam": given["mu"] * given["phi"]}),),
+    "Rice": (Parameterization(("b", "sigma"), ("nu",), lambda given: {"nu": given["b"] * given["sigma"]}),),
     "AsymmetricLaplace": (Parameterization(("q",), ("kappa",), _quantile_skew),),
 }

@@ -71,6 +71,8 @@ SAMPLERS: dict[str, Sampler] = {
     "Weibull": lambda rng, alpha, beta, size: beta * rng.weibull(alpha, size),
     "Pareto": lambda rng, alpha, m, size: m * (1.0 + rng.pareto(alpha, size)),
     "Wald": lambda rng, mu, lam, alpha, size: alpha + rng.wald(mu, lam, size),
+    "Rice": lambda rng, nu, sigma, size: np.hypot(rng.normal(nu, sigma, size), rng.normal(0.0, sigma, size)),
+    "VonMises": lambda rng, mu, kappa, size: rng.vonmises(mu, kappa, size),
     "Uniform": lambda rng, lower, upper, size: rng.uniform(lower, upper, size),
     "Beta": lambda rng, alpha, beta, size: rng.beta(alpha, beta, size),
     "Kumaraswamy": kumaraswamy,
