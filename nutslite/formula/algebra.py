@@ -66,6 +66,7 @@ class Sum:
 
     @property
     def keys(self) -> set[frozenset[str]]:
+        """What its terms are known by."""
         return {term.key for term in self.terms}
 
 
@@ -80,6 +81,7 @@ class Reader:
         self.written: set[frozenset[str]] = set()
 
     def error(self, message: str, node: ParseNode) -> FormulaError:
+        """A `FormulaError` with carets below `node`."""
         return FormulaError(message, self.source.text, span_of(node))
 
     def read(self, node: ParseNode, additive: bool = False) -> Sum:

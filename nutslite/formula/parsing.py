@@ -87,8 +87,9 @@ def _split_at_tilde(text: str, no_left: str) -> tuple[ParseNode, ParseNode, Form
     if not source.plain[tilde + 1 :].strip():
         raise FormulaError("Nothing follows '~'; write 1 for an intercept alone.", text, (tilde, tilde + 1))
     tree = _patsy_tree(source)
-    if tree.type != "~" or len(tree.args) != 2:
-        raise FormulaError("'~' stands once, between the response and the terms.", text, (tilde, tilde + 1))
+    if tree.type != "~" or len(tree.args) != 2 or tree.args[0].type == "~":
+        origin = tree.token.origin
+        raise FormulaError("'~' stands once, between the response and the terms.", text, (origin.start, origin.end))
     return tree.args[0], tree.args[1], source
 
 
