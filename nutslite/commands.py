@@ -25,7 +25,7 @@ def fit(arguments: argparse.Namespace) -> int:
         _refuse_unwritable(file)
     started = time.perf_counter()
     model = _model(arguments)
-    print(model, end="\n\n")
+    print(model, end="\n\n", flush=True)  # before the sampling, also into a file or pipe
     results = model.fit(
         draws=arguments.draws,
         tune=arguments.tune,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -300,3 +302,30 @@ def test_names_the_column_that_is_not_there(tmp_path):
     assert "Did you mean 'Days'?" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_finished_draws(tmp_path):
+    radon = ["fit", datasets()["radon"].formula, "radon", "--family", "t", "--chains", "2", "--quiet", "--no-plot"]
+    # first a short fit, so that the long one does not spend its seconds compiling
+    assert nutslite_command(*radon, "--draws", "5", "--tune", "5", folder=tmp_path).returncode == 0
+    (tmp_path / "fit.nc").unlink()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "nutslite", *radon, "--draws", "200000", "--tune", "50"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a job in the background of a shell is born deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert running.stdout.readline()  # the model is printed when sampling is about to start
+    time.sleep(8)
+    running.send_signal(signal.SIGINT)
+    printed, complaints = running.communicate(timeout=120)
+    assert running.returncode == 130, complaints
+    assert "r_hat" in printed
+    assert "Traceback" not in complaints
+    n_draws = load(tmp_path / "fit.nc")["posterior"].sizes["draw"]
+    assert 0 < n_draws < 200_000
