@@ -17,8 +17,8 @@ from nutslite.formula.terms import GroupTerm, LinearPredictor
 from nutslite.posterior import model_data as md
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
-from nutslite.priors.assign import PriorSet
 from nutslite.priors.codes import NORMAL
+from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
@@ -200,9 +200,7 @@ class _Assembler:
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
-        references = [
-            self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)
-        ]
+        references = [self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)]
         for column in range(term.columns):
             z_row = -1
             if term.matrix is not None:
@@ -259,9 +257,7 @@ class _Assembler:
                 dims: tuple[str, ...] = (dim,)
                 if not term.scalar:
                     dims = (self._dim(f"{term.expression}__expr_dim", term.labels, prefix), dim)
-                variables.append(
-                    Variable(f"{prefix}{term.name}", dims, "effects", index[0] if term.scalar else index)
-                )
+                variables.append(Variable(f"{prefix}{term.name}", dims, "effects", index[0] if term.scalar else index))
                 column += term.columns
         return variables
 

@@ -212,9 +212,7 @@ class _Reducer:
         places = (np.concatenate(rows), np.concatenate(columns))
         return sparse.csr_matrix((np.concatenate(values), places), shape=(self.n, self._size(factor)))
 
-    def _cross(
-        self, common: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray
-    ) -> FloatArray:
+    def _cross(self, common: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray) -> FloatArray:
         """[rest, y]' W [rest, y], dense."""
         dense = np.concatenate([common, response[None, :]])
         weighted = dense * self.weights

@@ -35,14 +35,14 @@ from nutslite.posterior.model_data import (
 )
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.codes import NORMAL
-from nutslite.priors.densities import log_density_gradient
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
+from nutslite.priors.densities import log_density_gradient
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 @kernel
-def fill_effects(model: ModelData, position, values, effects):  # type: ignore[no-untyped-def]
+def fill_effects(model: ModelData, position, values, effects):
     """Overwrite `effects` with group effects on the scale of the linear predictor."""
     n_head = model.head.transforms.shape[0]
     for b in range(model.blocks.shape[0]):
@@ -58,7 +58,7 @@ def fill_effects(model: ModelData, position, values, effects):  # type: ignore[n
 
 
 @kernel
-def location_and_scale(model: ModelData, block, c, values):  # type: ignore[no-untyped-def]
+def location_and_scale(model: ModelData, block, c, values):
     """Location and scale of one column's prior; (0, 1) where its density has none."""
     row = model.block_columns[block[COLUMN_TABLE] + c]
     location = 0.0 if row[LOCATION_ARGUMENT] < 0 else values[row[ARGUMENTS + row[LOCATION_ARGUMENT]]]
@@ -67,7 +67,7 @@ def location_and_scale(model: ModelData, block, c, values):  # type: ignore[no-u
 
 
 @kernel
-def power(scale, exponent):  # type: ignore[no-untyped-def]
+def power(scale, exponent):
     """``scale ** exponent`` without a call where the exponent is 0 or 1."""
     if exponent == 0.0:
         return 1.0
@@ -77,7 +77,7 @@ def power(scale, exponent):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill_column(model: ModelData, block, c, raw, values, effects):  # type: ignore[no-untyped-def]
+def _fill_column(model: ModelData, block, c, raw, values, effects):
     location, scale = location_and_scale(model, block, c, values)
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
@@ -85,7 +85,7 @@ def _fill_column(model: ModelData, block, c, raw, values, effects):  # type: ign
 
 
 @kernel
-def keeps_correlation_in_prior(model: ModelData, block, level):  # type: ignore[no-untyped-def]
+def keeps_correlation_in_prior(model: ModelData, block, level):
     """Whether this level's effects are centred enough to leave the correlation to their prior."""
     first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
     total = 0.0
@@ -95,7 +95,7 @@ def keeps_correlation_in_prior(model: ModelData, block, level):  # type: ignore[
 
 
 @kernel
-def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):  # type: ignore[no-untyped-def]
+def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):
     q = block[N_COLUMNS]
     for level in range(block[N_LEVELS]):
         first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
@@ -111,7 +111,7 @@ def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):  
 
 
 @kernel
-def add_effects_prior(model: ModelData, position, values, effects, adjoint, gradient):  # type: ignore[no-untyped-def]
+def add_effects_prior(model: ModelData, position, values, effects, adjoint, gradient):
     """Return the log prior of the raw effects (and of correlations, with their log-Jacobian).
 
     On entry the tail of `gradient` holds derivatives of the log likelihood with respect to the effects; it is
@@ -145,7 +145,7 @@ def add_effects_prior(model: ModelData, position, values, effects, adjoint, grad
 
 
 @kernel
-def add_lkj(cholesky, values, eta, cholesky_adjoint, adjoint):  # type: ignore[no-untyped-def]
+def add_lkj(cholesky, values, eta, cholesky_adjoint, adjoint):
     """Return the LKJ log density with the shape ``values[eta]``; add its derivatives to both adjoints."""
     derivative = np.empty(cholesky.shape)
     adjoint[eta] += lkj_cholesky_gradient(cholesky, values[eta], derivative)
@@ -155,7 +155,7 @@ def add_lkj(cholesky, values, eta, cholesky_adjoint, adjoint):  # type: ignore[n
 
 
 @kernel
-def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):  # type: ignore[no-untyped-def]
+def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
     row = model.block_columns[block[COLUMN_TABLE] + c]
     scale = values[row[ARGUMENTS + 1]]
     log_scale = math.log(scale)
@@ -177,7 +177,7 @@ def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail): 
 
 
 @kernel
-def _add_column(model: ModelData, block, c, raw, values, adjoint, tail):  # type: ignore[no-untyped-def]
+def _add_column(model: ModelData, block, c, raw, values, adjoint, tail):
     """Any density: v has the density with location 0 and scale^r in place of its location and scale."""
     row = model.block_columns[block[COLUMN_TABLE] + c]
     location_argument, scale_argument = row[LOCATION_ARGUMENT], row[SCALE_ARGUMENT]
@@ -216,7 +216,7 @@ def _add_column(model: ModelData, block, c, raw, values, adjoint, tail):  # type
 
 
 @kernel
-def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cholesky_adjoint, adjoint, tail):  # type: ignore[no-untyped-def]
+def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cholesky_adjoint, adjoint, tail):
     """Normal effects with correlated columns: z = C^-1 scale^-r w is standard normal."""
     q = block[N_COLUMNS]
     total = -block[N_LEVELS] * q * HALF_LOG_2PI
@@ -253,7 +253,7 @@ def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cho
 
 
 @kernel
-def _standardise(model: ModelData, block, level, in_prior, raw, values, cholesky, z):  # type: ignore[no-untyped-def]
+def _standardise(model: ModelData, block, level, in_prior, raw, values, cholesky, z):
     """Overwrite `z` with C^-1 scale^-r w; return -z'z/2 plus the log determinant of that map."""
     first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
     total = 0.0
@@ -278,7 +278,7 @@ def _standardise(model: ModelData, block, level, in_prior, raw, values, cholesky
 
 
 @kernel
-def _pull_back_scales(model: ModelData, block, level, in_prior, raw, values, effects, cholesky, d_w, adjoint, tail):  # type: ignore[no-untyped-def]
+def _pull_back_scales(model: ModelData, block, level, in_prior, raw, values, effects, cholesky, d_w, adjoint, tail):
     """Turn `d_w` from the adjoint of x into that of w (likelihood included); add those of locations and scales."""
     first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
     for c in range(block[N_COLUMNS]):

@@ -41,7 +41,7 @@ HEAD = types.NamedTuple(
 
 
 @kernel
-def constrain_head(position, head: Head, values):  # type: ignore[no-untyped-def]
+def constrain_head(position, head: Head, values):
     """Fill `values` (overwritten); return the log-Jacobian of the elementwise transforms.
 
     Elements under a block transform are left as they are: their block reads them from the position.
@@ -61,7 +61,7 @@ def constrain_head(position, head: Head, values):  # type: ignore[no-untyped-def
 
 
 @kernel
-def add_head_priors(head: Head, values, adjoint):  # type: ignore[no-untyped-def]
+def add_head_priors(head: Head, values, adjoint):
     """Return the log prior of the head; its derivatives are added to `adjoint`."""
     total = 0.0
     partials = np.empty(5)
@@ -85,7 +85,7 @@ def add_head_priors(head: Head, values, adjoint):  # type: ignore[no-untyped-def
 
 
 @kernel
-def pull_back_head(position, head: Head, adjoint, gradient):  # type: ignore[no-untyped-def]
+def pull_back_head(position, head: Head, adjoint, gradient):
     """Overwrite the head of `gradient` with derivatives with respect to the position."""
     for i in range(head.transforms.shape[0]):
         code = head.transforms[i]

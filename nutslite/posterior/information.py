@@ -41,11 +41,13 @@ class Information:
     border: FloatArray  # (m, m)
     coupling: FloatArray  # (levels * q, m)
     blocks: FloatArray  # (levels, q, q)
-    likelihood_diagonal: FloatArray  # (dimension - n_head,) the data's part of the diagonal for the effects, per unit effect
+    likelihood_diagonal: (
+        FloatArray  # (dimension - n_head,) the data's part of the diagonal for the effects, per unit effect
+    )
 
 
 @kernel
-def _fill_row_information(model: ModelData, loglik, values, effects, out):  # type: ignore[no-untyped-def]
+def _fill_row_information(model: ModelData, loglik, values, effects, out):
     """Overwrite `out` (k, k, n) with minus the second derivatives of the pointwise log likelihood in eta."""
     n = model.y.shape[1]
     k = model.predictors.shape[0]
@@ -77,7 +79,7 @@ def _fill_row_information(model: ModelData, loglik, values, effects, out):  # ty
 
 
 @kernel
-def _head_prior_gradient(position, head: Head, gradient):  # type: ignore[no-untyped-def]
+def _head_prior_gradient(position, head: Head, gradient):
     values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     constrain_head(position, head, values)
@@ -101,7 +103,7 @@ def head_prior_information(head: Head, position: FloatArray) -> FloatArray:
 
 
 @kernel
-def _fill_effect_maps(model: ModelData, position, values, block, to_effect, precision):  # type: ignore[no-untyped-def]
+def _fill_effect_maps(model: ModelData, position, values, block, to_effect, precision):
     """Per level: `to_effect` (q, q), d effect / d raw, and `precision` (q, q), the prior precision of the raw effects."""
     q = block[md.N_COLUMNS]
     cholesky = np.eye(q)

@@ -11,7 +11,7 @@ from nutslite.posterior.predictor import add_loglik, fill_pointwise_loglik
 
 
 @kernel
-def joint_logdensity(position, gradient, data):  # type: ignore[no-untyped-def]
+def joint_logdensity(position, gradient, data):
     """Log posterior density of the position, up to the evidence; `gradient` is overwritten.
 
     Parameters
@@ -41,7 +41,7 @@ def joint_logdensity(position, gradient, data):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def natural_scale(positions, model, out_values, out_effects):  # type: ignore[no-untyped-def]
+def natural_scale(positions, model, out_values, out_effects):
     """Overwrite `out_values` (draws, values) and `out_effects` (draws, effects) from `positions` (draws, dimension)."""
     for draw in range(positions.shape[0]):
         constrain_head(positions[draw], model.head, out_values[draw])
@@ -49,7 +49,7 @@ def natural_scale(positions, model, out_values, out_effects):  # type: ignore[no
 
 
 @kernel
-def pointwise_loglik(model, loglik, values, effects, out):  # type: ignore[no-untyped-def]
+def pointwise_loglik(model, loglik, values, effects, out):
     """Overwrite `out` (draws, n) with log likelihoods, from natural-scale draws (see `natural_scale`)."""
     for draw in range(values.shape[0]):
         fill_pointwise_loglik(model, loglik, values[draw], effects[draw], out[draw])

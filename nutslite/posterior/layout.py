@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.posterior import transforms
 from nutslite.posterior.head import BLOCKWISE, NO_DENSITY, Head
-from nutslite.posterior.model_data import ModelData
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 
 FloatArray = NDArray[np.float64]
@@ -209,15 +208,3 @@ class HeadBuilder:
 def named_arguments(prior: Prior) -> Iterable[tuple[str, Any]]:
     """Names and values of a prior's arguments, in the density's order."""
     return zip(prior.density.argument_names, resolve(prior).arguments, strict=True)
-
-
-def natural_scale_draws(positions: FloatArray, model: ModelData) -> tuple[FloatArray, FloatArray]:
-    """Values and effects of draws; `positions` has shape (chains, draws, dimension)."""
-    from nutslite.posterior.joint import natural_scale
-
-    n_head = model.head.transforms.shape[0]
-    chains, draws, dimension = positions.shape
-    values = np.empty((chains * draws, n_head + model.head.fixed.shape[0]))
-    effects = np.empty((chains * draws, dimension - n_head))
-    natural_scale(np.ascontiguousarray(positions.reshape(-1, dimension)), model, values, effects)
-    return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)

@@ -11,7 +11,7 @@ from nutslite._numba import kernel
 
 
 @kernel
-def cholesky_in_place(a, n):  # type: ignore[no-untyped-def]
+def cholesky_in_place(a, n):
     """Overwrite the lower triangle of ``a[:n, :n]`` with its Cholesky factor; return the log determinant of `a`."""
     log_determinant = 0.0
     for i in range(n):
@@ -30,7 +30,7 @@ def cholesky_in_place(a, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def invert_lower(factor, n, out):  # type: ignore[no-untyped-def]
+def invert_lower(factor, n, out):
     """Overwrite the lower triangle of ``out[:n, :n]`` with the inverse of a lower-triangular factor."""
     for j in range(n):
         out[j, j] = 1.0 / factor[j, j]
@@ -42,7 +42,7 @@ def invert_lower(factor, n, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def forward_solve(factor, n, b):  # type: ignore[no-untyped-def]
+def forward_solve(factor, n, b):
     """Overwrite ``b[:n]`` with the solution of ``factor x = b``."""
     for i in range(n):
         total = b[i]
@@ -52,7 +52,7 @@ def forward_solve(factor, n, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def backward_solve(factor, n, b):  # type: ignore[no-untyped-def]
+def backward_solve(factor, n, b):
     """Overwrite ``b[:n]`` with the solution of ``factor' x = b``."""
     for i in range(n - 1, -1, -1):
         total = b[i]

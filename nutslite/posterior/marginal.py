@@ -79,7 +79,7 @@ MARGINAL_DATA = types.NamedTuple(
 
 
 @kernel
-def marginal_logdensity(position, gradient, data):  # type: ignore[no-untyped-def]
+def marginal_logdensity(position, gradient, data):
     """Log density of the remaining parameters, up to the evidence; `gradient` is overwritten.
 
     Parameters
@@ -117,7 +117,7 @@ def marginal_logdensity(position, gradient, data):  # type: ignore[no-untyped-de
 
 
 @kernel
-def fill_system(position, data: MarginalData, values, t, schur, group_precision):  # type: ignore[no-untyped-def]
+def fill_system(position, data: MarginalData, values, t, schur, group_precision):
     """Overwrite `schur` with the bordered system of the rest, add to `group_precision` that of the eliminated factor.
 
     Returns half the log determinant of the group effects' prior precision.
@@ -151,7 +151,7 @@ def fill_system(position, data: MarginalData, values, t, schur, group_precision)
 
 
 @kernel
-def _precision_factor(position, data: MarginalData, values, block, factor, inverse):  # type: ignore[no-untyped-def]
+def _precision_factor(position, data: MarginalData, values, block, factor, inverse):
     """Overwrite `factor` with C and `inverse` with K = C^-1 D^-1, so that the precision is K'K; return log|K|."""
     m = block[COLUMNS]
     if block[CORRELATION] >= 0:
@@ -171,7 +171,7 @@ def _precision_factor(position, data: MarginalData, values, block, factor, inver
 
 
 @kernel
-def eliminate(data: MarginalData, t, group_precision, schur, inverses):  # type: ignore[no-untyped-def]
+def eliminate(data: MarginalData, t, group_precision, schur, inverses):
     """Subtract the eliminated factor from `schur`; fill `inverses` with M_k = (t G_k + P)^-1; return 1/2 sum n log|M|."""
     q = data.eliminated
     total = 0.0
@@ -203,7 +203,7 @@ def eliminate(data: MarginalData, t, group_precision, schur, inverses):  # type:
 
 
 @kernel
-def _last_pivot(schur, r):  # type: ignore[no-untyped-def]
+def _last_pivot(schur, r):
     """rho = f - e'S^-1 e, from the factor of S in the leading rows; the border row becomes L^-1 e."""
     rho = schur[r, r]
     border = schur[r]
@@ -217,7 +217,7 @@ def _last_pivot(schur, r):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill_sensitivity(schur, r, out):  # type: ignore[no-untyped-def]
+def _fill_sensitivity(schur, r, out):
     """Overwrite the lower triangle of `out` with Q = d log p / d S+ = -1/2 (S^-1 (+) 0 + v v'), v = (-S^-1 e, 1).
 
     Off-diagonal elements are doubled, so that sums over the lower triangle are sums over the whole matrix.
@@ -247,7 +247,7 @@ def _fill_sensitivity(schur, r, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _dot_lower(a, b, n):  # type: ignore[no-untyped-def]
+def _dot_lower(a, b, n):
     total = 0.0
     for i in range(n):
         for j in range(i + 1):
@@ -256,7 +256,7 @@ def _dot_lower(a, b, n):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_adjoint):  # type: ignore[no-untyped-def]
+def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_adjoint):
     """Add to `precision_adjoint` (full, symmetric); return the derivative with respect to t through the elimination."""
     q = data.eliminated
     size = sensitivity.shape[0]
@@ -298,7 +298,7 @@ def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_a
 
 
 @kernel
-def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precision_adjoint, adjoint):  # type: ignore[no-untyped-def]
+def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precision_adjoint, adjoint):
     """Add derivatives with respect to scales and correlations to `adjoint`; return the correlations' log prior."""
     total = 0.0
     for b in range(data.blocks.shape[0]):
@@ -327,7 +327,7 @@ def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precisi
 
 
 @kernel
-def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):  # type: ignore[no-untyped-def]
+def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):
     """Fill `out` (full, symmetric) with the derivative with respect to one level's prior precision, summed over levels."""
     m = block[COLUMNS]
     for c in range(m):
@@ -346,7 +346,7 @@ def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):  # t
 
 
 @kernel
-def _pull_back_correlation(position, data: MarginalData, values, block, factor, inverse, k_adjoint, adjoint):  # type: ignore[no-untyped-def]
+def _pull_back_correlation(position, data: MarginalData, values, block, factor, inverse, k_adjoint, adjoint):
     """Through K = C^-1 D^-1 to the unconstrained correlations; returns their log prior with the log-Jacobian."""
     m = block[COLUMNS]
     factor_adjoint = np.zeros((m, m))

@@ -28,7 +28,6 @@ from nutslite.posterior.information import Information, InformationBuilder, head
 from nutslite.posterior.joint import joint_logdensity
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.transforms import LOG
-from nutslite.priors.codes import NORMAL
 
 FloatArray = NDArray[np.float64]
 

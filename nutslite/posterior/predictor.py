@@ -32,7 +32,7 @@ ROWS_PER_BLOCK = 256
 
 
 @kernel
-def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoint):  # type: ignore[no-untyped-def]
+def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoint):
     """Return the log likelihood; add its derivatives to `adjoint` and `effects_adjoint`."""
     n = model.y.shape[1]
     k = model.predictors.shape[0]
@@ -61,7 +61,7 @@ def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoi
 
 
 @kernel
-def fill_pointwise_loglik(model: ModelData, loglik, values, effects, pointwise):  # type: ignore[no-untyped-def]
+def fill_pointwise_loglik(model: ModelData, loglik, values, effects, pointwise):
     """Overwrite `pointwise` (n,) with each row's (weighted) log likelihood."""
     n = model.y.shape[1]
     k = model.predictors.shape[0]
@@ -78,7 +78,7 @@ def fill_pointwise_loglik(model: ModelData, loglik, values, effects, pointwise):
 
 
 @kernel
-def fill_eta(model: ModelData, values, effects, start, rows, eta):  # type: ignore[no-untyped-def]
+def fill_eta(model: ModelData, values, effects, start, rows, eta):
     """Overwrite `eta[:, :rows]` with the linear predictors of data rows `start` to `start + rows`.
 
     Where a parameter is one number for all rows only ``eta[j, 0]`` is set, on the scale of its link.
@@ -107,7 +107,7 @@ def fill_eta(model: ModelData, values, effects, start, rows, eta):  # type: igno
 
 
 @kernel
-def _add_block(model: ModelData, block, effects, start, rows, eta):  # type: ignore[no-untyped-def]
+def _add_block(model: ModelData, block, effects, start, rows, eta):
     out = eta[block[PREDICTOR]]
     level = model.levels[block[FACTOR], start : start + rows]
     stride = block[EFFECT_STRIDE]
@@ -124,7 +124,7 @@ def _add_block(model: ModelData, block, effects, start, rows, eta):  # type: ign
 
 
 @kernel
-def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives):  # type: ignore[no-untyped-def]
+def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives):
     """Add the transposed design times `d_eta` to the derivatives."""
     for j in range(model.predictors.shape[0]):
         predictor = model.predictors[j]
@@ -148,7 +148,7 @@ def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoi
 
 
 @kernel
-def _add_block_transposed(model: ModelData, block, start, rows, d_eta, effects_adjoint):  # type: ignore[no-untyped-def]
+def _add_block_transposed(model: ModelData, block, start, rows, d_eta, effects_adjoint):
     d = d_eta[block[PREDICTOR]]
     level = model.levels[block[FACTOR], start : start + rows]
     stride = block[EFFECT_STRIDE]

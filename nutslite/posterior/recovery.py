@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +55,7 @@ def recover(reduction: Reduction, positions: FloatArray, rng: np.random.Generato
 
 
 @kernel
-def _recover(  # type: ignore[no-untyped-def]
+def _recover(
     data: MarginalData,
     positions,
     kept,
@@ -105,7 +104,7 @@ def _recover(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _draw_rest(schur, r, rest):  # type: ignore[no-untyped-def]
+def _draw_rest(schur, r, rest):
     """Turn standard normals into a draw of N(S^-1 e, S^-1): L'^-1 (L^-1 e + normals); the border row of `schur` is e."""
     mean = schur[r, :r].copy()
     forward_solve(schur, r, mean)
@@ -115,7 +114,7 @@ def _draw_rest(schur, r, rest):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _draw_levels(t, inverses, level_cross, level_class, rest, out):  # type: ignore[no-untyped-def]
+def _draw_levels(t, inverses, level_cross, level_class, rest, out):
     """Turn standard normals into draws of N(t M (Z'y - B rest), M), level by level."""
     n_levels, q, width = level_cross.shape
     factors = np.empty(inverses.shape)

@@ -1,0 +1,434 @@
+"""`Model`: formula, data, family and priors come in; draws with names come out. Wiring only: the rooms do the work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nutslite.exceptions import DataError, NutsliteError, PriorError, did_you_mean
+from nutslite.families.family import Family, get_family
+from nutslite.formula.design import Design, build_design
+from nutslite.formula.formula import Formula, as_formula
+from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
+from nutslite.posterior.plan import Path, Plan, make_plan
+from nutslite.priors.assign import choose_priors
+from nutslite.priors.defaults import PriorSet
+from nutslite.priors.prior import Prior
+
+log = logging.getLogger("nutslite")
+
+METHODS = ("nuts", "pymc", "mcmc")  # names of the one sampler; "pymc" is what Bambi calls its default
+
+
+class Model:
+    """A Bayesian generalized linear mixed model.
+
+    Parameters
+    ----------
+    formula : str or Formula
+        ``"y ~ x + (x|g)"``; a `Formula` may model further parameters: ``Formula("y ~ x", "sigma ~ z")``.
+    data : DataFrame, polars or pyarrow table, dict of arrays, or path of a CSV or Parquet file
+        One row per observation.
+    family : str or Family
+        ``"gaussian"``, ``"bernoulli"``, ``"poisson"``, ... or a Family of your own.
+    priors : dict, optional
+        By name of term (``"x"``, ``"1|g"``, ``"Intercept"``), tuple of names, ``"common"``, ``"group_specific"``, or
+        parameter (``"sigma"``); see docs. What is not named gets a weakly informative default.
+    link : str or dict, optional
+        Link of the parent parameter, or links by parameter.
+    categorical : str or collection of str, optional
+        Columns to treat as categorical although they hold numbers.
+    dropna : bool
+        Leave incomplete rows out (with a message) instead of raising.
+    auto_scale : bool
+        False: flat priors instead of scaled defaults.
+    noncentered : bool
+        Where group effects start: non-centred (True) or centred. With a pilot each level's centring is chosen.
+    center_predictors : bool
+        Whether the prior of an intercept is about centred predictors, as in Bambi. The reported one is not centred.
+    extra_namespace : dict, optional
+        Functions and values that the formula may use beside the known ones.
+    correlated : bool
+        Whether effects of one term ``(x|g)`` are correlated, with an LKJ(1) prior. Default as in Bambi: independent.
+    priors_cor : dict, optional
+        By grouping factor, the shape of an LKJ prior of its correlations (a number or ``Prior("LKJ", eta=2)``).
+    unused_priors : {"warn", "error", "ignore"}
+        What to do about names in `priors` that are not in the model.
+
+    Raises
+    ------
+    NutsliteError
+        (FormulaError, DataError, FamilyError, PriorError) naming what is wrong, before any sampling.
+
+    Examples
+    --------
+    >>> import nutslite as nl
+    >>> model = nl.Model("Reaction ~ Days + (Days|Subject)", nl.load_data("sleepstudy"))
+    >>> model.family.name
+    'gaussian'
+    """
+
+    def __init__(
+        self,
+        formula: str | Formula,
+        data: Any,
+        family: str | Family = "gaussian",
+        priors: Mapping[Any, Any] | None = None,
+        link: str | Mapping[str, str] | None = None,
+        categorical: str | Collection[str] | None = None,
+        dropna: bool = False,
+        auto_scale: bool = True,
+        noncentered: bool = True,
+        center_predictors: bool = True,
+        extra_namespace: Mapping[str, Any] | None = None,
+        correlated: bool = False,
+        priors_cor: Mapping[str, float | Prior] | None = None,
+        unused_priors: str = "warn",
+    ) -> None:
+        self.formula = as_formula(formula)
+        self.family = get_family(family)
+        self.links = _choose_links(self.family, link)
+        self.auto_scale = auto_scale
+        self.noncentered = noncentered
+        self.center_predictors = center_predictors
+        self.unused_priors = unused_priors
+        parameters = tuple(parameter.name for parameter in self.family.parameters)
+        self.design: Design = build_design(
+            self.formula,
+            data,
+            parameters=parameters,
+            categorical=categorical,
+            dropna=dropna,
+            extra_namespace=extra_namespace,
+        )
+        self.family.check_response(self.design.response)
+        self.correlations = _correlations(self.design, correlated, priors_cor or {})
+        self._given_priors: dict[Any, Any] = dict(priors or {})
+        self.priors: PriorSet = self._choose_priors()
+        self._assembled: Assembled | None = None
+        self._fitted = False
+
+    # ------------------------------------------------------------------------------------------------ what it is
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def describe(self, style: str = "modern") -> str:
+        """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
+        from nutslite.results.description import describe
+
+        return describe(
+            formulas=[self.formula.main, *self.formula.additionals],
+            family=self.family,
+            links=self.links,
+            n_rows=self.design.n_rows,
+            predictors=self.design.predictors,
+            priors=self.priors,
+            fitted=self._fitted,
+            style="classic" if style == "classic" else "modern",
+        )
+
+    def set_priors(
+        self,
+        priors: Mapping[Any, Any] | None = None,
+        common: Prior | None = None,
+        group_specific: Prior | None = None,
+    ) -> None:
+        """Replace priors; arguments as for ``priors`` of the model. Needs a new `fit` to take effect."""
+        if common is not None:
+            self._given_priors["common"] = common
+        if group_specific is not None:
+            self._given_priors["group_specific"] = group_specific
+        self._given_priors.update(priors or {})
+        self.priors = self._choose_priors()
+        self._assembled = None
+
+    def build(self) -> None:
+        """Turn the model into numbers now instead of at the first `fit`."""
+        _ = self._assembly
+
+    @property
+    def built(self) -> bool:
+        """Whether `build` (or `fit`) has run since the last change."""
+        return self._assembled is not None
+
+    def plan(self, path: Path = "auto", pilot: bool = True) -> Plan:
+        """What `fit` will run and why, in plain words."""
+        return make_plan(self._assembly, path, pilot=pilot)
+
+    # ------------------------------------------------------------------------------------------------ what it does
+
+    def fit(
+        self,
+        draws: int = 1000,
+        tune: int | None = None,
+        chains: int = 4,
+        cores: int | None = None,
+        random_seed: int | None = None,
+        target_accept: float = 0.8,
+        *,
+        inference_method: str = "nuts",
+        plan: Path = "auto",
+        pilot: bool = True,
+        max_treedepth: int = 10,
+        progressbar: bool = True,
+        callback: Callable[..., Any] | None = None,
+        include_response_params: bool = False,
+        idata_kwargs: Mapping[str, Any] | None = None,
+        discard_tuned_samples: bool = True,
+        nuts: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Sample the posterior with NUTS.
+
+        Parameters
+        ----------
+        draws, tune : int
+            Draws kept per chain, and warm-up transitions before them. By default 1000 of each, fewer warm-up
+            transitions where a pilot has found the metric (`plan` says whether).
+        chains, cores : int
+            Independent chains, and how many run at once (default: as many as there are processors).
+        random_seed : int, optional
+            The same seed gives the same draws, whatever `cores`.
+        target_accept : float
+            Between 0 and 1; higher means smaller steps.
+        inference_method : str
+            ``"nuts"``.
+        plan : {"auto", "joint", "marginal"}
+            Force a path; see `Model.plan`.
+        pilot : bool
+            Whether a pilot may choose starting points, metric and centring.
+        max_treedepth : int
+            A trajectory has at most 2**max_treedepth leapfrog steps.
+        progressbar : bool
+        callback : callable, optional
+            Called between blocks of transitions with the sampler's progress record.
+        include_response_params : bool
+            Whether to add ``mu`` and the like, one value per observation and draw.
+        idata_kwargs : dict, optional
+            ``{"log_likelihood": True}`` adds the pointwise log likelihood.
+        discard_tuned_samples : bool
+            False keeps the warm-up draws in groups of their own.
+        nuts : dict, optional
+            Other place for ``target_accept`` and ``max_treedepth``, as in Bambi.
+
+        Returns
+        -------
+        arviz.InferenceData or xarray.DataTree
+            The latter with ArviZ 1.0 and later.
+
+        Raises
+        ------
+        SamplingError
+            If no finite starting point exists.
+        """
+        from nutslite.posterior.run import Settings, run
+        from nutslite.results.fit import store_fit
+        from nutslite.results.inference_data import preload_arviz
+
+        if inference_method not in METHODS:
+            raise NutsliteError(
+                f"There is no inference method '{inference_method}'.{did_you_mean(inference_method, METHODS)} "
+                f"There are: {', '.join(METHODS)}."
+            )
+        options = {"target_accept": target_accept, "max_treedepth": max_treedepth, **(nuts or {})}
+        unknown = set(options) - {"target_accept", "max_treedepth"}
+        if unknown:
+            raise NutsliteError(
+                f"nuts={{...}} takes target_accept and max_treedepth, not {', '.join(sorted(unknown))}."
+            )
+        extras = _extras(idata_kwargs, include_response_params)
+        if self.design.response.success is not None:
+            log.info("Modeling the probability that %s==%s", self.design.response.name, self.design.response.success)
+        settings = Settings(
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            random_seed=random_seed,
+            target_accept=float(options["target_accept"]),
+            max_treedepth=int(options["max_treedepth"]),
+            progressbar=progressbar,
+            callback=callback,
+            keep_warmup=not discard_tuned_samples,
+        )
+        chosen = self.plan(plan, pilot)
+        results = store_fit(run(chosen, settings, before_sampling=preload_arviz))
+        self._fitted = True
+        if extras["include_response_params"]:
+            self.predict(results)
+        if extras["log_likelihood"]:
+            self.compute_log_likelihood(results)
+        return results
+
+    def predict(
+        self,
+        idata: Any,
+        kind: str = "response_params",
+        data: Any = None,
+        inplace: bool = True,
+        include_group_specific: bool = True,
+        sample_new_groups: bool = False,
+        random_seed: int | None = None,
+    ) -> Any:
+        """Predict for the model's own rows or for new data.
+
+        Parameters
+        ----------
+        idata : InferenceData or DataTree
+            What `fit` returned.
+        kind : {"response_params", "response"}
+            Parameters of the response's distribution (``mu``, ...), or draws of the response itself.
+        data : DataFrame or the like, optional
+            New rows; the model's own by default.
+        inplace : bool
+            Add the predictions to `idata` and return None, or return a copy with them.
+        include_group_specific : bool
+            Whether group-specific effects take part.
+        sample_new_groups : bool
+            Draw effects of groups that the model has not seen from the distribution of all groups. Otherwise they
+            are an error.
+        random_seed : int, optional
+
+        Raises
+        ------
+        DataError
+            For data that lack a column, hold an unknown level of a common term, or new groups.
+        """
+        from nutslite.results.fit import copy_results
+        from nutslite.results.inference_data import get_group, named_arrays
+        from nutslite.results.predict import predict, store_prediction
+
+        results = idata if inplace else copy_results(idata)
+        design = self.design if data is None else self.design.evaluate(data)
+        prediction = predict(
+            named_arrays(get_group(idata, "posterior"))[0],
+            design,
+            self._prediction_task(),
+            kind=kind,
+            include_group_specific=include_group_specific,
+            sample_new_groups=sample_new_groups,
+            random_seed=random_seed,
+        )
+        store_prediction(results, prediction)
+        return None if inplace else results
+
+    def posterior_predictive(self, idata: Any, **options: Any) -> Any:
+        """Older name of ``predict(idata, kind="response")``."""
+        return self.predict(idata, kind="response", **options)
+
+    def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
+        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows or of new data."""
+        from nutslite.results.fit import copy_results
+        from nutslite.results.inference_data import add_group, get_group, named_arrays, to_dataset
+        from nutslite.results.predict import OBSERVATIONS, pointwise_log_likelihood
+
+        results = idata if inplace else copy_results(idata)
+        design = self.design if data is None else self.design.evaluate(data, response=True)
+        arrays = named_arrays(get_group(idata, "posterior"))[0]
+        name = design.response.name
+        loglik = pointwise_log_likelihood(arrays, design, self._prediction_task())
+        add_group(results, "log_likelihood", to_dataset({name: loglik}, dims={name: (OBSERVATIONS,)}, coords={}))
+        return None if inplace else results
+
+    def prior_predictive(
+        self, draws: int = 500, var_names: Sequence[str] | None = None, random_seed: int | None = None
+    ) -> Any:
+        """Draw from the prior, and responses given those draws.
+
+        Returns
+        -------
+        InferenceData or DataTree
+            Groups ``prior``, ``prior_predictive`` and ``observed_data``; one chain.
+        """
+        from nutslite.posterior.prior_draws import draw_prior
+        from nutslite.results.fit import store_prior
+
+        rng = np.random.default_rng(random_seed)
+        values, effects = draw_prior(self._assembly, draws, rng)
+        return store_prior(self._assembly, values[None], effects[None], self._prediction_task(), rng, var_names)
+
+    # ------------------------------------------------------------------------------------------------ wiring
+
+    @property
+    def _assembly(self) -> Assembled:
+        if self._assembled is None:
+            noncentered = {
+                f"{'' if name == self.family.parent.name else name + '_'}{term.name}": self._noncentered(
+                    name, term.name
+                )
+                for name, predictor in self.design.predictors.items()
+                for term in predictor.group_terms
+            }
+            self._assembled = assemble(
+                ModelSpec(
+                    design=self.design,
+                    family=self.family,
+                    links=self.links,
+                    priors=self.priors,
+                    center_predictors=self.center_predictors,
+                    correlations=self.correlations,
+                    noncentered=noncentered,
+                )
+            )
+        return self._assembled
+
+    def _noncentered(self, parameter: str, term: str) -> bool:
+        own = self.priors.terms[parameter][term].noncentered
+        return self.noncentered if own is None else own
+
+    def _choose_priors(self) -> PriorSet:
+        return choose_priors(
+            self._given_priors,
+            self.design.predictors,
+            self.design.response,
+            family=self.family.name,
+            link=self.links[self.family.parent.name],
+            parent=self.family.parent.name,
+            auxiliary={parameter.name: parameter.default_prior for parameter in self.family.auxiliary},
+            auto_scale=self.auto_scale,
+            unused=self.unused_priors,  # type: ignore[arg-type]  # checked there, with a message
+        )
+
+    def _prediction_task(self) -> Any:
+        from nutslite.results.new_groups import PopulationSampler
+        from nutslite.results.response_draws import PredictionTask
+
+        fixed = {name: float(v) for name, v in self.priors.constants.items() if not isinstance(v, Prior)}
+        sampler = PopulationSampler(self.priors.terms, self.family.parent.name)
+        return PredictionTask(self.family, self.links, fixed, sampler)
+
+
+def _choose_links(family: Family, link: str | Mapping[str, str] | None) -> dict[str, str]:
+    """Link name of every parameter: the user's where given, defaults elsewhere."""
+    given = {family.parent.name: link} if isinstance(link, str) else dict(link or {})
+    family.link_codes(given)  # raises where a parameter or link does not exist or does not fit
+    return {parameter.name: given.get(parameter.name, parameter.default_link) for parameter in family.parameters}
+
+
+def _correlations(design: Design, correlated: bool, given: Mapping[str, float | Prior]) -> dict[str, float]:
+    """Shape of the LKJ prior by grouping factor."""
+    unknown = [name for name in given if name not in design.factors]
+    if unknown:
+        raise PriorError(
+            f"priors_cor names '{unknown[0]}', which is not a grouping factor."
+            f"{did_you_mean(unknown[0], design.factors)} The model's: {', '.join(design.factors) or 'none'}."
+        )
+    out = dict.fromkeys(design.factors, 1.0) if correlated else {}
+    for name, value in given.items():
+        eta = value.args.get("eta", 1.0) if isinstance(value, Prior) and value.name == "LKJ" else value
+        if isinstance(eta, bool) or not isinstance(eta, int | float | np.number) or not eta > 0:
+            raise PriorError(f"priors_cor={{'{name}': {value}}}: give a positive number or Prior('LKJ', eta=...).")
+        out[name] = float(eta)
+    return out
+
+
+def _extras(idata_kwargs: Mapping[str, Any] | None, include_response_params: bool) -> dict[str, bool]:
+    given = dict(idata_kwargs or {})
+    extras = {"log_likelihood": bool(given.pop("log_likelihood", False))}
+    if given:
+        raise DataError(f"idata_kwargs takes log_likelihood, not {', '.join(map(str, given))}.")
+    extras["include_response_params"] = include_response_params
+    return extras

@@ -1,0 +1,101 @@
+"""Which of the targets serves a model, and why, in one readable record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nutslite.exceptions import SamplingError
+from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.crossproducts import Reduction, reduce_gaussian
+from nutslite.posterior.pilot import why_no_pilot
+from nutslite.posterior.target import JointTarget, MarginalTarget, Target
+
+Path = Literal["auto", "joint", "marginal"]
+PATHS = ("auto", "joint", "marginal")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will run.
+
+    Attributes
+    ----------
+    path : str
+        ``"joint"`` or ``"marginal"``.
+    pilot : bool
+        Whether a pilot chooses starting points, metric and centring, so that a short warm-up is enough.
+    sentences : tuple of str
+        The plan in plain words.
+    """
+
+    path: str
+    pilot: bool
+    sentences: tuple[str, ...]
+    assembled: Assembled
+    reduction: Reduction | None
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+    __repr__ = __str__
+
+    def target(self) -> Target:
+        """A fresh target for one fit."""
+        if self.reduction is not None:
+            return MarginalTarget(self.assembled, self.reduction)
+        return JointTarget(self.assembled, self.pilot)
+
+
+def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True) -> Plan:
+    """Choose a path, or check that the one asked for can serve.
+
+    Raises
+    ------
+    SamplingError
+        If `path` is unknown, or is ``"marginal"`` and the model does not allow it (the message says why).
+    """
+    if path not in PATHS:
+        raise SamplingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+    reduction = reduce_gaussian(assembled) if path != "joint" else "the joint density was asked for"
+    if path == "marginal" and isinstance(reduction, str):
+        raise SamplingError(f"plan='marginal' cannot serve this model: {reduction}.")
+    if isinstance(reduction, str):
+        return _joint_plan(assembled, reduction, pilot)
+    return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)
+
+
+def _joint_plan(assembled: Assembled, reason: str, pilot: bool) -> Plan:
+    layout, data = assembled.layout, assembled.data
+    n = data.y.shape[1]
+    first = (
+        f"NUTS over all {layout.dimension} parameters ({layout.n_head} of the head, {data.centring.size} group effects); "
+        f"every gradient reads {n:,} rows."
+    )
+    sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
+    why_not = why_no_pilot(data) if pilot else "it was not asked for"
+    if why_not is None:
+        sentences.append("A pilot finds the mode, the metric and how far each level is centred; then a short warm-up.")
+    else:
+        sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
+    return Plan("joint", why_not is None, tuple(sentences), assembled, None)
+
+
+def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, ...]:
+    data = reduction.data
+    r = reduction.rest_targets.size
+    n = assembled.data.y.shape[1]
+    sentences = [f"Gaussian, identity link: {n:,} rows reduced to {r + 1} x {r + 1} cross-products."]
+    if reduction.level_targets.size:
+        levels, q = reduction.level_targets.shape
+        classes = data.class_counts.size
+        sentences.append(
+            f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
+            f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
+        )
+    sentences.append(f"{r} coefficients and other effects are integrated out by one dense factorisation.")
+    sentences.append(
+        f"NUTS over {reduction.kept.size} parameter{'s' if reduction.kept.size != 1 else ''}; "
+        "all that was integrated out is drawn exactly afterwards."
+    )
+    return tuple(sentences)

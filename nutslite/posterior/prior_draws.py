@@ -1,0 +1,93 @@
+"""Draws from the prior of all parameters and group effects, in the joint model's `values` and `effects`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior import model_data as md
+from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.head import NO_DENSITY
+from nutslite.posterior.transforms import cholesky_unconstrain
+from nutslite.priors.catalogue import DENSITIES, Density
+from nutslite.priors.correlations import sample_lkj_cholesky
+
+FloatArray = NDArray[np.float64]
+
+
+def draw_prior(assembled: Assembled, draws: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Draw from the prior.
+
+    Returns
+    -------
+    values : ndarray, shape (draws, n_values)
+    effects : ndarray, shape (draws, n_effects)
+
+    Raises
+    ------
+    PriorError
+        If a prior is flat, which cannot be drawn from.
+    """
+    model = assembled.data
+    head = model.head
+    n_head = head.transforms.size
+    by_code = {density.code: density for density in DENSITIES.values()}
+    values = np.empty((draws, n_head + head.fixed.size))
+    values[:, n_head:] = head.fixed
+    for i in range(n_head):  # hyperparameters come before what they govern
+        if head.densities[i] != NO_DENSITY:
+            values[:, i] = _sample(by_code[int(head.densities[i])], head.arguments[i], values, rng, draws)
+    for i in range(n_head):  # from raw to centred intercepts, once the coefficients are known
+        terms = slice(head.shift_start[i], head.shift_start[i + 1])
+        values[:, i] += values[:, head.shift_index[terms]] @ head.shift_weight[terms]
+    effects = np.empty((draws, model.centring.size))
+    for block in model.blocks:
+        if block[md.CORRELATION] >= 0:
+            _draw_correlated(model, block, values, effects, rng)
+        else:
+            _draw_independent(model, block, by_code, values, effects, rng)
+    return values, effects
+
+
+def _sample(
+    density: Density, arguments: NDArray[np.int64], values: FloatArray, rng: np.random.Generator, size: int
+) -> FloatArray:
+    given = tuple(values[:, arguments[a]] for a in range(len(density.arguments)))
+    return density.sample(rng, given, size)
+
+
+def _places(block: NDArray[np.int64], column: int) -> NDArray[np.int64]:
+    return block[md.EFFECT_START] + column + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+
+
+def _draw_independent(
+    model: md.ModelData,
+    block: NDArray[np.int64],
+    by_code: dict[int, Density],
+    values: FloatArray,
+    effects: FloatArray,
+    rng: np.random.Generator,
+) -> None:
+    for c in range(block[md.N_COLUMNS]):
+        row = model.block_columns[block[md.COLUMN_TABLE] + c]
+        density = by_code[int(row[md.DENSITY])]
+        for at in _places(block, c):
+            effects[:, at] = _sample(density, row[md.ARGUMENTS :], values, rng, len(values))
+
+
+def _draw_correlated(
+    model: md.ModelData, block: NDArray[np.int64], values: FloatArray, effects: FloatArray, rng: np.random.Generator
+) -> None:
+    q = int(block[md.N_COLUMNS])
+    draws = len(values)
+    rows = model.block_columns[block[md.COLUMN_TABLE] : block[md.COLUMN_TABLE] + q]
+    eta = float(values[0, block[md.LKJ_ETA]])
+    factors = sample_lkj_cholesky(rng, q, eta, draws)
+    first = int(block[md.CORRELATION])
+    for draw in range(draws):
+        cholesky_unconstrain(factors[draw], values[draw, first : first + q * (q - 1) // 2])
+    normals = rng.standard_normal((draws, int(block[md.N_LEVELS]), q))
+    standard = np.einsum("dce,dle->dlc", factors, normals)
+    for c in range(q):
+        location, scale = values[:, rows[c, md.ARGUMENTS]], values[:, rows[c, md.ARGUMENTS + 1]]
+        effects[:, _places(block, c)] = location[:, None] + scale[:, None] * standard[:, :, c]

@@ -1,0 +1,126 @@
+"""Run the sampler on a plan's target: settings in, draws on the model's natural scale out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior.information import Information
+from nutslite.posterior.plan import Plan
+from nutslite.posterior.target import Launch
+from nutslite.sampler.draws import Draws
+from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, draw_momentum, set_velocity
+from nutslite.sampler.sample import sample
+
+FloatArray = NDArray[np.float64]
+
+TUNE = 1000
+TUNE_AFTER_PILOT = 200
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide."""
+
+    draws: int = 1000
+    tune: int | None = None
+    chains: int = 4
+    cores: int | None = None
+    random_seed: int | None = None
+    target_accept: float = 0.8
+    max_treedepth: int = 10
+    progressbar: bool = True
+    callback: Callable[..., Any] | None = None
+    keep_warmup: bool = False
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished run.
+
+    Attributes
+    ----------
+    plan : Plan
+    settings : Settings
+        With `tune` filled in.
+    draws : Draws
+        The sampler's own record (unconstrained positions, statistics, adapted state).
+    values, effects : ndarray, shape (chains, draws, ...)
+        The joint model's quantities.
+    """
+
+    plan: Plan
+    settings: Settings
+    draws: Draws
+    values: FloatArray
+    effects: FloatArray
+
+
+def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None) -> Fit:
+    """Sample a plan's target.
+
+    Parameters
+    ----------
+    plan : Plan
+    settings : Settings
+    before_sampling : callable, optional
+        Called once before chains start (to load in the background what comes after).
+    """
+    target = plan.target()
+    seeds = np.random.SeedSequence(settings.random_seed)
+    start_seed, chain_seed, recovery_seed = seeds.spawn(3)
+    launch = target.launch()
+    metric = _metric(launch)
+    tune = settings.tune if settings.tune is not None else (TUNE if metric is None else TUNE_AFTER_PILOT)
+    if before_sampling is not None:
+        before_sampling()
+    draws = sample(
+        target.logdensity,
+        target.data,
+        data_type=target.data_type,
+        initial=_starts(launch, metric, settings.chains, np.random.default_rng(start_seed)),
+        jitter=1.0 if metric is None else 0.0,
+        draws=settings.draws,
+        tune=tune,
+        chains=settings.chains,
+        cores=settings.cores,
+        random_seed=chain_seed,
+        target_accept=settings.target_accept,
+        max_treedepth=settings.max_treedepth,
+        metric="diag_grad" if metric is None else metric,
+        adapt_metric=metric is None,
+        progress=settings.progressbar,
+        callback=settings.callback,
+        save_warmup=settings.keep_warmup,
+    )
+    values, effects = target.natural(draws.positions, np.random.default_rng(recovery_seed))
+    return Fit(plan, replace(settings, tune=tune), draws, values, effects)
+
+
+def _metric(launch: Launch) -> Metric | None:
+    """The sampler's metric from what is known about the posterior's shape."""
+    information = launch.information
+    if information is None:
+        return None
+    if isinstance(information, Information):
+        if not information.blocks.size:
+            return dense_metric(np.linalg.inv(information.border))
+        return arrowhead_metric(information.border, information.coupling, information.blocks)
+    return dense_metric(information)
+
+
+def _starts(launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
+    """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation."""
+    center = np.tile(launch.center, (chains, 1))
+    if metric is None:
+        return center
+    momentum, velocity = np.empty(launch.center.size), np.empty(launch.center.size)
+    for chain in range(chains):
+        draw_momentum(metric, rng, momentum)  # N(0, M)
+        set_velocity(metric, momentum, velocity)  # M^-1 times it: N(0, M^-1)
+        center[chain] += velocity
+    return center

@@ -1,0 +1,137 @@
+"""What is sampled: a log density with its data, where chains start, and how its draws become the model's quantities.
+
+Two targets serve the same posterior. `JointTarget` is the general one. `MarginalTarget` samples the few parameters that
+are left when a Gaussian model's coefficients and effects are integrated out, and draws those exactly afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import SamplingError
+from nutslite.families.family import LOGLIK, compiled_loglik
+from nutslite.posterior import model_data as md
+from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.crossproducts import Reduction
+from nutslite.posterior.information import Information
+from nutslite.posterior.joint import joint_logdensity, natural_scale
+from nutslite.posterior.marginal import MARGINAL_DATA, marginal_logdensity
+from nutslite.posterior.mode import find_mode
+from nutslite.posterior.pilot import Pilot, run_pilot
+from nutslite.posterior.recovery import recover
+from nutslite.posterior.start import starting_position
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where chains start and what is known about the posterior's shape there.
+
+    Attributes
+    ----------
+    center : ndarray, shape (dimension,)
+    information : Information or ndarray or None
+        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix; None: not known, the
+        sampler adapts its metric while it warms up.
+    """
+
+    center: FloatArray
+    information: Information | FloatArray | None
+
+
+class Target(Protocol):
+    """A log density that the sampler can run, and the way back to the model's quantities."""
+
+    logdensity: Callable[..., float]
+    dimension: int
+    data_type: Any
+
+    @property
+    def data(self) -> Any:
+        """What the log density receives."""
+        ...
+
+    def launch(self) -> Launch:
+        """Find where to start; may choose better coordinates (and so change `data`)."""
+        ...
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Joint `values` and `effects`, shapes (chains, draws, ...), of draws of shape (chains, draws, dimension)."""
+        ...
+
+
+class JointTarget:
+    """The general log density over all parameters and raw group effects."""
+
+    def __init__(self, assembled: Assembled, use_pilot: bool = True) -> None:
+        self.assembled = assembled
+        self.model = assembled.data
+        self.loglik = compiled_loglik(assembled.spec.family)
+        self.logdensity: Callable[..., float] = joint_logdensity
+        self.dimension = assembled.layout.dimension
+        self.data_type = md.data_type(LOGLIK)
+        self.use_pilot = use_pilot
+        self.pilot: Pilot | None = None
+
+    @property
+    def data(self) -> Any:
+        """The model's record and the family kernel."""
+        return (self.model, self.loglik)
+
+    def launch(self) -> Launch:
+        """Run the pilot; where it does not serve, start at a simple guess."""
+        start = starting_position(self.assembled)
+        if self.use_pilot:
+            self.pilot = run_pilot(self.model, self.loglik, start)
+        if self.pilot is None:
+            return Launch(start, None)
+        self.model = self.pilot.model
+        return Launch(self.pilot.position, self.pilot.information)
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Natural-scale draws; needs no randomness."""
+        chains, draws, dimension = positions.shape
+        n_head = self.assembled.layout.n_head
+        values = np.empty((chains * draws, n_head + self.model.head.fixed.shape[0]))
+        effects = np.empty((chains * draws, dimension - n_head))
+        natural_scale(np.ascontiguousarray(positions.reshape(-1, dimension)), self.model, values, effects)
+        return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
+
+
+class MarginalTarget:
+    """Scales, correlations and sigma of a Gaussian model; coefficients and effects are drawn exactly afterwards."""
+
+    def __init__(self, assembled: Assembled, reduction: Reduction) -> None:
+        self.assembled, self.reduction = assembled, reduction
+        self.logdensity: Callable[..., float] = marginal_logdensity
+        self.dimension = reduction.kept.size
+        self.data_type = MARGINAL_DATA
+
+    @property
+    def data(self) -> Any:
+        """The cross-products."""
+        return self.reduction.data
+
+    def launch(self) -> Launch:
+        """The mode of the few parameters, and the covariance that its curvature implies."""
+        start = starting_position(self.assembled)[self.reduction.kept]
+        mode = find_mode(self.logdensity, self.data, start)
+        if mode is None:
+            return Launch(start, None)
+        return Launch(mode.position, mode.covariance)
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw coefficients and effects given the parameters."""
+        chains, draws, dimension = positions.shape
+        values, effects = recover(self.reduction, positions.reshape(-1, dimension), rng)
+        if not (np.isfinite(values).all() and np.isfinite(effects).all()):
+            raise SamplingError(
+                "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
+            )
+        return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)

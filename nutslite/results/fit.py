@@ -1,0 +1,91 @@
+"""From a finished run, or draws of the prior, to the ArviZ container: names, dims, statistics, and a word of warning."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError, did_you_mean
+from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.run import Fit
+from nutslite.results.inference_data import Container, to_inference_data
+from nutslite.results.predict import OBSERVATIONS, predict
+from nutslite.results.report import sampling_report
+from nutslite.results.response_draws import PredictionTask
+
+log = logging.getLogger("nutslite")
+FloatArray = NDArray[np.float64]
+
+
+def store_fit(fit: Fit) -> Container:
+    """Name the draws of a run, report on them, and build the container."""
+    assembled = fit.plan.assembled
+    layout = assembled.layout
+    posterior = layout.unpack(fit.values, fit.effects)
+    stats = fit.draws.stats
+    for message in sampling_report(
+        posterior,
+        stats,
+        dims=layout.dims,
+        coords=layout.coords,
+        max_treedepth=fit.settings.max_treedepth,
+        target_accept=fit.settings.target_accept,
+    ):
+        log.warning(message)
+    attrs = {
+        "sampling_time": fit.draws.sampling_time,
+        "tuning_steps": fit.settings.tune,
+        "plan": fit.plan.path,
+        "interrupted": fit.draws.interrupted,
+    }
+    groups: dict[str, dict[str, Any]] = {
+        "posterior": posterior,
+        "sample_stats": dict(stats),
+        "observed_data": _observed(assembled),
+    }
+    return to_inference_data(groups, dims=_dims(assembled), coords=layout.coords, attrs=attrs)
+
+
+def store_prior(
+    assembled: Assembled,
+    values: FloatArray,
+    effects: FloatArray,
+    task: PredictionTask,
+    rng: np.random.Generator,
+    var_names: Sequence[str] | None = None,
+) -> Container:
+    """Name draws of the prior, draw responses given them, and build the container."""
+    layout = assembled.layout
+    prior = layout.unpack(values, effects)
+    design = assembled.spec.design
+    response = predict(prior, design, task, kind="response", random_seed=rng).response
+    if var_names is not None:
+        known = [*prior, *response]
+        for name in var_names:
+            if name not in known:
+                raise DataError(f"There is no variable '{name}' in the model.{did_you_mean(name, known)}")
+        prior = {name: array for name, array in prior.items() if name in var_names}
+        response = {name: array for name, array in response.items() if name in var_names}
+    groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
+    if response:
+        groups["prior_predictive"] = response
+    return to_inference_data(groups, dims=_dims(assembled), coords=layout.coords)
+
+
+def copy_results(idata: Container) -> Container:
+    """A deep copy of a container of either ArviZ generation."""
+    return copy.deepcopy(idata)
+
+
+def _observed(assembled: Assembled) -> dict[str, FloatArray]:
+    response = assembled.spec.design.response
+    return {response.name: response.values[0]}
+
+
+def _dims(assembled: Assembled) -> dict[str, tuple[str, ...]]:
+    return {**assembled.layout.dims, assembled.spec.design.response.name: (OBSERVATIONS,)}
