@@ -71,7 +71,7 @@ def test_layout(generation):
     assert list(posterior.data_vars) == ["Intercept", "g", "1|Subject", "I(x\N{DIVISION SLASH}10)"]
     assert posterior["g"].dims == ("chain", "draw", "g_dim")
     assert list(posterior["g"].coords["g_dim"].values) == ["b, u", "c"]
-    assert posterior["1|Subject"].sel(**{"Subject__factor_dim": "309"}).shape == (2, 50)
+    assert posterior["1|Subject"].sel({"Subject__factor_dim": "309"}).shape == (2, 50)
     assert idt.get_group(idata, "observed_data")["y"].dims == ("__obs__",)
     assert idt.get_group(idata, "warmup_posterior").sizes["draw"] == 20
     np.testing.assert_array_equal(idata["posterior"]["g"].values, example()[0]["posterior"]["g"])

@@ -1,11 +1,11 @@
 """Convergence and accuracy of draws: R-hat, effective sample sizes, Monte Carlo errors, intervals, E-BFMI.
 
-All functions take draws of shape ``(chains, draws, *shape)`` and return arrays of shape ``(*shape)`` (a 0-d array for one
-quantity); thousands of quantities are worked off in blocks. A quantity with a nan gives nan. They agree with ArviZ to rounding
-error (tested to 1e-10), whose import would take longer than many fits.
+All functions take draws of shape ``(chains, draws, *shape)`` and return arrays of shape ``(*shape)`` (a 0-d array for
+one quantity); thousands of quantities are worked off in blocks. A quantity with a nan gives nan. They agree with ArviZ
+to rounding error (tested to 1e-10), whose import would take longer than many fits.
 
-Source: Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), arXiv:1903.08008 ("the paper" below); E-BFMI is from Betancourt
-(2016), arXiv:1604.00695.
+Source: Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), arXiv:1903.08008 ("the paper" below); E-BFMI is from
+Betancourt (2016), arXiv:1604.00695.
 
 >>> import numpy as np
 >>> draws = np.random.default_rng(1).normal(size=(4, 1000, 3))
@@ -49,7 +49,7 @@ def ess_bulk(draws: ArrayLike) -> FloatArray:
 
 
 def ess_tail(draws: ArrayLike) -> FloatArray:
-    """Effective sample size for the tails: the smaller of those of the 5 % and the 95 % quantile (paper section 4.3)."""
+    """Effective sample size for the tails: the smaller of those of the 5 % and 95 % quantiles (paper section 4.3)."""
     return _by_block(lambda block: _ess_tail(block, _sorted(block)), draws)
 
 
@@ -77,8 +77,8 @@ def mcse_sd(draws: ArrayLike) -> FloatArray:
 def mcse_quantile(draws: ArrayLike, probability: float) -> FloatArray:
     """Monte Carlo standard error of a quantile (paper section 4.4).
 
-    Half the distance between the order statistics that bound the central 68.27 % of a Beta distribution for the quantile's
-    probability, given its effective sample size.
+    Half the distance between the order statistics that bound the central 68.27 % of a Beta distribution for the
+    quantile's probability, given its effective sample size.
     """
     _check_probability(probability)
     return _by_block(lambda block: _mcse_quantile(block, probability), draws)
@@ -160,7 +160,8 @@ def _plain_rhat(chains: FloatArray) -> FloatArray:
     n_draws = chains.shape[-1]
     between = n_draws * chains.mean(axis=-1).var(axis=1, ddof=1)
     within = chains.var(axis=-1, ddof=1).mean(axis=1)
-    return np.sqrt((between / within + n_draws - 1) / n_draws)
+    value: FloatArray = np.sqrt((between / within + n_draws - 1) / n_draws)
+    return value
 
 
 def _ess_tail(block: FloatArray, ordered: FloatArray) -> FloatArray:
@@ -176,7 +177,8 @@ def _mcse_sd(block: FloatArray) -> FloatArray:
     squares = np.square(block - block.mean(axis=(1, 2), keepdims=True))
     variance = squares.mean(axis=(1, 2))
     spread = np.square(squares).mean(axis=(1, 2)) - variance**2
-    return np.sqrt(spread / effective_size(split_chains(squares)) / variance / 4)
+    error: FloatArray = np.sqrt(spread / effective_size(split_chains(squares)) / variance / 4)
+    return error
 
 
 def _mcse_quantile(block: FloatArray, probability: float) -> FloatArray:

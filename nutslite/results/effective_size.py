@@ -1,7 +1,7 @@
 """Effective sample size from autocorrelations, for many quantities at once.
 
-Source: Vehtari et al. (2021), arXiv:1903.08008, section 3.2 and appendix A; the truncation by pairs is that of Geyer (1992),
-Practical Markov chain Monte Carlo, Statistical Science 7(4).
+Source: Vehtari et al. (2021), arXiv:1903.08008, section 3.2 and appendix A; the truncation by pairs is that of Geyer
+(1992), Practical Markov chain Monte Carlo, Statistical Science 7(4).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def effective_size(chains: FloatArray) -> FloatArray:
 
     Notes
     -----
-    With the pair sums ``P_k = rho_2k + rho_(2k+1)``, cut before the first non-positive one (``P_K``) and made non-increasing,
-    the autocorrelation time is ``-1 + 2 sum_(k<K) P_k + max(rho_2K, 0)``. It is bounded below by ``1 / log10(draws)``, so that
-    antithetic chains do not report absurd sizes.
+    With the pair sums ``P_k = rho_2k + rho_(2k+1)``, cut before the first non-positive one (``P_K``) and made
+    non-increasing, the autocorrelation time is ``-1 + 2 sum_(k<K) P_k + max(rho_2K, 0)``. It is at least
+    ``1 / log10(draws)``, so that antithetic chains do not report absurd sizes.
     """
     n_chains, n_draws = chains.shape[1:]
     total = n_chains * n_draws

@@ -1,8 +1,8 @@
 """Named draws in ArviZ's container: an ``InferenceData`` with ArviZ 0.2x, an xarray ``DataTree`` with ArviZ 1.x.
 
-Both hold one xarray Dataset per group, so one file serves both. A DataTree is built with xarray alone, which takes a fraction
-of a second to import; an ``InferenceData`` needs ArviZ itself, which takes seconds, so that `preload_arviz` starts that import in
-the background while chains run without the GIL.
+Both hold one xarray Dataset per group, so one file serves both. A DataTree is built with xarray alone, which takes a
+fraction of a second to import; an ``InferenceData`` needs ArviZ itself, which takes seconds, so that `preload_arviz`
+starts that import in the background while chains run without the GIL.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -109,7 +110,7 @@ def build_container(datasets: Mapping[str, xarray.Dataset]) -> Container:
     if arviz_major() < 1:
         import arviz
 
-        return arviz.InferenceData(**datasets)
+        return arviz.InferenceData(**dict[str, Any](datasets))
     import xarray
 
     return xarray.DataTree.from_dict(dict(datasets))
@@ -158,8 +159,8 @@ def add_group(idata: Container, name: str, dataset: xarray.Dataset) -> None:
 def update_group(idata: Container, name: str, dataset: xarray.Dataset) -> None:
     """Add variables to a group, in place, creating it if need be.
 
-    Variables of the same name are replaced. Variables along a dimension whose values differ from the new ones (predictions
-    for other rows) are dropped, as they cannot stand in one Dataset.
+    Variables of the same name are replaced. Variables along a dimension whose values differ from the new ones
+    (predictions for other rows) are dropped, as they cannot stand in one Dataset.
     """
     if name in group_names(idata):
         old = get_group(idata, name)
@@ -206,7 +207,8 @@ def arviz_major() -> int:
 
 @functools.cache
 def preload_arviz() -> threading.Thread:
-    """Start importing, in a background thread, what `to_inference_data` will need; the thread may be joined or forgotten.
+    """Start importing, in a background thread, what `to_inference_data` will need; the thread may be joined or
+    forgotten.
 
     With ArviZ 1.x that is xarray only. A failing import is not reported here but where the container is built.
     """
@@ -216,7 +218,7 @@ def preload_arviz() -> threading.Thread:
             importlib.import_module("xarray")
             if arviz_major() < 1:
                 importlib.import_module("arviz")
-        except Exception:  # noqa: BLE001 - the foreground import raises it again
+        except Exception:  # the import in the foreground raises it again
             return
 
     thread = threading.Thread(target=work, name="nutslite-preload-arviz", daemon=True)
@@ -275,6 +277,4 @@ def _storable(value: Any) -> Any:
 
 
 def _own_version() -> str:
-    import nutslite
-
-    return str(nutslite.__version__)
+    return str(sys.modules[__name__.partition(".")[0]].__version__)

@@ -57,7 +57,8 @@ def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None) -> li
     for name in sorted(included | excluded):
         if name not in known:
             raise DataError(
-                f"There is no variable '{name}' in the results.{did_you_mean(name, known)} There are: {', '.join(known)}."
+                f"There is no variable '{name}' in the results.{did_you_mean(name, known)} "
+                f"There are: {', '.join(known)}."
             )
     return [name for name in known if name not in excluded and (name in included or not included)]
 

@@ -1,4 +1,4 @@
-"""A picture of the draws: densities on the left, traces on the right. Needs matplotlib, the extra ``nutslite[plots]``."""
+"""A picture of the draws: densities on the left, traces on the right. Needs matplotlib (``nutslite[plots]``)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,9 @@ def split_chains(draws: FloatArray) -> FloatArray:
 
 
 def normal_scores(draws: FloatArray) -> FloatArray:
-    """Replace every draw by the normal quantile of its rank among all draws of its quantity (equal draws share one rank).
+    """Replace every draw by the normal quantile of its rank among all draws of its quantity.
+
+    Equal draws share their average rank.
 
     Parameters
     ----------

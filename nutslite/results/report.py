@@ -91,7 +91,7 @@ def _parameters(
     varying = np.isfinite(columns).all(axis=(0, 1)) & (np.ptp(columns, axis=(0, 1)) > 0)
     if not varying.any():
         return messages
-    columns, labels = columns[:, :, varying], [labels[i] for i in np.flatnonzero(varying)]
+    columns, labels = columns[:, :, varying], [labels[int(i)] for i in np.flatnonzero(varying)]
     table = diagnostics.convergence(columns)
     if n_chains == 1:
         messages.append("There is one chain only, so that disagreement between chains cannot be seen: use chains=4.")
@@ -103,7 +103,7 @@ def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str
     bad = np.flatnonzero(~np.isfinite(columns).all(axis=(0, 1)))
     if bad.size == 0:
         return []
-    names = _listed([labels[i] for i in bad])
+    names = _listed([labels[i] for i in bad.tolist()])
     return [
         f"{names} {_has(bad.size)} draws that are infinite or not a number. Check the data and priors of the model."
     ]
@@ -161,7 +161,8 @@ def _energy(stats: Mapping[str, NDArray[Any]]) -> list[str]:
     chains = ", ".join(f"chain {i}: {fraction[i]:.2f}" for i in bad)
     return [
         f"E-BFMI is below {MIN_E_BFMI} ({chains}): the sampler moves slowly between the centre and the tails of the "
-        f"posterior, often because of heavy tails or a scale near 0. Give scale parameters tighter priors or tune longer."
+        f"posterior, often because of heavy tails or a scale near 0. Give scale parameters tighter priors or tune "
+        f"longer."
     ]
 
 
@@ -177,8 +178,8 @@ def _tree_depth(stats: Mapping[str, NDArray[Any]], max_treedepth: int) -> list[s
         return []
     return [
         f"{count} of {reached.size} transitions ({_percent(count, reached.size)}) reached the maximum tree depth of "
-        f"{max_treedepth}. The draws are right but cost more than they should. Put predictors on similar scales or tune "
-        f"longer; if that does not help, raise max_treedepth to {max_treedepth + 2}."
+        f"{max_treedepth}. The draws are right but cost more than they should. Put predictors on similar scales or "
+        f"tune longer; if that does not help, raise max_treedepth to {max_treedepth + 2}."
     ]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nutslite.exceptions import DataError
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
 
-_ENGINES = {"h5netcdf": ("h5netcdf", "h5py"), "netcdf4": ("netCDF4",)}
+_ENGINES: dict[Literal["h5netcdf", "netcdf4"], tuple[str, ...]] = {
+    "h5netcdf": ("h5netcdf", "h5py"),
+    "netcdf4": ("netCDF4",),
+}
 
 
 def save(idata: Container, path: str | os.PathLike[str]) -> Path:
@@ -42,7 +45,7 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     tree = xarray.DataTree.from_dict({group: get_group(idata, group) for group in group_names(idata)})
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        tree.to_netcdf(partial, engine=engine)  # type: ignore[arg-type]
+        tree.to_netcdf(partial, engine=engine)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -71,7 +74,7 @@ def load(path: str | os.PathLike[str]) -> Container:
     return build_container(datasets)
 
 
-def _engine() -> str:
+def _engine() -> Literal["h5netcdf", "netcdf4"]:
     for engine, modules in _ENGINES.items():
         if all(importlib.util.find_spec(module) for module in modules):
             return engine

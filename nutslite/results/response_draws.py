@@ -1,0 +1,117 @@
+"""Draws of the response given distributional parameters, and the record of what a prediction is made from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError, NutsliteWarning
+from nutslite.results.new_groups import GroupSampler
+
+if TYPE_CHECKING:
+    from nutslite.families.family import Family
+
+FloatArray = NDArray[np.float64]
+
+_STAND_INS = {"real": 0.0, "positive": 1.0, "unit": 0.5}
+
+
+@dataclass(frozen=True)
+class PredictionTask:
+    """What a prediction is made from, besides the rows.
+
+    Attributes
+    ----------
+    family : Family
+    links : mapping
+        Link name of every parameter.
+    constants : mapping
+        Parameters that are fixed numbers in the model and therefore not in the posterior.
+    group_sampler : GroupSampler or None
+        Draws effects of new groups; `nutslite.results.new_groups.PopulationSampler`.
+    """
+
+    family: Family
+    links: Mapping[str, str]
+    constants: Mapping[str, float] = field(default_factory=dict)
+    group_sampler: GroupSampler | None = None
+
+    def link(self, parameter: str) -> str:
+        """Name of a parameter's link."""
+        return self.links.get(parameter, self.family.parameter(parameter).default_link)
+
+
+class ResponseDraws:
+    """Collects draws of the response chunk by chunk; nan where a parameter lies outside its support."""
+
+    def __init__(
+        self,
+        task: PredictionTask,
+        companions: Mapping[str, FloatArray],
+        rng: np.random.Generator,
+        samples: int,
+        rows: int,
+    ) -> None:
+        self.task = task
+        self.companions = companions
+        self.rng = rng
+        self.shape = (samples, rows)
+        self.values: NDArray[Any] = np.empty(0)
+        self.outside: dict[str, int] = {}
+
+    def add(self, parameters: Mapping[str, FloatArray], start: int, stop: int) -> None:
+        """Draw for the samples from `start` to `stop`; parameters have shape (chunk, rows) or (chunk, 1)."""
+        safe, invalid = self._supported(parameters, (stop - start, self.shape[1]))
+        try:
+            drawn = np.asarray(self.task.family.random(self.rng, safe, self.companions))
+        except ValueError as error:
+            ranges = ", ".join(f"{name} from {v.min():.3g} to {v.max():.3g}" for name, v in safe.items())
+            raise DataError(
+                f"Cannot draw responses of the family '{self.task.family.name}' for {ranges}: {error}"
+            ) from error
+        if invalid is not None:
+            drawn = np.where(invalid, np.nan, drawn)
+        if start == 0:
+            self.values = np.empty(self.shape, dtype=drawn.dtype)
+        elif drawn.dtype.kind == "f" and self.values.dtype.kind != "f":
+            self.values = self.values.astype(float)
+        self.values[start:stop] = drawn
+
+    def warn(self) -> None:
+        """Say once what was outside its support."""
+        for name, count in self.outside.items():
+            link = self.task.links.get(name)
+            advice = f" The link '{link}' allows that; another link, such as 'log', does not." if link else ""
+            warnings.warn(
+                f"Predicted responses are nan for {count} of {self.shape[0] * self.shape[1]} draws and rows, because "
+                f"'{name}' is outside its range there.{advice}",
+                NutsliteWarning,
+                stacklevel=3,
+            )
+
+    def _supported(
+        self, parameters: Mapping[str, FloatArray], shape: tuple[int, int]
+    ) -> tuple[dict[str, FloatArray], NDArray[np.bool_] | None]:
+        """Parameters with stand-ins where they are outside their support, and where that is (None: nowhere)."""
+        safe: dict[str, FloatArray] = {}
+        invalid: NDArray[np.bool_] | None = None
+        for name, values in parameters.items():
+            support = self.task.family.parameter(name).support
+            inside = np.isfinite(values)
+            if support == "positive":
+                inside &= values >= 0
+            elif support == "unit":
+                inside &= (values >= 0) & (values <= 1)
+            if inside.all():
+                safe[name] = values
+                continue
+            safe[name] = np.where(inside, values, _STAND_INS[support])
+            bad = np.broadcast_to(~inside, shape)
+            self.outside[name] = self.outside.get(name, 0) + int(bad.sum())
+            invalid = bad if invalid is None else invalid | bad
+        return safe, invalid
