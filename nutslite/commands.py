@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import time
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ def fit(arguments: argparse.Namespace) -> int:
         cores=arguments.cores,
         random_seed=arguments.seed,
         target_accept=arguments.target_accept,
+        plan=arguments.plan,
         progressbar=not arguments.quiet,
     )
     _print_summary(results, everything=arguments.all)
@@ -54,6 +55,7 @@ def _model(arguments: argparse.Namespace) -> Any:
         link=arguments.link,
         categorical=arguments.categorical,
         dropna=arguments.dropna,
+        correlated=arguments.correlated,
     )
 
 
@@ -174,10 +176,14 @@ def _fit_briefly(dataset: Dataset) -> float:
     from nutslite.results.summary import summary
 
     started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that so few draws have not converged is no news
+    log = logging.getLogger("nutslite")
+    level = log.level
+    try:
+        log.setLevel(logging.ERROR)  # that so few draws have not converged is no news
         model = Model(dataset.formula, load_data(dataset.name), family=dataset.family)
         summary(model.fit(draws=10, tune=10, chains=2, random_seed=1, progressbar=False))
+    finally:
+        log.setLevel(level)
     return time.perf_counter() - started
 
 

@@ -100,12 +100,14 @@ def test_defaults(asked, capsys):
         "link": None,
         "categorical": None,
         "dropna": False,
+        "correlated": False,
         "draws": 1000,
-        "tune": 1000,
+        "tune": None,
         "chains": 4,
         "cores": None,
         "random_seed": None,
         "target_accept": 0.8,
+        "plan": "auto",
         "progressbar": True,
     }
 
@@ -114,7 +116,19 @@ def test_every_option_arrives(asked):
     options = (
         "--family t --link log --draws 20 --tune 30 --chains 2 --cores 1 --seed 7 --target-accept 0.9 --dropna --quiet"
     )
-    more = ["--also", "sigma ~ Days", "--categorical", "Days", "--categorical", "Subject", "--no-out", "--no-plot"]
+    more = [
+        "--also",
+        "sigma ~ Days",
+        "--correlated",
+        "--plan",
+        "joint",
+        "--categorical",
+        "Days",
+        "--categorical",
+        "Subject",
+        "--no-out",
+        "--no-plot",
+    ]
     assert cli.main([*SLEEP, *options.split(), *more]) == 0
     asked.pop("data")
     assert asked == {
@@ -123,12 +137,14 @@ def test_every_option_arrives(asked):
         "link": "log",
         "categorical": ["Days", "Subject"],
         "dropna": True,
+        "correlated": True,
         "draws": 20,
         "tune": 30,
         "chains": 2,
         "cores": 1,
         "random_seed": 7,
         "target_accept": 0.9,
+        "plan": "joint",
         "progressbar": False,
     }
 
@@ -299,7 +315,7 @@ def test_names_the_column_that_is_not_there(tmp_path):
     ran = nutslite_command("fit", "Reaction ~ Dais", "sleepstudy", folder=tmp_path)
     assert ran.returncode == 1
     assert "Dais" in ran.stderr
-    assert "Did you mean 'Days'?" in ran.stderr
+    assert "did you mean 'Days'?" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
