@@ -356,9 +356,7 @@ class Model:
     def _assembly(self) -> Assembled:
         if self._assembled is None:
             noncentered = {
-                f"{'' if name == self.family.parent.name else name + '_'}{term.name}": self._noncentered(
-                    name, term.name
-                )
+                f"{self._prefix(name)}{term.name}": self._noncentered(name, term.name)
                 for name, predictor in self.design.predictors.items()
                 for term in predictor.group_terms
             }
@@ -374,6 +372,9 @@ class Model:
                 )
             )
         return self._assembled
+
+    def _prefix(self, parameter: str) -> str:
+        return "" if parameter == self.family.parent.name else f"{parameter}_"
 
     def _noncentered(self, parameter: str, term: str) -> bool:
         own = self.priors.terms[parameter][term].noncentered

@@ -10,6 +10,17 @@ from scipy import stats
 
 Values = dict[str, np.ndarray]
 
+
+class ZeroInflatedPoisson:
+    """SciPy has none: a Poisson count with probability psi, else zero."""
+
+    def __init__(self, mu: np.ndarray, psi: np.ndarray) -> None:
+        self.mu, self.psi = mu, psi
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        return np.log(self.psi * stats.poisson(self.mu).pmf(y) + (1.0 - self.psi) * (y == 0))
+
+
 REFERENCES: dict[str, Callable[[Values, Values], Any]] = {
     "bernoulli": lambda p, c: stats.bernoulli(p["p"]),
     "beta": lambda p, c: stats.beta(p["mu"] * p["kappa"], (1.0 - p["mu"]) * p["kappa"]),
@@ -21,4 +32,5 @@ REFERENCES: dict[str, Callable[[Values, Values], Any]] = {
     "poisson": lambda p, c: stats.poisson(p["mu"]),
     "t": lambda p, c: stats.t(p["nu"], p["mu"], p["sigma"]),
     "wald": lambda p, c: stats.invgauss(p["mu"] / p["lam"], scale=p["lam"]),
+    "zero_inflated_poisson": lambda p, c: ZeroInflatedPoisson(p["mu"], p["psi"]),
 }

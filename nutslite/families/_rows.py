@@ -44,19 +44,15 @@ def native_rows(native, eta, varies, links, rows):
         return eta, np.empty((0, 0))
     native_eta = np.empty((parameters, rows))
     slope = np.empty((0, 0)) if same_links else np.empty((parameters, rows))
+    # written as loops: assigning to a slice makes Numba compile the text of an error message, 1.5 seconds' worth
     for j in range(parameters):
-        if varies[j] == 0:
-            value, derivative = relink(native[j], links[j], eta[j, 0])
-            native_eta[j, :] = value
+        value, derivative = relink(native[j], links[j], eta[j, 0])
+        for i in range(rows):
+            if varies[j] == 1:
+                value, derivative = relink(native[j], links[j], eta[j, i])
+            native_eta[j, i] = value
             if not same_links:
-                slope[j, :] = derivative
-        elif links[j] == native[j]:
-            native_eta[j, :] = eta[j, :rows]
-            if not same_links:
-                slope[j, :] = 1.0
-        else:
-            for i in range(rows):
-                native_eta[j, i], slope[j, i] = relink(native[j], links[j], eta[j, i])
+                slope[j, i] = derivative
     return native_eta, slope
 
 

@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numba import types
+from numba.core.dispatcher import Dispatcher
 from numpy.typing import ArrayLike, NDArray
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, did_you_mean
-from nutslite.families.links import CODES, IDENTITY, LOG, LOGIT, get_link, link_array
+from nutslite.families.links import CODES, IDENTITY, LOG, LOGIT, RELINKED, get_link, link_array
 from nutslite.formula.terms import Response
 
 FloatArray = NDArray[np.float64]
@@ -65,7 +66,8 @@ class Parameter:
         if self.support not in _NATIVE_LINKS:
             raise FamilyError(f"Parameter '{self.name}': support is one of {', '.join(_NATIVE_LINKS)}.")
         for name in self.links:
-            get_link(name)
+            if get_link(name).name not in RELINKED[self.support]:
+                raise FamilyError(f"Parameter '{self.name}' is {self.support} and cannot have the link '{name}'.")
 
     @property
     def default_link(self) -> str:
@@ -223,7 +225,9 @@ def get_family(family: str | Family) -> Family:
 def compiled_loglik(family: Family) -> Callable[..., None]:
     """The family's kernel, compiled (or read from the disk cache) for the signature `LOGLIK`."""
     if not jit_disabled():
-        family.kernel.compile(LOGLIK.signature)  # type: ignore[attr-defined]
+        if not isinstance(family.kernel, Dispatcher):
+            raise FamilyError(f"The kernel of family '{family.name}' is not compiled: decorate it with numba.njit.")
+        family.kernel.compile(LOGLIK.signature)
     return family.kernel
 
 

@@ -89,6 +89,14 @@ def get_link(name: str) -> Link:
     return LINKS[name]
 
 
+# Which links `relink` can move to the native link of a parameter, by the parameter's support.
+RELINKED: dict[str, tuple[str, ...]] = {
+    "real": ("identity", "log", "inverse", "softplus", "sqrt"),
+    "positive": ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus", "cloglog"),
+    "unit": ("logit", "probit", "cloglog", "cauchit", "identity"),
+}
+
+
 # --- natural scale ---------------------------------------------------------------------------------------------------
 
 
@@ -189,7 +197,8 @@ def inverse_derivative(code, eta):
 def relink(native, code, eta):
     """``link(native, inverse(code, eta))`` and its derivative, exact where theta itself is not a double any more.
 
-    `native` is IDENTITY, LOG or LOGIT: the link a kernel is written in.
+    `native` is IDENTITY, LOG or LOGIT: the link a kernel is written in. RELINKED says which links each of them
+    accepts; nan for others.
     """
     if native == code:
         return eta, 1.0
@@ -197,7 +206,22 @@ def relink(native, code, eta):
         return _log_scale(code, eta)
     if native == LOGIT:
         return _logit_scale(code, eta)
-    return inverse(code, eta), inverse_derivative(code, eta)
+    return _identity_scale(code, eta)
+
+
+@kernel
+def _identity_scale(code, eta):
+    """``inverse(code, eta)`` and its derivative, for the links of real parameters."""
+    if code == LOG:
+        theta = np.exp(eta)
+        return theta, theta
+    if code == INVERSE:
+        return 1.0 / eta, -1.0 / (eta * eta)
+    if code == SOFTPLUS:
+        return softplus(eta), expit(eta)
+    if code == SQRT:
+        return eta * eta, 2.0 * eta
+    return math.nan, math.nan
 
 
 @kernel

@@ -54,7 +54,9 @@ def _rising_table(highest, log_alpha):
 def _fill_rising(response, log_alpha, varies, value, decrease):
     """`_rising` for every row: from a table where that is cheaper, else row by row."""
     rows = response.shape[0]
-    highest = np.max(response)
+    highest = 0.0
+    for i in range(rows):
+        highest = max(highest, response[i])
     if varies == 0 and highest <= 4.0 * rows:
         table = _rising_table(int(highest), log_alpha[0])
         for i in range(rows):

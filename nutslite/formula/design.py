@@ -208,7 +208,7 @@ def _check_categorical(categorical: str | Collection[str] | None, frame: pd.Data
 
 def _used_columns(expressions: Iterable[Expression], frame: pd.DataFrame, extra: Mapping[str, Any]) -> tuple[str, ...]:
     """Check every expression; collect the columns that they use."""
-    columns = frozenset(frame.columns)
+    columns = dict.fromkeys(frame.columns)
     used: dict[str, None] = {}
     for expression in expressions:
         # an offset's call is this room's own word; what it holds is the expression

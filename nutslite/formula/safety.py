@@ -245,5 +245,5 @@ class _Checker:
             raise self.expression.error(f"{name}() is not supported{f'; {instead}' if instead else ' yet'}.", node)
         elif name not in functions.function_names() and name not in self.extra:
             hint = did_you_mean(name, functions.supported_names())
-            message = f"The function '{name}' is not known;{hint or ' pass it by extra_namespace'}"
-            raise self.expression.error(f"{message.rstrip('.?')}{'?' if hint else '.'}", node.func)
+            message = f"The function '{name}' is not known{'.' + hint if hint else '; pass it by extra_namespace.'}"
+            raise self.expression.error(message, node.func)

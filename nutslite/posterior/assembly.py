@@ -163,7 +163,7 @@ class _Assembler:
         self._group_terms(j, predictor, prefix)
 
     def _coefficients(self, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
-        """Add the coefficients of all common terms, contiguously; constants of their priors take no place in the head."""
+        """Add the coefficients of all common terms, contiguously."""
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:

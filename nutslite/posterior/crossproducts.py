@@ -371,7 +371,7 @@ def _classes(gram: FloatArray) -> tuple[IndexArray, IndexArray]:
 
 
 def _class_cross(level_cross: FloatArray, level_class: IndexArray, n_classes: int) -> FloatArray:
-    """Sums over the levels of each class of B_c' B_d (+ its transpose for c > d), flattened, pairs (c, d <= c) in order."""
+    """Sums over each class's levels of B_c' B_d (+ its transpose for c > d), flattened, pairs (c, d <= c) in order."""
     _, q, width = level_cross.shape
     out = np.empty((n_classes, q * (q + 1) // 2, width * width))
     for k in range(n_classes):

@@ -116,8 +116,8 @@ def add_effects_prior(model: ModelData, position, values, effects, adjoint, grad
 
     On entry the tail of `gradient` holds derivatives of the log likelihood with respect to the effects; it is
     overwritten with derivatives of the log density with respect to the raw effects. Derivatives with respect to
-    locations, scales and other arguments are added to `adjoint`, those with respect to the unconstrained correlations to
-    their places in `adjoint` too (their block transform has been pulled back).
+    locations, scales and other arguments are added to `adjoint`, and so are those with respect to the unconstrained
+    correlations, at their places (their block transform has been pulled back).
     """
     n_head = model.head.transforms.shape[0]
     raw = position[n_head:]

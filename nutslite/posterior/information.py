@@ -104,7 +104,7 @@ def head_prior_information(head: Head, position: FloatArray) -> FloatArray:
 
 @kernel
 def _fill_effect_maps(model: ModelData, position, values, block, to_effect, precision):
-    """Per level: `to_effect` (q, q), d effect / d raw, and `precision` (q, q), the prior precision of the raw effects."""
+    """Per level: `to_effect` (q, q), d effect / d raw, and `precision` (q, q), prior precision of the raw effects."""
     q = block[md.N_COLUMNS]
     cholesky = np.eye(q)
     if block[md.CORRELATION] >= 0:

@@ -118,8 +118,8 @@ def _correlations(values: FloatArray, index: NDArray[np.int64]) -> FloatArray:
 class HeadBuilder:
     """Collects head elements, their transforms and priors.
 
-    A prior's argument is a reference: a head element (>= 0) or a fixed number, noted as ``-1 - k`` until the length of the
-    head is known.
+    A prior's argument is a reference: a head element (>= 0) or a fixed number, noted as ``-1 - k`` until the length of
+    the head is known.
     """
 
     transforms: list[int] = field(default_factory=list)
@@ -132,6 +132,7 @@ class HeadBuilder:
 
     @property
     def size(self) -> int:
+        """Elements so far."""
         return len(self.transforms)
 
     def constant(self, value: float) -> int:

@@ -9,8 +9,8 @@ level (blocks of q x q); levels with the same cross-product Z'WZ are one *class*
 nothing here depends on the number of rows, and for balanced or intercept-only designs hardly on the number of levels.
 What remains (other factors and common coefficients) is a dense matrix of order r.
 
-The blocked elimination is that of mixed-model solvers (Bates, Maechler, Bolker and Walker 2015, doi:10.18637/jss.v067.i01);
-the derivatives are the reverse pass, written by hand.
+The blocked elimination is that of mixed-model solvers (Bates, Maechler, Bolker and Walker 2015,
+doi:10.18637/jss.v067.i01); the derivatives are the reverse pass, written by hand.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def _precision_factor(position, data: MarginalData, values, block, factor, inver
 
 @kernel
 def eliminate(data: MarginalData, t, group_precision, schur, inverses):
-    """Subtract the eliminated factor from `schur`; fill `inverses` with M_k = (t G_k + P)^-1; return 1/2 sum n log|M|."""
+    """Subtract the eliminated factor from `schur`; fill `inverses`, M_k = (t G_k + P)^-1; return 1/2 sum n log|M|."""
     q = data.eliminated
     total = 0.0
     size = schur.shape[0]
@@ -328,7 +328,7 @@ def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precisi
 
 @kernel
 def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):
-    """Fill `out` (full, symmetric) with the derivative with respect to one level's prior precision, summed over levels."""
+    """Fill `out` (full, symmetric) with derivatives with respect to a level's prior precision, summed over levels."""
     m = block[COLUMNS]
     for c in range(m):
         for d in range(c + 1):

@@ -1,14 +1,14 @@
 """Before sampling: where chains start, how the position is scaled, and how far each level's effects are centred.
 
-Given the hyperparameters, Newton's method finds the mode of coefficients, auxiliary parameters and group effects; given
-those, an EM-like step moves the scales of the group effects, using the effects' curvature as their posterior variance. At
-the end each level gets its centring weight
+Given the hyperparameters, Newton's method finds the mode of coefficients, auxiliary parameters and group effects;
+given those, an EM-like step moves the scales of the group effects, using the effects' curvature as their posterior
+variance. At the end each level gets its centring weight
 
     r = I s^2 / (1 + I s^2)
 
-(I the information of the data about this effect, s the scale of its prior), which decouples effects from scales, and the
-information matrix in these coordinates becomes the sampler's metric. The pilot only chooses coordinates: whatever it
-finds, the posterior that NUTS samples is the same.
+(I the information of the data about this effect, s the scale of its prior), which decouples effects from scales, and
+the information matrix in these coordinates becomes the sampler's metric. The pilot only chooses coordinates: whatever
+it finds, the posterior that NUTS samples is the same.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ class _Search:
         return out
 
     def _hyper_information(self, centring: FloatArray) -> FloatArray:
-        """Precision of each hyperparameter: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, plus its prior's."""
+        """Precisions: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, each plus its prior's."""
         prior = np.diag(head_prior_information(self.model.head, self.position)).copy()
         likelihood = np.zeros(self.n_head)
         for scale, columns in self.scales.items():

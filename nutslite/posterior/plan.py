@@ -69,7 +69,7 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool) -> Plan:
     layout, data = assembled.layout, assembled.data
     n = data.y.shape[1]
     first = (
-        f"NUTS over all {layout.dimension} parameters ({layout.n_head} of the head, {data.centring.size} group effects); "
+        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them group effects); "
         f"every gradient reads {n:,} rows."
     )
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]

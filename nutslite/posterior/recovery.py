@@ -105,7 +105,7 @@ def _recover(
 
 @kernel
 def _draw_rest(schur, r, rest):
-    """Turn standard normals into a draw of N(S^-1 e, S^-1): L'^-1 (L^-1 e + normals); the border row of `schur` is e."""
+    """Turn standard normals into a draw of N(S^-1 e, S^-1), L'^-1 (L^-1 e + normals); e is the border of `schur`."""
     mean = schur[r, :r].copy()
     forward_solve(schur, r, mean)
     for c in range(r):

@@ -1,4 +1,4 @@
-"""From a finished run, or draws of the prior, to the ArviZ container: names, dims, statistics, and a word of warning."""
+"""From a finished run, or draws of the prior, to the ArviZ container: names, dims, statistics, a word of warning."""
 
 from __future__ import annotations
 

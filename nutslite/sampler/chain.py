@@ -15,8 +15,9 @@ import numba
 import numpy as np
 from numba import types
 
-from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel, kernel_with_signature
+from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler import statistics
+from nutslite.sampler.compiling import kernel
 from nutslite.sampler.hamiltonian import GRADIENT, POSITION
 from nutslite.sampler.logdensity import LogDensity, Matrix, Vector, logdensity_signature
 from nutslite.sampler.metric import Metric, diagonal_metric

@@ -1,6 +1,7 @@
 """Hamiltonian dynamics: phase points, the leapfrog integrator, and the energy.
 
-A phase point is a ``(4, dim)`` array whose rows are named below, so that a step works in place and a copy is one loop.
+A phase point is kept as a ``(4, dim)`` array whose rows are named below. Kernels take the rows as vectors of their own,
+since in compiled code every view made inside a loop costs a reference count.
 The energy of a point is ``H = -logdensity(position) + momentum' M^-1 momentum / 2`` (constants left out).
 """
 
@@ -8,31 +9,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from nutslite._numba import kernel
-from nutslite.sampler.logdensity import LogDensity, Matrix, Vector
+from nutslite.sampler.compiling import inlined, kernel
+from nutslite.sampler.logdensity import LogDensity, Vector
 from nutslite.sampler.metric import Metric, set_velocity
 
 POSITION, MOMENTUM, GRADIENT, VELOCITY = range(4)
 N_ROWS = 4
 
 
-@kernel
-def leapfrog(logdensity: LogDensity, data: Any, metric: Metric, point: Matrix, step_size: float) -> float:
-    """Move `point` by one leapfrog step (Leimkuhler and Reich 2004; Neal 2011, section 5.2.3).
+@inlined
+def leapfrog(
+    logdensity: LogDensity,
+    data: Any,
+    metric: Metric,
+    position: Vector,
+    momentum: Vector,
+    gradient: Vector,
+    velocity: Vector,
+    step_size: float,
+) -> float:
+    """Move a phase point by one leapfrog step (Neal 2011, section 5.2.3) and return the log density there.
 
     Half a step of momentum, a full step of position, half a step of momentum. A negative step size goes back in time.
 
     Parameters
     ----------
-    point : ndarray (4, dim)
-        Rows POSITION, MOMENTUM, GRADIENT are read and overwritten; VELOCITY is overwritten.
+    position, momentum, gradient : ndarray (dim,)
+        The phase point; read and overwritten.
+    velocity : ndarray (dim,)
+        Overwritten with the velocity of the new momentum.
 
     Returns
     -------
     float
         The log density at the new position, possibly not finite.
     """
-    position, momentum, gradient, velocity = point[POSITION], point[MOMENTUM], point[GRADIENT], point[VELOCITY]
     half_step = 0.5 * step_size
     for i in range(momentum.shape[0]):
         momentum[i] += half_step * gradient[i]

@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nutslite._numba import kernel
 from nutslite.exceptions import SamplingError
+from nutslite.sampler.compiling import inlined, kernel
 from nutslite.sampler.logdensity import Matrix, Vector
 
 DIAGONAL, DENSE, ARROWHEAD = range(3)
@@ -182,24 +182,26 @@ def _cholesky(matrix: npt.NDArray[np.float64], what: str) -> npt.NDArray[np.floa
         raise SamplingError(f"A mass matrix must be positive definite; {what} is not.") from error
 
 
-@kernel
+@inlined
 def set_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
-    """velocity = M^-1 momentum. `velocity` (dim,) is overwritten."""
+    """Velocity = M^-1 momentum. `velocity` (dim,) is overwritten."""
     if metric.kind == DIAGONAL:
+        variances = metric.variances
         for i in range(momentum.shape[0]):
-            velocity[i] = metric.variances[i] * momentum[i]
+            velocity[i] = variances[i] * momentum[i]
     else:
         _set_arrowhead_velocity(metric, momentum, velocity)
 
 
-@kernel
+@inlined
 def draw_momentum(metric: Metric, rng: np.random.Generator, momentum: Vector) -> None:
-    """momentum ~ N(0, M). `momentum` (dim,) is overwritten."""
+    """Momentum ~ N(0, M). `momentum` (dim,) is overwritten."""
     for i in range(momentum.shape[0]):
         momentum[i] = rng.standard_normal()
     if metric.kind == DIAGONAL:
+        variances = metric.variances
         for i in range(momentum.shape[0]):
-            momentum[i] /= math.sqrt(metric.variances[i])
+            momentum[i] /= math.sqrt(variances[i])
     else:
         _colour_arrowhead_momentum(metric, momentum)
 
@@ -207,8 +209,9 @@ def draw_momentum(metric: Metric, rng: np.random.Generator, momentum: Vector) ->
 @kernel
 def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
     covariance, coupling, border_coupling = metric.covariance, metric.coupling, metric.border_coupling
+    block_inverses = metric.block_inverses
     m = covariance.shape[0]
-    n_blocks, q = metric.block_inverses.shape[0], metric.block_inverses.shape[1]
+    n_blocks, q = block_inverses.shape[0], block_inverses.shape[1]
     for i in range(m):
         velocity[i] = 0.0
     for j in range(m):
@@ -222,7 +225,7 @@ def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) 
         for i in range(q):
             total = 0.0
             for j in range(q):
-                total += metric.block_inverses[block, i, j] * momentum[start + j]
+                total += block_inverses[block, i, j] * momentum[start + j]
             for j in range(m):
                 total -= coupling[block * q + i, j] * velocity[j]
             velocity[start + i] = total
@@ -231,9 +234,9 @@ def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) 
 @kernel
 def _colour_arrowhead_momentum(metric: Metric, momentum: Vector) -> None:
     """Turn standard normals into a momentum, in place: rows from the last to the first, as factors are lower."""
-    factor, coupling = metric.factor, metric.coupling
+    factor, block_factors, coupling = metric.factor, metric.block_factors, metric.coupling
     m = factor.shape[0]
-    n_blocks, q = metric.block_factors.shape[0], metric.block_factors.shape[1]
+    n_blocks, q = block_factors.shape[0], block_factors.shape[1]
     for i in range(m - 1, -1, -1):
         total = 0.0
         for j in range(i + 1):
@@ -244,7 +247,7 @@ def _colour_arrowhead_momentum(metric: Metric, momentum: Vector) -> None:
         for i in range(q - 1, -1, -1):
             total = 0.0
             for j in range(i + 1):
-                total += metric.block_factors[block, i, j] * momentum[start + j]
+                total += block_factors[block, i, j] * momentum[start + j]
             momentum[start + i] = total
     for row in range(n_blocks * q):
         for i in range(m):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nutslite._numba import kernel
+from nutslite.sampler.compiling import kernel
 from nutslite.sampler.hamiltonian import MOMENTUM, VELOCITY
 from nutslite.sampler.logdensity import LogDensity
 from nutslite.sampler.metric import Metric, draw_momentum, set_velocity
@@ -27,8 +27,8 @@ def transition(
 
     The directions of all doublings are the bits of one uniform number; its 53 random bits bound `max_treedepth`.
     """
-    start = workspace.points[SELECTED]
-    draw_momentum(metric, rng, start[MOMENTUM])
-    set_velocity(metric, start[MOMENTUM], start[VELOCITY])
+    momentum, velocity = workspace.points[SELECTED, MOMENTUM], workspace.points[SELECTED, VELOCITY]
+    draw_momentum(metric, rng, momentum)
+    set_velocity(metric, momentum, velocity)
     directions = int(rng.random() * (1 << max_treedepth))
     sample_trajectory(logdensity, data, rng, metric, workspace, step_size, directions, max_treedepth)

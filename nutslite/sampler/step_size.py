@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nutslite._numba import kernel
-from nutslite.sampler.hamiltonian import MOMENTUM, VELOCITY, kinetic_energy, leapfrog
+from nutslite.sampler.compiling import inlined, kernel
+from nutslite.sampler.hamiltonian import GRADIENT, MOMENTUM, POSITION, VELOCITY, kinetic_energy, leapfrog
 from nutslite.sampler.logdensity import LogDensity, Vector
 from nutslite.sampler.metric import Metric, draw_momentum, set_velocity
 from nutslite.sampler.trajectory import FORWARD, LOGP, SELECTED, Workspace
@@ -22,6 +22,8 @@ STEP_SIZE, LOG_AVERAGE, MEAN_ERROR, ANCHOR, COUNT = range(5)
 log step size that errors are measured from, number of updates."""
 
 GAMMA, T0, KAPPA = 0.05, 10.0, 0.75
+
+LOG_SEARCH_TARGET = math.log(0.8)
 
 SEARCH_LIMIT = 200
 """Doublings or halvings after which the initial search gives up: 2**200 leaves no sensible scale out."""
@@ -57,7 +59,7 @@ def update_adaptation(state: Vector, acceptance: float, target: float) -> None:
     state[STEP_SIZE] = math.exp(log_step)
 
 
-@kernel
+@inlined
 def search_step_size(
     logdensity: LogDensity,
     data: Any,
@@ -82,20 +84,22 @@ def search_step_size(
     bool
         False if no step size worked.
     """
-    threshold = math.log(0.8)
-    grows = _log_acceptance(logdensity, data, rng, metric, workspace, state[STEP_SIZE]) > threshold
-    for _ in range(SEARCH_LIMIT):
-        step_size = state[STEP_SIZE] * 2.0 if grows else state[STEP_SIZE] * 0.5
-        accepts = _log_acceptance(logdensity, data, rng, metric, workspace, step_size) > threshold
+    grows = False
+    step_size = state[STEP_SIZE]
+    for trial in range(SEARCH_LIMIT):
+        ratio = _log_acceptance(logdensity, data, rng, metric, workspace, step_size)
+        accepts = ratio > LOG_SEARCH_TARGET
+        if trial == 0:
+            grows = accepts
+        if accepts:
+            state[STEP_SIZE] = step_size
         if accepts != grows:
-            if accepts:
-                state[STEP_SIZE] = step_size
             return True
-        state[STEP_SIZE] = step_size
+        step_size *= 2.0 if grows else 0.5
     return False
 
 
-@kernel
+@inlined
 def _log_acceptance(
     logdensity: LogDensity,
     data: Any,
@@ -105,13 +109,15 @@ def _log_acceptance(
     step_size: float,
 ) -> float:
     """Log of the Metropolis ratio of one leapfrog step with a fresh momentum; -inf where it is not a number."""
-    start, trial = workspace.points[SELECTED], workspace.points[FORWARD]
-    for row in range(start.shape[0]):
-        for i in range(start.shape[1]):
-            trial[row, i] = start[row, i]
-    draw_momentum(metric, rng, trial[MOMENTUM])
-    set_velocity(metric, trial[MOMENTUM], trial[VELOCITY])
-    energy = kinetic_energy(trial[MOMENTUM], trial[VELOCITY]) - workspace.values[SELECTED, LOGP]
-    logp = leapfrog(logdensity, data, metric, trial, step_size)
-    ratio = energy - (kinetic_energy(trial[MOMENTUM], trial[VELOCITY]) - logp)
+    points = workspace.points
+    position, momentum = points[FORWARD, POSITION], points[FORWARD, MOMENTUM]
+    gradient, velocity = points[FORWARD, GRADIENT], points[FORWARD, VELOCITY]
+    for i in range(position.shape[0]):
+        position[i] = points[SELECTED, POSITION, i]
+        gradient[i] = points[SELECTED, GRADIENT, i]
+    draw_momentum(metric, rng, momentum)
+    set_velocity(metric, momentum, velocity)
+    energy = kinetic_energy(momentum, velocity) - workspace.values[SELECTED, LOGP]
+    logp = leapfrog(logdensity, data, metric, position, momentum, gradient, velocity, step_size)
+    ratio = energy - (kinetic_energy(momentum, velocity) - logp)
     return ratio if math.isfinite(ratio) else -math.inf

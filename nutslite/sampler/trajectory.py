@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nutslite._numba import kernel
+from nutslite.sampler.compiling import inlined, kernel
 from nutslite.sampler.hamiltonian import (
     GRADIENT,
     MOMENTUM,
@@ -33,6 +33,7 @@ from nutslite.sampler.turning import (
     N_SPAN_ROWS,
     RHO,
     add_leaf,
+    join,
     turns,
 )
 
@@ -42,7 +43,9 @@ BACKWARD, FORWARD, CANDIDATE, SELECTED = range(4)
 LOGP, ENERGY, INDEX = range(3)
 """Numbers that go with a point: log density, energy, position in the trajectory (0 is the start, signed in time)."""
 
-TREE_DEPTH, N_STEPS, SUM_ACCEPTANCE, INITIAL_ENERGY, MAX_ENERGY_ERROR, DIVERGING, REACHED_MAX_TREEDEPTH, GROWN_END = range(8)
+TREE_DEPTH, N_STEPS, SUM_ACCEPTANCE, INITIAL_ENERGY, MAX_ENERGY_ERROR, DIVERGING, REACHED_MAX_TREEDEPTH, GROWN_END = (
+    range(8)
+)
 """What a trajectory counts; GROWN_END is the end (BACKWARD or FORWARD) that grew last: where a divergence happened."""
 N_TALLIES = 8
 
@@ -83,7 +86,7 @@ def new_workspace(dimension: int, max_treedepth: int) -> Workspace:
     )
 
 
-@kernel
+@inlined
 def sample_trajectory(
     logdensity: LogDensity,
     data: Any,
@@ -113,7 +116,7 @@ def sample_trajectory(
         near = FORWARD if forwards else BACKWARD
         far = BACKWARD if forwards else FORWARD
         tally[GROWN_END] = near
-        _face(spans[0], points[far], points[near])
+        _face(spans, points, far, near)
         signed_step = step_size if forwards else -step_size
         outcome, new_log_weight = _extend(logdensity, data, rng, metric, workspace, near, signed_step, 1 << depth)
         if outcome == DIVERGED:
@@ -124,10 +127,9 @@ def sample_trajectory(
         if new_log_weight >= log_weight or rng.random() < math.exp(new_log_weight - log_weight):
             _choose(points, values, CANDIDATE, SELECTED)
         log_weight = _log_add_exp(log_weight, new_log_weight)
-        if turns(spans[0], spans[1], points[near, VELOCITY]):
+        if turns(spans, 0, 1, points[near, VELOCITY]):
             return
-        for i in range(points.shape[2]):
-            spans[0, RHO, i] += spans[1, RHO, i]
+        join(spans, 0, 1)
     tally[REACHED_MAX_TREEDEPTH] = 1.0
 
 
@@ -146,13 +148,14 @@ def _extend(
 
     The CANDIDATE becomes one of the new points, drawn by weight as they come (reservoir sampling).
     """
-    points, values, tally = workspace.points, workspace.values, workspace.tally
-    point = points[end]
+    points, values, tally, spans = workspace.points, workspace.values, workspace.tally, workspace.spans
+    position, momentum = points[end, POSITION], points[end, MOMENTUM]
+    gradient, velocity = points[end, GRADIENT], points[end, VELOCITY]
     initial_energy = tally[INITIAL_ENERGY]
     log_weight = -math.inf
     for leaf in range(n_leaves):
-        logp = leapfrog(logdensity, data, metric, point, signed_step)
-        energy = kinetic_energy(point[MOMENTUM], point[VELOCITY]) - logp
+        logp = leapfrog(logdensity, data, metric, position, momentum, gradient, velocity, signed_step)
+        energy = kinetic_energy(momentum, velocity) - logp
         values[end, LOGP] = logp
         values[end, ENERGY] = energy
         values[end, INDEX] += 1.0 if signed_step > 0.0 else -1.0
@@ -162,7 +165,7 @@ def _extend(
         log_weight = _log_add_exp(log_weight, leaf_log_weight)
         if leaf == 0 or rng.random() < math.exp(leaf_log_weight - log_weight):
             _choose(points, values, end, CANDIDATE)
-        if add_leaf(workspace.spans, 1, leaf, point[MOMENTUM], point[VELOCITY]):
+        if add_leaf(spans, 1, leaf, momentum, velocity):
             return TURNED, log_weight
     return GOES_ON, log_weight
 
@@ -170,30 +173,29 @@ def _extend(
 @kernel
 def _start(workspace: Workspace) -> None:
     """Make the SELECTED point the whole trajectory."""
-    points, values, tally = workspace.points, workspace.values, workspace.tally
-    start = points[SELECTED]
-    energy = kinetic_energy(start[MOMENTUM], start[VELOCITY]) - values[SELECTED, LOGP]
+    points, values, tally, spans = workspace.points, workspace.values, workspace.tally, workspace.spans
+    energy = kinetic_energy(points[SELECTED, MOMENTUM], points[SELECTED, VELOCITY]) - values[SELECTED, LOGP]
     values[SELECTED, ENERGY] = energy
     values[SELECTED, INDEX] = 0.0
     for end in (BACKWARD, FORWARD):
         values[end, INDEX] = 0.0
-        for row in range(start.shape[0]):
-            for i in range(start.shape[1]):
-                points[end, row, i] = start[row, i]
-    for i in range(start.shape[1]):
-        workspace.spans[0, RHO, i] = start[MOMENTUM, i]
+        for row in range(points.shape[1]):
+            for i in range(points.shape[2]):
+                points[end, row, i] = points[SELECTED, row, i]
+    for i in range(points.shape[2]):
+        spans[0, RHO, i] = points[SELECTED, MOMENTUM, i]
     for i in range(tally.shape[0]):
         tally[i] = 0.0
     tally[INITIAL_ENERGY] = energy
 
 
 @kernel
-def _face(trajectory: Matrix, far: Matrix, near: Matrix) -> None:
+def _face(spans: npt.NDArray[np.float64], points: npt.NDArray[np.float64], far: int, near: int) -> None:
     """Let the span of the whole trajectory begin at its far end and end at the one that is about to grow."""
-    for i in range(trajectory.shape[1]):
-        trajectory[FIRST_VELOCITY, i] = far[VELOCITY, i]
-        trajectory[LAST_MOMENTUM, i] = near[MOMENTUM, i]
-        trajectory[LAST_VELOCITY, i] = near[VELOCITY, i]
+    for i in range(points.shape[2]):
+        spans[0, FIRST_VELOCITY, i] = points[far, VELOCITY, i]
+        spans[0, LAST_MOMENTUM, i] = points[near, MOMENTUM, i]
+        spans[0, LAST_VELOCITY, i] = points[near, VELOCITY, i]
 
 
 @kernel

@@ -23,52 +23,52 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nutslite._numba import kernel
-from nutslite.sampler.logdensity import Matrix, Vector
+from nutslite.sampler.compiling import kernel
+from nutslite.sampler.logdensity import Vector
 
 FIRST_MOMENTUM, FIRST_VELOCITY, LAST_MOMENTUM, LAST_VELOCITY, RHO = range(5)
 N_SPAN_ROWS = 5
 
 
 @kernel
-def turns(left: Matrix, right: Matrix, last_velocity: Vector) -> bool:
-    """Whether `left` followed by `right`, which ends with `last_velocity`, has turned, as a whole or at the seam.
+def turns(spans: npt.NDArray[np.float64], left: int, right: int, last_velocity: Vector) -> bool:
+    """Whether span `left` followed by span `right` has turned, as a whole or at the seam.
 
     Parameters
     ----------
-    left, right : ndarray (5, dim)
-        Neighbouring spans, in the order in which they were integrated.
+    spans : ndarray (>= 2, 5, dim)
+        Summaries of spans; only read.
+    left, right : int
+        Rows of two neighbouring spans, in the order in which they were integrated.
     last_velocity : ndarray (dim,)
         Velocity at the last point of `right` (whose own LAST rows are not read).
     """
     whole_first = whole_last = 0.0  # both spans together
     left_first = left_last = 0.0  # left, and the first point of right
     right_first = right_last = 0.0  # the last point of left, and right
-    for i in range(left.shape[1]):
-        rho = left[RHO, i] + right[RHO, i]
-        whole_first += left[FIRST_VELOCITY, i] * rho
+    for i in range(last_velocity.shape[0]):
+        rho = spans[left, RHO, i] + spans[right, RHO, i]
+        whole_first += spans[left, FIRST_VELOCITY, i] * rho
         whole_last += last_velocity[i] * rho
-        rho = left[RHO, i] + right[FIRST_MOMENTUM, i]
-        left_first += left[FIRST_VELOCITY, i] * rho
-        left_last += right[FIRST_VELOCITY, i] * rho
-        rho = right[RHO, i] + left[LAST_MOMENTUM, i]
-        right_first += left[LAST_VELOCITY, i] * rho
+        rho = spans[left, RHO, i] + spans[right, FIRST_MOMENTUM, i]
+        left_first += spans[left, FIRST_VELOCITY, i] * rho
+        left_last += spans[right, FIRST_VELOCITY, i] * rho
+        rho = spans[left, LAST_MOMENTUM, i] + spans[right, RHO, i]
+        right_first += spans[left, LAST_VELOCITY, i] * rho
         right_last += last_velocity[i] * rho
-    goes_on = (
-        whole_first > 0.0
-        and whole_last > 0.0
-        and left_first > 0.0
-        and left_last > 0.0
-        and right_first > 0.0
-        and right_last > 0.0
-    )
-    return not goes_on
+    smallest = min(whole_first, whole_last, left_first, left_last, right_first, right_last)
+    return not smallest > 0.0
 
 
 @kernel
-def add_leaf(
-    spans: npt.NDArray[np.float64], bottom: int, leaf: int, momentum: Vector, velocity: Vector
-) -> bool:
+def join(spans: npt.NDArray[np.float64], left: int, right: int) -> None:
+    """Add span `right` to `left`, as far as rho goes: ``spans[left, RHO]`` is overwritten."""
+    for i in range(spans.shape[2]):
+        spans[left, RHO, i] += spans[right, RHO, i]
+
+
+@kernel
+def add_leaf(spans: npt.NDArray[np.float64], bottom: int, leaf: int, momentum: Vector, velocity: Vector) -> bool:
     """Add leaf number `leaf` (from 0) to the spans that wait from row `bottom` on; return whether any join turned.
 
     Parameters
@@ -82,21 +82,17 @@ def add_leaf(
     while waiting > 0:
         top += waiting & 1
         waiting >>= 1
-    span = spans[top]
     for i in range(momentum.shape[0]):
-        span[FIRST_MOMENTUM, i] = momentum[i]
-        span[FIRST_VELOCITY, i] = velocity[i]
-        span[RHO, i] = momentum[i]
+        spans[top, FIRST_MOMENTUM, i] = momentum[i]
+        spans[top, FIRST_VELOCITY, i] = velocity[i]
+        spans[top, RHO, i] = momentum[i]
     while leaf & 1:
-        left, right = spans[top - 1], spans[top]
-        if turns(left, right, velocity):
+        if turns(spans, top - 1, top, velocity):
             return True
-        for i in range(momentum.shape[0]):
-            left[RHO, i] += right[RHO, i]
         top -= 1
+        join(spans, top, top + 1)
         leaf >>= 1
-    span = spans[top]
     for i in range(momentum.shape[0]):
-        span[LAST_MOMENTUM, i] = momentum[i]
-        span[LAST_VELOCITY, i] = velocity[i]
+        spans[top, LAST_MOMENTUM, i] = momentum[i]
+        spans[top, LAST_VELOCITY, i] = velocity[i]
     return False
