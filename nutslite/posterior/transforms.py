@@ -1,10 +1,9 @@
 r"""From unconstrained numbers, which the sampler moves freely, to the constrained ones of the model.
 
 For a density p of a constrained x = f(u), the sampler sees ``log p(f(u)) + log |det f'(u)|``. Elementwise transforms
-are chosen by integer code. Block transforms (ordered vectors, Cholesky factors of correlation matrices, simplexes)
-come in four functions each: ``*_constrain(u, out)`` returns the log-Jacobian, ``*_pull_back`` takes the derivative of
-the log density with respect to the constrained values and adds the derivative of the whole with respect to u,
-``*_unconstrain(x, out)`` is the inverse.
+are chosen by integer code. Block transforms (ordered vectors, Cholesky factors of correlation matrices, simplexes) are
+three functions each: ``*_constrain`` returns the log-Jacobian, ``*_pull_back`` turns the derivative with respect to the
+constrained values into that of the whole with respect to u, ``*_unconstrain`` is the inverse.
 
 Sources: Stan Reference Manual, "Constraint Transforms"; canonical partial correlations: Lewandowski, Kurowicka and Joe
 (2009); isometric log-ratio: Egozcue et al. (2003), Mathematical Geology 35.
@@ -164,10 +163,8 @@ def cholesky_constrain(u, out):
 
     Parameters
     ----------
-    u : ndarray, shape (q * (q - 1) / 2,)
-        Row by row below the diagonal.
-    out : ndarray, shape (q, q)
-        Overwritten, zeros above the diagonal.
+    u : ndarray, shape (q * (q - 1) / 2,), row by row below the diagonal
+    out : ndarray, shape (q, q), overwritten, zeros above the diagonal
 
     Returns
     -------
@@ -231,8 +228,8 @@ def cholesky_unconstrain(factor, out):
 
 
 # simplexes ------------------------------------------------------------------------------------------------------------
-# log x is, up to a constant, V u, where the columns of V are orthonormal and sum to zero: column i has i + 1 equal
-# entries, then one that balances them, then zeros. Products with V and its transpose take one pass.
+# log x is V u up to a constant; the columns of V are orthonormal and sum to zero: column i has i + 1 equal entries, then
+# one that balances them, then zeros.
 
 
 @kernel
