@@ -228,8 +228,7 @@ def cholesky_unconstrain(factor, out):
 
 
 # simplexes ------------------------------------------------------------------------------------------------------------
-# log x is V u up to a constant; the columns of V are orthonormal and sum to zero: column i has i + 1 equal entries, then
-# one that balances them, then zeros.
+# log x is V u up to a constant. V's columns are orthonormal and sum to zero: i + 1 equal entries, their balance, zeros.
 
 
 @kernel

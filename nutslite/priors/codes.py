@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-# the whole real line
-(FLAT, NORMAL, STUDENT_T, CAUCHY, LAPLACE, LOGISTIC, GUMBEL, MOYAL, ASYMMETRIC_LAPLACE, SKEW_NORMAL, EX_GAUSSIAN) = (
-    range(11)
-)
+# the whole real line; NORMAL to MOYAL have a location and a scale and nothing else
+(FLAT, NORMAL, CAUCHY, LAPLACE, LOGISTIC, GUMBEL, MOYAL) = range(7)
+(STUDENT_T, ASYMMETRIC_LAPLACE, SKEW_NORMAL, EX_GAUSSIAN) = range(7, 11)
 # positive numbers (or everything above an argument)
 (
     HALF_FLAT,

@@ -10,7 +10,7 @@ from nutslite._numba import kernel
 from nutslite._special import digamma, log_ndtr
 from nutslite.priors import codes
 from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
-from nutslite.priors.densities_real import LOG_2, LOG_SQRT_2PI, normal
+from nutslite.priors.densities_real import LOG_2, LOG_SQRT_2PI, location_scale
 
 
 @kernel
@@ -83,7 +83,7 @@ def logit_normal(x, mu, sigma, out):
         return -math.inf
     log_x = np.log(x)
     log_rest = np.log1p(-x)
-    value = normal(log_x - log_rest, mu, sigma, out)
+    value = location_scale(codes.NORMAL, log_x - log_rest, mu, sigma, out)
     out[0] = out[0] / (x * (1.0 - x)) - 1.0 / x + 1.0 / (1.0 - x)
     return value - log_x - log_rest
 
@@ -112,7 +112,7 @@ def truncated_normal(x, mu, sigma, lower, upper, out):
     a = (lower - mu) / sigma
     b = (upper - mu) / sigma
     log_mass = log_normal_interval(a, b)
-    value = normal(x, mu, sigma, out)
+    value = location_scale(codes.NORMAL, x, mu, sigma, out)
     if a > -math.inf:
         edge = np.exp(-0.5 * a * a - LOG_SQRT_2PI - log_mass) / sigma
         out[1] -= edge

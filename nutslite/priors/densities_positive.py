@@ -10,7 +10,7 @@ from nutslite._numba import kernel
 from nutslite._special import digamma
 from nutslite.priors import codes
 from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
-from nutslite.priors.densities_real import LOG_2, LOG_SQRT_2PI, cauchy, normal, student_t
+from nutslite.priors.densities_real import LOG_2, LOG_SQRT_2PI, location_scale, student_t
 
 
 @kernel
@@ -21,11 +21,11 @@ def positive_log_density_gradient(code, x, a, b, c, out):
     if not x >= 0.0:
         return -math.inf
     if code == codes.HALF_NORMAL:
-        return half_normal(x, a, out)
+        return half_location_scale(codes.NORMAL, x, a, out)
     if code == codes.HALF_STUDENT_T:
         return half_student_t(x, a, b, out)
     if code == codes.HALF_CAUCHY:
-        return half_cauchy(x, a, out)
+        return half_location_scale(codes.CAUCHY, x, a, out)
     if code == codes.EXPONENTIAL:
         return exponential(x, a, out)
     if code == codes.HALF_FLAT:
@@ -50,9 +50,9 @@ def positive_log_density_gradient(code, x, a, b, c, out):
 
 
 @kernel
-def half_normal(x, sigma, out):
-    """Absolute value of Normal(0, sigma)."""
-    value = normal(x, 0.0, sigma, out)
+def half_location_scale(code, x, scale, out):
+    """Absolute value of a normal or Cauchy variable with location 0."""
+    value = location_scale(code, x, 0.0, scale, out)
     out[1] = out[2]
     out[2] = 0.0
     return value + LOG_2
@@ -64,15 +64,6 @@ def half_student_t(x, nu, sigma, out):
     value = student_t(x, nu, 0.0, sigma, out)
     out[2] = out[3]
     out[3] = 0.0
-    return value + LOG_2
-
-
-@kernel
-def half_cauchy(x, beta, out):
-    """Absolute value of Cauchy(0, beta)."""
-    value = cauchy(x, 0.0, beta, out)
-    out[1] = out[2]
-    out[2] = 0.0
     return value + LOG_2
 
 

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from nutslite._numba import kernel
-from nutslite._special import digamma, log_ndtr
+from nutslite._special import digamma, log_ndtr, ndtr_hazard
 from nutslite.priors import codes
 
 LOG_2 = math.log(2.0)
@@ -26,20 +26,10 @@ LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 @kernel
 def real_log_density_gradient(code, x, a, b, c, out):
     """Log density of the real-line density `code`; `out` (5,): derivatives, written where not zero."""
-    if code == codes.NORMAL:
-        return normal(x, a, b, out)
+    if codes.NORMAL <= code <= codes.MOYAL:
+        return location_scale(code, x, a, b, out)
     if code == codes.STUDENT_T:
         return student_t(x, a, b, c, out)
-    if code == codes.CAUCHY:
-        return cauchy(x, a, b, out)
-    if code == codes.LAPLACE:
-        return laplace(x, a, b, out)
-    if code == codes.LOGISTIC:
-        return logistic(x, a, b, out)
-    if code == codes.GUMBEL:
-        return gumbel(x, a, b, out)
-    if code == codes.MOYAL:
-        return moyal(x, a, b, out)
     if code == codes.ASYMMETRIC_LAPLACE:
         return asymmetric_laplace(x, a, b, c, out)
     if code == codes.SKEW_NORMAL:
@@ -63,13 +53,31 @@ def write_location_scale(z, scale, d_z, out, first):
 
 
 @kernel
-def normal(x, mu, sigma, out):
-    """Normal(mu, sigma), sigma the standard deviation."""
-    if not sigma > 0.0:
+def standard_density(code, z):
+    """Log density with location 0 and scale 1 at `z`, and its derivative, for the plain location-scale densities."""
+    if code == codes.NORMAL:
+        return -0.5 * z * z - LOG_SQRT_2PI, -z
+    if code == codes.CAUCHY:
+        return -LOG_PI - np.log1p(z * z), -2.0 * z / (1.0 + z * z)
+    if code == codes.LAPLACE:  # the derivative at the peak is taken as 0
+        return -abs(z) - LOG_2, -np.sign(z)
+    if code == codes.LOGISTIC:
+        return -abs(z) - 2.0 * np.log1p(np.exp(-abs(z))), -np.tanh(0.5 * z)
+    fall = np.exp(-z)
+    if code == codes.GUMBEL:  # of maxima
+        return -z - fall, fall - 1.0
+    return -0.5 * (z + fall) - LOG_SQRT_2PI, 0.5 * (fall - 1.0)  # Moyal
+
+
+@kernel
+def location_scale(code, x, location, scale, out):
+    """Normal, Cauchy, Laplace, Logistic, Gumbel or Moyal with a location and a scale."""
+    if not scale > 0.0:
         return -math.inf
-    z = (x - mu) / sigma
-    write_location_scale(z, sigma, -z, out, 1)
-    return -0.5 * z * z - np.log(sigma) - LOG_SQRT_2PI
+    z = (x - location) / scale
+    value, slope = standard_density(code, z)
+    write_location_scale(z, scale, slope, out, 1)
+    return value - np.log(scale)
 
 
 @kernel
@@ -84,58 +92,6 @@ def student_t(x, nu, mu, sigma, out):
     out[1] = 0.5 * (digamma(0.5 * (nu + 1.0)) - digamma(0.5 * nu) - 1.0 / nu - log_term + (nu + 1.0) / nu * share)
     constant = math.lgamma(0.5 * (nu + 1.0)) - math.lgamma(0.5 * nu) - 0.5 * (np.log(nu) + LOG_PI)
     return constant - np.log(sigma) - 0.5 * (nu + 1.0) * log_term
-
-
-@kernel
-def cauchy(x, alpha, beta, out):
-    """Cauchy with location `alpha` and scale `beta`."""
-    if not beta > 0.0:
-        return -math.inf
-    z = (x - alpha) / beta
-    write_location_scale(z, beta, -2.0 * z / (1.0 + z * z), out, 1)
-    return -LOG_PI - np.log(beta) - np.log1p(z * z)
-
-
-@kernel
-def laplace(x, mu, b, out):
-    """Laplace with location `mu` and scale `b`; the derivative at `mu` is taken as 0."""
-    if not b > 0.0:
-        return -math.inf
-    z = (x - mu) / b
-    write_location_scale(z, b, -np.sign(z), out, 1)
-    return -abs(z) - np.log(b) - LOG_2
-
-
-@kernel
-def logistic(x, mu, s, out):
-    """Logistic with location `mu` and scale `s`."""
-    if not s > 0.0:
-        return -math.inf
-    z = (x - mu) / s
-    write_location_scale(z, s, -np.tanh(0.5 * z), out, 1)
-    return -abs(z) - np.log(s) - 2.0 * np.log1p(np.exp(-abs(z)))
-
-
-@kernel
-def gumbel(x, mu, beta, out):
-    """Gumbel (of maxima) with location `mu` and scale `beta`."""
-    if not beta > 0.0:
-        return -math.inf
-    z = (x - mu) / beta
-    fall = np.exp(-z)
-    write_location_scale(z, beta, fall - 1.0, out, 1)
-    return -z - fall - np.log(beta)
-
-
-@kernel
-def moyal(x, mu, sigma, out):
-    """Moyal with location `mu` and scale `sigma`."""
-    if not sigma > 0.0:
-        return -math.inf
-    z = (x - mu) / sigma
-    fall = np.exp(-z)
-    write_location_scale(z, sigma, 0.5 * (fall - 1.0), out, 1)
-    return -0.5 * (z + fall) - np.log(sigma) - LOG_SQRT_2PI
 
 
 @kernel
@@ -161,11 +117,10 @@ def skew_normal(x, mu, sigma, alpha, out):
     if not sigma > 0.0:
         return -math.inf
     z = (x - mu) / sigma
-    log_tail = log_ndtr(alpha * z)
-    ratio = np.exp(-0.5 * (alpha * z) ** 2 - LOG_SQRT_2PI - log_tail)
+    ratio = ndtr_hazard(alpha * z)
     write_location_scale(z, sigma, -z + alpha * ratio, out, 1)
     out[3] = z * ratio
-    return LOG_2 - np.log(sigma) - 0.5 * z * z - LOG_SQRT_2PI + log_tail
+    return LOG_2 - np.log(sigma) - 0.5 * z * z - LOG_SQRT_2PI + log_ndtr(alpha * z)
 
 
 @kernel
@@ -175,10 +130,9 @@ def ex_gaussian(x, mu, sigma, nu, out):
         return -math.inf
     distance = x - mu
     w = distance / sigma - sigma / nu
-    log_tail = log_ndtr(w)
-    ratio = np.exp(-0.5 * w * w - LOG_SQRT_2PI - log_tail)
+    ratio = ndtr_hazard(w)
     out[0] = ratio / sigma - 1.0 / nu
     out[1] = -out[0]
     out[2] = sigma / nu**2 - ratio * (distance / sigma**2 + 1.0 / nu)
     out[3] = (-1.0 + distance / nu - (sigma / nu) ** 2 + ratio * sigma / nu) / nu
-    return -np.log(nu) - distance / nu + 0.5 * (sigma / nu) ** 2 + log_tail
+    return -np.log(nu) - distance / nu + 0.5 * (sigma / nu) ** 2 + log_ndtr(w)
