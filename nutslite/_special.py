@@ -65,6 +65,10 @@ _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest integer
 _ROUND_BITS = 0x4338000000000000
 _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9, _E10, _E11, _E12, _E13 = (1.0 / math.factorial(k) for k in range(2, 14))
 
+_A1, _A2, _A3, _A4, _A5, _A6, _A7, _A8, _A9, _A10, _A11, _A12, _A13, _A14, _A15, _A16 = (
+    1.0 / (2 * k + 1) for k in range(1, 17)
+)
+
 
 @kernel
 def _expm1_reduced(r):
@@ -114,10 +118,10 @@ def log1p_unit(x):
     z = s * s
     z2 = z * z
     z4 = z2 * z2
-    a = (1.0 / 3.0 + z / 5.0) + z2 * (1.0 / 7.0 + z / 9.0)
-    b = (1.0 / 11.0 + z / 13.0) + z2 * (1.0 / 15.0 + z / 17.0)
-    c = (1.0 / 19.0 + z / 21.0) + z2 * (1.0 / 23.0 + z / 25.0)
-    d = (1.0 / 27.0 + z / 29.0) + z2 * (1.0 / 31.0 + z / 33.0)
+    a = (_A1 + z * _A2) + z2 * (_A3 + z * _A4)
+    b = (_A5 + z * _A6) + z2 * (_A7 + z * _A8)
+    c = (_A9 + z * _A10) + z2 * (_A11 + z * _A12)
+    d = (_A13 + z * _A14) + z2 * (_A15 + z * _A16)
     return 2.0 * (s + s * z * (a + z4 * (b + z4 * (c + z4 * d))))
 
 

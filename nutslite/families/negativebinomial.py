@@ -69,6 +69,36 @@ def _fill_rising(response, log_alpha, varies, value, decrease):
 
 
 @kernel
+def _add_one_alpha(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
+    """Add what depends on mu; the body is written out in both functions, so that the loops vectorise."""
+    alpha = np.exp(log_alpha)
+    for i in range(response.shape[0]):
+        x = log_mu[i] - log_alpha
+        e = exp(-abs(x))
+        stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
+        share = (1.0 if x > 0.0 else e) / (1.0 + e)
+        size = alpha + response[i]
+        out_loglik[i] += response[i] * log_mu[i] - size * stretch
+        d_mu[i] = response[i] - size * share
+        d_alpha[i] = size * share - alpha * stretch - d_alpha[i]
+
+
+@kernel
+def _add_many_alphas(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
+    """The same with an alpha for every row."""
+    for i in range(response.shape[0]):
+        alpha = exp(log_alpha[i])
+        x = log_mu[i] - log_alpha[i]
+        e = exp(-abs(x))
+        stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
+        share = (1.0 if x > 0.0 else e) / (1.0 + e)
+        size = alpha + response[i]
+        out_loglik[i] += response[i] * log_mu[i] - size * stretch
+        d_mu[i] = response[i] - size * share
+        d_alpha[i] = size * share - alpha * stretch - d_alpha[i]
+
+
+@kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: counts, log(counts!)."""
     rows = out_loglik.shape[0]
@@ -80,20 +110,12 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     d_mu = out_d_eta[0]
     d_alpha = out_d_eta[1, :rows]
     _fill_rising(response, log_alpha, varies[1], out_loglik, d_alpha)
-    alpha = np.exp(log_alpha[0])
-    shift = log_alpha[0]
-    for i in range(rows):
-        if varies[1] == 1:
-            shift = log_alpha[i]
-            alpha = exp(shift)
-        x = log_mu[i] - shift
-        e = exp(-abs(x))
-        stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
-        share = (1.0 if x > 0.0 else e) / (1.0 + e)
-        size = alpha + response[i]
-        out_loglik[i] += response[i] * log_mu[i] - size * stretch - constant[i]
-        d_mu[i] = response[i] - size * share
-        d_alpha[i] = size * share - alpha * stretch - d_alpha[i]
+    for i in range(rows):  # apart, because LLVM vectorises loops over few arrays only
+        out_loglik[i] -= constant[i]
+    if varies[1] == 0:
+        _add_one_alpha(response, log_mu, log_alpha[0], out_loglik, d_mu, d_alpha)
+    else:
+        _add_many_alphas(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
