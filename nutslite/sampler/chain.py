@@ -90,6 +90,7 @@ def block_signature(data_type: Any) -> Any:
         types.float64,  # target_accept
         types.int64,  # max_treedepth
         types.boolean,  # adapts
+        types.boolean,  # evaluates
         types.boolean,  # searches
         MATRIX,  # positions
         MATRIX,  # gradients
@@ -108,6 +109,7 @@ def run_block(
     target_accept: float,
     max_treedepth: int,
     adapts: bool,
+    evaluates: bool,
     searches: bool,
     positions: Matrix,
     gradients: Matrix,
@@ -122,8 +124,11 @@ def run_block(
         Its SELECTED point (position, gradient, log density) is the chain's state: read and overwritten.
     adaptation : ndarray (5,)
         State of the step size (`step_size`): read and overwritten.
-    adapts, searches : bool
-        Whether the step size adapts after each transition; whether it is first searched anew (and adaptation restarts).
+    adapts : bool
+        Whether the step size adapts after each transition.
+    evaluates, searches : bool
+        What to do before the first transition: evaluate log density and gradient at the position of the chain's state;
+        search the step size anew and restart its adaptation.
     positions, stats : ndarray (n, dim) and (n, 12)
         Overwritten: a row per transition, columns of `stats` as in `statistics`.
     gradients : ndarray (n, dim) or (0, dim)
@@ -136,6 +141,9 @@ def run_block(
     int
         Number of divergences, or SEARCH_FAILED before any transition was made.
     """
+    points, values = workspace.points, workspace.values
+    if evaluates:
+        values[SELECTED, LOGP] = logdensity(points[SELECTED, POSITION], points[SELECTED, GRADIENT], data)
     if searches:
         if not search_step_size(logdensity, data, rng, metric, workspace, adaptation):
             return SEARCH_FAILED
@@ -149,12 +157,12 @@ def run_block(
             update_adaptation(adaptation, tally[SUM_ACCEPTANCE] / tally[N_STEPS], target_accept)
         stats[row, STEP_BAR] = math.exp(adaptation[LOG_AVERAGE])
         _record_statistics(workspace, stats[row])
-        _copy(workspace.points[SELECTED, POSITION], positions[row])
+        _copy(points[SELECTED, POSITION], positions[row])
         if gradients.shape[0] > 0:
-            _copy(workspace.points[SELECTED, GRADIENT], gradients[row])
+            _copy(points[SELECTED, GRADIENT], gradients[row])
         if tally[DIVERGING] > 0.0:
             if divergences.shape[0] > 0:
-                _copy(workspace.points[int(tally[GROWN_END]), POSITION], divergences[n_divergences])
+                _copy(points[int(tally[GROWN_END]), POSITION], divergences[n_divergences])
             n_divergences += 1
     return n_divergences
 

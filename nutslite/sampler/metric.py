@@ -100,7 +100,7 @@ def dense_metric(covariance: npt.ArrayLike) -> Metric:
     matrix = np.array(covariance, dtype=np.float64, order="C")
     inverse_factor = np.linalg.inv(_cholesky(matrix, "the covariance of a dense metric"))
     # M = C^-T C^-1; the triangle of a QR factorisation of C^-1 is its Cholesky factor, without forming M
-    factor = np.ascontiguousarray(np.linalg.qr(inverse_factor, mode="r").T)
+    factor = np.ascontiguousarray(np.transpose(np.linalg.qr(inverse_factor)[1]))
     cube, empty = np.zeros((0, 0, 0)), np.zeros((0, matrix.shape[0]))
     return Metric(DENSE, np.diag(matrix).copy(), matrix, factor, cube, cube.copy(), empty, empty.copy())
 
@@ -177,7 +177,7 @@ def _cholesky(matrix: npt.NDArray[np.float64], what: str) -> npt.NDArray[np.floa
     if not np.allclose(matrix, np.swapaxes(matrix, -1, -2), rtol=1e-8, atol=1e-12 * np.abs(matrix).max(initial=0.0)):
         raise SamplingError(f"A mass matrix must be symmetric; {what} is not.")
     try:
-        return np.linalg.cholesky(matrix)
+        return np.linalg.cholesky(matrix).astype(np.float64, copy=False)
     except np.linalg.LinAlgError as error:
         raise SamplingError(f"A mass matrix must be positive definite; {what} is not.") from error
 

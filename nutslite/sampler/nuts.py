@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.sampler.compiling import kernel
+from nutslite.sampler.compiling import inlined
 from nutslite.sampler.hamiltonian import MOMENTUM, VELOCITY
 from nutslite.sampler.logdensity import LogDensity
 from nutslite.sampler.metric import Metric, draw_momentum, set_velocity
 from nutslite.sampler.trajectory import SELECTED, Workspace, sample_trajectory
 
 
-@kernel
+@inlined
 def transition(
     logdensity: LogDensity,
     data: Any,

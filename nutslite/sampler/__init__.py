@@ -1,0 +1,28 @@
+"""The No-U-Turn sampler, on NumPy and Numba alone: any log density with a gradient in, draws out.
+
+In reading order: `logdensity` (what it samples from), `metric`, `hamiltonian`, `turning`, `trajectory`, `nuts` (one
+transition), `step_size`, `chain` (a block of transitions: what is compiled), `warmup`, `mass_matrix`, `worker` (one
+chain), `threads`, `sample` (the driver), `draws` (what comes out).
+"""
+
+from __future__ import annotations
+
+from nutslite.sampler.draws import Draws, SamplerSettings
+from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, inverse_mass_matrix
+from nutslite.sampler.sample import sample
+from nutslite.sampler.statistics import STATISTIC_NAMES, STATISTICS
+from nutslite.sampler.worker import ChainProgress
+
+__all__ = [
+    "sample",
+    "Draws",
+    "SamplerSettings",
+    "ChainProgress",
+    "Metric",
+    "diagonal_metric",
+    "dense_metric",
+    "arrowhead_metric",
+    "inverse_mass_matrix",
+    "STATISTICS",
+    "STATISTIC_NAMES",
+]

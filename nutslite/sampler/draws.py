@@ -1,0 +1,199 @@
+"""What goes into a run and what comes out of it: `SamplerSettings` and `Draws`. No parameter has a name here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nutslite.exceptions import SamplingError, did_you_mean
+from nutslite.sampler.logdensity import Matrix
+from nutslite.sampler.mass_matrix import ADAPTATIONS
+from nutslite.sampler.metric import Metric
+
+GREATEST_MAX_TREEDEPTH = 30
+"""2**30 leapfrog steps in one transition are beyond any use; the bits of a float64 would allow 53."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplerSettings:
+    """How to sample; checked when it is made.
+
+    Attributes
+    ----------
+    draws, tune, chains, cores : int
+        Draws and warm-up transitions per chain; chains in all; chains at the same time.
+    target_accept : float
+        Acceptance rate that the step size is adapted to, between 0 and 1.
+    max_treedepth : int
+        Greatest number of doublings: a transition costs up to ``2**max_treedepth - 1`` gradients.
+    adaptation : str
+        "diag", "diag_grad" or "dense" (`mass_matrix`); unused where `adapt_metric` is False.
+    adapt_metric : bool
+        Whether warm-up estimates the metric, or only the step size.
+    step_size : float or None
+        First step size; used as it is if ``tune=0``, otherwise where the search starts. None: start from 1.
+    jitter : float
+        Half-width of the uniform noise added to the starting points.
+    save_warmup : bool
+        Whether warm-up draws are kept.
+
+    Raises
+    ------
+    SamplingError
+        If a setting is impossible; the message names it.
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    cores: int = 1
+    target_accept: float = 0.8
+    max_treedepth: int = 10
+    adaptation: str = "diag_grad"
+    adapt_metric: bool = True
+    step_size: float | None = None
+    jitter: float = 1.0
+    save_warmup: bool = False
+
+    def __post_init__(self) -> None:
+        _check_integer("draws", self.draws, 0)
+        _check_integer("tune", self.tune, 0)
+        _check_integer("chains", self.chains, 1)
+        _check_integer("cores", self.cores, 1)
+        _check_integer("max_treedepth", self.max_treedepth, 1, GREATEST_MAX_TREEDEPTH)
+        _check_number("target_accept", self.target_accept, above=0.0, below=1.0)
+        if self.step_size is not None:
+            _check_number("step_size", self.step_size, above=0.0)
+        _check_number("jitter", self.jitter, above=0.0, or_equal=True)
+        if self.adaptation not in ADAPTATIONS:
+            known = ", ".join(repr(name) for name in ADAPTATIONS)
+            raise SamplingError(
+                f"metric must be one of {known} or a Metric, not {self.adaptation!r}."
+                + did_you_mean(str(self.adaptation), ADAPTATIONS)
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """The draws of all chains, their statistics, and the state that the adaptation reached.
+
+    Attributes
+    ----------
+    positions : ndarray (chains, draws, dim)
+        Row i of a chain is its i-th draw after warm-up. After an interruption, as long as the longest chain; what other
+        chains did not reach is nan (see `draws_per_chain` and `rectangular`).
+    stats : dict of str to ndarray (chains, draws)
+        Statistics by ArviZ's names (`statistics.STATISTICS`).
+    warmup_positions, warmup_stats
+        The same for the warm-up, if it was to be saved; otherwise None.
+    draws_per_chain, warmup_per_chain : ndarray (chains,)
+        Transitions that each chain finished.
+    divergences : tuple of ndarray (n_divergences, dim)
+        For each chain the positions at which trajectories diverged (after warm-up, in order of time).
+    step_sizes : ndarray (chains,)
+        Step size used for the draws.
+    metrics : tuple of Metric
+        Metric used for the draws, one per chain.
+    n_gradients, n_warmup_gradients : ndarray (chains,)
+        Leapfrog steps, each of which costs one gradient.
+    n_warmup_divergences : ndarray (chains,)
+        Divergent transitions during warm-up, which mean little.
+    sampling_times, warmup_times : ndarray (chains,)
+        Seconds that each chain took.
+    sampling_time, warmup_time : float
+        Seconds of the slowest chain.
+    random_seed : int or tuple of int
+        Entropy that reproduces these draws when passed as `random_seed` (a tuple: as a list).
+    interrupted : bool
+        Whether the run was stopped before its end.
+    settings : SamplerSettings
+    """
+
+    positions: npt.NDArray[np.float64]
+    stats: dict[str, npt.NDArray[Any]]
+    warmup_positions: npt.NDArray[np.float64] | None
+    warmup_stats: dict[str, npt.NDArray[Any]] | None
+    draws_per_chain: npt.NDArray[np.int64]
+    warmup_per_chain: npt.NDArray[np.int64]
+    divergences: tuple[Matrix, ...]
+    step_sizes: npt.NDArray[np.float64]
+    metrics: tuple[Metric, ...]
+    n_gradients: npt.NDArray[np.int64]
+    n_warmup_gradients: npt.NDArray[np.int64]
+    n_warmup_divergences: npt.NDArray[np.int64]
+    sampling_times: npt.NDArray[np.float64]
+    warmup_times: npt.NDArray[np.float64]
+    random_seed: int | tuple[int, ...]
+    interrupted: bool
+    settings: SamplerSettings
+
+    @property
+    def sampling_time(self) -> float:
+        """Seconds that the slowest chain took for its draws."""
+        return float(self.sampling_times.max())
+
+    @property
+    def warmup_time(self) -> float:
+        """Seconds that the slowest chain took for its warm-up."""
+        return float(self.warmup_times.max())
+
+    @property
+    def inverse_mass_diagonals(self) -> Matrix:
+        """Diagonals of the inverse mass matrices, shape (chains, dim)."""
+        return np.stack([metric.variances for metric in self.metrics])
+
+    def rectangular(self) -> Draws:
+        """The same run without gaps: the chains and the number of draws that keep most draws of an interrupted run.
+
+        Chains that are left out stay out of every field. A complete run is returned as it is.
+        """
+        counts = np.sort(self.draws_per_chain)[::-1]
+        kept = counts * np.arange(1, counts.size + 1)
+        n_draws = int(counts[int(np.argmax(kept))])
+        chosen = np.flatnonzero(self.draws_per_chain >= n_draws)
+        if chosen.size == self.draws_per_chain.size and n_draws == self.positions.shape[1]:
+            return self
+        return dataclasses.replace(
+            self,
+            positions=self.positions[chosen, :n_draws],
+            stats={name: values[chosen, :n_draws] for name, values in self.stats.items()},
+            warmup_positions=None if self.warmup_positions is None else self.warmup_positions[chosen],
+            warmup_stats=None
+            if self.warmup_stats is None
+            else {name: values[chosen] for name, values in self.warmup_stats.items()},
+            draws_per_chain=np.full(chosen.size, n_draws),
+            divergences=tuple(self.divergences[chain] for chain in chosen),
+            metrics=tuple(self.metrics[chain] for chain in chosen),
+            **{name: getattr(self, name)[chosen] for name in _PER_CHAIN},
+        )
+
+
+_PER_CHAIN = (
+    "warmup_per_chain",
+    "step_sizes",
+    "n_gradients",
+    "n_warmup_gradients",
+    "n_warmup_divergences",
+    "sampling_times",
+    "warmup_times",
+)
+
+
+def _check_integer(name: str, value: Any, least: int, greatest: int | None = None) -> None:
+    wanted = f"an integer of at least {least}" if greatest is None else f"an integer from {least} to {greatest}"
+    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
+    if not fits or (greatest is not None and int(value) > greatest):
+        raise SamplingError(f"{name} must be {wanted}, not {value!r}.")
+
+
+def _check_number(name: str, value: Any, *, above: float, below: float = math.inf, or_equal: bool = False) -> None:
+    wanted = f"at least {above:g}" if or_equal else f"greater than {above:g}"
+    wanted += "" if below == math.inf else f" and less than {below:g}"
+    fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not fits or not (value >= above if or_equal else value > above) or value >= below:
+        raise SamplingError(f"{name} must be a number {wanted}, not {value!r}.")

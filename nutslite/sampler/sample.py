@@ -1,0 +1,198 @@
+"""The driver: from a log density and a starting point to draws."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nutslite.exceptions import SamplingError
+from nutslite.sampler.chain import compiled_block
+from nutslite.sampler.collect import collect
+from nutslite.sampler.draws import Draws, SamplerSettings
+from nutslite.sampler.logdensity import compiled_logdensity, data_type_of
+from nutslite.sampler.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
+from nutslite.sampler.progress import ProgressBar
+from nutslite.sampler.start import initial_positions
+from nutslite.sampler.threads import run_chains
+from nutslite.sampler.worker import ChainProgress, ChainWorker, Problem
+
+RandomSeed = int | list[int] | tuple[int, ...] | np.random.SeedSequence | np.random.Generator | None
+
+
+def sample(
+    logdensity: Callable[..., Any],
+    data: Any,
+    *,
+    initial: npt.ArrayLike,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    cores: int | None = None,
+    random_seed: RandomSeed = None,
+    target_accept: float = 0.8,
+    max_treedepth: int = 10,
+    metric: str | Metric = "diag_grad",
+    adapt_metric: bool | None = None,
+    step_size: float | None = None,
+    jitter: float | None = None,
+    data_type: Any = None,
+    progress: bool | Callable[[ChainProgress], None] = False,
+    callback: Callable[[ChainProgress], None] | None = None,
+    save_warmup: bool = False,
+) -> Draws:
+    """Draw from a log density by the No-U-Turn sampler.
+
+    Parameters
+    ----------
+    logdensity : callable
+        ``logdensity(position, gradient, data) -> float``, jitted or plain; see `nutslite.sampler.logdensity`.
+    data : Any
+        Handed on to `logdensity`: a number, an array, a (named) tuple of them.
+    initial : array (dim,) or (chains, dim)
+        Where chains start: one position for all, or one for each.
+    draws, tune : int
+        Draws and warm-up transitions per chain.
+    chains, cores : int
+        Number of chains; how many run at once (default: as many as there are CPUs). The draws do not depend on `cores`.
+    random_seed : int, sequence of int, SeedSequence or Generator, optional
+        The same seed gives the same draws.
+    target_accept : float
+        Acceptance rate that the step size adapts to. Greater values mean smaller, safer steps.
+    max_treedepth : int
+        At most ``2**max_treedepth - 1`` gradients per transition.
+    metric : {"diag_grad", "diag", "dense"} or Metric
+        A name: how warm-up estimates the metric, starting from the identity. A Metric: where it starts, or stays.
+    adapt_metric : bool, optional
+        Whether warm-up estimates the metric. By default it does so unless a Metric was given; a diagonal Metric that is
+        to adapt is followed by "diag_grad" estimates, a dense one by "dense"; an arrowhead metric cannot adapt.
+    step_size : float, optional
+        First step size. With ``tune=0`` it is used as it is, otherwise the search starts there.
+    jitter : float, optional
+        Starting points are ``initial + uniform(-jitter, jitter)``, tried up to 100 times. Default: 1 around one
+        position for all chains, 0 where each chain has its own.
+    data_type : numba type, optional
+        Type of `data` where it is not ``numba.typeof(data)``, for example because it holds a function.
+    progress : bool or callable
+        True shows a progress bar; a callable gets a `ChainProgress` after every block of transitions.
+    callback : callable, optional
+        The same, for the user. It runs in the calling thread; raising KeyboardInterrupt in it stops the run as
+        Ctrl-C does.
+    save_warmup : bool
+        Whether to keep warm-up draws.
+
+    Returns
+    -------
+    Draws
+        With ``interrupted=True`` and what was finished until then if Ctrl-C stopped the run.
+
+    Raises
+    ------
+    SamplingError
+        If an argument is impossible, `logdensity` does not compile, no starting point has a finite log density and
+        gradient, or no step size works.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def standard_normal(position, gradient, data):
+    ...     gradient[:] = -position
+    ...     return -0.5 * np.sum(position * position)
+    >>> result = sample(standard_normal, 0.0, initial=[0.0, 0.0], draws=200, tune=200, chains=2, random_seed=1)
+    >>> result.positions.shape
+    (2, 200, 2)
+    """
+    start = initial_positions(initial, SamplerSettings(chains=chains).chains)
+    first_metric, adaptation, adapts = _metric_plan(metric, adapt_metric, start.shape[1])
+    settings = SamplerSettings(
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=min(chains, available_cpus()) if cores is None else cores,
+        target_accept=target_accept,
+        max_treedepth=max_treedepth,
+        adaptation=adaptation,
+        adapt_metric=adapts,
+        step_size=step_size,
+        jitter=(1.0 if np.ndim(initial) == 1 else 0.0) if jitter is None else jitter,
+        save_warmup=save_warmup,
+    )
+    if data_type is None:
+        data_type = data_type_of(data)
+    problem = Problem(compiled_block(data_type), compiled_logdensity(logdensity, data_type), data)
+    seeds = seed_sequence(random_seed)
+    positions = np.empty((chains, draws, start.shape[1]))
+    warmup_positions = np.empty((chains, tune, start.shape[1])) if save_warmup else None
+    workers = [
+        ChainWorker(
+            chain=chain,
+            problem=problem,
+            settings=settings,
+            metric=first_metric,
+            initial=start[chain],
+            seed=seed,
+            positions=positions[chain],
+            warmup_positions=None if warmup_positions is None else warmup_positions[chain],
+        )
+        for chain, seed in enumerate(seeds.spawn(chains))
+    ]
+    with contextlib.ExitStack() as stack:
+        if progress is True:
+            progress = stack.enter_context(ProgressBar(chains, draws + tune))
+        listeners = [listener for listener in (progress, callback) if callable(listener)]
+
+        def listen(report: ChainProgress) -> None:
+            for listener in listeners:
+                listener(report)
+
+        interrupted = run_chains(workers, settings.cores, listen)
+    return collect(workers, positions, warmup_positions, settings, seeds, interrupted)
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def seed_sequence(random_seed: RandomSeed) -> np.random.SeedSequence:
+    """A fresh SeedSequence from anything that seeds, reproducible from its entropy alone.
+
+    A SeedSequence that was passed is not changed, so that the same one gives the same draws again.
+
+    Raises
+    ------
+    SamplingError
+        If `random_seed` is no seed.
+    """
+    if isinstance(random_seed, np.random.SeedSequence):
+        if not random_seed.spawn_key:
+            return np.random.SeedSequence(random_seed.entropy)
+        return np.random.SeedSequence([int(word) for word in random_seed.generate_state(4)])
+    if isinstance(random_seed, np.random.Generator):
+        return np.random.SeedSequence([int(word) for word in random_seed.integers(0, 2**32, size=4)])
+    try:
+        return np.random.SeedSequence(random_seed)
+    except (TypeError, ValueError) as error:
+        raise SamplingError(
+            f"random_seed must be a non-negative integer, a sequence of them, a SeedSequence, a Generator or None, "
+            f"not {random_seed!r}."
+        ) from error
+
+
+def _metric_plan(metric: str | Metric, adapt_metric: bool | None, dimension: int) -> tuple[Metric, str, bool]:
+    """The first metric, the name of its adaptation, and whether it adapts."""
+    if isinstance(metric, str):
+        return diagonal_metric(np.ones(dimension)), metric, adapt_metric is not False
+    if not isinstance(metric, Metric):
+        raise SamplingError(f"metric must be 'diag_grad', 'diag', 'dense' or a Metric, not {type(metric).__name__}.")
+    if metric.dimension != dimension:
+        raise SamplingError(f"The metric has {metric.dimension} coordinates, the initial position {dimension}.")
+    if adapt_metric and metric.kind == ARROWHEAD:
+        raise SamplingError("An arrowhead metric is given, never adapted: leave adapt_metric out or set it to False.")
+    return metric, "dense" if metric.kind == DENSE else "diag_grad", bool(adapt_metric)

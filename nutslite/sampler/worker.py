@@ -1,0 +1,244 @@
+"""One chain at work: start, warm-up stages, draws, in blocks short enough to be interrupted between them."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nutslite.exceptions import SamplingError
+from nutslite.sampler.chain import SEARCH_FAILED
+from nutslite.sampler.draws import SamplerSettings
+from nutslite.sampler.hamiltonian import GRADIENT, POSITION
+from nutslite.sampler.logdensity import LogDensity, Matrix, Vector
+from nutslite.sampler.mass_matrix import Window
+from nutslite.sampler.metric import Metric
+from nutslite.sampler.start import find_start
+from nutslite.sampler.statistics import N_STEPS, STATISTICS, TREE_DEPTH
+from nutslite.sampler.step_size import LOG_AVERAGE, STEP_SIZE, new_adaptation
+from nutslite.sampler.trajectory import LOGP, SELECTED, new_workspace
+from nutslite.sampler.warmup import Stage, warmup_stages
+
+BLOCK_SECONDS = 0.06
+"""Time that a block of transitions should take: a bound on how long Ctrl-C and progress wait."""
+
+FIRST_BLOCK = 10
+
+
+class Problem(NamedTuple):
+    """What all chains share: the compiled block, the log density, its data."""
+
+    run_block: Callable[..., int]
+    logdensity: LogDensity
+    data: Any
+
+
+class ChainProgress(NamedTuple):
+    """What a chain reports after each block.
+
+    Attributes
+    ----------
+    chain : int
+    phase : {"warmup", "sampling"}
+    done, total : int
+        Transitions made and to be made, warm-up included.
+    divergences : int
+        Divergent transitions after warm-up.
+    step_size : float
+    tree_depth : int
+        Of the last transition.
+    n_steps : float
+        Mean number of leapfrog steps of the block.
+    """
+
+    chain: int
+    phase: str
+    done: int
+    total: int
+    divergences: int
+    step_size: float
+    tree_depth: int
+    n_steps: float
+
+
+class Phase:
+    """Arrays that one phase (warm-up or sampling) of one chain fills, and how far it got."""
+
+    def __init__(self, name: str, positions: Matrix | None, stats: Matrix) -> None:
+        self.name = name
+        self.positions = positions  # (n, dim), or None where positions are not kept
+        self.stats = stats  # (n, 12)
+        self.done = 0
+        self.seconds = 0.0
+        self.divergences: list[Matrix] = []
+
+    def total(self, column: int) -> int:
+        """Sum of a column of statistics over the transitions made so far."""
+        return int(self.stats[: self.done, column].sum())
+
+    def divergent_positions(self, dimension: int) -> Matrix:
+        """Positions ``(n, dim)`` at which trajectories diverged."""
+        return np.concatenate([np.empty((0, dimension)), *self.divergences])
+
+
+class ChainWorker:
+    """Runs one chain; owned by one thread.
+
+    Parameters
+    ----------
+    positions : ndarray (draws, dim)
+        Overwritten with the draws.
+    warmup_positions : ndarray (tune, dim) or None
+        Overwritten with the warm-up draws, if given.
+    """
+
+    def __init__(
+        self,
+        chain: int,
+        problem: Problem,
+        settings: SamplerSettings,
+        metric: Metric,
+        initial: Vector,
+        seed: np.random.SeedSequence,
+        positions: Matrix,
+        warmup_positions: Matrix | None,
+    ) -> None:
+        self.chain = chain
+        self.metric = metric
+        self.warmup = Phase("warmup", warmup_positions, np.full((settings.tune, len(STATISTICS)), np.nan))
+        self.sampling = Phase("sampling", positions, np.full((settings.draws, len(STATISTICS)), np.nan))
+        self._problem = problem
+        self._settings = settings
+        self._initial = initial
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self._workspace = new_workspace(initial.shape[0], settings.max_treedepth)
+        self._adaptation = new_adaptation(settings.step_size or 1.0)
+        self._searches = settings.tune > 0 or settings.step_size is None
+        self._block_length = FIRST_BLOCK
+
+    @property
+    def step_size(self) -> float:
+        """The step size in use."""
+        return float(self._adaptation[STEP_SIZE])
+
+    def run(self, stop: threading.Event, report: Callable[[ChainProgress], None]) -> None:
+        """Run the chain to its end, or to the end of the block during which `stop` was set.
+
+        Raises
+        ------
+        SamplingError
+            If the chain cannot start, or no step size works.
+        """
+        with np.errstate(all="ignore"):  # without the JIT, kernels are NumPy scalars, and inf and nan are expected
+            find_start(self._evaluate, self._initial, self._settings.jitter, self._rng, self.chain)
+            for stage in warmup_stages(self._settings.tune, adapt_metric=self._settings.adapt_metric):
+                self._run_stage(stage, stop, report)
+            if stop.is_set():
+                return
+            if self._settings.tune > 0:
+                self._adaptation[STEP_SIZE] = math.exp(self._adaptation[LOG_AVERAGE])
+            self._run_transitions(self.sampling, self._settings.draws, None, stop, report)
+
+    def _run_stage(self, stage: Stage, stop: threading.Event, report: Callable[[ChainProgress], None]) -> None:
+        window = Window() if stage.learns_metric else None
+        self._run_transitions(self.warmup, stage.length, window, stop, report)
+        if window is None or stop.is_set():
+            return
+        metric = window.metric(self._settings.adaptation)
+        if metric is not None:
+            self.metric = metric
+            self._searches = True  # a new metric changes what a step size means
+
+    def _run_transitions(
+        self,
+        phase: Phase,
+        n_transitions: int,
+        window: Window | None,
+        stop: threading.Event,
+        report: Callable[[ChainProgress], None],
+    ) -> None:
+        end = phase.done + n_transitions
+        while phase.done < end and not stop.is_set():
+            started = time.perf_counter()
+            length = min(self._block_length, end - phase.done)
+            self._run_block(phase, length, window)
+            seconds = time.perf_counter() - started
+            phase.seconds += seconds
+            wanted = int(BLOCK_SECONDS / max(seconds / length, 1e-9))
+            self._block_length = max(1, min(wanted, 4 * length))
+            report(self._progress(phase, length))
+
+    def _run_block(self, phase: Phase, length: int, window: Window | None) -> None:
+        dimension = self._initial.shape[0]
+        rows = slice(phase.done, phase.done + length)
+        nothing = np.empty((0, dimension))
+        positions = np.empty((length, dimension)) if phase.positions is None else phase.positions[rows]
+        gradients = nothing if window is None else np.empty((length, dimension))
+        divergences = np.empty((length, dimension)) if phase is self.sampling else nothing
+        adapts = phase is self.warmup
+        n_divergences = self._call(adapts, False, self._searches, positions, gradients, phase.stats[rows], divergences)
+        if n_divergences == SEARCH_FAILED:
+            raise SamplingError(
+                f"Chain {self.chain}: no step size gives an acceptance rate near 0.8. The log density is flat (an "
+                "improper posterior), or its gradient does not belong to it."
+            )
+        self._searches = False
+        phase.done += length
+        if window is not None:
+            window.add(positions, gradients)
+        if n_divergences and phase is self.sampling:
+            phase.divergences.append(divergences[:n_divergences].copy())
+
+    def _evaluate(self, position: Vector) -> tuple[float, Vector]:
+        """Make `position` the state of the chain; return its log density and gradient."""
+        points, values = self._workspace.points, self._workspace.values
+        points[SELECTED, POSITION] = position
+        nothing = np.empty((0, position.shape[0]))
+        self._call(False, True, False, nothing, nothing, np.empty((0, len(STATISTICS))), nothing)
+        return float(values[SELECTED, LOGP]), points[SELECTED, GRADIENT].copy()
+
+    def _call(
+        self,
+        adapts: bool,
+        evaluates: bool,
+        searches: bool,
+        positions: Matrix,
+        gradients: Matrix,
+        stats: npt.NDArray[np.float64],
+        divergences: Matrix,
+    ) -> int:
+        return self._problem.run_block(
+            self._problem.logdensity,
+            self._problem.data,
+            self._rng,
+            self.metric,
+            self._workspace,
+            self._adaptation,
+            float(self._settings.target_accept),
+            int(self._settings.max_treedepth),
+            adapts,
+            evaluates,
+            searches,
+            positions,
+            gradients,
+            stats,
+            divergences,
+        )
+
+    def _progress(self, phase: Phase, length: int) -> ChainProgress:
+        block = phase.stats[phase.done - length : phase.done]
+        return ChainProgress(
+            chain=self.chain,
+            phase=phase.name,
+            done=self.warmup.done + self.sampling.done,
+            total=self._settings.tune + self._settings.draws,
+            divergences=sum(part.shape[0] for part in self.sampling.divergences),
+            step_size=self.step_size,
+            tree_depth=int(block[-1, TREE_DEPTH]),
+            n_steps=float(block[:, N_STEPS].mean()),
+        )
