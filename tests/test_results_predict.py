@@ -205,13 +205,8 @@ def test_impossible_responses_name_the_parameter():
     data = frame(5)
     design, posterior = simple("k ~ 1", data, ("mu",), Intercept=60.0, samples=10)
     task = PredictionTask(get_family("poisson"), {"mu": "log"})
-    try:
-        y = predict(posterior, design, task, kind="response").response["k"]
-    except DataError as error:
-        assert "'poisson'" in str(error)
-        assert "mu from 1.14e+26" in str(error)
-    else:  # a family may know how to draw such counts
-        np.testing.assert_allclose(y.astype(float), np.exp(60.0), rtol=0.01)
+    with pytest.raises(DataError, match=r"responses of the family 'poisson' for mu from 1\.14e\+26 to 1\.14e\+26"):
+        predict(posterior, design, task, kind="response")
 
 
 # --- new groups ------------------------------------------------------------------------------------------------------
@@ -319,7 +314,9 @@ def test_other_priors_of_groups():
     assert effects.shape == (n, 1, 3)
     assert effects.std() == pytest.approx(10 * np.sqrt(2), rel=0.03)
     prior = Prior("StudentT", nu=Prior("Gamma", alpha=2, beta=0.1), mu=Prior("Normal", mu=0, sigma=1), sigma=2)
-    effects = PopulationSampler({"mu": {"1|s": prior}}, "mu")(np.random.default_rng(0), "mu", [term], posterior, 1)["1|s"]
+    effects = PopulationSampler({"mu": {"1|s": prior}}, "mu")(np.random.default_rng(0), "mu", [term], posterior, 1)[
+        "1|s"
+    ]
     assert effects.mean() == pytest.approx(10, abs=0.1)
     assert effects.std() == pytest.approx(2 * np.sqrt(5 / 3), rel=0.05)
     normal = PopulationSampler(PRIORS, "mu")
