@@ -11,8 +11,8 @@ Betancourt (2016), arXiv:1604.00695.
 >>> draws = np.random.default_rng(1).normal(size=(4, 1000, 3))
 >>> rhat(draws).round(2)
 array([1., 1., 1.])
->>> float(mcse_mean(draws[:, :, 0]).round(3))
-0.016
+>>> bool((ess_bulk(draws) > 3000).all())
+True
 """
 
 from __future__ import annotations
