@@ -1,0 +1,100 @@
+"""Small models that several tests share: data simulated with a fixed seed, every kind of term at least once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nutslite.formula.formula import Formula
+from nutslite.model import Model
+from nutslite.priors.prior import Prior
+
+
+def grouped_data(n: int = 120, groups: int = 9, seed: int = 1) -> pd.DataFrame:
+    """Two numeric columns, a categorical, two crossed factors, and a response for every kind of family."""
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(3.0, 1.0, n), rng.normal(0.0, 2.0, n)
+    g, h = rng.integers(0, groups, n), rng.integers(0, 4, n)
+    eta = 0.4 * (x - 3) - 0.2 * z + 0.5 * rng.normal(size=groups)[g] + 0.3 * rng.normal(size=4)[h]
+    trials = rng.integers(1, 9, n)
+    p = 1 / (1 + np.exp(-eta))
+    return pd.DataFrame(
+        {
+            "x": x,
+            "z": z,
+            "c": np.array(["u", "v", "w"])[rng.integers(0, 3, n)],
+            "g": [f"g{i}" for i in g],
+            "h": [f"h{i}" for i in h],
+            "w": rng.uniform(0.5, 2.0, n),
+            "o": rng.normal(0.0, 0.3, n),
+            "y": eta + 0.8 * rng.normal(size=n),
+            "b": (rng.uniform(size=n) < p).astype(int),
+            "s": rng.binomial(trials, p),
+            "trials": trials,
+            "k": rng.poisson(np.exp(eta)),
+            "pos": rng.gamma(2.0, np.exp(eta) / 2.0) + 1e-3,
+            "unit": np.clip(rng.beta(4 * p, 4 * (1 - p)), 1e-4, 1 - 1e-4),
+        }
+    )
+
+
+def group_prior(name: str = "Normal", **arguments: Any) -> Prior:
+    """A hierarchical prior with a half-normal scale."""
+    return Prior(name, mu=0, sigma=Prior("HalfNormal", sigma=1.5), **arguments)
+
+
+GAUSSIAN: dict[str, dict[str, Any]] = {
+    "common terms only": {"formula": "y ~ x + c"},
+    "one factor": {"formula": "y ~ x + (1|g)"},
+    "slopes": {"formula": "y ~ x + z + (x|g)"},
+    "correlated slopes": {"formula": "y ~ x + (x|g)", "correlated": True},
+    "correlated, three columns": {"formula": "y ~ x + z + (x + z|g)", "priors_cor": {"g": 2.0}},
+    "crossed": {"formula": "y ~ x + (z|g) + (1|h)"},
+    "crossed and correlated": {"formula": "y ~ x + (z|g) + (x|h)", "correlated": True},
+    "nested": {"formula": "y ~ 1 + (1|h/g)"},
+    "categorical slopes": {"formula": "y ~ c + (c|g)"},
+    "no intercept": {"formula": "y ~ 0 + x + (0 + z|g)"},
+    "offset and weights": {"formula": "weighted(y, w) ~ x + offset(o) + (1|g)"},
+    "raw intercept": {"formula": "y ~ x + z + (1|g)", "center_predictors": False},
+    "group means": {
+        "formula": "y ~ x + (z|g)",
+        "priors": {"1|g": Prior("Normal", mu=0.5, sigma=Prior("Exponential", lam=1))},
+    },
+    "hyper-hyperprior": {
+        "formula": "y ~ x + (1|g)",
+        "priors": {"1|g": Prior("Normal", mu=0, sigma=Prior("HalfCauchy", beta=Prior("Exponential", lam=1)))},
+    },
+    "fixed sigma, flat slopes": {"formula": "y ~ x + (1|g)", "priors": {"sigma": 0.9, "x": Prior("Flat")}},
+}
+
+GENERAL: dict[str, dict[str, Any]] = {
+    "every parameter modelled": {"formula": Formula("y ~ x + (x|g)", "sigma ~ z + (1|g)"), "correlated": True},
+    "other priors": {
+        "formula": "y ~ x + z + (1|g) + (1|h)",
+        "priors": {
+            "x": Prior("StudentT", nu=4, mu=0, sigma=1),
+            "z": Prior("Laplace", mu=0, b=1),
+            "1|g": group_prior("StudentT", nu=Prior("Gamma", alpha=2, beta=0.1)),
+            "1|h": Prior("Laplace", mu=0, b=10),
+        },
+    },
+    "group location with a prior": {
+        "formula": "y ~ 0 + x + (1|g)",
+        "priors": {"1|g": Prior("Normal", mu=Prior("Normal", mu=0, sigma=2), sigma=Prior("HalfNormal", sigma=1))},
+    },
+    "t": {"formula": "y ~ x + (1|g)", "family": "t"},
+    "bernoulli": {"formula": "b ~ x + c + (z|g)", "family": "bernoulli"},
+    "binomial, probit": {"formula": "p(s, trials) ~ x + (1|g)", "family": "binomial", "link": "probit"},
+    "poisson with offset": {"formula": "k ~ x + offset(o) + (1|g) + (1|h)", "family": "poisson"},
+    "negative binomial": {"formula": Formula("k ~ x + (1|g)", "alpha ~ z"), "family": "negativebinomial"},
+    "gamma, log": {"formula": "pos ~ x + (1|g)", "family": "gamma", "link": "log"},
+    "beta": {"formula": Formula("unit ~ x", "kappa ~ 1 + (1|g)"), "family": "beta"},
+    "wald, log, weighted": {"formula": "weighted(pos, w) ~ x", "family": "wald", "link": "log"},
+}
+
+
+def small_model(settings: dict[str, Any]) -> Model:
+    """The model of one of the entries above on `grouped_data`."""
+    return Model(settings["formula"], grouped_data(), **{k: v for k, v in settings.items() if k != "formula"})

@@ -1,0 +1,109 @@
+"""Integrating coefficients and effects out: exactly the joint density's integral, and exact draws of what was integrated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_models import GAUSSIAN, GENERAL, small_model
+
+from nutslite.exceptions import SamplingError
+from nutslite.families.family import compiled_loglik
+from nutslite.posterior.crossproducts import reduce_gaussian, why_not_reducible
+from nutslite.posterior.joint import joint_logdensity
+from nutslite.posterior.marginal import marginal_logdensity
+from nutslite.posterior.recovery import recover
+
+
+class Conditional:
+    """The joint density at given remaining parameters is Gaussian in the rest: its mean, covariance and integral."""
+
+    def __init__(self, model, reduction, remaining):
+        assembled = model._assembly
+        data = assembled.data._replace(centring=np.ones_like(assembled.data.centring))
+        kernel = compiled_loglik(model.family)
+        position = np.zeros(assembled.layout.dimension)
+        position[reduction.kept] = remaining
+        linear = np.setdiff1d(np.arange(position.size), reduction.kept)
+
+        def density(point):
+            gradient = np.empty_like(point)
+            return joint_logdensity(point, gradient, (data, kernel)), gradient[linear]
+
+        at_zero = density(position)[1]
+        precision = -np.array([density(position + unit)[1] - at_zero for unit in np.eye(position.size)[linear]])
+        self.covariance = np.linalg.inv(0.5 * (precision + precision.T))
+        position[linear] = self.covariance @ at_zero
+        self.log_integral = density(position)[0] + 0.5 * np.linalg.slogdet(2 * np.pi * self.covariance)[1]
+        self.n_head_linear = linear[linear < assembled.layout.n_head]
+        # In the joint coordinates effects are location + raw.
+        self.mean = position[linear] + np.concatenate(
+            [np.zeros(self.n_head_linear.size), locations(assembled, data, remaining, reduction)]
+        )
+
+
+def locations(assembled, data, remaining, reduction):
+    from nutslite.posterior.joint import natural_scale
+
+    n_head = assembled.layout.n_head
+    position = np.zeros((1, assembled.layout.dimension))
+    position[0, reduction.kept] = remaining
+    values, effects = np.empty((1, n_head + data.head.fixed.size)), np.empty((1, data.centring.size))
+    natural_scale(position, data, values, effects)
+    return effects[0]
+
+
+@pytest.mark.parametrize("name", GAUSSIAN)
+def test_density_is_the_joint_density_integrated(name):
+    model = small_model(GAUSSIAN[name])
+    reduction = reduce_gaussian(model._assembly)
+    assert not isinstance(reduction, str), reduction
+    rng = np.random.default_rng(7)
+    for _ in range(3):
+        remaining = rng.normal(0.0, 0.5, reduction.kept.size)
+        gradient = np.empty_like(remaining)
+        value = marginal_logdensity(remaining, gradient, reduction.data)
+        np.testing.assert_allclose(value, Conditional(model, reduction, remaining).log_integral, rtol=1e-9)
+        for i, unit in enumerate(np.eye(remaining.size) * 1e-5):
+            upper = marginal_logdensity(remaining + unit, np.empty_like(remaining), reduction.data)
+            lower = marginal_logdensity(remaining - unit, np.empty_like(remaining), reduction.data)
+            np.testing.assert_allclose(gradient[i], (upper - lower) / 2e-5, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["correlated, three columns", "crossed", "group means", "raw intercept", "nested"])
+def test_recovered_draws_have_the_conditional_distribution(name):
+    model = small_model(GAUSSIAN[name])
+    reduction = reduce_gaussian(model._assembly)
+    remaining = np.random.default_rng(8).normal(0.0, 0.3, reduction.kept.size)
+    exact = Conditional(model, reduction, remaining)
+    draws = 8000
+    values, effects = recover(reduction, np.tile(remaining, (draws, 1)), np.random.default_rng(9))
+    got = np.concatenate([values[:, exact.n_head_linear], effects], axis=1)
+    sd = np.sqrt(np.diag(exact.covariance))
+    z = (got.mean(axis=0) - exact.mean) / (sd / np.sqrt(draws))
+    assert np.abs(z).max() < 4.5
+    np.testing.assert_allclose(got.std(axis=0), sd, rtol=5 / np.sqrt(2 * draws))
+    correlation = exact.covariance / np.outer(sd, sd)
+    np.testing.assert_allclose(np.corrcoef(got.T), correlation, atol=6 / np.sqrt(draws))
+
+
+@pytest.mark.parametrize("name", GENERAL)
+def test_models_that_cannot_be_integrated_say_why(name):
+    model = small_model(GENERAL[name])
+    reason = why_not_reducible(model._assembly)
+    assert isinstance(reason, str)
+    assert reason in str(model.plan())
+    assert model.plan().path == "joint"
+    with pytest.raises(SamplingError, match="cannot serve this model"):
+        model.plan("marginal")
+
+
+def test_levels_with_equal_design_share_one_class():
+    reduction = reduce_gaussian(small_model(GAUSSIAN["one factor"])._assembly)
+    sizes = np.bincount(small_model(GAUSSIAN["one factor"]).design.factors["g"].index)
+    assert reduction.data.class_counts.size == np.unique(sizes).size
+    assert reduction.data.class_counts.sum() == sizes.size
+
+
+def test_an_unknown_plan_is_refused():
+    with pytest.raises(SamplingError, match="auto, joint, marginal"):
+        small_model(GAUSSIAN["one factor"]).plan("quick")
