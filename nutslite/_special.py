@@ -63,6 +63,7 @@ _LN2_HIGH = 6.93147180369123816490e-01  # the leading 33 bits of log(2): times a
 _LN2_LOW = 1.90821492927058770002e-10
 _ROUND = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest integer in the low bits of the sum
 _ROUND_BITS = 0x4338000000000000
+_HALF_ROOT_BITS = 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9, _E10, _E11, _E12, _E13 = (1.0 / math.factorial(k) for k in range(2, 14))
 
 _A1, _A2, _A3, _A4, _A5, _A6, _A7, _A8, _A9, _A10, _A11, _A12, _A13, _A14, _A15, _A16 = (
@@ -123,6 +124,28 @@ def log1p_unit(x):
     c = (_A9 + z * _A10) + z2 * (_A11 + z * _A12)
     d = (_A13 + z * _A14) + z2 * (_A15 + z * _A16)
     return 2.0 * (s + s * z * (a + z4 * (b + z4 * (c + z4 * d))))
+
+
+@kernel
+def log1p_square(x):
+    """``log(1 + x^2)``, also where the square overflows."""
+    size = abs(x)
+    huge = size > 1e150
+    square = 1.0 if huge else size * size
+    u = size if huge else 1.0 + square  # from here on log(u) for u >= 1, by its exponent and the series of atanh
+    bits = _bits_of(u)
+    exponent = (bits - _HALF_ROOT_BITS) >> 52  # such that the rest lies between sqrt(1/2) and sqrt(2)
+    power = _double_of(exponent + _ROUND_BITS) - _ROUND
+    m = _double_of(bits - (exponent << 52))
+    s = (m - 1.0) / (m + 1.0)
+    z = s * s
+    z2 = z * z
+    z4 = z2 * z2
+    series = (_A1 + z * _A2) + z2 * (_A3 + z * _A4)
+    series += z4 * ((_A5 + z * _A6) + z2 * (_A7 + z * _A8) + z4 * (_A9 + z * _A10))
+    log_u = power * _LN2_HIGH + (2.0 * (s + s * z * series) + power * _LN2_LOW)
+    log_u = math.inf if u == math.inf else log_u
+    return 2.0 * log_u if huge else log_u + (square - (u - 1.0)) / u
 
 
 @kernel

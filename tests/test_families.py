@@ -345,6 +345,19 @@ def test_extremes_give_no_nan(name: str, parameter: str, link: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_infinite_linear_predictors_are_not_mistaken_for_finite_ones(name: str) -> None:
+    """A position that overflowed must not look like a good one: at least one row has no finite density."""
+    family = get_family(name)
+    for j, parameter in enumerate(family.parameters):
+        for eta in (math.inf, -math.inf, math.nan):
+            case = Case(family, {}, {p.name for p in family.parameters}, seed=11)
+            case.eta[j, :ROWS] = eta
+            out, derivative = case.loglik()
+            finite = np.isfinite(out) & np.all(np.isfinite(derivative[:, :ROWS]), axis=0)
+            assert not np.all(finite), (parameter.name, eta)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_record(name: str) -> None:
     family = get_family(name)
     assert family.name == name

@@ -38,6 +38,12 @@ CASES: dict[str, tuple[Callable[[float], float], Callable[[np.ndarray], np.ndarr
         5e-16,
     ),
     "softplus": (_special.softplus, lambda x: np.logaddexp(0.0, x), SIGNED, 1e-15),
+    "log1p_square": (
+        _special.log1p_square,
+        lambda x: np.where(np.abs(x) < 1e150, np.log1p(x * x), 2.0 * np.log(np.abs(x))),
+        np.concatenate([POSITIVE, -POSITIVE, np.linspace(0.0, 3.0, 999)]),
+        5e-16,
+    ),
     "expit": (_special.expit, special.expit, SIGNED, 1e-15),
     "logit": (
         _special.logit,
@@ -102,6 +108,9 @@ def test_ends_of_exp() -> None:
     assert _special.expm1(-math.inf) == -1.0
     assert _special.expm1(math.inf) == math.inf
     assert math.isnan(_special.expm1(math.nan))
+    assert math.isnan(_special.log1p_square(math.nan))
+    assert _special.log1p_square(math.inf) == math.inf
+    assert _special.log1p_square(-math.inf) == math.inf
 
 
 def test_ends_of_logit_and_ndtri() -> None:

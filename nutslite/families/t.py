@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from nutslite._numba import kernel
-from nutslite._special import HALF_LOG_2PI, LOG_2, digamma_error, exp, stirling_error
+from nutslite._special import HALF_LOG_2PI, LOG_2, digamma_error, exp, log1p_square, stirling_error
 from nutslite.families._checks import check_real
 from nutslite.families._rows import finish_rows, native_rows
 from nutslite.families.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
@@ -36,12 +36,6 @@ def _normalisation(log_nu):
 
 
 @kernel
-def _log1p_square(r):
-    """``log(1 + r^2)`` also where the square overflows."""
-    return np.log1p(r * r) if abs(r) < 1e150 else 2.0 * np.log(abs(r))
-
-
-@kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response."""
     rows = out_loglik.shape[0]
@@ -50,24 +44,39 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     mu = native[0]
     log_sigma = native[1]
     log_nu = native[2]
-    constant, d_constant = _normalisation(log_nu[0])
-    nu = np.exp(log_nu[0])
-    root = np.exp(-0.5 * log_nu[0])
-    for i in range(rows):
-        s = log_sigma[i * varies[1]]
-        if varies[2] == 1:
-            constant, d_constant = _normalisation(log_nu[i])
-            nu = np.exp(log_nu[i])
-            root = np.exp(-0.5 * log_nu[i])
-        scale = exp(-s) * root
-        r = (response[i] - mu[i]) * scale
-        stretch = _log1p_square(r)
-        pull = 1.0 / (r + 1.0 / r) if r != 0.0 else 0.0  # r / (1 + r^2)
-        share = r * pull
-        out_loglik[i] = constant - s - 0.5 * (nu + 1.0) * stretch
-        out_d_eta[0, i] = (nu + 1.0) * pull * scale
-        out_d_eta[1, i] = (nu + 1.0) * share - 1.0
-        out_d_eta[2, i] = d_constant + 0.5 * ((nu + 1.0) * share - nu * stretch)
+    d_mu = out_d_eta[0]
+    d_log_sigma = out_d_eta[1]
+    d_log_nu = out_d_eta[2]
+    if varies[2] == 0 and varies[1] == 0:
+        constant, d_constant = _normalisation(log_nu[0])
+        nu = np.exp(log_nu[0])
+        scale = np.exp(-log_sigma[0] - 0.5 * log_nu[0])
+        constant -= log_sigma[0]
+        for i in range(rows):
+            r = (response[i] - mu[i]) * scale
+            stretch = log1p_square(r)
+            pull = 1.0 / (r + 1.0 / r) if r != 0.0 else 0.0  # r / (1 + r^2)
+            share = r * pull
+            out_loglik[i] = constant - 0.5 * (nu + 1.0) * stretch
+            d_mu[i] = (nu + 1.0) * pull * scale
+            d_log_sigma[i] = (nu + 1.0) * share - 1.0
+            d_log_nu[i] = d_constant + 0.5 * ((nu + 1.0) * share - nu * stretch)
+    else:
+        for i in range(rows):
+            s = log_sigma[i * varies[1]]
+            n = log_nu[i * varies[2]]
+            if i == 0 or varies[2] == 1:
+                constant, d_constant = _normalisation(n)
+                nu = exp(n)
+            scale = exp(-s - 0.5 * n)
+            r = (response[i] - mu[i]) * scale
+            stretch = log1p_square(r)
+            pull = 1.0 / (r + 1.0 / r) if r != 0.0 else 0.0
+            share = r * pull
+            out_loglik[i] = constant - s - 0.5 * (nu + 1.0) * stretch
+            d_mu[i] = (nu + 1.0) * pull * scale
+            d_log_sigma[i] = (nu + 1.0) * share - 1.0
+            d_log_nu[i] = d_constant + 0.5 * ((nu + 1.0) * share - nu * stretch)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
