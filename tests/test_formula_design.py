@@ -338,7 +338,7 @@ class TestRefusedData:
             build_design("y ~ log(x)", frame())
         data = frame()
         data.loc[[3, 7], "x"] = np.inf
-        with pytest.raises(DataError, match="'x' is not finite in 2 of 48 rows .the first is row 3"):
+        with pytest.raises(DataError, match=r"'x' is not finite in 2 of 48 rows \(the first is row 3"):
             build_design("y ~ x", data)
         with pytest.raises(DataError, match=r"'offset\(x\)' is not finite in 2 of 48"):
             build_design("y ~ offset(x)", data)

@@ -161,7 +161,7 @@ class TestFactors:
 
     @pytest.mark.parametrize("code", ["b", "C(g)", "T(g, 4)", "I(x > 20)", "np.floor(z)"])
     def test_expressions_may_group(self, code: str) -> None:
-        factor = build_design(f"y ~ (1|{code})", frame()).factors[code.replace("I(x > 20)", "I(x > 20)")]
+        factor = build_design(f"y ~ (1|{code})", frame()).factors[code]
         assert factor.index.min() == 0
         assert factor.index.max() == len(factor.levels) - 1 >= 1
 
@@ -186,7 +186,7 @@ class TestFactors:
     def test_values_that_cannot_be_levels(self) -> None:
         with pytest.raises(DataError, match="'g'"):
             build_design("y ~ (1|g)", frame().assign(g=[[1]] * 12))
-        with pytest.raises(DataError, match="categorical=\\[...\\]"):
+        with pytest.raises(DataError, match=r"categorical=\[\.\.\.\]"):
             build_design("y ~ (1|t)", frame().assign(t=pd.date_range("2020", periods=12)))
 
     def test_dates_group_when_declared_categorical(self) -> None:
@@ -222,7 +222,9 @@ class TestNewLevels:
 
     def test_levels_of_new_data_may_be_fewer_or_reordered(self) -> None:
         data = frame().assign(h=lambda d: pd.Categorical(d.h, categories=["v", "u"]))
-        new = build_design("y ~ (1|h)", data).evaluate(pd.DataFrame({"h": pd.Categorical(["u"], categories=["u", "v"])}))
+        new = build_design("y ~ (1|h)", data).evaluate(
+            pd.DataFrame({"h": pd.Categorical(["u"], categories=["u", "v"])})
+        )
         np.testing.assert_array_equal(new.factors["h"].index, [1])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -181,10 +183,8 @@ def test_there_are_enough_escapes() -> None:
 def test_any_factor_is_computed_or_refused(code: str) -> None:
     data = frame()
     before = data.copy()
-    try:
+    with contextlib.suppress(NutsliteError):
         build_design(f"y ~ 1 + I({code})", data)
-    except NutsliteError:
-        pass
     pd.testing.assert_frame_equal(data, before)
 
 
@@ -247,16 +247,18 @@ def test_computed(code: str) -> None:
 class TestUnknownNames:
     def test_column_is_suggested(self) -> None:
         data = pd.DataFrame({"y": [1.0, 2.0], "condition": [0.0, 1.0]})
-        with pytest.raises(DataError, match="column 'conditon' not found in the data; did you mean 'condition'?") as got:
+        with pytest.raises(
+            DataError, match=r"column 'conditon' not found in the data; did you mean 'condition'\?"
+        ) as got:
             build_design("y ~ conditon", data)
         assert "        ^^^^^^^^" in str(got.value)
 
     def test_columns_are_listed(self) -> None:
-        with pytest.raises(DataError, match="column 'nothing' not found in the data. It has: y, x, z"):
+        with pytest.raises(DataError, match=r"column 'nothing' not found in the data\. It has: y, x, z"):
             build_design("y ~ nothing", frame())
 
     def test_function_is_suggested(self) -> None:
-        with pytest.raises(FormulaError, match="'standardise' is not known. Did you mean 'standardize'?"):
+        with pytest.raises(FormulaError, match=r"'standardise' is not known\. Did you mean 'standardize'\?"):
             build_design("y ~ standardise(x)", frame())
 
     def test_numpy_function_is_suggested(self) -> None:

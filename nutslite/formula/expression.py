@@ -86,6 +86,8 @@ def read_text(text: str) -> FormulaText:
     position = 0
     while position < len(text):
         mark = text[position]
+        if mark == "\\":  # Python would read on in the next line, which is not there
+            raise FormulaError("A backslash has no meaning here.", text, (position, position + 1))
         if mark not in _STRING_START and mark != "`":
             position += 1
             continue
