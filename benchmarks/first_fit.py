@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FIT = """
 import nutslite as nl
 model = nl.Model("Reaction ~ Days + (Days|Subject)", nl.load_data("sleepstudy"))
-results = model.fit(draws={draws}, tune={tune}, chains=4, random_seed=1, progressbar=False)
+results = model.fit(draws={draws}, chains=4, random_seed=1, progressbar=False)
 print(nl.summary(results))
 """
 
@@ -106,12 +106,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3, help="fresh processes per figure (default: 3)")
-    parser.add_argument("--draws", type=int, default=1000, help="draws and warm-up steps of each chain (default: 1000)")
+    parser.add_argument("--draws", type=int, default=1000, help="draws of each chain (default: 1000)")
     parser.add_argument("--functions", type=int, default=25, help="rows of the table of functions (default: 25)")
     arguments = parser.parse_args()
-    fit = FIT.format(draws=arguments.draws, tune=arguments.draws)
+    fit = FIT.format(draws=arguments.draws)
 
-    draws = f"4 chains x ({arguments.draws} + {arguments.draws})"
+    draws = f"4 chains x {arguments.draws} draws and the default warm-up"
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {draws}\n")
     with tempfile.TemporaryDirectory() as folder:
         keep = Path(folder) / "warm"

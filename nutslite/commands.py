@@ -37,7 +37,7 @@ def fit(arguments: argparse.Namespace) -> int:
         progressbar=not arguments.quiet,
     )
     _print_summary(results, everything=arguments.all)
-    print(f"\nDone in {time.perf_counter() - started:.1f} s, compilation included.")
+    print(f"\nDone in {time.perf_counter() - started:.1f} s.")
     _save(results, arguments.out)
     _draw(results, arguments.plot)
     return INTERRUPTED if _was_interrupted(results) else DONE
