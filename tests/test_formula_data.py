@@ -257,3 +257,35 @@ class TestMissing:
         y, x = first.response.values[0], first.predictors["mu"].matrix
         np.testing.assert_allclose(y.mean(), 4.5457, atol=5e-5)
         np.testing.assert_allclose(2.5 * y.std() / x.std(axis=1), [12.0966, 1.3011, 13.1286], atol=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "rows", "columns", "levels"),
+    [
+        ("sleepstudy", "Reaction ~ Days + (Days|Subject)", 180, 1, {"Subject": 18}),
+        ("cbpp", "p(incidence, size) ~ C(period) + (1|herd)", 56, 3, {"herd": 15}),
+        ("Penicillin", "diameter ~ 1 + (1|plate) + (1|sample)", 144, 0, {"plate": 24, "sample": 6}),
+        ("Pastes", "strength ~ 1 + (1|batch/cask)", 60, 0, {"batch": 10, "batch:cask": 30}),
+        ("VerbAgg", "r2 == 'Y' ~ Anger + Gender + btype + situ + (1|id) + (1|item)", 7584, 5, {"id": 316, "item": 24}),
+        ("cake", "angle ~ recipe * C(temperature) + (1|recipe:replicate)", 270, 17, {"recipe:replicate": 45}),
+        ("epil", "y ~ lbase*trt + lage + V4 + (1|subject)", 236, 5, {"subject": 59}),
+        (
+            "Owls",
+            "SiblingNegotiation ~ FoodTreatment*SexParent + offset(log(BroodSize)) + (1|Nest)",
+            599,
+            3,
+            {"Nest": 27},
+        ),
+        ("women", "weight ~ height + I(height**2)", 15, 2, {}),
+        ("iris", "`Sepal.Length` ~ `Sepal.Width` + Species", 150, 3, {}),
+        ("InstEval_10k", "y ~ service + (1|s) + (1|d) + (1|dept:service)", 10000, 1, {"dept:service": 28}),
+    ],
+)
+def test_classical_models(name: str, formula: str, rows: int, columns: int, levels: dict[str, int]) -> None:
+    path = SHARED / f"{name}.csv"
+    if not path.exists():
+        pytest.skip("the shared data sets are not next to the repository")
+    design = build_design(formula, path)
+    assert (design.n_rows, design.predictors["mu"].matrix.shape[0]) == (rows, columns)
+    for factor, number in levels.items():
+        assert len(design.factors[factor].levels) == number

@@ -183,6 +183,9 @@ REJECTED = {
     "y ~ x?": None,
     "y ~ if": None,
     "y ~ x!": None,
+    "+ ⟨~⟩ x": "stands once",
+    "| ⟨~⟩ x": "stands once",
+    "y ^ ⟨~⟩ 2": "stands once",
     "": "empty",
     "   ": "empty",
 }

@@ -235,6 +235,10 @@ COMPUTED = {
     "standardize(x, ddof=1)": (X - X.mean()) / X.std(ddof=1),
     "binary(g, 'b')": np.array([0, 1, 0, 0, 1, 0.0]),
     "2.5e0 * x": 2.5 * X,
+    "exp(b)": np.exp(np.array([1, 0, 1, 1, 0, 0.0])),  # NumPy's exp of a Boolean is float16
+    "np.exp(x > 0)": np.exp((X > 0) * 1.0),
+    "np.where(b, x, z)": np.where([1, 0, 1, 1, 0, 0], X, Z),
+    "np.logical_and(b, x > 0)": np.array([1, 0, 1, 1, 0, 0]) * (X > 0),
 }
 
 

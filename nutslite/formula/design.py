@@ -35,7 +35,6 @@ from nutslite.formula.terms import FloatArray, GroupFactor, LinearPredictor, Res
 class _Recipe:
     """All that `Design.evaluate` needs, settled by the data that the model was built from."""
 
-    formula: Formula
     categorical: frozenset[str]
     extra: Mapping[str, Any]
     memory: Memory
@@ -190,9 +189,10 @@ def build_design(
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
+    _check_names(predictors, tuple(parameters))
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
-        formula, forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
+        forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
     )
     return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, recipe)
 
@@ -236,6 +236,26 @@ def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:
     """The factors of common terms and of the left sides of bars."""
     terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
     return [factor for term in terms for factor in term.factors]
+
+
+def _check_names(predictors: Mapping[str, LinearPredictor], parameters: tuple[str, ...]) -> None:
+    """Refuse terms whose coefficients would have the name of something else in the results.
+
+    A parameter's coefficients carry its name in front (``sigma_x``), the parent's do not.
+    """
+    taken = dict.fromkeys(parameters, "a parameter of the family")
+    for parameter, predictor in predictors.items():
+        prefix = "" if parameter == parameters[0] else f"{parameter}_"
+        if predictor.intercept:
+            taken.setdefault(f"{prefix}Intercept", "an intercept")
+        for own in [term.name for term in predictor.terms] + [term.name for term in predictor.group_terms]:
+            name = f"{prefix}{own}"
+            if name in taken:
+                raise DataError(
+                    f"The coefficients of the term '{own}' would be called '{name}' in the results, as is "
+                    f"{taken[name]}. Rename the column, or write I({own})."
+                )
+            taken[name] = "another term"
 
 
 def _learn_groups(

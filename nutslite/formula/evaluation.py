@@ -20,6 +20,7 @@ from nutslite.formula import functions
 from nutslite.formula.categories import Categories, categories_of
 from nutslite.formula.expression import Expression, canonical_name, is_quoted
 from nutslite.formula.values import (
+    as_argument,
     as_integers,
     as_number,
     as_truth,
@@ -205,7 +206,7 @@ class Evaluator:
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute):
             function, _ = functions.NUMPY[node.func.attr]
-            return function(*[not_categorical(self._value(item), item) for item in node.args])
+            return function(*[as_argument(self._value(item), item) for item in node.args])
         if not isinstance(node.func, ast.Name):
             raise FormulaError("Only functions known by name can be called.")
         name = node.func.id
@@ -214,7 +215,7 @@ class Evaluator:
         if name == "I":
             return arguments[0]
         if name in functions.ELEMENTWISE:
-            return functions.ELEMENTWISE[name][0](not_categorical(arguments[0], node.args[0]))
+            return functions.ELEMENTWISE[name][0](as_argument(arguments[0], node.args[0]))
         if name in functions.STATEFUL:
             return self._stateful(functions.STATEFUL[name], node, arguments, keywords)
         if name in functions.CONTRASTS:

@@ -88,8 +88,9 @@ def _split_at_tilde(text: str, no_left: str) -> tuple[ParseNode, ParseNode, Form
         raise FormulaError("Nothing follows '~'; write 1 for an intercept alone.", text, (tilde, tilde + 1))
     tree = _patsy_tree(source)
     if tree.type != "~" or len(tree.args) != 2 or tree.args[0].type == "~":
-        origin = tree.token.origin
-        raise FormulaError("'~' stands once, between the response and the terms.", text, (origin.start, origin.end))
+        # Patsy puts a '~' without a token above a formula that has none of its own, '+ ~ x' for example
+        place = (tilde, tilde + 1) if tree.token is None else (tree.token.origin.start, tree.token.origin.end)
+        raise FormulaError("'~' stands once, between the response and the terms.", text, place)
     return tree.args[0], tree.args[1], source
 
 

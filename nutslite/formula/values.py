@@ -27,6 +27,12 @@ def not_categorical(value: Any, node: ast.AST) -> Any:
     return value
 
 
+def as_argument(value: Any, node: ast.AST) -> Any:
+    """`value` as an argument of a NumPy function; Booleans as float64, since np.exp of them would be float16."""
+    not_categorical(value, node)
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.bool_ else value
+
+
 def as_number(value: Any, node: ast.AST) -> Any:
     """`value` as float64, for arithmetic."""
     not_categorical(value, node)
