@@ -15,20 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba.core.options import DefaultOptions
 
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+# Not part of Numba's public interface: where it is missing, references are counted, and all is only slower.
+_UNCOUNTED: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
 
-
-def _uncounted() -> dict[str, Any]:
-    """The option that leaves reference counts out, where this Numba knows it: it is not public."""
-    try:
-        numba.njit(_nrt=False)(lambda: 0)
-    except (KeyError, TypeError):
-        return {}
-    return {"_nrt": False}
-
-
-_OPTIONS.update(_uncounted())
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", **_UNCOUNTED}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:

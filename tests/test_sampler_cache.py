@@ -1,0 +1,175 @@
+"""What the sampler promises about compilation: once for all densities, from disk the next time, and not needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sampler_targets import correlated_normal, independent_normals
+
+from nutslite._numba import jit_disabled
+from nutslite.sampler import diagonal_metric, sample
+from nutslite.sampler.chain import compiled_block
+from nutslite.sampler.logdensity import compiled_logdensity, data_type_of
+from nutslite.sampler.step_size import new_adaptation
+from nutslite.sampler.trajectory import new_workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SCRIPT = """
+import json, sys
+import numpy as np
+from numba.core import event
+
+class Compilations(event.Listener):
+    names = []
+    def on_start(self, event): self.names.append(event.data["dispatcher"].py_func.__name__)
+    def on_end(self, event): pass
+
+listener = Compilations()
+event.register("numba:compile", listener)
+from sampler_targets import correlated_normal, independent_normals
+from nutslite.sampler import sample
+at_import = len(listener.names)
+arguments = dict(initial=np.zeros(2), draws=30, tune=30, chains=2, random_seed=5)
+first = sample(independent_normals, (np.array([1.0, 3.0]),), **arguments)
+second = sample(correlated_normal, (np.zeros(2), np.eye(2)), metric="dense", **arguments)
+print(json.dumps({
+    "at_import": at_import,
+    "compiled": listener.names,
+    "positions": [float(x).hex() for x in np.concatenate([first.positions.ravel(), second.positions.ravel()])],
+}))
+"""
+
+
+def run_script(cache, **environment):
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    finished = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT)],
+        env={**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def cache_files(cache):
+    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*.nb[ci]"))
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+def test_the_second_process_compiles_nothing_and_plain_python_draws_the_same(tmp_path):
+    first = run_script(tmp_path)
+    assert first["at_import"] == 0
+    assert "run_block" in first["compiled"]
+    files = cache_files(tmp_path)
+    assert files
+    second = run_script(tmp_path)
+    assert second["compiled"] == []
+    third = run_script(tmp_path)
+    assert third["compiled"] == []
+    assert cache_files(tmp_path) == files
+    plain = run_script(tmp_path, NUMBA_DISABLE_JIT="1")
+    assert first["positions"] == second["positions"] == plain["positions"]
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+def test_one_compiled_block_serves_all_densities_of_one_data_type():
+    data = (np.zeros(2), np.eye(2))
+
+    def other(position, gradient, data):
+        gradient[:] = data[0] - position
+        return -0.5 * np.sum((data[0] - position) ** 2)
+
+    block = compiled_block(data_type_of(data))
+    arguments = {"initial": np.zeros(2), "draws": 5, "tune": 5, "chains": 1}
+    sample(correlated_normal, data, **arguments)
+    sample(other, data, **arguments)
+    assert compiled_block(data_type_of(data)) is block
+    assert len(block.signatures) == 1
+    assert compiled_block(data_type_of((np.ones(2),))) is not block
+    sample(independent_normals, (np.ones(2),), **arguments)
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is counted under NUMBA_DISABLE_JIT=1")
+def test_blocks_leave_reference_counts_as_they_were():
+    """Ten blocks, called as a worker calls them: nothing that Python owns is kept or lost."""
+    data, rng, metric, workspace = (
+        (np.ones(2),),
+        np.random.default_rng(1),
+        diagonal_metric([1.0, 1.0]),
+        new_workspace(2, 5),
+    )
+    adaptation, positions, nothing, stats = new_adaptation(0.5), np.zeros((9, 2)), np.zeros((0, 2)), np.zeros((9, 12))
+    data_type = data_type_of(data)
+    block, logdensity = compiled_block(data_type), compiled_logdensity(independent_normals, data_type)
+    owned = [
+        data,
+        data[0],
+        rng,
+        rng.bit_generator,
+        metric,
+        *metric[1:],
+        workspace,
+        *workspace,
+        adaptation,
+        positions,
+        stats,
+    ]
+    before = [sys.getrefcount(thing) for thing in owned]
+    for _ in range(10):
+        block(
+            logdensity,
+            data,
+            rng,
+            metric,
+            workspace,
+            adaptation,
+            0.8,
+            5,
+            True,
+            True,
+            True,
+            positions,
+            nothing,
+            stats,
+            nothing,
+        )
+    assert [sys.getrefcount(thing) for thing in owned] == before
+
+
+def test_function_pointers_may_travel_in_the_data():
+    """A model's data hold the kernel of its family: a pointer, last in a tuple, of a type that the caller declares."""
+    if jit_disabled():
+        data_type = None
+    else:
+        import numba
+        from numba import types
+
+        scale_type = types.FunctionType(types.float64(types.float64))
+        data_type = types.Tuple([numba.typeof(np.ones(2)), scale_type])
+    from pointer_targets import doubled, scaled_normal, unchanged
+
+    widths = []
+    for function in (unchanged, doubled):
+        draws = sample(
+            scaled_normal,
+            (np.ones(2), function),
+            data_type=data_type,
+            initial=np.zeros(2),
+            draws=1000,
+            tune=200,
+            random_seed=1,
+        )
+        widths.append(draws.positions.std())
+    assert widths[0] == pytest.approx(1.0, abs=0.1)
+    assert widths[1] == pytest.approx(0.5, abs=0.05)
