@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class NutsliteError(Exception):
@@ -62,3 +62,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def refuse_unknown(argument: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise where a dict of options, the value of `argument`, has a key that nothing reads.
+
+    Raises
+    ------
+    NutsliteError
+    """
+    for name in given:
+        if name not in known:
+            raise NutsliteError(
+                f"{argument}={{...}} takes {', '.join(known)}; not '{name}'.{did_you_mean(name, known)}"
+            )

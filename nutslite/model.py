@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.exceptions import DataError, NutsliteError, PriorError, did_you_mean
+from nutslite.exceptions import NutsliteError, did_you_mean, refuse_unknown
 from nutslite.families.family import Family, get_family
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
 from nutslite.posterior.plan import Path, Plan, make_plan
 from nutslite.priors.assign import choose_priors
+from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
@@ -90,7 +91,7 @@ class Model:
     ) -> None:
         self.formula = as_formula(formula)
         self.family = get_family(family)
-        self.links = _choose_links(self.family, link)
+        self.links = self.family.choose_links(link)
         self.auto_scale = auto_scale
         self.noncentered = noncentered
         self.center_predictors = center_predictors
@@ -105,7 +106,7 @@ class Model:
             extra_namespace=extra_namespace,
         )
         self.family.check_response(self.design.response)
-        self.correlations = _correlations(self.design, correlated, priors_cor or {})
+        self.correlations = choose_correlations(self.design.factors, correlated, priors_cor)
         self._given_priors: dict[Any, Any] = dict(priors or {})
         self.priors: PriorSet = self._choose_priors()
         self._assembled: Assembled | None = None
@@ -234,12 +235,9 @@ class Model:
                 f"There are: {', '.join(METHODS)}."
             )
         options = {"target_accept": target_accept, "max_treedepth": max_treedepth, **(nuts or {})}
-        unknown = set(options) - {"target_accept", "max_treedepth"}
-        if unknown:
-            raise NutsliteError(
-                f"nuts={{...}} takes target_accept and max_treedepth, not {', '.join(sorted(unknown))}."
-            )
-        extras = _extras(idata_kwargs, include_response_params)
+        refuse_unknown("nuts", options, ("target_accept", "max_treedepth"))
+        extras = dict(idata_kwargs or {})
+        refuse_unknown("idata_kwargs", extras, ("log_likelihood",))
         if self.design.response.success is not None:
             log.info("Modeling the probability that %s==%s", self.design.response.name, self.design.response.success)
         settings = Settings(
@@ -257,9 +255,9 @@ class Model:
         chosen = self.plan(plan, pilot)
         results = store_fit(run(chosen, settings, before_sampling=preload_arviz))
         self._fitted = True
-        if extras["include_response_params"]:
+        if include_response_params:
             self.predict(results)
-        if extras["log_likelihood"]:
+        if extras.get("log_likelihood"):
             self.compute_log_likelihood(results)
         return results
 
@@ -400,36 +398,3 @@ class Model:
         fixed = {name: float(v) for name, v in self.priors.constants.items() if not isinstance(v, Prior)}
         sampler = PopulationSampler(self.priors.terms, self.family.parent.name)
         return PredictionTask(self.family, self.links, fixed, sampler)
-
-
-def _choose_links(family: Family, link: str | Mapping[str, str] | None) -> dict[str, str]:
-    """Link name of every parameter: the user's where given, defaults elsewhere."""
-    given = {family.parent.name: link} if isinstance(link, str) else dict(link or {})
-    family.link_codes(given)  # raises where a parameter or link does not exist or does not fit
-    return {parameter.name: given.get(parameter.name, parameter.default_link) for parameter in family.parameters}
-
-
-def _correlations(design: Design, correlated: bool, given: Mapping[str, float | Prior]) -> dict[str, float]:
-    """Shape of the LKJ prior by grouping factor."""
-    unknown = [name for name in given if name not in design.factors]
-    if unknown:
-        raise PriorError(
-            f"priors_cor names '{unknown[0]}', which is not a grouping factor."
-            f"{did_you_mean(unknown[0], design.factors)} The model's: {', '.join(design.factors) or 'none'}."
-        )
-    out = dict.fromkeys(design.factors, 1.0) if correlated else {}
-    for name, value in given.items():
-        eta = value.args.get("eta", 1.0) if isinstance(value, Prior) and value.name == "LKJ" else value
-        if isinstance(eta, bool) or not isinstance(eta, int | float | np.number) or not eta > 0:
-            raise PriorError(f"priors_cor={{'{name}': {value}}}: give a positive number or Prior('LKJ', eta=...).")
-        out[name] = float(eta)
-    return out
-
-
-def _extras(idata_kwargs: Mapping[str, Any] | None, include_response_params: bool) -> dict[str, bool]:
-    given = dict(idata_kwargs or {})
-    extras = {"log_likelihood": bool(given.pop("log_likelihood", False))}
-    if given:
-        raise DataError(f"idata_kwargs takes log_likelihood, not {', '.join(map(str, given))}.")
-    extras["include_response_params"] = include_response_params
-    return extras

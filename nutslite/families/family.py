@@ -194,6 +194,12 @@ class Family:
             self.parameter(name)
         return np.array([item.link_code(chosen.get(item.name)) for item in self.parameters], dtype=np.int64)
 
+    def choose_links(self, links: Mapping[str, str] | str | None = None) -> dict[str, str]:
+        """Link name of every parameter: the given ones, checked as in `link_codes`, defaults elsewhere."""
+        self.link_codes(links)
+        chosen = {self.parent.name: links} if isinstance(links, str) else dict(links or {})
+        return {item.name: chosen.get(item.name, item.default_link) for item in self.parameters}
+
 
 def family_names() -> list[str]:
     """Names of the families in this folder, sorted."""

@@ -265,7 +265,8 @@ class _Assembler:
         design, head = self.spec.design, self.head
         n = design.response.values.shape[1]
         factors = list(dict.fromkeys(block.factor for block in self.blocks))
-        rows, columns = [], []
+        rows: list[NDArray[np.int64]] = []
+        columns: list[list[int]] = []
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             row = np.zeros(md.BLOCK_FIELDS, dtype=np.int64)
             row[md.PREDICTOR] = block.predictor

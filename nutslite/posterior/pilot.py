@@ -322,13 +322,14 @@ def _schur_factor(information: Information) -> tuple[FloatArray, FloatArray] | N
     """D^-1 B, shape (levels * q, m), and the Cholesky factor of A - B'D^-1 B; None if not positive definite."""
     levels, q, _ = information.blocks.shape
     m = information.border.shape[0]
-    schur = information.border
-    solved = np.empty((0, m))
+    schur: FloatArray = information.border
+    solved: FloatArray = np.empty((0, m))
     try:
         if levels:
             np.linalg.cholesky(information.blocks)
-            solved = np.linalg.solve(information.blocks, information.coupling.reshape(levels, q, m)).reshape(-1, m)
-            schur = schur - information.coupling.T @ solved
+            coupling = information.coupling.reshape(levels, q, m)
+            solved = np.asarray(np.linalg.solve(information.blocks, coupling), dtype=float).reshape(-1, m)
+            schur = np.asarray(schur - information.coupling.T @ solved, dtype=float)
         return solved, linalg.cholesky(schur, lower=True)
     except (np.linalg.LinAlgError, ValueError):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,10 +14,13 @@ from numpy.typing import NDArray
 from nutslite.posterior.information import Information
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.target import Launch
+from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.draws import Draws
+from nutslite.sampler.logdensity import compiled_logdensity
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, draw_momentum, set_velocity
 from nutslite.sampler.sample import sample
 
+log = logging.getLogger("nutslite")
 FloatArray = NDArray[np.float64]
 
 TUNE = 1000
@@ -51,6 +56,11 @@ class Fit:
         The sampler's own record (unconstrained positions, statistics, adapted state).
     values, effects : ndarray, shape (chains, draws, ...)
         The joint model's quantities.
+    warmup : (values, effects) or None
+        The same of the warm-up, where it was kept.
+    seconds : dict of str to float
+        Wall-clock time of ``"pilot"``, ``"compilation"``, ``"sampling"`` (warm-up and draws of all chains) and
+        ``"recovery"`` (natural scale, exact draws of what was integrated out).
     """
 
     plan: Plan
@@ -58,6 +68,8 @@ class Fit:
     draws: Draws
     values: FloatArray
     effects: FloatArray
+    warmup: tuple[FloatArray, FloatArray] | None
+    seconds: dict[str, float]
 
 
 def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None) -> Fit:
@@ -71,11 +83,15 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         Called once before chains start (to load in the background what comes after).
     """
     target = plan.target()
-    seeds = np.random.SeedSequence(settings.random_seed)
-    start_seed, chain_seed, recovery_seed = seeds.spawn(3)
+    start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
+    clock = _Clock()
     launch = target.launch()
     metric = _metric(launch)
     tune = settings.tune if settings.tune is not None else (TUNE if metric is None else TUNE_AFTER_PILOT)
+    clock.lap("pilot")
+    compiled_block(target.data_type)
+    compiled_logdensity(target.logdensity, target.data_type)
+    clock.lap("compilation")
     if before_sampling is not None:
         before_sampling()
     draws = sample(
@@ -97,8 +113,42 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         callback=settings.callback,
         save_warmup=settings.keep_warmup,
     )
-    values, effects = target.natural(draws.positions, np.random.default_rng(recovery_seed))
-    return Fit(plan, replace(settings, tune=tune), draws, values, effects)
+    clock.lap("sampling")
+    draws = _finished(draws)
+    rng = np.random.default_rng(recovery_seed)
+    values, effects = target.natural(draws.positions, rng)
+    warmup = None
+    if draws.warmup_positions is not None and not draws.interrupted:
+        warmup = target.natural(draws.warmup_positions, rng)
+    clock.lap("recovery")
+    return Fit(plan, replace(settings, tune=tune), draws, values, effects, warmup, clock.seconds)
+
+
+class _Clock:
+    """Seconds between laps, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Note the time since the last lap."""
+        now = time.perf_counter()
+        self.seconds[name], self._last = now - self._last, now
+
+
+def _finished(draws: Draws) -> Draws:
+    """The complete part of a run; a run that was interrupted before its first draw is an interruption."""
+    if not draws.interrupted:
+        return draws
+    kept = draws.rectangular()
+    chains, n_draws = kept.positions.shape[:2]
+    if n_draws == 0:
+        raise KeyboardInterrupt
+    log.warning(
+        "Interrupted: kept the %d finished draws of %d of %d chains.", n_draws, chains, draws.positions.shape[0]
+    )
+    return kept
 
 
 def _metric(launch: Launch) -> Metric | None:

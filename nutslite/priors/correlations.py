@@ -10,6 +10,7 @@ and the sampler below.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.random import Generator
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from nutslite._numba import kernel
 from nutslite._special import digamma
+from nutslite.exceptions import PriorError, did_you_mean
+from nutslite.priors.prior import Prior
 
 
 @kernel
@@ -103,3 +106,36 @@ def sample_lkj_cholesky(rng: Generator, size: int, eta: float, draws: int) -> ND
         factors[:, k, :k] = np.sqrt(squared_length)[:, None] * direction
         factors[:, k, k] = np.sqrt(1.0 - squared_length)
     return factors
+
+
+def choose_correlations(
+    factors: Collection[str], correlated: bool, priors_cor: Mapping[str, float | Prior] | None
+) -> dict[str, float]:
+    """Shape of the LKJ prior by grouping factor, for the factors whose effects are correlated.
+
+    Parameters
+    ----------
+    factors : collection of str
+        The model's grouping factors.
+    correlated : bool
+        Whether all factors have correlated effects, with shape 1 where `priors_cor` does not say otherwise.
+    priors_cor : mapping of str to float or Prior, optional
+        Shapes, as numbers or ``Prior("LKJ", eta=...)``.
+
+    Raises
+    ------
+    PriorError
+        For a name that is not a grouping factor, or a shape that is not a positive number.
+    """
+    out = dict.fromkeys(factors, 1.0) if correlated else {}
+    for name, value in (priors_cor or {}).items():
+        if name not in factors:
+            raise PriorError(
+                f"priors_cor names '{name}', which is not a grouping factor.{did_you_mean(name, factors)} "
+                f"The model's: {', '.join(factors) or 'none'}."
+            )
+        eta = value.args.get("eta", 1.0) if isinstance(value, Prior) and value.name == "LKJ" else value
+        if isinstance(eta, bool) or not isinstance(eta, int | float | np.number) or not 0.0 < float(eta) < math.inf:
+            raise PriorError(f"priors_cor={{'{name}': {value}}}: give a positive number or Prior('LKJ', eta=...).")
+        out[name] = float(eta)
+    return out

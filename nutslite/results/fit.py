@@ -38,7 +38,9 @@ def store_fit(fit: Fit) -> Container:
     ):
         log.warning(message)
     attrs = {
-        "sampling_time": fit.draws.sampling_time,
+        "sampling_time": fit.seconds["sampling"],
+        "pilot_time": fit.seconds["pilot"],
+        "recovery_time": fit.seconds["recovery"],
         "tuning_steps": fit.settings.tune,
         "plan": fit.plan.path,
         "interrupted": fit.draws.interrupted,
@@ -48,7 +50,18 @@ def store_fit(fit: Fit) -> Container:
         "sample_stats": dict(stats),
         "observed_data": _observed(assembled),
     }
+    groups |= _warmup(fit)
     return to_inference_data(groups, dims=_dims(assembled), coords=layout.coords, attrs=attrs)
+
+
+def _warmup(fit: Fit) -> dict[str, dict[str, Any]]:
+    """Groups of warm-up draws, where they were kept."""
+    if fit.warmup is None or fit.draws.warmup_stats is None:
+        return {}
+    return {
+        "warmup_posterior": dict(fit.plan.assembled.layout.unpack(*fit.warmup)),
+        "warmup_sample_stats": dict(fit.draws.warmup_stats),
+    }
 
 
 def store_prior(
