@@ -1,0 +1,301 @@
+"""The models that engines are compared on: formula, family, data, and how long chains run.
+
+Data are real (found in ``../shared/data`` beside the repository, or in the package) or simulated with fixed seeds. They
+are written once as ``<case>.npz``, one array per column, which every engine reads in the same way and fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+BUNDLED = ROOT / "nutslite" / "datasets"
+
+ENGINES = ("ours", "nutpie", "numpyro", "pymc")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model and how it is sampled.
+
+    Attributes
+    ----------
+    make : callable
+        Returns the data; raises FileNotFoundError where a real data set is not there.
+    link : str or None
+        Link of the parent parameter where it is not the family's first.
+    expected : dict
+        Seconds of one process by engine, cold, measured once: only to estimate how long a benchmark takes.
+    engines : tuple of str
+        Engines that run by default.
+    """
+
+    name: str
+    title: str
+    formula: str
+    family: str
+    make: Callable[[], pd.DataFrame]
+    link: str | None = None
+    chains: int = 4
+    draws: int = 1000
+    tune: int = 1000
+    engines: tuple[str, ...] = ("ours", "nutpie", "numpyro")
+    expected: dict[str, float] = field(default_factory=dict)
+
+
+def write_data(case: Case, folder: Path) -> Path:
+    """The case's data file, made if it is not there yet.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where the case needs a real data set that is not there.
+    """
+    path = folder / f"{case.name}.npz"
+    if not path.exists():
+        frame = case.make()
+        columns = {name: column.to_numpy() for name, column in frame.items()}
+        texts = {name: values.astype(str) for name, values in columns.items() if values.dtype == object}
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".part.npz")
+        np.savez(unfinished, **{**columns, **texts})
+        unfinished.replace(path)
+    return path
+
+
+# ---------------------------------------------------------------------------------------------------- real data
+
+
+def _real(name: str, texts: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A real data set; `texts` are columns of codes that are levels, not numbers."""
+    for folder in (SHARED, BUNDLED):
+        path = folder / f"{name}.csv"
+        if path.exists():
+            return pd.read_csv(path, dtype={column: object for column in texts})
+    raise FileNotFoundError(f"{name}.csv is neither in {SHARED.name}/ beside the repository nor in the package")
+
+
+def _sleepstudy() -> pd.DataFrame:
+    return _real("sleepstudy", ("Subject",))
+
+
+def _ratings() -> pd.DataFrame:
+    frame = _real("rrr_long", ("uid", "study", "stimulus"))
+    columns = ["value", "condition", "age", "gender", "uid", "study", "stimulus"]
+    return frame[columns].dropna(subset=columns[:4]).reset_index(drop=True)
+
+
+def _evaluations() -> pd.DataFrame:
+    frame = _real("InstEval", ("s", "d", "dept", "service"))
+    frame["y"] = frame["y"].astype(float)
+    return frame[["y", "service", "s", "d", "dept"]]
+
+
+def _radon() -> pd.DataFrame:
+    for name in ("radon_rstanarm", "radon"):
+        try:
+            return _real(name, ("county",))[["log_radon", "floor", "log_uranium", "county"]]
+        except (FileNotFoundError, KeyError):
+            continue
+    raise FileNotFoundError("there is no radon data set beside the repository or in the package")
+
+
+# ----------------------------------------------------------------------------------------------- simulated data
+
+
+def _normals(rng: np.random.Generator, rows: int, columns: int) -> dict[str, np.ndarray]:
+    return {f"x{column + 1}": rng.normal(size=rows) for column in range(columns)}
+
+
+def _unbalanced(rng: np.random.Generator, rows: int, levels: int, power: float) -> np.ndarray:
+    """Level of every row; the share of level k goes as k**-power, and every level occurs."""
+    shares = np.arange(1, levels + 1) ** -power
+    drawn = rng.choice(levels, size=rows - levels, p=shares / shares.sum())
+    return rng.permutation(np.concatenate([np.arange(levels), drawn]))
+
+
+def _names(letter: str, levels: np.ndarray) -> np.ndarray:
+    return np.array([f"{letter}{level:04d}" for level in levels], dtype=object)
+
+
+def _logistic_groups() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    columns = _normals(rng, 10_000, 3)
+    group = _unbalanced(rng, 10_000, 200, 0.8)
+    eta = -0.5 + 0.6 * columns["x1"] - 0.4 * columns["x2"] + 0.2 * columns["x3"] + 0.8 * rng.normal(size=200)[group]
+    y = (rng.uniform(size=10_000) < 1 / (1 + np.exp(-eta))).astype(int)
+    return pd.DataFrame({"y": y, **columns, "g": _names("g", group)})
+
+
+def _poisson_slopes() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=5_000)
+    group = rng.integers(0, 100, 5_000)
+    eta = 0.7 + 0.3 * x + 0.5 * rng.normal(size=100)[group] + 0.25 * rng.normal(size=100)[group] * x
+    return pd.DataFrame({"y": rng.poisson(np.exp(eta)), "x": x, "g": _names("g", group)})
+
+
+def _negative_binomial() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    columns = _normals(rng, 2_000, 5)
+    mu = np.exp(1.0 + np.column_stack(list(columns.values())) @ np.array([0.3, -0.2, 0.1, 0.0, 0.25]))
+    return pd.DataFrame({"y": rng.poisson(rng.gamma(1.5, mu / 1.5)), **columns})
+
+
+def _logistic_wide() -> pd.DataFrame:
+    rng = np.random.default_rng(6)
+    columns = _normals(rng, 200_000, 20)
+    eta = -1.0 + np.column_stack(list(columns.values())) @ rng.normal(0.0, 0.2, 20)
+    return pd.DataFrame({"y": (rng.uniform(size=200_000) < 1 / (1 + np.exp(-eta))).astype(int), **columns})
+
+
+def _gaussian_long() -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    columns = _normals(rng, 1_000_000, 10)
+    mean = 2.0 + np.column_stack(list(columns.values())) @ rng.normal(0.0, 0.5, 10)
+    return pd.DataFrame({"y": mean + 1.5 * rng.normal(size=1_000_000), **columns})
+
+
+def _zero_inflated() -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    columns = _normals(rng, 3_000, 3)
+    mu = np.exp(1.0 + 0.4 * columns["x1"] - 0.3 * columns["x2"] + 0.1 * columns["x3"])
+    return pd.DataFrame({"y": rng.poisson(mu) * (rng.uniform(size=3_000) < 0.7), **columns})
+
+
+def _probit_crossed() -> pd.DataFrame:
+    """Few trials, many levels with a handful of rows, few with hundreds: no one centring suits all levels."""
+    rng = np.random.default_rng(9)
+    rows = 4_000
+    a, b = _unbalanced(rng, rows, 300, 1.3), _unbalanced(rng, rows, 60, 1.3)
+    x, n = rng.normal(size=rows), rng.integers(1, 6, rows)
+    eta = 0.3 + 0.4 * x + 0.9 * rng.normal(size=300)[a] + 0.4 * rng.normal(size=60)[b]
+    y = ((rng.normal(size=(5, rows)) < eta) & (np.arange(5)[:, None] < n)).sum(axis=0)
+    return pd.DataFrame({"y": y, "n": n, "x": x, "a": _names("a", a), "b": _names("b", b)})
+
+
+def _student_outliers() -> pd.DataFrame:
+    """Heavy tails, one row in fifty a gross outlier, varying slopes: no conjugacy, a tail index to learn."""
+    rng = np.random.default_rng(10)
+    rows = 3_000
+    group, x = _unbalanced(rng, rows, 80, 0.7), rng.normal(size=rows)
+    y = 1.0 + 0.5 * x + 0.6 * rng.normal(size=80)[group] + 0.3 * rng.normal(size=80)[group] * x
+    y = y + 0.7 * rng.standard_t(4, size=rows) + 15 * rng.normal(size=rows) * (rng.uniform(size=rows) < 0.02)
+    return pd.DataFrame({"y": y, "x": x, "g": _names("g", group)})
+
+
+_XS = [f"x{column}" for column in range(1, 21)]
+
+CASES: tuple[Case, ...] = (
+    Case(
+        "M1",
+        "sleepstudy, 180 rows",
+        "Reaction ~ Days + (Days|Subject)",
+        "gaussian",
+        _sleepstudy,
+        engines=ENGINES,
+        expected={"ours": 5, "nutpie": 19, "numpyro": 12, "pymc": 28},
+    ),
+    Case(
+        "M2",
+        "ratings, 6,907 rows, 1,700 people",
+        "value ~ condition + age + gender + (1|uid) + (condition|study) + (condition|stimulus)",
+        "gaussian",
+        _ratings,
+        expected={"ours": 8, "nutpie": 120, "numpyro": 139},
+    ),
+    Case(
+        "M3",
+        "logistic, 10,000 rows, 200 unbalanced groups",
+        "y ~ x1 + x2 + x3 + (1|g)",
+        "bernoulli",
+        _logistic_groups,
+        expected={"ours": 10, "nutpie": 109, "numpyro": 38},
+    ),
+    Case(
+        "M4",
+        "Poisson, 5,000 rows, 100 groups with slopes",
+        "y ~ x + (x|g)",
+        "poisson",
+        _poisson_slopes,
+        expected={"ours": 10, "nutpie": 19, "numpyro": 22},
+    ),
+    Case(
+        "M5",
+        "negative binomial, 2,000 rows",
+        f"y ~ {' + '.join(_XS[:5])}",
+        "negativebinomial",
+        _negative_binomial,
+        expected={"ours": 8, "nutpie": 87, "numpyro": 20},
+    ),
+    Case(
+        "M6",
+        "logistic, 200,000 rows x 20",
+        f"y ~ {' + '.join(_XS)}",
+        "bernoulli",
+        _logistic_wide,
+        chains=1,
+        draws=500,
+        tune=500,
+        expected={"ours": 20, "nutpie": 217, "numpyro": 124},
+    ),
+    Case(
+        "M7",
+        "Gaussian, 1,000,000 rows x 10",
+        f"y ~ {' + '.join(_XS[:10])}",
+        "gaussian",
+        _gaussian_long,
+        chains=1,
+        draws=200,
+        tune=200,
+        expected={"ours": 8, "nutpie": 179, "numpyro": 158},
+    ),
+    Case(
+        "M8",
+        "zero-inflated Poisson, 3,000 rows",
+        "y ~ x1 + x2 + x3",
+        "zero_inflated_poisson",
+        _zero_inflated,
+        expected={"ours": 8, "nutpie": 106, "numpyro": 17},
+    ),
+    Case(
+        "InstEval",
+        "lecture ratings, 73,421 rows, 2,972 x 1,128 crossed",
+        "y ~ service + (1|s) + (1|d) + (1|dept:service)",
+        "gaussian",
+        _evaluations,
+        expected={"ours": 40, "nutpie": 400, "numpyro": 400},
+    ),
+    Case(
+        "radon",
+        "radon, 919 rows, 85 counties",
+        "log_radon ~ floor + log_uranium + (1|county)",
+        "gaussian",
+        _radon,
+        engines=ENGINES,
+        expected={"ours": 5, "nutpie": 20, "numpyro": 15, "pymc": 30},
+    ),
+    Case(
+        "probit",
+        "probit binomial, 4,000 rows, 300 x 60 crossed, very unbalanced",
+        "p(y, n) ~ x + (1|a) + (1|b)",
+        "binomial",
+        _probit_crossed,
+        link="probit",
+        expected={"ours": 15, "nutpie": 60, "numpyro": 50},
+    ),
+    Case(
+        "student",
+        "Student t, 3,000 rows, outliers, 80 groups with slopes",
+        "y ~ x + (x|g)",
+        "t",
+        _student_outliers,
+        expected={"ours": 15, "nutpie": 60, "numpyro": 50},
+    ),
+)

@@ -1,0 +1,249 @@
+"""From the record of runs to a Markdown table of medians, ratios to the best peer, and the raw numbers as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from cases import CASES, ENGINES
+from measures import disagreement
+
+CONVERGED = 1.01
+Record = dict[str, Any]
+
+HEADER = (
+    "| case | engine | cold s | warm s | sampling s | min bulk ESS | min tail ESS | bulk ESS/s | gradients "
+    "| max R-hat | div. | MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+RATIOS = (
+    "| case | best converged peer | bulk ESS/s, ours / it | tail ESS/s, ours / it | warm s, fastest peer / ours "
+    "| cold s, fastest peer / ours | means differ at most |\n| --- | --- | --- | --- | --- | --- | --- |"
+)
+NOTES = """\
+- Every line is medians over processes; **cold** starts from empty compile caches, **warm** is the next process with the
+  same caches. Both are wall seconds from the start of the process to the printed summary (import, reading, building,
+  sampling, diagnostics). numpyro compiles in every process, so one process stands for both ("=").
+- **sampling s** is wall time of all chains on the cores there are, warm-up and draws; compilation is not in it (JAX's is
+  taken out of what PyMC reports). Ours includes the pilot before and the exact recovery after NUTS, and warms up as long
+  as it does by default. Warm processes where there are any.
+- **ESS** and **R-hat** are the worst over all parameters, group effects included, by the same functions for all engines.
+  **gradients** are those of the draws. **MB** is the peak of the largest process.
+- Ratios are to the peer with the most bulk ESS/s among those with R-hat < 1.01 in all their runs; where none converged,
+  to the best one that did not, in brackets. "means differ at most": the posterior means of ours and that peer, in posterior
+  standard deviations, over all variables of up to 30 elements (Monte Carlo error is about (1/ESS of one + 1/ESS of the
+  other)^0.5).
+"""
+
+
+def sum_of(sampling: dict[str, float]) -> float:
+    """Seconds of sampling: chains with their warm-up, and a pilot and a recovery where an engine has them."""
+    return sum(sampling.get(part, 0.0) for part in ("pilot", "chains", "recovery"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """Medians of one engine in one case; None where nothing was measured."""
+
+    engine: str
+    finished: bool
+    why_not: str
+    cold: float | None = None
+    warm: float | None = None
+    same: bool = False
+    sampling: float = float("nan")
+    ess_bulk: float = float("nan")
+    ess_tail: float = float("nan")
+    bulk_rate: float = float("nan")
+    tail_rate: float = float("nan")
+    gradients: float | None = None
+    r_hat: float = float("nan")
+    divergences: int | None = None
+    memory: float = float("nan")
+    last: Record | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether every run had R-hat below 1.01."""
+        return self.finished and self.r_hat < CONVERGED
+
+
+def summarise(engine: str, records: list[Record], cacheless: bool) -> Line:
+    """Medians of an engine's runs of one case."""
+    good = [record for record in records if record["status"] == "finished"]
+    if not good:
+        last = records[-1]
+        return Line(engine, False, "failed" if last["status"] == "failed" else f"> {last['seconds']:.0f} s")
+    phases = {phase: [r["stages"]["summary"] for r in good if r["phase"] == phase] for phase in ("cold", "warm")}
+    timed = [record for record in good if record["phase"] == "warm"] or good
+    found = [record["measures"] for record in good]
+    gradients = [measures["gradients"] for measures in found if measures["gradients"] is not None]
+    divergences = [measures["divergences"] for measures in found if measures["divergences"] is not None]
+    return Line(
+        engine=engine,
+        finished=True,
+        why_not="",
+        cold=median(phases["cold"]) if phases["cold"] else None,
+        warm=median(phases["warm"]) if phases["warm"] else None,
+        same=cacheless and not phases["warm"],
+        sampling=median(sum_of(record["sampling"]) for record in timed),
+        ess_bulk=median(measures["ess_bulk"] for measures in found),
+        ess_tail=median(measures["ess_tail"] for measures in found),
+        bulk_rate=median(record["measures"]["ess_bulk"] / sum_of(record["sampling"]) for record in timed),
+        tail_rate=median(record["measures"]["ess_tail"] / sum_of(record["sampling"]) for record in timed),
+        gradients=median(gradients) if gradients else None,
+        r_hat=max(measures["r_hat"] for measures in found),
+        divergences=max(divergences) if divergences else None,
+        memory=max(record["memory_mb"] for record in good),
+        last=good[-1],
+    )
+
+
+def write_report(records: list[Record], folder: Path, *, command: str, limit: float) -> None:
+    """Write ``peers.md`` and ``peers.json`` into `folder`."""
+    by_case: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        by_case[record["case"]][record["engine"]].append(record)
+    tables: dict[str, list[Line]] = {}
+    for case in CASES:
+        engines = by_case.get(case.name, {})
+        if engines:
+            tables[case.name] = [
+                summarise(engine, engines[engine], engine == "numpyro") for engine in ENGINES if engine in engines
+            ]
+    parts = [
+        "# Against its peers, side by side",
+        f"Made by `{command}` on {machine()}; each process had {limit:.0f} s.",
+        _versions(records),
+        HEADER + "\n" + "\n".join(_row(case, line) for case, lines in tables.items() for line in lines),
+        "## Ratios",
+        RATIOS + "\n" + "\n".join(_ratio_row(case, lines) for case, lines in tables.items()),
+        "## How to read this",
+        NOTES + _prior_note(by_case),
+        "## The models",
+        "\n".join(
+            f"- **{case.name}**: {case.title}. `{case.formula}`, {case.family}{f' ({case.link})' if case.link else ''}; "
+            f"{case.chains} chain{'s' if case.chains > 1 else ''} x {case.draws} draws, peers warm up {case.tune}."
+            + _plan(by_case[case.name].get("ours", []))
+            for case in CASES
+            if case.name in tables
+        ),
+    ]
+    (folder / "peers.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    (folder / "peers.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
+
+
+def machine() -> str:
+    """Cores, processor and system, in words."""
+    name = platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and (found := re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text(encoding="utf-8"))):
+        name = found.group(1).strip()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} cores ({name}), {platform.system()}"
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None or value != value else f"{value:,.{digits}f}"
+
+
+def _seconds(value: float | None) -> str:
+    return _number(value, 2 if value is not None and value < 10 else 1)
+
+
+def _row(case: str, line: Line) -> str:
+    if not line.finished:
+        return f"| {case} | {line.engine} | {line.why_not} |" + " – |" * 9
+    r_hat = f"{line.r_hat:.3f}" + ("" if line.converged else " (!)")
+    warm = "=" if line.same else _seconds(line.warm)
+    cells = [case, line.engine, _seconds(line.cold), warm, _seconds(line.sampling), _number(line.ess_bulk)]
+    cells += [_number(line.ess_tail), _number(line.bulk_rate, 0 if line.bulk_rate >= 100 else 1)]
+    cells += [_number(line.gradients), r_hat, _number(line.divergences), _number(line.memory)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ratio_row(case: str, lines: list[Line]) -> str:
+    ours = next((line for line in lines if line.engine == "ours" and line.finished), None)
+    peers = [line for line in lines if line.engine != "ours" and line.finished]
+    converged = [line for line in peers if line.converged]
+    if ours is None or not peers:
+        why = "ours did not finish" if ours is None else "no peer finished"
+        return f"| {case} | {why} | – | – | – | – | – |"
+    best = max(converged or peers, key=lambda line: line.bulk_rate)
+    cold = _fastest([line.cold for line in peers], ours.cold)
+    warm = _fastest([line.cold if line.same else line.warm for line in peers], ours.warm)
+    assert ours.last is not None
+    assert best.last is not None
+    distance, where = disagreement(ours.last["measures"], best.last["measures"])
+    name = best.engine if best.converged else f"({best.engine}, R-hat {best.r_hat:.3f})"
+    cells = [case, name, f"**{_times(ours.bulk_rate / best.bulk_rate)}**", _times(ours.tail_rate / best.tail_rate)]
+    return f"| {' | '.join([*cells, warm, cold, f'{distance:.3f} ({_code(where)})'])} |"
+
+
+def _code(name: str) -> str:
+    """A name as code in a table, where a pipe would end the cell."""
+    return f"`{name}`".replace("|", "\\|")
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
+
+
+def _fastest(theirs: list[float | None], ours: float | None) -> str:
+    measured = [value for value in theirs if value is not None]
+    return _times(min(measured) / ours) if measured and ours else "–"
+
+
+def _versions(records: list[Record]) -> str:
+    merged: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        side = "ours" if record["engine"] == "ours" else "peers"
+        for name, version in record.get("versions", {}).items():
+            merged[f"{side}: {name}"].add(version)
+        if record["engine"] == "ours":
+            merged["ours: commit"].add(record["commit"])
+    words = {
+        side: ", ".join(
+            f"{name.split(': ')[1]} {'/'.join(sorted(found))}" for name, found in merged.items() if name[:4] == side[:4]
+        )
+        for side in ("ours", "peers")
+    }
+    return f"Ours: {words['ours'] or 'not run'}.\nPeers: {words['peers'] or 'not run'}."
+
+
+def _plan(records: list[Record]) -> str:
+    for record in reversed(records):
+        if record["status"] == "finished":
+            return f" Ours: {' '.join(record['plan'].splitlines())} Warm-up {record['tune']}."
+    return ""
+
+
+def _prior_note(by_case: dict[str, dict[str, list[Record]]]) -> str:
+    """Whether the engines printed the same priors, case by case."""
+    compared, different = 0, []
+    for case, engines in by_case.items():
+        texts = {
+            engine: priors_of(record["priors"])
+            for engine, records in engines.items()
+            for record in records
+            if record["status"] == "finished"
+        }
+        peers = [text for engine, text in texts.items() if engine != "ours"]
+        if "ours" in texts and peers:
+            compared += 1
+            different += [f"{case}: {line}" for line in sorted(set(texts["ours"]) ^ set(peers[0]))]
+    if not different:
+        return f"- The priors that ours and Bambi print agree to the last digit in all {compared} cases compared.\n"
+    return "- **Priors differ**:\n" + "\n".join(f"  - `{line}`" for line in different) + "\n"
+
+
+def priors_of(description: str) -> list[str]:
+    """The lines of a printed model that say ``term ~ Prior(...)``, spaces and zeros after the point evened out."""
+    lines = [line.strip() for line in description.splitlines() if " ~ " in line and ":" in line.split(" ~ ", 1)[1]]
+    return [re.sub(r"\s+", " ", re.sub(r"(\d)\.0\b", r"\1", line)) for line in lines if "(" in line.split(" ~ ", 1)[1]]
