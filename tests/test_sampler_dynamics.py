@@ -14,7 +14,7 @@ from sampler_targets import correlated_normal, light_funnel
 
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel, kernel_with_signature
 from nutslite.exceptions import SamplingError
-from nutslite.sampler import arrowhead_metric, dense_metric, diagonal_metric, inverse_mass_matrix
+from nutslite.sampler import arrowhead_metric, dense_metric, diagonal_metric, inverse_mass_matrix, normal_draws
 from nutslite.sampler.hamiltonian import kinetic_energy, leapfrog
 from nutslite.sampler.logdensity import compiled_logdensity, data_type_of, logdensity_signature
 from nutslite.sampler.metric import draw_momentum, set_velocity
@@ -145,6 +145,22 @@ def test_momenta_have_the_mass_matrix_as_covariance(kind):
     # an entry of a sample correlation has standard error at most sqrt(2 / n)
     assert np.abs((momenta.T @ momenta / n - mass) / scale).max() < 5.0 * np.sqrt(2.0 / n)
     assert np.abs(momenta.mean(axis=0) / np.sqrt(np.diag(mass))).max() < 5.0 / np.sqrt(n)
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "dense", "arrowhead"])
+def test_normal_draws_have_the_inverse_mass_matrix_as_covariance(kind):
+    border, coupling, blocks, whole = random_arrowhead(np.random.default_rng(4), 2, 3, 2)
+    inverse = np.linalg.inv(whole)
+    metric = {
+        "diagonal": lambda: diagonal_metric(np.diag(inverse)),
+        "dense": lambda: dense_metric(inverse),
+        "arrowhead": lambda: arrowhead_metric(border, coupling, blocks),
+    }[kind]()
+    expected = np.diag(np.diag(inverse)) if kind == "diagonal" else inverse
+    n = 60_000
+    draws = normal_draws(metric, np.random.default_rng(9), n)
+    scale = np.sqrt(np.outer(np.diag(inverse), np.diag(inverse)))
+    assert np.abs((draws.T @ draws / n - expected) / scale).max() < 5.0 * np.sqrt(2.0 / n)
 
 
 @pytest.mark.parametrize(

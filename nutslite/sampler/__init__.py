@@ -8,7 +8,14 @@ chain), `threads`, `sample` (the driver), `draws` (what comes out).
 from __future__ import annotations
 
 from nutslite.sampler.draws import Draws, SamplerSettings
-from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, inverse_mass_matrix
+from nutslite.sampler.metric import (
+    Metric,
+    arrowhead_metric,
+    dense_metric,
+    diagonal_metric,
+    inverse_mass_matrix,
+    normal_draws,
+)
 from nutslite.sampler.sample import sample
 from nutslite.sampler.statistics import STATISTIC_NAMES, STATISTICS
 from nutslite.sampler.worker import ChainProgress
@@ -23,6 +30,7 @@ __all__ = [
     "dense_metric",
     "arrowhead_metric",
     "inverse_mass_matrix",
+    "normal_draws",
     "STATISTICS",
     "STATISTIC_NAMES",
 ]

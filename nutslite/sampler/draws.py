@@ -54,7 +54,7 @@ class SamplerSettings:
     cores: int = 1
     target_accept: float = 0.8
     max_treedepth: int = 10
-    adaptation: str = "diag_grad"
+    adaptation: str = "diag"
     adapt_metric: bool = True
     step_size: float | None = None
     jitter: float = 1.0

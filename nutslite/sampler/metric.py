@@ -171,6 +171,20 @@ def inverse_mass_matrix(metric: Metric) -> Matrix:
     return full
 
 
+def normal_draws(metric: Metric, rng: np.random.Generator, n: int) -> Matrix:
+    """`n` draws ``(n, dim)`` from N(0, M^-1): starting points, where the metric comes from an approximate posterior.
+
+    x_A = L_A^-T z and x_D = L_D^-T z - G x_A, in the words of the module.
+    """
+    if metric.kind == DIAGONAL:
+        return rng.standard_normal((n, metric.dimension)) * np.sqrt(metric.variances)
+    m, (n_blocks, q) = metric.factor.shape[0], metric.block_factors.shape[:2]
+    border = rng.standard_normal((n, m)) @ np.linalg.inv(metric.factor)
+    z = rng.standard_normal((n, n_blocks, 1, q))
+    blocks = (z @ np.linalg.inv(metric.block_factors)).reshape(n, n_blocks * q)
+    return np.concatenate([border, blocks - border @ metric.coupling.T], axis=1)
+
+
 def _cholesky(matrix: npt.NDArray[np.float64], what: str) -> npt.NDArray[np.float64]:
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise SamplingError(f"A mass matrix must be square; {what} has shape {matrix.shape}.")
