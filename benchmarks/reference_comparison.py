@@ -1,0 +1,121 @@
+"""Are these draws from that posterior? Differences of moments and quantiles against what Monte Carlo error allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from reference_values import Target
+
+from nutslite.results import diagnostics
+
+FloatArray = NDArray[np.float64]
+
+ERRORS = 3.0  # Monte Carlo standard errors (ours and the reference's together) that are always allowed
+MARGINS = {"mean": 0.03, "sd": 0.03, "q5": 0.05, "q95": 0.05}  # allowed on top, in posterior sds
+QUANTILES = {"q5": 0.05, "q95": 0.95}
+ELPD_MARGIN = 0.15
+ELPD_MARGIN_BAD_PARETO = 0.6  # with Pareto k above 0.7 both estimates are good to a few tenths only
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One number of ours beside the reference's.
+
+    Attributes
+    ----------
+    quantity, statistic : str
+    ours, theirs : float
+    error : float
+        Monte Carlo standard error of the difference; nan where unknown.
+    allowed : float
+    """
+
+    quantity: str
+    statistic: str
+    ours: float
+    theirs: float
+    error: float
+    allowed: float
+
+    @property
+    def share(self) -> float:
+        """Size of the difference in units of what is allowed: above 1 it fails."""
+        return abs(self.ours - self.theirs) / self.allowed
+
+    @property
+    def z(self) -> float:
+        """Size of the difference in standard errors."""
+        return abs(self.ours - self.theirs) / self.error
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is within what is allowed; false for nan."""
+        return bool(self.share <= 1.0)
+
+    def __str__(self) -> str:
+        return f"{self.statistic} of {self.quantity}: {self.ours:.6g} against {self.theirs:.6g}"
+
+
+def compare(draws: Mapping[str, FloatArray], targets: Mapping[str, Target]) -> list[Difference]:
+    """All differences between draws and reference.
+
+    Parameters
+    ----------
+    draws : mapping of ndarray, shape (chains, draws)
+        By name; every target's name must be there.
+    targets : mapping of Target
+    """
+    stacked = np.stack([draws[name] for name in targets], axis=-1)
+    ours = _statistics(stacked)
+    own_errors = _errors(stacked)
+    per_error = _relative_errors(stacked, ours)
+    found = []
+    for k, (name, target) in enumerate(targets.items()):
+        for statistic in MARGINS:
+            theirs = getattr(target, statistic)
+            if theirs is None:
+                continue
+            error = float(np.hypot(own_errors[statistic][k], target.error * per_error[statistic][k]))
+            allowed = MARGINS[statistic] * target.sd + ERRORS * error
+            found.append(Difference(name, statistic, float(ours[statistic][k]), theirs, error, allowed))
+    return found
+
+
+def compare_elpd(ours: float, theirs: float, bad_pareto: int) -> Difference:
+    """The leave-one-out score beside the reference's."""
+    return Difference("elpd_loo", "value", ours, theirs, np.nan, ELPD_MARGIN_BAD_PARETO if bad_pareto else ELPD_MARGIN)
+
+
+def _statistics(draws: FloatArray) -> dict[str, FloatArray]:
+    flat = draws.reshape(-1, draws.shape[-1])
+    return {
+        "mean": flat.mean(axis=0),
+        "sd": flat.std(axis=0, ddof=1),
+        **{name: np.quantile(flat, p, axis=0) for name, p in QUANTILES.items()},
+    }
+
+
+def _errors(draws: FloatArray) -> dict[str, FloatArray]:
+    return {
+        "mean": diagnostics.mcse_mean(draws),
+        "sd": diagnostics.mcse_sd(draws),
+        **{name: diagnostics.mcse_quantile(draws, p) for name, p in QUANTILES.items()},
+    }
+
+
+def _relative_errors(draws: FloatArray, ours: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Error of each statistic over that of the mean, for independent draws from this posterior.
+
+    References give the error of the mean only. The sd's follows from the kurtosis, a quantile's from the density
+    there, both taken from our draws.
+    """
+    flat = draws.reshape(-1, draws.shape[-1])
+    kurtosis = (((flat - ours["mean"]) / ours["sd"]) ** 4).mean(axis=0)
+    ratios = {"mean": np.ones(flat.shape[1]), "sd": np.sqrt((kurtosis - 1) / 4)}
+    for name, p in QUANTILES.items():
+        low, high = np.quantile(flat, [p - 0.01, p + 0.01], axis=0)
+        ratios[name] = np.sqrt(p * (1 - p)) * (high - low) / 0.02 / ours["sd"]
+    return ratios

@@ -1,0 +1,179 @@
+"""Do all paths sample the right posterior? 28 models with known posteriors, every path that can serve each.
+
+Run from the repository: ``python benchmarks/reference_posteriors.py [--cases radon,cbpp] [--paths auto,joint]
+[--draws 5000] [--seed 1] [--out benchmarks/results/reference_posteriors.md]``. Every case is fitted twice on every
+path: at default settings (are R-hat, effective sizes and divergences as they should be?) and with many draws, which are
+compared with the reference: means, standard deviations, 5 % and 95 % quantiles of every parameter, group effect and
+expected response that it gives, and the leave-one-out score. Exit status 1 if anything disagrees.
+
+The references need the folder beside the repository (or NUTSLITE_SHARED) with reference_posteriors/ and data/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
+
+from reference_cases import CASES  # noqa: E402  # after the path above
+from reference_comparison import ELPD_MARGIN, ELPD_MARGIN_BAD_PARETO, ERRORS, MARGINS  # noqa: E402
+from reference_runs import LARGEST_R_HAT, PATHS, SMALLEST_ESS, Health, Outcome, run_case, serves  # noqa: E402
+from reference_values import read_reference, shared_folder  # noqa: E402
+
+PACKAGES = ("numpy", "numba", "scipy", "pandas", "arviz")
+
+INTRODUCTION = f"""\
+For every case and path: `largest difference` is the number of ours that uses up most of what is allowed, and how much
+of it. Allowed are {MARGINS["mean"]} posterior sd for means and sds and {MARGINS["q5"]} for 5 % and 95 % quantiles, each
+plus {ERRORS:g} Monte Carlo standard errors (ours and the reference's together), and {ELPD_MARGIN} for `elpd_loo`
+({ELPD_MARGIN_BAD_PARETO} where the reference has Pareto k above 0.7). `z` is the largest difference in Monte Carlo
+standard errors, of as many comparisons as `n` says. R-hat, effective sample sizes (the worst of bulk and tail of all
+parameters and group effects) and divergences are those of 4 x 1000 draws at default settings, which must give R-hat
+below {LARGEST_R_HAT}, effective sizes above {SMALLEST_ESS:g} and no divergence. `leapfrogs` is their mean number per draw.
+`draws/s` counts the kept draws of the long run and its whole wall time, warm-up included, compilation excluded."""
+
+
+def versions() -> str:
+    """What ran."""
+    own = f"nutslite {metadata.version('nutslite')}" if _installed("nutslite") else "nutslite (this checkout)"
+    others = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    return f"{own}, Python {platform.python_version()}, {others}; {os.cpu_count()} cores"
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes in Markdown, a line each."""
+    head = (
+        "| case | path | served by | n | largest difference | share of allowed | largest z | R-hat | ESS | divergences "
+        "| leapfrogs | draws/s | verdict |\n|---|---|---|--:|---|--:|--:|--:|--:|--:|--:|--:|---|"
+    )
+    return "\n".join([head, *map(_line, outcomes)])
+
+
+def _line(outcome: Outcome) -> str:
+    health, worst = outcome.default, outcome.worst
+    cells = [
+        outcome.case, outcome.path, outcome.served_by, str(len(outcome.differences)),
+        f"{worst.statistic} of {worst.quantity}".replace("|", "\\|"), f"{worst.share:.2f}",
+        f"{outcome.largest_z.z:.1f}", f"{health.r_hat:.4f}", f"{min(health.ess_bulk, health.ess_tail):.0f}",
+        str(health.divergences), f"{health.leapfrogs:.1f}", f"{outcome.draws_per_second:,.0f}", verdict(outcome),
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def verdict(outcome: Outcome) -> str:
+    """Pass, or in a few words what is wrong."""
+    wrong = []
+    if failed := sum(not difference.agrees for difference in outcome.differences):
+        wrong.append(f"{failed} differ")
+    if not outcome.default.good:
+        wrong.append(_ailment(outcome.default))
+    return "**FAIL**: " + ", ".join(wrong) if wrong else "pass"
+
+
+def _ailment(health: Health) -> str:
+    ills = []
+    if not health.r_hat < LARGEST_R_HAT:
+        ills.append("R-hat")
+    if not min(health.ess_bulk, health.ess_tail) > SMALLEST_ESS:
+        ills.append("ESS")
+    if health.divergences:
+        ills.append("divergences")
+    return " and ".join(ills)
+
+
+def report(outcomes: Sequence[Outcome], command: str, seconds: float) -> str:
+    """The whole Markdown file."""
+    passed = sum(outcome.passed for outcome in outcomes)
+    compared = sum(len(outcome.differences) for outcome in outcomes)
+    lines = [
+        "# Reference posteriors",
+        f"{passed} of {len(outcomes)} fits pass ({len({o.case for o in outcomes})} cases, {compared:,} comparisons). "
+        f"Made in {seconds:.0f} s by `{command}` with {versions()}.",
+        INTRODUCTION,
+        table(outcomes),
+    ]
+    failures = [
+        f"- {outcome.case}, {outcome.path}: {difference} (allowed {difference.allowed:.3g}, z {difference.z:.1f})"
+        for outcome in outcomes
+        for difference in outcome.differences
+        if not difference.agrees
+    ]
+    if failures:
+        lines += ["## Differences larger than allowed", "\n".join(failures)]
+    return "\n\n".join(lines) + "\n"
+
+
+def _chosen(text: str | None, known: Sequence[str], what: str) -> list[str]:
+    """Names that contain one of the comma-separated words; all without any."""
+    if text is None:
+        return list(known)
+    words = text.split(",")
+    for word in words:
+        if not any(word in name for name in known):
+            sys.exit(f"No {what} is called '{word}'. There are: {', '.join(known)}.")
+    return [name for name in known if any(word in name for word in words)]
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Compare every path with reference posteriors.")
+    parser.add_argument("--cases", help="words, by commas: cases whose names contain one (default: all)")
+    parser.add_argument("--paths", help=f"names, by commas: {', '.join(PATHS)} (default: all)")
+    parser.add_argument("--draws", type=int, default=5000, help="per chain, of the run that is compared")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="Markdown file to write (default: only print)")
+    chosen = parser.parse_args(arguments)
+    chosen.cases = _chosen(chosen.cases, list(CASES), "case")
+    paths = list(PATHS) if chosen.paths is None else chosen.paths.split(",")
+    if unknown := [path for path in paths if path not in PATHS]:
+        parser.error(f"there is no path '{unknown[0]}'; there are {', '.join(PATHS)}")
+    chosen.paths = paths
+    return chosen
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what the command line asks for; 0 if all of it passes."""
+    chosen = parse_arguments(arguments)
+    shared = shared_folder()
+    if not (shared / "reference_posteriors" / "cases.json").is_file():
+        sys.exit(f"No reference_posteriors/cases.json in {shared}; NUTSLITE_SHARED can name another folder.")
+    logging.getLogger("nutslite").setLevel(logging.ERROR)
+    started = time.perf_counter()
+    outcomes = []
+    for name in chosen.cases:
+        case = CASES[name]
+        reference = read_reference(case, shared)
+        for path in chosen.paths:
+            if serves(case.model(shared / "data"), path):
+                outcomes.append(run_case(case, reference, shared / "data", path, chosen.draws, chosen.seed))
+                print(_line(outcomes[-1]), flush=True)
+    command = " ".join(
+        ["python benchmarks/reference_posteriors.py", *(sys.argv[1:] if arguments is None else arguments)]
+    )
+    text = report(outcomes, command, time.perf_counter() - started)
+    if chosen.out is not None:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        chosen.out.write_text(text, encoding="utf-8")
+    print("\n" + text)
+    return int(not all(outcome.passed for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Fit a case on one of the paths and hold the draws against its reference."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from reference_cases import Case
+from reference_comparison import Difference, compare, compare_elpd
+from reference_values import CENTRED_INTERCEPT, Reference, Target
+
+from nutslite import Model
+from nutslite.results import diagnostics
+from nutslite.results.inference_data import get_group, named_arrays
+from nutslite.results.labels import element_labels
+
+FloatArray = NDArray[np.float64]
+
+PATHS: dict[str, dict[str, Any]] = {
+    "auto": {"plan": "auto"},
+    "joint": {"plan": "joint"},
+    "joint-no-pilot": {"plan": "joint", "pilot": False},
+    "marginal": {"plan": "marginal"},
+}
+LARGEST_R_HAT = 1.01
+SMALLEST_ESS = 1000.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """How well a fit went: the worst of all its quantities.
+
+    Attributes
+    ----------
+    r_hat, ess_bulk, ess_tail : float
+    divergences : int
+    leapfrogs : float
+        Mean number per draw.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    leapfrogs: float
+
+    @property
+    def good(self) -> bool:
+        """Whether this is what default settings must give."""
+        return self.r_hat < LARGEST_R_HAT and min(self.ess_bulk, self.ess_tail) > SMALLEST_ESS and self.divergences == 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One case on one path.
+
+    Attributes
+    ----------
+    case, path : str
+    served_by : str
+        ``"joint"`` or ``"marginal"``.
+    differences : list of Difference
+        Of the long run.
+    default, long : Health
+        At default settings, and of the run that the comparison used.
+    draws_per_second : float
+        Kept draws of all chains over the wall time of the long fit, warm-up included, compilation excluded.
+    """
+
+    case: str
+    path: str
+    served_by: str
+    differences: list[Difference]
+    default: Health
+    long: Health
+    draws_per_second: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every number agrees and the fit at default settings is healthy."""
+        return self.default.good and all(difference.agrees for difference in self.differences)
+
+    @property
+    def worst(self) -> Difference:
+        """The difference that uses up most of what is allowed."""
+        return max(self.differences, key=lambda difference: difference.share)
+
+    @property
+    def largest_z(self) -> Difference:
+        """The difference that is largest in Monte Carlo standard errors."""
+        return max((d for d in self.differences if np.isfinite(d.z)), key=lambda difference: difference.z)
+
+
+def serves(model: Model, path: str) -> bool:
+    """Whether a path can sample this model."""
+    return path != "marginal" or model.plan().path == "marginal"
+
+
+def run_case(case: Case, reference: Reference, data_folder: Path, path: str, draws: int, seed: int) -> Outcome:
+    """Fit a case twice, at default settings and with `draws` per chain, and compare the long run.
+
+    Parameters
+    ----------
+    case : Case
+    reference : Reference
+    data_folder : Path
+    path : str
+        One of `PATHS`, and one that `serves` the model.
+    draws : int
+        Per chain, of the run that is compared.
+    seed : int
+        Each case and path gets its own from it.
+    """
+    model = case.model(data_folder)
+    seeds = np.random.SeedSequence([seed, *f"{case.name} {path}".encode()]).generate_state(2).tolist()
+    default = model.fit(**PATHS[path], random_seed=seeds[0], progressbar=False)
+    started = time.perf_counter()
+    long = model.fit(**PATHS[path], draws=draws, random_seed=seeds[1], progressbar=False)
+    seconds = time.perf_counter() - started
+    posterior = get_group(long, "posterior")
+    return Outcome(
+        case=case.name,
+        path=path,
+        served_by=str(posterior.attrs["plan"]),
+        differences=differences(case, model, long, reference, data_folder),
+        default=health(default),
+        long=health(long),
+        draws_per_second=posterior.sizes["chain"] * posterior.sizes["draw"] / seconds,
+    )
+
+
+def differences(case: Case, model: Model, results: Any, reference: Reference, data_folder: Path) -> list[Difference]:
+    """Everything that the reference knows: parameters, group effects, expected responses, the leave-one-out score."""
+    draws = named_draws(results)
+    targets = reference.targets
+    for name in targets:
+        if " + " in name:
+            draws[name] = np.sum([draws[part] for part in name.split(" + ")], axis=0)
+    if CENTRED_INTERCEPT in targets:
+        draws[CENTRED_INTERCEPT] = _centred_intercept(model, draws)
+    found = compare(draws, targets)
+    if reference.predictions:
+        found += _compare_predictions(case, model, results, reference.predictions, data_folder)
+    if reference.elpd is not None:
+        model.compute_log_likelihood(results)
+        found.append(compare_elpd(_elpd_loo(results), reference.elpd, reference.bad_pareto))
+    return found
+
+
+def named_draws(results: Any) -> dict[str, FloatArray]:
+    """Draws of every element of every variable, shape (chains, draws), by label."""
+    arrays, dims, coords = named_arrays(get_group(results, "posterior"))
+    out = {}
+    for name, array in arrays.items():
+        labels = element_labels(name, array.shape[2:], dims, coords)
+        columns = array.reshape(*array.shape[:2], -1)
+        out.update({label: columns[:, :, i] for i, label in enumerate(labels)})
+    return out
+
+
+def health(results: Any) -> Health:
+    """The worst diagnostics of a fit."""
+    stacked = np.stack(list(named_draws(results).values()), axis=-1)
+    table = diagnostics.convergence(stacked)
+    stats = get_group(results, "sample_stats")
+    return Health(
+        r_hat=float(table["r_hat"].max()),
+        ess_bulk=float(table["ess_bulk"].min()),
+        ess_tail=float(table["ess_tail"].min()),
+        divergences=int(stats["diverging"].sum()),
+        leapfrogs=float(stats["n_steps"].mean()),
+    )
+
+
+def _centred_intercept(model: Model, draws: dict[str, FloatArray]) -> FloatArray:
+    """The linear predictor at the mean of every column, from the data and not from what the sampler used."""
+    parent = model.design.predictors[model.family.parent.name]
+    names = [term.name for term in parent.terms]
+    means = parent.matrix.mean(axis=1)
+    return draws["Intercept"] + np.tensordot(means, np.stack([draws[name] for name in names]), axes=1)
+
+
+def _compare_predictions(
+    case: Case, model: Model, results: Any, targets: dict[int, Target], data_folder: Path
+) -> list[Difference]:
+    rows = case.data(data_folder).iloc[list(targets)]
+    predicted = model.predict(results, data=rows, inplace=False)
+    mean = get_group(predicted, "posterior")[model.family.parent.name].to_numpy()
+    if case.trials:
+        mean = mean * rows[case.trials].to_numpy()
+    labels = [f"expected response of row {row}" for row in targets]
+    return compare(
+        {label: mean[:, :, i] for i, label in enumerate(labels)}, dict(zip(labels, targets.values(), strict=True))
+    )
+
+
+def _elpd_loo(results: Any) -> float:
+    import arviz
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # Pareto k above 0.7: the reference says where, and we allow for it
+        score = arviz.loo(results)
+    return float(score.elpd_loo if hasattr(score, "elpd_loo") else score.elpd)
