@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from repository import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 BUNDLED = ROOT / "nutslite" / "datasets"
 
@@ -77,7 +77,7 @@ def _real(name: str, texts: tuple[str, ...] = ()) -> pd.DataFrame:
     for folder in (SHARED, BUNDLED):
         path = folder / f"{name}.csv"
         if path.exists():
-            return pd.read_csv(path, dtype={column: object for column in texts})
+            return pd.read_csv(path, dtype=dict.fromkeys(texts, object))
     raise FileNotFoundError(f"{name}.csv is neither in {SHARED.name}/ beside the repository nor in the package")
 
 

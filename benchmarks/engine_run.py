@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import itertools
 import json
 import os
 import sys
@@ -89,12 +90,12 @@ def run_ours(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
 
 
 class OwnTimes:
-    """Wall seconds of our chains, warm-up included, and of the pilot before and the exact recovery after them.
+    """Wall seconds of our chains, warm-up included, and of what happens before and after them.
 
     ``sampling_time`` in our results is that of one chain's draws; here the time that all chains take on the cores they
-    have is needed. Pilot and recovery are part of the work, so they count too; they are timed a second time in the
-    process, off the clock, because their first time includes the loading of compiled code, which no engine's sampling
-    time includes.
+    have is needed. Reduction of the data to cross-products, pilot and exact recovery are part of the work, so they
+    count too; they are timed a second time in the process, off the clock, because their first time includes the loading
+    of compiled code, which no engine's sampling time includes.
     """
 
     def __init__(self) -> None:
@@ -128,15 +129,18 @@ class OwnTimes:
         self.driver.run_chains, self.runner.sample = self.run_chains, self.sample
 
     def around(self, model: Any) -> dict[str, float]:
-        """Seconds of the pilot and of the way back from the sampled positions to the model's quantities."""
+        """Seconds of reducing the data, of the pilot, and of the way back from positions to the model's quantities."""
         import numpy as np
 
-        began = time.perf_counter()
+        moments = [time.perf_counter()]
         target = model.plan().target()
+        moments.append(time.perf_counter())
         target.launch()
-        launched = time.perf_counter()
+        moments.append(time.perf_counter())
         target.natural(self.positions, np.random.default_rng(1))
-        return {"pilot": launched - began, "recovery": time.perf_counter() - launched}
+        moments.append(time.perf_counter())
+        reduction, pilot, recovery = (later - earlier for earlier, later in itertools.pairwise(moments))
+        return {"reduction": reduction, "pilot": pilot, "recovery": recovery}
 
 
 # ------------------------------------------------------------------------------------------------------------ peers

@@ -5,13 +5,11 @@ R-hat and effective sizes are `nutslite.results.diagnostics`, which agree with A
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import repository  # noqa: F401  it lets the next import find the package
 
 from nutslite.results.diagnostics import ess_bulk, ess_tail, rhat
 

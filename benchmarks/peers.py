@@ -28,9 +28,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cases import CASES, ENGINES, ROOT, Case, write_data
+from cases import CASES, ENGINES, Case, write_data
 from measures import measure
 from report import sum_of, write_report
+from repository import ROOT
 
 HERE = Path(__file__).resolve().parent
 PHASES = ("cold", "warm")

@@ -12,16 +12,28 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cases import CASES, ENGINES
+from cases import CASES, ENGINES, Case
 from measures import disagreement
 
 CONVERGED = 1.01
 Record = dict[str, Any]
 
-HEADER = (
-    "| case | engine | cold s | warm s | sampling s | min bulk ESS | min tail ESS | bulk ESS/s | gradients "
-    "| max R-hat | div. | MB |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+COLUMNS = (
+    "case",
+    "engine",
+    "cold s",
+    "warm s",
+    "sampling s",
+    "of it not NUTS",
+    "min bulk ESS",
+    "min tail ESS",
+    "bulk ESS/s",
+    "gradients",
+    "max R-hat",
+    "div.",
+    "MB",
 )
+HEADER = f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}"
 RATIOS = (
     "| case | best converged peer | bulk ESS/s, ours / it | tail ESS/s, ours / it | warm s, fastest peer / ours "
     "| cold s, fastest peer / ours | means differ at most |\n| --- | --- | --- | --- | --- | --- | --- |"
@@ -30,21 +42,27 @@ NOTES = """\
 - Every line is medians over processes; **cold** starts from empty compile caches, **warm** is the next process with the
   same caches. Both are wall seconds from the start of the process to the printed summary (import, reading, building,
   sampling, diagnostics). numpyro compiles in every process, so one process stands for both ("=").
-- **sampling s** is wall time of all chains on the cores there are, warm-up and draws; compilation is not in it (JAX's is
-  taken out of what PyMC reports). Ours includes the pilot before and the exact recovery after NUTS, and warms up as long
-  as it does by default. Warm processes where there are any.
-- **ESS** and **R-hat** are the worst over all parameters, group effects included, by the same functions for all engines.
-  **gradients** are those of the draws. **MB** is the peak of the largest process.
+- **sampling s** is wall time of all chains on the cores there are, warm-up and draws; compilation is not in it (JAX's
+  is taken out of what PyMC reports). Ours includes reduction of the data and pilot before NUTS and exact recovery
+  after it ("of it not NUTS"), and warms up as long as it does by default. Warm processes where there are any.
+- **ESS** and **R-hat** are the worst over all parameters, group effects included, by the same functions for all
+  engines; one chain's R-hat is that of its halves. **gradients** are those of the draws. **MB** is the peak of the
+  largest process.
 - Ratios are to the peer with the most bulk ESS/s among those with R-hat < 1.01 in all their runs; where none converged,
-  to the best one that did not, in brackets. "means differ at most": the posterior means of ours and that peer, in posterior
-  standard deviations, over all variables of up to 30 elements (Monte Carlo error is about (1/ESS of one + 1/ESS of the
-  other)^0.5).
+  to the best one that did not, in brackets. "means differ at most": the posterior means of ours and that peer, in
+  posterior standard deviations, over all variables of up to 30 elements; chance makes it a few times
+  (1/ESS of one + 1/ESS of the other)^0.5.
 """
 
 
 def sum_of(sampling: dict[str, float]) -> float:
-    """Seconds of sampling: chains with their warm-up, and a pilot and a recovery where an engine has them."""
-    return sum(sampling.get(part, 0.0) for part in ("pilot", "chains", "recovery"))
+    """Seconds of sampling: chains with their warm-up, and the work around them where an engine has any."""
+    return sampling["chains"] + around(sampling)
+
+
+def around(sampling: dict[str, float]) -> float:
+    """Seconds of sampling outside the chains: reduction of the data, pilot, recovery."""
+    return sum(sampling.get(part, 0.0) for part in ("reduction", "pilot", "recovery"))
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,7 @@ class Line:
     warm: float | None = None
     same: bool = False
     sampling: float = float("nan")
+    around: float = float("nan")
     ess_bulk: float = float("nan")
     ess_tail: float = float("nan")
     bulk_rate: float = float("nan")
@@ -93,6 +112,7 @@ def summarise(engine: str, records: list[Record], cacheless: bool) -> Line:
         warm=median(phases["warm"]) if phases["warm"] else None,
         same=cacheless and not phases["warm"],
         sampling=median(sum_of(record["sampling"]) for record in timed),
+        around=median(around(record["sampling"]) for record in timed),
         ess_bulk=median(measures["ess_bulk"] for measures in found),
         ess_tail=median(measures["ess_tail"] for measures in found),
         bulk_rate=median(record["measures"]["ess_bulk"] / sum_of(record["sampling"]) for record in timed),
@@ -127,13 +147,7 @@ def write_report(records: list[Record], folder: Path, *, command: str, limit: fl
         "## How to read this",
         NOTES + _prior_note(by_case),
         "## The models",
-        "\n".join(
-            f"- **{case.name}**: {case.title}. `{case.formula}`, {case.family}{f' ({case.link})' if case.link else ''}; "
-            f"{case.chains} chain{'s' if case.chains > 1 else ''} x {case.draws} draws, peers warm up {case.tune}."
-            + _plan(by_case[case.name].get("ours", []))
-            for case in CASES
-            if case.name in tables
-        ),
+        "\n".join(_model(case, by_case[case.name].get("ours", [])) for case in CASES if case.name in tables),
     ]
     (folder / "peers.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     (folder / "peers.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
@@ -159,10 +173,11 @@ def _seconds(value: float | None) -> str:
 
 def _row(case: str, line: Line) -> str:
     if not line.finished:
-        return f"| {case} | {line.engine} | {line.why_not} |" + " – |" * 9
+        return f"| {case} | {line.engine} | {line.why_not} |" + " – |" * (len(COLUMNS) - 3)
     r_hat = f"{line.r_hat:.3f}" + ("" if line.converged else " (!)")
     warm = "=" if line.same else _seconds(line.warm)
-    cells = [case, line.engine, _seconds(line.cold), warm, _seconds(line.sampling), _number(line.ess_bulk)]
+    cells = [case, line.engine, _seconds(line.cold), warm, _seconds(line.sampling)]
+    cells += [_seconds(line.around) if line.around else "–", _number(line.ess_bulk)]
     cells += [_number(line.ess_tail), _number(line.bulk_rate, 0 if line.bulk_rate >= 100 else 1)]
     cells += [_number(line.gradients), r_hat, _number(line.divergences), _number(line.memory)]
     return f"| {' | '.join(cells)} |"
@@ -217,11 +232,15 @@ def _versions(records: list[Record]) -> str:
     return f"Ours: {words['ours'] or 'not run'}.\nPeers: {words['peers'] or 'not run'}."
 
 
-def _plan(records: list[Record]) -> str:
-    for record in reversed(records):
+def _model(case: Case, ours: list[Record]) -> str:
+    """What a case is, and what our plan for it said."""
+    link = f" ({case.link})" if case.link else ""
+    chains = f"{case.chains} chain{'s' if case.chains > 1 else ''} x {case.draws} draws, peers warm up {case.tune}"
+    plan = ""
+    for record in ours:
         if record["status"] == "finished":
-            return f" Ours: {' '.join(record['plan'].splitlines())} Warm-up {record['tune']}."
-    return ""
+            plan = f" Ours: {' '.join(record['plan'].splitlines())} Warm-up {record['tune']}."
+    return f"- **{case.name}**: {case.title}. `{case.formula}`, {case.family}{link}; {chains}.{plan}"
 
 
 def _prior_note(by_case: dict[str, dict[str, list[Record]]]) -> str:

@@ -1,0 +1,155 @@
+"""Nanoseconds per row of one joint gradient, by family, rows and groups, beside one pass over the same memory.
+
+Run from the repository: ``python benchmarks/gradient.py [--rows 1000,10000,100000] [--families poisson,t]``. A
+gradient cannot be cheaper than reading its data once; the pass is ``np.sum`` over every array that the gradient reads.
+Each time is the best of several loops of at least a tenth of a second, one thread, compiled code only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numba import types
+from report import machine
+from repository import ROOT  # noqa: F401  it lets the next imports find the package
+
+from nutslite._numba import VECTOR, kernel_with_signature
+from nutslite.families.family import Family, family_names, get_family
+from nutslite.model import Model
+from nutslite.posterior.target import JointTarget, Target
+from nutslite.sampler.logdensity import compiled_logdensity
+
+TYPICAL = {"real": 0.0, "positive": 1.0, "unit": 0.3}
+
+
+def simulate(family: Family, rows: int, columns: int, groups: int, seed: int = 1) -> pd.DataFrame:
+    """Data of a family: standard normal columns x1, x2, ..., a factor g, mild effects of all of them."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(columns, rows))
+    g = rng.integers(0, max(groups, 1), rows)
+    eta = x.T @ rng.normal(0.0, 0.2, columns) + 0.3 * rng.normal(size=max(groups, 1))[g]
+    parameters = {parameter.name: np.full(rows, TYPICAL[parameter.support]) for parameter in family.parameters}
+    natural = {"real": eta, "positive": np.exp(eta), "unit": 1 / (1 + np.exp(-eta))}
+    parameters[family.parent.name] = natural[family.parent.support]
+    trials = rng.integers(1, 11, rows).astype(float)
+    companions = {"trials": trials} if family.companions else {}
+    y = np.asarray(family.random(rng, parameters, companions), dtype=float)
+    if family.response_support == "unit":
+        y = np.clip(y, 1e-6, 1 - 1e-6)
+    common = {f"x{column + 1}": x[column] for column in range(columns)}
+    return pd.DataFrame({"y": y, **companions, **common, "g": [f"g{level}" for level in g]})
+
+
+def build(name: str, rows: int, columns: int, groups: int) -> Model:
+    """A model of `columns` common columns, with an intercept and a slope by group where there are groups."""
+    family = get_family(name)
+    data = simulate(family, rows, columns, groups)
+    response = "p(y, trials)" if family.companions else "y"
+    terms = [f"x{column + 1}" for column in range(columns)] + (["(x1|g)"] if groups else [])
+    link = "log" if family.parent.support == "positive" else None
+    return Model(f"{response} ~ {' + '.join(terms)}", data, family=name, link=link)
+
+
+@functools.cache
+def compiled_loop(data_type: Any) -> Callable[..., float]:
+    """``loop(logdensity, position, gradient, data, times)``: so many gradients in a row, without Python."""
+    density = types.FunctionType(types.float64(VECTOR, VECTOR, data_type))
+    return kernel_with_signature(_loop, types.float64(density, VECTOR, VECTOR, data_type, types.int64))
+
+
+def _loop(logdensity, position, gradient, data, times):
+    total = 0.0
+    for _ in range(times):
+        total += logdensity(position, gradient, data)
+    return total
+
+
+def best_seconds(work: Callable[[int], Any], at_least: float = 0.1, tries: int = 5) -> float:
+    """Seconds of one unit of work: the best of several loops, each long enough to be timed."""
+    times = 1
+    while True:
+        began = time.perf_counter()
+        work(times)
+        spent = time.perf_counter() - began
+        if spent >= at_least:
+            break
+        times = max(times + 1, int(times * min(20.0, 1.5 * at_least / max(spent, 1e-7))))
+    best = spent
+    for _ in range(tries - 1):
+        began = time.perf_counter()
+        work(times)
+        best = min(best, time.perf_counter() - began)
+    return best / times
+
+
+def gradient_seconds(target: Target) -> float:
+    """Seconds of one gradient at the place where chains start."""
+    logdensity = compiled_logdensity(target.logdensity, target.data_type)
+    loop = compiled_loop(target.data_type)
+    position = target.launch().center
+    gradient, data = np.empty_like(position), target.data
+    if not np.isfinite(loop(logdensity, position, gradient, data, 1)):
+        sys.exit("The log density is not finite where the gradient was to be timed.")
+    return best_seconds(lambda times: loop(logdensity, position, gradient, data, times))
+
+
+def arrays_read(target: JointTarget) -> list[np.ndarray]:
+    """What one gradient reads row by row, as flat float64 or int64 arrays."""
+    model = target.model
+    flat = [array.ravel() for array in (model.y, model.matrix, model.z, model.weights, model.offsets)]
+    levels = model.levels.ravel()
+    return [array for array in (*flat, levels[: levels.size // 2 * 2].view(np.int64)) if array.size]
+
+
+def pass_seconds(arrays: list[np.ndarray]) -> float:
+    """Seconds of one sum over all the arrays."""
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            for array in arrays:
+                array.sum()
+
+    return best_seconds(work)
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--families", default="", help="by name and comma (default: all)")
+    parser.add_argument("--rows", default="1000,10000,100000")
+    parser.add_argument("--groups", default="0,100", help="levels of the factor; 0: no groups")
+    parser.add_argument("--columns", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="file for the table, beside printing it")
+    arguments = parser.parse_args()
+    names = arguments.families.split(",") if arguments.families else list(family_names())
+    lines = [
+        f"Made by `{' '.join(['python benchmarks/gradient.py', *sys.argv[1:]])}` on {machine()}; "
+        f"{arguments.columns} columns, groups have an intercept and a slope.\n",
+        "| family | rows | groups | one gradient, us | ns per row | one pass, ns per row | gradient / pass |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    print("\n".join(lines), flush=True)
+    for name in names:
+        for rows in map(int, arguments.rows.split(",")):
+            for groups in map(int, arguments.groups.split(",")):
+                target = JointTarget(build(name, rows, arguments.columns, groups)._assembly, use_pilot=False)
+                gradient, one_pass = gradient_seconds(target), pass_seconds(arrays_read(target))
+                lines.append(
+                    f"| {name} | {rows:,} | {groups:,} | {gradient * 1e6:,.1f} | {gradient / rows * 1e9:.2f} "
+                    f"| {one_pass / rows * 1e9:.2f} | {gradient / one_pass:.1f} |"
+                )
+                print(lines[-1], flush=True)
+    if arguments.out:
+        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
