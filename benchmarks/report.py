@@ -264,5 +264,5 @@ def _prior_note(by_case: dict[str, dict[str, list[Record]]]) -> str:
 
 def priors_of(description: str) -> list[str]:
     """The lines of a printed model that say ``term ~ Prior(...)``, spaces and zeros after the point evened out."""
-    lines = [line.strip() for line in description.splitlines() if " ~ " in line and ":" in line.split(" ~ ", 1)[1]]
-    return [re.sub(r"\s+", " ", re.sub(r"(\d)\.0\b", r"\1", line)) for line in lines if "(" in line.split(" ~ ", 1)[1]]
+    lines = [re.sub(r"\s+", " ", re.sub(r"(\d)\.0\b", r"\1", line.strip())) for line in description.splitlines()]
+    return [line for line in lines if re.search(r" ~ \w+\(\w+: ", line)]

@@ -17,7 +17,7 @@ from nutslite.posterior.target import Launch
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.logdensity import compiled_logdensity
-from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, draw_momentum, set_velocity
+from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
 from nutslite.sampler.sample import sample
 
 log = logging.getLogger("nutslite")
@@ -107,7 +107,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         random_seed=chain_seed,
         target_accept=settings.target_accept,
         max_treedepth=settings.max_treedepth,
-        metric="diag_grad" if metric is None else metric,
+        metric="diag" if metric is None else metric,
         adapt_metric=metric is None,
         progress=settings.progressbar,
         callback=settings.callback,
@@ -165,12 +165,6 @@ def _metric(launch: Launch) -> Metric | None:
 
 def _starts(launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
     """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation."""
-    center = np.tile(launch.center, (chains, 1))
     if metric is None:
-        return center
-    momentum, velocity = np.empty(launch.center.size), np.empty(launch.center.size)
-    for chain in range(chains):
-        draw_momentum(metric, rng, momentum)  # N(0, M)
-        set_velocity(metric, momentum, velocity)  # M^-1 times it: N(0, M^-1)
-        center[chain] += velocity
-    return center
+        return np.tile(launch.center, (chains, 1))
+    return launch.center + normal_draws(metric, rng, chains)
