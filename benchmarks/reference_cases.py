@@ -1,4 +1,4 @@
-"""The models of the reference posteriors in our own grammar: formula, data, priors as each case's source states them."""
+"""The models of the reference posteriors in our own grammar: formula, data, priors as their sources state them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Case:
     def data(self, folder: Path) -> pd.DataFrame:
         """The case's data."""
         data = pd.read_csv(folder / self.csv)
-        return data.astype({column: "int64" for column in self.integers})
+        return data.astype(dict.fromkeys(self.integers, "int64"))
 
     def model(self, folder: Path) -> Model:
         """The model, not yet fitted."""
