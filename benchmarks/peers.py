@@ -167,6 +167,7 @@ def load(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         if record["settings"] == settings(arguments)
         and record["engine"] not in again
         and record["status"] != "failed"
+        and (record["status"] != "limit" or record["seconds"] >= arguments.limit)
         and (record["engine"] != "ours" or arguments.any_commit or record["commit"] == now)
     ]
 

@@ -145,9 +145,13 @@ def write_report(records: list[Record], folder: Path, *, command: str, limit: fl
         "## Ratios",
         RATIOS + "\n" + "\n".join(_ratio_row(case, lines) for case, lines in tables.items()),
         "## How to read this",
-        NOTES + _prior_note(by_case),
+        NOTES + _prior_note(by_case) + _parameter_note(by_case),
         "## The models",
-        "\n".join(_model(case, by_case[case.name].get("ours", [])) for case in CASES if case.name in tables),
+        "\n".join(
+            _model(case, by_case[case.name].get("ours", []), records[-1]["settings"])
+            for case in CASES
+            if case.name in tables
+        ),
     ]
     (folder / "peers.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     (folder / "peers.json").write_text(json.dumps(records, indent=1), encoding="utf-8")
@@ -232,10 +236,11 @@ def _versions(records: list[Record]) -> str:
     return f"Ours: {words['ours'] or 'not run'}.\nPeers: {words['peers'] or 'not run'}."
 
 
-def _model(case: Case, ours: list[Record]) -> str:
+def _model(case: Case, ours: list[Record], settings: dict[str, Any]) -> str:
     """What a case is, and what our plan for it said."""
     link = f" ({case.link})" if case.link else ""
-    chains = f"{case.chains} chain{'s' if case.chains > 1 else ''} x {case.draws} draws, peers warm up {case.tune}"
+    draws, tune = settings["draws"] or case.draws, settings["tune"] or case.tune
+    chains = f"{case.chains} chain{'s' if case.chains > 1 else ''} x {draws} draws, peers warm up {tune}"
     plan = ""
     for record in ours:
         if record["status"] == "finished":
@@ -258,11 +263,27 @@ def _prior_note(by_case: dict[str, dict[str, list[Record]]]) -> str:
             compared += 1
             different += [f"{case}: {line}" for line in sorted(set(texts["ours"]) ^ set(peers[0]))]
     if not different:
-        return f"- The priors that ours and Bambi print agree to the last digit in all {compared} cases compared.\n"
+        return f"- The priors that ours and Bambi print agree to the last digit; cases compared: {compared}.\n"
     return "- **Priors differ**:\n" + "\n".join(f"  - `{line}`" for line in different) + "\n"
+
+
+def _parameter_note(by_case: dict[str, dict[str, list[Record]]]) -> str:
+    """A word about parameters that only one side reports, over which its worst ESS is taken."""
+    lines = []
+    for case, engines in by_case.items():
+        sizes = {
+            engine: records[-1]["measures"]["n_parameters"]
+            for engine, records in engines.items()
+            if records[-1]["status"] == "finished"
+        }
+        for engine, theirs in sizes.items():
+            if engine != "ours" and "ours" in sizes and (odd := sizes["ours"].items() ^ theirs.items()):
+                lines.append(f"  - {case}, {engine}: {', '.join(sorted({name for name, _ in odd}))}\n")
+    return f"- **Parameters reported differently**:\n{''.join(lines)}" if lines else ""
 
 
 def priors_of(description: str) -> list[str]:
     """The lines of a printed model that say ``term ~ Prior(...)``, spaces and zeros after the point evened out."""
-    lines = [re.sub(r"\s+", " ", re.sub(r"(\d)\.0\b", r"\1", line.strip())) for line in description.splitlines()]
-    return [line for line in lines if re.search(r" ~ \w+\(\w+: ", line)]
+    lines = [re.sub(r"\s+", " ", line.strip()) for line in description.splitlines()]
+    plain = [re.sub(r"(\d)\.0*(?=[],) ])", r"\1", line) for line in lines if re.search(r" ~ \w+\(\w+: ", line)]
+    return [re.sub(r"\[(-?[\d.]+)\]", r"\1", line) for line in plain]
