@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nutslite._log import log
 from nutslite.exceptions import NutsliteError, did_you_mean, refuse_unknown
 from nutslite.families.family import Family, get_family
 from nutslite.formula.design import Design, build_design
@@ -18,8 +18,6 @@ from nutslite.priors.assign import choose_priors
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
-
-log = logging.getLogger("nutslite")
 
 METHODS = ("nuts", "pymc", "mcmc")  # names of the one sampler; "pymc" is what Bambi calls its default
 

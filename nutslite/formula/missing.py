@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nutslite._log import log
 from nutslite.exceptions import DataError
-
-logger = logging.getLogger("nutslite")
 
 
 def complete_rows(frame: pd.DataFrame, dropna: bool) -> NDArray[np.bool_]:
@@ -47,14 +44,5 @@ def complete_rows(frame: pd.DataFrame, dropna: bool) -> NDArray[np.bool_]:
     if dropped == len(frame):
         raise DataError(f"No row of the data is complete; missing values in {', '.join(counts)}.")
     if dropped:
-        _make_visible()
-        logger.info("Automatically removing %d/%d rows from the dataset.", dropped, len(frame))
+        log.info("Automatically removing %d/%d rows from the dataset.", dropped, len(frame))
     return complete
-
-
-def _make_visible() -> None:
-    """Show this package's messages on stderr, unless the user has set up logging."""
-    if not logger.hasHandlers():
-        logger.addHandler(logging.StreamHandler())
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)

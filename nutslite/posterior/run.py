@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._log import log
 from nutslite.posterior.information import Information
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.target import Launch
@@ -20,7 +20,6 @@ from nutslite.sampler.logdensity import compiled_logdensity
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
 from nutslite.sampler.sample import sample
 
-log = logging.getLogger("nutslite")
 FloatArray = NDArray[np.float64]
 
 TUNE = 1000

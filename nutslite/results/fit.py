@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, did_you_mean
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.run import Fit
@@ -18,7 +18,6 @@ from nutslite.results.predict import OBSERVATIONS, predict
 from nutslite.results.report import sampling_report
 from nutslite.results.response_draws import PredictionTask
 
-log = logging.getLogger("nutslite")
 FloatArray = NDArray[np.float64]
 
 
