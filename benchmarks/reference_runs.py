@@ -52,9 +52,14 @@ class Health:
     leapfrogs: float
 
     @property
+    def ess(self) -> float:
+        """The smaller of both."""
+        return min(self.ess_bulk, self.ess_tail)
+
+    @property
     def good(self) -> bool:
         """Whether this is what default settings must give."""
-        return self.r_hat < LARGEST_R_HAT and min(self.ess_bulk, self.ess_tail) > SMALLEST_ESS and self.divergences == 0
+        return self.r_hat < LARGEST_R_HAT and self.ess > SMALLEST_ESS and self.divergences == 0
 
 
 @dataclass(frozen=True)
