@@ -9,7 +9,8 @@ from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 from nutslite.families.family import compiled_loglik
 from nutslite.model import Model
-from nutslite.posterior.joint import joint_logdensity, natural_scale, pointwise_loglik
+from nutslite.posterior.joint import compiled_joint, compiled_pointwise, natural_scale
+from nutslite.priors.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 
 MODELS = {**GAUSSIAN, **GENERAL}
@@ -17,7 +18,7 @@ MODELS = {**GAUSSIAN, **GENERAL}
 
 def logdensity(model, data, position):
     gradient = np.empty_like(position)
-    value = joint_logdensity(position, gradient, (data, compiled_loglik(model.family)))
+    value = compiled_joint()(position, gradient, (data, log_density_gradient, compiled_loglik(model.family)))
     return value, gradient
 
 
@@ -110,7 +111,7 @@ def test_pointwise_log_likelihoods_are_the_density_less_the_prior():
     values, effects = np.empty((2, n_head + data.head.fixed.size)), np.empty((2, data.centring.size))
     natural_scale(positions, data, values, effects)
     pointwise = np.empty((2, model.design.n_rows))
-    pointwise_loglik(data, kernel, values, effects, pointwise)
+    compiled_pointwise()(data, kernel, values, effects, pointwise)
     weightless = data._replace(weights=np.zeros(model.design.n_rows))
     for row, position in zip(pointwise, positions, strict=True):
         prior, _ = logdensity(model, weightless, position)

@@ -1,4 +1,4 @@
-"""Integrating coefficients and effects out: exactly the joint density's integral, and exact draws of what was integrated."""
+"""Integrating coefficients and effects out: the joint density's integral, and exact draws of what was integrated."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from small_models import GAUSSIAN, GENERAL, small_model
 from nutslite.exceptions import SamplingError
 from nutslite.families.family import compiled_loglik
 from nutslite.posterior.crossproducts import reduce_gaussian, why_not_reducible
-from nutslite.posterior.joint import joint_logdensity
-from nutslite.posterior.marginal import marginal_logdensity
+from nutslite.posterior.joint import compiled_joint
+from nutslite.posterior.marginal import compiled_marginal
 from nutslite.posterior.recovery import recover
+from nutslite.priors.densities import log_density_gradient
 
 
 class Conditional:
@@ -27,7 +28,7 @@ class Conditional:
 
         def density(point):
             gradient = np.empty_like(point)
-            return joint_logdensity(point, gradient, (data, kernel)), gradient[linear]
+            return compiled_joint()(point, gradient, (data, log_density_gradient, kernel)), gradient[linear]
 
         at_zero = density(position)[1]
         precision = -np.array([density(position + unit)[1] - at_zero for unit in np.eye(position.size)[linear]])
@@ -60,12 +61,16 @@ def test_density_is_the_joint_density_integrated(name):
     rng = np.random.default_rng(7)
     for _ in range(3):
         remaining = rng.normal(0.0, 0.5, reduction.kept.size)
-        gradient = np.empty_like(remaining)
-        value = marginal_logdensity(remaining, gradient, reduction.data)
+        data, gradient = (reduction.data, log_density_gradient), np.empty_like(remaining)
+        value = compiled_marginal()(remaining, gradient, data)
         np.testing.assert_allclose(value, Conditional(model, reduction, remaining).log_integral, rtol=1e-9)
         for i, unit in enumerate(np.eye(remaining.size) * 1e-5):
-            upper = marginal_logdensity(remaining + unit, np.empty_like(remaining), reduction.data)
-            lower = marginal_logdensity(remaining - unit, np.empty_like(remaining), reduction.data)
+            upper = compiled_marginal()(
+                remaining + unit, np.empty_like(remaining), (reduction.data, log_density_gradient)
+            )
+            lower = compiled_marginal()(
+                remaining - unit, np.empty_like(remaining), (reduction.data, log_density_gradient)
+            )
             np.testing.assert_allclose(gradient[i], (upper - lower) / 2e-5, rtol=1e-6, atol=1e-6)
 
 

@@ -36,7 +36,6 @@ from nutslite.posterior.model_data import (
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.codes import NORMAL
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
-from nutslite.priors.densities import log_density_gradient
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -111,7 +110,7 @@ def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):
 
 
 @kernel
-def add_effects_prior(model: ModelData, position, values, effects, adjoint, gradient):
+def add_effects_prior(model: ModelData, density, position, values, effects, adjoint, gradient):
     """Return the log prior of the raw effects (and of correlations, with their log-Jacobian).
 
     On entry the tail of `gradient` holds derivatives of the log likelihood with respect to the effects; it is
@@ -140,7 +139,7 @@ def add_effects_prior(model: ModelData, position, values, effects, adjoint, grad
                 if model.block_columns[block[COLUMN_TABLE] + c, DENSITY] == NORMAL:
                     total += _add_normal_column(model, block, c, raw, values, adjoint, tail)
                 else:
-                    total += _add_column(model, block, c, raw, values, adjoint, tail)
+                    total += _add_column(model, density, block, c, raw, values, adjoint, tail)
     return total
 
 
@@ -177,7 +176,7 @@ def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
 
 
 @kernel
-def _add_column(model: ModelData, block, c, raw, values, adjoint, tail):
+def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail):
     """Any density: v has the density with location 0 and scale^r in place of its location and scale."""
     row = model.block_columns[block[COLUMN_TABLE] + c]
     location_argument, scale_argument = row[LOCATION_ARGUMENT], row[SCALE_ARGUMENT]
@@ -197,9 +196,7 @@ def _add_column(model: ModelData, block, c, raw, values, adjoint, tail):
         factor = power(scale, 1.0 - r)
         if scale_argument >= 0:
             arguments[scale_argument] = power(scale, r)
-        total += log_density_gradient(
-            row[DENSITY], raw[at], arguments[0], arguments[1], arguments[2], arguments[3], partials
-        )
+        total += density(row[DENSITY], raw[at], arguments[0], arguments[1], arguments[2], arguments[3], partials)
         d_location += tail[at]
         d_log_scale += tail[at] * (1.0 - r) * factor * raw[at]
         tail[at] = tail[at] * factor + partials[0]

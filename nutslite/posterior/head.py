@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel
 from nutslite.posterior.transforms import constrain, constrain_derivative, log_jacobian, log_jacobian_derivative
-from nutslite.priors.densities import log_density_gradient
 
 BLOCKWISE = -1  # transform code of an element that a block transform rules (correlations)
 NO_DENSITY = -1  # density code of an element that a block prior rules
@@ -61,8 +60,8 @@ def constrain_head(position, head: Head, values):
 
 
 @kernel
-def add_head_priors(head: Head, values, adjoint):
-    """Return the log prior of the head; its derivatives are added to `adjoint`."""
+def add_head_priors(head: Head, density, values, adjoint):
+    """Return the log prior of the head by `density` (a pointer); its derivatives are added to `adjoint`."""
     total = 0.0
     partials = np.empty(5)
     for i in range(head.densities.shape[0]):
@@ -73,7 +72,7 @@ def add_head_priors(head: Head, values, adjoint):
         for s in range(head.shift_start[i], head.shift_start[i + 1]):
             x -= head.shift_weight[s] * values[head.shift_index[s]]
         a, b, c, d = head.arguments[i, 0], head.arguments[i, 1], head.arguments[i, 2], head.arguments[i, 3]
-        total += log_density_gradient(code, x, values[a], values[b], values[c], values[d], partials)
+        total += density(code, x, values[a], values[b], values[c], values[d], partials)
         adjoint[i] += partials[0]
         adjoint[a] += partials[1]
         adjoint[b] += partials[2]

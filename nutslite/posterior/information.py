@@ -11,22 +11,27 @@ taken by central differences of the family kernel's own derivative: no family ne
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 from scipy import sparse
 
-from nutslite._numba import kernel
+from nutslite._numba import VECTOR, kernel, kernel_with_signature
+from nutslite.families.family import LOGLIK
 from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior import model_data as md
 from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, power
-from nutslite.posterior.head import BLOCKWISE, Head, add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.head import BLOCKWISE, HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.linalg import invert_lower
+from nutslite.posterior.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_eta
 from nutslite.posterior.transforms import cholesky_constrain, constrain_derivative
+from nutslite.priors.densities import DENSITY
 
 FloatArray = NDArray[np.float64]
 
@@ -46,8 +51,13 @@ class Information:
     )
 
 
-@kernel
-def _fill_row_information(model: ModelData, loglik, values, effects, out):
+@functools.cache
+def _compiled_row_information() -> Callable[..., None]:
+    cube = types.Array(types.float64, 3, "C")
+    return kernel_with_signature(_fill_row_information, types.void(MODEL_DATA, LOGLIK, VECTOR, VECTOR, cube))
+
+
+def _fill_row_information(model: Any, loglik: Any, values: Any, effects: Any, out: Any) -> None:
     """Overwrite `out` (k, k, n) with minus the second derivatives of the pointwise log likelihood in eta."""
     n = model.y.shape[1]
     k = model.predictors.shape[0]
@@ -78,26 +88,31 @@ def _fill_row_information(model: ModelData, loglik, values, effects, out):
                     out[h, j, start + i] = (lower[h, i] - upper[h, i]) / (2.0 * ETA_STEP)
 
 
-@kernel
-def _head_prior_gradient(position, head: Head, gradient):
+@functools.cache
+def _compiled_head_prior_gradient() -> Callable[..., None]:
+    return kernel_with_signature(_head_prior_gradient, types.void(VECTOR, HEAD, DENSITY, VECTOR))
+
+
+def _head_prior_gradient(position: Any, head: Any, density: Any, gradient: Any) -> None:
     values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     constrain_head(position, head, values)
-    add_head_priors(head, values, adjoint)
+    add_head_priors(head, density, values, adjoint)
     pull_back_head(position, head, adjoint, gradient)
 
 
-def head_prior_information(head: Head, position: FloatArray) -> FloatArray:
+def head_prior_information(head: Head, density: Callable[..., float], position: FloatArray) -> FloatArray:
     """Negative Hessian of the head's log prior (log-Jacobians included) by central differences of its gradient."""
     n_head = head.transforms.size
+    prior_gradient = _compiled_head_prior_gradient()
     out = np.empty((n_head, n_head))
     upper, lower = np.empty(n_head), np.empty(n_head)
     for i in range(n_head):
         point = position[:n_head].copy()
         point[i] += HEAD_STEP
-        _head_prior_gradient(point, head, upper)
+        prior_gradient(point, head, density, upper)
         point[i] -= 2.0 * HEAD_STEP
-        _head_prior_gradient(point, head, lower)
+        prior_gradient(point, head, density, lower)
         out[i] = (lower - upper) / (2.0 * HEAD_STEP)
     return 0.5 * (out + out.T)
 
@@ -106,31 +121,43 @@ def head_prior_information(head: Head, position: FloatArray) -> FloatArray:
 def _fill_effect_maps(model: ModelData, position, values, block, to_effect, precision):
     """Per level: `to_effect` (q, q), d effect / d raw, and `precision` (q, q), prior precision of the raw effects."""
     q = block[md.N_COLUMNS]
-    cholesky = np.eye(q)
+    cholesky = np.zeros((q, q))
+    inner = np.zeros((q, q))
+    for c in range(q):
+        cholesky[c, c] = 1.0
     if block[md.CORRELATION] >= 0:
         first = block[md.CORRELATION]
         cholesky_constrain(position[first : first + q * (q - 1) // 2], cholesky)
-    inverse = np.linalg.inv(cholesky)
-    identity = np.eye(q)
+    inverse = np.zeros((q, q))
+    invert_lower(cholesky, q, inverse)
+    standard = np.empty((q, q))  # z = standard raw, standard normal
     for level in range(block[md.N_LEVELS]):
         start = block[md.EFFECT_START] + level * block[md.EFFECT_STRIDE]
-        inner = identity if keeps_correlation_in_prior(model, block, level) else cholesky
-        standard = np.empty((q, q))  # z = standard raw, standard normal
+        in_prior = keeps_correlation_in_prior(model, block, level)
         for c in range(q):
             _, scale = location_and_scale(model, block, c, values)
             r = model.centring[start + c]
             for e in range(q):
+                inner[c, e] = cholesky[c, e] if not in_prior else (1.0 if c == e else 0.0)
                 to_effect[level, c, e] = power(scale, 1.0 - r) * inner[c, e]
-                standard[c, e] = inner[c, e] / power(scale, r)
-        standard = inverse @ standard
-        precision[level] = standard.T @ standard
+                inner[c, e] /= power(scale, r)
+        for c in range(q):
+            for e in range(q):
+                standard[c, e] = 0.0
+                for f in range(c + 1):
+                    standard[c, e] += inverse[c, f] * inner[f, e]
+        for c in range(q):
+            for e in range(q):
+                precision[level, c, e] = 0.0
+                for f in range(q):
+                    precision[level, c, e] += standard[f, c] * standard[f, e]
 
 
 class InformationBuilder:
     """Information of one model; what does not depend on the position is prepared once."""
 
-    def __init__(self, model: ModelData, loglik: Callable[..., Any]) -> None:
-        self.model, self.loglik = model, loglik
+    def __init__(self, model: ModelData, density: Callable[..., float], loglik: Callable[..., Any]) -> None:
+        self.model, self.density, self.loglik = model, density, loglik
         self.n = model.y.shape[1]
         self.n_head = model.head.transforms.size
         self.dimension = self.n_head + model.centring.size
@@ -153,7 +180,7 @@ class InformationBuilder:
         """W, shape (k, k, n)."""
         k = self.model.predictors.shape[0]
         out = np.empty((k, k, self.n))
-        _fill_row_information(self.model, self.loglik, values, effects, out)
+        _compiled_row_information()(self.model, self.loglik, values, effects, out)
         return out
 
     def __call__(self, position: FloatArray) -> Information | None:
@@ -169,7 +196,7 @@ class InformationBuilder:
         maps, precisions = self._effect_maps(position, values)
         total = (maps.T @ total @ maps + precisions).tocsr()
         border = total[: self.m, : self.m].toarray()
-        border[: self.n_head, : self.n_head] += head_prior_information(self.model.head, position)
+        border[: self.n_head, : self.n_head] += head_prior_information(self.model.head, self.density, position)
         return Information(
             border=0.5 * (border + border.T),
             coupling=total[self.m :, : self.m].toarray(),

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-import numpy as np
+import functools
+from collections.abc import Callable
+from typing import Any
 
-from nutslite._numba import kernel
+import numpy as np
+from numba import types
+
+from nutslite._numba import MATRIX, VECTOR, kernel, kernel_with_signature
+from nutslite.families.family import LOGLIK
 from nutslite.posterior.effects import add_effects_prior, fill_effects
 from nutslite.posterior.head import add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.model_data import MODEL_DATA
 from nutslite.posterior.predictor import add_loglik, fill_pointwise_loglik
+from nutslite.priors.densities import DENSITY
+
+JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIK])
+"""Type of what the joint density receives: the record, then pointers to prior densities and family kernel."""
 
 
-@kernel
-def joint_logdensity(position, gradient, data):
+@functools.cache
+def compiled_joint() -> Callable[..., float]:
+    """`joint_logdensity`, compiled (or read from the disk cache) for the one type of data that all models have."""
+    return kernel_with_signature(joint_logdensity, types.float64(VECTOR, VECTOR, JOINT_DATA))
+
+
+@functools.cache
+def compiled_pointwise() -> Callable[..., None]:
+    """`pointwise_loglik`, compiled for all models."""
+    return kernel_with_signature(pointwise_loglik, types.void(MODEL_DATA, LOGLIK, MATRIX, MATRIX, MATRIX))
+
+
+def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     """Log posterior density of the position, up to the evidence; `gradient` is overwritten.
 
     Parameters
     ----------
     position, gradient : (dimension,) float64
-    data : tuple of ModelData and the family kernel
+    data : tuple of ModelData, the prior densities' function and the family kernel
 
     Returns
     -------
     float
         Prior, likelihood and log-Jacobians, normalising constants included; -inf or nan where undefined.
     """
-    model, loglik = data
+    model, density, loglik = data
     n_head = model.head.transforms.shape[0]
     values = np.empty(n_head + model.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
@@ -34,10 +56,10 @@ def joint_logdensity(position, gradient, data):
     total = constrain_head(position, model.head, values)
     fill_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
-    total += add_effects_prior(model, position, values, effects, adjoint, gradient)
-    total += add_head_priors(model.head, values, adjoint)
+    total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
+    total += add_head_priors(model.head, density, values, adjoint)
     pull_back_head(position, model.head, adjoint, gradient)
-    return total
+    return float(total)
 
 
 @kernel
@@ -48,8 +70,7 @@ def natural_scale(positions, model, out_values, out_effects):
         fill_effects(model, positions[draw], out_values[draw], out_effects[draw])
 
 
-@kernel
-def pointwise_loglik(model, loglik, values, effects, out):
+def pointwise_loglik(model: Any, loglik: Any, values: Any, effects: Any, out: Any) -> None:
     """Overwrite `out` (draws, n) with log likelihoods, from natural-scale draws (see `natural_scale`)."""
     for draw in range(values.shape[0]):
         fill_pointwise_loglik(model, loglik, values[draw], effects[draw], out[draw])

@@ -15,18 +15,21 @@ doi:10.18637/jss.v067.i01); the derivatives are the reverse pass, written by han
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel, kernel_with_signature
 from nutslite.posterior.effects import add_lkj
 from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
+from nutslite.priors.densities import DENSITY
 
 LOG_2PI = math.log(2.0 * math.pi)
 
@@ -78,15 +81,25 @@ MARGINAL_DATA = types.NamedTuple(
 )
 
 
-@kernel
-def marginal_logdensity(position, gradient, data):
+MARGINAL_TYPE = types.Tuple([MARGINAL_DATA, DENSITY])
+"""Type of what the marginal density receives: the record, then the pointer to the prior densities."""
+
+
+@functools.cache
+def compiled_marginal() -> Callable[..., float]:
+    """`marginal_logdensity`, compiled (or read from the disk cache) for all models."""
+    return kernel_with_signature(marginal_logdensity, types.float64(VECTOR, VECTOR, MARGINAL_TYPE))
+
+
+def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> float:
     """Log density of the remaining parameters, up to the evidence; `gradient` is overwritten.
 
     Parameters
     ----------
     position, gradient : (dimension,) float64
-    data : MarginalData
+    data_and_density : tuple of MarginalData and the prior densities' function
     """
+    data, density = data_and_density
     r = data.cross.shape[0] - 1
     q = data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
@@ -111,9 +124,9 @@ def marginal_logdensity(position, gradient, data):
     d_t += _pull_back_classes(data, t, sensitivity, inverses, precision_adjoint)
     adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
     total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
-    total += add_head_priors(data.head, values, adjoint)
+    total += add_head_priors(data.head, density, values, adjoint)
     pull_back_head(position, data.head, adjoint, gradient)
-    return total
+    return float(total)
 
 
 @kernel

@@ -16,7 +16,7 @@ adjoint
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
@@ -93,8 +93,3 @@ MODEL_DATA = types.NamedTuple(
     ],
     ModelData,
 )
-
-
-def data_type(loglik: Any) -> types.Tuple:
-    """Numba type of what the joint density receives: the record and the family kernel, the function last."""
-    return types.Tuple([MODEL_DATA, loglik])

@@ -25,7 +25,7 @@ from nutslite.posterior import model_data as md
 from nutslite.posterior.effects import fill_effects
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.information import Information, InformationBuilder, head_prior_information
-from nutslite.posterior.joint import joint_logdensity
+from nutslite.posterior.joint import compiled_joint
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.transforms import LOG
 
@@ -74,22 +74,26 @@ def why_no_pilot(model: ModelData) -> str | None:
     return None
 
 
-def run_pilot(model: ModelData, loglik: Callable[..., Any], start: FloatArray) -> Pilot | None:
+def run_pilot(
+    model: ModelData, density: Callable[..., float], loglik: Callable[..., Any], start: FloatArray
+) -> Pilot | None:
     """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself)."""
     if why_no_pilot(model) is not None:
         return None
-    return _Search(model, loglik, start).run()
+    return _Search(model, density, loglik, start).run()
 
 
 class _Search:
     """The pilot's state: the model (its centring changes once), the position and the hyperparameters' positions."""
 
-    def __init__(self, model: ModelData, loglik: Callable[..., Any], start: FloatArray) -> None:
+    def __init__(
+        self, model: ModelData, density: Callable[..., float], loglik: Callable[..., Any], start: FloatArray
+    ) -> None:
         # Effects are searched for on their own scale (centred): there the conditional mode is a smooth convex problem.
         self.given_centring = model.centring
         self.model = model._replace(centring=np.ones_like(model.centring))
-        self.loglik = loglik
-        self.builder = InformationBuilder(self.model, loglik)
+        self.density, self.loglik = density, loglik
+        self.builder = InformationBuilder(self.model, density, loglik)
         self.n_head = self.builder.n_head
         self.position = np.array(start, dtype=float)
         self.gradients = 0
@@ -136,7 +140,7 @@ class _Search:
     def _density(self, position: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.empty_like(position)
         self.gradients += 1
-        return float(joint_logdensity(position, gradient, (self.model, self.loglik))), gradient
+        return float(compiled_joint()(position, gradient, (self.model, self.density, self.loglik))), gradient
 
     def _newton(self) -> Information | None:
         """Move coefficients, constants and effects to their conditional mode; the information there."""
@@ -216,12 +220,10 @@ class _Search:
         head = self.model.head
         log_s = 0.5 * np.log(max(total / count, 1e-12))
         a, b, c, d = (values[i] for i in head.arguments[scale])
-        from nutslite.priors.densities import log_density_gradient
-
         partials = np.empty(5)
         for _ in range(20):
             s = float(np.exp(log_s))
-            log_density_gradient(head.densities[scale], s, a, b, c, d, partials)
+            self.density(head.densities[scale], s, a, b, c, d, partials)
             slope = -count + total / s**2 + 1.0 + partials[0] * s
             curvature = 2.0 * total / s**2 + 1.0
             step = float(np.clip(slope / curvature, -1.0, 1.0))
@@ -244,7 +246,7 @@ class _Search:
         values, effects = self.builder.natural(self.position)
         centring = self._centring(values, information.likelihood_diagonal)
         self.model = self.model._replace(centring=centring)
-        self.builder = InformationBuilder(self.model, self.loglik)
+        self.builder = InformationBuilder(self.model, self.density, self.loglik)
         locations = np.empty_like(effects)
         raw = self.position[self.n_head :].copy()
         self.position[self.n_head :] = 0.0
@@ -280,7 +282,7 @@ class _Search:
 
     def _hyper_information(self, centring: FloatArray) -> FloatArray:
         """Precisions: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, each plus its prior's."""
-        prior = np.diag(head_prior_information(self.model.head, self.position)).copy()
+        prior = np.diag(head_prior_information(self.model.head, self.density, self.position)).copy()
         likelihood = np.zeros(self.n_head)
         for scale, columns in self.scales.items():
             for at in columns:

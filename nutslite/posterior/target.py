@@ -14,17 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import SamplingError
-from nutslite.families.family import LOGLIK, compiled_loglik
+from nutslite.families.family import compiled_loglik
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.crossproducts import Reduction
+from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.information import Information
-from nutslite.posterior.joint import joint_logdensity, natural_scale
-from nutslite.posterior.marginal import MARGINAL_DATA, marginal_logdensity
+from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
+from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import find_mode
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.start import starting_position
+from nutslite.priors.densities import density_function
 
 FloatArray = NDArray[np.float64]
 
@@ -73,22 +75,23 @@ class JointTarget:
         self.assembled = assembled
         self.model = assembled.data
         self.loglik = compiled_loglik(assembled.spec.family)
-        self.logdensity: Callable[..., float] = joint_logdensity
+        self.logdensity = compiled_joint()
         self.dimension = assembled.layout.dimension
-        self.data_type = md.data_type(LOGLIK)
+        self.density = _density(self.model.head, self.model.block_columns)
+        self.data_type = JOINT_DATA
         self.use_pilot = use_pilot
         self.pilot: Pilot | None = None
 
     @property
     def data(self) -> Any:
-        """The model's record and the family kernel."""
-        return (self.model, self.loglik)
+        """The model's record, its prior densities and the family kernel."""
+        return (self.model, self.density, self.loglik)
 
     def launch(self) -> Launch:
         """Run the pilot; where it does not serve, start at a simple guess."""
         start = starting_position(self.assembled)
         if self.use_pilot:
-            self.pilot = run_pilot(self.model, self.loglik, start)
+            self.pilot = run_pilot(self.model, self.density, self.loglik, start)
         if self.pilot is None:
             return Launch(start, None)
         self.model = self.pilot.model
@@ -109,14 +112,15 @@ class MarginalTarget:
 
     def __init__(self, assembled: Assembled, reduction: Reduction) -> None:
         self.assembled, self.reduction = assembled, reduction
-        self.logdensity: Callable[..., float] = marginal_logdensity
+        self.logdensity = compiled_marginal()
         self.dimension = reduction.kept.size
-        self.data_type = MARGINAL_DATA
+        self.density = _density(reduction.data.head)
+        self.data_type = MARGINAL_TYPE
 
     @property
     def data(self) -> Any:
-        """The cross-products."""
-        return self.reduction.data
+        """The cross-products and the prior densities."""
+        return (self.reduction.data, self.density)
 
     def launch(self) -> Launch:
         """The mode of the few parameters, and the covariance that its curvature implies."""
@@ -135,3 +139,11 @@ class MarginalTarget:
                 "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
             )
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
+
+
+def _density(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:
+    """The function of all prior densities that a model has."""
+    used = {int(code) for code in head.densities if code != NO_DENSITY}
+    if block_columns is not None:
+        used |= {int(code) for code in block_columns[:, md.DENSITY]}
+    return density_function(used)

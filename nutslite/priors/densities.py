@@ -1,20 +1,31 @@
 """The log density of any elementwise prior, by integer code: the functions that the joint density calls.
 
 The formulas are in densities_real.py, densities_positive.py and densities_bounded.py, the names in catalogue.py.
+Densities are passed to kernels as a function pointer of type `DENSITY`: thirty formulas compiled once, not once more in
+each caller; and a model that has only the usual priors never compiles the others (`density_function`).
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Iterable
 
-from nutslite._numba import kernel
+import numpy as np
+from numba import types
+
+from nutslite._numba import VECTOR, jit_disabled, kernel
 from nutslite.priors import codes
 from nutslite.priors.catalogue import DENSITIES
 from nutslite.priors.densities_bounded import bounded_log_density_gradient
-from nutslite.priors.densities_positive import positive_log_density_gradient
-from nutslite.priors.densities_real import real_log_density_gradient
+from nutslite.priors.densities_positive import exponential as exponential_density
+from nutslite.priors.densities_positive import half_location_scale, half_student_t, positive_log_density_gradient
+from nutslite.priors.densities_real import location_scale, real_log_density_gradient, student_t
 
-__all__ = ["DENSITIES", "log_density", "log_density_gradient"]
+__all__ = ["DENSITIES", "DENSITY", "density_function", "log_density", "log_density_gradient"]
+
+DENSITY = types.FunctionType(
+    types.float64(types.int64, types.float64, types.float64, types.float64, types.float64, types.float64, VECTOR)
+)
+"""Type of `log_density_gradient` passed by pointer."""
 
 
 @kernel
@@ -48,6 +59,52 @@ def log_density_gradient(code, x, a, b, c, d, out):
     if code < codes.FIRST_BOUNDED:
         return positive_log_density_gradient(code, x, a, b, c, out)
     return bounded_log_density_gradient(code, x, a, b, c, d, out)
+
+
+USUAL = (
+    codes.FLAT,
+    codes.NORMAL,
+    codes.CAUCHY,
+    codes.STUDENT_T,
+    codes.HALF_FLAT,
+    codes.HALF_NORMAL,
+    codes.HALF_STUDENT_T,
+    codes.HALF_CAUCHY,
+    codes.EXPONENTIAL,
+)
+"""Densities of default priors and the most common others."""
+
+
+@kernel
+def usual_log_density_gradient(code, x, a, b, c, d, out):
+    """`log_density_gradient` for the codes in `USUAL` only; nan for others."""
+    for i in range(5):
+        out[i] = 0.0
+    if code == codes.NORMAL or code == codes.CAUCHY:
+        return location_scale(code, x, a, b, out)
+    if code == codes.STUDENT_T:
+        return student_t(x, a, b, c, out)
+    if code == codes.FLAT:
+        return 0.0
+    if not x >= 0.0:
+        return -np.inf
+    if code == codes.HALF_NORMAL:
+        return half_location_scale(codes.NORMAL, x, a, out)
+    if code == codes.HALF_STUDENT_T:
+        return half_student_t(x, a, b, out)
+    if code == codes.HALF_CAUCHY:
+        return half_location_scale(codes.CAUCHY, x, a, out)
+    if code == codes.EXPONENTIAL:
+        return exponential_density(x, a, out)
+    return 0.0 if code == codes.HALF_FLAT else np.nan
+
+
+def density_function(used: Iterable[int]) -> Callable[..., float]:
+    """The smallest density function that knows all codes in `used`, compiled for the type `DENSITY`."""
+    function = usual_log_density_gradient if set(used) <= set(USUAL) else log_density_gradient
+    if not jit_disabled():
+        function.compile(DENSITY.signature)  # type: ignore[attr-defined]
+    return function
 
 
 @kernel

@@ -82,7 +82,8 @@ def compiled_logdensity(function: Callable[..., Any], data_type: Any) -> LogDens
     dispatcher: Any = function if hasattr(function, "py_func") else _jitted(function)
     signature = logdensity_signature(data_type)
     try:
-        dispatcher.compile(signature.args)
+        if signature.args not in dispatcher.overloads:  # a function with an explicit signature compiles no others
+            dispatcher.compile(signature.args)
         returned = dispatcher.overloads[signature.args].signature.return_type
     except Exception as error:  # whatever Numba raises, the cause is the user's function
         raise SamplingError(_compilation_message(function, data_type, error)) from error
