@@ -36,7 +36,8 @@ def simulate(family: Family, rows: int, columns: int, groups: int, seed: int = 1
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(columns, rows))
     g = rng.integers(0, max(groups, 1), rows)
-    eta = x.T @ rng.normal(0.0, 0.2, columns) + 0.3 * rng.normal(size=max(groups, 1))[g]
+    intercepts, slopes = rng.normal(0.0, 0.3, (2, max(groups, 1)))
+    eta = x.T @ rng.normal(0.0, 0.2, columns) + intercepts[g] + slopes[g] * x[0]
     parameters = {parameter.name: np.full(rows, TYPICAL[parameter.support]) for parameter in family.parameters}
     natural = {"real": eta, "positive": np.exp(eta), "unit": 1 / (1 + np.exp(-eta))}
     parameters[family.parent.name] = natural[family.parent.support]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import statistics
 import sys
 import time
@@ -148,6 +149,7 @@ def main() -> None:
     for given, known in ((arguments.sweeps, SWEEPS), (arguments.models, MODELS)):
         if wrong := set(given.split(",")) - set(known):
             sys.exit(f"There is no {', '.join(sorted(wrong))}; there are {', '.join(known)}.")
+    logging.getLogger("nutslite").setLevel(logging.ERROR)  # what it warns of, ESS and R-hat, is in the table
     arguments.out.mkdir(parents=True, exist_ok=True)
     costs: list[Cost] = []
     for family in arguments.models.split(","):
