@@ -19,137 +19,35 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cases import CASES, ENGINES, Case, write_data
-from measures import measure
+from processes import PHASES, Run, commit, execute, settings
 from report import sum_of, write_report
 from repository import ROOT
 
-HERE = Path(__file__).resolve().parent
-PHASES = ("cold", "warm")
 # It keeps no compiled code from one process to the next, so its first process is no colder than its second.
 CACHELESS = ("numpyro",)
 PEER_IMPORTS = {"nutpie": "bambi, nutpie", "numpyro": "bambi, numpyro, jax", "pymc": "bambi, pymc"}
 HOW_TO = "python3.12 -m venv peers && peers/bin/pip install bambi nutpie numpyro pymc"
 
 
-@dataclass(frozen=True)
-class Run:
-    """One process."""
-
-    case: Case
-    engine: str
-    phase: str
-    repeat: int
-
-    @property
-    def key(self) -> str:
-        """What identifies the run in the record."""
-        return f"{self.case.name}/{self.engine}/{self.phase}/{self.repeat}"
-
-
 def schedule(arguments: argparse.Namespace, cases: list[Case], engines: list[str]) -> Iterator[Run]:
-    """Runs in order: within a case and a repeat engines take turns, cold before warm."""
+    """Runs in order: within a case engines take turns, cold before warm; a cold run is not repeated."""
     for case in cases:
+        present = [name for name in engines if name in case.engines or arguments.every_engine]
+        for engine in present:
+            yield Run(case, engine, "cold", 0)
         for repeat in range(max(arguments.repeats, arguments.peer_repeats)):
-            for phase in PHASES:
-                for engine in (name for name in engines if name in case.engines or arguments.every_engine):
-                    if repeat >= (arguments.repeats if engine == "ours" else arguments.peer_repeats):
-                        continue
-                    if phase == "cold" or engine not in CACHELESS or arguments.warm_cacheless:
-                        yield Run(case, engine, phase, repeat)
-
-
-def environment(run: Run, caches: Path) -> dict[str, str]:
-    """Where the process keeps compiled code; the rest as it is."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")}
-    return kept | {
-        "NUMBA_CACHE_DIR": str(caches / "numba"),
-        "PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={run.case.chains}",
-        "MPLBACKEND": "Agg",
-        "PYTHONWARNINGS": "ignore",
-    }
-
-
-def execute(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run one process and measure what it drew."""
-    caches = arguments.out / "caches" / run.case.name / f"{run.engine}-{run.repeat}"
-    if run.phase == "cold":
-        shutil.rmtree(caches, ignore_errors=True)
-    caches.mkdir(parents=True, exist_ok=True)
-    draws = arguments.out / "draws" / run.key.replace("/", "-")
-    draws.parent.mkdir(exist_ok=True)
-    case = asdict(run.case) | {"make": None} | ({} if arguments.draws is None else {"draws": arguments.draws})
-    order = {
-        "engine": run.engine,
-        "case": case,
-        "data": str(write_data(run.case, arguments.out / "data")),
-        "out": str(draws),
-        "root": str(ROOT),
-        "seed": 1000 * (run.repeat + 1) + PHASES.index(run.phase),
-        "cores": arguments.cores,
-        "tune": arguments.tune,
-        "started": time.time(),
-    }
-    python = arguments.own_python if run.engine == "ours" else arguments.peers_python
-    command = [python, str(HERE / "engine_run.py"), json.dumps(order)]
-    log = draws.with_suffix(".log")
-    ended = wait(command, environment(run, caches), log, arguments.limit)
-    record: dict[str, Any] = {"key": run.key, "case": run.case.name, "engine": run.engine, "phase": run.phase}
-    record |= {"repeat": run.repeat, "settings": settings(arguments), "commit": commit(), **ended}
-    if ended["status"] == "finished":
-        record |= json.loads(draws.with_suffix(".json").read_text(encoding="utf-8"))
-        record |= {"measures": measure(draws.with_suffix(".npz"))}
-    elif ended["status"] == "failed":
-        record["error"] = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-    if not arguments.keep_draws:
-        for suffix in (".npz", ".json"):
-            draws.with_suffix(suffix).unlink(missing_ok=True)
-    if run.phase == "warm" or run.engine in CACHELESS or ended["status"] != "finished":
-        shutil.rmtree(caches, ignore_errors=True)
-    return record
-
-
-def wait(command: list[str], variables: dict[str, str], log: Path, limit: float) -> dict[str, Any]:
-    """Run a process to its end or to the limit; memory is that of its largest process."""
-    with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            command, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        began = time.monotonic()
-        while time.monotonic() - began < limit:
-            pid, code, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                process.returncode = os.waitstatus_to_exitcode(code)
-                status = "failed" if process.returncode else "finished"
-                return {"status": status, "seconds": time.monotonic() - began, "memory_mb": usage.ru_maxrss / 1024}
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return {"status": "limit", "seconds": limit, "memory_mb": None}
-
-
-def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What makes runs comparable; runs under other settings are not taken up again."""
-    return {"draws": arguments.draws, "tune": arguments.tune, "cores": arguments.cores}
-
-
-def commit() -> str:
-    """Our version: the commit, with a plus where the package's files differ from it."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--exclude=*"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "nutslite"], cwd=ROOT, check=False)
-    return described.stdout.strip() + ("+" if changed.returncode else "") if described.returncode == 0 else "?"
+            for engine in present:
+                wanted = arguments.repeats if engine == "ours" else arguments.peer_repeats
+                if repeat < wanted and (engine not in CACHELESS or arguments.warm_cacheless):
+                    yield Run(case, engine, "warm", repeat)
 
 
 def load(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -189,22 +87,30 @@ def usable(arguments: argparse.Namespace, wanted: list[str]) -> list[str]:
     return found
 
 
-def estimate(runs: list[Run], done: list[dict[str, Any]], limit: float) -> float:
-    """Seconds that the runs will take, from earlier runs where there are any. A warm run is taken for two thirds."""
-    seconds = {(record["case"], record["engine"], record["phase"]): record["seconds"] for record in done}
-    total = 0.0
-    for run in runs:
-        cold = seconds.get((run.case.name, run.engine, "cold"), run.case.expected.get(run.engine, 60.0))
-        guess = cold if run.phase == "cold" else seconds.get((run.case.name, run.engine, "warm"), cold * 2 / 3)
-        # the warm run after a cold one that hit the limit is left out
-        total += 0.0 if run.phase == "warm" and cold >= limit else min(guess, limit)
-    return total
+def estimate(runs: list[Run], done: list[dict[str, Any]], arguments: argparse.Namespace) -> float:
+    """Seconds that the runs will take, from earlier runs where there are any."""
+    known = {(record["case"], record["engine"], record["phase"]): record["seconds"] for record in done}
+
+    def guess(run: Run, phase: str) -> float:
+        expected = run.case.expected.get(run.engine, (60.0, 40.0))[PHASES.index(phase)]
+        return float(known.get((run.case.name, run.engine, phase), expected))
+
+    left_out = [run for run in runs if run.phase == "warm" and too_slow(run, guess(run, "cold"), arguments)]
+    return sum(min(guess(run, run.phase), arguments.limit) for run in runs if run not in left_out)
 
 
-def hopeless(run: Run, done: list[dict[str, Any]]) -> bool:
-    """Whether the cold run before it did not finish, so that this one is not worth its time."""
+def too_slow(run: Run, cold: float, arguments: argparse.Namespace) -> bool:
+    """Whether a peer's first process took so long that a second one is left out."""
+    return run.engine != "ours" and cold >= min(arguments.limit, arguments.warm_below)
+
+
+def left_out(run: Run, done: list[dict[str, Any]], arguments: argparse.Namespace) -> bool:
+    """Whether a warm run is not worth its time: its cold one did not finish, or took too long."""
     before = [record for record in done if (record["case"], record["engine"]) == (run.case.name, run.engine)]
-    return any(record["status"] != "finished" for record in before)
+    if any(record["status"] != "finished" for record in before):
+        return True
+    colds = [record["seconds"] for record in before if record["phase"] == "cold"]
+    return run.phase == "warm" and bool(colds) and too_slow(run, max(colds), arguments)
 
 
 def say(record: dict[str, Any]) -> None:
@@ -242,12 +148,12 @@ def main() -> None:
     finished = {record["key"] for record in done}
     runs = list(schedule(arguments, cases, usable(arguments, wanted)))
     missing_runs = [run for run in runs if run.key not in finished]
-    minutes = estimate(missing_runs, done, arguments.limit) / 60
+    minutes = estimate(missing_runs, done, arguments) / 60
     print(f"{len(missing_runs)} of {len(runs)} runs to do, about {minutes:.0f} minutes", flush=True)
     if arguments.estimate:
         return
     for run in missing_runs:
-        if hopeless(run, done):
+        if left_out(run, done, arguments):
             continue
         print(f"{run.key}  {time.strftime('%H:%M:%S')}", flush=True)
         record = execute(run, arguments)
@@ -257,6 +163,7 @@ def main() -> None:
         say(record)
         write_report(done, arguments.out, command=shown_command(), limit=arguments.limit)
     write_report(done, arguments.out, command=shown_command(), limit=arguments.limit)
+    shutil.rmtree(arguments.out / "caches", ignore_errors=True)
     print(f"written: {arguments.out / 'peers.md'}, {arguments.out / 'peers.json'}")
 
 
@@ -281,9 +188,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="cases, by name and comma (default: all)")
     parser.add_argument("--engines", default="", help=f"some of {','.join(ENGINES)} (default: all)")
     parser.add_argument("--every-engine", action="store_true", help="PyMC's own sampler in all cases, not only small")
-    parser.add_argument("--repeats", type=int, default=3, help="of our engine (default: 3)")
-    parser.add_argument("--peer-repeats", type=int, default=1, help="of the peers (default: 1)")
+    parser.add_argument("--repeats", type=int, default=3, help="warm runs of our engine (default: 3)")
+    parser.add_argument("--peer-repeats", type=int, default=1, help="and of the peers (default: 1)")
     parser.add_argument("--limit", type=float, default=400.0, help="seconds of one process (default: 400)")
+    parser.add_argument("--warm-below", type=float, default=150.0, help="no warm run of peers slower than this (150 s)")
     parser.add_argument("--cores", type=int, default=2, help="chains at a time (default: 2)")
     parser.add_argument("--draws", type=int, help="draws per chain (default: the case's)")
     parser.add_argument("--tune", type=int, help="warm-up per chain, ours too (default: the case's; ours: its own)")
