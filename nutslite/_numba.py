@@ -29,6 +29,15 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Like `kernel`, but copied into its callers before they are compiled: for functions with one or two of them.
+
+    Numba optimises a function once by itself and once more inside each caller; this leaves out the former.
+    """
+    compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")(function)
+    return compiled
+
+
 def kernel_with_signature(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
     """Compile `function` now for one explicit `signature`; under ``NUMBA_DISABLE_JIT=1`` it stays plain Python.
 

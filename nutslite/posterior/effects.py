@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from nutslite._numba import kernel
+from nutslite._numba import inlined, kernel
 from nutslite.posterior.model_data import (
     ARGUMENTS,
     COLUMN_TABLE,
@@ -75,7 +75,7 @@ def power(scale, exponent):
     return scale**exponent
 
 
-@kernel
+@inlined
 def _fill_column(model: ModelData, block, c, raw, values, effects):
     location, scale = location_and_scale(model, block, c, values)
     for level in range(block[N_LEVELS]):
@@ -93,7 +93,7 @@ def keeps_correlation_in_prior(model: ModelData, block, level):
     return total > 0.5 * block[N_COLUMNS]
 
 
-@kernel
+@inlined
 def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):
     q = block[N_COLUMNS]
     for level in range(block[N_LEVELS]):
@@ -153,7 +153,7 @@ def add_lkj(cholesky, values, eta, cholesky_adjoint, adjoint):
     return lkj_cholesky_logdensity(cholesky, values[eta])
 
 
-@kernel
+@inlined
 def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
     row = model.block_columns[block[COLUMN_TABLE] + c]
     scale = values[row[ARGUMENTS + 1]]
@@ -175,7 +175,7 @@ def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
     return total
 
 
-@kernel
+@inlined
 def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail):
     """Any density: v has the density with location 0 and scale^r in place of its location and scale."""
     row = model.block_columns[block[COLUMN_TABLE] + c]
@@ -212,7 +212,7 @@ def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail)
     return total
 
 
-@kernel
+@inlined
 def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cholesky_adjoint, adjoint, tail):
     """Normal effects with correlated columns: z = C^-1 scale^-r w is standard normal."""
     q = block[N_COLUMNS]
@@ -249,7 +249,7 @@ def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cho
     return total
 
 
-@kernel
+@inlined
 def _standardise(model: ModelData, block, level, in_prior, raw, values, cholesky, z):
     """Overwrite `z` with C^-1 scale^-r w; return -z'z/2 plus the log determinant of that map."""
     first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
@@ -274,7 +274,7 @@ def _standardise(model: ModelData, block, level, in_prior, raw, values, cholesky
     return total
 
 
-@kernel
+@inlined
 def _pull_back_scales(model: ModelData, block, level, in_prior, raw, values, effects, cholesky, d_w, adjoint, tail):
     """Turn `d_w` from the adjoint of x into that of w (likelihood included); add those of locations and scales."""
     first = block[EFFECT_START] + level * block[EFFECT_STRIDE]

@@ -24,7 +24,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel, kernel_with_signature
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel, kernel_with_signature
 from nutslite.posterior.effects import add_lkj
 from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.linalg import cholesky_in_place, invert_lower
@@ -215,7 +215,7 @@ def eliminate(data: MarginalData, t, group_precision, schur, inverses):
     return total
 
 
-@kernel
+@inlined
 def _last_pivot(schur, r):
     """rho = f - e'S^-1 e, from the factor of S in the leading rows; the border row becomes L^-1 e."""
     rho = schur[r, r]
@@ -229,7 +229,7 @@ def _last_pivot(schur, r):
     return rho
 
 
-@kernel
+@inlined
 def _fill_sensitivity(schur, r, out):
     """Overwrite the lower triangle of `out` with Q = d log p / d S+ = -1/2 (S^-1 (+) 0 + v v'), v = (-S^-1 e, 1).
 
@@ -259,7 +259,7 @@ def _fill_sensitivity(schur, r, out):
             out[i, j] *= 2.0
 
 
-@kernel
+@inlined
 def _dot_lower(a, b, n):
     total = 0.0
     for i in range(n):
@@ -268,7 +268,7 @@ def _dot_lower(a, b, n):
     return total
 
 
-@kernel
+@inlined
 def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_adjoint):
     """Add to `precision_adjoint` (full, symmetric); return the derivative with respect to t through the elimination."""
     q = data.eliminated
@@ -310,7 +310,7 @@ def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_a
     return d_t
 
 
-@kernel
+@inlined
 def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precision_adjoint, adjoint):
     """Add derivatives with respect to scales and correlations to `adjoint`; return the correlations' log prior."""
     total = 0.0
@@ -339,7 +339,7 @@ def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precisi
     return total
 
 
-@kernel
+@inlined
 def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):
     """Fill `out` (full, symmetric) with derivatives with respect to a level's prior precision, summed over levels."""
     m = block[COLUMNS]
@@ -358,7 +358,7 @@ def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):
             out[d, c] = total
 
 
-@kernel
+@inlined
 def _pull_back_correlation(position, data: MarginalData, values, block, factor, inverse, k_adjoint, adjoint):
     """Through K = C^-1 D^-1 to the unconstrained correlations; returns their log prior with the log-Jacobian."""
     m = block[COLUMNS]

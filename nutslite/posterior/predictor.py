@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nutslite._numba import kernel
+from nutslite._numba import inlined, kernel
 from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior.model_data import (
     COEFFICIENTS,
@@ -106,7 +106,7 @@ def fill_eta(model: ModelData, values, effects, start, rows, eta):
         _add_block(model, model.blocks[b], effects, start, rows, eta)
 
 
-@kernel
+@inlined
 def _add_block(model: ModelData, block, effects, start, rows, eta):
     out = eta[block[PREDICTOR]]
     level = model.levels[block[FACTOR], start : start + rows]
@@ -123,7 +123,7 @@ def _add_block(model: ModelData, block, effects, start, rows, eta):
                 out[i] += z[i] * effects[first + level[i] * stride]
 
 
-@kernel
+@inlined
 def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives):
     """Add the transposed design times `d_eta` to the derivatives."""
     for j in range(model.predictors.shape[0]):
@@ -147,7 +147,7 @@ def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoi
         _add_block_transposed(model, model.blocks[b], start, rows, d_eta, effects_adjoint)
 
 
-@kernel
+@inlined
 def _add_block_transposed(model: ModelData, block, start, rows, d_eta, effects_adjoint):
     d = d_eta[block[PREDICTOR]]
     level = model.levels[block[FACTOR], start : start + rows]

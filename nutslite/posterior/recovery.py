@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._numba import kernel
+from nutslite._numba import inlined, kernel
 from nutslite.posterior.crossproducts import Reduction
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
@@ -103,7 +103,7 @@ def _recover(
                 effects[draw, level_targets[level, c]] = normals[draw, r + level * q + c] + level_shift[c]
 
 
-@kernel
+@inlined
 def _draw_rest(schur, r, rest):
     """Turn standard normals into a draw of N(S^-1 e, S^-1), L'^-1 (L^-1 e + normals); e is the border of `schur`."""
     mean = schur[r, :r].copy()
@@ -113,7 +113,7 @@ def _draw_rest(schur, r, rest):
     backward_solve(schur, r, rest)
 
 
-@kernel
+@inlined
 def _draw_levels(t, inverses, level_cross, level_class, rest, out):
     """Turn standard normals into draws of N(t M (Z'y - B rest), M), level by level."""
     n_levels, q, width = level_cross.shape

@@ -34,6 +34,8 @@ def starting_position(assembled: Assembled) -> FloatArray:
 
 def _link_of_mean(link: str, support: str, mean: float) -> float:
     """eta at the mean response, kept inside the parameter's support."""
+    if link == "identity":  # most models, and then no link function has to be compiled
+        return mean
     if support == "unit":
         mean = min(max(mean, 0.01), 0.99)
     if support == "positive" or link in ("log", "inverse", "inverse_squared", "sqrt", "softplus"):
