@@ -24,6 +24,8 @@ _HOMES = {
     "Family": "nutslite.families.family",
     "load_data": "nutslite.datasets",
     "summary": "nutslite.results.summary",
+    "save": "nutslite.results.storage",
+    "load": "nutslite.results.storage",
     "NutsliteError": "nutslite.exceptions",
     "FormulaError": "nutslite.exceptions",
     "DataError": "nutslite.exceptions",
@@ -41,6 +43,8 @@ __all__ = [
     "Family",
     "load_data",
     "summary",
+    "save",
+    "load",
     "NutsliteError",
     "FormulaError",
     "DataError",
@@ -66,6 +70,7 @@ if TYPE_CHECKING:
     from nutslite.formula.formula import Formula
     from nutslite.model import Model
     from nutslite.priors.prior import Prior
+    from nutslite.results.storage import load, save
     from nutslite.results.summary import summary
 
 

@@ -13,7 +13,7 @@ from nutslite.exceptions import PriorError
 from nutslite.families.family import Family
 from nutslite.families.links import CODES
 from nutslite.formula.design import Design
-from nutslite.formula.terms import GroupTerm, LinearPredictor
+from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.posterior import model_data as md
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
@@ -167,21 +167,30 @@ class _Assembler:
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
-            dims = () if term.scalar else (self._dim(f"{term.name}_dim", term.labels, prefix),)
+            dims: tuple[str, ...] = ()
+            if not term.scalar:
+                dims = (self._dim(f"{term.name}_dim", term.labels, prefix, numbered=_is_numbered(term)),)
             places.append(
                 self.head.add(f"{prefix}{term.name}", priors[term.name], length=term.stop - term.start, dims=dims)
             )
         return places
 
-    def _dim(self, name: str, labels: tuple[str, ...], prefix: str = "") -> str:
-        """Register a dim; one name with two sets of labels gets the parameter's prefix."""
-        values = [int(label) for label in labels] if all(label.isdigit() for label in labels) else list(labels)
-        if "_factor_dim" in name or "_corr_dim" in name:
-            values = list(labels)
+    def _dim(self, name: str, labels: tuple[str, ...], prefix: str = "", *, numbered: bool = False) -> str:
+        """Register a dim; one name with two sets of labels gets the parameter's prefix.
+
+        Columns of a numeric term (``bs(x, df=4)``) are `numbered`; levels are strings, even "2001".
+        """
+        values: list[Any] = [int(label) for label in labels] if numbered else list(labels)
         if self.coords.get(name, values) != values:
             name = f"{prefix}{name}"
         self.coords[name] = values
         return name
+
+    def _expression_dims(self, term: GroupTerm, prefix: str) -> tuple[str, ...]:
+        """The dim of a group term's columns, if it has one."""
+        if term.scalar:
+            return ()
+        return (self._dim(f"{term.expression}__expr_dim", term.labels, prefix, numbered=_is_numbered(term)),)
 
     def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
         for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
@@ -196,7 +205,7 @@ class _Assembler:
     def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
         name = f"{prefix}{term.name}"
         prior = self.spec.priors.terms[parameter][term.name]
-        dims = () if term.scalar else (self._dim(f"{term.expression}__expr_dim", term.labels, prefix),)
+        dims = self._expression_dims(term, prefix)
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
@@ -254,9 +263,7 @@ class _Assembler:
             column = 0
             for term in block.terms:
                 index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
-                dims: tuple[str, ...] = (dim,)
-                if not term.scalar:
-                    dims = (self._dim(f"{term.expression}__expr_dim", term.labels, prefix), dim)
+                dims = (*self._expression_dims(term, prefix), dim)
                 variables.append(Variable(f"{prefix}{term.name}", dims, "effects", index[0] if term.scalar else index))
                 column += term.columns
         return variables
@@ -315,6 +322,11 @@ class _Assembler:
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
+
+
+def _is_numbered(term: CommonTerm | GroupTerm) -> bool:
+    """Whether the labels of a term are column numbers: those of ``bs(x, df=4)`` are, the levels of a factor are not."""
+    return term.kind == "numeric" and all(label.isdigit() for label in term.labels)
 
 
 def _blocks_of(terms: tuple[GroupTerm, ...], correlations: Mapping[str, float]) -> list[list[GroupTerm]]:

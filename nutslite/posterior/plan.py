@@ -58,6 +58,8 @@ def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True) 
     if path not in PATHS:
         raise SamplingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
     reduction = reduce_gaussian(assembled) if path != "joint" else "the joint density was asked for"
+    if not isinstance(reduction, str) and not reduction.kept.size:
+        reduction = "no parameter would be left for NUTS"
     if path == "marginal" and isinstance(reduction, str):
         raise SamplingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite.exceptions import SamplingError
 from nutslite.posterior.information import Information
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.target import Launch
@@ -80,8 +81,15 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     settings : Settings
     before_sampling : callable, optional
         Called once before chains start (to load in the background what comes after).
+
+    Raises
+    ------
+    SamplingError
+        If the model has nothing to sample, a setting is impossible, or no finite starting point exists.
     """
     target = plan.target()
+    if target.dimension == 0:
+        raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
     start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
     clock = _Clock()
     launch = target.launch()
