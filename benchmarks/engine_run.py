@@ -106,8 +106,8 @@ class OwnTimes:
     def __enter__(self) -> OwnTimes:
         import importlib
 
-        self.driver = importlib.import_module("nutslite.sampler.sample")
-        self.runner = importlib.import_module("nutslite.posterior.run")
+        self.driver: Any = importlib.import_module("nutslite.sampler.sample")
+        self.runner: Any = importlib.import_module("nutslite.posterior.run")
         self.run_chains, self.sample = self.driver.run_chains, self.runner.sample
 
         def run_chains(*arguments: Any, **named: Any) -> Any:
@@ -157,8 +157,8 @@ def run_bambi(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
     model = bmb.Model(case["formula"], data, family=case["family"], link=case["link"])
     model.build()
     clock.mark("build")
-    compiling = JaxCompilation() if order["engine"] == "numpyro" else contextlib.nullcontext()
-    with compiling:
+    times = NumpyroTimes() if order["engine"] == "numpyro" else contextlib.nullcontext()
+    with times:
         results = model.fit(
             draws=case["draws"],
             tune=case["tune"] if order["tune"] is None else order["tune"],
@@ -171,26 +171,31 @@ def run_bambi(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
     clock.mark("fit")
     print(az.summary(results, var_names=population_names(results["posterior"])))
     clock.mark("summary")
-    reported = float(results["posterior"].attrs["sampling_time"])
-    compiled = compiling.seconds if isinstance(compiling, JaxCompilation) else 0.0
+    sampling = {"chains": float(results["posterior"].attrs["sampling_time"])}
+    if isinstance(times, NumpyroTimes):
+        sampling = {"chains": times.running - times.compiling, "compiling": times.compiling}
     return {
         "results": results,
         "priors": str(model),
         "plan": "",
-        "sampling": {"chains": reported - compiled, "compiling within it": compiled},
+        "sampling": sampling,
         "tune": case["tune"] if order["tune"] is None else order["tune"],
     }
 
 
-class JaxCompilation:
-    """Seconds that JAX spends on tracing and compiling inside what PyMC reports as numpyro's sampling time."""
+class NumpyroTimes:
+    """Wall seconds of numpyro's chains without what JAX spends on tracing and compiling for them.
+
+    What PyMC reports as sampling time includes compilation, partly of later steps while chains already run.
+    """
 
     def __init__(self) -> None:
         self.spans: list[tuple[float, float]] = []
         self.inside = False
+        self.running = 0.0
 
     @property
-    def seconds(self) -> float:
+    def compiling(self) -> float:
         """Length of the union of the spans: tracing one function may trace and compile another."""
         total, reached = 0.0, float("-inf")
         for start, stop in sorted(self.spans):
@@ -198,31 +203,33 @@ class JaxCompilation:
             reached = max(reached, stop)
         return total
 
-    def __enter__(self) -> JaxCompilation:
+    def __enter__(self) -> NumpyroTimes:
+        import jax
         import jax.monitoring
-        import pymc.sampling.jax as module
+        from numpyro.infer import MCMC
 
-        run = module._sample_numpyro_nuts
+        run = MCMC.run
 
-        def timed(*arguments: Any, **named: Any) -> Any:
+        def timed(sampler: Any, *arguments: Any, **named: Any) -> None:
+            began = time.perf_counter()
             self.inside = True
-            try:
-                return run(*arguments, **named)
-            finally:
-                self.inside = False
+            run(sampler, *arguments, **named)
+            self.inside = False
+            jax.block_until_ready(sampler._states)
+            self.running = time.perf_counter() - began
 
         def listen(event: str, seconds: float, **_: Any) -> None:
             if self.inside and event.startswith("/jax/core/compile/"):
                 now = time.perf_counter()
                 self.spans.append((now - seconds, now))
 
-        self.module, self.run = module, run
-        module._sample_numpyro_nuts = timed
+        self.sampler, self.run = MCMC, run
+        MCMC.run = timed
         jax.monitoring.register_event_duration_secs_listener(listen)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.module._sample_numpyro_nuts = self.run
+        self.sampler.run = self.run
 
 
 # ------------------------------------------------------------------------------------------------------------- both

@@ -42,9 +42,10 @@ NOTES = """\
 - Every line is medians over processes; **cold** starts from empty compile caches, **warm** is the next process with the
   same caches. Both are wall seconds from the start of the process to the printed summary (import, reading, building,
   sampling, diagnostics). numpyro compiles in every process, so one process stands for both ("=").
-- **sampling s** is wall time of all chains on the cores there are, warm-up and draws; compilation is not in it (JAX's
-  is taken out of what PyMC reports). Ours includes reduction of the data and pilot before NUTS and exact recovery
-  after it ("of it not NUTS"), and warms up as long as it does by default. Warm processes where there are any.
+- **sampling s** is wall time of all chains on the cores there are, warm-up and draws; compilation is not in it (for
+  numpyro, what JAX says it spent on it is taken out). Ours includes reduction of the data and pilot before NUTS and
+  exact recovery after it ("of it not NUTS"), and warms up as long as it does by default. Warm processes where there
+  are any.
 - **ESS** and **R-hat** are the worst over all parameters, group effects included, by the same functions for all
   engines; one chain's R-hat is that of its halves. **gradients** are those of the draws. **MB** is the peak of the
   largest process.
