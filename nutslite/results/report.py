@@ -14,6 +14,7 @@ from nutslite.results.labels import as_columns, element_labels
 MAX_R_HAT = 1.01  # Vehtari et al. (2021), section 4.1
 MIN_ESS_PER_CHAIN = 100  # same, section 4: 400 for the usual four chains
 MIN_E_BFMI = 0.3  # Betancourt (2016)
+MODEST_DRAWS = 2000  # a run of this length is no trouble, however much shorter this one was
 _SHOWN = 3
 
 
@@ -142,7 +143,7 @@ def _effective_size(
     more = int(np.ceil(n_draws * needed / max(size[order[0]], 1.0) / 500) * 500)
     advice = (
         f"About draws={more} would do"
-        if more <= 20 * n_draws
+        if more <= max(20 * n_draws, MODEST_DRAWS)
         else "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
     )
     return [

@@ -1,0 +1,111 @@
+"""What the package promises about compilation: once per machine for all models, and the same draws without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nutslite._numba import jit_disabled
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A marginal and a joint path, a pilot and none, correlated and independent effects, a formula for every parameter.
+SCRIPT = """
+import json, sys
+from collections import Counter
+from numba.core import event
+
+class Compilations(event.Listener):
+    names = []
+    def on_start(self, event): self.names.append(event.data["dispatcher"].py_func.__qualname__)
+    def on_end(self, event): pass
+
+event.register("numba:compile", listener := Compilations())
+from small_models import grouped_data
+import nutslite as nl
+from nutslite._log import log
+from nutslite.results.inference_data import get_group
+
+log.setLevel("ERROR")  # so few draws have not converged
+data = grouped_data(40, 4)
+models = {
+    "gaussian": dict(formula="y ~ x + c + (x|g)", correlated=True),
+    "bernoulli": dict(formula="b ~ x + (1|g) + (1|h)", family="bernoulli"),
+    "negativebinomial": dict(formula=nl.Formula("k ~ x + (1|g)", "alpha ~ z"), family="negativebinomial"),
+}
+draws, paths = {}, {}
+for name in sys.argv[1].split():
+    model = nl.Model(data=data, **models[name])
+    results = model.fit(draws=6, tune=6, chains=2, random_seed=3, progressbar=False)
+    posterior = get_group(results, "posterior")
+    paths[name] = posterior.attrs["plan"]
+    draws[name] = {str(key): values.values.ravel().tolist() for key, values in posterior.data_vars.items()}
+print(json.dumps({"compiled": Counter(listener.names), "draws": draws, "paths": paths}))
+"""
+ALL = "gaussian bernoulli negativebinomial"
+
+
+def fresh_process(cache: Path, models: str = ALL, **environment: str) -> dict[str, Any]:
+    """What the script prints, run in a process of its own."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, models],
+        env={**os.environ, "PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache), **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+def cache_files(cache: Path) -> list[str]:
+    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*.nb[ci]"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture(scope="module")
+def first(cache: Path) -> dict[str, Any]:
+    """The first process on a machine, which finds nothing compiled."""
+    return fresh_process(cache)
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+class TestCompilation:
+    def test_the_second_process_compiles_nothing_and_the_third_writes_nothing(
+        self, cache: Path, first: dict[str, Any]
+    ) -> None:
+        assert first["paths"] == {"gaussian": "marginal", "bernoulli": "joint", "negativebinomial": "joint"}
+        assert first["compiled"]
+        again = {name: times for name, times in first["compiled"].items() if name == "run_block"}
+        assert again == {"run_block": 2}, "one for each path, however many models"
+        second = fresh_process(cache)
+        assert second["compiled"] == {}
+        files = cache_files(cache)
+        assert files
+        third = fresh_process(cache)
+        assert third["compiled"] == {}
+        assert cache_files(cache) == files
+        assert first["draws"] == second["draws"] == third["draws"]
+
+    @pytest.mark.parametrize("model", ALL.split())
+    def test_plain_python_draws_the_same(self, cache: Path, first: dict[str, Any], model: str) -> None:
+        plain = fresh_process(cache, model, NUMBA_DISABLE_JIT="1")
+        assert plain["compiled"] == {}
+        assert plain["draws"][model].keys() == first["draws"][model].keys()
+        for name, values in first["draws"][model].items():
+            # sums in another order (vector instructions) differ in the last digits, which trajectories magnify
+            np.testing.assert_allclose(plain["draws"][model][name], values, rtol=1e-6, atol=1e-8, err_msg=name)
