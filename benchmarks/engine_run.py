@@ -122,11 +122,14 @@ class OwnTimes:
             self.positions, self.tune = draws.positions, int(named["tune"])
             return draws
 
-        self.driver.run_chains, self.runner.sample = run_chains, sample
+        self._put(run_chains, sample)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.driver.run_chains, self.runner.sample = self.run_chains, self.sample
+        self._put(self.run_chains, self.sample)
+
+    def _put(self, run_chains: Any, sample: Any) -> None:
+        vars(self.driver)["run_chains"], vars(self.runner)["sample"] = run_chains, sample
 
     def around(self, model: Any) -> dict[str, float]:
         """Seconds of reducing the data, of the pilot, and of the way back from positions to the model's quantities."""

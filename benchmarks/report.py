@@ -193,7 +193,7 @@ def _ratio_row(case: str, lines: list[Line]) -> str:
     peers = [line for line in lines if line.engine != "ours" and line.finished]
     converged = [line for line in peers if line.converged]
     if ours is None or not peers:
-        why = "ours did not finish" if ours is None else "no peer finished"
+        why = "ours has not finished, or not run" if ours is None else "no peer finished, or none ran"
         return f"| {case} | {why} | – | – | – | – | – |"
     best = max(converged or peers, key=lambda line: line.bulk_rate)
     cold = _fastest([line.cold for line in peers], ours.cold)
