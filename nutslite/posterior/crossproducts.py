@@ -24,7 +24,9 @@ from nutslite.priors.codes import FLAT, NORMAL
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
-MAX_REST = 600  # columns left after elimination: beyond it a dense factor per gradient is slower than the joint path
+SMALL_REST = 60  # columns left after elimination for which a factorisation per gradient always pays
+JOINT_GRADIENTS = 6  # gradients of the joint density that one of the marginal density replaces, at least
+LARGE_GRADIENTS = 1700  # the same for one factorisation per draw, of a NUTS trajectory and all its warm-up
 MAX_CLASS_BYTES = 256e6
 
 
@@ -45,7 +47,9 @@ class Reduction:
     level_cross : ndarray, shape (L, q, r + 1)
         Z'W[rest, y] of every level of the eliminated factor.
     level_class : ndarray of int, shape (L,)
-        Class of every level.
+        Class of every level; empty if `large`.
+    level_counts : ndarray, shape (L,)
+        Z'WZ of every level; only if `large`.
     level_targets : ndarray of int, shape (L, q)
         Effect of every level and column.
     level_shift : ndarray, shape (q,)
@@ -60,10 +64,16 @@ class Reduction:
     shift: FloatArray
     level_cross: FloatArray
     level_class: IndexArray
+    level_counts: FloatArray
     level_targets: IndexArray
     level_shift: FloatArray
     n_values: int
     n_effects: int
+
+    @property
+    def large(self) -> bool:
+        """Whether the rest is so large that it is for `large_marginal`."""
+        return self.level_counts.size > 0
 
 
 def why_not_reducible(assembled: Assembled) -> str | None:
@@ -136,14 +146,17 @@ class _Reducer:
     def run(self) -> Reduction | str:
         model = self.model
         rest_columns = self.n_common + sum(self._size(factor) for factor in self.others)
-        if rest_columns > MAX_REST:
-            return f"{rest_columns} columns would be left after integrating out the largest factor (limit {MAX_REST})"
+        large = rest_columns > SMALL_REST and rest_columns**3 > JOINT_GRADIENTS * self._joint_operations()
+        if large and not self._large_serves(rest_columns):
+            return f"{rest_columns} columns would be left after integrating out the largest factor, too many to factor"
         common, response, shift = self._common_and_residuals()
         indicators = [self._indicator(factor) for factor in self.others]
         cross = self._cross(common, indicators, response)
         level_cross, gram = self._level_products(common, indicators, response)
         classes, level_class = _classes(gram)
         q = gram.shape[1]
+        if large:
+            classes, level_class = classes[:0], level_class[:0]
         if classes.size * q * (q + 1) / 2 * (rest_columns + 1) ** 2 * 8 > MAX_CLASS_BYTES:
             return "the largest factor has too many different levels for so many remaining columns"
         precision, log_constant = self._prior(shift)
@@ -170,11 +183,24 @@ class _Reducer:
             shift=shifts,
             level_cross=level_cross,
             level_class=level_class,
+            level_counts=gram[:, 0, 0].copy() if large else np.empty(0),
             level_targets=level_targets,
             level_shift=level_shift,
             n_values=model.head.transforms.size + model.head.fixed.size,
             n_effects=model.centring.size,
         )
+
+    def _large_serves(self, rest_columns: int) -> bool:
+        """Whether a factorisation per draw costs less than the joint density's many gradients."""
+        intercept_only = len(self._blocks(self.eliminated)) == 1 and self._blocks(self.eliminated)[0][md.N_COLUMNS] == 1
+        column = self._blocks(self.eliminated)[0][md.COLUMN_TABLE]
+        intercept_only = intercept_only and self.model.block_columns[column, md.Z_ROW] < 0
+        return bool(intercept_only) and rest_columns**3 < LARGE_GRADIENTS * self._joint_operations()
+
+    def _joint_operations(self) -> float:
+        """Multiplications, about, of one gradient of the joint density."""
+        columns = self.n_common + sum(int(block[md.N_COLUMNS]) for block in self.model.blocks)
+        return 4.0 * self.n * (columns + 2)
 
     def _common_and_residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Common columns, the response less offset, locations and least squares, and the least-squares coefficients."""
@@ -373,6 +399,8 @@ def _classes(gram: FloatArray) -> tuple[IndexArray, IndexArray]:
 def _class_cross(level_cross: FloatArray, level_class: IndexArray, n_classes: int) -> FloatArray:
     """Sums over each class's levels of B_c' B_d (+ its transpose for c > d), flattened, pairs (c, d <= c) in order."""
     _, q, width = level_cross.shape
+    if not n_classes:
+        return np.empty((0, width * width))
     out = np.empty((n_classes, q * (q + 1) // 2, width * width))
     for k in range(n_classes):
         members = level_cross[level_class == k]

@@ -86,6 +86,8 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool) -> Plan:
 def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, ...]:
     data = reduction.data
     r = reduction.rest_targets.size
+    if reduction.large:
+        return _large_sentences(assembled, reduction)
     n = assembled.data.y.shape[1]
     sentences = [f"Gaussian, identity link: {n:,} rows reduced to {r + 1} x {r + 1} cross-products."]
     if reduction.level_targets.size:
@@ -101,3 +103,14 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         "all that was integrated out is drawn exactly afterwards."
     )
     return tuple(sentences)
+
+
+def _large_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, ...]:
+    n, r = assembled.data.y.shape[1], reduction.rest_targets.size
+    return (
+        f"Gaussian, identity link: {n:,} rows reduced to cross-products.",
+        f"The {reduction.level_targets.size:,} effects of the largest grouping factor are integrated out one by one, "
+        f"{r:,} coefficients and other effects by a factorisation of order {r:,}.",
+        f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, "
+        "each transition with two exact draws of all that was integrated out.",
+    )

@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.information import Information
+from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.plan import Plan
-from nutslite.posterior.target import Launch
+from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
+from nutslite.posterior.start import starting_position
+from nutslite.posterior.target import Launch, density_of
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.logdensity import compiled_logdensity
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
+from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.sample import sample
 
 FloatArray = NDArray[np.float64]
@@ -52,8 +56,11 @@ class Fit:
     plan : Plan
     settings : Settings
         With `tune` filled in.
-    draws : Draws
-        The sampler's own record (unconstrained positions, statistics, adapted state).
+    stats : dict of ndarray, shape (chains, draws)
+        Statistics by ArviZ's names.
+    interrupted : bool
+    draws : Draws or None
+        The NUTS sampler's own record (unconstrained positions, adapted state).
     values, effects : ndarray, shape (chains, draws, ...)
         The joint model's quantities.
     warmup : (values, effects) or None
@@ -65,7 +72,9 @@ class Fit:
 
     plan: Plan
     settings: Settings
-    draws: Draws
+    stats: dict[str, NDArray[Any]]
+    interrupted: bool
+    draws: Draws | None
     values: FloatArray
     effects: FloatArray
     warmup: tuple[FloatArray, FloatArray] | None
@@ -87,6 +96,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     SamplingError
         If the model has nothing to sample, a setting is impossible, or no finite starting point exists.
     """
+    if plan.reduction is not None and plan.reduction.large:
+        return _run_large(plan, settings, before_sampling)
     target = plan.target()
     if target.dimension == 0:
         raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
@@ -128,7 +139,30 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     if draws.warmup_positions is not None and not draws.interrupted:
         warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
-    return Fit(plan, replace(settings, tune=tune), draws, values, effects, warmup, clock.seconds)
+    settings = replace(settings, tune=tune)
+    return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
+
+
+def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None) -> Fit:
+    """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
+    if plan.reduction is None:
+        raise AssertionError("a large plan has a reduction")
+    warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
+    clock = _Clock()
+    density = LargeMarginal(plan.reduction, density_of(plan.reduction.data.head))
+    proposal = laplace_proposal(density, starting_position(plan.assembled)[plan.reduction.kept])
+    proposal = refined_proposal(density, proposal, np.random.default_rng(warmup_seed))
+    clock.lap("pilot")
+    if before_sampling is not None:
+        before_sampling()
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_large(
+            density, proposal, draws=settings.draws, chains=settings.chains, seeds=chain_seed, report=report
+        )
+    clock.lap("sampling")
+    settings = replace(settings, tune=WARMUP_TRANSITIONS)
+    seconds = {**clock.seconds, "compilation": 0.0, "recovery": 0.0}
+    return Fit(plan, settings, drawn.stats, drawn.interrupted, None, drawn.values, drawn.effects, None, seconds)
 
 
 class _Clock:

@@ -77,7 +77,7 @@ class JointTarget:
         self.loglik = compiled_loglik(assembled.spec.family)
         self.logdensity = compiled_joint()
         self.dimension = assembled.layout.dimension
-        self.density = _density(self.model.head, self.model.block_columns)
+        self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
         self.use_pilot = use_pilot
         self.pilot: Pilot | None = None
@@ -114,7 +114,7 @@ class MarginalTarget:
         self.assembled, self.reduction = assembled, reduction
         self.logdensity = compiled_marginal()
         self.dimension = reduction.kept.size
-        self.density = _density(reduction.data.head)
+        self.density = density_of(reduction.data.head)
         self.data_type = MARGINAL_TYPE
 
     @property
@@ -141,7 +141,7 @@ class MarginalTarget:
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
 
 
-def _density(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:
+def density_of(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:
     """The function of all prior densities that a model has."""
     used = {int(code) for code in head.densities if code != NO_DENSITY}
     if block_columns is not None:

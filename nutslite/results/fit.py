@@ -26,7 +26,7 @@ def store_fit(fit: Fit) -> Container:
     assembled = fit.plan.assembled
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
-    stats = fit.draws.stats
+    stats = fit.stats
     for message in sampling_report(
         posterior,
         stats,
@@ -42,7 +42,7 @@ def store_fit(fit: Fit) -> Container:
         "recovery_time": fit.seconds["recovery"],
         "tuning_steps": fit.settings.tune,
         "plan": fit.plan.path,
-        "interrupted": fit.draws.interrupted,
+        "interrupted": fit.interrupted,
     }
     groups: dict[str, dict[str, Any]] = {
         "posterior": posterior,
@@ -55,7 +55,7 @@ def store_fit(fit: Fit) -> Container:
 
 def _warmup(fit: Fit) -> dict[str, dict[str, Any]]:
     """Groups of warm-up draws, where they were kept."""
-    if fit.warmup is None or fit.draws.warmup_stats is None:
+    if fit.warmup is None or fit.draws is None or fit.draws.warmup_stats is None:
         return {}
     return {
         "warmup_posterior": dict(fit.plan.assembled.layout.unpack(*fit.warmup)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+
 from nutslite.sampler.worker import ChainProgress
 
 REFRESH_SECONDS = 0.1
@@ -49,3 +52,20 @@ class ProgressBar:
 
     def __exit__(self, *exception: object) -> None:
         self._bar.close()
+
+
+@contextlib.contextmanager
+def transition_bar(chains: int, draws: int, shown: bool) -> Iterator[Callable[[int, int, float], None]]:
+    """A plainer bar for samplers without steps: call it with the chain, its draws so far, and its acceptance rate."""
+    if not shown:
+        yield lambda chain, done, acceptance: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=chains * draws, unit="draw", desc=f"{chains} chains", mininterval=REFRESH_SECONDS) as bar:
+
+        def report(chain: int, done: int, acceptance: float) -> None:
+            bar.set_postfix_str(f"chain {chain + 1}/{chains}, acceptance {acceptance:.2f}", refresh=False)
+            bar.update(chain * draws + done - bar.n)
+
+        yield report
