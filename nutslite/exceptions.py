@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 
 class NutsliteError(Exception):
@@ -64,15 +65,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def refuse_unknown(argument: str, given: Iterable[str], known: Collection[str]) -> None:
-    """Raise where a dict of options, the value of `argument`, has a key that nothing reads.
+def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:
+    """A dict of options, the value of `argument`, or an empty one for None.
+
+    Raises
+    ------
+    NutsliteError
+        Where it is no dict, or has a key that nothing reads.
+    """
+    if given is not None and not isinstance(given, Mapping):
+        raise NutsliteError(f"{argument} is a dict of {', '.join(known)}; not {given!r}.")
+    for name in given or {}:
+        if name not in known:
+            raise NutsliteError(
+                f"{argument}={{...}} takes {', '.join(known)}; not '{name}'.{did_you_mean(name, known)}"
+            )
+    return dict(given or {})
+
+
+def refuse_other(argument: str, given: Any, known: Collection[str]) -> None:
+    """Raise where the value of `argument` is not among the known ones.
 
     Raises
     ------
     NutsliteError
     """
-    for name in given:
-        if name not in known:
-            raise NutsliteError(
-                f"{argument}={{...}} takes {', '.join(known)}; not '{name}'.{did_you_mean(name, known)}"
-            )
+    if given not in known:
+        choices = ", ".join(repr(name) for name in known)
+        raise NutsliteError(f"{argument} is one of {choices}; not {given!r}.{did_you_mean(given, known)}")

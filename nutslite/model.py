@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nutslite._log import log
-from nutslite.exceptions import NutsliteError, did_you_mean, refuse_unknown
+from nutslite.exceptions import checked_options, refuse_other
 from nutslite.families.family import Family, get_family
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import Formula, as_formula
@@ -19,6 +19,7 @@ from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
+STYLES = ("modern", "classic")
 METHODS = ("nuts", "pymc", "mcmc")  # names of the one sampler; "pymc" is what Bambi calls its default
 
 
@@ -105,8 +106,8 @@ class Model:
         )
         self.family.check_response(self.design.response)
         self.correlations = choose_correlations(self.design.factors, correlated, priors_cor)
-        self._given_priors: dict[Any, Any] = dict(priors or {})
-        self.priors: PriorSet = self._choose_priors()
+        self._given_priors: Mapping[Any, Any] = priors or {}
+        self.priors: PriorSet = self._choose_priors(self._given_priors)
         self._assembled: Assembled | None = None
         self._fitted = False
 
@@ -119,6 +120,7 @@ class Model:
         """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
         from nutslite.results.description import describe
 
+        refuse_other("style", style, STYLES)
         return describe(
             formulas=[self.formula.main, *self.formula.additionals],
             family=self.family,
@@ -137,12 +139,11 @@ class Model:
         group_specific: Prior | None = None,
     ) -> None:
         """Replace priors; arguments as for ``priors`` of the model. Needs a new `fit` to take effect."""
-        if common is not None:
-            self._given_priors["common"] = common
-        if group_specific is not None:
-            self._given_priors["group_specific"] = group_specific
-        self._given_priors.update(priors or {})
-        self.priors = self._choose_priors()
+        generic = {"common": common, "group_specific": group_specific}
+        named = {key: prior for key, prior in generic.items() if prior is not None}
+        given = {**self._given_priors, **named, **(priors or {})}
+        self.priors = self._choose_priors(given)  # where that raises, the model stays as it was
+        self._given_priors = given
         self._assembled = None
 
     def build(self) -> None:
@@ -166,7 +167,7 @@ class Model:
         tune: int | None = None,
         chains: int = 4,
         cores: int | None = None,
-        random_seed: int | None = None,
+        random_seed: Any = None,
         target_accept: float = 0.8,
         *,
         inference_method: str = "nuts",
@@ -189,7 +190,7 @@ class Model:
             transitions where a pilot has found the metric (`plan` says whether).
         chains, cores : int
             Independent chains, and how many run at once (default: as many as there are processors).
-        random_seed : int, optional
+        random_seed : int, sequence of int, SeedSequence or Generator, optional
             The same seed gives the same draws, whatever `cores`.
         target_accept : float
             Between 0 and 1; higher means smaller steps.
@@ -221,21 +222,18 @@ class Model:
         Raises
         ------
         SamplingError
-            If no finite starting point exists.
+            For impossible settings, or if no finite starting point exists.
+        KeyboardInterrupt
+            If stopped before the first draw. Later, Ctrl-C returns what was drawn, with ``attrs["interrupted"] == 1``.
         """
         from nutslite.posterior.run import Settings, run
         from nutslite.results.fit import store_fit
         from nutslite.results.inference_data import preload_arviz
 
-        if inference_method not in METHODS:
-            raise NutsliteError(
-                f"There is no inference method '{inference_method}'.{did_you_mean(inference_method, METHODS)} "
-                f"There are: {', '.join(METHODS)}."
-            )
-        options = {"target_accept": target_accept, "max_treedepth": max_treedepth, **(nuts or {})}
-        refuse_unknown("nuts", options, ("target_accept", "max_treedepth"))
-        extras = dict(idata_kwargs or {})
-        refuse_unknown("idata_kwargs", extras, ("log_likelihood",))
+        refuse_other("inference_method", inference_method, METHODS)
+        options: dict[str, Any] = {"target_accept": target_accept, "max_treedepth": max_treedepth}
+        options |= checked_options("nuts", nuts, tuple(options))
+        extras = checked_options("idata_kwargs", idata_kwargs, ("log_likelihood",))
         if self.design.response.success is not None:
             log.info("Modeling the probability that %s==%s", self.design.response.name, self.design.response.success)
         settings = Settings(
@@ -244,8 +242,7 @@ class Model:
             chains=chains,
             cores=cores,
             random_seed=random_seed,
-            target_accept=float(options["target_accept"]),
-            max_treedepth=int(options["max_treedepth"]),
+            **options,
             progressbar=progressbar,
             callback=callback,
             keep_warmup=not discard_tuned_samples,
@@ -293,23 +290,18 @@ class Model:
         DataError
             For data that lack a column, hold an unknown level of a common term, or new groups.
         """
-        from nutslite.results.fit import copy_results
-        from nutslite.results.inference_data import get_group, named_arrays
-        from nutslite.results.predict import predict, store_prediction
+        from nutslite.results.fit import add_predictions
 
-        results = idata if inplace else copy_results(idata)
-        design = self.design if data is None else self.design.evaluate(data)
-        prediction = predict(
-            named_arrays(get_group(idata, "posterior"))[0],
-            design,
+        return add_predictions(
+            idata,
+            self.design if data is None else self.design.evaluate(data),
             self._prediction_task(),
+            inplace=inplace,
             kind=kind,
             include_group_specific=include_group_specific,
             sample_new_groups=sample_new_groups,
             random_seed=random_seed,
         )
-        store_prediction(results, prediction)
-        return None if inplace else results
 
     def posterior_predictive(self, idata: Any, **options: Any) -> Any:
         """Older name of ``predict(idata, kind="response")``."""
@@ -317,27 +309,25 @@ class Model:
 
     def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
         """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows or of new data."""
-        from nutslite.results.fit import copy_results
-        from nutslite.results.inference_data import add_group, get_group, named_arrays, to_dataset
-        from nutslite.results.predict import OBSERVATIONS, pointwise_log_likelihood
+        from nutslite.results.fit import add_log_likelihood
 
-        results = idata if inplace else copy_results(idata)
         design = self.design if data is None else self.design.evaluate(data, response=True)
-        arrays = named_arrays(get_group(idata, "posterior"))[0]
-        name = design.response.name
-        loglik = pointwise_log_likelihood(arrays, design, self._prediction_task())
-        add_group(results, "log_likelihood", to_dataset({name: loglik}, dims={name: (OBSERVATIONS,)}, coords={}))
-        return None if inplace else results
+        return add_log_likelihood(idata, design, self._prediction_task(), inplace=inplace)
 
     def prior_predictive(
-        self, draws: int = 500, var_names: Sequence[str] | None = None, random_seed: int | None = None
+        self, draws: int = 500, var_names: str | Sequence[str] | None = None, random_seed: int | None = None
     ) -> Any:
-        """Draw from the prior, and responses given those draws.
+        """Draw from the prior, and responses given those draws; `var_names` picks variables to keep.
 
         Returns
         -------
         InferenceData or DataTree
             Groups ``prior``, ``prior_predictive`` and ``observed_data``; one chain.
+
+        Raises
+        ------
+        PriorError
+            If a prior is flat, which nothing can be drawn from.
         """
         from nutslite.posterior.prior_draws import draw_prior
         from nutslite.results.fit import store_prior
@@ -376,9 +366,9 @@ class Model:
         own = self.priors.terms[parameter][term].noncentered
         return self.noncentered if own is None else own
 
-    def _choose_priors(self) -> PriorSet:
+    def _choose_priors(self, given: Mapping[Any, Any]) -> PriorSet:
         return choose_priors(
-            self._given_priors,
+            given,
             self.design.predictors,
             self.design.response,
             family=self.family.name,

@@ -196,6 +196,8 @@ class Family:
 
     def choose_links(self, links: Mapping[str, str] | str | None = None) -> dict[str, str]:
         """Link name of every parameter: the given ones, checked as in `link_codes`, defaults elsewhere."""
+        if links is not None and not isinstance(links, str | Mapping):
+            raise FamilyError(f"link is a name or a dict of names by parameter, not {links!r}.")
         self.link_codes(links)
         chosen = {self.parent.name: links} if isinstance(links, str) else dict(links or {})
         return {item.name: chosen.get(item.name, item.default_link) for item in self.parameters}

@@ -104,7 +104,7 @@ class Design:
         _check_present(needed, frame)
         optional = [name for name in recipe.response_columns if not response and name in _trial_columns(recipe, frame)]
         used = select(frame, dict.fromkeys([*needed, *optional]))
-        complete_rows(used[needed], dropna=False)
+        complete_rows(used[needed], dropna=None)
         used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
         evaluator = Evaluator(columns_of(used, recipe.categorical), len(used), recipe.extra, recipe.memory, False)
         values = apply_factors(_factor_expressions(plan.spec for plan in recipe.predictors), recipe.factors, evaluator)

@@ -10,15 +10,16 @@ from nutslite._log import log
 from nutslite.exceptions import DataError
 
 
-def complete_rows(frame: pd.DataFrame, dropna: bool) -> NDArray[np.bool_]:
+def complete_rows(frame: pd.DataFrame, dropna: bool | None) -> NDArray[np.bool_]:
     """Which rows have a value in every column of `frame`.
 
     Parameters
     ----------
     frame : DataFrame
         The used columns.
-    dropna : bool
-        Whether incomplete rows may be left out; if so, the "nutslite" logger says how many.
+    dropna : bool or None
+        Whether incomplete rows may be left out; if so, the "nutslite" logger says how many. None: rows to predict for,
+        of which none may be left out.
 
     Raises
     ------
@@ -37,9 +38,11 @@ def complete_rows(frame: pd.DataFrame, dropna: bool) -> NDArray[np.bool_]:
     dropped = int(np.count_nonzero(~complete))
     if dropped and not dropna:
         listed = ", ".join(f"'{name}' ({count})" for name, count in counts.items())
+        which = "new data" if dropna is None else "data"
+        remedy = "out" if dropna is None else "out by dropna=True"
         raise DataError(
-            f"The data hold {dropped} incomplete rows; missing values in {listed}. Fill them in, or leave these rows "
-            "out by dropna=True."
+            f"The {which} hold {dropped} incomplete row{'s' if dropped > 1 else ''}; missing values in {listed}. "
+            f"Fill them in, or leave these rows {remedy}."
         )
     if dropped == len(frame):
         raise DataError(f"No row of the data is complete; missing values in {', '.join(counts)}.")

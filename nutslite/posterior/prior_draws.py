@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.exceptions import SamplingError
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY
@@ -27,7 +28,11 @@ def draw_prior(assembled: Assembled, draws: int, rng: np.random.Generator) -> tu
     ------
     PriorError
         If a prior is flat, which cannot be drawn from.
+    SamplingError
+        If `draws` is no positive integer.
     """
+    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
+        raise SamplingError(f"draws must be an integer of at least 1, not {draws!r}.")
     model = assembled.data
     head = model.head
     n_head = head.transforms.size

@@ -19,11 +19,11 @@ from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, r
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.target import Launch, density_of
 from nutslite.sampler.chain import compiled_block
-from nutslite.sampler.draws import Draws
+from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.logdensity import compiled_logdensity
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
 from nutslite.sampler.progress import transition_bar
-from nutslite.sampler.sample import sample
+from nutslite.sampler.sample import sample, seed_sequence
 
 FloatArray = NDArray[np.float64]
 
@@ -33,18 +33,37 @@ TUNE_AFTER_PILOT = 200
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide."""
+    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide.
+
+    Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
+    """
 
     draws: int = 1000
     tune: int | None = None
     chains: int = 4
     cores: int | None = None
-    random_seed: int | None = None
+    random_seed: Any = None
     target_accept: float = 0.8
     max_treedepth: int = 10
     progressbar: bool = True
     callback: Callable[..., Any] | None = None
     keep_warmup: bool = False
+
+    def __post_init__(self) -> None:
+        SamplerSettings(
+            draws=self.draws,
+            tune=TUNE if self.tune is None else self.tune,
+            chains=self.chains,
+            cores=1 if self.cores is None else self.cores,
+            target_accept=self.target_accept,
+            max_treedepth=self.max_treedepth,
+        )
+        if self.draws == 0:
+            raise SamplingError("draws must be an integer of at least 1, not 0.")
+        if self.callback is not None and not callable(self.callback):
+            raise SamplingError(f"callback must be a function that takes a progress record, not {self.callback!r}.")
+        object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)
+        object.__setattr__(self, "progressbar", bool(self.progressbar))
 
 
 @dataclass(frozen=True)
@@ -136,7 +155,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     rng = np.random.default_rng(recovery_seed)
     values, effects = target.natural(draws.positions, rng)
     warmup = None
-    if draws.warmup_positions is not None and not draws.interrupted:
+    if draws.warmup_positions is not None and tune > 0 and not draws.interrupted:
         warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
     settings = replace(settings, tune=tune)

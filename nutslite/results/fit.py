@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, did_you_mean
+from nutslite.formula.design import Design
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.run import Fit
-from nutslite.results.inference_data import Container, to_inference_data
-from nutslite.results.predict import OBSERVATIONS, predict
+from nutslite.results.inference_data import (
+    Container,
+    add_group,
+    get_group,
+    named_arrays,
+    to_dataset,
+    to_inference_data,
+)
+from nutslite.results.predict import OBSERVATIONS, pointwise_log_likelihood, predict, store_prediction
 from nutslite.results.report import sampling_report
 from nutslite.results.response_draws import PredictionTask
 
@@ -69,7 +77,7 @@ def store_prior(
     effects: FloatArray,
     task: PredictionTask,
     rng: np.random.Generator,
-    var_names: Sequence[str] | None = None,
+    var_names: str | Sequence[str] | None = None,
 ) -> Container:
     """Name draws of the prior, draw responses given them, and build the container."""
     layout = assembled.layout
@@ -77,6 +85,7 @@ def store_prior(
     design = assembled.spec.design
     response = predict(prior, design, task, kind="response", random_seed=rng).response
     if var_names is not None:
+        var_names = [var_names] if isinstance(var_names, str) else var_names
         known = [*prior, *response]
         for name in var_names:
             if name not in known:
@@ -89,9 +98,33 @@ def store_prior(
     return to_inference_data(groups, dims=_dims(assembled), coords=layout.coords)
 
 
-def copy_results(idata: Container) -> Container:
-    """A deep copy of a container of either ArviZ generation."""
-    return copy.deepcopy(idata)
+def add_predictions(
+    idata: Container, design: Design, task: PredictionTask, *, inplace: bool = True, **options: Any
+) -> Container | None:
+    """Predict from a fit's posterior for the rows of a design; into `idata`, or into a copy that is returned.
+
+    `options` as for `nutslite.results.predict.predict`.
+    """
+    prediction = predict(_posterior(idata), design, task, **options)
+    results = idata if inplace else copy.deepcopy(idata)
+    store_prediction(results, prediction)
+    return None if inplace else results
+
+
+def add_log_likelihood(
+    idata: Container, design: Design, task: PredictionTask, *, inplace: bool = True
+) -> Container | None:
+    """Compute the pointwise log likelihood of the rows of a design; into `idata`, or into a copy that is returned."""
+    name = design.response.name
+    loglik = pointwise_log_likelihood(_posterior(idata), design, task)
+    results = idata if inplace else copy.deepcopy(idata)
+    add_group(results, "log_likelihood", to_dataset({name: loglik}, dims={name: (OBSERVATIONS,)}, coords={}))
+    return None if inplace else results
+
+
+def _posterior(idata: Container) -> dict[str, NDArray[Any]]:
+    """Draws by name."""
+    return named_arrays(get_group(idata, "posterior"))[0]
 
 
 def _observed(assembled: Assembled) -> dict[str, FloatArray]:

@@ -122,7 +122,15 @@ def stored_name(name: str) -> str:
 
 
 def group_names(idata: Container) -> list[str]:
-    """Names of the groups, warm-up included."""
+    """Names of the groups, warm-up included.
+
+    Raises
+    ------
+    DataError
+        If `idata` holds no groups: it is nothing that a fit returned.
+    """
+    if not hasattr(idata, "groups"):
+        raise DataError(f"Results are what Model.fit returned, not a {type(idata).__name__}.")
     if _is_tree(idata):
         return list(idata.children)
     return [group.removeprefix("/") for group in idata.groups()]
