@@ -50,6 +50,15 @@ def test_elementwise_derivatives(code, lower, upper):
         assert tr.log_jacobian_derivative(code, u, lower, upper) == pytest.approx(rise / (2 * step), abs=1e-8)
 
 
+def test_fold_is_the_absolute_value():
+    for u in (-3.0, -1e-9, 1e-9, 2.5):
+        assert tr.constrain(tr.FOLD, u, 0.0, np.inf) == abs(u)
+        assert tr.constrain_derivative(tr.FOLD, u, 0.0, np.inf) == np.sign(u)
+        assert tr.log_jacobian(tr.FOLD, u, 0.0, np.inf) == 0.0
+        assert tr.log_jacobian_derivative(tr.FOLD, u, 0.0, np.inf) == 0.0
+    assert tr.unconstrain(tr.FOLD, 2.5, 0.0, np.inf) == 2.5
+
+
 @pytest.mark.parametrize("u", [-745.0, -200.0, 200.0, 700.0])
 def test_interval_transform_far_out(u):
     assert 0.0 <= tr.constrain(tr.LOGIT_INTERVAL, u, 0.0, 1.0) <= 1.0

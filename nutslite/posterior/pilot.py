@@ -273,6 +273,14 @@ class _Search:
         scale = self._scale_of_effects(values)
         strength = np.maximum(likelihood, 0.0) * scale**2
         out = strength / (1.0 + strength)
+        # Centring is safe only where the scale is known to stay large: choose it one posterior sd further down, or the
+        # long left tail of a log scale that the data hardly inform becomes a funnel.
+        prior = np.diag(head_prior_information(self.model.head, self.density, self.position))
+        for hyper, columns in self.scales.items():
+            precision = prior[hyper] + sum(2.0 * float(np.sum(out[at] ** 2)) for at in columns)
+            shrink = np.exp(-2.0 / np.sqrt(max(precision, 0.25)))
+            for at in columns:
+                out[at] = shrink * strength[at] / (1.0 + shrink * strength[at])
         fixed = np.ones(out.size, dtype=bool)
         for columns in self.scales.values():
             for at in columns:

@@ -7,7 +7,7 @@ are left when a Gaussian model's coefficients and effects are integrated out, an
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,13 +22,19 @@ from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.information import Information
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
-from nutslite.posterior.mode import find_mode
+from nutslite.posterior.mode import Mode, find_mode
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.start import starting_position
+from nutslite.posterior.transforms import FOLD, LOG
+from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
 
 FloatArray = NDArray[np.float64]
+
+TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
+TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,46 @@ class MarginalTarget:
         return (self.reduction.data, self.density)
 
     def launch(self) -> Launch:
-        """The mode of the few parameters, and the covariance that its curvature implies."""
+        """The mode of the few parameters, and the covariance that its curvature implies.
+
+        A scale that the data hardly inform has an endless left tail on the log scale, where mixing is slow. It is
+        sampled as the absolute value of a number on the whole line instead, where its density is smooth through zero.
+        """
         start = starting_position(self.assembled)[self.reduction.kept]
         mode = find_mode(self.logdensity, self.data, start)
         if mode is None:
             return Launch(start, None)
+        folded = self._foldable() & self._tailed(mode)
+        if folded.any():
+            self._fold(folded)
+            unfolded = np.where(folded, np.exp(mode.position), mode.position)
+            again = find_mode(self.logdensity, self.data, unfolded)
+            if again is None:
+                return Launch(unfolded, None)
+            mode = again
         return Launch(mode.position, mode.covariance)
+
+    def _foldable(self) -> NDArray[np.bool_]:
+        """Scales of group effects whose prior density is smooth and flat at zero, as an even function of the scale."""
+        head = self.reduction.data.head
+        out = np.zeros(head.transforms.size, dtype=bool)
+        scales = self.reduction.data.scales
+        out[scales[scales < out.size]] = True
+        return out & (head.transforms == LOG) & (head.bounds[0] == 0.0) & np.isin(head.densities, EVEN)
+
+    def _tailed(self, mode: Mode) -> NDArray[np.bool_]:
+        """Parameters whose density falls too slowly to the left."""
+        sds = np.sqrt(np.diag(mode.covariance))
+        values = [
+            self.logdensity(mode.position - step, np.empty(sds.size), self.data) for step in np.diag(TAIL_SDS * sds)
+        ]
+        return np.array(values) > mode.logdensity - TAIL_DROP
+
+    def _fold(self, which: NDArray[np.bool_]) -> None:
+        data = self.reduction.data
+        transforms = np.where(which, FOLD, data.head.transforms)
+        data = data._replace(head=data.head._replace(transforms=transforms))
+        self.reduction = replace(self.reduction, data=data)
 
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw coefficients and effects given the parameters."""

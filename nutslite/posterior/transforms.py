@@ -5,6 +5,9 @@ are chosen by integer code. Block transforms (ordered vectors, Cholesky factors 
 three functions each: ``*_constrain`` returns the log-Jacobian, ``*_pull_back`` turns the derivative with respect to the
 constrained values into that of the whole with respect to u, ``*_unconstrain`` is the inverse.
 
+`FOLD` (x = |u|) takes two numbers to one: with an even density of u it gives x the same density, twice. It has no
+infinitely far end at zero, which a scale that may well be zero would have on the log scale.
+
 Sources: Stan Reference Manual, "Constraint Transforms"; canonical partial correlations: Lewandowski, Kurowicka and Joe
 (2009); isometric log-ratio: Egozcue et al. (2003), Mathematical Geology 35.
 """
@@ -17,7 +20,7 @@ import numpy as np
 
 from nutslite._numba import kernel
 
-IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG = range(4)
+IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG, FOLD = range(5)
 
 LOG_2 = math.log(2.0)
 
@@ -40,7 +43,7 @@ def _expit(u):
 
 @kernel
 def constrain(code, u, lower, upper):
-    """x: u itself, ``lower + exp(u)``, a point between `lower` and `upper`, or ``upper - exp(u)``."""
+    """x: u itself, ``lower + exp(u)``, a point between `lower` and `upper`, ``upper - exp(u)``, or ``|u|``."""
     if code == LOG:
         return lower + np.exp(u)
     if code == LOGIT_INTERVAL:
@@ -49,6 +52,8 @@ def constrain(code, u, lower, upper):
         return upper - (upper - lower) * _expit(-u)
     if code == NEGATIVE_LOG:
         return upper - np.exp(u)
+    if code == FOLD:
+        return abs(u)
     return u
 
 
@@ -61,6 +66,8 @@ def constrain_derivative(code, u, lower, upper):
         return (upper - lower) * _expit(u) * _expit(-u)
     if code == NEGATIVE_LOG:
         return -np.exp(u)
+    if code == FOLD:
+        return 1.0 if u >= 0.0 else -1.0
     return 1.0
 
 
@@ -69,7 +76,7 @@ def log_jacobian(code, u, lower, upper):
     """Log-Jacobian, log |dx / du|."""
     if code == LOGIT_INTERVAL:
         return np.log(upper - lower) - abs(u) - 2.0 * np.log1p(np.exp(-abs(u)))
-    if code == IDENTITY:
+    if code in (IDENTITY, FOLD):
         return 0.0
     return u
 
@@ -79,7 +86,7 @@ def log_jacobian_derivative(code, u, lower, upper):
     """Slope of the log-Jacobian, d log |dx / du| / du."""
     if code == LOGIT_INTERVAL:
         return _expit(-u) - _expit(u)
-    if code == IDENTITY:
+    if code in (IDENTITY, FOLD):
         return 0.0
     return 1.0
 

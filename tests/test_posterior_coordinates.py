@@ -1,0 +1,164 @@
+"""Coordinates are chosen, never the posterior: folded scales, the pilot's centring, the large marginal density."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_models import GAUSSIAN, GENERAL, small_model
+
+from nutslite.model import Model
+from nutslite.posterior import crossproducts
+from nutslite.posterior.crossproducts import reduce_gaussian
+from nutslite.posterior.large_marginal import LargeMarginal
+from nutslite.posterior.marginal import compiled_marginal
+from nutslite.posterior.mode import find_mode
+from nutslite.posterior.pilot import arrowhead_variances, run_pilot, solve_arrowhead
+from nutslite.posterior.recovery import recover
+from nutslite.posterior.target import JointTarget, MarginalTarget
+from nutslite.posterior.transforms import FOLD, LOG
+from nutslite.priors.densities import log_density_gradient
+
+
+def no_group_differences():
+    rng = np.random.default_rng(2)
+    return pd.DataFrame({"y": rng.normal(size=60), "g": [f"g{i % 6}" for i in range(60)]})
+
+
+def test_a_scale_that_may_be_zero_is_folded():
+    target = MarginalTarget(*_assembled_and_reduced(Model("y ~ 1 + (1|g)", no_group_differences())))
+    launch = target.launch()
+    codes = target.data[0].head.transforms
+    assert FOLD in codes
+    assert LOG in codes  # sigma stays on the log scale
+    assert np.linalg.eigvalsh(launch.information).min() > 0
+
+
+def test_folding_changes_the_density_by_the_log_jacobian_only():
+    target = MarginalTarget(*_assembled_and_reduced(Model("y ~ 1 + (1|g)", no_group_differences())))
+    before = target.data
+    target.launch()
+    folded = target.data[0].head.transforms == FOLD
+    rng = np.random.default_rng(3)
+    for sign in (1.0, -1.0):
+        position = rng.normal(0.0, 0.5, folded.size)
+        moved = np.where(folded, sign * np.exp(position), position)
+        gradient = np.empty_like(position)
+        value = compiled_marginal()(position, np.empty_like(position), before)
+        there = compiled_marginal()(moved, gradient, target.data)
+        np.testing.assert_allclose(value, there + position[folded].sum(), rtol=1e-10)
+        for i, unit in enumerate(np.eye(position.size) * 1e-6):
+            upper = compiled_marginal()(moved + unit, np.empty_like(position), target.data)
+            lower = compiled_marginal()(moved - unit, np.empty_like(position), target.data)
+            np.testing.assert_allclose(gradient[i], (upper - lower) / 2e-6, rtol=1e-5, atol=1e-5)
+
+
+def _assembled_and_reduced(model):
+    reduction = reduce_gaussian(model._assembly)
+    assert not isinstance(reduction, str), reduction
+    return model._assembly, reduction
+
+
+@pytest.mark.parametrize("name", ["slopes", "correlated slopes", "crossed", "bernoulli", "poisson with offset", "t"])
+def test_pilot_stops_at_a_conditional_mode(name):
+    model = small_model({**GAUSSIAN, **GENERAL}[name])
+    target = JointTarget(model._assembly)
+    launch = target.launch()
+    assert target.pilot is not None
+    assert np.all((target.model.centring >= 0) & (target.model.centring <= 1))
+    gradient = np.empty_like(launch.center)
+    value = target.logdensity(launch.center, gradient, target.data)
+    assert np.isfinite(value)
+    information = launch.information
+    hyper = [int(v.index) for v in model._assembly.layout.variables if v.name.endswith("_sigma") and not v.dims]
+    gradient[hyper] = 0.0
+    correlations = [v.index for v in model._assembly.layout.variables if v.source == "correlation"]
+    for index in correlations:
+        gradient[index] = 0.0
+    step = solve_arrowhead(information, gradient)
+    assert gradient @ step < 0.05  # the density could rise by less than this
+    assert np.all(arrowhead_variances(information) > 0)
+
+
+def test_pilot_gives_up_where_it_cannot_serve():
+    model = small_model(GENERAL["group location with a prior"])
+    target = JointTarget(model._assembly)
+    assert run_pilot(target.model, target.density, target.loglik, np.zeros(target.dimension)) is None
+    assert "No pilot" in str(model.plan("joint"))
+
+
+def test_mode_of_a_correlated_normal():
+    precision = np.array([[4.0, 1.5], [1.5, 1.0]])
+
+    def density(position, gradient, data):
+        gradient[:] = -precision @ (position - data)
+        return -0.5 * (position - data) @ precision @ (position - data)
+
+    mode = find_mode(density, np.array([1.0, -2.0]), np.zeros(2))
+    np.testing.assert_allclose(mode.position, [1.0, -2.0], atol=1e-5)
+    np.testing.assert_allclose(mode.covariance, np.linalg.inv(precision), rtol=1e-5)
+
+
+def test_mode_of_a_density_without_one_is_none():
+    def rising(position, gradient, data):
+        gradient[:] = 1.0
+        return float(position.sum())
+
+    assert find_mode(rising, 0.0, np.zeros(2)) is None
+
+
+@pytest.fixture
+def all_rests_are_large(monkeypatch):
+    monkeypatch.setattr(crossproducts, "SMALL_REST", 1)
+    monkeypatch.setattr(crossproducts, "JOINT_GRADIENTS", 0)
+    monkeypatch.setattr(crossproducts, "LARGE_GRADIENTS", 1e9)
+
+
+CROSSED = {"formula": "weighted(y, w) ~ x + offset(o) + (1|g) + (1|h)"}
+
+
+def test_large_marginal_is_the_marginal_density(all_rests_are_large, monkeypatch):
+    model = small_model(CROSSED)
+    large = reduce_gaussian(model._assembly)
+    monkeypatch.undo()
+    small = reduce_gaussian(model._assembly)
+    assert large.large
+    assert not small.large
+    density = LargeMarginal(large, log_density_gradient)
+    rng = np.random.default_rng(4)
+    for _ in range(4):
+        position = rng.normal(0.0, 0.5, small.kept.size)
+        value, given = density.evaluate(position)
+        expected = compiled_marginal()(position, np.empty_like(position), (small.data, log_density_gradient))
+        np.testing.assert_allclose(value, expected, rtol=1e-10)
+    draws = 20_000
+    values, effects = density.draw(given, draws, rng)
+    expected_values, expected_effects = recover(small, np.tile(position, (draws, 1)), rng)
+    for got, expected in ((values, expected_values), (effects, expected_effects)):
+        sd = expected.std(axis=0)
+        z = (got.mean(axis=0) - expected.mean(axis=0)) / np.maximum(sd * np.sqrt(2 / draws), 1e-12)
+        assert np.abs(z).max() < 4.5
+        np.testing.assert_allclose(got.std(axis=0), sd, rtol=0.04, atol=1e-12)
+
+
+def test_large_path_samples_the_same_posterior(all_rests_are_large, monkeypatch):
+    model = small_model(CROSSED)
+    assert "independence Metropolis" in str(model.plan())
+    from nutslite.results.summary import summary
+
+    large = summary(model.fit(draws=1500, random_seed=1, progressbar=False), round_to="none")
+    monkeypatch.undo()
+    nuts = summary(model.fit(draws=1500, random_seed=1, progressbar=False, plan="marginal"), round_to="none")
+    z = (large["mean"] - nuts["mean"]) / np.hypot(large["mcse_mean"], nuts["mcse_mean"])
+    assert z.abs().max() < 4.5
+    np.testing.assert_allclose(large["sd"], nuts["sd"], rtol=0.2)
+    assert large["r_hat"].max() < 1.02
+
+
+def test_large_runs_repeat_with_their_seed(all_rests_are_large):
+    from nutslite.results.inference_data import get_group
+
+    model = small_model(CROSSED)
+    first, second = (model.fit(draws=6, chains=2, random_seed=5, progressbar=False) for _ in range(2))
+    for name in ("x", "1|g", "1|g_sigma", "sigma"):
+        np.testing.assert_array_equal(get_group(first, "posterior")[name], get_group(second, "posterior")[name])
