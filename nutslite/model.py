@@ -234,8 +234,9 @@ class Model:
         options: dict[str, Any] = {"target_accept": target_accept, "max_treedepth": max_treedepth}
         options |= checked_options("nuts", nuts, tuple(options))
         extras = checked_options("idata_kwargs", idata_kwargs, ("log_likelihood",))
-        if self.design.response.success is not None:
-            log.info("Modeling the probability that %s==%s", self.design.response.name, self.design.response.success)
+        success = self.design.response.success or ("1" if self.family.name == "bernoulli" else None)
+        if success is not None:
+            log.info("Modeling the probability that %s==%s", self.design.response.name, success)
         settings = Settings(
             draws=draws,
             tune=tune,
