@@ -79,6 +79,17 @@ class TestPosteriors:
         assert abs(predicted.median(("chain", "draw")).mean() - observed.mean()) < 0.6 * observed.std()
         assert abs(np.median(predicted) - np.median(observed)) < 0.5 * observed.std()
 
+    @pytest.mark.parametrize(
+        ("formula", "family", "link"), [("pos ~ x", "wald", None), ("k ~ x", "poisson", "identity")]
+    )
+    def test_links_that_allow_impossible_means(self, formula: str, family: str, link: str | None) -> None:
+        """Draws around the mode may leave the parameter's range; chains start inside it all the same."""
+        model = model_on_small_data(formula, family=family, link=link)
+        for seed in range(5):
+            options: dict[str, Any] = {**QUIET, "chains": 4, "random_seed": seed}
+            results = model.fit(draws=20, tune=50, include_response_params=True, **options)
+            assert get_group(results, "posterior")["mu"].min() > 0
+
     @pytest.mark.parametrize("pilot", [True, False])
     def test_a_posterior_in_closed_form(self, pilot: bool) -> None:
         """Normal priors and a known sigma: mean and covariance are those of ridge regression."""

@@ -17,7 +17,7 @@ from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
-from nutslite.posterior.target import Launch, density_of
+from nutslite.posterior.target import Launch, Target, density_of
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.logdensity import compiled_logdensity
@@ -29,6 +29,7 @@ FloatArray = NDArray[np.float64]
 
 TUNE = 1000
 TUNE_AFTER_PILOT = 200
+MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         target.logdensity,
         target.data,
         data_type=target.data_type,
-        initial=_starts(launch, metric, settings.chains, np.random.default_rng(start_seed)),
+        initial=_starts(target, launch, metric, settings.chains, np.random.default_rng(start_seed)),
         jitter=1.0 if metric is None else 0.0,
         draws=settings.draws,
         tune=tune,
@@ -223,8 +224,19 @@ def _metric(launch: Launch) -> Metric | None:
     return dense_metric(information)
 
 
-def _starts(launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
-    """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation."""
+def _starts(target: Target, launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
+    """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation.
+
+    A draw at which the density is undefined (a mean below zero under an identity link) is moved halfway to the centre
+    until it is defined.
+    """
     if metric is None:
         return np.tile(launch.center, (chains, 1))
-    return launch.center + normal_draws(metric, rng, chains)
+    starts = launch.center + normal_draws(metric, rng, chains)
+    gradient = np.empty(target.dimension)
+    for start in starts:
+        for _ in range(MOST_HALVINGS):
+            if np.isfinite(target.logdensity(start, gradient, target.data)) and np.isfinite(gradient).all():
+                break
+            start[:] = 0.5 * (start + launch.center)
+    return starts
