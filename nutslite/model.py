@@ -20,7 +20,7 @@ from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
 STYLES = ("modern", "classic")
-METHODS = ("nuts", "pymc", "mcmc")  # names of the one sampler; "pymc" is what Bambi calls its default
+METHODS = ("nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 
 
 class Model:
@@ -155,9 +155,9 @@ class Model:
         """Whether `build` (or `fit`) has run since the last change."""
         return self._assembled is not None
 
-    def plan(self, path: Path = "auto", pilot: bool = True) -> Plan:
+    def plan(self, path: Path = "auto", pilot: bool = True, merge: bool = True) -> Plan:
         """What `fit` will run and why, in plain words."""
-        return make_plan(self._assembly, path, pilot=pilot)
+        return make_plan(self._assembly, path, pilot=pilot, merge=merge)
 
     # ------------------------------------------------------------------------------------------------ what it does
 
@@ -171,7 +171,7 @@ class Model:
         target_accept: float = 0.8,
         *,
         inference_method: str = "nuts",
-        plan: Path = "auto",
+        plan: Path | Plan = "auto",
         pilot: bool = True,
         max_treedepth: int = 10,
         progressbar: bool = True,
@@ -195,9 +195,9 @@ class Model:
         target_accept : float
             Between 0 and 1; higher means smaller steps.
         inference_method : str
-            ``"nuts"``.
-        plan : {"auto", "joint", "marginal"}
-            Force a path; see `Model.plan`.
+            ``"nuts"``, or ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
+        plan : {"auto", "joint", "marginal"} or Plan
+            Force a path; see `Model.plan`, whose result may be given here.
         pilot : bool
             Whether a pilot may choose starting points, metric and centring.
         max_treedepth : int
@@ -247,8 +247,9 @@ class Model:
             progressbar=progressbar,
             callback=callback,
             keep_warmup=not discard_tuned_samples,
+            laplace=inference_method == "laplace",
         )
-        chosen = self.plan(plan, pilot)
+        chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot)
         results = store_fit(run(chosen, settings, before_sampling=preload_arviz))
         self._fitted = True
         if include_response_params:

@@ -8,10 +8,11 @@ from small_models import GAUSSIAN, GENERAL, small_model
 
 from nutslite.exceptions import SamplingError
 from nutslite.families.family import compiled_loglik
-from nutslite.posterior.crossproducts import reduce_gaussian, why_not_reducible
+from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.joint import compiled_joint
 from nutslite.posterior.marginal import compiled_marginal
 from nutslite.posterior.recovery import recover
+from nutslite.posterior.reduction import why_not_reducible
 from nutslite.priors.densities import log_density_gradient
 
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
-from nutslite.posterior.crossproducts import Reduction
 from nutslite.posterior.head import add_head_priors, constrain_head
 from nutslite.posterior.marginal import LOG_2PI, MARGINAL_TYPE, fill_system
+from nutslite.posterior.reduction import Reduction
 
 FloatArray = NDArray[np.float64]
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 FloatArray = NDArray[np.float64]
-DIFFERENCE = 1e-4  # step of the central differences of the gradient: errors of order 1e-8 relative, ample for a metric
+DIFFERENCE = 1e-4  # first step of the central differences of the gradient, where no scale is known ...
+DIFFERENCE_SDS = 0.02  # ... and in standard deviations afterwards: far above rounding, far below the density's shape
 MAX_NEWTON_STEPS = 50
 LARGEST_STEP = 5.0  # per coordinate, on the unconstrained scale
 
@@ -48,8 +49,12 @@ class _Counted:
         return float(self.logdensity(position, gradient, self.data)), gradient
 
 
-def find_mode(logdensity: Callable[..., float], data: Any, start: FloatArray) -> Mode | None:
+def find_mode(
+    logdensity: Callable[..., float], data: Any, start: FloatArray, scales: FloatArray | None = None
+) -> Mode | None:
     """Newton's method with step halving; the Hessian by central differences of the gradient.
+
+    `scales` are rough standard deviations, where they are known beforehand.
 
     Returns None where no mode with a positive definite curvature was found: the caller then adapts while sampling.
     """
@@ -58,10 +63,12 @@ def find_mode(logdensity: Callable[..., float], data: Any, start: FloatArray) ->
     value, gradient = density(position)
     if not np.isfinite(value):
         return None
+    steps = np.full(position.size, DIFFERENCE) if scales is None else DIFFERENCE_SDS * scales
     for _ in range(MAX_NEWTON_STEPS):
-        precision = _negative_hessian(density, position)
+        precision = _negative_hessian(density, position, steps)
         if precision is None:
             return None
+        steps = _better_steps(precision, steps)
         step = np.clip(_positive_definite_solve(precision, gradient), -LARGEST_STEP, LARGEST_STEP)
         decrement = float(gradient @ step)
         moved = _line_search(density, position, value, step, decrement)
@@ -70,7 +77,7 @@ def find_mode(logdensity: Callable[..., float], data: Any, start: FloatArray) ->
         position, value, gradient = moved
         if decrement < 1e-6:
             break
-    precision = _negative_hessian(density, position)
+    precision = _negative_hessian(density, position, steps)
     if precision is None:
         return None
     try:
@@ -78,16 +85,39 @@ def find_mode(logdensity: Callable[..., float], data: Any, start: FloatArray) ->
         linalg.cholesky(covariance)
     except linalg.LinAlgError:
         return None
-    return Mode(position, 0.5 * (covariance + covariance.T), value, density.calls)
+    position, covariance = rounded(position, covariance)
+    return Mode(position, covariance, value, density.calls)
 
 
-def _negative_hessian(density: _Counted, position: FloatArray) -> FloatArray | None:
+def rounded(position: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A position and a covariance to about six digits, relative to the standard deviations.
+
+    A metric needs no more; and what the last bits of a finite difference say, which differ between processors and
+    between compiled and plain Python, must not decide which draws a seed gives.
+    """
+    exact = np.sqrt(np.diag(covariance))
+    sds = np.array([float(f"{sd:.6g}") for sd in exact])
+    correlations = np.round(covariance / np.outer(exact, exact), 6)
+    symmetric = 0.5 * (correlations + correlations.T)
+    return sds * np.round(position / sds, 6), symmetric * np.outer(sds, sds)
+
+
+def _better_steps(precision: FloatArray, steps: FloatArray) -> FloatArray:
+    """Differences in proportion to the standard deviations, where the precision gives any."""
+    try:
+        linalg.cholesky(precision)
+        return np.asarray(DIFFERENCE_SDS * np.sqrt(np.diag(linalg.inv(precision))))
+    except linalg.LinAlgError:
+        return steps
+
+
+def _negative_hessian(density: _Counted, position: FloatArray, steps: FloatArray) -> FloatArray | None:
     d = position.size
     out = np.empty((d, d))
     for i in range(d):
         step = np.zeros(d)
-        step[i] = DIFFERENCE
-        out[i] = (density(position - step)[1] - density(position + step)[1]) / (2.0 * DIFFERENCE)
+        step[i] = steps[i]
+        out[i] = (density(position - step)[1] - density(position + step)[1]) / (2.0 * steps[i])
     return 0.5 * (out + out.T) if np.isfinite(out).all() else None
 
 

@@ -7,8 +7,11 @@ from typing import Literal
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.crossproducts import Reduction, reduce_gaussian
+from nutslite.posterior.compress import merge_equal_rows
+from nutslite.posterior.crossproducts import reduce_gaussian
+from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.pilot import why_no_pilot
+from nutslite.posterior.reduction import Reduction
 from nutslite.posterior.target import JointTarget, MarginalTarget, Target
 
 Path = Literal["auto", "joint", "marginal"]
@@ -25,6 +28,8 @@ class Plan:
         ``"joint"`` or ``"marginal"``.
     pilot : bool
         Whether a pilot chooses starting points, metric and centring, so that a short warm-up is enough.
+    merged : ModelData or None
+        The joint density's data with equal rows merged, where many are equal.
     sentences : tuple of str
         The plan in plain words.
     """
@@ -34,6 +39,7 @@ class Plan:
     sentences: tuple[str, ...]
     assembled: Assembled
     reduction: Reduction | None
+    merged: ModelData | None = None
 
     def __str__(self) -> str:
         return "\n".join(self.sentences)
@@ -44,11 +50,11 @@ class Plan:
         """A fresh target for one fit."""
         if self.reduction is not None:
             return MarginalTarget(self.assembled, self.reduction)
-        return JointTarget(self.assembled, self.pilot)
+        return JointTarget(self.assembled, self.pilot, self.merged)
 
 
-def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True) -> Plan:
-    """Choose a path, or check that the one asked for can serve.
+def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True, merge: bool = True) -> Plan:
+    """Choose a path, or check that the one asked for can serve; `merge` allows equal rows to be merged.
 
     Raises
     ------
@@ -63,24 +69,27 @@ def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True) 
     if path == "marginal" and isinstance(reduction, str):
         raise SamplingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):
-        return _joint_plan(assembled, reduction, pilot)
+        return _joint_plan(assembled, reduction, pilot, merge)
     return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)
 
 
-def _joint_plan(assembled: Assembled, reason: str, pilot: bool) -> Plan:
+def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> Plan:
     layout, data = assembled.layout, assembled.data
-    n = data.y.shape[1]
+    merged = merge_equal_rows(data) if merge else None
+    n = (data if merged is None else merged).y.shape[1]
     first = (
         f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them group effects); "
         f"every gradient reads {n:,} rows."
     )
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
+    if merged is not None:
+        sentences.append(f"{data.y.shape[1]:,} rows are {n:,} different ones, which count with weights.")
     why_not = why_no_pilot(data) if pilot else "it was not asked for"
     if why_not is None:
         sentences.append("A pilot finds the mode, the metric and how far each level is centred; then a short warm-up.")
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
-    return Plan("joint", why_not is None, tuple(sentences), assembled, None)
+    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged)
 
 
 def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, ...]:

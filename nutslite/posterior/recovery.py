@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._numba import inlined, kernel
-from nutslite.posterior.crossproducts import Reduction
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
 from nutslite.posterior.marginal import MarginalData, eliminate, fill_system
+from nutslite.posterior.reduction import Reduction
 
 FloatArray = NDArray[np.float64]
 DRAWS_PER_CHUNK_BYTES = 64e6

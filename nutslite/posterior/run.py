@@ -49,6 +49,7 @@ class Settings:
     progressbar: bool = True
     callback: Callable[..., Any] | None = None
     keep_warmup: bool = False
+    laplace: bool = False
 
     def __post_init__(self) -> None:
         SamplerSettings(
@@ -125,6 +126,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     clock = _Clock()
     launch = target.launch()
     metric = _metric(launch)
+    if settings.laplace:
+        return _run_laplace(plan, settings, target, launch, metric, clock)
     tune = settings.tune if settings.tune is not None else (TUNE if metric is None else TUNE_AFTER_PILOT)
     clock.lap("pilot")
     compiled_block(target.data_type)
@@ -163,8 +166,30 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
 
 
+def _run_laplace(
+    plan: Plan, settings: Settings, target: Target, launch: Launch, metric: Metric | None, clock: _Clock
+) -> Fit:
+    """Draws from the normal distribution with the pilot's mode and curvature, instead of the posterior.
+
+    What a marginal plan integrated out is still drawn exactly, given the approximate rest.
+    """
+    if metric is None:
+        raise SamplingError(
+            "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
+        )
+    clock.lap("pilot")
+    rng = np.random.default_rng(settings.random_seed)
+    positions = launch.center + normal_draws(metric, rng, settings.chains * settings.draws)
+    values, effects = target.natural(positions.reshape(settings.chains, settings.draws, -1), rng)
+    clock.lap("sampling")
+    seconds = {**clock.seconds, "compilation": 0.0, "recovery": 0.0}
+    return Fit(plan, replace(settings, tune=0), {}, False, None, values, effects, None, seconds)
+
+
 def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None) -> Fit:
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
+    if settings.laplace:
+        raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
     if plan.reduction is None:
         raise AssertionError("a large plan has a reduction")
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)

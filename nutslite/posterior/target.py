@@ -17,14 +17,15 @@ from nutslite.exceptions import SamplingError
 from nutslite.families.family import compiled_loglik
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.crossproducts import Reduction
 from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.information import Information
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import Mode, find_mode
+from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.recovery import recover
+from nutslite.posterior.reduction import Reduction
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.transforms import FOLD, LOG
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
@@ -77,9 +78,9 @@ class Target(Protocol):
 class JointTarget:
     """The general log density over all parameters and raw group effects."""
 
-    def __init__(self, assembled: Assembled, use_pilot: bool = True) -> None:
+    def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
         self.assembled = assembled
-        self.model = assembled.data
+        self.model = assembled.data if merged is None else merged
         self.loglik = compiled_loglik(assembled.spec.family)
         self.logdensity = compiled_joint()
         self.dimension = assembled.layout.dimension
@@ -142,10 +143,14 @@ class MarginalTarget:
         if folded.any():
             self._fold(folded)
             unfolded = np.where(folded, np.exp(mode.position), mode.position)
-            again = find_mode(self.logdensity, self.data, unfolded)
+            scales = np.sqrt(np.diag(mode.covariance)) * np.where(folded, unfolded, 1.0)
+            again = find_mode(self.logdensity, self.data, unfolded, scales)
             if again is None:
                 return Launch(unfolded, None)
             mode = again
+            sds = np.sqrt(np.diag(mode.covariance))
+            # A scale of exactly zero has no density, only a limit.
+            mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
         return Launch(mode.position, mode.covariance)
 
     def _foldable(self) -> NDArray[np.bool_]:

@@ -34,31 +34,39 @@ def store_fit(fit: Fit) -> Container:
     assembled = fit.plan.assembled
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
-    stats = fit.stats
-    for message in sampling_report(
-        posterior,
-        stats,
-        dims=layout.dims,
-        coords=layout.coords,
-        max_treedepth=fit.settings.max_treedepth,
-        target_accept=fit.settings.target_accept,
-    ):
-        log.warning(message)
+    if not fit.settings.laplace:
+        _report(fit, posterior)
     attrs = {
         "sampling_time": fit.seconds["sampling"],
         "pilot_time": fit.seconds["pilot"],
         "recovery_time": fit.seconds["recovery"],
         "tuning_steps": fit.settings.tune,
         "plan": fit.plan.path,
+        "inference_method": "laplace" if fit.settings.laplace else "nuts",
         "interrupted": fit.interrupted,
     }
     groups: dict[str, dict[str, Any]] = {
         "posterior": posterior,
-        "sample_stats": dict(stats),
         "observed_data": _observed(assembled),
     }
+    if fit.stats:
+        groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)
     return to_inference_data(groups, dims=_dims(assembled), coords=layout.coords, attrs=attrs)
+
+
+def _report(fit: Fit, posterior: dict[str, FloatArray]) -> None:
+    """Say in plain words what is wrong with a run, if anything."""
+    layout = fit.plan.assembled.layout
+    for message in sampling_report(
+        posterior,
+        fit.stats,
+        dims=layout.dims,
+        coords=layout.coords,
+        max_treedepth=fit.settings.max_treedepth,
+        target_accept=fit.settings.target_accept,
+    ):
+        log.warning(message)
 
 
 def _warmup(fit: Fit) -> dict[str, dict[str, Any]]:
