@@ -271,6 +271,11 @@ class TestSettings:
         with pytest.raises(nl.NutsliteError, match=message):
             model_on_small_data("y ~ x").fit(**{**QUIET, **arguments})
 
+    def test_errors_about_coordinates_name_them(self) -> None:
+        model = model_on_small_data("k ~ 0 + z + (1|g)", family="poisson", link="identity")  # means of either sign
+        with pytest.raises(nl.SamplingError, match=r"0: z, 1: 1\|g_sigma; then group effects.*link"):
+            model.fit(pilot=False, **QUIET)
+
     def test_a_plan_that_cannot_serve_says_why(self) -> None:
         with pytest.raises(nl.SamplingError, match=r"plan='marginal' cannot serve this model: .*bernoulli"):
             model_on_small_data("b ~ x", family="bernoulli").fit(plan="marginal", **QUIET)
@@ -390,6 +395,11 @@ class TestMessages:
         assert lines[1].startswith(short)
         assert lines[2] == f"mine: {probability}"
         assert lines[3].startswith(f"mine: {short}")
+
+    def test_a_warning_about_priors_points_at_the_users_line(self) -> None:
+        with pytest.warns(nl.NutsliteWarning, match=r"'xx'. Did you mean 'x'\? They are not used") as caught:
+            nl.Model("y ~ x", grouped_data(), priors={"xx": nl.Prior("Normal", mu=0, sigma=1)})
+        assert [warning.filename for warning in caught] == [__file__]
 
     def test_a_picked_level_is_named(self, caplog: pytest.LogCaptureFixture) -> None:
         model = model_on_small_data("c['v'] ~ x", family="bernoulli")

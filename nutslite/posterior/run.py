@@ -29,6 +29,7 @@ FloatArray = NDArray[np.float64]
 
 TUNE = 1000
 TUNE_AFTER_PILOT = 200
+SHOWN_NAMES = 10
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
 
@@ -135,7 +136,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     clock.lap("compilation")
     if before_sampling is not None:
         before_sampling()
-    draws = sample(
+    draws = _sample(
+        plan,
         target.logdensity,
         target.data,
         data_type=target.data_type,
@@ -221,6 +223,22 @@ class _Clock:
         """Note the time since the last lap."""
         now = time.perf_counter()
         self.seconds[name], self._last = now - self._last, now
+
+
+def _sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
+    """`sample`, whose errors speak of coordinates, with the names that these have in the model."""
+    try:
+        return sample(*arguments, **options)
+    except SamplingError as error:
+        layout = plan.assembled.layout
+        names = {int(i): v.name for v in layout.variables if v.source != "effects" for i in np.atleast_1d(v.index)}
+        kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
+        listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
+        more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"
+        raise SamplingError(
+            f"{error}\nThe coordinates belong to {listed}{more}. Another link, or priors that keep parameters where "
+            "the model is defined, may help."
+        ) from error
 
 
 def _finished(draws: Draws) -> Draws:

@@ -285,6 +285,8 @@ def _report(
         known += [prefix + name for name, _ in _columns_of_terms(predictor)]
     listed = "; ".join(f"'{name}'.{did_you_mean(name, known)}".rstrip(".") for name in leftovers)
     message = f"Nothing in the model is called what these names in priors say: {listed}"
+    stop = "" if message.endswith("?") else "."
     if unused == "error":
-        raise PriorError(f"{message}. There are: {', '.join(known)}.")
-    warnings.warn(f"{message}. They are not used.", NutsliteWarning, stacklevel=3)
+        raise PriorError(f"{message}{stop} There are: {', '.join(known)}.")
+    # 6: past choose_priors and the model's own two functions, to the line that names the priors
+    warnings.warn(f"{message}{stop} They are not used.", NutsliteWarning, stacklevel=6)
