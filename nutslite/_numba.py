@@ -38,6 +38,18 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel whose sums may be added in another order, so with vector instructions: for sums and dot products only.
+
+    The one fastmath flag in the package. It halves the time of a gradient with many columns, changes the last bits of a
+    sum, and leaves inf and nan alone.
+    """
+    compiled: Callable[..., Any] = numba.njit(
+        cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"}
+    )(function)
+    return compiled
+
+
 def kernel_with_signature(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
     """Compile `function` now for one explicit `signature`; under ``NUMBA_DISABLE_JIT=1`` it stays plain Python.
 

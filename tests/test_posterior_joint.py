@@ -9,7 +9,7 @@ from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 from nutslite.families.family import compiled_loglik
 from nutslite.model import Model
-from nutslite.posterior.joint import compiled_joint, compiled_pointwise, natural_scale
+from nutslite.posterior.joint import compiled_joint, natural_scale
 from nutslite.priors.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 
@@ -99,23 +99,6 @@ def test_density_equals_one_computed_with_scipy():
         + log_sigma
     )
     np.testing.assert_allclose(value, expected, rtol=1e-12)
-
-
-def test_pointwise_log_likelihoods_are_the_density_less_the_prior():
-    model = small_model(GENERAL["negative binomial"])
-    assembled = model._assembly
-    data, n_head = assembled.data, assembled.layout.n_head
-    kernel = compiled_loglik(model.family)
-    rng = np.random.default_rng(6)
-    positions = rng.normal(0.0, 0.3, (2, assembled.layout.dimension))
-    values, effects = np.empty((2, n_head + data.head.fixed.size)), np.empty((2, data.centring.size))
-    natural_scale(positions, data, values, effects)
-    pointwise = np.empty((2, model.design.n_rows))
-    compiled_pointwise()(data, kernel, values, effects, pointwise)
-    weightless = data._replace(weights=np.zeros(model.design.n_rows))
-    for row, position in zip(pointwise, positions, strict=True):
-        prior, _ = logdensity(model, weightless, position)
-        np.testing.assert_allclose(logdensity(model, data, position)[0] - prior, row.sum(), rtol=1e-10)
 
 
 def test_undefined_points_give_no_finite_density_and_no_exception():

@@ -146,7 +146,7 @@ def test_assign_lays_priors_over_given_defaults():
         ({"sigma": Prior("Normal")}, "'sigma' lies between 0 and inf"),
         ({"sigma": Prior("Uniform", lower=-1, upper=1)}, "'sigma' lies between 0 and inf"),
         ({"sigma": 0.0}, "'sigma' lies between 0 and inf"),
-        ({"sigma": np.array([1.0, -1.0])}, "'sigma' lies between 0 and inf"),
+        ({"sigma": np.array([1.0, -1.0])}, "'sigma' is one number for all rows"),
         ({"sigma": float("nan")}, "finite numbers"),
         ({"sigma": "wide"}, "finite numbers"),
         ({"sigma": {"z": WIDE}}, "'sigma' has no formula"),

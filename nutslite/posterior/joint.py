@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from nutslite._numba import MATRIX, VECTOR, kernel, kernel_with_signature
+from nutslite._numba import VECTOR, kernel, kernel_with_signature
 from nutslite.families.family import LOGLIK
 from nutslite.posterior.effects import add_effects_prior, fill_effects
 from nutslite.posterior.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.model_data import MODEL_DATA
-from nutslite.posterior.predictor import add_loglik, fill_pointwise_loglik
+from nutslite.posterior.predictor import add_loglik
 from nutslite.priors.densities import DENSITY
 
 JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIK])
@@ -25,12 +25,6 @@ JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIK])
 def compiled_joint() -> Callable[..., float]:
     """`joint_logdensity`, compiled (or read from the disk cache) for the one type of data that all models have."""
     return kernel_with_signature(joint_logdensity, types.float64(VECTOR, VECTOR, JOINT_DATA))
-
-
-@functools.cache
-def compiled_pointwise() -> Callable[..., None]:
-    """`pointwise_loglik`, compiled for all models."""
-    return kernel_with_signature(pointwise_loglik, types.void(MODEL_DATA, LOGLIK, MATRIX, MATRIX, MATRIX))
 
 
 def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
@@ -68,9 +62,3 @@ def natural_scale(positions, model, out_values, out_effects):
     for draw in range(positions.shape[0]):
         constrain_head(positions[draw], model.head, out_values[draw])
         fill_effects(model, positions[draw], out_values[draw], out_effects[draw])
-
-
-def pointwise_loglik(model: Any, loglik: Any, values: Any, effects: Any, out: Any) -> None:
-    """Overwrite `out` (draws, n) with log likelihoods, from natural-scale draws (see `natural_scale`)."""
-    for draw in range(values.shape[0]):
-        fill_pointwise_loglik(model, loglik, values[draw], effects[draw], out[draw])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nutslite._numba import inlined, kernel
+from nutslite._numba import inlined, kernel, reduction
 from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior.model_data import (
     COEFFICIENTS,
@@ -31,6 +31,24 @@ from nutslite.posterior.model_data import (
 ROWS_PER_BLOCK = 256
 
 
+@reduction
+def add_up(values, n):
+    """Sum of the first `n` values."""
+    total = 0.0
+    for i in range(n):
+        total += values[i]
+    return total
+
+
+@reduction
+def dot(a, b, n):
+    """Dot product of the first `n` elements."""
+    total = 0.0
+    for i in range(n):
+        total += a[i] * b[i]
+    return total
+
+
 @kernel
 def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoint):
     """Return the log likelihood; add its derivatives to `adjoint` and `effects_adjoint`."""
@@ -50,31 +68,13 @@ def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoi
         fill_eta(model, values, effects, start, rows, eta)
         out = pointwise[:rows]
         loglik(model.y, model.weights, start, eta, varies, model.links, out, d_eta)
-        for i in range(rows):
-            total += out[i]
+        total += add_up(out, rows)
         _add_transposed(model, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives)
     for j in range(k):
         if varies[j] == 0:
             slope = inverse_derivative(model.links[j], link(model.links[j], values[model.predictors[j, CONSTANT]]))
             adjoint[model.predictors[j, CONSTANT]] += constant_derivatives[j] / slope
     return total
-
-
-@kernel
-def fill_pointwise_loglik(model: ModelData, loglik, values, effects, pointwise):
-    """Overwrite `pointwise` (n,) with each row's (weighted) log likelihood."""
-    n = model.y.shape[1]
-    k = model.predictors.shape[0]
-    width = min(ROWS_PER_BLOCK, n)
-    eta = np.empty((k, width))
-    d_eta = np.empty((k, width))
-    varies = np.empty(k, np.int64)
-    for j in range(k):
-        varies[j] = model.predictors[j, VARIES]
-    for start in range(0, n, width):
-        rows = min(width, n - start)
-        fill_eta(model, values, effects, start, rows, eta)
-        loglik(model.y, model.weights, start, eta, varies, model.links, pointwise[start : start + rows], d_eta)
 
 
 @kernel
@@ -133,16 +133,10 @@ def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoi
             constant_derivatives[j] += d[0]
             continue
         if predictor[INTERCEPT] >= 0:
-            total = 0.0
-            for i in range(rows):
-                total += d[i]
-            adjoint[predictor[INTERCEPT]] += total
+            adjoint[predictor[INTERCEPT]] += add_up(d, rows)
         for column in range(predictor[COLUMN_START], predictor[COLUMN_STOP]):
             x = model.matrix[column, start : start + rows]
-            total = 0.0
-            for i in range(rows):
-                total += d[i] * x[i]
-            adjoint[predictor[COEFFICIENTS] + column - predictor[COLUMN_START]] += total
+            adjoint[predictor[COEFFICIENTS] + column - predictor[COLUMN_START]] += dot(d, x, rows)
     for b in range(model.blocks.shape[0]):
         _add_block_transposed(model, model.blocks[b], start, rows, d_eta, effects_adjoint)
 

@@ -102,6 +102,13 @@ class Fit:
     warmup: tuple[FloatArray, FloatArray] | None
     seconds: dict[str, float]
 
+    @property
+    def method(self) -> str:
+        """How the draws were made: ``"nuts"``, ``"laplace"`` or ``"independence"``."""
+        if self.settings.laplace:
+            return "laplace"
+        return "nuts" if self.draws is not None else "independence"
+
 
 def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None) -> Fit:
     """Sample a plan's target.
@@ -179,6 +186,7 @@ def _run_laplace(
         raise SamplingError(
             "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
         )
+    _say_unused(settings, "a Laplace approximation", ("tune", "cores", "callback", "keep_warmup"))
     clock.lap("pilot")
     rng = np.random.default_rng(settings.random_seed)
     positions = launch.center + normal_draws(metric, rng, settings.chains * settings.draws)
@@ -192,6 +200,7 @@ def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
     if settings.laplace:
         raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
+    _say_unused(settings, "independence Metropolis", ("tune", "cores", "callback", "keep_warmup", "max_treedepth"))
     if plan.reduction is None:
         raise AssertionError("a large plan has a reduction")
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
@@ -210,6 +219,13 @@ def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any
     settings = replace(settings, tune=WARMUP_TRANSITIONS)
     seconds = {**clock.seconds, "compilation": 0.0, "recovery": 0.0}
     return Fit(plan, settings, drawn.stats, drawn.interrupted, None, drawn.values, drawn.effects, None, seconds)
+
+
+def _say_unused(settings: Settings, method: str, names: tuple[str, ...]) -> None:
+    """Warn about settings that were given and have no meaning for this method."""
+    given = [name for name in names if getattr(settings, name) != getattr(Settings, name)]
+    if given:
+        log.warning("This plan (%s) has no use for: %s.", method, ", ".join(given))
 
 
 class _Clock:

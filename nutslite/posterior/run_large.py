@@ -19,6 +19,7 @@ FloatArray = NDArray[np.float64]
 
 DRAWS_PER_TRANSITION = 2  # draws of coefficients and effects for each transition of the expensive parameters
 WARMUP_TRANSITIONS = 100  # in all, shared by the chains: they refine the proposal
+BURN_IN = 10  # transitions of every chain before its first draw; it starts at a draw of the proposal
 SECOND_DIFFERENCE = 0.02  # step of the differences that give the curvature at the mode, on the log scale
 
 
@@ -123,6 +124,8 @@ def run_large(
     try:
         for chain, seed in enumerate(seeds.spawn(chains)):
             state = _Chain(density, proposal, np.random.default_rng(seed))
+            for _ in range(BURN_IN):
+                state.step()
             for start in range(0, draws, DRAWS_PER_TRANSITION):
                 rows = slice(start, min(draws, start + DRAWS_PER_TRANSITION))
                 stats["perf_counter_start"][chain, rows] = time.perf_counter()

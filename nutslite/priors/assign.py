@@ -247,7 +247,12 @@ def _constant(name: str, value: Any) -> Constant:
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.size == 0 or not np.all(np.isfinite(array)):
         raise PriorError(f"The prior of '{name}' must be a Prior, or finite numbers that fix it, not {value!r}.")
-    return float(array) if array.ndim == 0 else np.ascontiguousarray(array, dtype=np.float64)
+    if array.size > 1:
+        raise PriorError(
+            f"'{name}' is one number for all rows, but the prior fixes it to {array.size} numbers. Known values per "
+            f"row go into a formula, on the scale of its link: Formula(..., '{name} ~ 0 + offset(log(column))')."
+        )
+    return float(array.reshape(()).item())
 
 
 def _check_support(name: str, value: Constant, default: DefaultPrior) -> None:

@@ -42,7 +42,7 @@ def store_fit(fit: Fit) -> Container:
         "recovery_time": fit.seconds["recovery"],
         "tuning_steps": fit.settings.tune,
         "plan": fit.plan.path,
-        "inference_method": "laplace" if fit.settings.laplace else "nuts",
+        "inference_method": fit.method,
         "interrupted": fit.interrupted,
     }
     groups: dict[str, dict[str, Any]] = {

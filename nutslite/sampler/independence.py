@@ -15,9 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.exceptions import SamplingError
+
 FloatArray = NDArray[np.float64]
 
 DEGREES_OF_FREEDOM = 7.0
+MOST_STARTS = 100
 
 
 @dataclass(frozen=True)
@@ -68,17 +71,26 @@ class IndependenceChain:
         ``log_density(position) -> float``.
     proposal : Proposal
     rng : numpy Generator
+
+    Raises
+    ------
+    SamplingError
+        If no starting point with a finite density is found.
     """
 
     def __init__(
         self, log_density: Callable[[FloatArray], float], proposal: Proposal, rng: np.random.Generator
     ) -> None:
         self.log_density, self.proposal, self.rng = log_density, proposal, rng
-        self.position = proposal.draw(rng)
-        self.value = log_density(self.position)
-        while not math.isfinite(self.value):
+        for _ in range(MOST_STARTS):
             self.position = proposal.draw(rng)
             self.value = log_density(self.position)
+            if math.isfinite(self.value):
+                break
+        else:
+            raise SamplingError(
+                f"The log density is not finite at any of {MOST_STARTS} starting points around its mode."
+            )
         self.log_weight = self.value - proposal.log_density(self.position)
         self.acceptance = 1.0
 
