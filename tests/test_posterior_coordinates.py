@@ -141,8 +141,16 @@ def test_large_marginal_is_the_marginal_density(all_rests_are_large, monkeypatch
         np.testing.assert_allclose(got.std(axis=0), sd, rtol=0.04, atol=1e-12)
 
 
+def crossed_data():
+    """Two crossed factors with enough levels for their scales to have a shape near normal."""
+    rng = np.random.default_rng(9)
+    e, f = rng.integers(0, 40, 600), rng.integers(0, 15, 600)
+    y = rng.normal(size=40)[e] + 0.7 * rng.normal(size=15)[f] + rng.normal(size=600)
+    return pd.DataFrame({"y": y, "e": [f"e{i}" for i in e], "f": [f"f{i}" for i in f], "x": rng.normal(size=600)})
+
+
 def test_large_path_samples_the_same_posterior(all_rests_are_large, monkeypatch):
-    model = small_model(CROSSED)
+    model = Model("y ~ x + (1|e) + (1|f)", crossed_data())
     assert "independence Metropolis" in str(model.plan())
     from nutslite.results.summary import summary
 
@@ -151,7 +159,7 @@ def test_large_path_samples_the_same_posterior(all_rests_are_large, monkeypatch)
     nuts = summary(model.fit(draws=1500, random_seed=1, progressbar=False, plan="marginal"), round_to="none")
     z = (large["mean"] - nuts["mean"]) / np.hypot(large["mcse_mean"], nuts["mcse_mean"])
     assert z.abs().max() < 4.5
-    np.testing.assert_allclose(large["sd"], nuts["sd"], rtol=0.2)
+    np.testing.assert_allclose(large["sd"], nuts["sd"], rtol=0.1)
     assert large["r_hat"].max() < 1.02
 
 

@@ -35,6 +35,7 @@ OUTER_STEPS = 25
 NEWTON_STEPS = 30
 SCALE_TOLERANCE = 0.02  # change of the log scales at which the outer iteration stops
 LARGEST_NEWTON_STEP = 10.0
+CLEAR_EVIDENCE = 10.0  # log likelihood ratio against a scale of zero: e^-10 of the left tail is never visited
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,16 @@ class Pilot:
         There, in these coordinates; hyperparameters on the diagonal of the border.
     gradients : int
         Gradient evaluations spent.
+    clear : bool
+        Whether the data rule out that any scale is zero. If not, one point's curvature does not describe the posterior:
+        the sampler should start from this metric's diagonal and adapt.
     """
 
     model: ModelData
     position: FloatArray
     information: Information
     gradients: int
+    clear: bool
 
 
 def why_no_pilot(model: ModelData) -> str | None:
@@ -97,6 +102,7 @@ class _Search:
         self.n_head = self.builder.n_head
         self.position = np.array(start, dtype=float)
         self.gradients = 0
+        self.clear = True
         self.scales = self._scale_columns()
         self.hyper = self._hyperparameters()
 
@@ -257,7 +263,7 @@ class _Search:
         if final is None:
             return None
         final.border[self.hyper, self.hyper] = self._hyper_information(centring)
-        return Pilot(self.model, self.position, final, self.gradients)
+        return Pilot(self.model, self.position, final, self.gradients, self.clear)
 
     def _scale_of_effects(self, values: FloatArray) -> FloatArray:
         out = np.ones(self.model.centring.size)
@@ -269,16 +275,23 @@ class _Search:
         return out
 
     def _centring(self, values: FloatArray, likelihood: FloatArray) -> FloatArray:
-        """r = I s^2 / (1 + I s^2); effects whose scale is a fixed number stay centred."""
+        """r = I s^2 / (1 + I s^2); effects whose scale is a fixed number stay centred.
+
+        Called in centred coordinates. Where the data do not rule out a scale of zero, its log has a long left tail,
+        along which centred effects are a funnel: these effects are not centred at all. Elsewhere r is that of a scale
+        one posterior sd further down.
+        """
         scale = self._scale_of_effects(values)
         strength = np.maximum(likelihood, 0.0) * scale**2
         out = strength / (1.0 + strength)
-        # Centring is safe only where the scale is known to stay large: choose it one posterior sd further down, or the
-        # long left tail of a log scale that the data hardly inform becomes a funnel.
+        deviations = self.position[self.n_head :]
         prior = np.diag(head_prior_information(self.model.head, self.density, self.position))
         for hyper, columns in self.scales.items():
             precision = prior[hyper] + sum(2.0 * float(np.sum(out[at] ** 2)) for at in columns)
-            shrink = np.exp(-2.0 / np.sqrt(max(precision, 0.25)))
+            evidence = sum(_evidence_against_zero(likelihood[at], deviations[at], out[at]) for at in columns)
+            clear = evidence > CLEAR_EVIDENCE
+            self.clear = self.clear and clear
+            shrink = np.exp(-2.0 / np.sqrt(max(precision, 0.25))) if clear else 0.0
             for at in columns:
                 out[at] = shrink * strength[at] / (1.0 + shrink * strength[at])
         fixed = np.ones(out.size, dtype=bool)
@@ -308,6 +321,15 @@ class _Search:
         total = likelihood + prior
         # A log scale that the data hardly inform has a long left tail, which the curvature at the mode understates.
         return np.maximum(total, 0.25)[self.hyper]
+
+
+def _evidence_against_zero(information: FloatArray, deviations: FloatArray, centring: FloatArray) -> float:
+    """Log likelihood at the scale less that at a scale of zero, for normal effects estimated with given information.
+
+    With estimates u / r (u the conditional modes): half the sum of I u^2 / r + log(1 - r).
+    """
+    r = np.clip(centring, 1e-12, 1.0 - 1e-12)
+    return 0.5 * float(np.sum(np.maximum(information, 0.0) * deviations**2 / r + np.log1p(-r)))
 
 
 def _width(predictor: NDArray[np.int64]) -> int:

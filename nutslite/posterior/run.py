@@ -21,7 +21,7 @@ from nutslite.posterior.target import Launch, Target, density_of
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.logdensity import compiled_logdensity
-from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
+from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
 from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.sample import sample, seed_sequence
 
@@ -29,6 +29,7 @@ FloatArray = NDArray[np.float64]
 
 TUNE = 1000
 TUNE_AFTER_PILOT = 200
+LOW_ACCEPTANCE = 0.5  # of independence proposals
 SHOWN_NAMES = 10
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
@@ -136,7 +137,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     metric = _metric(launch)
     if settings.laplace:
         return _run_laplace(plan, settings, target, launch, metric, clock)
-    tune = settings.tune if settings.tune is not None else (TUNE if metric is None else TUNE_AFTER_PILOT)
+    adapts = metric is None or launch.adapt
+    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
     clock.lap("pilot")
     compiled_block(target.data_type)
     compiled_logdensity(target.logdensity, target.data_type)
@@ -157,8 +159,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         random_seed=chain_seed,
         target_accept=settings.target_accept,
         max_treedepth=settings.max_treedepth,
-        metric="diag" if metric is None else metric,
-        adapt_metric=metric is None,
+        metric="diag" if metric is None else diagonal_metric(metric.variances) if adapts else metric,
+        adapt_metric=adapts,
         progress=settings.progressbar,
         callback=settings.callback,
         save_warmup=settings.keep_warmup,
@@ -216,6 +218,13 @@ def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any
             density, proposal, draws=settings.draws, chains=settings.chains, seeds=chain_seed, report=report
         )
     clock.lap("sampling")
+    acceptance = float(drawn.stats["acceptance_rate"].mean())
+    if acceptance < LOW_ACCEPTANCE:
+        log.warning(
+            "Only %.0f%% of the proposals were accepted: the scales' posterior is far from normal, and draws are few. "
+            "Fit with plan='joint' instead.",
+            100 * acceptance,
+        )
     settings = replace(settings, tune=WARMUP_TRANSITIONS)
     seconds = {**clock.seconds, "compilation": 0.0, "recovery": 0.0}
     return Fit(plan, settings, drawn.stats, drawn.interrupted, None, drawn.values, drawn.effects, None, seconds)

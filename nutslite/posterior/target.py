@@ -48,10 +48,13 @@ class Launch:
     information : Information or ndarray or None
         The inverse covariance in arrowhead form, or the covariance itself as a dense matrix; None: not known, the
         sampler adapts its metric while it warms up.
+    adapt : bool
+        Whether `information` is only where the adaptation of a diagonal metric should start.
     """
 
     center: FloatArray
     information: Information | FloatArray | None
+    adapt: bool = False
 
 
 class Target(Protocol):
@@ -102,7 +105,7 @@ class JointTarget:
         if self.pilot is None:
             return Launch(start, None)
         self.model = self.pilot.model
-        return Launch(self.pilot.position, self.pilot.information)
+        return Launch(self.pilot.position, self.pilot.information, adapt=not self.pilot.clear)
 
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Natural-scale draws; needs no randomness."""
