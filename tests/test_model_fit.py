@@ -138,8 +138,13 @@ class TestPosteriors:
         assert not model.plan(pilot=False).pilot
         with_pilot = model.fit(draws=1200, target_accept=0.95, **QUIET)
         without = model.fit(draws=1200, tune=800, pilot=False, target_accept=0.95, **QUIET)
-        assert get_group(with_pilot, "posterior").attrs["tuning_steps"] < 800
         assert_same_posterior(with_pilot, without)
+
+    def test_the_pilot_shortens_the_warm_up_where_no_scale_may_be_zero(self) -> None:
+        clear = model_on_small_data("y ~ x").fit(draws=5, plan="joint", **QUIET)
+        vague = model_on_small_data("y ~ x + (1|h)").fit(draws=5, plan="joint", **QUIET)
+        assert get_group(clear, "posterior").attrs["tuning_steps"] < 1000
+        assert get_group(vague, "posterior").attrs["tuning_steps"] == 1000
 
     def test_centring_does_not_change_the_posterior(self) -> None:
         fits = [
@@ -226,7 +231,7 @@ class TestSettings:
 
     def test_nuts_arguments_have_two_places(self) -> None:
         model = model_on_small_data()
-        options: dict[str, Any] = {"draws": 30, "tune": 30, "plan": "joint", **QUIET}
+        options: dict[str, Any] = {"draws": 30, "tune": 200, "plan": "joint", **QUIET}
         direct = model.fit(target_accept=0.95, max_treedepth=3, **options)
         assert_same_draws(direct, model.fit(nuts={"target_accept": 0.95, "max_treedepth": 3}, **options))
         assert get_group(direct, "sample_stats")["tree_depth"].max() == 3

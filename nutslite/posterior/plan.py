@@ -86,7 +86,10 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
         sentences.append(f"{data.y.shape[1]:,} rows are {n:,} different ones, which count with weights.")
     why_not = why_no_pilot(data) if pilot else "it was not asked for"
     if why_not is None:
-        sentences.append("A pilot finds the mode, the metric and how far each level is centred; then a short warm-up.")
+        sentences.append(
+            "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up"
+            + (", or a long one if it finds that a scale may be zero." if data.centring.size else ".")
+        )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged)
