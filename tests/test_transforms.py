@@ -50,13 +50,22 @@ def test_elementwise_derivatives(code, lower, upper):
         assert tr.log_jacobian_derivative(code, u, lower, upper) == pytest.approx(rise / (2 * step), abs=1e-8)
 
 
-def test_fold_is_the_absolute_value():
-    for u in (-3.0, -1e-9, 1e-9, 2.5):
-        assert tr.constrain(tr.FOLD, u, 0.0, np.inf) == abs(u)
-        assert tr.constrain_derivative(tr.FOLD, u, 0.0, np.inf) == np.sign(u)
-        assert tr.log_jacobian(tr.FOLD, u, 0.0, np.inf) == 0.0
-        assert tr.log_jacobian_derivative(tr.FOLD, u, 0.0, np.inf) == 0.0
-    assert tr.unconstrain(tr.FOLD, 2.5, 0.0, np.inf) == 2.5
+@pytest.mark.parametrize("size", [1e-3, 1.0, 250.0])
+def test_fold_is_even_linear_at_zero_and_a_logarithm_far_out(size):
+    step = 1e-6
+    for u in (-30.0, -3.0, -0.1, 1e-9, 0.4, 2.5, 30.0):
+        x = tr.constrain(tr.FOLD, u, 0.0, size)
+        assert x == tr.constrain(tr.FOLD, -u, 0.0, size)
+        assert tr.unconstrain(tr.FOLD, x, 0.0, size) == pytest.approx(abs(u), rel=1e-12)
+        slope = tr.constrain_derivative(tr.FOLD, u, 0.0, size)
+        if abs(u) > 0.01:
+            rise = tr.constrain(tr.FOLD, u + step, 0.0, size) - tr.constrain(tr.FOLD, u - step, 0.0, size)
+            assert slope == pytest.approx(rise / (2 * step), rel=1e-6)
+        assert tr.log_jacobian(tr.FOLD, u, 0.0, size) == pytest.approx(np.log(abs(slope)), rel=1e-12)
+        rise = tr.log_jacobian(tr.FOLD, u + step, 0.0, size) - tr.log_jacobian(tr.FOLD, u - step, 0.0, size)
+        assert tr.log_jacobian_derivative(tr.FOLD, u, 0.0, size) == pytest.approx(rise / (2 * step), abs=1e-6)
+    assert tr.constrain(tr.FOLD, 1e-5, 0.0, size) == pytest.approx(size * 1e-5, rel=1e-9)
+    assert np.log(tr.constrain(tr.FOLD, 20.0, 0.0, size)) == pytest.approx(20.0 + np.log(size / 2), rel=1e-12)
 
 
 @pytest.mark.parametrize("u", [-745.0, -200.0, 200.0, 700.0])

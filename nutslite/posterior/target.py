@@ -136,7 +136,7 @@ class MarginalTarget:
         """The mode of the few parameters, and the covariance that its curvature implies.
 
         A scale that the data hardly inform has an endless left tail on the log scale, where mixing is slow. It is
-        sampled as the absolute value of a number on the whole line instead, where its density is smooth through zero.
+        sampled folded instead (`transforms.FOLD`): as an even function of a number on the line, smooth through zero.
         """
         start = starting_position(self.assembled)[self.reduction.kept]
         mode = find_mode(self.logdensity, self.data, start)
@@ -144,12 +144,11 @@ class MarginalTarget:
             return Launch(start, None)
         folded = self._foldable() & self._tailed(mode)
         if folded.any():
-            self._fold(folded)
-            unfolded = np.where(folded, np.exp(mode.position), mode.position)
-            scales = np.sqrt(np.diag(mode.covariance)) * np.where(folded, unfolded, 1.0)
-            again = find_mode(self.logdensity, self.data, unfolded, scales)
+            self._fold(folded, np.exp(mode.position))
+            start = np.where(folded, np.arcsinh(1.0), mode.position)
+            again = find_mode(self.logdensity, self.data, start, np.sqrt(np.diag(mode.covariance)))
             if again is None:
-                return Launch(unfolded, None)
+                return Launch(start, None)
             mode = again
             sds = np.sqrt(np.diag(mode.covariance))
             # A scale of exactly zero has no density, only a limit.
@@ -172,10 +171,13 @@ class MarginalTarget:
         ]
         return np.array(values) > mode.logdensity - TAIL_DROP
 
-    def _fold(self, which: NDArray[np.bool_]) -> None:
+    def _fold(self, which: NDArray[np.bool_], sizes: FloatArray) -> None:
+        """Fold these parameters, each at its typical size."""
         data = self.reduction.data
         transforms = np.where(which, FOLD, data.head.transforms)
-        data = data._replace(head=data.head._replace(transforms=transforms))
+        bounds = data.head.bounds.copy()
+        bounds[1, which] = sizes[which]
+        data = data._replace(head=data.head._replace(transforms=transforms, bounds=bounds))
         self.reduction = replace(self.reduction, data=data)
 
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:

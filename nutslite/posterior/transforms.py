@@ -5,8 +5,9 @@ are chosen by integer code. Block transforms (ordered vectors, Cholesky factors 
 three functions each: ``*_constrain`` returns the log-Jacobian, ``*_pull_back`` turns the derivative with respect to the
 constrained values into that of the whole with respect to u, ``*_unconstrain`` is the inverse.
 
-`FOLD` (x = |u|) takes two numbers to one: with an even density of u it gives x the same density, twice. It has no
-infinitely far end at zero, which a scale that may well be zero would have on the log scale.
+`FOLD` (x = c |sinh(u)|, with c in the place of the upper bound) takes two numbers to one: with an even density of u it
+gives x the same density, twice. It has no infinitely far end at zero, which a scale that may well be zero would have on
+the log scale, and large numbers are as near as on the log scale.
 
 Sources: Stan Reference Manual, "Constraint Transforms"; canonical partial correlations: Lewandowski, Kurowicka and Joe
 (2009); isometric log-ratio: Egozcue et al. (2003), Mathematical Geology 35.
@@ -43,7 +44,7 @@ def _expit(u):
 
 @kernel
 def constrain(code, u, lower, upper):
-    """x: u itself, ``lower + exp(u)``, a point between `lower` and `upper`, ``upper - exp(u)``, or ``|u|``."""
+    """x: u, ``lower + exp(u)``, a point between `lower` and `upper`, ``upper - exp(u)``, or ``upper |sinh(u)|``."""
     if code == LOG:
         return lower + np.exp(u)
     if code == LOGIT_INTERVAL:
@@ -53,7 +54,7 @@ def constrain(code, u, lower, upper):
     if code == NEGATIVE_LOG:
         return upper - np.exp(u)
     if code == FOLD:
-        return abs(u)
+        return upper * abs(np.sinh(u))
     return u
 
 
@@ -67,7 +68,7 @@ def constrain_derivative(code, u, lower, upper):
     if code == NEGATIVE_LOG:
         return -np.exp(u)
     if code == FOLD:
-        return 1.0 if u >= 0.0 else -1.0
+        return upper * np.cosh(u) if u >= 0.0 else -upper * np.cosh(u)
     return 1.0
 
 
@@ -76,8 +77,10 @@ def log_jacobian(code, u, lower, upper):
     """Log-Jacobian, log |dx / du|."""
     if code == LOGIT_INTERVAL:
         return np.log(upper - lower) - abs(u) - 2.0 * np.log1p(np.exp(-abs(u)))
-    if code in (IDENTITY, FOLD):
+    if code == IDENTITY:
         return 0.0
+    if code == FOLD:
+        return np.log(upper) + abs(u) + np.log1p(np.exp(-2.0 * abs(u))) - LOG_2
     return u
 
 
@@ -86,8 +89,10 @@ def log_jacobian_derivative(code, u, lower, upper):
     """Slope of the log-Jacobian, d log |dx / du| / du."""
     if code == LOGIT_INTERVAL:
         return _expit(-u) - _expit(u)
-    if code in (IDENTITY, FOLD):
+    if code == IDENTITY:
         return 0.0
+    if code == FOLD:
+        return np.tanh(u)
     return 1.0
 
 
@@ -100,6 +105,8 @@ def unconstrain(code, x, lower, upper):
         return np.log(x - lower) - np.log(upper - x)
     if code == NEGATIVE_LOG:
         return np.log(upper - x)
+    if code == FOLD:
+        return np.arcsinh(x / upper)
     return x
 
 

@@ -12,6 +12,7 @@ import importlib
 import importlib.metadata
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ Array = NDArray[Any]
 Container = Any  # arviz.InferenceData or xarray.DataTree
 
 SAMPLE_DIMS = ("chain", "draw")
+PRELOAD_DELAY = 0.3  # seconds
 DATA_GROUPS = ("observed_data", "constant_data", "predictions_constant_data")
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 
@@ -218,10 +220,13 @@ def preload_arviz() -> threading.Thread:
     """Start importing, in a background thread, what `to_inference_data` will need; the thread may be joined or
     forgotten.
 
-    With ArviZ 1.x that is xarray only. A failing import is not reported here but where the container is built.
+    With ArviZ 1.x that is xarray only. The thread waits a moment first: beside chains that are done in less, an import
+    would only take their processor away, and the container is built right after them. A failing import is not reported
+    here but where the container is built.
     """
 
     def work() -> None:
+        time.sleep(PRELOAD_DELAY)
         try:
             importlib.import_module("xarray")
             if arviz_major() < 1:
