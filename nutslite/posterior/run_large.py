@@ -13,7 +13,7 @@ from scipy import optimize
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.large_marginal import Conditional, LargeMarginal
-from nutslite.sampler.independence import IndependenceChain, Proposal, fitted_proposal
+from nutslite.sampler.independence import IndependenceChain, Proposal, centred_proposal
 
 FloatArray = NDArray[np.float64]
 
@@ -68,10 +68,10 @@ def _hessian(function: Callable[[FloatArray], float], center: FloatArray) -> Flo
 
 
 def refined_proposal(density: LargeMarginal, proposal: Proposal, rng: np.random.Generator) -> Proposal:
-    """The proposal with mean and covariance by importance sampling from itself."""
+    """The proposal with its mean by importance sampling from itself."""
     positions = np.array([proposal.draw(rng) for _ in range(WARMUP_TRANSITIONS)])
     weights = np.array([density.evaluate(p)[0] - proposal.log_density(p) for p in positions])
-    return fitted_proposal(positions, weights, proposal)
+    return centred_proposal(positions, weights, proposal)
 
 
 class _Chain:
