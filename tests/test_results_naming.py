@@ -10,7 +10,9 @@ from nutslite.families.family import compiled_loglik, get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly import ModelSpec, assemble
-from nutslite.posterior.joint import natural_scale, pointwise_loglik
+from nutslite.posterior.joint import natural_scale
+from nutslite.posterior.model_data import VARIES
+from nutslite.posterior.predictor import fill_eta
 from nutslite.priors.assign import choose_priors
 from nutslite.results.inference_data import named_arrays, posterior_dataset, to_inference_data
 from nutslite.results.new_groups import PopulationSampler
@@ -18,6 +20,14 @@ from nutslite.results.predict import pointwise_log_likelihood, predict
 from nutslite.results.response_draws import PredictionTask
 
 LINKS = {"mu": "identity", "sigma": "log"}
+
+
+def fill_row_logliks(data, kernel, values, effects, out):
+    """Log likelihoods as the joint density computes them: its linear predictors, the family's kernel."""
+    eta = np.empty((data.predictors.shape[0], out.size))
+    fill_eta(data, values, effects, 0, out.size, eta)
+    varies = np.ascontiguousarray(data.predictors[:, VARIES])
+    kernel(data.y, data.weights, 0, eta, varies, data.links, out, np.empty_like(eta))
 
 
 @pytest.fixture(scope="module", params=[{}, {"s": 2.0}], ids=["independent", "correlated"])
@@ -65,7 +75,8 @@ def test_log_likelihood_by_names_is_that_of_the_sampler(model):
     ours = pointwise_log_likelihood(arrays, assembled.spec.design, PredictionTask(family, LINKS))
     flat = values.reshape(-1, values.shape[-1]), effects.reshape(-1, effects.shape[-1])
     theirs = np.empty((flat[0].shape[0], 50))
-    pointwise_loglik(assembled.data, compiled_loglik(family), *flat, theirs)
+    for values, effects, row in zip(*flat, theirs, strict=True):
+        fill_row_logliks(assembled.data, compiled_loglik(family), values, effects, row)
     np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-9, atol=1e-9)
 
 

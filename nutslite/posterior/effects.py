@@ -37,7 +37,7 @@ from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.codes import NORMAL
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
 
-HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+HALF_LOG_2PI = 0.5 * np.log(2.0 * math.pi)
 
 
 @kernel
@@ -157,7 +157,7 @@ def add_lkj(cholesky, values, eta, cholesky_adjoint, adjoint):
 def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
     row = model.block_columns[block[COLUMN_TABLE] + c]
     scale = values[row[ARGUMENTS + 1]]
-    log_scale = math.log(scale)
+    log_scale = np.log(scale)
     total = -block[N_LEVELS] * HALF_LOG_2PI
     d_location = 0.0
     d_log_scale = 0.0
@@ -268,9 +268,9 @@ def _standardise(model: ModelData, block, level, in_prior, raw, values, cholesky
         z[c] = x / cholesky[c, c]
         total -= 0.5 * z[c] * z[c]
         if r != 0.0:
-            total -= r * math.log(scale)
+            total -= r * np.log(scale)
         if in_prior:
-            total -= math.log(cholesky[c, c])
+            total -= np.log(cholesky[c, c])
     return total
 
 

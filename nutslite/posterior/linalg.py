@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from nutslite._numba import kernel
 
 
@@ -25,7 +27,7 @@ def cholesky_in_place(a, n):
             total -= a[i, c] * a[i, c]
         pivot = math.sqrt(total) if total > 0.0 else math.nan
         a[i, i] = pivot
-        log_determinant += 2.0 * math.log(pivot)
+        log_determinant += 2.0 * np.log(pivot)
     return log_determinant
 
 

@@ -31,7 +31,7 @@ from nutslite.posterior.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.densities import DENSITY
 
-LOG_2PI = math.log(2.0 * math.pi)
+LOG_2PI = np.log(2.0 * math.pi)
 
 # Columns of `MarginalData.blocks`, one row per group block.
 REST_START = 0  # first column of its levels in the rest, or -1: the block belongs to the eliminated factor
@@ -115,7 +115,7 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> 
     total += eliminate(data, t, group_precision, schur, inverses)
     total -= 0.5 * cholesky_in_place(schur, r)
     rho = _last_pivot(schur, r)
-    total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * math.log(sigma)) - 0.5 * rho
+    total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
 
     sensitivity = np.empty((r + 1, r + 1))
     _fill_sensitivity(schur, r, sensitivity)
@@ -179,7 +179,7 @@ def _precision_factor(position, data: MarginalData, values, block, factor, inver
         scale = values[data.scales[block[SCALES] + c]]
         for e in range(c, m):
             inverse[e, c] /= scale
-        total += math.log(inverse[c, c])
+        total += np.log(inverse[c, c])
     return total
 
 
