@@ -41,8 +41,8 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
     """A kernel whose sums may be added in another order, so with vector instructions: for sums and dot products only.
 
-    The one fastmath flag in the package. It took a gradient of 200,000 rows and 20 columns from 4.5 to 3.3 ms (minima on
-    a busy machine), changes the last bits of a sum, and leaves inf and nan alone.
+    The one fastmath flag in the package. It took a gradient of 200,000 rows and 20 columns from 4.5 to 3.3 ms (minima
+    on a busy machine), changes the last bits of a sum, and leaves inf and nan alone.
     """
     compiled: Callable[..., Any] = numba.njit(
         cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"}
