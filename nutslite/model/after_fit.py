@@ -1,0 +1,94 @@
+"""What a model does with draws: predictions, log likelihoods; and with draws of its prior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nutslite.model.wiring import Wiring
+
+
+class AfterFit(Wiring):
+    """The part of `Model` that reads draws."""
+
+    def predict(
+        self,
+        idata: Any,
+        kind: str = "response_params",
+        data: Any = None,
+        inplace: bool = True,
+        include_group_specific: bool = True,
+        sample_new_groups: bool = False,
+        random_seed: int | None = None,
+    ) -> Any:
+        """Predict for the model's own rows or for new data.
+
+        Parameters
+        ----------
+        idata : InferenceData or DataTree
+            What `fit` returned.
+        kind : {"response_params", "response"}
+            Parameters of the response's distribution (``mu``, ...), or draws of the response itself.
+        data : DataFrame or the like, optional
+            New rows; the model's own by default.
+        inplace : bool
+            Add the predictions to `idata` and return None, or return a copy with them.
+        include_group_specific : bool
+            Whether group-specific effects take part.
+        sample_new_groups : bool
+            Draw effects of groups that the model has not seen from the distribution of all groups. Otherwise they
+            are an error.
+        random_seed : int, optional
+
+        Raises
+        ------
+        DataError
+            For data that lack a column, hold an unknown level of a common term, or new groups.
+        """
+        from nutslite.results.fit import add_predictions
+
+        return add_predictions(
+            idata,
+            self.design if data is None else self.design.evaluate(data),
+            self._prediction_task(),
+            inplace=inplace,
+            kind=kind,
+            include_group_specific=include_group_specific,
+            sample_new_groups=sample_new_groups,
+            random_seed=random_seed,
+        )
+
+    def posterior_predictive(self, idata: Any, **options: Any) -> Any:
+        """Older name of ``predict(idata, kind="response")``."""
+        return self.predict(idata, kind="response", **options)
+
+    def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
+        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows or of new data."""
+        from nutslite.results.fit import add_log_likelihood
+
+        design = self.design if data is None else self.design.evaluate(data, response=True)
+        return add_log_likelihood(idata, design, self._prediction_task(), inplace=inplace)
+
+    def prior_predictive(
+        self, draws: int = 500, var_names: str | Sequence[str] | None = None, random_seed: int | None = None
+    ) -> Any:
+        """Draw from the prior, and responses given those draws; `var_names` picks variables to keep.
+
+        Returns
+        -------
+        InferenceData or DataTree
+            Groups ``prior``, ``prior_predictive`` and ``observed_data``; one chain.
+
+        Raises
+        ------
+        PriorError
+            If a prior is flat, which nothing can be drawn from.
+        """
+        from nutslite.posterior.prior_draws import draw_prior
+        from nutslite.results.fit import store_prior
+
+        rng = np.random.default_rng(random_seed)
+        values, effects = draw_prior(self._assembly, draws, rng)
+        return store_prior(self._assembly, values[None], effects[None], self._prediction_task(), rng, var_names)

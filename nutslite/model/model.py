@@ -1,0 +1,124 @@
+"""`Model`: formula, data, family and priors come in; draws with names come out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from nutslite.exceptions import refuse_other
+from nutslite.families.family import Family, get_family
+from nutslite.formula.design import build_design
+from nutslite.formula.formula import Formula, as_formula
+from nutslite.model.fitting import Fitting
+from nutslite.priors.correlations import choose_correlations
+from nutslite.priors.prior import Prior
+
+STYLES = ("modern", "classic")
+
+
+class Model(Fitting):
+    """A Bayesian generalized linear mixed model.
+
+    Parameters
+    ----------
+    formula : str or Formula
+        ``"y ~ x + (x|g)"``; a `Formula` may model further parameters: ``Formula("y ~ x", "sigma ~ z")``.
+    data : DataFrame, polars or pyarrow table, dict of arrays, or path of a CSV or Parquet file
+        One row per observation.
+    family : str or Family
+        ``"gaussian"``, ``"bernoulli"``, ``"poisson"``, ... or a Family of your own.
+    priors : dict, optional
+        By name of term (``"x"``, ``"1|g"``, ``"Intercept"``), tuple of names, ``"common"``, ``"group_specific"``, or
+        parameter (``"sigma"``); see docs. What is not named gets a weakly informative default.
+    link : str or dict, optional
+        Link of the parent parameter, or links by parameter.
+    categorical : str or collection of str, optional
+        Columns to treat as categorical although they hold numbers.
+    dropna : bool
+        Leave incomplete rows out (with a message) instead of raising.
+    auto_scale : bool
+        False: flat priors instead of scaled defaults.
+    noncentered : bool
+        Where group effects start: non-centred (True) or centred. With a pilot each level's centring is chosen.
+    center_predictors : bool
+        Whether the prior of an intercept is about centred predictors, as in Bambi. The reported one is not centred.
+    extra_namespace : dict, optional
+        Functions and values that the formula may use beside the known ones.
+    correlated : bool
+        Whether effects of one term ``(x|g)`` are correlated, with an LKJ(1) prior. Default as in Bambi: independent.
+    priors_cor : dict, optional
+        By grouping factor, the shape of an LKJ prior of its correlations (a number or ``Prior("LKJ", eta=2)``).
+    unused_priors : {"warn", "error", "ignore"}
+        What to do about names in `priors` that are not in the model.
+
+    Raises
+    ------
+    NutsliteError
+        (FormulaError, DataError, FamilyError, PriorError) naming what is wrong, before any sampling.
+
+    Examples
+    --------
+    >>> import nutslite as nl
+    >>> model = nl.Model("Reaction ~ Days + (Days|Subject)", nl.load_data("sleepstudy"))
+    >>> model.family.name
+    'gaussian'
+    """
+
+    def __init__(
+        self,
+        formula: str | Formula,
+        data: Any,
+        family: str | Family = "gaussian",
+        priors: Mapping[Any, Any] | None = None,
+        link: str | Mapping[str, str] | None = None,
+        categorical: str | Collection[str] | None = None,
+        dropna: bool = False,
+        auto_scale: bool = True,
+        noncentered: bool = True,
+        center_predictors: bool = True,
+        extra_namespace: Mapping[str, Any] | None = None,
+        correlated: bool = False,
+        priors_cor: Mapping[str, float | Prior] | None = None,
+        unused_priors: str = "warn",
+    ) -> None:
+        self.formula = as_formula(formula)
+        self.family = get_family(family)
+        self.links = self.family.choose_links(link)
+        self.auto_scale = auto_scale
+        self.noncentered = noncentered
+        self.center_predictors = center_predictors
+        self.unused_priors = unused_priors
+        parameters = tuple(parameter.name for parameter in self.family.parameters)
+        self.design = build_design(
+            self.formula,
+            data,
+            parameters=parameters,
+            categorical=categorical,
+            dropna=dropna,
+            extra_namespace=extra_namespace,
+        )
+        self.family.check_response(self.design.response)
+        self.correlations = choose_correlations(self.design.factors, correlated, priors_cor)
+        self._given_priors = priors or {}
+        self.priors = self._choose_priors(self._given_priors)
+        self._assembled = None
+        self._fitted = False
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def describe(self, style: str = "modern") -> str:
+        """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
+        from nutslite.results.description import describe
+
+        refuse_other("style", style, STYLES)
+        return describe(
+            formulas=[self.formula.main, *self.formula.additionals],
+            family=self.family,
+            links=self.links,
+            n_rows=self.design.n_rows,
+            predictors=self.design.predictors,
+            priors=self.priors,
+            fitted=self._fitted,
+            style="classic" if style == "classic" else "modern",
+        )

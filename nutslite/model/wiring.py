@@ -1,0 +1,109 @@
+"""What every part of `Model` shares: what a model consists of, and the ways from there into the rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nutslite.families.family import Family
+from nutslite.formula.design import Design
+from nutslite.formula.formula import Formula
+from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
+from nutslite.posterior.plan import Path, Plan, make_plan
+from nutslite.priors.assign import choose_priors
+from nutslite.priors.defaults import PriorSet
+from nutslite.priors.prior import Prior
+
+
+class Wiring:
+    """A model before anything is done with it; `Model` fills the attributes in, the other parts of it read them."""
+
+    formula: Formula
+    family: Family
+    links: dict[str, str]
+    design: Design
+    priors: PriorSet
+    correlations: dict[str, float]  # LKJ shape by grouping factor, where its effects are correlated
+    auto_scale: bool
+    noncentered: bool
+    center_predictors: bool
+    unused_priors: str
+    _given_priors: Mapping[Any, Any]
+    _assembled: Assembled | None
+    _fitted: bool
+
+    def set_priors(
+        self,
+        priors: Mapping[Any, Any] | None = None,
+        common: Prior | None = None,
+        group_specific: Prior | None = None,
+    ) -> None:
+        """Replace priors; arguments as for ``priors`` of the model. Needs a new `fit` to take effect."""
+        generic = {"common": common, "group_specific": group_specific}
+        named = {key: prior for key, prior in generic.items() if prior is not None}
+        given = {**self._given_priors, **named, **(priors or {})}
+        self.priors = self._choose_priors(given)  # where that raises, the model stays as it was
+        self._given_priors = given
+        self._assembled = None
+
+    def build(self) -> None:
+        """Turn the model into numbers now instead of at the first `fit`."""
+        _ = self._assembly
+
+    @property
+    def built(self) -> bool:
+        """Whether `build` (or `fit`) has run since the last change."""
+        return self._assembled is not None
+
+    def plan(self, path: Path = "auto", pilot: bool = True, merge: bool = True) -> Plan:
+        """What `fit` will run and why, in plain words."""
+        return make_plan(self._assembly, path, pilot=pilot, merge=merge)
+
+    @property
+    def _assembly(self) -> Assembled:
+        if self._assembled is None:
+            noncentered = {
+                f"{self._prefix(name)}{term.name}": self._noncentered(name, term.name)
+                for name, predictor in self.design.predictors.items()
+                for term in predictor.group_terms
+            }
+            self._assembled = assemble(
+                ModelSpec(
+                    design=self.design,
+                    family=self.family,
+                    links=self.links,
+                    priors=self.priors,
+                    center_predictors=self.center_predictors,
+                    correlations=self.correlations,
+                    noncentered=noncentered,
+                )
+            )
+        return self._assembled
+
+    def _prefix(self, parameter: str) -> str:
+        return "" if parameter == self.family.parent.name else f"{parameter}_"
+
+    def _noncentered(self, parameter: str, term: str) -> bool:
+        own = self.priors.terms[parameter][term].noncentered
+        return self.noncentered if own is None else own
+
+    def _choose_priors(self, given: Mapping[Any, Any]) -> PriorSet:
+        return choose_priors(
+            given,
+            self.design.predictors,
+            self.design.response,
+            family=self.family.name,
+            link=self.links[self.family.parent.name],
+            parent=self.family.parent.name,
+            auxiliary={parameter.name: parameter.default_prior for parameter in self.family.auxiliary},
+            auto_scale=self.auto_scale,
+            unused=self.unused_priors,  # type: ignore[arg-type]  # checked there, with a message
+        )
+
+    def _prediction_task(self) -> Any:
+        from nutslite.results.new_groups import PopulationSampler
+        from nutslite.results.response_draws import PredictionTask
+
+        fixed = {name: float(v) for name, v in self.priors.constants.items() if not isinstance(v, Prior)}
+        sampler = PopulationSampler(self.priors.terms, self.family.parent.name)
+        return PredictionTask(self.family, self.links, fixed, sampler)
