@@ -35,7 +35,7 @@ POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "soft
 UNIT_LINKS = ("logit", "probit", "cloglog", "cauchit", "identity")
 
 _NATIVE_LINKS: dict[Support, int] = {"real": IDENTITY, "positive": LOG, "unit": LOGIT}
-_NOT_FAMILIES = ("family", "links")
+_NOT_FAMILIES = ("family", "links", "derivatives", "likelihood", "link")
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,11 @@ class Family:
     def discrete(self) -> bool:
         """Whether responses are integers."""
         return self.response_support in ("binary", "count", "trials")
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the name alone does not bring this family back: anything but an unchanged record of this folder."""
+        return self.name not in family_names() or self != import_module(f"nutslite.families.{self.name}").FAMILY
 
     def parameter(self, name: str) -> Parameter:
         """Look a parameter up by name.
