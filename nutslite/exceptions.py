@@ -45,6 +45,10 @@ class PriorError(NutsliteError, ValueError):
     """A prior that does not exist, lacks an argument, has an unknown one, or does not fit its term."""
 
 
+class PerfectSeparationError(PriorError):
+    """Automatic priors need a maximum of the likelihood, and there is none: predictors tell responses apart exactly."""
+
+
 class SamplingError(NutsliteError, RuntimeError):
     """Sampling cannot start or go on, for example because the log density is not finite at any starting point."""
 
@@ -61,7 +65,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["age", "condition"])
     ''
     """
-    near = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
+    names = [str(item) for item in known]
+    near = [item for item in names if item.casefold() == str(name).casefold()]
+    near = near or difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 

@@ -24,7 +24,7 @@ from nutslite.formula.factors import Factor, apply_factors, learn_factors
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.missing import complete_rows
-from nutslite.formula.parsing import PredictorSpec, parse
+from nutslite.formula.parsing import PredictorSpec, parse, refuse_response_as_term
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
@@ -166,9 +166,9 @@ def build_design(
     formula = as_formula(formula)
     parsed = parse(formula.main, formula.additionals, tuple(parameters))
     spec = response_room.read_response(parsed.response)
+    refuse_response_as_term(spec.value, parsed.predictors)
     frame = as_frame(data)
-    extra = dict(extra_namespace or {})
-    check_extra_namespace(extra)
+    extra = check_extra_namespace(extra_namespace)
     forced = _check_categorical(categorical, frame)
     response_columns = _used_columns(spec.expressions(), frame, extra)
     predictor_columns = _used_columns([e for item in parsed.predictors for e in item.expressions()], frame, extra)
