@@ -174,10 +174,7 @@ class _Search:
         varying = [0, *self.likelihood.free]
         second = np.empty((len(varying), len(varying), eta.shape[1]))
         for a, j in enumerate(varying):
-            step = np.zeros((len(eta), 1))
-            step[j] = STEP
-            above, below = self.likelihood.evaluate(eta + step)[1], self.likelihood.evaluate(eta - step)[1]
-            second[a] = (below - above)[varying] / (2.0 * STEP)
+            second[a] = self._second(eta, j)[varying]
         second = 0.5 * (second + second.swapaxes(0, 1))
         p = self.basis.shape[1]
         gradient = np.concatenate([self.basis.T @ first[0], first[varying[1:]].sum(axis=1)])
@@ -187,6 +184,17 @@ class _Search:
         information[:p, p:] = information[p:, :p].T
         information[p:, p:] = second[1:, 1:].sum(axis=2)
         return loglik, gradient, information
+
+    def _second(self, eta: FloatArray, j: int) -> FloatArray:
+        """Negative derivative of the derivatives (k, n) with respect to the j-th linear predictor."""
+        for step in (STEP, 1e-3 * STEP):  # the shorter one beside the end of where the density is defined
+            shift = np.zeros((len(eta), 1))
+            shift[j] = step
+            above, below = self.likelihood.evaluate(eta + shift)[1], self.likelihood.evaluate(eta - shift)[1]
+            second: FloatArray = (below - above) / (2.0 * step)
+            if np.all(np.isfinite(second)):
+                break
+        return second
 
     def start(self) -> tuple[FloatArray, FloatArray]:
         """The best of a few guesses: a constant mean, or one that follows the response half-way."""
