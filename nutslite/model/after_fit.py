@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.model.wiring import Wiring
+from nutslite.model.inspection import Inspection
 
 
-class AfterFit(Wiring):
+class AfterFit(Inspection):
     """The part of `Model` that reads draws."""
 
     def predict(
@@ -71,10 +71,57 @@ class AfterFit(Wiring):
         design = self.design if data is None else self.design.evaluate(data, response=True)
         return add_log_likelihood(idata, design, self._prediction_task(), inplace=inplace)
 
+    def compute_log_prior(self, idata: Any, inplace: bool = True) -> Any:
+        """Add log prior densities (group ``log_prior``), one variable per sampled variable, for power-scaling.
+
+        Densities are of the natural values, without Jacobians. Group effects have their density given their location
+        and scale, correlations one number for all of a block. Potentials do not count.
+
+        Returns
+        -------
+        None, or with ``inplace=False`` a copy of `idata` that has the group.
+
+        Raises
+        ------
+        DataError
+            If the results are from another model.
+        """
+        from nutslite.results.fit import add_log_prior
+
+        return add_log_prior(idata, self._assembly, aliases=self._aliases, inplace=inplace)
+
+    def r2_score(self, idata: Any, summary: bool = True) -> Any:
+        """Bayesian R-squared of the model's rows.
+
+        For every draw ``var(mean) / (var(mean) + var(y - mean))``, variances over the rows: the residual-based
+        version of Gelman, Goodrich, Gabry and Vehtari (2019), The American Statistician 73, section 3.
+
+        Parameters
+        ----------
+        idata : InferenceData or DataTree
+        summary : bool
+            False: the draws themselves.
+
+        Returns
+        -------
+        pandas.Series or ndarray
+            Mean ``r2``, standard deviation ``r2_std`` and the ends of the 94 % highest-density interval; or the
+            draws, shape (chains, draws).
+        """
+        from nutslite.results.fit import explained_variance
+
+        return explained_variance(idata, self.design, self._prediction_task(), summary=summary)
+
     def prior_predictive(
-        self, draws: int = 500, var_names: str | Sequence[str] | None = None, random_seed: int | None = None
+        self,
+        draws: int = 500,
+        var_names: str | Sequence[str] | None = None,
+        omit_offsets: bool = True,
+        random_seed: int | None = None,
     ) -> Any:
         """Draw from the prior, and responses given those draws; `var_names` picks variables to keep.
+
+        ``omit_offsets=False`` adds the standardised effects of non-centred terms (``1|g_offset``).
 
         Returns
         -------
@@ -91,4 +138,5 @@ class AfterFit(Wiring):
 
         rng = np.random.default_rng(random_seed)
         values, effects = draw_prior(self._assembly, draws, rng)
-        return store_prior(self._assembly, values[None], effects[None], self._prediction_task(), rng, var_names)
+        task = self._prediction_task()
+        return store_prior(self._assembly, values[None], effects[None], task, rng, var_names, omit_offsets)

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, refuse_other
 from nutslite.posterior.information import Information
 from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
+from nutslite.posterior.start_values import Start, check_number_of_starts, given_starts
 from nutslite.posterior.target import Launch, Target, density_of
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.draws import Draws, SamplerSettings
@@ -27,6 +28,15 @@ from nutslite.sampler.sample import sample, seed_sequence
 
 FloatArray = NDArray[np.float64]
 
+INITS = {
+    "auto": ("diag", "jitter"),
+    "adapt_diag": ("diag",),
+    "jitter+adapt_diag": ("diag", "jitter"),
+    "jitter+adapt_diag_grad": ("diag_grad", "jitter"),
+    "adapt_full": ("dense",),
+    "jitter+adapt_full": ("dense", "jitter"),
+}
+"""What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
 TUNE = 1000
 TUNE_AFTER_PILOT = 200
 LOW_ACCEPTANCE = 0.5  # of independence proposals
@@ -36,7 +46,7 @@ MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide.
+    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, and so does ``init="auto"``.
 
     Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
     """
@@ -52,6 +62,8 @@ class Settings:
     callback: Callable[..., Any] | None = None
     keep_warmup: bool = False
     laplace: bool = False
+    init: str = "auto"
+    start: Start | None = None
 
     def __post_init__(self) -> None:
         SamplerSettings(
@@ -66,6 +78,9 @@ class Settings:
             raise SamplingError("draws must be an integer of at least 1, not 0.")
         if self.callback is not None and not callable(self.callback):
             raise SamplingError(f"callback must be a function that takes a progress record, not {self.callback!r}.")
+        refuse_other("init", self.init, INITS)
+        if self.start is not None:
+            check_number_of_starts(self.start, self.chains)
         object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)
         object.__setattr__(self, "progressbar", bool(self.progressbar))
 
@@ -137,6 +152,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     metric = _metric(launch)
     if settings.laplace:
         return _run_laplace(plan, settings, target, launch, metric, clock)
+    if settings.init != "auto":
+        metric = None
     adapts = metric is None or launch.adapt
     tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
     clock.lap("pilot")
@@ -145,13 +162,18 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     clock.lap("compilation")
     if before_sampling is not None:
         before_sampling()
+    start_rng = np.random.default_rng(start_seed)
+    starts = _starts(target, launch, metric, settings.chains, start_rng)
+    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
+    if settings.start is not None:
+        starts, jitter = given_starts(target, settings.start, starts, jitter, start_rng), 0.0
     draws = _sample(
         plan,
         target.logdensity,
         target.data,
         data_type=target.data_type,
-        initial=_starts(target, launch, metric, settings.chains, np.random.default_rng(start_seed)),
-        jitter=1.0 if metric is None else 0.0,
+        initial=starts,
+        jitter=jitter,
         draws=settings.draws,
         tune=tune,
         chains=settings.chains,
@@ -159,7 +181,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         random_seed=chain_seed,
         target_accept=settings.target_accept,
         max_treedepth=settings.max_treedepth,
-        metric="diag" if metric is None else diagonal_metric(metric.variances) if adapts else metric,
+        metric=INITS[settings.init][0] if metric is None else diagonal_metric(metric.variances) if adapts else metric,
         adapt_metric=adapts,
         progress=settings.progressbar,
         callback=settings.callback,
@@ -188,7 +210,7 @@ def _run_laplace(
         raise SamplingError(
             "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
         )
-    _say_unused(settings, "a Laplace approximation", ("tune", "cores", "callback", "keep_warmup"))
+    _say_unused(settings, "a Laplace approximation", ("tune", "cores", "callback", "keep_warmup", "init", "start"))
     clock.lap("pilot")
     rng = np.random.default_rng(settings.random_seed)
     positions = launch.center + normal_draws(metric, rng, settings.chains * settings.draws)
@@ -202,7 +224,8 @@ def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
     if settings.laplace:
         raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
-    _say_unused(settings, "independence Metropolis", ("tune", "cores", "callback", "keep_warmup", "max_treedepth"))
+    unused = ("tune", "cores", "callback", "keep_warmup", "max_treedepth", "init", "start")
+    _say_unused(settings, "independence Metropolis", unused)
     if plan.reduction is None:
         raise AssertionError("a large plan has a reduction")
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
@@ -260,8 +283,9 @@ def _sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
         kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
         listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
         more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"
+        said = str(error).replace("Give `initial` where", "Give `fit` values to start from, start={...}, where")
         raise SamplingError(
-            f"{error}\nThe coordinates belong to {listed}{more}. Another link, or priors that keep parameters where "
+            f"{said}\nThe coordinates belong to {listed}{more}. Another link, or priors that keep parameters where "
             "the model is defined, may help."
         ) from error
 

@@ -117,6 +117,24 @@ def predict(
     )
 
 
+def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
+    """Mean of every row's response at every draw, shape (chains, draws, rows), in the response's own unit (counts).
+
+    Raises
+    ------
+    DataError
+        As for `predict`.
+    """
+    companions = _companions(design, task.family)
+    rng = np.random.default_rng()  # draws effects of new groups, which are refused here
+    draws = join_chains(posterior)
+    predictors = _linear_predictors(draws, design, task, True, False, rng)
+    means = np.empty((draws.samples, design.n_rows))
+    for start, stop in _chunks(draws.samples, design.n_rows):
+        means[start:stop] = task.family.mean(_natural_scale(predictors, task, draws, start, stop), companions)
+    return means.reshape(draws.chains, draws.draws, design.n_rows)
+
+
 def pointwise_log_likelihood(
     posterior: Mapping[str, NDArray[Any]],
     design: Design,
@@ -173,7 +191,12 @@ def pointwise_log_likelihood(
     return out.reshape(draws.chains, draws.draws, design.n_rows)
 
 
-def store_prediction(idata: Container, prediction: Prediction, attrs: Mapping[str, Any] | None = None) -> None:
+def store_prediction(
+    idata: Container,
+    prediction: Prediction,
+    attrs: Mapping[str, Any] | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> None:
     """Put predictions where Bambi puts them, in place: parameters into ``posterior``, responses into their own group.
 
     Earlier predictions are replaced.
@@ -181,7 +204,8 @@ def store_prediction(idata: Container, prediction: Prediction, attrs: Mapping[st
     for group, arrays in (("posterior", prediction.parameters), ("posterior_predictive", prediction.response)):
         if not arrays:
             continue
-        dataset = to_dataset(arrays, dims=dict.fromkeys(arrays, (OBSERVATIONS,)), coords={}, attrs=attrs)
+        dims = dict.fromkeys(arrays, (OBSERVATIONS,))
+        dataset = to_dataset(arrays, dims=dims, coords={}, attrs=attrs, aliases=aliases)
         if group == "posterior":
             update_group(idata, group, dataset)
         else:

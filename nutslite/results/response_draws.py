@@ -34,12 +34,15 @@ class PredictionTask:
         Parameters that are fixed numbers in the model and therefore not in the posterior.
     group_sampler : GroupSampler or None
         Draws effects of new groups; `nutslite.results.new_groups.PopulationSampler`.
+    aliases : mapping
+        By variable, the name under which results store it.
     """
 
     family: Family
     links: Mapping[str, str]
     constants: Mapping[str, float] = field(default_factory=dict)
     group_sampler: GroupSampler | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def link(self, parameter: str) -> str:
         """Name of a parameter's link."""
