@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ import numpy.typing as npt
 
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
-from nutslite.sampler.record_log import Arrays, Entry, Record, RecordLog
+from nutslite.sampler.record_log import Arrays, Entry, Record, RecordLog, first_record
 
 FORMAT = 1
 """Of the records; a file of another format is refused."""
 
 HEADER = "header"
+DERIVED = "derived: "
 
 
 class Checkpoint:
@@ -151,17 +152,34 @@ class ChainJournal:
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     """In words, what two identities do not share: names, with values where these are short.
 
+    Names that begin with `DERIVED` follow from others, and are said only where no other differs.
+
     >>> differences({"draws": 10, "data": "0a" * 16}, {"draws": 20, "data": "0b" * 16})
     ['draws (10 there, 20 here)', 'data']
     """
+    names = list(dict.fromkeys((*theirs, *ours)))
+    own = _named_differences([name for name in names if not name.startswith(DERIVED)], theirs, ours)
+    derived = _named_differences([name for name in names if name.startswith(DERIVED)], theirs, ours)
+    return own or [text.removeprefix(DERIVED) for text in derived]
+
+
+def _named_differences(names: Iterable[str], theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     found = []
-    for name in dict.fromkeys((*theirs, *ours)):
+    for name in names:
         there, here = theirs.get(name), ours.get(name)
         if there == here:
             continue
         shown = all(value is None or isinstance(value, bool | int | float) or _short(value) for value in (there, here))
         found.append(f"{name} ({there} there, {here} here)" if shown else name)
     return found
+
+
+def stored_seed(path: str | os.PathLike[str]) -> Any:
+    """The seed of the run that a checkpoint belongs to; None where there is no such file, or nothing in it yet."""
+    if not Path(path).is_file():
+        return None
+    record = first_record(path)
+    return None if record is None else record.get("entropy")
 
 
 def random_state(rng: np.random.Generator) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def digest(value: Any) -> str:
 
     Dicts count as their sorted items. A function counts by its code, what it closes over and the global constants that
     it names, so that an edit is seen (not one of a function that it calls), and a jitted one by the function that was
-    decorated. Anything else counts by its type and `repr`.
+    decorated; other objects by their attributes, or by `repr` where they have none.
 
     >>> digest({"a": 1, "b": [2.0]}) == digest({"b": [2.0], "a": 1})
     True
@@ -58,6 +58,9 @@ def _feed(hasher: Any, value: Any, seen: tuple[int, ...]) -> None:
         _feed_parts(hasher, type(value).__qualname__, fields, seen)
     elif isinstance(value, types.CodeType):
         _feed_parts(hasher, "code", [value.co_code, value.co_names, *value.co_consts], seen)
+    elif getattr(value, "__dict__", None) and not isinstance(value, type | types.ModuleType) and id(value) not in seen:
+        hasher.update(f"{type(value).__module__}.{type(value).__qualname__};".encode())
+        _feed(hasher, vars(value), (*seen, id(value)))
     else:
         hasher.update(f"{type(value).__module__}.{type(value).__qualname__} {_text(value)};".encode())
 

@@ -171,6 +171,28 @@ class RecordLog:
         )
 
 
+def first_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The fields of the first record of a file, which may be in use; None where it has none, or is no log.
+
+    Raises
+    ------
+    SamplingError
+        If it cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise SamplingError(f"Cannot read the checkpoint '{path}': {error.strerror}.") from error
+    try:
+        if _read(descriptor, len(MAGIC)) != MAGIC:
+            return None
+        for entry in _entries(descriptor, len(MAGIC), os.fstat(descriptor).st_size):
+            return entry.fields
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def _opened(path: Path) -> int:
     if path.is_dir():
         raise SamplingError(f"The checkpoint '{path}' is a folder; give the name of a file.")
