@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._log import log
 from nutslite.model.inspection import Inspection
 
 
@@ -136,6 +137,8 @@ class AfterFit(Inspection):
         from nutslite.posterior.prior_draws import draw_prior
         from nutslite.results.fit import store_prior
 
+        if self.potentials:
+            log.warning("Potentials have no part in draws of the prior: these are from the priors alone.")
         rng = np.random.default_rng(random_seed)
         values, effects = draw_prior(self._assembly, draws, rng)
         task = self._prediction_task()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from nutslite.families.family import Family, get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
+from nutslite.model.concerns import warn_of_concerns
 from nutslite.model.fitting import Fitting
+from nutslite.posterior.potential import read_potentials
+from nutslite.posterior.potentials import compile_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
@@ -55,6 +58,10 @@ class Model(Fitting):
     taylor : int, optional
         Order of the expansion behind ``automatic_priors="mle"``, 1 to 13: by default 5 for the gaussian family and 1
         for others.
+    potentials : list of (name or tuple of names, function), optional
+        Terms to add to the log density: functions of variables by their names in the results, on their natural scale
+        (``("sigma", lambda sigma: -10 * sigma)``), that return a number, or an array that is summed. Derivatives are
+        derived. A compiled or compilable function of numbers is fast, any other is called in Python each time.
 
     Raises
     ------
@@ -87,13 +94,15 @@ class Model(Fitting):
         unused_priors: str = "warn",
         automatic_priors: str = "default",
         taylor: int | None = None,
+        potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
     ) -> None:
         self.formula = as_formula(formula)
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
-        self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor)
+        self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
         self.auto_scale = auto_scale
         self.center_predictors = center_predictors
+        self.potentials = read_potentials(potentials)
         self.unused_priors = unused_priors
         parameters = tuple(parameter.name for parameter in self.family.parameters)
         self.design = build_design(
@@ -113,3 +122,6 @@ class Model(Fitting):
         self._backend = None
         self._aliases = {}
         self._fitted = False
+        if self.potentials:  # whether they fit shows only with all names
+            compile_potentials(self._assembly)
+        warn_of_concerns(self.design, self.family)

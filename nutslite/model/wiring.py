@@ -12,6 +12,7 @@ from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
 from nutslite.posterior.compiled_model import Backend
 from nutslite.posterior.plan import Path, Plan, make_plan
+from nutslite.posterior.potential import Potential
 from nutslite.priors.assign import choose_priors
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.given import update_priors
@@ -33,6 +34,7 @@ class Wiring:
     auto_scale: bool
     noncentered: bool | Mapping[str, bool]
     center_predictors: bool
+    potentials: tuple[Potential, ...]
     unused_priors: str
     _given_priors: Mapping[Any, Any]
     _assembled: Assembled | None  # numbers and names, made when they are first needed
@@ -109,6 +111,7 @@ class Wiring:
                     center_predictors=self.center_predictors,
                     correlations=self.correlations,
                     noncentered=noncentered,
+                    potentials=self.potentials,
                 )
             )
         return self._assembled

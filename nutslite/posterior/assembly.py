@@ -17,6 +17,7 @@ from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.posterior import model_data as md
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.potential import Potential
 from nutslite.priors.codes import NORMAL
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
@@ -41,6 +42,8 @@ class ModelSpec:
         Shape of the LKJ prior by name of grouping factor; factors left out have independent effects.
     noncentered : dict
         By term name (prefixed): whether to start from the non-centred parametrisation. The pilot may choose better.
+    potentials : tuple of Potential
+        Terms that the user adds to the log density.
     """
 
     design: Design
@@ -50,6 +53,7 @@ class ModelSpec:
     center_predictors: bool = True
     correlations: Mapping[str, float] = field(default_factory=dict)
     noncentered: Mapping[str, bool] = field(default_factory=dict)
+    potentials: tuple[Potential, ...] = ()
 
 
 @dataclass(frozen=True)
