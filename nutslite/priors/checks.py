@@ -111,18 +111,22 @@ def check_noncentered(noncentered: Any, modelled: Collection[str]) -> bool | dic
     return dict(noncentered)
 
 
-def check_automatic(automatic_priors: Any, taylor: Any) -> tuple[str, int | None]:
+def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tuple[str, int | None]:
     """The source of automatic priors and the order of its expansion.
 
     Raises
     ------
     PriorError
-        For an unknown source, an impossible order, or an order without a use.
+        For an unknown source, an impossible order, or settings that contradict each other.
     """
     if automatic_priors not in SOURCES:
         raise PriorError(
             f"automatic_priors is one of {', '.join(repr(name) for name in SOURCES)}; not {automatic_priors!r}."
             f"{did_you_mean(str(automatic_priors), SOURCES)}"
+        )
+    if automatic_priors == "mle" and not auto_scale:
+        raise PriorError(
+            "automatic_priors='mle' scales priors by the likelihood, auto_scale=False makes them flat: choose one."
         )
     if taylor is not None and automatic_priors != "mle":
         raise PriorError("taylor belongs to automatic_priors='mle': give both, or leave taylor out.")

@@ -242,7 +242,7 @@ class ProfileScaling:
             keep[common.start : common.stop] = False
         design: list[FloatArray] = []
         for column in columns:
-            if not _independent_of(np.array(design).reshape(len(design), -1), column):
+            if not _independent_of(np.array(design), column):
                 raise PriorError(
                     f"Columns of the term '{term.name}' are linear combinations of each other, so "
                     "automatic_priors='mle' cannot serve. Give it a prior of your own: "

@@ -118,6 +118,7 @@ class GaussianProfile:
 
     def _solve(self, columns: FloatArray) -> tuple[FloatArray, float, FloatArray]:
         """Estimates, residual sum of squares, and the squared length of each column orthogonal to the others."""
+        self.intercept()  # whose error says more where the response does not vary
         basis, triangle = np.linalg.qr((columns * self._root).T)
         inverse = np.linalg.inv(triangle)
         projected = basis.T @ self._response
