@@ -48,12 +48,13 @@ def model_identity(
         "meaning": MEANING,
         "formula": formula,
         "family": digest(family) if family.is_custom else family.name,
-        **{f"link of {name}": link for name, link in spec.links.items()},
+        **{f"link of {name}": _plain_or_digest(link) for name, link in spec.links.items()},
         **{f"column '{name}' of the data": column for name, column in columns.items()},
         **{f"prior of {_shown(key)}": digest(prior) for key, prior in given_priors.items()},
         "center_predictors": spec.center_predictors,
         **{f"correlations of {name}": float(shape) for name, shape in spec.correlations.items()},
-        **{name: value if _is_plain(value) else digest(value) for name, value in further.items()},
+        **({"potentials": digest(spec.potentials)} if spec.potentials else {}),
+        **{name: _plain_or_digest(value) for name, value in further.items()},
         DERIVED + "noncentered": digest(dict(spec.noncentered)),
         DERIVED + "default priors": digest(spec.priors),
         DERIVED + "what the formula makes of the data": digest(spec.design),
@@ -69,13 +70,15 @@ def run_identity(plan: Plan, settings: Settings) -> dict[str, Any]:
     }
     return {
         **(settings.identity or {}),
-        **{name: value if _is_plain(value) else digest(value) for name, value in named.items()},
+        **{name: _plain_or_digest(value) for name, value in named.items()},
         "plan": " ".join(plan.sentences),
     }
 
 
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float | str)
+def _plain_or_digest(value: Any) -> Any:
+    """Numbers and texts as they are; not so a text that carries functions, as a custom link does."""
+    plain = value is None or (isinstance(value, bool | int | float | str) and not getattr(value, "__dict__", None))
+    return value if plain else digest(value)
 
 
 def _shown(key: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,13 +17,18 @@ from nutslite.exceptions import SamplingError, refuse_other
 from nutslite.posterior.information import Information
 from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.plan import Plan
+from nutslite.posterior.resume import Launched, launched, opened_checkpoint, proposed
 from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.start_values import Start, check_number_of_starts, given_starts
 from nutslite.posterior.target import Launch, Target, density_of
 from nutslite.sampler.chain import compiled_block
+from nutslite.sampler.checkpoint import Checkpoint
 from nutslite.sampler.draws import Draws, SamplerSettings
+from nutslite.sampler.independence import Proposal
+from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.logdensity import compiled_logdensity
+from nutslite.sampler.memory import memory_for
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
 from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.sample import sample, seed_sequence
@@ -64,6 +71,8 @@ class Settings:
     laplace: bool = False
     init: str = "auto"
     start: Start | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    identity: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         SamplerSettings(
@@ -141,76 +150,92 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     SamplingError
         If the model has nothing to sample, a setting is impossible, or no finite starting point exists.
     """
-    if plan.reduction is not None and plan.reduction.large:
-        return _run_large(plan, settings, before_sampling)
+    with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
+        if plan.reduction is not None and plan.reduction.large:
+            return _run_large(plan, settings, checkpoint, before_sampling)
+        return _run_nuts(plan, settings, checkpoint, before_sampling)
+
+
+def _run_nuts(
+    plan: Plan, settings: Settings, checkpoint: Checkpoint | None, before_sampling: Callable[[], Any] | None
+) -> Fit:
     target = plan.target()
     if target.dimension == 0:
         raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
     start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
     clock = _Clock()
-    launch = target.launch()
-    metric = _metric(launch)
     if settings.laplace:
-        return _run_laplace(plan, settings, target, launch, metric, clock)
-    if settings.init != "auto":
-        metric = None
-    adapts = metric is None or launch.adapt
-    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
+        return _run_laplace(plan, settings, target, clock)
+    begun = launched(checkpoint, target, lambda: _launch(target, settings, np.random.default_rng(start_seed)))
     clock.lap("pilot")
     compiled_block(target.data_type)
     compiled_logdensity(target.logdensity, target.data_type)
     clock.lap("compilation")
     if before_sampling is not None:
         before_sampling()
-    start_rng = np.random.default_rng(start_seed)
-    starts = _starts(target, launch, metric, settings.chains, start_rng)
-    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
-    if settings.start is not None:
-        starts, jitter = given_starts(target, settings.start, starts, jitter, start_rng), 0.0
     draws = _sample(
         plan,
         target.logdensity,
         target.data,
         data_type=target.data_type,
-        initial=starts,
-        jitter=jitter,
+        initial=begun.initial,
+        jitter=begun.jitter,
         draws=settings.draws,
-        tune=tune,
+        tune=begun.tune,
         chains=settings.chains,
         cores=settings.cores,
         random_seed=chain_seed,
         target_accept=settings.target_accept,
         max_treedepth=settings.max_treedepth,
-        metric=INITS[settings.init][0] if metric is None else diagonal_metric(metric.variances) if adapts else metric,
-        adapt_metric=adapts,
+        metric=begun.metric,
+        adapt_metric=begun.adapts,
         progress=settings.progressbar,
         callback=settings.callback,
         save_warmup=settings.keep_warmup,
+        checkpoint=checkpoint,
     )
     clock.lap("sampling")
-    draws = _finished(draws)
+    draws = _finished(draws, settings)
     rng = np.random.default_rng(recovery_seed)
-    values, effects = target.natural(draws.positions, rng)
     warmup = None
-    if draws.warmup_positions is not None and tune > 0 and not draws.interrupted:
-        warmup = target.natural(draws.warmup_positions, rng)
+    with _memory_of_results(plan, settings):
+        values, effects = target.natural(draws.positions, rng)
+        if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
+            warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
-    settings = replace(settings, tune=tune)
+    settings = replace(settings, tune=begun.tune)
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
 
 
-def _run_laplace(
-    plan: Plan, settings: Settings, target: Target, launch: Launch, metric: Metric | None, clock: _Clock
-) -> Fit:
+def _launch(target: Target, settings: Settings, rng: np.random.Generator) -> Launched:
+    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
+    launch = target.launch()
+    metric = _metric(launch) if settings.init == "auto" else None
+    adapts = metric is None or launch.adapt
+    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
+    starts = _starts(target, launch, metric, settings.chains, rng)
+    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
+    if settings.start is not None:
+        starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
+    if metric is None:
+        return Launched(starts, jitter, INITS[settings.init][0], True, tune)
+    return Launched(starts, jitter, diagonal_metric(metric.variances) if adapts else metric, adapts, tune)
+
+
+def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) -> Fit:
     """Draws from the normal distribution with the pilot's mode and curvature, instead of the posterior.
 
     What a marginal plan integrated out is still drawn exactly, given the approximate rest.
     """
+    launch = target.launch()
+    metric = _metric(launch)
     if metric is None:
         raise SamplingError(
             "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
         )
-    _say_unused(settings, "a Laplace approximation", ("tune", "cores", "callback", "keep_warmup", "init", "start"))
+    _say_unused(
+        settings, "a Laplace approximation", ("tune", "cores", "callback", "keep_warmup", "init", "start", "checkpoint")
+    )
     clock.lap("pilot")
     rng = np.random.default_rng(settings.random_seed)
     positions = launch.center + normal_draws(metric, rng, settings.chains * settings.draws)
@@ -220,25 +245,38 @@ def _run_laplace(
     return Fit(plan, replace(settings, tune=0), {}, False, None, values, effects, None, seconds)
 
 
-def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None) -> Fit:
+def _run_large(
+    plan: Plan, settings: Settings, checkpoint: Checkpoint | None, before_sampling: Callable[[], Any] | None
+) -> Fit:
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
     if settings.laplace:
         raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
     unused = ("tune", "cores", "callback", "keep_warmup", "max_treedepth", "init", "start")
     _say_unused(settings, "independence Metropolis", unused)
-    if plan.reduction is None:
+    reduction = plan.reduction
+    if reduction is None:
         raise AssertionError("a large plan has a reduction")
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
     clock = _Clock()
-    density = LargeMarginal(plan.reduction, density_of(plan.reduction.data.head))
-    proposal = laplace_proposal(density, starting_position(plan.assembled)[plan.reduction.kept])
-    proposal = refined_proposal(density, proposal, np.random.default_rng(warmup_seed))
+    density = LargeMarginal(reduction, density_of(reduction.data.head))
+
+    def propose() -> Proposal:
+        rough = laplace_proposal(density, starting_position(plan.assembled)[reduction.kept])
+        return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
+
+    proposal = proposed(checkpoint, propose)
     clock.lap("pilot")
     if before_sampling is not None:
         before_sampling()
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         drawn = run_large(
-            density, proposal, draws=settings.draws, chains=settings.chains, seeds=chain_seed, report=report
+            density,
+            proposal,
+            draws=settings.draws,
+            chains=settings.chains,
+            seeds=chain_seed,
+            report=report,
+            checkpoint=checkpoint,
         )
     clock.lap("sampling")
     acceptance = float(drawn.stats["acceptance_rate"].mean())
@@ -290,7 +328,7 @@ def _sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
         ) from error
 
 
-def _finished(draws: Draws) -> Draws:
+def _finished(draws: Draws, settings: Settings) -> Draws:
     """The complete part of a run; a run that was interrupted before its first draw is an interruption."""
     if not draws.interrupted:
         return draws
@@ -299,9 +337,19 @@ def _finished(draws: Draws) -> Draws:
     if n_draws == 0:
         raise KeyboardInterrupt
     log.warning(
-        "Interrupted: kept the %d finished draws of %d of %d chains.", n_draws, chains, draws.positions.shape[0]
+        "Interrupted: kept the %d finished draws of %d of %d chains.%s",
+        n_draws,
+        chains,
+        draws.positions.shape[0],
+        "" if settings.checkpoint is None else f" The same call goes on from '{settings.checkpoint}'.",
     )
     return kept
+
+
+def _memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """For the draws on their natural scale, beside those that the sampler holds."""
+    numbers = plan.assembled.data.head.fixed.shape[0] + plan.assembled.layout.dimension
+    return memory_for(settings.chains, settings.draws, numbers, "The parameters' draws")
 
 
 def _metric(launch: Launch) -> Metric | None:

@@ -44,6 +44,8 @@ def _feed(hasher: Any, value: Any, seen: tuple[int, ...]) -> None:
         _feed_array(hasher, np.asarray(value), seen)
     elif value is None or isinstance(value, bool | int | float | complex | str | bytes):
         hasher.update(f"{type(value).__name__} {value!r};".encode(errors="surrogatepass"))
+        if getattr(value, "__dict__", None) and id(value) not in seen:  # of a subclass
+            _feed(hasher, vars(value), (*seen, id(value)))
     elif isinstance(value, Mapping):
         ordered = sorted(((digest(key), item) for key, item in value.items()), key=lambda pair: pair[0])
         _feed_parts(hasher, "dict", [part for pair in ordered for part in pair], seen)
