@@ -14,6 +14,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -104,6 +105,14 @@ def load_data(name: str | None = None) -> pd.DataFrame:
             " A file of your own is read by pandas.read_csv."
         )
     return _read(known[key])
+
+
+def clear_data_home(data_home: object = None) -> None:
+    """Do nothing, and say so: data sets come with the package, so there is no folder of downloads to clear.
+
+    It is here because Bambi, which downloads its data sets, has it.
+    """
+    log.info("The data sets are part of nutslite: nothing was downloaded, so there is nothing to clear.")
 
 
 def _read(dataset: Dataset) -> pd.DataFrame:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from nutslite.families.family import Family, get_family
+from nutslite.formula.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.model.concerns import warn_of_concerns
 from nutslite.model.fitting import Fitting
 from nutslite.posterior.potential import read_potentials
-from nutslite.posterior.potentials import compile_potentials
+from nutslite.posterior.potentials import check_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
@@ -32,8 +33,8 @@ class Model(Fitting):
         By name of term (``"x"``, ``"1|g"``, ``"Intercept"``), of a coefficient (``"g[b]"``), tuple of names,
         ``"common"``, ``"group_specific"``, or parameter (``"sigma"``). What is not named gets a weakly informative
         default; a number or name (``"narrow"``, ``"medium"``, ``"wide"``, ``"superwide"``) says how wide that is.
-    link : str or dict, optional
-        Link of the parent parameter, or links by parameter.
+    link : str, Link or dict, optional
+        Link of the parent parameter, or links by parameter; a `Link` may be of functions of your own.
     categorical : str or collection of str, optional
         Columns to treat as categorical although they hold numbers.
     dropna : bool
@@ -57,7 +58,7 @@ class Model(Fitting):
         Where priors that are not given come from: the usual rules, or the likelihood of the common effects.
     taylor : int, optional
         Order of the expansion behind ``automatic_priors="mle"``, 1 to 13: by default 5 for the gaussian family and 1
-        for others.
+        for others. The highest orders make priors that are much too wide.
     potentials : list of (name or tuple of names, function), optional
         Terms to add to the log density: functions of variables by their names in the results, on their natural scale
         (``("sigma", lambda sigma: -10 * sigma)``), that return a number, or an array that is summed. Derivatives are
@@ -99,15 +100,17 @@ class Model(Fitting):
         self.formula = as_formula(formula)
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
+        self.family = self.family.linked(self.links)
         self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
         self.auto_scale = auto_scale
         self.center_predictors = center_predictors
         self.potentials = read_potentials(potentials)
         self.unused_priors = unused_priors
         parameters = tuple(parameter.name for parameter in self.family.parameters)
+        self.data = as_frame(data)
         self.design = build_design(
             self.formula,
-            data,
+            self.data,
             parameters=parameters,
             categorical=categorical,
             dropna=dropna,
@@ -123,5 +126,5 @@ class Model(Fitting):
         self._aliases = {}
         self._fitted = False
         if self.potentials:  # whether they fit shows only with all names
-            compile_potentials(self._assembly)
+            check_potentials(self._assembly)
         warn_of_concerns(self.design, self.family)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from nutslite.exceptions import PriorError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
@@ -24,6 +26,7 @@ class Wiring:
     """A model before anything is done with it; `Model` fills the attributes in, the other parts of it read them."""
 
     formula: Formula
+    data: pd.DataFrame  # as given, with all rows and columns
     family: Family
     links: dict[str, str]
     design: Design
@@ -129,11 +132,12 @@ class Wiring:
         mle = None
         if self.automatic_priors == "mle":
             mle = MLEPriors(self.design, self.family, self.links, self.taylor)
+        own = {name: prior for name, prior in self.family.own_priors.items() if name not in self.design.predictors}
         return choose_priors(
-            given,
+            {**own, **given},
             self.design.predictors,
             self.design.response,
-            family=self.family.name,
+            family=self.family.kind,
             link=self.links[self.family.parent.name],
             parent=self.family.parent.name,
             auxiliary={parameter.name: parameter.default_prior for parameter in self.family.auxiliary},

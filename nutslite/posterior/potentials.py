@@ -117,13 +117,27 @@ def add_potentials(gather, potential, values, effects, adjoint, effects_adjoint)
     return total
 
 
+def check_potentials(assembled: Assembled) -> None:
+    """Try all potentials at the values where chains start.
+
+    Raises
+    ------
+    NutsliteError
+        If one names a variable that does not exist, or fails.
+    """
+    start = _named_start(assembled)
+    for number, potential in enumerate(assembled.spec.potentials):
+        names = [_variable(assembled.layout, name, potential).name for name in potential.names]
+        _checked(potential, number, [start[name] for name in names])
+
+
 def compile_potentials(assembled: Assembled) -> tuple[Gather, Callable[..., float]]:
     """Where the arguments are, and all potentials as one function of them.
 
     Raises
     ------
     NutsliteError
-        If a potential names a variable that does not exist, or does not return one number for each set of values.
+        As `check_potentials`.
     """
     start = _named_start(assembled)
     variables: list[Variable] = []
