@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -69,6 +72,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = [item for item in names if item.casefold() == str(name).casefold()]
     near = near or difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def warn(message: str) -> None:
+    """Issue a `NutsliteWarning` that points at the line outside this package that led here."""
+    package = os.path.dirname(__file__) + os.sep
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, NutsliteWarning, stacklevel=level)
 
 
 def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:

@@ -101,7 +101,8 @@ def frame(**columns: Any) -> pd.DataFrame:
 def with_values(name: str, *values: Any, rows: tuple[int, ...] = (3, 10, 17)) -> pd.DataFrame:
     """`frame()` whose column `name` holds `values` in the first of `rows`."""
     data = frame()
-    changed = data[name].astype(object if any(isinstance(value, str) for value in values) else float).tolist()
+    numbers = pd.api.types.is_numeric_dtype(data[name]) and not any(isinstance(value, str) for value in values)
+    changed = data[name].astype(float if numbers else object).tolist()
     for row, value in zip(rows, values, strict=False):
         changed[row] = value
     return data.assign(**{name: changed})

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from bad_calls import BadCall, judge
 
-SUBJECTS = ("formulas",)
+SUBJECTS = ("formulas", "data")
 LONGEST_SECONDS = 20  # compilation included; most take milliseconds
 CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"bad_calls_{name}").CALLS for name in SUBJECTS}
 
@@ -36,6 +36,11 @@ def _of(subject: str) -> pytest.MarkDecorator:
 
 @_of("formulas")
 def test_wrong_formula(bad: BadCall) -> None:
+    judge(bad)
+
+
+@_of("data")
+def test_wrong_data(bad: BadCall) -> None:
     judge(bad)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -83,16 +83,25 @@ class Evaluator:
         Filled while `learning`, only read otherwise.
     learning : bool
         True for the data that the model is built from.
+    categorical : collection of str
+        Columns that the user listed as categorical.
     """
 
     def __init__(
-        self, columns: Mapping[str, Any], rows: int, extra: Mapping[str, Any], memory: Memory, learning: bool
+        self,
+        columns: Mapping[str, Any],
+        rows: int,
+        extra: Mapping[str, Any],
+        memory: Memory,
+        learning: bool,
+        categorical: Collection[str] = (),
     ) -> None:
         self.columns = columns
         self.rows = rows
         self.extra = extra
         self.memory = memory
         self.learning = learning
+        self.categorical = categorical
 
     def evaluate(self, expression: Expression) -> Any:
         """The value of `expression`: an array of shape (n,) or (n, k), `Categories`, or a constant.
