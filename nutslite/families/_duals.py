@@ -138,14 +138,54 @@ def seeds(typing_context: Any, theta: Any, width: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         made = []
         for i in range(dual.width):
-            pointer = cgutils.get_item_pointer(
-                context, builder, signature.args[0], array, [context.get_constant(types.intp, i)]
-            )
             partials = [context.get_constant(types.float64, float(i == j)) for j in range(dual.width)]
-            made.append(_whole(context, builder, dual, builder.load(pointer), partials))
+            element = _element(context, builder, signature.args[0], array, i)
+            made.append(_whole(context, builder, dual, element, partials))
         return context.make_tuple(builder, signature.return_type, made)
 
     return types.UniTuple(dual, dual.width)(theta, width), generate
+
+
+@intrinsic(prefer_literal=True)
+def numbers(typing_context: Any, theta: Any, width: Any) -> Any:
+    """Tuple of the first `width` elements of the vector `theta`."""
+    if not isinstance(width, types.IntegerLiteral):
+        return None
+    count = width.literal_value
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        elements = [_element(context, builder, signature.args[0], array, i) for i in range(count)]
+        return context.make_tuple(builder, signature.return_type, elements)
+
+    return types.UniTuple(types.float64, count)(theta, width), generate
+
+
+@intrinsic(prefer_literal=True)
+def store_numbers(typing_context: Any, values: Any, out: Any) -> Any:
+    """Overwrite the vector `out` with a tuple of numbers, or with one number."""
+    kinds = tuple(values) if isinstance(values, types.BaseTuple) else (values,)
+    if not all(isinstance(kind, NUMBERS) for kind in kinds):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = arguments[0]
+        several = isinstance(signature.args[0], types.BaseTuple)
+        array = context.make_array(signature.args[1])(context, builder, arguments[1])
+        for i, kind in enumerate(kinds):
+            value = builder.extract_value(whole, i) if several else whole
+            at = cgutils.get_item_pointer(
+                context, builder, signature.args[1], array, [context.get_constant(types.intp, i)]
+            )
+            builder.store(context.cast(builder, value, kind, types.float64), at)
+        return context.get_dummy_value()
+
+    return types.none(values, out), generate
+
+
+def _element(context: Any, builder: Any, kind: Any, array: Any, *index: int) -> Any:
+    places = [context.get_constant(types.intp, i) for i in index]
+    return builder.load(cgutils.get_item_pointer(context, builder, kind, array, places))
 
 
 @intrinsic

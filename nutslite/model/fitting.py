@@ -138,7 +138,7 @@ class Fitting(AfterFit):
             init=init,
             start=start,
         )
-        success = self.design.response.success or ("1" if self.family.name == "bernoulli" else None)
+        success = self.design.response.success or ("1" if self.family.kind == "bernoulli" else None)
         if success is not None:
             log.info("Modeling the probability that %s==%s", self.design.response.name, success)
         chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot and init == "auto")

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.family import Family
-from nutslite.families.links import CODES
 from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.posterior import model_data as md
@@ -304,7 +303,7 @@ class _Assembler:
             offsets=_stack([offset[None, :] for offset in self.offsets], n),
             z=_stack([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
-            links=np.array([CODES[self.spec.links[p.name]] for p in self.spec.family.parameters], dtype=np.int64),
+            links=self.spec.family.link_codes(self.spec.links),
             predictors=predictors,
             blocks=np.array(rows, dtype=np.int64).reshape(-1, md.BLOCK_FIELDS),
             block_columns=np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS),

@@ -256,7 +256,7 @@ def _constant(draws: Draws, task: PredictionTask, name: str) -> FloatArray:
 def _link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:
     from nutslite.families.links import link_array
 
-    return link_array(task.link(name), values)
+    return link_array(task.family.parameter(name).kernel_link(task.link(name)), values)
 
 
 def _companions(design: Design, family: Family) -> dict[str, FloatArray]:
