@@ -99,7 +99,7 @@ def _lay_over(
     terms: dict[str, Prior | ColumnPriors] = {}
     for name, _ in terms_of(predictor):
         own = given.terms.get(parameter, {}).get(name)
-        whole = own if isinstance(own, Prior) else defaults[name]
+        whole = own if isinstance(own, Prior) else defaults.get(name)  # None: every column has its own
         single = given.columns.get(parameter, {}).get(name, {})
         columns = {column: prior for column, prior in single.items() if isinstance(prior, Prior)}
         if isinstance(own, Prior) and len(columns) < len(single):
@@ -107,5 +107,8 @@ def _lay_over(
                 f"priors: '{name}' has a Prior of its own, so a scale for one of its coefficients has no default prior "
                 "to scale. Give that coefficient a Prior, too."
             )
-        terms[name] = overlay(name, labels[name], whole, columns, grouped=name in grouped) if columns else whole
+        if columns or whole is None:
+            terms[name] = overlay(name, labels[name], whole, columns, grouped=name in grouped)
+        else:
+            terms[name] = whole
     return terms

@@ -61,7 +61,7 @@ def _spelled_out(term: CommonTerm, label: str) -> list[str]:
 
 
 def overlay(
-    name: str, labels: tuple[str, ...], whole: Prior, columns: Mapping[int, Prior], *, grouped: bool
+    name: str, labels: tuple[str, ...], whole: Prior | None, columns: Mapping[int, Prior], *, grouped: bool
 ) -> Prior | ColumnPriors:
     """The prior of a term, with the priors of some of its columns in place.
 
@@ -71,8 +71,9 @@ def overlay(
         The term's, for messages.
     labels : tuple of str
         One per column of the term.
-    whole : Prior
-        Of all columns; its arguments are numbers, arrays of one number per column, or further priors.
+    whole : Prior or None
+        Of all columns; its arguments are numbers, arrays of one number per column, or further priors. None where
+        `columns` has them all.
     columns : mapping of int to Prior
         By column; these arguments hold single numbers.
     grouped : bool
@@ -83,7 +84,7 @@ def overlay(
     PriorError
         Where a group-specific term would have columns of different distributions.
     """
-    every = [columns.get(c, _column(whole, c)) for c in range(len(labels))]
+    every = [columns[c] if whole is None or c in columns else _column(whole, c) for c in range(len(labels))]
     together = _together(every)
     if together is not None:
         return together
