@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from small_models import grouped_data
@@ -53,10 +55,8 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
 
     wanted = fitted(None, settings, plan, keep_warmup=True)
     path = tmp_path / "fit.ckpt"
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # which means that it came before the first draw
         assert fitted(path, settings, plan, keep_warmup=True, callback=stop).interrupted
-    except KeyboardInterrupt:  # before the first draw of any chain
-        pass
     target = "JointTarget" if name == "joint" else "MarginalTarget"
     monkeypatch.setattr(f"nutslite.posterior.target.{target}.launch", None)  # there is no second pilot
     again = fitted(path, settings, plan, keep_warmup=True)
@@ -73,17 +73,17 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
     assert plan.reduction.large
     wanted = fitted(None, None, plan)
     path = tmp_path / "fit.ckpt"
-    step, steps = run_large._Chain.step, []
+    step, left = run_large._Chain.step, []
 
     def stopping(chain):
-        steps.append(chain)
-        if len(steps) == stop_at:
+        if not left:
             raise KeyboardInterrupt
+        left.pop()
         step(chain)
 
     monkeypatch.setattr(run_large._Chain, "step", stopping)
-    for stop_at, draws in ((5, 0), (run_large.BURN_IN + 9, 16), (40, 60)):  # in burn-in, in the first chain, the second
-        steps.clear()
+    for steps, draws in ((4, 0), (run_large.BURN_IN + 8, 16), (39, 60)):  # in burn-in, in the first chain, the second
+        left[:] = [None] * steps
         if draws == 0:
             with pytest.raises(KeyboardInterrupt):
                 fitted(path, None, plan)

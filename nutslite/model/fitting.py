@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,11 @@ from nutslite._log import log
 from nutslite.exceptions import checked_options
 from nutslite.model.after_fit import AfterFit
 from nutslite.model.fit_arguments import check_bar, check_group_options, check_method, translated
+from nutslite.model.saving import Saving
 from nutslite.posterior.plan import Path, Plan
 
 
-class Fitting(AfterFit):
+class Fitting(AfterFit, Saving):
     """The part of `Model` that samples."""
 
     def fit(
@@ -39,6 +41,8 @@ class Fitting(AfterFit):
         discard_tuned_samples: bool = True,
         compute_convergence_checks: bool = True,
         nuts: Mapping[str, Any] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        file: str | os.PathLike[str] | None = None,
         **others: Any,
     ) -> Any:
         """Sample the posterior with NUTS.
@@ -86,6 +90,14 @@ class Fitting(AfterFit):
             False keeps the warm-up draws in groups of their own.
         compute_convergence_checks : bool
             False: no warnings about R-hat, effective sample sizes, divergences and the like.
+        checkpoint : path-like, optional
+            A file that grows with the draws. After a crash or a kill the same call goes on where it ended, with the
+            draws of a run in one piece; once finished, it reads them. A checkpoint of another model, other data or
+            settings is refused. `cores`, `progressbar` and `callback` may differ; without a `random_seed` it takes the
+            file's. Another version of NumPy or Numba may change last digits.
+        file : path-like, optional
+            A netCDF file for the results. If it is there and formula, data, priors, family and settings are what they
+            were, it is loaded instead of sampled; otherwise a line names what changed, and the fit replaces it.
         nuts : dict, optional
             Other place for ``target_accept`` and ``max_treedepth``, as in Bambi.
         **others
@@ -106,11 +118,16 @@ class Fitting(AfterFit):
         KeyboardInterrupt
             If stopped before the first draw. Later, Ctrl-C returns what was drawn, with ``attrs["interrupted"] == 1``.
         """
+        from nutslite.posterior.identity import run_identity
         from nutslite.posterior.narration import how_long_it_took, what_is_sampled
         from nutslite.posterior.run import Settings, run
         from nutslite.posterior.start_values import check_start_values
         from nutslite.results.fit import store_fit
         from nutslite.results.inference_data import preload_arviz
+        from nutslite.results.stored_fit import StoredFit
+        from nutslite.sampler.checkpoint import stored_seed
+        from nutslite.sampler.digest import digest
+        from nutslite.sampler.interrupts import careful_interrupts
 
         if others:
             named = {"start": start, "cores": cores, "random_seed": random_seed}
@@ -121,6 +138,9 @@ class Fitting(AfterFit):
         check_method(inference_method)
         shows = check_bar(progressbar)
         self._replace_priors(priors, plan)
+        seeded = random_seed is not None
+        if checkpoint is not None and not seeded:
+            random_seed = stored_seed(checkpoint)
         options: dict[str, Any] = {"target_accept": target_accept, "max_treedepth": max_treedepth}
         options |= checked_options("nuts", nuts, tuple(options))
         extras = check_group_options(idata_kwargs)
@@ -137,6 +157,8 @@ class Fitting(AfterFit):
             laplace=inference_method == "laplace",
             init=init,
             start=start,
+            checkpoint=checkpoint,
+            identity=None if checkpoint is None and file is None else self._identity(),
         )
         success = self.design.response.success or ("1" if self.family.kind == "bernoulli" else None)
         if success is not None:
@@ -144,17 +166,39 @@ class Fitting(AfterFit):
         chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot and init == "auto")
         if start is not None:
             check_start_values(chosen.assembled, start)
+        stored = None
+        if file is not None:
+            groups = {"include_response_params": include_response_params, "omit_offsets": omit_offsets, **extras}
+            seed = {"random_seed": settings.random_seed if seeded else None}
+            stored = StoredFit(
+                file, {**run_identity(chosen, settings), **groups, **seed, "aliases": digest(self._aliases)}
+            )
+            if (found := stored.results()) is not None:
+                self._fitted = True
+                return found
         if shows:
             log.info("%s", what_is_sampled(chosen, settings, self._aliases))
-        fit = run(chosen, settings, before_sampling=preload_arviz)
-        if shows:
-            log.info("%s", how_long_it_took(fit))
-        results = store_fit(fit, aliases=self._aliases, omit_offsets=omit_offsets, report=compute_convergence_checks)
+        with careful_interrupts():
+            fit = run(chosen, settings, before_sampling=preload_arviz)
+            if shows:
+                log.info("%s", how_long_it_took(fit))
+            results = store_fit(
+                fit, aliases=self._aliases, omit_offsets=omit_offsets, report=compute_convergence_checks
+            )
         self._fitted = True
-        if include_response_params:
-            self.predict(results)
-        if extras.get("log_likelihood"):
-            self.compute_log_likelihood(results)
-        if extras.get("log_prior"):
-            self.compute_log_prior(results)
+        self._add_groups(results, include_response_params, extras)
+        if stored is not None:
+            stored.keep(results)
         return results
+
+    def _add_groups(self, results: Any, response_params: bool, extras: Mapping[str, bool]) -> None:
+        """What `fit` was asked to add to its draws, which Ctrl-C meanwhile does not lose."""
+        try:
+            if response_params:
+                self.predict(results)
+            if extras.get("log_likelihood"):
+                self.compute_log_likelihood(results)
+            if extras.get("log_prior"):
+                self.compute_log_prior(results)
+        except KeyboardInterrupt:
+            log.warning("Interrupted when all draws were made: the results lack some of the groups asked for.")

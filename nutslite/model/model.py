@@ -11,6 +11,7 @@ from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.model.concerns import warn_of_concerns
 from nutslite.model.fitting import Fitting
+from nutslite.model.saving import given_arguments, used_data
 from nutslite.posterior.potential import read_potentials
 from nutslite.posterior.potentials import check_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
@@ -97,6 +98,7 @@ class Model(Fitting):
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
     ) -> None:
+        self._arguments = given_arguments(locals())
         self.formula = as_formula(formula)
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
@@ -116,6 +118,7 @@ class Model(Fitting):
             dropna=dropna,
             extra_namespace=extra_namespace,
         )
+        self._data = used_data(self.data, self.design.used_columns, categorical)
         self.family.check_response(self.design.response)
         self.noncentered = check_noncentered(noncentered, self.design.predictors)
         self.correlations = choose_correlations(self.design.factors, correlated, priors_cor)
@@ -127,4 +130,5 @@ class Model(Fitting):
         self._fitted = False
         if self.potentials:  # whether they fit shows only with all names
             check_potentials(self._assembly)
-        warn_of_concerns(self.design, self.family)
+        chosen = self.family.chosen_links(link)
+        warn_of_concerns(self.design, self.family, self.links, chosen)

@@ -30,7 +30,6 @@ def model_identity(
     spec: ModelSpec,
     given_priors: Mapping[Any, Any],
     columns: Mapping[str, str],
-    further: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The identity of a model.
 
@@ -40,8 +39,6 @@ def model_identity(
         As the user gave them; what they became is compared, too.
     columns : dict
         Digest of each column of the data that the formula uses.
-    further : dict
-        Whatever else determines the posterior.
     """
     family = spec.family
     return {
@@ -54,11 +51,21 @@ def model_identity(
         "center_predictors": spec.center_predictors,
         **{f"correlations of {name}": float(shape) for name, shape in spec.correlations.items()},
         **({"potentials": digest(spec.potentials)} if spec.potentials else {}),
-        **{name: _plain_or_digest(value) for name, value in further.items()},
         DERIVED + "noncentered": digest(dict(spec.noncentered)),
         DERIVED + "default priors": digest(spec.priors),
         DERIVED + "what the formula makes of the data": digest(spec.design),
     }
+
+
+def column_digest(column: Any) -> str:
+    """The digest of a pandas Series: its values and levels, wherever they are kept and whatever the type is called."""
+    if hasattr(column, "cat"):
+        parts = (column.cat.codes.to_numpy(), column.cat.categories.tolist(), bool(column.cat.ordered))
+        return digest(parts)
+    values = column.to_numpy()
+    if values.dtype.hasobject or values.dtype.kind not in "biuf":
+        return digest([None if value != value else value for value in column.tolist()])  # nan, NaT: not themselves
+    return digest(values)
 
 
 def run_identity(plan: Plan, settings: Settings) -> dict[str, Any]:
