@@ -185,8 +185,13 @@ def jitted(function: Callable[..., Any]) -> Any:
     Nothing is compiled yet: whether Numba understands the function shows when it meets types.
     """
     python = getattr(function, "py_func", function)
-    if jit_disabled() or not isinstance(python, FunctionType):
+    if jit_disabled() or not callable(python):
         return None
+    if not isinstance(python, FunctionType):  # `np.exp`, `math.exp` and the like
+
+        def python(*arguments: Any) -> Any:
+            return function(*arguments)
+
     return numba.njit(nogil=True, error_model="numpy")(python)
 
 

@@ -191,6 +191,11 @@ class Family:
                 )
         object.__setattr__(self, "own_priors", {**self.own_priors, **priors})
 
+    def chosen_links(self, links: Mapping[str, str] | str | None = None) -> set[str]:
+        """Parameters whose link the user chose, for the model (`links`, as in `choose_links`) or for the family."""
+        named = [{self.parent.name: item} if isinstance(item, str) else item or {} for item in (links, self.link)]
+        return {name for item in named for name in item}
+
     def linked(self, links: Mapping[str, str]) -> Family:
         """The family with a kernel that also knows the links of the user's own among `links`; itself without any."""
         plain = getattr(self.kernel, "inner", None)  # of a family that comes from another model

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import warn
 from nutslite.families._separation import separating_columns
 from nutslite.families.family import Family
+from nutslite.families.links import inverse_array, is_custom
+from nutslite.families.parameter import Parameter
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.terms import LinearPredictor
 
 _SHOWN = 5
+LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit"}
+GRID = np.linspace(-3.0, 3.0, 13)  # linear predictors that models come to
 
 
-def warn_of_concerns(design: Design, family: Family) -> None:
-    """Warn of columns that repeat others, of perfect separation, of a response or groups that say nothing.
+def warn_of_concerns(design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]) -> None:
+    """Warn of columns that repeat others, of perfect separation, of a response or groups that say nothing, of links.
+
+    `links` has the link of every parameter, `chosen` names the parameters whose link the user chose.
 
     Each is a `NutsliteWarning`; none stops the model, because proper priors keep the posterior proper.
     """
@@ -23,6 +32,41 @@ def warn_of_concerns(design: Design, family: Family) -> None:
     parent = design.predictors[family.parent.name]
     _separated(design, family, parent, kept[family.parent.name])
     _groups(design, family)
+    for name, predictor in design.predictors.items():
+        if _moves(predictor):
+            _link(family.parameter(name), links[name], family, chosen=name in chosen)
+
+
+def outside_support(support: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where parameter values are not in the range of the parameter."""
+    wrong = ~np.isfinite(values)
+    if support != "real":
+        wrong |= values <= 0.0
+    return wrong | (values >= 1.0) if support == "unit" else wrong
+
+
+def _moves(predictor: LinearPredictor) -> bool:
+    """Whether the linear predictor is more than an intercept."""
+    return bool(predictor.terms or predictor.group_terms or predictor.offset is not None)
+
+
+def _link(parameter: Parameter, link: str, family: Family, *, chosen: bool) -> None:
+    """Warn of a default link, or one of the user's own, under which a parameter can leave its range."""
+    native = LEAVES_NOTHING[parameter.support]
+    if is_custom(link):
+        outside = outside_support(parameter.support, inverse_array(link, GRID))
+        if outside.any():
+            warn(
+                f"Under the link '{link}' the parameter '{parameter.name}' of family '{family.name}' leaves its range "
+                f"({parameter.support}), for example at eta = {GRID[outside][0]:.3g}: sampling stops at that border, "
+                f"which shows as divergences. The link '{native}' cannot leave it."
+            )
+    elif not chosen and parameter.support == "positive" and link in ("identity", "inverse", "inverse_squared"):
+        warn(
+            f"With its default link '{link}', family '{family.name}' lets '{parameter.name}' become negative or "
+            f"undefined for some values of the predictors: sampling stops at that border, which shows as divergences. "
+            f"link='{native}' cannot leave the range; link='{link}' says that you mean it."
+        )
 
 
 def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> list[int]:
