@@ -27,6 +27,17 @@ class ColumnPriors:
 
     labels: tuple[str, ...]
     priors: tuple[Prior, ...]
+    noncentered: None = None  # common terms have no centring
+
+    @property
+    def name(self) -> str:
+        """The names of the distributions, one after the other."""
+        return ", ".join(dict.fromkeys(prior.name for prior in self.priors))
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """None that hold for all columns, and no hyperpriors."""
+        return {}
 
     def __str__(self) -> str:
         return ", ".join(f"[{label}] {prior}" for label, prior in zip(self.labels, self.priors, strict=True))

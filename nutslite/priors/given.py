@@ -123,6 +123,8 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
         raise PriorError(f"priors must be a dict from names to priors, not {priors!r}.")
     expanded: dict[str, Any] = {}
     for key, value in (priors or {}).items():
+        if key == ():
+            raise PriorError("priors: the key () names nothing.")
         for name in key if isinstance(key, tuple) else (key,):
             if not isinstance(name, str):
                 raise PriorError(f"priors: the key {key!r} is neither a name nor a tuple of names.")
@@ -206,7 +208,10 @@ def _by_column(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[st
 def _read_choice(key: str, value: Any) -> Choice:
     if isinstance(value, Prior):
         return copy.deepcopy(value)  # a later `update` of the user's object, or of another term's, stays apart
-    scale = read_scale(value)
+    try:
+        scale = read_scale(value)
+    except PriorError as error:
+        raise PriorError(f"The prior of '{key}': {error}") from None
     if scale is None:
         raise PriorError(
             f"The prior of '{key}' must be a Prior, or a scale of the default prior, not {value!r}: for example "

@@ -123,7 +123,7 @@ class MLEPriors:
 
     def scaling(self, fixed: Mapping[str, float]) -> ProfileScaling:
         """The rule of the parent's priors; `fixed` are parameters that the user fixed to numbers."""
-        taylor = (5 if self.family.name == "gaussian" else 1) if self.taylor is None else self.taylor
+        taylor = (5 if self.family.kind == "gaussian" else 1) if self.taylor is None else self.taylor
         profile = make_profile(self.design, self.family, self.links, fixed)
         predictor = self.design.predictors[self.family.parent.name]
         return ProfileScaling(profile, predictor.matrix, predictor.terms, predictor.intercept, taylor)

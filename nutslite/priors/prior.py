@@ -67,6 +67,11 @@ class Prior:
                 f"Prior('{name}', dist=...): distributions given as functions need PyMC. "
                 f"Use one of the named densities: {', '.join(DENSITIES)}."
             )
+        if not isinstance(auto_scale, bool):
+            raise PriorError(
+                f"Prior('{name}', {auto_scale!r}): arguments are given by name, as in Prior('Normal', mu=0, sigma=1); "
+                "auto_scale is True or False."
+            )
         if noncentered is not None and not isinstance(noncentered, bool):
             raise PriorError(f"Prior('{name}', noncentered={noncentered!r}): noncentered is True, False or None.")
         self.name = name

@@ -77,7 +77,7 @@ def make_profile(design: Design, family: Family, links: Mapping[str, str], fixed
     values = design.response.values
     weights = np.ones(values.shape[1]) if design.weights is None else design.weights
     offset = np.zeros(values.shape[1]) if predictor.offset is None else predictor.offset
-    if family.name == "gaussian" and links[family.parent.name] == "identity" and not fixed:
+    if family.kind == "gaussian" and links[family.parent.name] == "identity" and not fixed:
         return GaussianProfile(values[0] - offset, weights)
     return KernelProfile(FamilyLikelihood(family, links, values, weights, offset, fixed))
 
