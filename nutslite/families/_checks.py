@@ -9,6 +9,7 @@ from nutslite.exceptions import DataError
 from nutslite.formula.terms import Response
 
 _SHOWN = 3
+_LARGEST_COUNT = 2.0**53  # float64 tells whole numbers apart up to here
 
 
 def require_numbers(response: Response, family: str) -> None:
@@ -99,7 +100,9 @@ def check_counts(response: Response, family: str) -> None:
     """
     require_numbers(response, family)
     remedy = "Round or recode the column, or use a family for continuous responses such as 'gamma'."
-    require_values(response, family, whole_and_not_negative(response.values[0]), "counts (0, 1, 2, ...)", remedy)
+    values = response.values[0]
+    require_values(response, family, whole_and_not_negative(values), "counts (0, 1, 2, ...)", remedy)
+    require_values(response, family, values <= _LARGEST_COUNT, "counts up to 2**53", "Larger ones blur in float64.")
 
 
 def check_positive(response: Response, family: str) -> None:
