@@ -134,7 +134,7 @@ class Wiring:
             mle = MLEPriors(self.design, self.family, self.links, self.taylor)
         own = {name: prior for name, prior in self.family.own_priors.items() if name not in self.design.predictors}
         return choose_priors(
-            {**own, **given},
+            update_priors(own, given),
             self.design.predictors,
             self.design.response,
             family=self.family.kind,
