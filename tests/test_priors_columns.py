@@ -50,13 +50,14 @@ def test_a_coefficient_beside_a_prior_of_its_term():
         ("y ~ g:h", "g:h[b, u]", None),
         ("y ~ g + h + g:h", "g:h[c, v]", 1),
         ("y ~ g + h + g:h", "g[c]:h[v]", 1),
+        ("y ~ g", "g[T.c]", 1),
         ("y ~ bs(x, df=4)", "bs(x, df=4)[2]", 2),
         ("y ~ poly(x, 2)", "poly(x, 2)[0]", 0),
     ],
 )
 def test_names_as_they_show_in_the_results(formula, key, column):
     model = Model(formula, DATA)
-    term = key.split("[")[0] if not key.startswith("g[") else "g:h"
+    term = "g:h" if key.startswith("g[c]:h") else key.split("[")[0]
     labels = [str(label) for label in next(t.labels for t in model.design.predictors["mu"].terms if t.name == term)]
     if column is None:
         column = labels.index("b, u")

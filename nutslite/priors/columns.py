@@ -48,8 +48,8 @@ class ColumnPriors:
 def coefficient_names(term: CommonTerm | GroupTerm) -> dict[str, int]:
     """Names of a term's single coefficients, with their columns; none for a term of one scalar column.
 
-    A common term has ``g[b]`` and, spelled out for interactions, ``x:g[b]`` or ``g[b]:h[u]`` beside ``g:h[b, u]``;
-    the columns of ``g|uid`` are ``g[b]|uid`` or ``g|uid[b]``.
+    A common term has ``g[b]``, as in the results (Patsy's ``g[T.b]`` is understood), and interactions have ``x:g[b]``, or
+    ``g[b]:h[u]`` beside ``g:h[b, u]``; the columns of ``g|uid`` are ``g[b]|uid`` or ``g|uid[b]``.
     """
     if term.scalar:
         return {}
@@ -64,10 +64,12 @@ def coefficient_names(term: CommonTerm | GroupTerm) -> dict[str, int]:
 
 
 def _spelled_out(term: CommonTerm, label: str) -> list[str]:
-    """``g[b]:h[u]`` for the label "b, u" of ``g:h``, where each factor has one part of the label."""
+    """``g[b]:h[u]`` for the label "b, u" of ``g:h``, where each factor has one part of the label; ``g[T.b]``."""
     factors, parts = term.name.split(":"), label.split(", ")
-    if len(factors) != len(parts) or len(parts) < 2:
+    if len(factors) != len(parts):
         return []
+    if len(factors) == 1:
+        return [f"{term.name}[T.{label}]"] if term.kind == "categorical" else []
     return [":".join(f"{factor}[{part}]" for factor, part in zip(factors, parts, strict=True))]
 
 

@@ -9,7 +9,15 @@ chosen standard deviation (the scale), becomes a normal prior on the coefficient
 2. In a linear model a partial correlation r is worth :math:`-(n/2) \log(1 - r^2)` of log likelihood, so that
    :math:`a x^4 + b x^2 = (n/2) \log(1 - r^2)` defines the distance x(r) that corresponds to r (`distance_series`).
 3. The variance of x(r) over the distribution of r, with x replaced by its Taylor polynomial about a small r
-   (`prior_sigma`).
+   (`prior_sigma`). High orders diverge where the effect is strong: the series converges up to the r that is worth as
+   much as the quartic can fall.
+
+The intercept's prior has the mean of a model of nothing else, on the link's scale, and its standard error times the
+square root of n, widened by the slopes' priors; that of group intercepts is `scale` times as wide.
+
+Figures are those of Bambi 0.6 for families without further parameters and for the gaussian one. Where there is a shape
+or scale it is maximised along with the coefficients here; Bambi had what statsmodels has: moments for gamma and wald,
+a shape of 1 for the negative binomial, a normal distribution for t.
 """
 
 from __future__ import annotations
