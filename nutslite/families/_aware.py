@@ -1,4 +1,4 @@
-"""Copies of users' functions in which `math` takes arrays and duals, which the real one does not."""
+"""Copies of users' functions that refer to other things: to a `math` for arrays and duals, to compiled functions."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _MATH |= {
     "fsum": lambda items: sum(items),
 }
 _AWARE_MATH = types.SimpleNamespace(**_MATH)
+_OF_LIBRARIES = ("numpy", "scipy", "numba")
 _BY_FUNCTION = {getattr(math, name): item for name, item in _MATH.items() if callable(item)}
 
 
@@ -37,36 +38,60 @@ def aware(function: Callable[..., Any]) -> Callable[..., Any]:
     Compiled functions are replaced by the Python functions they were compiled from; functions that are not written in
     Python stay as they are.
     """
-    return _Copies().of(function)
+    return _Copies(_with_arrays).of(getattr(function, "py_func", function))  # type: ignore[no-any-return]
+
+
+def compilable(function: types.FunctionType, compiled: Callable[[Any], Any]) -> types.FunctionType:
+    """A copy of a Python function in which the Python functions that it calls by name are `compiled`."""
+    copies = _Copies(lambda item: item, compiled)
+    copies.of(function)
+    return copies.made[id(function)]
+
+
+def _with_arrays(item: Any) -> Any:
+    """What stands for `math`, for a function of it, or for a compiled function."""
+    if item is math:
+        return _AWARE_MATH
+    if isinstance(item, types.BuiltinFunctionType):
+        return _BY_FUNCTION.get(item, item)
+    return getattr(item, "py_func", item)
 
 
 class _Copies:
-    """One pass over a function and what it refers to; each function is copied once, so that recursion ends."""
+    """One pass over a function and what it refers to; each function is copied once, so that recursion ends.
 
-    def __init__(self) -> None:
-        self.made: dict[int, Any] = {}
+    Parameters
+    ----------
+    replace : callable
+        What to put in the place of something that a function refers to.
+    finish : callable, optional
+        Applied to every copy before others refer to it.
+    """
+
+    def __init__(self, replace: Callable[[Any], Any], finish: Callable[[Any], Any] | None = None) -> None:
+        self.replace = replace
+        self.finish = finish
+        self.made: dict[int, types.FunctionType] = {}
+        self.finished: dict[int, Any] = {}
+        self.originals: list[Any] = []  # kept alive, so that no other function gets one of their ids
 
     def of(self, item: Any) -> Any:
-        if item is math:
-            return _AWARE_MATH
-        try:
-            if item in _BY_FUNCTION:
-                return _BY_FUNCTION[item]
-        except TypeError:  # not hashable, so no function
-            return item
-        item = getattr(item, "py_func", item)
-        if not isinstance(item, types.FunctionType) or (item.__module__ or "").split(".")[0] in ("numpy", "scipy"):
+        item = self.replace(item)
+        if not isinstance(item, types.FunctionType) or (item.__module__ or "").split(".")[0] in _OF_LIBRARIES:
             return item
         if id(item) not in self.made:
             self._copy(item)
-        return self.made[id(item)]
+        return self.finished[id(item)]
 
     def _copy(self, function: types.FunctionType) -> None:
         names = dict(function.__globals__)
         cells = tuple(types.CellType() for _ in function.__closure__ or ())
         copy = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, cells or None)
         copy.__kwdefaults__ = function.__kwdefaults__
+        copy.__module__ = function.__module__
+        self.originals.append(function)
         self.made[id(function)] = copy
+        self.finished[id(function)] = copy if self.finish is None else self.finish(copy)
         for name in _names_in(function.__code__):
             if name in names:
                 names[name] = self.of(names[name])

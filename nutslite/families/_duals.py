@@ -237,14 +237,14 @@ def define_two(function: Callable[..., Any], rule: Callable[..., Any]) -> None:
         if is_dual(a) and isinstance(b, NUMBERS):
 
             def first(a: Any, b: Any) -> Any:
-                value, slope, _ = rule(value_of(a), float(b))
+                value, slope, _ = rule(value_of(a), 1.0 * b)
                 return chain(value, slope, a)
 
             return first
         if is_dual(b) and isinstance(a, NUMBERS):
 
             def second(a: Any, b: Any) -> Any:
-                value, _, slope = rule(float(a), value_of(b))
+                value, _, slope = rule(1.0 * a, value_of(b))
                 return chain(value, slope, b)
 
             return second

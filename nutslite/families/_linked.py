@@ -35,10 +35,21 @@ def linked_kernel(family: Family, links: Mapping[str, Any]) -> LazyKernel:
         kernel = family.kernel.build() if isinstance(family.kernel, LazyKernel) else family.kernel
         for j, parameter in enumerate(family.parameters):
             if parameter.name in links:
-                kernel = _wrapped(kernel, converter(links[parameter.name]), j, parameter.native_link)
+                kernel = _kernel_of(links[parameter.name], kernel, j, parameter.native_link)
         return kernel
 
     return LazyKernel(make, inner=family.kernel)
+
+
+def _kernel_of(custom: Link, inner: Any, which: int, native: int) -> Callable[..., None]:
+    """The wrapper of this link around this kernel; the link keeps it for further models."""
+    if "convert" not in custom.kernels:
+        custom.kernels["convert"] = converter(custom)
+    key = (id(inner), which, native)
+    if key not in custom.kernels:  # beside the kernel, so that its id stays its own
+        custom.kernels[key] = inner, _wrapped(inner, custom.kernels["convert"], which, native)
+    kernel: Callable[..., None] = custom.kernels[key][1]
+    return kernel
 
 
 def _wrapped(inner: Any, convert: Any, which: int, native: int) -> Callable[..., None]:

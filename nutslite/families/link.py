@@ -53,6 +53,7 @@ class Link(str):
     """
 
     _functions: tuple[Callable[..., Any] | None, ...]
+    kernels: dict[Any, Any]  # compiled for this link, so that a second model compiles nothing (`_linked.py`)
 
     def __new__(
         cls,
@@ -79,11 +80,15 @@ class Link(str):
                 raise FamilyError(f"Link('{name}') needs its inverse, too: linkinv=a function of eta.")
             links.get_link(name)  # raises, and may know which was meant
         self._functions = tuple(functions.values())
+        self.kernels = {}
         return self
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:  # what pickles are made of
         link, linkinv, derivative = self._functions
         return (self.name, link, linkinv), {"derivative": derivative}
+
+    def __getstate__(self) -> None:
+        return None
 
     def __copy__(self) -> Link:
         return self
