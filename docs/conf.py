@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: `sphinx-build -W --keep-going -b html docs docs/_build/html` after `pip install ".[docs]"`.
+"""How Sphinx builds the site: ``pip install ".[docs]"``, then ``sphinx-build -W -b html docs docs/_build/html``.
 
 Code cells of the pages run while the site is built, so that no output or figure can be older than the code; a cell that
 fails fails the build.
@@ -14,7 +14,7 @@ import nutslite
 
 project = "nutslite"
 author = "nutslite developers"
-copyright = "nutslite developers"  # noqa: A001  # Sphinx's name
+copyright = "nutslite developers"
 version = release = nutslite.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -43,12 +43,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # Errors that a page shows are shown by their message; tracebacks would print the paths of this machine.
 _profile = Path(tempfile.mkdtemp(prefix="nutslite-docs-")) / "profile_default"
 _profile.mkdir()
-(_profile / "ipython_config.py").write_text('c = get_config()\nc.InteractiveShell.xmode = "Minimal"\n', encoding="utf-8")
+(_profile / "ipython_config.py").write_text(
+    'c = get_config()\nc.InteractiveShell.xmode = "Minimal"\n', encoding="utf-8"
+)
 os.environ["IPYTHONDIR"] = str(_profile.parent)
 
 # ------------------------------------------------------------------------------------------------------- reference
 
-default_role = "py:obj"
+default_role = "literal"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_class_signature = "mixed"

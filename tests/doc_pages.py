@@ -63,5 +63,4 @@ def run(page: str) -> list[str]:
 
 if __name__ == "__main__":
     found = [problem for page in sys.argv[1:] for problem in run(page)]
-    print("\n".join(found))
-    sys.exit(bool(found))
+    sys.exit("\n".join(found) or 0)  # a text goes to standard error, and the status is then 1

@@ -1,8 +1,8 @@
 """The logistic regression of Bambi 0.6's guide: its printed posterior, within Monte Carlo error.
 
-The row `admit ~ gre + gpa + rank` of that guide. Bambi 0.6 scaled slopes by 2.5/sd(x) in every family; since then logit
-models have 1/sd(x), and so has nutslite. The rank of the school tells the two apart: its printed mean is more than three
-Monte Carlo errors away from what the newer default gives.
+The row `admit ~ gre + gpa + rank` of that guide. Bambi 0.6 scaled slopes by 2.5/sd(x) in every family; since then
+logit models have 1/sd(x), and so has nutslite. The rank of the school tells the two apart: its printed mean is more
+than three Monte Carlo errors away from what the newer default gives.
 """
 
 from __future__ import annotations
