@@ -258,7 +258,7 @@ def test_distributional_and_correlated_models_are_simulated_by_name():
         correlated=True,
         priors={"common": Prior("Normal", mu=0, sigma=0.5)},
     )
-    found = simulation_based_calibration(model, 2, random_seed=1, draws=9, thin=1)
+    found = simulation_based_calibration(model, 2, random_seed=1, draws=9, thin=1, tune=50)
     assert {"sigma_x", "sigma_1|g", "1+x|g_corr", "x|g_sigma"} <= set(found.ranks)
     assert found.ranks["x|g"].shape == (2, 5)
     assert "x|g[g3]" in found.columns
