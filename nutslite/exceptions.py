@@ -101,6 +101,50 @@ def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[s
     return dict(given or {})
 
 
+def check_flags(**given: Any) -> None:
+    """Raise where an argument that is yes or no is neither: the text "no" would count as yes.
+
+    Raises
+    ------
+    NutsliteError
+        Naming the argument.
+    """
+    for argument, value in given.items():
+        if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
+            raise NutsliteError(f"{argument} is True or False, not {value!r}.")
+
+
+def checked_path(argument: str, given: Any) -> str:
+    """A path as a text.
+
+    Raises
+    ------
+    DataError
+        Where it is something else.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise DataError(f"{argument} is the path of a file, not {given!r}.")
+    return str(os.fspath(given))
+
+
+def random_generator(random_seed: Any) -> Any:
+    """NumPy's generator for what users give as a seed.
+
+    Raises
+    ------
+    NutsliteError
+        Where NumPy takes it for none.
+    """
+    import numpy as np
+
+    try:
+        return np.random.default_rng(random_seed)
+    except (TypeError, ValueError):
+        raise NutsliteError(
+            f"random_seed is an integer from 0 on, a sequence of such, or a NumPy generator, not {random_seed!r}."
+        ) from None
+
+
 def refuse_other(argument: str, given: Any, known: Collection[str]) -> None:
     """Raise where the value of `argument` is not among the known ones.
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from bad_calls import BadCall, judge
 
-SUBJECTS = ("formulas", "data")
-LONGEST_SECONDS = 20  # compilation included; most take milliseconds
+SUBJECTS = ("formulas", "data", "families", "priors", "arguments")
+LONGEST_SECONDS = 150  # compilation on a busy machine included; without, all but a few take milliseconds
 CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"bad_calls_{name}").CALLS for name in SUBJECTS}
 
 
@@ -44,6 +44,21 @@ def test_wrong_data(bad: BadCall) -> None:
     judge(bad)
 
 
+@_of("families")
+def test_wrong_family_or_link(bad: BadCall) -> None:
+    judge(bad)
+
+
+@_of("priors")
+def test_wrong_prior(bad: BadCall) -> None:
+    judge(bad)
+
+
+@_of("arguments")
+def test_wrong_argument(bad: BadCall) -> None:
+    judge(bad)
+
+
 def test_every_call_has_a_name_of_its_own() -> None:
     names = [bad.id for calls in CALLS.values() for bad in calls]
-    assert len(names) == len(set(names)) >= 300
+    assert len(names) == len(set(names)) >= 700

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from nutslite._log import log
+from nutslite.exceptions import check_flags, random_generator
 from nutslite.model.inspection import Inspection
 
 
@@ -50,6 +49,9 @@ class AfterFit(Inspection):
         """
         from nutslite.results.fit import add_predictions
 
+        check_flags(
+            inplace=inplace, include_group_specific=include_group_specific, sample_new_groups=sample_new_groups or False
+        )
         return add_predictions(
             idata,
             self.design if data is None else self.design.evaluate(data),
@@ -139,7 +141,7 @@ class AfterFit(Inspection):
 
         if self.potentials:
             log.warning("Potentials have no part in draws of the prior: these are from the priors alone.")
-        rng = np.random.default_rng(random_seed)
+        rng = random_generator(random_seed)
         values, effects = draw_prior(self._assembly, draws, rng)
         task = self._prediction_task()
         return store_prior(self._assembly, values[None], effects[None], task, rng, var_names, omit_offsets)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nutslite._log import log
-from nutslite.exceptions import checked_options
+from nutslite.exceptions import check_flags, checked_options, checked_path
 from nutslite.model.after_fit import AfterFit
 from nutslite.model.fit_arguments import check_bar, check_group_options, check_method, translated
 from nutslite.model.saving import Saving
@@ -120,7 +120,7 @@ class Fitting(AfterFit, Saving):
         """
         from nutslite.posterior.identity import run_identity
         from nutslite.posterior.narration import how_long_it_took, what_is_sampled
-        from nutslite.posterior.run import Settings, run
+        from nutslite.posterior.run import Settings, memory_of_results, run
         from nutslite.posterior.start_values import check_start_values
         from nutslite.results.fit import store_fit
         from nutslite.results.inference_data import preload_arviz
@@ -136,6 +136,15 @@ class Fitting(AfterFit, Saving):
             random_seed = today.get("random_seed", random_seed)
             include_response_params = today.get("include_response_params", include_response_params)
         check_method(inference_method)
+        check_flags(
+            pilot=pilot,
+            include_response_params=include_response_params,
+            omit_offsets=omit_offsets,
+            discard_tuned_samples=discard_tuned_samples,
+            compute_convergence_checks=compute_convergence_checks,
+        )
+        checkpoint = None if checkpoint is None else checked_path("checkpoint", checkpoint)
+        file = None if file is None else checked_path("file", file)
         shows = check_bar(progressbar)
         self._replace_priors(priors, plan)
         seeded = random_seed is not None
@@ -182,9 +191,10 @@ class Fitting(AfterFit, Saving):
             fit = run(chosen, settings, before_sampling=preload_arviz)
             if shows:
                 log.info("%s", how_long_it_took(fit))
-            results = store_fit(
-                fit, aliases=self._aliases, omit_offsets=omit_offsets, report=compute_convergence_checks
-            )
+            with memory_of_results(chosen, settings):
+                results = store_fit(
+                    fit, aliases=self._aliases, omit_offsets=omit_offsets, report=compute_convergence_checks
+                )
         self._fitted = True
         self._add_groups(results, include_response_params, extras)
         if stored is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from nutslite.exceptions import check_flags
 from nutslite.families.family import Family, get_family
 from nutslite.formula.data import as_frame
 from nutslite.formula.design import build_design
@@ -99,6 +100,7 @@ class Model(Fitting):
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
     ) -> None:
         self._arguments = given_arguments(locals())
+        check_flags(dropna=dropna, auto_scale=auto_scale, center_predictors=center_predictors, correlated=correlated)
         self.formula = as_formula(formula)
         self.family = get_family(family)
         self.links = self.family.choose_links(link)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import PriorError, SamplingError
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY
@@ -55,7 +55,10 @@ def draw_prior(
         if flat == "nan" and _undrawable(int(head.densities[i]), head.arguments[i], values):
             values[:, i] = np.nan
         elif head.densities[i] != NO_DENSITY:
-            values[:, i] = _sample(by_code[int(head.densities[i])], head.arguments[i], values, rng, draws)
+            try:
+                values[:, i] = _sample(by_code[int(head.densities[i])], head.arguments[i], values, rng, draws)
+            except PriorError as error:
+                raise PriorError(f"The prior of '{_name(assembled, i)}': {error}") from None
     for i in range(n_head):  # from raw to centred intercepts, once the coefficients are known
         terms = slice(head.shift_start[i], head.shift_start[i + 1])
         values[:, i] += values[:, head.shift_index[terms]] @ head.shift_weight[terms]
@@ -66,6 +69,12 @@ def draw_prior(
         else:
             _draw_independent(model, block, by_code, values, effects, rng, flat)
     return values, effects
+
+
+def _name(assembled: Assembled, position: int) -> str:
+    """The variable that a position of the head belongs to."""
+    heads = (variable for variable in assembled.layout.variables if variable.source != "effects")
+    return next((variable.name for variable in heads if position in np.atleast_1d(variable.index)), "a parameter")
 
 
 def _sample(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, did_you_mean, random_generator
 from nutslite.families.family import compiled_loglik
 from nutslite.families.links import inverse_array
 from nutslite.results.inference_data import Container, add_group, to_dataset, update_group
@@ -93,11 +93,11 @@ def predict(
         For an unknown kind, draws of another model, new levels without `sample_new_groups`, missing trials, or
         parameters that no response can be drawn for.
     """
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise DataError(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
     responses = _KINDS[kind] == "response"
     companions = _companions(design, task.family) if responses else {}
-    group_rng, response_rng = np.random.default_rng(random_seed).spawn(2)
+    group_rng, response_rng = random_generator(random_seed).spawn(2)
     draws = join_chains(posterior)
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), group_rng)
     kept = predictors.parameters if keep_parameters or not responses else ()
@@ -162,7 +162,7 @@ def pointwise_log_likelihood(
         raise DataError(f"The log likelihood needs the response '{design.response.name}', which these data lack.")
     family = task.family
     loglik = compiled_loglik(family)
-    rng = np.random.default_rng(random_seed).spawn(2)[0]
+    rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), rng)
     y = np.ascontiguousarray(family.prepare(design.response.values), dtype=float)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, checked_path
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
 from nutslite.results.whole_file import whole_file
 
@@ -46,6 +46,7 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     """
     import xarray
 
+    path = checked_path("path", path)
     engine = _engine()
     groups = {group: get_group(idata, group) for group in group_names(idata)}
     tree = xarray.DataTree.from_dict(groups)
@@ -66,7 +67,7 @@ def load(path: str | os.PathLike[str]) -> Container:
     """
     import xarray
 
-    source = Path(path)
+    source = Path(checked_path("path", path))
     if not source.is_file():
         raise DataError(f"There is no file '{source}'.")
     options: dict[str, Any] = {"engine": _engine()}
