@@ -48,8 +48,8 @@ class ColumnPriors:
 def coefficient_names(term: CommonTerm | GroupTerm) -> dict[str, int]:
     """Names of a term's single coefficients, with their columns; none for a term of one scalar column.
 
-    A common term has ``g[b]``, as in the results (Patsy's ``g[T.b]`` is understood), and interactions have ``x:g[b]``, or
-    ``g[b]:h[u]`` beside ``g:h[b, u]``; the columns of ``g|uid`` are ``g[b]|uid`` or ``g|uid[b]``.
+    A common term has ``g[b]``, as in the results (Patsy's ``g[T.b]`` is understood), and interactions have ``x:g[b]``,
+    or ``g[b]:h[u]`` beside ``g:h[b, u]``; the columns of ``g|uid`` are ``g[b]|uid`` or ``g|uid[b]``.
     """
     if term.scalar:
         return {}
