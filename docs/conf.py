@@ -55,6 +55,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say it in words
 autodoc_class_signature = "mixed"
 napoleon_google_docstring = False
+napoleon_use_param = False  # types are words in these docstrings, not names to link to
 napoleon_use_rtype = False
 napoleon_preprocess_types = False
 
