@@ -245,7 +245,7 @@ class TestMissingData:
             assert model.design.n_rows == rows
 
     def test_without_dropna_it_is_an_error(self) -> None:
-        with pytest.raises(nl.DataError, match="33 incomplete rows.*dropna=True"):
+        with pytest.raises(nl.DataError, match=r"33 incomplete rows.*dropna=True"):
             nl.Model("value ~ condition + age + gender", nl.load_data("rrr_long"))
 
     def test_one_mask_for_all_formulas(self) -> None:

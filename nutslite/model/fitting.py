@@ -21,7 +21,7 @@ class Fitting(AfterFit, Saving):
         self,
         draws: int = 1000,
         tune: int | None = None,
-        chains: int = 4,
+        chains: int | None = 4,
         cores: int | None = None,
         random_seed: Any = None,
         target_accept: float = 0.8,
@@ -156,7 +156,7 @@ class Fitting(AfterFit, Saving):
         settings = Settings(
             draws=draws,
             tune=tune,
-            chains=chains,
+            chains=4 if chains is None else chains,
             cores=cores,
             random_seed=random_seed,
             **options,
