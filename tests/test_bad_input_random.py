@@ -81,8 +81,7 @@ def builds(formula: Any, data: Any = DATA, **options: Any) -> bool:
         warnings.simplefilter("ignore", NutsliteWarning)
         try:
             design = build_design(formula, data, **options)
-        except (FormulaError, DataError) as error:
-            assert str(error).strip()
+        except (FormulaError, DataError):
             return False
         finally:
             assert time.monotonic() - start < SECONDS
@@ -226,7 +225,6 @@ def test_any_data(data: pd.DataFrame, formula: str, family: str, dropna: bool, c
         model = Model(formula, data, family, dropna=dropna, categorical=sorted(categorical))
         model.build()
     except NutsliteError as error:
-        assert str(error).strip()
         event("refused: " + type(error).__name__)
     else:
         event("built")
