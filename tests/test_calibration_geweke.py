@@ -49,12 +49,18 @@ MODELS = {
     "gaussian": {
         "formula": "y ~ x + (x|g)",
         "correlated": True,
-        "priors": {"common": NORMAL, "group_specific": GROUPS, "sigma": Prior("Gamma", alpha=6, beta=6)},
+        "priors": {
+            "Intercept": NORMAL,
+            "common": NORMAL,
+            "group_specific": GROUPS,
+            "sigma": Prior("Gamma", alpha=6, beta=6),
+        },
     },
     "negative binomial, alpha modelled": {
         "formula": Formula("k ~ x + (1|g)", "alpha ~ x"),
         "family": "negativebinomial",
         "priors": {
+            "Intercept": Prior("Normal", mu=0.2, sigma=0.3),
             "common": Prior("Normal", mu=0.2, sigma=0.3),
             "group_specific": Prior("Normal", mu=0, sigma=Prior("HalfNormal", sigma=0.3)),
             "alpha": {"Intercept": Prior("Normal", mu=1, sigma=0.3), "x": Prior("Normal", mu=0, sigma=0.2)},
