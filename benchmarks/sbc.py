@@ -35,7 +35,7 @@ from sbc_cases import Case, all_cases, apply_patches  # noqa: E402  # after the 
 
 from nutslite.calibration import Calibration, simulation_based_calibration  # noqa: E402
 
-SIMULATIONS = 100
+SIMULATIONS = 80
 ALARM = 0.01  # of one case
 FAIL = 0.05  # of the whole study: divided by the number of cases
 PICTURED = ("one factor: marginal", "bernoulli: default priors", "crossed: large marginal")

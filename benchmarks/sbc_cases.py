@@ -128,7 +128,7 @@ BOUNDS = {
     "beta": (1e-6, 1 - 1e-6),
     "gamma": POSITIVE,
     "lognormal": POSITIVE,
-    "wald": POSITIVE,
+    "wald": (1e-2, 1e2),  # wider ones cost ten times as long: trajectories of many steps
     "poisson": (0, 1e4),
     "negativebinomial": (0, 1e4),
     "zero_inflated_poisson": (0, 1e4),
