@@ -15,6 +15,7 @@ from nutslite.exceptions import SamplingError
 from nutslite.posterior.information import Information
 from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.plan import Plan
+from nutslite.posterior.run_independence import fitting_proposal, run_independence
 from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.target import Launch, Target, density_of
@@ -23,7 +24,7 @@ from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.logdensity import compiled_logdensity
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
 from nutslite.sampler.progress import transition_bar
-from nutslite.sampler.sample import sample, seed_sequence
+from nutslite.sampler.sample import available_cpus, sample, seed_sequence
 
 FloatArray = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide.
+    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, ``independence=False`` means NUTS.
 
     Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
     """
@@ -52,6 +53,7 @@ class Settings:
     callback: Callable[..., Any] | None = None
     keep_warmup: bool = False
     laplace: bool = False
+    independence: bool = True
 
     def __post_init__(self) -> None:
         SamplerSettings(
@@ -68,6 +70,12 @@ class Settings:
             raise SamplingError(f"callback must be a function that takes a progress record, not {self.callback!r}.")
         object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)
         object.__setattr__(self, "progressbar", bool(self.progressbar))
+
+    @property
+    def may_be_independence(self) -> bool:
+        """Whether independence Metropolis may replace NUTS: not where a setting was given that only NUTS has."""
+        about_nuts = ("tune", "target_accept", "max_treedepth", "callback", "keep_warmup")
+        return self.independence and all(getattr(self, name) == getattr(Settings, name) for name in about_nuts)
 
 
 @dataclass(frozen=True)
@@ -137,6 +145,10 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     metric = _metric(launch)
     if settings.laplace:
         return _run_laplace(plan, settings, target, launch, metric, clock)
+    if settings.may_be_independence:
+        found = _independence(plan, settings, target, launch, clock, before_sampling)
+        if found is not None:
+            return found
     adapts = metric is None or launch.adapt
     tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
     clock.lap("pilot")
@@ -196,6 +208,40 @@ def _run_laplace(
     clock.lap("sampling")
     seconds = {**clock.seconds, "compilation": 0.0, "recovery": 0.0}
     return Fit(plan, replace(settings, tune=0), {}, False, None, values, effects, None, seconds)
+
+
+def _independence(
+    plan: Plan,
+    settings: Settings,
+    target: Target,
+    launch: Launch,
+    clock: _Clock,
+    before_sampling: Callable[[], Any] | None,
+) -> Fit | None:
+    """Independence Metropolis where a proposal fits the posterior closely; None where it does not."""
+    trial_seed, chain_seed, recovery_seed = np.random.SeedSequence([settings.random_seed, 1]).spawn(3)
+    cores = min(settings.cores or available_cpus(), settings.chains * settings.draws)
+    method = fitting_proposal(
+        target,
+        launch,
+        transitions=settings.chains * settings.draws,
+        rng=np.random.default_rng(trial_seed),
+        cores=cores,
+    )
+    if method is None:
+        return None
+    clock.lap("pilot")
+    if before_sampling is not None:
+        before_sampling()
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_independence(
+            target, method, draws=settings.draws, chains=settings.chains, seeds=chain_seed, cores=cores, report=report
+        )
+    clock.lap("sampling")
+    values, effects = target.natural(drawn.positions, np.random.default_rng(recovery_seed))
+    clock.lap("recovery")
+    seconds = {**clock.seconds, "compilation": 0.0}
+    return Fit(plan, replace(settings, tune=0), drawn.stats, drawn.interrupted, None, values, effects, None, seconds)
 
 
 def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None) -> Fit:
