@@ -30,13 +30,15 @@ from nutslite.posterior.marginal import (
     last_pivot,
 )
 from nutslite.posterior.model_data import VARIES
-from nutslite.posterior.predictor import ROWS_PER_BLOCK, add_up, fill_eta
+from nutslite.posterior.predictor import block_loglik
 from nutslite.posterior.transforms import cholesky_constrain
+from nutslite.sampler.compiling import kernel as uncounted
 from nutslite.sampler.parts import run_in_parts
 
 FloatArray = NDArray[np.float64]
 
 POSITIONS_PER_PASS = 64  # over the data
+ROWS_AT_ONCE = 1024  # more than a gradient takes: nothing but the design needs to stay in cache
 
 
 @functools.cache
@@ -61,7 +63,7 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
         out[i] += add_head_priors(model.head, density, values[i], adjoint)
     n = model.y.shape[1]
     k = model.predictors.shape[0]
-    width = min(ROWS_PER_BLOCK, n)
+    width = min(ROWS_AT_ONCE, n)
     eta = np.empty((k, width))
     d_eta = np.empty((k, width))
     pointwise = np.empty(width)
@@ -69,12 +71,19 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
     for j in range(k):
         varies[j] = model.predictors[j, VARIES]
     for first in range(0, m, POSITIONS_PER_PASS):
+        last = min(m, first + POSITIONS_PER_PASS)
         for start in range(0, n, width):
             rows = min(width, n - start)
-            for i in range(first, min(m, first + POSITIONS_PER_PASS)):
-                fill_eta(model, values[i], effects[i], start, rows, eta)
-                loglik(model.y, model.weights, start, eta, varies, model.links, pointwise[:rows], d_eta)
-                out[i] += add_up(pointwise, rows)
+            _add_block_logliks(
+                model, loglik, values, effects, first, last, start, rows, varies, eta, d_eta, pointwise, out
+            )
+
+
+@uncounted
+def _add_block_logliks(model, loglik, values, effects, first, last, start, rows, varies, eta, d_eta, pointwise, out):
+    """Add the log likelihood of one block of rows at positions `first` to `last` to `out`."""
+    for i in range(first, last):
+        out[i] += block_loglik(model, loglik, values[i], effects[i], start, rows, varies, eta, d_eta, pointwise)
 
 
 @functools.cache

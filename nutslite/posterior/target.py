@@ -23,7 +23,7 @@ from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities, values_and_gradients
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import Mode, find_mode
-from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.model_data import ModelData, sorted_rows
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.reduction import Reduction
@@ -89,7 +89,7 @@ class JointTarget:
 
     def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
         self.assembled = assembled
-        self.model = assembled.data if merged is None else merged
+        self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family)
         self.logdensity = compiled_joint()
         self.dimension = assembled.layout.dimension

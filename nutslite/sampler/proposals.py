@@ -20,7 +20,7 @@ DEFENSIVE_SHARE = 0.1
 DEFENSIVE_WIDTH = 1.5
 DEGREES_OF_FREEDOM = 5.0
 PRIOR_DRAWS_PER_DIMENSION = 10.0  # what the curvature at the mode counts when draws correct the covariance
-FEWEST_PER_DIMENSION = 5.0  # effective draws per dimension below which they correct nothing
+FEWEST_PER_DIMENSION = 20.0  # effective draws per dimension below which they correct nothing
 
 
 @dataclass(frozen=True)
