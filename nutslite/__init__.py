@@ -22,7 +22,10 @@ _HOMES = {
     "Formula": "nutslite.formula.formula",
     "Prior": "nutslite.priors.prior",
     "Family": "nutslite.families.family",
+    "Likelihood": "nutslite.families.likelihood",
+    "Link": "nutslite.families.link",
     "load_data": "nutslite.datasets",
+    "clear_data_home": "nutslite.datasets",
     "summary": "nutslite.results.summary",
     "save": "nutslite.results.storage",
     "load": "nutslite.results.storage",
@@ -41,7 +44,10 @@ __all__ = [
     "Formula",
     "Prior",
     "Family",
+    "Likelihood",
+    "Link",
     "load_data",
+    "clear_data_home",
     "summary",
     "save",
     "load",
@@ -56,7 +62,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from nutslite.datasets import load_data
+    from nutslite.datasets import clear_data_home, load_data
     from nutslite.exceptions import (
         DataError,
         FamilyError,
@@ -67,6 +73,8 @@ if TYPE_CHECKING:
         SamplingError,
     )
     from nutslite.families.family import Family
+    from nutslite.families.likelihood import Likelihood
+    from nutslite.families.link import Link
     from nutslite.formula.formula import Formula
     from nutslite.model import Model
     from nutslite.priors.prior import Prior

@@ -147,7 +147,8 @@ def list_datasets(_: argparse.Namespace) -> int:
     width = max(len(name) for name in datasets())
     for name, dataset in datasets().items():
         print(f"{name:{width}}  {dataset.rows:4} rows  {dataset.title}")
-        print(f'{"":{width}}             "{dataset.formula}" --family {dataset.family}')
+        options = f"--family {dataset.family}{' --dropna' if dataset.dropna else ''}"
+        print(f'{"":{width}}             "{dataset.formula}" {options}')
     return DONE
 
 
@@ -180,7 +181,7 @@ def _fit_briefly(dataset: Dataset) -> float:
     level = log.level
     try:
         log.setLevel(logging.ERROR)  # that so few draws have not converged is no news
-        model = Model(dataset.formula, load_data(dataset.name), family=dataset.family)
+        model = Model(dataset.formula, load_data(dataset.name), family=dataset.family, dropna=dataset.dropna)
         summary(model.fit(draws=10, tune=10, chains=2, random_seed=1, progressbar=False))
     finally:
         log.setLevel(level)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import warnings
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -45,6 +48,10 @@ class PriorError(NutsliteError, ValueError):
     """A prior that does not exist, lacks an argument, has an unknown one, or does not fit its term."""
 
 
+class PerfectSeparationError(PriorError):
+    """Automatic priors need a maximum of the likelihood, and there is none: predictors tell responses apart exactly."""
+
+
 class SamplingError(NutsliteError, RuntimeError):
     """Sampling cannot start or go on, for example because the log density is not finite at any starting point."""
 
@@ -61,8 +68,19 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["age", "condition"])
     ''
     """
-    near = difflib.get_close_matches(str(name), [str(item) for item in known], n=1, cutoff=0.6)
+    names = [str(item) for item in known]
+    near = [item for item in names if item.casefold() == str(name).casefold()]
+    near = near or difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def warn(message: str) -> None:
+    """Issue a `NutsliteWarning` that points at the line outside this package that led here."""
+    package = os.path.dirname(__file__) + os.sep
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, NutsliteWarning, stacklevel=level)
 
 
 def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:
@@ -81,6 +99,50 @@ def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[s
                 f"{argument}={{...}} takes {', '.join(known)}; not '{name}'.{did_you_mean(name, known)}"
             )
     return dict(given or {})
+
+
+def check_flags(**given: Any) -> None:
+    """Raise where an argument that is yes or no is neither: the text "no" would count as yes.
+
+    Raises
+    ------
+    NutsliteError
+        Naming the argument.
+    """
+    for argument, value in given.items():
+        if not isinstance(value, bool) and type(value).__name__ not in ("bool", "bool_"):
+            raise NutsliteError(f"{argument} is True or False, not {value!r}.")
+
+
+def checked_path(argument: str, given: Any) -> str:
+    """A path as a text.
+
+    Raises
+    ------
+    DataError
+        Where it is something else.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise DataError(f"{argument} is the path of a file, not {given!r}.")
+    return str(os.fspath(given))
+
+
+def random_generator(random_seed: Any) -> Any:
+    """NumPy's generator for what users give as a seed.
+
+    Raises
+    ------
+    NutsliteError
+        Where NumPy takes it for none.
+    """
+    import numpy as np
+
+    try:
+        return np.random.default_rng(random_seed)
+    except (TypeError, ValueError):
+        raise NutsliteError(
+            f"random_seed is an integer from 0 on, a sequence of such, or a NumPy generator, not {random_seed!r}."
+        ) from None
 
 
 def refuse_other(argument: str, given: Any, known: Collection[str]) -> None:

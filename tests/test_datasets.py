@@ -29,7 +29,7 @@ def test_loads_complete_with_its_categories(name):
     dataset = datasets()[name]
     frame = load_data(name)
     assert len(frame) == dataset.rows
-    assert not frame.isna().any().any()
+    assert frame.isna().any().any() == dataset.dropna
     for column, (levels, ordered) in dataset.categories.items():
         assert isinstance(frame[column].dtype, pd.CategoricalDtype)
         assert frame[column].cat.ordered == ordered
@@ -43,11 +43,14 @@ def test_suggested_model_suits_the_data(name):
     dataset = datasets()[name]
     family = get_family(dataset.family)
     design = build_design(
-        dataset.formula, load_data(name), parameters=[parameter.name for parameter in family.parameters]
+        dataset.formula,
+        load_data(name),
+        parameters=[parameter.name for parameter in family.parameters],
+        dropna=dataset.dropna,
     )
     family.check_response(design.response)
-    assert design.n_rows == dataset.rows
-    assert design.n_dropped == 0
+    assert design.n_rows + design.n_dropped == dataset.rows
+    assert (design.n_dropped > 0) == dataset.dropna
 
 
 @pytest.mark.parametrize("name", list(datasets()))
@@ -72,6 +75,15 @@ def test_sleepstudy_is_the_published_table():
     assert frame["Reaction"].mean() == pytest.approx(298.5079, abs=1e-4)
 
 
+def test_rrr_long_lacks_what_the_guide_says_it_lacks():
+    frame = load_data("rrr_long")
+    assert len(frame) == 6940
+    assert frame.isna().any(axis=1).sum() == 401
+    assert frame[["value", "condition", "age", "gender"]].isna().any(axis=1).sum() == 33
+    assert len(frame[["study", "uid"]].drop_duplicates()) == 1735
+    assert frame["uid"].nunique() == 189  # the numbers start again in every laboratory
+
+
 def test_names_ignore_capitals():
     pd.testing.assert_frame_equal(load_data("SleepStudy"), load_data("sleepstudy"))
 
@@ -94,7 +106,7 @@ def test_unknown_name_suggests_a_near_one():
 
 
 def test_every_file_has_an_entry_and_a_source():
-    files = {entry.name.removesuffix(".csv") for entry in FOLDER.iterdir() if entry.name.endswith(".csv")}
+    files = {entry.name.split(".")[0] for entry in FOLDER.iterdir() if entry.name.endswith((".csv", ".csv.gz"))}
     assert files == set(datasets())
     readme = FOLDER.joinpath("README.md").read_text(encoding="utf-8")
     for dataset in datasets().values():

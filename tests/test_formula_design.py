@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nutslite.exceptions import DataError, NutsliteError
+from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import Formula
 
@@ -324,8 +324,10 @@ class TestRefusedData:
     def test_constant_response_is_fine(self) -> None:
         assert build_design("y ~ x", frame().assign(y=1.0)).response.values.std() == 0
 
-    def test_response_may_be_a_predictor(self) -> None:
-        assert terms("y ~ y") == {"y": ("y",)}
+    def test_response_is_no_predictor_but_a_function_of_it_may_be(self) -> None:
+        with pytest.raises(FormulaError, match="The response 'y' stands on the right as well"):
+            terms("y ~ y")
+        assert terms("y ~ log(abs(y) + 1)") == {"log(abs(y) + 1)": ("log(abs(y) + 1)",)}
 
     def test_empty_cells_of_interactions_are_kept(self) -> None:
         data = frame()

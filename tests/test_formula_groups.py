@@ -181,7 +181,7 @@ class TestFactors:
             build_design("y ~ (1|g:h)", data)
         mixed = frame().assign(g=pd.Series([1, "1"] * 6, dtype=object))
         with pytest.raises(DataError, match="both read '1'"):
-            build_design("y ~ (1|g)", mixed)
+            build_design("y ~ (1|g)", mixed, categorical="g")
 
     def test_values_that_cannot_be_levels(self) -> None:
         with pytest.raises(DataError, match="'g'"):

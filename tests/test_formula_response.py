@@ -104,7 +104,7 @@ def test_weights() -> None:
     [
         ("p(y, 2)", "'y' exceeds '2' in 2 rows, first in row 0"),
         ("p(n, y)", "'n' exceeds 'y'"),
-        ("p(x, n)", "whole numbers.*row 0 of those used has 0.5"),
+        ("p(x + 0, n)", "whole numbers.*row 0 of those used has 0.5"),
         ("p(y, 4.5)", "The trials '4.5' must be whole"),
         ("p(y, -n)", "The trials '-n'"),
         ("p(y)", "takes two arguments"),

@@ -10,6 +10,7 @@ from small_models import GAUSSIAN, GENERAL, small_model
 from nutslite.model import Model
 from nutslite.posterior import crossproducts
 from nutslite.posterior.crossproducts import reduce_gaussian
+from nutslite.posterior.information import InformationBuilder
 from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.marginal import compiled_marginal
 from nutslite.posterior.mode import find_mode
@@ -172,3 +173,16 @@ def test_large_runs_repeat_with_their_seed(all_rests_are_large):
     first, second = (model.fit(draws=6, chains=2, random_seed=5, progressbar=False) for _ in range(2))
     for name in ("x", "1|g", "1|g_sigma", "sigma"):
         np.testing.assert_array_equal(get_group(first, "posterior")[name], get_group(second, "posterior")[name])
+
+
+def test_the_information_of_effects_in_two_predictors_is_symmetric():
+    """Differences of derivatives differ in the eighth digit; a metric refuses a matrix that is not symmetric."""
+    model = small_model(GENERAL["every parameter modelled"])
+    target = JointTarget(model.plan("joint").assembled)
+    builder = InformationBuilder(target.model, target.density, target.loglik)
+    position = np.random.default_rng(1).normal(0.0, 0.3, target.dimension)
+    values, effects = builder.natural(position)
+    rows = builder.row_information(values, effects)
+    np.testing.assert_array_equal(rows, rows.swapaxes(0, 1))
+    blocks = builder(position).blocks
+    np.testing.assert_allclose(blocks, blocks.swapaxes(1, 2), rtol=1e-11, atol=1e-12 * np.abs(blocks).max())

@@ -9,7 +9,8 @@ import pytest
 
 from nutslite.exceptions import NutsliteWarning, PriorError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
-from nutslite.priors.assign import assign_priors, choose_priors, match_priors
+from nutslite.priors.assign import choose_priors
+from nutslite.priors.given import match_priors
 from nutslite.priors.prior import Prior
 
 RNG = np.random.default_rng(4)
@@ -115,15 +116,6 @@ def test_nested_priors_of_a_modelled_parameter():
     assert list(chosen.constants) == ["nu"]
 
 
-def test_assign_lays_priors_over_given_defaults():
-    defaults = choose(None)
-    assigned = assign_priors(defaults, {"condition": WIDE, "nu": 4}, {"mu": MU}, parent="mu")
-    assert assigned.terms["mu"]["condition"] == WIDE
-    assert assigned.constants["nu"] == 4.0
-    assert assigned.terms["mu"]["Intercept"] == defaults.terms["mu"]["Intercept"]
-    assert defaults.constants["nu"] != 4.0
-
-
 @pytest.mark.parametrize(
     ("priors", "message"),
     [
@@ -134,9 +126,12 @@ def test_assign_lays_priors_over_given_defaults():
         ({"common": HIERARCHICAL}, "Can't set a hyperprior on common effects"),
         ({"Intercept": HIERARCHICAL}, "Trying to set hyperprior on 'Intercept'"),
         ({"sigma": Prior("HalfNormal", sigma=Prior("HalfNormal"))}, "Trying to set hyperprior on 'sigma'"),
-        ({"condition": 0.3}, "must be a Prior, not 0.3"),
-        ({"condition": "wide"}, "must be a Prior, not 'wide'"),
-        ({"common": "wide"}, "The prior of 'common' must be a Prior"),
+        ({"condition": None}, "must be a Prior, or a scale of the default prior, not None"),
+        ({"condition": True}, "must be a Prior, or a scale"),
+        ({"condition": [0.3]}, "must be a Prior, or a scale"),
+        ({"condition": "wiide"}, "no scale 'wiide'. Did you mean 'wide'"),
+        ({"common": -1}, "must be a positive number"),
+        ({"common": "nan"}, "must be a positive number"),
         ({"g": Prior("Normal", mu=[0, 0, 0])}, "'g' has 2 columns"),
         ({"condition|uid": Prior("Normal", sigma=Prior("HalfNormal", sigma=[1, 2]))}, "'condition.uid' has 1 column,"),
         ({"1|uid": Prior("Gamma", alpha=2, beta=Prior("HalfNormal"))}, "must have a location and a scale"),

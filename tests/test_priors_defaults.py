@@ -12,6 +12,7 @@ from nutslite.exceptions import PriorError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
 from nutslite.priors.assign import choose_priors
 from nutslite.priors.defaults import PriorSet, default_priors
+from nutslite.priors.given import Given
 from nutslite.priors.prior import Prior
 
 RRR = Path(__file__).resolve().parents[2] / "shared" / "data" / "rrr_long.csv"
@@ -252,7 +253,7 @@ def test_without_auto_scale_everything_is_flat():
 
 def test_terms_with_a_prior_of_their_own_do_not_widen_the_intercept():
     model = predictor({"x": ("numeric", X), "z": ("numeric", Z)}, [group("1|g")])
-    given = PriorSet({"mu": {"x": Prior("Normal", mu=0, sigma=1)}})
+    given = Given({"mu": {"x": Prior("Normal", mu=0, sigma=1)}})
     priors = defaults(model, Y, given=given).terms["mu"]
     assert list(priors) == ["Intercept", "z", "1|g"]
     expected = np.hypot(2.5 * Y.std(), sigma_of(priors["z"]) * Z.mean())
@@ -264,11 +265,11 @@ def test_what_gives_no_scale_is_an_error_unless_a_prior_is_given():
     constant = predictor({"x": ("numeric", np.full(N, 2.0))})
     with pytest.raises(PriorError, match="term 'x' does not vary"):
         defaults(constant, Y)
-    own = PriorSet({"mu": {"x": Prior("Normal")}})
+    own = Given({"mu": {"x": Prior("Normal")}})
     assert "x" not in defaults(constant, Y, given=own).terms["mu"]
     with pytest.raises(PriorError, match="response 'y' does not vary"):
         defaults(predictor(), np.ones(N))
-    own = PriorSet({"mu": {"Intercept": Prior("Normal")}}, {"sigma": Prior("HalfNormal")})
+    own = Given({"mu": {"Intercept": Prior("Normal")}}, {"sigma": Prior("HalfNormal")})
     assert defaults(predictor(), np.ones(N), given=own) == PriorSet({"mu": {}}, {})
 
 

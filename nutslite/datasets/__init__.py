@@ -1,5 +1,5 @@
 """Small published data sets for examples and tests; sources and licences are in README.md beside this file."""
 
-from nutslite.datasets.load import Dataset, datasets, load_data
+from nutslite.datasets.load import Dataset, clear_data_home, datasets, load_data
 
-__all__ = ["Dataset", "datasets", "load_data"]
+__all__ = ["Dataset", "clear_data_home", "datasets", "load_data"]

@@ -14,6 +14,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Dataset:
         Number of rows.
     categories : mapping of str to (tuple of str or None, bool)
         For every categorical column its levels in order (None: sorted) and whether they are ordered.
+    dropna : bool
+        Whether values are missing, so that the model needs ``dropna=True``.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Dataset:
     family: str
     rows: int
     categories: Mapping[str, tuple[tuple[str, ...] | None, bool]]
+    dropna: bool = False
 
 
 @functools.cache
@@ -103,12 +107,24 @@ def load_data(name: str | None = None) -> pd.DataFrame:
     return _read(known[key])
 
 
+def clear_data_home(data_home: object = None) -> None:
+    """Do nothing, and say so: data sets come with the package, so there is no folder of downloads to clear.
+
+    It is here because Bambi, which downloads its data sets, has it.
+    """
+    log.info("The data sets are part of nutslite: nothing was downloaded, so there is nothing to clear.")
+
+
 def _read(dataset: Dataset) -> pd.DataFrame:
     import pandas as pd
 
-    with resources.files("nutslite.datasets").joinpath(f"{dataset.name}.csv").open(encoding="utf-8") as file:
+    folder = resources.files("nutslite.datasets")
+    packed = folder.joinpath(f"{dataset.name}.csv.gz")  # the longer tables
+    file = packed if packed.is_file() else folder.joinpath(f"{dataset.name}.csv")
+    with file.open("rb") as content:
         # as text, or the levels of a category written in digits would not match their names
-        frame = pd.read_csv(file, dtype=dict.fromkeys(dataset.categories, "str"))
+        dtype = dict.fromkeys(dataset.categories, "str")
+        frame = pd.read_csv(content, dtype=dtype, compression="gzip" if file is packed else None)
     for column, (levels, ordered) in dataset.categories.items():
         categories = None if levels is None else list(levels)
         frame[column] = pd.Categorical(frame[column], categories=categories, ordered=ordered)

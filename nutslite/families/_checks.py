@@ -9,6 +9,7 @@ from nutslite.exceptions import DataError
 from nutslite.formula.terms import Response
 
 _SHOWN = 3
+_LARGEST_COUNT = 2.0**53  # float64 tells whole numbers apart up to here
 
 
 def require_numbers(response: Response, family: str) -> None:
@@ -26,11 +27,20 @@ def require_numbers(response: Response, family: str) -> None:
     if response.kind != "numeric":
         levels = f" with levels {', '.join(repr(level) for level in response.levels[:6])}" if response.levels else ""
         remedy = "family='bernoulli'" if response.kind == "binary" else "a numeric column"
+        if response.kind == "categorical" and _read_as_numbers(response.levels):
+            remedy = f"pandas.to_numeric(data['{response.name}']): its texts read as numbers"
         raise DataError(
             f"The response '{response.name}' is {response.kind}{levels}, but family '{family}' models "
             f"numbers. Use {remedy}."
         )
     refuse_companions(response, family)
+
+
+def _read_as_numbers(levels: tuple[str, ...]) -> bool:
+    try:
+        return bool([float(level) for level in levels])
+    except ValueError:
+        return False
 
 
 def refuse_companions(response: Response, family: str) -> None:
@@ -90,7 +100,9 @@ def check_counts(response: Response, family: str) -> None:
     """
     require_numbers(response, family)
     remedy = "Round or recode the column, or use a family for continuous responses such as 'gamma'."
-    require_values(response, family, whole_and_not_negative(response.values[0]), "counts (0, 1, 2, ...)", remedy)
+    values = response.values[0]
+    require_values(response, family, whole_and_not_negative(values), "counts (0, 1, 2, ...)", remedy)
+    require_values(response, family, values <= _LARGEST_COUNT, "counts up to 2**53", "Larger ones blur in float64.")
 
 
 def check_positive(response: Response, family: str) -> None:
@@ -115,3 +127,59 @@ def check_real(response: Response, family: str) -> None:
     """
     require_numbers(response, family)
     require_values(response, family, np.isfinite(response.values[0]), "finite numbers", "Remove or recode these rows.")
+
+
+def check_support(response: Response, support: str, family: str) -> None:
+    """Check a response against what a family of the user's own says that it can be.
+
+    Parameters
+    ----------
+    response : Response
+    support : str
+        ``"real"``, ``"positive"``, ``"unit"``, ``"count"``, ``"binary"`` or ``"trials"``, as in `Family`.
+    family : str
+
+    Raises
+    ------
+    DataError
+    """
+    values = response.values[0]
+    if support == "trials":
+        check_trials(response, family)
+    elif support == "count":
+        check_counts(response, family)
+    elif support == "positive":
+        check_positive(response, family)
+    elif support == "real":
+        check_real(response, family)
+    elif support == "unit":
+        require_numbers(response, family)
+        remedy = "Percentages must be divided by 100; the support is open at both ends."
+        fits = (values > 0.0) & (values < 1.0)
+        require_values(response, family, fits, "values strictly between 0 and 1", remedy)
+    elif response.kind in ("numeric", "binary"):
+        refuse_companions(response, family)
+        require_values(response, family, np.isin(values, (0.0, 1.0)), "zeros and ones", "Recode the column.")
+    else:
+        raise DataError(
+            f"The response '{response.name}' is {response.kind}, but family '{family}' models zeros and ones. Pick one "
+            f"level by {response.name}['level'], or recode the column."
+        )
+
+
+def check_trials(response: Response, family: str) -> None:
+    """Check a response of successes among trials.
+
+    Raises
+    ------
+    DataError
+    """
+    if response.kind != "proportion" or response.companions != ("trials",):
+        raise DataError(
+            f"Family '{family}' needs successes and trials, but the response '{response.name}' is {response.kind}: "
+            f"write p(successes, trials), trials a column or a number."
+        )
+    successes, trials = response.values[0], response.values[1]
+    counts = whole_and_not_negative(successes) & whole_and_not_negative(trials)
+    require_values(response, family, counts, "whole numbers of successes and of trials", "Correct these rows.")
+    require_values(response, family, successes <= trials, "no more successes than trials", "Correct these rows.")

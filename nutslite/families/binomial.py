@@ -62,6 +62,10 @@ def check_response(response: Response) -> None:
     counts = whole_and_not_negative(successes) & whole_and_not_negative(trials)
     require_values(response, "binomial", counts, "whole numbers of successes and of trials", "Correct these rows.")
     require_values(response, "binomial", successes <= trials, "no more successes than trials", "Correct these rows.")
+    if not trials.any():
+        raise DataError(
+            f"The trials of the response '{response.name}' are 0 in all {trials.size} rows: nothing is observed."
+        )
 
 
 def random(rng, parameters, companions):

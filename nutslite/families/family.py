@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal
 
@@ -20,89 +20,46 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, did_you_mean
-from nutslite.families.links import CODES, IDENTITY, LOG, LOGIT, RELINKED, get_link, link_array
+from nutslite.families.links import is_custom, link_array
+from nutslite.families.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter
 from nutslite.formula.terms import Response
 
+__all__ = [
+    "LOGLIK",
+    "POSITIVE_LINKS",
+    "REAL_LINKS",
+    "UNIT_LINKS",
+    "Family",
+    "LazyKernel",
+    "Parameter",
+    "ResponseSupport",
+]
+__all__ += ["compiled_loglik", "family_names", "get_family", "log_factorial", "pointwise_loglik"]
+
 FloatArray = NDArray[np.float64]
-Support = Literal["real", "positive", "unit"]
 ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials"]
 
 LOGLIK = types.FunctionType(types.void(MATRIX, VECTOR, types.int64, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR, MATRIX))
 """Type of a family kernel passed by pointer: loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta)."""
 
-REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
-POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")
-UNIT_LINKS = ("logit", "probit", "cloglog", "cauchit", "identity")
-
-_NATIVE_LINKS: dict[Support, int] = {"real": IDENTITY, "positive": LOG, "unit": LOGIT}
-_NOT_FAMILIES = ("family", "links")
+_NOT_FAMILIES = ("family", "parameter", "links", "link", "likelihood", "derivatives")
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One distributional parameter of a family.
-
-    Attributes
-    ----------
-    name : str
-    links : tuple of str
-        Links it allows, the default first.
-    support : {"real", "positive", "unit"}
-        Values it can take; also decides the link its kernel is written in (identity, log, logit).
-    default_prior : (str, dict) or None
-        Name and arguments of the prior it gets when it has neither a formula nor a prior of the user's.
-        None for parents, which always have a linear predictor.
-    """
-
-    name: str
-    links: tuple[str, ...]
-    support: Support = "real"
-    default_prior: tuple[str, Mapping[str, float]] | None = None
-
-    def __post_init__(self) -> None:
-        """Check the names of the links."""
-        if not self.links:
-            raise FamilyError(f"Parameter '{self.name}' needs at least one link.")
-        if self.support not in _NATIVE_LINKS:
-            raise FamilyError(f"Parameter '{self.name}': support is one of {', '.join(_NATIVE_LINKS)}.")
-        for name in self.links:
-            if get_link(name).name not in RELINKED[self.support]:
-                raise FamilyError(f"Parameter '{self.name}' is {self.support} and cannot have the link '{name}'.")
-
-    @property
-    def default_link(self) -> str:
-        """The link used unless the user names another."""
-        return self.links[0]
-
-    @property
-    def native_link(self) -> int:
-        """Code of the link that kernels are written in for this support."""
-        return _NATIVE_LINKS[self.support]
-
-    def link_code(self, link: str | None = None) -> int:
-        """Integer code of `link`, or of the default link.
-
-        Raises
-        ------
-        FamilyError
-            When the parameter does not allow this link.
-        """
-        name = self.default_link if link is None else link
-        if name not in self.links:
-            raise FamilyError(
-                f"Parameter '{self.name}' does not allow the link '{name}'.{did_you_mean(name, self.links)} "
-                f"Allowed: {', '.join(self.links)}."
-            )
-        return CODES[name]
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, repr=False)
 class Family:
     """A response distribution: its parameters, its kernel, and what predictions need.
 
+    Made in one of two ways. Users name a likelihood and links, as in Bambi: ``Family("mine", likelihood, link)``. A
+    file of this folder gives everything else by keyword, from `parameters` on; the two do not mix.
+
     Attributes
     ----------
     name : str
+        A built-in family's name only with that family's own likelihood.
+    likelihood : Likelihood, optional
+        A distribution by name, or a log density of the user's own.
+    link : str, Link or dict by parameter, optional
+        One link is the parent's. Parameters left out have the first of their `links`.
     parameters : tuple of Parameter
         The parent first.
     kernel : callable
@@ -124,26 +81,64 @@ class Family:
         Names of the rows that must follow the response (``("trials",)``).
     title : str
         A name for people; the family's own name when left out.
+    kind : str
+        Name of the built-in family that has the same density; default priors and fast paths go by it. The family's own
+        name when left out.
+    own_priors : mapping
+        By auxiliary parameter, the user's own default prior; see `set_default_priors`.
+
+    Raises
+    ------
+    FamilyError
+        For a link or parameter that does not exist, or a name that is taken.
+
+    >>> from nutslite import Likelihood
+    >>> Family("bernoulli", Likelihood("Bernoulli", parent="p"), "logit").is_custom
+    False
     """
 
     name: str
-    parameters: tuple[Parameter, ...]
-    kernel: Callable[..., None]
-    prepare: Callable[[FloatArray], FloatArray]
-    check_response: Callable[[Response], None]
-    random: Callable[[np.random.Generator, Mapping[str, Any], Mapping[str, Any]], NDArray[Any]]
-    mean: Callable[[Mapping[str, Any], Mapping[str, Any]], NDArray[Any]]
-    response_support: ResponseSupport
+    likelihood: Any = field(default=None, compare=False)
+    link: Any = field(default=None, compare=False)
+    _: KW_ONLY
+    parameters: tuple[Parameter, ...] = ()
+    kernel: Callable[..., None] = None  # type: ignore[assignment]  # this and the next: filled in from the likelihood
+    prepare: Callable[[FloatArray], FloatArray] = None  # type: ignore[assignment]
+    check_response: Callable[[Response], None] = None  # type: ignore[assignment]
+    random: Callable[[np.random.Generator, Mapping[str, Any], Mapping[str, Any]], NDArray[Any]] = None  # type: ignore[assignment]
+    mean: Callable[[Mapping[str, Any], Mapping[str, Any]], NDArray[Any]] = None  # type: ignore[assignment]
+    response_support: ResponseSupport = "real"
     companions: tuple[str, ...] = ()
-    title: str = field(default="")
+    title: str = ""
+    kind: str = ""
+    own_priors: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the parameters and fill the title in."""
+        """Take from the likelihood what it says, check the parameters and fill the title in."""
+        if self.kernel is None:
+            self._read_likelihood()
         names = [parameter.name for parameter in self.parameters]
         if not names or len(set(names)) != len(names):
             raise FamilyError(f"Family '{self.name}' needs parameters with different names; it has {names}.")
         if not self.title:
             object.__setattr__(self, "title", self.name)
+        if not self.kind:
+            object.__setattr__(self, "kind", self.name)
+
+    def __repr__(self) -> str:
+        links = ", ".join(f"{parameter.name}: {parameter.default_link}" for parameter in self.parameters)
+        return f"Family({self.name!r}, {links})"
+
+    def _read_likelihood(self) -> None:
+        from nutslite.families.likelihood import Likelihood, record_of
+
+        if not isinstance(self.likelihood, Likelihood) or self.parameters:
+            raise FamilyError(
+                f"Family('{self.name}', ...) needs a Likelihood, such as Likelihood('Normal', parent='mu') or one with "
+                f"a log density of your own (logp=...); it has {self.likelihood!r}."
+            )
+        for attribute, value in record_of(self.name, self.likelihood, self.link).items():
+            object.__setattr__(self, attribute, value)
 
     @property
     def parent(self) -> Parameter:
@@ -159,6 +154,58 @@ class Family:
     def discrete(self) -> bool:
         """Whether responses are integers."""
         return self.response_support in ("binary", "count", "trials")
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether the name alone does not bring this family back: anything but an unchanged record of this folder."""
+        return self.name not in family_names() or self != import_module(f"nutslite.families.{self.name}").FAMILY
+
+    @property
+    def auxiliary_parameters(self) -> tuple[str, ...]:
+        """Names of all parameters but the parent."""
+        return tuple(parameter.name for parameter in self.auxiliary)
+
+    @property
+    def SUPPORTED_LINKS(self) -> dict[str, list[str]]:  # noqa: N802  # Bambi's name
+        """Links by parameter, the default first. Links of the user's own may be added to them."""
+        return {parameter.name: [str(link) for link in parameter.links] for parameter in self.parameters}
+
+    def set_default_priors(self, priors: Mapping[str, Any]) -> None:
+        """Priors that auxiliary parameters get in models made from now on, where the model's `priors` say nothing else.
+
+        Parameters
+        ----------
+        priors : mapping of str to Prior or float
+            By auxiliary parameter; a number fixes it.
+
+        Raises
+        ------
+        FamilyError
+            For a name that is no auxiliary parameter.
+        """
+        for name in priors:
+            if self.parameter(name) is self.parent:
+                raise FamilyError(
+                    f"'{name}' is the parent of the family '{self.name}', whose terms have priors one by one: give "
+                    "them to the model (priors=...)."
+                )
+        object.__setattr__(self, "own_priors", {**self.own_priors, **priors})
+
+    def chosen_links(self, links: Mapping[str, str] | str | None = None) -> set[str]:
+        """Parameters whose link the user chose, for the model (`links`, as in `choose_links`) or for the family."""
+        named = [{self.parent.name: item} if isinstance(item, str) else item or {} for item in (links, self.link)]
+        return {name for item in named for name in item}
+
+    def linked(self, links: Mapping[str, str]) -> Family:
+        """The family with a kernel that also knows the links of the user's own among `links`; itself without any."""
+        plain = getattr(self.kernel, "inner", None)  # of a family that comes from another model
+        family = self if plain is None else replace(self, kernel=plain)
+        own = {name: link for name, link in links.items() if is_custom(link)}
+        if not own:
+            return family
+        from nutslite.families._linked import linked_kernel
+
+        return replace(family, kernel=linked_kernel(family, own))
 
     def parameter(self, name: str) -> Parameter:
         """Look a parameter up by name.
@@ -197,7 +244,7 @@ class Family:
     def choose_links(self, links: Mapping[str, str] | str | None = None) -> dict[str, str]:
         """Link name of every parameter: the given ones, checked as in `link_codes`, defaults elsewhere."""
         if links is not None and not isinstance(links, str | Mapping):
-            raise FamilyError(f"link is a name or a dict of names by parameter, not {links!r}.")
+            raise FamilyError(f"link is a name, a Link, or a dict of these by parameter, not {links!r}.")
         self.link_codes(links)
         chosen = {self.parent.name: links} if isinstance(links, str) else dict(links or {})
         return {item.name: chosen.get(item.name, item.default_link) for item in self.parameters}
@@ -211,7 +258,7 @@ def family_names() -> list[str]:
 
 
 def get_family(family: str | Family) -> Family:
-    """The record of a family by name; a `Family` of the user's own is handed back as it is.
+    """The record of a family by name, a copy; a `Family` of the user's own is handed back as it is.
 
     Raises
     ------
@@ -227,16 +274,42 @@ def get_family(family: str | Family) -> Family:
     if family not in names:
         raise FamilyError(f"There is no family '{family}'.{did_you_mean(family, names)} Known: {', '.join(names)}.")
     record: Family = import_module(f"nutslite.families.{family}").FAMILY
-    return record
+    return replace(record)  # so that `set_default_priors` is about one family of one user
+
+
+class LazyKernel:
+    """A kernel that is put together when it is first needed: for families and links of the user's own.
+
+    Attributes
+    ----------
+    inner : callable or None
+        The kernel that this one translates linear predictors for, where it does.
+    """
+
+    def __init__(self, make: Callable[[], Callable[..., None]], inner: Callable[..., None] | None = None) -> None:
+        self._make = make
+        self.inner = inner
+        self._kernel: Callable[..., None] | None = None
+
+    def build(self) -> Callable[..., None]:
+        """The kernel itself, jitted."""
+        if self._kernel is None:
+            self._kernel = self._make()
+        return self._kernel
+
+    def __call__(self, *arguments: Any) -> None:
+        """Build the kernel and call it."""
+        self.build()(*arguments)
 
 
 def compiled_loglik(family: Family) -> Callable[..., None]:
     """The family's kernel, compiled (or read from the disk cache) for the signature `LOGLIK`."""
+    kernel = family.kernel.build() if isinstance(family.kernel, LazyKernel) else family.kernel
     if not jit_disabled():
-        if not isinstance(family.kernel, Dispatcher):
+        if not isinstance(kernel, Dispatcher):
             raise FamilyError(f"The kernel of family '{family.name}' is not compiled: decorate it with numba.njit.")
-        family.kernel.compile(LOGLIK.signature)
-    return family.kernel
+        kernel.compile(LOGLIK.signature)
+    return kernel
 
 
 def pointwise_loglik(

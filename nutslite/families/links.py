@@ -37,7 +37,7 @@ CODES: dict[str, int] = {
 
 
 @dataclass(frozen=True)
-class Link:
+class KnownLink:
     """What is known about a link: its code, where it is defined and where its inverse is.
 
     Attributes
@@ -59,8 +59,8 @@ class Link:
     eta_lower: float = -math.inf
 
 
-LINKS: dict[str, Link] = {
-    name: Link(name, CODES[name], lower, upper, eta_lower)
+LINKS: dict[str, KnownLink] = {
+    name: KnownLink(name, CODES[name], lower, upper, eta_lower)
     for name, lower, upper, eta_lower in (
         ("identity", -math.inf, math.inf, -math.inf),
         ("log", 0.0, math.inf, -math.inf),
@@ -76,7 +76,12 @@ LINKS: dict[str, Link] = {
 }
 
 
-def get_link(name: str) -> Link:
+def is_custom(link: Any) -> bool:
+    """Whether a link is one of the user's own (`nutslite.families.link.Link` with functions), so without a code."""
+    return bool(getattr(link, "is_custom", False))
+
+
+def get_link(name: str) -> KnownLink:
     """Look a link up by name.
 
     Raises
@@ -291,18 +296,22 @@ def _apply(fill: Callable[..., Any], name: str, values: ArrayLike) -> NDArray[np
 
 
 def link_array(name: str, theta: ArrayLike) -> NDArray[np.float64]:
-    """Linear predictors for parameter values, elementwise, any shape.
+    """Linear predictors for parameter values, elementwise, any shape; `name` may be a link of the user's own.
 
     >>> link_array("logit", [0.5, 0.75]).round(4).tolist()
     [0.0, 1.0986]
     """
+    if is_custom(name):
+        return np.asarray(name.link(theta), dtype=np.float64)  # type: ignore[attr-defined]
     return _apply(_fill_link, name, theta)
 
 
 def inverse_array(name: str, eta: ArrayLike) -> NDArray[np.float64]:
-    """Parameter values for linear predictors, elementwise, any shape.
+    """Parameter values for linear predictors, elementwise, any shape; `name` may be a link of the user's own.
 
     >>> inverse_array("log", [0.0, 1.0]).round(4).tolist()
     [1.0, 2.7183]
     """
+    if is_custom(name):
+        return np.asarray(name.linkinv(eta), dtype=np.float64)  # type: ignore[attr-defined]
     return _apply(_fill_inverse, name, eta)

@@ -9,6 +9,7 @@ filled; there is never a (levels x levels) matrix for treatment coding, nor a se
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from patsy.redundancy import pick_contrasts_for_term
 from nutslite.exceptions import DataError
 from nutslite.formula.algebra import Term
 from nutslite.formula.categories import Categories, level_name
-from nutslite.formula.factors import Factor, FactorValues
+from nutslite.formula.factors import LARGEST, Factor, FactorValues
 from nutslite.formula.terms import FloatArray, TermKind
+
+_ROUNDING = 1e-12  # columns that vary by less are constant but for rounding
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,22 @@ def _undecorated(suffix: str) -> str:
     return bracketed.group(1) if bracketed else suffix.removeprefix(".")
 
 
+def check_products(plans: Sequence[TermPlan], matrix: FloatArray) -> None:
+    """Raise when a product of factors is too large for float64.
+
+    Raises
+    ------
+    DataError
+        Naming the term.
+    """
+    start = 0
+    for plan in plans:
+        stop = start + len(plan.columns)
+        if plan.kind == "interaction" and not np.all(np.abs(matrix[start:stop]) <= LARGEST):
+            raise DataError(f"The product '{plan.name}' is too large in some rows: squares beyond float64; rescale it.")
+        start = stop
+
+
 def fill(plan: TermPlan, values: Mapping[str, FactorValues], out: FloatArray) -> None:
     """Write the columns of one term.
 
@@ -184,8 +203,9 @@ def fill(plan: TermPlan, values: Mapping[str, FactorValues], out: FloatArray) ->
     """
     for row, pieces in zip(out, plan.columns, strict=True):
         row[:] = _piece_values(pieces[0], values)
-        for piece in pieces[1:]:
-            row *= _piece_values(piece, values)
+        with np.errstate(over="ignore", invalid="ignore"):  # `check_products` says it in words
+            for piece in pieces[1:]:
+                row *= _piece_values(piece, values)
 
 
 def _piece_values(piece: Piece, values: Mapping[str, FactorValues]) -> NDArray[Any]:
@@ -201,13 +221,34 @@ def _piece_values(piece: Piece, values: Mapping[str, FactorValues]) -> NDArray[A
 
 def matrix_of_terms(plans: Sequence[TermPlan], values: Mapping[str, FactorValues], rows: int) -> FloatArray:
     """All columns of `plans`, one per row of the result, shape (columns, n)."""
-    matrix = np.empty((sum(len(plan.columns) for plan in plans), rows))
+    matrix = _allocated(plans, rows)
     start = 0
     for plan in plans:
         stop = start + len(plan.columns)
         fill(plan, values, matrix[start:stop])
         start = stop
     return matrix
+
+
+def _allocated(plans: Sequence[TermPlan], rows: int) -> FloatArray:
+    """An empty matrix; an error where it can only fill the memory, as a column of 100 000 texts by mistake does."""
+    columns = sum(len(plan.columns) for plan in plans)
+    needed = 8 * columns * rows
+    if needed > _physical_memory():
+        worst = max(plans, key=lambda plan: len(plan.columns))
+        raise DataError(
+            f"The term '{worst.name}' has {len(worst.columns)} columns; with {rows} rows the design would take "
+            f"{needed / 2**30:.0f} GiB, more than this machine has. For effects of many levels write "
+            f"(1|{worst.name})."
+        )
+    return np.empty((columns, rows))
+
+
+def _physical_memory() -> float:
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):  # Windows does not say
+        return 64.0 * 2**30
 
 
 def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept: bool) -> None:
@@ -224,6 +265,11 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
         stop = start + len(plan.columns)
         if plan.kind == "numeric" or plan.scalar:
             lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
-            if np.any((lowest == highest) & (intercept | (lowest == 0.0))):
-                raise DataError(f"The term '{plan.name}' is constant!")
+            size = np.maximum(np.abs(lowest), np.abs(highest))
+            if np.any((highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))):
+                beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
+                raise DataError(
+                    f"The term '{plan.name}' is constant! It has one value in all {matrix.shape[1]} rows, so {beside}; "
+                    "remove it."
+                )
         start = stop

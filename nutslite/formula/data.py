@@ -30,10 +30,22 @@ def as_frame(data: Any) -> pd.DataFrame:
     DataError
         When it is none of these, or a file or a reader for it is missing.
     """
+    frame = _frame_of(data)
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(
+            f"The data have column names in {frame.columns.nlevels} rows (a MultiIndex); give every column one name: "
+            "data.columns = ['_'.join(names) for names in data.columns]."
+        )
+    if frame.shape[1] == 0:
+        raise DataError("The data have no columns.")
+    return frame
+
+
+def _frame_of(data: Any) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return data
     if isinstance(data, str | os.PathLike):
-        return _read_file(Path(data))
+        return _read_file(os.fspath(data))
     if isinstance(data, Mapping):
         try:
             return pd.DataFrame({name: _one_dimension(name, values) for name, values in data.items()})
@@ -50,8 +62,12 @@ def as_frame(data: Any) -> pd.DataFrame:
 
 
 def _one_dimension(name: Any, values: Any) -> Any:
-    if np.ndim(values) > 1:
-        raise DataError(f"Column '{name}' has {np.ndim(values)} dimensions; a column has one.")
+    try:
+        dimensions = np.ndim(values)
+    except ValueError:  # lists of unequal lengths
+        raise DataError(f"Column '{name}' holds lists; a column has one value per row.") from None
+    if dimensions > 1:
+        raise DataError(f"Column '{name}' has {dimensions} dimensions; a column has one.")
     return values
 
 
@@ -65,15 +81,22 @@ def _from_table(table: Any) -> pd.DataFrame:
     return frame
 
 
-def _read_file(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        raise DataError(f"There is no file '{path}'.")
+def _read_file(name: str) -> pd.DataFrame:
+    path = Path(name)
+    if "://" in name:
+        raise DataError(f"'{name}' is an address; read it first, by pandas.read_csv('{name}') for example.")
+    if not name or not path.exists():
+        raise DataError(f"There is no file '{name}'. Data are a DataFrame, a dict of arrays, or a path.")
+    if path.is_dir():
+        raise DataError(f"'{name}' is a folder; name one file.")
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".pq"):
         try:
             return pd.read_parquet(path)
         except ImportError:
             raise DataError("Reading Parquet files needs pyarrow: pip install pyarrow.") from None
+        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+            raise DataError(f"'{path}' cannot be read as a Parquet file: {error}.") from None
     if suffix not in _SEPARATORS:
         raise DataError(f"'{path}': a data file ends in .csv, .tsv, .tab, .txt, .parquet or .pq.")
     separator = _SEPARATORS[suffix]
@@ -112,7 +135,7 @@ def columns_of(frame: pd.DataFrame, categorical: Collection[str]) -> dict[str, A
 
 def _column(series: pd.Series, name: str, categorical: bool) -> Any:
     if series.dtype == object:
-        series = _inferred(series)
+        series = _inferred(series) if categorical else _one_kind(_inferred(series), name)
     if categorical or isinstance(series.dtype, pd.CategoricalDtype) or _is_text(series):
         return categories_of(series, name)
     kind = _kind(series)
@@ -144,9 +167,54 @@ def _kind(series: pd.Series) -> type[np.generic] | None:
 def _inferred(series: pd.Series) -> pd.Series:
     """An object column as what its values are: ``[1, 2.5]``, ``[True, False]`` and Decimals are numbers."""
     series = series.infer_objects()
-    if series.dtype == object and pd.api.types.infer_dtype(series) in ("decimal", "mixed-integer-float"):
-        return series.astype(np.float64)
+    kind = pd.api.types.infer_dtype(series) if series.dtype == object else ""
+    if kind in ("decimal", "mixed-integer-float", "integer"):
+        try:
+            return series.astype(np.float64)
+        except OverflowError:
+            raise DataError(f"Column '{series.name}' holds whole numbers that are too large for float64.") from None
     return series
+
+
+def _one_kind(series: pd.Series, name: str) -> pd.Series:
+    """`series`; raises where its objects are neither all texts nor something that has a type of its own."""
+    kind = pd.api.types.infer_dtype(series) if series.dtype == object else "string"
+    if kind in ("string", "boolean", "empty"):
+        return series
+    types = list(dict.fromkeys(type(value).__name__ for value in series))
+    if len(types) == 1:
+        raise DataError(
+            f"Column '{name}' holds {types[0]} objects; turn them into numbers or texts, or list it in "
+            "categorical=[...]."
+        )
+    text = next((value for value in series if isinstance(value, str)), None)
+    example = "" if text is None else f", {text!r} for example"
+    raise DataError(
+        f"Column '{name}' mixes values of different types ({', '.join(types[:4])}{example}). "
+        f"pandas.to_numeric(data['{name}'], errors='coerce') makes numbers and missing values of them, "
+        f"data['{name}'].astype(str) categories."
+    )
+
+
+def numbers_in_texts(found: Categories) -> str:
+    """What is odd about a column of texts most of which read as numbers, in words; empty where nothing is."""
+    levels = found.levels
+    if len(levels) < 3 or not all(isinstance(level, str) for level in levels):
+        return ""
+    others = [level for level in levels if not _reads_as_number(level)]
+    if 2 * len(others) >= len(levels):
+        return ""
+    if not others:
+        return f"holds texts that all read as numbers, {levels[0]!r} for example"
+    return f"holds texts, of which {len(levels) - len(others)} read as numbers; {others[0]!r} does not"
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def matrix_of(value: Any, rows: int, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:

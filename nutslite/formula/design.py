@@ -24,7 +24,7 @@ from nutslite.formula.factors import Factor, apply_factors, learn_factors
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.missing import complete_rows
-from nutslite.formula.parsing import PredictorSpec, parse
+from nutslite.formula.parsing import PredictorSpec, parse, refuse_response_as_term
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
@@ -166,9 +166,9 @@ def build_design(
     formula = as_formula(formula)
     parsed = parse(formula.main, formula.additionals, tuple(parameters))
     spec = response_room.read_response(parsed.response)
+    refuse_response_as_term(spec.value, parsed.predictors)
     frame = as_frame(data)
-    extra = dict(extra_namespace or {})
-    check_extra_namespace(extra)
+    extra = check_extra_namespace(extra_namespace)
     forced = _check_categorical(categorical, frame)
     response_columns = _used_columns(spec.expressions(), frame, extra)
     predictor_columns = _used_columns([e for item in parsed.predictors for e in item.expressions()], frame, extra)
@@ -180,7 +180,7 @@ def build_design(
     if n_dropped:
         frame = frame[complete]
     memory = Memory()
-    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True)
+    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True, forced)
     del frame
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator)
@@ -198,6 +198,8 @@ def build_design(
 
 
 def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
+    if categorical is not None and (isinstance(categorical, Mapping) or not isinstance(categorical, Collection)):
+        raise DataError(f"categorical is a column's name or a list of names, not {categorical!r}.")
     names = [categorical] if isinstance(categorical, str) else list(categorical or ())
     for name in names:
         if name not in frame.columns:
@@ -212,8 +214,18 @@ def _used_columns(expressions: Iterable[Expression], frame: pd.DataFrame, extra:
     used: dict[str, None] = {}
     for expression in expressions:
         # an offset's call is this room's own word; what it holds is the expression
-        used.update(dict.fromkeys(check(without_offset(expression), columns, extra)))
+        try:
+            used.update(dict.fromkeys(check(without_offset(expression), columns, extra)))
+        except DataError as error:
+            raise DataError(f"{error}{_index_hint(str(error), frame)}") from None
     return tuple(used)
+
+
+def _index_hint(message: str, frame: pd.DataFrame) -> str:
+    for name in frame.index.names:
+        if name is not None and message.startswith(f"column '{name}' not found"):
+            return f"\nThe data's index is called '{name}': data.reset_index() makes a column of it."
+    return ""
 
 
 def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from nutslite.formula.values import (
     as_number,
     as_truth,
     bind,
+    check_contrast,
     combine,
     is_data,
     not_categorical,
@@ -82,16 +83,25 @@ class Evaluator:
         Filled while `learning`, only read otherwise.
     learning : bool
         True for the data that the model is built from.
+    categorical : collection of str
+        Columns that the user listed as categorical.
     """
 
     def __init__(
-        self, columns: Mapping[str, Any], rows: int, extra: Mapping[str, Any], memory: Memory, learning: bool
+        self,
+        columns: Mapping[str, Any],
+        rows: int,
+        extra: Mapping[str, Any],
+        memory: Memory,
+        learning: bool,
+        categorical: Collection[str] = (),
     ) -> None:
         self.columns = columns
         self.rows = rows
         self.extra = extra
         self.memory = memory
         self.learning = learning
+        self.categorical = categorical
 
     def evaluate(self, expression: Expression) -> Any:
         """The value of `expression`: an array of shape (n,) or (n, k), `Categories`, or a constant.
@@ -219,7 +229,7 @@ class Evaluator:
         if name in functions.STATEFUL:
             return self._stateful(functions.STATEFUL[name], node, arguments, keywords)
         if name in functions.CONTRASTS:
-            return functions.CONTRASTS[name](*arguments, **keywords)
+            return self._contrast(name, node, arguments, keywords)
         if name in functions.CATEGORICAL:
             return self._categorical(name, node, arguments, keywords)
         if name in functions.SUCCESS:
@@ -239,15 +249,24 @@ class Evaluator:
             self.memory.transforms[key] = transform
         return self.memory.transforms[key].transform(*arguments, **keywords)
 
+    def _contrast(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        for value in [*arguments, *keywords.values()]:
+            if isinstance(value, type) or is_data(value):
+                raise FormulaError(
+                    f"'{canonical_name(node)}': {name}() takes a level, such as {name}('a'), or nothing."
+                )
+        return functions.CONTRASTS[name](*arguments, **keywords)
+
     def _categorical(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Categories:
         if name == "C":
             data, contrast, levels = bind(name, ("x", "contrast", "levels"), arguments, keywords)
+            check_contrast(contrast, canonical_name(node))
         else:
             data, option = bind(name, ("x", "ref" if name == "T" else "omit"), arguments, keywords)
             levels = None
         found = categories_of(data, canonical_name(node.args[0]) if node.args else name)
         if levels is not None:
-            found = with_levels(found, tuple(levels), canonical_name(node))
+            found = with_levels(found, levels, canonical_name(node))
         if name == "T":
             reference = 0 if option is None else self._known(found, node).position(option, canonical_name(node.args[0]))
             contrast = functions.CONTRASTS["Treatment"](self._known(found, node).levels[reference])

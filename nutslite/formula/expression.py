@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
+import warnings
 from dataclasses import dataclass
 
 from nutslite.exceptions import FormulaError
@@ -135,7 +136,9 @@ def read_expression(source: FormulaText, start: int, end: int) -> Expression:
     code = source.code[start:end]
     _refuse_known_slips(source, start, end)
     try:
-        tree = ast.parse(code, mode="eval").body
+        with warnings.catch_warnings():  # Python's advice on style ("invalid escape sequence") is not for formulas
+            warnings.simplefilter("ignore")
+            tree = ast.parse(code, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as slip:
         raise _syntax_error(source, start, end, slip) from None
     try:

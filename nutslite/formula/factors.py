@@ -5,6 +5,7 @@ The description is settled by the data that the model is built from; new data mu
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, did_you_mean, warn
 from nutslite.formula.categories import Categories, categories_of, level_name
-from nutslite.formula.data import matrix_of
+from nutslite.formula.data import matrix_of, numbers_in_texts
 from nutslite.formula.evaluation import Evaluator
 from nutslite.formula.expression import Expression
+
+LARGEST = 1e100  # sums of squares must stay in range, for the data and in the sampler
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,25 @@ def learn_factors(expressions: Iterable[Expression], evaluator: Evaluator) -> tu
         if isinstance(value, Categories):
             value = value.without_unused()
             if len(value.levels) < 2:
-                raise DataError(f"The term '{expression.name}' has only 1 category!")
+                only = f"'{value.names[0]}' in all {evaluator.rows} rows"
+                raise DataError(f"The term '{expression.name}' has only 1 category! It is {only}; remove the term.")
+            if isinstance(expression.tree, ast.Name) and expression.name not in evaluator.categorical:
+                _warn_of_numbers(expression.name, value)
             factors[expression.name] = Factor(expression.name, 0, value.levels, value.contrast)
             values[expression.name] = value.codes
         else:
             factors[expression.name] = Factor(expression.name, value.shape[0])
             values[expression.name] = value
     return factors, values
+
+
+def _warn_of_numbers(name: str, value: Categories) -> None:
+    odd = numbers_in_texts(value)
+    if odd:
+        warn(
+            f"Column '{name}' {odd}. It is taken as categorical, with {len(value.levels)} levels: "
+            f"pandas.to_numeric(data['{name}']) makes numbers of it, categorical=['{name}'] says that this is meant."
+        )
 
 
 def apply_factors(
@@ -153,3 +168,9 @@ def check_finite(matrix: NDArray[np.float64], name: str) -> None:
             f"'{name}' is not finite in {count} of {finite.size} rows (the first is row {first} of those used, counted "
             "from 0), although no value is missing there: a logarithm of zero, a division by zero, or infinite data?"
         )
+    lowest, highest = matrix.min(axis=1), matrix.max(axis=1)
+    largest = float(np.max(np.abs([lowest, highest])))
+    spread = float(np.min(highest - lowest))
+    if largest > LARGEST or 0.0 < spread < 1.0 / LARGEST:
+        size = f"values up to {largest:.3g}" if largest > LARGEST else f"values only {spread:.3g} apart"
+        raise DataError(f"'{name}' has {size}, whose squares are beyond float64; rescale the column.")

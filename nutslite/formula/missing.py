@@ -45,7 +45,8 @@ def complete_rows(frame: pd.DataFrame, dropna: bool | None) -> NDArray[np.bool_]
             f"Fill them in, or leave these rows {remedy}."
         )
     if dropped == len(frame):
-        raise DataError(f"No row of the data is complete; missing values in {', '.join(counts)}.")
+        listed = ", ".join(f"'{name}' ({count})" for name, count in counts.items())
+        raise DataError(f"No row of the data is complete; missing values in {listed}.")
     if dropped:
         log.info("Automatically removing %d/%d rows from the dataset.", dropped, len(frame))
     return complete

@@ -150,6 +150,20 @@ def _read_predictor(parameter: str, node: ParseNode, source: FormulaText) -> Pre
     )
 
 
+def refuse_response_as_term(response: Expression, predictors: Iterable[PredictorSpec]) -> None:
+    """Raise where the response is a factor on the right too: it would explain itself.
+
+    Raises
+    ------
+    FormulaError
+        With carets below the factor.
+    """
+    for predictor in predictors:
+        for factor in predictor.expressions():
+            if factor.name in (response.name, f"offset({response.name})"):
+                raise factor.error(f"The response '{response.name}' stands on the right as well; remove it there.")
+
+
 def _refuse_equal_groups(groups: list[GroupSpec], source: FormulaText) -> None:
     """``(1|g) + (x|g)`` has the group intercepts twice."""
     seen: set[tuple[frozenset[str], frozenset[str]]] = set()

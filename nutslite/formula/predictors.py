@@ -10,7 +10,7 @@ import numpy as np
 
 from nutslite.exceptions import DataError
 from nutslite.formula.algebra import GroupSpec
-from nutslite.formula.coding import TermPlan, check_not_constant, matrix_of_terms, plan_terms
+from nutslite.formula.coding import TermPlan, check_not_constant, check_products, matrix_of_terms, plan_terms
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
 from nutslite.formula.expression import Expression
@@ -92,10 +92,12 @@ def _one_row(value: Any, name: str, rows: int) -> FloatArray:
 
 def check_columns(plan: PredictorPlan, predictor: LinearPredictor) -> None:
     """Raise `DataError` for a numeric term that is constant; only for the data that the model is built from."""
+    check_products(plan.terms, predictor.matrix)
     check_not_constant(plan.terms, predictor.matrix, plan.spec.intercept)
     by_name = {term.expression: term.matrix for term in predictor.group_terms if term.matrix is not None}
     for group, effects in zip(plan.spec.groups, plan.groups, strict=True):
         for effect in effects:
+            check_products([effect], by_name[effect.name])
             check_not_constant([effect], by_name[effect.name], group.intercept)
 
 

@@ -137,7 +137,8 @@ def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePl
     if isinstance(value, Categories):
         value = value if value.levels == (False, True) else value.without_unused()
         if len(value.levels) < 2:
-            raise DataError(f"The response '{spec.name}' has only 1 category!")
+            only = f"it is '{value.names[0]}' in all {evaluator.rows} rows"
+            raise DataError(f"The response '{spec.name}' has only 1 category! There is nothing to model: {only}.")
         plan = _categorical_plan(spec, value)
     else:
         kind = "numeric" if spec.trials is None else "proportion"

@@ -10,7 +10,8 @@ adds tomorrow. And nothing is ever handed to ``eval``: `evaluation.py` interpret
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from nutslite.exceptions import DataError, FormulaError, did_you_mean
 from nutslite.formula import functions
@@ -66,19 +67,23 @@ def check(expression: Expression, columns: Collection[str], extra: Collection[st
     return tuple(checker.used)
 
 
-def check_extra_namespace(extra: Collection[str]) -> None:
-    """Refuse names that could never be reached, or that would change what a formula says.
+def check_extra_namespace(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The caller's names; refuses those that could never be reached, or that would change what a formula says.
 
     Raises
     ------
     FormulaError
         Naming the entry.
     """
+    if given is not None and not isinstance(given, Mapping):
+        raise FormulaError(f"extra_namespace is a dict from names to functions and values, not {given!r}.")
+    extra = dict(given or {})
     for name in extra:
         if not isinstance(name, str) or not name.isidentifier() or name.startswith("__"):
             raise FormulaError(f"extra_namespace: {name!r} is not a name that a formula can use.")
         if name in functions.supported_names() or name in functions.NUMPY_MODULES:
             raise FormulaError(f"extra_namespace: '{name}' already means something in formulas; choose another name.")
+    return extra
 
 
 class _Checker:

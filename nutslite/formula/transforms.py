@@ -15,12 +15,25 @@ from patsy.splines import BS
 
 FloatArray = NDArray[np.float64]
 
+_MOST_COLUMNS = 1000  # of one spline or polynomial; a slip of the finger must not fill the memory
+_MOST_DEGREE = 20  # of a B-spline's pieces
+
 
 def _vector(x: Any, name: str) -> FloatArray:
     values = np.asarray(x, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"{name}() takes one numeric column")
     return values
+
+
+def _whole(value: Any, what: str, least: int, most: int | None = None) -> int:
+    """`value` as an int; a ValueError in the user's words unless it is a whole number in range."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not number or value != np.floor(value) or value < least:
+        raise ValueError(f"{what} must be a whole number from {least} on, not {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{what} is at most {most}, not {value!r}")
+    return int(value)
 
 
 class Center:
@@ -45,6 +58,8 @@ class Standardize:
     def memorize_chunk(self, x: Any, ddof: int = 0) -> None:
         """Learn from all rows."""
         values = _vector(x, "scale")
+        if _whole(ddof, "ddof", 0) >= values.size:
+            raise ValueError(f"ddof must be less than the number of rows, {values.size}")
         self.mean, self.deviation = values.mean(), values.std(ddof=ddof)
         if not self.deviation > 0.0:
             raise ValueError("all rows have the same value, so there is no standard deviation to divide by")
@@ -68,8 +83,9 @@ class Polynomial:
     def memorize_chunk(self, x: Any, degree: int = 1, raw: bool = False) -> None:
         """Learn from all rows."""
         values = _vector(x, "poly")
-        if isinstance(degree, bool) or int(degree) != degree or degree < 1:
-            raise ValueError(f"degree must be a whole number from 1 on, not {degree!r}")
+        _whole(degree, "degree", 1, _MOST_COLUMNS)
+        if not isinstance(raw, bool):
+            raise ValueError(f"raw is True or False, not {raw!r}")
         if raw:
             return
         distinct = np.unique(values).size
@@ -121,7 +137,11 @@ class BSpline:
 
     def memorize_chunk(self, x: Any, *args: Any, intercept: bool | None = None, **kwargs: Any) -> None:
         """Learn from all rows."""
-        self.spline.memorize_chunk(_vector(x, "bs"), *args, **_intercept_alias(intercept, kwargs))
+        values = _vector(x, "bs")
+        _check_spline("bs", values, args, kwargs)
+        degree = args[2] if len(args) > 2 else kwargs.get("degree", 3)
+        _whole(degree, "degree", 0, _MOST_DEGREE)
+        self.spline.memorize_chunk(values, *args, **_intercept_alias(intercept, kwargs))
 
     def memorize_finish(self) -> None:
         """Place the knots."""
@@ -146,13 +166,63 @@ def _intercept_alias(intercept: bool | None, kwargs: dict[str, Any]) -> dict[str
     return kwargs if intercept is None else {**kwargs, "include_intercept": intercept}
 
 
+_SPLINE_ARGUMENTS = {
+    "bs": ("df", "knots", "degree", "include_intercept", "lower_bound", "upper_bound"),
+    "cr": ("df", "knots", "lower_bound", "upper_bound", "constraints"),
+    "cc": ("df", "knots", "lower_bound", "upper_bound", "constraints"),
+}
+
+
+def _check_spline(name: str, values: FloatArray, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Check what Patsy would take without a word, or turn down in words of its own."""
+    known = _SPLINE_ARGUMENTS[name]
+    for key in kwargs:
+        if key not in known:
+            raise ValueError(f"{name}() has no argument '{key}'; it has {', '.join(known)}")
+    df = args[0] if args else kwargs.get("df")
+    knots = args[1] if len(args) > 1 else kwargs.get("knots")
+    if df is None and knots is None:
+        raise ValueError(f"say how many columns it has by df=, such as {name}(x, df=4), or where its knots= are")
+    if df is not None:
+        _whole(df, "df", 1, _MOST_COLUMNS)
+        if df > values.size:
+            raise ValueError(f"df={df} is more than the number of rows, {values.size}")
+    if knots is not None:
+        places = np.asarray(knots)
+        if places.dtype.kind not in "biuf" or places.ndim != 1 or not np.isfinite(places).all():
+            raise ValueError(f"knots is a list of numbers, not {knots!r}")
+    if values.size and values.min() == values.max():
+        raise ValueError("all rows have the same value, so there is nothing to bend")
+
+
 class Natural(CR):  # type: ignore[misc]
     """``cr(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: natural cubic spline."""
+
+    def memorize_chunk(self, x: Any, *args: Any, **kwargs: Any) -> None:
+        """Learn from all rows."""
+        _check_spline("cr", _vector(x, "cr"), args, kwargs)
+        super().memorize_chunk(x, *args, **kwargs)
 
 
 class Cyclic(CC):  # type: ignore[misc]
     """``cc(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: cyclic cubic spline."""
 
+    def memorize_chunk(self, x: Any, *args: Any, **kwargs: Any) -> None:
+        """Learn from all rows."""
+        _check_spline("cc", _vector(x, "cc"), args, kwargs)
+        super().memorize_chunk(x, *args, **kwargs)
+
 
 class Tensor(TE):  # type: ignore[misc]
     """``te(cr(x, df=4), cr(z, df=4), constraints=None)``: tensor product of splines."""
+
+    def memorize_chunk(self, *args: Any, **kwargs: Any) -> None:
+        """Learn from all rows."""
+        if not args:
+            raise ValueError("write te(cr(x, df=4), cr(z, df=4)) for a tensor product of splines")
+        columns = [np.asarray(basis).shape[1] if np.ndim(basis) == 2 else 1 for basis in args]
+        if columns.count(1) == len(columns):
+            raise ValueError("it takes splines, such as te(cr(x, df=4), cr(z, df=4)); x:z is the product of columns")
+        if np.prod(columns, dtype=float) > _MOST_COLUMNS:
+            raise ValueError(f"this makes {' x '.join(map(str, columns))} columns, and at most {_MOST_COLUMNS} are")
+        super().memorize_chunk(*args, **kwargs)

@@ -77,8 +77,41 @@ def bind(name: str, parameters: tuple[str, ...], arguments: list[Any], keywords:
     return list(bound.values())
 
 
-def with_levels(found: Categories, levels: tuple[Any, ...], what: str) -> Categories:
-    """`found` in the order of levels that the user spelled out."""
+def check_contrast(contrast: Any, what: str) -> None:
+    """Refuse what cannot code a categorical; a matrix of the user's own is checked against the levels later.
+
+    Raises
+    ------
+    FormulaError
+        Naming the contrasts that there are.
+    """
+    if contrast is None or hasattr(contrast, "code_without_intercept"):
+        return
+    if not isinstance(contrast, str | dict) and np.ndim(contrast) == 2 and np.asarray(contrast).dtype.kind in "biuf":
+        return
+    reference = f"; write Treatment({contrast!r}) for a reference level" if isinstance(contrast, str | int) else ""
+    raise FormulaError(
+        f"'{what}': the contrast is Treatment, Sum, Helmert, Poly, Diff or a matrix with a row per level, not "
+        f"{contrast!r}{reference}."
+    )
+
+
+def with_levels(found: Categories, levels: Any, what: str) -> Categories:
+    """`found` in the order of levels that the user spelled out.
+
+    Raises
+    ------
+    FormulaError
+        Where `levels` is no list of different values.
+    DataError
+        Where the data hold others.
+    """
+    if not isinstance(levels, list | tuple | np.ndarray):
+        raise FormulaError(f"'{what}': levels= is a list, such as levels=['a', 'b'], not {levels!r}.")
+    levels = tuple(levels)
+    twice = [level for position, level in enumerate(levels) if level in levels[:position]]
+    if twice:
+        raise FormulaError(f"'{what}': levels= has {twice[0]!r} twice.")
     recoded = found.recoded(levels)
     if recoded.unseen:
         raise DataError(f"{what}: the data hold the level '{recoded.unseen[0]}', which levels= does not list.")

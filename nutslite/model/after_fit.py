@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from nutslite._log import log
+from nutslite.exceptions import check_flags, random_generator
+from nutslite.model.inspection import Inspection
 
-from nutslite.model.wiring import Wiring
 
-
-class AfterFit(Wiring):
+class AfterFit(Inspection):
     """The part of `Model` that reads draws."""
 
     def predict(
@@ -49,6 +49,9 @@ class AfterFit(Wiring):
         """
         from nutslite.results.fit import add_predictions
 
+        check_flags(
+            inplace=inplace, include_group_specific=include_group_specific, sample_new_groups=sample_new_groups or False
+        )
         return add_predictions(
             idata,
             self.design if data is None else self.design.evaluate(data),
@@ -71,10 +74,57 @@ class AfterFit(Wiring):
         design = self.design if data is None else self.design.evaluate(data, response=True)
         return add_log_likelihood(idata, design, self._prediction_task(), inplace=inplace)
 
+    def compute_log_prior(self, idata: Any, inplace: bool = True) -> Any:
+        """Add log prior densities (group ``log_prior``), one variable per sampled variable, for power-scaling.
+
+        Densities are of the natural values, without Jacobians. Group effects have their density given their location
+        and scale, correlations one number for all of a block. Potentials do not count.
+
+        Returns
+        -------
+        None, or with ``inplace=False`` a copy of `idata` that has the group.
+
+        Raises
+        ------
+        DataError
+            If the results are from another model.
+        """
+        from nutslite.results.fit import add_log_prior
+
+        return add_log_prior(idata, self._assembly, aliases=self._aliases, inplace=inplace)
+
+    def r2_score(self, idata: Any, summary: bool = True) -> Any:
+        """Bayesian R-squared of the model's rows.
+
+        For every draw ``var(mean) / (var(mean) + var(y - mean))``, variances over the rows: the residual-based
+        version of Gelman, Goodrich, Gabry and Vehtari (2019), The American Statistician 73, section 3.
+
+        Parameters
+        ----------
+        idata : InferenceData or DataTree
+        summary : bool
+            False: the draws themselves.
+
+        Returns
+        -------
+        pandas.Series or ndarray
+            Mean ``r2``, standard deviation ``r2_std`` and the ends of the 94 % highest-density interval; or the
+            draws, shape (chains, draws).
+        """
+        from nutslite.results.fit import explained_variance
+
+        return explained_variance(idata, self.design, self._prediction_task(), summary=summary)
+
     def prior_predictive(
-        self, draws: int = 500, var_names: str | Sequence[str] | None = None, random_seed: int | None = None
+        self,
+        draws: int = 500,
+        var_names: str | Sequence[str] | None = None,
+        omit_offsets: bool = True,
+        random_seed: int | None = None,
     ) -> Any:
         """Draw from the prior, and responses given those draws; `var_names` picks variables to keep.
+
+        ``omit_offsets=False`` adds the standardised effects of non-centred terms (``1|g_offset``).
 
         Returns
         -------
@@ -89,6 +139,9 @@ class AfterFit(Wiring):
         from nutslite.posterior.prior_draws import draw_prior
         from nutslite.results.fit import store_prior
 
-        rng = np.random.default_rng(random_seed)
+        if self.potentials:
+            log.warning("Potentials have no part in draws of the prior: these are from the priors alone.")
+        rng = random_generator(random_seed)
         values, effects = draw_prior(self._assembly, draws, rng)
-        return store_prior(self._assembly, values[None], effects[None], self._prediction_task(), rng, var_names)
+        task = self._prediction_task()
+        return store_prior(self._assembly, values[None], effects[None], task, rng, var_names, omit_offsets)

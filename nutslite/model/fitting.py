@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nutslite._log import log
-from nutslite.exceptions import checked_options, refuse_other
+from nutslite.exceptions import check_flags, checked_options, checked_path
 from nutslite.model.after_fit import AfterFit
+from nutslite.model.fit_arguments import check_bar, check_group_options, check_method, translated
+from nutslite.model.saving import Saving
 from nutslite.posterior.plan import Path, Plan
 
-METHODS = ("nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 
-
-class Fitting(AfterFit):
+class Fitting(AfterFit, Saving):
     """The part of `Model` that samples."""
 
     def fit(
@@ -25,16 +26,24 @@ class Fitting(AfterFit):
         random_seed: Any = None,
         target_accept: float = 0.8,
         *,
+        priors: Mapping[Any, Any] | None = None,
         inference_method: str = "nuts",
         plan: Path | Plan = "auto",
         pilot: bool = True,
         max_treedepth: int = 10,
-        progressbar: bool = True,
+        init: str = "auto",
+        start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        progressbar: bool | str = True,
         callback: Callable[..., Any] | None = None,
         include_response_params: bool = False,
+        omit_offsets: bool = True,
         idata_kwargs: Mapping[str, Any] | None = None,
         discard_tuned_samples: bool = True,
+        compute_convergence_checks: bool = True,
         nuts: Mapping[str, Any] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        file: str | os.PathLike[str] | None = None,
+        **others: Any,
     ) -> Any:
         """Sample the posterior with NUTS.
 
@@ -49,6 +58,8 @@ class Fitting(AfterFit):
             The same seed gives the same draws, whatever `cores`.
         target_accept : float
             Between 0 and 1; higher means smaller steps.
+        priors : dict, optional
+            Replaces priors first, as `set_priors` does; they stay.
         inference_method : str
             ``"nuts"``, or ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
         plan : {"auto", "joint", "marginal"} or Plan
@@ -57,17 +68,41 @@ class Fitting(AfterFit):
             Whether a pilot may choose starting points, metric and centring.
         max_treedepth : int
             A trajectory has at most 2**max_treedepth leapfrog steps.
+        init : str
+            How the metric is found, by PyMC's names: ``"auto"`` leaves it to the plan; ``"adapt_diag"`` and
+            ``"adapt_full"`` adapt a diagonal or dense metric during warm-up, without a pilot, from one starting point
+            for all chains; with ``"jitter+"`` before them starting points are spread by up to 1.
+        start : dict, or list of dict with one per chain, optional
+            Values to start from, by name and on their natural scale (``{"sigma": 2.0}``); what is not named starts
+            where it would. The names of unconstrained numbers (``sigma_log__``) are known too. Also ``initvals=``.
         progressbar : bool
+            Whether to show a bar, and lines that say what is sampled and how long it took. The names of PyMC's
+            layouts mean True.
         callback : callable, optional
             Called between blocks of transitions with the sampler's progress record.
         include_response_params : bool
             Whether to add ``mu`` and the like, one value per observation and draw.
+        omit_offsets : bool
+            False adds the standardised effects of non-centred terms, ``1|g_offset``.
         idata_kwargs : dict, optional
-            ``{"log_likelihood": True}`` adds the pointwise log likelihood.
+            ``{"log_likelihood": True}`` adds the pointwise log likelihood, ``{"log_prior": True}`` log priors.
         discard_tuned_samples : bool
             False keeps the warm-up draws in groups of their own.
+        compute_convergence_checks : bool
+            False: no warnings about R-hat, effective sample sizes, divergences and the like.
+        checkpoint : path-like, optional
+            A file that grows with the draws. After a crash or a kill the same call goes on where it ended, with the
+            draws of a run in one piece; once finished, it reads them. A checkpoint of another model, other data or
+            settings is refused. `cores`, `progressbar` and `callback` may differ; without a `random_seed` it takes the
+            file's. Another version of NumPy or Numba may change last digits.
+        file : path-like, optional
+            A netCDF file for the results. If it is there and formula, data, priors, family and settings are what they
+            were, it is loaded instead of sampled; otherwise a line names what changed, and the fit replaces it.
         nuts : dict, optional
             Other place for ``target_accept`` and ``max_treedepth``, as in Bambi.
+        **others
+            Names that other versions and PyMC have for the above: ``initvals``, ``jobs``, ``include_mean``;
+            ``n_init`` and ``return_inferencedata=True`` are accepted and change nothing.
 
         Returns
         -------
@@ -77,21 +112,47 @@ class Fitting(AfterFit):
         Raises
         ------
         SamplingError
-            For impossible settings, or if no finite starting point exists.
+            For impossible settings or starting values, or if no finite starting point exists.
+        TypeError
+            (and NutsliteError) For an argument that does not exist.
         KeyboardInterrupt
             If stopped before the first draw. Later, Ctrl-C returns what was drawn, with ``attrs["interrupted"] == 1``.
         """
-        from nutslite.posterior.run import Settings, run
+        from nutslite.posterior.identity import run_identity
+        from nutslite.posterior.narration import how_long_it_took, what_is_sampled
+        from nutslite.posterior.run import Settings, memory_of_results, run
+        from nutslite.posterior.start_values import check_start_values
         from nutslite.results.fit import store_fit
         from nutslite.results.inference_data import preload_arviz
+        from nutslite.results.stored_fit import StoredFit
+        from nutslite.sampler.checkpoint import stored_seed
+        from nutslite.sampler.digest import digest
+        from nutslite.sampler.interrupts import careful_interrupts
 
-        refuse_other("inference_method", inference_method, METHODS)
+        if others:
+            named = {"start": start, "cores": cores, "random_seed": random_seed}
+            today = translated(named, others, Fitting.fit)
+            start, cores = today.get("start", start), today.get("cores", cores)
+            random_seed = today.get("random_seed", random_seed)
+            include_response_params = today.get("include_response_params", include_response_params)
+        check_method(inference_method)
+        check_flags(
+            pilot=pilot,
+            include_response_params=include_response_params,
+            omit_offsets=omit_offsets,
+            discard_tuned_samples=discard_tuned_samples,
+            compute_convergence_checks=compute_convergence_checks,
+        )
+        checkpoint = None if checkpoint is None else checked_path("checkpoint", checkpoint)
+        file = None if file is None else checked_path("file", file)
+        shows = check_bar(progressbar)
+        self._replace_priors(priors, plan)
+        seeded = random_seed is not None
+        if checkpoint is not None and not seeded:
+            random_seed = stored_seed(checkpoint)
         options: dict[str, Any] = {"target_accept": target_accept, "max_treedepth": max_treedepth}
         options |= checked_options("nuts", nuts, tuple(options))
-        extras = checked_options("idata_kwargs", idata_kwargs, ("log_likelihood",))
-        success = self.design.response.success or ("1" if self.family.name == "bernoulli" else None)
-        if success is not None:
-            log.info("Modeling the probability that %s==%s", self.design.response.name, success)
+        extras = check_group_options(idata_kwargs)
         settings = Settings(
             draws=draws,
             tune=tune,
@@ -99,16 +160,55 @@ class Fitting(AfterFit):
             cores=cores,
             random_seed=random_seed,
             **options,
-            progressbar=progressbar,
+            progressbar=shows,
             callback=callback,
             keep_warmup=not discard_tuned_samples,
             laplace=inference_method == "laplace",
+            init=init,
+            start=start,
+            checkpoint=checkpoint,
+            identity=None if checkpoint is None and file is None else self._identity(),
         )
-        chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot)
-        results = store_fit(run(chosen, settings, before_sampling=preload_arviz))
+        success = self.design.response.success or ("1" if self.family.kind == "bernoulli" else None)
+        if success is not None:
+            log.info("Modeling the probability that %s==%s", self.design.response.name, success)
+        chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot and init == "auto")
+        if start is not None:
+            check_start_values(chosen.assembled, start)
+        stored = None
+        if file is not None:
+            groups = {"include_response_params": include_response_params, "omit_offsets": omit_offsets, **extras}
+            seed = {"random_seed": settings.random_seed if seeded else None}
+            stored = StoredFit(
+                file, {**run_identity(chosen, settings), **groups, **seed, "aliases": digest(self._aliases)}
+            )
+            if (found := stored.results()) is not None:
+                self._fitted = True
+                return found
+        if shows:
+            log.info("%s", what_is_sampled(chosen, settings, self._aliases))
+        with careful_interrupts():
+            fit = run(chosen, settings, before_sampling=preload_arviz)
+            if shows:
+                log.info("%s", how_long_it_took(fit))
+            with memory_of_results(chosen, settings):
+                results = store_fit(
+                    fit, aliases=self._aliases, omit_offsets=omit_offsets, report=compute_convergence_checks
+                )
         self._fitted = True
-        if include_response_params:
-            self.predict(results)
-        if extras.get("log_likelihood"):
-            self.compute_log_likelihood(results)
+        self._add_groups(results, include_response_params, extras)
+        if stored is not None:
+            stored.keep(results)
         return results
+
+    def _add_groups(self, results: Any, response_params: bool, extras: Mapping[str, bool]) -> None:
+        """What `fit` was asked to add to its draws, which Ctrl-C meanwhile does not lose."""
+        try:
+            if response_params:
+                self.predict(results)
+            if extras.get("log_likelihood"):
+                self.compute_log_likelihood(results)
+            if extras.get("log_prior"):
+                self.compute_log_prior(results)
+        except KeyboardInterrupt:
+            log.warning("Interrupted when all draws were made: the results lack some of the groups asked for.")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from nutslite.exceptions import refuse_other
+from nutslite.exceptions import check_flags
 from nutslite.families.family import Family, get_family
+from nutslite.formula.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
+from nutslite.model.concerns import warn_of_concerns
 from nutslite.model.fitting import Fitting
+from nutslite.model.saving import given_arguments, used_data
+from nutslite.posterior.potential import read_potentials
+from nutslite.posterior.potentials import check_potentials
+from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
-
-STYLES = ("modern", "classic")
 
 
 class Model(Fitting):
@@ -28,18 +32,20 @@ class Model(Fitting):
     family : str or Family
         ``"gaussian"``, ``"bernoulli"``, ``"poisson"``, ... or a Family of your own.
     priors : dict, optional
-        By name of term (``"x"``, ``"1|g"``, ``"Intercept"``), tuple of names, ``"common"``, ``"group_specific"``, or
-        parameter (``"sigma"``); see docs. What is not named gets a weakly informative default.
-    link : str or dict, optional
-        Link of the parent parameter, or links by parameter.
+        By name of term (``"x"``, ``"1|g"``, ``"Intercept"``), of a coefficient (``"g[b]"``), tuple of names,
+        ``"common"``, ``"group_specific"``, or parameter (``"sigma"``). What is not named gets a weakly informative
+        default; a number or name (``"narrow"``, ``"medium"``, ``"wide"``, ``"superwide"``) says how wide that is.
+    link : str, Link or dict, optional
+        Link of the parent parameter, or links by parameter; a `Link` may be of functions of your own.
     categorical : str or collection of str, optional
         Columns to treat as categorical although they hold numbers.
     dropna : bool
         Leave incomplete rows out (with a message) instead of raising.
     auto_scale : bool
         False: flat priors instead of scaled defaults.
-    noncentered : bool
-        Where group effects start: non-centred (True) or centred. With a pilot each level's centring is chosen.
+    noncentered : bool or dict
+        Where group effects start: non-centred (True) or centred; by parameter in a dict (``{"sigma": False}``, True
+        where left out). A `Prior` may say otherwise for its term. With a pilot each level's centring is chosen.
     center_predictors : bool
         Whether the prior of an intercept is about centred predictors, as in Bambi. The reported one is not centred.
     extra_namespace : dict, optional
@@ -50,6 +56,15 @@ class Model(Fitting):
         By grouping factor, the shape of an LKJ prior of its correlations (a number or ``Prior("LKJ", eta=2)``).
     unused_priors : {"warn", "error", "ignore"}
         What to do about names in `priors` that are not in the model.
+    automatic_priors : {"default", "mle"}
+        Where priors that are not given come from: the usual rules, or the likelihood of the common effects.
+    taylor : int, optional
+        Order of the expansion behind ``automatic_priors="mle"``, 1 to 13: by default 5 for the gaussian family and 1
+        for others. The highest orders make priors that are much too wide.
+    potentials : list of (name or tuple of names, function), optional
+        Terms to add to the log density: functions of variables by their names in the results, on their natural scale
+        (``("sigma", lambda sigma: -10 * sigma)``), that return a number, or an array that is summed. Derivatives are
+        derived. A compiled or compilable function of numbers is fast, any other is called in Python each time.
 
     Raises
     ------
@@ -74,51 +89,48 @@ class Model(Fitting):
         categorical: str | Collection[str] | None = None,
         dropna: bool = False,
         auto_scale: bool = True,
-        noncentered: bool = True,
+        noncentered: bool | Mapping[str, bool] = True,
         center_predictors: bool = True,
         extra_namespace: Mapping[str, Any] | None = None,
         correlated: bool = False,
         priors_cor: Mapping[str, float | Prior] | None = None,
         unused_priors: str = "warn",
+        automatic_priors: str = "default",
+        taylor: int | None = None,
+        potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
     ) -> None:
+        self._arguments = given_arguments(locals())
+        check_flags(dropna=dropna, auto_scale=auto_scale, center_predictors=center_predictors, correlated=correlated)
         self.formula = as_formula(formula)
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
+        self.family = self.family.linked(self.links)
+        self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
         self.auto_scale = auto_scale
-        self.noncentered = noncentered
         self.center_predictors = center_predictors
+        self.potentials = read_potentials(potentials)
         self.unused_priors = unused_priors
         parameters = tuple(parameter.name for parameter in self.family.parameters)
+        self.data = as_frame(data)
         self.design = build_design(
             self.formula,
-            data,
+            self.data,
             parameters=parameters,
             categorical=categorical,
             dropna=dropna,
             extra_namespace=extra_namespace,
         )
+        self._data = used_data(self.data, self.design.used_columns, categorical)
         self.family.check_response(self.design.response)
+        self.noncentered = check_noncentered(noncentered, self.design.predictors)
         self.correlations = choose_correlations(self.design.factors, correlated, priors_cor)
         self._given_priors = priors or {}
         self.priors = self._choose_priors(self._given_priors)
         self._assembled = None
+        self._backend = None
+        self._aliases = {}
         self._fitted = False
-
-    def __repr__(self) -> str:
-        return self.describe()
-
-    def describe(self, style: str = "modern") -> str:
-        """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
-        from nutslite.results.description import describe
-
-        refuse_other("style", style, STYLES)
-        return describe(
-            formulas=[self.formula.main, *self.formula.additionals],
-            family=self.family,
-            links=self.links,
-            n_rows=self.design.n_rows,
-            predictors=self.design.predictors,
-            priors=self.priors,
-            fitted=self._fitted,
-            style="classic" if style == "classic" else "modern",
-        )
+        if self.potentials:  # whether they fit shows only with all names
+            check_potentials(self._assembly)
+        chosen = self.family.chosen_links(link)
+        warn_of_concerns(self.design, self.family, self.links, chosen)

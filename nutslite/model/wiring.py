@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from nutslite.exceptions import PriorError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
+from nutslite.posterior.compiled_model import Backend
 from nutslite.posterior.plan import Path, Plan, make_plan
+from nutslite.posterior.potential import Potential
 from nutslite.priors.assign import choose_priors
 from nutslite.priors.defaults import PriorSet
+from nutslite.priors.given import update_priors
+from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
 
 
@@ -19,32 +26,63 @@ class Wiring:
     """A model before anything is done with it; `Model` fills the attributes in, the other parts of it read them."""
 
     formula: Formula
+    data: pd.DataFrame  # as given, with all rows and columns
     family: Family
     links: dict[str, str]
     design: Design
     priors: PriorSet
     correlations: dict[str, float]  # LKJ shape by grouping factor, where its effects are correlated
+    automatic_priors: str
+    taylor: int | None
     auto_scale: bool
-    noncentered: bool
+    noncentered: bool | Mapping[str, bool]
     center_predictors: bool
+    potentials: tuple[Potential, ...]
     unused_priors: str
     _given_priors: Mapping[Any, Any]
-    _assembled: Assembled | None
+    _assembled: Assembled | None  # numbers and names, made when they are first needed
+    _backend: Backend | None
+    _aliases: dict[str, str]  # by full name of a variable
     _fitted: bool
 
     def set_priors(
         self,
         priors: Mapping[Any, Any] | None = None,
-        common: Prior | None = None,
-        group_specific: Prior | None = None,
+        common: Prior | float | str | None = None,
+        group_specific: Prior | float | str | None = None,
     ) -> None:
-        """Replace priors; arguments as for ``priors`` of the model. Needs a new `fit` to take effect."""
+        """Replace priors, those named here only. Needs a new `fit` to take effect.
+
+        Parameters
+        ----------
+        priors : dict, optional
+            As ``priors`` of the model.
+        common, group_specific : Prior, number or str, optional
+            For all common terms (without the intercept), and for all group-specific ones, that have no prior of their
+            own by name.
+
+        Raises
+        ------
+        PriorError
+            The model is then unchanged.
+        """
         generic = {"common": common, "group_specific": group_specific}
         named = {key: prior for key, prior in generic.items() if prior is not None}
-        given = {**self._given_priors, **named, **(priors or {})}
+        given = update_priors(update_priors(self._given_priors, named), priors)
         self.priors = self._choose_priors(given)  # where that raises, the model stays as it was
         self._given_priors = given
-        self._assembled = None
+        self._assembled = self._backend = None
+
+    def _replace_priors(self, priors: Mapping[Any, Any] | None, plan: Path | Plan) -> None:
+        """What ``fit(priors=...)`` does before it samples."""
+        if priors is None:
+            return
+        if isinstance(plan, Plan):
+            raise PriorError(
+                "fit(priors=..., plan=<a Plan>): that plan was made for the priors before. Call set_priors, then "
+                "Model.plan again."
+            )
+        self.set_priors(priors)
 
     def build(self) -> None:
         """Turn the model into numbers now instead of at the first `fit`."""
@@ -76,6 +114,7 @@ class Wiring:
                     center_predictors=self.center_predictors,
                     correlations=self.correlations,
                     noncentered=noncentered,
+                    potentials=self.potentials,
                 )
             )
         return self._assembled
@@ -85,19 +124,26 @@ class Wiring:
 
     def _noncentered(self, parameter: str, term: str) -> bool:
         own = self.priors.terms[parameter][term].noncentered
-        return self.noncentered if own is None else own
+        if own is not None:
+            return bool(own)
+        return self.noncentered if isinstance(self.noncentered, bool) else self.noncentered.get(parameter, True)
 
     def _choose_priors(self, given: Mapping[Any, Any]) -> PriorSet:
+        mle = None
+        if self.automatic_priors == "mle":
+            mle = MLEPriors(self.design, self.family, self.links, self.taylor)
+        own = {name: prior for name, prior in self.family.own_priors.items() if name not in self.design.predictors}
         return choose_priors(
-            given,
+            update_priors(own, given),
             self.design.predictors,
             self.design.response,
-            family=self.family.name,
+            family=self.family.kind,
             link=self.links[self.family.parent.name],
             parent=self.family.parent.name,
             auxiliary={parameter.name: parameter.default_prior for parameter in self.family.auxiliary},
             auto_scale=self.auto_scale,
             unused=self.unused_priors,  # type: ignore[arg-type]  # checked there, with a message
+            mle=mle,
         )
 
     def _prediction_task(self) -> Any:
@@ -106,4 +152,4 @@ class Wiring:
 
         fixed = {name: float(v) for name, v in self.priors.constants.items() if not isinstance(v, Prior)}
         sampler = PopulationSampler(self.priors.terms, self.family.parent.name)
-        return PredictionTask(self.family, self.links, fixed, sampler)
+        return PredictionTask(self.family, self.links, fixed, sampler, self._aliases)

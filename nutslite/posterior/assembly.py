@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.family import Family
-from nutslite.families.links import CODES
 from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.posterior import model_data as md
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.potential import Potential
 from nutslite.priors.codes import NORMAL
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
@@ -41,6 +41,8 @@ class ModelSpec:
         Shape of the LKJ prior by name of grouping factor; factors left out have independent effects.
     noncentered : dict
         By term name (prefixed): whether to start from the non-centred parametrisation. The pilot may choose better.
+    potentials : tuple of Potential
+        Terms that the user adds to the log density.
     """
 
     design: Design
@@ -50,6 +52,7 @@ class ModelSpec:
     center_predictors: bool = True
     correlations: Mapping[str, float] = field(default_factory=dict)
     noncentered: Mapping[str, bool] = field(default_factory=dict)
+    potentials: tuple[Potential, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -300,7 +303,7 @@ class _Assembler:
             offsets=_stack([offset[None, :] for offset in self.offsets], n),
             z=_stack([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
-            links=np.array([CODES[self.spec.links[p.name]] for p in self.spec.family.parameters], dtype=np.int64),
+            links=self.spec.family.link_codes(self.spec.links),
             predictors=predictors,
             blocks=np.array(rows, dtype=np.int64).reshape(-1, md.BLOCK_FIELDS),
             block_columns=np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS),

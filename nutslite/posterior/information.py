@@ -177,11 +177,11 @@ class InformationBuilder:
         return values, effects
 
     def row_information(self, values: FloatArray, effects: FloatArray) -> FloatArray:
-        """W, shape (k, k, n)."""
+        """W, shape (k, k, n); symmetric, which differences of derivatives alone are not."""
         k = self.model.predictors.shape[0]
         out = np.empty((k, k, self.n))
         _compiled_row_information()(self.model, self.loglik, values, effects, out)
-        return out
+        return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
 
     def __call__(self, position: FloatArray) -> Information | None:
         """Information at a position; None where it is not finite."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.posterior import transforms
 from nutslite.posterior.head import BLOCKWISE, NO_DENSITY, Head
+from nutslite.priors.columns import ColumnPriors
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 
 FloatArray = NDArray[np.float64]
@@ -140,8 +141,10 @@ class HeadBuilder:
         self.fixed.append(float(value))
         return -len(self.fixed)
 
-    def add(self, name: str, prior: Prior, *, length: int, dims: tuple[str, ...]) -> NDArray[np.int64]:
+    def add(self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...]) -> NDArray[np.int64]:
         """Add a variable of `length` elements with its prior, hyperparameters first; return their positions."""
+        if isinstance(prior, ColumnPriors):
+            return self._add_columns(name, prior, dims)
         resolved = resolve(prior)
         references = [self.argument(name, key, value, length, dims) for key, value in named_arguments(prior)]
         start = self.size
@@ -150,6 +153,15 @@ class HeadBuilder:
             self._append(resolved, row, element)
         index = np.arange(start, self.size)
         self.variables.append(Variable(name, dims, "values", index if dims else index[0]))
+        return index
+
+    def _add_columns(self, name: str, priors: ColumnPriors, dims: tuple[str, ...]) -> NDArray[np.int64]:
+        """Add a variable each of whose elements has a distribution of its own, with numbers for arguments."""
+        start = self.size
+        for prior in priors.priors:
+            self._append(resolve(prior), [self.argument(name, *pair, 1, ())[0] for pair in named_arguments(prior)], 0)
+        index = np.arange(start, self.size)
+        self.variables.append(Variable(name, dims, "values", index))
         return index
 
     def argument(

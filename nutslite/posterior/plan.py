@@ -11,6 +11,7 @@ from nutslite.posterior.compress import merge_equal_rows
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.pilot import why_no_pilot
+from nutslite.posterior.potentials import PotentialTarget
 from nutslite.posterior.reduction import Reduction
 from nutslite.posterior.target import JointTarget, MarginalTarget, Target
 
@@ -50,6 +51,8 @@ class Plan:
         """A fresh target for one fit."""
         if self.reduction is not None:
             return MarginalTarget(self.assembled, self.reduction)
+        if self.assembled.spec.potentials:
+            return PotentialTarget(self.assembled, self.merged)
         return JointTarget(self.assembled, self.pilot, self.merged)
 
 
@@ -63,7 +66,7 @@ def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True, 
     """
     if path not in PATHS:
         raise SamplingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
-    reduction = reduce_gaussian(assembled) if path != "joint" else "the joint density was asked for"
+    reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"
     if not isinstance(reduction, str) and not reduction.kept.size:
         reduction = "no parameter would be left for NUTS"
     if path == "marginal" and isinstance(reduction, str):
@@ -71,6 +74,13 @@ def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True, 
     if isinstance(reduction, str):
         return _joint_plan(assembled, reduction, pilot, merge)
     return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)
+
+
+def _reduced(assembled: Assembled) -> Reduction | str:
+    """The model in cross-products, or why it cannot be reduced to these."""
+    if assembled.spec.potentials:
+        return "the model has potentials, which may be any function of the parameters"
+    return reduce_gaussian(assembled)
 
 
 def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> Plan:
@@ -85,6 +95,8 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
     if merged is not None:
         sentences.append(f"{data.y.shape[1]:,} rows are {n:,} different ones, which count with weights.")
     why_not = why_no_pilot(data) if pilot else "it was not asked for"
+    if assembled.spec.potentials:
+        why_not = why_not or "it would look for the mode of the model without its potentials"
     if why_not is None:
         sentences.append(
             "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up"

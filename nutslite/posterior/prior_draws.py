@@ -5,19 +5,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import PriorError, SamplingError
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY
 from nutslite.posterior.transforms import cholesky_unconstrain
 from nutslite.priors.catalogue import DENSITIES, Density
+from nutslite.priors.codes import FLAT, HALF_FLAT
 from nutslite.priors.correlations import sample_lkj_cholesky
 
 FloatArray = NDArray[np.float64]
 
 
-def draw_prior(assembled: Assembled, draws: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def draw_prior(
+    assembled: Assembled, draws: int, rng: np.random.Generator, *, flat: str = "error"
+) -> tuple[FloatArray, FloatArray]:
     """Draw from the prior.
+
+    Parameters
+    ----------
+    assembled : Assembled
+    draws : int
+    rng : numpy.random.Generator
+    flat : {"error", "nan"}
+        What to do about flat priors, which nothing can be drawn from: raise, or give nan for what has one (and for
+        what depends on it).
 
     Returns
     -------
@@ -27,7 +39,7 @@ def draw_prior(assembled: Assembled, draws: int, rng: np.random.Generator) -> tu
     Raises
     ------
     PriorError
-        If a prior is flat, which cannot be drawn from.
+        If a prior is flat and `flat` is "error".
     SamplingError
         If `draws` is no positive integer.
     """
@@ -40,8 +52,13 @@ def draw_prior(assembled: Assembled, draws: int, rng: np.random.Generator) -> tu
     values = np.empty((draws, n_head + head.fixed.size))
     values[:, n_head:] = head.fixed
     for i in range(n_head):  # hyperparameters come before what they govern
-        if head.densities[i] != NO_DENSITY:
-            values[:, i] = _sample(by_code[int(head.densities[i])], head.arguments[i], values, rng, draws)
+        if flat == "nan" and _undrawable(int(head.densities[i]), head.arguments[i], values):
+            values[:, i] = np.nan
+        elif head.densities[i] != NO_DENSITY:
+            try:
+                values[:, i] = _sample(by_code[int(head.densities[i])], head.arguments[i], values, rng, draws)
+            except PriorError as error:
+                raise PriorError(f"The prior of '{_name(assembled, i)}': {error}") from None
     for i in range(n_head):  # from raw to centred intercepts, once the coefficients are known
         terms = slice(head.shift_start[i], head.shift_start[i + 1])
         values[:, i] += values[:, head.shift_index[terms]] @ head.shift_weight[terms]
@@ -50,8 +67,14 @@ def draw_prior(assembled: Assembled, draws: int, rng: np.random.Generator) -> tu
         if block[md.CORRELATION] >= 0:
             _draw_correlated(model, block, values, effects, rng)
         else:
-            _draw_independent(model, block, by_code, values, effects, rng)
+            _draw_independent(model, block, by_code, values, effects, rng, flat)
     return values, effects
+
+
+def _name(assembled: Assembled, position: int) -> str:
+    """The variable that a position of the head belongs to."""
+    heads = (variable for variable in assembled.layout.variables if variable.source != "effects")
+    return next((variable.name for variable in heads if position in np.atleast_1d(variable.index)), "a parameter")
 
 
 def _sample(
@@ -59,6 +82,11 @@ def _sample(
 ) -> FloatArray:
     given = tuple(values[:, arguments[a]] for a in range(len(density.arguments)))
     return density.sample(rng, given, size)
+
+
+def _undrawable(code: int, arguments: NDArray[np.int64], values: FloatArray) -> bool:
+    """Whether a density is flat, or an argument of it comes from one that is."""
+    return code in (FLAT, HALF_FLAT) or bool(np.isnan(values[0, arguments]).any())
 
 
 def _places(block: NDArray[np.int64], column: int) -> NDArray[np.int64]:
@@ -72,10 +100,14 @@ def _draw_independent(
     values: FloatArray,
     effects: FloatArray,
     rng: np.random.Generator,
+    flat: str,
 ) -> None:
     for c in range(block[md.N_COLUMNS]):
         row = model.block_columns[block[md.COLUMN_TABLE] + c]
         density = by_code[int(row[md.DENSITY])]
+        if flat == "nan" and _undrawable(density.code, row[md.ARGUMENTS :], values):
+            effects[:, _places(block, c)] = np.nan
+            continue
         for at in _places(block, c):
             effects[:, at] = _sample(density, row[md.ARGUMENTS :], values, rng, len(values))
 

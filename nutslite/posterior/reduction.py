@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links import IDENTITY
+from nutslite.families.links import IDENTITY, is_custom
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.marginal import MarginalData
@@ -67,9 +67,10 @@ class Reduction:
 def why_not_reducible(assembled: Assembled) -> str | None:
     """In plain words why coefficients and effects cannot be integrated out, or None if they can."""
     model = assembled.data
-    if assembled.spec.family.name != "gaussian":
-        return f"the family is {assembled.spec.family.name}, not gaussian"
-    if model.links[0] != IDENTITY:
+    family = assembled.spec.family
+    if family.kind != "gaussian":
+        return f"the family is {family.name}, not gaussian"
+    if model.links[0] != IDENTITY or is_custom(assembled.spec.links[family.parent.name]):
         return "the link of mu is not the identity"
     if model.predictors[1, md.VARIES]:
         return "sigma has a formula of its own"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,23 +13,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, refuse_other
 from nutslite.posterior.information import Information
 from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.plan import Plan
-from nutslite.posterior.run_independence import fitting_proposal, run_independence
+from nutslite.posterior.resume import Launched, launched, opened_checkpoint, proposed
+from nutslite.posterior.run_independence import Independence, independence_for, run_independence
 from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
+from nutslite.posterior.start_values import Start, check_number_of_starts, given_starts
 from nutslite.posterior.target import Launch, Target, density_of
 from nutslite.sampler.chain import compiled_block
+from nutslite.sampler.checkpoint import Checkpoint
 from nutslite.sampler.draws import Draws, SamplerSettings
+from nutslite.sampler.independence import Proposal
+from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.logdensity import compiled_logdensity
+from nutslite.sampler.memory import memory_for
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
 from nutslite.sampler.progress import transition_bar
-from nutslite.sampler.sample import available_cpus, sample, seed_sequence
+from nutslite.sampler.sample import sample, seed_sequence
 
 FloatArray = NDArray[np.float64]
 
+INITS = {
+    "auto": ("diag", "jitter"),
+    "adapt_diag": ("diag",),
+    "jitter+adapt_diag": ("diag", "jitter"),
+    "jitter+adapt_diag_grad": ("diag_grad", "jitter"),
+    "adapt_full": ("dense",),
+    "jitter+adapt_full": ("dense", "jitter"),
+}
+"""What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
 TUNE = 1000
 TUNE_AFTER_PILOT = 200
 LOW_ACCEPTANCE = 0.5  # of independence proposals
@@ -37,7 +54,9 @@ MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, ``independence=False`` means NUTS.
+    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, and so does ``init="auto"``.
+
+    ``independence=False`` means NUTS also where independence Metropolis would serve.
 
     Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
     """
@@ -54,6 +73,10 @@ class Settings:
     keep_warmup: bool = False
     laplace: bool = False
     independence: bool = True
+    init: str = "auto"
+    start: Start | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    identity: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         SamplerSettings(
@@ -68,14 +91,17 @@ class Settings:
             raise SamplingError("draws must be an integer of at least 1, not 0.")
         if self.callback is not None and not callable(self.callback):
             raise SamplingError(f"callback must be a function that takes a progress record, not {self.callback!r}.")
+        refuse_other("init", self.init, INITS)
+        if self.start is not None:
+            check_number_of_starts(self.start, self.chains)
         object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)
         object.__setattr__(self, "progressbar", bool(self.progressbar))
 
     @property
     def may_be_independence(self) -> bool:
-        """Whether independence Metropolis may replace NUTS: not where a setting was given that only NUTS has."""
-        about_nuts = ("tune", "target_accept", "max_treedepth", "callback", "keep_warmup")
-        return self.independence and all(getattr(self, name) == getattr(Settings, name) for name in about_nuts)
+        """Whether independence Metropolis may replace NUTS: not where something was asked for that only NUTS has."""
+        of_nuts = ("tune", "target_accept", "max_treedepth", "callback", "keep_warmup", "init", "start", "checkpoint")
+        return self.independence and all(getattr(self, name) == getattr(Settings, name) for name in of_nuts)
 
 
 @dataclass(frozen=True)
@@ -134,23 +160,28 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     SamplingError
         If the model has nothing to sample, a setting is impossible, or no finite starting point exists.
     """
-    if plan.reduction is not None and plan.reduction.large:
-        return _run_large(plan, settings, before_sampling)
+    with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
+        if plan.reduction is not None and plan.reduction.large:
+            return _run_large(plan, settings, checkpoint, before_sampling)
+        return _run_nuts(plan, settings, checkpoint, before_sampling)
+
+
+def _run_nuts(
+    plan: Plan, settings: Settings, checkpoint: Checkpoint | None, before_sampling: Callable[[], Any] | None
+) -> Fit:
     target = plan.target()
     if target.dimension == 0:
         raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
     start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
     clock = _Clock()
-    launch = target.launch()
-    metric = _metric(launch)
     if settings.laplace:
-        return _run_laplace(plan, settings, target, launch, metric, clock)
-    if settings.may_be_independence:
-        found = _independence(plan, settings, target, launch, clock, before_sampling)
-        if found is not None:
-            return found
-    adapts = metric is None or launch.adapt
-    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
+        return _run_laplace(plan, settings, target, clock)
+    launch = target.launch() if settings.may_be_independence else None
+    if launch is not None and (method := independence_for(target, launch, settings)) is not None:
+        clock.lap("pilot")
+        return _run_independence(plan, settings, target, method, clock, before_sampling)
+    start_rng = np.random.default_rng(start_seed)
+    begun = launched(checkpoint, target, lambda: _launch(target, launch or target.launch(), settings, start_rng))
     clock.lap("pilot")
     compiled_block(target.data_type)
     compiled_logdensity(target.logdensity, target.data_type)
@@ -162,45 +193,85 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         target.logdensity,
         target.data,
         data_type=target.data_type,
-        initial=_starts(target, launch, metric, settings.chains, np.random.default_rng(start_seed)),
-        jitter=1.0 if metric is None else 0.0,
+        initial=begun.initial,
+        jitter=begun.jitter,
         draws=settings.draws,
-        tune=tune,
+        tune=begun.tune,
         chains=settings.chains,
         cores=settings.cores,
         random_seed=chain_seed,
         target_accept=settings.target_accept,
         max_treedepth=settings.max_treedepth,
-        metric="diag" if metric is None else diagonal_metric(metric.variances) if adapts else metric,
-        adapt_metric=adapts,
+        metric=begun.metric,
+        adapt_metric=begun.adapts,
         progress=settings.progressbar,
         callback=settings.callback,
         save_warmup=settings.keep_warmup,
+        checkpoint=checkpoint,
     )
     clock.lap("sampling")
-    draws = _finished(draws)
+    draws = _finished(draws, settings)
     rng = np.random.default_rng(recovery_seed)
-    values, effects = target.natural(draws.positions, rng)
     warmup = None
-    if draws.warmup_positions is not None and tune > 0 and not draws.interrupted:
-        warmup = target.natural(draws.warmup_positions, rng)
+    with _memory_of_results(plan, settings):
+        values, effects = target.natural(draws.positions, rng)
+        if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
+            warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
-    settings = replace(settings, tune=tune)
+    settings = replace(settings, tune=begun.tune)
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
 
 
-def _run_laplace(
-    plan: Plan, settings: Settings, target: Target, launch: Launch, metric: Metric | None, clock: _Clock
+def _launch(target: Target, launch: Launch, settings: Settings, rng: np.random.Generator) -> Launched:
+    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
+    metric = _metric(launch) if settings.init == "auto" else None
+    adapts = metric is None or launch.adapt
+    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
+    starts = _starts(target, launch, metric, settings.chains, rng)
+    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
+    if settings.start is not None:
+        starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
+    if metric is None:
+        return Launched(starts, jitter, INITS[settings.init][0], True, tune)
+    return Launched(starts, jitter, diagonal_metric(metric.variances) if adapts else metric, adapts, tune)
+
+
+def _run_independence(
+    plan: Plan,
+    settings: Settings,
+    target: Target,
+    method: Independence,
+    clock: _Clock,
+    before_sampling: Callable[[], Any] | None,
 ) -> Fit:
+    """Independence Metropolis with a proposal that was found to fit."""
+    if before_sampling is not None:
+        before_sampling()
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
+    clock.lap("sampling")
+    with _memory_of_results(plan, settings):
+        values, effects = target.natural(drawn.positions, method.recovery_rng)
+    clock.lap("recovery")
+    settings = replace(settings, tune=0)
+    seconds = {**clock.seconds, "compilation": 0.0}
+    return Fit(plan, settings, drawn.stats, drawn.interrupted, None, values, effects, None, seconds)
+
+
+def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) -> Fit:
     """Draws from the normal distribution with the pilot's mode and curvature, instead of the posterior.
 
     What a marginal plan integrated out is still drawn exactly, given the approximate rest.
     """
+    launch = target.launch()
+    metric = _metric(launch)
     if metric is None:
         raise SamplingError(
             "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
         )
-    _say_unused(settings, "a Laplace approximation", ("tune", "cores", "callback", "keep_warmup"))
+    _say_unused(
+        settings, "a Laplace approximation", ("tune", "cores", "callback", "keep_warmup", "init", "start", "checkpoint")
+    )
     clock.lap("pilot")
     rng = np.random.default_rng(settings.random_seed)
     positions = launch.center + normal_draws(metric, rng, settings.chains * settings.draws)
@@ -210,58 +281,38 @@ def _run_laplace(
     return Fit(plan, replace(settings, tune=0), {}, False, None, values, effects, None, seconds)
 
 
-def _independence(
-    plan: Plan,
-    settings: Settings,
-    target: Target,
-    launch: Launch,
-    clock: _Clock,
-    before_sampling: Callable[[], Any] | None,
-) -> Fit | None:
-    """Independence Metropolis where a proposal fits the posterior closely; None where it does not."""
-    trial_seed, chain_seed, recovery_seed = np.random.SeedSequence([settings.random_seed, 1]).spawn(3)
-    cores = min(settings.cores or available_cpus(), settings.chains * settings.draws)
-    method = fitting_proposal(
-        target,
-        launch,
-        transitions=settings.chains * settings.draws,
-        rng=np.random.default_rng(trial_seed),
-        cores=cores,
-    )
-    if method is None:
-        return None
-    clock.lap("pilot")
-    if before_sampling is not None:
-        before_sampling()
-    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
-        drawn = run_independence(
-            target, method, draws=settings.draws, chains=settings.chains, seeds=chain_seed, cores=cores, report=report
-        )
-    clock.lap("sampling")
-    values, effects = target.natural(drawn.positions, np.random.default_rng(recovery_seed))
-    clock.lap("recovery")
-    seconds = {**clock.seconds, "compilation": 0.0}
-    return Fit(plan, replace(settings, tune=0), drawn.stats, drawn.interrupted, None, values, effects, None, seconds)
-
-
-def _run_large(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None) -> Fit:
+def _run_large(
+    plan: Plan, settings: Settings, checkpoint: Checkpoint | None, before_sampling: Callable[[], Any] | None
+) -> Fit:
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
     if settings.laplace:
         raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
-    _say_unused(settings, "independence Metropolis", ("tune", "cores", "callback", "keep_warmup", "max_treedepth"))
-    if plan.reduction is None:
+    unused = ("tune", "cores", "callback", "keep_warmup", "max_treedepth", "init", "start")
+    _say_unused(settings, "independence Metropolis", unused)
+    reduction = plan.reduction
+    if reduction is None:
         raise AssertionError("a large plan has a reduction")
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
     clock = _Clock()
-    density = LargeMarginal(plan.reduction, density_of(plan.reduction.data.head))
-    proposal = laplace_proposal(density, starting_position(plan.assembled)[plan.reduction.kept])
-    proposal = refined_proposal(density, proposal, np.random.default_rng(warmup_seed))
+    density = LargeMarginal(reduction, density_of(reduction.data.head))
+
+    def propose() -> Proposal:
+        rough = laplace_proposal(density, starting_position(plan.assembled)[reduction.kept])
+        return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
+
+    proposal = proposed(checkpoint, propose)
     clock.lap("pilot")
     if before_sampling is not None:
         before_sampling()
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         drawn = run_large(
-            density, proposal, draws=settings.draws, chains=settings.chains, seeds=chain_seed, report=report
+            density,
+            proposal,
+            draws=settings.draws,
+            chains=settings.chains,
+            seeds=chain_seed,
+            report=report,
+            checkpoint=checkpoint,
         )
     clock.lap("sampling")
     acceptance = float(drawn.stats["acceptance_rate"].mean())
@@ -306,13 +357,14 @@ def _sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
         kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
         listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
         more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"
+        said = str(error).replace("Give `initial` where", "Give `fit` values to start from, start={...}, where")
         raise SamplingError(
-            f"{error}\nThe coordinates belong to {listed}{more}. Another link, or priors that keep parameters where "
+            f"{said}\nThe coordinates belong to {listed}{more}. Another link, or priors that keep parameters where "
             "the model is defined, may help."
         ) from error
 
 
-def _finished(draws: Draws) -> Draws:
+def _finished(draws: Draws, settings: Settings) -> Draws:
     """The complete part of a run; a run that was interrupted before its first draw is an interruption."""
     if not draws.interrupted:
         return draws
@@ -321,9 +373,19 @@ def _finished(draws: Draws) -> Draws:
     if n_draws == 0:
         raise KeyboardInterrupt
     log.warning(
-        "Interrupted: kept the %d finished draws of %d of %d chains.", n_draws, chains, draws.positions.shape[0]
+        "Interrupted: kept the %d finished draws of %d of %d chains.%s",
+        n_draws,
+        chains,
+        draws.positions.shape[0],
+        "" if settings.checkpoint is None else f" The same call goes on from '{settings.checkpoint}'.",
     )
     return kept
+
+
+def _memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractContextManager[None]:
+    """For the draws on their natural scale, beside those that the sampler holds."""
+    numbers = plan.assembled.data.head.fixed.shape[0] + plan.assembled.layout.dimension
+    return memory_for(settings.chains, settings.draws, numbers, "The parameters' draws")
 
 
 def _metric(launch: Launch) -> Metric | None:

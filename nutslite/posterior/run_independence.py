@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from nutslite.posterior.information import Information
 from nutslite.posterior.target import Launch, Target
 from nutslite.sampler.independence import accept_or_stay
 from nutslite.sampler.proposals import DefensiveMixture, fitness, normalised
+from nutslite.sampler.sample import available_cpus
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +31,7 @@ LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain ma
 CORRELATION = 0.1  # of successive kept draws, about
 MOST_THINNING = 4
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
+STREAM = 1  # keeps these random numbers apart from those of NUTS with the same seed
 STARTS = 64  # proposals that a chain's start is resampled from
 PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
 NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows
@@ -37,11 +39,14 @@ NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows
 
 @dataclass(frozen=True)
 class Independence:
-    """A proposal that fits, and how many transitions make one draw."""
+    """A proposal that fits, how many transitions make one draw, and the random numbers to go on with."""
 
     proposal: DefensiveMixture
     acceptance: float
     thinning: int
+    cores: int
+    chain_seeds: np.random.SeedSequence
+    recovery_rng: np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,28 @@ class IndependentDraws:
     interrupted: bool
 
 
-def fitting_proposal(
-    target: Target, launch: Launch, *, transitions: int, rng: np.random.Generator, cores: int
-) -> Independence | None:
+class Wanted(Protocol):
+    """What is asked for; `nutslite.posterior.run.Settings` has it."""
+
+    @property
+    def draws(self) -> int: ...  # noqa: D102
+    @property
+    def chains(self) -> int: ...  # noqa: D102
+    @property
+    def cores(self) -> int | None: ...  # noqa: D102
+    @property
+    def random_seed(self) -> Any: ...  # noqa: D102
+
+
+def independence_for(target: Target, launch: Launch, wanted: Wanted) -> Independence | None:
     """A proposal from the mode's curvature, corrected by importance sampling; None where it does not fit."""
     proposal = _laplace(launch)
     if proposal is None:
         return None
+    transitions = wanted.chains * wanted.draws
+    cores = wanted.cores or available_cpus()
+    trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence([wanted.random_seed, STREAM]).spawn(3)
+    rng = np.random.default_rng(trial_seed)
     positions, log_weights = _weighted(target, proposal, rng, FEWEST_TRIALS, cores)
     if fitness(log_weights).acceptance < 0.5 * LOWEST_ACCEPTANCE:
         return None
@@ -69,8 +89,9 @@ def fitting_proposal(
     if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
         return None
     staying = max(1e-3, 1.0 - found.acceptance)
-    thinning = math.ceil(math.log(CORRELATION) / math.log(staying))
-    return Independence(proposal, found.acceptance, min(MOST_THINNING, max(1, thinning)))
+    thinning = min(MOST_THINNING, max(1, math.ceil(math.log(CORRELATION) / math.log(staying))))
+    recovery_rng = np.random.default_rng(recovery_seed)
+    return Independence(proposal, found.acceptance, thinning, cores, chain_seeds, recovery_rng)
 
 
 def _laplace(launch: Launch) -> DefensiveMixture | None:
@@ -95,10 +116,10 @@ def _weighted(
 class _Chain:
     """One chain: its random numbers, its current point and that point's log weight and log density."""
 
-    def __init__(self, target: Target, method: Independence, seed: np.random.SeedSequence, cores: int) -> None:
+    def __init__(self, target: Target, method: Independence, seed: np.random.SeedSequence) -> None:
         self.rng = np.random.default_rng(seed)
         self.proposal, self.thinning = method.proposal, method.thinning
-        positions, log_weights = _weighted(target, self.proposal, self.rng, STARTS, cores)
+        positions, log_weights = _weighted(target, self.proposal, self.rng, STARTS, method.cores)
         chosen = self.rng.choice(STARTS, p=normalised(log_weights))
         self.position, self.state = positions[chosen], np.array([log_weights[chosen], -1.0])
         self.log_density = log_weights[chosen] + self.proposal.log_density(positions[chosen : chosen + 1])[0]
@@ -132,8 +153,6 @@ def run_independence(
     *,
     draws: int,
     chains: int,
-    seeds: np.random.SeedSequence,
-    cores: int,
     report: Callable[[int, int, float], None],
 ) -> IndependentDraws:
     """Sample; Ctrl-C keeps the draws that all chains have.
@@ -154,12 +173,12 @@ def run_independence(
     per_block = max(1, int(proposals_per_block) // (chains * method.thinning))
     done, interrupted = 0, False
     try:
-        states = [_Chain(target, method, seed, cores) for seed in seeds.spawn(chains)]
+        states = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)]
         while done < draws:
             stop = min(draws, done + per_block)
             burn_in = BURN_IN if done == 0 else 0
             proposals = np.array([state.propose(stop - done, burn_in) for state in states])
-            evaluated = target.log_densities(proposals.reshape(-1, target.dimension), cores).reshape(chains, -1)
+            evaluated = target.log_densities(proposals.reshape(-1, target.dimension), method.cores).reshape(chains, -1)
             rows = slice(done, stop)
             for c, state in enumerate(states):
                 walked = state.walk(proposals[c], evaluated[c], burn_in)

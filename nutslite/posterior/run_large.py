@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,18 @@ from scipy import optimize
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.large_marginal import Conditional, LargeMarginal
+from nutslite.sampler.checkpoint import ChainJournal, Checkpoint, random_state
+from nutslite.sampler.draws import largest_rectangle
 from nutslite.sampler.independence import IndependenceChain, Proposal, centred_proposal
+from nutslite.sampler.interrupts import careful_interrupts
+from nutslite.sampler.memory import memory_for
 
 FloatArray = NDArray[np.float64]
 
 DRAWS_PER_TRANSITION = 2  # draws of coefficients and effects for each transition of the expensive parameters
 WARMUP_TRANSITIONS = 100  # in all, shared by the chains: they refine the proposal
 BURN_IN = 10  # transitions of every chain before its first draw; it starts at a draw of the proposal
+STATISTICS = ("lp", "acceptance_rate", "perf_counter_start")
 SECOND_DIFFERENCE = 0.02  # step of the differences that give the curvature at the mode, on the log scale
 
 
@@ -75,13 +81,22 @@ def refined_proposal(density: LargeMarginal, proposal: Proposal, rng: np.random.
 
 
 class _Chain:
-    """A chain of the remaining parameters, with the conditional of the integrated ones at its current position."""
+    """A chain of the remaining parameters, with the conditional of the integrated ones at its current position.
 
-    def __init__(self, density: LargeMarginal, proposal: Proposal, rng: np.random.Generator) -> None:
+    It starts at a draw of the proposal, or where an earlier process left it.
+    """
+
+    def __init__(
+        self,
+        density: LargeMarginal,
+        proposal: Proposal,
+        rng: np.random.Generator,
+        position: FloatArray | None = None,
+    ) -> None:
         self.density, self.rng = density, rng
         self.candidate: Conditional | None = None
         self.current: Conditional | None = None
-        self.chain = IndependenceChain(self._evaluate, proposal, rng)
+        self.chain = IndependenceChain(self._evaluate, proposal, rng, position)
         self.current = self.candidate
 
     def _evaluate(self, position: FloatArray) -> float:
@@ -100,6 +115,63 @@ class _Chain:
         return self.density.draw(self.current, n, self.rng)
 
 
+@dataclass
+class _ChainRecord:
+    """The arrays that one chain fills, a row per draw, and how many rows are full."""
+
+    values: FloatArray
+    effects: FloatArray
+    stats: dict[str, FloatArray]
+    done: int = 0
+
+    def arrays(self, rows: slice) -> dict[str, NDArray[Any]]:
+        """Some rows, as a checkpoint keeps them."""
+        stats = {name: array[rows] for name, array in self.stats.items()}
+        return {"values": self.values[rows], "effects": self.effects[rows], **stats}
+
+    def fill(self, rows: slice, arrays: dict[str, NDArray[Any]]) -> None:
+        """The opposite."""
+        self.values[rows], self.effects[rows] = arrays["values"], arrays["effects"]
+        for name, array in self.stats.items():
+            array[rows] = arrays[name]
+
+
+def _run_chain(
+    density: LargeMarginal,
+    proposal: Proposal,
+    rng: np.random.Generator,
+    record: _ChainRecord,
+    journal: ChainJournal | None,
+    report: Callable[[int, float], None],
+) -> None:
+    """Fill `record`: first from what a checkpoint holds, then by transitions, each of which it is told."""
+    draws = record.values.shape[0]
+    state = None
+    while journal is not None and journal.waiting:
+        fields, arrays = journal.take()
+        record.fill(slice(record.done, record.done + fields["length"]), arrays)
+        record.done += int(fields["length"])
+        if not journal.waiting and record.done < draws:
+            rng.bit_generator.state = fields["random"]
+            state = _Chain(density, proposal, rng, arrays["position"])
+    if state is None and record.done < draws:
+        state = _Chain(density, proposal, rng)
+        for _ in range(BURN_IN):
+            state.step()
+    while state is not None and record.done < draws:
+        rows = slice(record.done, min(draws, record.done + DRAWS_PER_TRANSITION))
+        record.stats["perf_counter_start"][rows] = time.perf_counter()
+        state.step()
+        record.values[rows], record.effects[rows] = state.draw(rows.stop - rows.start)
+        record.stats["lp"][rows] = state.chain.value
+        record.stats["acceptance_rate"][rows] = state.chain.acceptance
+        record.done = rows.stop
+        if journal is not None:
+            fields = {"length": rows.stop - rows.start, "random": random_state(rng)}
+            journal.add(fields, {**record.arrays(rows), "position": state.chain.position})
+        report(record.done, float(record.stats["acceptance_rate"][: record.done].mean()))
+
+
 def run_large(
     density: LargeMarginal,
     proposal: Proposal,
@@ -108,37 +180,45 @@ def run_large(
     chains: int,
     seeds: np.random.SeedSequence,
     report: Callable[[int, int, float], None],
+    checkpoint: Checkpoint | None = None,
 ) -> LargeDraws:
-    """Sample; Ctrl-C keeps the chains that are complete.
+    """Sample; Ctrl-C keeps the chains and draws that make the largest complete rectangle.
 
     Parameters
     ----------
     report : callable
         ``report(chain, draws done, acceptance so far)`` after every transition.
+    checkpoint : Checkpoint, optional
+        Where every transition is noted, and from which an earlier process's are taken.
+
+    Raises
+    ------
+    SamplingError
+        If the draws do not fit into memory.
     """
     reduction = density.reduction
-    values = np.empty((chains, draws, reduction.n_values))
-    effects = np.empty((chains, draws, reduction.n_effects))
-    stats = {name: np.zeros((chains, draws)) for name in ("lp", "acceptance_rate", "perf_counter_start")}
-    finished, interrupted = 0, False
-    try:
-        for chain, seed in enumerate(seeds.spawn(chains)):
-            state = _Chain(density, proposal, np.random.default_rng(seed))
-            for _ in range(BURN_IN):
-                state.step()
-            for start in range(0, draws, DRAWS_PER_TRANSITION):
-                rows = slice(start, min(draws, start + DRAWS_PER_TRANSITION))
-                stats["perf_counter_start"][chain, rows] = time.perf_counter()
-                state.step()
-                values[chain, rows], effects[chain, rows] = state.draw(rows.stop - rows.start)
-                stats["lp"][chain, rows] = state.chain.value
-                stats["acceptance_rate"][chain, rows] = state.chain.acceptance
-                report(chain, rows.stop, float(stats["acceptance_rate"][chain, : rows.stop].mean()))
-            finished += 1
-    except KeyboardInterrupt:
-        interrupted = True
-        if not finished:
-            raise
-    kept: dict[str, NDArray[Any]] = {name: array[:finished] for name, array in stats.items()}
-    kept["diverging"] = np.zeros((finished, draws), dtype=bool)
-    return LargeDraws(values[:finished], effects[:finished], kept, interrupted)
+    with memory_for(chains, draws, reduction.n_values + reduction.n_effects, "The parameters' draws"):
+        values = np.empty((chains, draws, reduction.n_values))
+        effects = np.empty((chains, draws, reduction.n_effects))
+    stats = {name: np.zeros((chains, draws)) for name in STATISTICS}
+    records = [
+        _ChainRecord(values[chain], effects[chain], {name: array[chain] for name, array in stats.items()})
+        for chain in range(chains)
+    ]
+    interrupted = False
+    with careful_interrupts() as interrupts:
+        try:
+            for chain, seed in enumerate(seeds.spawn(chains)):
+                journal = None if checkpoint is None else ChainJournal(checkpoint, chain)
+                rng = np.random.default_rng(seed)
+                _run_chain(density, proposal, rng, records[chain], journal, partial(report, chain))
+            interrupts.hold()
+        except KeyboardInterrupt:
+            interrupts.hold()
+            interrupted = True
+    chosen, n_draws = largest_rectangle(np.array([record.done for record in records]))
+    if n_draws == 0:
+        raise KeyboardInterrupt
+    kept: dict[str, NDArray[Any]] = {name: array[chosen, :n_draws] for name, array in stats.items()}
+    kept["diverging"] = np.zeros((chosen.size, n_draws), dtype=bool)
+    return LargeDraws(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links import CODES, link_array
+from nutslite.families.links import is_custom, link_array
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.transforms import IDENTITY, LOG
@@ -27,7 +27,7 @@ def starting_position(assembled: Assembled) -> FloatArray:
     if at >= 0 and model.head.transforms[at] == IDENTITY:
         offset = model.offsets[parent[md.OFFSET]].mean() if parent[md.OFFSET] >= 0 else 0.0
         position[at] = eta - offset
-    if CODES[name] == CODES["identity"]:
+    if name == "identity":
         _set_scales(assembled, position, float(y.std()))
     return position
 
@@ -40,6 +40,9 @@ def _link_of_mean(link: str, support: str, mean: float) -> float:
         mean = min(max(mean, 0.01), 0.99)
     if support == "positive" or link in ("log", "inverse", "inverse_squared", "sqrt", "softplus"):
         mean = max(mean, 1e-2)
+    if is_custom(link):  # it may have no such function, and no value there
+        eta = float(link.link(mean)) if link.has_link else 0.0  # type: ignore[attr-defined]
+        return eta if np.isfinite(eta) else 0.0
     return float(link_array(link, np.array([mean]))[0])
 
 

@@ -79,6 +79,16 @@ def canonical_arguments(density: Density, given: Mapping[str, Any], prior_type: 
     return tuple(values)
 
 
+def check_names(density: Density, given: Mapping[str, Any]) -> None:
+    """Raise for an argument that the density does not have, or one given under two names.
+
+    Raises
+    ------
+    PriorError
+    """
+    _resolve_aliases(density, given)
+
+
 def _resolve_aliases(density: Density, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {argument.name: argument.name for argument in density.arguments}
     known |= {alias: argument.name for argument in density.arguments for alias in argument.aliases}

@@ -19,7 +19,7 @@ from nutslite.priors import codes
 from nutslite.priors.random import SAMPLERS
 
 FloatArray = NDArray[np.float64]
-Support = Literal["real", "positive", "unit", "interval", "correlation"]
+Support = Literal["real", "positive", "unit", "interval", "correlation", "count"]
 Value = float | FloatArray
 INFINITY = float("inf")
 
@@ -60,7 +60,7 @@ class Density:
         In canonical order: the order of `log_density_gradient`'s a, b, c, d.
     support : str
         ``"real"``, ``"positive"``, ``"unit"``, ``"interval"`` (ends from `lower` and `upper`) or ``"correlation"``
-        (a whole matrix, not elementwise: `nutslite.priors.correlations`).
+        (a whole matrix, not elementwise: `nutslite.priors.correlations`), ``"count"`` (integers: `COUNTS`).
     lower, upper : float or str
         Ends of the support; a string is the name of the argument that gives the end.
     location, scale : int or None
@@ -222,3 +222,32 @@ _ALL = (
 DENSITIES: dict[str, Density] = {density.name: density for density in _ALL}
 
 NAME_ALIASES: dict[str, str] = {"Lognormal": "LogNormal", "LKJCorr": "LKJ"}
+
+
+def _count(name: str, *arguments: str, aliases: tuple[tuple[str, str], ...] = ()) -> Density:
+    renamed = dict(aliases)
+    known = tuple(Argument(key, aliases=(renamed[key],) if key in renamed else ()) for key in arguments)
+    return Density(name, -1, known, "count", lower=0.0, proper=False)
+
+
+# Known by name, so that a prior that is written for PyMC can be made, and refused where it is put to a use.
+COUNTS: dict[str, Density] = {
+    density.name: density
+    for density in (
+        _count("Bernoulli", "p", "logit_p"),
+        _count("BetaBinomial", "n", "alpha", "beta"),
+        _count("Binomial", "n", "p", "logit_p"),
+        _count("Categorical", "p", "logit_p"),
+        _count("DiscreteUniform", "lower", "upper"),
+        _count("DiscreteWeibull", "q", "beta"),
+        _count("Geometric", "p"),
+        _count("HyperGeometric", "N", "k", "n"),
+        _count("NegativeBinomial", "mu", "alpha", "p", "n"),
+        _count("OrderedLogistic", "eta", "cutpoints"),
+        _count("OrderedProbit", "eta", "cutpoints", "sigma"),
+        _count("Poisson", "mu"),
+        _count("ZeroInflatedBinomial", "psi", "n", "p"),
+        _count("ZeroInflatedNegativeBinomial", "psi", "mu", "alpha", "p", "n"),
+        _count("ZeroInflatedPoisson", "psi", "mu", aliases=(("mu", "theta"),)),
+    )
+}

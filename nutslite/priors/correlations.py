@@ -128,6 +128,8 @@ def choose_correlations(
         For a name that is not a grouping factor, or a shape that is not a positive number.
     """
     out = dict.fromkeys(factors, 1.0) if correlated else {}
+    if priors_cor is not None and not isinstance(priors_cor, Mapping):
+        raise PriorError(f"priors_cor is a dict from grouping factors to shapes, not {priors_cor!r}.")
     for name, value in (priors_cor or {}).items():
         if name not in factors:
             raise PriorError(

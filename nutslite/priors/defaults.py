@@ -13,20 +13,24 @@ deviations divide by n; weights of observations are ignored.
 * Group-specific terms: Normal(0, HalfNormal(s)), s by the general rules for an intercept and for columns.
 * ``sigma`` of ``gaussian`` and ``t``: HalfStudentT(4, s_y).
 * Terms of any other parameter: Normal(0, 1), group-specific ones with HalfNormal(1).
+
+A scale that the user gives in place of a prior multiplies these standard deviations (`scales.Scale.factor`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
+from nutslite.priors.given import Choice, Given
 from nutslite.priors.prior import Prior
+from nutslite.priors.scales import Scale
 
 FloatArray = NDArray[np.float64]
 Constant = Prior | float | FloatArray
@@ -41,15 +45,39 @@ class PriorSet:
 
     Attributes
     ----------
-    terms : dict of str to dict of str to Prior
+    terms : dict of str to dict of str to Prior or ColumnPriors
         ``terms["mu"]["x"]``: per parameter with a formula and per term; ``"Intercept"`` first, then common terms,
-        then group-specific ones (``"1|g"``).
+        then group-specific ones (``"1|g"``). Only common terms may have `ColumnPriors`.
     constants : dict of str to Prior, float or ndarray
         Per parameter without a formula; a number fixes it.
     """
 
-    terms: dict[str, dict[str, Prior]] = field(default_factory=dict)
+    terms: dict[str, dict[str, Any]] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
+
+
+class Scaling(Protocol):
+    """A rule for the widths of the parent's automatic priors.
+
+    `choices` say what the user wants of each column: None for the usual width, a `Scale` for another, or a `Prior`
+    that replaces the automatic one, whose width is then not asked for (the method returns 1 there).
+    """
+
+    def slopes(self, term: CommonTerm, columns: FloatArray, choices: Sequence[Choice | None]) -> FloatArray:
+        """Standard deviations of a common term's coefficients, shape (columns,). Called in the formula's order."""
+        ...
+
+    def intercept(self, widening: float, choice: Scale | None) -> tuple[float, float]:
+        """Location and standard deviation; `widening` is what the slopes' priors add to the variance."""
+        ...
+
+    def group_intercepts(self, widening: float, choice: Scale | None) -> float:
+        """Scale of the half-normal prior of group intercepts' standard deviation."""
+        ...
+
+    def group_slopes(self, term: GroupTerm, columns: FloatArray, choices: Sequence[Choice | None]) -> FloatArray:
+        """The same for a group-specific term's columns, shape (columns,)."""
+        ...
 
 
 def default_priors(
@@ -61,7 +89,8 @@ def default_priors(
     parent: str,
     auxiliary: Mapping[str, DefaultPrior | None],
     auto_scale: bool = True,
-    given: PriorSet | None = None,
+    given: Given | None = None,
+    scaling: Scaling | None = None,
 ) -> PriorSet:
     """The priors of everything that the user gave no prior for.
 
@@ -78,27 +107,34 @@ def default_priors(
         Per parameter without a formula, the name and arguments of its default prior; None where it has none.
     auto_scale : bool, default True
         False: flat priors for all terms, the family's own for constant parameters.
-    given : PriorSet, optional
+    given : Given, optional
         The user's own priors. These get no default, and do not widen the intercept's prior.
+    scaling : Scaling, optional
+        The rule for the parent's terms; `DefaultScaling` if left out.
+
+    Returns
+    -------
+    PriorSet
+        Terms of which all columns have priors of the user's are left out; where only some have, the others' default
+        is there with numbers of no meaning in their places.
 
     Raises
     ------
     PriorError
         If the data give no scale (a column or response that does not vary), or a parameter has no default prior.
     """
-    given = PriorSet() if given is None else given
-    scales = _Scales(family, link, response)
+    given = Given() if given is None else given
+    default = DefaultScaling(family, link, response)
     terms = {}
     for parameter, predictor in predictors.items():
-        named = given.terms.get(parameter, {})
         if not auto_scale:
-            terms[parameter] = _flat(predictor, named)
+            terms[parameter] = _flat(predictor, given)
         elif parameter == parent:
-            terms[parameter] = _scaled(predictor, named, scales)
+            terms[parameter] = _scaled(predictor, given, default if scaling is None else scaling)
         else:
-            terms[parameter] = _unit(predictor, named)
+            terms[parameter] = _unit(predictor, given)
     constants: dict[str, Constant] = {
-        parameter: _constant(parameter, data, scales, auto_scale)
+        parameter: _constant(parameter, data, default, auto_scale)
         for parameter, data in auxiliary.items()
         if parameter not in given.constants and parameter not in predictors
     }
@@ -110,8 +146,14 @@ def group_prior(scale: float | FloatArray) -> Prior:
     return Prior("Normal", mu=0.0, sigma=Prior("HalfNormal", sigma=scale))
 
 
-class _Scales:
-    """What the response and the family say about the size of coefficients."""
+class DefaultScaling:
+    """Bambi's rules: what the response's and the columns' standard deviations say about the size of coefficients.
+
+    Parameters
+    ----------
+    family, link : str
+    response : Response
+    """
 
     def __init__(self, family: str, link: str, response: Response) -> None:
         self.family = family
@@ -131,22 +173,58 @@ class _Scales:
             )
         return self._sd
 
-    def slope(self, name: str, column: FloatArray) -> float:
-        """Prior standard deviation of a column's coefficient by the general rule."""
-        return _WIDTH * self.sd / _sd(name, column)
-
-    def common(self, term: CommonTerm, columns: FloatArray) -> FloatArray:
-        """Prior standard deviations of a common term's coefficients, shape (columns,)."""
+    def slopes(self, term: CommonTerm, columns: FloatArray, choices: Sequence[Choice | None]) -> FloatArray:
+        """See `Scaling`."""
         if not self.binary:
-            return np.array([self.slope(term.name, column) for column in columns])
-        if term.kind == "categorical":
-            return np.ones(len(columns))
+            usual = [self._slope(term.name, columns[c], choice) for c, choice in enumerate(choices)]
+        else:
+            usual = [self._binary_slope(term, columns, c, choice) for c, choice in enumerate(choices)]
+        return np.array(usual) * [_factor(choice) for choice in choices]
+
+    def intercept(self, widening: float, choice: Scale | None) -> tuple[float, float]:
+        """See `Scaling`."""
+        if self.binary:
+            return 0.0, 1.5 * _factor(choice)
+        return self.mean, self._wide_intercept(widening) * _factor(choice)
+
+    def group_intercepts(self, widening: float, choice: Scale | None) -> float:
+        """See `Scaling`."""
+        return self._wide_intercept(widening) * _factor(choice)
+
+    def group_slopes(self, term: GroupTerm, columns: FloatArray, choices: Sequence[Choice | None]) -> FloatArray:
+        """See `Scaling`."""
+        usual = [self._slope(term.name, columns[c], choice) for c, choice in enumerate(choices)]
+        return np.array(usual) * [_factor(choice) for choice in choices]
+
+    def _wide_intercept(self, widening: float) -> float:
+        return float(np.sqrt((_WIDTH * self.sd) ** 2 + widening))
+
+    def _slope(self, name: str, column: FloatArray, choice: Choice | None) -> float:
+        """The general rule."""
+        return 1.0 if isinstance(choice, Prior) else _WIDTH * self.sd / _sd(name, column)
+
+    def _binary_slope(self, term: CommonTerm, columns: FloatArray, c: int, choice: Choice | None) -> float:
+        if isinstance(choice, Prior) or term.kind == "categorical":
+            return 1.0
         if term.kind == "interaction" and len(columns) > 1:
             # one numeric variable times indicators: the sum over columns is the numeric variable itself
             total = columns.sum(axis=0)
             if _varies(total):
-                return np.full(len(columns), 1.0 / float(np.std(total)))
-        return np.array([1.0 / _sd(term.name, column) for column in columns])
+                return 1.0 / float(np.std(total))
+        return 1.0 / _sd(term.name, columns[c])
+
+
+def _factor(choice: Choice | None) -> float:
+    return choice.factor if isinstance(choice, Scale) else 1.0
+
+
+def _own_scale(choice: Choice | None) -> Scale | None:
+    return choice if isinstance(choice, Scale) else None
+
+
+def _settled(choices: Sequence[Choice | None]) -> bool:
+    """Whether the user gave all columns priors of their own."""
+    return all(isinstance(choice, Prior) for choice in choices)
 
 
 def _varies(column: FloatArray) -> bool:
@@ -162,68 +240,74 @@ def _sd(name: str, column: FloatArray) -> float:
     return float(np.std(column))
 
 
-def _scaled(predictor: LinearPredictor, given: Collection[str], scales: _Scales) -> dict[str, Prior]:
+def _scaled(predictor: LinearPredictor, given: Given, scaling: Scaling) -> dict[str, Prior]:
     common: dict[str, Prior] = {}
     widening = 0.0
     for term in predictor.terms:
-        if term.name in given:
-            continue
         columns = predictor.matrix[term.start : term.stop]
-        sigma = scales.common(term, columns)
-        widening += float(np.sum((sigma * columns.mean(axis=1)) ** 2))
-        if term.scalar:
-            common[term.name] = Prior("Normal", mu=0.0, sigma=float(sigma[0]))
-        else:
-            common[term.name] = Prior("Normal", mu=np.zeros(len(sigma)), sigma=sigma)
+        choices = given.choices(predictor.parameter, term.name, len(columns))
+        sigma = scaling.slopes(term, columns, choices)
+        automatic = np.array([not isinstance(choice, Prior) for choice in choices])
+        widening += float(np.sum((sigma * columns.mean(axis=1))[automatic] ** 2))
+        if not _settled(choices):
+            common[term.name] = _normal(sigma, scalar=term.scalar)
     priors: dict[str, Prior] = {}
-    if predictor.intercept and "Intercept" not in given:
-        if scales.binary:
-            priors["Intercept"] = Prior("Normal", mu=0.0, sigma=1.5)
-        else:
-            priors["Intercept"] = Prior("Normal", mu=scales.mean, sigma=_intercept_sigma(scales, widening))
+    (choice,) = given.choices(predictor.parameter, "Intercept", 1)
+    if predictor.intercept and not isinstance(choice, Prior):
+        mean, width = scaling.intercept(widening, choice)
+        priors["Intercept"] = Prior("Normal", mu=mean, sigma=width)
     priors |= common
     for group_term in predictor.group_terms:
-        if group_term.name not in given:
-            priors[group_term.name] = group_prior(_group_scale(group_term, scales, widening))
+        choices = given.choices(predictor.parameter, group_term.name, group_term.columns)
+        if not _settled(choices):
+            priors[group_term.name] = group_prior(_group_scale(group_term, scaling, widening, choices))
     return priors
 
 
-def _intercept_sigma(scales: _Scales, widening: float) -> float:
-    return float(np.sqrt((_WIDTH * scales.sd) ** 2 + widening))
+def _normal(sigma: FloatArray, *, scalar: bool) -> Prior:
+    if scalar:
+        return Prior("Normal", mu=0.0, sigma=float(sigma[0]))
+    return Prior("Normal", mu=np.zeros(len(sigma)), sigma=sigma)
 
 
-def _group_scale(term: GroupTerm, scales: _Scales, widening: float) -> float | FloatArray:
+def _group_scale(
+    term: GroupTerm, scaling: Scaling, widening: float, choices: Sequence[Choice | None]
+) -> float | FloatArray:
     if term.matrix is None:
-        return _intercept_sigma(scales, widening)
-    sigma = np.array([scales.slope(term.name, column) for column in term.matrix])
+        return scaling.group_intercepts(widening, _own_scale(choices[0]))
+    sigma = scaling.group_slopes(term, term.matrix, choices)
     return float(sigma[0]) if len(sigma) == 1 else sigma
 
 
-def _unit(predictor: LinearPredictor, given: Collection[str]) -> dict[str, Prior]:
-    """Unscaled: for parameters other than the parent."""
-    return {
-        name: group_prior(1.0) if grouped else Prior("Normal", mu=0.0, sigma=1.0)
-        for name, grouped in _term_names(predictor)
-        if name not in given
-    }
+def _unit(predictor: LinearPredictor, given: Given) -> dict[str, Prior]:
+    """Not scaled by the data: for parameters other than the parent."""
+    priors = {}
+    for name, columns, grouped in _terms(predictor):
+        choices = given.choices(predictor.parameter, name, columns)
+        if _settled(choices):
+            continue
+        factors = [_factor(choice) for choice in choices]
+        sigma = factors[0] if len(set(factors)) == 1 else np.array(factors)
+        priors[name] = group_prior(sigma) if grouped else Prior("Normal", mu=0.0, sigma=sigma)
+    return priors
 
 
-def _flat(predictor: LinearPredictor, given: Collection[str]) -> dict[str, Prior]:
+def _flat(predictor: LinearPredictor, given: Given) -> dict[str, Prior]:
     return {
         name: Prior("Normal", mu=0.0, sigma=Prior("HalfFlat")) if grouped else Prior("Flat")
-        for name, grouped in _term_names(predictor)
-        if name not in given
+        for name, columns, grouped in _terms(predictor)
+        if not _settled(given.choices(predictor.parameter, name, columns))
     }
 
 
-def _term_names(predictor: LinearPredictor) -> list[tuple[str, bool]]:
-    """Names of all terms in order, with whether they are group-specific."""
-    names = [("Intercept", False)] if predictor.intercept else []
-    names += [(term.name, False) for term in predictor.terms]
-    return names + [(term.name, True) for term in predictor.group_terms]
+def _terms(predictor: LinearPredictor) -> list[tuple[str, int, bool]]:
+    """Names of all terms in order, their numbers of columns, and whether they are group-specific."""
+    terms = [("Intercept", 1, False)] if predictor.intercept else []
+    terms += [(term.name, term.stop - term.start, False) for term in predictor.terms]
+    return terms + [(term.name, term.columns, True) for term in predictor.group_terms]
 
 
-def _constant(parameter: str, data: DefaultPrior | None, scales: _Scales, auto_scale: bool) -> Prior:
+def _constant(parameter: str, data: DefaultPrior | None, scales: DefaultScaling, auto_scale: bool) -> Prior:
     if auto_scale and scales.uses_response and parameter == "sigma":
         return Prior("HalfStudentT", nu=4.0, sigma=scales.sd)
     if auto_scale and scales.family == "vonmises" and parameter == "kappa":

@@ -8,14 +8,8 @@ from typing import Any
 import numpy as np
 
 from nutslite.exceptions import PriorError, did_you_mean
-from nutslite.priors.arguments import canonical_arguments, read_argument, same_argument
-from nutslite.priors.catalogue import DENSITIES, NAME_ALIASES, Density, Support, Value
-
-_DISCRETE = {
-    "Bernoulli", "BetaBinomial", "Binomial", "Categorical", "DiscreteUniform", "DiscreteWeibull", "Geometric",
-    "HyperGeometric", "NegativeBinomial", "OrderedLogistic", "OrderedProbit", "Poisson", "ZeroInflatedBinomial",
-    "ZeroInflatedNegativeBinomial", "ZeroInflatedPoisson",
-}  # fmt: skip
+from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
+from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
 
 
 class Prior:
@@ -25,12 +19,14 @@ class Prior:
     ----------
     name : str
         One of PyMC's continuous distributions: ``"Normal"``, ``"HalfStudentT"``, ``"Gamma"``, ...
-        (`nutslite.priors.catalogue.DENSITIES` has them all).
+        (`nutslite.priors.catalogue.DENSITIES` has them all). Distributions of counts are known by name, too, but no
+        term can have one.
     auto_scale : bool, default True
-        Whether a default prior may be adapted to the data. A prior that a user gives is never changed.
+        Present because Bambi has it: a prior that a user gives is never changed, whatever this says.
+        ``Model(auto_scale=False)`` makes default priors flat.
     noncentered : bool, optional
-        For group-specific terms with a hyperprior: sample standardised effects (True) or the effects themselves
-        (False). None leaves it to the model.
+        For group-specific terms with a hyperprior on their scale: sample standardised effects (True) or the effects
+        themselves (False). None leaves it to the model. A pilot, where one runs, chooses better for each level.
     dist : None
         Present because Bambi has it. A prior by PyMC function needs PyMC: use one of the named densities.
     **arguments : float, array_like or Prior
@@ -71,6 +67,11 @@ class Prior:
                 f"Prior('{name}', dist=...): distributions given as functions need PyMC. "
                 f"Use one of the named densities: {', '.join(DENSITIES)}."
             )
+        if not isinstance(auto_scale, bool):
+            raise PriorError(
+                f"Prior('{name}', {auto_scale!r}): arguments are given by name, as in Prior('Normal', mu=0, sigma=1); "
+                "auto_scale is True or False."
+            )
         if noncentered is not None and not isinstance(noncentered, bool):
             raise PriorError(f"Prior('{name}', noncentered={noncentered!r}): noncentered is True, False or None.")
         self.name = name
@@ -109,6 +110,12 @@ class Prior:
         """Whether any argument has a prior of its own."""
         return any(isinstance(value, Prior) for value in self.args.values())
 
+    @property
+    def random_scale(self) -> bool:
+        """Whether it moves and stretches one density, and the stretch has a prior of its own."""
+        density = self._density
+        return density.location_scale and isinstance(self._check()[density.scale or 0], Prior)
+
     def bounds(self) -> tuple[Value, Value]:
         """Ends of the support."""
         return self._density.bounds(self._check())
@@ -121,6 +128,9 @@ class Prior:
 
     def _check(self) -> tuple[Value | Prior, ...]:
         """The canonical arguments; raises where the given ones do not make a prior."""
+        if self._density.support == "count":
+            check_names(self._density, self.args)
+            return ()
         values = canonical_arguments(self._density, self.args, Prior)
         for argument, value in zip(self._density.arguments, values, strict=True):
             if isinstance(value, Prior):
@@ -179,6 +189,8 @@ def resolve(prior: Prior) -> ResolvedPrior:
     (1.0, 0.5)
     """
     density = prior.density
+    if density.support == "count":
+        raise PriorError(f"{prior.name} is a distribution of counts; coefficients and scales need a continuous prior.")
     values = prior._check()
     lower, upper = density.bounds(values)
     return ResolvedPrior(density.code, density.name, values, density.support, lower, upper)
@@ -186,17 +198,20 @@ def resolve(prior: Prior) -> ResolvedPrior:
 
 def find_density(name: str) -> Density:
     """The density called `name`; `PriorError` with a suggestion where there is none."""
-    density = DENSITIES.get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
+    density = (DENSITIES | COUNTS).get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
     if density is not None:
         return density
-    if name in _DISCRETE:
-        raise PriorError(f"'{name}' is a distribution of counts; coefficients and scales need a continuous prior.")
     raise PriorError(
         f"There is no prior distribution '{name}'.{did_you_mean(name, DENSITIES)} There are: {', '.join(DENSITIES)}."
     )
 
 
 def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprior: Prior) -> None:
+    if hyperprior.density.support == "count":
+        raise PriorError(
+            f"{density.name}({argument}={hyperprior}): {hyperprior.name} is a distribution of counts; {argument} needs "
+            "a continuous prior."
+        )
     if hyperprior.density.support == "correlation":
         raise PriorError(f"{density.name}({argument}={hyperprior}): LKJ is a prior for whole correlation matrices.")
     if positive and np.any(np.asarray(hyperprior.bounds()[0]) < 0.0):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any, Literal
 
 from nutslite.families.family import Family
@@ -10,6 +12,7 @@ from nutslite.formula.terms import LinearPredictor
 from nutslite.priors.defaults import PriorSet
 
 Style = Literal["modern", "classic"]
+WHOLE_DEGREES = re.compile(r"\bnu: (\d+)\.0(?=[,)])")  # Bambi 0.6 printed HalfStudentT(nu: 4, ...), 0.21 prints 4.0
 
 FOOTER = """------
 * To see a plot of the priors call the .plot_priors() method.
@@ -26,6 +29,7 @@ def describe(
     priors: PriorSet,
     fitted: bool = False,
     style: Style = "modern",
+    aliases: Mapping[str, str] | None = None,
 ) -> str:
     """Text of a model.
 
@@ -39,9 +43,11 @@ def describe(
         Whether to add what can be done next.
     style : {"modern", "classic"}
         Bambi 0.21's layout, or that of Bambi 0.6.
+    aliases : mapping, optional
+        By full name of a term or parameter, the name to show.
     """
     if style == "classic":
-        return _classic(formulas, family, links, n_rows, predictors, priors)
+        return _classic(formulas, family, links, n_rows, predictors, priors, aliases or {})
     linked = [f"{parameter} = {links[parameter]}" for parameter in predictors]
     header = {
         "Formula": formulas,
@@ -53,8 +59,8 @@ def describe(
     lines = [line for key, entries in header.items() for line in _entry(key, entries)]
     for parameter, predictor in predictors.items():
         lines.append(f"    target = {parameter}")
-        constants = priors.constants if parameter == family.parent.name else {}
-        lines.append(_sections(predictor, priors.terms[parameter], constants, indent=8, step=4, gap=" " * 8))
+        sections = sections_of(parameter, family, predictor, priors, aliases or {})
+        lines.append(_text(sections, indent=8, step=4, gap=" " * 8))
     if fitted:
         lines.append(FOOTER)
     return "\n".join(lines)
@@ -65,22 +71,27 @@ def _entry(key: str, entries: Sequence[str]) -> list[str]:
     return [f"{key:>14}: {entries[0]}", *(f"{'':14}  {entry}" for entry in entries[1:])]
 
 
-def _sections(
-    predictor: LinearPredictor,
-    priors: Mapping[str, Any],
-    constants: Mapping[str, Any],
-    *,
-    indent: int,
-    step: int,
-    gap: str,
-) -> str:
+def sections_of(
+    parameter: str, family: Family, predictor: LinearPredictor, priors: PriorSet, aliases: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Priors of one parameter's terms by section, and in the parent's last section those of the constant parameters."""
+    parent = parameter == family.parent.name
+    prefix = "" if parent else f"{parameter}_"
     groups = {term.name for term in predictor.group_terms}
-    sections = {
-        "Common-level effects": {name: prior for name, prior in priors.items() if name not in groups},
-        "Group-level effects": {name: prior for name, prior in priors.items() if name in groups},
+    terms = priors.terms[parameter]
+
+    def named(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+        return {aliases.get(f"{prefix}{name}", f"{prefix}{name}"): values[name] for name in names}
+
+    return {
+        "Common-level effects": named((name for name in terms if name not in groups), terms),
+        "Group-level effects": named((name for name in terms if name in groups), terms),
         "Offset effects": dict.fromkeys(predictor.offset_names, 1),
-        "Auxiliary parameters": dict(constants),
+        "Auxiliary parameters": named(priors.constants, priors.constants) if parent else {},
     }
+
+
+def _text(sections: Mapping[str, Mapping[str, Any]], *, indent: int, step: int, gap: str) -> str:
     blocks = []
     for title, entries in sections.items():
         if entries:
@@ -96,6 +107,7 @@ def _classic(
     n_rows: int,
     predictors: Mapping[str, LinearPredictor],
     priors: PriorSet,
+    aliases: Mapping[str, str],
 ) -> str:
     lines = [
         f"Formula: {'; '.join(formulas)}",
@@ -107,6 +119,34 @@ def _classic(
     for parameter, predictor in predictors.items():
         if parameter != family.parent.name:
             lines.append(f"  Parameter {parameter}")
-        constants = priors.constants if parameter == family.parent.name else {}
-        lines.append(_sections(predictor, priors.terms[parameter], constants, indent=2, step=2, gap=""))
+        sections = sections_of(parameter, family, predictor, priors, aliases)
+        lines.append(WHOLE_DEGREES.sub(r"nu: \1", _text(sections, indent=2, step=2, gap="")))
     return "\n".join(lines)
+
+
+def describe_html(
+    *,
+    formulas: Sequence[str],
+    family: Family,
+    links: Mapping[str, str],
+    n_rows: int,
+    predictors: Mapping[str, LinearPredictor],
+    priors: PriorSet,
+    aliases: Mapping[str, str],
+) -> str:
+    """A model as a compact HTML table; everything that comes from the user is escaped."""
+    header = {
+        "Formula": "<br>".join(escape(formula) for formula in formulas),
+        "Family": escape(family.name),
+        "Link": "<br>".join(escape(f"{parameter} = {links[parameter]}") for parameter in predictors),
+        "Observations": f"{n_rows:,}",
+    }
+    rows = [f'<tr><th>{key}</th><td colspan="2">{value}</td></tr>' for key, value in header.items()]
+    for parameter, predictor in predictors.items():
+        for title, entries in sections_of(parameter, family, predictor, priors, aliases).items():
+            heading = title if len(predictors) == 1 else f"{parameter}: {title}"
+            for name, prior in entries.items():
+                cells = f"<td>{escape(name)}</td><td>{escape(str(prior))}</td>"
+                rows.append(f"<tr><th>{escape(heading)}</th>{cells}</tr>")
+                heading = ""
+    return f'<table class="nutslite-model"><tbody>{"".join(rows)}</tbody></table>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,10 @@ from nutslite._log import log
 from nutslite.exceptions import DataError, did_you_mean
 from nutslite.formula.design import Design
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.log_prior import log_prior
+from nutslite.posterior.offsets import standardised_effects
 from nutslite.posterior.run import Fit
+from nutslite.results.explained_variance import r2_draws, r2_table
 from nutslite.results.inference_data import (
     Container,
     add_group,
@@ -29,13 +32,30 @@ from nutslite.results.response_draws import PredictionTask
 FloatArray = NDArray[np.float64]
 
 
-def store_fit(fit: Fit) -> Container:
-    """Name the draws of a run, report on them, and build the container."""
+def store_fit(
+    fit: Fit, *, aliases: Mapping[str, str] | None = None, omit_offsets: bool = True, report: bool = True
+) -> Container:
+    """Name the draws of a run, report on them, and build the container.
+
+    Parameters
+    ----------
+    fit : Fit
+    aliases : mapping, optional
+        By variable, the name under which to store it.
+    omit_offsets : bool
+        Whether to leave the standardised effects of non-centred terms (``1|g_offset``) out.
+    report : bool
+        Whether to log what is wrong with the draws.
+    """
     assembled = fit.plan.assembled
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
-    if not fit.settings.laplace:
-        _report(fit, posterior)
+    if report and not fit.settings.laplace:
+        _report(fit, posterior, aliases or {})
+    dims = _dims(assembled)
+    if not omit_offsets:
+        offsets, offset_dims = standardised_effects(assembled, fit.values, fit.effects)
+        posterior, dims = {**posterior, **offsets}, {**dims, **offset_dims}
     attrs = {
         "sampling_time": fit.seconds["sampling"],
         "pilot_time": fit.seconds["pilot"],
@@ -52,16 +72,16 @@ def store_fit(fit: Fit) -> Container:
     if fit.stats:
         groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)
-    return to_inference_data(groups, dims=_dims(assembled), coords=layout.coords, attrs=attrs)
+    return to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
 
 
-def _report(fit: Fit, posterior: dict[str, FloatArray]) -> None:
+def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
     """Say in plain words what is wrong with a run, if anything."""
     layout = fit.plan.assembled.layout
     for message in sampling_report(
-        posterior,
+        {aliases.get(name, name): array for name, array in posterior.items()},
         fit.stats,
-        dims=layout.dims,
+        dims={aliases.get(name, name): dims for name, dims in layout.dims.items()},
         coords=layout.coords,
         max_treedepth=fit.settings.max_treedepth,
         target_accept=fit.settings.target_accept,
@@ -86,14 +106,17 @@ def store_prior(
     task: PredictionTask,
     rng: np.random.Generator,
     var_names: str | Sequence[str] | None = None,
+    omit_offsets: bool = True,
 ) -> Container:
     """Name draws of the prior, draw responses given them, and build the container."""
     layout = assembled.layout
-    prior = layout.unpack(values, effects)
     design = assembled.spec.design
+    prior, prior_dims = named_prior(assembled, values, effects, omit_offsets=omit_offsets)
     response = predict(prior, design, task, kind="response", random_seed=rng).response
+    dims = {**_dims(assembled), **prior_dims}
     if var_names is not None:
-        var_names = [var_names] if isinstance(var_names, str) else var_names
+        original = {alias: name for name, alias in task.aliases.items()}
+        var_names = [original.get(name, name) for name in ([var_names] if isinstance(var_names, str) else var_names)]
         known = [*prior, *response]
         for name in var_names:
             if name not in known:
@@ -103,7 +126,18 @@ def store_prior(
     groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
     if response:
         groups["prior_predictive"] = response
-    return to_inference_data(groups, dims=_dims(assembled), coords=layout.coords)
+    return to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases)
+
+
+def named_prior(
+    assembled: Assembled, values: FloatArray, effects: FloatArray, *, omit_offsets: bool = True
+) -> tuple[dict[str, FloatArray], dict[str, tuple[str, ...]]]:
+    """Draws of the prior by name, and the dims of those that have any."""
+    layout = assembled.layout
+    if omit_offsets:
+        return layout.unpack(values, effects), layout.dims
+    offsets, dims = standardised_effects(assembled, values, effects)
+    return {**layout.unpack(values, effects), **offsets}, {**layout.dims, **dims}
 
 
 def add_predictions(
@@ -115,7 +149,7 @@ def add_predictions(
     """
     prediction = predict(_posterior(idata), design, task, **options)
     results = idata if inplace else copy.deepcopy(idata)
-    store_prediction(results, prediction)
+    store_prediction(results, prediction, aliases=task.aliases)
     return None if inplace else results
 
 
@@ -126,13 +160,32 @@ def add_log_likelihood(
     name = design.response.name
     loglik = pointwise_log_likelihood(_posterior(idata), design, task)
     results = idata if inplace else copy.deepcopy(idata)
-    add_group(results, "log_likelihood", to_dataset({name: loglik}, dims={name: (OBSERVATIONS,)}, coords={}))
+    dataset = to_dataset({name: loglik}, dims={name: (OBSERVATIONS,)}, coords={}, aliases=task.aliases)
+    add_group(results, "log_likelihood", dataset)
     return None if inplace else results
 
 
+def add_log_prior(
+    idata: Container, assembled: Assembled, *, aliases: Mapping[str, str], inplace: bool = True
+) -> Container | None:
+    """Compute log prior densities of all draws; into `idata`, or into a copy that is returned."""
+    densities = log_prior(assembled, _posterior(idata))
+    layout = assembled.layout
+    dims = {v.name: () if v.source == "correlation" else v.dims for v in layout.variables}
+    results = idata if inplace else copy.deepcopy(idata)
+    add_group(results, "log_prior", to_dataset(densities, dims=dims, coords=layout.coords, aliases=aliases))
+    return None if inplace else results
+
+
+def explained_variance(idata: Container, design: Design, task: PredictionTask, *, summary: bool) -> Any:
+    """R-squared of every draw, shape (chains, draws), or a table of it."""
+    draws = r2_draws(_posterior(idata), design, task)
+    return r2_table(draws) if summary else draws
+
+
 def _posterior(idata: Container) -> dict[str, NDArray[Any]]:
-    """Draws by name."""
-    return named_arrays(get_group(idata, "posterior"))[0]
+    """Draws by the model's names."""
+    return named_arrays(get_group(idata, "posterior"), aliases=False)[0]
 
 
 def _observed(assembled: Assembled) -> dict[str, FloatArray]:

@@ -40,6 +40,7 @@ def to_inference_data(
     dims: Mapping[str, Sequence[str]],
     coords: Mapping[str, Sequence[Any]],
     attrs: Mapping[str, Any] | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> Container:
     """Build the container.
 
@@ -55,6 +56,8 @@ def to_inference_data(
         Values along each dimension; missing ones are numbered from 0.
     attrs : dict, optional
         Added to the attributes of every group (``sampling_time``, ``tuning_steps``, ...); None values are left out.
+    aliases : dict, optional
+        By variable, the name under which it is to be stored.
 
     Returns
     -------
@@ -66,7 +69,9 @@ def to_inference_data(
         If a variable does not fit its dimensions or is called like one of them.
     """
     datasets = {
-        group: to_dataset(variables, dims=dims, coords=coords, attrs=attrs, sampled=group not in DATA_GROUPS)
+        group: to_dataset(
+            variables, dims=dims, coords=coords, attrs=attrs, sampled=group not in DATA_GROUPS, aliases=aliases
+        )
         for group, variables in groups.items()
     }
     return build_container(datasets)
@@ -79,11 +84,13 @@ def to_dataset(
     coords: Mapping[str, Sequence[Any]],
     attrs: Mapping[str, Any] | None = None,
     sampled: bool = True,
+    aliases: Mapping[str, str] | None = None,
 ) -> xarray.Dataset:
     """One group as an xarray Dataset; arguments as for `to_inference_data`, `sampled` says whether chain and draw lead.
 
     A slash in a name (``I(x/10)``) is stored as a division slash (``I(x∕10)``), since it would mean a path; the
-    attribute ``name`` of the variable keeps the original.
+    attribute ``name`` of the variable keeps the original. A variable that is stored under an alias has the attribute
+    ``alias_of``, its name in the model.
     """
     import xarray
 
@@ -96,7 +103,9 @@ def to_dataset(
         for dim, size in zip(names, array.shape, strict=True):
             if sizes.setdefault(dim, size) != size:
                 raise DataError(f"'{name}' has {size} values along '{dim}', but other variables have {sizes[dim]}.")
-        data[stored_name(name)] = (names, array, {} if stored_name(name) == name else {"name": name})
+        shown = (aliases or {}).get(name, name)
+        kept = {} if stored_name(shown) == shown else {"name": shown}
+        data[stored_name(shown)] = (names, array, kept if shown == name else {**kept, "alias_of": name})
     clash = [name for name in data if name in sizes]
     if clash:
         raise DataError(
@@ -190,14 +199,18 @@ def posterior_dataset(idata: Container) -> xarray.Dataset:
     return get_group(idata, "posterior")
 
 
-def named_arrays(dataset: xarray.Dataset) -> tuple[dict[str, Array], dict[str, tuple[str, ...]], dict[str, list[Any]]]:
+def named_arrays(
+    dataset: xarray.Dataset, *, aliases: bool = True
+) -> tuple[dict[str, Array], dict[str, tuple[str, ...]], dict[str, list[Any]]]:
     """Arrays, dims without chain and draw, and coords of a group: the inverse of `to_dataset`.
 
-    Chain and draw lead wherever a variable has them.
+    Chain and draw lead wherever a variable has them. With ``aliases=False`` variables have their names in the model.
     """
     arrays, dims = {}, {}
     for key, variable in dataset.data_vars.items():
         name = str(variable.attrs.get("name", key))
+        if not aliases:
+            name = str(variable.attrs.get("alias_of", name))
         leading = [dim for dim in SAMPLE_DIMS if dim in variable.dims]
         ordered = variable.transpose(*leading, ...)
         arrays[name] = ordered.to_numpy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None) -> li
     """
     if wanted is None:
         return list(known)
+    if not isinstance(wanted, Iterable) or not all(isinstance(name, str) for name in wanted):
+        raise DataError(f"var_names is a variable's name or a list of names, not {wanted!r}.")
     asked = [wanted] if isinstance(wanted, str) else list(wanted)
     excluded = {name[1:] for name in asked if name.startswith("~") and name not in known}
     included = {name for name in asked if name in known or not name.startswith("~")}

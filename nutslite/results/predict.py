@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, did_you_mean, random_generator
 from nutslite.families.family import compiled_loglik
 from nutslite.families.links import inverse_array
 from nutslite.results.inference_data import Container, add_group, to_dataset, update_group
@@ -93,11 +93,11 @@ def predict(
         For an unknown kind, draws of another model, new levels without `sample_new_groups`, missing trials, or
         parameters that no response can be drawn for.
     """
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise DataError(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
     responses = _KINDS[kind] == "response"
     companions = _companions(design, task.family) if responses else {}
-    group_rng, response_rng = np.random.default_rng(random_seed).spawn(2)
+    group_rng, response_rng = random_generator(random_seed).spawn(2)
     draws = join_chains(posterior)
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), group_rng)
     kept = predictors.parameters if keep_parameters or not responses else ()
@@ -115,6 +115,24 @@ def predict(
         {name: values.reshape(shape) for name, values in parameters.items()},
         {design.response.name: response.values.reshape(shape)} if responses else {},
     )
+
+
+def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
+    """Mean of every row's response at every draw, shape (chains, draws, rows), in the response's own unit (counts).
+
+    Raises
+    ------
+    DataError
+        As for `predict`.
+    """
+    companions = _companions(design, task.family)
+    rng = np.random.default_rng()  # draws effects of new groups, which are refused here
+    draws = join_chains(posterior)
+    predictors = _linear_predictors(draws, design, task, True, False, rng)
+    means = np.empty((draws.samples, design.n_rows))
+    for start, stop in _chunks(draws.samples, design.n_rows):
+        means[start:stop] = task.family.mean(_natural_scale(predictors, task, draws, start, stop), companions)
+    return means.reshape(draws.chains, draws.draws, design.n_rows)
 
 
 def pointwise_log_likelihood(
@@ -144,7 +162,7 @@ def pointwise_log_likelihood(
         raise DataError(f"The log likelihood needs the response '{design.response.name}', which these data lack.")
     family = task.family
     loglik = compiled_loglik(family)
-    rng = np.random.default_rng(random_seed).spawn(2)[0]
+    rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), rng)
     y = np.ascontiguousarray(family.prepare(design.response.values), dtype=float)
@@ -173,7 +191,12 @@ def pointwise_log_likelihood(
     return out.reshape(draws.chains, draws.draws, design.n_rows)
 
 
-def store_prediction(idata: Container, prediction: Prediction, attrs: Mapping[str, Any] | None = None) -> None:
+def store_prediction(
+    idata: Container,
+    prediction: Prediction,
+    attrs: Mapping[str, Any] | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> None:
     """Put predictions where Bambi puts them, in place: parameters into ``posterior``, responses into their own group.
 
     Earlier predictions are replaced.
@@ -181,7 +204,8 @@ def store_prediction(idata: Container, prediction: Prediction, attrs: Mapping[st
     for group, arrays in (("posterior", prediction.parameters), ("posterior_predictive", prediction.response)):
         if not arrays:
             continue
-        dataset = to_dataset(arrays, dims=dict.fromkeys(arrays, (OBSERVATIONS,)), coords={}, attrs=attrs)
+        dims = dict.fromkeys(arrays, (OBSERVATIONS,))
+        dataset = to_dataset(arrays, dims=dims, coords={}, attrs=attrs, aliases=aliases)
         if group == "posterior":
             update_group(idata, group, dataset)
         else:
@@ -232,7 +256,7 @@ def _constant(draws: Draws, task: PredictionTask, name: str) -> FloatArray:
 def _link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:
     from nutslite.families.links import link_array
 
-    return link_array(task.link(name), values)
+    return link_array(task.family.parameter(name).kernel_link(task.link(name)), values)
 
 
 def _companions(design: Design, family: Family) -> dict[str, FloatArray]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, NutsliteWarning
+from nutslite.exceptions import DataError, FamilyError, NutsliteWarning
 from nutslite.results.new_groups import GroupSampler
 
 if TYPE_CHECKING:
@@ -34,12 +34,15 @@ class PredictionTask:
         Parameters that are fixed numbers in the model and therefore not in the posterior.
     group_sampler : GroupSampler or None
         Draws effects of new groups; `nutslite.results.new_groups.PopulationSampler`.
+    aliases : mapping
+        By variable, the name under which results store it.
     """
 
     family: Family
     links: Mapping[str, str]
     constants: Mapping[str, float] = field(default_factory=dict)
     group_sampler: GroupSampler | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def link(self, parameter: str) -> str:
         """Name of a parameter's link."""
@@ -69,6 +72,8 @@ class ResponseDraws:
         safe, invalid = self._supported(parameters, (stop - start, self.shape[1]))
         try:
             drawn = np.asarray(self.task.family.random(self.rng, safe, self.companions))
+        except FamilyError:  # a family that cannot draw says so in words of its own
+            raise
         except ValueError as error:
             ranges = ", ".join(f"{name} from {v.min():.3g} to {v.max():.3g}" for name, v in safe.items())
             raise DataError(

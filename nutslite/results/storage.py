@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, checked_path
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
+from nutslite.results.whole_file import whole_file
+
+FORMAT = 1
+"""Of what groups and names mean in a file; raised with every change that older versions would misread."""
+
+FORMAT_NAME, VERSION_NAME = "nutslite_format", "nutslite_version"  # attributes of the whole file
 
 _ENGINES: dict[Literal["h5netcdf", "netcdf4"], tuple[str, ...]] = {
     "h5netcdf": ("h5netcdf", "h5py"),
@@ -34,22 +41,19 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     DataError
-        If the folder does not exist or no netCDF library is installed.
+        If no file can be made there (no folder, a full disk), or no netCDF library is installed. A file of that name
+        is then as it was.
     """
     import xarray
 
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise DataError(f"Cannot save results to '{target}': there is no folder '{target.parent}'.")
+    path = checked_path("path", path)
     engine = _engine()
-    tree = xarray.DataTree.from_dict({group: get_group(idata, group) for group in group_names(idata)})
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    groups = {group: get_group(idata, group) for group in group_names(idata)}
+    tree = xarray.DataTree.from_dict(groups)
+    tree.attrs.update({FORMAT_NAME: FORMAT, VERSION_NAME: _own_version()})
+    with whole_file(path, "results") as partial:
         tree.to_netcdf(partial, engine=engine)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    return target
+    return Path(path)
 
 
 def load(path: str | os.PathLike[str]) -> Container:
@@ -58,20 +62,35 @@ def load(path: str | os.PathLike[str]) -> Container:
     Raises
     ------
     DataError
-        If there is no such file, it is not netCDF, or no netCDF library is installed.
+        If there is no such file, it is not netCDF or damaged, a newer version of nutslite wrote it in another format,
+        or no netCDF library is installed.
     """
     import xarray
 
-    source = Path(path)
+    source = Path(checked_path("path", path))
     if not source.is_file():
         raise DataError(f"There is no file '{source}'.")
     options: dict[str, Any] = {"engine": _engine()}
     try:
         with xarray.open_datatree(source, **options) as tree:
+            _check_format(tree.attrs, source)
             datasets = {str(name): node.to_dataset().load() for name, node in tree.children.items()}
-    except OSError as error:
-        raise DataError(f"'{source}' is not a netCDF file with results: {error}") from error
+    except DataError:
+        raise
+    except MemoryError:
+        raise DataError(f"The results in '{source}' do not fit into memory.") from None
+    except Exception as error:  # h5py and netCDF4 have many names for a damaged file
+        raise DataError(f"'{source}' is not a netCDF file with results, or is damaged: {error}") from error
     return build_container(datasets)
+
+
+def _check_format(attrs: Any, source: Path) -> None:
+    found = attrs.get(FORMAT_NAME)
+    if found is not None and int(found) > FORMAT:
+        raise DataError(
+            f"'{source}' was written by nutslite {attrs.get(VERSION_NAME, '?')}, in format {found} of results; this "
+            f"version, {_own_version()}, reads formats up to {FORMAT}: upgrade nutslite."
+        )
 
 
 def _engine() -> Literal["h5netcdf", "netcdf4"]:
@@ -79,3 +98,7 @@ def _engine() -> Literal["h5netcdf", "netcdf4"]:
         if all(importlib.util.find_spec(module) for module in modules):
             return engine
     raise DataError("Results are saved as netCDF, which needs a library for it: pip install h5netcdf h5py")
+
+
+def _own_version() -> str:
+    return str(sys.modules[__name__.partition(".")[0]].__version__)

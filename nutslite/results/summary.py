@@ -64,6 +64,10 @@ def summary(
 
     if kind not in ("all", "stats", "diagnostics"):
         raise DataError(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
+    if not isinstance(hdi_prob, float | int) or not 0.0 < hdi_prob < 1.0:
+        raise DataError(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
+    if round_to not in (None, "none") and (isinstance(round_to, bool) or not isinstance(round_to, int)):
+        raise DataError(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
     arrays, dims, coords = _named_draws(results, group, dims, coords)
     names = choose_names(list(arrays), var_names)
     labels: list[str] = []

@@ -30,6 +30,9 @@ def collect(
     """
     warmups = [worker.warmup for worker in workers]
     samplings = [worker.sampling for worker in workers]
+    if any(worker.abandoned for worker in workers):  # a thread may still write to the arrays; the workers have copies
+        positions = _stacked(samplings)
+        warmup_positions = None if warmup_positions is None else _stacked(warmups)
     entropy = seeds.entropy
     return Draws(
         positions=_without_tail(samplings, positions),
@@ -59,6 +62,10 @@ def _longest(phases: Sequence[Phase]) -> int:
 def _joined_statistics(phases: Sequence[Phase]) -> dict[str, npt.NDArray[Any]]:
     longest = _longest(phases)
     return named_statistics(np.stack([phase.stats[:longest] for phase in phases]))
+
+
+def _stacked(phases: Sequence[Phase]) -> npt.NDArray[np.float64]:
+    return np.stack([phase.positions for phase in phases if phase.positions is not None])
 
 
 def _without_tail(phases: Sequence[Phase], positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

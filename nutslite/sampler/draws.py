@@ -152,10 +152,7 @@ class Draws:
 
         Chains that are left out stay out of every field. A complete run is returned as it is.
         """
-        counts = np.sort(self.draws_per_chain)[::-1]
-        kept = counts * np.arange(1, counts.size + 1)
-        n_draws = int(counts[int(np.argmax(kept))])
-        chosen = np.flatnonzero(self.draws_per_chain >= n_draws)
+        chosen, n_draws = largest_rectangle(self.draws_per_chain)
         if chosen.size == self.draws_per_chain.size and n_draws == self.positions.shape[1]:
             return self
         return dataclasses.replace(
@@ -171,6 +168,17 @@ class Draws:
             metrics=tuple(self.metrics[chain] for chain in chosen),
             **{name: getattr(self, name)[chosen] for name in _PER_CHAIN},
         )
+
+
+def largest_rectangle(draws_per_chain: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    """The chains, and the number of draws of each of them, that keep most draws in all.
+
+    >>> largest_rectangle(np.array([900, 1000, 10]))
+    (array([0, 1]), 900)
+    """
+    counts = np.sort(draws_per_chain)[::-1]
+    n_draws = int(counts[int(np.argmax(counts * np.arange(1, counts.size + 1)))])
+    return np.flatnonzero(draws_per_chain >= n_draws), n_draws
 
 
 _PER_CHAIN = (

@@ -70,6 +70,8 @@ class IndependenceChain:
         ``log_density(position) -> float``.
     proposal : Proposal
     rng : numpy Generator
+    position : ndarray (d,), optional
+        Where to start, instead of at a draw of the proposal.
 
     Raises
     ------
@@ -78,11 +80,15 @@ class IndependenceChain:
     """
 
     def __init__(
-        self, log_density: Callable[[FloatArray], float], proposal: Proposal, rng: np.random.Generator
+        self,
+        log_density: Callable[[FloatArray], float],
+        proposal: Proposal,
+        rng: np.random.Generator,
+        position: FloatArray | None = None,
     ) -> None:
         self.log_density, self.proposal, self.rng = log_density, proposal, rng
         for _ in range(MOST_STARTS):
-            self.position = proposal.draw(rng)
+            self.position = proposal.draw(rng) if position is None else position
             self.value = log_density(self.position)
             if math.isfinite(self.value):
                 break

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,17 @@ import numpy.typing as npt
 
 from nutslite.exceptions import SamplingError
 from nutslite.sampler.chain import compiled_block
+from nutslite.sampler.checkpoint import ChainJournal, Checkpoint
 from nutslite.sampler.collect import collect
+from nutslite.sampler.digest import digest
 from nutslite.sampler.draws import Draws, SamplerSettings
-from nutslite.sampler.logdensity import compiled_logdensity, data_type_of
+from nutslite.sampler.interrupts import careful_interrupts
+from nutslite.sampler.logdensity import Matrix, compiled_logdensity, data_type_of
+from nutslite.sampler.memory import memory_for
 from nutslite.sampler.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
 from nutslite.sampler.progress import ProgressBar
 from nutslite.sampler.start import initial_positions
+from nutslite.sampler.statistics import STATISTICS
 from nutslite.sampler.threads import run_chains
 from nutslite.sampler.worker import ChainProgress, ChainWorker, Problem
 
@@ -44,6 +50,7 @@ def sample(
     progress: bool | Callable[[ChainProgress], None] = False,
     callback: Callable[[ChainProgress], None] | None = None,
     save_warmup: bool = False,
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
 ) -> Draws:
     """Draw from a log density by the No-U-Turn sampler.
 
@@ -87,6 +94,10 @@ def sample(
         Ctrl-C does.
     save_warmup : bool
         Whether to keep warm-up draws.
+    checkpoint : path-like, optional
+        A file that grows by every block of transitions. After a crash or a kill the same call goes on where the file
+        ends, and gives the draws of a run in one piece to the last bit; without a `random_seed` it takes the file's.
+        A finished run is read from it. What follows may differ between calls: `cores`, `progress`, `callback`.
 
     Returns
     -------
@@ -97,7 +108,8 @@ def sample(
     ------
     SamplingError
         If an argument is impossible, `logdensity` does not compile, no starting point has a finite log density and
-        gradient, or no step size works.
+        gradient, no step size works, the draws do not fit into memory, or `checkpoint` cannot be written or belongs to
+        another call (the message says what differs).
 
     Examples
     --------
@@ -126,24 +138,19 @@ def sample(
     )
     if data_type is None:
         data_type = data_type_of(data)
-    problem = Problem(compiled_block(data_type), compiled_logdensity(logdensity, data_type), data)
-    seeds = seed_sequence(random_seed)
-    positions = np.empty((chains, draws, start.shape[1]))
-    warmup_positions = np.empty((chains, tune, start.shape[1])) if save_warmup else None
-    workers = [
-        ChainWorker(
-            chain=chain,
-            problem=problem,
-            settings=settings,
-            metric=first_metric,
-            initial=start[chain],
-            seed=seed,
-            positions=positions[chain],
-            warmup_positions=None if warmup_positions is None else warmup_positions[chain],
-        )
-        for chain, seed in enumerate(seeds.spawn(chains))
-    ]
+    compiled = compiled_logdensity(logdensity, data_type)
+    problem = Problem(compiled_block(data_type), compiled, data)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(careful_interrupts())
+        journals: list[ChainJournal] | None = None
+        if checkpoint is not None:
+            if not isinstance(checkpoint, Checkpoint):
+                identity = _identity(settings, logdensity, data, start, first_metric)
+                checkpoint = stack.enter_context(Checkpoint(checkpoint, identity, _entropy(random_seed)))
+                random_seed = checkpoint.entropy  # type: ignore[assignment]  # a list of integers is a seed, too
+            journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
+        seeds = seed_sequence(random_seed)
+        positions, warmup_positions, workers = _new_chains(settings, problem, first_metric, start, seeds, journals)
         if progress is True:
             progress = stack.enter_context(ProgressBar(chains, draws + tune))
         listeners = [listener for listener in (progress, callback) if callable(listener)]
@@ -153,7 +160,59 @@ def sample(
                 listener(report)
 
         interrupted = run_chains(workers, settings.cores, listen)
-    return collect(workers, positions, warmup_positions, settings, seeds, interrupted)
+        return collect(workers, positions, warmup_positions, settings, seeds, interrupted)
+
+
+def _new_chains(
+    settings: SamplerSettings,
+    problem: Problem,
+    metric: Metric,
+    start: Matrix,
+    seeds: np.random.SeedSequence,
+    journals: Sequence[ChainJournal] | None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None, list[ChainWorker]]:
+    """Memory for all draws, for those of the warm-up if they are kept, and a worker for each chain.
+
+    Raises
+    ------
+    SamplingError
+        If there is not as much memory.
+    """
+    chains, dimension = start.shape
+    kept = settings.tune if settings.save_warmup else 0
+    with memory_for(chains, settings.draws + kept, dimension + len(STATISTICS), "The sampler's draws"):
+        positions = np.empty((chains, settings.draws, dimension))
+        warmup_positions = np.empty((chains, kept, dimension)) if settings.save_warmup else None
+        workers = [
+            ChainWorker(
+                chain=chain,
+                problem=problem,
+                settings=settings,
+                metric=metric,
+                initial=start[chain],
+                seed=seed,
+                positions=positions[chain],
+                warmup_positions=None if warmup_positions is None else warmup_positions[chain],
+                journal=None if journals is None else journals[chain],
+            )
+            for chain, seed in enumerate(seeds.spawn(chains))
+        ]
+    return positions, warmup_positions, workers
+
+
+def _identity(
+    settings: SamplerSettings, logdensity: Callable[..., Any], data: Any, start: Matrix, metric: Metric
+) -> dict[str, Any]:
+    """What determines the draws, seed apart."""
+    named = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    del named["cores"]
+    parts = {"log density": logdensity, "data": data, "initial positions": start, "first metric": metric}
+    return {**named, **{name: digest(part) for name, part in parts.items()}}
+
+
+def _entropy(random_seed: RandomSeed) -> Any:
+    """The seed as plain integers; None where none was given."""
+    return None if random_seed is None else seed_sequence(random_seed).entropy
 
 
 def available_cpus() -> int:

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
+from nutslite.sampler.interrupts import Interrupts, careful_interrupts
 from nutslite.sampler.worker import ChainProgress, ChainWorker
 
 POLL_SECONDS = 0.1
@@ -23,7 +24,8 @@ def run_chains(workers: Sequence[ChainWorker], cores: int, callback: Callable[[C
     ----------
     callback : callable
         Called in this thread after every block of every chain. KeyboardInterrupt, raised by it or by Ctrl-C, stops all
-        chains after their current block; any other exception stops them too and is raised again.
+        chains after their current block, a second Ctrl-C does not wait for that; any other exception stops them too
+        and is raised again.
 
     Raises
     ------
@@ -32,14 +34,17 @@ def run_chains(workers: Sequence[ChainWorker], cores: int, callback: Callable[[C
     """
     team = _Team(workers)
     interrupted = False
-    try:
-        team.start(min(cores, len(workers)))
-        team.listen(callback)
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        team.stop.set()
-        team.wait()
+    with careful_interrupts() as interrupts:
+        try:
+            team.start(min(cores, len(workers)))
+            team.listen(callback)
+            interrupts.hold()
+        except KeyboardInterrupt:
+            interrupts.hold()
+            interrupted = True
+        finally:
+            team.stop.set()
+            team.wait(interrupts)
     if team.errors:
         chain = min(team.errors)
         error = team.errors[chain]
@@ -54,6 +59,7 @@ class _Team:
     def __init__(self, workers: Sequence[ChainWorker]) -> None:
         self.stop = threading.Event()
         self.errors: dict[int, BaseException] = {}
+        self._workers = workers
         self._waiting = list(reversed(workers))
         self._lock = threading.Lock()
         self._reports: queue.SimpleQueue[ChainProgress | None] = queue.SimpleQueue()
@@ -94,8 +100,11 @@ class _Team:
             else:
                 callback(report)
 
-    def wait(self) -> None:
+    def wait(self, interrupts: Interrupts) -> None:
         """Wait for the threads; a second Ctrl-C meanwhile leaves them to end by themselves."""
         for thread in self._threads:
-            while thread.is_alive():
+            while thread.is_alive() and interrupts.pressed < 2:
                 thread.join(POLL_SECONDS)
+        if any(thread.is_alive() for thread in self._threads):
+            for worker in self._workers:
+                worker.abandon()

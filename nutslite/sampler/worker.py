@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nutslite.exceptions import SamplingError
 from nutslite.sampler.chain import SEARCH_FAILED
+from nutslite.sampler.checkpoint import ChainJournal, random_state
 from nutslite.sampler.draws import SamplerSettings
 from nutslite.sampler.hamiltonian import GRADIENT, POSITION
 from nutslite.sampler.logdensity import LogDensity, Matrix, Vector
@@ -85,6 +86,13 @@ class Phase:
         """Positions ``(n, dim)`` at which trajectories diverged."""
         return np.concatenate([np.empty((0, dimension)), *self.divergences])
 
+    def snapshot(self) -> Phase:
+        """A copy that shares no memory, as far as it got."""
+        done, divergences = self.done, list(self.divergences)  # first: a block that ends meanwhile is not in it
+        copied = Phase(self.name, None if self.positions is None else self.positions.copy(), self.stats.copy())
+        copied.done, copied.seconds, copied.divergences = done, self.seconds, divergences
+        return copied
+
 
 class ChainWorker:
     """Runs one chain; owned by one thread.
@@ -95,6 +103,8 @@ class ChainWorker:
         Overwritten with the draws.
     warmup_positions : ndarray (tune, dim) or None
         Overwritten with the warm-up draws, if given.
+    journal : ChainJournal, optional
+        Blocks that an earlier process made, which are taken first, and where new ones are noted.
     """
 
     def __init__(
@@ -107,9 +117,11 @@ class ChainWorker:
         seed: np.random.SeedSequence,
         positions: Matrix,
         warmup_positions: Matrix | None,
+        journal: ChainJournal | None = None,
     ) -> None:
         self.chain = chain
         self.metric = metric
+        self.abandoned = False
         self.warmup = Phase("warmup", warmup_positions, np.full((settings.tune, len(STATISTICS)), np.nan))
         self.sampling = Phase("sampling", positions, np.full((settings.draws, len(STATISTICS)), np.nan))
         self._problem = problem
@@ -120,6 +132,12 @@ class ChainWorker:
         self._adaptation = new_adaptation(settings.step_size or 1.0)
         self._searches = settings.tune > 0 or settings.step_size is None
         self._block_length = FIRST_BLOCK
+        self._journal = journal
+
+    def abandon(self) -> None:
+        """Keep what is finished apart from what a thread that nobody waits for may still write."""
+        self.warmup, self.sampling = self.warmup.snapshot(), self.sampling.snapshot()
+        self.abandoned = True
 
     @property
     def step_size(self) -> float:
@@ -135,7 +153,8 @@ class ChainWorker:
             If the chain cannot start, or no step size works.
         """
         with np.errstate(all="ignore"):  # without the JIT, kernels are NumPy scalars, and inf and nan are expected
-            find_start(self._evaluate, self._initial, self._settings.jitter, self._rng, self.chain)
+            if self._journal is None or not self._journal.waiting:
+                find_start(self._evaluate, self._initial, self._settings.jitter, self._rng, self.chain)
             for stage in warmup_stages(self._settings.tune, adapt_metric=self._settings.adapt_metric):
                 self._run_stage(stage, stop, report)
             if stop.is_set():
@@ -164,16 +183,20 @@ class ChainWorker:
     ) -> None:
         end = phase.done + n_transitions
         while phase.done < end and not stop.is_set():
-            started = time.perf_counter()
+            if self._journal is not None and self._journal.waiting:
+                length = self._take_block(self._journal, phase, window)
+                if not self._journal.waiting:
+                    report(self._progress(phase, length))
+                continue
             length = min(self._block_length, end - phase.done)
-            self._run_block(phase, length, window)
-            seconds = time.perf_counter() - started
-            phase.seconds += seconds
+            seconds = self._run_block(phase, length, window)
             wanted = int(BLOCK_SECONDS / max(seconds / length, 1e-9))
             self._block_length = max(1, min(wanted, 4 * length))
             report(self._progress(phase, length))
 
-    def _run_block(self, phase: Phase, length: int, window: Window | None) -> None:
+    def _run_block(self, phase: Phase, length: int, window: Window | None) -> float:
+        """Make `length` transitions; return the seconds that they took."""
+        started = time.perf_counter()
         dimension = self._initial.shape[0]
         rows = slice(phase.done, phase.done + length)
         nothing = np.empty((0, dimension))
@@ -193,6 +216,52 @@ class ChainWorker:
             window.add(positions, gradients)
         if n_divergences and phase is self.sampling:
             phase.divergences.append(divergences[:n_divergences].copy())
+        seconds = time.perf_counter() - started
+        phase.seconds += seconds
+        if self._journal is not None:
+            arrays = {"stats": phase.stats[rows], "divergences": divergences[:n_divergences]}
+            if window is not None or phase.positions is not None:
+                arrays["positions"] = positions
+            if window is not None and self._settings.adaptation == "diag_grad":
+                arrays["gradients"] = gradients
+            self._note_block(self._journal, phase, length, seconds, arrays)
+        return seconds
+
+    def _note_block(
+        self, journal: ChainJournal, phase: Phase, length: int, seconds: float, arrays: dict[str, Matrix]
+    ) -> None:
+        """Write what a block added, and the state that it left."""
+        points, values = self._workspace.points, self._workspace.values
+        state = {
+            "position": points[SELECTED, POSITION],
+            "gradient": points[SELECTED, GRADIENT],
+            "values": values[SELECTED],
+            "adaptation": self._adaptation,
+        }
+        fields = {"phase": phase.name, "length": length, "seconds": seconds, "random": random_state(self._rng)}
+        journal.add(fields, {**arrays, **state})
+
+    def _take_block(self, journal: ChainJournal, phase: Phase, window: Window | None) -> int:
+        """Take a block of an earlier process in place of a new one, and the state that it left; return its length."""
+        fields, arrays = journal.take()
+        length = int(fields["length"])
+        rows = slice(phase.done, phase.done + length)
+        if phase.positions is not None:
+            phase.positions[rows] = arrays["positions"]
+        phase.stats[rows] = arrays["stats"]
+        if window is not None:
+            window.add(arrays["positions"], arrays.get("gradients", np.empty((0, self._initial.shape[0]))))
+        if arrays["divergences"].shape[0] and phase is self.sampling:
+            phase.divergences.append(arrays["divergences"])
+        points, values = self._workspace.points, self._workspace.values
+        points[SELECTED, POSITION], points[SELECTED, GRADIENT] = arrays["position"], arrays["gradient"]
+        values[SELECTED] = arrays["values"]
+        self._adaptation[:] = arrays["adaptation"]
+        self._rng.bit_generator.state = fields["random"]
+        self._searches = False
+        phase.done += length
+        phase.seconds += float(fields["seconds"])
+        return length
 
     def _evaluate(self, position: Vector) -> tuple[float, Vector]:
         """Make `position` the state of the chain; return its log density and gradient."""

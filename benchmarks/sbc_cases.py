@@ -1,0 +1,340 @@
+"""The models of the calibration study: every family, prior shapes drawn at random, and every path of a fit.
+
+Data are small, so that a fit takes a fraction of a second. Under default priors many families make responses that no
+data set has (counts of 1e20); `accept` keeps those within bounds, which leaves ranks uniform because it looks at the
+response alone. `PATCHES` lower thresholds so that small models take the ways of large ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nutslite.formula.formula import Formula
+from nutslite.model import Model
+from nutslite.priors.prior import Prior
+
+ROWS, GROUPS, CROSSED = 48, 6, 4
+
+LARGE = {
+    "posterior.crossproducts.SMALL_REST": 1,
+    "posterior.crossproducts.JOINT_GRADIENTS": 0,
+    "posterior.crossproducts.LARGE_GRADIENTS": 1e9,
+}
+MERGED = {"posterior.compress.FEWEST_ROWS": 1, "posterior.compress.LARGEST_SHARE": 1.0}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model of the study.
+
+    Attributes
+    ----------
+    name, about : str
+        `about`: what the case is there for.
+    formula, family, options
+        As for `Model`.
+    fit : dict
+        Further arguments of `simulation_based_calibration`: path, pilot, merge.
+    accept : tuple of two floats, optional
+        Responses outside are drawn anew.
+    rows : int
+        Of the data.
+    patches : dict
+        Thresholds by dotted name below the package, for this case's fits.
+    """
+
+    name: str
+    about: str
+    formula: Any
+    family: str = "gaussian"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    accept: tuple[float, float] | None = None
+    rows: int = ROWS
+    patches: Mapping[str, float] = field(default_factory=dict)
+
+    def model(self) -> Model:
+        """The model, on the study's data."""
+        return Model(self.formula, case_data(self.rows), self.family, **{"unused_priors": "ignore", **self.options})
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of the study beside model, number of simulations and seed."""
+        chosen = {} if self.accept is None else {"accept": partial(within, *self.accept)}
+        return {**self.fit, **chosen}
+
+
+def within(low: float, high: float, response: np.ndarray) -> bool:
+    """Whether a whole response lies between two numbers."""
+    return bool(response.min() >= low and response.max() <= high)
+
+
+def apply_patches(patches: Mapping[str, float]) -> None:
+    """Set thresholds of the package in this process."""
+    for dotted, value in patches.items():
+        module, name = dotted.rsplit(".", 1)
+        target = import_module(f"nutslite.{module}")
+        if not hasattr(target, name):
+            raise AttributeError(f"nutslite.{module} has no threshold {name}: did it move?")
+        setattr(target, name, value)
+
+
+def case_data(rows: int = ROWS) -> pd.DataFrame:
+    """Predictors, two crossed factors and, for what default priors are scaled by, a response of every kind."""
+    rng = np.random.default_rng(20)
+    trials = rng.integers(1, 12, rows)
+    return pd.DataFrame(
+        {
+            "x": rng.normal(size=rows),
+            "z": rng.normal(2.0, 3.0, rows),
+            "b": rng.integers(0, 2, rows),
+            "c": np.array(["u", "v", "w"])[rng.integers(0, 3, rows)],
+            "g": [f"g{i}" for i in rng.permutation(np.arange(rows) % GROUPS)],
+            "h": [f"h{i}" for i in rng.permutation(np.arange(rows) % CROSSED)],
+            "o": rng.normal(0.0, 0.5, rows),
+            "y": rng.normal(1.0, 2.0, rows),
+            "yes": np.arange(rows) % 2,
+            "k": rng.poisson(3.0, rows),
+            "s": rng.binomial(trials, 0.4),
+            "trials": trials,
+            "pos": rng.gamma(2.0, 1.0, rows),
+            "unit": rng.uniform(0.05, 0.95, rows),
+        }
+    )
+
+
+RESPONSES = {
+    "gaussian": "y",
+    "t": "y",
+    "bernoulli": "yes",
+    "binomial": "p(s, trials)",
+    "beta": "unit",
+    "gamma": "pos",
+    "lognormal": "pos",
+    "poisson": "k",
+    "negativebinomial": "k",
+    "wald": "pos",
+    "zero_inflated_poisson": "k",
+}
+POSITIVE = (1e-4, 1e4)
+BOUNDS = {
+    "t": (-1e4, 1e4),
+    "beta": (1e-6, 1 - 1e-6),
+    "gamma": POSITIVE,
+    "lognormal": POSITIVE,
+    "wald": POSITIVE,
+    "poisson": (0, 1e4),
+    "negativebinomial": (0, 1e4),
+    "zero_inflated_poisson": (0, 1e4),
+}
+LOG_LINK = ("gamma", "wald")  # whose default, as in Bambi, is one that allows negative means
+MODELLED = {"gaussian": "sigma", "t": "sigma", "beta": "kappa", "gamma": "alpha", "negativebinomial": "alpha"}
+
+
+def effects(scale: Prior) -> Prior:
+    """Normal group effects with a prior of their scale."""
+    return Prior("Normal", mu=0, sigma=scale)
+
+
+def drawn_priors(seed: int, auxiliary: tuple[str, ...]) -> dict[str, Prior]:
+    """Priors of random shape and moderate scale for the formula of `drawn_case`."""
+    rng = np.random.default_rng(seed)
+
+    def pick(*choices: Prior) -> Prior:
+        return choices[int(rng.integers(len(choices)))]
+
+    def real() -> Prior:
+        size = float(rng.uniform(0.3, 0.8))
+        return pick(
+            Prior("Normal", mu=0.3, sigma=size),
+            Prior("StudentT", nu=5, mu=0, sigma=size),
+            Prior("Laplace", mu=0, b=0.7 * size),
+            Prior("Logistic", mu=-0.2, s=0.6 * size),
+            Prior("SkewNormal", mu=0, sigma=size, alpha=2),
+            Prior("Uniform", lower=-1.5, upper=1.0),
+        )
+
+    def positive() -> Prior:
+        size = float(rng.uniform(0.4, 1.0))
+        return pick(
+            Prior("HalfNormal", sigma=size),
+            Prior("Exponential", lam=1.5 / size),
+            Prior("HalfStudentT", nu=4, sigma=size),
+            Prior("Gamma", alpha=2, beta=2.5 / size),
+            Prior("InverseGamma", alpha=4, beta=3 * size),
+            Prior("LogNormal", mu=-0.7, sigma=0.5),
+            Prior("Weibull", alpha=1.5, beta=size),
+        )
+
+    group = pick(
+        Prior("Normal", mu=0, sigma=positive()),
+        Prior("StudentT", nu=4, mu=0, sigma=positive()),
+        Prior("Laplace", mu=0, b=positive()),
+        Prior("Normal", mu=real(), sigma=positive()),
+    )
+    priors = {"Intercept": real(), "x": real(), "c": real(), "1|g": group, "x|g": effects(positive())}
+    own = {"psi": Prior("Beta", alpha=2, beta=3), "nu": Prior("Gamma", alpha=4, beta=0.4)}
+    sizes = {"kappa": Prior("Gamma", alpha=4, beta=0.5), "alpha": Prior("Gamma", alpha=4, beta=1.5)}
+    return priors | {name: own.get(name) or sizes.get(name) or positive() for name in auxiliary}
+
+
+def default_case(family: str) -> Case:
+    """A slope and groups under the default priors."""
+    link = {"link": "log"} if family in LOG_LINK else {}
+    return Case(
+        f"{family}: default priors",
+        "family, default priors",
+        f"{RESPONSES[family]} ~ x + (1|g)",
+        family,
+        link,
+        accept=BOUNDS.get(family),
+    )
+
+
+def drawn_case(family: str, seed: int) -> Case:
+    """Categories and random slopes under priors of random shape."""
+    auxiliary = {
+        "gaussian": ("sigma",),
+        "t": ("sigma", "nu"),
+        "beta": ("kappa",),
+        "gamma": ("alpha",),
+        "lognormal": ("sigma",),
+        "negativebinomial": ("alpha",),
+        "wald": ("lam",),
+        "zero_inflated_poisson": ("psi",),
+    }.get(family, ())
+    return Case(
+        f"{family}: drawn priors",
+        "family, priors of random shape",
+        f"{RESPONSES[family]} ~ x + c + (1|g) + (0 + x|g)",
+        family,
+        {"priors": drawn_priors(seed, auxiliary), **({"link": "log"} if family in LOG_LINK else {})},
+        accept=BOUNDS.get(family),
+    )
+
+
+def modelled_case(family: str) -> Case:
+    """A formula for the second parameter, groups in both."""
+    parameter = MODELLED[family]
+    return Case(
+        f"{family}: {parameter} modelled",
+        "distributional formula, groups in both predictors",
+        Formula(f"{RESPONSES[family]} ~ x + (1|g)", f"{parameter} ~ x + (1|g)"),
+        family,
+        {
+            "priors": {
+                "common": Prior("Normal", mu=0, sigma=0.7),
+                "group_specific": effects(Prior("HalfNormal", sigma=0.7)),
+                parameter: {
+                    "Intercept": Prior("Normal", mu=0.5, sigma=0.5),
+                    "x": Prior("Normal", mu=0, sigma=0.4),
+                    "1|g": effects(Prior("HalfNormal", sigma=0.4)),
+                },
+            },
+            **({"link": "log"} if family in LOG_LINK else {}),
+        },
+        accept=BOUNDS.get(family),
+    )
+
+
+NARROW = {
+    "common": Prior("Normal", mu=0, sigma=1),
+    "group_specific": effects(Prior("HalfNormal", sigma=1)),
+    "sigma": Prior("HalfNormal", sigma=1),
+}
+BINARY = {"common": Prior("Normal", mu=0, sigma=1), "group_specific": effects(Prior("HalfNormal", sigma=1))}
+JOINT, ADAPTING = {"plan": "joint"}, {"plan": "joint", "pilot": False}
+
+
+def marginal_cases() -> list[Case]:
+    """Gaussian models of which coefficients and effects are integrated out."""
+    narrow = {"priors": NARROW}
+    crossed = "y ~ x + (1|g) + (1|h)"
+    raw = {**narrow, "center_predictors": False}
+    return [
+        Case("no groups: marginal", "coefficients integrated out", "y ~ x + z + c", options=narrow),
+        Case("one factor: marginal", "one factor integrated out", "y ~ x + (1|g)", options=narrow),
+        Case("few groups: marginal", "folded scales", "y ~ 1 + (1|h)", options=narrow, rows=16),
+        Case("slopes: marginal", "independent slopes", "y ~ x + (x|g)", options=narrow),
+        Case("correlated: marginal", "LKJ", "y ~ x + (x|g)", options={**narrow, "correlated": True}),
+        Case("crossed: marginal", "two factors", crossed, options=narrow),
+        Case("crossed: large marginal", "independence Metropolis", crossed, options=narrow, patches=LARGE),
+        Case("nested: marginal", "nested factors", "y ~ 1 + (1|h/b)", options=narrow),
+        Case("raw intercept and offset", "prior about the raw intercept", "y ~ z + offset(o) + (1|g)", options=raw),
+    ]
+
+
+def joint_cases() -> list[Case]:
+    """The same by NUTS over everything."""
+    narrow = {"priors": NARROW}
+    one, slopes = "y ~ x + (1|g)", "y ~ x + (x|g)"
+    hyper = Prior(
+        "Normal",
+        mu=Prior("Normal", mu=0, sigma=1),
+        sigma=Prior("HalfNormal", sigma=Prior("Gamma", alpha=4, beta=4)),
+    )
+    centred = {**narrow, "noncentered": False}
+    correlated, three = {**narrow, "correlated": True}, {**narrow, "priors_cor": {"g": 2.0}}
+    return [
+        Case("one factor: joint pilot", "pilot, centring", one, options=narrow, fit=JOINT),
+        Case("one factor: joint adapting", "adapted metric", one, options=narrow, fit=ADAPTING),
+        Case("one factor: joint centred", "adapted metric, centred effects", one, options=centred, fit=ADAPTING),
+        Case("correlated: joint pilot", "LKJ", slopes, options=correlated, fit=JOINT),
+        Case("three correlated: joint", "LKJ(2), adapted metric", "y ~ x + (x + b|g)", options=three, fit=ADAPTING),
+        Case("crossed: joint pilot", "two factors", "y ~ x + (1|g) + (1|h)", options=narrow, fit=JOINT),
+        Case(
+            "hyperprior of a hyperprior",
+            "nested priors, a location with a prior",
+            "y ~ 0 + x + (1|g)",
+            options={"priors": {**NARROW, "1|g": hyper}},
+        ),
+    ]
+
+
+def general_cases() -> list[Case]:
+    """Other likelihoods: merged rows, further links, offsets."""
+    binary = {"priors": BINARY}
+    yes = {"formula": "yes ~ b + (1|h)", "family": "bernoulli", "options": binary}
+    inverse = {"Intercept": Prior("Normal", mu=1.5, sigma=0.4), "x": Prior("Normal", mu=0, sigma=0.4)}
+    return [
+        Case("yes or no: all rows", "joint, pilot", **yes, fit={"merge": False}),
+        Case("yes or no: merged rows", "equal rows merged", **yes, patches=MERGED),
+        Case("yes or no: merged adapting", "equal rows, adapted metric", **yes, fit={"pilot": False}, patches=MERGED),
+        Case("bernoulli: probit", "another link", "yes ~ x + (1|g)", "bernoulli", {**binary, "link": "probit"}),
+        Case("bernoulli: correlated", "LKJ, pilot", "yes ~ x + (x|g)", "bernoulli", {**binary, "correlated": True}),
+        Case(
+            "poisson: offset crossed",
+            "offset, two factors",
+            "k ~ x + offset(o) + (1|g) + (1|h)",
+            "poisson",
+            binary,
+            accept=BOUNDS["poisson"],
+        ),
+        Case(
+            "gamma: inverse link",
+            "a link that allows impossible means",
+            "pos ~ x",
+            "gamma",
+            {"link": "inverse", "priors": inverse},
+            accept=POSITIVE,
+        ),
+    ]
+
+
+def all_cases() -> list[Case]:
+    """The whole study, families first."""
+    families = list(RESPONSES)
+    return [
+        *(default_case(family) for family in families),
+        *(drawn_case(family, 100 + place) for place, family in enumerate(families)),
+        *(modelled_case(family) for family in MODELLED),
+        *marginal_cases(),
+        *joint_cases(),
+        *general_cases(),
+    ]

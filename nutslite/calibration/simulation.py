@@ -1,0 +1,152 @@
+"""One simulated data set: parameters from the prior, a response given them, and the model that has this response.
+
+A response that is no possible response (a count that overflowed, a proportion rounded to 1) is drawn anew, parameters
+included. That leaves ranks uniform: what is rejected depends on the response alone, and given any response that is kept
+the parameters still come from its posterior. So wide default priors need not be narrowed to be simulated from.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
+from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.prior_draws import draw_prior
+from nutslite.priors.prior import Prior
+from nutslite.results.predict import predict
+from nutslite.results.response_draws import PredictionTask
+
+FloatArray = NDArray[np.float64]
+Accept = Callable[[FloatArray], bool]
+
+MOST_ATTEMPTS = 1000
+
+
+@dataclass(frozen=True)
+class SimulatedData:
+    """Parameters, and the model with the response that they made.
+
+    Attributes
+    ----------
+    truth : dict of ndarray
+        Every parameter and group effect by name, in its own shape.
+    assembled : Assembled
+        The model, its priors as they were, its response replaced.
+    rejected : int
+        How many attempts gave an impossible or unaccepted response before this one.
+    """
+
+    truth: dict[str, FloatArray]
+    assembled: Assembled
+    rejected: int
+
+
+def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept | None = None) -> SimulatedData:
+    """Draw from the prior, and a response given the draw.
+
+    Parameters
+    ----------
+    assembled : Assembled
+        Its design gives predictors, groups, trials and the like; its response is not used.
+    rng : numpy.random.Generator
+    accept : callable, optional
+        Takes a simulated response, shape (rows,); False means to draw anew.
+
+    Raises
+    ------
+    PriorError
+        If a prior is flat.
+    DataError
+        If no attempt gave a possible response.
+    """
+    task = prediction_task(assembled)
+    for attempt in range(MOST_ATTEMPTS):
+        values, effects = draw_prior(assembled, 1, rng)
+        named = assembled.layout.unpack(values, effects)
+        response = _draw_response(named, assembled, task, rng)
+        if response is None or (accept is not None and not accept(response)):
+            continue
+        return SimulatedData({name: x[0] for name, x in named.items()}, with_response(assembled, response), attempt)
+    unaccepted = "" if accept is None else " that `accept` accepts"
+    raise DataError(
+        f"{MOST_ATTEMPTS} draws of the prior gave no possible response '{assembled.spec.design.response.name}'"
+        f"{unaccepted}. Give the model narrower priors."
+    )
+
+
+def check_simulable(assembled: Assembled) -> None:
+    """Refuse models whose likelihood is not the distribution of a response that can be drawn.
+
+    Raises
+    ------
+    DataError
+        For weights, and for censored or truncated responses.
+    """
+    design, family = assembled.spec.design, assembled.spec.family
+    if design.weights is not None:
+        raise DataError(
+            "Calibration draws responses from the model, and a weighted likelihood is no distribution that responses "
+            "can be drawn from. Leave weighted(...) out."
+        )
+    unknown = [name for name in design.response.companions if name not in family.companions]
+    if unknown:
+        raise DataError(
+            f"Calibration cannot draw the response '{design.response.name}': it comes with {', '.join(unknown)}, "
+            f"which the family '{family.name}' has no draws for."
+        )
+
+
+def with_response(assembled: Assembled, response: FloatArray) -> Assembled:
+    """The model with another response: same design, same priors (which are not scaled anew), same names."""
+    spec = assembled.spec
+    values = spec.design.response.values.copy()
+    values[0] = response
+    design = replace(spec.design, response=replace(spec.design.response, values=values))
+    y = np.ascontiguousarray(spec.family.prepare(values), dtype=float)
+    return Assembled(replace(spec, design=design), assembled.data._replace(y=y), assembled.layout)
+
+
+def prediction_task(assembled: Assembled) -> PredictionTask:
+    """What predictions of a model's own rows need."""
+    spec = assembled.spec
+    fixed = {name: float(v) for name, v in spec.priors.constants.items() if not isinstance(v, Prior)}
+    return PredictionTask(spec.family, spec.links, fixed)
+
+
+def _draw_response(
+    named: dict[str, FloatArray], assembled: Assembled, task: PredictionTask, rng: np.random.Generator
+) -> FloatArray | None:
+    """One response, or None where it is not a possible one."""
+    design = assembled.spec.design
+    chains = {name: x[None] for name, x in named.items()}
+    try:
+        with quiet(), np.errstate(all="ignore"):
+            drawn = predict(chains, design, task, kind="response", random_seed=rng).response
+        response = np.asarray(drawn[design.response.name], dtype=float).reshape(-1)
+        if not np.isfinite(response).all():
+            return None
+        values = design.response.values.copy()
+        values[0] = response
+        assembled.spec.family.check_response(replace(design.response, values=values))
+    except NutsliteError:
+        return None
+    return response
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """No warnings about parameters outside their support.
+
+    Filters belong to the process, not to a thread, so only main threads change them: that of a worker process here,
+    that of the caller's process in `study`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return nullcontext()
+    return warnings.catch_warnings(action="ignore", category=NutsliteWarning)

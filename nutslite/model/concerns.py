@@ -1,0 +1,148 @@
+"""What deserves a warning before sampling: the model stands, but its data leave something to the priors alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import warn
+from nutslite.families._separation import separating_columns
+from nutslite.families.family import Family
+from nutslite.families.links import inverse_array, is_custom
+from nutslite.families.parameter import Parameter
+from nutslite.formula.collinearity import column_names, independent_columns
+from nutslite.formula.design import Design
+from nutslite.formula.terms import LinearPredictor
+
+_SHOWN = 5
+LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit"}
+GRID = np.linspace(-3.0, 3.0, 13)  # linear predictors that models come to
+
+
+def warn_of_concerns(design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]) -> None:
+    """Warn of columns that repeat others, of perfect separation, of a response or groups that say nothing, of links.
+
+    `links` has the link of every parameter, `chosen` names the parameters whose link the user chose.
+
+    Each is a `NutsliteWarning`; none stops the model, because proper priors keep the posterior proper.
+    """
+    kept = {name: _collinear(name, predictor, family) for name, predictor in design.predictors.items()}
+    parent = design.predictors[family.parent.name]
+    _separated(design, family, parent, kept[family.parent.name])
+    _groups(design, family)
+    for name, predictor in design.predictors.items():
+        if _moves(predictor):
+            _link(family.parameter(name), links[name], family, chosen=name in chosen)
+
+
+def outside_support(support: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where parameter values are not in the range of the parameter."""
+    wrong = ~np.isfinite(values)
+    if support != "real":
+        wrong |= values <= 0.0
+    return wrong | (values >= 1.0) if support == "unit" else wrong
+
+
+def _moves(predictor: LinearPredictor) -> bool:
+    """Whether the linear predictor is more than an intercept."""
+    return bool(predictor.terms or predictor.group_terms or predictor.offset is not None)
+
+
+def _link(parameter: Parameter, link: str, family: Family, *, chosen: bool) -> None:
+    """Warn of a default link, or one of the user's own, under which a parameter can leave its range."""
+    native = LEAVES_NOTHING[parameter.support]
+    if is_custom(link):
+        outside = outside_support(parameter.support, inverse_array(link, GRID))
+        if outside.any():
+            warn(
+                f"Under the link '{link}' the parameter '{parameter.name}' of family '{family.name}' leaves its range "
+                f"({parameter.support}), for example at eta = {GRID[outside][0]:.3g}: sampling stops at that border, "
+                f"which shows as divergences. The link '{native}' cannot leave it."
+            )
+    elif not chosen and parameter.support == "positive" and link in ("identity", "inverse", "inverse_squared"):
+        warn(
+            f"With its default link '{link}', family '{family.name}' lets '{parameter.name}' become negative or "
+            f"undefined for some values of the predictors: sampling stops at that border, which shows as divergences. "
+            f"link='{native}' cannot leave the range; link='{link}' says that you mean it."
+        )
+
+
+def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> list[int]:
+    """Warn of columns that others span; the columns that are left."""
+    kept, dependent = independent_columns(predictor)
+    if not dependent:
+        return kept
+    where = "" if parameter == family.parent.name else f" for {parameter}"
+    rows, columns = predictor.matrix.shape[1], predictor.matrix.shape[0] + predictor.intercept
+    if columns > rows:
+        worst = max(predictor.terms, key=lambda term: term.stop - term.start)
+        many = worst.stop - worst.start
+        hint = f" '{worst.name}' alone has {many}: (1|{worst.name}) estimates how much they differ." if many > 9 else ""
+        warn(
+            f"The formula{where} has {columns} columns, intercept included, and the data have {rows} rows: they cannot "
+            f"tell all coefficients apart, and priors decide the rest.{hint}"
+        )
+        return kept
+    for found in dependent[:_SHOWN]:
+        others = _listed(found.others) + (" and the intercept" if predictor.intercept else "")
+        more = f" ({len(dependent) - _SHOWN} further columns likewise)" if len(dependent) > _SHOWN else ""
+        warn(
+            f"The column '{found.column}'{where} is a linear combination of {others}: the data cannot tell their "
+            f"coefficients apart, only the priors do. Remove one of the terms.{more if found is dependent[0] else ''}"
+        )
+    return kept
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(f"'{name}'" for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _separated(design: Design, family: Family, predictor: LinearPredictor, kept: list[int]) -> None:
+    """Warn where the likelihood rises for ever as coefficients grow."""
+    values = design.response.values
+    if family.response_support == "count" and not values[0].any():
+        warn(
+            f"Every value of '{design.response.name}' is 0: the likelihood has no maximum, and the prior of the "
+            "intercept decides how rare the counts come out."
+        )
+    if family.response_support not in ("binary", "trials"):
+        return
+    trials = values[1] if family.response_support == "trials" else np.ones(values.shape[1])
+    used = trials > 0 if design.weights is None else (trials > 0) & (design.weights > 0)
+    lowest, highest = (values[0] == 0)[used], (values[0] == trials)[used]
+    for all_alike, what in ((lowest.all(), "0"), (highest.all(), "1" if trials.max() == 1 else "all trials")):
+        if all_alike and used.any():
+            warn(
+                f"The responses '{design.response.name}' are all {what}: the likelihood has no maximum, and the priors "
+                "decide how close to certain the probabilities come out."
+            )
+            return
+    found = separating_columns(predictor.matrix[kept][:, used], predictor.intercept, lowest, highest)
+    if found:
+        names = [column_names(predictor)[kept[j]] for j in found]
+        how = "separates" if len(names) == 1 else "separate"
+        warn(
+            f"{_listed(tuple(names))} {how} the outcomes of '{design.response.name}' perfectly, or all but: the "
+            "likelihood has no maximum, and the priors decide how large the coefficients come out. Choose these priors "
+            "with care, merge levels, or remove the term."
+        )
+
+
+def _groups(design: Design, family: Family) -> None:
+    """Warn of grouping factors that say nothing: one level only, or a level for every row beside a residual."""
+    for name, factor in design.factors.items():
+        if len(factor.levels) == 1:
+            warn(
+                f"The grouping factor '{name}' has one level, '{factor.levels[0]}': its effect and the intercept "
+                "cannot be told apart, only the priors do. Remove the term."
+            )
+        residual = next((item.name for item in family.parameters if item.name == "sigma"), None)
+        intercepts = [term.name for term in design.predictors[family.parent.name].group_terms if term.matrix is None]
+        if residual and f"1|{name}" in intercepts and len(factor.levels) == design.n_rows > 1:
+            warn(
+                f"'1|{name}' has a level for every row, and {residual} varies by row too: the data cannot tell the two "
+                "apart, only the priors do. Remove the term, or use a factor with several rows per level."
+            )

@@ -1,0 +1,232 @@
+"""What a model says and shows of itself: text, names, its log density, its graph, its priors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nutslite.exceptions import NutsliteError, refuse_other
+from nutslite.formula.terms import Response
+from nutslite.model.wiring import Wiring
+from nutslite.posterior.compiled_model import Backend
+
+STYLES = ("modern", "classic")
+NOT_BUILT = (
+    "Model is not built yet! Call .build() or .fit() before .{method}(), so that the priors that it shows are those "
+    "that a fit would use."
+)
+
+
+class Inspection(Wiring):
+    """The part of `Model` that is looked at."""
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+    def _repr_html_(self) -> str:
+        """The description as a table, for notebooks."""
+        from nutslite.results.description import describe_html
+
+        return describe_html(**self._described())
+
+    def describe(self, style: str = "modern") -> str:
+        """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
+        from nutslite.results.description import describe
+
+        refuse_other("style", style, STYLES)
+        return describe(**self._described(), fitted=self._fitted, style="classic" if style == "classic" else "modern")
+
+    def _described(self) -> dict[str, Any]:
+        return {
+            "formulas": [self.formula.main, *self.formula.additionals],
+            "family": self.family,
+            "links": self.links,
+            "n_rows": self.design.n_rows,
+            "predictors": self.design.predictors,
+            "priors": self.priors,
+            "aliases": self._aliases,
+        }
+
+    # ------------------------------------------------------------------------------------------------------- names
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the family's parameters, the parent first."""
+        return tuple(parameter.name for parameter in self.family.parameters)
+
+    @property
+    def conditional_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that have a formula, so that they vary with the predictors; the parent first."""
+        return tuple(self.design.predictors)
+
+    @property
+    def marginal_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that are one number for all rows."""
+        return tuple(name for name in self.parameters if name not in self.design.predictors)
+
+    @property
+    def response_term(self) -> Response:
+        """The left-hand side of the formula: its name and values."""
+        return self.design.response
+
+    @property
+    def response_name(self) -> str:
+        """Name of the response in the results."""
+        return self.design.response.name
+
+    def set_alias(self, aliases: Mapping[str, str | Mapping[str, str]]) -> None:
+        """Give variables other names, which descriptions, results, tables and pictures then use.
+
+        Parameters
+        ----------
+        aliases : dict
+            By name of a term, parameter, hyperparameter or of the response, its alias. For a model with formulas for
+            several parameters there may be one such dict per parameter: ``{"mu": {"x": "slope"}, "sigma": {...}}``.
+            Hyperparameters follow the alias of their term (``1|g`` as ``group`` makes ``group_sigma``), dimensions
+            keep their names. Names that were given before and are not here keep their alias.
+
+        Raises
+        ------
+        DataError
+            If an alias is no text, or two variables would be called the same.
+
+        Warns
+        -----
+        NutsliteWarning
+            About names that are not in the model.
+
+        Examples
+        --------
+        >>> import nutslite as nl
+        >>> model = nl.Model("Reaction ~ Days + (1|Subject)", nl.load_data("sleepstudy"))
+        >>> model.set_alias({"Days": "slope", "1|Subject": "person"})
+        >>> print("slope ~" in str(model))
+        True
+        """
+        from nutslite.results.aliases import choose_aliases, derived_names
+
+        prefixes = {name: self._prefix(name) for name in self.conditional_parameters}
+        derived = derived_names(self.priors, prefixes)
+        variables = [variable.name for variable in self._assembly.layout.variables]
+        offsets = [name for names in derived.values() for name in names if name.endswith("_offset")]
+        names = dict.fromkeys([*variables, *offsets, *derived, *self.parameters, self.response_name])
+        chosen = choose_aliases(aliases, names=tuple(names), derived=derived, prefixes=prefixes)
+        self._aliases = {**self._aliases, **chosen}
+
+    # ------------------------------------------------------------------------------------------- density and pictures
+
+    @property
+    def backend(self) -> Backend:
+        """What the model runs on; ``backend.model`` has its log density, gradient and named variables."""
+        if self._backend is None:
+            self._backend = Backend(self._assembly)
+        return self._backend
+
+    def graph(
+        self, formatting: str = "plain", name: str | None = None, figsize: Any = None, dpi: int = 300, fmt: str = "png"
+    ) -> Any:
+        """The model as a graph of variables.
+
+        Parameters
+        ----------
+        formatting : {"plain", "plain_with_params"}
+            Whether variables show the name of their distribution, or its arguments too.
+        name : str, optional
+            A file to write; `fmt` is added where it has no ending. That needs the program Graphviz; the source
+            (``fmt="gv"`` or ``"dot"``) does not.
+        figsize : (float, float), optional
+            Width and height in inches.
+        dpi : int
+            Of a picture made of pixels.
+        fmt : str
+            ``"png"``, ``"svg"``, ``"pdf"``, ...
+
+        Returns
+        -------
+        Graph
+            A text in Graphviz's language; notebooks show it as a picture where Graphviz is installed.
+        """
+        from nutslite.results.graph import FORMATS, draw_graph
+
+        self._need_build("graph")
+        refuse_other("formatting", formatting, FORMATS)
+        graph = draw_graph(self._assembly, formatting=formatting, aliases=self._aliases, figsize=figsize, dpi=dpi)
+        if name is not None:
+            graph.save(name, fmt)
+        return graph
+
+    def plot_priors(
+        self,
+        draws: int = 5000,
+        var_names: Any = None,
+        *,
+        kind: str = "kde",
+        figsize: Any = None,
+        omit_offsets: bool = True,
+        omit_group_specific: bool = True,
+        random_seed: Any = None,
+        hdi_prob: float | None = None,
+        ci_prob: float | None = None,
+        point_estimate: str | None = "mean",
+        round_to: int | None = None,
+        bins: int | None = None,
+    ) -> Any:
+        """Draw from the priors and show their densities; flat ones are left out with a message.
+
+        Parameters
+        ----------
+        draws : int
+        var_names : str or list of str, optional
+            Variables to show; a name that begins with ``~`` is left out instead.
+        kind : {"kde", "hist"}
+            A smooth density or a histogram (of `bins`).
+        figsize : (float, float), optional
+            Inches.
+        omit_offsets, omit_group_specific : bool
+            Whether to leave out standardised group effects (``1|g_offset``), and group effects.
+        random_seed : int, optional
+        hdi_prob, ci_prob : float
+            Probability of the highest-density interval below each density, 0.94 by default; two names for one thing.
+        point_estimate : {"mean", "median", None}
+        round_to : int, optional
+            Digits of the numbers in the picture, by default 2.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        NutsliteError
+            Before the model is built, without matplotlib (``pip install nutslite[plots]``), or where there is
+            nothing to show.
+        """
+        from nutslite.posterior.prior_draws import draw_prior
+        from nutslite.results.fit import named_prior
+        from nutslite.results.prior_plots import plot_priors
+
+        self._need_build("plot_priors")
+        if hdi_prob is not None and ci_prob is not None:
+            raise NutsliteError("hdi_prob and ci_prob are the same: give one of them.")
+        values, effects = draw_prior(self._assembly, draws, np.random.default_rng(random_seed), flat="nan")
+        arrays, dims = named_prior(self._assembly, values[None], effects[None], omit_offsets=omit_offsets)
+        factors = {f"{factor}__factor_dim" for factor in self.design.factors} if omit_group_specific else set()
+        return plot_priors(
+            {name: array for name, array in arrays.items() if not factors.intersection(dims.get(name, ()))},
+            dims=dims,
+            coords=self._assembly.layout.coords,
+            aliases=self._aliases,
+            var_names=var_names,
+            kind=kind,
+            figsize=figsize,
+            prob=next((prob for prob in (hdi_prob, ci_prob) if prob is not None), 0.94),
+            point_estimate=point_estimate,
+            round_to=2 if round_to is None else round_to,
+            bins=bins,
+        )
+
+    def _need_build(self, method: str) -> None:
+        if not self.built:
+            raise NutsliteError(NOT_BUILT.format(method=method))

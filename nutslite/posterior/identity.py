@@ -1,0 +1,92 @@
+"""What determines a fit, by the names that users know it by: for checkpoints and stored fits to recognise their own.
+
+An identity is a dict of plain values and digests (`nutslite.sampler.digest`). Two that differ are explained by
+`nutslite.sampler.checkpoint.differences`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nutslite.posterior.assembly import ModelSpec
+from nutslite.sampler.checkpoint import DERIVED
+from nutslite.sampler.digest import digest
+
+if TYPE_CHECKING:
+    from nutslite.posterior.plan import Plan
+    from nutslite.posterior.run import Settings
+
+MEANING = 1
+"""Raised when a version of this package makes another posterior of the same call: stored fits are then made anew."""
+
+FREE_SETTINGS = ("cores", "progressbar", "callback", "random_seed", "checkpoint", "identity")
+"""Settings that do not change the draws, or (the seed) are compared elsewhere."""
+
+
+def model_identity(
+    formula: str,
+    spec: ModelSpec,
+    given_priors: Mapping[Any, Any],
+    columns: Mapping[str, str],
+) -> dict[str, Any]:
+    """The identity of a model.
+
+    Parameters
+    ----------
+    given_priors : dict
+        As the user gave them; what they became is compared, too.
+    columns : dict
+        Digest of each column of the data that the formula uses.
+    """
+    family = spec.family
+    return {
+        "meaning": MEANING,
+        "formula": formula,
+        "family": digest(family) if family.is_custom else family.name,
+        **{f"link of {name}": _plain_or_digest(link) for name, link in spec.links.items()},
+        **{f"column '{name}' of the data": column for name, column in columns.items()},
+        **{f"prior of {_shown(key)}": digest(prior) for key, prior in given_priors.items()},
+        "center_predictors": spec.center_predictors,
+        **{f"correlations of {name}": float(shape) for name, shape in spec.correlations.items()},
+        **({"potentials": digest(spec.potentials)} if spec.potentials else {}),
+        DERIVED + "noncentered": digest(dict(spec.noncentered)),
+        DERIVED + "default priors": digest(spec.priors),
+        DERIVED + "what the formula makes of the data": digest(spec.design),
+    }
+
+
+def column_digest(column: Any) -> str:
+    """The digest of a pandas Series: its values and levels, wherever they are kept and whatever the type is called."""
+    if hasattr(column, "cat"):
+        parts = (column.cat.codes.to_numpy(), column.cat.categories.tolist(), bool(column.cat.ordered))
+        return digest(parts)
+    values = column.to_numpy()
+    if values.dtype.hasobject or values.dtype.kind not in "biuf":
+        return digest([None if value != value else value for value in column.tolist()])  # nan, NaT: not themselves
+    return digest(values)
+
+
+def run_identity(plan: Plan, settings: Settings) -> dict[str, Any]:
+    """The identity of a run: the model's, which the settings carry, and how it is sampled."""
+    named = {
+        field.name: getattr(settings, field.name)
+        for field in dataclasses.fields(settings)
+        if field.name not in FREE_SETTINGS
+    }
+    return {
+        **(settings.identity or {}),
+        **{name: _plain_or_digest(value) for name, value in named.items()},
+        "plan": " ".join(plan.sentences),
+    }
+
+
+def _plain_or_digest(value: Any) -> Any:
+    """Numbers and texts as they are; not so a text that carries functions, as a custom link does."""
+    plain = value is None or (isinstance(value, bool | int | float | str) and not getattr(value, "__dict__", None))
+    return value if plain else digest(value)
+
+
+def _shown(key: Any) -> str:
+    return ", ".join(str(part) for part in key) if isinstance(key, tuple) else f"'{key}'"

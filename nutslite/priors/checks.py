@@ -1,0 +1,188 @@
+"""Whether a prior fits the place that it is given for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from nutslite.exceptions import PriorError, did_you_mean
+from nutslite.priors.prior import Prior, find_density
+from nutslite.priors.scales import Scale
+
+SOURCES = ("default", "mle")
+HIGHEST_ORDER = 13  # of the expansion behind automatic_priors="mle"
+
+
+def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: bool) -> None:
+    """Raise where a prior does not fit a term; a scale fits every term.
+
+    Parameters
+    ----------
+    name : str
+        Of the term or of a single coefficient, for messages.
+    prior : Prior or Scale
+    columns : int
+        Coefficients that the prior is for.
+    grouped : bool
+        Whether the term is group-specific.
+
+    Raises
+    ------
+    PriorError
+    """
+    if isinstance(prior, Scale):
+        return
+    _refuse_unfit(name, prior)
+    _refuse_inner_noncentered(name, prior)
+    if grouped:
+        _check_group_prior(name, prior)
+    else:
+        _check_common_prior(name, prior)
+    _check_lengths(name, prior, columns)
+
+
+def read_constant(name: str, value: Any) -> Prior | float:
+    """Prior or fixed value of a parameter without a formula.
+
+    Raises
+    ------
+    PriorError
+    """
+    if isinstance(value, Prior):
+        if value.hierarchical:
+            raise PriorError(f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single parameter.")
+        _refuse_unfit(name, value)
+        if value.noncentered:
+            raise PriorError(f"'{name}': noncentered=True is for group-specific terms, not for a single parameter.")
+        return copy.deepcopy(value)
+    if isinstance(value, Mapping):
+        raise PriorError(
+            f"'{name}' has no formula, so it has no terms; give one Prior, or a formula such as '{name} ~ x'."
+        )
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or array.size == 0 or not np.all(np.isfinite(array)):
+        raise PriorError(f"The prior of '{name}' must be a Prior, or finite numbers that fix it, not {value!r}.")
+    if array.size > 1:
+        raise PriorError(
+            f"'{name}' is one number for all rows, but the prior fixes it to {array.size} numbers. Known values per "
+            f"row go into a formula, on the scale of its link: Formula(..., '{name} ~ 0 + offset(log(column))')."
+        )
+    return float(array.reshape(()).item())
+
+
+def check_support(name: str, value: Prior | float, default: tuple[str, Mapping[str, Any]]) -> None:
+    """A parameter's prior or fixed value must respect the range that its default prior has.
+
+    Raises
+    ------
+    PriorError
+    """
+    density = find_density(default[0])
+    lower, upper = Prior(default[0], **default[1]).bounds()
+    ends = value.bounds() if isinstance(value, Prior) else (np.min(value), np.max(value))
+    inside = np.all(np.asarray(ends[0]) >= lower) and np.all(np.asarray(ends[1]) <= upper)
+    if not isinstance(value, Prior) and density.support != "real":
+        inside = inside and np.all(np.asarray(value) > lower) and np.all(np.asarray(value) < upper)
+    if not inside:
+        raise PriorError(f"'{name}' lies between {lower:g} and {upper:g}, which {value} does not respect.")
+
+
+def check_noncentered(noncentered: Any, modelled: Collection[str]) -> bool | dict[str, bool]:
+    """The model's own choice of centring: one for all, or one by parameter that has a formula.
+
+    Raises
+    ------
+    PriorError
+        For anything else, or the name of a parameter that has no formula.
+    """
+    if isinstance(noncentered, bool):
+        return noncentered
+    if not isinstance(noncentered, Mapping) or not all(isinstance(value, bool) for value in noncentered.values()):
+        raise PriorError(f"noncentered is True, False or a dict of these by parameter, not {noncentered!r}.")
+    for name in noncentered:
+        if name not in modelled:
+            raise PriorError(
+                f"noncentered names '{name}', which is no parameter with a formula."
+                f"{did_you_mean(name, modelled)} The model's: {', '.join(modelled)}."
+            )
+    return dict(noncentered)
+
+
+def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tuple[str, int | None]:
+    """The source of automatic priors and the order of its expansion.
+
+    Raises
+    ------
+    PriorError
+        For an unknown source, an impossible order, or settings that contradict each other.
+    """
+    if automatic_priors not in SOURCES:
+        raise PriorError(
+            f"automatic_priors is one of {', '.join(repr(name) for name in SOURCES)}; not {automatic_priors!r}."
+            f"{did_you_mean(str(automatic_priors), SOURCES)}"
+        )
+    if automatic_priors == "mle" and not auto_scale:
+        raise PriorError(
+            "automatic_priors='mle' scales priors by the likelihood, auto_scale=False makes them flat: choose one."
+        )
+    if taylor is not None and automatic_priors != "mle":
+        raise PriorError("taylor belongs to automatic_priors='mle': give both, or leave taylor out.")
+    whole = isinstance(taylor, int | np.integer) and not isinstance(taylor, bool)
+    if taylor is not None and not (whole and 1 <= taylor <= HIGHEST_ORDER):
+        raise PriorError(f"taylor is an integer from 1 to {HIGHEST_ORDER}, not {taylor!r}.")
+    return automatic_priors, None if taylor is None else int(taylor)
+
+
+def _check_common_prior(name: str, prior: Prior) -> None:
+    if prior.hierarchical:
+        raise PriorError(f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on common effects.")
+    if prior.noncentered:
+        raise PriorError(f"'{name}': noncentered=True is for group-specific terms with a hyperprior on their scale.")
+
+
+def _check_group_prior(name: str, prior: Prior) -> None:
+    density = prior.density
+    if prior.hierarchical and not density.location_scale:
+        raise PriorError(
+            f"'{name}': a prior with hyperpriors must have a location and a scale, such as Normal or StudentT, "
+            f"which {density.name} has not. Give {density.name} fixed arguments, or use another distribution."
+        )
+    if prior.noncentered and not prior.random_scale:
+        raise PriorError(
+            f"'{name}': noncentered=True needs a prior with a hyperprior on its scale, not {prior}. Leave noncentered "
+            "out: effects of a fixed scale have nothing to be decoupled from."
+        )
+
+
+def _refuse_unfit(name: str, prior: Prior) -> None:
+    if prior.density.support == "correlation":
+        raise PriorError(f"'{name}': {prior.name} is a prior for correlation matrices, not for coefficients.")
+    if prior.density.support == "count":
+        raise PriorError(
+            f"'{name}': {prior.name} is a distribution of counts; coefficients and scales need a continuous prior, "
+            "such as Normal or Gamma."
+        )
+
+
+def _refuse_inner_noncentered(name: str, prior: Prior) -> None:
+    for key, value in prior.args.items():
+        if isinstance(value, Prior):
+            if value.noncentered is not None:
+                raise PriorError(
+                    f"'{name}': noncentered belongs to the prior of the effects, not to that of its argument '{key}'."
+                )
+            _refuse_inner_noncentered(name, value)
+
+
+def _check_lengths(name: str, prior: Prior, columns: int) -> None:
+    for key, value in prior.args.items():
+        if isinstance(value, Prior):
+            _check_lengths(name, value, columns)
+        elif isinstance(value, np.ndarray) and value.shape != (columns,):
+            raise PriorError(
+                f"'{name}' has {columns} column{'s' if columns != 1 else ''}, but {key} of {prior} has the shape "
+                f"{value.shape}; give one number for all, or an array of {columns}."
+            )

@@ -1,0 +1,134 @@
+"""Columns of a DataFrame in a zip archive, without pickle, so that they come back with their types."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError
+
+PLAIN_KINDS = "biufmM"
+
+
+def write_columns(archive: zipfile.ZipFile, frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Write all columns; return the descriptions that `read_columns` needs.
+
+    Raises
+    ------
+    DataError
+        For values that are neither numbers, texts, dates nor categories of these.
+    """
+    return [
+        _write(archive, frame.iloc[:, place], str(name), f"columns/{place}") for place, name in enumerate(frame.columns)
+    ]
+
+
+def read_columns(archive: zipfile.ZipFile, described: list[dict[str, Any]]) -> pd.DataFrame:
+    """The DataFrame that `write_columns` was given, but for its index.
+
+    Raises
+    ------
+    ValueError, KeyError, OSError, zipfile.BadZipFile
+        If the archive is damaged.
+    """
+    return pd.DataFrame({entry["name"]: _read(archive, entry) for entry in described})
+
+
+def _write(archive: zipfile.ZipFile, series: pd.Series, name: str, member: str) -> dict[str, Any]:
+    """One column: how it is kept, by kind, and what was written under `member`."""
+    described: dict[str, Any] = {"name": name, "member": member, "dtype": str(series.dtype)}
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        _write_array(archive, member, series.cat.codes.to_numpy().astype(np.int32))
+        levels = _write(archive, series.cat.categories.to_series(), name, f"{member}.levels")
+        return {**described, "kind": "categorical", "ordered": bool(series.cat.ordered), "levels": levels}
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in PLAIN_KINDS:
+        _write_array(archive, member, series.to_numpy())
+        return {**described, "kind": "plain"}
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        _write_array(archive, member, series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+        return {**described, "kind": "zoned", "zone": str(series.dt.tz)}
+    if pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype):
+        return {**described, **_write_masked(archive, series, member)}
+    codes, values = _factorized(series, name)
+    _write_array(archive, member, codes)
+    return {**described, "kind": "values", "values": values}
+
+
+def _write_masked(archive: zipfile.ZipFile, series: pd.Series, member: str) -> dict[str, Any]:
+    """A column of one of pandas' own numeric types, which may lack values: numbers, and which are there."""
+    missing = series.isna().to_numpy(dtype=bool)
+    kind: type[np.generic] = np.float64
+    if pd.api.types.is_bool_dtype(series.dtype):
+        kind = np.bool_
+    elif pd.api.types.is_integer_dtype(series.dtype):
+        kind = np.uint64 if pd.api.types.is_unsigned_integer_dtype(series.dtype) else np.int64
+    filled = series.fillna(False if kind is np.bool_ else 0) if missing.any() else series
+    _write_array(archive, member, filled.to_numpy(dtype=kind))
+    _write_array(archive, f"{member}.missing", missing)
+    return {"kind": "masked"}
+
+
+def _factorized(series: pd.Series, name: str) -> tuple[NDArray[np.int32], list[Any]]:
+    """Codes, -1 where a value is missing, and the different values as JSON holds them, with their types."""
+    seen: dict[tuple[type, Any], int] = {}
+    codes = np.empty(len(series), dtype=np.int32)
+    for row, value in enumerate(series.tolist()):
+        plain = value.item() if isinstance(value, np.generic) else value
+        if plain is None or plain is pd.NA or plain is pd.NaT or (isinstance(plain, float) and np.isnan(plain)):
+            codes[row] = -1
+            continue
+        if type(plain) not in (str, int, float, bool):
+            plain = _number(plain, name)
+        codes[row] = seen.setdefault((type(plain), plain), len(seen))
+    return codes, [value for _, value in seen]
+
+
+def _number(value: Any, name: str) -> float:
+    """A number of an unusual type (Decimal) as a float, which is what a model makes of it."""
+    if hasattr(value, "__float__") and not isinstance(value, str):
+        return float(value)
+    raise DataError(
+        f"Column '{name}' holds a {type(value).__name__}, which cannot be saved; turn the column into numbers or texts."
+    )
+
+
+def _read(archive: zipfile.ZipFile, entry: dict[str, Any]) -> pd.Series:
+    kind, array = entry["kind"], _read_array(archive, entry["member"])
+    if kind == "plain":
+        return pd.Series(array)
+    if kind == "categorical":
+        levels = pd.Index(_read(archive, entry["levels"]))
+        return pd.Series(pd.Categorical.from_codes(array, categories=levels, ordered=entry["ordered"]))
+    if kind == "zoned":
+        return pd.Series(array).dt.tz_localize("UTC").dt.tz_convert(entry["zone"])
+    if kind == "masked":
+        missing = _read_array(archive, f"{entry['member']}.missing")
+        return _typed([None if gap else value for value, gap in zip(array.tolist(), missing, strict=True)], entry)
+    if kind == "values":
+        values = entry["values"]
+        return _typed([None if code < 0 else values[code] for code in array.tolist()], entry)
+    raise ValueError(f"a column of kind '{kind}', which this version does not know")
+
+
+def _typed(values: list[Any], entry: dict[str, Any]) -> pd.Series:
+    """A column of the type it had, or of objects where this pandas does not have that type."""
+    try:
+        typed: pd.Series = pd.Series(values, dtype=entry["dtype"])
+        return typed
+    except (TypeError, ValueError, ImportError):
+        return pd.Series(values, dtype=object)
+
+
+def _write_array(archive: zipfile.ZipFile, member: str, array: NDArray[Any]) -> None:
+    with archive.open(f"{member}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def _read_array(archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
+    with archive.open(f"{member}.npy") as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        return array

@@ -1,0 +1,60 @@
+"""Files that appear when they are complete, and not at all otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from nutslite.exceptions import DataError
+
+
+def check_destination(path: str | os.PathLike[str], what: str) -> Path:
+    """The path, if a file can be made there.
+
+    Parameters
+    ----------
+    what : str
+        What is to be saved, for messages: ``"results"``.
+
+    Raises
+    ------
+    DataError
+        If it is a folder, or in no folder, or in one that cannot be written to.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise DataError(f"Cannot save {what} to '{target}': that is a folder; add the name of a file.")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise DataError(f"Cannot save {what} to '{target}': there is no folder '{target.parent}'.")
+    if not os.access(folder, os.W_OK):
+        raise DataError(f"Cannot save {what} to '{target}': the folder '{target.parent}' cannot be written to.")
+    return target
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
+    """A temporary name beside `path`, which takes its place when the block ends without an error.
+
+    It is flushed to the disk before that, so that a power cut leaves the old file or the new one.
+
+    Raises
+    ------
+    DataError
+        If nothing can be saved there, or the system refuses it (a full disk): a file that was there is unchanged.
+    """
+    target = check_destination(path, what)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    try:
+        yield partial
+        with open(partial, "rb+") as written:
+            os.fsync(written.fileno())
+        partial.replace(target)
+    except OSError as error:
+        raise DataError(f"Cannot save {what} to '{target}': {error.strerror or error}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

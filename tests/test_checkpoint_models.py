@@ -1,0 +1,115 @@
+"""Checkpoints of models' runs: every path goes on to the last bit, with its first pilot, and knows whose file it is."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from small_models import grouped_data
+
+from nutslite import Model
+from nutslite._log import log
+from nutslite.exceptions import SamplingError
+from nutslite.posterior import run_large
+from nutslite.posterior.run import Settings, run
+
+MODELS = {
+    "joint": {"formula": "b ~ x + (x|g)", "family": "bernoulli"},
+    "marginal": {"formula": "y ~ x + (x|g)"},
+}
+SETTINGS = {"draws": 60, "tune": 60, "chains": 2, "cores": 1, "random_seed": 7, "progressbar": False}
+
+
+@pytest.fixture(autouse=True)
+def quiet_and_in_many_blocks(monkeypatch):
+    """So few draws have not converged; and a run should be more than three blocks."""
+    monkeypatch.setattr("nutslite.sampler.worker.BLOCK_SECONDS", 0.0005)
+    log.setLevel("ERROR")
+    yield
+    log.setLevel("INFO")
+
+
+def fitted(path, model, plan, **changes):
+    return run(plan, Settings(**{**SETTINGS, "checkpoint": path, **changes}))
+
+
+def assert_same(fit, wanted):
+    np.testing.assert_array_equal(fit.values, wanted.values)
+    np.testing.assert_array_equal(fit.effects, wanted.effects)
+    for name in wanted.stats.keys() - {"perf_counter_start"}:
+        np.testing.assert_array_equal(fit.stats[name], wanted.stats[name], err_msg=name)
+    assert fit.settings.tune == wanted.settings.tune
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("pilot", [True, False])
+def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
+    settings = dict(MODELS[name])
+    plan = Model(settings.pop("formula"), grouped_data(), **settings).plan(pilot=pilot)
+    assert plan.path == name
+
+    def stop(progress):
+        if progress.done >= 70:
+            raise KeyboardInterrupt
+
+    wanted = fitted(None, settings, plan, keep_warmup=True)
+    path = tmp_path / "fit.ckpt"
+    with contextlib.suppress(KeyboardInterrupt):  # which means that it came before the first draw
+        assert fitted(path, settings, plan, keep_warmup=True, callback=stop).interrupted
+    target = "JointTarget" if name == "joint" else "MarginalTarget"
+    monkeypatch.setattr(f"nutslite.posterior.target.{target}.launch", None)  # there is no second pilot
+    again = fitted(path, settings, plan, keep_warmup=True)
+    assert_same(again, wanted)
+    np.testing.assert_array_equal(again.warmup[0], wanted.warmup[0])
+    assert_same(fitted(path, settings, plan, keep_warmup=True), wanted)
+
+
+def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr("nutslite.posterior.crossproducts.SMALL_REST", 0)
+    monkeypatch.setattr("nutslite.posterior.crossproducts.JOINT_GRADIENTS", 0)
+    plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
+    assert plan.reduction is not None
+    assert plan.reduction.large
+    wanted = fitted(None, None, plan)
+    path = tmp_path / "fit.ckpt"
+    step, left = run_large._Chain.step, []
+
+    def stopping(chain):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        step(chain)
+
+    monkeypatch.setattr(run_large._Chain, "step", stopping)
+    for steps, draws in ((4, 0), (run_large.BURN_IN + 8, 16), (39, 60)):  # in burn-in, in the first chain, the second
+        left[:] = [None] * steps
+        if draws == 0:
+            with pytest.raises(KeyboardInterrupt):
+                fitted(path, None, plan)
+        else:
+            part = fitted(path, None, plan)
+            assert part.interrupted
+            assert part.values.shape[1] == draws
+            np.testing.assert_array_equal(part.values, wanted.values[: part.values.shape[0], :draws])
+    monkeypatch.setattr(run_large._Chain, "step", step)
+    monkeypatch.setattr("nutslite.posterior.run.laplace_proposal", None)  # the mode is not sought again
+    assert_same(fitted(path, None, plan), wanted)
+    monkeypatch.setattr(run_large._Chain, "step", None)  # and a finished run needs no transition
+    assert_same(fitted(path, None, plan), wanted)
+
+
+def test_a_laplace_approximation_needs_no_checkpoint_and_says_so(tmp_path, caplog):
+    log.setLevel("INFO")
+    plan = Model("y ~ x", grouped_data()).plan()
+    with caplog.at_level("WARNING", logger="nutslite"):
+        fitted(tmp_path / "fit.ckpt", None, plan, laplace=True, tune=None, cores=None)
+    assert "no use for: checkpoint" in caplog.text
+    assert not (tmp_path / "fit.ckpt").exists()
+
+
+def test_another_plan_is_refused(tmp_path):
+    model = Model("y ~ x + (1|g)", grouped_data())
+    fitted(tmp_path / "fit.ckpt", None, model.plan())
+    with pytest.raises(SamplingError, match="belongs to another run; different are: plan"):
+        fitted(tmp_path / "fit.ckpt", None, model.plan("joint"))
