@@ -102,8 +102,10 @@ def _laplace(launch: Launch) -> DefensiveMixture | None:
     if isinstance(information, Information):
         if information.blocks.size:
             return None
-        information = np.linalg.inv(information.border)
-    return DefensiveMixture(launch.center, np.linalg.cholesky(information))
+        covariance = np.asarray(np.linalg.inv(information.border), dtype=float)
+    else:
+        covariance = information
+    return DefensiveMixture(launch.center, np.linalg.cholesky(covariance))
 
 
 def _weighted(
