@@ -34,6 +34,7 @@ _HOMES = {
     "DataError": "nutslite.exceptions",
     "FamilyError": "nutslite.exceptions",
     "PriorError": "nutslite.exceptions",
+    "PerfectSeparationError": "nutslite.exceptions",
     "SamplingError": "nutslite.exceptions",
     "NutsliteWarning": "nutslite.exceptions",
 }
@@ -56,6 +57,7 @@ __all__ = [
     "DataError",
     "FamilyError",
     "PriorError",
+    "PerfectSeparationError",
     "SamplingError",
     "NutsliteWarning",
     "__version__",
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         FormulaError,
         NutsliteError,
         NutsliteWarning,
+        PerfectSeparationError,
         PriorError,
         SamplingError,
     )

@@ -177,6 +177,11 @@ TYPES = [
         ("'x'",),
         data=frame(x=pd.Series([decimal.Decimal("Infinity"), *[decimal.Decimal(i) for i in range(1, N)]])),
     ),
+    _bad(
+        "a decimal that raises",
+        ("'x'", "signalling NaN"),
+        data=frame(x=pd.Series([decimal.Decimal("sNaN")] * N, dtype=object)),
+    ),
     _bad("times of day", ("'d'",), "y ~ d", frame(d=[dt.time(i % 24) for i in range(N)])),
     _bad("list in categorical", ("categorical", "'kk' not found"), "y ~ k", None, categorical=["kk"]),
     _bad("number in categorical", ("categorical", "3"), "y ~ k", None, categorical=3),

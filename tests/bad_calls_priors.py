@@ -85,7 +85,7 @@ MAKING = [
 ]
 
 GIVEN = [
-    _given("a list", ("dict", "list"), [("x", NORMAL)]),
+    _given("a list", ("dict", "[('x', Normal"), [("x", NORMAL)]),
     _given("a Prior", ("dict", "Normal"), NORMAL),
     _given("a text", ("dict", "'wide'"), "wide"),
     _given("a number", ("dict", "3"), 3),

@@ -39,7 +39,7 @@ def toctree() -> list[str]:
 def test_every_page_is_on_the_site_and_every_entry_is_a_page():
     pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
     entries = {entry: {page for page in pages if Path(page).match(entry)} for entry in toctree()}
-    assert [entry for entry, found in entries.items() if not found] == []
+    assert [entry for entry, found in entries.items() if not found and "*" not in entry] == []
     assert pages - set().union(*entries.values()) == set()
 
 
@@ -53,7 +53,7 @@ def anchors(path: Path) -> set[str]:
 def test_links_lead_somewhere(document):
     broken = []
     for link in LINK.findall(re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)):
-        if re.match(r"[a-z]+:", link):
+        if re.match(r"[a-z]+:", link):  # elsewhere on the web
             continue
         file, _, anchor = link.partition("#")
         target = (document.parent / file) if file else document

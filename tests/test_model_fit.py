@@ -300,7 +300,7 @@ class TestSettings:
         model = model_on_small_data("y ~ x")
         before = str(model)
         with pytest.raises(nl.PriorError):
-            model.set_priors({"x": 3})
+            model.set_priors({"x": "wid"})
         assert str(model) == before
         model.set_priors({"x": nl.Prior("Normal", mu=0, sigma=0.01)}, common=nl.Prior("Normal", mu=5, sigma=1))
         assert "x ~ Normal(mu: 0, sigma: 0.01)" in str(model)

@@ -243,6 +243,7 @@ def test_only_the_parent_is_scaled_and_fixed_parameters_stay():
     assert fixed > 2 * widths(mle("y ~ x", data))["x"]  # so much noise would leave x little to say
 
 
+@pytest.mark.filterwarnings("ignore:.*separates the outcomes")  # the model's own warning of such data
 @pytest.mark.parametrize("kind", ["complete", "quasi", "factor", "counts"])
 def test_perfect_separation(kind):
     """PerfectSeparationError, the text of Bambi 0.6, and what to do."""

@@ -29,6 +29,7 @@ from nutslite.priors.prior import Prior, resolve
             Prior("Normal", mu=[0.0, 0.0], sigma=np.array([4.439, 4.70972])),
             "Normal(mu: [0. 0.], sigma: [4.439  4.7097])",
         ),
+        (Prior("Normal", mu=0.00004, sigma=0.00006), "Normal(mu: 4e-05, sigma: 0.0001)"),
         (Prior("Flat"), "Flat()"),
         (Prior("Normal", mu=np.float64(1.5), sigma=np.int64(2)), "Normal(mu: 1.5, sigma: 2)"),
     ],
@@ -36,6 +37,12 @@ from nutslite.priors.prior import Prior, resolve
 def test_text(prior, text):
     assert str(prior) == text
     assert repr(prior) == text
+
+
+def test_text_of_arrays_is_one_line():
+    assert str(Prior("Normal", mu=np.tile([1, 2], 60))).count(" 2") == 60
+    for values in (np.tile([1, 2], 60), np.arange(60) / 7):
+        assert "\n" not in str(Prior("Normal", mu=values))
 
 
 @pytest.mark.parametrize(

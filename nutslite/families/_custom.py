@@ -17,7 +17,7 @@ from nutslite.exceptions import FamilyError
 from nutslite.families._row_function import RowFunction
 from nutslite.families._rows import finish_rows
 from nutslite.families.derivatives import compiled_gradient, compiles, jitted, name_of
-from nutslite.families.links import CODES, inverse, inverse_array, inverse_derivative
+from nutslite.families.links import CODES, derivative_array, inverse, inverse_array, inverse_derivative
 
 if TYPE_CHECKING:
     from nutslite.families.likelihood import Likelihood
@@ -103,7 +103,7 @@ def _kernel_through_python(likelihood: Likelihood, places: tuple[int, ...], n_da
         for j in range(eta.shape[0]):
             x = np.array(eta[j, :rows]) if varies[j] else np.full(rows, eta[j, 0])
             theta[places[j]] = inverse_array(_NAMES[int(links[j])], x)
-            slopes.append(_slopes(int(links[j]), x))
+            slopes.append(derivative_array(_NAMES[int(links[j])], x))
         values, gradient = by_rows(tuple(y[:n_data, start : start + rows]), theta)
         out_loglik[:] = values
         for j in range(eta.shape[0]):
@@ -124,10 +124,6 @@ def _kernel_through_python(likelihood: Likelihood, places: tuple[int, ...], n_da
 
     kernel: Callable[..., None] = numba.njit(error_model="numpy")(call)
     return kernel
-
-
-def _slopes(code: int, eta: FloatArray) -> FloatArray:
-    return np.array([inverse_derivative(code, x) for x in eta])
 
 
 # --- what predictions need -------------------------------------------------------------------------------------------

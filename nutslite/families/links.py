@@ -287,6 +287,12 @@ def _fill_inverse(code, eta, out):
         out[i] = inverse(code, eta[i])
 
 
+@kernel
+def _fill_derivative(code, eta, out):
+    for i in range(eta.shape[0]):
+        out[i] = inverse_derivative(code, eta[i])
+
+
 def _apply(fill: Callable[..., Any], name: str, values: ArrayLike) -> NDArray[np.float64]:
     array = np.array(values, dtype=np.float64, order="C")
     out = np.empty_like(array)
@@ -315,3 +321,12 @@ def inverse_array(name: str, eta: ArrayLike) -> NDArray[np.float64]:
     if is_custom(name):
         return np.asarray(name.linkinv(eta), dtype=np.float64)  # type: ignore[attr-defined]
     return _apply(_fill_inverse, name, eta)
+
+
+def derivative_array(name: str, eta: ArrayLike) -> NDArray[np.float64]:
+    """Derivatives of `inverse_array` by the linear predictor, elementwise, any shape; built-in links only.
+
+    >>> derivative_array("log", [0.0, 1.0]).round(4).tolist()
+    [1.0, 2.7183]
+    """
+    return _apply(_fill_derivative, name, eta)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from patsy.infix_parser import ParseNode
 
@@ -30,7 +31,7 @@ class Term:
         """Names of the factors, in the order of the formula."""
         return tuple(factor.name for factor in self.factors)
 
-    @property
+    @cached_property
     def key(self) -> frozenset[str]:
         """What makes two terms the same."""
         return frozenset(self.names)
@@ -114,8 +115,13 @@ class Reader:
             operands.append(node)
             node = node.args[0]
         result = self.read(node if node.type != "+" else node.args[0], additive)
+        keys, terms = result.keys, list(result.terms)
         for plus in reversed(operands):
-            result = self._union(result, self.read(plus.args[1], additive), plus)
+            right = self.read(plus.args[1], additive)
+            terms += [term for term in right.terms if term.key not in keys]
+            keys |= right.keys
+            self._check_size(terms, plus)
+            result = Sum(terms, self._intercept(result, right, plus))
         return result
 
     def _leaf(self, node: ParseNode, additive: bool) -> Sum:
@@ -146,12 +152,15 @@ class Reader:
         return Sum()
 
     def _union(self, left: Sum, right: Sum, node: ParseNode) -> Sum:
-        if left.intercept is not None and right.intercept is not None and left.intercept != right.intercept:
-            raise self.error("The intercept is both put in (1) and taken out (0 or -1).", node)
         keys = left.keys
         terms = left.terms + [term for term in right.terms if term.key not in keys]
         self._check_size(terms, node)
-        return Sum(terms, left.intercept if right.intercept is None else right.intercept)
+        return Sum(terms, self._intercept(left, right, node))
+
+    def _intercept(self, left: Sum, right: Sum, node: ParseNode) -> bool | None:
+        if left.intercept is not None and right.intercept is not None and left.intercept != right.intercept:
+            raise self.error("The intercept is both put in (1) and taken out (0 or -1).", node)
+        return left.intercept if right.intercept is None else right.intercept
 
     def _check_size(self, terms: list[Term], node: ParseNode) -> None:
         if len(terms) > _MOST_TERMS:

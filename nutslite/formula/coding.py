@@ -27,6 +27,7 @@ from nutslite.formula.categories import Categories, level_name
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
 from nutslite.formula.terms import FloatArray, TermKind
 
+_MOST_LEVELS = 2000  # of a factor whose contrast is a matrix
 _ROUNDING = 1e-12  # columns that vary by less are constant but for rounding
 
 
@@ -152,6 +153,11 @@ def _reference(factor: Factor) -> int:
 
 
 def _contrast_pieces(factor: Factor, full: bool) -> list[Piece]:
+    if len(factor.levels) > _MOST_LEVELS:
+        raise DataError(
+            f"'{factor.name}' has {len(factor.levels)} levels, and contrasts other than Treatment, which are matrices "
+            f"of (levels, levels), are for at most {_MOST_LEVELS}."
+        )
     try:
         coded = code_contrast_matrix(full, list(factor.levels), factor.contrast, default=Treatment)
     except (PatsyError, ValueError, TypeError, AttributeError) as error:

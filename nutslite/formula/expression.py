@@ -197,7 +197,11 @@ class _Spelling(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         name = self.source.quoted.get(node.col_offset)
-        return node if name is None else _column(name, node)
+        if name is not None:
+            return _column(name, node)
+        # Python takes letters that look alike for one (NFKC); a name here is the one that was typed, no other
+        node.id = self.source.text[slice(*node_span(node))]
+        return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)

@@ -29,7 +29,10 @@ def complete_rows(frame: pd.DataFrame, dropna: bool | None) -> NDArray[np.bool_]
     complete = np.ones(len(frame), dtype=bool)
     counts: dict[str, int] = {}
     for name in frame.columns:
-        missing = frame[name].isna().to_numpy(dtype=bool)
+        try:
+            missing = frame[name].isna().to_numpy(dtype=bool)
+        except ArithmeticError:  # a Decimal("sNaN") raises where it is looked at
+            raise DataError(f"Column '{name}' holds a signalling NaN; use None for missing values.") from None
         if missing.any():
             counts[str(name)] = int(np.count_nonzero(missing))
             complete &= ~missing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nutslite._log import log
 from nutslite.exceptions import check_flags, checked_options, checked_path
@@ -12,6 +12,9 @@ from nutslite.model.after_fit import AfterFit
 from nutslite.model.fit_arguments import check_bar, check_group_options, check_method, translated
 from nutslite.model.saving import Saving
 from nutslite.posterior.plan import Path, Plan
+
+if TYPE_CHECKING:
+    from nutslite.posterior.run import Settings
 
 
 class Fitting(AfterFit, Saving):
@@ -21,7 +24,7 @@ class Fitting(AfterFit, Saving):
         self,
         draws: int = 1000,
         tune: int | None = None,
-        chains: int = 4,
+        chains: int | None = 4,
         cores: int | None = None,
         random_seed: Any = None,
         target_accept: float = 0.8,
@@ -119,15 +122,11 @@ class Fitting(AfterFit, Saving):
             If stopped before the first draw. Later, Ctrl-C returns what was drawn, with ``attrs["interrupted"] == 1``.
         """
         from nutslite.posterior.identity import run_identity
-        from nutslite.posterior.narration import how_long_it_took, what_is_sampled
-        from nutslite.posterior.run import Settings, memory_of_results, run
+        from nutslite.posterior.run import Settings
         from nutslite.posterior.start_values import check_start_values
-        from nutslite.results.fit import store_fit
-        from nutslite.results.inference_data import preload_arviz
         from nutslite.results.stored_fit import StoredFit
         from nutslite.sampler.checkpoint import stored_seed
         from nutslite.sampler.digest import digest
-        from nutslite.sampler.interrupts import careful_interrupts
 
         if others:
             named = {"start": start, "cores": cores, "random_seed": random_seed}
@@ -156,7 +155,7 @@ class Fitting(AfterFit, Saving):
         settings = Settings(
             draws=draws,
             tune=tune,
-            chains=chains,
+            chains=4 if chains is None else chains,
             cores=cores,
             random_seed=random_seed,
             **options,
@@ -175,40 +174,46 @@ class Fitting(AfterFit, Saving):
         chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot and init == "auto")
         if start is not None:
             check_start_values(chosen.assembled, start)
-        stored = None
-        if file is not None:
-            groups = {"include_response_params": include_response_params, "omit_offsets": omit_offsets, **extras}
-            seed = {"random_seed": settings.random_seed if seeded else None}
-            stored = StoredFit(
-                file, {**run_identity(chosen, settings), **groups, **seed, "aliases": digest(self._aliases)}
-            )
-            if (found := stored.results()) is not None:
-                self._fitted = True
-                return found
-        if shows:
-            log.info("%s", what_is_sampled(chosen, settings, self._aliases))
-        with careful_interrupts():
-            fit = run(chosen, settings, before_sampling=preload_arviz)
-            if shows:
-                log.info("%s", how_long_it_took(fit))
-            with memory_of_results(chosen, settings):
-                results = store_fit(
-                    fit, aliases=self._aliases, omit_offsets=omit_offsets, report=compute_convergence_checks
-                )
-        self._fitted = True
-        self._add_groups(results, include_response_params, extras)
-        if stored is not None:
-            stored.keep(results)
+        groups = {"include_response_params": include_response_params, "omit_offsets": omit_offsets, **extras}
+        if file is None:
+            return self._sampled(chosen, settings, groups, compute_convergence_checks)
+        seed = {"random_seed": settings.random_seed if seeded else None}
+        stored = StoredFit(file, {**run_identity(chosen, settings), **groups, **seed, "aliases": digest(self._aliases)})
+        if (found := stored.results()) is not None:
+            self._fitted = True
+            return found
+        results = self._sampled(chosen, settings, groups, compute_convergence_checks)
+        stored.keep(results)
         return results
 
-    def _add_groups(self, results: Any, response_params: bool, extras: Mapping[str, bool]) -> None:
+    def _sampled(self, plan: Plan, settings: Settings, groups: Mapping[str, bool], report: bool) -> Any:
+        """Run a plan, name and store its draws, and add the groups that were asked for."""
+        from nutslite.posterior.narration import how_long_it_took, what_is_sampled
+        from nutslite.posterior.run import memory_of_results, run
+        from nutslite.results.fit import store_fit
+        from nutslite.results.inference_data import preload_arviz
+        from nutslite.sampler.interrupts import careful_interrupts
+
+        if settings.progressbar:
+            log.info("%s", what_is_sampled(plan, settings, self._aliases))
+        with careful_interrupts():
+            fit = run(plan, settings, before_sampling=preload_arviz)
+            if settings.progressbar:
+                log.info("%s", how_long_it_took(fit))
+            with memory_of_results(plan, settings):
+                results = store_fit(fit, aliases=self._aliases, omit_offsets=groups["omit_offsets"], report=report)
+        self._fitted = True
+        self._add_groups(results, groups)
+        return results
+
+    def _add_groups(self, results: Any, groups: Mapping[str, bool]) -> None:
         """What `fit` was asked to add to its draws, which Ctrl-C meanwhile does not lose."""
         try:
-            if response_params:
+            if groups["include_response_params"]:
                 self.predict(results)
-            if extras.get("log_likelihood"):
+            if groups.get("log_likelihood"):
                 self.compute_log_likelihood(results)
-            if extras.get("log_prior"):
+            if groups.get("log_prior"):
                 self.compute_log_prior(results)
         except KeyboardInterrupt:
             log.warning("Interrupted when all draws were made: the results lack some of the groups asked for.")

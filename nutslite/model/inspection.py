@@ -68,7 +68,7 @@ class Inspection(Wiring):
 
     @property
     def response_term(self) -> Response:
-        """The left-hand side of the formula: its name and values."""
+        """The left-hand side of the formula, its name and values."""
         return self.design.response
 
     @property

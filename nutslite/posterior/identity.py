@@ -64,8 +64,16 @@ def column_digest(column: Any) -> str:
         return digest(parts)
     values = column.to_numpy()
     if values.dtype.hasobject or values.dtype.kind not in "biuf":
-        return digest([None if value != value else value for value in column.tolist()])  # nan, NaT: not themselves
+        return digest([_as_model_sees(value) for value in column.tolist()])
     return digest(values)
+
+
+def _as_model_sees(value: Any) -> Any:
+    """Missing values of every kind are one, and numbers of unusual types (Decimal) are floats."""
+    if value is None or (str(value) in ("nan", "NaT", "<NA>") and not isinstance(value, str)):
+        return None
+    unusual = hasattr(value, "__float__") and not isinstance(value, bool | int | float | str)
+    return float(value) if unusual else value
 
 
 def run_identity(plan: Plan, settings: Settings) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def draw_prior(
     head = model.head
     n_head = head.transforms.size
     by_code = {density.code: density for density in DENSITIES.values()}
-    values = np.empty((draws, n_head + head.fixed.size))
+    values = np.zeros((draws, n_head + head.fixed.size))  # correlations come last and are read before
     values[:, n_head:] = head.fixed
     for i in range(n_head):  # hyperparameters come before what they govern
         if flat == "nan" and _undrawable(int(head.densities[i]), head.arguments[i], values):

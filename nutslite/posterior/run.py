@@ -213,7 +213,7 @@ def _run_nuts(
     draws = _finished(draws, settings)
     rng = np.random.default_rng(recovery_seed)
     warmup = None
-    with _memory_of_results(plan, settings):
+    with memory_of_results(plan, settings):
         values, effects = target.natural(draws.positions, rng)
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
@@ -382,7 +382,7 @@ def _finished(draws: Draws, settings: Settings) -> Draws:
     return kept
 
 
-def _memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractContextManager[None]:
+def memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractContextManager[None]:
     """For the draws on their natural scale, beside those that the sampler holds."""
     numbers = plan.assembled.data.head.fixed.shape[0] + plan.assembled.layout.dimension
     return memory_for(settings.chains, settings.draws, numbers, "The parameters' draws")

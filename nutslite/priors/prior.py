@@ -222,7 +222,11 @@ def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprio
 
 
 def _show(value: Any) -> str:
-    """A number or array to four decimals; integers stay integers."""
-    if isinstance(value, Prior) or not np.issubdtype(np.asarray(value).dtype, np.floating):
+    """A number or array to four decimals, on one line; integers stay integers, and small numbers do not read 0."""
+    if isinstance(value, Prior):
         return str(value)
-    return str(np.round(value, 4))
+    real = np.issubdtype(np.asarray(value).dtype, np.floating)
+    rounded = np.round(value, 4) if real else value
+    if np.ndim(rounded) == 0:
+        return f"{value:.4g}" if real and rounded == 0.0 and value != 0.0 else str(rounded)
+    return np.array2string(rounded, max_line_width=10**6)

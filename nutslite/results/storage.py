@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from nutslite.exceptions import DataError, checked_path
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
-from nutslite.results.whole_file import whole_file
+from nutslite.results.whole_file import reserve, whole_file
 
 FORMAT = 1
 """Of what groups and names mean in a file; raised with every change that older versions would misread."""
 
 FORMAT_NAME, VERSION_NAME = "nutslite_format", "nutslite_version"  # attributes of the whole file
+
+GROUP_BYTES, VARIABLE_BYTES = 16_000, 8_000  # of a file, beside the values
 
 _ENGINES: dict[Literal["h5netcdf", "netcdf4"], tuple[str, ...]] = {
     "h5netcdf": ("h5netcdf", "h5py"),
@@ -52,6 +55,7 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     tree = xarray.DataTree.from_dict(groups)
     tree.attrs.update({FORMAT_NAME: FORMAT, VERSION_NAME: _own_version()})
     with whole_file(path, "results") as partial:
+        reserve(partial, _most_bytes(groups))  # HDF5 takes the whole process down where the disk is full
         tree.to_netcdf(partial, engine=engine)
     return Path(path)
 
@@ -91,6 +95,19 @@ def _check_format(attrs: Any, source: Path) -> None:
             f"'{source}' was written by nutslite {attrs.get(VERSION_NAME, '?')}, in format {found} of results; this "
             f"version, {_own_version()}, reads formats up to {FORMAT}: upgrade nutslite."
         )
+
+
+def _most_bytes(groups: Mapping[str, Any]) -> int:
+    """About the size of the file, rather more than less."""
+    size = GROUP_BYTES
+    for dataset in groups.values():
+        size += GROUP_BYTES + sum(len(str(name)) + len(str(value)) for name, value in dataset.attrs.items())
+        for variable in dataset.variables.values():
+            texts = variable.dtype.kind in "OUST"
+            size += VARIABLE_BYTES + (
+                sum(64 + 4 * len(str(text)) for text in variable.values.ravel()) if texts else int(variable.nbytes)
+            )
+    return size
 
 
 def _engine() -> Literal["h5netcdf", "netcdf4"]:

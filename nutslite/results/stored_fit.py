@@ -76,7 +76,7 @@ class StoredFit:
         _set_attribute(results, "posterior", IDENTITY, marked)
         try:
             save(results, self.path)
-        except (DataError, MemoryError) as error:
+        except Exception as error:  # whatever it is, hours of sampling are worth more
             log.warning("%s The results are in memory only: nutslite.save(results, path) elsewhere.", error)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,12 +29,29 @@ def check_destination(path: str | os.PathLike[str], what: str) -> Path:
     target = Path(path)
     if target.is_dir():
         raise DataError(f"Cannot save {what} to '{target}': that is a folder; add the name of a file.")
+    if target.exists() and not target.is_file():
+        raise DataError(f"Cannot save {what} to '{target}': that is a device or a pipe, not a file.")
     folder = target.absolute().parent
     if not folder.is_dir():
         raise DataError(f"Cannot save {what} to '{target}': there is no folder '{target.parent}'.")
     if not os.access(folder, os.W_OK):
         raise DataError(f"Cannot save {what} to '{target}': the folder '{target.parent}' cannot be written to.")
     return target
+
+
+def reserve(path: Path, size: int) -> None:
+    """Make sure that a new file of that size fits, for libraries that do not survive a full disk.
+
+    Raises
+    ------
+    OSError
+        If it does not fit.
+    """
+    with open(path, "wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        elif shutil.disk_usage(path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextlib.contextmanager
@@ -46,15 +65,16 @@ def whole_file(path: str | os.PathLike[str], what: str) -> Iterator[Path]:
     DataError
         If nothing can be saved there, or the system refuses it (a full disk): a file that was there is unchanged.
     """
-    target = check_destination(path, what)
+    target = Path(os.path.realpath(check_destination(path, what)))  # what a link points at is replaced, not the link
     partial = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         yield partial
         with open(partial, "rb+") as written:
             os.fsync(written.fileno())
         partial.replace(target)
-    except OSError as error:
-        raise DataError(f"Cannot save {what} to '{target}': {error.strerror or error}.") from error
+    except (OSError, RuntimeError) as error:  # HDF5 has the latter for a full disk, too
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise DataError(f"Cannot save {what} to '{target}': {reason}.") from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)

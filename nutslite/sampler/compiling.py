@@ -14,22 +14,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numba
 from numba.core.options import DefaultOptions
+
+from nutslite._kernel_cache import cached
 
 # Not part of Numba's public interface: where it is missing, references are counted, and all is only slower.
 _UNCOUNTED: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
 
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", **_UNCOUNTED}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", **_UNCOUNTED}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` on its first call, cached on disk; it must not allocate and not keep what it is given."""
-    compiled: Callable[..., Any] = numba.njit(**_OPTIONS)(function)
+    compiled: Callable[..., Any] = cached(**_OPTIONS)(function)
     return compiled
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Like `kernel`, but copied into its callers: for functions with one or two of them."""
-    compiled: Callable[..., Any] = numba.njit(**_OPTIONS, inline="always")(function)
+    compiled: Callable[..., Any] = cached(**_OPTIONS, inline="always")(function)
     return compiled

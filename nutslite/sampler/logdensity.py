@@ -97,11 +97,8 @@ def compiled_logdensity(function: Callable[..., Any], data_type: Any) -> LogDens
 
 @functools.cache
 def _jitted(function: Callable[..., Any]) -> Any:
-    """A kernel from a plain function; without the disk cache where the function has no file (a console, exec)."""
-    try:
-        return kernel(function)
-    except RuntimeError:
-        return numba.njit(nogil=True, error_model="numpy")(function)
+    """A kernel from a plain function; one kernel however often it is asked for."""
+    return kernel(function)
 
 
 def _name(function: Any) -> str:

@@ -196,6 +196,8 @@ def first_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
 def _opened(path: Path) -> int:
     if path.is_dir():
         raise SamplingError(f"The checkpoint '{path}' is a folder; give the name of a file.")
+    if path.exists() and not path.is_file():
+        raise SamplingError(f"The checkpoint '{path}' is a device or a pipe, not a file.")
     if not path.absolute().parent.is_dir():
         raise SamplingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
     try:

@@ -1,0 +1,109 @@
+"""Numba's cache on disk, made robust: it saves compile time, and its troubles must not cost a fit.
+
+Numba's own cache raises where no folder can be written to, where the disk is full and where a file is damaged, and two
+processes that compile different versions of one function at the same time may leave an index that points at the wrong
+one. Here all of these mean only that something is compiled again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import sigutils
+from numba.core.caching import FunctionCache
+
+from nutslite._log import log
+
+LOCK_NAME = "nutslite.lock"
+
+_said: set[str] = set()
+
+
+def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Like ``numba.njit(cache=True, **options)``; under ``NUMBA_DISABLE_JIT=1`` functions stay as they are."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher = numba.njit(**options)(function)
+        if not hasattr(dispatcher, "py_func"):
+            return dispatcher
+        try:
+            dispatcher._cache = CarefulCache(function)
+        except (RuntimeError, OSError) as error:  # nowhere to write, or a function without a file (a console's)
+            if os.path.exists(inspect.getfile(function)):
+                _say_once(error)
+        return dispatcher
+
+    return decorate
+
+
+class CarefulCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
+    """The cache of one function. What cannot be read is compiled, what cannot be written is not kept."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What is kept for a signature, or None."""
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception as error:  # a damaged file may raise anything
+            _say_once(error)
+            return None
+        if found is not None and tuple(found.signature.args) != tuple(sigutils.normalize_signature(sig)[0]):
+            return None  # written by two processes at once, without a lock
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled; the data first, then the index that points at them."""
+        try:
+            self._impl.locator.ensure_cache_path()
+            with _locked(Path(self._cache_path)):
+                super().save_overload(sig, data)
+        except (OSError, EOFError, ValueError) as error:
+            _say_once(error)
+
+    def _save_overload(self, sig: Any, data: Any) -> None:
+        if not self._enabled or not self._impl.check_cachable(data):
+            return
+        key = self._index_key(sig, data.codegen)
+        reduced = self._impl.reduce(data)
+        file = self._cache_file
+        try:
+            overloads = file._load_index()
+        except Exception:  # a damaged index is written anew
+            overloads = {}
+        name = overloads.get(key)
+        if name is None:
+            taken = set(overloads.values())
+            name = next(name for number in range(1, len(taken) + 2) if (name := file._data_name(number)) not in taken)
+        file._save_data(name, reduced)
+        file._save_index({**overloads, key: name})
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time, where the system and the file system have locks."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            lock = stack.enter_context(open(folder / LOCK_NAME, "ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _say_once(error: Exception) -> None:
+    if "cache" not in _said:
+        _said.add("cache")
+        log.warning(
+            "Compiled code cannot be kept on disk, or not read from there (%s): all works, but what is missing is "
+            "compiled again, which takes some seconds. If this stays, set the environment variable NUMBA_CACHE_DIR to "
+            "a folder that can be written to.",
+            " ".join(str(error).split()) or type(error).__name__,
+        )

@@ -1,0 +1,352 @@
+"""Models and fits on disk: what comes back is what went there, and what has changed is seen."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
+
+import nutslite as nl
+from nutslite._log import log
+from nutslite.exceptions import DataError, NutsliteError
+from nutslite.families.family import get_family
+from nutslite.results import model_file, storage
+from nutslite.results.inference_data import get_group
+
+ROOT = Path(__file__).resolve().parent.parent
+FIT = {"draws": 40, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
+CASES = {**GAUSSIAN, **GENERAL}
+
+
+@pytest.fixture(autouse=True)
+def quiet(request):
+    """So few draws have not converged."""
+    if "caplog" not in request.fixturenames:
+        log.setLevel("ERROR")
+    yield
+    log.setLevel("INFO")
+
+
+def posterior(results):
+    return {str(name): array.values for name, array in get_group(results, "posterior").data_vars.items()}
+
+
+def assert_same_draws(one, other):
+    assert posterior(one).keys() == posterior(other).keys()
+    for name, values in posterior(one).items():
+        np.testing.assert_array_equal(values, posterior(other)[name], err_msg=name)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_kind_of_model_comes_back(tmp_path, case):
+    """Same words, same plan, same identity (every column, prior and number of the design by digest)."""
+    model = small_model(CASES[case])
+    back = nl.Model.load(model.save(tmp_path / "a.model"))
+    assert repr(back) == repr(model)
+    assert str(back.plan()) == str(model.plan())
+    assert back._identity() == model._identity()
+
+
+@pytest.mark.parametrize("case", ["slopes", "bernoulli"])
+def test_the_same_draws_and_predictions(tmp_path, case):
+    model = small_model(CASES[case])
+    results = model.fit(**FIT)
+    model.save(tmp_path / "a.model")
+    nl.save(results, tmp_path / "a.nc")
+    back, read = nl.Model.load(tmp_path / "a.model"), nl.load(tmp_path / "a.nc")
+    assert repr(back) == repr(model)  # which says whether it was fitted
+    assert_same_draws(back.fit(**FIT), results)
+    new = grouped_data(30, 9, seed=4)
+    for data in (None, new):
+        model.predict(results, data=data, kind="response", random_seed=3)
+        back.predict(read, data=data, kind="response", random_seed=3)
+        name = model.design.response.name
+        ours, theirs = (get_group(each, "posterior_predictive")[name].values for each in (results, read))
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_process_loads_the_same_model(tmp_path):
+    model = small_model(CASES["crossed"])
+    model.save(tmp_path / "a.model")
+    code = (
+        "import sys, nutslite, json\n"
+        "model = nutslite.Model.load(sys.argv[1])\n"
+        "print(json.dumps([repr(model), model._identity()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.model"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words, identity = json.loads(done.stdout)
+    assert words == repr(model)
+    assert identity == json.loads(json.dumps(model._identity()))
+    assert done.stderr == ""
+
+
+def odd_columns():
+    """Every type of column that a formula may use."""
+    rng = np.random.default_rng(2)
+    n = 60
+    pick = lambda *values: [values[i] for i in rng.integers(0, len(values), n)]  # noqa: E731
+    return pd.DataFrame(
+        {
+            "y": rng.normal(size=n),
+            "single": rng.normal(size=n).astype(np.float32),
+            "small": rng.integers(0, 5, n).astype(np.int8),
+            "unsigned": rng.integers(0, 5, n).astype(np.uint16),
+            "flag": rng.random(n) < 0.5,
+            "nullable": pd.array(rng.integers(0, 5, n), dtype="Int32"),
+            "maybe": pd.array(rng.random(n) < 0.5, dtype="boolean"),
+            "text": pick("b", "a", "ü\n'\""),
+            "python": pd.Series(pick("x", "y"), dtype=object),
+            "mixed": pd.Series(pick(1, 2.5), dtype=object),
+            "exact": pd.Series(pick(Decimal("0.5"), Decimal("1.25")), dtype=object),
+            "ordered": pd.Categorical(pick("low", "high", "mid"), categories=["low", "mid", "high"], ordered=True),
+            "unused": pd.Categorical(pick("p", "q"), categories=["q", "never", "p"]),
+            "numbered": pd.Categorical(pick(3, 1), categories=[3, 1]),
+            "code": rng.integers(0, 3, n),
+            "day": pd.to_datetime(pick("2020-01-01", "2021-06-30")),
+            "two words": rng.normal(size=n),
+            "not used": [object()] * n,
+        }
+    )
+
+
+@pytest.mark.parametrize("column", [name for name in odd_columns().columns if name not in ("y", "not used")])
+def test_columns_keep_their_types(tmp_path, column):
+    data = odd_columns()
+    categorical = [column] if column in ("code", "day") else None
+    model = nl.Model(f"y ~ `{column}`" if " " in column else f"y ~ {column}", data, categorical=categorical)
+    back = nl.Model.load(model.save(tmp_path / "a.model"))
+    assert back.design.predictors["mu"].terms == model.design.predictors["mu"].terms
+    np.testing.assert_array_equal(back.design.predictors["mu"].matrix, model.design.predictors["mu"].matrix)
+    assert back._identity() == model._identity()
+    assert back._data.dtypes.to_dict().keys() == {"y", column}
+    if column not in ("exact",):  # Decimals are what a model makes of them, floats
+        pd.testing.assert_frame_equal(back._data, model._data)
+
+
+def test_incomplete_rows_are_stored_and_dropped_again(tmp_path):
+    data = grouped_data()
+    data.loc[[3, 50], "x"] = np.nan
+    data.loc[7, "c"] = None
+    model = nl.Model("y ~ x + c", data, dropna=True)
+    back = nl.Model.load(model.save(tmp_path / "a.model"))
+    assert (back.design.n_rows, back.design.n_dropped) == (model.design.n_rows, 3)
+    assert back._identity() == model._identity()
+
+
+def test_the_model_keeps_its_own_data(tmp_path):
+    data = grouped_data()
+    model = nl.Model("y ~ x", data)
+    before = model._identity()
+    data.loc[0, "x"] = 1e6
+    data["y"] = 0.0
+    assert nl.Model.load(model.save(tmp_path / "a.model"))._identity() == before
+
+
+def test_changes_after_construction_are_stored(tmp_path):
+    model = nl.Model("y ~ x + (1|g)", grouped_data())
+    model.set_priors({"x": nl.Prior("Normal", mu=0, sigma=0.5), "sigma": 2.0})
+    model.set_alias({"x": "slope"})
+    back = nl.Model.load(model.save(tmp_path / "a.model"))
+    assert repr(back) == repr(model)
+    assert back._aliases == model._aliases
+    assert back.priors.terms["mu"]["x"] == nl.Prior("Normal", mu=0, sigma=0.5)
+
+
+class TestWhatNoFileHolds:
+    def test_functions_are_asked_for_by_name(self, tmp_path, caplog):
+        def cube(x):
+            return x**3
+
+        path = tmp_path / "a.model"
+        model = nl.Model("y ~ cube(x) + I(x * k)", grouped_data(), extra_namespace={"cube": cube, "k": 2.0})
+        model.save(path)
+        assert "extra_namespace={'cube': cube}" in caplog.text
+        with pytest.raises(DataError, match=r"Model.load\('.*', extra_namespace=\{'cube': cube\}\)"):
+            nl.Model.load(path)
+        back = nl.Model.load(path, extra_namespace={"cube": cube})  # k is in the file
+        assert back._identity() == model._identity()
+        caplog.clear()
+        nl.Model.load(path, extra_namespace={"cube": lambda x: x**2})
+        assert "not quite what it was" in caplog.text
+        assert "what the formula makes of the data" in caplog.text
+
+    def test_a_family_of_ones_own_is_asked_for(self, tmp_path):
+        own = dataclasses.replace(get_family("gaussian"), name="mine")
+        model = nl.Model("y ~ x", grouped_data(), family=own)
+        path = model.save(tmp_path / "a.model")
+        with pytest.raises(DataError, match="family=<the family 'mine'>"):
+            nl.Model.load(path)
+        assert nl.Model.load(path, family=own)._identity() == model._identity()
+
+    def test_potentials_are_asked_for(self, tmp_path):
+        potentials = [("sigma", lambda sigma: -10 * sigma)]
+        model = nl.Model("y ~ x", grouped_data(), potentials=potentials)
+        path = model.save(tmp_path / "a.model")
+        with pytest.raises(DataError, match="potentials="):
+            nl.Model.load(path)
+        assert nl.Model.load(path, potentials=potentials)._identity() == model._identity()
+
+    def test_what_the_file_has_is_not_taken_from_the_call(self, tmp_path):
+        path = nl.Model("y ~ x", grouped_data()).save(tmp_path / "a.model")
+        with pytest.raises(DataError, match="the file has its own family"):
+            nl.Model.load(path, family="t")
+        with pytest.raises(DataError, match="knows nothing of it"):
+            nl.Model.load(path, familly="t")
+
+
+class TestFilesThatAreNotRight:
+    def test_no_file_another_file_a_damaged_file(self, tmp_path):
+        path = tmp_path / "a.model"
+        with pytest.raises(DataError, match="There is no file"):
+            nl.Model.load(path)
+        path.write_text("no model")
+        with pytest.raises(DataError, match="is damaged"):
+            nl.Model.load(path)
+        nl.Model("y ~ x", grouped_data()).save(path)
+        whole = path.read_bytes()
+        for size in range(0, len(whole), max(1, len(whole) // 25)):
+            path.write_bytes(whole[:size])
+            with pytest.raises(DataError, match="damaged"):
+                nl.Model.load(path)
+        for place in range(0, len(whole), max(1, len(whole) // 25)):
+            wrong = bytearray(whole)
+            wrong[place] ^= 0xFF
+            path.write_bytes(wrong)
+            with contextlib.suppress(NutsliteError):  # or a byte without a meaning
+                assert repr(nl.Model.load(path)) == repr(nl.Model("y ~ x", grouped_data()))
+
+    @pytest.mark.parametrize("kind", ["model", "results"])
+    def test_a_newer_version_is_refused(self, tmp_path, monkeypatch, kind):
+        model = nl.Model("y ~ x", grouped_data())
+        if kind == "model":
+            module, read = model_file, lambda: nl.Model.load(tmp_path / "a")
+            monkeypatch.setattr(module, "FORMAT", 99)
+            model.save(tmp_path / "a")
+        else:
+            module, read = storage, lambda: nl.load(tmp_path / "a")
+            monkeypatch.setattr(module, "FORMAT", 99)
+            nl.save(model.fit(**FIT), tmp_path / "a")
+        read()
+        monkeypatch.setattr(module, "FORMAT", 1)
+        with pytest.raises(DataError, match=r"written by nutslite .*, in format 99 of .*upgrade nutslite"):
+            read()
+
+    def test_nothing_in_a_file_is_ever_unpickled(self, tmp_path):
+        path = nl.Model("y ~ x", grouped_data()).save(tmp_path / "a.model")
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        array = np.array([print], dtype=object)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                if name.endswith("0.npy"):
+                    with archive.open(name, "w") as file:
+                        np.lib.format.write_array(file, array, allow_pickle=True)
+                else:
+                    archive.writestr(name, content)
+        with pytest.raises(DataError, match="damaged: Object arrays cannot be loaded when allow_pickle=False"):
+            nl.Model.load(path)
+
+    def test_damaged_results(self, tmp_path):
+        path = nl.save(nl.Model("y ~ x", grouped_data()).fit(**FIT), tmp_path / "a.nc")
+        whole = path.read_bytes()
+        for size in (0, 10, len(whole) // 2, len(whole) - 100):
+            path.write_bytes(whole[:size])
+            with pytest.raises(DataError, match="damaged"):
+                nl.load(path)
+
+
+class TestFitsInFiles:
+    def test_the_same_call_is_loaded(self, tmp_path, caplog, monkeypatch):
+        path = tmp_path / "fit.nc"
+        first = nl.Model("y ~ x + (1|g)", grouped_data()).fit(file=path, **FIT)
+        assert "loaded" not in caplog.text
+        monkeypatch.setattr("nutslite.posterior.run.sample", None)  # nothing is drawn
+        again = nl.Model("y ~ x + (1|g)", grouped_data()).fit(file=path, cores=1, **FIT)
+        assert "holds this fit: loaded instead of sampled" in caplog.text
+        assert_same_draws(first, again)
+
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ({"formula": "y ~ x"}, "formula (y ~ x + z there, y ~ x here)"),
+            ({"priors": {"x": nl.Prior("Normal", mu=0, sigma=1)}}, "prior of 'x'"),
+            ({"family": "t"}, "family (gaussian there, t here)"),
+            ({"row": 5}, "column 'x' of the data"),
+            ({"other": True}, None),
+            ({"draws": 41}, "draws (40 there, 41 here)"),
+            ({"random_seed": 2}, "random_seed (1 there, 2 here)"),
+            ({"idata_kwargs": {"log_likelihood": True}}, "log_likelihood"),
+            ({"plan": "joint"}, "plan"),
+        ],
+        ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    )
+    def test_a_change_is_named_and_fitted(self, tmp_path, caplog, change, named):
+        path, fit = tmp_path / "fit.nc", dict(FIT)
+        nl.Model("y ~ x + z", grouped_data()).fit(file=path, **FIT)
+        data, change = grouped_data(), dict(change)
+        if change.pop("row", None):
+            data.loc[5, "x"] += 1e-9
+        if change.pop("other", None):
+            data["k"] += 1  # a column that the formula does not use
+        arguments = {"formula": "y ~ x + z"} | {
+            key: change.pop(key) for key in ("formula", "priors", "family") if key in change
+        }
+        model = nl.Model(data=data, **arguments)
+        results = model.fit(file=path, **{**fit, **change})
+        if named is None:
+            assert "loaded instead of sampled" in caplog.text
+            return
+        assert f"is of another call, different are: {named}" in caplog.text
+        assert_same_draws(results, nl.load(path))
+        caplog.clear()
+        nl.Model(data=data, **arguments).fit(file=path, **{**fit, **change})
+        assert "loaded instead of sampled" in caplog.text
+
+    def test_an_interrupted_fit_is_made_again(self, tmp_path, caplog, monkeypatch):
+        monkeypatch.setattr("nutslite.sampler.worker.BLOCK_SECONDS", 0.0005)
+
+        def stop(progress):
+            if progress.phase == "sampling":
+                raise KeyboardInterrupt
+
+        model = nl.Model("y ~ x + (1|g)", grouped_data())
+        path, settings = tmp_path / "fit.nc", {**FIT, "draws": 3000, "cores": 1}
+        part = model.fit(file=path, callback=stop, **settings)
+        assert get_group(part, "posterior").attrs["interrupted"] == 1
+        whole = model.fit(file=path, **settings)
+        assert "holds an interrupted fit" in caplog.text
+        assert get_group(whole, "posterior").sizes["draw"] == 3000
+
+    def test_results_of_unknown_origin_are_not_replaced(self, tmp_path):
+        model = nl.Model("y ~ x", grouped_data())
+        path = nl.save(model.fit(**FIT), tmp_path / "fit.nc")
+        before = path.read_bytes()
+        with pytest.raises(DataError, match="did not write"):
+            model.fit(file=path, **FIT)
+        assert path.read_bytes() == before
+
+    def test_a_checkpoint_and_a_file_go_together(self, tmp_path, monkeypatch):
+        """Without a seed: the file is of this call, and a lost file comes back from the checkpoint."""
+        model = nl.Model("y ~ x + (1|g)", grouped_data())
+        fit = {**FIT, "random_seed": None, "file": tmp_path / "fit.nc", "checkpoint": tmp_path / "fit.ckpt"}
+        first = model.fit(**fit)
+        assert_same_draws(model.fit(**fit), first)
+        (tmp_path / "fit.nc").unlink()
+        assert_same_draws(model.fit(**fit), first)
