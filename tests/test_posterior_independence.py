@@ -154,7 +154,8 @@ def test_a_proposal_that_does_not_fit_gives_way_to_nuts():
 
 
 @pytest.mark.parametrize(
-    "asked", [{"tune": 100}, {"target_accept": 0.9}, {"max_treedepth": 5}, {"keep_warmup": True}, {"independence": False}]
+    "asked",
+    [{"tune": 100}, {"target_accept": 0.9}, {"max_treedepth": 5}, {"keep_warmup": True}, {"independence": False}],
 )
 def test_settings_of_nuts_mean_nuts(asked):
     plan = small_model(SERVED["bernoulli"]).plan()

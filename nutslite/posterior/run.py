@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import SamplingError, refuse_other
-from nutslite.posterior.information import Information
 from nutslite.posterior.large_marginal import LargeMarginal
+from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
 from nutslite.posterior.plan import Plan
-from nutslite.posterior.resume import Launched, launched, opened_checkpoint, proposed
+from nutslite.posterior.resume import launched, opened_checkpoint, proposed
 from nutslite.posterior.run_independence import Independence, independence_for, run_independence
 from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
-from nutslite.posterior.start_values import Start, check_number_of_starts, given_starts
-from nutslite.posterior.target import Launch, Target, density_of
+from nutslite.posterior.start_values import Start, check_number_of_starts
+from nutslite.posterior.target import Target, density_of
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.checkpoint import Checkpoint
 from nutslite.sampler.draws import Draws, SamplerSettings
@@ -30,31 +30,19 @@ from nutslite.sampler.independence import Proposal
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.logdensity import compiled_logdensity
 from nutslite.sampler.memory import memory_for
-from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
+from nutslite.sampler.metric import normal_draws
 from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.sample import sample, seed_sequence
 
 FloatArray = NDArray[np.float64]
 
-INITS = {
-    "auto": ("diag", "jitter"),
-    "adapt_diag": ("diag",),
-    "jitter+adapt_diag": ("diag", "jitter"),
-    "jitter+adapt_diag_grad": ("diag_grad", "jitter"),
-    "adapt_full": ("dense",),
-    "jitter+adapt_full": ("dense", "jitter"),
-}
-"""What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
-TUNE = 1000
-TUNE_AFTER_PILOT = 200
 LOW_ACCEPTANCE = 0.5  # of independence proposals
 SHOWN_NAMES = 10
-MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, and so does ``init="auto"``.
+    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, as do ``init="auto"`` and ``target_accept=None``.
 
     ``independence=False`` means NUTS also where independence Metropolis would serve.
 
@@ -66,7 +54,7 @@ class Settings:
     chains: int = 4
     cores: int | None = None
     random_seed: Any = None
-    target_accept: float = 0.8
+    target_accept: float | None = None
     max_treedepth: int = 10
     progressbar: bool = True
     callback: Callable[..., Any] | None = None
@@ -84,7 +72,7 @@ class Settings:
             tune=TUNE if self.tune is None else self.tune,
             chains=self.chains,
             cores=1 if self.cores is None else self.cores,
-            target_accept=self.target_accept,
+            target_accept=TARGET_ACCEPT if self.target_accept is None else self.target_accept,
             max_treedepth=self.max_treedepth,
         )
         if self.draws == 0:
@@ -112,7 +100,7 @@ class Fit:
     ----------
     plan : Plan
     settings : Settings
-        With `tune` filled in.
+        With `tune` and `target_accept` filled in, as far as they had a meaning.
     stats : dict of ndarray, shape (chains, draws)
         Statistics by ArviZ's names.
     interrupted : bool
@@ -181,7 +169,10 @@ def _run_nuts(
         clock.lap("pilot")
         return _run_independence(plan, settings, target, method, clock, before_sampling)
     start_rng = np.random.default_rng(start_seed)
-    begun = launched(checkpoint, target, lambda: _launch(target, launch or target.launch(), settings, start_rng))
+    begun = launched(checkpoint, target, lambda: first_state(target, launch or target.launch(), settings, start_rng))
+    target_accept = settings.target_accept
+    if target_accept is None:
+        target_accept = default_target_accept(begun, target.dimension)
     clock.lap("pilot")
     compiled_block(target.data_type)
     compiled_logdensity(target.logdensity, target.data_type)
@@ -200,7 +191,7 @@ def _run_nuts(
         chains=settings.chains,
         cores=settings.cores,
         random_seed=chain_seed,
-        target_accept=settings.target_accept,
+        target_accept=target_accept,
         max_treedepth=settings.max_treedepth,
         metric=begun.metric,
         adapt_metric=begun.adapts,
@@ -218,22 +209,8 @@ def _run_nuts(
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
-    settings = replace(settings, tune=begun.tune)
+    settings = replace(settings, tune=begun.tune, target_accept=target_accept)
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
-
-
-def _launch(target: Target, launch: Launch, settings: Settings, rng: np.random.Generator) -> Launched:
-    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
-    metric = _metric(launch) if settings.init == "auto" else None
-    adapts = metric is None or launch.adapt
-    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
-    starts = _starts(target, launch, metric, settings.chains, rng)
-    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
-    if settings.start is not None:
-        starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
-    if metric is None:
-        return Launched(starts, jitter, INITS[settings.init][0], True, tune)
-    return Launched(starts, jitter, diagonal_metric(metric.variances) if adapts else metric, adapts, tune)
 
 
 def _run_independence(
@@ -264,7 +241,7 @@ def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) 
     What a marginal plan integrated out is still drawn exactly, given the approximate rest.
     """
     launch = target.launch()
-    metric = _metric(launch)
+    metric = launch_metric(launch)
     if metric is None:
         raise SamplingError(
             "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
@@ -386,33 +363,3 @@ def memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractCont
     """For the draws on their natural scale, beside those that the sampler holds."""
     numbers = plan.assembled.data.head.fixed.shape[0] + plan.assembled.layout.dimension
     return memory_for(settings.chains, settings.draws, numbers, "The parameters' draws")
-
-
-def _metric(launch: Launch) -> Metric | None:
-    """The sampler's metric from what is known about the posterior's shape."""
-    information = launch.information
-    if information is None:
-        return None
-    if isinstance(information, Information):
-        if not information.blocks.size:
-            return dense_metric(np.linalg.inv(information.border))
-        return arrowhead_metric(information.border, information.coupling, information.blocks)
-    return dense_metric(information)
-
-
-def _starts(target: Target, launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
-    """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation.
-
-    A draw at which the density is undefined (a mean below zero under an identity link) is moved halfway to the centre
-    until it is defined.
-    """
-    if metric is None:
-        return np.tile(launch.center, (chains, 1))
-    starts = launch.center + normal_draws(metric, rng, chains)
-    gradient = np.empty(target.dimension)
-    for start in starts:
-        for _ in range(MOST_HALVINGS):
-            if np.isfinite(target.logdensity(start, gradient, target.data)) and np.isfinite(gradient).all():
-                break
-            start[:] = 0.5 * (start + launch.center)
-    return starts
