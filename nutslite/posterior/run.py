@@ -42,7 +42,7 @@ SHOWN_NAMES = 10
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, as do ``init="auto"`` and ``target_accept=None``.
+    """How to sample; as for `Model.fit`. What is None, and ``init="auto"``, is left to the pilot.
 
     ``independence=False`` means NUTS also where independence Metropolis would serve.
 
@@ -227,7 +227,7 @@ def _run_independence(
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
     clock.lap("sampling")
-    with _memory_of_results(plan, settings):
+    with memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
     clock.lap("recovery")
     settings = replace(settings, tune=0)

@@ -32,7 +32,7 @@ class DefensiveMixture:
 
     @functools.cached_property
     def _inverse(self) -> FloatArray:
-        return np.linalg.inv(self.factor)
+        return np.asarray(np.linalg.inv(self.factor), dtype=float)
 
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """`n` draws, shape (n, d)."""
@@ -74,7 +74,7 @@ class DefensiveMixture:
         covariance = (deviations * weights[:, None]).T @ deviations
         prior = PRIOR_DRAWS_PER_DIMENSION * d
         mixed = (effective * covariance + prior * self.factor @ self.factor.T) / (effective + prior)
-        return DefensiveMixture(center, np.linalg.cholesky(mixed))
+        return DefensiveMixture(center, np.asarray(np.linalg.cholesky(mixed), dtype=float))
 
 
 def _multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
