@@ -229,6 +229,7 @@ def modelled_case(family: str) -> Case:
         family,
         {
             "priors": {
+                "Intercept": Prior("Normal", mu=0, sigma=0.7),
                 "common": Prior("Normal", mu=0, sigma=0.7),
                 "group_specific": effects(Prior("HalfNormal", sigma=0.7)),
                 parameter: {
@@ -244,11 +245,16 @@ def modelled_case(family: str) -> Case:
 
 
 NARROW = {
+    "Intercept": Prior("Normal", mu=0, sigma=1),
     "common": Prior("Normal", mu=0, sigma=1),
     "group_specific": effects(Prior("HalfNormal", sigma=1)),
     "sigma": Prior("HalfNormal", sigma=1),
 }
-BINARY = {"common": Prior("Normal", mu=0, sigma=1), "group_specific": effects(Prior("HalfNormal", sigma=1))}
+BINARY = {
+    "Intercept": NARROW["Intercept"],
+    "common": NARROW["common"],
+    "group_specific": effects(Prior("HalfNormal", sigma=1)),
+}
 JOINT, ADAPTING = {"plan": "joint"}, {"plan": "joint", "pilot": False}
 
 

@@ -18,7 +18,12 @@ from nutslite.model import Model
 from nutslite.posterior.run import Settings
 from nutslite.priors.prior import Prior
 
-NARROW = {"common": Prior("Normal", mu=0, sigma=1), "sigma": Prior("HalfNormal", sigma=1)}
+NARROW = {
+    "Intercept": Prior("Normal", mu=0, sigma=1),
+    "common": Prior("Normal", mu=0, sigma=1),
+    "sigma": Prior("HalfNormal", sigma=1),
+}
+BINARY = {name: NARROW[name] for name in ("Intercept", "common")}
 
 
 def small_data(n=40, seed=3):
@@ -113,7 +118,7 @@ def test_a_wrong_posterior_is_found(monkeypatch, change, direction):
 
 def test_another_likelihood_is_found():
     """Data from the model, fitted with half the trials known to it: a likelihood that is not the data's."""
-    model = Model("p(s, trials) ~ x", small_data(), "binomial", priors={"common": NARROW["common"]})
+    model = Model("p(s, trials) ~ x", small_data(), "binomial", priors=BINARY)
     assembled = model.plan().assembled
     wrong = assembled.data._replace(weights=np.full(40, 0.4))
     task = RefitTask(type(assembled)(assembled.spec, wrong, assembled.layout), Settings(draws=39, chains=1))
@@ -123,7 +128,7 @@ def test_another_likelihood_is_found():
 
 
 def test_simulated_data_come_from_the_model():
-    model = Model("p(s, trials) ~ x + (1|g)", small_data(), "binomial", priors={"common": NARROW["common"]})
+    model = Model("p(s, trials) ~ x + (1|g)", small_data(), "binomial", priors=BINARY)
     assembled = model.plan().assembled
     simulated = simulate_data(assembled, np.random.default_rng(5))
     response = simulated.assembled.spec.design.response
@@ -168,7 +173,7 @@ def many_zeros(response):
 
 
 def test_responses_can_be_chosen_and_impossible_ones_are_drawn_anew():
-    model = Model("k ~ x", small_data(), "poisson", priors={"common": Prior("Normal", mu=0, sigma=1)})
+    model = Model("k ~ x", small_data(), "poisson", priors=BINARY)
     chosen = simulation_based_calibration(model, 20, random_seed=1, draws=19, accept=many_zeros)
     assert chosen.rejected > 0
     assert "responses were rejected" in str(chosen)
@@ -256,7 +261,7 @@ def test_distributional_and_correlated_models_are_simulated_by_name():
         Formula("y ~ x + (x|g)", "sigma ~ x + (1|g)"),
         small_data(),
         correlated=True,
-        priors={"common": Prior("Normal", mu=0, sigma=0.5)},
+        priors={name: Prior("Normal", mu=0, sigma=0.5) for name in BINARY},
     )
     found = simulation_based_calibration(model, 2, random_seed=1, draws=9, thin=1, tune=50)
     assert {"sigma_x", "sigma_1|g", "1+x|g_corr", "x|g_sigma"} <= set(found.ranks)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import textwrap
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -25,6 +27,8 @@ from nutslite.posterior.target import JointTarget
 
 DATA = grouped_data()
 NAMES = list(PLAIN)
+LOADED = [get_family(name) for name in NAMES]  # before a test switches Numba off, under which they would not compile
+QUICK = ("t", "bernoulli", "binomial", "zero_inflated_poisson")  # others take a second or two each to compile
 
 
 def copy_of(name: str, way: str = "compiled", order: int = 1) -> Family:
@@ -61,7 +65,9 @@ def test_there_is_a_log_density_for_every_family() -> None:
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing compiles")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_derived_gradients_are_those_of_the_kernels(name: str) -> None:
     assert max(errors(name, "compiled", seeds=5)) < 1e-13
     assert max(errors(name, "arrays", seeds=5)) < 1e-13
@@ -135,6 +141,18 @@ def test_a_given_gradient_is_used(way: str) -> None:
 def test_one_parameter_may_have_its_gradient_as_a_number() -> None:
     likelihood = Likelihood("P", params=["mu"], logp=PLAIN["poisson"], dlogp=lambda y, mu: y / mu - 1.0)
     compare_kernels("poisson", Family("mine", likelihood, "log"), 1e-11)
+
+
+def test_the_guide_s_examples_run() -> None:
+    text = (Path(__file__).resolve().parent.parent / "docs" / "adding_a_family.md").read_text(encoding="utf-8")
+    section = text.split("## From outside")[1].split("## Inside")[0]
+    blocks = [block for block in section.split("\n\n") if block.startswith("    ")]
+    code = "\n".join(textwrap.dedent(block) for block in blocks)
+    code = code.replace(".fit()", ".fit(draws=20, chains=1, progressbar=False)")
+    space: dict[str, Any] = {"data": DATA}
+    exec(code.replace('"admit ~ gre", data', '"b ~ x", data'), space)
+    assert space["family"].is_custom
+    assert space["loglog"].is_custom
 
 
 def test_a_family_compiles_once(monkeypatch: pytest.MonkeyPatch) -> None:

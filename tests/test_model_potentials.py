@@ -85,6 +85,12 @@ def test_the_plan_names_potentials_as_the_reason() -> None:
         model.plan("marginal")
 
 
+def test_no_laplace_approximation() -> None:
+    model = nl.Model("y ~ x", grouped_data(), potentials=[("x", narrow)])
+    with pytest.raises(nl.SamplingError, match="knows the model without its potentials: use NUTS"):
+        model.fit(inference_method="laplace", **QUIET)
+
+
 def test_an_error_in_a_potential_arrives_from_the_chains() -> None:
     calls = 0
 

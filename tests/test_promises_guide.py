@@ -303,6 +303,15 @@ class TestFitting:
         )
         assert re.match(expected, last)
 
+    def test_chains_run_beside_each_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("nutslite.sampler.worker.BLOCK_SECONDS", 0.001)
+        order: list[int] = []
+        nl.Model("y ~ x + (1|g)", grouped_data()).fit(
+            draws=2000, chains=2, cores=2, callback=lambda report: order.append(report.chain), progressbar=False
+        )
+        assert order.index(1) < len(order) - 1 - order[::-1].index(0)
+        assert order.index(0) < len(order) - 1 - order[::-1].index(1)
+
     def test_the_progress_bar_counts_draws_and_divergences(self, capsys: pytest.CaptureFixture[str]) -> None:
         nl.Model("y ~ x", grouped_data()).fit(**{**SHORT, "progressbar": True, "tune": 92})
         shown = capsys.readouterr().err

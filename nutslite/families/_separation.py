@@ -4,11 +4,13 @@ With proper priors the posterior exists all the same, but the priors decide how 
 
 The condition is Albert and Anderson's (1984, Biometrika 71, 1): some combination of the columns is nowhere negative
 where the outcome is 1, nowhere positive where it is 0, and not zero everywhere. Whether there is one is a linear
-program (Konis 2007, thesis, Oxford); before that, a maximum of the likelihood on some rows of full rank proves that
-there is none.
+program (Konis 2007, thesis, Oxford). It is solved on a few rows, to which those are added that its solution has on the
+wrong side, until there are none or there is no solution; mostly a few hundred rows out of a million decide.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,11 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_FEW_ROWS = 2000
-_NEWTON_STEPS = 30
-_FARTHEST = 25.0  # linear predictors beyond are a maximum that runs off, or as good as
-_MOST_NUMBERS = 2_000_000  # in the linear program
+_FIRST_ROWS = 200  # and ten for each column
+_MOST_ROUNDS = 200
 _MOST_PRUNED = 30  # columns among which the ones that matter are searched for
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-6  # of columns that are scaled to the range from -1 to 1: on the wrong side
+_MARGIN = 1e-4  # and on the right one
 
 
 def separating_columns(matrix: FloatArray, intercept: bool, lowest: BoolArray, highest: BoolArray) -> list[int]:
@@ -42,24 +43,24 @@ def separating_columns(matrix: FloatArray, intercept: bool, lowest: BoolArray, h
     list of int
         Indices into `matrix`; where single columns separate alone, those.
     """
-    p, n = matrix.shape
+    p = matrix.shape[0]
     if p == 0 or lowest.all() or highest.all():
         return []
     alone = [j for j in range(p) if _separates_alone(matrix[j], intercept, lowest, highest)]
     if alone:
         return alone
-    outcome = np.where(highest, 1.0, np.where(lowest, 0.0, 0.5))
-    center = matrix.mean(axis=1) if intercept else np.zeros(p)
-    scale = np.array([np.max(np.abs(row - middle)) for row, middle in zip(matrix, center, strict=True)])
-    few = max(_FEW_ROWS, 20 * p)
-    if few < n and _has_maximum(_scaled(matrix[:, :: n // few], center, scale, intercept), outcome[:: n // few]):
+    program = _Program.of(matrix, intercept, lowest, highest)
+    chosen = list(range(p))
+    direction = program.direction(chosen)
+    if direction is None:
         return []
-    if n * p > _MOST_NUMBERS:
-        return []  # documented: no search in data that large
-    columns = _scaled(matrix, center, scale, intercept)
-    if _has_maximum(columns, outcome):
-        return []
-    return _searched(columns, intercept, lowest, highest)
+    chosen = [j for j in chosen if abs(direction[j]) > _TOLERANCE]
+    if len(chosen) <= _MOST_PRUNED:
+        for j in list(chosen):
+            fewer = [k for k in chosen if k != j]
+            if fewer and program.direction(fewer) is not None:
+                chosen = fewer
+    return chosen
 
 
 def _separates_alone(column: FloatArray, intercept: bool, lowest: BoolArray, highest: BoolArray) -> bool:
@@ -72,73 +73,86 @@ def _separates_alone(column: FloatArray, intercept: bool, lowest: BoolArray, hig
     return False
 
 
-def _scaled(matrix: FloatArray, center: FloatArray, scale: FloatArray, intercept: bool) -> FloatArray:
-    """Columns of the design, shape (n, p or p + 1), the intercept last."""
-    columns = ((matrix - center[:, None]) / scale[:, None]).T
-    return np.column_stack([columns, np.ones(len(columns))]) if intercept else np.ascontiguousarray(columns)
+@dataclass
+class _Program:
+    """The linear program: the largest sum of margins in the unit cube, no row on the wrong side.
 
-
-def _has_maximum(columns: FloatArray, outcome: FloatArray) -> bool:
-    """Whether Newton's method finds a maximum of the logistic likelihood: proof that nothing separates.
-
-    False says nothing.
+    Attributes
+    ----------
+    matrix : ndarray, shape (p, n)
+    center, scale : ndarray, shape (p,)
+        ``(matrix - center) / scale`` lies between -1 and 1; never made as a whole.
+    sign : ndarray, shape (n,)
+        1 or -1 for the side where a row belongs, 0 for rows that must be on neither.
+    rows : ndarray of int
+        The rows that count so far.
     """
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-    beta = np.zeros(columns.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        eta = columns @ beta
-        if np.max(np.abs(eta)) > _FARTHEST:
-            return False
-        mean = 1.0 / (1.0 + np.exp(-eta))
-        weights = mean * (1.0 - mean)
-        gradient = columns.T @ (outcome - mean)
-        information = columns.T @ (weights[:, None] * columns)
-        try:
-            step = cho_solve(cho_factor(information), gradient)
-        except LinAlgError:  # these rows have not full rank
-            return False
-        beta = beta + step
-        if np.max(np.abs(step)) < 1e-8:
-            return bool(np.linalg.cond(information) < 1e12)
-    return False
+    matrix: FloatArray
+    intercept: bool
+    center: FloatArray
+    scale: FloatArray
+    sign: FloatArray
+    rows: NDArray[np.intp]
+    sums: FloatArray = field(init=False)
 
+    @classmethod
+    def of(cls, matrix: FloatArray, intercept: bool, lowest: BoolArray, highest: BoolArray) -> _Program:
+        """The program of a model's columns and outcomes."""
+        p, n = matrix.shape
+        low, high = matrix.min(axis=1), matrix.max(axis=1)
+        center = 0.5 * (low + high) if intercept else np.zeros(p)
+        scale = np.maximum(high - center, center - low)
+        sign = highest.astype(float) - lowest.astype(float)
+        first = np.unique(np.linspace(0, n - 1, min(n, _FIRST_ROWS + 10 * p)).astype(np.intp))
+        return cls(matrix, intercept, center, scale, sign, first)
 
-def _searched(columns: FloatArray, intercept: bool, lowest: BoolArray, highest: BoolArray) -> list[int]:
-    """The linear program; columns that it can do without are left out one by one."""
-    sign = np.where(highest, 1.0, -1.0)
-    decided = lowest | highest
-    rows, mixed = sign[decided, None] * columns[decided], columns[~decided]
-    p = columns.shape[1] - intercept
-    chosen = list(range(p))
-    last = [p] if intercept else []
-    direction = _direction(rows, mixed)
-    if direction is None:
-        return []
-    chosen = [j for j in chosen if abs(direction[j]) > _TOLERANCE]
-    if len(chosen) <= _MOST_PRUNED:
-        for j in list(chosen):
-            fewer = [k for k in chosen if k != j]
-            if fewer and _direction(rows[:, fewer + last], mixed[:, fewer + last]) is not None:
-                chosen = fewer
-    return chosen
+    def __post_init__(self) -> None:
+        """Sums of the margins of all rows, by column; the intercept's last."""
+        total = self.sign.sum()
+        sums = (self.matrix @ self.sign - self.center * total) / self.scale
+        self.sums = np.append(sums, total)
 
-
-def _direction(rows: FloatArray, mixed: FloatArray) -> FloatArray | None:
-    """The combination in the unit cube with the largest margin in sum, or None where only zero is allowed."""
-    from scipy.optimize import linprog
-
-    p = rows.shape[1]
-    found = linprog(
-        -rows.sum(axis=0),
-        A_ub=-rows,
-        b_ub=np.zeros(len(rows)),
-        A_eq=mixed if len(mixed) else None,
-        b_eq=np.zeros(len(mixed)) if len(mixed) else None,
-        bounds=[(-1.0, 1.0)] * p,
-        method="highs",
-    )
-    if not found.success or -found.fun < _TOLERANCE:
+    def direction(self, columns: list[int]) -> FloatArray | None:
+        """A combination of `columns` that separates, shape (p,) with zeros elsewhere, or None."""
+        for _ in range(_MOST_ROUNDS):
+            found = self._solved(columns)
+            if found is None:
+                return None
+            direction, constant = found
+            slopes = direction / self.scale
+            values = slopes @ self.matrix + (constant - slopes @ self.center)
+            margins = np.where(self.sign == 0.0, -np.abs(values), self.sign * values)
+            wrong = np.flatnonzero(margins < -_TOLERANCE)
+            if wrong.size == 0:
+                return direction if np.max(margins) > _MARGIN else None
+            worst = wrong[np.argsort(margins[wrong])[: self.rows.size]]
+            more = np.union1d(self.rows, worst)
+            if more.size == self.rows.size:  # the solver's own tolerance
+                return None
+            self.rows = more
         return None
-    direction: FloatArray = np.asarray(found.x)
-    return direction
+
+    def _solved(self, columns: list[int]) -> tuple[FloatArray, float] | None:
+        """The solution for the rows that count so far: slopes and constant; None where only zero is left."""
+        from scipy.optimize import linprog
+
+        block = (self.matrix[:, self.rows][columns].T - self.center[columns]) / self.scale[columns]
+        objective = self.sums[columns]
+        if self.intercept:
+            block = np.column_stack([block, np.ones(self.rows.size)])
+            objective = np.append(objective, self.sums[-1])
+        sign = self.sign[self.rows]
+        mixed, sided = block[sign == 0.0], sign[sign != 0.0, None] * block[sign != 0.0]
+        constraints = np.vstack([-sided, mixed, -mixed])
+        size = np.max(np.abs(objective))
+        if size == 0.0:
+            return None
+        found = linprog(
+            -objective / size, A_ub=constraints, b_ub=np.zeros(len(constraints)), bounds=(-1.0, 1.0), method="highs"
+        )
+        if not found.success or -found.fun * size < _MARGIN:
+            return None
+        direction = np.zeros(self.matrix.shape[0])
+        direction[columns] = found.x[: len(columns)]
+        return direction, float(found.x[-1]) if self.intercept else 0.0

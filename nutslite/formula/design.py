@@ -180,7 +180,8 @@ def build_design(
     if n_dropped:
         frame = frame[complete]
     memory = Memory()
-    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True, forced)
+    declared = forced | {str(name) for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)}
+    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True, declared)
     del frame
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator)

@@ -84,7 +84,7 @@ class Evaluator:
     learning : bool
         True for the data that the model is built from.
     categorical : collection of str
-        Columns that the user listed as categorical.
+        Columns that the user listed as categorical, or that have pandas' dtype for it.
     """
 
     def __init__(

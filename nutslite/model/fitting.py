@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nutslite._log import log
-from nutslite.exceptions import check_flags, checked_options, checked_path
+from nutslite.exceptions import SamplingError, check_flags, checked_options, checked_path
 from nutslite.model.after_fit import AfterFit
 from nutslite.model.fit_arguments import check_bar, check_group_options, check_method, translated
 from nutslite.model.saving import Saving
@@ -139,6 +139,10 @@ class Fitting(AfterFit, Saving):
             random_seed = today.get("random_seed", random_seed)
             include_response_params = today.get("include_response_params", include_response_params)
         check_method(inference_method)
+        if self.potentials and inference_method == "laplace":
+            raise SamplingError(
+                "A Laplace approximation starts from a pilot, which knows the model without its potentials: use NUTS."
+            )
         check_flags(
             pilot=pilot,
             include_response_params=include_response_params,

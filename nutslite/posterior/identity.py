@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nutslite.posterior.assembly import ModelSpec
 from nutslite.sampler.checkpoint import DERIVED
 from nutslite.sampler.digest import digest
@@ -60,18 +62,16 @@ def model_identity(
 def column_digest(column: Any) -> str:
     """The digest of a pandas Series: its values and levels, wherever they are kept and whatever the type is called."""
     if hasattr(column, "cat"):
-        parts = (column.cat.codes.to_numpy(), column.cat.categories.tolist(), bool(column.cat.ordered))
-        return digest(parts)
+        return digest((column.cat.codes.to_numpy(), column.cat.categories.tolist(), bool(column.cat.ordered)))
     values = column.to_numpy()
-    if values.dtype.hasobject or values.dtype.kind not in "biuf":
-        return digest([_as_model_sees(value) for value in column.tolist()])
-    return digest(values)
+    if values.dtype.kind in "biuf":
+        return digest(values)
+    codes, different = column.factorize()  # missing values of every kind are -1
+    return digest((np.asarray(codes, dtype=np.int64), [_as_models_see(value) for value in different.tolist()]))
 
 
-def _as_model_sees(value: Any) -> Any:
-    """Missing values of every kind are one, and numbers of unusual types (Decimal) are floats."""
-    if value is None or (str(value) in ("nan", "NaT", "<NA>") and not isinstance(value, str)):
-        return None
+def _as_models_see(value: Any) -> Any:
+    """Numbers of unusual types (Decimal) as floats."""
     unusual = hasattr(value, "__float__") and not isinstance(value, bool | int | float | str)
     return float(value) if unusual else value
 

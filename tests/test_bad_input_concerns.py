@@ -1,0 +1,195 @@
+"""Warnings before sampling: said where they are true, silent where they are not, and pointing at the user's line."""
+
+from __future__ import annotations
+
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from bad_calls import frame, model
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+import nutslite as nl
+from nutslite.exceptions import NutsliteWarning
+from nutslite.families._separation import separating_columns
+from nutslite.formula.collinearity import independent_columns
+from nutslite.formula.terms import CommonTerm, LinearPredictor
+from nutslite.model import Model
+
+
+def predictor(matrix: np.ndarray, intercept: bool) -> LinearPredictor:
+    matrix = np.ascontiguousarray(matrix, dtype=float)
+    terms = tuple(CommonTerm(f"x{j}", j, j + 1, (f"x{j}",), True, "numeric") for j in range(len(matrix)))
+    return LinearPredictor("mu", intercept, matrix, terms)
+
+
+def messages(formula: str, data: pd.DataFrame, **options: object) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model(formula, data, **options)
+    return [str(item.message) for item in caught if issubclass(item.category, NutsliteWarning)]
+
+
+class TestCollinearColumns:
+    @settings(max_examples=150)
+    @given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(0, 3), st.booleans())
+    def test_the_rank_is_numpys(self, seed: int, independent: int, dependent: int, intercept: bool) -> None:
+        """Random combinations of random columns, on scales from 1e-6 to 1e6, in any order."""
+        rng = np.random.default_rng(seed)
+        base = rng.normal(size=(independent, 40))
+        mixed = rng.normal(size=(dependent, independent)) @ base + (3.0 if intercept else 0.0)
+        matrix = np.vstack([base, mixed])[rng.permutation(independent + dependent)]
+        matrix *= 10.0 ** rng.uniform(-6, 6, (len(matrix), 1))
+        kept, found = independent_columns(predictor(matrix, intercept))
+        assert (len(kept), len(found)) == (independent, dependent)
+        assert np.linalg.matrix_rank(matrix[kept] / np.linalg.norm(matrix[kept], axis=1)[:, None]) == independent
+
+    def test_the_columns_of_a_combination_are_named_and_no_others(self) -> None:
+        rng = np.random.default_rng(1)
+        matrix = rng.normal(size=(5, 50))
+        matrix[4] = 2.0 * matrix[1] - 0.1 * matrix[3] + 7.0
+        kept, (found,) = independent_columns(predictor(matrix, True))
+        assert (kept, found.column, found.others) == ([0, 1, 2, 3], "x4", ("x1", "x3"))
+
+    @pytest.mark.parametrize("distance", [1e-3, 1e-5])
+    def test_nearly_equal_columns_are_not_equal(self, distance: float) -> None:
+        rng = np.random.default_rng(2)
+        x, noise = rng.normal(size=(2, 200))
+        assert not independent_columns(predictor(np.vstack([x, x + distance * noise]), True))[1]
+
+    def test_a_large_offset_is_no_reason(self) -> None:
+        """Years: the correlation of year and year**2 has twelve nines, but they are different columns."""
+        year = np.arange(1990.0, 2020.0)
+        assert not independent_columns(predictor(np.vstack([year, year**2]), True))[1]
+
+    def test_only_an_intercept_makes_a_shift_a_copy(self) -> None:
+        data = frame(z=frame().x + 10.0)
+        assert len(messages("y ~ x + z", data)) == 1
+        assert messages("y ~ 0 + x + z", data) == []
+
+    def test_every_redundant_column_is_counted(self) -> None:
+        text = "y ~ x + " + " + ".join(f"I({factor}*x)" for factor in range(2, 12))
+        found = messages(text, frame())
+        assert len(found) == 5
+        assert "5 further columns" in found[0]
+
+    def test_cost(self) -> None:
+        """A million rows take no second copy of the matrix, and about as long as reading them a few times."""
+        rng = np.random.default_rng(3)
+        large = predictor(rng.normal(size=(6, 300_000)), True)
+        start = time.monotonic()
+        assert independent_columns(large) == (list(range(6)), [])
+        assert time.monotonic() - start < 10.0
+
+
+def separated_by_definition(columns: np.ndarray, lowest: np.ndarray, highest: np.ndarray) -> bool:
+    """Row by row: can this row be strictly on its side, while no row is on the wrong one? (Albert and Anderson 1984)"""
+    rows = np.vstack([columns[highest], -columns[lowest]])
+    mixed = columns[~(lowest | highest)]
+    for row in rows:
+        best = linprog(
+            -row,
+            A_ub=-rows,
+            b_ub=np.zeros(len(rows)),
+            A_eq=mixed if len(mixed) else None,
+            b_eq=np.zeros(len(mixed)) if len(mixed) else None,
+            bounds=[(-1, 1)] * columns.shape[1],
+        )
+        if -best.fun > 1e-6:
+            return True
+    return False
+
+
+class TestSeparation:
+    @settings(max_examples=150)
+    @given(
+        st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(6, 14), st.booleans(), st.booleans(), st.booleans()
+    )
+    def test_found_exactly_where_the_definition_says(
+        self, seed: int, p: int, rows: int, intercept: bool, whole: bool, mixed: bool
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        matrix = rng.integers(-1, 3, (p, rows)).astype(float) if whole else rng.normal(size=(p, rows))
+        kept, _ = independent_columns(predictor(matrix, intercept))
+        matrix = matrix[kept]
+        outcome = rng.integers(0, 3 if mixed else 2, rows)
+        lowest, highest = outcome == 0, outcome == 1
+        columns = np.vstack([matrix, np.ones((int(intercept), rows))]).T
+        if not len(kept) or lowest.all() or highest.all():
+            return
+        expected = separated_by_definition(columns, lowest, highest)
+        event("separated" if expected else "overlap")
+        assert bool(separating_columns(matrix, intercept, lowest, highest)) == expected
+
+    def test_columns_that_are_not_needed_are_not_named(self) -> None:
+        rng = np.random.default_rng(4)
+        matrix = rng.normal(size=(6, 80))
+        above = matrix[1] + matrix[4] > 0.3
+        assert separating_columns(matrix, True, ~above, above) == [1, 4]
+
+    def test_overlap_is_proved_on_a_part_of_large_data(self) -> None:
+        rng = np.random.default_rng(5)
+        matrix = rng.normal(size=(8, 200_000))
+        outcome = rng.uniform(size=200_000) < 1 / (1 + np.exp(-matrix[0]))
+        start = time.monotonic()
+        assert separating_columns(matrix, True, ~outcome, outcome) == []
+        assert time.monotonic() - start < 10.0
+
+    def test_a_rare_level_of_large_data_is_found(self) -> None:
+        rng = np.random.default_rng(6)
+        outcome = rng.uniform(size=100_000) < 0.4
+        rare = np.zeros(100_000)
+        rare[np.flatnonzero(outcome)[:3]] = 1.0
+        assert separating_columns(np.vstack([rng.normal(size=100_000), rare]), True, ~outcome, outcome) == [1]
+
+    def test_rows_without_weight_do_not_count(self) -> None:
+        data = frame(b=(frame().x > 0).astype(int), w=1.0)
+        data.loc[len(data)] = data.iloc[0]
+        data.loc[24, ["b", "x", "w"]] = 0, data.x.max() + 1.0, 0.0
+        assert messages("b ~ x", data, family="bernoulli") == []
+        (text,) = messages("weighted(b, w) ~ x", data, family="bernoulli")
+        assert "'x' separates" in text
+
+    def test_the_posterior_exists_all_the_same(self) -> None:
+        """The warning says that priors decide; the model builds, and its log density falls off on both sides."""
+        with pytest.warns(NutsliteWarning, match="separates"):
+            one = model("b ~ x", frame(b=(frame().x > 0).astype(int)), family="bernoulli")
+        one.build()
+
+
+class TestSilence:
+    @pytest.mark.parametrize("name", list(nl.load_data().index))
+    def test_bundled_data_with_the_model_that_suits_them(self, name: str) -> None:
+        suggestion = nl.load_data().loc[name]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", NutsliteWarning)
+            Model(suggestion["formula"], nl.load_data(name), suggestion["family"], dropna=True)
+
+    def test_ordinary_models(self) -> None:
+        for formula, family in [
+            ("y ~ x*z + g*x + (x|s)", "gaussian"),
+            ("y ~ poly(x, 3) + bs(z, df=4) + (1|s)", "gaussian"),
+            ("b ~ x + g + (1|s)", "bernoulli"),
+            ("p(hits, n) ~ x + z", "binomial"),
+            ("k ~ x + offset(z)", "poisson"),
+        ]:
+            assert messages(formula, frame(), family=family) == []
+
+    def test_texts_of_numbers_are_silent_where_they_are_meant(self) -> None:
+        data = frame(t=[str(v) for v in np.tile([1, 2, 3, 4], 6)])
+        assert len(messages("y ~ t", data)) == 1
+        assert messages("y ~ t", data, categorical="t") == []
+        assert messages("y ~ t", data.astype({"t": "category"})) == []
+        assert messages("y ~ C(t)", data) == []
+        assert messages("y ~ x + (1|t)", data) == []
+
+
+def test_warnings_point_at_the_line_that_made_the_model() -> None:
+    for data, formula in [(frame(z=frame().x), "y ~ x + z"), (frame(t=[str(v) for v in range(24)]), "y ~ t + x")]:
+        with pytest.warns(NutsliteWarning) as caught:
+            Model(formula, data)
+        assert {item.filename for item in caught} == {__file__}

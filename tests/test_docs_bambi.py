@@ -1,0 +1,142 @@
+"""What docs/coming_from_bambi.md says is different, tried: one test a claim, in its order."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nutslite as nl
+from nutslite.priors.prior import resolve
+
+
+@pytest.fixture(scope="module")
+def sleep() -> pd.DataFrame:
+    return nl.load_data("sleepstudy")
+
+
+def prior_text(model: nl.Model, name: str) -> str:
+    return next(line.strip() for line in str(model).splitlines() if line.strip().startswith(f"{name} ~"))
+
+
+def draw_prior(model: nl.Model):
+    return model.prior_predictive(draws=1, random_seed=1).prior
+
+
+# ------------------------------------------------------------------------------------- nothing is dropped in silence
+
+
+@pytest.mark.parametrize("formula", ["Reaction ~ Days|Subject", "Reaction ~ Days %in% Subject"])
+def test_what_is_not_read_is_refused(formula, sleep):
+    with pytest.raises(nl.FormulaError):
+        nl.Model(formula, sleep)
+
+
+def test_a_comparison_is_a_column_of_0_and_1(sleep):
+    (term,) = nl.Model("Reaction ~ Days == 1", sleep).design.predictors["mu"].terms
+    matrix = nl.Model("Reaction ~ Days == 1", sleep).design.predictors["mu"].matrix
+    assert term.name == "Days == 1"
+    np.testing.assert_array_equal(matrix[0], sleep["Days"] == 1)
+
+
+def test_nested_category_has_one_label_a_column():
+    data = {"y": np.arange(12.0), "x": np.arange(12.0) ** 2, "g": list("abc") * 4}
+    prior = draw_prior(nl.Model("y ~ g/x", data))
+    assert prior["g"].coords["g_dim"].values.tolist() == ["b", "c"]
+    assert prior["g:x"].coords["g:x_dim"].values.tolist() == ["a", "b", "c"]
+
+
+def test_sd_is_sigma_and_a_misspelt_argument_an_error():
+    assert resolve(nl.Prior("Normal", mu=0, sd=10)) == resolve(nl.Prior("Normal", mu=0, sigma=10))
+    with pytest.raises(nl.PriorError, match="'sigma'"):
+        nl.Prior("Normal", mu=0, sgima=10)
+
+
+# ------------------------------------------------------------------------------------------ categories, missing values
+
+
+def test_declared_order_of_levels():
+    warp = nl.load_data("warpbreaks")
+    assert draw_prior(nl.Model("breaks ~ tension", warp))["tension_dim"].values.tolist() == ["M", "H"]
+    text = warp.astype({"tension": str})
+    assert draw_prior(nl.Model("breaks ~ tension", text))["tension_dim"].values.tolist() == ["L", "M"]
+    name = 'C(tension, levels=["H", "L", "M"])'
+    (variable,) = (v for v in draw_prior(nl.Model(f"breaks ~ {name}", warp)).data_vars.values() if v.ndim > 2)
+    assert variable.coords[variable.dims[-1]].values.tolist() == ["L", "M"]
+
+
+def test_rows_are_complete_for_all_formulas(sleep):
+    data = sleep.assign(z=np.r_[np.nan, np.arange(179.0)], Days=np.r_[sleep["Days"][:-1], np.nan])
+    model = nl.Model(nl.Formula("Reaction ~ Days", "sigma ~ z"), data, dropna=True)
+    assert model.design.n_rows == 178
+
+
+# -------------------------------------------------------------------------------------------------------------- priors
+
+
+def test_common_leaves_the_intercept_alone_in_both_places(sleep):
+    chosen = nl.Prior("Normal", mu=0, sigma=100)
+    at_once = nl.Model("Reaction ~ Days", sleep, priors={"common": chosen})
+    later = nl.Model("Reaction ~ Days", sleep)
+    later.set_priors(common=chosen)
+    for model in (at_once, later):
+        assert prior_text(model, "Days") == "Days ~ Normal(mu: 0, sigma: 100)"
+        assert "298.5079" in prior_text(model, "Intercept")
+    assert str(at_once) == str(later)
+
+
+def test_group_effects_of_fixed_scale(sleep):
+    model = nl.Model("Reaction ~ Days + (1|Subject)", sleep, priors={"1|Subject": nl.Prior("Laplace", mu=0, b=10)})
+    prior = draw_prior(model)
+    assert "1|Subject" in prior.data_vars
+    assert "1|Subject_sigma" not in prior.data_vars
+
+
+def test_splines_in_logit_models_have_priors():
+    data = nl.load_data("admissions")
+    for link in ("logit", "probit"):
+        model = nl.Model("admit ~ bs(gre, df=4)", data, family="bernoulli", link=link)
+        assert draw_prior(model)["bs(gre, df=4)"].shape == (1, 1, 4)
+
+
+def test_dist_is_refused():
+    with pytest.raises(nl.PriorError, match="dist"):
+        nl.Prior("Normal", dist=lambda name: None)
+
+
+# ------------------------------------------------------------------------------------------------------- fits, results
+
+
+@pytest.mark.parametrize("method", ["nutpie", "numpyro", "blackjax", "vi"])
+def test_other_engines_are_refused_by_name(method, sleep):
+    with pytest.raises(nl.NutsliteError, match=method):
+        nl.Model("Reaction ~ Days", sleep).fit(inference_method=method)
+
+
+def test_interactions_of_groups_have_the_combinations_that_occur(sleep):
+    late = np.where((sleep["Days"] > 4) & (sleep["Subject"] != "308"), "late", "early")
+    prior = draw_prior(nl.Model("Reaction ~ 1 + (1|Subject:week)", sleep.assign(week=late)))
+    levels = prior["1|Subject:week"].coords["Subject:week__factor_dim"].values.tolist()
+    assert len(levels) == 35
+    assert "308:late" not in levels
+
+
+def test_correlations_are_one_variable(sleep):
+    model = nl.Model("Reaction ~ Days + (Days|Subject)", sleep, correlated=True)
+    assert "1+Days|Subject_corr" in draw_prior(model).data_vars
+    assert "1+Days|Subject_corr" not in draw_prior(nl.Model("Reaction ~ Days + (Days|Subject)", sleep)).data_vars
+
+
+def test_old_default_priors_of_logit_models_were_wider():
+    model = nl.Model("admit ~ gpa", nl.load_data("admissions"), family="bernoulli")
+    sd = nl.load_data("admissions")["gpa"].std(ddof=0)
+    assert prior_text(model, "gpa") == f"gpa ~ Normal(mu: 0.0, sigma: {1 / sd:.4g})"
+    assert prior_text(model, "Intercept") == "Intercept ~ Normal(mu: 0.0, sigma: 1.5)"
+
+
+def test_clear_data_home_says_that_there_is_none(caplog):
+    with caplog.at_level(logging.INFO, logger="nutslite"):
+        assert nl.clear_data_home() is None
+    assert caplog.text
