@@ -6,10 +6,12 @@ The lists themselves are ``bad_calls_formulas.py``, ``bad_calls_data.py``, ``bad
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,6 +113,16 @@ def with_values(name: str, *values: Any, rows: tuple[int, ...] = (3, 10, 17)) ->
 def model(formula: Any = "y ~ x", data: Any = None, *positional: Any, **settings: Any) -> Model:
     """A model of `formula` on `frame()` or on other data."""
     return Model(formula, frame() if data is None else data, *positional, **settings)
+
+
+_folder = tempfile.TemporaryDirectory(prefix="nutslite-bad-")  # gone when Python ends
+
+
+def file_with(name: str, content: bytes) -> str:
+    """The path of a file of its own with this content."""
+    path = Path(tempfile.mkdtemp(dir=_folder.name)) / name
+    path.write_bytes(content)
+    return str(path)
 
 
 @cache

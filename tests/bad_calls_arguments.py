@@ -5,12 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from bad_calls import BadCall, fitted, frame, model
+from bad_calls import BadCall, file_with, fitted, frame, model
 
 import nutslite as nl
 from nutslite.exceptions import (
@@ -269,9 +268,7 @@ def _built() -> Model:
 
 
 def _broken_file(content: bytes) -> str:
-    path = Path(tempfile.mkdtemp(prefix="nutslite-bad-")) / "fit.nc"
-    path.write_bytes(content)
-    return str(path)
+    return file_with("fit.nc", content)
 
 
 def _summary(*arguments: Any, **settings: Any) -> Any:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from bad_calls import BadCall, frame, model, with_values
+from bad_calls import BadCall, file_with, frame, model, with_values
 
 from nutslite.exceptions import DataError, FormulaError, NutsliteWarning, PriorError
 from nutslite.formula.formula import Formula
@@ -24,17 +23,8 @@ def _bad(name: str, words: tuple[str, ...], formula: str = "y ~ x", data: Any = 
     return BadCall(f"data: {name}", partial(model, formula, data, **settings), DataError, words)
 
 
-def _file(name: str, content: bytes) -> str:
-    """A file of a bad kind; made when the call is made, in the folder that tests may write to."""
-    import tempfile
-
-    path = Path(tempfile.mkdtemp(prefix="nutslite-bad-")) / name
-    path.write_bytes(content)
-    return str(path)
-
-
 def _from_file(name: str, content: bytes) -> Any:
-    return model("y ~ x", _file(name, content))
+    return model("y ~ x", file_with(name, content))
 
 
 CONTAINERS = [

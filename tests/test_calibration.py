@@ -244,6 +244,8 @@ def test_what_cannot_be_calibrated_is_refused():
         simulation_based_calibration(Model("y ~ x", small_data(), priors={"x": Prior("Flat")}), 1)
     with pytest.raises(DataError, match=r"Leave weighted\(...\) out"):
         simulation_based_calibration(Model("weighted(y, w) ~ x", small_data()), 1)
+    with pytest.raises(DataError, match="leave the potentials out"):
+        simulation_based_calibration(Model("y ~ x", small_data(), potentials=[("x", lambda x: -(x**2))]), 1)
     for changes, words in (
         ({"n_simulations": 0}, "n_simulations must be an integer of at least 1"),
         ({"n_simulations": 2.0}, "n_simulations"),

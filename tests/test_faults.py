@@ -52,7 +52,7 @@ def in_a_process(code, *arguments, **environment):
     """Run code in a process of its own; a variable that is None is not set there."""
     settings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), **environment}
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+        [sys.executable, "-P", "-c", textwrap.dedent(code), *map(str, arguments)],
         env={name: str(value) for name, value in settings.items() if value is not None},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -88,8 +88,13 @@ def check_simulable(assembled: Assembled) -> None:
     Raises
     ------
     DataError
-        For weights, and for censored or truncated responses.
+        For weights, potentials, and for censored or truncated responses.
     """
+    if assembled.spec.potentials:
+        raise DataError(
+            "Calibration draws parameters from the priors, and potentials change the distribution that these make. "
+            "Say it by priors, or leave the potentials out."
+        )
     design, family = assembled.spec.design, assembled.spec.family
     if design.weights is not None:
         raise DataError(

@@ -79,7 +79,7 @@ def simulation_based_calibration(
     PriorError
         If a prior is flat: nothing can be drawn from it.
     DataError
-        If no draw of the prior gives a possible response, or the model has weights.
+        If no draw of the prior gives a possible response, or the model has weights or potentials.
     SamplingError
         If a setting is impossible, or every fit failed.
     """

@@ -218,6 +218,11 @@ class _ByArrays:
         self.method = ARRAYS
 
     def __call__(self, *arguments: Any) -> tuple[float, tuple[Any, ...]]:
+        """Value and gradients, by the method that has served so far."""
+        with np.errstate(all="ignore"):  # infinite slopes and the like are answers here
+            return self._evaluate(arguments)
+
+    def _evaluate(self, arguments: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         if self.method == ARRAYS:
             try:
                 return _forward(self.function, arguments)

@@ -45,10 +45,10 @@ class Link(str):
 
     Examples
     --------
-    >>> Link("logit").linkinv(0.0)
+    >>> float(Link("logit").linkinv(0.0))
     0.5
     >>> loglog = Link("loglog", link=lambda p: -np.log(-np.log(p)), linkinv=lambda x: np.exp(-np.exp(-x)))
-    >>> loglog.is_custom, round(loglog.linkinv(loglog.link(0.3)), 6)
+    >>> loglog.is_custom, round(float(loglog.linkinv(loglog.link(0.3))), 6)
     (True, 0.3)
     """
 

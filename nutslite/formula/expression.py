@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from nutslite.exceptions import FormulaError
 
 _STRING_START = "\"'"
+_LONGEST = 50_000  # characters; Python's tokenizer takes quadratic time in the length of a line
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,12 @@ def read_text(text: str) -> FormulaText:
     Raises
     ------
     FormulaError
-        When a quote or a back-quote is not closed, or a back-quoted name is empty.
+        When a quote or a back-quote is not closed, a back-quoted name is empty, or the text is too long.
     """
+    if len(text) > _LONGEST:
+        raise FormulaError(
+            f"The formula has {len(text)} characters ('{text[:30]}...'), and at most {_LONGEST} are read."
+        )
     code, plain = list(text), list(text)
     quoted: dict[int, str] = {}
     position = 0
@@ -178,15 +183,12 @@ def _syntax_error(source: FormulaText, start: int, end: int, slip: BaseException
 
 def _to_formula_positions(tree: ast.expr, code: str, start: int) -> None:
     """Turn Python's byte offsets in `code` into character offsets in the formula."""
-    encoded = code.encode()
-
-    def position(offset: int) -> int:
-        return start + len(encoded[:offset].decode(errors="ignore"))
-
+    characters = [start + index for index, letter in enumerate(code) for _ in letter.encode()]
+    characters.append(start + len(code))
     for node in ast.walk(tree):
         if isinstance(node, ast.expr | ast.keyword):
-            node.col_offset = position(node.col_offset)
-            node.end_col_offset = position(node.end_col_offset or 0)
+            node.col_offset = characters[node.col_offset]
+            node.end_col_offset = characters[node.end_col_offset or 0]
 
 
 class _Spelling(ast.NodeTransformer):

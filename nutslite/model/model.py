@@ -71,6 +71,13 @@ class Model(Fitting):
     NutsliteError
         (FormulaError, DataError, FamilyError, PriorError) naming what is wrong, before any sampling.
 
+    Warns
+    -----
+    NutsliteWarning
+        Where the data leave something to the priors alone: columns that others span, predictors that separate two
+        outcomes perfectly, responses all alike, a grouping factor with one level or one for every row; texts that read
+        as numbers; names in `priors` that are not in the model; default links under which means leave their range.
+
     Examples
     --------
     >>> import nutslite as nl
