@@ -193,4 +193,5 @@ def run_independence(
             raise
     kept: dict[str, NDArray[Any]] = {name: array[:, :done] for name, array in stats.items()}
     kept["diverging"] = np.zeros((chains, done), dtype=bool)
+    kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
     return IndependentDraws(positions[:, :done], kept, interrupted)
