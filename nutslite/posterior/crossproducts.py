@@ -18,6 +18,7 @@ from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import Head
 from nutslite.posterior.marginal import MarginalData
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.products import weighted_products
 from nutslite.posterior.reduction import Reduction, integrated_positions, why_not_reducible
 from nutslite.priors.codes import FLAT
 
@@ -28,7 +29,7 @@ SMALL_REST = 60  # columns left after elimination for which a factorisation per 
 JOINT_GRADIENTS = 6  # gradients of the joint density that one of the marginal density replaces, at least
 LARGE_GRADIENTS = 1700  # the same for one factorisation per draw, of a NUTS trajectory and all its warm-up
 MAX_CLASS_BYTES = 256e6
-CHUNK_BYTES = 1 << 20  # of common columns at a time
+CHUNK_BYTES = 1 << 23  # of common columns at a time
 
 
 def reduce_gaussian(assembled: Assembled) -> Reduction | str:
@@ -142,11 +143,11 @@ class _Reducer:
         shift = np.asarray(np.linalg.lstsq(products[:p, :p], products[:p, p], rcond=None)[0], dtype=float)
         # Residuals one by one, not from the products: their squares would cancel where the fit is close.
         for rows in self._chunks():
-            response[rows] -= shift @ self._dense(rows, response)[:p]
+            response[rows] -= np.einsum("p,pn->n", shift, self._dense(rows, response)[:p])  # see products.py
         return response, shift
 
     def _chunks(self) -> Iterator[slice]:
-        """Rows whose columns fit into a cache together."""
+        """Rows of a few megabytes, so that no copy of all columns is made."""
         size = max(256, CHUNK_BYTES // (8 * (self.n_common + 1)))
         return (slice(start, min(self.n, start + size)) for start in range(0, self.n, size))
 
@@ -168,7 +169,8 @@ class _Reducer:
         out = np.zeros((self.n_common + 1, self.n_common + 1))
         for rows in self._chunks():
             dense = self._dense(rows, response)
-            out += self._weighted(dense, rows) @ dense.T
+            weights = None if self.weights is None else self.weights[rows]
+            out += weighted_products(dense, weights, dense)
         return out
 
     def _z(self, block: IndexArray, column: int) -> FloatArray:
