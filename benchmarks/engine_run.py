@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import itertools
 import json
 import os
 import sys
@@ -23,6 +22,8 @@ PACKAGES = {
     "numpyro": ("bambi", "pymc", "numpyro", "jax", "pytensor"),
     "pymc": ("bambi", "pymc", "pytensor", "numba"),
 }
+
+LONG_SECONDS = 20.0
 
 
 class Clock:
@@ -67,15 +68,8 @@ def run_ours(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
     data = read_data(order["data"])
     model = nl.Model(case["formula"], data, family=case["family"], link=case["link"])
     clock.mark("build")
-    with OwnTimes() as times:
-        results = model.fit(
-            draws=case["draws"],
-            tune=order["tune"],
-            chains=case["chains"],
-            cores=order["cores"],
-            random_seed=order["seed"],
-            progressbar=False,
-        )
+    options = {"draws": case["draws"], "tune": order["tune"], "chains": case["chains"], "cores": order["cores"]}
+    results = model.fit(**options, random_seed=order["seed"], progressbar=False)
     clock.mark("fit")
     posterior = results["posterior"].to_dataset() if hasattr(results, "children") else results.posterior
     print(nl.summary(results, var_names=population_names(posterior)))
@@ -84,72 +78,28 @@ def run_ours(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
         "results": results,
         "priors": model.describe(),
         "plan": str(model.plan()),
-        "sampling": times.parts(model, posterior.attrs),
-        "tune": times.tune,
+        "sampling": own_seconds(model, options, order["seed"], posterior.attrs),
+        "tune": int(posterior.attrs["tuning_steps"]),
+        "method": str(posterior.attrs["inference_method"]),
     }
 
 
-class OwnTimes:
-    """Wall seconds of our chains, warm-up included, and of what happens before and after them.
+def own_seconds(model: Any, options: dict[str, Any], seed: int, attrs: Any) -> dict[str, float]:
+    """Wall seconds of our sampling by part: reduction of the data, pilot, chains with their warm-up, exact recovery.
 
-    ``sampling_time`` in our results is that of one chain's draws; here the time that all chains take on the cores they
-    have is needed. Reduction of the data to cross-products, pilot and exact recovery are part of the work, so they
-    count too; they are timed a second time in the process, off the clock, because their first time includes the loading
-    of compiled code, which no engine's sampling time includes.
+    They are those of a second, equal run in the same process, off the clock: the first includes the loading of compiled
+    code, which no engine's sampling time includes. Runs of many seconds are not made twice.
     """
+    from nutslite.posterior.run import Settings, run
 
-    def __init__(self) -> None:
-        self.chains = float("nan")
-        self.tune = -1
-        self.positions: Any = None
-
-    def __enter__(self) -> OwnTimes:
-        import importlib
-
-        self.driver: Any = importlib.import_module("nutslite.sampler.sample")
-        self.runner: Any = importlib.import_module("nutslite.posterior.run")
-        self.run_chains, self.sample = self.driver.run_chains, self.runner.sample
-
-        def run_chains(*arguments: Any, **named: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return self.run_chains(*arguments, **named)
-            finally:
-                self.chains = time.perf_counter() - began
-
-        def sample(*arguments: Any, **named: Any) -> Any:
-            draws = self.sample(*arguments, **named)
-            self.positions, self.tune = draws.positions, int(named["tune"])
-            return draws
-
-        self._put(run_chains, sample)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._put(self.run_chains, self.sample)
-
-    def _put(self, run_chains: Any, sample: Any) -> None:
-        vars(self.driver)["run_chains"], vars(self.runner)["sample"] = run_chains, sample
-
-    def parts(self, model: Any, attrs: Any) -> dict[str, float]:
-        """Seconds of all parts of sampling; without NUTS chains (large crossed models) as the results say."""
-        if self.positions is None:
-            return {"chains": float(attrs["sampling_time"]), "pilot": float(attrs["pilot_time"])}
-        return {"chains": self.chains, **self.around(model)}
-
-    def around(self, model: Any) -> dict[str, float]:
-        """Seconds of reducing the data, of the pilot, and of the way back from positions to the model's quantities."""
-        import numpy as np
-
-        moments = [time.perf_counter()]
-        target = model.plan().target()
-        moments.append(time.perf_counter())
-        target.launch()
-        moments.append(time.perf_counter())
-        target.natural(self.positions, np.random.default_rng(1))
-        moments.append(time.perf_counter())
-        reduction, pilot, recovery = (later - earlier for earlier, later in itertools.pairwise(moments))
-        return {"reduction": reduction, "pilot": pilot, "recovery": recovery}
+    if attrs["sampling_time"] > LONG_SECONDS:
+        return {"chains": float(attrs["sampling_time"]), "pilot": float(attrs["pilot_time"])}
+    began = time.perf_counter()
+    plan = model.plan()
+    reduction = time.perf_counter() - began
+    seconds = run(plan, Settings(**options, random_seed=seed, progressbar=False)).seconds
+    parts = {"chains": seconds["sampling"], "pilot": seconds["pilot"], "recovery": seconds["recovery"]}
+    return {"reduction": reduction, **parts}
 
 
 # ------------------------------------------------------------------------------------------------------------ peers

@@ -245,7 +245,8 @@ def _model(case: Case, ours: list[Record], settings: dict[str, Any]) -> str:
     plan = ""
     for record in ours:
         if record["status"] == "finished":
-            plan = f" Ours: {' '.join(record['plan'].splitlines())} Warm-up {record['tune']}."
+            made = f"Draws by {record.get('method', 'nuts')}, warm-up {record['tune']}."
+            plan = f" Ours: {' '.join(record['plan'].splitlines())} {made}"
     return f"- **{case.name}**: {case.title}. `{case.formula}`, {case.family}{link}; {chains}.{plan}"
 
 

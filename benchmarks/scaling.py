@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engine_run import OwnTimes
+from engine_run import own_seconds
 from gradient import build
 from report import machine, sum_of
 from repository import ROOT
@@ -64,15 +64,16 @@ class Cost:
 def fit(model: Any, chains: int, draws: int, seed: int) -> tuple[float, float, int, float, float]:
     """Seconds of sampling and of the rest, gradients, worst ESS and R-hat of one fit."""
     began = time.perf_counter()
-    with OwnTimes() as times:
-        results = model.fit(draws=draws, chains=chains, random_seed=seed, progressbar=False)
+    results = model.fit(draws=draws, chains=chains, random_seed=seed, progressbar=False)
     seconds = time.perf_counter() - began
-    sampling = sum_of({"chains": times.chains, **times.around(model)})
     posterior = results["posterior"]
+    options = {"draws": draws, "tune": None, "chains": chains, "cores": None}
+    sampling = sum_of(own_seconds(model, options, seed, posterior.attrs))
     arrays = [v.transpose("chain", "draw", ...).to_numpy() for v in posterior.data_vars.values()]
     ess = min(float(np.min(ess_bulk(array))) for array in arrays)
     r_hat = max(float(np.max(rhat(array))) for array in arrays) if chains > 1 else float("nan")
-    gradients = int(results["sample_stats"]["n_steps"].sum())
+    stats = results["sample_stats"]
+    gradients = int(stats["n_steps"].sum()) if "n_steps" in stats else 0  # independence Metropolis has none
     return sampling, max(0.0, seconds - sampling), gradients, ess, r_hat
 
 

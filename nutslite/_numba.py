@@ -64,6 +64,18 @@ def kernel_with_signature(function: Callable[..., Any], signature: Any) -> Calla
     return compiled  # type: ignore[no-any-return]
 
 
+def without_dispatch(compiled: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    """The one compiled version of a `kernel_with_signature`, called without a look at the arguments' types.
+
+    Numba looks at every array in a record of arrays, which takes longer than many a kernel runs. The caller answers for
+    the types: arrays must be what `signature` says. Under ``NUMBA_DISABLE_JIT=1`` it is the plain function.
+    """
+    if jit_disabled():
+        return compiled
+    entry: Callable[..., Any] = compiled.overloads[tuple(signature.args)].entry_point  # type: ignore[attr-defined]
+    return entry
+
+
 def jit_disabled() -> bool:
     """Whether ``NUMBA_DISABLE_JIT=1`` made every kernel a plain Python function."""
     return bool(numba.config.DISABLE_JIT)

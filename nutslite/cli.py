@@ -111,7 +111,7 @@ def _add_fit(subparsers: Any) -> None:
     fit.add_argument("--chains", type=_positive, default=4, help="(default: 4)")
     fit.add_argument("--cores", type=_positive, help="chains that run at once (default: as many as fit the machine)")
     fit.add_argument("--seed", type=_not_negative, help="the same seed gives the same draws")
-    fit.add_argument("--target-accept", type=_fraction, default=0.8, help="(default: 0.8)")
+    fit.add_argument("--target-accept", type=_fraction, help="of NUTS (default: 0.7 or 0.8)")
     fit.add_argument("--plan", choices=("auto", "joint", "marginal"), default="auto", help="(default: auto)")
     fit.add_argument("--out", type=Path, default=Path("fit.nc"), metavar="FILE", help="netCDF (default: fit.nc)")
     fit.add_argument("--plot", type=Path, default=Path("fit.png"), metavar="FILE", help="picture (default: fit.png)")

@@ -96,5 +96,6 @@ GENERAL: dict[str, dict[str, Any]] = {
 
 
 def small_model(settings: dict[str, Any]) -> Model:
-    """The model of one of the entries above on `grouped_data`."""
-    return Model(settings["formula"], grouped_data(), **{k: v for k, v in settings.items() if k != "formula"})
+    """The model of one of the entries above on `grouped_data`; ``"n"`` rows where that is given."""
+    data = grouped_data(settings.get("n", 120))
+    return Model(settings["formula"], data, **{k: v for k, v in settings.items() if k not in ("formula", "n")})

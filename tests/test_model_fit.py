@@ -21,7 +21,7 @@ from nutslite.results.inference_data import get_group, group_names
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET: dict[str, Any] = {"chains": 2, "random_seed": 1, "progressbar": False}
-MOST_ERRORS = 4.5  # Monte Carlo errors by which two right answers may differ: once in 10^5 comparisons
+MOST_ERRORS = 5.0  # of dozens of quantities, some with heavy tails, whose own errors are underestimated
 
 FAMILIES: dict[str, dict[str, Any]] = {
     "gaussian": {"formula": "y ~ x + (1|g)"},
@@ -127,7 +127,7 @@ class TestPosteriors:
     )
     def test_both_paths_have_the_same_posterior(self, name: str) -> None:
         model = small_model(GAUSSIAN[name])
-        marginal = model.fit(draws=1000, plan="marginal", target_accept=0.9, **QUIET)
+        marginal = model.fit(draws=1000, plan="marginal", **QUIET)
         joint = model.fit(draws=1500, tune=700, plan="joint", pilot=False, target_accept=0.97, **QUIET)
         assert_same_posterior(marginal, joint)
 

@@ -125,6 +125,13 @@ def test_divergences_and_energy_are_where_arviz_looks() -> None:
     stats = get_group(fitted(), "sample_stats")
     assert int(stats["diverging"].sum()) == 0
     assert stats["energy"].shape == (2, 200)
+    assert {"lp", "acceptance_rate"} <= set(stats.data_vars)
+
+
+def test_statistics_of_nuts_have_their_names() -> None:
+    model = nl.Model("y ~ x + (1|g)", grouped_data())
+    results = model.fit(draws=20, chains=2, inference_method="nuts", random_seed=1, progressbar=False)
+    stats = get_group(results, "sample_stats")
     assert {"lp", "acceptance_rate", "step_size", "tree_depth", "n_steps"} <= set(stats.data_vars)
 
 

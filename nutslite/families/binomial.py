@@ -32,8 +32,8 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     for i in range(rows):
         x = logits[i]
         e = exp(-abs(x))
-        smaller = e / (1.0 + e)
         larger = 1.0 / (1.0 + e)
+        smaller = e * larger
         p = larger if x > 0.0 else smaller
         q = smaller if x > 0.0 else larger
         successes = response[i]

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from nutslite._numba import kernel
-from nutslite._special import exp, expit, softplus
+from nutslite._special import exp, expit, log1p_unit, softplus
 from nutslite.families._checks import check_counts
 from nutslite.families._rows import finish_rows, native_rows
 from nutslite.families.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter, log_factorial
@@ -26,37 +26,67 @@ NATIVE = (LOG, LOGIT)
 
 
 @kernel
+def _fill_one_psi(response, log_mu, logit_psi, out_loglik, d_mu, d_psi):
+    """One psi for all rows; the body is written out in both functions and has no branches, so that it vectorises.
+
+    At zero ``log(Q + P exp(-mu)) = log(Q) + log(1 + exp(x))`` with ``x = logit(psi) - mu``, elsewhere the Poisson part.
+    """
+    log_inflated = -softplus(logit_psi)
+    log_poisson = -softplus(-logit_psi)
+    inflated = expit(-logit_psi)
+    for i in range(response.shape[0]):
+        count = response[i]
+        zero = count == 0.0
+        mu = exp(log_mu[i] if log_mu[i] < 709.0 else 709.0)
+        x = logit_psi - mu
+        e = exp(-abs(x))
+        inverse = 1.0 / (1.0 + e)
+        from_poisson = inverse if x > 0.0 else e * inverse
+        from_inflation = e * inverse if x > 0.0 else inverse
+        at_zero = log_inflated + (x if x > 0.0 else 0.0) + log1p_unit(e)
+        out_loglik[i] = at_zero if zero else log_poisson + count * log_mu[i] - mu
+        d_mu[i] = -mu * from_poisson if zero else count - mu
+        d_psi[i] = from_poisson * inflated - from_inflation * (1.0 - inflated) if zero else inflated
+
+
+@kernel
+def _fill_many_psis(response, log_mu, logit_psi, out_loglik, d_mu, d_psi):
+    """The same with a psi for every row."""
+    for i in range(response.shape[0]):
+        count = response[i]
+        zero = count == 0.0
+        logit = logit_psi[i]
+        small = exp(-abs(logit))
+        log_larger = -log1p_unit(small)
+        share = 1.0 / (1.0 + small)
+        inflated = small * share if logit > 0.0 else share
+        mu = exp(log_mu[i] if log_mu[i] < 709.0 else 709.0)
+        x = logit - mu
+        e = exp(-abs(x))
+        inverse = 1.0 / (1.0 + e)
+        from_poisson = inverse if x > 0.0 else e * inverse
+        from_inflation = e * inverse if x > 0.0 else inverse
+        log_inflated = log_larger - (logit if logit > 0.0 else 0.0)
+        log_poisson = log_larger - (0.0 if logit > 0.0 else -logit)
+        at_zero = log_inflated + (x if x > 0.0 else 0.0) + log1p_unit(e)
+        out_loglik[i] = at_zero if zero else log_poisson + count * log_mu[i] - mu
+        d_mu[i] = -mu * from_poisson if zero else count - mu
+        d_psi[i] = from_poisson * inflated - from_inflation * (1.0 - inflated) if zero else inflated
+
+
+@kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: counts, log(counts!)."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     response = y[0, start : start + rows]
     constant = y[1, start : start + rows]
-    log_mu = native[0]
-    logit_psi = native[1]
-    d_mu = out_d_eta[0]
-    d_psi = out_d_eta[1]
-    x = logit_psi[0]
-    log_inflated = -softplus(x)
-    log_poisson = -softplus(-x)
-    inflated = expit(-x)
-    for i in range(rows):
-        if varies[1] == 1:
-            x = logit_psi[i]
-            log_inflated = -softplus(x)
-            log_poisson = -softplus(-x)
-            inflated = expit(-x)
-        mu = exp(min(log_mu[i], 709.0))
-        if response[i] == 0.0:
-            # log(Q + P exp(-mu)) = log(Q) + log(1 + exp(logit(psi) - mu))
-            from_poisson = expit(x - mu)
-            out_loglik[i] = log_inflated + softplus(x - mu)
-            d_mu[i] = -mu * from_poisson
-            d_psi[i] = from_poisson * inflated - expit(mu - x) * (1.0 - inflated)
-        else:
-            out_loglik[i] = log_poisson + response[i] * log_mu[i] - mu - constant[i]
-            d_mu[i] = response[i] - mu
-            d_psi[i] = inflated
+    if varies[1] == 0:
+        _fill_one_psi(response, native[0], native[1, 0], out_loglik, out_d_eta[0], out_d_eta[1])
+    else:
+        _fill_many_psis(response, native[0], native[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    for i in range(rows):  # apart, because LLVM vectorises loops over few arrays only; log(0!) is 0
+        out_loglik[i] -= constant[i]
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nutslite.exceptions import NutsliteError, did_you_mean, refuse_other
 
-METHODS = ("nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
+METHODS = ("auto", "nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
 
 _OTHER_NAMES = {"initvals": "start", "jobs": "cores", "njobs": "cores", "seed": "random_seed"}

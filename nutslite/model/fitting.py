@@ -27,10 +27,10 @@ class Fitting(AfterFit, Saving):
         chains: int | None = 4,
         cores: int | None = None,
         random_seed: Any = None,
-        target_accept: float = 0.8,
+        target_accept: float | None = None,
         *,
         priors: Mapping[Any, Any] | None = None,
-        inference_method: str = "nuts",
+        inference_method: str = "auto",
         plan: Path | Plan = "auto",
         pilot: bool = True,
         max_treedepth: int = 10,
@@ -48,7 +48,7 @@ class Fitting(AfterFit, Saving):
         file: str | os.PathLike[str] | None = None,
         **others: Any,
     ) -> Any:
-        """Sample the posterior with NUTS.
+        """Sample the posterior.
 
         Parameters
         ----------
@@ -59,12 +59,16 @@ class Fitting(AfterFit, Saving):
             Independent chains, and how many run at once (default: as many as there are processors).
         random_seed : int, sequence of int, SeedSequence or Generator, optional
             The same seed gives the same draws, whatever `cores`.
-        target_accept : float
-            Between 0 and 1; higher means smaller steps.
+        target_accept : float, optional
+            Between 0 and 1; higher means smaller steps. By default 0.8, or 0.7 where a pilot has found the metric of
+            many parameters.
         priors : dict, optional
             Replaces priors first, as `set_priors` does; they stay.
         inference_method : str
-            ``"nuts"``, or ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
+            ``"auto"``: independence Metropolis where a pilot measures that a normal distribution with a heavy-tailed
+            part fits the posterior closely, otherwise NUTS; NUTS also where `tune`, `target_accept` or another
+            argument asks for what only NUTS has. ``"nuts"``: NUTS in any case. Both sample the posterior itself.
+            ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
         plan : {"auto", "joint", "marginal"} or Plan
             Force a path; see `Model.plan`, whose result may be given here.
         pilot : bool
@@ -167,6 +171,7 @@ class Fitting(AfterFit, Saving):
             callback=callback,
             keep_warmup=not discard_tuned_samples,
             laplace=inference_method == "laplace",
+            independence=inference_method == "auto",
             init=init,
             start=start,
             checkpoint=checkpoint,

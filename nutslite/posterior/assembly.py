@@ -309,6 +309,8 @@ class _Assembler:
             block_columns=np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS),
             centring=self._centring(starts, strides),
             head=head.build(),
+            sorted_factor=-1,
+            row_starts=np.empty(0, dtype=np.int64),
         )
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:

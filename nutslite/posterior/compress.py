@@ -6,12 +6,10 @@ yes/no answer and a few categories leave a handful of different rows, whatever t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.model_data import ModelData, rows_of
 
 FEWEST_ROWS = 500  # below it there is nothing to gain
 LARGEST_SHARE = 0.7  # of rows that are left; with more, weights cost about what merging saves
@@ -30,14 +28,7 @@ def merge_equal_rows(model: ModelData) -> ModelData | None:
         return None
     _, first, place = np.unique(rows, return_index=True, return_inverse=True)
     weights = np.bincount(place.reshape(-1), weights=model.weights if model.weights.size else None)
-    return model._replace(
-        y=_columns(model.y, first),
-        weights=np.ascontiguousarray(weights, dtype=float),
-        matrix=_columns(model.matrix, first),
-        offsets=_columns(model.offsets, first),
-        z=_columns(model.z, first),
-        levels=_columns(model.levels, first),
-    )
+    return rows_of(model, first)._replace(weights=np.ascontiguousarray(weights, dtype=float))
 
 
 def _row_keys(model: ModelData) -> NDArray[np.void]:
@@ -55,7 +46,3 @@ def _hashes_repeat(rows: NDArray[np.void]) -> bool:
     factors = np.random.default_rng(0).integers(1, 2**63, size=width, dtype=np.uint64) | np.uint64(1)
     hashes = numbers @ factors
     return bool(np.unique(hashes).size <= LARGEST_SHARE * hashes.size)
-
-
-def _columns(matrix: NDArray[Any], chosen: NDArray[np.int64]) -> NDArray[Any]:
-    return np.ascontiguousarray(matrix[:, chosen])

@@ -6,6 +6,8 @@ what `recovery` needs to draw the integrated parameters exactly.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -16,6 +18,7 @@ from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import Head
 from nutslite.posterior.marginal import MarginalData
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.products import weighted_products
 from nutslite.posterior.reduction import Reduction, integrated_positions, why_not_reducible
 from nutslite.priors.codes import FLAT
 
@@ -26,6 +29,7 @@ SMALL_REST = 60  # columns left after elimination for which a factorisation per 
 JOINT_GRADIENTS = 6  # gradients of the joint density that one of the marginal density replaces, at least
 LARGE_GRADIENTS = 1700  # the same for one factorisation per draw, of a NUTS trajectory and all its warm-up
 MAX_CLASS_BYTES = 256e6
+CHUNK_BYTES = 1 << 23  # of common columns at a time
 
 
 def reduce_gaussian(assembled: Assembled) -> Reduction | str:
@@ -42,7 +46,7 @@ class _Reducer:
     def __init__(self, model: ModelData) -> None:
         self.model = model
         self.n = model.y.shape[1]
-        self.weights = model.weights if model.weights.size else np.ones(self.n)
+        self.weights = model.weights if model.weights.size else None
         self.integrated = integrated_positions(model)
         self.n_common = self.integrated.size
         n_head = model.head.transforms.size
@@ -70,10 +74,11 @@ class _Reducer:
         large = rest_columns > SMALL_REST and rest_columns**3 > JOINT_GRADIENTS * self._joint_operations()
         if large and not self._large_serves(rest_columns):
             return f"{rest_columns} columns would be left after integrating out the largest factor, too many to factor"
-        common, response, shift = self._common_and_residuals()
+        response, shift = self._residuals()
         indicators = [self._indicator(factor) for factor in self.others]
-        cross = self._cross(common, indicators, response)
-        level_cross, gram = self._level_products(common, indicators, response)
+        dense = self._dense(slice(0, self.n), response) if self.eliminated >= 0 else np.empty((self.n_common + 1, 0))
+        cross = self._cross(dense, indicators, response)
+        level_cross, gram = self._level_products(dense, indicators)
         classes, level_class = _classes(gram)
         q = gram.shape[1]
         if large:
@@ -84,7 +89,7 @@ class _Reducer:
         data = MarginalData(
             head=self._kept_head(),
             sigma=self._sigma(),
-            total_weight=float(self.weights.sum()),
+            total_weight=float(self.n if self.weights is None else self.weights.sum()),
             log_prior_constant=log_constant,
             cross=cross,
             precision=precision,
@@ -123,23 +128,50 @@ class _Reducer:
         columns = self.n_common + sum(int(block[md.N_COLUMNS]) for block in self.model.blocks)
         return 4.0 * self.n * (columns + 2)
 
-    def _common_and_residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Common columns, the response less offset, locations and least squares, and the least-squares coefficients."""
+    def _residuals(self) -> tuple[FloatArray, FloatArray]:
+        """The response less offset, locations and least squares; and the least-squares coefficients."""
         model = self.model
-        mu = model.predictors[0]
-        columns = model.matrix[mu[md.COLUMN_START] : mu[md.COLUMN_STOP]]
-        common = np.concatenate([np.ones((1, self.n)), columns]) if mu[md.INTERCEPT] >= 0 else columns
-        response = model.y[0].copy()
-        if mu[md.OFFSET] >= 0:
-            response -= model.offsets[mu[md.OFFSET]]
+        offset = model.predictors[0, md.OFFSET]
+        response = model.y[0] - model.offsets[offset] if offset >= 0 else model.y[0].copy()
         for block in model.blocks:
             for c in range(block[md.N_COLUMNS]):
                 location = self._location(block, c)
                 if location != 0.0:
                     response -= location * self._z(block, c)
-        scaled = common * self.weights
-        shift = np.linalg.lstsq(scaled @ common.T, scaled @ response, rcond=None)[0]
-        return common, response - shift @ common, shift
+        products = self._dense_products(response)
+        p = self.n_common
+        shift = np.asarray(np.linalg.lstsq(products[:p, :p], products[:p, p], rcond=None)[0], dtype=float)
+        # Residuals one by one, not from the products: their squares would cancel where the fit is close.
+        for rows in self._chunks():
+            response[rows] -= np.einsum("p,pn->n", shift, self._dense(rows, response)[:p])  # see products.py
+        return response, shift
+
+    def _chunks(self) -> Iterator[slice]:
+        """Rows of a few megabytes, so that no copy of all columns is made."""
+        size = max(256, CHUNK_BYTES // (8 * (self.n_common + 1)))
+        return (slice(start, min(self.n, start + size)) for start in range(0, self.n, size))
+
+    def _dense(self, rows: slice, response: FloatArray) -> FloatArray:
+        """[common, response]' of some rows, shape (p + 1, rows)."""
+        mu = self.model.predictors[0]
+        columns = self.model.matrix[mu[md.COLUMN_START] : mu[md.COLUMN_STOP], rows]
+        out = np.empty((self.n_common + 1, columns.shape[1]))
+        out[0] = 1.0  # of the intercept, where there is one
+        out[self.n_common - columns.shape[0] : self.n_common] = columns
+        out[-1] = response[rows]
+        return out
+
+    def _weighted(self, dense: FloatArray, rows: slice = slice(None)) -> FloatArray:
+        return dense if self.weights is None else dense * self.weights[rows]
+
+    def _dense_products(self, response: FloatArray) -> FloatArray:
+        """[common, response]' W [common, response], in one pass over the data."""
+        out = np.zeros((self.n_common + 1, self.n_common + 1))
+        for rows in self._chunks():
+            dense = self._dense(rows, response)
+            weights = None if self.weights is None else self.weights[rows]
+            out += weighted_products(dense, weights, dense)
+        return out
 
     def _z(self, block: IndexArray, column: int) -> FloatArray:
         z_row = self.model.block_columns[block[md.COLUMN_TABLE] + column, md.Z_ROW]
@@ -159,24 +191,24 @@ class _Reducer:
         places = (np.concatenate(rows), np.concatenate(columns))
         return sparse.csr_matrix((np.concatenate(values), places), shape=(self.n, self._size(factor)))
 
-    def _cross(self, common: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray) -> FloatArray:
+    def _cross(self, dense: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray) -> FloatArray:
         """[rest, y]' W [rest, y], dense."""
-        dense = np.concatenate([common, response[None, :]])
-        weighted = dense * self.weights
         groups = sparse.hstack(indicators, format="csr") if indicators else sparse.csr_matrix((self.n, 0))
         p, m = self.n_common, groups.shape[1]
         out = np.empty((p + m + 1, p + m + 1))
         outer = np.r_[0:p, p + m]
-        out[np.ix_(outer, outer)] = weighted @ dense.T
-        mixed = (groups.T @ weighted.T).reshape(m, p + 1)
-        out[np.ix_(np.arange(p, p + m), outer)] = mixed
-        out[np.ix_(outer, np.arange(p, p + m))] = mixed.T
-        out[p : p + m, p : p + m] = (groups.T @ groups.multiply(self.weights[:, None]).tocsr()).toarray()
+        out[np.ix_(outer, outer)] = self._dense_products(response)
+        if m:
+            mixed = (groups.T @ self._weighted(dense).T).reshape(m, p + 1)
+            out[np.ix_(np.arange(p, p + m), outer)] = mixed
+            out[np.ix_(outer, np.arange(p, p + m))] = mixed.T
+            out[p : p + m, p : p + m] = (groups.T @ self._weighted_rows(groups)).toarray()
         return out
 
-    def _level_products(
-        self, common: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _weighted_rows(self, design: sparse.csr_matrix) -> sparse.csr_matrix:
+        return design if self.weights is None else design.multiply(self.weights[:, None]).tocsr()
+
+    def _level_products(self, dense: FloatArray, indicators: list[sparse.csr_matrix]) -> tuple[FloatArray, FloatArray]:
         """Per level of the eliminated factor: Z'W[rest, y], shape (L, q, r + 1), and Z'WZ, shape (L, q, q)."""
         p = self.n_common
         r = p + sum(indicator.shape[1] for indicator in indicators)
@@ -185,10 +217,10 @@ class _Reducer:
         design = self._indicator(self.eliminated)
         q = int(self._blocks(self.eliminated)[0][md.EFFECT_STRIDE])
         n_levels = design.shape[1] // q
-        weighted = design.multiply(self.weights[:, None]).tocsr().T
+        weighted = self._weighted_rows(design).T
         out = np.empty((n_levels * q, r + 1))
-        out[:, :p] = weighted @ common.T
-        out[:, r] = weighted @ response
+        products = weighted @ dense.T
+        out[:, :p], out[:, r] = products[:, :p], products[:, p]
         if indicators:
             out[:, p:r] = (weighted @ sparse.hstack(indicators, format="csr")).toarray()
         gram = np.zeros((n_levels, q, q))

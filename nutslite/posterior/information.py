@@ -30,6 +30,7 @@ from nutslite.posterior.head import BLOCKWISE, HEAD, Head, add_head_priors, cons
 from nutslite.posterior.linalg import invert_lower
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_eta
+from nutslite.posterior.products import weighted_products
 from nutslite.posterior.transforms import cholesky_constrain, constrain_derivative
 from nutslite.priors.densities import DENSITY
 
@@ -167,6 +168,7 @@ class InformationBuilder:
         self.q = int(own[0][md.EFFECT_STRIDE]) if own else 0
         self.levels = int(own[0][md.N_LEVELS]) if own else 0
         self.m = self.dimension - self.q * self.levels
+        self._columns_of: dict[int, FloatArray] = {}
 
     def natural(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and effects at a position."""
@@ -214,13 +216,22 @@ class InformationBuilder:
                 return np.empty((0, self.n)), np.empty(0, dtype=np.int64)
             slope = 1.0 / inverse_derivative(model.links[j], link(model.links[j], values[at]))
             return np.full((1, self.n), slope * self._slope(at, position)), np.array([at])
-        columns = model.matrix[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
-        places = np.arange(columns.shape[0]) + predictor[md.COEFFICIENTS]
+        columns = self._columns(j)
+        places = np.arange(predictor[md.COLUMN_STOP] - predictor[md.COLUMN_START]) + predictor[md.COEFFICIENTS]
         if predictor[md.INTERCEPT] >= 0:
-            columns = np.concatenate([np.ones((1, self.n)), columns])
             places = np.concatenate([[predictor[md.INTERCEPT]], places])
         slopes = np.array([self._slope(int(at), position) for at in places])
         return (columns if np.all(slopes == 1.0) else columns * slopes[:, None]), places
+
+    def _columns(self, j: int) -> FloatArray:
+        """Columns of a predictor, an intercept's first; they are the same at every position."""
+        if j not in self._columns_of:
+            predictor = self.model.predictors[j]
+            columns = self.model.matrix[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
+            if predictor[md.INTERCEPT] >= 0:
+                columns = np.concatenate([np.ones((1, self.n)), columns])
+            self._columns_of[j] = columns
+        return self._columns_of[j]
 
     def _slope(self, at: int, position: FloatArray) -> float:
         head = self.model.head
@@ -263,7 +274,7 @@ class InformationBuilder:
                 if not w.any():
                     continue
                 (left, left_places), (right, right_places) = dense[j], dense[h]
-                head[np.ix_(left_places, right_places)] += (left * w) @ right.T
+                head[np.ix_(left_places, right_places)] += weighted_products(left, np.ascontiguousarray(w), right)
                 e_j, e_h = effect[j], effect[h]
                 if e_j is not None:
                     mixed[:, right_places] += e_j.T @ (right * w).T

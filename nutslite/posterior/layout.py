@@ -141,9 +141,7 @@ class HeadBuilder:
         self.fixed.append(float(value))
         return -len(self.fixed)
 
-    def add(
-        self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...]
-    ) -> NDArray[np.int64]:
+    def add(self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...]) -> NDArray[np.int64]:
         """Add a variable of `length` elements with its prior, hyperparameters first; return their positions."""
         if isinstance(prior, ColumnPriors):
             return self._add_columns(name, prior, dims)

@@ -114,7 +114,7 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> 
     inverses = np.empty((data.class_counts.shape[0], q, q))
     total += eliminate(data, t, group_precision, schur, inverses)
     total -= 0.5 * cholesky_in_place(schur, r)
-    rho = _last_pivot(schur, r)
+    rho = last_pivot(schur, r)
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
 
     sensitivity = np.empty((r + 1, r + 1))
@@ -216,7 +216,7 @@ def eliminate(data: MarginalData, t, group_precision, schur, inverses):
 
 
 @inlined
-def _last_pivot(schur, r):
+def last_pivot(schur, r):
     """rho = f - e'S^-1 e, from the factor of S in the leading rows; the border row becomes L^-1 e."""
     rho = schur[r, r]
     border = schur[r]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
 FloatArray = NDArray[np.float64]
+Gradients: TypeAlias = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
 DIFFERENCE = 1e-4  # first step of the central differences of the gradient, where no scale is known ...
 DIFFERENCE_SDS = 0.02  # ... and in standard deviations afterwards: far above rounding, far below the density's shape
 MAX_NEWTON_STEPS = 50
@@ -38,27 +40,29 @@ class Mode:
 
 
 class _Counted:
-    """A log density with its gradient as one Python call."""
+    """Log densities with their gradients, for many positions at once or for one."""
 
-    def __init__(self, logdensity: Callable[..., float], data: Any) -> None:
-        self.logdensity, self.data, self.calls = logdensity, data, 0
+    def __init__(self, gradients: Gradients) -> None:
+        self.gradients, self.calls = gradients, 0
+
+    def many(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        self.calls += positions.shape[0]
+        return self.gradients(positions)
 
     def __call__(self, position: FloatArray) -> tuple[float, FloatArray]:
-        gradient = np.empty_like(position)
-        self.calls += 1
-        return float(self.logdensity(position, gradient, self.data)), gradient
+        values, gradients = self.many(position[None])
+        return float(values[0]), gradients[0]
 
 
-def find_mode(
-    logdensity: Callable[..., float], data: Any, start: FloatArray, scales: FloatArray | None = None
-) -> Mode | None:
+def find_mode(gradients: Gradients, start: FloatArray, scales: FloatArray | None = None) -> Mode | None:
     """Newton's method with step halving; the Hessian by central differences of the gradient.
 
-    `scales` are rough standard deviations, where they are known beforehand.
+    `gradients` gives log densities (m,) and gradients (m, d) of positions (m, d). `scales` are rough standard
+    deviations, where they are known beforehand.
 
     Returns None where no mode with a positive definite curvature was found: the caller then adapts while sampling.
     """
-    density = _Counted(logdensity, data)
+    density = _Counted(gradients)
     position = np.array(start, dtype=float)
     value, gradient = density(position)
     if not np.isfinite(value):
@@ -113,11 +117,9 @@ def _better_steps(precision: FloatArray, steps: FloatArray) -> FloatArray:
 
 def _negative_hessian(density: _Counted, position: FloatArray, steps: FloatArray) -> FloatArray | None:
     d = position.size
-    out = np.empty((d, d))
-    for i in range(d):
-        step = np.zeros(d)
-        step[i] = steps[i]
-        out[i] = (density(position - step)[1] - density(position + step)[1]) / (2.0 * steps[i])
+    moves = np.diag(steps)
+    _, gradients = density.many(np.concatenate([position - moves, position + moves]))
+    out = (gradients[:d] - gradients[d:]) / (2.0 * steps[:, None])
     return 0.5 * (out + out.T) if np.isfinite(out).all() else None
 
 

@@ -16,7 +16,7 @@ adjoint
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -58,6 +58,8 @@ SCALE_ARGUMENT = 3
 ARGUMENTS = 4  # four indices into `values`
 BLOCK_COLUMN_FIELDS = 8
 
+FEWEST_ROWS_PER_LEVEL = 8  # on average, for rows to be sorted
+
 
 class ModelData(NamedTuple):
     """One model, as kernels see it. `n` rows of data, `k` distributional parameters."""
@@ -74,6 +76,8 @@ class ModelData(NamedTuple):
     block_columns: IndexArray  # (n_block_columns, BLOCK_COLUMN_FIELDS)
     centring: FloatArray  # (n_effects,) 0 non-centred ... 1 centred, in the order of the effects
     head: Head  # transforms and priors of the head
+    sorted_factor: int  # the row of `levels` that rows are sorted by, or -1
+    row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
 
 
 MODEL_DATA = types.NamedTuple(
@@ -90,6 +94,45 @@ MODEL_DATA = types.NamedTuple(
         INDEX_MATRIX,
         VECTOR,
         HEAD,
+        types.int64,
+        INDEX_VECTOR,
     ],
     ModelData,
 )
+
+
+def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
+    """The same model on some of its rows, in the order given."""
+
+    def columns(matrix: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(matrix[:, chosen])
+
+    return model._replace(
+        y=columns(model.y),
+        weights=np.ascontiguousarray(model.weights[chosen]) if model.weights.size else model.weights,
+        matrix=columns(model.matrix),
+        offsets=columns(model.offsets),
+        z=columns(model.z),
+        levels=columns(model.levels),
+        sorted_factor=-1,
+        row_starts=np.empty(0, dtype=np.int64),
+    )
+
+
+def sorted_rows(model: ModelData) -> ModelData:
+    """The model with its rows sorted by the largest grouping factor, where levels have enough rows for that to pay.
+
+    Equal levels next to each other make runs: one effect is added to many rows at once, and derivatives are summed
+    without waiting for the sum before, which takes about a third off a gradient.
+    """
+    if not model.blocks.size:
+        return model
+    largest = model.blocks[np.argmax(model.blocks[:, EFFECT_START])]
+    factor, levels, n = int(largest[FACTOR]), int(largest[N_LEVELS]), model.y.shape[1]
+    if n < FEWEST_ROWS_PER_LEVEL * levels:
+        return model
+    index = model.levels[factor]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=levels))])
+    return rows_of(model, np.argsort(index, kind="stable"))._replace(
+        sorted_factor=factor, row_starts=np.ascontiguousarray(starts, dtype=np.int64)
+    )

@@ -25,7 +25,7 @@ def what_is_sampled(plan: Plan, settings: Settings, aliases: Mapping[str, str]) 
             exact.append(name)
         else:
             sampled.append(f"{name}_offset" if variable.variable.source == "effects" else name)
-    method = "NUTS"
+    method = "NUTS"  # if a pilot finds a proposal that fits, `how_long_it_took` says so
     if settings.laplace:
         method = "Laplace approximation"
     elif plan.reduction is not None and plan.reduction.large:
@@ -43,5 +43,12 @@ def how_long_it_took(fit: Fit) -> str:
     took = f"{seconds:.1f}" if seconds < 9.95 else f"{seconds:.0f}"
     return (
         f"Sampling {chains} chain{'s' if chains > 1 else ''} for {tune:_} tune and {draws:_} draw iterations "
-        f"({chains * tune:_} + {chains * draws:_} draws total) took {took} seconds{compiled}."
+        f"({chains * tune:_} + {chains * draws:_} draws total) took {took} seconds{compiled}{_other_method(fit)}."
     )
+
+
+def _other_method(fit: Fit) -> str:
+    """What replaced NUTS, where something did."""
+    if fit.method != "independence":
+        return ""
+    return f", by independence Metropolis (acceptance {fit.stats['acceptance_rate'].mean():.2f})"

@@ -19,6 +19,12 @@ Path = Literal["auto", "joint", "marginal"]
 PATHS = ("auto", "joint", "marginal")
 
 
+_CLOSE_TO_NORMAL = (
+    "If a normal distribution there, with a heavy-tailed part, fits the posterior closely, its draws are proposals of "
+    "independence Metropolis instead of NUTS"
+)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What will run.
@@ -99,8 +105,10 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
         why_not = why_not or "it would look for the mode of the model without its potentials"
     if why_not is None:
         sentences.append(
-            "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up"
-            + (", or a long one if it finds that a scale may be zero." if data.centring.size else ".")
+            "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up, or a long one "
+            "if it finds that a scale may be zero."
+            if data.centring.size
+            else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
@@ -126,6 +134,7 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         f"NUTS over {reduction.kept.size} parameter{'s' if reduction.kept.size != 1 else ''}; "
         "all that was integrated out is drawn exactly afterwards."
     )
+    sentences.append(f"A pilot finds their mode and curvature. {_CLOSE_TO_NORMAL}.")
     return tuple(sentences)
 
 

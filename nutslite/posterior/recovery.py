@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,9 +12,12 @@ from nutslite.posterior.head import constrain_head
 from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
 from nutslite.posterior.marginal import MarginalData, eliminate, fill_system
 from nutslite.posterior.reduction import Reduction
+from nutslite.sampler.parts import run_in_parts
+from nutslite.sampler.sample import available_cpus
 
 FloatArray = NDArray[np.float64]
 DRAWS_PER_CHUNK_BYTES = 64e6
+FEWEST_PER_THREAD = 250  # draws
 
 
 def recover(reduction: Reduction, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -37,9 +42,26 @@ def recover(reduction: Reduction, positions: FloatArray, rng: np.random.Generato
     for start in range(0, draws, chunk):
         stop = min(draws, start + chunk)
         normals = rng.standard_normal((stop - start, size))
+        recover_part = _Recovery(reduction, positions[start:stop], normals, values[start:stop], effects[start:stop])
+        run_in_parts(recover_part, stop - start, available_cpus(), FEWEST_PER_THREAD)
+    return values, effects
+
+
+@dataclass(frozen=True)
+class _Recovery:
+    """Recovery of some of the draws, for one thread: the random numbers are there already."""
+
+    reduction: Reduction
+    positions: FloatArray
+    normals: FloatArray
+    values: FloatArray
+    effects: FloatArray
+
+    def __call__(self, part: slice) -> None:
+        reduction = self.reduction
         _recover(
             reduction.data,
-            np.ascontiguousarray(positions[start:stop]),
+            np.ascontiguousarray(self.positions[part]),
             reduction.kept,
             reduction.rest_targets,
             reduction.shift,
@@ -47,11 +69,10 @@ def recover(reduction: Reduction, positions: FloatArray, rng: np.random.Generato
             reduction.level_class,
             reduction.level_targets,
             reduction.level_shift,
-            normals,
-            values[start:stop],
-            effects[start:stop],
+            self.normals[part],
+            self.values[part],
+            self.effects[part],
         )
-    return values, effects
 
 
 @kernel

@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import SamplingError, refuse_other
-from nutslite.posterior.information import Information
 from nutslite.posterior.large_marginal import LargeMarginal
+from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
 from nutslite.posterior.plan import Plan
-from nutslite.posterior.resume import Launched, launched, opened_checkpoint, proposed
+from nutslite.posterior.resume import launched, opened_checkpoint, proposed
+from nutslite.posterior.run_independence import Independence, independence_for, run_independence
 from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
-from nutslite.posterior.start_values import Start, check_number_of_starts, given_starts
-from nutslite.posterior.target import Launch, Target, density_of
+from nutslite.posterior.start_values import Start, check_number_of_starts
+from nutslite.posterior.target import Target, density_of
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.checkpoint import Checkpoint
 from nutslite.sampler.draws import Draws, SamplerSettings
@@ -29,31 +30,21 @@ from nutslite.sampler.independence import Proposal
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.logdensity import compiled_logdensity
 from nutslite.sampler.memory import memory_for
-from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
+from nutslite.sampler.metric import normal_draws
 from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.sample import sample, seed_sequence
 
 FloatArray = NDArray[np.float64]
 
-INITS = {
-    "auto": ("diag", "jitter"),
-    "adapt_diag": ("diag",),
-    "jitter+adapt_diag": ("diag", "jitter"),
-    "jitter+adapt_diag_grad": ("diag_grad", "jitter"),
-    "adapt_full": ("dense",),
-    "jitter+adapt_full": ("dense", "jitter"),
-}
-"""What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
-TUNE = 1000
-TUNE_AFTER_PILOT = 200
 LOW_ACCEPTANCE = 0.5  # of independence proposals
 SHOWN_NAMES = 10
-MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to sample; as for `Model.fit`. ``tune=None`` lets the pilot decide, and so does ``init="auto"``.
+    """How to sample; as for `Model.fit`. What is None, and ``init="auto"``, is left to the pilot.
+
+    ``independence=False`` means NUTS also where independence Metropolis would serve.
 
     Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
     """
@@ -63,12 +54,13 @@ class Settings:
     chains: int = 4
     cores: int | None = None
     random_seed: Any = None
-    target_accept: float = 0.8
+    target_accept: float | None = None
     max_treedepth: int = 10
     progressbar: bool = True
     callback: Callable[..., Any] | None = None
     keep_warmup: bool = False
     laplace: bool = False
+    independence: bool = True
     init: str = "auto"
     start: Start | None = None
     checkpoint: str | os.PathLike[str] | None = None
@@ -80,7 +72,7 @@ class Settings:
             tune=TUNE if self.tune is None else self.tune,
             chains=self.chains,
             cores=1 if self.cores is None else self.cores,
-            target_accept=self.target_accept,
+            target_accept=TARGET_ACCEPT if self.target_accept is None else self.target_accept,
             max_treedepth=self.max_treedepth,
         )
         if self.draws == 0:
@@ -93,6 +85,12 @@ class Settings:
         object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)
         object.__setattr__(self, "progressbar", bool(self.progressbar))
 
+    @property
+    def may_be_independence(self) -> bool:
+        """Whether independence Metropolis may replace NUTS: not where something was asked for that only NUTS has."""
+        of_nuts = ("tune", "target_accept", "max_treedepth", "callback", "keep_warmup", "init", "start", "checkpoint")
+        return self.independence and all(getattr(self, name) == getattr(Settings, name) for name in of_nuts)
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -102,7 +100,7 @@ class Fit:
     ----------
     plan : Plan
     settings : Settings
-        With `tune` filled in.
+        With `tune` and `target_accept` filled in, as far as they had a meaning.
     stats : dict of ndarray, shape (chains, draws)
         Statistics by ArviZ's names.
     interrupted : bool
@@ -166,7 +164,15 @@ def _run_nuts(
     clock = _Clock()
     if settings.laplace:
         return _run_laplace(plan, settings, target, clock)
-    begun = launched(checkpoint, target, lambda: _launch(target, settings, np.random.default_rng(start_seed)))
+    launch = target.launch() if settings.may_be_independence else None
+    if launch is not None and (method := independence_for(target, launch, settings)) is not None:
+        clock.lap("pilot")
+        return _run_independence(plan, settings, target, method, clock, before_sampling)
+    start_rng = np.random.default_rng(start_seed)
+    begun = launched(checkpoint, target, lambda: first_state(target, launch or target.launch(), settings, start_rng))
+    target_accept = settings.target_accept
+    if target_accept is None:
+        target_accept = default_target_accept(begun, target.dimension)
     clock.lap("pilot")
     compiled_block(target.data_type)
     compiled_logdensity(target.logdensity, target.data_type)
@@ -185,7 +191,7 @@ def _run_nuts(
         chains=settings.chains,
         cores=settings.cores,
         random_seed=chain_seed,
-        target_accept=settings.target_accept,
+        target_accept=target_accept,
         max_treedepth=settings.max_treedepth,
         metric=begun.metric,
         adapt_metric=begun.adapts,
@@ -203,23 +209,30 @@ def _run_nuts(
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
-    settings = replace(settings, tune=begun.tune)
+    settings = replace(settings, tune=begun.tune, target_accept=target_accept)
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
 
 
-def _launch(target: Target, settings: Settings, rng: np.random.Generator) -> Launched:
-    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
-    launch = target.launch()
-    metric = _metric(launch) if settings.init == "auto" else None
-    adapts = metric is None or launch.adapt
-    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
-    starts = _starts(target, launch, metric, settings.chains, rng)
-    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
-    if settings.start is not None:
-        starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
-    if metric is None:
-        return Launched(starts, jitter, INITS[settings.init][0], True, tune)
-    return Launched(starts, jitter, diagonal_metric(metric.variances) if adapts else metric, adapts, tune)
+def _run_independence(
+    plan: Plan,
+    settings: Settings,
+    target: Target,
+    method: Independence,
+    clock: _Clock,
+    before_sampling: Callable[[], Any] | None,
+) -> Fit:
+    """Independence Metropolis with a proposal that was found to fit."""
+    if before_sampling is not None:
+        before_sampling()
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
+    clock.lap("sampling")
+    with memory_of_results(plan, settings):
+        values, effects = target.natural(drawn.positions, method.recovery_rng)
+    clock.lap("recovery")
+    settings = replace(settings, tune=0)
+    seconds = {**clock.seconds, "compilation": 0.0}
+    return Fit(plan, settings, drawn.stats, drawn.interrupted, None, values, effects, None, seconds)
 
 
 def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) -> Fit:
@@ -228,7 +241,7 @@ def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) 
     What a marginal plan integrated out is still drawn exactly, given the approximate rest.
     """
     launch = target.launch()
-    metric = _metric(launch)
+    metric = launch_metric(launch)
     if metric is None:
         raise SamplingError(
             "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
@@ -350,33 +363,3 @@ def memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractCont
     """For the draws on their natural scale, beside those that the sampler holds."""
     numbers = plan.assembled.data.head.fixed.shape[0] + plan.assembled.layout.dimension
     return memory_for(settings.chains, settings.draws, numbers, "The parameters' draws")
-
-
-def _metric(launch: Launch) -> Metric | None:
-    """The sampler's metric from what is known about the posterior's shape."""
-    information = launch.information
-    if information is None:
-        return None
-    if isinstance(information, Information):
-        if not information.blocks.size:
-            return dense_metric(np.linalg.inv(information.border))
-        return arrowhead_metric(information.border, information.coupling, information.blocks)
-    return dense_metric(information)
-
-
-def _starts(target: Target, launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
-    """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation.
-
-    A draw at which the density is undefined (a mean below zero under an identity link) is moved halfway to the centre
-    until it is defined.
-    """
-    if metric is None:
-        return np.tile(launch.center, (chains, 1))
-    starts = launch.center + normal_draws(metric, rng, chains)
-    gradient = np.empty(target.dimension)
-    for start in starts:
-        for _ in range(MOST_HALVINGS):
-            if np.isfinite(target.logdensity(start, gradient, target.data)) and np.isfinite(gradient).all():
-                break
-            start[:] = 0.5 * (start + launch.center)
-    return starts

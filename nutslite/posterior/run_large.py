@@ -220,5 +220,6 @@ def run_large(
     if n_draws == 0:
         raise KeyboardInterrupt
     kept: dict[str, NDArray[Any]] = {name: array[chosen, :n_draws] for name, array in stats.items()}
+    kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
     kept["diverging"] = np.zeros((chosen.size, n_draws), dtype=bool)
     return LargeDraws(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted)

@@ -20,9 +20,10 @@ from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.information import Information
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
+from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities, values_and_gradients
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import Mode, find_mode
-from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.model_data import ModelData, sorted_rows
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.reduction import Reduction
@@ -58,10 +59,11 @@ class Launch:
 
 
 class Target(Protocol):
-    """A log density that the sampler can run, and the way back to the model's quantities."""
+    """A log density that the sampler can run, and the way back to the model's quantities; `rows` of data it reads."""
 
     logdensity: Callable[..., float]
     dimension: int
+    rows: int
     data_type: Any
 
     @property
@@ -71,6 +73,10 @@ class Target(Protocol):
 
     def launch(self) -> Launch:
         """Find where to start; may choose better coordinates (and so change `data`)."""
+        ...
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """Log densities (m,) of positions (m, dimension) for proposals; of mirror images only one is allowed."""
         ...
 
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
@@ -83,10 +89,11 @@ class JointTarget:
 
     def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
         self.assembled = assembled
-        self.model = assembled.data if merged is None else merged
+        self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family)
         self.logdensity = compiled_joint()
         self.dimension = assembled.layout.dimension
+        self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
         self.use_pilot = use_pilot
@@ -107,6 +114,11 @@ class JointTarget:
         self.model = self.pilot.model
         return Launch(self.pilot.position, self.pilot.information, adapt=not self.pilot.clear)
 
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """Many at once: rows of data are read once for a chunk of positions."""
+        evaluate = compiled_joint_many()
+        return log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
+
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Natural-scale draws; needs no randomness."""
         chains, draws, dimension = positions.shape
@@ -124,6 +136,7 @@ class MarginalTarget:
         self.assembled, self.reduction = assembled, reduction
         self.logdensity = compiled_marginal()
         self.dimension = reduction.kept.size
+        self.rows = 0
         self.density = density_of(reduction.data.head)
         self.data_type = MARGINAL_TYPE
 
@@ -139,14 +152,14 @@ class MarginalTarget:
         sampled folded instead (`transforms.FOLD`): as an even function of a number on the line, smooth through zero.
         """
         start = starting_position(self.assembled)[self.reduction.kept]
-        mode = find_mode(self.logdensity, self.data, start)
+        mode = find_mode(self._gradients, start)
         if mode is None:
             return Launch(start, None)
         folded = self._foldable() & self._tailed(mode)
         if folded.any():
             self._fold(folded, np.exp(mode.position))
             start = np.where(folded, np.arcsinh(1.0), mode.position)
-            again = find_mode(self.logdensity, self.data, start, np.sqrt(np.diag(mode.covariance)))
+            again = find_mode(self._gradients, start, np.sqrt(np.diag(mode.covariance)))
             if again is None:
                 return Launch(start, None)
             mode = again
@@ -154,6 +167,9 @@ class MarginalTarget:
             # A scale of exactly zero has no density, only a limit.
             mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
         return Launch(mode.position, mode.covariance)
+
+    def _gradients(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return values_and_gradients(self.logdensity, self.data, self.data_type, positions)
 
     def _foldable(self) -> NDArray[np.bool_]:
         """Scales of group effects whose prior density is smooth and flat at zero, as an even function of the scale."""
@@ -166,10 +182,8 @@ class MarginalTarget:
     def _tailed(self, mode: Mode) -> NDArray[np.bool_]:
         """Parameters whose density falls too slowly to the left."""
         sds = np.sqrt(np.diag(mode.covariance))
-        values = [
-            self.logdensity(mode.position - step, np.empty(sds.size), self.data) for step in np.diag(TAIL_SDS * sds)
-        ]
-        return np.array(values) > mode.logdensity - TAIL_DROP
+        values, _ = self._gradients(mode.position - np.diag(TAIL_SDS * sds))
+        return values > mode.logdensity - TAIL_DROP
 
     def _fold(self, which: NDArray[np.bool_], sizes: FloatArray) -> None:
         """Fold these parameters, each at its typical size."""
@@ -179,6 +193,14 @@ class MarginalTarget:
         bounds[1, which] = sizes[which]
         data = data._replace(head=data.head._replace(transforms=transforms, bounds=bounds))
         self.reduction = replace(self.reduction, data=data)
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """One after the other; a folded scale is the same at u and -u, and proposals are for positive u."""
+        evaluate = compiled_marginal_many()
+        out = log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
+        folded = self.reduction.data.head.transforms[: self.dimension] == FOLD
+        out[(positions[:, folded] < 0.0).any(axis=1)] = -np.inf
+        return out
 
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw coefficients and effects given the parameters."""

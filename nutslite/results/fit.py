@@ -84,7 +84,7 @@ def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, st
         dims={aliases.get(name, name): dims for name, dims in layout.dims.items()},
         coords=layout.coords,
         max_treedepth=fit.settings.max_treedepth,
-        target_accept=fit.settings.target_accept,
+        target_accept=fit.settings.target_accept or 0.8,
     ):
         log.warning(message)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._numba import kernel
 from nutslite.exceptions import SamplingError
 
 FloatArray = NDArray[np.float64]
@@ -108,3 +109,31 @@ class IndependenceChain:
         if accepted:
             self.position, self.value, self.log_weight = candidate, value, log_weight
         return accepted
+
+
+@kernel
+def accept_or_stay(log_weights, log_uniforms, state, indices, acceptances):
+    """Run a chain over proposals whose weights are known.
+
+    Parameters
+    ----------
+    log_weights, log_uniforms : (n,) float64
+        Log of target over proposal density of the `n` proposals, and of uniform random numbers.
+    state : (2,) float64
+        Log weight of the current point, and its index in the proposals (-1: from before); overwritten with the last.
+    indices : (n,) int64
+        Overwritten: the proposal that the chain is at after each transition, -1 for the point from before.
+    acceptances : (n,) float64
+        Overwritten: acceptance probabilities.
+    """
+    current, index = state[0], -1
+    for i in range(log_weights.shape[0]):
+        difference = log_weights[i] - current
+        if not math.isfinite(log_weights[i]):
+            acceptances[i] = 0.0
+        else:
+            acceptances[i] = math.exp(min(0.0, difference))
+            if log_uniforms[i] < difference:
+                current, index = log_weights[i], i
+        indices[i] = index
+    state[0], state[1] = current, index

@@ -63,9 +63,11 @@ def transition_bar(chains: int, draws: int, shown: bool) -> Iterator[Callable[[i
     from tqdm import tqdm
 
     with tqdm(total=chains * draws, unit="draw", desc=f"{chains} chains", mininterval=REFRESH_SECONDS) as bar:
+        finished: dict[int, int] = {}
 
         def report(chain: int, done: int, acceptance: float) -> None:
+            finished[chain] = done
             bar.set_postfix_str(f"chain {chain + 1}/{chains}, acceptance {acceptance:.2f}", refresh=False)
-            bar.update(chain * draws + done - bar.n)
+            bar.update(sum(finished.values()) - bar.n)
 
         yield report

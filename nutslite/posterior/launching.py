@@ -1,0 +1,89 @@
+"""What the sampler starts with: points, metric, length of the warm-up; from a pilot, from names, from the user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior.information import Information
+from nutslite.posterior.resume import Launched
+from nutslite.posterior.start_values import given_starts
+from nutslite.posterior.target import Launch, Target
+from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
+
+if TYPE_CHECKING:
+    from nutslite.posterior.run import Settings
+
+FloatArray = NDArray[np.float64]
+
+INITS = {
+    "auto": ("diag", "jitter"),
+    "adapt_diag": ("diag",),
+    "jitter+adapt_diag": ("diag", "jitter"),
+    "jitter+adapt_diag_grad": ("diag_grad", "jitter"),
+    "adapt_full": ("dense",),
+    "jitter+adapt_full": ("dense", "jitter"),
+}
+"""What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
+TUNE = 1000
+TUNE_AFTER_PILOT = 200
+TARGET_ACCEPT = 0.8
+TARGET_ACCEPT_AFTER_PILOT = 0.7  # of many parameters, see `default_target_accept`
+MANY_PARAMETERS = 50
+MOST_HALVINGS = 30  # of the way from a starting point to the centre
+
+
+def first_state(target: Target, launch: Launch, settings: Settings, rng: np.random.Generator) -> Launched:
+    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
+    metric = launch_metric(launch) if settings.init == "auto" else None
+    adapts = metric is None or launch.adapt
+    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
+    starts = _starts(target, launch, metric, settings.chains, rng)
+    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
+    if settings.start is not None:
+        starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
+    if metric is None:
+        return Launched(starts, jitter, INITS[settings.init][0], True, tune)
+    return Launched(starts, jitter, diagonal_metric(metric.variances) if adapts else metric, adapts, tune)
+
+
+def default_target_accept(begun: Launched, dimension: int) -> float:
+    """The acceptance that step sizes are adapted to where the user gave none: 0.8, or 0.7 for known metrics.
+
+    In coordinates in which the posterior is about a standard normal distribution, half a period is pi long. With a few
+    hundred parameters 0.8 means steps of about 0.4, and a trajectory that needs eight of them takes fifteen, the next
+    doubling; 0.7 means steps of 0.5, and seven do (`benchmarks/results/target_accept.md`).
+    """
+    return TARGET_ACCEPT if begun.adapts or dimension < MANY_PARAMETERS else TARGET_ACCEPT_AFTER_PILOT
+
+
+def launch_metric(launch: Launch) -> Metric | None:
+    """The sampler's metric from what is known about the posterior's shape."""
+    information = launch.information
+    if information is None:
+        return None
+    if isinstance(information, Information):
+        if not information.blocks.size:
+            return dense_metric(np.linalg.inv(information.border))
+        return arrowhead_metric(information.border, information.coupling, information.blocks)
+    return dense_metric(information)
+
+
+def _starts(target: Target, launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
+    """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation.
+
+    A draw at which the density is undefined (a mean below zero under an identity link) is moved halfway to the centre
+    until it is defined.
+    """
+    if metric is None:
+        return np.tile(launch.center, (chains, 1))
+    starts = launch.center + normal_draws(metric, rng, chains)
+    gradient = np.empty(target.dimension)
+    for start in starts:
+        for _ in range(MOST_HALVINGS):
+            if np.isfinite(target.logdensity(start, gradient, target.data)) and np.isfinite(gradient).all():
+                break
+            start[:] = 0.5 * (start + launch.center)
+    return starts

@@ -1,0 +1,28 @@
+"""Rows of independent work shared by threads, for compiled code that releases the GIL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+
+def run_in_parts(work: Callable[[slice], None], n: int, cores: int, fewest: int = 32) -> None:
+    """Call ``work(part)`` for slices that make up ``range(n)``, at once on up to `cores` threads.
+
+    A part has at least `fewest` rows. The first part runs on the calling thread; the first exception is raised when all
+    parts have ended.
+    """
+    count = max(1, min(cores, n // fewest))
+    edges = np.linspace(0, n, count + 1).astype(int).tolist()
+    first, *others = (slice(start, stop) for start, stop in itertools.pairwise(edges))
+    if not others:
+        work(first)
+        return
+    with ThreadPoolExecutor(len(others)) as pool:
+        running = [pool.submit(work, part) for part in others]
+        work(first)
+        for other in running:
+            other.result()

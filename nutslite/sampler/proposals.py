@@ -1,0 +1,116 @@
+"""A proposal distribution for independence Metropolis, refined by importance sampling, and how well it fits.
+
+A normal distribution with the mode's curvature, and a small part of a wide t distribution beside it: the tails of the
+t keep the ratio of target and proposal bounded, without which a chain would get stuck out there (a defensive mixture,
+Hesterberg 1995).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+DEFENSIVE_SHARE = 0.1
+DEFENSIVE_WIDTH = 1.5
+DEGREES_OF_FREEDOM = 5.0
+PRIOR_DRAWS_PER_DIMENSION = 10.0  # what the curvature at the mode counts when draws correct the covariance
+FEWEST_PER_DIMENSION = 20.0  # effective draws per dimension below which they correct nothing
+
+
+@dataclass(frozen=True)
+class DefensiveMixture:
+    """(1 - e) Normal(center, F F') + e t(5; center, w^2 F F'): center (d,) and lower Cholesky factor F (d, d)."""
+
+    center: FloatArray
+    factor: FloatArray
+
+    @functools.cached_property
+    def _inverse(self) -> FloatArray:
+        return np.asarray(np.linalg.inv(self.factor), dtype=float)
+
+    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """`n` draws, shape (n, d)."""
+        d = self.center.size
+        z = rng.standard_normal((n, d))
+        stretch = DEFENSIVE_WIDTH * np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, n))
+        z *= np.where(rng.random(n) < DEFENSIVE_SHARE, stretch, 1.0)[:, None]
+        return self.center + _multiply(self.factor, z)
+
+    def log_density(self, positions: FloatArray) -> FloatArray:
+        """Log density at positions (n, d), shape (n,), without the normal distribution's constant."""
+        d = self.center.size
+        z = _multiply(self._inverse, positions - self.center)
+        squares = np.einsum("ni,ni->n", z, z)
+        narrow = math.log1p(-DEFENSIVE_SHARE) - 0.5 * squares
+        wide = (
+            math.log(DEFENSIVE_SHARE)
+            + math.lgamma(0.5 * (DEGREES_OF_FREEDOM + d))
+            - math.lgamma(0.5 * DEGREES_OF_FREEDOM)
+            + 0.5 * d * math.log(2.0 / DEGREES_OF_FREEDOM)
+            - d * math.log(DEFENSIVE_WIDTH)
+            - 0.5 * (DEGREES_OF_FREEDOM + d) * np.log1p(squares / (DEGREES_OF_FREEDOM * DEFENSIVE_WIDTH**2))
+        )
+        return np.logaddexp(narrow, wide)
+
+    def refined(self, positions: FloatArray, log_weights: FloatArray) -> DefensiveMixture:
+        """Moved to the mean of weighted draws (n, d), and as wide as they are where they are many.
+
+        A covariance of a few hundred weighted draws alone would come out too narrow in some direction, where chains
+        then stick; so the present one counts as ten draws per dimension. Few effective draws change nothing.
+        """
+        weights = normalised(log_weights)
+        d = self.center.size
+        effective = 1.0 / float(weights @ weights)
+        if effective < FEWEST_PER_DIMENSION * d:
+            return self
+        center = weights @ positions
+        deviations = positions - center
+        covariance = (deviations * weights[:, None]).T @ deviations
+        prior = PRIOR_DRAWS_PER_DIMENSION * d
+        mixed = (effective * covariance + prior * self.factor @ self.factor.T) / (effective + prior)
+        return DefensiveMixture(center, np.asarray(np.linalg.cholesky(mixed), dtype=float))
+
+
+def _multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
+    """`matrix` (d, d) times each of `vectors` (n, d); not by BLAS, whose threads cost more than so few numbers."""
+    return np.asarray(np.einsum("ij,nj->ni", matrix, vectors))
+
+
+def normalised(log_weights: FloatArray) -> FloatArray:
+    """Weights that sum to one; what is not finite has none."""
+    finite = np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    weights = np.exp(finite - finite.max())
+    return np.asarray(weights / weights.sum())
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """How well a proposal fits a target, from the importance weights of its draws.
+
+    Attributes
+    ----------
+    acceptance : float
+        Expected acceptance of independence Metropolis with this proposal, in equilibrium.
+    largest : float
+        The largest weight as a multiple of the mean: about as many transitions would a chain stay at that draw.
+    """
+
+    acceptance: float
+    largest: float
+
+
+def fitness(log_weights: FloatArray) -> Fitness:
+    """Fitness from the log weights (n,) of draws of the proposal; hopeless where none is finite."""
+    if not np.isfinite(log_weights).any():
+        return Fitness(0.0, math.inf)
+    w = np.sort(normalised(log_weights))
+    below = np.cumsum(w)
+    # E min(1, w' / w), the current point drawn with probability w, the proposal uniformly: sum_i min(w_i, w_j) / n
+    acceptance = float(np.sum(below + w * np.arange(w.size - 1, -1, -1))) / w.size
+    return Fitness(acceptance, float(w[-1] * w.size))
