@@ -93,20 +93,17 @@ def test_pilot_gives_up_where_it_cannot_serve():
 def test_mode_of_a_correlated_normal():
     precision = np.array([[4.0, 1.5], [1.5, 1.0]])
 
-    def gradients(positions):
+    def log_densities(positions):
         deviations = positions - [1.0, -2.0]
-        return -0.5 * np.einsum("mi,ij,mj->m", deviations, precision, deviations), -deviations @ precision
+        return -0.5 * np.einsum("mi,ij,mj->m", deviations, precision, deviations)
 
-    mode = find_mode(gradients, np.zeros(2))
+    mode = find_mode(log_densities, np.zeros(2))
     np.testing.assert_allclose(mode.position, [1.0, -2.0], atol=1e-5)
     np.testing.assert_allclose(mode.covariance, np.linalg.inv(precision), rtol=1e-5)
 
 
 def test_mode_of_a_density_without_one_is_none():
-    def rising(positions):
-        return positions.sum(axis=1), np.ones_like(positions)
-
-    assert find_mode(rising, np.zeros(2)) is None
+    assert find_mode(lambda positions: positions.sum(axis=1), np.zeros(2)) is None
 
 
 @pytest.fixture

@@ -74,10 +74,10 @@ class _Reducer:
         large = rest_columns > SMALL_REST and rest_columns**3 > JOINT_GRADIENTS * self._joint_operations()
         if large and not self._large_serves(rest_columns):
             return f"{rest_columns} columns would be left after integrating out the largest factor, too many to factor"
-        response, shift = self._residuals()
+        response, shift, outer = self._residuals()
         indicators = [self._indicator(factor) for factor in self.others]
         dense = self._dense(slice(0, self.n), response) if self.eliminated >= 0 else np.empty((self.n_common + 1, 0))
-        cross = self._cross(dense, indicators, response)
+        cross = self._cross(dense, indicators, outer)
         level_cross, gram = self._level_products(dense, indicators)
         classes, level_class = _classes(gram)
         q = gram.shape[1]
@@ -128,8 +128,18 @@ class _Reducer:
         columns = self.n_common + sum(int(block[md.N_COLUMNS]) for block in self.model.blocks)
         return 4.0 * self.n * (columns + 2)
 
-    def _residuals(self) -> tuple[FloatArray, FloatArray]:
-        """The response less offset, locations and least squares; and the least-squares coefficients."""
+    def _residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Residuals, coefficients and cross-products of least squares.
+
+        Returns
+        -------
+        residuals : ndarray, shape (n,)
+            The response less offset, locations and least squares.
+        shift : ndarray, shape (p,)
+            The least-squares coefficients of the common columns.
+        products : ndarray, shape (p + 1, p + 1)
+            [common, residuals]' W [common, residuals].
+        """
         model = self.model
         offset = model.predictors[0, md.OFFSET]
         response = model.y[0] - model.offsets[offset] if offset >= 0 else model.y[0].copy()
@@ -138,13 +148,21 @@ class _Reducer:
                 location = self._location(block, c)
                 if location != 0.0:
                     response -= location * self._z(block, c)
-        products = self._dense_products(response)
         p = self.n_common
-        shift = np.asarray(np.linalg.lstsq(products[:p, :p], products[:p, p], rcond=None)[0], dtype=float)
-        # Residuals one by one, not from the products: their squares would cancel where the fit is close.
+        products = np.zeros((p + 1, p + 1))
         for rows in self._chunks():
-            response[rows] -= np.einsum("p,pn->n", shift, self._dense(rows, response)[:p])  # see products.py
-        return response, shift
+            dense = self._dense(rows, response)
+            products += weighted_products(dense, self._weights(rows), dense)
+        shift = np.asarray(np.linalg.lstsq(products[:p, :p], products[:p, p], rcond=None)[0], dtype=float)
+        # Those of residuals from the residuals themselves: from the products they would cancel where the fit is close.
+        with_residuals = np.zeros(p + 1)
+        for rows in self._chunks():
+            dense = self._dense(rows, response)
+            dense[p] -= np.einsum("p,pn->n", shift, dense[:p])  # not BLAS, see products.py
+            response[rows] = dense[p]
+            with_residuals += weighted_products(dense[p:], self._weights(rows), dense)[0]
+        products[p], products[:, p] = with_residuals, with_residuals
+        return response, shift, products
 
     def _chunks(self) -> Iterator[slice]:
         """Rows of a few megabytes, so that no copy of all columns is made."""
@@ -164,14 +182,8 @@ class _Reducer:
     def _weighted(self, dense: FloatArray, rows: slice = slice(None)) -> FloatArray:
         return dense if self.weights is None else dense * self.weights[rows]
 
-    def _dense_products(self, response: FloatArray) -> FloatArray:
-        """[common, response]' W [common, response], in one pass over the data."""
-        out = np.zeros((self.n_common + 1, self.n_common + 1))
-        for rows in self._chunks():
-            dense = self._dense(rows, response)
-            weights = None if self.weights is None else self.weights[rows]
-            out += weighted_products(dense, weights, dense)
-        return out
+    def _weights(self, rows: slice) -> FloatArray | None:
+        return None if self.weights is None else self.weights[rows]
 
     def _z(self, block: IndexArray, column: int) -> FloatArray:
         z_row = self.model.block_columns[block[md.COLUMN_TABLE] + column, md.Z_ROW]
@@ -191,13 +203,13 @@ class _Reducer:
         places = (np.concatenate(rows), np.concatenate(columns))
         return sparse.csr_matrix((np.concatenate(values), places), shape=(self.n, self._size(factor)))
 
-    def _cross(self, dense: FloatArray, indicators: list[sparse.csr_matrix], response: FloatArray) -> FloatArray:
-        """[rest, y]' W [rest, y], dense."""
+    def _cross(self, dense: FloatArray, indicators: list[sparse.csr_matrix], products: FloatArray) -> FloatArray:
+        """[rest, y]' W [rest, y], dense, from that of the common columns."""
         groups = sparse.hstack(indicators, format="csr") if indicators else sparse.csr_matrix((self.n, 0))
         p, m = self.n_common, groups.shape[1]
         out = np.empty((p + m + 1, p + m + 1))
         outer = np.r_[0:p, p + m]
-        out[np.ix_(outer, outer)] = self._dense_products(response)
+        out[np.ix_(outer, outer)] = products
         if m:
             mixed = (groups.T @ self._weighted(dense).T).reshape(m, p + 1)
             out[np.ix_(np.arange(p, p + m), outer)] = mixed

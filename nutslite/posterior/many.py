@@ -44,7 +44,8 @@ ROWS_AT_ONCE = 1024  # more than a gradient takes: nothing but the design needs 
 @functools.cache
 def compiled_joint_many() -> Callable[..., None]:
     """`_joint_many` for the one type of data that all models have."""
-    return kernel_with_signature(_joint_many, types.void(MATRIX, JOINT_DATA, VECTOR))
+    signature = types.void(MATRIX, JOINT_DATA, VECTOR)
+    return without_dispatch(kernel_with_signature(_joint_many, signature), signature)
 
 
 def _joint_many(positions: Any, data: Any, out: Any) -> None:
@@ -89,7 +90,8 @@ def _add_block_logliks(model, loglik, values, effects, first, last, start, rows,
 @functools.cache
 def compiled_marginal_many() -> Callable[..., None]:
     """`_marginal_many` for the one type of data that all models have."""
-    return kernel_with_signature(_marginal_many, types.void(MATRIX, MARGINAL_TYPE, VECTOR))
+    signature = types.void(MATRIX, MARGINAL_TYPE, VECTOR)
+    return without_dispatch(kernel_with_signature(_marginal_many, signature), signature)
 
 
 def _marginal_many(positions: Any, data_and_density: Any, out: Any) -> None:
@@ -161,6 +163,7 @@ def log_densities(evaluate: Callable[[FloatArray, FloatArray], None], positions:
 
     `evaluate(positions, out)` overwrites `out` and releases the GIL.
     """
+    positions = np.ascontiguousarray(positions, dtype=float)
     out = np.empty(positions.shape[0])
     run_in_parts(lambda part: evaluate(positions[part], out[part]), out.size, cores)
     return out

@@ -1,4 +1,7 @@
-"""The mode of a log density of few dimensions, and the curvature there: where chains start and how they are scaled."""
+"""The mode of a log density of few dimensions, and the curvature there: where chains start and how they are scaled.
+
+By values alone, many at once: gradients would have to be compiled, which takes longer than all of this.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 FloatArray = NDArray[np.float64]
-Gradients: TypeAlias = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+LogDensities: TypeAlias = Callable[[FloatArray], FloatArray]
 
-DIFFERENCE = 1e-4  # first step of the central differences of the gradient, where no scale is known ...
-DIFFERENCE_SDS = 0.02  # ... and in standard deviations afterwards: far above rounding, far below the density's shape
+DIFFERENCE = 1e-3  # first step of the central differences, where no scale is known ...
+DIFFERENCE_SDS = 0.1  # ... and in standard deviations afterwards: far above rounding, below the density's shape
 MAX_NEWTON_STEPS = 50
 LARGEST_STEP = 5.0  # per coordinate, on the unconstrained scale
+HALVINGS = 30
 
 
 @dataclass(frozen=True)
@@ -29,68 +33,54 @@ class Mode:
     covariance : ndarray, shape (d, d)
         Inverse of the negative Hessian.
     logdensity : float
-    gradients : int
-        Gradient evaluations spent.
     """
 
     position: FloatArray
     covariance: FloatArray
     logdensity: float
-    gradients: int
 
 
-class _Counted:
-    """Log densities with their gradients, for many positions at once or for one."""
+def find_mode(log_densities: LogDensities, start: FloatArray, scales: FloatArray | None = None) -> Mode | None:
+    """Newton's method with step halving, on a parabola through points around the present one.
 
-    def __init__(self, gradients: Gradients) -> None:
-        self.gradients, self.calls = gradients, 0
+    Parameters
+    ----------
+    log_densities : callable
+        Values (m,) at positions (m, d).
+    start : ndarray, shape (d,)
+    scales : ndarray, shape (d,), optional
+        Rough standard deviations, where they are known beforehand.
 
-    def many(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        self.calls += positions.shape[0]
-        return self.gradients(positions)
-
-    def __call__(self, position: FloatArray) -> tuple[float, FloatArray]:
-        values, gradients = self.many(position[None])
-        return float(values[0]), gradients[0]
-
-
-def find_mode(gradients: Gradients, start: FloatArray, scales: FloatArray | None = None) -> Mode | None:
-    """Newton's method with step halving; the Hessian by central differences of the gradient.
-
-    `gradients` gives log densities (m,) and gradients (m, d) of positions (m, d). `scales` are rough standard
-    deviations, where they are known beforehand.
-
-    Returns None where no mode with a positive definite curvature was found: the caller then adapts while sampling.
+    Returns
+    -------
+    Mode or None
+        None where no mode with a positive definite curvature was found: the caller then adapts while sampling.
     """
-    density = _Counted(gradients)
     position = np.array(start, dtype=float)
-    value, gradient = density(position)
-    if not np.isfinite(value):
-        return None
     steps = np.full(position.size, DIFFERENCE) if scales is None else DIFFERENCE_SDS * scales
+    local = _parabola(log_densities, position, steps)
     for _ in range(MAX_NEWTON_STEPS):
-        precision = _negative_hessian(density, position, steps)
-        if precision is None:
+        if local is None:
             return None
+        value, gradient, precision = local
         steps = _better_steps(precision, steps)
         step = np.clip(_positive_definite_solve(precision, gradient), -LARGEST_STEP, LARGEST_STEP)
         decrement = float(gradient @ step)
-        moved = _line_search(density, position, value, step, decrement)
-        if moved is None:
+        moved = _line_search(log_densities, position, value, step, decrement)
+        if moved is not None:
+            position = moved
+        local = _parabola(log_densities, position, steps)
+        if moved is None or decrement < 1e-6:
             break
-        position, value, gradient = moved
-        if decrement < 1e-6:
-            break
-    precision = _negative_hessian(density, position, steps)
-    if precision is None:
+    if local is None:
         return None
     try:
-        covariance = linalg.inv(precision)
+        covariance = linalg.inv(local[2])
         linalg.cholesky(covariance)
     except linalg.LinAlgError:
         return None
     position, covariance = rounded(position, covariance)
-    return Mode(position, covariance, value, density.calls)
+    return Mode(position, covariance, local[0])
 
 
 def rounded(position: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -115,12 +105,24 @@ def _better_steps(precision: FloatArray, steps: FloatArray) -> FloatArray:
         return steps
 
 
-def _negative_hessian(density: _Counted, position: FloatArray, steps: FloatArray) -> FloatArray | None:
+def _parabola(
+    log_densities: LogDensities, position: FloatArray, steps: FloatArray
+) -> tuple[float, FloatArray, FloatArray] | None:
+    """Value, gradient and negative Hessian by central differences; None where a value is not finite."""
     d = position.size
     moves = np.diag(steps)
-    _, gradients = density.many(np.concatenate([position - moves, position + moves]))
-    out = (gradients[:d] - gradients[d:]) / (2.0 * steps[:, None])
-    return 0.5 * (out + out.T) if np.isfinite(out).all() else None
+    i, j = np.tril_indices(d, -1)
+    both = moves[i] + moves[j]
+    points = np.concatenate([position[None], position + moves, position - moves, position + both, position - both])
+    values = log_densities(points)
+    if not np.isfinite(values).all():
+        return None
+    value, up, down = float(values[0]), values[1 : d + 1], values[d + 1 : 2 * d + 1]
+    curvature = up + down - 2.0 * value
+    mixed = 0.5 * (values[2 * d + 1 : 2 * d + 1 + i.size] + values[2 * d + 1 + i.size :] - 2.0 * value)
+    hessian = np.diag(curvature)
+    hessian[i, j] = hessian[j, i] = mixed - 0.5 * (curvature[i] + curvature[j])
+    return value, (up - down) / (2.0 * steps), -hessian / np.outer(steps, steps)
 
 
 def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> FloatArray:
@@ -133,14 +135,14 @@ def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> Flo
 
 
 def _line_search(
-    density: _Counted, position: FloatArray, value: float, step: FloatArray, decrement: float
-) -> tuple[FloatArray, float, FloatArray] | None:
+    log_densities: LogDensities, position: FloatArray, value: float, step: FloatArray, decrement: float
+) -> FloatArray | None:
     """The first of the step, its half, ... that raises the density by a part of what was promised."""
     size = 1.0
-    for _ in range(30):
+    for _ in range(HALVINGS):
         proposal = position + size * step
-        new_value, new_gradient = density(proposal)
+        new_value = float(log_densities(proposal[None])[0])
         if np.isfinite(new_value) and new_value >= value + 1e-4 * size * min(decrement, 1.0) - 1e-12 * abs(value):
-            return proposal, new_value, new_gradient
+            return proposal
         size *= 0.5
     return None

@@ -20,7 +20,7 @@ from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.information import Information
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
-from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities, values_and_gradients
+from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import Mode, find_mode
 from nutslite.posterior.model_data import ModelData, sorted_rows
@@ -61,10 +61,14 @@ class Launch:
 class Target(Protocol):
     """A log density that the sampler can run, and the way back to the model's quantities; `rows` of data it reads."""
 
-    logdensity: Callable[..., float]
     dimension: int
     rows: int
     data_type: Any
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """``logdensity(position, gradient, data)``."""
+        ...
 
     @property
     def data(self) -> Any:
@@ -134,11 +138,15 @@ class MarginalTarget:
 
     def __init__(self, assembled: Assembled, reduction: Reduction) -> None:
         self.assembled, self.reduction = assembled, reduction
-        self.logdensity = compiled_marginal()
         self.dimension = reduction.kept.size
         self.rows = 0
         self.density = density_of(reduction.data.head)
         self.data_type = MARGINAL_TYPE
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """With its gradient; compiled when NUTS asks for it."""
+        return compiled_marginal()
 
     @property
     def data(self) -> Any:
@@ -152,14 +160,14 @@ class MarginalTarget:
         sampled folded instead (`transforms.FOLD`): as an even function of a number on the line, smooth through zero.
         """
         start = starting_position(self.assembled)[self.reduction.kept]
-        mode = find_mode(self._gradients, start)
+        mode = find_mode(self._values, start)
         if mode is None:
             return Launch(start, None)
         folded = self._foldable() & self._tailed(mode)
         if folded.any():
             self._fold(folded, np.exp(mode.position))
             start = np.where(folded, np.arcsinh(1.0), mode.position)
-            again = find_mode(self._gradients, start, np.sqrt(np.diag(mode.covariance)))
+            again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
             if again is None:
                 return Launch(start, None)
             mode = again
@@ -168,8 +176,10 @@ class MarginalTarget:
             mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
         return Launch(mode.position, mode.covariance)
 
-    def _gradients(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return values_and_gradients(self.logdensity, self.data, self.data_type, positions)
+    def _values(self, positions: FloatArray) -> FloatArray:
+        out = np.empty(positions.shape[0])
+        compiled_marginal_many()(np.ascontiguousarray(positions, dtype=float), self.data, out)
+        return out
 
     def _foldable(self) -> NDArray[np.bool_]:
         """Scales of group effects whose prior density is smooth and flat at zero, as an even function of the scale."""
@@ -182,8 +192,7 @@ class MarginalTarget:
     def _tailed(self, mode: Mode) -> NDArray[np.bool_]:
         """Parameters whose density falls too slowly to the left."""
         sds = np.sqrt(np.diag(mode.covariance))
-        values, _ = self._gradients(mode.position - np.diag(TAIL_SDS * sds))
-        return values > mode.logdensity - TAIL_DROP
+        return self._values(mode.position - np.diag(TAIL_SDS * sds)) > mode.logdensity - TAIL_DROP
 
     def _fold(self, which: NDArray[np.bool_], sizes: FloatArray) -> None:
         """Fold these parameters, each at its typical size."""
