@@ -23,9 +23,9 @@ FloatArray = NDArray[np.float64]
 
 PATHS: dict[str, dict[str, Any]] = {
     "auto": {"plan": "auto"},
-    "joint": {"plan": "joint"},
-    "joint-no-pilot": {"plan": "joint", "pilot": False},
-    "marginal": {"plan": "marginal"},
+    "joint": {"plan": "joint", "inference_method": "nuts"},
+    "joint-no-pilot": {"plan": "joint", "pilot": False, "inference_method": "nuts"},
+    "marginal": {"plan": "marginal", "inference_method": "nuts"},
 }
 PARTS = 5  # of the draws, whose leave-one-out scores show how much that score varies
 REFERENCE_DRAWS = 4000  # behind the references' scores
@@ -42,7 +42,7 @@ class Health:
     r_hat, ess_bulk, ess_tail : float
     divergences : int
     leapfrogs : float
-        Mean number per draw.
+        Mean number per draw; none in independence Metropolis.
     """
 
     r_hat: float
@@ -70,7 +70,7 @@ class Outcome:
     ----------
     case, path : str
     served_by : str
-        ``"joint"`` or ``"marginal"``.
+        Density and method, such as ``"joint, nuts"``.
     differences : list of Difference
         Of the long run.
     default, long : Health
@@ -141,7 +141,7 @@ def run_case(case: Case, reference: Reference, data_folder: Path, path: str, dra
     return Outcome(
         case=case.name,
         path=path,
-        served_by=str(posterior.attrs["plan"]),
+        served_by=f"{posterior.attrs['plan']}, {posterior.attrs['inference_method']}",
         differences=differences(case, model, long, reference, data_folder),
         default=health(default),
         long=health(long),
@@ -189,7 +189,7 @@ def health(results: Any) -> Health:
         ess_bulk=float(table["ess_bulk"].min()),
         ess_tail=float(table["ess_tail"].min()),
         divergences=int(stats["diverging"].sum()),
-        leapfrogs=float(stats["n_steps"].mean()),
+        leapfrogs=float(stats["n_steps"].mean()) if "n_steps" in stats else 0.0,
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("NUTSLITE_COMPILE_BESIDE", "0")  # tests run beside each other as it is
+
 ROOT = Path(__file__).resolve().parent.parent
 CACHES = Path(tempfile.gettempdir()) / "nutslite-test-kernels"
 KEPT_SECONDS = 3 * 24 * 3600

@@ -106,7 +106,7 @@ def test_defaults(asked, capsys):
         "chains": 4,
         "cores": None,
         "random_seed": None,
-        "target_accept": 0.8,
+        "target_accept": None,
         "plan": "auto",
         "progressbar": True,
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import inlined, kernel
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
-from nutslite.posterior.marginal import MarginalData, eliminate, fill_system
+from nutslite.posterior.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system
 from nutslite.posterior.reduction import Reduction
 from nutslite.sampler.parts import run_in_parts
 from nutslite.sampler.sample import available_cpus
@@ -59,7 +62,7 @@ class _Recovery:
 
     def __call__(self, part: slice) -> None:
         reduction = self.reduction
-        _recover(
+        compiled_recovery()(
             reduction.data,
             np.ascontiguousarray(self.positions[part]),
             reduction.kept,
@@ -75,7 +78,15 @@ class _Recovery:
         )
 
 
-@kernel
+@functools.cache
+def compiled_recovery() -> Callable[..., None]:
+    """`_recover` for the one type of data that all models have."""
+    cube = types.Array(types.float64, 3, "C")
+    system = (MARGINAL_DATA, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR)
+    levels = (cube, INDEX_VECTOR, INDEX_MATRIX, VECTOR)
+    return kernel_with_signature(_recover, types.void(*system, *levels, MATRIX, MATRIX, MATRIX))
+
+
 def _recover(
     data: MarginalData,
     positions,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import SamplingError, refuse_other
+from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside
 from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
 from nutslite.posterior.plan import Plan
@@ -151,11 +152,25 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
-        return _run_nuts(plan, settings, checkpoint, before_sampling)
+        with compiling_beside(plan.path, _parts(plan, settings)) as beside:
+            return _run_target(plan, settings, checkpoint, before_sampling, beside)
 
 
-def _run_nuts(
-    plan: Plan, settings: Settings, checkpoint: Checkpoint | None, before_sampling: Callable[[], Any] | None
+def _parts(plan: Plan, settings: Settings) -> tuple[str, ...]:
+    """What a run will need to have compiled beside the density, the first first."""
+    if settings.laplace:
+        return (NATURAL,)
+    if settings.may_be_independence and not (plan.path == "joint" and plan.assembled.data.centring.size):
+        return (MANY, NATURAL, BLOCK)
+    return (BLOCK, NATURAL)
+
+
+def _run_target(
+    plan: Plan,
+    settings: Settings,
+    checkpoint: Checkpoint | None,
+    before_sampling: Callable[[], Any] | None,
+    beside: Beside,
 ) -> Fit:
     target = plan.target()
     if target.dimension == 0:
@@ -165,15 +180,18 @@ def _run_nuts(
     if settings.laplace:
         return _run_laplace(plan, settings, target, clock)
     launch = target.launch() if settings.may_be_independence else None
-    if launch is not None and (method := independence_for(target, launch, settings)) is not None:
-        clock.lap("pilot")
-        return _run_independence(plan, settings, target, method, clock, before_sampling)
+    if launch is not None:
+        beside.wait(MANY)
+        if (method := independence_for(target, launch, settings)) is not None:
+            clock.lap("pilot")
+            return _run_independence(plan, settings, target, method, clock, before_sampling, beside)
     start_rng = np.random.default_rng(start_seed)
     begun = launched(checkpoint, target, lambda: first_state(target, launch or target.launch(), settings, start_rng))
     target_accept = settings.target_accept
     if target_accept is None:
         target_accept = default_target_accept(begun, target.dimension)
     clock.lap("pilot")
+    beside.wait(BLOCK)
     compiled_block(target.data_type)
     compiled_logdensity(target.logdensity, target.data_type)
     clock.lap("compilation")
@@ -204,6 +222,7 @@ def _run_nuts(
     draws = _finished(draws, settings)
     rng = np.random.default_rng(recovery_seed)
     warmup = None
+    beside.wait(NATURAL)
     with memory_of_results(plan, settings):
         values, effects = target.natural(draws.positions, rng)
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
@@ -220,6 +239,7 @@ def _run_independence(
     method: Independence,
     clock: _Clock,
     before_sampling: Callable[[], Any] | None,
+    beside: Beside,
 ) -> Fit:
     """Independence Metropolis with a proposal that was found to fit."""
     if before_sampling is not None:
@@ -227,6 +247,7 @@ def _run_independence(
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
     clock.lap("sampling")
+    beside.wait(NATURAL)
     with memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
     clock.lap("recovery")

@@ -1,0 +1,139 @@
+"""Compile, in a process beside this one, what a first fit will need later: the wait is nearly halved.
+
+Nothing starts where compiled code is on disk already. Otherwise, when the density of a path turns out not to be there,
+a second Python compiles the other large parts of the path into the same cache while this one compiles the density; each
+part is then waited for and loaded. Where that process cannot start or dies, all is compiled here, as without it.
+``NUTSLITE_COMPILE_BESIDE=0`` in the environment forbids it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from nutslite import _kernel_cache
+from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
+from nutslite.posterior.joint import JOINT_DATA, natural_scale
+from nutslite.posterior.many import compiled_joint_many
+from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
+from nutslite.posterior.model_data import MODEL_DATA
+from nutslite.posterior.recovery import compiled_recovery
+from nutslite.sampler.chain import compiled_block
+from nutslite.sampler.independence import accept_or_stay
+from nutslite.sampler.sample import available_cpus
+
+VARIABLE = "NUTSLITE_COMPILE_BESIDE"
+DENSITIES = ("usual_log_density_gradient", "joint_logdensity", "_marginal_many")  # what is compiled here meanwhile
+
+BLOCK, MANY, NATURAL = "block", "many", "natural"
+"""Parts of a path: the sampler's block of transitions, many densities at once, the way to natural scales."""
+
+_START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from nutslite.posterior.beside import work; work()"
+
+
+def _compile_acceptance() -> None:
+    accept_or_stay.compile((VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR))  # type: ignore[attr-defined]
+
+
+def _compile_natural() -> None:
+    natural_scale.compile((MATRIX, MODEL_DATA, MATRIX, MATRIX))  # type: ignore[attr-defined]
+
+
+PARTS: dict[str, dict[str, Callable[[], Any]]] = {
+    "joint": {BLOCK: lambda: compiled_block(JOINT_DATA), MANY: compiled_joint_many, NATURAL: _compile_natural},
+    "marginal": {
+        BLOCK: lambda: (compiled_marginal(), compiled_block(MARGINAL_TYPE)),
+        MANY: _compile_acceptance,
+        NATURAL: compiled_recovery,
+    },
+}
+
+
+class Beside:
+    """The process beside this one, if one is needed.
+
+    Parameters
+    ----------
+    path : str
+        ``"joint"`` or ``"marginal"``.
+    parts : sequence of str
+        What to compile, in the order in which it will be waited for.
+    """
+
+    def __init__(self, path: str, parts: Sequence[str]) -> None:
+        self.path, self.parts = path, parts
+        self.process: subprocess.Popen[str] | None = None
+        self.done = {part: threading.Event() for part in parts}
+
+    def start(self, missing: str) -> None:
+        """Start the process if `missing`, a function that is not on disk, is a density; once."""
+        if self.process is not None or missing not in DENSITIES:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _START, json.dumps(sys.path), self.path, *self.parts],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        if process.stdout is not None:
+            for line in process.stdout:
+                if line.strip() in self.done:
+                    self.done[line.strip()].set()
+        for event in self.done.values():  # it has ended: what is not there is compiled here
+            event.set()
+
+    def wait(self, part: str) -> None:
+        """Wait until `part` is on disk, or until it will not come."""
+        if self.process is not None and part in self.done:
+            self.done[part].wait()
+
+    def stop(self) -> None:
+        """End the process: nothing more is needed of it."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[Beside]:
+    """Within this context a density that is not on disk starts the process."""
+    beside = Beside(path, parts)
+    if not _serves():
+        yield beside
+        return
+    before, _kernel_cache.on_missing = _kernel_cache.on_missing, beside.start
+    try:
+        yield beside
+    finally:
+        _kernel_cache.on_missing = before
+        beside.stop()
+
+
+def _serves() -> bool:
+    """Whether a second Python may be started and would help."""
+    return (
+        not jit_disabled()
+        and os.environ.get(VARIABLE, "1") != "0"
+        and available_cpus() > 1
+        and os.path.basename(sys.executable or "").startswith(("python", "pypy"))
+    )
+
+
+def work() -> None:
+    """What the other process does: compile the parts that its arguments name, and say when each is on disk."""
+    path, *parts = sys.argv[2:]
+    for part in parts:
+        PARTS[path][part]()
+        sys.stdout.write(f"{part}\n")
+        sys.stdout.flush()
