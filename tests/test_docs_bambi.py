@@ -136,6 +136,25 @@ def test_old_default_priors_of_logit_models_were_wider():
     assert prior_text(model, "Intercept") == "Intercept ~ Normal(mu: 0.0, sigma: 1.5)"
 
 
+@pytest.mark.parametrize(
+    ("old", "today"),
+    [
+        ("components", "parameters"),
+        ("constant_components", "marginal_parameters"),
+        ("distributional_components", "conditional_parameters"),
+        ("response_component", "response_term"),
+    ],
+)
+def test_old_properties_name_those_of_today(old, today, sleep):
+    model = nl.Model("Reaction ~ Days", sleep)
+    with pytest.raises(AttributeError, match=f"'{old}'.* Bambi had it: '{today}' has"):
+        getattr(model, old)
+    assert getattr(model, today)
+    assert not hasattr(model, old)
+    with pytest.raises(AttributeError, match=r"'Model' object has no attribute 'fitt'$"):
+        _ = model.fitt
+
+
 def test_clear_data_home_says_that_there_is_none(caplog):
     with caplog.at_level(logging.INFO, logger="nutslite"):
         assert nl.clear_data_home() is None
