@@ -115,6 +115,16 @@ def test_other_engines_are_refused_by_name(method, sleep):
         nl.Model("Reaction ~ Days", sleep).fit(inference_method=method)
 
 
+def test_small_models_may_be_sampled_without_nuts():
+    model = nl.Model("mpg ~ wt + qsec", nl.load_data("mtcars"))
+    results = model.fit(random_seed=1, progressbar=False)
+    assert results.posterior.attrs["inference_method"] == "independence"
+    assert results.posterior.attrs["tuning_steps"] == 0
+    assert {"lp", "acceptance_rate", "energy", "diverging"} == set(results.sample_stats.data_vars)
+    following = [np.corrcoef(chain[:-1], chain[1:])[0, 1] for chain in results.posterior["wt"].values]
+    assert np.mean(following) < 0.15
+
+
 def test_interactions_of_groups_have_the_combinations_that_occur(sleep):
     late = np.where((sleep["Days"] > 4) & (sleep["Subject"] != "308"), "late", "early")
     prior = draw_prior(nl.Model("Reaction ~ 1 + (1|Subject:week)", sleep.assign(week=late)))
