@@ -34,6 +34,10 @@ class Inspection(Wiring):
     if not TYPE_CHECKING:  # otherwise type checkers would let any name pass
 
         def __getattr__(self, name: str) -> Any:
+            if hasattr(
+                type(self), name
+            ):  # a property of which something inside has no such attribute: that error, then
+                return object.__getattribute__(self, name)
             message = f"'{type(self).__name__}' object has no attribute '{name}'"
             if name in OLD_NAMES:
                 message += f", as older versions of Bambi had it: {OLD_NAMES[name]}."
