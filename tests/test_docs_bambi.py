@@ -163,6 +163,9 @@ def test_old_properties_name_those_of_today(old, today, sleep):
     assert not hasattr(model, old)
     with pytest.raises(AttributeError, match=r"'Model' object has no attribute 'fitt'$"):
         _ = model.fitt
+    del model.design  # a property that fails says over what, and not that there is no such property
+    with pytest.raises(AttributeError, match="no attribute 'design'"):
+        _ = model.response_name
 
 
 def test_clear_data_home_says_that_there_is_none(caplog):

@@ -34,9 +34,7 @@ class Inspection(Wiring):
     if not TYPE_CHECKING:  # otherwise type checkers would let any name pass
 
         def __getattr__(self, name: str) -> Any:
-            if hasattr(
-                type(self), name
-            ):  # a property of which something inside has no such attribute: that error, then
+            if hasattr(type(self), name):  # a property failed over something inside: that error, not this name
                 return object.__getattribute__(self, name)
             message = f"'{type(self).__name__}' object has no attribute '{name}'"
             if name in OLD_NAMES:
