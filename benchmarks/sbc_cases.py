@@ -8,7 +8,7 @@ response alone. `PATCHES` lower thresholds so that small models take the ways of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -41,7 +41,7 @@ class Case:
     formula, family, options
         As for `Model`.
     fit : dict
-        Further arguments of `simulation_based_calibration`: path, pilot, merge.
+        Further arguments of `simulation_based_calibration`: path, pilot, merge, inference method.
     accept : tuple of two floats, optional
         Responses outside are drawn anew.
     rows : int
@@ -256,6 +256,7 @@ BINARY = {
     "group_specific": effects(Prior("HalfNormal", sigma=1)),
 }
 JOINT, ADAPTING = {"plan": "joint"}, {"plan": "joint", "pilot": False}
+BY_NUTS = {"inference_method": "nuts"}
 
 
 def marginal_cases() -> list[Case]:
@@ -273,6 +274,28 @@ def marginal_cases() -> list[Case]:
         Case("crossed: large marginal", "independence Metropolis", crossed, options=narrow, patches=LARGE),
         Case("nested: marginal", "nested factors", "y ~ 1 + (1|h/b)", options=narrow),
         Case("raw intercept and offset", "prior about the raw intercept", "y ~ z + offset(o) + (1|g)", options=raw),
+    ]
+
+
+def few_parameters_cases() -> list[Case]:
+    """Models that independence Metropolis serves wherever its proposal fits, and the same by NUTS."""
+    sizes = {**BINARY, "alpha": Prior("Gamma", alpha=4, beta=1.5)}
+    models = [
+        Case("bernoulli: no groups", "", "yes ~ x + z", "bernoulli", {"priors": BINARY}),
+        Case("poisson: no groups", "", "k ~ x + offset(o)", "poisson", {"priors": BINARY}, accept=BOUNDS["poisson"]),
+        Case("negativebinomial: no groups", "", "k ~ x", "negativebinomial", {"priors": sizes}, accept=(0, 1e4)),
+        Case("gaussian: no groups", "", "y ~ x + c", options={"priors": NARROW}, fit=JOINT),
+    ]
+    marginal = [
+        Case("no groups: marginal", "", "y ~ x + z + c", options={"priors": NARROW}),
+        Case("slopes: marginal", "", "y ~ x + (x|g)", options={"priors": NARROW}),
+    ]
+    return [
+        *(replace(case, about="few parameters, default method") for case in models),
+        *(
+            replace(case, name=f"{case.name}, NUTS", about="the same by NUTS", fit={**case.fit, **BY_NUTS})
+            for case in (*models, *marginal)
+        ),
     ]
 
 
@@ -341,6 +364,7 @@ def all_cases() -> list[Case]:
         *(drawn_case(family, 100 + place) for place, family in enumerate(families)),
         *(modelled_case(family) for family in MODELLED),
         *marginal_cases(),
+        *few_parameters_cases(),
         *joint_cases(),
         *general_cases(),
     ]

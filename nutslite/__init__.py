@@ -26,6 +26,7 @@ _HOMES = {
     "Link": "nutslite.families.link",
     "load_data": "nutslite.datasets",
     "clear_data_home": "nutslite.datasets",
+    "config": "nutslite._config",
     "summary": "nutslite.results.summary",
     "save": "nutslite.results.storage",
     "load": "nutslite.results.storage",
@@ -49,6 +50,7 @@ __all__ = [
     "Link",
     "load_data",
     "clear_data_home",
+    "config",
     "summary",
     "save",
     "load",
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from nutslite._config import config
     from nutslite.datasets import clear_data_home, load_data
     from nutslite.exceptions import (
         DataError,

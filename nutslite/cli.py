@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   nutslite fit "Reaction ~ Days + (Days|Subject)" sleepstudy
   nutslite fit "admit ~ scale(gre) + scale(gpa) + C(rank)" admissions --family bernoulli --seed 1
   nutslite fit "y ~ x" measurements.csv --also "sigma ~ x" --out fit.nc --no-plot
+  nutslite fit "y ~ x + (x|g)" large.parquet --seed 1 --checkpoint fit.ckpt --file fit.nc
 
 exit status: 0 done, 1 the model or the data are at fault (one line on standard error says how), 2 the command line is,
 130 interrupted by Ctrl-C (the draws that were finished are summarised and saved all the same)"""
@@ -113,9 +114,19 @@ def _add_fit(subparsers: Any) -> None:
     fit.add_argument("--seed", type=_not_negative, help="the same seed gives the same draws")
     fit.add_argument("--target-accept", type=_fraction, help="of NUTS (default: 0.7 or 0.8)")
     fit.add_argument("--plan", choices=("auto", "joint", "marginal"), default="auto", help="(default: auto)")
-    fit.add_argument("--out", type=Path, default=Path("fit.nc"), metavar="FILE", help="netCDF (default: fit.nc)")
+    fit.add_argument(
+        "--checkpoint", metavar="FILE", help="keep draws as they come; the same command goes on after a kill"
+    )
+    draws = fit.add_mutually_exclusive_group()
+    draws.add_argument("--out", type=Path, default=Path("fit.nc"), metavar="FILE", help="netCDF (default: fit.nc)")
+    draws.add_argument(
+        "--file",
+        type=Path,
+        metavar="FILE",
+        help="as --out, but samples only if the file does not hold this fit already",
+    )
     fit.add_argument("--plot", type=Path, default=Path("fit.png"), metavar="FILE", help="picture (default: fit.png)")
-    fit.add_argument("--no-out", dest="out", action="store_const", const=None, help="save no draws")
+    draws.add_argument("--no-out", dest="out", action="store_const", const=None, help="save no draws")
     fit.add_argument("--no-plot", dest="plot", action="store_const", const=None, help="save no picture")
     fit.add_argument("--all", action="store_true", help="print the effects of every group as well")
     fit.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -21,7 +21,8 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit statuses; 2 is argparse's, for a c
 
 def fit(arguments: argparse.Namespace) -> int:
     """``nutslite fit``: sample, print the summary, save the draws and a picture."""
-    for file in (arguments.out, arguments.plot):
+    out = arguments.out if arguments.file is None else None  # `fit` itself writes to `file`
+    for file in (out, arguments.file, arguments.plot):
         _refuse_unwritable(file)
     started = time.perf_counter()
     model = _model(arguments)
@@ -35,10 +36,14 @@ def fit(arguments: argparse.Namespace) -> int:
         target_accept=arguments.target_accept,
         plan=arguments.plan,
         progressbar=not arguments.quiet,
+        checkpoint=arguments.checkpoint,
+        file=arguments.file,
     )
     _print_summary(results, everything=arguments.all)
     print(f"\nDone in {time.perf_counter() - started:.1f} s.")
-    _save(results, arguments.out)
+    _save(results, out)
+    if arguments.file is not None and arguments.file.is_file():  # where it could not be written a line has said so
+        print(f"Draws:   {arguments.file.absolute()}")
     _draw(results, arguments.plot)
     return INTERRUPTED if _was_interrupted(results) else DONE
 

@@ -74,13 +74,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def warn(message: str) -> None:
-    """Issue a `NutsliteWarning` that points at the line outside this package that led here."""
+def warn(message: str, category: type[Warning] = NutsliteWarning) -> None:
+    """Issue a warning that points at the line outside this package that led here."""
     package = os.path.dirname(__file__) + os.sep
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, NutsliteWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:

@@ -307,7 +307,7 @@ OTHER = [
         "data: an empty cell",
         partial(model, "y ~ g*h", frame(h=np.where(frame().g == "b", "u", frame().h))),
         PriorError,
-        ("'g:h'", "Remove the term", "Prior("),
+        ("[b, v] of 'g:h'", "leave the interaction out", "{'g:h[b, v]': Prior("),
     ),
     BadCall(
         "data: constant response",

@@ -146,7 +146,7 @@ def errors(name: str, method: str, seeds: int = 20) -> tuple[float, float]:
 
     family = get_family(name)
     k, n_data = len(family.parameters), 1 + len(family.companions)
-    kernel = compiled_gradient(PLAIN[name], k, n_data)
+    kernel = compiled_gradient(PLAIN[name], k, n_data) if method == "compiled" else None
     function = ARRAYS[name] if method == "arrays" else opaque(ARRAYS[name])
     by_rows = RowFunction(function, name)
     worst = np.zeros(2)

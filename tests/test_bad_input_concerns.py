@@ -189,7 +189,28 @@ class TestSilence:
 
 
 def test_warnings_point_at_the_line_that_made_the_model() -> None:
-    for data, formula in [(frame(z=frame().x), "y ~ x + z"), (frame(t=[str(v) for v in range(24)]), "y ~ t + x")]:
+    for data, formula, family in [
+        (frame(z=frame().x), "y ~ x + z", "gaussian"),
+        (frame(t=[str(v) for v in range(24)]), "y ~ t + x", "gaussian"),
+        (frame(b=(frame().x > 0).astype(int)), "b ~ x", "bernoulli"),
+        (frame(), "pos ~ x", "gamma"),
+        (frame(h=np.where(frame().g == "b", "u", frame().h)), "b ~ g*h", "bernoulli"),
+    ]:
         with pytest.warns(NutsliteWarning) as caught:
-            Model(formula, data)
+            Model(formula, data, family)
         assert {item.filename for item in caught} == {__file__}
+
+
+def test_empty_cells_are_named() -> None:
+    data = frame(h=np.where(frame().g == "b", "u", frame().h))
+    (found,) = messages("b ~ g*h", data, family="bernoulli")
+    assert found == "No row has 'g:h[b, v]': the data say nothing about this coefficient, only its prior does."
+    with pytest.raises(nl.PriorError, match=r"about \[b, v\] of 'g:h'.* an empty cell.*priors=\{'g:h\[b, v\]': Prior"):
+        model("y ~ g*h", data)
+    own = {"g:h[b, v]": nl.Prior("Normal", mu=0, sigma=1)}
+    for automatic in ("default", "mle"):  # the remedy
+        assert len(messages("y ~ g*h", data, priors=own, automatic_priors=automatic)) == 1
+    with pytest.raises(nl.PriorError, match=r"\[b, v\] of 'g:h'"):
+        model("y ~ g*h", data, automatic_priors="mle")
+    with pytest.raises(nl.PriorError, match=r"'g:h\|s': Prior\('Normal', mu=0, sigma=Prior\('HalfNormal'"):
+        model("y ~ 1 + (g*h|s)", data)

@@ -12,7 +12,7 @@ import pytest
 from nutslite.calibration import refit, simulation_based_calibration
 from nutslite.calibration.refit import RefitTask, _ranks, _thinned, simulate_and_refit
 from nutslite.calibration.simulation import prediction_task, simulate_data, with_response
-from nutslite.exceptions import DataError, PriorError, SamplingError
+from nutslite.exceptions import DataError, NutsliteError, PriorError, SamplingError
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.run import Settings
@@ -73,6 +73,21 @@ def test_the_joint_path_is_calibrated_too():
     joint = simulation_based_calibration(gaussian(), 40, random_seed=2, draws=19, plan="joint")
     assert joint.p_value > 1e-3
     assert joint.simulations == 40
+
+
+def test_fits_are_made_as_users_make_them(monkeypatch):
+    """By independence Metropolis where it serves, unless something is asked for that only NUTS has."""
+    right_run, methods = refit.run, []
+
+    def noting(*arguments):
+        fit = right_run(*arguments)
+        methods.append(fit.method)
+        return fit
+
+    monkeypatch.setattr(refit, "run", noting)
+    for options in ({}, {"inference_method": "nuts"}, {"target_accept": 0.9}):
+        simulation_based_calibration(gaussian("y ~ x"), 1, random_seed=1, draws=9, thin=2, **options)
+    assert methods == ["independence", "nuts", "nuts"]
 
 
 def test_the_seed_decides_and_not_the_executor(right):
@@ -253,8 +268,9 @@ def test_what_cannot_be_calibrated_is_refused():
         ({"thin": 0}, "thin must be"),
         ({"random_seed": "one"}, "random_seed"),
         ({"plan": "quick"}, "quick"),
+        ({"inference_method": "laplace"}, "inference_method is one of 'auto', 'nuts'; not 'laplace'"),
     ):
-        with pytest.raises(SamplingError, match=words):
+        with pytest.raises(NutsliteError, match=words):
             simulation_based_calibration(gaussian("y ~ x"), **{"n_simulations": 1, **changes})
 
 

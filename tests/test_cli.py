@@ -109,6 +109,8 @@ def test_defaults(asked, capsys):
         "target_accept": None,
         "plan": "auto",
         "progressbar": True,
+        "checkpoint": None,
+        "file": None,
     }
 
 
@@ -126,6 +128,8 @@ def test_every_option_arrives(asked):
         "Days",
         "--categorical",
         "Subject",
+        "--checkpoint",
+        "run.ckpt",
         "--no-out",
         "--no-plot",
     ]
@@ -146,6 +150,8 @@ def test_every_option_arrives(asked):
         "target_accept": 0.9,
         "plan": "joint",
         "progressbar": False,
+        "checkpoint": "run.ckpt",
+        "file": None,
     }
 
 
@@ -172,6 +178,16 @@ def test_prints_model_summary_and_places(asked, capsys, tmp_path):
     assert complaints == "nutslite: warning: the chains are made up\n"
     assert load(tmp_path / "fit.nc")["posterior"]["Intercept"].shape == (4, 100)
     assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_results_in_a_file_of_fits_are_saved_once(asked, capsys, tmp_path):
+    assert cli.main([*SLEEP, "--draws", "100", "--file", "kept.nc", "--no-plot"]) == 0
+    assert asked["file"] == Path("kept.nc")
+    assert list(tmp_path.iterdir()) == []  # the model that writes is not there, and nothing else did
+    assert "Draws:" not in capsys.readouterr().out
+    (tmp_path / "kept.nc").touch()
+    assert cli.main([*SLEEP, "--draws", "100", "--file", "kept.nc", "--no-plot"]) == 0
+    assert f"Draws:   {tmp_path / 'kept.nc'}" in capsys.readouterr().out
 
 
 def test_all_prints_every_group(asked, capsys):
@@ -238,7 +254,7 @@ def test_unknown_data(asked, capsys):
     assert asked == {}
 
 
-@pytest.mark.parametrize("option", ["--out", "--plot"])
+@pytest.mark.parametrize("option", ["--out", "--file", "--plot"])
 def test_unwritable_place_is_refused_before_the_fit(option, asked, capsys, tmp_path):
     assert cli.main([*SLEEP, option, "absent/file"]) == 1
     assert f"there is no folder '{tmp_path / 'absent'}'" in capsys.readouterr().err
@@ -248,7 +264,15 @@ def test_unwritable_place_is_refused_before_the_fit(option, asked, capsys, tmp_p
 
 
 @pytest.mark.parametrize(
-    "options", [["--draws", "0"], ["--chains", "two"], ["--tune", "-1"], ["--target-accept", "1"], ["--nonsense"]]
+    "options",
+    [
+        ["--draws", "0"],
+        ["--chains", "two"],
+        ["--tune", "-1"],
+        ["--target-accept", "1"],
+        ["--nonsense"],
+        ["--out", "a.nc", "--file", "b.nc"],
+    ],
 )
 def test_an_unreadable_command_line_exits_with_2(options, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -115,6 +115,16 @@ def test_other_engines_are_refused_by_name(method, sleep):
         nl.Model("Reaction ~ Days", sleep).fit(inference_method=method)
 
 
+def test_small_models_may_be_sampled_without_nuts():
+    model = nl.Model("mpg ~ wt + qsec", nl.load_data("mtcars"))
+    results = model.fit(random_seed=1, progressbar=False)
+    assert results.posterior.attrs["inference_method"] == "independence"
+    assert results.posterior.attrs["tuning_steps"] == 0
+    assert {"lp", "acceptance_rate", "energy", "diverging"} == set(results.sample_stats.data_vars)
+    following = [np.corrcoef(chain[:-1], chain[1:])[0, 1] for chain in results.posterior["wt"].values]
+    assert np.mean(following) < 0.15
+
+
 def test_interactions_of_groups_have_the_combinations_that_occur(sleep):
     late = np.where((sleep["Days"] > 4) & (sleep["Subject"] != "308"), "late", "early")
     prior = draw_prior(nl.Model("Reaction ~ 1 + (1|Subject:week)", sleep.assign(week=late)))
@@ -134,6 +144,28 @@ def test_old_default_priors_of_logit_models_were_wider():
     sd = nl.load_data("admissions")["gpa"].std(ddof=0)
     assert prior_text(model, "gpa") == f"gpa ~ Normal(mu: 0.0, sigma: {1 / sd:.4g})"
     assert prior_text(model, "Intercept") == "Intercept ~ Normal(mu: 0.0, sigma: 1.5)"
+
+
+@pytest.mark.parametrize(
+    ("old", "today"),
+    [
+        ("components", "parameters"),
+        ("constant_components", "marginal_parameters"),
+        ("distributional_components", "conditional_parameters"),
+        ("response_component", "response_term"),
+    ],
+)
+def test_old_properties_name_those_of_today(old, today, sleep):
+    model = nl.Model("Reaction ~ Days", sleep)
+    with pytest.raises(AttributeError, match=f"'{old}'.* Bambi had it: '{today}' has"):
+        getattr(model, old)
+    assert getattr(model, today)
+    assert not hasattr(model, old)
+    with pytest.raises(AttributeError, match=r"'Model' object has no attribute 'fitt'$"):
+        _ = model.fitt
+    del model.design  # a property that fails says over what, and not that there is no such property
+    with pytest.raises(AttributeError, match="no attribute 'design'"):
+        _ = model.response_name
 
 
 def test_clear_data_home_says_that_there_is_none(caplog):

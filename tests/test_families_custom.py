@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 import math
 import textwrap
@@ -31,6 +32,7 @@ LOADED = [get_family(name) for name in NAMES]  # before a test switches Numba of
 QUICK = ("t", "bernoulli", "binomial", "zero_inflated_poisson")  # others take a second or two each to compile
 
 
+@functools.cache  # kernels belong to a family, and each takes seconds to compile
 def copy_of(name: str, way: str = "compiled", order: int = 1) -> Family:
     """A built-in family as a user would write it, with the same links and default priors."""
     builtin = get_family(name)
@@ -111,8 +113,9 @@ def test_kernels_of_log_densities_keep_the_contract(name: str, way: str, order: 
 
 def test_kernels_without_numba_keep_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
-    compare_kernels("gamma", copy_of("gamma"), 1e-11)
-    compare_kernels("zero_inflated_poisson", copy_of("zero_inflated_poisson"), 1e-11)
+    uncompiled = copy_of.__wrapped__
+    compare_kernels("gamma", uncompiled("gamma"), 1e-11)
+    compare_kernels("zero_inflated_poisson", uncompiled("zero_inflated_poisson"), 1e-11)
 
 
 def gaussian_slopes(y, mu, sigma):
@@ -199,13 +202,24 @@ def test_the_posterior_is_that_of_the_family_repeated(name: str, way: str, formu
     assert_same_density(Model(formula, DATA, family=copy_of(name, way), link=link, priors=priors), builtin)
 
 
-@pytest.mark.parametrize("way", ["compiled", "arrays", "opaque"])
-def test_fits_agree_whatever_way_the_log_density_goes(way: str, caplog: pytest.LogCaptureFixture) -> None:
-    settings: dict[str, Any] = {"draws": 400, "chains": 2, "random_seed": 3, "progressbar": False}
+def poisson_fit(family: str | Family) -> Any:
     priors = {"Intercept": Prior("Normal", mu=0, sigma=2), "x": Prior("Normal", mu=0, sigma=1)}
-    expected = Model("k ~ x", DATA, family="poisson", priors=priors).fit(**settings).posterior
-    with caplog.at_level(logging.INFO, logger="nutslite"):
-        results = Model("k ~ x", DATA, family=copy_of("poisson", way), priors=priors).fit(**settings)
+    model = Model("k ~ x", DATA, family=family, priors=priors)
+    return model.fit(draws=400, chains=2, random_seed=3, progressbar=False)
+
+
+@pytest.fixture(scope="module")
+def built_in_posterior() -> Any:
+    return poisson_fit("poisson").posterior
+
+
+@pytest.mark.parametrize("way", ["compiled", "arrays", "opaque"])
+def test_fits_agree_whatever_way_the_log_density_goes(
+    way: str, built_in_posterior: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = built_in_posterior
+    with caplog.at_level(logging.INFO, logger="nutslite"):  # a copy of its own: it says how it is compiled once
+        results = poisson_fit(copy_of.__wrapped__("poisson", way))
     assert int(results.sample_stats.diverging.sum()) == 0
     for name in ("Intercept", "x"):
         sd = float(expected[name].std())

@@ -270,6 +270,9 @@ def test_formula_object() -> None:
     assert formula.main == "y ~ x"
     assert formula.additionals == ("sigma ~ z",)
     assert formula == Formula("y ~ x", "sigma ~ z")
+    assert formula.additionals_lhs == ["sigma"]
+    assert formula.get_all_formulas() == ["y ~ x", "sigma ~ z"]
+    assert Formula("y ~ x").get_all_formulas() == ["y ~ x"]
     with pytest.raises(FormulaError, match="a text"):
         Formula(3)  # type: ignore[arg-type]
 

@@ -161,8 +161,9 @@ class TestNames:
         first = model().fit(**SHORT, cores=1)
         same = model().fit(**SHORT, jobs=1, n_init=50_000, return_inferencedata=True)
         assert posterior(first).equals(posterior(same))
-        with pytest.warns(FutureWarning, match="include_response_params"):
+        with pytest.warns(FutureWarning, match="include_response_params") as caught:
             results = model().fit(**SHORT, include_mean=True)
+        assert {item.filename for item in caught} == {__file__}
         assert "mu" in posterior(results)
 
     def test_methods_that_are_nuts(self) -> None:

@@ -106,6 +106,17 @@ def test_an_error_in_a_potential_arrives_from_the_chains() -> None:
         model.fit(**QUIET)
 
 
+def test_many_densities_have_the_potentials() -> None:
+    plain = nl.Model("y ~ x", grouped_data()).plan("joint").target()
+    target = nl.Model("y ~ x", grouped_data(), potentials=[("x", narrow)]).plan().target()
+    positions = 0.3 * np.random.default_rng(1).normal(size=(5, target.dimension))
+    values, effects = target.natural(positions[None], np.random.default_rng(1))
+    slopes = target.assembled.layout.unpack(values, effects)["x"][0]
+    assert np.ptp(narrow(slopes)) > 0.1
+    difference = target.log_densities(positions, 2) - plain.log_densities(positions, 2)
+    np.testing.assert_allclose(difference, narrow(slopes), rtol=1e-9)
+
+
 def test_draws_of_the_prior_say_that_they_leave_potentials_out(caplog: pytest.LogCaptureFixture) -> None:
     model = nl.Model("y ~ x", grouped_data(), potentials=[("x", narrow)])
     with caplog.at_level(logging.WARNING, logger="nutslite"):

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 from scipy import integrate
+from small_models import grouped_data
 
+from nutslite import Formula, Model
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity, sample_lkj_cholesky
 
@@ -91,3 +93,18 @@ def test_impossible_values():
     assert lkj_cholesky_logdensity(np.eye(3), -1.0) == -math.inf
     assert lkj_cholesky_logdensity(np.diag([1.0, 0.0]), 1.0) == -math.inf
     assert lkj_cholesky_logdensity(np.eye(1), 2.0) == 0.0
+
+
+@pytest.mark.parametrize("style", ["modern", "classic"])
+def test_a_model_in_words_has_the_priors_of_correlations(style):
+    """By the names of the results, for blocks that have correlations only."""
+    formula = Formula("y ~ x + (x|g) + (0 + z|g) + (1|h)", "sigma ~ (c|h)")
+    model = Model(formula, grouped_data(), priors_cor={"g": 1, "h": 2.5})
+    lines = [line.strip() for line in model.describe(style).splitlines() if "LKJ" in line]
+    assert lines == ["1+x|g_corr ~ LKJ(eta: 1.0)", "sigma_1+c|h_corr ~ LKJ(eta: 2.5)"]
+    sampled = {variable.name for variable in model._assembly.layout.variables}
+    assert {line.split(" ~ ")[0] for line in lines} == {name for name in sampled if name.endswith("_corr")}
+    assert model._repr_html_().count("LKJ") == 2
+    model.set_alias({"1+x|g_corr": "together"})
+    assert "together ~ LKJ(eta: 1.0)" in model.describe(style)
+    assert "LKJ" not in str(Model(formula, grouped_data()))

@@ -56,6 +56,11 @@ class TestInstallationAndData:
         needs = {re.split(r"[<>=!~\[; ]", line)[0].lower() for line in project["dependencies"]}
         assert needs <= {"numpy", "numba", "scipy", "pandas", "patsy", "arviz", "xarray", "tqdm", "h5netcdf", "h5py"}
 
+    def test_oldest_python(self) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        assert project["requires-python"] == ">=3.11"
+        assert "Python 3.11 or newer" in (ROOT / "README.md").read_text(encoding="utf-8")
+
     def test_names_that_are_imported(self) -> None:
         from nutslite import Family, Formula, Likelihood, Link, Model, Prior, clear_data_home, load_data
 
@@ -408,3 +413,23 @@ class TestResults:
         assert set(get_group(prior, "prior").data_vars) == {"x", "1|g_offset"}
         assert get_group(prior, "prior_predictive")["y"].shape == (1, 20, 120)
         assert get_group(prior, "observed_data")["y"].shape == (120,)
+
+
+class TestSpellings:
+    """1.9; more of it in test_docs_bambi.py and test_model_arguments.py."""
+
+    def test_the_auxiliary_parameter_is_called_sigma(self) -> None:
+        """Bambi 0.6 called it value_sigma, after the response."""
+        data = grouped_data().rename(columns={"y": "value"})
+        variables = list(nl.Model("value ~ x", data).fit(**SHORT).posterior.data_vars)
+        assert variables == ["Intercept", "x", "sigma"]
+
+    @pytest.mark.parametrize(
+        ("formula", "family", "parent"), [("y ~ x", "gaussian", "mu"), ("b ~ x", "bernoulli", "p")]
+    )
+    def test_the_mean_has_the_name_of_the_parent(self, formula: str, family: str, parent: str) -> None:
+        """Bambi 0.6 called it y_mean."""
+        model = nl.Model(formula, grouped_data(), family=family)
+        results = model.fit(**SHORT)
+        model.predict(results, kind="mean")
+        assert set(results.posterior.data_vars) - {"Intercept", "x", "sigma"} == {parent}

@@ -43,6 +43,10 @@ marginal = crossed.fit(**FIT)
 assert marginal.posterior.attrs.get("plan", marginal.attrs.get("plan")) == "marginal"
 found["marginal"] = digest(marginal.posterior)
 found["correlated"] = digest(small_model(GAUSSIAN["correlated slopes"]).fit(**FIT, plan="joint").posterior)
+few = small_model({"formula": "b ~ x + z", "family": "bernoulli"})
+few = few.fit(draws=60, chains=3, cores=cores, random_seed=11, progressbar=False)
+assert few.posterior.attrs["inference_method"] == "independence"
+found["independence"] = digest(few.posterior)
 LAPLACE = {"draws": 12, "chains": 3, "random_seed": 11, "inference_method": "laplace"}
 found["laplace, joint"] = digest(counts.fit(**LAPLACE).posterior)
 found["laplace, marginal"] = digest(crossed.fit(**LAPLACE).posterior)
@@ -90,6 +94,7 @@ def digests() -> tuple[dict[str, str], dict[str, str]]:
         "joint, adapting",
         "marginal",
         "correlated",
+        "independence",
         "laplace, joint",
         "laplace, marginal",
         "large marginal",
@@ -105,4 +110,4 @@ def test_another_process_gives_the_same_numbers(digests, path):
 
 def test_every_path_gives_other_numbers(digests):
     """The digests are of something: no two are equal."""
-    assert len(set(digests[0].values())) == len(digests[0]) == 11
+    assert len(set(digests[0].values())) == len(digests[0]) == 12

@@ -12,7 +12,7 @@ from nutslite._log import log
 from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
 from nutslite.calibration.simulation import Accept, check_simulable, quiet
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, refuse_other
 from nutslite.posterior.plan import Path
 from nutslite.posterior.prior_draws import draw_prior
 from nutslite.posterior.run import Settings
@@ -20,6 +20,8 @@ from nutslite.sampler.sample import seed_sequence
 
 if TYPE_CHECKING:
     from nutslite.model import Model
+
+METHODS = ("auto", "nuts")
 
 
 def simulation_based_calibration(
@@ -33,8 +35,9 @@ def simulation_based_calibration(
     plan: Path = "auto",
     pilot: bool = True,
     merge: bool = True,
+    inference_method: str = "auto",
     tune: int | None = None,
-    target_accept: float = 0.8,
+    target_accept: float | None = None,
     max_treedepth: int = 10,
     accept: Accept | None = None,
 ) -> Calibration:
@@ -63,8 +66,10 @@ def simulation_based_calibration(
         asks for in that simulation; the run is then repeated, longer and with another seed (Talts et al., section 5).
     plan, pilot, merge
         The path of the fits, as for `Model.plan`.
+    inference_method : {"auto", "nuts"}
+        As for `Model.fit`, whose default is calibrated by default: independence Metropolis where it serves.
     tune, target_accept, max_treedepth
-        As for `Model.fit`; every fit is one chain.
+        As for `Model.fit`, where any of them given means NUTS; every fit is one chain.
     accept : callable, optional
         Takes a simulated response, shape (rows,), and says whether to keep it; for a process pool a function of a
         module. Choosing by the response alone leaves ranks uniform. Impossible responses (not finite, outside the
@@ -82,20 +87,25 @@ def simulation_based_calibration(
         If no draw of the prior gives a possible response, or the model has weights or potentials.
     SamplingError
         If a setting is impossible, or every fit failed.
+    NutsliteError
+        For another inference method.
     """
     if isinstance(n_simulations, bool) or not isinstance(n_simulations, int | np.integer) or n_simulations < 1:
         raise SamplingError(f"n_simulations must be an integer of at least 1, not {n_simulations!r}.")
     if thin is not None and (isinstance(thin, bool) or not isinstance(thin, int | np.integer) or thin < 1):
         raise SamplingError(f"thin must be an integer of at least 1 or None, not {thin!r}.")
+    refuse_other("inference_method", inference_method, METHODS)
     seeds = seed_sequence(random_seed)
     settings = Settings(
         draws=draws,
         tune=tune,
         chains=1,
+        cores=None if executor is None else 1,  # an executor's workers share the machine
         random_seed=0,
         target_accept=target_accept,
         max_treedepth=max_treedepth,
         progressbar=False,
+        independence=inference_method == "auto",
     )
     assembled = model.plan(plan, pilot, merge).assembled
     check_simulable(assembled)

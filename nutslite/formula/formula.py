@@ -29,6 +29,8 @@ class Formula:
     Formula('y ~ x', 'sigma ~ z')
     >>> print(Formula("y ~ x", "sigma ~ z"))
     y ~ x, sigma ~ z
+    >>> Formula("y ~ x", "sigma ~ z").additionals_lhs
+    ['sigma']
     """
 
     main: str
@@ -40,6 +42,15 @@ class Formula:
                 raise FormulaError(f"A formula is a text such as 'y ~ x + (1|g)', not a {type(text).__name__}.")
         object.__setattr__(self, "main", _one_line(main))
         object.__setattr__(self, "additionals", tuple(_one_line(text) for text in additionals))
+
+    @property
+    def additionals_lhs(self) -> list[str]:
+        """Names of the parameters that `additionals` are for, in their order."""
+        return [text.partition("~")[0].strip() for text in self.additionals]
+
+    def get_all_formulas(self) -> list[str]:
+        """The formulas as texts, the main one first."""
+        return [self.main, *self.additionals]
 
     def __repr__(self) -> str:
         return f"Formula({', '.join(repr(text) for text in (self.main, *self.additionals))})"

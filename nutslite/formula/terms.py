@@ -6,6 +6,7 @@ C-contiguous and writable, so that a block of consecutive data rows is contiguou
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -166,3 +167,24 @@ class LinearPredictor:
     group_terms: tuple[GroupTerm, ...] = ()
     offset: FloatArray | None = None
     offset_names: tuple[str, ...] = ()
+
+
+def correlation_name(terms: Sequence[GroupTerm]) -> str:
+    """What the correlations of some terms' effects are called in the results, without the parameter's prefix."""
+    return f"{'+'.join(term.expression for term in terms)}|{terms[0].factor}_corr"
+
+
+def correlated_terms(predictor: LinearPredictor, factors: Collection[str]) -> dict[str, list[GroupTerm]]:
+    """Terms whose effects are correlated with each other, by `correlation_name`.
+
+    Parameters
+    ----------
+    predictor : LinearPredictor
+    factors : collection of str
+        Grouping factors of which effects are correlated, as far as the formula allows.
+    """
+    marked: dict[tuple[str, str], list[GroupTerm]] = {}
+    for term in predictor.group_terms:
+        if term.factor in factors and term.correlated is not None:
+            marked.setdefault((term.factor, term.correlated), []).append(term)
+    return {correlation_name(terms): terms for terms in marked.values() if sum(term.columns for term in terms) > 1}

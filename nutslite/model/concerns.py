@@ -22,7 +22,7 @@ GRID = np.linspace(-3.0, 3.0, 13)  # linear predictors that models come to
 
 
 def warn_of_concerns(design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]) -> None:
-    """Warn of columns that repeat others, of perfect separation, of a response or groups that say nothing, of links.
+    """Warn of columns that say nothing, of perfect separation, of a response or groups that say nothing, of links.
 
     `links` has the link of every parameter, `chosen` names the parameters whose link the user chose.
 
@@ -72,9 +72,10 @@ def _link(parameter: Parameter, link: str, family: Family, *, chosen: bool) -> N
 def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> list[int]:
     """Warn of columns that others span; the columns that are left."""
     kept, dependent = independent_columns(predictor)
+    where = "" if parameter == family.parent.name else f" for {parameter}"
+    _empty(predictor, where)
     if not dependent:
         return kept
-    where = "" if parameter == family.parent.name else f" for {parameter}"
     rows, columns = predictor.matrix.shape[1], predictor.matrix.shape[0] + predictor.intercept
     if columns > rows:
         worst = max(predictor.terms, key=lambda term: term.stop - term.start)
@@ -93,6 +94,17 @@ def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> li
             f"coefficients apart, only the priors do. Remove one of the terms.{more if found is dependent[0] else ''}"
         )
     return kept
+
+
+def _empty(predictor: LinearPredictor, where: str) -> None:
+    """Warn of columns of zeros: combinations of levels that no row has."""
+    used = np.asarray(predictor.matrix.any(axis=1))
+    if not used.all():
+        names = tuple(name for name, column in zip(column_names(predictor), used, strict=True) if not column)
+        warn(
+            f"No row has {_listed(names)}{where}: the data say nothing about "
+            f"{'this coefficient, only its prior does' if len(names) == 1 else 'these coefficients, only priors do'}."
+        )
 
 
 def _listed(names: tuple[str, ...]) -> str:

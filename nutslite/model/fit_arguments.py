@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nutslite.exceptions import NutsliteError, did_you_mean, refuse_other
+from nutslite.exceptions import NutsliteError, did_you_mean, refuse_other, warn
 
 METHODS = ("auto", "nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
@@ -55,7 +54,7 @@ def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callabl
                 raise NutsliteError(f"{name} and {today} are the same argument of fit: give one of them.")
             out[today] = value
         elif name == "include_mean":
-            warnings.warn("include_mean is now called include_response_params.", FutureWarning, stacklevel=4)
+            warn("include_mean is now called include_response_params.", FutureWarning)
             out["include_response_params"] = bool(value)
         else:
             _refuse(name, value, fit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,27 @@ NOT_BUILT = (
 )
 
 
+OLD_NAMES = {
+    "components": "'parameters' has the names, 'design.predictors' what formulas became, 'priors' the priors",
+    "constant_components": "'marginal_parameters' has the names, 'priors.constants' the priors",
+    "distributional_components": "'conditional_parameters' has the names, 'design.predictors' what formulas became",
+    "response_component": "'response_term' has the response, 'design.predictors' what its formulas became",
+}
+"""What there is instead of properties of older Bambi, whose values were objects that do not exist here."""
+
+
 class Inspection(Wiring):
     """The part of `Model` that is looked at."""
+
+    if not TYPE_CHECKING:  # otherwise type checkers would let any name pass
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property failed over something inside: that error, not this name
+                return object.__getattribute__(self, name)
+            message = f"'{type(self).__name__}' object has no attribute '{name}'"
+            if name in OLD_NAMES:
+                message += f", as older versions of Bambi had it: {OLD_NAMES[name]}."
+            raise AttributeError(message, name=name, obj=self)
 
     def __repr__(self) -> str:
         return self.describe()
@@ -40,13 +59,14 @@ class Inspection(Wiring):
 
     def _described(self) -> dict[str, Any]:
         return {
-            "formulas": [self.formula.main, *self.formula.additionals],
+            "formulas": self.formula.get_all_formulas(),
             "family": self.family,
             "links": self.links,
             "n_rows": self.design.n_rows,
             "predictors": self.design.predictors,
             "priors": self.priors,
             "aliases": self._aliases,
+            "correlations": self.correlations,
         }
 
     # ------------------------------------------------------------------------------------------------------- names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from nutslite._config import config
 from nutslite.exceptions import check_flags
 from nutslite.families.family import Family, get_family
 from nutslite.formula.data import as_frame
@@ -54,8 +55,9 @@ class Model(Fitting):
         Whether effects of one term ``(x|g)`` are correlated, with an LKJ(1) prior. Default as in Bambi: independent.
     priors_cor : dict, optional
         By grouping factor, the shape of an LKJ prior of its correlations (a number or ``Prior("LKJ", eta=2)``).
-    unused_priors : {"warn", "error", "ignore"}
-        What to do about names in `priors` that are not in the model.
+    unused_priors : {"warn", "error", "ignore"}, optional
+        What to do about names in `priors` that are not in the model; by default what ``nutslite.config`` says under
+        ``"UNUSED_PRIORS"``, which is to warn.
     automatic_priors : {"default", "mle"}
         Where priors that are not given come from: the usual rules, or the likelihood of the common effects.
     taylor : int, optional
@@ -74,9 +76,10 @@ class Model(Fitting):
     Warns
     -----
     NutsliteWarning
-        Where the data leave something to the priors alone: columns that others span, predictors that separate two
-        outcomes perfectly, responses all alike, a grouping factor with one level or one for every row; texts that read
-        as numbers; names in `priors` that are not in the model; default links under which means leave their range.
+        Where the data leave something to the priors alone: columns that others span or that are 0, predictors that
+        separate two outcomes perfectly, responses all alike, a grouping factor with one level or one for every row;
+        texts that read as numbers; names in `priors` that are not in the model; default links whose means leave their
+        range.
 
     Examples
     --------
@@ -101,7 +104,7 @@ class Model(Fitting):
         extra_namespace: Mapping[str, Any] | None = None,
         correlated: bool = False,
         priors_cor: Mapping[str, float | Prior] | None = None,
-        unused_priors: str = "warn",
+        unused_priors: str | None = None,
         automatic_priors: str = "default",
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
@@ -116,7 +119,7 @@ class Model(Fitting):
         self.auto_scale = auto_scale
         self.center_predictors = center_predictors
         self.potentials = read_potentials(potentials)
-        self.unused_priors = unused_priors
+        self.unused_priors = config["UNUSED_PRIORS"] if unused_priors is None else unused_priors
         parameters = tuple(parameter.name for parameter in self.family.parameters)
         self.data = as_frame(data)
         self.design = build_design(

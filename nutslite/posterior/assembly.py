@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior import model_data as md
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
@@ -236,7 +236,7 @@ class _Assembler:
             for label in term.labels
         ]
         pairs = tuple(f"{labels[c]}, {labels[r]}" for r in range(q) for c in range(r))
-        name = f"{prefix}{'+'.join(term.expression for term in block.terms)}|{block.factor}_corr"
+        name = f"{prefix}{correlation_name(block.terms)}"
         dim = self._dim(f"{name}_dim", pairs)
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, (dim,), "correlation", index))

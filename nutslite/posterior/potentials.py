@@ -24,6 +24,7 @@ from nutslite.posterior.effects import add_effects_prior, fill_effects
 from nutslite.posterior.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.joint import natural_scale
 from nutslite.posterior.layout import Layout, Variable
+from nutslite.posterior.many import values_and_gradients
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.potential import Potential
 from nutslite.posterior.predictor import add_loglik
@@ -66,6 +67,11 @@ class PotentialTarget(JointTarget):
     def data(self) -> Any:
         """The model's record, the arguments of the potentials, and three functions."""
         return (self.model, self.gather, self.density, self.loglik, self.potential)
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """One after the other and with their gradients, whatever `cores`: potentials may be called in Python."""
+        values, _ = values_and_gradients(self.logdensity, self.data, self.data_type, positions)
+        return values
 
 
 @functools.cache

@@ -37,6 +37,7 @@ Constant = Prior | float | FloatArray
 DefaultPrior = tuple[str, Mapping[str, Any]]
 
 _WIDTH = 2.5
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class DefaultScaling:
     def slopes(self, term: CommonTerm, columns: FloatArray, choices: Sequence[Choice | None]) -> FloatArray:
         """See `Scaling`."""
         if not self.binary:
-            usual = [self._slope(term.name, columns[c], choice) for c, choice in enumerate(choices)]
+            usual = [self._slope(term, columns, c, choice) for c, choice in enumerate(choices)]
         else:
             usual = [self._binary_slope(term, columns, c, choice) for c, choice in enumerate(choices)]
         return np.array(usual) * [_factor(choice) for choice in choices]
@@ -193,15 +194,15 @@ class DefaultScaling:
 
     def group_slopes(self, term: GroupTerm, columns: FloatArray, choices: Sequence[Choice | None]) -> FloatArray:
         """See `Scaling`."""
-        usual = [self._slope(term.name, columns[c], choice) for c, choice in enumerate(choices)]
+        usual = [self._slope(term, columns, c, choice) for c, choice in enumerate(choices)]
         return np.array(usual) * [_factor(choice) for choice in choices]
 
     def _wide_intercept(self, widening: float) -> float:
         return float(np.sqrt((_WIDTH * self.sd) ** 2 + widening))
 
-    def _slope(self, name: str, column: FloatArray, choice: Choice | None) -> float:
+    def _slope(self, term: CommonTerm | GroupTerm, columns: FloatArray, c: int, choice: Choice | None) -> float:
         """The general rule."""
-        return 1.0 if isinstance(choice, Prior) else _WIDTH * self.sd / _sd(name, column)
+        return 1.0 if isinstance(choice, Prior) else _WIDTH * self.sd / _sd(term, columns, c)
 
     def _binary_slope(self, term: CommonTerm, columns: FloatArray, c: int, choice: Choice | None) -> float:
         if isinstance(choice, Prior) or term.kind == "categorical":
@@ -211,7 +212,7 @@ class DefaultScaling:
             total = columns.sum(axis=0)
             if _varies(total):
                 return 1.0 / float(np.std(total))
-        return 1.0 / _sd(term.name, columns[c])
+        return 1.0 / _sd(term, columns, c)
 
 
 def _factor(choice: Choice | None) -> float:
@@ -231,13 +232,30 @@ def _varies(column: FloatArray) -> bool:
     return bool(np.std(column) > 1e-12 * np.max(np.abs(column), initial=0.0))
 
 
-def _sd(name: str, column: FloatArray) -> float:
-    if not _varies(column):
-        raise PriorError(
-            f"A column of the term '{name}' does not vary, so it gives its default prior no scale. "
-            f"Remove the term, or give it a prior: priors={{'{name}': Prior('Normal', mu=0, sigma=...)}}."
+def _sd(term: CommonTerm | GroupTerm, columns: FloatArray, c: int) -> float:
+    if not _varies(columns[c]):
+        raise PriorError(why_no_scale(term, columns, c))
+    return float(np.std(columns[c]))
+
+
+def why_no_scale(term: CommonTerm | GroupTerm, columns: FloatArray, c: int) -> str:
+    """Why a column gives its automatic prior no scale, and what to do about it."""
+    width = "..." if isinstance(term, CommonTerm) else "Prior('HalfNormal', sigma=...)"
+    own = f"Prior('Normal', mu=0, sigma={width})"
+    if term.scalar or term.kind == "numeric" or columns[c].any():
+        return (
+            f"A column of the term '{term.name}' does not vary, so it gives an automatic prior no scale. "
+            f"Remove the term, or give it a prior: priors={{'{term.name}': {own}}}."
         )
-    return float(np.std(column))
+    empty = [label for label, column in zip(term.labels, columns, strict=True) if not column.any()]
+    cells = ", ".join(f"[{label}]" for label in empty[:_SHOWN])
+    more = f" and {len(empty) - _SHOWN} more" if len(empty) > _SHOWN else ""
+    place = f"{term.name}[{empty[0]}]" if isinstance(term, CommonTerm) else term.name
+    return (
+        f"The data say nothing about {cells}{more} of '{term.name}': the column is 0 in every row, an empty cell, and "
+        f"gives an automatic prior no scale. Give it a prior of your own (priors={{'{place}': {own}}}), leave the "
+        "interaction out, or make one factor of the combinations that occur."
+    )
 
 
 def _scaled(predictor: LinearPredictor, given: Given, scaling: Scaling) -> dict[str, Prior]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import copy
-import sys
-import warnings
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from nutslite.exceptions import NutsliteWarning, PriorError, did_you_mean
+from nutslite.exceptions import PriorError, did_you_mean, warn
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.columns import coefficient_names
@@ -20,7 +17,6 @@ from nutslite.priors.scales import Scale, read_scale
 Unused = Literal["warn", "error", "ignore"]
 Choice = Prior | Scale
 GENERIC = ("common", "group_specific")
-PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
 @dataclass
@@ -240,14 +236,4 @@ def _report(
     stop = "" if message.endswith("?") else "."
     if unused == "error":
         raise PriorError(f"{message}{stop} There are: {', '.join(known)}.")
-    warnings.warn(f"{message}{stop} They are not used.", NutsliteWarning, stacklevel=_user_level())
-
-
-def _user_level() -> int:
-    """The stack level, for a warning of the calling function, of the first line outside this package."""
-    level, frame = 1, sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        if frame.f_back is None:
-            break
-        level, frame = level + 1, frame.f_back
-    return level
+    warn(f"{message}{stop} They are not used.")

@@ -22,6 +22,7 @@ a shape of 1 for the negative binomial, a normal distribution for t.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm
 from nutslite.priors import series
 from nutslite.priors.checks import HIGHEST_ORDER
+from nutslite.priors.defaults import why_no_scale
 from nutslite.priors.profile import Curve, Profile, make_profile
 from nutslite.priors.scales import WIDE, Scale
 
@@ -168,6 +170,9 @@ class ProfileScaling:
         """Standard deviations of a common term's coefficients, 1 where the user chose the prior."""
         self._chosen[term.name] = choices
         needed = [not _settled(choice) for choice in choices]
+        for column in np.flatnonzero(needed):
+            if not columns[column].any():
+                raise PriorError(why_no_scale(term, columns, int(column)))
         return np.array(
             [
                 self._sigma(self._common_curve(term, column), choices[column]) if needed[column] else 1.0
@@ -218,6 +223,17 @@ class ProfileScaling:
             self._rank_is_full = bool(np.min(np.abs(np.diag(triangle)), initial=1.0) > 1e-7)
         return self._rank_is_full
 
+    @functools.cached_property
+    def _spanning(self) -> tuple[FloatArray, list[int]]:
+        """Common columns that span them all, and their places; a column independent of all others is among them."""
+        if self._full_rank:
+            return self._columns, list(range(len(self._columns)))
+        kept: list[int] = []
+        for place, column in enumerate(self._columns):
+            if _independent_of(self._columns[kept], column):
+                kept.append(place)
+        return np.ascontiguousarray(self._columns[kept]), kept
+
     def _sigma(self, curve: Curve, choice: Scale | None) -> float:
         return prior_sigma(curve, self._profile.rows, _correlation(choice), self._taylor)
 
@@ -232,7 +248,8 @@ class ProfileScaling:
                     "about it and automatic_priors='mle' cannot serve. Leave one of them out, or give it a prior: "
                     f"priors={{'{term.name}': Prior('Normal', mu=0, sigma=...)}}."
                 )
-            self._curves[place] = self._profile.curve(self._columns, place)
+            columns, kept = self._spanning
+            self._curves[place] = self._profile.curve(columns, kept.index(place))
         return self._curves[place]
 
     def _same(self, term: CommonTerm, columns: FloatArray) -> bool:

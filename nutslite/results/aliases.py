@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from nutslite.exceptions import DataError, NutsliteWarning, did_you_mean
+from nutslite.exceptions import DataError, did_you_mean, warn
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
@@ -50,11 +49,7 @@ def choose_aliases(
         if not isinstance(alias, str) or not alias:
             raise DataError(f"The alias of '{name}' is a text, not {alias!r}.")
         if name not in names:
-            warnings.warn(
-                f"There is nothing called '{name}' in the model.{did_you_mean(name, names)} Its alias is not used.",
-                NutsliteWarning,
-                stacklevel=4,
-            )
+            warn(f"There is nothing called '{name}' in the model.{did_you_mean(name, names)} Its alias is not used.")
             continue
         out[name] = alias
         for follower in derived.get(name, ()):

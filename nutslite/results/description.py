@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, Literal
 
 from nutslite.families.family import Family
-from nutslite.formula.terms import LinearPredictor
+from nutslite.formula.terms import LinearPredictor, correlated_terms
 from nutslite.priors.defaults import PriorSet
 
 Style = Literal["modern", "classic"]
@@ -30,6 +30,7 @@ def describe(
     fitted: bool = False,
     style: Style = "modern",
     aliases: Mapping[str, str] | None = None,
+    correlations: Mapping[str, float] | None = None,
 ) -> str:
     """Text of a model.
 
@@ -45,9 +46,12 @@ def describe(
         Bambi 0.21's layout, or that of Bambi 0.6.
     aliases : mapping, optional
         By full name of a term or parameter, the name to show.
+    correlations : mapping, optional
+        By grouping factor, the shape of the LKJ prior of its effects' correlations.
     """
+    names, shapes = aliases or {}, correlations or {}
     if style == "classic":
-        return _classic(formulas, family, links, n_rows, predictors, priors, aliases or {})
+        return _classic(formulas, family, links, n_rows, predictors, priors, names, shapes)
     linked = [f"{parameter} = {links[parameter]}" for parameter in predictors]
     header = {
         "Formula": formulas,
@@ -59,7 +63,7 @@ def describe(
     lines = [line for key, entries in header.items() for line in _entry(key, entries)]
     for parameter, predictor in predictors.items():
         lines.append(f"    target = {parameter}")
-        sections = sections_of(parameter, family, predictor, priors, aliases or {})
+        sections = sections_of(parameter, family, predictor, priors, names, shapes)
         lines.append(_text(sections, indent=8, step=4, gap=" " * 8))
     if fitted:
         lines.append(FOOTER)
@@ -72,7 +76,12 @@ def _entry(key: str, entries: Sequence[str]) -> list[str]:
 
 
 def sections_of(
-    parameter: str, family: Family, predictor: LinearPredictor, priors: PriorSet, aliases: Mapping[str, str]
+    parameter: str,
+    family: Family,
+    predictor: LinearPredictor,
+    priors: PriorSet,
+    aliases: Mapping[str, str],
+    correlations: Mapping[str, float],
 ) -> dict[str, dict[str, Any]]:
     """Priors of one parameter's terms by section, and in the parent's last section those of the constant parameters."""
     parent = parameter == family.parent.name
@@ -83,9 +92,13 @@ def sections_of(
     def named(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
         return {aliases.get(f"{prefix}{name}", f"{prefix}{name}"): values[name] for name in names}
 
+    correlated = {
+        name: f"LKJ(eta: {correlations[members[0].factor]})"
+        for name, members in correlated_terms(predictor, correlations).items()
+    }
     return {
         "Common-level effects": named((name for name in terms if name not in groups), terms),
-        "Group-level effects": named((name for name in terms if name in groups), terms),
+        "Group-level effects": named((name for name in terms if name in groups), terms) | named(correlated, correlated),
         "Offset effects": dict.fromkeys(predictor.offset_names, 1),
         "Auxiliary parameters": named(priors.constants, priors.constants) if parent else {},
     }
@@ -108,6 +121,7 @@ def _classic(
     predictors: Mapping[str, LinearPredictor],
     priors: PriorSet,
     aliases: Mapping[str, str],
+    correlations: Mapping[str, float],
 ) -> str:
     lines = [
         f"Formula: {'; '.join(formulas)}",
@@ -119,7 +133,7 @@ def _classic(
     for parameter, predictor in predictors.items():
         if parameter != family.parent.name:
             lines.append(f"  Parameter {parameter}")
-        sections = sections_of(parameter, family, predictor, priors, aliases)
+        sections = sections_of(parameter, family, predictor, priors, aliases, correlations)
         lines.append(WHOLE_DEGREES.sub(r"nu: \1", _text(sections, indent=2, step=2, gap="")))
     return "\n".join(lines)
 
@@ -133,6 +147,7 @@ def describe_html(
     predictors: Mapping[str, LinearPredictor],
     priors: PriorSet,
     aliases: Mapping[str, str],
+    correlations: Mapping[str, float],
 ) -> str:
     """A model as a compact HTML table; everything that comes from the user is escaped."""
     header = {
@@ -143,7 +158,8 @@ def describe_html(
     }
     rows = [f'<tr><th>{key}</th><td colspan="2">{value}</td></tr>' for key, value in header.items()]
     for parameter, predictor in predictors.items():
-        for title, entries in sections_of(parameter, family, predictor, priors, aliases).items():
+        sections = sections_of(parameter, family, predictor, priors, aliases, correlations)
+        for title, entries in sections.items():
             heading = title if len(predictors) == 1 else f"{parameter}: {title}"
             for name, prior in entries.items():
                 cells = f"<td>{escape(name)}</td><td>{escape(str(prior))}</td>"

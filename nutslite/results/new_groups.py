@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
+from nutslite.formula.terms import correlation_name
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
@@ -80,7 +81,7 @@ class PopulationSampler:
         prefix = "" if parameter == self.parent else f"{parameter}_"
         effects: dict[str, FloatArray] = {}
         for block in _blocks(terms):
-            name = f"{prefix}{'+'.join(term.expression for term in block)}|{block[0].factor}_corr"
+            name = f"{prefix}{correlation_name(block)}"
             if sum(term.columns for term in block) > 1 and name in posterior:
                 effects |= self._correlated(rng, parameter, prefix, block, posterior, posterior[name], n_new)
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, FamilyError, NutsliteWarning
+from nutslite.exceptions import DataError, FamilyError, warn
 from nutslite.results.new_groups import GroupSampler
 
 if TYPE_CHECKING:
@@ -92,11 +91,9 @@ class ResponseDraws:
         for name, count in self.outside.items():
             link = self.task.links.get(name)
             advice = f" The link '{link}' allows that; another link, such as 'log', does not." if link else ""
-            warnings.warn(
+            warn(
                 f"Predicted responses are nan for {count} of {self.shape[0] * self.shape[1]} draws and rows, because "
-                f"'{name}' is outside its range there.{advice}",
-                NutsliteWarning,
-                stacklevel=3,
+                f"'{name}' is outside its range there.{advice}"
             )
 
     def _supported(
