@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from small_models import GAUSSIAN, GENERAL, small_model
 
+from nutslite.posterior import run_independence
 from nutslite.posterior.many import values_and_gradients
 from nutslite.posterior.model_data import sorted_rows
 from nutslite.posterior.run import Settings, run
@@ -160,6 +161,41 @@ def test_a_proposal_that_does_not_fit_gives_way_to_nuts():
 def test_settings_of_nuts_mean_nuts(asked):
     plan = small_model(SERVED["bernoulli"]).plan()
     assert run(plan, Settings(draws=30, random_seed=1, progressbar=False, **asked)).method == "nuts"
+
+
+def test_ctrl_c_keeps_the_blocks_that_are_done(monkeypatch, caplog):
+    plan = small_model(SERVED["bernoulli"]).plan()
+    whole = run(plan, Settings(draws=300, random_seed=4, progressbar=False))
+    monkeypatch.setattr(run_independence, "PROPOSALS_PER_BLOCK", 400)
+    evaluate, calls = JointTarget.log_densities, []
+
+    def interrupted(self, positions, cores):
+        calls.append(len(positions))
+        if len(calls) > 9:
+            raise KeyboardInterrupt
+        return evaluate(self, positions, cores)
+
+    monkeypatch.setattr(JointTarget, "log_densities", interrupted)
+    with caplog.at_level("WARNING", logger="nutslite"):
+        kept = run(plan, Settings(draws=300, random_seed=4, progressbar=False))
+    n = kept.values.shape[1]
+    assert kept.interrupted
+    assert 0 < n < 300
+    assert kept.stats["lp"].shape == (4, n)
+    assert f"kept the {n} finished draws of 4 of 4 chains" in caplog.text
+    assert np.isfinite(kept.values).all()
+    assert not whole.interrupted
+
+
+def test_ctrl_c_before_the_first_block_is_one(monkeypatch):
+    plan = small_model(SERVED["bernoulli"]).plan()
+    monkeypatch.setattr(run_independence, "_Chain", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan, Settings(draws=30, random_seed=4, progressbar=False))
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def test_launches_that_say_little_have_no_proposal(monkeypatch):

@@ -25,7 +25,9 @@ def what_is_sampled(plan: Plan, settings: Settings, aliases: Mapping[str, str]) 
             exact.append(name)
         else:
             sampled.append(f"{name}_offset" if variable.variable.source == "effects" else name)
-    method = "NUTS"  # if a pilot finds a proposal that fits, `how_long_it_took` says so
+    method = "NUTS"
+    if settings.may_be_independence and (plan.reduction is not None or not plan.assembled.data.centring.size):
+        method = "Independence Metropolis or NUTS"  # by what the pilot finds; `how_long_it_took` says which
     if settings.laplace:
         method = "Laplace approximation"
     elif plan.reduction is not None and plan.reduction.large:

@@ -247,6 +247,8 @@ def _run_independence(
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
     clock.lap("sampling")
+    if drawn.interrupted:
+        _say_what_is_kept(drawn.positions, settings)
     beside.wait(NATURAL)
     with memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
@@ -313,6 +315,8 @@ def _run_large(
             checkpoint=checkpoint,
         )
     clock.lap("sampling")
+    if drawn.interrupted:
+        _say_what_is_kept(drawn.values, settings)
     acceptance = float(drawn.stats["acceptance_rate"].mean())
     if acceptance < LOW_ACCEPTANCE:
         log.warning(
@@ -367,17 +371,21 @@ def _finished(draws: Draws, settings: Settings) -> Draws:
     if not draws.interrupted:
         return draws
     kept = draws.rectangular()
-    chains, n_draws = kept.positions.shape[:2]
-    if n_draws == 0:
+    if kept.positions.shape[1] == 0:
         raise KeyboardInterrupt
+    _say_what_is_kept(kept.positions, settings)
+    return kept
+
+
+def _say_what_is_kept(draws: FloatArray, settings: Settings) -> None:
+    """`draws` has the shape (chains, draws, ...)."""
     log.warning(
         "Interrupted: kept the %d finished draws of %d of %d chains.%s",
-        n_draws,
-        chains,
-        draws.positions.shape[0],
+        draws.shape[1],
+        draws.shape[0],
+        settings.chains,
         "" if settings.checkpoint is None else f" The same call goes on from '{settings.checkpoint}'.",
     )
-    return kept
 
 
 def memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractContextManager[None]:
