@@ -1,0 +1,47 @@
+"""Cross-products by our own kernel, and work in parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nutslite.posterior.products import weighted_products
+from nutslite.sampler.parts import run_in_parts
+
+
+@pytest.mark.parametrize("n", [1, 511, 512, 1300, 30_001])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_products_are_those_of_matrices(n, weighted):
+    rng = np.random.default_rng(n)
+    left, right = rng.normal(size=(3, n)), rng.normal(size=(5, n))
+    weights = rng.uniform(0.5, 2.0, n) if weighted else None
+    scaled = left if weights is None else left * weights
+    tolerance = {"rtol": 1e-12, "atol": 1e-9}
+    np.testing.assert_allclose(weighted_products(left, weights, right), scaled @ right.T, **tolerance)
+    square = weighted_products(left, weights, left)
+    np.testing.assert_allclose(square, scaled @ left.T, **tolerance)
+    np.testing.assert_array_equal(square, square.T)
+
+
+def test_some_rows_of_a_larger_array():
+    whole = np.random.default_rng(2).normal(size=(4, 900))
+    part = whole[:, 100:800]
+    np.testing.assert_allclose(weighted_products(part, None, part[2:]), part @ part[2:].T, atol=1e-10)
+
+
+@pytest.mark.parametrize(("n", "cores", "fewest"), [(0, 2, 1), (1, 4, 1), (10, 3, 1), (100, 4, 40), (7, 2, 32)])
+def test_parts_make_up_the_whole(n, cores, fewest):
+    seen = []
+    run_in_parts(seen.append, n, cores, fewest)
+    assert len(seen) <= cores
+    assert sorted(i for part in seen for i in range(part.start, part.stop)) == list(range(n))
+    assert len(seen) == 1 or min(part.stop - part.start for part in seen) >= fewest - 1
+
+
+def test_an_error_in_a_part_is_raised():
+    def fail(part):
+        if part.start > 0:
+            raise ValueError("in the second part")
+
+    with pytest.raises(ValueError, match="second part"):
+        run_in_parts(fail, 10, 2, 1)
