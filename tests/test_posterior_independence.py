@@ -148,6 +148,13 @@ def test_the_same_draws_whatever_the_cores():
     np.testing.assert_array_equal(one.values, two.values)
 
 
+@pytest.mark.parametrize("seed", [7, [1, 2, 3], np.random.SeedSequence(5).spawn(1)[0]])
+def test_any_seed_serves(seed):
+    plan = small_model(SERVED["bernoulli"]).plan()
+    one, two = (run(plan, Settings(draws=50, random_seed=seed, progressbar=False)) for _ in range(2))
+    np.testing.assert_array_equal(one.values, two.values)
+
+
 def test_a_proposal_that_does_not_fit_gives_way_to_nuts():
     """Twelve groups of a logistic model: scales and effects together are far from normal."""
     plan = small_model({"formula": "b ~ x + (1|g)", "family": "bernoulli"}).plan()

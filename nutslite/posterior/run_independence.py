@@ -31,7 +31,7 @@ LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain ma
 CORRELATION = 0.05  # of successive kept draws, about
 MOST_THINNING = 4
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
-STREAM = 1  # keeps these random numbers apart from those of NUTS with the same seed
+STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
 STARTS = 64  # proposals that a chain's start is resampled from
 PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
 NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows
@@ -78,7 +78,7 @@ def independence_for(target: Target, launch: Launch, wanted: Wanted) -> Independ
         return None
     transitions = wanted.chains * wanted.draws
     cores = wanted.cores or available_cpus()
-    trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence([wanted.random_seed, STREAM]).spawn(3)
+    trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(3)
     rng = np.random.default_rng(trial_seed)
     positions, log_weights = _weighted(target, proposal, rng, FEWEST_TRIALS, cores)
     if fitness(log_weights).acceptance < 0.5 * LOWEST_ACCEPTANCE:
