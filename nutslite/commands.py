@@ -167,7 +167,11 @@ def warm(arguments: argparse.Namespace) -> int:
                 f"No bundled data set has a '{family}' model to warm up with.{did_you_mean(family, known)}"
                 f" There are: {', '.join(known)}."
             )
+    from nutslite.posterior.beside import compile_all
+
     started = time.perf_counter()
+    compile_all()  # the short fits below are by NUTS and would leave out what independence Metropolis needs
+    print(f"{time.perf_counter() - started:6.1f} s  what all families share", flush=True)
     for dataset in datasets().values():
         if dataset.family in wanted:
             seconds = _fit_briefly(dataset)

@@ -38,18 +38,28 @@ data = grouped_data(40, 4)
 models = {
     "gaussian": dict(formula="y ~ x + c + (x|g)", correlated=True),
     "bernoulli": dict(formula="b ~ x + (1|g) + (1|h)", family="bernoulli"),
+    "default": dict(formula="b ~ x", family="bernoulli"),
+    "default gaussian": dict(formula="y ~ x"),
     "negativebinomial": dict(formula=nl.Formula("k ~ x + (1|g)", "alpha ~ z"), family="negativebinomial"),
 }
 draws, paths = {}, {}
-for name in sys.argv[1].split():
+for name in sys.argv[1].split(","):
     model = nl.Model(data=data, **models[name])
-    results = model.fit(draws=6, tune=6, chains=2, random_seed=3, progressbar=False)
+    short = dict(draws=20) if name.startswith("default") else dict(draws=6, tune=6)  # tune means NUTS
+    results = model.fit(**short, chains=2, random_seed=3, progressbar=False)
     posterior = get_group(results, "posterior")
-    paths[name] = posterior.attrs["plan"]
+    paths[name] = posterior.attrs["plan"] + ", " + posterior.attrs["inference_method"]
     draws[name] = {str(key): values.values.ravel().tolist() for key, values in posterior.data_vars.items()}
 print(json.dumps({"compiled": Counter(listener.names), "draws": draws, "paths": paths}))
 """
-ALL = "gaussian bernoulli negativebinomial"
+PATHS = {
+    "gaussian": "marginal, nuts",
+    "bernoulli": "joint, nuts",
+    "default": "joint, independence",
+    "default gaussian": "marginal, independence",
+    "negativebinomial": "joint, nuts",
+}
+ALL = ",".join(PATHS)
 
 
 def fresh_process(cache: Path, models: str = ALL, **environment: str) -> dict[str, Any]:
@@ -88,7 +98,7 @@ class TestCompilation:
     def test_the_second_process_compiles_nothing_and_the_third_writes_nothing(
         self, cache: Path, first: dict[str, Any]
     ) -> None:
-        assert first["paths"] == {"gaussian": "marginal", "bernoulli": "joint", "negativebinomial": "joint"}
+        assert first["paths"] == PATHS
         assert first["compiled"]
         again = {name: times for name, times in first["compiled"].items() if name == "run_block"}
         assert again == {"run_block": 2}, "one for each path, however many models"
@@ -101,7 +111,7 @@ class TestCompilation:
         assert cache_files(cache) == files
         assert first["draws"] == second["draws"] == third["draws"]
 
-    @pytest.mark.parametrize("model", ALL.split())
+    @pytest.mark.parametrize("model", PATHS)
     def test_plain_python_draws_the_same(self, cache: Path, first: dict[str, Any], model: str) -> None:
         plain = fresh_process(cache, model, NUMBA_DISABLE_JIT="1")
         assert plain["compiled"] == {}

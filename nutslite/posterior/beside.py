@@ -130,6 +130,15 @@ def _serves() -> bool:
     )
 
 
+def compile_all() -> None:
+    """Every part of every path, here and now; nothing under ``NUMBA_DISABLE_JIT=1``."""
+    if jit_disabled():
+        return
+    for parts in PARTS.values():
+        for compile_part in parts.values():
+            compile_part()
+
+
 def work() -> None:
     """What the other process does: compile the parts that its arguments name, and say when each is on disk."""
     path, *parts = sys.argv[2:]
