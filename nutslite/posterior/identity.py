@@ -89,9 +89,7 @@ def run_identity(plan: Plan, settings: Settings, *, numbered: bool = True) -> di
     """
     free = FREE_SETTINGS if numbered else (*FREE_SETTINGS, *NUMBER)
     named = {
-        field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(settings)
-        if field.name not in free
+        field.name: getattr(settings, field.name) for field in dataclasses.fields(settings) if field.name not in free
     }
     return {
         **(settings.identity or {}),

@@ -212,7 +212,7 @@ class MarginalTarget:
         return out
 
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw coefficients and effects given the parameters; a draw does not depend on how many follow in its chain."""
+        """Draw coefficients and effects given the parameters; the draws that follow in a chain do not count."""
         chains, draws, _ = positions.shape
         values = np.empty((chains, draws, self.reduction.n_values))
         effects = np.empty((chains, draws, self.reduction.n_effects))
