@@ -14,12 +14,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
-from scipy import sparse
 
 from nutslite._numba import VECTOR, kernel, kernel_with_signature
 from nutslite.families.family import LOGLIK
@@ -33,6 +33,9 @@ from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_eta
 from nutslite.posterior.products import weighted_products
 from nutslite.posterior.transforms import cholesky_constrain, constrain_derivative
 from nutslite.priors.densities import DENSITY
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FloatArray = NDArray[np.float64]
 
@@ -191,8 +194,10 @@ class InformationBuilder:
         rows = self.row_information(values, effects)
         if not np.isfinite(rows).all():
             return None
-        effect_design = [self._effect_design(j) for j in range(rows.shape[0])]
         dense_design = [self._head_design(j, position, values) for j in range(rows.shape[0])]
+        if not self.levels:
+            return self._without_effects(rows, dense_design, position)
+        effect_design = [self._effect_design(j) for j in range(rows.shape[0])]
         total = self._likelihood(rows, dense_design, effect_design)
         likelihood_diagonal = total.diagonal()[self.n_head :].copy()
         maps, precisions = self._effect_maps(position, values)
@@ -205,6 +210,16 @@ class InformationBuilder:
             blocks=self._diagonal_blocks(total),
             likelihood_diagonal=likelihood_diagonal,
         )
+
+    def _without_effects(
+        self, rows: FloatArray, dense: list[tuple[FloatArray, NDArray[np.int64]]], position: FloatArray
+    ) -> Information:
+        border = head_prior_information(self.model.head, self.density, position)
+        for j, h in product(range(rows.shape[0]), repeat=2):
+            (left, left_places), (right, right_places) = dense[j], dense[h]
+            w = np.ascontiguousarray(rows[j, h])
+            border[np.ix_(left_places, right_places)] += weighted_products(left, w, right)
+        return Information(0.5 * (border + border.T), np.empty((0, self.m)), np.empty((0, 0, 0)), np.empty(0))
 
     def _head_design(self, j: int, position: FloatArray, values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
         """d eta_j / d head as dense rows (columns, n), and the positions these belong to."""
@@ -241,6 +256,8 @@ class InformationBuilder:
 
     def _effect_design(self, j: int) -> sparse.csr_matrix | None:
         """d eta_j / d effects, sparse (n, n_effects); None without group terms."""
+        from scipy import sparse  # here and below: models without group effects do without it
+
         model = self.model
         rows, columns, data = [], [], []
         for block in model.blocks:
@@ -264,6 +281,8 @@ class InformationBuilder:
         effect: list[sparse.csr_matrix | None],
     ) -> sparse.csr_matrix:
         """Sum over rows and pairs of parameters of design' W design, in terms of head and (natural) effects."""
+        from scipy import sparse
+
         size, n_head = self.dimension, self.n_head
         head = np.zeros((n_head, n_head))
         mixed = np.zeros((size - n_head, n_head))
@@ -281,10 +300,12 @@ class InformationBuilder:
                     if e_h is not None:
                         effects = effects + e_j.T @ e_h.multiply(w[:, None]).tocsr()
         blocks = [[sparse.csr_matrix(head), sparse.csr_matrix(mixed.T)], [sparse.csr_matrix(mixed), effects]]
-        return sparse.bmat(blocks, format="csr") if size > n_head else sparse.csr_matrix(head)
+        return sparse.bmat(blocks, format="csr")
 
     def _effect_maps(self, position: FloatArray, values: FloatArray) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """d (head, effects) / d position for the effects' part, and the raw effects' prior precision."""
+        from scipy import sparse
+
         diagonal = np.arange(self.n_head)
         rows, columns = [diagonal], [diagonal]
         maps, precisions = [np.ones(self.n_head)], [np.zeros(self.n_head)]

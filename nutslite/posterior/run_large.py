@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.large_marginal import Conditional, LargeMarginal
@@ -41,6 +40,7 @@ class LargeDraws:
 
 def laplace_proposal(density: LargeMarginal, start: FloatArray) -> Proposal:
     """Mode and curvature of the density, by evaluations alone."""
+    from scipy import optimize  # takes longer to load than most models to fit
 
     def negative(position: FloatArray) -> float:
         value = density.evaluate(position)[0]
