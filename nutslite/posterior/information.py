@@ -25,11 +25,12 @@ from nutslite._numba import VECTOR, kernel, kernel_with_signature
 from nutslite.families.family import LOGLIK
 from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior import model_data as md
+from nutslite.posterior.coded import coefficients_of, table_of
 from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, power
 from nutslite.posterior.head import BLOCKWISE, HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.linalg import invert_lower
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
-from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_eta
+from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_code_effects, fill_eta, n_code_effects
 from nutslite.posterior.products import weighted_products
 from nutslite.posterior.transforms import cholesky_constrain, constrain_derivative
 from nutslite.priors.densities import DENSITY
@@ -68,9 +69,11 @@ def _fill_row_information(model: Any, loglik: Any, values: Any, effects: Any, ou
     lower = np.empty((k, width))
     pointwise = np.empty(width)
     varies = np.ones(k, np.int64)
+    coded = np.empty(n_code_effects(model))
+    fill_code_effects(model, values, coded)
     for start in range(0, n, width):
         rows = min(width, n - start)
-        fill_eta(model, values, effects, start, rows, eta)
+        fill_eta(model, values, effects, coded, start, rows, eta)
         for j in range(k):
             if model.predictors[j, md.VARIES] == 0:
                 for i in range(1, rows):
@@ -168,7 +171,10 @@ class InformationBuilder:
         self.q = int(own[0][md.EFFECT_STRIDE]) if own else 0
         self.levels = int(own[0][md.N_LEVELS]) if own else 0
         self.m = self.dimension - self.q * self.levels
+        # Look-ups are looked at as sparse columns, one per distinct row, and folded into coefficients at the end.
+        self.n_coded = int(n_code_effects(model))
         self._columns_of: dict[int, FloatArray] = {}
+        self._sparse_columns_of: dict[int, sparse.csr_matrix | None] = {}
 
     def natural(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and effects at a position."""
@@ -191,9 +197,12 @@ class InformationBuilder:
         rows = self.row_information(values, effects)
         if not np.isfinite(rows).all():
             return None
-        effect_design = [self._effect_design(j) for j in range(rows.shape[0])]
+        effect_design = [self._sparse_columns(j) for j in range(rows.shape[0])]
         dense_design = [self._head_design(j, position, values) for j in range(rows.shape[0])]
         total = self._likelihood(rows, dense_design, effect_design)
+        if self.n_coded:
+            fold = self._fold(position)
+            total = (fold.T @ total @ fold).tocsr()
         likelihood_diagonal = total.diagonal()[self.n_head :].copy()
         maps, precisions = self._effect_maps(position, values)
         total = (maps.T @ total @ maps + precisions).tocsr()
@@ -207,7 +216,7 @@ class InformationBuilder:
         )
 
     def _head_design(self, j: int, position: FloatArray, values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
-        """d eta_j / d head as dense rows (columns, n), and the positions these belong to."""
+        """d eta_j / d head as dense rows (columns, n), and the positions these belong to; without coded columns."""
         model = self.model
         predictor = model.predictors[j]
         if predictor[md.VARIES] == 0:
@@ -217,14 +226,14 @@ class InformationBuilder:
             slope = 1.0 / inverse_derivative(model.links[j], link(model.links[j], values[at]))
             return np.full((1, self.n), slope * self._slope(at, position)), np.array([at])
         columns = self._columns(j)
-        places = np.arange(predictor[md.COLUMN_STOP] - predictor[md.COLUMN_START]) + predictor[md.COEFFICIENTS]
+        places = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
         if predictor[md.INTERCEPT] >= 0:
             places = np.concatenate([[predictor[md.INTERCEPT]], places])
         slopes = np.array([self._slope(int(at), position) for at in places])
         return (columns if np.all(slopes == 1.0) else columns * slopes[:, None]), places
 
     def _columns(self, j: int) -> FloatArray:
-        """Columns of a predictor, an intercept's first; they are the same at every position."""
+        """Dense columns of a predictor, an intercept's first; they are the same at every position."""
         if j not in self._columns_of:
             predictor = self.model.predictors[j]
             columns = self.model.matrix[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
@@ -239,8 +248,28 @@ class InformationBuilder:
             return 0.0
         return float(constrain_derivative(head.transforms[at], position[at], head.bounds[0, at], head.bounds[1, at]))
 
+    def _fold(self, position: FloatArray) -> sparse.csr_matrix:
+        """d (head, effects, codes' effects) / d (head, effects): coded columns are their tables times coefficients."""
+        rows, columns = [np.arange(self.dimension)], [np.arange(self.dimension)]
+        data = [np.ones(self.dimension)]
+        codes = self.model.codes
+        for block in codes.blocks:
+            coefficients, table = coefficients_of(block, codes), table_of(block, codes)
+            slopes = np.array([self._slope(int(at), position) for at in coefficients])
+            first = self.dimension + int(block[md.EFFECT_START])
+            rows.append(np.tile(first + np.arange(table.shape[1]), coefficients.size))
+            columns.append(np.repeat(coefficients, table.shape[1]))
+            data.append((table * slopes[:, None]).ravel())
+        places = (np.concatenate(rows), np.concatenate(columns))
+        return sparse.csr_matrix((np.concatenate(data), places), shape=(self.dimension + self.n_coded, self.dimension))
+
+    def _sparse_columns(self, j: int) -> sparse.csr_matrix | None:
+        if j not in self._sparse_columns_of:
+            self._sparse_columns_of[j] = self._effect_design(j)
+        return self._sparse_columns_of[j]
+
     def _effect_design(self, j: int) -> sparse.csr_matrix | None:
-        """d eta_j / d effects, sparse (n, n_effects); None without group terms."""
+        """d eta_j / d (effects, codes' effects), sparse (n, n_effects + n_coded); None where there are none."""
         model = self.model
         rows, columns, data = [], [], []
         for block in model.blocks:
@@ -252,10 +281,17 @@ class InformationBuilder:
                 rows.append(np.arange(self.n))
                 columns.append(block[md.EFFECT_START] + level * block[md.EFFECT_STRIDE] + c)
                 data.append(np.ones(self.n) if z_row < 0 else model.z[z_row])
+        for block in model.codes.blocks:
+            if block[md.PREDICTOR] == j:
+                rows.append(np.arange(self.n))
+                first = model.centring.size + block[md.EFFECT_START]
+                columns.append(first + model.levels[block[md.FACTOR]].astype(np.int64))
+                data.append(np.ones(self.n))
         if not rows:
             return None
         places = (np.concatenate(rows), np.concatenate(columns))
-        return sparse.csr_matrix((np.concatenate(data), places), shape=(self.n, model.centring.size))
+        shape = (self.n, model.centring.size + self.n_coded)
+        return sparse.csr_matrix((np.concatenate(data), places), shape=shape)
 
     def _likelihood(
         self,
@@ -263,8 +299,8 @@ class InformationBuilder:
         dense: list[tuple[FloatArray, NDArray[np.int64]]],
         effect: list[sparse.csr_matrix | None],
     ) -> sparse.csr_matrix:
-        """Sum over rows and pairs of parameters of design' W design, in terms of head and (natural) effects."""
-        size, n_head = self.dimension, self.n_head
+        """Sum over rows and pairs of parameters of design' W design: of head, (natural) effects, codes' effects."""
+        size, n_head = self.dimension + self.n_coded, self.n_head
         head = np.zeros((n_head, n_head))
         mixed = np.zeros((size - n_head, n_head))
         effects = sparse.csr_matrix((size - n_head, size - n_head))
