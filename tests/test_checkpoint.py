@@ -104,15 +104,60 @@ def test_every_adaptation_goes_on(tmp_path, options):
 
 
 def test_divergences_are_kept(tmp_path):
-    def cliff(position, gradient, data):
-        gradient[:] = -position
-        return -0.5 * np.sum(position * position) if position[0] < 1.0 else -np.inf
-
     settings = {**SETTINGS, "initial": np.zeros(2)}
     wanted = sample(cliff, DATA, **settings)
     assert sum(len(part) for part in wanted.divergences) > 0
     sample(cliff, DATA, checkpoint=tmp_path / "run", callback=stop_at(300), **settings)
     assert_same(sample(cliff, DATA, checkpoint=tmp_path / "run", **settings), wanted)
+
+
+def cliff(position, gradient, data):
+    """Trajectories over the edge diverge."""
+    gradient[:] = -position
+    return -0.5 * np.sum(position * position) if position[0] < 1.0 else -np.inf
+
+
+def assert_begins_like(result, wanted):
+    """The first draws, their statistics and divergences are those of a longer run, and so is the adaptation."""
+    chains, draws, _ = result.positions.shape
+    np.testing.assert_array_equal(result.positions, wanted.positions[:, :draws])
+    for name, values in wanted.stats.items():
+        np.testing.assert_array_equal(result.stats[name], values[:, :draws], err_msg=name)
+    np.testing.assert_array_equal(result.step_sizes, wanted.step_sizes)
+    np.testing.assert_array_equal(result.n_gradients, wanted.stats["n_steps"][:, :draws].sum(axis=1))
+    for chain in range(chains):
+        n = int(wanted.stats["diverging"][chain, :draws].sum())
+        np.testing.assert_array_equal(result.divergences[chain], wanted.divergences[chain][:n])
+    assert not result.interrupted
+
+
+def test_a_run_goes_on_to_more_draws_and_gives_its_first_ones(tmp_path):
+    """As if each number of draws had been asked for at once; fewer draws cost none that are in the file."""
+    settings = {**SETTINGS, "initial": np.zeros(2), "draws": 700}
+    wanted = sample(cliff, DATA, **settings)
+    assert all(len(part) > 3 for part in wanted.divergences)
+    path = tmp_path / "run"
+    sample(cliff, DATA, checkpoint=path, callback=stop_at(350), **{**settings, "draws": 90})
+    sizes = []
+    for draws in (90, 351, 12, 200, 0, 700, 350, 700):
+        part = sample(cliff, DATA, checkpoint=path, **{**settings, "draws": draws})
+        assert part.positions.shape[1] == draws
+        assert_begins_like(part, wanted)
+        sizes.append(path.stat().st_size)
+    assert sizes == sorted(sizes)
+    assert sizes[1] == sizes[4]
+    assert sizes[5] == sizes[7]
+    assert_same(part, wanted)
+
+
+def test_fewer_draws_than_an_interrupted_run_has_leave_the_rest(tmp_path):
+    """One chain has more than is asked for, the other less: each goes on from where it was."""
+    path = tmp_path / "run"
+    first = sample(independent_normals, DATA, checkpoint=path, callback=stop_at(590), **SETTINGS)
+    assert first.draws_per_chain[0] > 300 > first.draws_per_chain[1]
+    wanted = sample(independent_normals, DATA, **SETTINGS)
+    assert_begins_like(sample(independent_normals, DATA, checkpoint=path, **{**SETTINGS, "draws": 300}), wanted)
+    assert_same(sample(independent_normals, DATA, checkpoint=path, **SETTINGS), wanted)
 
 
 def test_a_run_without_a_seed_takes_the_seed_of_its_file(tmp_path):
@@ -128,7 +173,7 @@ def test_a_run_without_a_seed_takes_the_seed_of_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"draws": 401}, r"draws \(400 there, 401 here\)"),
+        ({"tune": 201}, r"tune \(200 there, 201 here\)"),
         ({"random_seed": 4}, r"random_seed \(3 there, 4 here\)"),
         ({"target_accept": 0.9}, r"target_accept \(0.8 there, 0.9 here\)"),
         ({"initial": np.ones(4)}, "initial positions"),

@@ -99,6 +99,51 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
     assert_same(fitted(path, None, plan), wanted)
 
 
+@pytest.mark.parametrize("name", [*MODELS, "large"])
+def test_more_draws_go_on_and_fewer_are_the_first(tmp_path, monkeypatch, name):
+    """Whatever was asked for before, the draws are those of one run of that length, integrated parameters too."""
+    if name == "large":
+        monkeypatch.setattr("nutslite.posterior.crossproducts.SMALL_REST", 0)
+        monkeypatch.setattr("nutslite.posterior.crossproducts.JOINT_GRADIENTS", 0)
+        plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
+        assert plan.reduction.large
+    else:
+        settings = dict(MODELS[name])
+        plan = Model(settings.pop("formula"), grouped_data(), **settings).plan()
+    wanted = fitted(None, None, plan, draws=61, independence=False, keep_warmup=name != "large")
+    path = tmp_path / "fit.ckpt"
+    for draws in (21, 61, 40, 1, 61):  # odd numbers: a transition of the large path makes two
+        part = fitted(path, None, plan, draws=draws, independence=False, keep_warmup=name != "large")
+        np.testing.assert_array_equal(part.values, wanted.values[:, :draws])
+        np.testing.assert_array_equal(part.effects, wanted.effects[:, :draws])
+        if wanted.warmup is not None:
+            np.testing.assert_array_equal(part.warmup[0], wanted.warmup[0])
+        for statistic in wanted.stats.keys() - {"perf_counter_start"}:
+            np.testing.assert_array_equal(part.stats[statistic], wanted.stats[statistic][:, :draws])
+    assert_same(part, wanted)
+
+
+def test_other_chains_are_refused(tmp_path):
+    """Where chains start was drawn for all of them at once."""
+    plan = Model("y ~ x + (1|g)", grouped_data()).plan()
+    fitted(tmp_path / "fit.ckpt", None, plan)
+    with pytest.raises(SamplingError, match=r"different are: chains \(2 there, 3 here\)"):
+        fitted(tmp_path / "fit.ckpt", None, plan, chains=3)
+
+
+def test_a_stored_fit_is_made_again_from_the_checkpoint(tmp_path, monkeypatch):
+    """`file=` knows how many draws it has; `checkpoint=` beside it saves those that were made."""
+    model = Model("y ~ x + (1|g)", grouped_data())
+    given = {**SETTINGS, "file": tmp_path / "fit.nc", "checkpoint": tmp_path / "fit.ckpt"}
+    first = model.fit(**given)["posterior"]
+    more = model.fit(**{**given, "draws": 90})["posterior"]
+    assert (first.sizes["draw"], more.sizes["draw"]) == (60, 90)
+    for name in first.data_vars:
+        np.testing.assert_array_equal(more[name].values[:, :60], first[name].values)
+    monkeypatch.setattr("nutslite.model.fitting.Fitting._sampled", None)
+    assert model.fit(**{**given, "draws": 90})["posterior"].sizes["draw"] == 90
+
+
 def test_a_laplace_approximation_needs_no_checkpoint_and_says_so(tmp_path, caplog):
     log.setLevel("INFO")
     plan = Model("y ~ x", grouped_data()).plan()

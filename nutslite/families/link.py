@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite.exceptions import FamilyError
 from nutslite.families import links
-from nutslite.families.derivatives import UNSUITABLE
 
 FloatArray = NDArray[np.float64]
 
@@ -144,6 +143,8 @@ class Link(str):
 
 def elementwise(function: Callable[..., Any], values: ArrayLike) -> Any:
     """A user's function of one number over an array of any shape, at once where it takes arrays, else one by one."""
+    from nutslite.families.derivatives import UNSUITABLE  # loads SciPy, which models with our own links do not need
+
     array = np.asarray(values, dtype=np.float64)
     with np.errstate(all="ignore"):
         try:

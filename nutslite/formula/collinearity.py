@@ -109,17 +109,11 @@ def _forward(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor @ x = right`` for a lower triangular factor."""
     if factor.shape[0] == 0:
         return np.empty(0)
-    from scipy.linalg import solve_triangular
-
-    solution: FloatArray = solve_triangular(factor, right, lower=True, check_finite=False)
-    return solution
+    return np.asarray(np.linalg.solve(factor, right), dtype=float)
 
 
 def _backward(factor: FloatArray, right: FloatArray) -> FloatArray:
     """Solve ``factor.T @ x = right``."""
     if factor.shape[0] == 0:
         return np.empty(0)
-    from scipy.linalg import solve_triangular
-
-    solution: FloatArray = solve_triangular(factor, right, lower=True, trans="T", check_finite=False)
-    return solution
+    return np.asarray(np.linalg.solve(factor.T, right), dtype=float)

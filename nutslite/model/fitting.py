@@ -99,9 +99,10 @@ class Fitting(AfterFit, Saving):
             False: no warnings about R-hat, effective sample sizes, divergences and the like.
         checkpoint : path-like, optional
             A file that grows with the draws. After a crash or a kill the same call goes on where it ended, with the
-            draws of a run in one piece; once finished, it reads them. A checkpoint of another model, other data or
-            settings is refused. `cores`, `progressbar` and `callback` may differ; without a `random_seed` it takes the
-            file's. Another version of NumPy or Numba may change last digits.
+            draws of a run in one piece; once finished, it reads them. With more `draws` it goes on after the last one,
+            with fewer it gives the first of them. A checkpoint of another model, other data or settings is refused.
+            `cores`, `progressbar` and `callback` may differ; without a `random_seed` it takes the file's. Another
+            version of NumPy or Numba may change last digits.
         file : path-like, optional
             A netCDF file for the results. If it is there and formula, data, priors, family and settings are what they
             were, it is loaded instead of sampled; otherwise a line names what changed, and the fit replaces it.

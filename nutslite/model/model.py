@@ -15,7 +15,6 @@ from nutslite.model.concerns import warn_of_concerns
 from nutslite.model.fitting import Fitting
 from nutslite.model.saving import given_arguments, used_data
 from nutslite.posterior.potential import read_potentials
-from nutslite.posterior.potentials import check_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
@@ -141,6 +140,8 @@ class Model(Fitting):
         self._aliases = {}
         self._fitted = False
         if self.potentials:  # whether they fit shows only with all names
+            from nutslite.posterior.potentials import check_potentials
+
             check_potentials(self._assembly)
         chosen = self.family.chosen_links(link)
         warn_of_concerns(self.design, self.family, self.links, chosen)

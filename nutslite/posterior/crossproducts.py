@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from nutslite.posterior import marginal as mg
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.coded import common_columns
 from nutslite.posterior.head import Head
+from nutslite.posterior.level_sums import LevelDesign, between, dense_products, own_products, pair_products
 from nutslite.posterior.marginal import MarginalData
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.products import weighted_products
@@ -76,10 +76,10 @@ class _Reducer:
         if large and not self._large_serves(rest_columns):
             return f"{rest_columns} columns would be left after integrating out the largest factor, too many to factor"
         response, shift, outer = self._residuals()
-        indicators = [self._indicator(factor) for factor in self.others]
+        designs = [self._level_design(factor) for factor in self.others]
         dense = self._dense(slice(0, self.n), response) if self.eliminated >= 0 else np.empty((self.n_common + 1, 0))
-        cross = self._cross(dense, indicators, outer)
-        level_cross, gram = self._level_products(dense, indicators)
+        cross = self._cross(dense, designs, outer)
+        level_cross, gram = self._level_products(dense, designs)
         classes, level_class = _classes(gram)
         q = gram.shape[1]
         if large:
@@ -179,9 +179,6 @@ class _Reducer:
         out[-1] = response[rows]
         return out
 
-    def _weighted(self, dense: FloatArray, rows: slice = slice(None)) -> FloatArray:
-        return dense if self.weights is None else dense * self.weights[rows]
-
     def _weights(self, rows: slice) -> FloatArray | None:
         return None if self.weights is None else self.weights[rows]
 
@@ -189,57 +186,45 @@ class _Reducer:
         z_row = self.model.block_columns[block[md.COLUMN_TABLE] + column, md.Z_ROW]
         return np.ones(self.n) if z_row < 0 else self.model.z[z_row]
 
-    def _indicator(self, factor: int) -> sparse.csr_matrix:
-        """Sparse (n, columns) design of one factor's effects, in the order of its effects."""
-        model = self.model
-        first = self._first_effect(factor)
-        rows, columns, values = [], [], []
+    def _level_design(self, factor: int) -> LevelDesign:
+        """One factor's effects, in their order."""
+        first, columns = self._first_effect(factor), {}
         for block in self._blocks(factor):
             for c in range(block[md.N_COLUMNS]):
-                level = model.levels[factor].astype(np.int64)
-                rows.append(np.arange(self.n))
-                columns.append(block[md.EFFECT_START] - first + c + level * block[md.EFFECT_STRIDE])
-                values.append(self._z(block, c))
-        places = (np.concatenate(rows), np.concatenate(columns))
-        return sparse.csr_matrix((np.concatenate(values), places), shape=(self.n, self._size(factor)))
+                z_row = self.model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]
+                columns[int(block[md.EFFECT_START]) - first + c] = None if z_row < 0 else self.model.z[z_row]
+        stride = self._stride(factor)
+        level = self.model.levels[factor].astype(np.int64)
+        return LevelDesign(level, self._size(factor) // stride, stride, columns)
 
-    def _cross(self, dense: FloatArray, indicators: list[sparse.csr_matrix], products: FloatArray) -> FloatArray:
+    def _cross(self, dense: FloatArray, designs: list[LevelDesign], products: FloatArray) -> FloatArray:
         """[rest, y]' W [rest, y], dense, from that of the common columns."""
-        groups = sparse.hstack(indicators, format="csr") if indicators else sparse.csr_matrix((self.n, 0))
-        p, m = self.n_common, groups.shape[1]
+        p, m = self.n_common, sum(design.size for design in designs)
         out = np.empty((p + m + 1, p + m + 1))
         outer = np.r_[0:p, p + m]
         out[np.ix_(outer, outer)] = products
         if m:
-            mixed = (groups.T @ self._weighted(dense).T).reshape(m, p + 1)
+            mixed = np.concatenate([dense_products(design, dense, self.weights) for design in designs])
             out[np.ix_(np.arange(p, p + m), outer)] = mixed
             out[np.ix_(outer, np.arange(p, p + m))] = mixed.T
-            out[p : p + m, p : p + m] = (groups.T @ self._weighted_rows(groups)).toarray()
+            out[p : p + m, p : p + m] = between(designs, self.weights)
         return out
 
-    def _weighted_rows(self, design: sparse.csr_matrix) -> sparse.csr_matrix:
-        return design if self.weights is None else design.multiply(self.weights[:, None]).tocsr()
-
-    def _level_products(self, dense: FloatArray, indicators: list[sparse.csr_matrix]) -> tuple[FloatArray, FloatArray]:
+    def _level_products(self, dense: FloatArray, designs: list[LevelDesign]) -> tuple[FloatArray, FloatArray]:
         """Per level of the eliminated factor: Z'W[rest, y], shape (L, q, r + 1), and Z'WZ, shape (L, q, q)."""
         p = self.n_common
-        r = p + sum(indicator.shape[1] for indicator in indicators)
+        r = p + sum(design.size for design in designs)
         if self.eliminated < 0:
             return np.empty((0, 0, r + 1)), np.empty((0, 0, 0))
-        design = self._indicator(self.eliminated)
-        q = int(self._blocks(self.eliminated)[0][md.EFFECT_STRIDE])
-        n_levels = design.shape[1] // q
-        weighted = self._weighted_rows(design).T
-        out = np.empty((n_levels * q, r + 1))
-        products = weighted @ dense.T
+        own = self._level_design(self.eliminated)
+        out = np.empty((own.size, r + 1))
+        products = dense_products(own, dense, self.weights)
         out[:, :p], out[:, r] = products[:, :p], products[:, p]
-        if indicators:
-            out[:, p:r] = (weighted @ sparse.hstack(indicators, format="csr")).toarray()
-        gram = np.zeros((n_levels, q, q))
-        products = (weighted @ design).tocoo()
-        level, c = np.divmod(products.row, q)
-        gram[level, c, products.col - level * q] = products.data
-        return out.reshape(n_levels, q, r + 1), gram
+        at = p
+        for design in designs:
+            out[:, at : at + design.size] = pair_products(own, design, self.weights)
+            at += design.size
+        return out.reshape(own.n_levels, own.stride, r + 1), own_products(own, self.weights)
 
     def _prior(self, shift: FloatArray) -> tuple[FloatArray, float]:
         """Bordered prior precision of the rest's common columns, means less `shift`, and its log constant."""

@@ -26,6 +26,9 @@ MEANING = 1
 FREE_SETTINGS = ("cores", "progressbar", "callback", "random_seed", "checkpoint", "identity")
 """Settings that do not change the draws, or (the seed) are compared elsewhere."""
 
+NUMBER = ("draws",)
+"""Settings that change how many draws there are, and not what the first of them are."""
+
 
 def model_identity(
     formula: str,
@@ -76,12 +79,17 @@ def _as_models_see(value: Any) -> Any:
     return float(value) if unusual else value
 
 
-def run_identity(plan: Plan, settings: Settings) -> dict[str, Any]:
-    """The identity of a run: the model's, which the settings carry, and how it is sampled."""
+def run_identity(plan: Plan, settings: Settings, *, numbered: bool = True) -> dict[str, Any]:
+    """The identity of a run: the model's, which the settings carry, and how it is sampled.
+
+    Parameters
+    ----------
+    numbered : bool
+        Whether the number of draws belongs to it: a checkpoint of fewer draws can go on.
+    """
+    free = FREE_SETTINGS if numbered else (*FREE_SETTINGS, *NUMBER)
     named = {
-        field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(settings)
-        if field.name not in FREE_SETTINGS
+        field.name: getattr(settings, field.name) for field in dataclasses.fields(settings) if field.name not in free
     }
     return {
         **(settings.identity or {}),

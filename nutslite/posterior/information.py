@@ -14,26 +14,27 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
-from scipy import sparse
 
 from nutslite._numba import VECTOR, kernel, kernel_with_signature
 from nutslite.families.family import LOGLIK
-from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior import model_data as md
-from nutslite.posterior.coded import coefficients_of, table_of
 from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, power
-from nutslite.posterior.head import BLOCKWISE, HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.head_design import HeadDesign, HeadDesigns, add_products
 from nutslite.posterior.linalg import invert_lower
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_code_effects, fill_eta, n_code_effects
-from nutslite.posterior.products import weighted_products
-from nutslite.posterior.transforms import cholesky_constrain, constrain_derivative
+from nutslite.posterior.transforms import cholesky_constrain
 from nutslite.priors.densities import DENSITY
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FloatArray = NDArray[np.float64]
 
@@ -171,10 +172,7 @@ class InformationBuilder:
         self.q = int(own[0][md.EFFECT_STRIDE]) if own else 0
         self.levels = int(own[0][md.N_LEVELS]) if own else 0
         self.m = self.dimension - self.q * self.levels
-        # Look-ups are looked at as sparse columns, one per distinct row, and folded into coefficients at the end.
-        self.n_coded = int(n_code_effects(model))
-        self._columns_of: dict[int, FloatArray] = {}
-        self._sparse_columns_of: dict[int, sparse.csr_matrix | None] = {}
+        self.head_designs = HeadDesigns(model)
 
     def natural(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and effects at a position."""
@@ -197,12 +195,11 @@ class InformationBuilder:
         rows = self.row_information(values, effects)
         if not np.isfinite(rows).all():
             return None
-        effect_design = [self._sparse_columns(j) for j in range(rows.shape[0])]
-        dense_design = [self._head_design(j, position, values) for j in range(rows.shape[0])]
-        total = self._likelihood(rows, dense_design, effect_design)
-        if self.n_coded:
-            fold = self._fold(position)
-            total = (fold.T @ total @ fold).tocsr()
+        head_design = [self.head_designs(j, position, values) for j in range(rows.shape[0])]
+        if not self.levels:
+            return self._without_effects(rows, head_design, position)
+        effect_design = [self._effect_design(j) for j in range(rows.shape[0])]
+        total = self._likelihood(rows, head_design, effect_design)
         likelihood_diagonal = total.diagonal()[self.n_head :].copy()
         maps, precisions = self._effect_maps(position, values)
         total = (maps.T @ total @ maps + precisions).tocsr()
@@ -215,61 +212,16 @@ class InformationBuilder:
             likelihood_diagonal=likelihood_diagonal,
         )
 
-    def _head_design(self, j: int, position: FloatArray, values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
-        """d eta_j / d head as dense rows (columns, n), and the positions these belong to; without coded columns."""
-        model = self.model
-        predictor = model.predictors[j]
-        if predictor[md.VARIES] == 0:
-            at = int(predictor[md.CONSTANT])
-            if at >= self.n_head:
-                return np.empty((0, self.n)), np.empty(0, dtype=np.int64)
-            slope = 1.0 / inverse_derivative(model.links[j], link(model.links[j], values[at]))
-            return np.full((1, self.n), slope * self._slope(at, position)), np.array([at])
-        columns = self._columns(j)
-        places = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
-        if predictor[md.INTERCEPT] >= 0:
-            places = np.concatenate([[predictor[md.INTERCEPT]], places])
-        slopes = np.array([self._slope(int(at), position) for at in places])
-        return (columns if np.all(slopes == 1.0) else columns * slopes[:, None]), places
-
-    def _columns(self, j: int) -> FloatArray:
-        """Dense columns of a predictor, an intercept's first; they are the same at every position."""
-        if j not in self._columns_of:
-            predictor = self.model.predictors[j]
-            columns = self.model.matrix[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
-            if predictor[md.INTERCEPT] >= 0:
-                columns = np.concatenate([np.ones((1, self.n)), columns])
-            self._columns_of[j] = columns
-        return self._columns_of[j]
-
-    def _slope(self, at: int, position: FloatArray) -> float:
-        head = self.model.head
-        if head.transforms[at] == BLOCKWISE:
-            return 0.0
-        return float(constrain_derivative(head.transforms[at], position[at], head.bounds[0, at], head.bounds[1, at]))
-
-    def _fold(self, position: FloatArray) -> sparse.csr_matrix:
-        """d (head, effects, codes' effects) / d (head, effects): coded columns are their tables times coefficients."""
-        rows, columns = [np.arange(self.dimension)], [np.arange(self.dimension)]
-        data = [np.ones(self.dimension)]
-        codes = self.model.codes
-        for block in codes.blocks:
-            coefficients, table = coefficients_of(block, codes), table_of(block, codes)
-            slopes = np.array([self._slope(int(at), position) for at in coefficients])
-            first = self.dimension + int(block[md.EFFECT_START])
-            rows.append(np.tile(first + np.arange(table.shape[1]), coefficients.size))
-            columns.append(np.repeat(coefficients, table.shape[1]))
-            data.append((table * slopes[:, None]).ravel())
-        places = (np.concatenate(rows), np.concatenate(columns))
-        return sparse.csr_matrix((np.concatenate(data), places), shape=(self.dimension + self.n_coded, self.dimension))
-
-    def _sparse_columns(self, j: int) -> sparse.csr_matrix | None:
-        if j not in self._sparse_columns_of:
-            self._sparse_columns_of[j] = self._effect_design(j)
-        return self._sparse_columns_of[j]
+    def _without_effects(self, rows: FloatArray, designs: list[HeadDesign], position: FloatArray) -> Information:
+        border = head_prior_information(self.model.head, self.density, position)
+        for j, h in product(range(rows.shape[0]), repeat=2):
+            add_products(designs[j], designs[h], np.ascontiguousarray(rows[j, h]), border)
+        return Information(0.5 * (border + border.T), np.empty((0, self.m)), np.empty((0, 0, 0)), np.empty(0))
 
     def _effect_design(self, j: int) -> sparse.csr_matrix | None:
-        """d eta_j / d (effects, codes' effects), sparse (n, n_effects + n_coded); None where there are none."""
+        """d eta_j / d effects, sparse (n, n_effects); None without group terms."""
+        from scipy import sparse  # here and below: models without group effects do without it
+
         model = self.model
         rows, columns, data = [], [], []
         for block in model.blocks:
@@ -281,26 +233,21 @@ class InformationBuilder:
                 rows.append(np.arange(self.n))
                 columns.append(block[md.EFFECT_START] + level * block[md.EFFECT_STRIDE] + c)
                 data.append(np.ones(self.n) if z_row < 0 else model.z[z_row])
-        for block in model.codes.blocks:
-            if block[md.PREDICTOR] == j:
-                rows.append(np.arange(self.n))
-                first = model.centring.size + block[md.EFFECT_START]
-                columns.append(first + model.levels[block[md.FACTOR]].astype(np.int64))
-                data.append(np.ones(self.n))
         if not rows:
             return None
         places = (np.concatenate(rows), np.concatenate(columns))
-        shape = (self.n, model.centring.size + self.n_coded)
-        return sparse.csr_matrix((np.concatenate(data), places), shape=shape)
+        return sparse.csr_matrix((np.concatenate(data), places), shape=(self.n, model.centring.size))
 
     def _likelihood(
         self,
         rows: FloatArray,
-        dense: list[tuple[FloatArray, NDArray[np.int64]]],
+        designs: list[HeadDesign],
         effect: list[sparse.csr_matrix | None],
     ) -> sparse.csr_matrix:
-        """Sum over rows and pairs of parameters of design' W design: of head, (natural) effects, codes' effects."""
-        size, n_head = self.dimension + self.n_coded, self.n_head
+        """Sum over rows and pairs of parameters of design' W design, in terms of head and (natural) effects."""
+        from scipy import sparse
+
+        size, n_head = self.dimension, self.n_head
         head = np.zeros((n_head, n_head))
         mixed = np.zeros((size - n_head, n_head))
         effects = sparse.csr_matrix((size - n_head, size - n_head))
@@ -309,18 +256,23 @@ class InformationBuilder:
                 w = rows[j, h]
                 if not w.any():
                     continue
-                (left, left_places), (right, right_places) = dense[j], dense[h]
-                head[np.ix_(left_places, right_places)] += weighted_products(left, np.ascontiguousarray(w), right)
+                add_products(designs[j], designs[h], np.ascontiguousarray(w), head)
                 e_j, e_h = effect[j], effect[h]
                 if e_j is not None:
-                    mixed[:, right_places] += e_j.T @ (right * w).T
+                    mixed[:, designs[h].places] += e_j.T @ (designs[h].dense * w).T
+                    for coded in designs[h].coded:
+                        shape = (self.n, coded.table.shape[1])
+                        indicator = sparse.csr_matrix((w, coded.code, np.arange(self.n + 1)), shape=shape)
+                        mixed[:, coded.places] += (e_j.T @ indicator) @ coded.table.T
                     if e_h is not None:
                         effects = effects + e_j.T @ e_h.multiply(w[:, None]).tocsr()
         blocks = [[sparse.csr_matrix(head), sparse.csr_matrix(mixed.T)], [sparse.csr_matrix(mixed), effects]]
-        return sparse.bmat(blocks, format="csr") if size > n_head else sparse.csr_matrix(head)
+        return sparse.bmat(blocks, format="csr")
 
     def _effect_maps(self, position: FloatArray, values: FloatArray) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """d (head, effects) / d position for the effects' part, and the raw effects' prior precision."""
+        from scipy import sparse
+
         diagonal = np.arange(self.n_head)
         rows, columns = [diagonal], [diagonal]
         maps, precisions = [np.ones(self.n_head)], [np.zeros(self.n_head)]

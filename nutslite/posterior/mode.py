@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 FloatArray = NDArray[np.float64]
 LogDensities: TypeAlias = Callable[[FloatArray], FloatArray]
@@ -75,9 +74,9 @@ def find_mode(log_densities: LogDensities, start: FloatArray, scales: FloatArray
     if local is None:
         return None
     try:
-        covariance = linalg.inv(local[2])
-        linalg.cholesky(covariance)
-    except linalg.LinAlgError:
+        covariance: FloatArray = np.asarray(np.linalg.inv(local[2]), dtype=float)
+        np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
         return None
     position, covariance = rounded(position, covariance)
     return Mode(position, covariance, local[0])
@@ -99,9 +98,9 @@ def rounded(position: FloatArray, covariance: FloatArray) -> tuple[FloatArray, F
 def _better_steps(precision: FloatArray, steps: FloatArray) -> FloatArray:
     """Differences in proportion to the standard deviations, where the precision gives any."""
     try:
-        linalg.cholesky(precision)
-        return np.asarray(DIFFERENCE_SDS * np.sqrt(np.diag(linalg.inv(precision))))
-    except linalg.LinAlgError:
+        np.linalg.cholesky(precision)
+        return np.asarray(DIFFERENCE_SDS * np.sqrt(np.diag(np.linalg.inv(precision))))
+    except np.linalg.LinAlgError:
         return steps
 
 
@@ -128,7 +127,7 @@ def _parabola(
 def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> FloatArray:
     """Newton step, with negative curvature turned around (a scaled gradient step in those directions)."""
     scale = np.sqrt(np.maximum(np.abs(np.diag(precision)), 1e-12))
-    eigenvalues, vectors = linalg.eigh(precision / np.outer(scale, scale))
+    eigenvalues, vectors = np.linalg.eigh(precision / np.outer(scale, scale))
     eigenvalues = np.maximum(np.abs(eigenvalues), 1e-8)
     step: FloatArray = vectors @ ((vectors.T @ (gradient / scale)) / eigenvalues) / scale
     return step

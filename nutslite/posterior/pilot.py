@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from nutslite.posterior import model_data as md
 from nutslite.posterior.effects import fill_effects
@@ -345,13 +344,13 @@ def _made_positive(information: Information) -> Information | None:
             diagonal = np.einsum("lcc->lc", blocks)
             diagonal += lift * (np.abs(diagonal) + 1e-8)
         candidate = Information(border, information.coupling, blocks, information.likelihood_diagonal)
-        if _schur_factor(candidate) is not None:
+        if _schur_complement(candidate) is not None:
             return candidate
     return None
 
 
-def _schur_factor(information: Information) -> tuple[FloatArray, FloatArray] | None:
-    """D^-1 B, shape (levels * q, m), and the Cholesky factor of A - B'D^-1 B; None if not positive definite."""
+def _schur_complement(information: Information) -> tuple[FloatArray, FloatArray] | None:
+    """D^-1 B, shape (levels * q, m), and A - B'D^-1 B; None if the whole is not positive definite."""
     levels, q, _ = information.blocks.shape
     m = information.border.shape[0]
     schur: FloatArray = information.border
@@ -362,20 +361,21 @@ def _schur_factor(information: Information) -> tuple[FloatArray, FloatArray] | N
             coupling = information.coupling.reshape(levels, q, m)
             solved = np.asarray(np.linalg.solve(information.blocks, coupling), dtype=float).reshape(-1, m)
             schur = np.asarray(schur - information.coupling.T @ solved, dtype=float)
-        return solved, linalg.cholesky(schur, lower=True)
-    except (np.linalg.LinAlgError, ValueError):
+        np.linalg.cholesky(schur)
+    except np.linalg.LinAlgError:
         return None
+    return solved, schur
 
 
 def solve_arrowhead(information: Information, right: FloatArray) -> FloatArray | None:
     """H^-1 right, or None where H is not positive definite."""
-    factored = _schur_factor(information)
-    if factored is None:
+    reduced = _schur_complement(information)
+    if reduced is None:
         return None
-    solved, factor = factored
+    solved, schur = reduced
     levels, q, _ = information.blocks.shape
     m = information.border.shape[0]
-    head = linalg.cho_solve((factor, True), right[:m] - solved.T @ right[m:])
+    head = np.linalg.solve(schur, right[:m] - solved.T @ right[m:])
     if not levels:
         return np.asarray(head)
     tail = right[m:] - information.coupling @ head
@@ -385,11 +385,11 @@ def solve_arrowhead(information: Information, right: FloatArray) -> FloatArray |
 
 def arrowhead_variances(information: Information) -> FloatArray:
     """Diagonal of H^-1."""
-    factored = _schur_factor(information)
-    if factored is None:
+    reduced = _schur_complement(information)
+    if reduced is None:
         raise np.linalg.LinAlgError("the information matrix is not positive definite")
-    solved, factor = factored
-    inverse = linalg.cho_solve((factor, True), np.eye(factor.shape[0]))
+    solved, schur = reduced
+    inverse = np.linalg.inv(schur)
     if not information.blocks.size:
         return np.diag(inverse).copy()
     body = np.einsum("lcc->lc", np.linalg.inv(information.blocks)).ravel()

@@ -57,7 +57,8 @@ def opened_checkpoint(plan: Plan, settings: Any) -> Iterator[Checkpoint | None]:
     if settings.checkpoint is None or settings.laplace:  # which is done in no time
         yield None
         return
-    with Checkpoint(settings.checkpoint, run_identity(plan, settings), settings.random_seed) as checkpoint:
+    identity = run_identity(plan, settings, numbered=False)
+    with Checkpoint(settings.checkpoint, identity, settings.random_seed) as checkpoint:
         if checkpoint.resumed:
             log.info("Going on with the run of the checkpoint '%s'.", checkpoint.path)
         yield checkpoint

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite.exceptions import SamplingError, refuse_other
 from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside
-from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.resume import launched, opened_checkpoint, proposed
 from nutslite.posterior.run_independence import Independence, independence_for, run_independence
-from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.start_values import Start, check_number_of_starts
 from nutslite.posterior.target import Target, density_of
@@ -285,6 +283,10 @@ def _run_large(
     plan: Plan, settings: Settings, checkpoint: Checkpoint | None, before_sampling: Callable[[], Any] | None
 ) -> Fit:
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
+    # Only here, because they load SciPy.
+    from nutslite.posterior.large_marginal import LargeMarginal
+    from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
+
     if settings.laplace:
         raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
     unused = ("tune", "cores", "callback", "keep_warmup", "max_treedepth", "init", "start")

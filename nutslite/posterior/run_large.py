@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.large_marginal import Conditional, LargeMarginal
@@ -41,6 +40,7 @@ class LargeDraws:
 
 def laplace_proposal(density: LargeMarginal, start: FloatArray) -> Proposal:
     """Mode and curvature of the density, by evaluations alone."""
+    from scipy import optimize  # takes longer to load than most models to fit
 
     def negative(position: FloatArray) -> float:
         value = density.evaluate(position)[0]
@@ -104,15 +104,24 @@ class _Chain:
         return value
 
     def step(self) -> None:
-        """One transition."""
+        """Move, or stay."""
         if self.chain.step():
             self.current = self.candidate
 
-    def draw(self, n: int) -> tuple[FloatArray, FloatArray]:
-        """Draw the integrated parameters given the current position."""
+    def transition(self) -> dict[str, NDArray[Any]]:
+        """One step, and draws of the integrated parameters given where it led.
+
+        There are always `DRAWS_PER_TRANSITION`, also where fewer are wanted: so many random numbers are used that
+        later draws do not depend on where a run ended.
+        """
+        began = time.perf_counter()
+        self.step()
         if self.current is None:  # `IndependenceChain` starts at a finite density only
             raise AssertionError("a chain without a current position")
-        return self.density.draw(self.current, n, self.rng)
+        values, effects = self.density.draw(self.current, DRAWS_PER_TRANSITION, self.rng)
+        stats = {"lp": self.chain.value, "acceptance_rate": self.chain.acceptance, "perf_counter_start": began}
+        repeated = {name: np.full(DRAWS_PER_TRANSITION, value) for name, value in stats.items()}
+        return {"values": values, "effects": effects, **repeated}
 
 
 @dataclass
@@ -124,16 +133,13 @@ class _ChainRecord:
     stats: dict[str, FloatArray]
     done: int = 0
 
-    def arrays(self, rows: slice) -> dict[str, NDArray[Any]]:
-        """Some rows, as a checkpoint keeps them."""
-        stats = {name: array[rows] for name, array in self.stats.items()}
-        return {"values": self.values[rows], "effects": self.effects[rows], **stats}
-
-    def fill(self, rows: slice, arrays: dict[str, NDArray[Any]]) -> None:
-        """The opposite."""
-        self.values[rows], self.effects[rows] = arrays["values"], arrays["effects"]
-        for name, array in self.stats.items():
-            array[rows] = arrays[name]
+    def add(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take the draws of a transition, as many as there is room for."""
+        length = min(arrays["values"].shape[0], self.values.shape[0] - self.done)
+        rows = slice(self.done, self.done + length)
+        for name, array in {"values": self.values, "effects": self.effects, **self.stats}.items():
+            array[rows] = arrays[name][:length]
+        self.done += length
 
 
 def _run_chain(
@@ -147,10 +153,9 @@ def _run_chain(
     """Fill `record`: first from what a checkpoint holds, then by transitions, each of which it is told."""
     draws = record.values.shape[0]
     state = None
-    while journal is not None and journal.waiting:
+    while journal is not None and journal.waiting and record.done < draws:
         fields, arrays = journal.take()
-        record.fill(slice(record.done, record.done + fields["length"]), arrays)
-        record.done += int(fields["length"])
+        record.add(arrays)
         if not journal.waiting and record.done < draws:
             rng.bit_generator.state = fields["random"]
             state = _Chain(density, proposal, rng, arrays["position"])
@@ -159,16 +164,10 @@ def _run_chain(
         for _ in range(BURN_IN):
             state.step()
     while state is not None and record.done < draws:
-        rows = slice(record.done, min(draws, record.done + DRAWS_PER_TRANSITION))
-        record.stats["perf_counter_start"][rows] = time.perf_counter()
-        state.step()
-        record.values[rows], record.effects[rows] = state.draw(rows.stop - rows.start)
-        record.stats["lp"][rows] = state.chain.value
-        record.stats["acceptance_rate"][rows] = state.chain.acceptance
-        record.done = rows.stop
+        arrays = state.transition()
+        record.add(arrays)
         if journal is not None:
-            fields = {"length": rows.stop - rows.start, "random": random_state(rng)}
-            journal.add(fields, {**record.arrays(rows), "position": state.chain.position})
+            journal.add({"random": random_state(rng)}, {**arrays, "position": state.chain.position})
         report(record.done, float(record.stats["acceptance_rate"][: record.done].mean()))
 
 

@@ -212,14 +212,17 @@ class MarginalTarget:
         return out
 
     def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw coefficients and effects given the parameters."""
-        chains, draws, dimension = positions.shape
-        values, effects = recover(self.reduction, positions.reshape(-1, dimension), rng)
+        """Draw coefficients and effects given the parameters; the draws that follow in a chain do not count."""
+        chains, draws, _ = positions.shape
+        values = np.empty((chains, draws, self.reduction.n_values))
+        effects = np.empty((chains, draws, self.reduction.n_effects))
+        for chain, own_rng in enumerate(rng.spawn(chains)):
+            values[chain], effects[chain] = recover(self.reduction, positions[chain], own_rng)
         if not (np.isfinite(values).all() and np.isfinite(effects).all()):
             raise SamplingError(
                 "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
             )
-        return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
+        return values, effects
 
 
 def density_of(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:

@@ -97,7 +97,8 @@ def sample(
     checkpoint : path-like, optional
         A file that grows by every block of transitions. After a crash or a kill the same call goes on where the file
         ends, and gives the draws of a run in one piece to the last bit; without a `random_seed` it takes the file's.
-        A finished run is read from it. What follows may differ between calls: `cores`, `progress`, `callback`.
+        A finished run is read from it; with more `draws` it goes on, with fewer it gives the first of them. What
+        follows may differ between calls: `draws`, `cores`, `progress`, `callback`.
 
     Returns
     -------
@@ -203,9 +204,9 @@ def _new_chains(
 def _identity(
     settings: SamplerSettings, logdensity: Callable[..., Any], data: Any, start: Matrix, metric: Metric
 ) -> dict[str, Any]:
-    """What determines the draws, seed apart."""
+    """What determines the draws, seed apart; not their number, since earlier draws do not depend on it."""
     named = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    del named["cores"]
+    del named["cores"], named["draws"]
     parts = {"log density": logdensity, "data": data, "initial positions": start, "first metric": metric}
     return {**named, **{name: digest(part) for name, part in parts.items()}}
 

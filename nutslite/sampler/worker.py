@@ -20,7 +20,7 @@ from nutslite.sampler.logdensity import LogDensity, Matrix, Vector
 from nutslite.sampler.mass_matrix import Window
 from nutslite.sampler.metric import Metric
 from nutslite.sampler.start import find_start
-from nutslite.sampler.statistics import N_STEPS, STATISTICS, TREE_DEPTH
+from nutslite.sampler.statistics import DIVERGING, N_STEPS, STATISTICS, TREE_DEPTH
 from nutslite.sampler.step_size import LOG_AVERAGE, STEP_SIZE, new_adaptation
 from nutslite.sampler.trajectory import LOGP, SELECTED, new_workspace
 from nutslite.sampler.warmup import Stage, warmup_stages
@@ -185,7 +185,7 @@ class ChainWorker:
         while phase.done < end and not stop.is_set():
             if self._journal is not None and self._journal.waiting:
                 length = self._take_block(self._journal, phase, window)
-                if not self._journal.waiting:
+                if not self._journal.waiting or self.sampling.done == self._settings.draws:
                     report(self._progress(phase, length))
                 continue
             length = min(self._block_length, end - phase.done)
@@ -244,15 +244,16 @@ class ChainWorker:
     def _take_block(self, journal: ChainJournal, phase: Phase, window: Window | None) -> int:
         """Take a block of an earlier process in place of a new one, and the state that it left; return its length."""
         fields, arrays = journal.take()
-        length = int(fields["length"])
+        length = min(int(fields["length"]), phase.stats.shape[0] - phase.done)  # fewer draws are asked for than it has
         rows = slice(phase.done, phase.done + length)
         if phase.positions is not None:
-            phase.positions[rows] = arrays["positions"]
-        phase.stats[rows] = arrays["stats"]
+            phase.positions[rows] = arrays["positions"][:length]
+        phase.stats[rows] = arrays["stats"][:length]
         if window is not None:
             window.add(arrays["positions"], arrays.get("gradients", np.empty((0, self._initial.shape[0]))))
-        if arrays["divergences"].shape[0] and phase is self.sampling:
-            phase.divergences.append(arrays["divergences"])
+        divergences = arrays["divergences"][: int(phase.stats[rows, DIVERGING].sum())]
+        if divergences.shape[0] and phase is self.sampling:
+            phase.divergences.append(divergences)
         points, values = self._workspace.points, self._workspace.values
         points[SELECTED, POSITION], points[SELECTED, GRADIENT] = arrays["position"], arrays["gradient"]
         values[SELECTED] = arrays["values"]
@@ -260,7 +261,7 @@ class ChainWorker:
         self._rng.bit_generator.state = fields["random"]
         self._searches = False
         phase.done += length
-        phase.seconds += float(fields["seconds"])
+        phase.seconds += float(fields["seconds"]) * length / int(fields["length"])
         return length
 
     def _evaluate(self, position: Vector) -> tuple[float, Vector]:
