@@ -1,8 +1,8 @@
 """Nanoseconds per row of one joint gradient, by family, rows and groups, beside one pass over the same memory.
 
-Run from the repository: ``python benchmarks/gradient.py [--rows 1000,10000,100000] [--families poisson,t]``. A
-gradient cannot be cheaper than reading its data once; the pass is a vectorised sum over as many bytes.
-Each time is the best of several loops of at least a tenth of a second, one thread, compiled code only.
+Run from the repository: ``python benchmarks/gradient.py [--families poisson,t] [--out benchmarks/results]``. A gradient
+cannot be cheaper than reading its data once; the pass is a vectorised sum over as many bytes. Each time is the least of
+several loops of at least a twentieth of a second, one thread, compiled code only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import functools
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ import numba
 import numpy as np
 import pandas as pd
 from numba import types
-from report import machine
-from repository import ROOT  # noqa: F401  it lets the next imports find the package
+from provenance import made_by
+from repository import ROOT
 
 from nutslite._numba import VECTOR, kernel_with_signature
 from nutslite.families.family import Family, family_names, get_family
@@ -74,7 +75,7 @@ def _loop(logdensity, position, gradient, data, times):
     return total
 
 
-def best_seconds(work: Callable[[int], Any], at_least: float = 0.1, tries: int = 5) -> float:
+def best_seconds(work: Callable[[int], Any], at_least: float = 0.05, tries: int = 5) -> float:
     """Seconds of one unit of work: the best of several loops, each long enough to be timed."""
     times = 1
     while True:
@@ -127,35 +128,101 @@ def pass_seconds(size: int) -> float:
     return best_seconds(lambda times: _sum_often(values, times))
 
 
+@dataclass(frozen=True)
+class Price:
+    """Seconds of one gradient and of one pass over what it reads."""
+
+    family: str
+    rows: int
+    groups: int
+    gradient: float
+    one_pass: float
+
+    @property
+    def per_row(self) -> float:
+        """Nanoseconds per row of the gradient."""
+        return self.gradient / self.rows * 1e9
+
+    @property
+    def pass_per_row(self) -> float:
+        """Nanoseconds per row of the pass."""
+        return self.one_pass / self.rows * 1e9
+
+
+def price(family: str, rows: int, columns: int, groups: int) -> Price:
+    """Measure one model."""
+    target = JointTarget(build(family, rows, columns, groups)._assembly, use_pilot=False)
+    return Price(family, rows, groups, gradient_seconds(target), pass_seconds(bytes_read(target)))
+
+
+HEADER = (
+    "| family | rows | groups | one gradient, us | ns per row | one pass, ns per row | gradient / pass |\n"
+    "| --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def line(found: Price) -> str:
+    """A row of the table."""
+    return (
+        f"| {found.family} | {found.rows:,} | {found.groups:,} | {found.gradient * 1e6:,.1f} | {found.per_row:.2f} "
+        f"| {found.pass_per_row:.2f} | {found.gradient / found.one_pass:.1f} |"
+    )
+
+
+def report(prices: list[Price], columns: int) -> str:
+    """The Markdown page."""
+    parts = [
+        "# What one gradient costs",
+        f"{made_by('gradient.py')} {columns} columns; groups are the levels of a factor with an intercept and a slope. "
+        "One thread; least of several loops. A pass is a vectorised sum over as many bytes as the gradient reads.",
+        "\n".join([HEADER, *map(line, prices)]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def plot(prices: list[Price], path: Path) -> None:
+    """Nanoseconds per row at the largest number of rows, one line for each family and number of groups."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    most = max(found.rows for found in prices)
+    shown = sorted((found for found in prices if found.rows == most), key=lambda found: (found.per_row, found.family))
+    labels = [f"{found.family}, {found.groups:,} groups" if found.groups else found.family for found in shown]
+    figure, axes = plt.subplots(figsize=(6.4, 0.6 + 0.24 * len(shown)))
+    axes.plot([found.pass_per_row for found in shown], labels, "|", color="black", ms=9, label="one pass over its data")
+    axes.plot([found.per_row for found in shown], labels, "o", label="one gradient")
+    axes.set(xscale="log", xlabel=f"ns per row at {most:,} rows")
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
 def main() -> None:
-    """Measure and print a Markdown table."""
+    """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", default="", help="by name and comma (default: all)")
     parser.add_argument("--rows", default="1000,10000,100000")
     parser.add_argument("--groups", default="0,100", help="levels of the factor; 0: no groups")
     parser.add_argument("--columns", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="file for the table, beside printing it")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "benchmarks", help="default: build/benchmarks")
     arguments = parser.parse_args()
     names = arguments.families.split(",") if arguments.families else list(family_names())
-    lines = [
-        f"Made by `{' '.join(['python benchmarks/gradient.py', *sys.argv[1:]])}` on {machine()}; "
-        f"{arguments.columns} columns, groups have an intercept and a slope.\n",
-        "| family | rows | groups | one gradient, us | ns per row | one pass, ns per row | gradient / pass |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    print("\n".join(lines), flush=True)
+    if wrong := set(names) - set(family_names()):
+        sys.exit(f"There is no {', '.join(sorted(wrong))}; there are {', '.join(family_names())}.")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    print(HEADER, flush=True)
+    prices: list[Price] = []
     for name in names:
         for rows in map(int, arguments.rows.split(",")):
             for groups in map(int, arguments.groups.split(",")):
-                target = JointTarget(build(name, rows, arguments.columns, groups)._assembly, use_pilot=False)
-                gradient, one_pass = gradient_seconds(target), pass_seconds(bytes_read(target))
-                lines.append(
-                    f"| {name} | {rows:,} | {groups:,} | {gradient * 1e6:,.1f} | {gradient / rows * 1e9:.2f} "
-                    f"| {one_pass / rows * 1e9:.2f} | {gradient / one_pass:.1f} |"
-                )
-                print(lines[-1], flush=True)
-    if arguments.out:
-        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+                prices.append(price(name, rows, arguments.columns, groups))
+                print(line(prices[-1]), flush=True)
+    (arguments.out / "gradient.md").write_text(report(prices, arguments.columns), encoding="utf-8")
+    plot(prices, arguments.out / "gradient.png")
 
 
 if __name__ == "__main__":

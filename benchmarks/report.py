@@ -14,6 +14,7 @@ from typing import Any
 
 from cases import CASES, ENGINES, Case
 from measures import disagreement
+from published_times import section
 
 CONVERGED = 1.01
 Record = dict[str, Any]
@@ -145,6 +146,7 @@ def write_report(records: list[Record], folder: Path, *, command: str, limit: fl
         HEADER + "\n" + "\n".join(_row(case, line) for case, lines in tables.items() for line in lines),
         "## Ratios",
         RATIOS + "\n" + "\n".join(_ratio_row(case, lines) for case, lines in tables.items()),
+        section({case: line.sampling for case, lines in tables.items() for line in lines if line.engine == "ours"}),
         "## How to read this",
         NOTES + _prior_note(by_case) + _parameter_note(by_case),
         "## The models",

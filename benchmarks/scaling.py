@@ -1,15 +1,17 @@
 """What a fit costs as rows, groups, columns and chains grow: a Markdown table and a plot.
 
-Run from the repository: ``python benchmarks/scaling.py [--sweeps rows,groups] [--small] [--out build/benchmarks]``. Two
-models, one for each path: a Gaussian one (coefficients and effects integrated out) and a Poisson one (all of them
-sampled), both ``y ~ x1 + ... + (x1|g)``. Everything is compiled before the first figure. Sampling is the wall time of
-pilot, chains with warm-up, and recovery, as in ``peers.py``; other is the rest of ``fit``: diagnostics, container.
+Run from the repository: ``python benchmarks/scaling.py [--sweeps rows,groups] [--small] [--out benchmarks/results]``.
+Two models, one for each path: a Gaussian one (coefficients and effects integrated out) and a Poisson one (all of them
+sampled), both ``y ~ x1 + ... + (x1|g)``. Everything is compiled before the first figure.
+
+Sampling is the wall time of pilot, chains with warm-up, and recovery; what reduces the data before (cross-products, on
+the path that integrates) stands in a column of its own; other is the rest of ``fit``: diagnostics, container. Times are
+the least of a few equal runs of each seed, then the median over seeds.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import statistics
 import sys
@@ -19,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engine_run import own_seconds
 from gradient import build
-from report import machine, sum_of
+from provenance import made_by
 from repository import ROOT
 
+from nutslite.posterior.run import Settings, run
 from nutslite.results.diagnostics import ess_bulk, rhat
 
 BASE = {"rows": 10_000, "groups": 100, "columns": 5, "chains": 4}
@@ -34,21 +36,27 @@ SWEEPS = {
     "chains": (1, 2, 4, 8),
 }
 SMALL = {
-    "rows": (500, 1_000, 2_000),
+    "rows": (500, 1_000, 5_000),
     "groups": (5, 10, 20),
     "columns": (2, 4, 8),
     "chains": (1, 2, 4),
 }
 MODELS = {"gaussian": "Gaussian, integrated", "poisson": "Poisson, joint"}
 
+MOST_RUNS = 5  # of one seed
+ENOUGH_SECONDS = 1.0  # of runs of one seed: what takes longer is not timed again
+LONG_SECONDS = 6.0  # of fits of one setting: what takes longer gets no further seed
+
 
 @dataclass(frozen=True)
 class Cost:
-    """Medians of a few fits of one setting."""
+    """Medians over seeds of one setting."""
 
     model: str
     sweep: str
     value: int
+    method: str
+    reduction: float
     sampling: float
     other: float
     gradients: int
@@ -56,82 +64,182 @@ class Cost:
     r_hat: float
 
     @property
+    def whole(self) -> float:
+        """Seconds of sampling with the reduction of the data."""
+        return self.reduction + self.sampling
+
+    @property
     def per_thousand(self) -> float:
-        """Seconds of sampling per thousand effective draws of the worst parameter."""
-        return 1000 * self.sampling / self.ess
+        """Seconds of all that per thousand effective draws of the worst parameter."""
+        return 1000 * self.whole / self.ess
 
 
-def fit(model: Any, chains: int, draws: int, seed: int) -> tuple[float, float, int, float, float]:
-    """Seconds of sampling and of the rest, gradients, worst ESS and R-hat of one fit."""
+@dataclass(frozen=True)
+class One:
+    """Figures of one seed; seconds."""
+
+    reduction: float
+    sampling: float
+    other: float
+    gradients: float
+    ess: float
+    r_hat: float
+    method: str
+
+
+def fit(model: Any, chains: int, draws: int, seed: int) -> One:
+    """One fit, and what of it took how long."""
     began = time.perf_counter()
     results = model.fit(draws=draws, chains=chains, random_seed=seed, progressbar=False)
     seconds = time.perf_counter() - began
     posterior = results["posterior"]
-    options = {"draws": draws, "tune": None, "chains": chains, "cores": None}
-    sampling = sum_of(own_seconds(model, options, seed, posterior.attrs))
+    inside = sum(posterior.attrs[f"{part}_time"] for part in ("pilot", "sampling", "recovery"))
+    settings = Settings(draws=draws, chains=chains, random_seed=seed, progressbar=False)
+    reduction, sampling = least_seconds(model, settings, inside)
     arrays = [v.transpose("chain", "draw", ...).to_numpy() for v in posterior.data_vars.values()]
-    ess = min(float(np.min(ess_bulk(array))) for array in arrays)
-    r_hat = max(float(np.max(rhat(array))) for array in arrays) if chains > 1 else float("nan")
     stats = results["sample_stats"]
-    gradients = int(stats["n_steps"].sum()) if "n_steps" in stats else 0  # independence Metropolis has none
-    return sampling, max(0.0, seconds - sampling), gradients, ess, r_hat
+    return One(
+        reduction,
+        sampling,
+        max(0.0, seconds - reduction - inside),
+        int(stats["n_steps"].sum()) if "n_steps" in stats else 0,  # independence Metropolis has none
+        min(float(np.min(ess_bulk(array))) for array in arrays),
+        max(float(np.max(rhat(array))) for array in arrays) if chains > 1 else float("nan"),
+        str(posterior.attrs["inference_method"]),
+    )
+
+
+def least_seconds(model: Any, settings: Settings, first: float) -> tuple[float, float]:
+    """Least seconds of reduction and of sampling; `first` is sampling as the fit itself has measured it."""
+    reductions: list[float] = []
+    samplings, spent = [first], first
+    while not reductions or (len(samplings) < MOST_RUNS and spent < ENOUGH_SECONDS):
+        began = time.perf_counter()
+        plan = model.plan()
+        reductions.append(time.perf_counter() - began)
+        if first < ENOUGH_SECONDS:
+            seconds = run(plan, settings).seconds
+            samplings.append(seconds["pilot"] + seconds["sampling"] + seconds["recovery"])
+        spent += reductions[-1] + samplings[-1]
+    return min(reductions) if plan.reduction is not None else 0.0, min(samplings)
 
 
 def measure(family: str, sweep: str, value: int, base: dict[str, int], draws: int, repeats: int) -> Cost:
     """One point of a sweep."""
     setting = base | {sweep: value}
     model = build(family, setting["rows"], setting["columns"], setting["groups"])
-    found = [fit(model, setting["chains"], draws, seed) for seed in range(1, repeats + 1)]
-    sampling, other, gradients, ess, r_hat = (statistics.median(column) for column in zip(*found, strict=True))
-    return Cost(family, sweep, value, sampling, other, int(gradients), ess, r_hat)
+    began, found = time.perf_counter(), []
+    for seed in range(1, repeats + 1):
+        found.append(fit(model, setting["chains"], draws, seed))
+        if time.perf_counter() - began > LONG_SECONDS:
+            break
+    middle = {
+        name: statistics.median(getattr(one, name) for one in found)
+        for name in ("reduction", "sampling", "other", "gradients", "ess", "r_hat")
+    }
+    methods = "/".join(dict.fromkeys(one.method for one in found))
+    return Cost(family, sweep, value, methods, **middle | {"gradients": int(middle["gradients"])})
 
 
-def table(costs: list[Cost], draws: int, command: str) -> str:
-    """The Markdown table, with the power of the size that sampling seconds grew by between neighbours."""
+# ------------------------------------------------------------------------------------------------------------ tables
+
+
+def report(costs: list[Cost], base: dict[str, int], draws: int) -> str:
+    """The Markdown page."""
+    parts = [
+        "# How a fit grows",
+        f"{made_by('scaling.py')} Where a sweep does not change them: {_words(base)}; {draws:,} draws a chain, default "
+        "warm-up.",
+        tenfold(costs),
+        "## All of it",
+        "Sampling is pilot, chains with warm-up and recovery, reduction the cross-products of the data before. Power: "
+        "the two together grew as the size to this power since the line above. Other is the rest of a fit: diagnostics "
+        "and the container (building the model from its formula is not in it). ESS is the least of all parameters'.",
+        table(costs),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def tenfold(costs: list[Cost]) -> str:
+    """Ten times the rows at fixed groups: how much longer sampling takes, without and with the reduction."""
+    rows = {(cost.model, cost.value): cost for cost in costs if cost.sweep == "rows"}
     lines = [
-        f"Made by `{command}` on {machine()}. Where a sweep does not change them: {_words(BASE)}; {draws} draws "
-        "a chain, default warm-up. Power: sampling s grew as the size to this power since the line above.\n",
-        "| model | varied | value | sampling s | power | other s | gradients | min bulk ESS | s / 1,000 ESS | R-hat |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "## Ten times the rows, the same groups\n",
+        "| model | rows | draws by | sampling s | ratio | with the reduction of the data s | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (model, value), few in rows.items():
+        if (many := rows.get((model, 10 * value))) is not None:
+            methods = " to ".join(dict.fromkeys((few.method, many.method)))
+            lines.append(
+                f"| {MODELS[model]} | {value:,} to {10 * value:,} | {methods} "
+                f"| {few.sampling:.4f} to {many.sampling:.4f} | **{many.sampling / few.sampling:.2f}** "
+                f"| {few.whole:.4f} to {many.whole:.4f} | {many.whole / few.whole:.2f} |"
+            )
+    return "\n".join(lines) if len(lines) > 3 else ""
+
+
+def table(costs: list[Cost]) -> str:
+    """Every point, with the power of the size that seconds grew by between neighbours."""
+    lines = [
+        "| model | varied | value | draws by | sampling s | reduction s | power | other s | gradients | min bulk ESS "
+        "| s / 1,000 ESS | R-hat |",
+        "|" + " --- |" * 12,
     ]
     before: Cost | None = None
     for cost in costs:
         power = "–"
         if before is not None and (before.model, before.sweep) == (cost.model, cost.sweep):
-            power = f"{np.log(cost.sampling / before.sampling) / np.log(cost.value / before.value):.2f}"
+            power = f"{np.log(cost.whole / before.whole) / np.log(cost.value / before.value):.2f}"
         lines.append(
-            f"| {MODELS[cost.model]} | {cost.sweep} | {cost.value:,} | {cost.sampling:.3f} "
-            f"| {power} | {cost.other:.2f} | {cost.gradients:,} | {cost.ess:,.0f} "
-            f"| {cost.per_thousand:.3f} | {'–' if np.isnan(cost.r_hat) else f'{cost.r_hat:.3f}'} |"
+            f"| {MODELS[cost.model]} | {cost.sweep} | {cost.value:,} | {cost.method} | {cost.sampling:.3f} "
+            f"| {f'{cost.reduction:.4f}' if cost.reduction else '–'} | {power} | {cost.other:.2f} "
+            f"| {f'{cost.gradients:,}' if cost.gradients else '–'} | {cost.ess:,.0f} | {cost.per_thousand:.3f} "
+            f"| {'–' if np.isnan(cost.r_hat) else f'{cost.r_hat:.3f}'} |"
         )
         before = cost
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def _words(setting: dict[str, int]) -> str:
+    return ", ".join(f"{value:,} {name}" for name, value in setting.items())
+
+
+# -------------------------------------------------------------------------------------------------------------- plot
 
 
 def plot(costs: list[Cost], path: Path) -> None:
-    """Seconds per thousand effective draws against every size, one panel each, on logarithmic axes."""
+    """Seconds, and seconds per thousand effective draws, against every size on logarithmic axes."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     sweeps = list(dict.fromkeys(cost.sweep for cost in costs))
-    figure, panels = plt.subplots(1, len(sweeps), figsize=(3.4 * len(sweeps), 3.2), squeeze=False, sharey=True)
-    for panel, sweep in zip(panels[0], sweeps, strict=True):
-        for family, label in MODELS.items():
-            points = [cost for cost in costs if (cost.model, cost.sweep) == (family, sweep)]
-            panel.plot([p.value for p in points], [p.per_thousand for p in points], "o-", label=label)
-        panel.set(xscale="log", yscale="log", xlabel=sweep)
-        panel.grid(visible=True, which="major", alpha=0.3)
-    panels[0][0].set_ylabel("s of sampling per 1,000 ESS")
+    quantities = {"whole": "s of sampling", "per_thousand": "s per 1,000 effective draws"}
+    figure, panels = plt.subplots(
+        2, len(sweeps), figsize=(3.0 * len(sweeps), 5.2), squeeze=False, sharey="row", sharex="col"
+    )
+    for row, (quantity, label) in zip(panels, quantities.items(), strict=True):
+        for panel, sweep in zip(row, sweeps, strict=True):
+            for family, name in MODELS.items():
+                points = [cost for cost in costs if (cost.model, cost.sweep) == (family, sweep)]
+                panel.plot([p.value for p in points], [getattr(p, quantity) for p in points], "o-", label=name)
+            sizes = [cost.value for cost in costs if cost.sweep == sweep]
+            panel.set(xscale="log", yscale="log")
+            panel.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=8)
+            panel.minorticks_off()
+            panel.grid(visible=True, which="major", alpha=0.3)
+        row[0].set_ylabel(label)
+    for panel, sweep in zip(panels[-1], sweeps, strict=True):
+        panel.set_xlabel(sweep)
     panels[0][0].legend(frameon=False, fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
-def _words(setting: dict[str, int]) -> str:
-    return ", ".join(f"{value:,} {name}" for name, value in setting.items())
+# --------------------------------------------------------------------------------------------------------------- run
 
 
 def main() -> None:
@@ -140,31 +248,30 @@ def main() -> None:
     parser.add_argument("--sweeps", default=",".join(SWEEPS), help="some of rows,groups,columns,chains (default: all)")
     parser.add_argument("--models", default=",".join(MODELS), help="some of gaussian,poisson (default: both)")
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="seeds, fewer where a fit is slow (default: 3)")
     parser.add_argument("--small", action="store_true", help="small sizes, to try the benchmark itself")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "benchmarks", help="default: build/benchmarks")
     arguments = parser.parse_args()
-    sizes = SMALL if arguments.small else SWEEPS
-    if arguments.small:
-        BASE.update(rows=1_000, groups=10)
-    for given, known in ((arguments.sweeps, SWEEPS), (arguments.models, MODELS)):
-        if wrong := set(given.split(",")) - set(known):
+    families, sweeps = arguments.models.split(","), arguments.sweeps.split(",")
+    for given, known in ((sweeps, SWEEPS), (families, MODELS)):
+        if wrong := set(given) - set(known):
             sys.exit(f"There is no {', '.join(sorted(wrong))}; there are {', '.join(known)}.")
+    sizes = SMALL if arguments.small else SWEEPS
+    base = BASE | ({"rows": 1_000, "groups": 10} if arguments.small else {})
     logging.getLogger("nutslite").setLevel(logging.ERROR)  # what it warns of, ESS and R-hat, is in the table
     arguments.out.mkdir(parents=True, exist_ok=True)
+    for family in families:
+        for size in ({"rows": 500}, {"columns": 50, "rows": 1_000}):  # compiles, on every way that sizes lead to
+            measure(family, "chains", 2, base | size, 50, 1)
     costs: list[Cost] = []
-    for family in arguments.models.split(","):
-        measure(family, "rows", 500, BASE, 50, 1)  # compiles
-        for sweep in arguments.sweeps.split(","):
-            for value in sizes[sweep]:
-                costs.append(measure(family, sweep, value, BASE, arguments.draws, arguments.repeats))
-                last = costs[-1]
-                print(f"{family} {sweep} {value:,}: {last.sampling:.3f} s, min ESS {last.ess:.0f}", flush=True)
-    options = " ".join(word for word in sys.argv[1:] if not word.startswith("--out") and word != str(arguments.out))
-    text = table(costs, arguments.draws, f"python benchmarks/scaling.py {options}".strip())
+    wanted = [(family, sweep, value) for family in families for sweep in sweeps for value in sizes[sweep]]
+    for family, sweep, value in wanted:
+        costs.append(measure(family, sweep, value, base, arguments.draws, arguments.repeats))
+        last = costs[-1]
+        print(f"{family} {sweep} {value:,}: {last.whole:.3f} s, min ESS {last.ess:.0f}", flush=True)
+    text = report(costs, base, arguments.draws)
     print(f"\n{text}")
     (arguments.out / "scaling.md").write_text(text, encoding="utf-8")
-    (arguments.out / "scaling.json").write_text(json.dumps([vars(cost) for cost in costs], indent=1), encoding="utf-8")
     plot(costs, arguments.out / "scaling.png")
 
 
