@@ -10,6 +10,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -161,3 +162,30 @@ def test_contributing_opens_with_every_room():
     tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Set up")[0]
     rooms = {path.relative_to(ROOT / "nutslite").parts[0] for path in (ROOT / "nutslite").rglob("*.py")}
     assert [room for room in sorted(rooms) if room not in tree] == []
+
+
+def listed_files() -> dict[str, str]:
+    """Lines of CONTRIBUTING.md's tree, by the folder that they are in."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Set up")[0]
+    found: dict[str, str] = {}
+    folders: list[tuple[int, str]] = []
+    for line in text[text.index("    nutslite/") :].splitlines():
+        indent, first = len(line) - len(line.lstrip()), (line.split() or [""])[0]
+        folders = [folder for folder in folders if folder[0] < indent]
+        if first.endswith("/"):
+            folders.append((indent, first))
+        place = "".join(name for _, name in folders)
+        found[place] = f"{found.get(place, '')}{line}\n"
+    return found
+
+
+def test_contributing_lists_every_file_and_no_other():
+    listed = listed_files()
+    folders = [ROOT / "nutslite", *(path for path in (ROOT / "nutslite").iterdir() if (path / "__init__.py").exists())]
+    for folder in (*folders, *(ROOT / name for name in ("tests", "benchmarks", "docs"))):
+        files = {path.name for path in folder.iterdir() if path.suffix in (".py", ".md")}
+        lines = listed[f"{folder.relative_to(ROOT).as_posix()}/"]
+        named = [*re.findall(r"[\w*]+\.(?:py|md)\b", lines), "__init__.py"]
+        assert [name for name in sorted(files) if not any(fnmatch(name, each) for each in named)] == [], folder.name
+        first = re.findall(r"^ +([\w*]+\.(?:py|md))\b", lines, flags=re.MULTILINE)
+        assert [each for each in first if not any(fnmatch(name, each) for name in files)] == [], folder.name

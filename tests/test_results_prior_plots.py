@@ -58,6 +58,12 @@ def test_variables_can_be_chosen_by_name_and_alias() -> None:
     assert titles(model.plot_priors(draws=50, var_names=["x"])) == ["slope"]
     with pytest.raises(nl.DataError, match="There is no variable 'slop'"):
         model.plot_priors(draws=50, var_names=["slop"])
+    assert titles(model.plot_priors(draws=50, var_names="slo", filter_vars="like")) == ["slope"]
+    assert titles(model.plot_priors(draws=50, var_names=["~_sigma$", "~^c"], filter_vars="regex")) == [
+        "Intercept",
+        "slope",
+        "sigma",
+    ]
 
 
 def test_flat_priors_are_left_out_with_a_message(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, NutsliteError
 from nutslite.results import diagnostics
 from nutslite.results import inference_data as idt
 from nutslite.results.labels import choose_names, element_labels
@@ -123,3 +123,21 @@ def test_a_dict_needs_no_arviz():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_names_by_parts_and_expressions():
+    """As ArviZ's `filter_vars`."""
+    known = ["Intercept", "x", "1|g_sigma", "x|g_sigma", "1|g"]
+    assert choose_names(known, "sigma", "like") == ["1|g_sigma", "x|g_sigma"]
+    assert choose_names(known, ["~|g"], "like") == ["Intercept", "x"]
+    assert choose_names(known, ["1|g", "~sigma"], "like") == ["1|g"]
+    assert choose_names(known, "^x", "regex") == ["x", "x|g_sigma"]
+    assert choose_names(known, ["^1", "~a$"], "regex") == ["1|g"]
+    assert choose_names(known, None, "like") == known
+    for wanted, how, words in (
+        ("tau", "like", "fits 'tau'"),
+        ("(", "regex", "'\\('"),
+        ("x", "glob", "filter_vars.*'like'.*'regex'"),
+    ):
+        with pytest.raises(NutsliteError, match=words):
+            choose_names(known, wanted, how)

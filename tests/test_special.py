@@ -26,11 +26,16 @@ SHAPES = np.concatenate([np.geomspace(1e-12, 1e12, 800), np.linspace(0.01, 30.0,
 SIGNED = np.concatenate(
     [-np.geomspace(1e-300, 700.0, 500), np.linspace(-700.0, 700.0, 1401), np.geomspace(1e-300, 700, 500)]
 )
+NEAR_ONE = 1.0 + np.concatenate(
+    [np.linspace(-0.5, 1.0, 999), np.geomspace(1e-15, 0.1, 99), -np.geomspace(1e-15, 0.1, 99)]
+)
 TAILS = np.concatenate([np.linspace(-40.0, 8.0, 1200), -np.geomspace(40.0, 1e150, 100), np.geomspace(1e-10, 37.0, 100)])
 
 CASES: dict[str, tuple[Callable[[float], float], Callable[[np.ndarray], np.ndarray], np.ndarray, float]] = {
     "exp": (_special.exp, np.exp, SIGNED, 5e-16),
     "expm1": (_special.expm1, np.expm1, SIGNED, 5e-16),
+    "log": (_special.log, np.log, np.concatenate([POSITIVE, np.geomspace(5e-324, 1e-300, 300), NEAR_ONE]), 5e-16),
+    "log1p": (_special.log1p, np.log1p, np.concatenate([[0.0], POSITIVE, np.linspace(0.0, 3.0, 999)]), 5e-16),
     "log1p_unit": (
         _special.log1p_unit,
         np.log1p,
@@ -113,39 +118,20 @@ def test_ends_of_exp() -> None:
     assert _special.log1p_square(-math.inf) == math.inf
 
 
+def test_ends_of_logarithms() -> None:
+    assert _special.log(0.0) == -math.inf
+    assert _special.log(math.inf) == math.inf
+    assert _special.log1p(math.inf) == math.inf
+    for x in (-1e-320, -1.0, -math.inf, math.nan):
+        assert math.isnan(_special.log(x))
+    assert math.isnan(_special.log1p(math.nan))
+
+
 def test_ends_of_logit_and_ndtri() -> None:
     for function in (_special.logit, _special.ndtri):
         assert function(0.0) == -math.inf
         assert function(1.0) == math.inf
         assert all(math.isnan(function(x)) for x in (-0.1, 1.1, math.nan))
-
-
-@pytest.mark.parametrize("x", [1e-8, 0.3, 1.0, 5.0, 9.999, 10.0, 10.001, 33.0, 1000.0])
-def test_stirling_error_is_what_is_left_of_lgamma(x: float) -> None:
-    leading = (x - 0.5) * math.log(x) - x + 0.5 * math.log(2 * math.pi)
-    expected = math.lgamma(x) - leading
-    assert _special.stirling_error(x, math.log(x)) == pytest.approx(expected, abs=1e-15 * (1.0 + abs(leading)) * 4)
-
-
-def test_stirling_error_in_the_limits() -> None:
-    assert _special.stirling_error(1e10, math.log(1e10)) == pytest.approx(1.0 / 12e10, rel=1e-12)
-    assert _special.stirling_error(0.0, -1e5) == pytest.approx(0.5e5, rel=1e-4)
-
-
-@pytest.mark.parametrize("x", [1e-8, 0.3, 1.0, 1.46, 5.0, 9.999, 10.0, 33.0, 1000.0])
-def test_digamma_error_is_what_is_left_of_digamma(x: float) -> None:
-    expected = x * (math.log(x) - float(special.digamma(x)))
-    assert _special.digamma_error(x, math.log(x)) == pytest.approx(expected, rel=1e-11)
-    step = 1e-5 * x  # it is also 1/2 minus the logarithmic derivative of stirling_error
-    slope = (
-        _special.stirling_error(x + step, math.log(x + step)) - _special.stirling_error(x - step, math.log(x - step))
-    ) / 2e-5
-    assert _special.digamma_error(x, math.log(x)) == pytest.approx(0.5 - slope, rel=1e-6)
-
-
-def test_digamma_error_in_the_limits() -> None:
-    assert _special.digamma_error(0.0, -1e5) == 1.0
-    assert _special.digamma_error(1e15, math.log(1e15)) == pytest.approx(0.5, rel=1e-12)
 
 
 @kernel

@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from nutslite._numba import kernel
-from nutslite._special import HALF_LOG_2PI, digamma_error, exp, softplus, stirling_error
+from nutslite._special import HALF_LOG_2PI, exp, log, log1p_unit
 from nutslite.families._checks import require_numbers, require_values
+from nutslite.families._gamma_functions import stirling_parts
 from nutslite.families._rows import finish_rows, native_rows
 from nutslite.families.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
 from nutslite.families.links import LOG, LOGIT
@@ -24,38 +25,61 @@ NATIVE = (LOGIT, LOG)
 
 
 @kernel
+def _fill_whole(log_kappa, varies, whole):
+    """Rows of `whole`: log(kappa), kappa, and the `stirling_parts` of it."""
+    count = whole.shape[1] if varies[1] == 1 else 1
+    logs, sizes, rests, products, slopes = whole[0], whole[1], whole[2], whole[3], whole[4]
+    for i in range(count):
+        k = log_kappa[i]
+        kappa = exp(k)
+        logs[i] = k
+        sizes[i] = kappa
+        rests[i], products[i], slopes[i] = stirling_parts(kappa, k)
+    for j in range(5):
+        row = whole[j]
+        for i in range(count, row.shape[0]):
+            row[i] = row[0]
+
+
+@kernel
+def _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa):
+    """Everything else, without branches, so that the loop vectorises."""
+    logs, sizes, rests, products, slopes = whole[0], whole[1], whole[2], whole[3], whole[4]
+    for i in range(out_loglik.shape[0]):
+        x = logits[i]
+        upper = x > 0.0
+        e = exp(-abs(x))
+        log_larger = -log1p_unit(e)
+        larger = 1.0 / (1.0 + e)
+        smaller = e * larger
+        p = larger if upper else smaller
+        q = smaller if upper else larger
+        log_p = log_larger + (0.0 if upper else x)
+        log_q = log_larger - (x if upper else 0.0)
+        a = sizes[i] * p
+        b = sizes[i] * q
+        left = log_y[i] - log_p
+        right = log_not_y[i] - log_q
+        fit = a * left + b * right
+        rest_a, product_a, d_a = stirling_parts(a, logs[i] + log_p)
+        rest_b, product_b, d_b = stirling_parts(b, logs[i] + log_q)
+        remainder = rests[i] - rest_a - rest_b + log(product_a * product_b / products[i])
+        half_logs = 0.5 * (logs[i] + log_p + log_q) - HALF_LOG_2PI
+        out_loglik[i] = fit + half_logs + remainder - (log_y[i] + log_not_y[i])
+        d_mu[i] = a * q * (left - right) + q * d_a - p * d_b
+        d_kappa[i] = fit - slopes[i] + d_a + d_b
+
+
+@kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, log(y), log(1 - y)."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_y = y[1, start : start + rows]
     log_not_y = y[2, start : start + rows]
-    logits = native[0]
-    log_kappa = native[1]
-    k = log_kappa[0]
-    whole = stirling_error(np.exp(k), k)
-    d_whole = digamma_error(np.exp(k), k)
-    for i in range(rows):
-        if varies[1] == 1:
-            k = log_kappa[i]
-            whole = stirling_error(exp(k), k)
-            d_whole = digamma_error(exp(k), k)
-        log_p = -softplus(-logits[i])
-        log_q = -softplus(logits[i])
-        p = exp(log_p)
-        q = exp(log_q)
-        a = exp(k + log_p)
-        b = exp(k + log_q)
-        left = log_y[i] - log_p
-        right = log_not_y[i] - log_q
-        fit = a * left + b * right
-        d_a = digamma_error(a, k + log_p)
-        d_b = digamma_error(b, k + log_q)
-        remainder = whole - stirling_error(a, k + log_p) - stirling_error(b, k + log_q)
-        half_logs = 0.5 * (k + log_p + log_q) - HALF_LOG_2PI
-        out_loglik[i] = fit + half_logs + remainder - log_y[i] - log_not_y[i]
-        out_d_eta[0, i] = a * q * (left - right) + q * d_a - p * d_b
-        out_d_eta[1, i] = fit - d_whole + d_a + d_b
+    whole = np.empty((5, rows))
+    _fill_whole(native[1], varies, whole)
+    _fill(log_y, log_not_y, native[0], whole, out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

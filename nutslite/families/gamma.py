@@ -14,8 +14,9 @@ from functools import partial
 import numpy as np
 
 from nutslite._numba import kernel
-from nutslite._special import HALF_LOG_2PI, digamma_error, expm1, stirling_error
+from nutslite._special import HALF_LOG_2PI, exp, expm1
 from nutslite.families._checks import check_positive
+from nutslite.families._gamma_functions import stirling_errors
 from nutslite.families._rows import finish_rows, native_rows
 from nutslite.families.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.links import LOG
@@ -25,10 +26,31 @@ _MU_LINKS = ("inverse", *(link for link in POSITIVE_LINKS if link != "inverse"))
 
 
 @kernel
-def _normalisation(log_alpha):
-    """Log of what does not depend on y or mu, and its derivative with respect to log(alpha)."""
-    alpha = np.exp(log_alpha)
-    return 0.5 * log_alpha - HALF_LOG_2PI - stirling_error(alpha, log_alpha), digamma_error(alpha, log_alpha)
+def _fill_one_alpha(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
+    """One alpha for all rows."""
+    alpha = exp(log_alpha)
+    error, d_constant = stirling_errors(alpha, log_alpha)
+    constant = 0.5 * log_alpha - HALF_LOG_2PI - error
+    for i in range(log_response.shape[0]):
+        u = log_response[i] - log_mu[i]
+        excess = expm1(u)
+        out_loglik[i] = alpha * (u - excess) + constant - log_response[i]
+        d_mu[i] = alpha * excess
+        d_alpha[i] = alpha * (u - excess) + d_constant
+
+
+@kernel
+def _fill_many_alphas(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
+    """The same with an alpha for every row."""
+    for i in range(log_response.shape[0]):
+        alpha = exp(log_alpha[i])
+        error, d_constant = stirling_errors(alpha, log_alpha[i])
+        u = log_response[i] - log_mu[i]
+        excess = expm1(u)
+        fit = alpha * (u - excess)
+        out_loglik[i] = fit + (0.5 * log_alpha[i] - HALF_LOG_2PI - error - log_response[i])
+        d_mu[i] = alpha * excess
+        d_alpha[i] = fit + d_constant
 
 
 @kernel
@@ -37,28 +59,10 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_response = y[1, start : start + rows]
-    log_mu = native[0]
-    log_alpha = native[1]
-    d_mu = out_d_eta[0]
-    d_alpha = out_d_eta[1]
     if varies[1] == 0:
-        alpha = np.exp(log_alpha[0])
-        constant, d_constant = _normalisation(log_alpha[0])
-        for i in range(rows):
-            u = log_response[i] - log_mu[i]
-            excess = expm1(u)
-            out_loglik[i] = alpha * (u - excess) + constant - log_response[i]
-            d_mu[i] = alpha * excess
-            d_alpha[i] = alpha * (u - excess) + d_constant
+        _fill_one_alpha(log_response, native[0], native[1, 0], out_loglik, out_d_eta[0], out_d_eta[1])
     else:
-        for i in range(rows):
-            alpha = np.exp(log_alpha[i])
-            constant, d_constant = _normalisation(log_alpha[i])
-            u = log_response[i] - log_mu[i]
-            excess = expm1(u)
-            out_loglik[i] = alpha * (u - excess) + constant - log_response[i]
-            d_mu[i] = alpha * excess
-            d_alpha[i] = alpha * (u - excess) + d_constant
+        _fill_many_alphas(log_response, native[0], native[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

@@ -4,44 +4,48 @@ With ``L = log(1 + mu / alpha)`` and ``T(y) = sum(log(1 + j / alpha), j < y)``::
 
     log p(y) = T(y) + y log(mu) - (alpha + y) L - log(y!)
 
-which has no cancellation however large alpha is: the limit is the Poisson density. With one alpha for all rows, T
-and its derivative are tabulated once per block of rows instead of two gamma functions per row.
+which has no cancellation however large alpha is: the limit is the Poisson density. With one alpha for all rows and
+counts that are not high, T and its derivative are tabulated once per block of rows; else `rising` has them.
 """
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
 
 from nutslite._numba import kernel
-from nutslite._special import digamma_error, exp, log1p_unit, stirling_error
+from nutslite._special import exp, log1p_unit
 from nutslite.families._checks import check_counts
+from nutslite.families._gamma_functions import rising
 from nutslite.families._rows import finish_rows, native_rows
 from nutslite.families.family import POSITIVE_LINKS, Family, Parameter, log_factorial
 from nutslite.families.links import LOG
 
 NATIVE = (LOG, LOG)
 _LINKS = (*POSITIVE_LINKS, "cloglog")
+TABLE_PER_ROW = 0.5  # a table is cheaper where the highest count is at most this many times the number of rows
 
 
 @kernel
-def _rising(y, log_alpha):
-    """``sum(log(1 + j / alpha), j < y)`` and minus its derivative by log(alpha), ``sum(j / (alpha + j), j < y)``."""
-    if y == 0.0:
-        return 0.0, 0.0
-    alpha = np.exp(log_alpha)
-    top = alpha + y
-    ratio = np.log1p(y / alpha) if alpha > 1.0 else np.log(top) - log_alpha
-    log_top = log_alpha + ratio
-    value = (top - 0.5) * ratio - y + stirling_error(top, log_top) - stirling_error(alpha, log_alpha)
-    decrease = y - alpha * ratio + digamma_error(top, log_top) * (alpha / top) - digamma_error(alpha, log_alpha)
-    return value, decrease
+def _highest(response):
+    """The highest count, by four running maxima."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = response.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a = response[i] if response[i] > a else a
+        b = response[i + 1] if response[i + 1] > b else b
+        c = response[i + 2] if response[i + 2] > c else c
+        d = response[i + 3] if response[i + 3] > d else d
+    for i in range(whole, response.shape[0]):
+        a = response[i] if response[i] > a else a
+    return max(max(a, b), max(c, d))
 
 
 @kernel
 def _rising_table(highest, log_alpha):
-    """`_rising` for y = 0, 1, ..., highest as two rows of an array."""
+    """`rising` for y = 0, 1, ..., highest as two rows of an array."""
     table = np.zeros((2, highest + 1))
     alpha = np.exp(log_alpha)
     for j in range(1, highest):
@@ -51,26 +55,12 @@ def _rising_table(highest, log_alpha):
 
 
 @kernel
-def _fill_rising(response, log_alpha, varies, value, decrease):
-    """`_rising` for every row: from a table where that is cheaper, else row by row."""
-    rows = response.shape[0]
-    highest = 0.0
-    for i in range(rows):
-        highest = max(highest, response[i])
-    if varies == 0 and highest <= 4.0 * rows:
-        table = _rising_table(int(highest), log_alpha[0])
-        for i in range(rows):
-            count = int(response[i])
-            value[i] = table[0, count]
-            decrease[i] = table[1, count]
-    else:
-        for i in range(rows):
-            value[i], decrease[i] = _rising(response[i], log_alpha[i * varies])
-
-
-@kernel
-def _add_one_alpha(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
-    """Add what depends on mu; the body is written out in both functions, so that the loops vectorise."""
+def _fill_by_table(response, table, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
+    """One alpha for all rows; the body is written out in both functions, so that the loops vectorise."""
+    for i in range(response.shape[0]):  # apart, because LLVM does not vectorise loops that look things up
+        count = int(response[i])
+        out_loglik[i] = table[0, count]
+        d_alpha[i] = table[1, count]
     alpha = np.exp(log_alpha)
     for i in range(response.shape[0]):
         x = log_mu[i] - log_alpha
@@ -84,18 +74,28 @@ def _add_one_alpha(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
 
 
 @kernel
-def _add_many_alphas(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
-    """The same with an alpha for every row."""
+def _fill_row_by_row(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
+    """An alpha for every row."""
     for i in range(response.shape[0]):
         alpha = exp(log_alpha[i])
+        value, decrease = rising(response[i], alpha, log_alpha[i])
         x = log_mu[i] - log_alpha[i]
         e = exp(-abs(x))
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         share = (1.0 if x > 0.0 else e) / (1.0 + e)
         size = alpha + response[i]
-        out_loglik[i] += response[i] * log_mu[i] - size * stretch
+        out_loglik[i] = value + response[i] * log_mu[i] - size * stretch
         d_mu[i] = response[i] - size * share
-        d_alpha[i] = size * share - alpha * stretch - d_alpha[i]
+        d_alpha[i] = size * share - alpha * stretch - decrease
+
+
+@kernel
+def _every_row(number, rows):
+    """A row of one number."""
+    row = np.empty(rows)
+    for i in range(rows):
+        row[i] = number
+    return row
 
 
 @kernel
@@ -105,17 +105,18 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     response = y[0, start : start + rows]
     constant = y[1, start : start + rows]
-    log_mu = native[0]
-    log_alpha = native[1]
     d_mu = out_d_eta[0]
-    d_alpha = out_d_eta[1, :rows]
-    _fill_rising(response, log_alpha, varies[1], out_loglik, d_alpha)
+    d_alpha = out_d_eta[1]
+    highest = _highest(response) if varies[1] == 0 else math.inf
+    if highest <= TABLE_PER_ROW * rows:
+        log_alpha = native[1, 0]
+        table = _rising_table(int(highest), log_alpha)
+        _fill_by_table(response, table, native[0], log_alpha, out_loglik, d_mu, d_alpha)
+    else:
+        log_alphas = native[1] if varies[1] == 1 else _every_row(native[1, 0], rows)
+        _fill_row_by_row(response, native[0], log_alphas, out_loglik, d_mu, d_alpha)
     for i in range(rows):  # apart, because LLVM vectorises loops over few arrays only
         out_loglik[i] -= constant[i]
-    if varies[1] == 0:
-        _add_one_alpha(response, log_mu, log_alpha[0], out_loglik, d_mu, d_alpha)
-    else:
-        _add_many_alphas(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

@@ -4,7 +4,7 @@ With ``a = nu / 2`` and ``r = (y - mu) / (sigma sqrt(nu))``::
 
     log p = lgamma(a + 1/2) - lgamma(a) - log(pi nu) / 2 - log(sigma) - (nu + 1) / 2 * log(1 + r^2)
 
-The first three terms are taken together through Stirling's remainder, so that nu = 1e12 gives the Gaussian density.
+The first three terms are taken together (`half_step`), so that nu = 1e12 gives the Gaussian density.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from nutslite._numba import kernel
-from nutslite._special import HALF_LOG_2PI, LOG_2, digamma_error, exp, log1p_square, stirling_error
+from nutslite._numba import inlined, kernel
+from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1p_square
 from nutslite.families._checks import check_real
+from nutslite.families._gamma_functions import half_step
 from nutslite.families._rows import finish_rows, native_rows
 from nutslite.families.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.links import IDENTITY, LOG
@@ -23,16 +24,64 @@ from nutslite.families.links import IDENTITY, LOG
 NATIVE = (IDENTITY, LOG, LOG)
 
 
+@inlined
+def _row(r, nu):
+    """What depends on the residual ``r = (y - mu) / (sigma sqrt(nu))``: log density and its three derivatives."""
+    stretch = log1p_square(r)
+    pull = 1.0 / (r + 1.0 / r) if r != 0.0 else 0.0  # r / (1 + r^2)
+    weight = (nu + 1.0) * pull
+    share = r * weight
+    return -0.5 * (nu + 1.0) * stretch, weight, share - 1.0, 0.5 * (share - nu * stretch)
+
+
 @kernel
-def _normalisation(log_nu):
-    """Log of the constant for sigma = 1, and its derivative with respect to log(nu)."""
-    a = 0.5 * np.exp(log_nu)
-    log_a = log_nu - LOG_2
-    log_b = np.log(a + 0.5)
-    growth = a * np.log1p(0.5 / a) if a > 1e-300 else 0.0
-    constant = growth - 0.5 + stirling_error(a + 0.5, log_b) - stirling_error(a, log_a) - HALF_LOG_2PI
-    derivative = growth - 0.5 - digamma_error(a + 0.5, log_b) * a / (a + 0.5) + digamma_error(a, log_a)
-    return constant, derivative
+def _fill_one_shape(response, mu, log_sigma, log_nu, out_loglik, d_mu, d_log_sigma, d_log_nu):
+    """One sigma and one nu for all rows."""
+    nu = exp(log_nu)
+    scale = exp(-log_sigma - 0.5 * log_nu)
+    step, d_constant = half_step(0.5 * nu, log_nu - LOG_2)
+    constant = step - HALF_LOG_2PI - log_sigma
+    for i in range(response.shape[0]):
+        value, pull, d_log_sigma[i], d_nu = _row((response[i] - mu[i]) * scale, nu)
+        out_loglik[i] = constant + value
+        d_mu[i] = pull * scale
+        d_log_nu[i] = d_constant + d_nu
+
+
+@kernel
+def _fill_shapes(log_sigma, log_nu, varies, shapes):
+    """Rows of `shapes`: nu, ``1 / (sigma sqrt(nu))``, the logarithm of the constant, its derivative by log(nu)."""
+    nus, scales, constants, slopes = shapes[0], shapes[1], shapes[2], shapes[3]
+    rows = shapes.shape[1]
+    count = rows if varies[2] == 1 else 1
+    for i in range(count):
+        nu = exp(log_nu[i])
+        nus[i] = nu
+        scales[i] = -0.5 * log_nu[i]
+        step, slopes[i] = half_step(0.5 * nu, log_nu[i] - LOG_2)
+        constants[i] = step - HALF_LOG_2PI
+    for row in (nus, scales, constants, slopes):
+        for i in range(count, rows):
+            row[i] = row[0]
+    if varies[1] == 1:
+        for i in range(rows):
+            scales[i] = exp(scales[i] - log_sigma[i])
+            constants[i] -= log_sigma[i]
+    else:
+        for i in range(rows):
+            scales[i] = exp(scales[i] - log_sigma[0])
+            constants[i] -= log_sigma[0]
+
+
+@kernel
+def _fill_many_shapes(response, mu, shapes, out_loglik, d_mu, d_log_sigma, d_log_nu):
+    """A sigma or a nu for every row, as `_fill_shapes` left them."""
+    nus, scales, constants, slopes = shapes[0], shapes[1], shapes[2], shapes[3]
+    for i in range(response.shape[0]):
+        value, pull, d_log_sigma[i], d_nu = _row((response[i] - mu[i]) * scales[i], nus[i])
+        out_loglik[i] = constants[i] + value
+        d_mu[i] = pull * scales[i]
+        d_log_nu[i] = slopes[i] + d_nu
 
 
 @kernel
@@ -41,42 +90,13 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     response = y[0, start : start + rows]
-    mu = native[0]
-    log_sigma = native[1]
-    log_nu = native[2]
-    d_mu = out_d_eta[0]
-    d_log_sigma = out_d_eta[1]
-    d_log_nu = out_d_eta[2]
-    if varies[2] == 0 and varies[1] == 0:
-        constant, d_constant = _normalisation(log_nu[0])
-        nu = np.exp(log_nu[0])
-        scale = np.exp(-log_sigma[0] - 0.5 * log_nu[0])
-        constant -= log_sigma[0]
-        for i in range(rows):
-            r = (response[i] - mu[i]) * scale
-            stretch = log1p_square(r)
-            pull = 1.0 / (r + 1.0 / r) if r != 0.0 else 0.0  # r / (1 + r^2)
-            share = r * pull
-            out_loglik[i] = constant - 0.5 * (nu + 1.0) * stretch
-            d_mu[i] = (nu + 1.0) * pull * scale
-            d_log_sigma[i] = (nu + 1.0) * share - 1.0
-            d_log_nu[i] = d_constant + 0.5 * ((nu + 1.0) * share - nu * stretch)
+    d_mu, d_sigma, d_nu = out_d_eta[0], out_d_eta[1], out_d_eta[2]
+    if varies[1] == 0 and varies[2] == 0:
+        _fill_one_shape(response, native[0], native[1, 0], native[2, 0], out_loglik, d_mu, d_sigma, d_nu)
     else:
-        for i in range(rows):
-            s = log_sigma[i * varies[1]]
-            n = log_nu[i * varies[2]]
-            if i == 0 or varies[2] == 1:
-                constant, d_constant = _normalisation(n)
-                nu = exp(n)
-            scale = exp(-s - 0.5 * n)
-            r = (response[i] - mu[i]) * scale
-            stretch = log1p_square(r)
-            pull = 1.0 / (r + 1.0 / r) if r != 0.0 else 0.0
-            share = r * pull
-            out_loglik[i] = constant - s - 0.5 * (nu + 1.0) * stretch
-            d_mu[i] = (nu + 1.0) * pull * scale
-            d_log_sigma[i] = (nu + 1.0) * share - 1.0
-            d_log_nu[i] = d_constant + 0.5 * ((nu + 1.0) * share - nu * stretch)
+        shapes = np.empty((4, rows))
+        _fill_shapes(native[1], native[2], varies, shapes)
+        _fill_many_shapes(response, native[0], shapes, out_loglik, d_mu, d_sigma, d_nu)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

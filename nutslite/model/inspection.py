@@ -12,6 +12,9 @@ from nutslite.formula.terms import Response
 from nutslite.model.wiring import Wiring
 from nutslite.posterior.compiled_model import Backend
 
+if TYPE_CHECKING:
+    from nutslite.results.description import Described
+
 STYLES = ("modern", "classic")
 NOT_BUILT = (
     "Model is not built yet! Call .build() or .fit() before .{method}(), so that the priors that it shows are those "
@@ -48,26 +51,28 @@ class Inspection(Wiring):
         """The description as a table, for notebooks."""
         from nutslite.results.description import describe_html
 
-        return describe_html(**self._described())
+        return describe_html(self._described())
 
     def describe(self, style: str = "modern") -> str:
         """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
         from nutslite.results.description import describe
 
         refuse_other("style", style, STYLES)
-        return describe(**self._described(), fitted=self._fitted, style="classic" if style == "classic" else "modern")
+        return describe(self._described(), fitted=self._fitted, style="classic" if style == "classic" else "modern")
 
-    def _described(self) -> dict[str, Any]:
-        return {
-            "formulas": self.formula.get_all_formulas(),
-            "family": self.family,
-            "links": self.links,
-            "n_rows": self.design.n_rows,
-            "predictors": self.design.predictors,
-            "priors": self.priors,
-            "aliases": self._aliases,
-            "correlations": self.correlations,
-        }
+    def _described(self) -> Described:
+        from nutslite.results.description import Described
+
+        return Described(
+            formulas=self.formula.get_all_formulas(),
+            family=self.family,
+            links=self.links,
+            n_rows=self.design.n_rows,
+            predictors=self.design.predictors,
+            priors=self.priors,
+            aliases=self._aliases,
+            correlations=self.correlations,
+        )
 
     # ------------------------------------------------------------------------------------------------------- names
 
@@ -182,6 +187,7 @@ class Inspection(Wiring):
         draws: int = 5000,
         var_names: Any = None,
         *,
+        filter_vars: str | None = None,
         kind: str = "kde",
         figsize: Any = None,
         omit_offsets: bool = True,
@@ -200,6 +206,8 @@ class Inspection(Wiring):
         draws : int
         var_names : str or list of str, optional
             Variables to show; a name that begins with ``~`` is left out instead.
+        filter_vars : {None, "like", "regex"}
+            Whether `var_names` has whole names, parts of names, or regular expressions.
         kind : {"kde", "hist"}
             A smooth density or a histogram (of `bins`).
         figsize : (float, float), optional
@@ -239,6 +247,7 @@ class Inspection(Wiring):
             coords=self._assembly.layout.coords,
             aliases=self._aliases,
             var_names=var_names,
+            filter_vars=filter_vars,
             kind=kind,
             figsize=figsize,
             prob=next((prob for prob in (hdi_prob, ci_prob) if prob is not None), 0.94),

@@ -93,9 +93,9 @@ class Wiring:
         """Whether `build` (or `fit`) has run since the last change."""
         return self._assembled is not None
 
-    def plan(self, path: Path = "auto", pilot: bool = True, merge: bool = True) -> Plan:
+    def plan(self, path: Path = "auto", pilot: bool = True, merge: bool = True, code: bool = True) -> Plan:
         """What `fit` will run and why, in plain words."""
-        return make_plan(self._assembly, path, pilot=pilot, merge=merge)
+        return make_plan(self._assembly, path, pilot=pilot, merge=merge, code=code)
 
     @property
     def _assembly(self) -> Assembled:

@@ -14,6 +14,7 @@ from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior import model_data as md
+from nutslite.posterior.coded import CodesBuilder
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.potential import Potential
@@ -102,6 +103,8 @@ class _Assembler:
         self.predictors = np.full((len(spec.family.parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
+        self.coefficients: list[NDArray[np.int64]] = []
+        self.codes = CodesBuilder()
         self.offsets: list[FloatArray] = []
         self.z: list[FloatArray] = []
 
@@ -125,7 +128,8 @@ class _Assembler:
     def _constant(self, j: int, name: str) -> None:
         prior = self.spec.priors.constants[name]
         row = self.predictors[j]
-        row[[md.VARIES, md.COLUMN_START, md.COLUMN_STOP]] = 0, self._n_columns(), self._n_columns()
+        row[[md.VARIES, md.N_COEFFICIENTS]] = 0, 0
+        row[[md.COLUMN_START, md.COLUMN_STOP]] = self._n_columns()
         if isinstance(prior, Prior):
             row[md.CONSTANT] = self.head.add(name, prior, length=1, dims=())[0]
         else:
@@ -140,8 +144,7 @@ class _Assembler:
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
-        row[md.COLUMN_START] = self._n_columns()
-        row[md.COLUMN_STOP] = self._n_columns() + predictor.matrix.shape[0]
+        row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
         intercept_variable = None
         if predictor.intercept:
             row[md.INTERCEPT] = self.head.add(f"{prefix}Intercept", priors["Intercept"], length=1, dims=())[0]
@@ -153,17 +156,27 @@ class _Assembler:
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
+        coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
         if intercept_variable is not None:
-            coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
             raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
             self.head.variables.insert(slot, raw)
             if not self.spec.center_predictors:
                 self.head.shifts[int(row[md.INTERCEPT])] = (coefficients, means)
-        self.columns.append(predictor.matrix - means[:, None])
+        self._columns(j, predictor, means, coefficients)
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
         self._group_terms(j, predictor, prefix)
+
+    def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
+        """Add the common columns, centred: some by code, the others as they are."""
+        spans = [(term.start, term.stop) for term in predictor.terms]
+        dense = self.codes.take(j, predictor.matrix, means, spans, coefficients)
+        matrix = predictor.matrix if dense.size == means.size else predictor.matrix[dense]
+        self.predictors[j, md.COLUMN_START] = self._n_columns()
+        self.columns.append(matrix - means[dense, None])
+        self.predictors[j, md.COLUMN_STOP] = self._n_columns()
+        self.coefficients.append(coefficients[dense])
 
     def _coefficients(self, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
@@ -295,11 +308,12 @@ class _Assembler:
         for predictor in predictors:
             if predictor[md.VARIES] == 0:
                 predictor[md.CONSTANT] = head.resolve_reference(int(predictor[md.CONSTANT]))
-        levels = [design.factors[name].index for name in factors]
+        levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=_stack(self.columns, n),
+            coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
             offsets=_stack([offset[None, :] for offset in self.offsets], n),
             z=_stack([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
@@ -311,6 +325,7 @@ class _Assembler:
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
+            codes=self.codes.build(len(factors)),
         )
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.posterior.coded import with_paying_codes
 from nutslite.posterior.model_data import ModelData, rows_of
 
 FEWEST_ROWS = 500  # below it there is nothing to gain
@@ -28,7 +29,8 @@ def merge_equal_rows(model: ModelData) -> ModelData | None:
         return None
     _, first, place = np.unique(rows, return_index=True, return_inverse=True)
     weights = np.bincount(place.reshape(-1), weights=model.weights if model.weights.size else None)
-    return rows_of(model, first)._replace(weights=np.ascontiguousarray(weights, dtype=float))
+    merged = rows_of(model, first)._replace(weights=np.ascontiguousarray(weights, dtype=float))
+    return with_paying_codes(merged)
 
 
 def _row_keys(model: ModelData) -> NDArray[np.void]:

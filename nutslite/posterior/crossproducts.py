@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nutslite.posterior import marginal as mg
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.coded import common_columns
 from nutslite.posterior.head import Head
 from nutslite.posterior.level_sums import LevelDesign, between, dense_products, own_products, pair_products
 from nutslite.posterior.marginal import MarginalData
@@ -171,8 +172,7 @@ class _Reducer:
 
     def _dense(self, rows: slice, response: FloatArray) -> FloatArray:
         """[common, response]' of some rows, shape (p + 1, rows)."""
-        mu = self.model.predictors[0]
-        columns = self.model.matrix[mu[md.COLUMN_START] : mu[md.COLUMN_STOP], rows]
+        columns = common_columns(self.model, 0, rows)
         out = np.empty((self.n_common + 1, columns.shape[1]))
         out[0] = 1.0  # of the intercept, where there is one
         out[self.n_common - columns.shape[0] : self.n_common] = columns

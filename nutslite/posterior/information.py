@@ -23,15 +23,14 @@ from numpy.typing import NDArray
 
 from nutslite._numba import VECTOR, kernel, kernel_with_signature
 from nutslite.families.family import LOGLIK
-from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior import model_data as md
 from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, power
-from nutslite.posterior.head import BLOCKWISE, HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.head_design import HeadDesign, HeadDesigns, add_products
 from nutslite.posterior.linalg import invert_lower
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
-from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_eta
-from nutslite.posterior.products import weighted_products
-from nutslite.posterior.transforms import cholesky_constrain, constrain_derivative
+from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_code_effects, fill_eta, n_code_effects
+from nutslite.posterior.transforms import cholesky_constrain
 from nutslite.priors.densities import DENSITY
 
 if TYPE_CHECKING:
@@ -71,9 +70,11 @@ def _fill_row_information(model: Any, loglik: Any, values: Any, effects: Any, ou
     lower = np.empty((k, width))
     pointwise = np.empty(width)
     varies = np.ones(k, np.int64)
+    coded = np.empty(n_code_effects(model))
+    fill_code_effects(model, values, coded)
     for start in range(0, n, width):
         rows = min(width, n - start)
-        fill_eta(model, values, effects, start, rows, eta)
+        fill_eta(model, values, effects, coded, start, rows, eta)
         for j in range(k):
             if model.predictors[j, md.VARIES] == 0:
                 for i in range(1, rows):
@@ -180,7 +181,7 @@ class InformationBuilder:
         self.q = int(own[0][md.EFFECT_STRIDE]) if own else 0
         self.levels = int(own[0][md.N_LEVELS]) if own else 0
         self.m = self.dimension - self.q * self.levels
-        self._columns_of: dict[int, FloatArray] = {}
+        self.head_designs = HeadDesigns(model)
 
     def natural(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and effects at a position."""
@@ -209,11 +210,11 @@ class InformationBuilder:
             return None
         if convex:
             rows = _positive_part(rows)
-        dense_design = [self._head_design(j, position, values) for j in range(rows.shape[0])]
+        head_design = [self.head_designs(j, position, values) for j in range(rows.shape[0])]
         if not self.levels:
-            return self._without_effects(rows, dense_design, position)
+            return self._without_effects(rows, head_design, position)
         effect_design = [self._effect_design(j) for j in range(rows.shape[0])]
-        total = self._likelihood(rows, dense_design, effect_design)
+        total = self._likelihood(rows, head_design, effect_design)
         likelihood_diagonal = total.diagonal()[self.n_head :].copy()
         maps, precisions = self._effect_maps(position, values)
         total = (maps.T @ total @ maps + precisions).tocsr()
@@ -226,48 +227,11 @@ class InformationBuilder:
             likelihood_diagonal=likelihood_diagonal,
         )
 
-    def _without_effects(
-        self, rows: FloatArray, dense: list[tuple[FloatArray, NDArray[np.int64]]], position: FloatArray
-    ) -> Information:
+    def _without_effects(self, rows: FloatArray, designs: list[HeadDesign], position: FloatArray) -> Information:
         border = head_prior_information(self.model.head, self.density, position)
         for j, h in product(range(rows.shape[0]), repeat=2):
-            (left, left_places), (right, right_places) = dense[j], dense[h]
-            w = np.ascontiguousarray(rows[j, h])
-            border[np.ix_(left_places, right_places)] += weighted_products(left, w, right)
+            add_products(designs[j], designs[h], np.ascontiguousarray(rows[j, h]), border)
         return Information(0.5 * (border + border.T), np.empty((0, self.m)), np.empty((0, 0, 0)), np.empty(0))
-
-    def _head_design(self, j: int, position: FloatArray, values: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
-        """d eta_j / d head as dense rows (columns, n), and the positions these belong to."""
-        model = self.model
-        predictor = model.predictors[j]
-        if predictor[md.VARIES] == 0:
-            at = int(predictor[md.CONSTANT])
-            if at >= self.n_head:
-                return np.empty((0, self.n)), np.empty(0, dtype=np.int64)
-            slope = 1.0 / inverse_derivative(model.links[j], link(model.links[j], values[at]))
-            return np.full((1, self.n), slope * self._slope(at, position)), np.array([at])
-        columns = self._columns(j)
-        places = np.arange(predictor[md.COLUMN_STOP] - predictor[md.COLUMN_START]) + predictor[md.COEFFICIENTS]
-        if predictor[md.INTERCEPT] >= 0:
-            places = np.concatenate([[predictor[md.INTERCEPT]], places])
-        slopes = np.array([self._slope(int(at), position) for at in places])
-        return (columns if np.all(slopes == 1.0) else columns * slopes[:, None]), places
-
-    def _columns(self, j: int) -> FloatArray:
-        """Columns of a predictor, an intercept's first; they are the same at every position."""
-        if j not in self._columns_of:
-            predictor = self.model.predictors[j]
-            columns = self.model.matrix[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
-            if predictor[md.INTERCEPT] >= 0:
-                columns = np.concatenate([np.ones((1, self.n)), columns])
-            self._columns_of[j] = columns
-        return self._columns_of[j]
-
-    def _slope(self, at: int, position: FloatArray) -> float:
-        head = self.model.head
-        if head.transforms[at] == BLOCKWISE:
-            return 0.0
-        return float(constrain_derivative(head.transforms[at], position[at], head.bounds[0, at], head.bounds[1, at]))
 
     def _effect_design(self, j: int) -> sparse.csr_matrix | None:
         """d eta_j / d effects, sparse (n, n_effects); None without group terms."""
@@ -292,7 +256,7 @@ class InformationBuilder:
     def _likelihood(
         self,
         rows: FloatArray,
-        dense: list[tuple[FloatArray, NDArray[np.int64]]],
+        designs: list[HeadDesign],
         effect: list[sparse.csr_matrix | None],
     ) -> sparse.csr_matrix:
         """Sum over rows and pairs of parameters of design' W design, in terms of head and (natural) effects."""
@@ -307,11 +271,14 @@ class InformationBuilder:
                 w = rows[j, h]
                 if not w.any():
                     continue
-                (left, left_places), (right, right_places) = dense[j], dense[h]
-                head[np.ix_(left_places, right_places)] += weighted_products(left, np.ascontiguousarray(w), right)
+                add_products(designs[j], designs[h], np.ascontiguousarray(w), head)
                 e_j, e_h = effect[j], effect[h]
                 if e_j is not None:
-                    mixed[:, right_places] += e_j.T @ (right * w).T
+                    mixed[:, designs[h].places] += e_j.T @ (designs[h].dense * w).T
+                    for coded in designs[h].coded:
+                        shape = (self.n, coded.table.shape[1])
+                        indicator = sparse.csr_matrix((w, coded.code, np.arange(self.n + 1)), shape=shape)
+                        mixed[:, coded.places] += (e_j.T @ indicator) @ coded.table.T
                     if e_h is not None:
                         effects = effects + e_j.T @ e_h.multiply(w[:, None]).tocsr()
         blocks = [[sparse.csr_matrix(head), sparse.csr_matrix(mixed.T)], [sparse.csr_matrix(mixed), effects]]

@@ -10,6 +10,8 @@ values
     Every argument of every prior is an index into `values`, so a hyperparameter and a constant look alike.
 effects
     Group effects on the scale of the linear predictor, in the order of the position's tail.
+codes' effects
+    Coded columns times their coefficients, one number per distinct row: what such columns add to a linear predictor.
 adjoint
     Derivative of the log density with respect to `values`.
 """
@@ -32,11 +34,12 @@ IndexArray = NDArray[np.int64]
 VARIES = 0  # 1: a linear predictor; 0: one number for all rows
 INTERCEPT = 1  # position of its intercept, or -1
 COEFFICIENTS = 2  # position of its first coefficient
-COLUMN_START = 3  # its columns are matrix[COLUMN_START:COLUMN_STOP]
+COLUMN_START = 3  # its columns that are not coded are matrix[COLUMN_START:COLUMN_STOP]
 COLUMN_STOP = 4
 OFFSET = 5  # row of `offsets`, or -1
 CONSTANT = 6  # index into `values` where VARIES is 0
-PREDICTOR_FIELDS = 7
+N_COEFFICIENTS = 7  # of its columns, the coded ones included
+PREDICTOR_FIELDS = 8
 
 # Columns of `ModelData.blocks`, one row per group block (one predictor, one factor).
 PREDICTOR = 0  # row of `predictors`
@@ -50,6 +53,14 @@ CORRELATION = 7  # position of its first unconstrained correlation, or -1 where 
 LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
 BLOCK_FIELDS = 9
 
+# Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`, so that
+# kernels add both kinds of blocks to a linear predictor with the same lines: N_LEVELS is the number of distinct rows,
+# N_COLUMNS and EFFECT_STRIDE are 1, EFFECT_START is a place in the codes' effects, COLUMN_TABLE is -1.
+TABLE_START = 7  # element of `tables` where the table (coded columns, distinct rows) begins
+CODED_START = 8  # first of its coefficients in `Codes.coefficients`
+CODED_COLUMNS = 9
+CODE_FIELDS = 10
+
 # Columns of `ModelData.block_columns`, one row per column of a block.
 Z_ROW = 0  # row of `z`, or -1 for an intercept
 DENSITY = 1  # code of the effects' prior density
@@ -61,15 +72,27 @@ BLOCK_COLUMN_FIELDS = 8
 FEWEST_ROWS_PER_LEVEL = 8  # on average, for rows to be sorted
 
 
+class Codes(NamedTuple):
+    """Common columns that take few distinct rows: an index per row of data and a table of the distinct ones."""
+
+    blocks: IndexArray  # (n_sets, CODE_FIELDS)
+    tables: FloatArray  # (sum of columns * distinct rows,) centred like `ModelData.matrix`
+    coefficients: IndexArray  # (sum of columns,) index into `values` of each coded column's coefficient
+
+
+CODES = types.NamedTuple([INDEX_MATRIX, VECTOR, INDEX_VECTOR], Codes)
+
+
 class ModelData(NamedTuple):
     """One model, as kernels see it. `n` rows of data, `k` distributional parameters."""
 
     y: FloatArray  # (c, n) what the family's `prepare` returned
     weights: FloatArray  # (n,) or length 0 for all ones
-    matrix: FloatArray  # (p, n) common columns of all predictors, centred where there is an intercept
+    matrix: FloatArray  # (p, n) common columns of all predictors, centred where there is an intercept; no coded ones
+    coefficients: IndexArray  # (p,) index into `values` of each column's coefficient
     offsets: FloatArray  # (n_offsets, n)
     z: FloatArray  # (n_z, n) columns of the group terms that are not intercepts
-    levels: NDArray[np.int32]  # (n_factors, n)
+    levels: NDArray[np.int32]  # (n_factors + n_codes, n) of grouping factors first, then of sets of coded columns
     links: IndexArray  # (k,) link codes
     predictors: IndexArray  # (k, PREDICTOR_FIELDS)
     blocks: IndexArray  # (n_blocks, BLOCK_FIELDS)
@@ -78,6 +101,7 @@ class ModelData(NamedTuple):
     head: Head  # transforms and priors of the head
     sorted_factor: int  # the row of `levels` that rows are sorted by, or -1
     row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
+    codes: Codes  # common columns that are read by code
 
 
 MODEL_DATA = types.NamedTuple(
@@ -85,6 +109,7 @@ MODEL_DATA = types.NamedTuple(
         MATRIX,
         VECTOR,
         MATRIX,
+        INDEX_VECTOR,
         MATRIX,
         MATRIX,
         LEVEL_MATRIX,
@@ -96,6 +121,7 @@ MODEL_DATA = types.NamedTuple(
         HEAD,
         types.int64,
         INDEX_VECTOR,
+        CODES,
     ],
     ModelData,
 )
@@ -123,16 +149,19 @@ def sorted_rows(model: ModelData) -> ModelData:
     """The model with its rows sorted by the largest grouping factor, where levels have enough rows for that to pay.
 
     Equal levels next to each other make runs: one effect is added to many rows at once, and derivatives are summed
-    without waiting for the sum before, which takes about a third off a gradient.
+    without waiting for the sum before, which takes about a third off a gradient. Where there is no such factor, rows
+    are sorted by the largest set of coded columns.
     """
-    if not model.blocks.size:
-        return model
-    largest = model.blocks[np.argmax(model.blocks[:, EFFECT_START])]
-    factor, levels, n = int(largest[FACTOR]), int(largest[N_LEVELS]), model.y.shape[1]
-    if n < FEWEST_ROWS_PER_LEVEL * levels:
-        return model
-    index = model.levels[factor]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=levels))])
-    return rows_of(model, np.argsort(index, kind="stable"))._replace(
-        sorted_factor=factor, row_starts=np.ascontiguousarray(starts, dtype=np.int64)
-    )
+    n = model.y.shape[1]
+    groups = [model.blocks[np.argmax(model.blocks[:, EFFECT_START])]] if model.blocks.size else []
+    codes = sorted(model.codes.blocks, key=lambda block: -int(block[N_LEVELS]))
+    for block in [*groups, *codes]:
+        factor, levels = int(block[FACTOR]), int(block[N_LEVELS])
+        if n < FEWEST_ROWS_PER_LEVEL * levels:
+            continue
+        index = model.levels[factor]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=levels))])
+        return rows_of(model, np.argsort(index, kind="stable"))._replace(
+            sorted_factor=factor, row_starts=np.ascontiguousarray(starts, dtype=np.int64)
+        )
+    return model

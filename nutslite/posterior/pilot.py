@@ -342,4 +342,4 @@ def _evidence_against_zero(information: FloatArray, deviations: FloatArray, cent
 
 
 def _width(predictor: NDArray[np.int64]) -> int:
-    return int(predictor[md.COLUMN_STOP] - predictor[md.COLUMN_START])
+    return int(predictor[md.N_COEFFICIENTS])

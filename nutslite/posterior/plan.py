@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.coded import coded_sentences, without_codes
 from nutslite.posterior.compress import merge_equal_rows
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.model_data import ModelData
@@ -63,8 +64,12 @@ class Plan:
         return JointTarget(self.assembled, self.pilot, self.merged)
 
 
-def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True, merge: bool = True) -> Plan:
-    """Choose a path, or check that the one asked for can serve; `merge` allows equal rows to be merged.
+def make_plan(
+    assembled: Assembled, path: Path = "auto", *, pilot: bool = True, merge: bool = True, code: bool = True
+) -> Plan:
+    """Choose a path, or check that the one asked for can serve.
+
+    `merge` allows equal rows to be merged, `code` allows common columns to be read by code.
 
     Raises
     ------
@@ -73,6 +78,8 @@ def make_plan(assembled: Assembled, path: Path = "auto", *, pilot: bool = True, 
     """
     if path not in PATHS:
         raise SamplingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+    if not code:
+        assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"
     if not isinstance(reduction, str) and not reduction.kept.size:
         reduction = "no parameter would be left for NUTS"
@@ -101,6 +108,7 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
     if merged is not None:
         sentences.append(f"{data.y.shape[1]:,} rows are {n:,} different ones, which count with weights.")
+    sentences += coded_sentences(data if merged is None else merged, layout.variables)
     why_not = why_no_pilot(data) if pilot else "it was not asked for"
     if assembled.spec.potentials:
         why_not = why_not or "it would look for the mode of the model without its potentials"

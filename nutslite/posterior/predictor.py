@@ -11,7 +11,8 @@ import numpy as np
 from nutslite._numba import inlined, kernel, reduction
 from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior.model_data import (
-    COEFFICIENTS,
+    CODED_COLUMNS,
+    CODED_START,
     COLUMN_START,
     COLUMN_STOP,
     COLUMN_TABLE,
@@ -21,8 +22,10 @@ from nutslite.posterior.model_data import (
     FACTOR,
     INTERCEPT,
     N_COLUMNS,
+    N_LEVELS,
     OFFSET,
     PREDICTOR,
+    TABLE_START,
     VARIES,
     Z_ROW,
     ModelData,
@@ -30,6 +33,7 @@ from nutslite.posterior.model_data import (
 from nutslite.sampler.compiling import kernel as uncounted
 
 ROWS_PER_BLOCK = 1024
+LANES = 4  # arrays that derivatives of codes' effects are added to by turns
 
 
 @reduction
@@ -50,6 +54,48 @@ def dot(a, b, n):
     return total
 
 
+@uncounted
+def n_code_effects(model: ModelData):
+    """How many numbers `fill_code_effects` fills."""
+    blocks = model.codes.blocks
+    return 0 if blocks.shape[0] == 0 else blocks[-1, EFFECT_START] + blocks[-1, N_LEVELS]
+
+
+@uncounted
+def fill_code_effects(model: ModelData, values, out):
+    """Overwrite `out` with the codes' effects: each distinct row of coded columns times their coefficients."""
+    codes = model.codes
+    for b in range(codes.blocks.shape[0]):
+        block = codes.blocks[b]
+        levels, at = block[N_LEVELS], block[TABLE_START]
+        effects = out[block[EFFECT_START] : block[EFFECT_START] + levels]
+        for i in range(levels):
+            effects[i] = 0.0
+        for c in range(block[CODED_START], block[CODED_START] + block[CODED_COLUMNS]):
+            coefficient = values[codes.coefficients[c]]
+            column = codes.tables[at : at + levels]
+            for i in range(levels):
+                effects[i] += coefficient * column[i]
+            at += levels
+
+
+@uncounted
+def _pull_back_code_effects(codes, coded_adjoint, adjoint):
+    """Add the derivatives of the codes' effects, which lie in `LANES` arrays one after the other, to `adjoint`."""
+    size = coded_adjoint.shape[0] // LANES
+    total = coded_adjoint[:size]
+    for lane in range(1, LANES):
+        for i in range(size):
+            total[i] += coded_adjoint[lane * size + i]
+    for b in range(codes.blocks.shape[0]):
+        block = codes.blocks[b]
+        levels, at = block[N_LEVELS], block[TABLE_START]
+        derivatives = total[block[EFFECT_START] : block[EFFECT_START] + levels]
+        for c in range(block[CODED_START], block[CODED_START] + block[CODED_COLUMNS]):
+            adjoint[codes.coefficients[c]] += dot(derivatives, codes.tables[at : at + levels], levels)
+            at += levels
+
+
 @kernel
 def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoint):
     """Return the log likelihood; add its derivatives to `adjoint` and `effects_adjoint`."""
@@ -61,13 +107,17 @@ def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoi
     pointwise = np.empty(width)
     varies = np.empty(k, np.int64)
     constant_derivatives = np.zeros(k)
+    coded = np.empty(n_code_effects(model))
+    coded_adjoint = np.zeros(LANES * coded.shape[0])
+    fill_code_effects(model, values, coded)
     for j in range(k):
         varies[j] = model.predictors[j, VARIES]
     total = 0.0
     for start in range(0, n, width):
         rows = min(width, n - start)
-        total += block_loglik(model, loglik, values, effects, start, rows, varies, eta, d_eta, pointwise)
-        _add_transposed(model, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives)
+        total += block_loglik(model, loglik, values, effects, coded, start, rows, varies, eta, d_eta, pointwise)
+        _add_transposed(model, start, rows, d_eta, adjoint, effects_adjoint, coded_adjoint, constant_derivatives)
+    _pull_back_code_effects(model.codes, coded_adjoint, adjoint)
     for j in range(k):
         if varies[j] == 0:
             slope = inverse_derivative(model.links[j], link(model.links[j], values[model.predictors[j, CONSTANT]]))
@@ -76,18 +126,19 @@ def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoi
 
 
 @uncounted
-def block_loglik(model: ModelData, loglik, values, effects, start, rows, varies, eta, d_eta, pointwise):
+def block_loglik(model: ModelData, loglik, values, effects, coded, start, rows, varies, eta, d_eta, pointwise):
     """Log likelihood of data rows `start` to `start + rows`; its derivatives in `d_eta`; two more arrays of scratch."""
-    fill_eta(model, values, effects, start, rows, eta)
+    fill_eta(model, values, effects, coded, start, rows, eta)
     out = pointwise[:rows]
     loglik(model.y, model.weights, start, eta, varies, model.links, out, d_eta)
     return add_up(out, rows)
 
 
 @uncounted
-def fill_eta(model: ModelData, values, effects, start, rows, eta):
+def fill_eta(model: ModelData, values, effects, coded, start, rows, eta):
     """Overwrite `eta[:, :rows]` with the linear predictors of data rows `start` to `start + rows`.
 
+    `coded` is what `fill_code_effects` fills.
     Where a parameter is one number for all rows only ``eta[j, 0]`` is set, on the scale of its link.
     """
     for j in range(model.predictors.shape[0]):
@@ -104,11 +155,11 @@ def fill_eta(model: ModelData, values, effects, start, rows, eta):
         else:
             for i in range(rows):
                 out[i] = intercept
-        shift = predictor[COEFFICIENTS] - predictor[COLUMN_START]
+        coefficients = model.coefficients
         column, last = predictor[COLUMN_START], predictor[COLUMN_STOP]
         while column + 3 < last:  # four columns at a time: `out` is read and written once for them
-            b0, b1 = values[shift + column], values[shift + column + 1]
-            b2, b3 = values[shift + column + 2], values[shift + column + 3]
+            b0, b1 = values[coefficients[column]], values[coefficients[column + 1]]
+            b2, b3 = values[coefficients[column + 2]], values[coefficients[column + 3]]
             x0 = model.matrix[column, start : start + rows]
             x1 = model.matrix[column + 1, start : start + rows]
             x2 = model.matrix[column + 2, start : start + rows]
@@ -117,16 +168,27 @@ def fill_eta(model: ModelData, values, effects, start, rows, eta):
                 out[i] += (b0 * x0[i] + b1 * x1[i]) + (b2 * x2[i] + b3 * x3[i])
             column += 4
         while column < last:
-            coefficient = values[shift + column]
+            coefficient = values[coefficients[column]]
             x = model.matrix[column, start : start + rows]
             for i in range(rows):
                 out[i] += coefficient * x[i]
             column += 1
-    for b in range(model.blocks.shape[0]):
-        if model.blocks[b, FACTOR] == model.sorted_factor:
-            _add_runs(model, model.blocks[b], effects, start, rows, eta)
+    groups = model.blocks.shape[0]
+    for b in range(groups + model.codes.blocks.shape[0]):
+        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
+        source = effects if b < groups else coded
+        if block[FACTOR] == model.sorted_factor:
+            _add_runs(model, block, source, start, rows, eta)
+        elif b < groups:
+            _add_block(model, block, source, start, rows, eta)
         else:
-            _add_block(model, model.blocks[b], effects, start, rows, eta)
+            _add_look_ups(model, block, source, start, rows, eta)
+
+
+@uncounted
+def z_row_of(model: ModelData, block, column):
+    """Row of `z` that multiplies the effects of a block's column, or -1."""
+    return -1 if block[COLUMN_TABLE] < 0 else model.block_columns[block[COLUMN_TABLE] + column, Z_ROW]
 
 
 @inlined
@@ -140,7 +202,7 @@ def _add_runs(model: ModelData, block, effects, start, rows, eta):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         for c in range(block[N_COLUMNS]):
             effect = effects[at + c]
-            z_row = model.block_columns[block[COLUMN_TABLE] + c, Z_ROW]
+            z_row = z_row_of(model, block, c)
             run = out[first:stop]  # loops from zero over a slice vectorise, those from `first` do not
             if z_row < 0:
                 for i in range(stop - first):
@@ -163,7 +225,7 @@ def _add_runs_transposed(model: ModelData, block, start, rows, d_eta, effects_ad
         stop = min(rows, model.row_starts[level + 1] - start)
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         for c in range(block[N_COLUMNS]):
-            z_row = model.block_columns[block[COLUMN_TABLE] + c, Z_ROW]
+            z_row = z_row_of(model, block, c)
             if z_row < 0:
                 effects_adjoint[at + c] += add_up(d[first:stop], stop - first)
             else:
@@ -180,7 +242,7 @@ def _add_block(model: ModelData, block, effects, start, rows, eta):
     stride = block[EFFECT_STRIDE]
     for c in range(block[N_COLUMNS]):
         first = block[EFFECT_START] + c
-        z_row = model.block_columns[block[COLUMN_TABLE] + c, Z_ROW]
+        z_row = z_row_of(model, block, c)
         if z_row < 0:
             for i in range(rows):
                 out[i] += effects[first + level[i] * stride]
@@ -190,8 +252,19 @@ def _add_block(model: ModelData, block, effects, start, rows, eta):
                 out[i] += z[i] * effects[first + level[i] * stride]
 
 
+@inlined
+def _add_look_ups(model: ModelData, block, coded, start, rows, eta):
+    out = eta[block[PREDICTOR]]
+    code = model.levels[block[FACTOR], start : start + rows]
+    effects = coded[block[EFFECT_START] : block[EFFECT_START] + block[N_LEVELS]]
+    for i in range(rows):
+        out[i] += effects[np.uint32(code[i])]  # unsigned, or Numba looks whether it counts from the end
+
+
 @uncounted
-def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives):
+def _add_transposed(
+    model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, coded_adjoint, constant_derivatives
+):
     """Add the transposed design times `d_eta` to the derivatives."""
     for j in range(model.predictors.shape[0]):
         predictor = model.predictors[j]
@@ -203,12 +276,42 @@ def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoi
             adjoint[predictor[INTERCEPT]] += add_up(d, rows)
         for column in range(predictor[COLUMN_START], predictor[COLUMN_STOP]):
             x = model.matrix[column, start : start + rows]
-            adjoint[predictor[COEFFICIENTS] + column - predictor[COLUMN_START]] += dot(d, x, rows)
-    for b in range(model.blocks.shape[0]):
-        if model.blocks[b, FACTOR] == model.sorted_factor:
-            _add_runs_transposed(model, model.blocks[b], start, rows, d_eta, effects_adjoint)
+            adjoint[model.coefficients[column]] += dot(d, x, rows)
+    groups = model.blocks.shape[0]
+    for b in range(groups + model.codes.blocks.shape[0]):
+        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
+        out = effects_adjoint if b < groups else coded_adjoint
+        if block[FACTOR] == model.sorted_factor:
+            _add_runs_transposed(model, block, start, rows, d_eta, out)
+        elif b < groups:
+            _add_block_transposed(model, block, start, rows, d_eta, out)
         else:
-            _add_block_transposed(model, model.blocks[b], start, rows, d_eta, effects_adjoint)
+            _add_look_ups_transposed(model, block, start, rows, d_eta, out)
+
+
+@inlined
+def _add_look_ups_transposed(model: ModelData, block, start, rows, d_eta, out):
+    """Four rows at a time, each into an array of its own.
+
+    Neighbouring rows often have the same code, and an addition in memory would wait for the one before: of two distinct
+    rows that takes more than twice as long.
+    """
+    d = d_eta[block[PREDICTOR]]
+    code = model.levels[block[FACTOR], start : start + rows]
+    size = out.shape[0] // LANES
+    first, last = block[EFFECT_START], block[EFFECT_START] + block[N_LEVELS]
+    out0, out1 = out[first:last], out[size + first : size + last]
+    out2, out3 = out[2 * size + first : 2 * size + last], out[3 * size + first : 3 * size + last]
+    i = 0
+    while i + 3 < rows:
+        out0[np.uint32(code[i])] += d[i]
+        out1[np.uint32(code[i + 1])] += d[i + 1]
+        out2[np.uint32(code[i + 2])] += d[i + 2]
+        out3[np.uint32(code[i + 3])] += d[i + 3]
+        i += 4
+    while i < rows:
+        out0[np.uint32(code[i])] += d[i]
+        i += 1
 
 
 @inlined
@@ -218,7 +321,7 @@ def _add_block_transposed(model: ModelData, block, start, rows, d_eta, effects_a
     stride = block[EFFECT_STRIDE]
     for c in range(block[N_COLUMNS]):
         first = block[EFFECT_START] + c
-        z_row = model.block_columns[block[COLUMN_TABLE] + c, Z_ROW]
+        z_row = z_row_of(model, block, c)
         if z_row < 0:
             for i in range(rows):
                 effects_adjoint[first + level[i] * stride] += d[i]

@@ -91,6 +91,6 @@ def why_not_reducible(assembled: Assembled) -> str | None:
 def integrated_positions(model: ModelData) -> IndexArray:
     """Positions of the coefficients of mu, intercept first."""
     mu = model.predictors[0]
-    coefficients = np.arange(mu[md.COLUMN_STOP] - mu[md.COLUMN_START]) + mu[md.COEFFICIENTS]
+    coefficients = np.arange(mu[md.N_COEFFICIENTS]) + mu[md.COEFFICIENTS]
     intercept = [mu[md.INTERCEPT]] if mu[md.INTERCEPT] >= 0 else []
     return np.concatenate([np.array(intercept, dtype=np.int64), coefficients])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
@@ -19,52 +20,83 @@ FOOTER = """------
 * To see a summary or plot of the posterior pass the object returned by .fit() to az.summary() or az.plot_trace()"""
 
 
-def describe(
-    *,
-    formulas: Sequence[str],
-    family: Family,
-    links: Mapping[str, str],
-    n_rows: int,
-    predictors: Mapping[str, LinearPredictor],
-    priors: PriorSet,
-    fitted: bool = False,
-    style: Style = "modern",
-    aliases: Mapping[str, str] | None = None,
-    correlations: Mapping[str, float] | None = None,
-) -> str:
+@dataclass(frozen=True)
+class Described:
+    """What there is to say of a model.
+
+    Attributes
+    ----------
+    formulas : sequence of str
+        The main formula first.
+    family : Family
+    links : mapping of str to str
+        Of the parameters that have a formula at least.
+    n_rows : int
+    predictors : mapping of str to LinearPredictor
+        By parameter, the parent first.
+    priors : PriorSet
+    aliases : mapping
+        By full name of a term or parameter, the name to show.
+    correlations : mapping
+        By grouping factor, the shape of the LKJ prior of its effects' correlations.
+    """
+
+    formulas: Sequence[str]
+    family: Family
+    links: Mapping[str, str]
+    n_rows: int
+    predictors: Mapping[str, LinearPredictor]
+    priors: PriorSet
+    aliases: Mapping[str, str]
+    correlations: Mapping[str, float]
+
+    def sections(self, parameter: str) -> dict[str, dict[str, Any]]:
+        """Priors of one parameter's terms by section; the parent's last one has those of the constant parameters."""
+        parent = parameter == self.family.parent.name
+        prefix = "" if parent else f"{parameter}_"
+        predictor, terms, constants = self.predictors[parameter], self.priors.terms[parameter], self.priors.constants
+        groups = {term.name for term in predictor.group_terms}
+
+        def named(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+            return {self.aliases.get(f"{prefix}{name}", f"{prefix}{name}"): values[name] for name in names}
+
+        correlated = {
+            name: f"LKJ(eta: {self.correlations[members[0].factor]})"
+            for name, members in correlated_terms(predictor, self.correlations).items()
+        }
+        of_groups = named((name for name in terms if name in groups), terms)
+        return {
+            "Common-level effects": named((name for name in terms if name not in groups), terms),
+            "Group-level effects": of_groups | named(correlated, correlated),
+            "Offset effects": dict.fromkeys(predictor.offset_names, 1),
+            "Auxiliary parameters": named(constants, constants) if parent else {},
+        }
+
+
+def describe(model: Described, *, fitted: bool = False, style: Style = "modern") -> str:
     """Text of a model.
 
     Parameters
     ----------
-    formulas : sequence of str
-        The main formula first.
-    links : mapping of str to str
-        Of the parameters that have a formula at least.
+    model : Described
     fitted : bool
         Whether to add what can be done next.
     style : {"modern", "classic"}
         Bambi 0.21's layout, or that of Bambi 0.6.
-    aliases : mapping, optional
-        By full name of a term or parameter, the name to show.
-    correlations : mapping, optional
-        By grouping factor, the shape of the LKJ prior of its effects' correlations.
     """
-    names, shapes = aliases or {}, correlations or {}
     if style == "classic":
-        return _classic(formulas, family, links, n_rows, predictors, priors, names, shapes)
-    linked = [f"{parameter} = {links[parameter]}" for parameter in predictors]
+        return _classic(model)
     header = {
-        "Formula": formulas,
-        "Family": [family.name],
-        "Link": linked,
-        "Observations": [str(n_rows)],
+        "Formula": model.formulas,
+        "Family": [model.family.name],
+        "Link": [f"{parameter} = {model.links[parameter]}" for parameter in model.predictors],
+        "Observations": [str(model.n_rows)],
         "Priors": [""],
     }
     lines = [line for key, entries in header.items() for line in _entry(key, entries)]
-    for parameter, predictor in predictors.items():
+    for parameter in model.predictors:
         lines.append(f"    target = {parameter}")
-        sections = sections_of(parameter, family, predictor, priors, names, shapes)
-        lines.append(_text(sections, indent=8, step=4, gap=" " * 8))
+        lines.append(_text(model.sections(parameter), indent=8, step=4, gap=" " * 8))
     if fitted:
         lines.append(FOOTER)
     return "\n".join(lines)
@@ -73,35 +105,6 @@ def describe(
 def _entry(key: str, entries: Sequence[str]) -> list[str]:
     """``  key: first`` right-aligned at the colon, further entries below the first."""
     return [f"{key:>14}: {entries[0]}", *(f"{'':14}  {entry}" for entry in entries[1:])]
-
-
-def sections_of(
-    parameter: str,
-    family: Family,
-    predictor: LinearPredictor,
-    priors: PriorSet,
-    aliases: Mapping[str, str],
-    correlations: Mapping[str, float],
-) -> dict[str, dict[str, Any]]:
-    """Priors of one parameter's terms by section, and in the parent's last section those of the constant parameters."""
-    parent = parameter == family.parent.name
-    prefix = "" if parent else f"{parameter}_"
-    groups = {term.name for term in predictor.group_terms}
-    terms = priors.terms[parameter]
-
-    def named(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
-        return {aliases.get(f"{prefix}{name}", f"{prefix}{name}"): values[name] for name in names}
-
-    correlated = {
-        name: f"LKJ(eta: {correlations[members[0].factor]})"
-        for name, members in correlated_terms(predictor, correlations).items()
-    }
-    return {
-        "Common-level effects": named((name for name in terms if name not in groups), terms),
-        "Group-level effects": named((name for name in terms if name in groups), terms) | named(correlated, correlated),
-        "Offset effects": dict.fromkeys(predictor.offset_names, 1),
-        "Auxiliary parameters": named(priors.constants, priors.constants) if parent else {},
-    }
 
 
 def _text(sections: Mapping[str, Mapping[str, Any]], *, indent: int, step: int, gap: str) -> str:
@@ -113,54 +116,33 @@ def _text(sections: Mapping[str, Mapping[str, Any]], *, indent: int, step: int, 
     return f"\n{gap}\n".join(blocks)
 
 
-def _classic(
-    formulas: Sequence[str],
-    family: Family,
-    links: Mapping[str, str],
-    n_rows: int,
-    predictors: Mapping[str, LinearPredictor],
-    priors: PriorSet,
-    aliases: Mapping[str, str],
-    correlations: Mapping[str, float],
-) -> str:
+def _classic(model: Described) -> str:
     lines = [
-        f"Formula: {'; '.join(formulas)}",
-        f"Family name: {family.name.capitalize()}",
-        f"Link: {', '.join(links[parameter] for parameter in predictors)}",
-        f"Observations: {n_rows}",
+        f"Formula: {'; '.join(model.formulas)}",
+        f"Family name: {model.family.name.capitalize()}",
+        f"Link: {', '.join(model.links[parameter] for parameter in model.predictors)}",
+        f"Observations: {model.n_rows}",
         "Priors:",
     ]
-    for parameter, predictor in predictors.items():
-        if parameter != family.parent.name:
+    for parameter in model.predictors:
+        if parameter != model.family.parent.name:
             lines.append(f"  Parameter {parameter}")
-        sections = sections_of(parameter, family, predictor, priors, aliases, correlations)
-        lines.append(WHOLE_DEGREES.sub(r"nu: \1", _text(sections, indent=2, step=2, gap="")))
+        lines.append(WHOLE_DEGREES.sub(r"nu: \1", _text(model.sections(parameter), indent=2, step=2, gap="")))
     return "\n".join(lines)
 
 
-def describe_html(
-    *,
-    formulas: Sequence[str],
-    family: Family,
-    links: Mapping[str, str],
-    n_rows: int,
-    predictors: Mapping[str, LinearPredictor],
-    priors: PriorSet,
-    aliases: Mapping[str, str],
-    correlations: Mapping[str, float],
-) -> str:
+def describe_html(model: Described) -> str:
     """A model as a compact HTML table; everything that comes from the user is escaped."""
     header = {
-        "Formula": "<br>".join(escape(formula) for formula in formulas),
-        "Family": escape(family.name),
-        "Link": "<br>".join(escape(f"{parameter} = {links[parameter]}") for parameter in predictors),
-        "Observations": f"{n_rows:,}",
+        "Formula": "<br>".join(escape(formula) for formula in model.formulas),
+        "Family": escape(model.family.name),
+        "Link": "<br>".join(escape(f"{parameter} = {model.links[parameter]}") for parameter in model.predictors),
+        "Observations": f"{model.n_rows:,}",
     }
     rows = [f'<tr><th>{key}</th><td colspan="2">{value}</td></tr>' for key, value in header.items()]
-    for parameter, predictor in predictors.items():
-        sections = sections_of(parameter, family, predictor, priors, aliases, correlations)
-        for title, entries in sections.items():
-            heading = title if len(predictors) == 1 else f"{parameter}: {title}"
+    for parameter in model.predictors:
+        for title, entries in model.sections(parameter).items():
+            heading = title if len(model.predictors) == 1 else f"{parameter}: {title}"
             for name, prior in entries.items():
                 cells = f"<td>{escape(name)}</td><td>{escape(str(prior))}</td>"
                 rows.append(f"<tr><th>{escape(heading)}</th>{cells}</tr>")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, did_you_mean, refuse_other
 
 
 def element_labels(
@@ -41,19 +42,28 @@ def element_labels(
     return [f"{name}[{', '.join(str(value) for value in values)}]" for values in itertools.product(*axes)]
 
 
-def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None) -> list[str]:
+def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None, filter_vars: str | None = None) -> list[str]:
     """The variables that `wanted` names, in the order of `known`; names that begin with ``~`` are left out instead.
+
+    Parameters
+    ----------
+    filter_vars : {None, "like", "regex"}
+        As in ArviZ, whether `wanted` has whole names, parts of names, or regular expressions.
 
     Raises
     ------
     DataError
         If there is no such variable.
     """
+    if filter_vars is not None:
+        refuse_other("filter_vars", filter_vars, ("like", "regex"))
     if wanted is None:
         return list(known)
     if not isinstance(wanted, Iterable) or not all(isinstance(name, str) for name in wanted):
         raise DataError(f"var_names is a variable's name or a list of names, not {wanted!r}.")
     asked = [wanted] if isinstance(wanted, str) else list(wanted)
+    if filter_vars is not None:
+        asked = _matching(known, asked, filter_vars)
     excluded = {name[1:] for name in asked if name.startswith("~") and name not in known}
     included = {name for name in asked if name in known or not name.startswith("~")}
     for name in sorted(included | excluded):
@@ -63,6 +73,22 @@ def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None) -> li
                 f"There are: {', '.join(known)}."
             )
     return [name for name in known if name not in excluded and (name in included or not included)]
+
+
+def _matching(known: Sequence[str], asked: Sequence[str], filter_vars: str) -> list[str]:
+    """Whole names, with ``~`` where it was, of the variables that parts of names or regular expressions find."""
+    found = []
+    for pattern in asked:
+        sign, text = ("~", pattern[1:]) if pattern.startswith("~") else ("", pattern)
+        try:
+            expression = re.compile(text if filter_vars == "regex" else re.escape(text))
+        except re.error as error:
+            raise DataError(f"var_names: '{text}' is no regular expression: {error}.") from None
+        names = [name for name in known if expression.search(name)]
+        if not names:
+            raise DataError(f"No variable has a name that fits '{text}'. There are: {', '.join(known)}.")
+        found += [f"{sign}{name}" for name in names]
+    return found
 
 
 def as_columns(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ def plot_priors(
     coords: Mapping[str, Sequence[Any]],
     aliases: Mapping[str, str],
     var_names: str | Sequence[str] | None = None,
+    filter_vars: str | None = None,
     kind: str = "kde",
     figsize: tuple[float, float] | None = None,
     prob: float = 0.94,
@@ -52,7 +53,7 @@ def plot_priors(
         To label elements.
     aliases : mapping
         By variable, the name to show.
-    var_names, kind, figsize, point_estimate, round_to, bins
+    var_names, filter_vars, kind, figsize, point_estimate, round_to, bins
         As for `Model.plot_priors`.
     prob : float
         Of the interval.
@@ -75,9 +76,9 @@ def plot_priors(
     shown = {aliases.get(name, name): name for name in draws}
     original = {name: alias for alias, name in shown.items()}
     wanted = [var_names] if isinstance(var_names, str) else var_names
-    if wanted is not None:  # both an alias and the name that it stands for will do
+    if wanted is not None and filter_vars is None:  # both an alias and the name that it stands for will do
         wanted = [original.get(name, name) if name not in shown else name for name in wanted]
-    panels = _panels(draws, shown, choose_names(list(shown), wanted), dims, coords)
+    panels = _panels(draws, shown, choose_names(list(shown), wanted, filter_vars), dims, coords)
     if not panels:
         raise DataError("No variable has a prior that can be drawn from: there is nothing to plot.")
     try:

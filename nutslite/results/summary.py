@@ -24,6 +24,7 @@ def summary(
     results: Any,
     var_names: str | Sequence[str] | None = None,
     *,
+    filter_vars: str | None = None,
     group: str = "posterior",
     hdi_prob: float = 0.94,
     kind: Kind = "all",
@@ -39,6 +40,8 @@ def summary(
         A fit, one group of it, or draws by name of shape (chains, draws, ...).
     var_names : str or list of str, optional
         Variables to show; a name that begins with ``~`` is left out instead.
+    filter_vars : {None, "like", "regex"}
+        Whether `var_names` has whole names, parts of names, or regular expressions.
     group : str
         Which group of a container to summarise.
     hdi_prob : float
@@ -69,7 +72,7 @@ def summary(
     if round_to not in (None, "none") and (isinstance(round_to, bool) or not isinstance(round_to, int)):
         raise DataError(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
     arrays, dims, coords = _named_draws(results, group, dims, coords)
-    names = choose_names(list(arrays), var_names)
+    names = choose_names(list(arrays), var_names, filter_vars)
     labels: list[str] = []
     parts = []
     for name in names:

@@ -1,0 +1,142 @@
+"""Which common columns to read by code: those whose rows take few distinct values, where a look-up costs less.
+
+Columns X[:, S] with L distinct rows depend on a row of data through a code only: X[:, S] b = T[code] with T = U b, U
+the (L, S) table of distinct rows. That is found in the numbers, not in the formula, and so holds for any coding of a
+factor, for interactions of factors, for splines and polynomials of rounded numbers, and for several terms at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
+
+# Nanoseconds of one gradient per row and dense column, per row and look-up, per element of a table. Only their ratios
+# matter.
+DENSE = 0.6
+LOOK_UP = 2.4
+TABLE = 0.6
+MOST_ROWS = 1 << 14  # of a table: its products with the coefficients, and their derivatives, stay in cache
+FEWEST_REPEATS = 8  # rows of data per distinct one, on average
+SAMPLE = 2000
+
+
+@dataclass(frozen=True)
+class CodeSet:
+    """Columns that are read by code.
+
+    Attributes
+    ----------
+    columns : ndarray of int, shape (s,)
+        Ascending.
+    code : ndarray of int32, shape (n,)
+        Which of the distinct rows each row of data has in these columns.
+    first : ndarray of int, shape (L,)
+        A row of data for each distinct row.
+    """
+
+    columns: IndexArray
+    code: NDArray[np.int32]
+    first: IndexArray
+
+
+def find_code_sets(matrix: FloatArray, spans: Iterable[tuple[int, int]]) -> list[CodeSet]:
+    """Sets of columns of `matrix` (p, n) that cost less by code than column by column; no column is in two.
+
+    `spans` are the first and last (excluded) columns of terms: columns of one term are taken together. Beginning with
+    those of the fewest distinct rows, each term joins the set where it costs least.
+    """
+    n = matrix.shape[1]
+    most = min(n // FEWEST_REPEATS, MOST_ROWS)
+    candidates = []
+    for start, stop in spans:
+        coded = _distinct_rows(matrix[start:stop], most)
+        if coded is not None:
+            candidates.append(_code_set(np.arange(start, stop), coded))
+    sets: list[CodeSet] = []
+    for candidate in sorted(candidates, key=lambda one: one.first.size):
+        place, joined = _best_home(sets, candidate, most)
+        sets[place : place + 1] = [joined]
+    return [one for one in sets if pays(n, one.columns.size, one.first.size)]
+
+
+def pays(n: int, columns: int, distinct: int) -> bool:
+    """Whether `columns` columns of `n` rows of data, `distinct` different ones, cost less by code."""
+    return LOOK_UP * n + TABLE * distinct * columns < DENSE * n * columns
+
+
+def _cost(n: int, columns: int, distinct: int) -> float:
+    return min(LOOK_UP * n + TABLE * distinct * columns, DENSE * n * columns)
+
+
+def _best_home(sets: list[CodeSet], candidate: CodeSet, most: int) -> tuple[int, CodeSet]:
+    """The place among the sets where a candidate costs least, and what is there then: itself alone, or a larger set."""
+    n = candidate.code.size
+    best, home = _cost(n, candidate.columns.size, candidate.first.size), (len(sets), candidate)
+    for place, one in enumerate(sets):
+        columns = np.sort(np.concatenate([one.columns, candidate.columns]))
+        before = _cost(n, one.columns.size, one.first.size)
+        joint = _joint_code(one, candidate, most)
+        if joint is None:
+            continue
+        together = _code_set(columns, joint)
+        added = _cost(n, columns.size, together.first.size) - before
+        if added <= best:
+            best, home = added, (place, together)
+    return home
+
+
+def _code_set(columns: IndexArray, code: NDArray[np.int32]) -> CodeSet:
+    first = np.empty(int(code.max(initial=-1)) + 1, dtype=np.int64)
+    first[code] = np.arange(code.size)  # of several rows of data any serves
+    return CodeSet(columns, code, first)
+
+
+def _distinct_rows(columns: FloatArray, most: int) -> NDArray[np.int32] | None:
+    """A code per row of data by the distinct rows of (s, n) columns; None where these are more than `most`."""
+    n = columns.shape[1]
+    if not most or not columns.shape[0]:
+        return None
+    if n > 2 * SAMPLE:
+        some = _row_hashes(np.ascontiguousarray(columns[:, np.linspace(0, n - 1, SAMPLE).astype(np.int64)]))
+        if _surely_more(np.unique(some).size, most):
+            return None
+    distinct, first, code = np.unique(_row_hashes(columns), return_index=True, return_inverse=True)
+    if distinct.size > most:
+        return None
+    equal = all(np.array_equal(column, column[first][code.reshape(-1)]) for column in columns)  # hashes may collide
+    return code.reshape(-1).astype(np.int32) if equal else None
+
+
+def _surely_more(distinct: int, most: int) -> bool:
+    """Whether so many distinct ones among `SAMPLE` tell that there are more than `most`.
+
+    Of `most` equally frequent ones about SAMPLE^2 / (2 most) would be repetitions, and more where frequencies differ.
+    """
+    return SAMPLE - distinct < SAMPLE * SAMPLE / (8 * most)
+
+
+def _row_hashes(columns: FloatArray) -> NDArray[np.uint64]:
+    """One 64-bit hash per row of (s, n) columns. Adding zero makes -0.0 and 0.0 equal."""
+    hashes = np.zeros(columns.shape[1], dtype=np.uint64)
+    for column in columns:
+        hashes ^= (column + 0.0).view(np.uint64)
+        hashes *= np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
+
+
+def _joint_code(one: CodeSet, other: CodeSet, most: int) -> NDArray[np.int32] | None:
+    """The code of two sets' rows together; None where there are more than `most` of them."""
+    pairs = one.code.astype(np.int64) * other.first.size + other.code
+    if pairs.size > 2 * SAMPLE:
+        some = pairs[np.linspace(0, pairs.size - 1, SAMPLE).astype(np.int64)]
+        if np.unique(some).size > most:
+            return None
+    distinct, code = np.unique(pairs, return_inverse=True)
+    return code.reshape(-1).astype(np.int32) if distinct.size <= most else None
