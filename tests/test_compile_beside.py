@@ -38,7 +38,7 @@ def serves(monkeypatch):
 
 
 def test_every_part_of_every_path_is_known():
-    assert set(PARTS) == {"joint", "marginal"}
+    assert set(PARTS) == {"joint", "plain", "marginal"}
     assert all(set(parts) == {BLOCK, MANY, NATURAL} for parts in PARTS.values())
 
 

@@ -17,6 +17,7 @@ from nutslite.posterior.marginal import compiled_marginal
 from nutslite.posterior.mode import find_mode
 from nutslite.posterior.pilot import run_pilot
 from nutslite.posterior.recovery import recover
+from nutslite.posterior.row_information import row_information
 from nutslite.posterior.target import JointTarget, MarginalTarget
 from nutslite.posterior.transforms import FOLD, LOG, log_jacobian
 from nutslite.priors.densities import log_density_gradient
@@ -179,7 +180,7 @@ def test_the_information_of_effects_in_two_predictors_is_symmetric():
     builder = InformationBuilder(target.model, target.density, target.loglik)
     position = np.random.default_rng(1).normal(0.0, 0.3, target.dimension)
     values, effects = builder.natural(position)
-    rows = builder.row_information(values, effects)
+    rows = row_information(target.model, target.loglik, values, effects)
     np.testing.assert_array_equal(rows, rows.swapaxes(0, 1))
     blocks = builder(position).blocks
     np.testing.assert_allclose(blocks, blocks.swapaxes(1, 2), rtol=1e-11, atol=1e-12 * np.abs(blocks).max())

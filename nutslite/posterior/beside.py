@@ -23,13 +23,19 @@ from nutslite.posterior.joint import JOINT_DATA, natural_scale
 from nutslite.posterior.many import compiled_joint_many
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.model_data import MODEL_DATA
+from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural
 from nutslite.posterior.recovery import compiled_recovery
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.independence import accept_or_stay
 from nutslite.sampler.sample import available_cpus
 
 VARIABLE = "NUTSLITE_COMPILE_BESIDE"
-DENSITIES = ("usual_log_density_gradient", "joint_logdensity", "_marginal_many")  # what is compiled here meanwhile
+DENSITIES = (
+    "usual_log_density_gradient",
+    "joint_logdensity",
+    "_plain_many",
+    "_marginal_many",
+)  # what is compiled here meanwhile
 
 BLOCK, MANY, NATURAL = "block", "many", "natural"
 """Parts of a path: the sampler's block of transitions, many densities at once, the way to natural scales."""
@@ -47,6 +53,7 @@ def _compile_natural() -> None:
 
 PARTS: dict[str, dict[str, Callable[[], Any]]] = {
     "joint": {BLOCK: lambda: compiled_block(JOINT_DATA), MANY: compiled_joint_many, NATURAL: _compile_natural},
+    "plain": {BLOCK: lambda: compiled_block(JOINT_DATA), MANY: _compile_acceptance, NATURAL: compiled_plain_natural},
     "marginal": {
         BLOCK: lambda: (compiled_marginal(), compiled_block(MARGINAL_TYPE)),
         MANY: _compile_acceptance,
@@ -61,7 +68,7 @@ class Beside:
     Parameters
     ----------
     path : str
-        ``"joint"`` or ``"marginal"``.
+        ``"joint"``, ``"plain"`` (the joint density of a model that `plain` serves) or ``"marginal"``.
     parts : sequence of str
         What to compile, in the order in which it will be waited for.
     """
@@ -137,6 +144,7 @@ def compile_all() -> None:
     for parts in PARTS.values():
         for compile_part in parts.values():
             compile_part()
+    compiled_plain_many()
 
 
 def work() -> None:

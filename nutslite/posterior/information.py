@@ -22,14 +22,13 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import VECTOR, kernel, kernel_with_signature
-from nutslite.families.family import LOGLIK
 from nutslite.posterior import model_data as md
 from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, power
 from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.head_design import HeadDesign, HeadDesigns, add_products
 from nutslite.posterior.linalg import invert_lower
-from nutslite.posterior.model_data import MODEL_DATA, ModelData
-from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_code_effects, fill_eta, n_code_effects
+from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.row_information import row_information
 from nutslite.posterior.transforms import cholesky_constrain
 from nutslite.priors.densities import DENSITY
 
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-ETA_STEP = 1e-3
 HEAD_STEP = 1e-3
 
 
@@ -52,45 +50,6 @@ class Information:
     likelihood_diagonal: (
         FloatArray  # (dimension - n_head,) the data's part of the diagonal for the effects, per unit effect
     )
-
-
-@functools.cache
-def _compiled_row_information() -> Callable[..., None]:
-    cube = types.Array(types.float64, 3, "C")
-    return kernel_with_signature(_fill_row_information, types.void(MODEL_DATA, LOGLIK, VECTOR, VECTOR, cube))
-
-
-def _fill_row_information(model: Any, loglik: Any, values: Any, effects: Any, out: Any) -> None:
-    """Overwrite `out` (k, k, n) with minus the second derivatives of the pointwise log likelihood in eta."""
-    n = model.y.shape[1]
-    k = model.predictors.shape[0]
-    width = min(ROWS_PER_BLOCK, n)
-    eta = np.empty((k, width))
-    upper = np.empty((k, width))
-    lower = np.empty((k, width))
-    pointwise = np.empty(width)
-    varies = np.ones(k, np.int64)
-    coded = np.empty(n_code_effects(model))
-    fill_code_effects(model, values, coded)
-    for start in range(0, n, width):
-        rows = min(width, n - start)
-        fill_eta(model, values, effects, coded, start, rows, eta)
-        for j in range(k):
-            if model.predictors[j, md.VARIES] == 0:
-                for i in range(1, rows):
-                    eta[j, i] = eta[j, 0]
-        for j in range(k):
-            for i in range(rows):
-                eta[j, i] += ETA_STEP
-            loglik(model.y, model.weights, start, eta, varies, model.links, pointwise[:rows], upper)
-            for i in range(rows):
-                eta[j, i] -= 2.0 * ETA_STEP
-            loglik(model.y, model.weights, start, eta, varies, model.links, pointwise[:rows], lower)
-            for i in range(rows):
-                eta[j, i] += ETA_STEP
-            for h in range(k):
-                for i in range(rows):
-                    out[h, j, start + i] = (lower[h, i] - upper[h, i]) / (2.0 * ETA_STEP)
 
 
 @functools.cache
@@ -188,15 +147,9 @@ class InformationBuilder:
         values = np.empty(self.n_head + self.model.head.fixed.size)
         effects = np.empty(self.model.centring.size)
         constrain_head(position, self.model.head, values)
-        fill_effects(self.model, position, values, effects)
+        if effects.size:
+            fill_effects(self.model, position, values, effects)
         return values, effects
-
-    def row_information(self, values: FloatArray, effects: FloatArray) -> FloatArray:
-        """W, shape (k, k, n); symmetric, which differences of derivatives alone are not."""
-        k = self.model.predictors.shape[0]
-        out = np.empty((k, k, self.n))
-        _compiled_row_information()(self.model, self.loglik, values, effects, out)
-        return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
 
     def __call__(self, position: FloatArray, convex: bool = False) -> Information | None:
         """Information at a position; None where it is not finite.
@@ -205,7 +158,7 @@ class InformationBuilder:
         outliers whose log likelihood is not concave, and together they can outweigh the rest away from the mode.
         """
         values, effects = self.natural(position)
-        rows = self.row_information(values, effects)
+        rows = row_information(self.model, self.loglik, values, effects)
         if not np.isfinite(rows).all():
             return None
         if convex:

@@ -27,6 +27,7 @@ from nutslite.posterior.head import constrain_head
 from nutslite.posterior.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.joint import compiled_joint
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.plain import compiled_plain_many, is_plain
 from nutslite.posterior.transforms import LOG
 
 FloatArray = NDArray[np.float64]
@@ -144,9 +145,14 @@ class _Search:
         return self._finish(information)
 
     def _density(self, position: FloatArray) -> tuple[float, FloatArray]:
-        gradient = np.empty_like(position)
         self.gradients += 1
-        return float(compiled_joint()(position, gradient, (self.model, self.density, self.loglik))), gradient
+        data = (self.model, self.density, self.loglik)
+        if is_plain(self.model):
+            value, gradients = np.empty(1), np.empty((1, position.size))
+            compiled_plain_many()(np.ascontiguousarray(position[None]), data, value, gradients)
+            return float(value[0]), gradients[0]
+        gradient = np.empty_like(position)
+        return float(compiled_joint()(position, gradient, data)), gradient
 
     def _newton(self) -> Information | None:
         """Move coefficients, constants and effects to their conditional mode; the information there."""
@@ -258,16 +264,12 @@ class _Search:
 
     def _finish(self, information: Information) -> Pilot | None:
         """Choose the centring, move to its coordinates, and put the hyperparameters' curvature on the border."""
-        values, effects = self.builder.natural(self.position)
+        values, _ = self.builder.natural(self.position)
         centring = self._centring(values, information.likelihood_diagonal)
         self.model = self.model._replace(centring=centring)
         self.builder = InformationBuilder(self.model, self.density, self.loglik)
-        locations = np.empty_like(effects)
-        raw = self.position[self.n_head :].copy()
-        self.position[self.n_head :] = 0.0
-        fill_effects(self.model, self.position, values, locations)
         scale = self._scale_of_effects(values)
-        self.position[self.n_head :] = raw / scale ** (1.0 - centring)
+        self.position[self.n_head :] /= scale ** (1.0 - centring)
         final = self._information()
         if final is None:
             return None

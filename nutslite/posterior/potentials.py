@@ -59,9 +59,13 @@ class PotentialTarget(JointTarget):
 
     def __init__(self, assembled: Assembled, merged: ModelData | None = None) -> None:
         super().__init__(assembled, use_pilot=False, merged=merged)
-        self.logdensity = compiled_density()
         self.data_type = POTENTIAL_DATA
         self.gather, self.potential = compile_potentials(assembled)
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """With its gradient; compiled when it is asked for."""
+        return compiled_density()
 
     @property
     def data(self) -> Any:

@@ -141,6 +141,22 @@ def fill_eta(model: ModelData, values, effects, coded, start, rows, eta):
     `coded` is what `fill_code_effects` fills.
     Where a parameter is one number for all rows only ``eta[j, 0]`` is set, on the scale of its link.
     """
+    fill_common(model, values, start, rows, eta)
+    groups = model.blocks.shape[0]
+    for b in range(groups + model.codes.blocks.shape[0]):
+        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
+        source = effects if b < groups else coded
+        if block[FACTOR] == model.sorted_factor:
+            _add_runs(model, block, source, start, rows, eta)
+        elif b < groups:
+            _add_block(model, block, source, start, rows, eta)
+        else:
+            _add_look_ups(model, block, source, start, rows, eta)
+
+
+@inlined
+def fill_common(model: ModelData, values, start, rows, eta):
+    """`fill_eta` without group effects and coded columns."""
     for j in range(model.predictors.shape[0]):
         predictor = model.predictors[j]
         out = eta[j]
@@ -173,16 +189,6 @@ def fill_eta(model: ModelData, values, effects, coded, start, rows, eta):
             for i in range(rows):
                 out[i] += coefficient * x[i]
             column += 1
-    groups = model.blocks.shape[0]
-    for b in range(groups + model.codes.blocks.shape[0]):
-        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
-        source = effects if b < groups else coded
-        if block[FACTOR] == model.sorted_factor:
-            _add_runs(model, block, source, start, rows, eta)
-        elif b < groups:
-            _add_block(model, block, source, start, rows, eta)
-        else:
-            _add_look_ups(model, block, source, start, rows, eta)
 
 
 @uncounted
@@ -266,6 +272,22 @@ def _add_transposed(
     model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, coded_adjoint, constant_derivatives
 ):
     """Add the transposed design times `d_eta` to the derivatives."""
+    add_common_transposed(model, start, rows, d_eta, adjoint, constant_derivatives)
+    groups = model.blocks.shape[0]
+    for b in range(groups + model.codes.blocks.shape[0]):
+        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
+        out = effects_adjoint if b < groups else coded_adjoint
+        if block[FACTOR] == model.sorted_factor:
+            _add_runs_transposed(model, block, start, rows, d_eta, out)
+        elif b < groups:
+            _add_block_transposed(model, block, start, rows, d_eta, out)
+        else:
+            _add_look_ups_transposed(model, block, start, rows, d_eta, out)
+
+
+@inlined
+def add_common_transposed(model: ModelData, start, rows, d_eta, adjoint, constant_derivatives):
+    """`_add_transposed` without group effects and coded columns."""
     for j in range(model.predictors.shape[0]):
         predictor = model.predictors[j]
         d = d_eta[j]
@@ -277,16 +299,6 @@ def _add_transposed(
         for column in range(predictor[COLUMN_START], predictor[COLUMN_STOP]):
             x = model.matrix[column, start : start + rows]
             adjoint[model.coefficients[column]] += dot(d, x, rows)
-    groups = model.blocks.shape[0]
-    for b in range(groups + model.codes.blocks.shape[0]):
-        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
-        out = effects_adjoint if b < groups else coded_adjoint
-        if block[FACTOR] == model.sorted_factor:
-            _add_runs_transposed(model, block, start, rows, d_eta, out)
-        elif b < groups:
-            _add_block_transposed(model, block, start, rows, d_eta, out)
-        else:
-            _add_look_ups_transposed(model, block, start, rows, d_eta, out)
 
 
 @inlined

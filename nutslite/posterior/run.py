@@ -16,6 +16,7 @@ from nutslite._log import log
 from nutslite.exceptions import SamplingError, refuse_other
 from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside
 from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
+from nutslite.posterior.plain import is_plain
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.resume import launched, opened_checkpoint, proposed
 from nutslite.posterior.run_independence import Independence, independence_for, run_independence
@@ -150,7 +151,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
-        with compiling_beside(plan.path, _parts(plan, settings)) as beside:
+        path = "plain" if plan.path == "joint" and is_plain(plan.assembled.data) else plan.path
+        with compiling_beside(path, _parts(plan, settings)) as beside:
             return _run_target(plan, settings, checkpoint, before_sampling, beside)
 
 

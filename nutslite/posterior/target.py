@@ -25,6 +25,7 @@ from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import Mode, find_mode
 from nutslite.posterior.model_data import ModelData, sorted_rows
 from nutslite.posterior.pilot import Pilot, run_pilot
+from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.reduction import Reduction
 from nutslite.posterior.start import starting_position
@@ -95,13 +96,17 @@ class JointTarget:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family)
-        self.logdensity = compiled_joint()
         self.dimension = assembled.layout.dimension
         self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
         self.use_pilot = use_pilot
         self.pilot: Pilot | None = None
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """With its gradient; compiled when NUTS asks for it."""
+        return compiled_joint()
 
     @property
     def data(self) -> Any:
@@ -120,6 +125,9 @@ class JointTarget:
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """Many at once: rows of data are read once for a chunk of positions."""
+        if is_plain(self.model):
+            plain, no_gradients = compiled_plain_many(), np.empty((0, self.dimension))
+            return log_densities(lambda some, out: plain(some, self.data, out, no_gradients), positions, cores)
         evaluate = compiled_joint_many()
         return log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
 
@@ -129,7 +137,11 @@ class JointTarget:
         n_head = self.assembled.layout.n_head
         values = np.empty((chains * draws, n_head + self.model.head.fixed.shape[0]))
         effects = np.empty((chains * draws, dimension - n_head))
-        natural_scale(np.ascontiguousarray(positions.reshape(-1, dimension)), self.model, values, effects)
+        flat = np.ascontiguousarray(positions.reshape(-1, dimension))
+        if is_plain(self.model):
+            compiled_plain_natural()(flat, self.model.head, values)
+        else:
+            natural_scale(flat, self.model, values, effects)
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
 
 
