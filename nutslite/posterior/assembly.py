@@ -15,6 +15,7 @@ from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior import model_data as md
 from nutslite.posterior.coded import CodesBuilder
+from nutslite.posterior.crew import no_crew
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.potential import Potential
@@ -326,6 +327,7 @@ class _Assembler:
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
             codes=self.codes.build(len(factors)),
+            crew=no_crew(),
         )
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:

@@ -14,7 +14,7 @@ from nutslite.families.family import LOGLIK
 from nutslite.posterior.effects import add_effects_prior, fill_effects
 from nutslite.posterior.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.model_data import MODEL_DATA
-from nutslite.posterior.predictor import add_loglik
+from nutslite.posterior.shared_rows import add_loglik
 from nutslite.priors.densities import DENSITY
 
 JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIK])

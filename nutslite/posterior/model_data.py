@@ -25,6 +25,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
+from nutslite.posterior.crew import CREW, Crew
 from nutslite.posterior.head import HEAD, Head
 
 FloatArray = NDArray[np.float64]
@@ -102,6 +103,7 @@ class ModelData(NamedTuple):
     sorted_factor: int  # the row of `levels` that rows are sorted by, or -1
     row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
     codes: Codes  # common columns that are read by code
+    crew: Crew  # what a chain's threads share
 
 
 MODEL_DATA = types.NamedTuple(
@@ -122,6 +124,7 @@ MODEL_DATA = types.NamedTuple(
         types.int64,
         INDEX_VECTOR,
         CODES,
+        CREW,
     ],
     ModelData,
 )

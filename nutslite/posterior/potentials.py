@@ -27,7 +27,7 @@ from nutslite.posterior.layout import Layout, Variable
 from nutslite.posterior.many import values_and_gradients
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.potential import Potential
-from nutslite.posterior.predictor import add_loglik
+from nutslite.posterior.shared_rows import add_loglik
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.target import JointTarget
 from nutslite.priors.densities import DENSITY

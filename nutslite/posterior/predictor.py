@@ -97,11 +97,10 @@ def _pull_back_code_effects(codes, coded_adjoint, adjoint):
 
 
 @kernel
-def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoint):
-    """Return the log likelihood; add its derivatives to `adjoint` and `effects_adjoint`."""
-    n = model.y.shape[1]
+def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint, effects_adjoint):
+    """Return the log likelihood of rows `first` to `last`; add its derivatives to `adjoint` and `effects_adjoint`."""
     k = model.predictors.shape[0]
-    width = min(ROWS_PER_BLOCK, n)
+    width = min(ROWS_PER_BLOCK, last - first)
     eta = np.empty((k, width))
     d_eta = np.empty((k, width))
     pointwise = np.empty(width)
@@ -113,8 +112,8 @@ def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoi
     for j in range(k):
         varies[j] = model.predictors[j, VARIES]
     total = 0.0
-    for start in range(0, n, width):
-        rows = min(width, n - start)
+    for start in range(first, last, width):
+        rows = min(width, last - start)
         total += block_loglik(model, loglik, values, effects, coded, start, rows, varies, eta, d_eta, pointwise)
         _add_transposed(model, start, rows, d_eta, adjoint, effects_adjoint, coded_adjoint, constant_derivatives)
     _pull_back_code_effects(model.codes, coded_adjoint, adjoint)

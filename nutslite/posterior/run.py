@@ -197,27 +197,29 @@ def _run_target(
     clock.lap("compilation")
     if before_sampling is not None:
         before_sampling()
-    draws = _sample(
-        plan,
-        target.logdensity,
-        target.data,
-        data_type=target.data_type,
-        initial=begun.initial,
-        jitter=begun.jitter,
-        draws=settings.draws,
-        tune=begun.tune,
-        chains=settings.chains,
-        cores=settings.cores,
-        random_seed=chain_seed,
-        target_accept=target_accept,
-        max_treedepth=settings.max_treedepth,
-        metric=begun.metric,
-        adapt_metric=begun.adapts,
-        progress=settings.progressbar,
-        callback=settings.callback,
-        save_warmup=settings.keep_warmup,
-        checkpoint=checkpoint,
-    )
+    with target.helped(settings.chains, settings.cores) as chain_data:
+        draws = _sample(
+            plan,
+            target.logdensity,
+            target.data,
+            data_type=target.data_type,
+            initial=begun.initial,
+            jitter=begun.jitter,
+            draws=settings.draws,
+            tune=begun.tune,
+            chains=settings.chains,
+            cores=settings.cores,
+            random_seed=chain_seed,
+            target_accept=target_accept,
+            max_treedepth=settings.max_treedepth,
+            metric=begun.metric,
+            adapt_metric=begun.adapts,
+            progress=settings.progressbar,
+            callback=settings.callback,
+            save_warmup=settings.keep_warmup,
+            checkpoint=checkpoint,
+            chain_data=chain_data,
+        )
     clock.lap("sampling")
     draws = _finished(draws, settings)
     rng = np.random.default_rng(recovery_seed)

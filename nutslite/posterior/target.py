@@ -6,7 +6,8 @@ are left when a Gaussian model's coefficients and effects are integrated out, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from nutslite.families.family import compiled_loglik
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY, Head
+from nutslite.posterior.helpers import helped_chains
 from nutslite.posterior.information import Information
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities
@@ -32,6 +34,7 @@ from nutslite.posterior.start import starting_position
 from nutslite.posterior.transforms import FOLD, LOG
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
+from nutslite.sampler.sample import available_cpus
 
 FloatArray = NDArray[np.float64]
 
@@ -80,6 +83,10 @@ class Target(Protocol):
         """Find where to start; may choose better coordinates (and so change `data`)."""
         ...
 
+    def helped(self, chains: int, cores: int | None) -> AbstractContextManager[Sequence[Any] | None]:
+        """While chains run: their data, one for each, with helping threads where there are processors to spare."""
+        ...
+
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """Log densities (m,) of positions (m, dimension) for proposals; of mirror images only one is allowed."""
         ...
@@ -122,6 +129,13 @@ class JointTarget:
             return Launch(start, None)
         self.model = self.pilot.model
         return Launch(self.pilot.position, self.pilot.information, adapt=not self.pilot.clear)
+
+    @contextmanager
+    def helped(self, chains: int, cores: int | None) -> Iterator[Sequence[Any] | None]:
+        """Rows of a gradient are shared where chains are fewer than cores; functions in Python gain nothing by it."""
+        alone = self.assembled.spec.family.is_custom or bool(self.assembled.spec.potentials)
+        with helped_chains(self.model, self.loglik, chains, 0 if alone else cores or available_cpus()) as models:
+            yield None if models is None else [(model, *self.data[1:]) for model in models]
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """Many at once: rows of data are read once for a chunk of positions."""
@@ -214,6 +228,10 @@ class MarginalTarget:
         bounds[1, which] = sizes[which]
         data = data._replace(head=data.head._replace(transforms=transforms, bounds=bounds))
         self.reduction = replace(self.reduction, data=data)
+
+    def helped(self, chains: int, cores: int | None) -> AbstractContextManager[None]:
+        """There are no rows to share."""
+        return nullcontext()
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """One after the other; a folded scale is the same at u and -u, and proposals are for positive u."""

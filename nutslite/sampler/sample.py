@@ -51,6 +51,7 @@ def sample(
     callback: Callable[[ChainProgress], None] | None = None,
     save_warmup: bool = False,
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
+    chain_data: Sequence[Any] | None = None,
 ) -> Draws:
     """Draw from a log density by the No-U-Turn sampler.
 
@@ -99,6 +100,9 @@ def sample(
         ends, and gives the draws of a run in one piece to the last bit; without a `random_seed` it takes the file's.
         A finished run is read from it; with more `draws` it goes on, with fewer it gives the first of them. What
         follows may differ between calls: `draws`, `cores`, `progress`, `callback`.
+    chain_data : sequence, optional
+        What `logdensity` receives in place of `data`, one for each chain: the same numbers, but memory of its own to
+        compute in. It does not count as a part of the call that a checkpoint belongs to.
 
     Returns
     -------
@@ -151,7 +155,8 @@ def sample(
                 random_seed = checkpoint.entropy  # type: ignore[assignment]  # a list of integers is a seed, too
             journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
         seeds = seed_sequence(random_seed)
-        positions, warmup_positions, workers = _new_chains(settings, problem, first_metric, start, seeds, journals)
+        problems = [problem if chain_data is None else problem._replace(data=chain_data[c]) for c in range(chains)]
+        positions, warmup_positions, workers = _new_chains(settings, problems, first_metric, start, seeds, journals)
         if progress is True:
             progress = stack.enter_context(ProgressBar(chains, draws + tune))
         listeners = [listener for listener in (progress, callback) if callable(listener)]
@@ -166,7 +171,7 @@ def sample(
 
 def _new_chains(
     settings: SamplerSettings,
-    problem: Problem,
+    problems: Sequence[Problem],
     metric: Metric,
     start: Matrix,
     seeds: np.random.SeedSequence,
@@ -187,7 +192,7 @@ def _new_chains(
         workers = [
             ChainWorker(
                 chain=chain,
-                problem=problem,
+                problem=problems[chain],
                 settings=settings,
                 metric=metric,
                 initial=start[chain],
