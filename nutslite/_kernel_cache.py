@@ -45,6 +45,14 @@ def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
+def is_kept(function: Callable[..., Any]) -> bool:
+    """Whether something of a function, a plain one that was given to `cached`, is on disk and not out of date."""
+    try:
+        return bool(CarefulCache(function)._cache_file._load_index())
+    except Exception:  # what cannot be read is compiled
+        return False
+
+
 class CarefulCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
     """The cache of one function. What cannot be read is compiled, what cannot be written is not kept."""
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nutslite import _kernel_cache
 from nutslite.posterior import beside as module
-from nutslite.posterior.beside import BLOCK, MANY, NATURAL, PARTS, Beside, compiling_beside
+from nutslite.posterior.beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, Beside, compiling_beside
 
 FIT = """
 import nutslite as nl
@@ -39,7 +38,7 @@ def serves(monkeypatch):
 
 def test_every_part_of_every_path_is_known():
     assert set(PARTS) == {"joint", "plain", "marginal"}
-    assert all(set(parts) == {BLOCK, MANY, NATURAL} for parts in PARTS.values())
+    assert all(set(parts) - {EFFECTS} == {BLOCK, MANY, NATURAL} for parts in PARTS.values())
 
 
 @pytest.mark.slow
@@ -54,47 +53,58 @@ def test_a_cold_fit_starts_it_and_a_warm_one_does_not(tmp_path):
     assert alone.split()[-1] == cold.split()[-1] == warm.split()[-1]
 
 
-def test_only_a_missing_density_starts_it(serves, monkeypatch):
+@pytest.mark.parametrize("kept", [True, False])
+def test_only_a_missing_density_starts_it(serves, monkeypatch, kept):
     started = []
     monkeypatch.setattr(module.subprocess, "Popen", lambda *_, **__: started.append(1) or _Ended())
+    monkeypatch.setattr(module, "is_kept", lambda function: kept)
     with compiling_beside("joint", (BLOCK, NATURAL)):
-        _kernel_cache.on_missing("constrain_head")
-        assert not started
-        _kernel_cache.on_missing("joint_logdensity")
-        _kernel_cache.on_missing("joint_logdensity")
-    assert started == [1]
-    assert _kernel_cache.on_missing is None
+        assert bool(started) is not kept
 
 
-def test_a_process_that_dies_is_not_waited_for(serves, monkeypatch):
+def test_what_was_compiled_is_kept(tmp_path):
+    code = "from nutslite._kernel_cache import is_kept; from nutslite.sampler import independence as i, metric as m; "
+    function, argument = "i.accept_or_stay.py_func", "__import__('numpy').empty(0), " * 3
+    code += f"print(is_kept({function})); i.accept_or_stay({argument} __import__('numpy').empty(0, int), "
+    code += f"__import__('numpy').empty(0)); print(is_kept({function}))"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "True"]
+
+
+@pytest.fixture
+def missing(serves, monkeypatch):
+    monkeypatch.setattr(module, "is_kept", lambda function: False)
+
+
+def test_a_process_that_dies_is_not_waited_for(missing, monkeypatch):
     monkeypatch.setattr(module, "_START", "raise SystemExit(3)")
     with compiling_beside("joint", (BLOCK,)) as beside:
-        _kernel_cache.on_missing("joint_logdensity")
         began = time.perf_counter()
         beside.wait(BLOCK)
         assert time.perf_counter() - began < 30
 
 
-def test_where_no_process_can_start_all_goes_on(serves, monkeypatch):
+def test_where_no_process_can_start_all_goes_on(missing, monkeypatch):
     def refuse(*_, **__):
         raise OSError("no more processes")
 
     monkeypatch.setattr(module.subprocess, "Popen", refuse)
     with compiling_beside("joint", (BLOCK,)) as beside:
-        _kernel_cache.on_missing("joint_logdensity")
         beside.wait(BLOCK)
+        assert beside.process is None
 
 
 def test_it_can_be_forbidden(monkeypatch):
     monkeypatch.setenv(module.VARIABLE, "0")
-    with compiling_beside("joint", (BLOCK,)):
-        assert _kernel_cache.on_missing is None
+    monkeypatch.setattr(module, "is_kept", lambda function: False)
+    with compiling_beside("joint", (BLOCK,)) as beside:
+        assert beside.process is None
 
 
-def test_it_ends_with_the_fit(serves, monkeypatch):
+def test_it_ends_with_the_fit(missing, monkeypatch):
     monkeypatch.setattr(module, "_START", "import time; time.sleep(600)")
     with compiling_beside("joint", (BLOCK,)) as beside:
-        _kernel_cache.on_missing("joint_logdensity")
         process = beside.process
     assert process.poll() is not None
 

@@ -1,8 +1,8 @@
 """Compile, in a process beside this one, what a first fit will need later: the wait is nearly halved.
 
-Nothing starts where compiled code is on disk already. Otherwise, when the density of a path turns out not to be there,
-a second Python compiles the other large parts of the path into the same cache while this one compiles the density; each
-part is then waited for and loaded. Where that process cannot start or dies, all is compiled here, as without it.
+Nothing starts where the density of a path is on disk already. Otherwise a second Python compiles the other large parts
+of the path into the same cache while this one compiles the density; each part is then waited for and loaded. Where that
+process cannot start or dies, all is compiled here, as without it.
 ``NUTSLITE_COMPILE_BESIDE=0`` in the environment forbids it.
 """
 
@@ -17,28 +17,29 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from nutslite import _kernel_cache
+from numba import types
+
+from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
-from nutslite.posterior.joint import JOINT_DATA, natural_scale
-from nutslite.posterior.many import compiled_joint_many
+from nutslite.families.family import LOGLIK
+from nutslite.posterior.effects import add_effects_prior, fill_effects
+from nutslite.posterior.joint import JOINT_DATA, joint_logdensity, natural_scale
+from nutslite.posterior.many import _marginal_many, compiled_joint_many
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.model_data import MODEL_DATA
-from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural
+from nutslite.posterior.plain import _plain_many, compiled_plain_many, compiled_plain_natural
+from nutslite.posterior.predictor import rows_loglik
 from nutslite.posterior.recovery import compiled_recovery
+from nutslite.priors.densities import DENSITY
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.independence import accept_or_stay
 from nutslite.sampler.sample import available_cpus
 
 VARIABLE = "NUTSLITE_COMPILE_BESIDE"
-DENSITIES = (
-    "usual_log_density_gradient",
-    "joint_logdensity",
-    "_plain_many",
-    "_marginal_many",
-)  # what is compiled here meanwhile
 
-BLOCK, MANY, NATURAL = "block", "many", "natural"
-"""Parts of a path: the sampler's block of transitions, many densities at once, the way to natural scales."""
+EFFECTS, BLOCK, MANY, NATURAL = "effects", "block", "many", "natural"
+"""Parts of a path: group effects and their priors, the sampler's block of transitions, many densities at once, the way
+to natural scales."""
 
 _START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from nutslite.posterior.beside import work; work()"
 
@@ -51,8 +52,30 @@ def _compile_natural() -> None:
     natural_scale.compile((MATRIX, MODEL_DATA, MATRIX, MATRIX))  # type: ignore[attr-defined]
 
 
+def _compile_effects() -> None:
+    fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
+    add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
+
+
+def _compile_rows() -> None:
+    places = (types.int64, types.int64)
+    rows_loglik.compile((MODEL_DATA, LOGLIK, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
+
+
+DENSITIES: dict[str, Callable[..., Any]] = {
+    "joint": joint_logdensity,
+    "plain": _plain_many,
+    "marginal": _marginal_many,
+}
+"""What is compiled here meanwhile, by path."""
+
 PARTS: dict[str, dict[str, Callable[[], Any]]] = {
-    "joint": {BLOCK: lambda: compiled_block(JOINT_DATA), MANY: compiled_joint_many, NATURAL: _compile_natural},
+    "joint": {
+        EFFECTS: _compile_effects,
+        BLOCK: lambda: compiled_block(JOINT_DATA),
+        MANY: compiled_joint_many,
+        NATURAL: _compile_natural,
+    },
     "plain": {BLOCK: lambda: compiled_block(JOINT_DATA), MANY: _compile_acceptance, NATURAL: compiled_plain_natural},
     "marginal": {
         BLOCK: lambda: (compiled_marginal(), compiled_block(MARGINAL_TYPE)),
@@ -78,10 +101,8 @@ class Beside:
         self.process: subprocess.Popen[str] | None = None
         self.done = {part: threading.Event() for part in parts}
 
-    def start(self, missing: str) -> None:
-        """Start the process if `missing`, a function that is not on disk, is a density; once."""
-        if self.process is not None or missing not in DENSITIES:
-            return
+    def start(self) -> None:
+        """Start the process."""
         with contextlib.suppress(OSError, ValueError):
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _START, json.dumps(sys.path), self.path, *self.parts],
@@ -105,6 +126,12 @@ class Beside:
         if self.process is not None and part in self.done:
             self.done[part].wait()
 
+    def share_density(self) -> None:
+        """Compile the joint density's larger half here while its group effects are compiled there."""
+        if self.process is not None and EFFECTS in self.done:
+            _compile_rows()
+            self.wait(EFFECTS)
+
     def stop(self) -> None:
         """End the process: nothing more is needed of it."""
         if self.process is not None:
@@ -114,16 +141,13 @@ class Beside:
 
 @contextlib.contextmanager
 def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[Beside]:
-    """Within this context a density that is not on disk starts the process."""
+    """The process beside this one runs within this context, where the density of the path is not on disk."""
     beside = Beside(path, parts)
-    if not _serves():
-        yield beside
-        return
-    before, _kernel_cache.on_missing = _kernel_cache.on_missing, beside.start
+    if _serves() and not is_kept(DENSITIES[path]):
+        beside.start()
     try:
         yield beside
     finally:
-        _kernel_cache.on_missing = before
         beside.stop()
 
 

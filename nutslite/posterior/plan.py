@@ -12,6 +12,7 @@ from nutslite.posterior.compress import merge_equal_rows
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.pilot import why_no_pilot
+from nutslite.posterior.plain import is_plain
 from nutslite.posterior.reduction import Reduction
 from nutslite.posterior.target import JointTarget, MarginalTarget, Target
 
@@ -52,6 +53,13 @@ class Plan:
         return "\n".join(self.sentences)
 
     __repr__ = __str__
+
+    @property
+    def density(self) -> Literal["joint", "plain", "marginal"]:
+        """Which compiled density serves first."""
+        if self.reduction is not None:
+            return "marginal"
+        return "plain" if is_plain(self.assembled.data) else "joint"
 
     def target(self) -> Target:
         """A fresh target for one fit."""

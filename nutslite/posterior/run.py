@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import SamplingError, refuse_other
-from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside
+from nutslite.posterior.beside import BLOCK, EFFECTS, MANY, NATURAL, Beside, compiling_beside
 from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
-from nutslite.posterior.plain import is_plain
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.resume import launched, opened_checkpoint, proposed
 from nutslite.posterior.run_independence import Independence, independence_for, run_independence
@@ -151,8 +150,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
-        path = "plain" if plan.path == "joint" and is_plain(plan.assembled.data) else plan.path
-        with compiling_beside(path, _parts(plan, settings)) as beside:
+        with compiling_beside(plan.density, _parts(plan, settings)) as beside:
             return _run_target(plan, settings, checkpoint, before_sampling, beside)
 
 
@@ -162,7 +160,7 @@ def _parts(plan: Plan, settings: Settings) -> tuple[str, ...]:
         return (NATURAL,)
     if settings.may_be_independence and not (plan.path == "joint" and plan.assembled.data.centring.size):
         return (MANY, NATURAL, BLOCK)
-    return (BLOCK, NATURAL)
+    return (EFFECTS, BLOCK, NATURAL) if plan.path == "joint" else (BLOCK, NATURAL)
 
 
 def _run_target(
@@ -173,6 +171,7 @@ def _run_target(
     beside: Beside,
 ) -> Fit:
     target = plan.target()
+    beside.share_density()
     if target.dimension == 0:
         raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
     start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
