@@ -14,7 +14,7 @@ from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior import model_data as md
-from nutslite.posterior.coded import CodesBuilder
+from nutslite.posterior.coded import CodesBuilder, sorted_by_groups, with_paying_codes
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.potential import Potential
@@ -104,7 +104,7 @@ class _Assembler:
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
-        self.codes = CodesBuilder()
+        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
         self.offsets: list[FloatArray] = []
         self.z: list[FloatArray] = []
 
@@ -117,7 +117,7 @@ class _Assembler:
                 self._predictor(j, predictor)
         starts, strides = self._effect_places()
         effect_variables = self._effect_variables(starts, strides)
-        data = self._data(starts, strides)
+        data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
         layout = Layout(dimension, self.head.size, tuple(self.head.variables + effect_variables), self.coords)
         return Assembled(self.spec, data, layout)

@@ -145,23 +145,32 @@ def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
     )
 
 
-def sorted_rows(model: ModelData) -> ModelData:
-    """The model with its rows sorted by the largest grouping factor, where levels have enough rows for that to pay.
+def is_sortable(n: int, levels: int) -> bool:
+    """Whether `n` rows of data are enough for rows to be sorted by a factor of so many levels."""
+    return n >= FEWEST_ROWS_PER_LEVEL * levels
 
-    Equal levels next to each other make runs: one effect is added to many rows at once, and derivatives are summed
-    without waiting for the sum before, which takes about a third off a gradient. Where there is no such factor, rows
-    are sorted by the largest set of coded columns.
+
+def sorting_block(model: ModelData) -> IndexArray | None:
+    """The block whose factor or code rows should be sorted by, if any has enough rows a level.
+
+    That of the largest grouping factor; otherwise the coded set of the most distinct rows.
     """
-    n = model.y.shape[1]
     groups = [model.blocks[np.argmax(model.blocks[:, EFFECT_START])]] if model.blocks.size else []
     codes = sorted(model.codes.blocks, key=lambda block: -int(block[N_LEVELS]))
-    for block in [*groups, *codes]:
-        factor, levels = int(block[FACTOR]), int(block[N_LEVELS])
-        if n < FEWEST_ROWS_PER_LEVEL * levels:
-            continue
-        index = model.levels[factor]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=levels))])
-        return rows_of(model, np.argsort(index, kind="stable"))._replace(
-            sorted_factor=factor, row_starts=np.ascontiguousarray(starts, dtype=np.int64)
-        )
-    return model
+    return next((block for block in [*groups, *codes] if is_sortable(model.y.shape[1], int(block[N_LEVELS]))), None)
+
+
+def sorted_rows(model: ModelData) -> ModelData:
+    """The model with its rows sorted as `sorting_block` says.
+
+    Equal levels next to each other make runs: one effect is added to many rows at once, and derivatives are summed
+    without waiting for the sum before, which takes about a third off a gradient.
+    """
+    block = sorting_block(model)
+    if block is None:
+        return model
+    index = model.levels[block[FACTOR]]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=block[N_LEVELS]))])
+    return rows_of(model, np.argsort(index, kind="stable"))._replace(
+        sorted_factor=int(block[FACTOR]), row_starts=np.ascontiguousarray(starts, dtype=np.int64)
+    )
