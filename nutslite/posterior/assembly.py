@@ -14,7 +14,7 @@ from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior import model_data as md
-from nutslite.posterior.coded import CodesBuilder, sorted_by_groups, with_paying_codes
+from nutslite.posterior.coded import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.potential import Potential
@@ -308,6 +308,10 @@ class _Assembler:
         for predictor in predictors:
             if predictor[md.VARIES] == 0:
                 predictor[md.CONSTANT] = head.resolve_reference(int(predictor[md.CONSTANT]))
+        blocks = np.array(rows, dtype=np.int64).reshape(-1, md.BLOCK_FIELDS)
+        block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
+        centring = self._centring(starts, strides)
+        codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
         levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
@@ -319,13 +323,15 @@ class _Assembler:
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
             links=self.spec.family.link_codes(self.spec.links),
             predictors=predictors,
-            blocks=np.array(rows, dtype=np.int64).reshape(-1, md.BLOCK_FIELDS),
-            block_columns=np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS),
-            centring=self._centring(starts, strides),
+            blocks=blocks,
+            added=added_blocks(blocks, codes),
+            z_rows=np.append(block_columns[:, md.Z_ROW], -1),
+            block_columns=block_columns,
+            centring=centring,
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
-            codes=self.codes.build(len(factors)),
+            codes=codes,
         )
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:

@@ -55,7 +55,7 @@ class CodesBuilder:
         """One set: its table (columns, distinct rows) and the places of its coefficients."""
         row = np.zeros(md.CODE_FIELDS, dtype=np.int64)
         row[md.PREDICTOR], row[md.FACTOR], row[md.N_LEVELS] = predictor, self._factor(found.code), found.first.size
-        row[md.N_COLUMNS], row[md.EFFECT_STRIDE], row[md.COLUMN_TABLE] = 1, 1, -1
+        row[md.N_COLUMNS], row[md.EFFECT_STRIDE] = 1, 1
         row[[md.EFFECT_START, md.TABLE_START, md.CODED_START]] = self._used
         row[md.CODED_COLUMNS] = coefficients.size
         self._used += found.first.size, table.size, coefficients.size
@@ -71,15 +71,23 @@ class CodesBuilder:
         self.levels.append(code)
         return len(self.levels) - 1
 
-    def build(self, n_factors: int) -> Codes:
-        """The record; its codes are rows of the model's `levels` after those of `n_factors` grouping factors."""
+    def build(self, n_factors: int, n_effects: int, n_block_columns: int) -> Codes:
+        """The record, for a model with so many grouping factors, group effects and rows of `block_columns`."""
         blocks = np.array(self._rows, dtype=np.int64).reshape(-1, md.CODE_FIELDS)
         blocks[:, md.FACTOR] += n_factors
+        blocks[:, md.EFFECT_START] += n_effects
+        blocks[:, md.COLUMN_TABLE] = n_block_columns
         return Codes(
             blocks=blocks,
             tables=np.concatenate([np.empty(0), *self._tables]),
             coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self._coefficients]),
         )
+
+
+def added_blocks(blocks: IndexArray, codes: Codes) -> IndexArray:
+    """`ModelData.added`."""
+    fields = md.COLUMN_TABLE + 1
+    return np.ascontiguousarray(np.concatenate([blocks[:, :fields], codes.blocks[:, :fields]]))
 
 
 def sorted_by_groups(design: Design) -> bool:
@@ -176,12 +184,13 @@ def _keeping(model: ModelData, keep: NDArray[np.bool_]) -> ModelData:
         coefficients.append(places[dense])
         predictor[md.COLUMN_START], used = used, used + int(dense.sum())
         predictor[md.COLUMN_STOP] = used
-    codes = builder.build(n_factors)
+    codes = builder.build(n_factors, model.centring.size, model.block_columns.shape[0])
     levels: Any = np.concatenate([model.levels[:n_factors], np.array(builder.levels).reshape(-1, model.y.shape[1])])
     return model._replace(
         predictors=predictors,
         matrix=np.ascontiguousarray(np.concatenate(columns)),
         coefficients=np.concatenate(coefficients).astype(np.int64),
         levels=np.ascontiguousarray(levels, dtype=np.int32),
+        added=added_blocks(model.blocks, codes),
         codes=codes,
     )

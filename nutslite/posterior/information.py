@@ -29,7 +29,7 @@ from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head,
 from nutslite.posterior.head_design import HeadDesign, HeadDesigns, add_products
 from nutslite.posterior.linalg import invert_lower
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
-from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_code_effects, fill_eta, n_code_effects
+from nutslite.posterior.predictor import ROWS_PER_BLOCK, fill_eta, with_code_effects
 from nutslite.posterior.transforms import cholesky_constrain
 from nutslite.priors.densities import DENSITY
 
@@ -70,11 +70,10 @@ def _fill_row_information(model: Any, loglik: Any, values: Any, effects: Any, ou
     lower = np.empty((k, width))
     pointwise = np.empty(width)
     varies = np.ones(k, np.int64)
-    coded = np.empty(n_code_effects(model))
-    fill_code_effects(model, values, coded)
+    every_effect = with_code_effects(model, values, effects)
     for start in range(0, n, width):
         rows = min(width, n - start)
-        fill_eta(model, values, effects, coded, start, rows, eta)
+        fill_eta(model, values, every_effect, start, rows, eta)
         for j in range(k):
             if model.predictors[j, md.VARIES] == 0:
                 for i in range(1, rows):

@@ -53,9 +53,9 @@ CORRELATION = 7  # position of its first unconstrained correlation, or -1 where 
 LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
 BLOCK_FIELDS = 9
 
-# Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`, so that
-# kernels add both kinds of blocks to a linear predictor with the same lines: N_LEVELS is the number of distinct rows,
-# N_COLUMNS and EFFECT_STRIDE are 1, EFFECT_START is a place in the codes' effects, COLUMN_TABLE is -1.
+# Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`: to a
+# linear predictor a set is a block with an intercept only. N_LEVELS is the number of distinct rows, EFFECT_START a
+# place behind the group effects, COLUMN_TABLE the last row of `z_rows`.
 TABLE_START = 7  # element of `tables` where the table (coded columns, distinct rows) begins
 CODED_START = 8  # first of its coefficients in `Codes.coefficients`
 CODED_COLUMNS = 9
@@ -96,6 +96,8 @@ class ModelData(NamedTuple):
     links: IndexArray  # (k,) link codes
     predictors: IndexArray  # (k, PREDICTOR_FIELDS)
     blocks: IndexArray  # (n_blocks, BLOCK_FIELDS)
+    added: IndexArray  # (n_blocks + n_sets, COLUMN_TABLE + 1) what kernels add up: blocks, then sets of coded columns
+    z_rows: IndexArray  # (n_block_columns + 1,) Z_ROW of each block column, and -1 for codes
     block_columns: IndexArray  # (n_block_columns, BLOCK_COLUMN_FIELDS)
     centring: FloatArray  # (n_effects,) 0 non-centred ... 1 centred, in the order of the effects
     head: Head  # transforms and priors of the head
@@ -116,6 +118,8 @@ MODEL_DATA = types.NamedTuple(
         INDEX_VECTOR,
         INDEX_MATRIX,
         INDEX_MATRIX,
+        INDEX_MATRIX,
+        INDEX_VECTOR,
         INDEX_MATRIX,
         VECTOR,
         HEAD,
