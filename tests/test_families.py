@@ -246,6 +246,7 @@ def test_infinite_linear_predictors_are_not_mistaken_for_finite_ones(name: str) 
             out, derivative = case.loglik()
             finite = np.isfinite(out) & np.all(np.isfinite(derivative[:, :ROWS]), axis=0)
             assert not np.all(finite), (parameter.name, eta)
+            assert not math.isnan(eta) or not np.any(finite), parameter.name
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,12 +9,13 @@ from small_models import GAUSSIAN, GENERAL, small_model
 
 from nutslite.model import Model
 from nutslite.posterior import crossproducts
+from nutslite.posterior.arrowhead import arrowhead_variances, solve_arrowhead
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.information import InformationBuilder
 from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.marginal import compiled_marginal
 from nutslite.posterior.mode import find_mode
-from nutslite.posterior.pilot import arrowhead_variances, run_pilot, solve_arrowhead
+from nutslite.posterior.pilot import run_pilot
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.target import JointTarget, MarginalTarget
 from nutslite.posterior.transforms import FOLD, LOG, log_jacobian
@@ -182,3 +183,19 @@ def test_the_information_of_effects_in_two_predictors_is_symmetric():
     np.testing.assert_array_equal(rows, rows.swapaxes(0, 1))
     blocks = builder(position).blocks
     np.testing.assert_allclose(blocks, blocks.swapaxes(1, 2), rtol=1e-11, atol=1e-12 * np.abs(blocks).max())
+
+
+def test_pilot_serves_heavy_tails_whose_likelihood_is_not_concave():
+    """Gross outliers make the observed information of a t model indefinite away from the mode."""
+    rng = np.random.default_rng(10)
+    g = rng.integers(0, 20, 400)
+    y = 1.0 + 0.6 * rng.normal(size=20)[g] + 0.5 * rng.standard_t(4, size=400)
+    y[::25] += 40.0 * rng.choice([-1.0, 1.0], size=16)
+    frame = pd.DataFrame({"y": y, "x": rng.normal(size=400), "g": g.astype(str)})
+    target = Model("y ~ x + (x|g)", frame, family="t").plan().target()
+    launch = target.launch()
+    assert launch.information is not None
+    assert np.median(target.model.centring[::2]) > 0.5
+    gradient = np.empty(target.dimension)
+    target.logdensity(launch.center, gradient, target.data)
+    assert np.all(np.abs(gradient[target.model.head.transforms.size :]) < 1.0)  # the effects' conditional mode

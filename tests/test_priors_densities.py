@@ -13,6 +13,7 @@ from nutslite.priors import codes
 from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.catalogue import DENSITIES
 from nutslite.priors.densities import log_density, log_density_gradient
+from nutslite.priors.densities_real import log_gamma_half_step
 
 INF = math.inf
 
@@ -258,3 +259,15 @@ def test_samples_broadcast_their_arguments():
     draws = DENSITIES["Normal"].sample(np.random.default_rng(3), (mu, 1.0), (500, 2))
     np.testing.assert_allclose(draws.mean(axis=0), mu, atol=0.2)
     assert DENSITIES["Normal"].sample(np.random.default_rng(3), (mu, 1.0)).shape == (2,)
+
+
+@pytest.mark.parametrize("a", [1e-8, 0.1, 0.5, 1.0, 2.0, 5.0, 30.0, 1e4, 1e12])
+def test_half_step_of_log_gamma(a):
+    value, slope = log_gamma_half_step(a)
+    if a < 100.0:
+        exact = np.log(special.gamma(a + 0.5) / special.gamma(a))
+        assert value == pytest.approx(exact, rel=1e-13, abs=1e-13)
+        assert slope == pytest.approx(special.digamma(a + 0.5) - special.digamma(a), rel=1e-12)
+    else:
+        assert value == pytest.approx(0.5 * np.log(a) - 0.125 / a, rel=1e-15)
+        assert slope == pytest.approx(0.5 / a, rel=1.0 / a)

@@ -37,7 +37,7 @@ def _fill_one_psi(response, log_mu, logit_psi, out_loglik, d_mu, d_psi):
     for i in range(response.shape[0]):
         count = response[i]
         zero = count == 0.0
-        mu = exp(log_mu[i] if log_mu[i] < 709.0 else 709.0)
+        mu = exp(709.0 if log_mu[i] > 709.0 else log_mu[i])
         x = logit_psi - mu
         e = exp(-abs(x))
         inverse = 1.0 / (1.0 + e)
@@ -60,7 +60,7 @@ def _fill_many_psis(response, log_mu, logit_psi, out_loglik, d_mu, d_psi):
         log_larger = -log1p_unit(small)
         share = 1.0 / (1.0 + small)
         inflated = small * share if logit > 0.0 else share
-        mu = exp(log_mu[i] if log_mu[i] < 709.0 else 709.0)
+        mu = exp(709.0 if log_mu[i] > 709.0 else log_mu[i])
         x = logit - mu
         e = exp(-abs(x))
         inverse = 1.0 / (1.0 + e)

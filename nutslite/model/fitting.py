@@ -104,8 +104,9 @@ class Fitting(AfterFit, Saving):
             `cores`, `progressbar` and `callback` may differ; without a `random_seed` it takes the file's. Another
             version of NumPy or Numba may change last digits.
         file : path-like, optional
-            A netCDF file for the results. If it is there and formula, data, priors, family and settings are what they
-            were, it is loaded instead of sampled; otherwise a line names what changed, and the fit replaces it.
+            A netCDF file for the results (or a Zarr store, see `nutslite.save`). If it is there and formula, data,
+            priors, family and settings are what they were, it is loaded instead of sampled; otherwise a line names what
+            changed, and the fit replaces it.
         nuts : dict, optional
             Other place for ``target_accept`` and ``max_treedepth``, as in Bambi.
         **others

@@ -12,8 +12,9 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR
 from nutslite.posterior.transforms import constrain, constrain_derivative, log_jacobian, log_jacobian_derivative
+from nutslite.sampler.compiling import kernel as uncounted
 
 BLOCKWISE = -1  # transform code of an element that a block transform rules (correlations)
 NO_DENSITY = -1  # density code of an element that a block prior rules
@@ -39,7 +40,7 @@ HEAD = types.NamedTuple(
 )
 
 
-@kernel
+@uncounted
 def constrain_head(position, head: Head, values):
     """Fill `values` (overwritten); return the log-Jacobian of the elementwise transforms.
 
@@ -59,11 +60,13 @@ def constrain_head(position, head: Head, values):
     return total
 
 
-@kernel
-def add_head_priors(head: Head, density, values, adjoint):
-    """Return the log prior of the head by `density` (a pointer); its derivatives are added to `adjoint`."""
+@uncounted
+def add_head_priors(head: Head, density, values, adjoint, partials):
+    """Return the log prior of the head by `density` (a pointer); its derivatives are added to `adjoint`.
+
+    `partials` (5,) is scratch.
+    """
     total = 0.0
-    partials = np.empty(5)
     for i in range(head.densities.shape[0]):
         code = head.densities[i]
         if code == NO_DENSITY:
@@ -83,7 +86,7 @@ def add_head_priors(head: Head, density, values, adjoint):
     return total
 
 
-@kernel
+@uncounted
 def pull_back_head(position, head: Head, adjoint, gradient):
     """Overwrite the head of `gradient` with derivatives with respect to the position."""
     for i in range(head.transforms.shape[0]):

@@ -101,7 +101,7 @@ def _head_prior_gradient(position: Any, head: Any, density: Any, gradient: Any) 
     values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     constrain_head(position, head, values)
-    add_head_priors(head, density, values, adjoint)
+    add_head_priors(head, density, values, adjoint, np.empty(5))
     pull_back_head(position, head, adjoint, gradient)
 
 
@@ -157,6 +157,15 @@ def _fill_effect_maps(model: ModelData, position, values, block, to_effect, prec
                     precision[level, c, e] += standard[f, c] * standard[f, e]
 
 
+def _positive_part(rows: FloatArray) -> FloatArray:
+    """Symmetric matrices (k, k, n) without their negative eigenvalues."""
+    if rows.shape[0] == 1:
+        return np.maximum(rows, 0.0)
+    eigenvalues, vectors = np.linalg.eigh(np.moveaxis(rows, 2, 0))
+    positive = np.einsum("nab,nb,ncb->acn", vectors, np.maximum(eigenvalues, 0.0), vectors)
+    return np.ascontiguousarray(positive)
+
+
 class InformationBuilder:
     """Information of one model; what does not depend on the position is prepared once."""
 
@@ -188,12 +197,18 @@ class InformationBuilder:
         _compiled_row_information()(self.model, self.loglik, values, effects, out)
         return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
 
-    def __call__(self, position: FloatArray) -> Information | None:
-        """Information at a position; None where it is not finite."""
+    def __call__(self, position: FloatArray, convex: bool = False) -> Information | None:
+        """Information at a position; None where it is not finite.
+
+        With `convex` each row counts with the positive part of its information only: heavy-tailed families have
+        outliers whose log likelihood is not concave, and together they can outweigh the rest away from the mode.
+        """
         values, effects = self.natural(position)
         rows = self.row_information(values, effects)
         if not np.isfinite(rows).all():
             return None
+        if convex:
+            rows = _positive_part(rows)
         head_design = [self.head_designs(j, position, values) for j in range(rows.shape[0])]
         if not self.levels:
             return self._without_effects(rows, head_design, position)

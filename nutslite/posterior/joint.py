@@ -51,7 +51,7 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     fill_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
-    total += add_head_priors(model.head, density, values, adjoint)
+    total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
     pull_back_head(position, model.head, adjoint, gradient)
     return float(total)
 

@@ -20,7 +20,7 @@ from scipy import linalg, sparse
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
 from nutslite.posterior.head import add_head_priors, constrain_head
-from nutslite.posterior.marginal import LOG_2PI, MARGINAL_TYPE, fill_system
+from nutslite.posterior.marginal import LOG_2PI, MARGINAL_TYPE, fill_system, widest
 from nutslite.posterior.reduction import Reduction
 
 FloatArray = NDArray[np.float64]
@@ -52,8 +52,9 @@ def _assemble(
     total = constrain_head(position, data.head, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
-    group_precision = np.zeros((1, 1))
-    total += fill_system(position, data, values, t, schur, group_precision)
+    group_precision = np.empty((1, 1))
+    work = np.empty((2, widest(data), widest(data)))
+    total += fill_system(position, data, values, t, schur, group_precision, work)
     for level in range(counts.shape[0]):
         variance = 1.0 / (t * counts[level] + group_precision[0, 0])
         inverses[level] = variance
@@ -65,7 +66,7 @@ def _assemble(
             for b in range(starts[level], a + 1):  # columns of a row are sorted
                 row[columns[b]] -= scaled * cross[b]
     adjoint = np.zeros(values.shape[0])
-    total += add_head_priors(data.head, density, values, adjoint)
+    total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma))
     return float(total)
 

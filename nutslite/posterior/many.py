@@ -28,6 +28,7 @@ from nutslite.posterior.marginal import (
     eliminate,
     fill_system,
     last_pivot,
+    widest,
 )
 from nutslite.posterior.model_data import VARIES
 from nutslite.posterior.predictor import block_loglik, fill_code_effects, n_code_effects
@@ -56,13 +57,14 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
     values = np.empty((m, n_head + model.head.fixed.shape[0]))
     effects = np.zeros((m, positions.shape[1] - n_head + n_code_effects(model)))
     adjoint = np.empty(values.shape[1])
+    partials = np.empty(5)
     gradient = np.empty(positions.shape[1])
     for i in range(m):
         out[i] = constrain_head(positions[i], model.head, values[i])
         fill_effects(model, positions[i], values[i], effects[i])
         fill_code_effects(model.codes, values[i], effects[i])
         out[i] += add_effects_prior(model, density, positions[i], values[i], effects[i], adjoint, gradient)
-        out[i] += add_head_priors(model.head, density, values[i], adjoint)
+        out[i] += add_head_priors(model.head, density, values[i], adjoint, partials)
     n = model.y.shape[1]
     k = model.predictors.shape[0]
     width = min(ROWS_AT_ONCE, n)
@@ -102,23 +104,22 @@ def _marginal_many(positions: Any, data_and_density: Any, out: Any) -> None:
     q = data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
     scratch = np.empty(values.shape[0])
+    partials = np.empty(5)
     schur = np.empty((r + 1, r + 1))
     group_precision = np.empty((q, q))
     inverses = np.empty((data.class_counts.shape[0], q, q))
+    work = np.empty((2, widest(data), widest(data)))
     for i in range(positions.shape[0]):
         total = constrain_head(positions[i], data.head, values)
         sigma = values[data.sigma]
         t = 1.0 / (sigma * sigma)
-        for c in range(q):
-            for d in range(q):
-                group_precision[c, d] = 0.0
-        total += fill_system(positions[i], data, values, t, schur, group_precision)
-        total += eliminate(data, t, group_precision, schur, inverses)
+        total += fill_system(positions[i], data, values, t, schur, group_precision, work)
+        total += eliminate(data, t, group_precision, schur, inverses, work)
         total -= 0.5 * cholesky_in_place(schur, r)
         rho = last_pivot(schur, r)
         total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
         total += _correlation_priors(positions[i], data, values, scratch)
-        out[i] = total + add_head_priors(data.head, density, values, scratch)
+        out[i] = total + add_head_priors(data.head, density, values, scratch, partials)
 
 
 @inlined

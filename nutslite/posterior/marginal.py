@@ -24,12 +24,13 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel, kernel_with_signature
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature
 from nutslite.posterior.effects import add_lkj
 from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.densities import DENSITY
+from nutslite.sampler.compiling import kernel as uncounted
 
 LOG_2PI = np.log(2.0 * math.pi)
 
@@ -109,10 +110,11 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> 
     t = 1.0 / (sigma * sigma)
 
     schur = np.empty((r + 1, r + 1))
-    group_precision = np.zeros((q, q))
-    total += fill_system(position, data, values, t, schur, group_precision)
+    group_precision = np.empty((q, q))
+    work = np.empty((2, widest(data), widest(data)))
+    total += fill_system(position, data, values, t, schur, group_precision, work)
     inverses = np.empty((data.class_counts.shape[0], q, q))
-    total += eliminate(data, t, group_precision, schur, inverses)
+    total += eliminate(data, t, group_precision, schur, inverses, work)
     total -= 0.5 * cholesky_in_place(schur, r)
     rho = last_pivot(schur, r)
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
@@ -124,18 +126,31 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> 
     d_t += _pull_back_classes(data, t, sensitivity, inverses, precision_adjoint)
     adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
     total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
-    total += add_head_priors(data.head, density, values, adjoint)
+    total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
     pull_back_head(position, data.head, adjoint, gradient)
     return float(total)
 
 
-@kernel
-def fill_system(position, data: MarginalData, values, t, schur, group_precision):
-    """Overwrite `schur` with the bordered system of the rest, add to `group_precision` that of the eliminated factor.
+@uncounted
+def widest(data: MarginalData):
+    """Most columns that a block or the eliminated factor has: order of the scratch matrices below."""
+    width = max(1, data.eliminated)
+    for b in range(data.blocks.shape[0]):
+        width = max(width, data.blocks[b, COLUMNS])
+    return width
 
-    Returns half the log determinant of the group effects' prior precision.
+
+@uncounted
+def fill_system(position, data: MarginalData, values, t, schur, group_precision, work):
+    """Overwrite `schur` with the bordered system of the rest, and `group_precision` with that of the eliminated factor.
+
+    Returns half the log determinant of the group effects' prior precision. `work` is scratch, (2, `widest`, `widest`).
     """
     r = data.cross.shape[0] - 1
+    for c in range(group_precision.shape[0]):
+        for d in range(group_precision.shape[0]):
+            group_precision[c, d] = 0.0
+    factor, inverse = work[0], work[1]
     for i in range(r + 1):
         for j in range(i + 1):
             schur[i, j] = t * data.cross[i, j] + data.precision[i, j]
@@ -143,8 +158,6 @@ def fill_system(position, data: MarginalData, values, t, schur, group_precision)
     for b in range(data.blocks.shape[0]):
         block = data.blocks[b]
         m = block[COLUMNS]
-        factor = np.empty((m, m))
-        inverse = np.empty((m, m))
         half = _precision_factor(position, data, values, block, factor, inverse)
         total += block[LEVELS] * half
         for c in range(m):
@@ -163,7 +176,7 @@ def fill_system(position, data: MarginalData, values, t, schur, group_precision)
     return total
 
 
-@kernel
+@uncounted
 def _precision_factor(position, data: MarginalData, values, block, factor, inverse):
     """Overwrite `factor` with C and `inverse` with K = C^-1 D^-1, so that the precision is K'K; return log|K|."""
     m = block[COLUMNS]
@@ -183,20 +196,22 @@ def _precision_factor(position, data: MarginalData, values, block, factor, inver
     return total
 
 
-@kernel
-def eliminate(data: MarginalData, t, group_precision, schur, inverses):
-    """Subtract the eliminated factor from `schur`; fill `inverses`, M_k = (t G_k + P)^-1; return 1/2 sum n log|M|."""
+@uncounted
+def eliminate(data: MarginalData, t, group_precision, schur, inverses, work):
+    """Subtract the eliminated factor from `schur`; fill `inverses`, M_k = (t G_k + P)^-1; return 1/2 sum n log|M|.
+
+    `work` is scratch, as for `fill_system`.
+    """
     q = data.eliminated
     total = 0.0
     size = schur.shape[0]
-    work = np.empty((q, q))
-    lower = np.empty((q, q))
+    precision, lower = work[0], work[1]
     for k in range(data.class_counts.shape[0]):
         for c in range(q):
             for d in range(c + 1):
-                work[c, d] = t * data.class_gram[k * q + c, d] + group_precision[c, d]
-        total -= 0.5 * data.class_counts[k] * cholesky_in_place(work, q)
-        invert_lower(work, q, lower)
+                precision[c, d] = t * data.class_gram[k * q + c, d] + group_precision[c, d]
+        total -= 0.5 * data.class_counts[k] * cholesky_in_place(precision, q)
+        invert_lower(precision, q, lower)
         pair = k * (q * (q + 1) // 2)
         for c in range(q):
             for d in range(c + 1):

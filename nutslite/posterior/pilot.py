@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior import model_data as md
+from nutslite.posterior.arrowhead import arrowhead_variances, made_positive, schur_complement, solve_arrowhead
 from nutslite.posterior.effects import fill_effects
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.information import Information, InformationBuilder, head_prior_information
@@ -172,17 +173,26 @@ class _Search:
         return self._information()
 
     def _information(self) -> Information | None:
-        """Information with hyperparameters uncoupled; made positive definite by adding to its diagonal if need be."""
-        information = self.builder(self.position)
-        self.gradients += 2
-        if information is None:
-            return None
+        """Information with hyperparameters uncoupled, positive definite.
+
+        Where it is not, rows count with the positive part of theirs; what is missing still is added to the diagonal.
+        """
+        for convex in (False, True):
+            information = self.builder(self.position, convex)
+            self.gradients += 2
+            if information is None:
+                return None
+            self._uncouple(information)
+            if convex or schur_complement(information) is not None:
+                return made_positive(information)
+        return None
+
+    def _uncouple(self, information: Information) -> None:
         border = information.border
         border[self.hyper, :] = 0.0
         border[:, self.hyper] = 0.0
         border[self.hyper, self.hyper] = 1.0
         information.coupling[:, self.hyper] = 0.0
-        return _made_positive(information)
 
     def _line_search(
         self, value: float, step: FloatArray, decrement: float
@@ -333,65 +343,3 @@ def _evidence_against_zero(information: FloatArray, deviations: FloatArray, cent
 
 def _width(predictor: NDArray[np.int64]) -> int:
     return int(predictor[md.N_COEFFICIENTS])
-
-
-def _made_positive(information: Information) -> Information | None:
-    """The same matrix if it is positive definite, otherwise with negative curvature lifted; None if hopeless."""
-    for lift in (0.0, 1e-8, 1e-4, 1e-2, 1e-1, 1.0):
-        border, blocks = information.border.copy(), information.blocks.copy()
-        border[np.diag_indices_from(border)] += lift * (np.abs(np.diag(border)) + 1e-8)
-        if blocks.size:
-            diagonal = np.einsum("lcc->lc", blocks)
-            diagonal += lift * (np.abs(diagonal) + 1e-8)
-        candidate = Information(border, information.coupling, blocks, information.likelihood_diagonal)
-        if _schur_complement(candidate) is not None:
-            return candidate
-    return None
-
-
-def _schur_complement(information: Information) -> tuple[FloatArray, FloatArray] | None:
-    """D^-1 B, shape (levels * q, m), and A - B'D^-1 B; None if the whole is not positive definite."""
-    levels, q, _ = information.blocks.shape
-    m = information.border.shape[0]
-    schur: FloatArray = information.border
-    solved: FloatArray = np.empty((0, m))
-    try:
-        if levels:
-            np.linalg.cholesky(information.blocks)
-            coupling = information.coupling.reshape(levels, q, m)
-            solved = np.asarray(np.linalg.solve(information.blocks, coupling), dtype=float).reshape(-1, m)
-            schur = np.asarray(schur - information.coupling.T @ solved, dtype=float)
-        np.linalg.cholesky(schur)
-    except np.linalg.LinAlgError:
-        return None
-    return solved, schur
-
-
-def solve_arrowhead(information: Information, right: FloatArray) -> FloatArray | None:
-    """H^-1 right, or None where H is not positive definite."""
-    reduced = _schur_complement(information)
-    if reduced is None:
-        return None
-    solved, schur = reduced
-    levels, q, _ = information.blocks.shape
-    m = information.border.shape[0]
-    head = np.linalg.solve(schur, right[:m] - solved.T @ right[m:])
-    if not levels:
-        return np.asarray(head)
-    tail = right[m:] - information.coupling @ head
-    body = np.linalg.solve(information.blocks, tail.reshape(levels, q, 1)).reshape(-1)
-    return np.concatenate([head, body])
-
-
-def arrowhead_variances(information: Information) -> FloatArray:
-    """Diagonal of H^-1."""
-    reduced = _schur_complement(information)
-    if reduced is None:
-        raise np.linalg.LinAlgError("the information matrix is not positive definite")
-    solved, schur = reduced
-    inverse = np.linalg.inv(schur)
-    if not information.blocks.size:
-        return np.diag(inverse).copy()
-    body = np.einsum("lcc->lc", np.linalg.inv(information.blocks)).ravel()
-    body = body + np.einsum("im,mn,in->i", solved, inverse, solved, optimize=True)
-    return np.concatenate([np.diag(inverse), body])

@@ -94,7 +94,7 @@ def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_potentials(gather, potential, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
-    total += add_head_priors(model.head, density, values, adjoint)
+    total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
     pull_back_head(position, model.head, adjoint, gradient)
     return float(total)
 

@@ -10,11 +10,12 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
-from nutslite.posterior.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system
+from nutslite.posterior.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system, widest
 from nutslite.posterior.reduction import Reduction
+from nutslite.sampler.compiling import kernel as uncounted
 from nutslite.sampler.parts import run_in_parts
 from nutslite.sampler.sample import available_cpus
 
@@ -109,17 +110,19 @@ def _recover(
     q = data.eliminated
     group_precision = np.empty((q, q))
     inverses = np.empty((data.class_counts.shape[0], q, q))
+    factors = np.empty(inverses.shape)
+    work = np.empty((2, widest(data), widest(data)))
+    mean = np.empty(max(r, q))
     for draw in range(positions.shape[0]):
         position = positions[draw]
         constrain_head(position, data.head, own)
         t = 1.0 / (own[data.sigma] * own[data.sigma])
-        group_precision[:] = 0.0
-        fill_system(position, data, own, t, schur, group_precision)
-        eliminate(data, t, group_precision, schur, inverses)
+        fill_system(position, data, own, t, schur, group_precision, work)
+        eliminate(data, t, group_precision, schur, inverses, work)
         cholesky_in_place(schur, r)
         rest = normals[draw, :r]
-        _draw_rest(schur, r, rest)
-        _draw_levels(t, inverses, level_cross, level_class, rest, normals[draw, r:])
+        _draw_rest(schur, r, rest, mean)
+        _draw_levels(t, inverses, factors, level_cross, level_class, rest, normals[draw, r:], mean)
         n_head = values.shape[1] - data.head.fixed.shape[0]
         for i in range(n_kept):
             values[draw, kept[i]] = own[i]
@@ -135,27 +138,29 @@ def _recover(
                 effects[draw, level_targets[level, c]] = normals[draw, r + level * q + c] + level_shift[c]
 
 
-@inlined
-def _draw_rest(schur, r, rest):
-    """Turn standard normals into a draw of N(S^-1 e, S^-1), L'^-1 (L^-1 e + normals); e is the border of `schur`."""
-    mean = schur[r, :r].copy()
+@uncounted
+def _draw_rest(schur, r, rest, mean):
+    """Turn standard normals into a draw of N(S^-1 e, S^-1), L'^-1 (L^-1 e + normals); e is the border of `schur`.
+
+    `mean` is scratch, here and below; so is `factors`.
+    """
+    for c in range(r):
+        mean[c] = schur[r, c]
     forward_solve(schur, r, mean)
     for c in range(r):
         rest[c] += mean[c]
     backward_solve(schur, r, rest)
 
 
-@inlined
-def _draw_levels(t, inverses, level_cross, level_class, rest, out):
+@uncounted
+def _draw_levels(t, inverses, factors, level_cross, level_class, rest, out, right):
     """Turn standard normals into draws of N(t M (Z'y - B rest), M), level by level."""
     n_levels, q, width = level_cross.shape
-    factors = np.empty(inverses.shape)
     for k in range(inverses.shape[0]):
         for c in range(q):
             for d in range(q):
                 factors[k, c, d] = inverses[k, c, d]
         cholesky_in_place(factors[k], q)
-    right = np.empty(q)
     for level in range(n_levels):
         k = level_class[level]
         for c in range(q):

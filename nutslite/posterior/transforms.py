@@ -178,7 +178,8 @@ def cholesky_constrain(u, out):
     Parameters
     ----------
     u : ndarray, shape (q * (q - 1) / 2,), row by row below the diagonal
-    out : ndarray, shape (q, q), overwritten, zeros above the diagonal
+    out : ndarray, shape (>= q, >= q)
+        Its first q rows and columns are overwritten, with zeros above the diagonal.
 
     Returns
     -------
@@ -187,8 +188,12 @@ def cholesky_constrain(u, out):
     """
     value = 0.0
     position = 0
-    out[:] = 0.0
-    for i in range(out.shape[0]):
+    q = 1
+    while q * (q - 1) // 2 < u.shape[0]:
+        q += 1
+    for i in range(q):
+        for j in range(i + 1, q):
+            out[i, j] = 0.0
         log_rest = 0.0
         for j in range(i):
             log_share = _log_one_minus_tanh_squared(u[position])

@@ -1,4 +1,4 @@
-"""Results on disk: netCDF files that ArviZ and xarray can read, without pickle."""
+"""Results on disk: netCDF files, or Zarr stores, that ArviZ and xarray can read, without pickle."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nutslite.exceptions import DataError, checked_path
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
-from nutslite.results.whole_file import reserve, whole_file
+from nutslite.results.whole_file import check_destination, reserve, whole_file
+from nutslite.results.zarr_store import check_zarr_destination, is_zarr_name, opened_zarr, write_zarr
+
+if TYPE_CHECKING:
+    import xarray
 
 FORMAT = 1
 """Of what groups and names mean in a file; raised with every change that older versions would misread."""
@@ -29,13 +33,14 @@ _ENGINES: dict[Literal["h5netcdf", "netcdf4"], tuple[str, ...]] = {
 def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     """Write results to a netCDF file, one netCDF group per group; ``arviz.from_netcdf`` reads it too.
 
-    The file appears only when it is complete; one of the same name is replaced.
+    A name that ends in ``.zarr`` makes a Zarr store instead, a folder, which ``xarray.open_datatree`` reads; that needs
+    ``pip install "nutslite[zarr]"``. Either appears only when it is complete; one of the same name is replaced.
 
     Parameters
     ----------
     idata : InferenceData or DataTree
     path : path-like
-        By convention ending in ``.nc``.
+        By convention ending in ``.nc``; or in ``.zarr``.
 
     Returns
     -------
@@ -44,16 +49,19 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     DataError
-        If no file can be made there (no folder, a full disk), or no netCDF library is installed. A file of that name
+        If no file can be made there (no folder, a full disk), or no library for it is installed. A file of that name
         is then as it was.
     """
     import xarray
 
     path = checked_path("path", path)
-    engine = _engine()
     groups = {group: get_group(idata, group) for group in group_names(idata)}
     tree = xarray.DataTree.from_dict(groups)
     tree.attrs.update({FORMAT_NAME: FORMAT, VERSION_NAME: _own_version()})
+    if is_zarr_name(path):
+        write_zarr(tree, path, FORMAT_NAME)
+        return Path(path)
+    engine = _engine()
     with whole_file(path, "results") as partial:
         reserve(partial, _most_bytes(groups))  # HDF5 takes the whole process down where the disk is full
         tree.to_netcdf(partial, engine=engine)
@@ -66,26 +74,42 @@ def load(path: str | os.PathLike[str]) -> Container:
     Raises
     ------
     DataError
-        If there is no such file, it is not netCDF or damaged, a newer version of nutslite wrote it in another format,
-        or no netCDF library is installed.
+        If there is no such file, it is not netCDF (or Zarr, of format 3) or damaged, a newer version of nutslite wrote
+        it in another format, or no library for it is installed.
     """
-    import xarray
-
     source = Path(checked_path("path", path))
-    if not source.is_file():
+    if not source.exists():
         raise DataError(f"There is no file '{source}'.")
-    options: dict[str, Any] = {"engine": _engine()}
+    kind = "Zarr store" if source.is_dir() else "netCDF file"
     try:
-        with xarray.open_datatree(source, **options) as tree:
+        with opened_zarr(source) if source.is_dir() else _opened_netcdf(source) as tree:
             _check_format(tree.attrs, source)
             datasets = {str(name): node.to_dataset().load() for name, node in tree.children.items()}
     except DataError:
         raise
     except MemoryError:
         raise DataError(f"The results in '{source}' do not fit into memory.") from None
-    except Exception as error:  # h5py and netCDF4 have many names for a damaged file
-        raise DataError(f"'{source}' is not a netCDF file with results, or is damaged: {error}") from error
+    except Exception as error:  # h5py, netCDF4 and zarr have many names for a damaged file
+        raise DataError(f"'{source}' is not a {kind} with results, or is damaged: {error}") from error
     return build_container(datasets)
+
+
+def check_results_destination(path: str | os.PathLike[str]) -> Path:
+    """The path, if `save` can write there.
+
+    Raises
+    ------
+    DataError
+        Otherwise.
+    """
+    return check_zarr_destination(path, FORMAT_NAME) if is_zarr_name(path) else check_destination(path, "results")
+
+
+def _opened_netcdf(source: Path) -> xarray.DataTree:
+    import xarray
+
+    options: dict[str, Any] = {"engine": _engine()}
+    return xarray.open_datatree(source, **options)
 
 
 def _check_format(attrs: Any, source: Path) -> None:

@@ -12,8 +12,7 @@ import numpy as np
 from nutslite._log import log
 from nutslite.exceptions import DataError
 from nutslite.results.inference_data import Container, get_group, group_names
-from nutslite.results.storage import load, save
-from nutslite.results.whole_file import check_destination
+from nutslite.results.storage import check_results_destination, load, save
 from nutslite.sampler.checkpoint import differences
 from nutslite.sampler.digest import digest
 
@@ -40,7 +39,7 @@ class StoredFit:
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
-        self.path = check_destination(path, "results")
+        self.path = check_results_destination(path)
         self.identity = _storable(identity)
 
     def results(self) -> Container | None:

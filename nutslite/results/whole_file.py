@@ -31,6 +31,18 @@ def check_destination(path: str | os.PathLike[str], what: str) -> Path:
         raise DataError(f"Cannot save {what} to '{target}': that is a folder; add the name of a file.")
     if target.exists() and not target.is_file():
         raise DataError(f"Cannot save {what} to '{target}': that is a device or a pipe, not a file.")
+    return check_folder_of(target, what)
+
+
+def check_folder_of(path: str | os.PathLike[str], what: str) -> Path:
+    """The path, if something can be made in the folder that it is in.
+
+    Raises
+    ------
+    DataError
+        Otherwise.
+    """
+    target = Path(path)
     folder = target.absolute().parent
     if not folder.is_dir():
         raise DataError(f"Cannot save {what} to '{target}': there is no folder '{target.parent}'.")
