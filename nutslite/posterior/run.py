@@ -147,6 +147,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     SamplingError
         If the model has nothing to sample, a setting is impossible, or no finite starting point exists.
     """
+    with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
+        pass
     with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
