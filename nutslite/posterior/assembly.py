@@ -328,6 +328,7 @@ class _Assembler:
             z_rows=np.append(block_columns[:, md.Z_ROW], -1),
             block_columns=block_columns,
             centring=centring,
+            typical_scales=np.ones(len(columns)),
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),

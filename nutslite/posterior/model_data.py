@@ -100,6 +100,7 @@ class ModelData(NamedTuple):
     z_rows: IndexArray  # (n_block_columns + 1,) Z_ROW of each block column, and -1 for codes
     block_columns: IndexArray  # (n_block_columns, BLOCK_COLUMN_FIELDS)
     centring: FloatArray  # (n_effects,) 0 non-centred ... 1 centred, in the order of the effects
+    typical_scales: FloatArray  # (n_block_columns,) scale of the column's prior at which `centring` holds
     head: Head  # transforms and priors of the head
     sorted_factor: int  # the row of `levels` that rows are sorted by, or -1
     row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
@@ -121,6 +122,7 @@ MODEL_DATA = types.NamedTuple(
         INDEX_MATRIX,
         INDEX_VECTOR,
         INDEX_MATRIX,
+        VECTOR,
         VECTOR,
         HEAD,
         types.int64,
