@@ -25,7 +25,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(Path(__file__).resolve().parent)]
 
 from reference_cases import CASES  # noqa: E402  # after the path above
-from reference_comparison import ELPD_MARGIN, ELPD_MARGIN_BAD_PARETO, ERRORS, MARGINS  # noqa: E402
+from reference_comparison import (  # noqa: E402
+    ELPD_MARGIN,
+    ELPD_MARGIN_BAD_PARETO,
+    ERRORS,
+    LAPLACE_MARGINS,
+    LAPLACE_MARGINS_OF_SKEWED,
+    MARGINS,
+)
 from reference_runs import LARGEST_R_HAT, PATHS, SMALLEST_ESS, Health, Outcome, run_case, serves  # noqa: E402
 from reference_values import read_reference, shared_folder  # noqa: E402
 
@@ -40,7 +47,21 @@ largest difference in Monte Carlo standard errors, of as many comparisons as `n`
 and tail of all parameters and group effects), divergences and leapfrogs (mean per draw) are those of 4 x 1000 draws at
 default settings, which must give R-hat below {LARGEST_R_HAT}, ESS above {SMALLEST_ESS:g} and no divergence (reported
 but not required without a pilot, which is nobody's default). `ESS long` is the worst of the run that was compared,
-`draws/s` its kept draws over its whole wall time, warm-up included, compilation excluded."""
+`draws/s` its kept draws over its whole wall time, warm-up included, compilation excluded.
+
+Paths. `auto`: what `fit` does by itself. `joint`: NUTS over all parameters, after a pilot; `joint-no-pilot`: without.
+`marginal`: NUTS on the sufficient statistics (cross-products) of a Gaussian model, coefficients and group effects
+integrated out; without groups that leaves sigma alone. `merged`: as joint, with equal rows merged where joint would not
+do it because it saves no time; `unmerged`: every row by itself where joint merges. `laplace`: draws of the normal
+approximation at the mode of the density that auto would sample, on its unconstrained scale.
+
+Laplace is not from the posterior and has margins of its own, the same for all cases, plus the same {ERRORS:g} errors:
+what is expected where the posterior has skewness 1/2, {LAPLACE_MARGINS["mean"]} sd for means, {LAPLACE_MARGINS["sd"]}
+for sds, {LAPLACE_MARGINS["q5"]} for quantiles, of coefficients, sigma and group effects; and where it has skewness 1,
+{LAPLACE_MARGINS_OF_SKEWED["mean"]}, {LAPLACE_MARGINS_OF_SKEWED["sd"]} and {LAPLACE_MARGINS_OF_SKEWED["q5"]}, of scales
+and correlations of group effects and of expected responses, for which it is poor: few groups inform a scale, and a
+normal distribution around its mode cannot follow. No leave-one-out score is asked of it, and its R-hat and ESS, those
+of independent draws, say nothing of how good it is."""
 
 
 def versions() -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
 from reference_cases import Case
-from reference_comparison import Difference, compare, compare_elpd
+from reference_comparison import Difference, compare, compare_elpd, exact_margins, laplace_margins
 from reference_values import CENTRED_INTERCEPT, Reference, Target
 
 from nutslite import Model
+from nutslite.posterior import compress
+from nutslite.posterior.plan import Plan
 from nutslite.results import diagnostics
 from nutslite.results.inference_data import get_group, named_arrays
 from nutslite.results.labels import element_labels
@@ -25,7 +29,10 @@ PATHS: dict[str, dict[str, Any]] = {
     "auto": {"plan": "auto"},
     "joint": {"plan": "joint", "inference_method": "nuts"},
     "joint-no-pilot": {"plan": "joint", "pilot": False, "inference_method": "nuts"},
+    "merged": {"inference_method": "nuts"},
+    "unmerged": {"inference_method": "nuts"},
     "marginal": {"plan": "marginal", "inference_method": "nuts"},
+    "laplace": {"inference_method": "laplace"},
 }
 PARTS = 5  # of the draws, whose leave-one-out scores show how much that score varies
 REFERENCE_DRAWS = 4000  # behind the references' scores
@@ -112,8 +119,28 @@ class Outcome:
 
 
 def serves(model: Model, path: str) -> bool:
-    """Whether a path can sample this model."""
-    return path != "marginal" or model.plan().path == "marginal"
+    """Whether a path can sample this model, and is another one than ``"joint"``."""
+    if path == "marginal":
+        return model.plan().path == "marginal"
+    if path == "merged":
+        return merged_plan(model).merged is not None and model.plan("joint").merged is None
+    return path != "unmerged" or model.plan("joint").merged is not None
+
+
+def merged_plan(model: Model) -> Plan:
+    """The joint plan with equal rows merged wherever there are any, whether that saves time or not."""
+    with mock.patch.multiple(compress, FEWEST_ROWS=0, LARGEST_SHARE=1.0 - 1e-12):
+        return model.plan("joint")
+
+
+def fit(model: Model, path: str, **settings: Any) -> Any:
+    """Fit a model on a path that `serves` it."""
+    options = dict(PATHS[path])
+    if path == "merged":
+        options["plan"] = merged_plan(model)
+    elif path == "unmerged":
+        options["plan"] = model.plan("joint", merge=False)
+    return model.fit(**options, **settings, progressbar=False)
 
 
 def run_case(case: Case, reference: Reference, data_folder: Path, path: str, draws: int, seed: int) -> Outcome:
@@ -133,20 +160,30 @@ def run_case(case: Case, reference: Reference, data_folder: Path, path: str, dra
     """
     model = case.model(data_folder)
     seeds = np.random.SeedSequence([seed, *f"{case.name} {path}".encode()]).generate_state(2).tolist()
-    default = model.fit(**PATHS[path], random_seed=seeds[0], progressbar=False)
+    default = fit(model, path, random_seed=seeds[0])
     started = time.perf_counter()
-    long = model.fit(**PATHS[path], draws=draws, random_seed=seeds[1], progressbar=False)
+    long = fit(model, path, draws=draws, random_seed=seeds[1])
     seconds = time.perf_counter() - started
     posterior = get_group(long, "posterior")
     return Outcome(
         case=case.name,
         path=path,
-        served_by=f"{posterior.attrs['plan']}, {posterior.attrs['inference_method']}",
+        served_by=_served_by(model, path, posterior.attrs),
         differences=differences(case, model, long, reference, data_folder),
         default=health(default),
         long=health(long),
         draws_per_second=posterior.sizes["chain"] * posterior.sizes["draw"] / seconds,
     )
+
+
+def _served_by(model: Model, path: str, attributes: Mapping[str, Any]) -> str:
+    """Density and method, and how many of the rows a merged density reads."""
+    text = f"{attributes['plan']}, {attributes['inference_method']}"
+    if attributes["plan"] != "joint" or path == "unmerged":
+        return text
+    merged = (merged_plan(model) if path == "merged" else model.plan("joint")).merged
+    rows = model.design.n_rows
+    return text if merged is None else f"{text}, {merged.y.shape[1]:,} of {rows:,} rows"
 
 
 def differences(case: Case, model: Model, results: Any, reference: Reference, data_folder: Path) -> list[Difference]:
@@ -158,10 +195,12 @@ def differences(case: Case, model: Model, results: Any, reference: Reference, da
             draws[name] = np.sum([draws[part] for part in name.split(" + ")], axis=0)
     if CENTRED_INTERCEPT in targets:
         draws[CENTRED_INTERCEPT] = _centred_intercept(model, draws)
-    found = compare(draws, targets)
+    approximate = get_group(results, "posterior").attrs["inference_method"] == "laplace"
+    margins_of = laplace_margins if approximate else exact_margins
+    found = compare(draws, targets, margins_of)
     if reference.predictions:
-        found += _compare_predictions(case, model, results, reference.predictions, data_folder)
-    if reference.elpd is not None:
+        found += _compare_predictions(case, model, results, reference.predictions, data_folder, margins_of)
+    if reference.elpd is not None and not approximate:
         model.compute_log_likelihood(results)
         score, error = _elpd_loo(results)
         found.append(compare_elpd(score, error, reference.elpd, reference.bad_pareto))
@@ -183,7 +222,10 @@ def health(results: Any) -> Health:
     """The worst diagnostics of a fit."""
     stacked = np.stack(list(named_draws(results).values()), axis=-1)
     table = diagnostics.convergence(stacked)
-    stats = get_group(results, "sample_stats")
+    if get_group(results, "posterior").attrs["inference_method"] == "laplace":
+        stats = {"diverging": np.zeros(1)}  # there are no trajectories
+    else:
+        stats = get_group(results, "sample_stats")
     return Health(
         r_hat=float(table["r_hat"].max()),
         ess_bulk=float(table["ess_bulk"].min()),
@@ -202,7 +244,12 @@ def _centred_intercept(model: Model, draws: dict[str, FloatArray]) -> FloatArray
 
 
 def _compare_predictions(
-    case: Case, model: Model, results: Any, targets: dict[int, Target], data_folder: Path
+    case: Case,
+    model: Model,
+    results: Any,
+    targets: dict[int, Target],
+    data_folder: Path,
+    margins_of: Callable[[str], Mapping[str, float]],
 ) -> list[Difference]:
     rows = case.data(data_folder).iloc[list(targets)]
     predicted = model.predict(results, data=rows, inplace=False)
@@ -211,7 +258,9 @@ def _compare_predictions(
         mean = mean * rows[case.trials].to_numpy()
     labels = [f"expected response of row {row}" for row in targets]
     return compare(
-        {label: mean[:, :, i] for i, label in enumerate(labels)}, dict(zip(labels, targets.values(), strict=True))
+        {label: mean[:, :, i] for i, label in enumerate(labels)},
+        dict(zip(labels, targets.values(), strict=True)),
+        margins_of,
     )
 
 

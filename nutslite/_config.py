@@ -17,6 +17,10 @@ class UnknownSettingError(NutsliteError, KeyError):
         return str(self.args[0])
 
 
+class SettingByNameError(NutsliteError, AttributeError):
+    """An assignment to an attribute."""
+
+
 class Config(Mapping[str, str]):
     """Settings by name; they hold for models that are made afterwards.
 
@@ -25,7 +29,11 @@ class Config(Mapping[str, str]):
     """
 
     def __init__(self) -> None:
-        self._values = {name: choices[0] for name, choices in CHOICES.items()}
+        self._values: dict[str, str]
+        self.__dict__["_values"] = {name: choices[0] for name, choices in CHOICES.items()}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise SettingByNameError(f"config.{name} = ... sets nothing: config[{_known(name)!r}] = {value!r} does.")
 
     def __getitem__(self, name: str) -> str:
         return self._values[_known(name)]

@@ -22,8 +22,9 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit statuses; 2 is argparse's, for a c
 def fit(arguments: argparse.Namespace) -> int:
     """``nutslite fit``: sample, print the summary, save the draws and a picture."""
     out = arguments.out if arguments.file is None else None  # `fit` itself writes to `file`
-    for file in (out, arguments.file, arguments.plot):
-        _refuse_unwritable(file)
+    _refuse_unwritable(arguments.plot)
+    for file in (out, arguments.file):
+        _refuse_unwritable(file, results=True)
     started = time.perf_counter()
     model = _model(arguments)
     print(model, end="\n\n", flush=True)  # before the sampling, also into a file or pipe
@@ -42,7 +43,7 @@ def fit(arguments: argparse.Namespace) -> int:
     _print_summary(results, everything=arguments.all)
     print(f"\nDone in {time.perf_counter() - started:.1f} s.")
     _save(results, out)
-    if arguments.file is not None and arguments.file.is_file():  # where it could not be written a line has said so
+    if arguments.file is not None and arguments.file.exists():  # where it could not be written a line has said so
         print(f"Draws:   {arguments.file.absolute()}")
     _draw(results, arguments.plot)
     return INTERRUPTED if _was_interrupted(results) else DONE
@@ -77,10 +78,18 @@ def _data(name: str) -> pd.DataFrame | Path:
     )
 
 
-def _refuse_unwritable(file: Path | None) -> None:
-    """Say that a result cannot be saved before the sampling, not after it."""
+def _refuse_unwritable(file: Path | None, *, results: bool = False) -> None:
+    """Say that a result, or a picture, cannot be saved before the sampling, not after it."""
     if file is None:
         return
+    if results:
+        from nutslite.results.zarr_store import is_zarr_name
+
+        if is_zarr_name(file):
+            from nutslite.results.storage import check_results_destination
+
+            check_results_destination(file)
+            return
     if file.is_dir():
         raise DataError(f"Cannot save to '{file}': it is a folder.")
     folder = file.absolute().parent
@@ -88,6 +97,10 @@ def _refuse_unwritable(file: Path | None) -> None:
         raise DataError(f"Cannot save to '{file}': there is no folder '{folder}'.")
     if not os.access(file if file.exists() else folder, os.W_OK):
         raise DataError(f"Cannot save to '{file}': no permission to write there.")
+    if not results:
+        from nutslite.results.plots import check_picture
+
+        check_picture(file)
 
 
 def _print_summary(results: Any, everything: bool) -> None:

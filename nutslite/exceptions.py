@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 import warnings
@@ -60,6 +61,9 @@ class NutsliteWarning(UserWarning):
     """Something deserves attention but does not stop the work."""
 
 
+SHOWN_PATH = 60  # characters of a path that is too long
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` Did you mean 'condition'?`` for a near miss of a known name, otherwise the empty string.
 
@@ -115,16 +119,27 @@ def check_flags(**given: Any) -> None:
 
 
 def checked_path(argument: str, given: Any) -> str:
-    """A path as a text.
+    """A path as a text; there need not be a file.
 
     Raises
     ------
     DataError
-        Where it is something else.
+        Where it is something else, or what the system takes for no path: empty, too long, with a zero byte.
     """
-    if not isinstance(given, str | os.PathLike):
+    if not isinstance(given, str | os.PathLike) or not isinstance(os.fspath(given), str):
         raise DataError(f"{argument} is the path of a file, not {given!r}.")
-    return str(os.fspath(given))
+    path = str(os.fspath(given))
+    if not path:
+        raise DataError(f"{argument} is the path of a file, not an empty text.")
+    try:
+        os.lstat(path)
+    except ValueError:
+        raise DataError(f"{argument} is the path of a file; no path has a zero byte: {path!r}.") from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            shown = path if len(path) < SHOWN_PATH else f"{path[:SHOWN_PATH]}..."
+            raise DataError(f"{argument}: '{shown}' is no path: {error.strerror}.") from None
+    return path
 
 
 def random_generator(random_seed: Any) -> Any:

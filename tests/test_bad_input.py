@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from bad_calls import BadCall, judge
 
-SUBJECTS = ("formulas", "data", "families", "priors", "arguments")
+SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses")
 LONGEST_SECONDS = 150  # compilation on a busy machine included; without, all but a few take milliseconds
 CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"bad_calls_{name}").CALLS for name in SUBJECTS}
 
@@ -62,3 +62,8 @@ def test_wrong_argument(bad: BadCall) -> None:
 def test_every_call_has_a_name_of_its_own() -> None:
     names = [bad.id for calls in CALLS.values() for bad in calls]
     assert len(names) == len(set(names)) >= 700
+
+
+@_of("uses")
+def test_wrong_use(bad: BadCall) -> None:
+    judge(bad)

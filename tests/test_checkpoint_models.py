@@ -93,7 +93,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
             assert part.values.shape[1] == draws
             np.testing.assert_array_equal(part.values, wanted.values[: part.values.shape[0], :draws])
     monkeypatch.setattr(run_large._Chain, "step", step)
-    monkeypatch.setattr("nutslite.posterior.run.laplace_proposal", None)  # the mode is not sought again
+    monkeypatch.setattr("nutslite.posterior.run_large.laplace_proposal", None)  # the mode is not sought again
     assert_same(fitted(path, None, plan), wanted)
     monkeypatch.setattr(run_large._Chain, "step", None)  # and a finished run needs no transition
     assert_same(fitted(path, None, plan), wanted)

@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nutslite.families import links, negativebinomial
+from nutslite.families import negativebinomial
 from nutslite.families._gamma_functions import rising
-from nutslite.families._rows import _relink_rows
 from nutslite.families.family import get_family, pointwise_loglik
 from nutslite.families.links import CODES
-
-VECTORISED = {
-    *((links.LOG, link) for link in ("identity", "inverse", "inverse_squared", "sqrt", "softplus", "cloglog")),
-    (links.LOGIT, "cloglog"),
-}
 
 
 def one_row(name: str, values: list[float], eta: list[float], links: dict[str, str]) -> tuple[float, np.ndarray]:
@@ -135,26 +129,6 @@ def test_counts_beyond_the_table_take_the_other_way() -> None:
     np.testing.assert_allclose(both, stats.nbinom(2.5, 2.5 / (mu + 2.5)).logpmf(y), rtol=1e-10)
     few = pointwise_loglik(get_family("negativebinomial"), y[:2], {"mu": mu[:2], "alpha": 2.5})
     np.testing.assert_allclose(few, both[:2], rtol=1e-13)
-
-
-@pytest.mark.parametrize("native", [links.IDENTITY, links.LOG, links.LOGIT])
-@pytest.mark.parametrize("link", CODES)
-def test_links_by_rows_agree_with_links_one_by_one(native: int, link: str) -> None:
-    """The loops that vectorise, where there are any: tails, zero, outside the range."""
-    sizes = np.concatenate(
-        [np.geomspace(1e-300, 1e300, 151), np.linspace(0.01, 1.0, 100), np.linspace(1.0, 900.0, 200)]
-    )
-    eta = np.concatenate([-sizes, [0.0, -37.0, math.inf, -math.inf, math.nan], sizes])
-    value, slope = np.empty((2, eta.size))
-    with np.errstate(all="ignore"):
-        known = _relink_rows(native, CODES[link], eta, value, slope)
-    assert known == ((native, link) in VECTORISED)
-    if not known:
-        return
-    with np.errstate(all="ignore"):
-        expected = np.array([links.relink(native, CODES[link], x) for x in eta]).T
-    np.testing.assert_allclose(value, expected[0], rtol=1e-12, atol=4e-16)
-    np.testing.assert_allclose(slope, expected[1], rtol=1e-12, atol=4e-16)
 
 
 def test_default_links_are_those_of_bambi() -> None:

@@ -130,7 +130,11 @@ def test_the_same_information(name):
         information = InformationBuilder(assembled.data, target.density, target.loglik)(position)
         assert information is not None
         found.append(information)
-    for field in ("border", "coupling", "blocks", "likelihood_diagonal"):
+    for field in (
+        "border",
+        "coupling",
+        "blocks",
+    ):
         one, other = (getattr(information, field) for information in found)
         np.testing.assert_allclose(other, one, rtol=1e-7, atol=1e-6 * np.abs(found[0].border).max())
 
@@ -227,7 +231,7 @@ def test_potentials_see_the_same_density():
 
 
 def test_merged_rows_keep_only_the_sets_that_pay(monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.coded.pays", lambda n, columns, distinct: n > 10 * distinct)
+    monkeypatch.setattr("nutslite.posterior.coded.pays", lambda n, p, columns, distinct, by_runs: n > 10 * distinct)
     data = factors(6000)
     model = Model("b ~ s + (1|t)", data, family="bernoulli")
     whole = model._assembly.data
@@ -251,17 +255,17 @@ def test_columns_of_many_values_are_left_alone():
     rng = np.random.default_rng(3)
     n = 10_000
     matrix = np.stack([rng.normal(size=n) for _ in range(12)])
-    assert find_code_sets(matrix, [(0, 12)]) == []
+    assert find_code_sets(matrix, [(0, 12)], True) == []
     rounded = np.floor(matrix * 10.0)  # each of few values, all together of as many as there are rows
-    assert find_code_sets(rounded, [(0, 12)]) == []
-    assert find_code_sets(matrix[:, :7], [(0, 12)]) == []
+    assert find_code_sets(rounded, [(0, 12)], True) == []
+    assert find_code_sets(matrix[:, :7], [(0, 12)], True) == []
 
 
 def test_one_zero_and_the_other_are_one_value():
     matrix = np.zeros((9, 4000))
     matrix[:, ::2] = -0.0
     matrix[:, 1::4] = 1.0
-    (found,) = find_code_sets(matrix, [(0, 9)])
+    (found,) = find_code_sets(matrix, [(0, 9)], False)
     assert found.first.size == 2
 
 
@@ -270,19 +274,20 @@ def test_one_zero_and_the_other_are_one_value():
     columns=st.integers(1, 12),
     rows=st.sampled_from([1, 40, 500, 5000]),
     seed=st.integers(0, 2**32 - 1),
+    sortable=st.booleans(),
 )
 @settings(max_examples=40, deadline=None)
-def test_sets_are_columns_by_code(levels, columns, rows, seed):
+def test_sets_are_columns_by_code(levels, columns, rows, seed, sortable):
     rng = np.random.default_rng(seed)
     terms = [rng.normal(size=(columns, count))[:, rng.integers(0, count, rows)] for count in levels]
     terms.insert(1, rng.normal(size=(2, rows)))
     matrix = np.ascontiguousarray(np.concatenate(terms))
     edges = np.cumsum([0, *(term.shape[0] for term in terms)]).tolist()
-    found = find_code_sets(matrix, list(itertools.pairwise(edges)))
+    found = find_code_sets(matrix, list(itertools.pairwise(edges)), sortable)
     used = [int(column) for one in found for column in one.columns]
     assert len(used) == len(set(used))
     for one in found:
-        assert pays(rows, one.columns.size, one.first.size)
+        assert pays(rows, matrix.shape[0], one.columns.size, one.first.size, sortable)
         table = matrix[one.columns[:, None], one.first]
         np.testing.assert_array_equal(table[:, one.code], matrix[one.columns])
         assert np.unique(table, axis=1).shape[1] == one.first.size

@@ -16,10 +16,11 @@ from nutslite.posterior.large_marginal import LargeMarginal
 from nutslite.posterior.marginal import compiled_marginal
 from nutslite.posterior.mode import find_mode
 from nutslite.posterior.pilot import run_pilot
+from nutslite.posterior.points import unconstrain_head
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.row_information import row_information
 from nutslite.posterior.target import JointTarget, MarginalTarget
-from nutslite.posterior.transforms import FOLD, LOG, log_jacobian
+from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG, constrain, log_jacobian
 from nutslite.priors.densities import log_density_gradient
 
 
@@ -56,6 +57,61 @@ def test_folding_changes_the_density_by_the_log_jacobian_only():
             upper = compiled_marginal()(moved + unit, np.empty_like(position), target.data)
             lower = compiled_marginal()(moved - unit, np.empty_like(position), target.data)
             np.testing.assert_allclose(gradient[i], (upper - lower) / 2e-6, rtol=1e-5, atol=1e-5)
+
+
+def test_a_scale_that_may_be_zero_is_bent_where_effects_are_sampled():
+    target = JointTarget(Model("y ~ 1 + (1|g)", no_group_differences())._assembly)
+    launch = target.launch()
+    bent = target.model.head.transforms == BENT_LOG
+    assert bent.sum() == 1
+    assert LOG in target.model.head.transforms  # sigma stays on the log scale
+    assert 0.1 < 1.0 / np.sqrt(launch.information.border[bent, bent][0]) < 2.0
+    scale = unconstrain_head(target.model.head.transforms, target.model.head.bounds, np.full(bent.size, 0.3))[bent]
+    assert constrain(BENT_LOG, scale[0], 0.0, target.model.head.bounds[1, bent][0]) == pytest.approx(0.3, rel=1e-12)
+
+
+def test_bending_changes_the_density_by_the_log_jacobian_only():
+    target = JointTarget(Model("y ~ 1 + (1|g)", no_group_differences())._assembly)
+    target.launch()
+    head = target.model.head
+    bent = head.transforms == BENT_LOG
+    straight = target.model._replace(head=head._replace(transforms=np.where(bent, LOG, head.transforms)))
+    position = np.random.default_rng(3).normal(0.0, 0.5, target.dimension)
+    at, size = int(bent.nonzero()[0][0]), head.bounds[1, bent][0]
+    moved = position.copy()
+    moved[at] = np.log(constrain(BENT_LOG, position[at], 0.0, size))
+    gradient = np.empty_like(position)
+    value = target.logdensity(position, gradient, target.data)
+    there = target.logdensity(moved, np.empty_like(position), (straight, target.density, target.loglik))
+    np.testing.assert_allclose(value - log_jacobian(BENT_LOG, position[at], 0.0, size), there - moved[at], rtol=1e-10)
+    for i, unit in enumerate(np.eye(position.size) * 1e-6):
+        upper = target.logdensity(position + unit, np.empty_like(position), target.data)
+        lower = target.logdensity(position - unit, np.empty_like(position), target.data)
+        np.testing.assert_allclose(gradient[i], (upper - lower) / 2e-6, rtol=1e-4, atol=1e-5)
+
+
+def test_raw_effects_are_equally_wide_at_every_scale():
+    rng = np.random.default_rng(8)
+    level = np.repeat(np.arange(12), 10)
+    y = 0.5 * rng.normal(size=12)[level] + rng.normal(size=120)
+    model = Model("y ~ 0 + (1|g)", pd.DataFrame({"y": y, "g": level.astype(str)}))
+    target = JointTarget(model._assembly)
+    launch = target.launch()
+    n_head = model._assembly.layout.n_head
+    at = next(int(v.index) for v in model._assembly.layout.variables if v.name == "1|g_sigma")
+    precisions = []
+    for shift in (-3.0, 0.0, 3.0):  # of a log or bent log scale, far below and above
+        position = launch.center.copy()
+        position[at] += shift
+        gradients = []
+        for step in (-1e-3, 1e-3):
+            position[n_head] += step
+            gradient = np.empty_like(position)
+            target.logdensity(position, gradient, target.data)
+            gradients.append(gradient[n_head])
+            position[n_head] -= step
+        precisions.append((gradients[0] - gradients[1]) / 2e-3)
+    np.testing.assert_allclose(precisions, precisions[1], rtol=0.05)
 
 
 def _assembled_and_reduced(model):

@@ -35,7 +35,8 @@ def test_gradient_is_that_of_central_differences(name, centring):
     data = assembled.data
     rng = np.random.default_rng(3)
     if centring == "mixed":
-        data = data._replace(centring=rng.uniform(0, 1, data.centring.size))
+        scales = rng.uniform(0.3, 3.0, data.typical_scales.size)
+        data = data._replace(centring=rng.uniform(0, 1, data.centring.size), typical_scales=scales)
     position = rng.normal(0.0, 0.3, assembled.layout.dimension)
     value, gradient = logdensity(model, data, position)
     assert np.isfinite(value)

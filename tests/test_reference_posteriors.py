@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 from reference_cases import CASES
 from reference_comparison import compare
-from reference_runs import LARGEST_R_HAT, PATHS, differences, health, serves
+from reference_runs import LARGEST_R_HAT, differences, fit, health, merged_plan, serves
 from reference_values import CENTRED_INTERCEPT, Target, our_name, read_reference, reference_names, shared_folder
 
 DRAWS = 2000  # per chain
@@ -31,10 +31,17 @@ QUICK = [
     "sleepstudy_nocor",
     "radon_mn-radon_variable_intercept",
 ]
+OTHERWISE = {  # a few cases each
+    "merged": ["kidiq-kidscore_momhs", "radon_mn-radon_variable_intercept"],
+    "unmerged": ["earnings-earn_height"],
+    "laplace": ["eight_schools-eight_schools_noncentered", "cbpp", "mtcars_gaussian", "sleepstudy"],
+}
 WITHOUT_PILOT = ["eight_schools-eight_schools_noncentered", "cbpp", "kilpisjarvi_mod-kilpisjarvi"]
 RUNS = [
     *((name, path) for name in QUICK for path in ("auto", "joint")),
     *((name, "joint-no-pilot") for name in WITHOUT_PILOT),
+    *((name, path) for path, names in OTHERWISE.items() for name in names),
+    ("radon_mn-radon_hierarchical_intercept", "joint"),  # a scale that may be zero
 ]
 
 
@@ -51,7 +58,8 @@ def shared(shared_data) -> Path:
 def test_draws_are_from_the_known_posterior(shared, name, path):
     case = CASES[name]
     model = case.model(shared / "data")
-    results = model.fit(**PATHS[path], draws=DRAWS, random_seed=20, progressbar=False)
+    assert serves(model, path)
+    results = fit(model, path, draws=DRAWS, random_seed=20)
     found = differences(case, model, results, read_reference(case, shared), shared / "data")
     assert len(found) >= 12
     assert [str(difference) for difference in found if not difference.agrees] == []
@@ -66,6 +74,21 @@ def test_default_settings_are_enough(shared, name):
 
 def test_every_reference_has_a_model(shared):
     assert sorted(CASES) == sorted(reference_names(shared))
+
+
+def test_default_settings_are_enough_where_a_scale_may_be_zero(shared):
+    model = CASES["radon_mn-radon_hierarchical_intercept"].model(shared / "data")
+    fitted = health(fit(model, "joint", random_seed=21))
+    assert fitted.good, fitted
+    assert fitted.leapfrogs < 10
+
+
+def test_equal_rows_are_merged_where_the_path_is_called_so(shared):
+    model = CASES["kidiq-kidscore_momhs"].model(shared / "data")
+    assert merged_plan(model).merged.y.shape[1] < 0.5 * model.design.n_rows
+    assert model.plan("joint").merged is None  # too few rows to pay
+    assert not serves(model, "unmerged")
+    assert not serves(CASES["earnings-earn_height"].model(shared / "data"), "merged")
 
 
 def test_gaussian_models_are_served_by_both_paths(shared):

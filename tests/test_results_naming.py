@@ -12,7 +12,7 @@ from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly import ModelSpec, assemble
 from nutslite.posterior.joint import natural_scale
 from nutslite.posterior.model_data import VARIES
-from nutslite.posterior.predictor import fill_code_effects, fill_eta, n_code_effects
+from nutslite.posterior.predictor import fill_eta, with_code_effects
 from nutslite.priors.assign import choose_priors
 from nutslite.results.inference_data import named_arrays, posterior_dataset, to_inference_data
 from nutslite.results.new_groups import PopulationSampler
@@ -25,9 +25,7 @@ LINKS = {"mu": "identity", "sigma": "log"}
 def fill_row_logliks(data, kernel, values, effects, out):
     """Log likelihoods as the joint density computes them: its linear predictors, the family's kernel."""
     eta = np.empty((data.predictors.shape[0], out.size))
-    coded = np.empty(n_code_effects(data))
-    fill_code_effects(data, values, coded)
-    fill_eta(data, values, effects, coded, 0, out.size, eta)
+    fill_eta(data, values, with_code_effects(data, values, effects), 0, out.size, eta)
     varies = np.ascontiguousarray(data.predictors[:, VARIES])
     kernel(data.y, data.weights, 0, eta, varies, data.links, out, np.empty_like(eta))
 

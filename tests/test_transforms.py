@@ -68,6 +68,33 @@ def test_fold_is_even_linear_at_zero_and_a_logarithm_far_out(size):
     assert np.log(tr.constrain(tr.FOLD, 20.0, 0.0, size)) == pytest.approx(20.0 + np.log(size / 2), rel=1e-12)
 
 
+@pytest.mark.parametrize(("lower", "size"), [(0.0, 1e-3), (0.0, 250.0), (1.5, 0.4)])
+def test_bent_logarithm_and_its_derivatives(lower, size):
+    step = 1e-5
+    for u in np.linspace(-8.0, 12.0, 41):
+        x = tr.constrain(tr.BENT_LOG, u, lower, size)
+        assert x > lower or lower > 0.0
+        if lower == 0.0:
+            assert tr.unconstrain(tr.BENT_LOG, x, lower, size) == pytest.approx(u, rel=1e-10, abs=1e-10)
+        slope = tr.constrain_derivative(tr.BENT_LOG, u, lower, size)
+        assert tr.log_jacobian(tr.BENT_LOG, u, lower, size) == pytest.approx(np.log(slope), rel=1e-12, abs=1e-12)
+        rise = tr.constrain(tr.BENT_LOG, u + step, 0.0, size) - tr.constrain(tr.BENT_LOG, u - step, 0.0, size)
+        assert slope == pytest.approx(rise / (2 * step), rel=1e-6)
+        rise = tr.log_jacobian(tr.BENT_LOG, u + step, lower, size) - tr.log_jacobian(tr.BENT_LOG, u - step, lower, size)
+        assert tr.log_jacobian_derivative(tr.BENT_LOG, u, lower, size) == pytest.approx(rise / (2 * step), abs=1e-6)
+
+
+def test_bent_logarithm_has_a_normal_tail_to_the_left_and_is_a_logarithm_to_the_right():
+    assert np.log(tr.constrain(tr.BENT_LOG, 30.0, 0.0, 2.0)) == pytest.approx(30.0 + np.log(2.0), rel=1e-5)
+    for u in (-10.0, -20.0):
+        assert np.log(tr.constrain(tr.BENT_LOG, u, 0.0, 1.0)) == pytest.approx(u - u * u - 0.125, rel=1e-4)
+    for x in (1e-300, 1e-30, 1e30):
+        u = tr.unconstrain(tr.BENT_LOG, x, 0.0, 1.0)
+        assert np.log(tr.constrain(tr.BENT_LOG, u, 0.0, 1.0)) == pytest.approx(np.log(x), rel=1e-12)
+    assert tr.unconstrain(tr.BENT_LOG, 0.0, 0.0, 1.0) == -np.inf
+    assert np.isnan(tr.unconstrain(tr.BENT_LOG, -1.0, 0.0, 1.0))
+
+
 @pytest.mark.parametrize("u", [-745.0, -200.0, 200.0, 700.0])
 def test_interval_transform_far_out(u):
     assert 0.0 <= tr.constrain(tr.LOGIT_INTERVAL, u, 0.0, 1.0) <= 1.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nutslite.calibration.uniformity import chi_squared_bins, ecdf_band, ecdf_counts
 from nutslite.exceptions import DataError
-from nutslite.results.plots import PlotsMissingError
+from nutslite.results.plots import PlotsMissingError, check_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def plot_ranks(
     DataError
         If the folder does not exist.
     """
-    target = Path(path)
+    target = check_picture(path)
     if not target.parent.is_dir():
         raise DataError(f"Cannot save a picture to '{target}': there is no folder '{target.parent}'.")
     try:

@@ -72,7 +72,7 @@ def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept
         values, effects = draw_prior(assembled, 1, rng)
         named = assembled.layout.unpack(values, effects)
         response = _draw_response(named, assembled, task, rng)
-        if response is None or (accept is not None and not accept(response)):
+        if response is None or (accept is not None and not _accepted(accept, response)):
             continue
         return SimulatedData({name: x[0] for name, x in named.items()}, with_response(assembled, response), attempt)
     unaccepted = "" if accept is None else " that `accept` accepts"
@@ -80,6 +80,16 @@ def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept
         f"{MOST_ATTEMPTS} draws of the prior gave no possible response '{assembled.spec.design.response.name}'"
         f"{unaccepted}. Give the model narrower priors."
     )
+
+
+def _accepted(accept: Accept, response: FloatArray) -> bool:
+    answer = accept(response)
+    if not isinstance(answer, bool | np.bool_):
+        raise DataError(
+            f"accept gave a {type(answer).__name__} for a simulated response; it says True or False of the response "
+            "as a whole, (y > 0).all() for example."
+        )
+    return bool(answer)
 
 
 def check_simulable(assembled: Assembled) -> None:

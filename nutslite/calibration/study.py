@@ -12,7 +12,7 @@ from nutslite._log import log
 from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
 from nutslite.calibration.simulation import Accept, check_simulable, quiet
-from nutslite.exceptions import SamplingError, refuse_other
+from nutslite.exceptions import NutsliteError, SamplingError, check_flags, refuse_other
 from nutslite.posterior.plan import Path
 from nutslite.posterior.prior_draws import draw_prior
 from nutslite.posterior.run import Settings
@@ -95,6 +95,16 @@ def simulation_based_calibration(
     if thin is not None and (isinstance(thin, bool) or not isinstance(thin, int | np.integer) or thin < 1):
         raise SamplingError(f"thin must be an integer of at least 1 or None, not {thin!r}.")
     refuse_other("inference_method", inference_method, METHODS)
+    check_flags(pilot=pilot, merge=merge)
+    if not callable(getattr(model, "plan", None)):
+        raise NutsliteError(f"The first argument is a Model, not a {type(model).__name__}.")
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise NutsliteError(
+            f"executor is a concurrent.futures.Executor or what has its method submit, not {executor!r}. None means "
+            "one simulation after another."
+        )
+    if accept is not None and not callable(accept):
+        raise NutsliteError(f"accept is a function that takes a simulated response, not {accept!r}.")
     seeds = seed_sequence(random_seed)
     settings = Settings(
         draws=draws,

@@ -58,6 +58,7 @@ class RowFunction:
                     result = way(data, theta, rows)
                 except UNSUITABLE as error:
                     if way is ways[-1]:
+                        error.add_note(f"(raised when it was called: {self.title})")
                         raise
                     log.debug("%s does not work by %s: %s", self.title, way.__name__, error)
                     continue

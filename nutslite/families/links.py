@@ -1,9 +1,8 @@
 """The closed set of link functions, by name for people and by integer code for kernels.
 
 ``eta = link(theta)`` and ``theta = inverse(eta)``. Kernels call these functions with a code that is constant over
-their loop; `link_array` and `inverse_array` are for predictions. `relink` moves a linear predictor from the user's
-link to the link that a family's kernel is written in, without passing through ``theta``, which would underflow or
-round to one in the tails: the log of a softplus, the logit of a probit.
+their loop; `link_array` and `inverse_array` are for predictions. ``_relinks.py`` moves linear predictors from the
+user's link to the link that a family's kernel is written in.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nutslite._numba import kernel
-from nutslite._special import expit, log1mexp, log_ndtr, logit, ndtr, ndtr_hazard, ndtri, softplus
+from nutslite._special import expit, log1mexp, logit, ndtr, ndtri, softplus
 from nutslite.exceptions import FamilyError, did_you_mean
 
 IDENTITY, LOG, LOGIT, PROBIT, CLOGLOG, INVERSE, INVERSE_SQUARED, SQRT, SOFTPLUS, CAUCHIT = range(10)
@@ -94,7 +93,7 @@ def get_link(name: str) -> KnownLink:
     return LINKS[name]
 
 
-# Which links `relink` can move to the native link of a parameter, by the parameter's support.
+# Which links `_relinks.relink_rows` can move to the native link of a parameter, by the parameter's support.
 RELINKED: dict[str, tuple[str, ...]] = {
     "real": ("identity", "log", "inverse", "softplus", "sqrt"),
     "positive": ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus", "cloglog"),
@@ -193,83 +192,6 @@ def inverse_derivative(code, eta):
     if code == CAUCHIT:
         return 1.0 / (math.pi * (1.0 + eta * eta))
     return math.nan
-
-
-# --- from one link to another ----------------------------------------------------------------------------------------
-
-
-@kernel
-def relink(native, code, eta):
-    """``link(native, inverse(code, eta))`` and its derivative, exact where theta itself is not a double any more.
-
-    `native` is IDENTITY, LOG or LOGIT: the link a kernel is written in. RELINKED says which links each of them
-    accepts; nan for others.
-    """
-    if native == code:
-        return eta, 1.0
-    if native == LOG:
-        return _log_scale(code, eta)
-    if native == LOGIT:
-        return _logit_scale(code, eta)
-    return _identity_scale(code, eta)
-
-
-@kernel
-def _identity_scale(code, eta):
-    """``inverse(code, eta)`` and its derivative, for the links of real parameters."""
-    if code == LOG:
-        theta = np.exp(eta)
-        return theta, theta
-    if code == INVERSE:
-        return 1.0 / eta, -1.0 / (eta * eta)
-    if code == SOFTPLUS:
-        return softplus(eta), expit(eta)
-    if code == SQRT:
-        return eta * eta, 2.0 * eta
-    return math.nan, math.nan
-
-
-@kernel
-def _log_scale(code, eta):
-    """``log(inverse(code, eta))`` and its derivative."""
-    if code == IDENTITY:
-        return np.log(eta), 1.0 / eta
-    if code == INVERSE:
-        return -np.log(eta), -1.0 / eta
-    if code == INVERSE_SQUARED:
-        return -0.5 * np.log(eta), -0.5 / eta
-    if code == SQRT:
-        return 2.0 * np.log(abs(eta)), 2.0 / eta
-    if code == SOFTPLUS:
-        if eta < -37.0:  # softplus(eta) is exp(eta) (1 - exp(eta) / 2 + ...)
-            return eta, 1.0
-        theta = softplus(eta)
-        return np.log(theta), expit(eta) / theta
-    if code == CLOGLOG:
-        if eta < -37.0:
-            return eta, 1.0
-        rate = np.exp(min(eta, 700.0))
-        return log1mexp(rate), rate * np.exp(-rate) / -np.expm1(-rate)
-    return math.nan, math.nan
-
-
-@kernel
-def _logit_scale(code, eta):
-    """``logit(inverse(code, eta))`` and its derivative."""
-    if code == PROBIT:
-        return log_ndtr(eta) - log_ndtr(-eta), ndtr_hazard(eta) + ndtr_hazard(-eta)
-    if code == CLOGLOG:
-        if eta < -37.0:
-            return eta, 1.0
-        rate = np.exp(min(eta, 700.0))
-        return rate + log1mexp(rate), rate / -np.expm1(-rate)
-    if code == CAUCHIT:
-        below = math.atan2(1.0, -eta)
-        above = math.atan2(1.0, eta)
-        return np.log(below / above), math.pi / (below * above * (1.0 + eta * eta))
-    if code == IDENTITY:
-        return np.log(eta) - np.log1p(-eta), 1.0 / (eta * (1.0 - eta))
-    return math.nan, math.nan
 
 
 # --- arrays ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, checked_path
 from nutslite.formula.categories import Categories, categories_of
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None}
@@ -46,7 +46,7 @@ def _frame_of(data: Any) -> pd.DataFrame:
         return data
     if isinstance(data, str | os.PathLike):
         return _read_file(os.fspath(data))
-    if isinstance(data, Mapping):
+    if isinstance(data, Mapping) and not hasattr(data, "groups"):  # which results have
         try:
             return pd.DataFrame({name: _one_dimension(name, values) for name, values in data.items()})
         except ValueError as error:
@@ -82,7 +82,7 @@ def _from_table(table: Any) -> pd.DataFrame:
 
 
 def _read_file(name: str) -> pd.DataFrame:
-    path = Path(name)
+    path = Path(checked_path("data", name) if name else name)
     if "://" in name:
         raise DataError(f"'{name}' is an address; read it first, by pandas.read_csv('{name}') for example.")
     if not name or not path.exists():

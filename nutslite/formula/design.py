@@ -30,6 +30,9 @@ from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
 from nutslite.formula.terms import FloatArray, GroupFactor, LinearPredictor, Response
 
+SAMPLE_DIMS, ROWS_DIM = ("chain", "draw"), "__obs__"
+"""Dimensions that all results have: nothing else may be called so."""
+
 
 @dataclass(frozen=True)
 class _Recipe:
@@ -190,7 +193,7 @@ def build_design(
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
-    _check_names(predictors, tuple(parameters))
+    _check_names(response.name, predictors, tuple(parameters))
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
@@ -251,12 +254,16 @@ def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:
     return [factor for term in terms for factor in term.factors]
 
 
-def _check_names(predictors: Mapping[str, LinearPredictor], parameters: tuple[str, ...]) -> None:
+def _check_names(response: str, predictors: Mapping[str, LinearPredictor], parameters: tuple[str, ...]) -> None:
     """Refuse terms whose coefficients would have the name of something else in the results.
 
     A parameter's coefficients carry its name in front (``sigma_x``), the parent's do not.
     """
-    taken = dict.fromkeys(parameters, "a parameter of the family")
+    if response in (*SAMPLE_DIMS, ROWS_DIM):
+        raise DataError(
+            f"The response would be called '{response}' in the results, as is a dimension. Rename the column."
+        )
+    taken = {**dict.fromkeys(SAMPLE_DIMS, "a dimension"), **dict.fromkeys(parameters, "a parameter of the family")}
     for parameter, predictor in predictors.items():
         prefix = "" if parameter == parameters[0] else f"{parameter}_"
         if predictor.intercept:

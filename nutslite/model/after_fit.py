@@ -45,13 +45,20 @@ class AfterFit(Inspection):
         Raises
         ------
         DataError
-            For data that lack a column, hold an unknown level of a common term, or new groups.
+            For data that lack a column, hold an unknown level of a common term, or new groups; for results with other
+        groups than the model's.
+
+        Warns
+        -----
+        NutsliteWarning
+        For results of a model with another formula, family or link.
         """
         from nutslite.results.fit import add_predictions
 
         check_flags(
             inplace=inplace, include_group_specific=include_group_specific, sample_new_groups=sample_new_groups or False
         )
+        self._check_results(idata)
         return add_predictions(
             idata,
             self.design if data is None else self.design.evaluate(data),
@@ -71,6 +78,8 @@ class AfterFit(Inspection):
         """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows or of new data."""
         from nutslite.results.fit import add_log_likelihood
 
+        check_flags(inplace=inplace)
+        self._check_results(idata)
         design = self.design if data is None else self.design.evaluate(data, response=True)
         return add_log_likelihood(idata, design, self._prediction_task(), inplace=inplace)
 
@@ -91,6 +100,8 @@ class AfterFit(Inspection):
         """
         from nutslite.results.fit import add_log_prior
 
+        check_flags(inplace=inplace)
+        self._check_results(idata)
         return add_log_prior(idata, self._assembly, aliases=self._aliases, inplace=inplace)
 
     def r2_score(self, idata: Any, summary: bool = True) -> Any:
@@ -113,6 +124,8 @@ class AfterFit(Inspection):
         """
         from nutslite.results.fit import explained_variance
 
+        check_flags(summary=summary)
+        self._check_results(idata)
         return explained_variance(idata, self.design, self._prediction_task(), summary=summary)
 
     def prior_predictive(
@@ -139,9 +152,22 @@ class AfterFit(Inspection):
         from nutslite.posterior.prior_draws import draw_prior
         from nutslite.results.fit import store_prior
 
+        check_flags(omit_offsets=omit_offsets)
         if self.potentials:
             log.warning("Potentials have no part in draws of the prior: these are from the priors alone.")
         rng = random_generator(random_seed)
         values, effects = draw_prior(self._assembly, draws, rng)
         task = self._prediction_task()
         return store_prior(self._assembly, values[None], effects[None], task, rng, var_names, omit_offsets)
+
+    def _notes(self) -> dict[str, str]:
+        """What results say of the model that they are of."""
+        from nutslite.results.origin import notes_of
+
+        links = {name: self.links[name] for name in self.conditional_parameters}
+        return notes_of(self.formula.get_all_formulas(), self.family.name, links)
+
+    def _check_results(self, idata: Any) -> None:
+        from nutslite.results.origin import check_origin
+
+        check_origin(idata, self._notes(), self.design.factors)

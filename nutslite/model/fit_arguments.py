@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nutslite.exceptions import NutsliteError, did_you_mean, refuse_other, warn
+from nutslite.exceptions import NutsliteError, check_flags, checked_options, did_you_mean, refuse_other, warn
 
 METHODS = ("auto", "nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
@@ -88,7 +89,7 @@ def check_method(name: str) -> None:
     ------
     NutsliteError
     """
-    if name in _OTHER_METHODS:
+    if isinstance(name, str) and name in _OTHER_METHODS:
         raise NutsliteError(
             f"inference_method='{name}': {_OTHER_METHODS[name]}. There are 'nuts', the sampler that needs no "
             "compiler and no other program, and 'laplace', a normal approximation."
@@ -133,5 +134,35 @@ def check_group_options(given: Any) -> dict[str, bool]:
             raise NutsliteError(
                 f"idata_kwargs={{...}} takes {', '.join(known)}; not '{name}'.{did_you_mean(name, known)}"
             )
+        check_flags(**{f"idata_kwargs: {name}": value})
         out[name] = bool(value)
     return out
+
+
+def nuts_options(given: Any, named: Mapping[str, Any], fit: Callable[..., Any]) -> dict[str, Any]:
+    """What ``nuts={...}`` gives of the arguments in `named`, unless one is given in both places.
+
+    Raises
+    ------
+    NutsliteError
+    """
+    options = checked_options("nuts", given, tuple(named))
+    defaults = inspect.signature(fit).parameters
+    for name, value in options.items():
+        if named[name] != defaults[name].default and named[name] != value:
+            raise NutsliteError(f"{name} is {named[name]!r}, and {value!r} in nuts={{...}}: give it once.")
+    return options
+
+
+def check_apart(checkpoint: str | None, file: str | None) -> None:
+    """Refuse one file for two things.
+
+    Raises
+    ------
+    NutsliteError
+    """
+    if checkpoint is not None and file is not None and os.path.realpath(checkpoint) == os.path.realpath(file):
+        raise NutsliteError(
+            f"checkpoint and file are both '{file}': the draws as they come and the results are two files. Give one of "
+            "them another name."
+        )

@@ -7,9 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nutslite._log import log
-from nutslite.exceptions import SamplingError, check_flags, checked_options, checked_path
+from nutslite.exceptions import SamplingError, check_flags, checked_path
 from nutslite.model.after_fit import AfterFit
-from nutslite.model.fit_arguments import check_bar, check_group_options, check_method, translated
+from nutslite.model.fit_arguments import (
+    check_apart,
+    check_bar,
+    check_group_options,
+    check_method,
+    nuts_options,
+    translated,
+)
 from nutslite.model.saving import Saving
 from nutslite.posterior.plan import Path, Plan
 
@@ -154,13 +161,14 @@ class Fitting(AfterFit, Saving):
         )
         checkpoint = None if checkpoint is None else checked_path("checkpoint", checkpoint)
         file = None if file is None else checked_path("file", file)
+        check_apart(checkpoint, file)
         shows = check_bar(progressbar)
         self._replace_priors(priors, plan)
         seeded = random_seed is not None
         if checkpoint is not None and not seeded:
             random_seed = stored_seed(checkpoint)
         options: dict[str, Any] = {"target_accept": target_accept, "max_treedepth": max_treedepth}
-        options |= checked_options("nuts", nuts, tuple(options))
+        options |= nuts_options(nuts, options, Fitting.fit)
         extras = check_group_options(idata_kwargs)
         settings = Settings(
             draws=draws,
@@ -182,6 +190,8 @@ class Fitting(AfterFit, Saving):
         success = self.design.response.success or ("1" if self.family.kind == "bernoulli" else None)
         if success is not None:
             log.info("Modeling the probability that %s==%s", self.design.response.name, success)
+        if isinstance(plan, Plan):
+            self._check_plan(plan)
         chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot and init == "auto")
         if start is not None:
             check_start_values(chosen.assembled, start)
@@ -212,7 +222,13 @@ class Fitting(AfterFit, Saving):
             if settings.progressbar:
                 log.info("%s", how_long_it_took(fit))
             with memory_of_results(plan, settings):
-                results = store_fit(fit, aliases=self._aliases, omit_offsets=groups["omit_offsets"], report=report)
+                results = store_fit(
+                    fit,
+                    aliases=self._aliases,
+                    omit_offsets=groups["omit_offsets"],
+                    report=report,
+                    notes=self._notes(),
+                )
         self._fitted = True
         self._add_groups(results, groups)
         return results

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from nutslite.exceptions import NutsliteError, refuse_other
+from nutslite.exceptions import NutsliteError, check_flags, random_generator, refuse_other
 from nutslite.formula.terms import Response
 from nutslite.model.wiring import Wiring
 from nutslite.posterior.compiled_model import Backend
@@ -31,6 +29,19 @@ OLD_NAMES = {
 """What there is instead of properties of older Bambi, whose values were objects that do not exist here."""
 
 
+SETTERS = {
+    "priors": " set_priors replaces priors.",
+    "prior": " set_priors replaces priors.",
+    "aliases": " set_alias gives other names.",
+    "alias": " set_alias gives other names.",
+}
+"""What to call instead of an assignment."""
+
+
+class ReadOnlyError(NutsliteError, AttributeError):
+    """An assignment to an attribute of a model."""
+
+
 class Inspection(Wiring):
     """The part of `Model` that is looked at."""
 
@@ -43,6 +54,14 @@ class Inspection(Wiring):
             if name in OLD_NAMES:
                 message += f", as older versions of Bambi had it: {OLD_NAMES[name]}."
             raise AttributeError(message, name=name, obj=self)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not name.startswith("_") and "_fitted" in self.__dict__:  # so it has been made
+                raise ReadOnlyError(
+                    f"model.{name} = ... would not change what is fitted: a model keeps what it was made of."
+                    f"{SETTERS.get(name, ' Make a new Model.')}"
+                )
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return self.describe()
@@ -137,7 +156,8 @@ class Inspection(Wiring):
         variables = [variable.name for variable in self._assembly.layout.variables]
         offsets = [name for names in derived.values() for name in names if name.endswith("_offset")]
         names = dict.fromkeys([*variables, *offsets, *derived, *self.parameters, self.response_name])
-        chosen = choose_aliases(aliases, names=tuple(names), derived=derived, prefixes=prefixes)
+        dims = {"chain", "draw", "__obs__", *self._assembly.layout.coords}
+        chosen = choose_aliases(aliases, names=tuple(names), derived=derived, prefixes=prefixes, reserved=dims)
         self._aliases = {**self._aliases, **chosen}
 
     # ------------------------------------------------------------------------------------------- density and pictures
@@ -233,12 +253,14 @@ class Inspection(Wiring):
         """
         from nutslite.posterior.prior_draws import draw_prior
         from nutslite.results.fit import named_prior
-        from nutslite.results.prior_plots import plot_priors
+        from nutslite.results.prior_plots import Look, plot_priors
 
         self._need_build("plot_priors")
         if hdi_prob is not None and ci_prob is not None:
             raise NutsliteError("hdi_prob and ci_prob are the same: give one of them.")
-        values, effects = draw_prior(self._assembly, draws, np.random.default_rng(random_seed), flat="nan")
+        check_flags(omit_offsets=omit_offsets, omit_group_specific=omit_group_specific)
+        look = Look(kind, figsize, hdi_prob if ci_prob is None else ci_prob, point_estimate, round_to, bins)
+        values, effects = draw_prior(self._assembly, draws, random_generator(random_seed), flat="nan")
         arrays, dims = named_prior(self._assembly, values[None], effects[None], omit_offsets=omit_offsets)
         factors = {f"{factor}__factor_dim" for factor in self.design.factors} if omit_group_specific else set()
         return plot_priors(
@@ -248,12 +270,7 @@ class Inspection(Wiring):
             aliases=self._aliases,
             var_names=var_names,
             filter_vars=filter_vars,
-            kind=kind,
-            figsize=figsize,
-            prob=next((prob for prob in (hdi_prob, ci_prob) if prob is not None), 0.94),
-            point_estimate=point_estimate,
-            round_to=2 if round_to is None else round_to,
-            bins=bins,
+            look=look,
         )
 
     def _need_build(self, method: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import pandas as pd
 
 from nutslite._log import log
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, checked_path, did_you_mean
 from nutslite.model.wiring import Wiring
 
 NOT_ARGUMENTS = ("self", "data", "__class__")
@@ -68,6 +68,7 @@ class Saving(Wiring):
         """
         from nutslite.results.model_file import write_model
 
+        path = checked_path("path", path)
         arguments = {**self._arguments, "priors": dict(self._given_priors)}
         state = {"aliases": self._aliases, "fitted": self._fitted}
         written = write_model(path, arguments, self._data, self._identity(), state)

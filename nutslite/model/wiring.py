@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nutslite.exceptions import PriorError
+from nutslite.exceptions import PriorError, SamplingError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
@@ -69,7 +69,8 @@ class Wiring:
         generic = {"common": common, "group_specific": group_specific}
         named = {key: prior for key, prior in generic.items() if prior is not None}
         given = update_priors(update_priors(self._given_priors, named), priors)
-        self.priors = self._choose_priors(given)  # where that raises, the model stays as it was
+        chosen = self._choose_priors(given)  # where that raises, the model stays as it was
+        self.__dict__["priors"] = chosen  # users' assignments are refused
         self._given_priors = given
         self._assembled = self._backend = None
 
@@ -118,6 +119,19 @@ class Wiring:
                 )
             )
         return self._assembled
+
+    def _check_plan(self, plan: Plan) -> None:
+        """Refuse a plan that was made for other numbers than this model's: it would fit those.
+
+        Raises
+        ------
+        SamplingError
+        """
+        if plan.assembled.spec is not self._assembly.spec:
+            raise SamplingError(
+                "fit(plan=...): this plan was made by another model, or by this one before its priors changed. Call "
+                "its method plan() again."
+            )
 
     def _prefix(self, parameter: str) -> str:
         return "" if parameter == self.family.parent.name else f"{parameter}_"

@@ -18,7 +18,7 @@ def made_positive(information: Information) -> Information | None:
         if blocks.size:
             diagonal = np.einsum("lcc->lc", blocks)
             diagonal += lift * (np.abs(diagonal) + 1e-8)
-        candidate = Information(border, information.coupling, blocks, information.likelihood_diagonal)
+        candidate = Information(border, information.coupling, blocks, information.level_information)
         if schur_complement(candidate) is not None:
             return candidate
     return None

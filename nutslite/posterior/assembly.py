@@ -14,7 +14,7 @@ from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior import model_data as md
-from nutslite.posterior.coded import CodesBuilder
+from nutslite.posterior.coded import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.crew import no_crew
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
@@ -105,7 +105,7 @@ class _Assembler:
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
-        self.codes = CodesBuilder()
+        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
         self.offsets: list[FloatArray] = []
         self.z: list[FloatArray] = []
 
@@ -118,7 +118,7 @@ class _Assembler:
                 self._predictor(j, predictor)
         starts, strides = self._effect_places()
         effect_variables = self._effect_variables(starts, strides)
-        data = self._data(starts, strides)
+        data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
         layout = Layout(dimension, self.head.size, tuple(self.head.variables + effect_variables), self.coords)
         return Assembled(self.spec, data, layout)
@@ -309,6 +309,10 @@ class _Assembler:
         for predictor in predictors:
             if predictor[md.VARIES] == 0:
                 predictor[md.CONSTANT] = head.resolve_reference(int(predictor[md.CONSTANT]))
+        blocks = np.array(rows, dtype=np.int64).reshape(-1, md.BLOCK_FIELDS)
+        block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
+        centring = self._centring(starts, strides)
+        codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
         levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
@@ -320,13 +324,16 @@ class _Assembler:
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
             links=self.spec.family.link_codes(self.spec.links),
             predictors=predictors,
-            blocks=np.array(rows, dtype=np.int64).reshape(-1, md.BLOCK_FIELDS),
-            block_columns=np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS),
-            centring=self._centring(starts, strides),
+            blocks=blocks,
+            added=added_blocks(blocks, codes),
+            z_rows=np.append(block_columns[:, md.Z_ROW], -1),
+            block_columns=block_columns,
+            centring=centring,
+            typical_scales=np.ones(len(columns)),
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
-            codes=self.codes.build(len(factors)),
+            codes=codes,
             crew=no_crew(),
         )
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from numba import types
 
@@ -28,6 +28,7 @@ from nutslite.posterior.many import _marginal_many, compiled_joint_many
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.model_data import MODEL_DATA
 from nutslite.posterior.plain import _plain_many, compiled_plain_many, compiled_plain_natural
+from nutslite.posterior.plan import Plan
 from nutslite.posterior.predictor import rows_loglik
 from nutslite.posterior.recovery import compiled_recovery
 from nutslite.priors.densities import DENSITY
@@ -83,6 +84,15 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
         NATURAL: compiled_recovery,
     },
 }
+
+
+def needed(plan: Plan, method: Literal["nuts", "laplace", "independence"]) -> tuple[str, ...]:
+    """What a run will need to have compiled beside the density, the first first."""
+    if method == "laplace":
+        return (NATURAL,)
+    if method == "independence" and not (plan.density == "joint" and plan.assembled.data.centring.size):
+        return (MANY, NATURAL, BLOCK)
+    return (EFFECTS, BLOCK, NATURAL) if plan.density == "joint" else (BLOCK, NATURAL)
 
 
 class Beside:

@@ -16,11 +16,17 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
-# Nanoseconds of one gradient per row and dense column, per row and look-up, per element of a table. Only their ratios
-# matter.
-DENSE = 0.6
-LOOK_UP = 2.4
-TABLE = 0.6
+# Nanoseconds of one gradient: per row and dense column (0.16 in cache, 0.25 to 0.45 beyond it), per row and look-up,
+# per row where rows are sorted by the code, per element of a table, and per row for all else. Minima over turns on a
+# busy machine, 10,000 and 100,000 rows of a Poisson model; `benchmarks/coded.py` shows what comes of them. So look-ups
+# pay from about six columns on, sorted rows from two.
+DENSE = 0.2
+LOOK_UP = 0.8
+SORTED = 0.1
+TABLE = 0.2
+ALL_ELSE = 2.0
+
+LEAST_GAIN = 0.1  # of a gradient: for less it is not worth an exception
 MOST_ROWS = 1 << 14  # of a table: its products with the coefficients, and their derivatives, stay in cache
 FEWEST_REPEATS = 8  # rows of data per distinct one, on average
 SAMPLE = 2000
@@ -45,50 +51,64 @@ class CodeSet:
     first: IndexArray
 
 
-def find_code_sets(matrix: FloatArray, spans: Iterable[tuple[int, int]]) -> list[CodeSet]:
+def find_code_sets(matrix: FloatArray, spans: Iterable[tuple[int, int]], sortable: bool) -> list[CodeSet]:
     """Sets of columns of `matrix` (p, n) that cost less by code than column by column; no column is in two.
 
     `spans` are the first and last (excluded) columns of terms: columns of one term are taken together. Beginning with
-    those of the fewest distinct rows, each term joins the set where it costs least.
+    those of the fewest distinct rows, each term joins the set where it costs least. `sortable` says that rows can be
+    sorted by the largest set.
     """
-    n = matrix.shape[1]
+    p, n = matrix.shape
     most = min(n // FEWEST_REPEATS, MOST_ROWS)
     candidates = []
     for start, stop in spans:
-        coded = _distinct_rows(matrix[start:stop], most)
-        if coded is not None:
-            candidates.append(_code_set(np.arange(start, stop), coded))
+        code = _distinct_rows(matrix[start:stop], most)
+        if code is not None:
+            candidates.append(_code_set(np.arange(start, stop), code))
     sets: list[CodeSet] = []
     for candidate in sorted(candidates, key=lambda one: one.first.size):
-        place, joined = _best_home(sets, candidate, most)
-        sets[place : place + 1] = [joined]
-    return [one for one in sets if pays(n, one.columns.size, one.first.size)]
+        sets = _with_candidate(sets, candidate, most, sortable)
+    largest = max((one.first.size for one in sets), default=0)
+    return [one for one in sets if pays(n, p, one.columns.size, one.first.size, sortable and one.first.size == largest)]
 
 
-def pays(n: int, columns: int, distinct: int) -> bool:
-    """Whether `columns` columns of `n` rows of data, `distinct` different ones, cost less by code."""
-    return LOOK_UP * n + TABLE * distinct * columns < DENSE * n * columns
+def pays(n: int, p: int, columns: int, distinct: int, by_runs: bool) -> bool:
+    """Whether `columns` of `p` columns with `n` rows, `distinct` different ones, cost clearly less by code.
+
+    `by_runs` says that rows are sorted by the code.
+    """
+    gain = DENSE * n * columns - _coded_cost(n, columns, distinct, by_runs)
+    return gain > LEAST_GAIN * (ALL_ELSE + DENSE * p) * n
 
 
-def _cost(n: int, columns: int, distinct: int) -> float:
-    return min(LOOK_UP * n + TABLE * distinct * columns, DENSE * n * columns)
+def _coded_cost(n: int, columns: int, distinct: int, by_runs: bool) -> float:
+    return (SORTED if by_runs else LOOK_UP) * n + TABLE * distinct * columns
 
 
-def _best_home(sets: list[CodeSet], candidate: CodeSet, most: int) -> tuple[int, CodeSet]:
-    """The place among the sets where a candidate costs least, and what is there then: itself alone, or a larger set."""
-    n = candidate.code.size
-    best, home = _cost(n, candidate.columns.size, candidate.first.size), (len(sets), candidate)
+def _cost(sets: list[CodeSet], sortable: bool) -> float:
+    """Of all sets, each by code or dense."""
+    largest = max(one.first.size for one in sets)
+    total = 0.0
+    for one in sets:
+        n, columns, distinct = one.code.size, one.columns.size, one.first.size
+        total += min(_coded_cost(n, columns, distinct, sortable and distinct == largest), DENSE * n * columns)
+    return total
+
+
+def _with_candidate(sets: list[CodeSet], candidate: CodeSet, most: int, sortable: bool) -> list[CodeSet]:
+    """The sets with one more: itself alone, or joined to the set where that costs least."""
+    best = [*sets, candidate]
+    least = _cost(best, sortable)
     for place, one in enumerate(sets):
-        columns = np.sort(np.concatenate([one.columns, candidate.columns]))
-        before = _cost(n, one.columns.size, one.first.size)
-        joint = _joint_code(one, candidate, most)
-        if joint is None:
+        code = _joint_code(one, candidate, most)
+        if code is None:
             continue
-        together = _code_set(columns, joint)
-        added = _cost(n, columns.size, together.first.size) - before
-        if added <= best:
-            best, home = added, (place, together)
-    return home
+        joined = _code_set(np.sort(np.concatenate([one.columns, candidate.columns])), code)
+        together = [*sets[:place], joined, *sets[place + 1 :]]
+        cost = _cost(together, sortable)
+        if cost <= least:
+            best, least = together, cost
+    return best
 
 
 def _code_set(columns: IndexArray, code: NDArray[np.int32]) -> CodeSet:

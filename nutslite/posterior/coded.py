@@ -8,19 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.formula.design import Design
 from nutslite.posterior import model_data as md
 from nutslite.posterior.code_search import CodeSet, find_code_sets, pays
 from nutslite.posterior.layout import Variable
-from nutslite.posterior.model_data import Codes, ModelData
+from nutslite.posterior.model_data import Codes, ModelData, sorting_block
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 
 class CodesBuilder:
-    """`Codes` while a model is assembled, predictor by predictor."""
+    """`Codes` while a model is assembled, predictor by predictor.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    sortable : bool
+        Whether rows can be sorted by a code, because they will not be by a grouping factor.
+    """
+
+    def __init__(self, sortable: bool) -> None:
+        self.sortable = sortable
         self.levels: list[NDArray[np.int32]] = []
         self._rows: list[IndexArray] = []
         self._tables: list[FloatArray] = []
@@ -37,7 +45,7 @@ class CodesBuilder:
     ) -> IndexArray:
         """Code what pays of a predictor's columns (p, n), centred at their `means`; the columns that are left."""
         left = np.ones(matrix.shape[0], dtype=bool)
-        for one in find_code_sets(matrix, spans):
+        for one in find_code_sets(matrix, spans, self.sortable):
             left[one.columns] = False
             table = matrix[one.columns[:, None], one.first] - means[one.columns, None]
             self.add(predictor, one, table, coefficients[one.columns])
@@ -47,7 +55,7 @@ class CodesBuilder:
         """One set: its table (columns, distinct rows) and the places of its coefficients."""
         row = np.zeros(md.CODE_FIELDS, dtype=np.int64)
         row[md.PREDICTOR], row[md.FACTOR], row[md.N_LEVELS] = predictor, self._factor(found.code), found.first.size
-        row[md.N_COLUMNS], row[md.EFFECT_STRIDE], row[md.COLUMN_TABLE] = 1, 1, -1
+        row[md.N_COLUMNS], row[md.EFFECT_STRIDE] = 1, 1
         row[[md.EFFECT_START, md.TABLE_START, md.CODED_START]] = self._used
         row[md.CODED_COLUMNS] = coefficients.size
         self._used += found.first.size, table.size, coefficients.size
@@ -63,15 +71,34 @@ class CodesBuilder:
         self.levels.append(code)
         return len(self.levels) - 1
 
-    def build(self, n_factors: int) -> Codes:
-        """The record; its codes are rows of the model's `levels` after those of `n_factors` grouping factors."""
+    def build(self, n_factors: int, n_effects: int, n_block_columns: int) -> Codes:
+        """The record, for a model with so many grouping factors, group effects and rows of `block_columns`."""
         blocks = np.array(self._rows, dtype=np.int64).reshape(-1, md.CODE_FIELDS)
         blocks[:, md.FACTOR] += n_factors
+        blocks[:, md.EFFECT_START] += n_effects
+        blocks[:, md.COLUMN_TABLE] = n_block_columns
         return Codes(
             blocks=blocks,
             tables=np.concatenate([np.empty(0), *self._tables]),
             coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self._coefficients]),
         )
+
+
+def added_blocks(blocks: IndexArray, codes: Codes) -> IndexArray:
+    """`ModelData.added`."""
+    fields = md.COLUMN_TABLE + 1
+    return np.ascontiguousarray(np.concatenate([blocks[:, :fields], codes.blocks[:, :fields]]))
+
+
+def sorted_by_groups(design: Design) -> bool:
+    """Whether rows will be sorted by the largest grouping factor, as `model_data.sorting_block` will say."""
+    width: dict[str, int] = {}
+    for predictor in design.predictors.values():
+        for term in predictor.group_terms:
+            width[term.factor] = width.get(term.factor, 0) + term.columns
+    levels = {name: len(design.factors[name].levels) for name in width}
+    largest = max(width, key=lambda name: width[name] * levels[name], default=None)
+    return largest is not None and md.is_sortable(design.n_rows, levels[largest])
 
 
 def coefficients_of(block: IndexArray, codes: Codes) -> IndexArray:
@@ -109,9 +136,13 @@ def without_codes(model: ModelData) -> ModelData:
 
 
 def with_paying_codes(model: ModelData) -> ModelData:
-    """The same model; sets that no longer pay, because rows were merged, are columns again."""
-    n = model.y.shape[1]
-    keep = [pays(n, int(block[md.CODED_COLUMNS]), int(block[md.N_LEVELS])) for block in model.codes.blocks]
+    """The same model; sets that do not pay are columns again: because rows were merged, or are sorted otherwise."""
+    n, sorting = model.y.shape[1], sorting_block(model)
+    keep = []
+    for block in model.codes.blocks:
+        p = int(model.predictors[block[md.PREDICTOR], md.N_COEFFICIENTS])
+        by_runs = sorting is not None and sorting[md.FACTOR] == block[md.FACTOR]
+        keep.append(pays(n, p, int(block[md.CODED_COLUMNS]), int(block[md.N_LEVELS]), by_runs))
     return _keeping(model, np.array(keep, dtype=bool))
 
 
@@ -136,7 +167,7 @@ def coded_sentences(model: ModelData, variables: Iterable[Variable]) -> list[str
 def _keeping(model: ModelData, keep: NDArray[np.bool_]) -> ModelData:
     if keep.all():
         return model
-    builder = CodesBuilder()
+    builder = CodesBuilder(sortable=False)
     n_factors = model.levels.shape[0] - np.unique(model.codes.blocks[:, md.FACTOR]).size
     predictors, columns, coefficients = model.predictors.copy(), [np.empty((0, model.y.shape[1]))], []
     used = 0
@@ -153,12 +184,13 @@ def _keeping(model: ModelData, keep: NDArray[np.bool_]) -> ModelData:
         coefficients.append(places[dense])
         predictor[md.COLUMN_START], used = used, used + int(dense.sum())
         predictor[md.COLUMN_STOP] = used
-    codes = builder.build(n_factors)
+    codes = builder.build(n_factors, model.centring.size, model.block_columns.shape[0])
     levels: Any = np.concatenate([model.levels[:n_factors], np.array(builder.levels).reshape(-1, model.y.shape[1])])
     return model._replace(
         predictors=predictors,
         matrix=np.ascontiguousarray(np.concatenate(columns)),
         coefficients=np.concatenate(coefficients).astype(np.int64),
         levels=np.ascontiguousarray(levels, dtype=np.int32),
+        added=added_blocks(model.blocks, codes),
         codes=codes,
     )

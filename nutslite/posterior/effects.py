@@ -1,15 +1,20 @@
 """Group effects: from the raw numbers that are sampled to effects, their prior, and the way back.
 
-Partial centring, per level l and column c with weight r in [0, 1] (0 non-centred, 1 centred):
+Partial centring, per level l and column c with weight r in [0, 1] (0 non-centred, 1 centred) and a typical scale t:
 
-    effect = location + scale^(1 - r) * w,     w = v, or w = C v where the columns are correlated
+    effect = location + scale / spread * v,     spread = sqrt(1 - r + r (scale / t)^2),
 
-with v the raw number in the position. The prior of v follows by change of variables. A level with much data wants
-r near 1, a level with little data r near 0 (Papaspiliopoulos, Roberts and Skold 2007, section 3); one weight per
+with v the raw number in the position, whose prior has the scale `spread` by change of variables. A level with much data
+wants r near 1, a level with little data r near 0 (Papaspiliopoulos, Roberts and Skold 2007, section 3); one weight per
 level serves unbalanced groups.
 
-For correlated columns C is the Cholesky factor of the correlation matrix. Levels whose mean weight is above one half
-leave C out of w (their effects are well known, so it is their prior that should carry the correlation).
+Where the data tell of an effect with information I, and r = I t^2 / (1 + I t^2), the posterior of a normal effect's v
+is equally wide at every scale: its variance given the scale is spread^2 / (1 + I scale^2) = 1 - r. Near zero all levels
+are non-centred, as they must be there, and at large scales all are centred.
+
+For correlated columns C is the Cholesky factor of the correlation matrix, and there are two ways. Levels all of whose
+weights are above one half have effects that are known well enough to carry the correlation in their prior: v / spread
+has the covariance C C'. Elsewhere v / spread is standard normal and ``effect = location + scale * C (v / spread)``.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nutslite._numba import inlined, kernel
 from nutslite.posterior.model_data import (
@@ -66,47 +72,70 @@ def location_and_scale(model: ModelData, block, c, values):
 
 
 @kernel
-def power(scale, exponent):
-    """``scale ** exponent`` without a call where the exponent is 0 or 1."""
-    if exponent == 0.0:
+def spread_of(r, ratio):
+    """Scale of a raw effect's prior; `ratio` is the scale of the effect's prior over the typical one."""
+    if r == 0.0:
         return 1.0
-    if exponent == 1.0:
-        return scale
-    return scale**exponent
+    if r == 1.0:
+        return ratio
+    return np.sqrt(1.0 - r + r * ratio * ratio)
+
+
+@kernel
+def unit_of(r, scale, typical):
+    """How much one unit of the raw effect changes the effect: the scale over the spread."""
+    return typical if r == 1.0 else scale / spread_of(r, scale / typical)
+
+
+def units_of(model: ModelData, block: NDArray[np.int64], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`unit_of` for all levels and columns of a block, shape (levels, columns), at given scales (columns,)."""
+    first = block[EFFECT_START] + block[EFFECT_STRIDE] * np.arange(block[N_LEVELS])
+    out = np.empty((block[N_LEVELS], block[N_COLUMNS]))
+    for c in range(block[N_COLUMNS]):
+        typical = float(model.typical_scales[block[COLUMN_TABLE] + c])
+        for level, at in enumerate(first + c):
+            out[level, c] = unit_of(model.centring[at], scales[c], typical)
+    return out
 
 
 @inlined
 def _fill_column(model: ModelData, block, c, raw, values, effects):
     location, scale = location_and_scale(model, block, c, values)
+    typical = model.typical_scales[block[COLUMN_TABLE] + c]
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
-        effects[at] = location + power(scale, 1.0 - model.centring[at]) * raw[at]
+        effects[at] = location + unit_of(model.centring[at], scale, typical) * raw[at]
 
 
 @kernel
 def keeps_correlation_in_prior(model: ModelData, block, level):
     """Whether this level's effects are centred enough to leave the correlation to their prior."""
     first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
-    total = 0.0
+    least = 1.0
     for c in range(block[N_COLUMNS]):
-        total += model.centring[first + c]
-    return total > 0.5 * block[N_COLUMNS]
+        least = min(least, model.centring[first + c])
+    return least > 0.5
 
 
 @inlined
 def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):
     q = block[N_COLUMNS]
+    z = np.empty(q)
     for level in range(block[N_LEVELS]):
         first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         in_prior = keeps_correlation_in_prior(model, block, level)
         for c in range(q):
             location, scale = location_and_scale(model, block, c, values)
-            w = raw[first + c]
-            if not in_prior:
-                w = 0.0
+            typical = model.typical_scales[block[COLUMN_TABLE] + c]
+            r = model.centring[first + c]
+            z[c] = raw[first + c] / spread_of(r, scale / typical)
+            if in_prior:
+                effects[first + c] = location + unit_of(r, scale, typical) * raw[first + c]
+            else:
+                x = 0.0
                 for e in range(c + 1):
-                    w += cholesky[c, e] * raw[first + e]
-            effects[first + c] = location + power(scale, 1.0 - model.centring[first + c]) * w
+                    x += cholesky[c, e] * z[e]
+                effects[first + c] = location + scale * x
 
 
 @kernel
@@ -157,19 +186,23 @@ def add_lkj(cholesky, values, eta, cholesky_adjoint, adjoint):
 def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
     row = model.block_columns[block[COLUMN_TABLE] + c]
     scale = values[row[ARGUMENTS + 1]]
-    log_scale = np.log(scale)
+    typical = model.typical_scales[block[COLUMN_TABLE] + c]
+    ratio = scale / typical
     total = -block[N_LEVELS] * HALF_LOG_2PI
     d_location = 0.0
     d_log_scale = 0.0
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
         r = model.centring[at]
-        factor = power(scale, 1.0 - r)
-        z = raw[at] / power(scale, r)
-        total -= 0.5 * z * z + r * log_scale
+        spread, unit = spread_of(r, ratio), unit_of(r, scale, typical)
+        share = r * (ratio / spread) ** 2  # d log(spread) / d log(scale)
+        z = raw[at] / spread
+        total -= 0.5 * z * z
+        if r != 0.0:
+            total -= np.log(spread)
         d_location += tail[at]
-        d_log_scale += tail[at] * (1.0 - r) * factor * raw[at] + r * (z * z - 1.0)
-        tail[at] = tail[at] * factor - z / power(scale, r)
+        d_log_scale += tail[at] * (1.0 - share) * unit * raw[at] + share * (z * z - 1.0)
+        tail[at] = tail[at] * unit - z / spread
     adjoint[row[ARGUMENTS]] += d_location
     adjoint[row[ARGUMENTS + 1]] += d_log_scale / scale
     return total
@@ -177,10 +210,12 @@ def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
 
 @inlined
 def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail):
-    """Any density: v has the density with location 0 and scale^r in place of its location and scale."""
+    """Any density: v has the density with location 0 and its spread in place of location and scale."""
     row = model.block_columns[block[COLUMN_TABLE] + c]
     location_argument, scale_argument = row[LOCATION_ARGUMENT], row[SCALE_ARGUMENT]
     _, scale = location_and_scale(model, block, c, values)
+    typical = model.typical_scales[block[COLUMN_TABLE] + c]
+    ratio = scale / typical
     arguments = np.empty(4)
     for a in range(4):
         arguments[a] = values[row[ARGUMENTS + a]]
@@ -193,16 +228,17 @@ def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail)
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
         r = model.centring[at]
-        factor = power(scale, 1.0 - r)
+        spread, unit = spread_of(r, ratio), unit_of(r, scale, typical)
+        share = r * (ratio / spread) ** 2
         if scale_argument >= 0:
-            arguments[scale_argument] = power(scale, r)
+            arguments[scale_argument] = spread
         total += density(row[DENSITY], raw[at], arguments[0], arguments[1], arguments[2], arguments[3], partials)
         d_location += tail[at]
-        d_log_scale += tail[at] * (1.0 - r) * factor * raw[at]
-        tail[at] = tail[at] * factor + partials[0]
+        d_log_scale += tail[at] * (1.0 - share) * unit * raw[at]
+        tail[at] = tail[at] * unit + partials[0]
         for a in range(4):
             if a == scale_argument:
-                d_log_scale += partials[1 + a] * r * arguments[a]
+                d_log_scale += partials[1 + a] * share * spread
             elif a != location_argument:
                 adjoint[row[ARGUMENTS + a]] += partials[1 + a]
     if location_argument >= 0:
@@ -214,77 +250,91 @@ def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail)
 
 @inlined
 def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cholesky_adjoint, adjoint, tail):
-    """Normal effects with correlated columns: z = C^-1 scale^-r w is standard normal."""
+    """Normal effects with correlated columns."""
     q = block[N_COLUMNS]
     total = -block[N_LEVELS] * q * HALF_LOG_2PI
+    spread = np.empty(q)
     z = np.empty(q)
-    d_w = np.empty(q)
+    d_x = np.empty(q)
     for level in range(block[N_LEVELS]):
         first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
-        in_prior = keeps_correlation_in_prior(model, block, level)
-        total += _standardise(model, block, level, in_prior, raw, values, cholesky, z)
-        # Adjoint of x = scale^-r w is C^-T (-z), by back substitution.
-        for c in range(q - 1, -1, -1):
-            d_x = -z[c]
-            for e in range(c + 1, q):
-                d_x -= cholesky[e, c] * d_w[e]
-            d_w[c] = d_x / cholesky[c, c]
         for c in range(q):
-            for e in range(c + 1):
-                cholesky_adjoint[c, e] -= d_w[c] * z[e]
-            if in_prior:
-                cholesky_adjoint[c, c] -= 1.0 / cholesky[c, c]
-        _pull_back_scales(model, block, level, in_prior, raw, values, effects, cholesky, d_w, adjoint, tail)
-        for c in range(q):
-            if not in_prior:
-                for e in range(c + 1):
-                    cholesky_adjoint[c, e] += d_w[c] * raw[first + e]
-        for c in range(q):
-            d_raw = d_w[c]
-            if not in_prior:
-                d_raw = 0.0
-                for e in range(c, q):
-                    d_raw += cholesky[e, c] * d_w[e]
-            tail[first + c] = d_raw
+            _, scale = location_and_scale(model, block, c, values)
+            r = model.centring[first + c]
+            spread[c] = spread_of(r, scale / model.typical_scales[block[COLUMN_TABLE] + c])
+            z[c] = raw[first + c] / spread[c]
+            if r != 0.0:
+                total -= np.log(spread[c])
+        if keeps_correlation_in_prior(model, block, level):
+            total += _add_level_in_prior(
+                model, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+            )
+        else:
+            total += _add_level_apart(
+                model, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+            )
     return total
 
 
 @inlined
-def _standardise(model: ModelData, block, level, in_prior, raw, values, cholesky, z):
-    """Overwrite `z` with C^-1 scale^-r w; return -z'z/2 plus the log determinant of that map."""
-    first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
+def _add_level_in_prior(
+    model: ModelData, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+):
+    """The raw numbers of one level are correlated themselves; `z` holds v / spread and is overwritten."""
+    q = block[N_COLUMNS]
     total = 0.0
-    for c in range(block[N_COLUMNS]):
-        _, scale = location_and_scale(model, block, c, values)
-        r = model.centring[first + c]
-        w = raw[first + c]
-        if not in_prior:
-            w = 0.0
-            for e in range(c + 1):
-                w += cholesky[c, e] * raw[first + e]
-        x = w / power(scale, r)
+    for c in range(q):
         for e in range(c):
-            x -= cholesky[c, e] * z[e]
-        z[c] = x / cholesky[c, c]
-        total -= 0.5 * z[c] * z[c]
-        if r != 0.0:
-            total -= r * np.log(scale)
-        if in_prior:
-            total -= np.log(cholesky[c, c])
-    return total
-
-
-@inlined
-def _pull_back_scales(model: ModelData, block, level, in_prior, raw, values, effects, cholesky, d_w, adjoint, tail):
-    """Turn `d_w` from the adjoint of x into that of w (likelihood included); add those of locations and scales."""
-    first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
-    for c in range(block[N_COLUMNS]):
+            z[c] -= cholesky[c, e] * z[e]
+        z[c] /= cholesky[c, c]
+        total -= 0.5 * z[c] * z[c] + np.log(cholesky[c, c])
+    # The adjoint of v / spread is C^-T (-z), by back substitution.
+    for c in range(q - 1, -1, -1):
+        d_x[c] = -z[c]
+        for e in range(c + 1, q):
+            d_x[c] -= cholesky[e, c] * d_x[e]
+        d_x[c] /= cholesky[c, c]
+        for e in range(c + 1):
+            cholesky_adjoint[c, e] -= d_x[c] * z[e]
+        cholesky_adjoint[c, c] -= 1.0 / cholesky[c, c]
+    for c in range(q):
         row = model.block_columns[block[COLUMN_TABLE] + c]
         location, scale = location_and_scale(model, block, c, values)
+        typical = model.typical_scales[block[COLUMN_TABLE] + c]
         r = model.centring[first + c]
-        factor = power(scale, 1.0 - r)
-        offset = effects[first + c] - location  # scale^(1-r) w
-        d_x_times_x = d_w[c] * offset / scale
+        share = r * (scale / typical / spread[c]) ** 2
+        offset = effects[first + c] - location
+        pull = share * (1.0 + d_x[c] * offset / scale)
         adjoint[row[ARGUMENTS]] += tail[first + c]
-        adjoint[row[ARGUMENTS + 1]] += (tail[first + c] * (1.0 - r) * offset - r * (1.0 + d_x_times_x)) / scale
-        d_w[c] = d_w[c] / power(scale, r) + tail[first + c] * factor
+        adjoint[row[ARGUMENTS + 1]] += (tail[first + c] * (1.0 - share) * offset - pull) / scale
+        tail[first + c] = tail[first + c] * unit_of(r, scale, typical) + d_x[c] / spread[c]
+    return total
+
+
+@inlined
+def _add_level_apart(
+    model: ModelData, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+):
+    """The raw numbers of one level are independent, and C makes effects of them; `z` holds v / spread."""
+    q = block[N_COLUMNS]
+    total = 0.0
+    for c in range(q):
+        row = model.block_columns[block[COLUMN_TABLE] + c]
+        location, scale = location_and_scale(model, block, c, values)
+        d_x[c] = tail[first + c] * scale
+        adjoint[row[ARGUMENTS]] += tail[first + c]
+        adjoint[row[ARGUMENTS + 1]] += tail[first + c] * (effects[first + c] - location) / scale
+        for e in range(c + 1):
+            cholesky_adjoint[c, e] += d_x[c] * z[e]
+        total -= 0.5 * z[c] * z[c]
+    for c in range(q):
+        row = model.block_columns[block[COLUMN_TABLE] + c]
+        _, scale = location_and_scale(model, block, c, values)
+        typical = model.typical_scales[block[COLUMN_TABLE] + c]
+        share = model.centring[first + c] * (scale / typical / spread[c]) ** 2
+        d_z = -z[c]
+        for e in range(c, q):
+            d_z += cholesky[e, c] * d_x[e]
+        adjoint[row[ARGUMENTS + 1]] -= share * (1.0 + z[c] * d_z) / scale
+        tail[first + c] = d_z / spread[c]
+    return total

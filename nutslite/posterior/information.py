@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nutslite._numba import VECTOR, kernel, kernel_with_signature
 from nutslite.posterior import model_data as md
-from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, power
+from nutslite.posterior.effects import fill_effects, keeps_correlation_in_prior, location_and_scale, spread_of, unit_of
 from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.head_design import HeadDesign, HeadDesigns, add_products
 from nutslite.posterior.linalg import invert_lower
@@ -47,9 +47,7 @@ class Information:
     border: FloatArray  # (m, m)
     coupling: FloatArray  # (levels * q, m)
     blocks: FloatArray  # (levels, q, q)
-    likelihood_diagonal: (
-        FloatArray  # (dimension - n_head,) the data's part of the diagonal for the effects, per unit effect
-    )
+    level_information: tuple[FloatArray, ...]  # for each block of group terms (levels, q, q), the data's part alone
 
 
 @functools.cache
@@ -86,7 +84,7 @@ def _fill_effect_maps(model: ModelData, position, values, block, to_effect, prec
     """Per level: `to_effect` (q, q), d effect / d raw, and `precision` (q, q), prior precision of the raw effects."""
     q = block[md.N_COLUMNS]
     cholesky = np.zeros((q, q))
-    inner = np.zeros((q, q))
+    scales, spreads, units = np.empty(q), np.empty(q), np.empty(q)
     for c in range(q):
         cholesky[c, c] = 1.0
     if block[md.CORRELATION] >= 0:
@@ -100,16 +98,17 @@ def _fill_effect_maps(model: ModelData, position, values, block, to_effect, prec
         in_prior = keeps_correlation_in_prior(model, block, level)
         for c in range(q):
             _, scale = location_and_scale(model, block, c, values)
-            r = model.centring[start + c]
-            for e in range(q):
-                inner[c, e] = cholesky[c, e] if not in_prior else (1.0 if c == e else 0.0)
-                to_effect[level, c, e] = power(scale, 1.0 - r) * inner[c, e]
-                inner[c, e] /= power(scale, r)
+            r, typical = model.centring[start + c], model.typical_scales[block[md.COLUMN_TABLE] + c]
+            scales[c], spreads[c] = scale, spread_of(r, scale / typical)
+            units[c] = unit_of(r, scale, typical)
         for c in range(q):
             for e in range(q):
-                standard[c, e] = 0.0
-                for f in range(c + 1):
-                    standard[c, e] += inverse[c, f] * inner[f, e]
+                if in_prior:
+                    to_effect[level, c, e] = units[c] if c == e else 0.0
+                    standard[c, e] = inverse[c, e] / spreads[e]
+                else:
+                    to_effect[level, c, e] = scales[c] * cholesky[c, e] / spreads[e]
+                    standard[c, e] = 1.0 / spreads[c] if c == e else 0.0
         for c in range(q):
             for e in range(q):
                 precision[level, c, e] = 0.0
@@ -168,7 +167,7 @@ class InformationBuilder:
             return self._without_effects(rows, head_design, position)
         effect_design = [self._effect_design(j) for j in range(rows.shape[0])]
         total = self._likelihood(rows, head_design, effect_design)
-        likelihood_diagonal = total.diagonal()[self.n_head :].copy()
+        level_information = self._level_information(total)
         maps, precisions = self._effect_maps(position, values)
         total = (maps.T @ total @ maps + precisions).tocsr()
         border = total[: self.m, : self.m].toarray()
@@ -177,14 +176,14 @@ class InformationBuilder:
             border=0.5 * (border + border.T),
             coupling=total[self.m :, : self.m].toarray(),
             blocks=self._diagonal_blocks(total),
-            likelihood_diagonal=likelihood_diagonal,
+            level_information=level_information,
         )
 
     def _without_effects(self, rows: FloatArray, designs: list[HeadDesign], position: FloatArray) -> Information:
         border = head_prior_information(self.model.head, self.density, position)
         for j, h in product(range(rows.shape[0]), repeat=2):
             add_products(designs[j], designs[h], np.ascontiguousarray(rows[j, h]), border)
-        return Information(0.5 * (border + border.T), np.empty((0, self.m)), np.empty((0, 0, 0)), np.empty(0))
+        return Information(0.5 * (border + border.T), np.empty((0, self.m)), np.empty((0, 0, 0)), ())
 
     def _effect_design(self, j: int) -> sparse.csr_matrix | None:
         """d eta_j / d effects, sparse (n, n_effects); None without group terms."""
@@ -260,6 +259,19 @@ class InformationBuilder:
             sparse.csr_matrix((np.concatenate(maps), places), shape=shape),
             sparse.csr_matrix((np.concatenate(precisions), places), shape=shape),
         )
+
+    def _level_information(self, likelihood: sparse.csr_matrix) -> tuple[FloatArray, ...]:
+        found = []
+        for block in self.model.blocks:
+            q = int(block[md.N_COLUMNS])
+            first = self.n_head + block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+            if q == 1:
+                found.append(likelihood.diagonal()[first].reshape(-1, 1, 1))
+                continue
+            places = first[:, None, None] + np.zeros((q, q), dtype=np.int64)
+            rows, columns = places + np.arange(q)[:, None], places + np.arange(q)
+            found.append(np.asarray(likelihood[rows.ravel(), columns.ravel()]).reshape(-1, q, q))
+        return tuple(found)
 
     def _diagonal_blocks(self, total: sparse.csr_matrix) -> FloatArray:
         out = np.zeros((self.levels, self.q, self.q))

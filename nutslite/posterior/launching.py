@@ -11,7 +11,7 @@ from nutslite.posterior.information import Information
 from nutslite.posterior.resume import Launched
 from nutslite.posterior.start_values import given_starts
 from nutslite.posterior.target import Launch, Target
-from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
+from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
 
 if TYPE_CHECKING:
     from nutslite.posterior.run import Settings
@@ -38,15 +38,14 @@ MOST_HALVINGS = 30  # of the way from a starting point to the centre
 def first_state(target: Target, launch: Launch, settings: Settings, rng: np.random.Generator) -> Launched:
     """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
     metric = launch_metric(launch) if settings.init == "auto" else None
-    adapts = metric is None or launch.adapt
-    tune = settings.tune if settings.tune is not None else (TUNE if adapts else TUNE_AFTER_PILOT)
+    tune = settings.tune if settings.tune is not None else (TUNE if metric is None else TUNE_AFTER_PILOT)
     starts = _starts(target, launch, metric, settings.chains, rng)
     jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
     if settings.start is not None:
         starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
     if metric is None:
         return Launched(starts, jitter, INITS[settings.init][0], True, tune)
-    return Launched(starts, jitter, diagonal_metric(metric.variances) if adapts else metric, adapts, tune)
+    return Launched(starts, jitter, metric, False, tune)
 
 
 def default_target_accept(begun: Launched, dimension: int) -> float:

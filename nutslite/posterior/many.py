@@ -55,15 +55,14 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
     m = positions.shape[0]
     n_head = model.head.transforms.shape[0]
     values = np.empty((m, n_head + model.head.fixed.shape[0]))
-    effects = np.empty((m, positions.shape[1] - n_head))
-    coded = np.empty((m, n_code_effects(model)))
+    effects = np.zeros((m, positions.shape[1] - n_head + n_code_effects(model)))
     adjoint = np.empty(values.shape[1])
     partials = np.empty(5)
     gradient = np.empty(positions.shape[1])
     for i in range(m):
         out[i] = constrain_head(positions[i], model.head, values[i])
         fill_effects(model, positions[i], values[i], effects[i])
-        fill_code_effects(model, values[i], coded[i])
+        fill_code_effects(model.codes, values[i], effects[i])
         out[i] += add_effects_prior(model, density, positions[i], values[i], effects[i], adjoint, gradient)
         out[i] += add_head_priors(model.head, density, values[i], adjoint, partials)
     n = model.y.shape[1]
@@ -80,19 +79,15 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
         for start in range(0, n, width):
             rows = min(width, n - start)
             _add_block_logliks(
-                model, loglik, values, effects, coded, first, last, start, rows, varies, eta, d_eta, pointwise, out
+                model, loglik, values, effects, first, last, start, rows, varies, eta, d_eta, pointwise, out
             )
 
 
 @uncounted
-def _add_block_logliks(
-    model, loglik, values, effects, coded, first, last, start, rows, varies, eta, d_eta, pointwise, out
-):
+def _add_block_logliks(model, loglik, values, effects, first, last, start, rows, varies, eta, d_eta, pointwise, out):
     """Add the log likelihood of one block of rows at positions `first` to `last` to `out`."""
     for i in range(first, last):
-        out[i] += block_loglik(
-            model, loglik, values[i], effects[i], coded[i], start, rows, varies, eta, d_eta, pointwise
-        )
+        out[i] += block_loglik(model, loglik, values[i], effects[i], start, rows, varies, eta, d_eta, pointwise)
 
 
 @functools.cache

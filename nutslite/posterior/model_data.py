@@ -54,9 +54,9 @@ CORRELATION = 7  # position of its first unconstrained correlation, or -1 where 
 LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
 BLOCK_FIELDS = 9
 
-# Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`, so that
-# kernels add both kinds of blocks to a linear predictor with the same lines: N_LEVELS is the number of distinct rows,
-# N_COLUMNS and EFFECT_STRIDE are 1, EFFECT_START is a place in the codes' effects, COLUMN_TABLE is -1.
+# Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`: to a
+# linear predictor a set is a block with an intercept only. N_LEVELS is the number of distinct rows, EFFECT_START a
+# place behind the group effects, COLUMN_TABLE the last row of `z_rows`.
 TABLE_START = 7  # element of `tables` where the table (coded columns, distinct rows) begins
 CODED_START = 8  # first of its coefficients in `Codes.coefficients`
 CODED_COLUMNS = 9
@@ -97,8 +97,11 @@ class ModelData(NamedTuple):
     links: IndexArray  # (k,) link codes
     predictors: IndexArray  # (k, PREDICTOR_FIELDS)
     blocks: IndexArray  # (n_blocks, BLOCK_FIELDS)
+    added: IndexArray  # (n_blocks + n_sets, COLUMN_TABLE + 1) what kernels add up: blocks, then sets of coded columns
+    z_rows: IndexArray  # (n_block_columns + 1,) Z_ROW of each block column, and -1 for codes
     block_columns: IndexArray  # (n_block_columns, BLOCK_COLUMN_FIELDS)
     centring: FloatArray  # (n_effects,) 0 non-centred ... 1 centred, in the order of the effects
+    typical_scales: FloatArray  # (n_block_columns,) scale of the column's prior at which `centring` holds
     head: Head  # transforms and priors of the head
     sorted_factor: int  # the row of `levels` that rows are sorted by, or -1
     row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
@@ -119,6 +122,9 @@ MODEL_DATA = types.NamedTuple(
         INDEX_MATRIX,
         INDEX_MATRIX,
         INDEX_MATRIX,
+        INDEX_VECTOR,
+        INDEX_MATRIX,
+        VECTOR,
         VECTOR,
         HEAD,
         types.int64,
@@ -148,23 +154,32 @@ def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
     )
 
 
-def sorted_rows(model: ModelData) -> ModelData:
-    """The model with its rows sorted by the largest grouping factor, where levels have enough rows for that to pay.
+def is_sortable(n: int, levels: int) -> bool:
+    """Whether `n` rows of data are enough for rows to be sorted by a factor of so many levels."""
+    return n >= FEWEST_ROWS_PER_LEVEL * levels
 
-    Equal levels next to each other make runs: one effect is added to many rows at once, and derivatives are summed
-    without waiting for the sum before, which takes about a third off a gradient. Where there is no such factor, rows
-    are sorted by the largest set of coded columns.
+
+def sorting_block(model: ModelData) -> IndexArray | None:
+    """The block whose factor or code rows should be sorted by, if any has enough rows a level.
+
+    That of the largest grouping factor; otherwise the coded set of the most distinct rows.
     """
-    n = model.y.shape[1]
     groups = [model.blocks[np.argmax(model.blocks[:, EFFECT_START])]] if model.blocks.size else []
     codes = sorted(model.codes.blocks, key=lambda block: -int(block[N_LEVELS]))
-    for block in [*groups, *codes]:
-        factor, levels = int(block[FACTOR]), int(block[N_LEVELS])
-        if n < FEWEST_ROWS_PER_LEVEL * levels:
-            continue
-        index = model.levels[factor]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=levels))])
-        return rows_of(model, np.argsort(index, kind="stable"))._replace(
-            sorted_factor=factor, row_starts=np.ascontiguousarray(starts, dtype=np.int64)
-        )
-    return model
+    return next((block for block in [*groups, *codes] if is_sortable(model.y.shape[1], int(block[N_LEVELS]))), None)
+
+
+def sorted_rows(model: ModelData) -> ModelData:
+    """The model with its rows sorted as `sorting_block` says.
+
+    Equal levels next to each other make runs: one effect is added to many rows at once, and derivatives are summed
+    without waiting for the sum before, which takes about a third off a gradient.
+    """
+    block = sorting_block(model)
+    if block is None:
+        return model
+    index = model.levels[block[FACTOR]]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=block[N_LEVELS]))])
+    return rows_of(model, np.argsort(index, kind="stable"))._replace(
+        sorted_factor=int(block[FACTOR]), row_starts=np.ascontiguousarray(starts, dtype=np.int64)
+    )

@@ -2,13 +2,9 @@
 
 Given the hyperparameters, Newton's method finds the mode of coefficients, auxiliary parameters and group effects;
 given those, an EM-like step moves the scales of the group effects, using the effects' curvature as their posterior
-variance. At the end each level gets its centring weight
-
-    r = I s^2 / (1 + I s^2)
-
-(I the information of the data about this effect, s the scale of its prior), which decouples effects from scales, and
-the information matrix in these coordinates becomes the sampler's metric. The pilot only chooses coordinates: whatever
-it finds, the posterior that NUTS samples is the same.
+variance. At the end each level gets its centring weight and each scale that may be zero its bent logarithm
+(`centring`), which decouples effects from scales, and the information matrix in these coordinates becomes the sampler's
+metric. The pilot only chooses coordinates: whatever it finds, the posterior that NUTS samples is the same.
 """
 
 from __future__ import annotations
@@ -22,7 +18,8 @@ from numpy.typing import NDArray
 
 from nutslite.posterior import model_data as md
 from nutslite.posterior.arrowhead import arrowhead_variances, made_positive, schur_complement, solve_arrowhead
-from nutslite.posterior.effects import fill_effects
+from nutslite.posterior.centring import Coordinates, choose_coordinates, in_coordinates, scale_columns
+from nutslite.posterior.effects import fill_effects, units_of
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.joint import compiled_joint
@@ -36,7 +33,6 @@ OUTER_STEPS = 25
 NEWTON_STEPS = 30
 SCALE_TOLERANCE = 0.02  # change of the log scales at which the outer iteration stops
 LARGEST_NEWTON_STEP = 10.0
-CLEAR_EVIDENCE = 10.0  # log likelihood ratio against a scale of zero: e^-10 of the left tail is never visited
 
 
 @dataclass(frozen=True)
@@ -53,16 +49,12 @@ class Pilot:
         There, in these coordinates; hyperparameters on the diagonal of the border.
     gradients : int
         Gradient evaluations spent.
-    clear : bool
-        Whether the data rule out that any scale is zero. If not, one point's curvature does not describe the posterior:
-        the sampler should start from this metric's diagonal and adapt.
     """
 
     model: ModelData
     position: FloatArray
     information: Information
     gradients: int
-    clear: bool
 
 
 def why_no_pilot(model: ModelData) -> str | None:
@@ -103,22 +95,8 @@ class _Search:
         self.n_head = self.builder.n_head
         self.position = np.array(start, dtype=float)
         self.gradients = 0
-        self.clear = True
-        self.scales = self._scale_columns()
+        self.scales = scale_columns(model)
         self.hyper = self._hyperparameters()
-
-    def _scale_columns(self) -> dict[int, list[NDArray[np.int64]]]:
-        """Positions of scale hyperparameters, and the effects of the columns that each scales."""
-        model = self.model
-        out: dict[int, list[NDArray[np.int64]]] = {}
-        for block in model.blocks:
-            for c in range(block[md.N_COLUMNS]):
-                row = model.block_columns[block[md.COLUMN_TABLE] + c]
-                scale = int(row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]])
-                if scale < self.n_head:
-                    effects = block[md.EFFECT_START] + c + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
-                    out.setdefault(scale, []).append(effects)
-        return out
 
     def _hyperparameters(self) -> NDArray[np.int64]:
         """Head positions that Newton leaves alone: whatever is not a coefficient or a constant of the likelihood."""
@@ -263,57 +241,49 @@ class _Search:
         self.position[self.n_head :] = effects - locations
 
     def _finish(self, information: Information) -> Pilot | None:
-        """Choose the centring, move to its coordinates, and put the hyperparameters' curvature on the border."""
+        """Choose the coordinates, move to them, and put the hyperparameters' curvature on the border."""
+        chosen = self._coordinates(information)
+        if chosen.bent:
+            # The steps above are short where there is little evidence: ask again where these scales are more typical.
+            _, effects = self.builder.natural(self.position)
+            for hyper, profile in chosen.bent.items():
+                self.position[hyper] = np.log(profile.typical - self.model.head.bounds[0, hyper])
+            self._keep_effects(effects)
+            moved = self._newton()
+            if moved is None:
+                return None
+            chosen = self._coordinates(moved)
         values, _ = self.builder.natural(self.position)
-        centring = self._centring(values, information.likelihood_diagonal)
-        self.model = self.model._replace(centring=centring)
+        self.model = in_coordinates(self.model, chosen, self.position, values)
         self.builder = InformationBuilder(self.model, self.density, self.loglik)
-        scale = self._scale_of_effects(values)
-        self.position[self.n_head :] /= scale ** (1.0 - centring)
+        for block in self.model.blocks:
+            self._to_raw(block, values)
         final = self._information()
         if final is None:
             return None
-        final.border[self.hyper, self.hyper] = self._hyper_information(centring)
-        return Pilot(self.model, self.position, final, self.gradients, self.clear)
+        final.border[self.hyper, self.hyper] = self._hyper_information(chosen)
+        return Pilot(self.model, self.position, final, self.gradients)
 
-    def _scale_of_effects(self, values: FloatArray) -> FloatArray:
-        out = np.ones(self.model.centring.size)
-        for block in self.model.blocks:
-            for c in range(block[md.N_COLUMNS]):
-                row = self.model.block_columns[block[md.COLUMN_TABLE] + c]
-                at = block[md.EFFECT_START] + c + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
-                out[at] = values[row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]]
-        return out
-
-    def _centring(self, values: FloatArray, likelihood: FloatArray) -> FloatArray:
-        """r = I s^2 / (1 + I s^2); effects whose scale is a fixed number stay centred.
-
-        Called in centred coordinates. Where the data do not rule out a scale of zero, its log has a long left tail,
-        along which centred effects are a funnel: these effects are not centred at all. Elsewhere r is that of a scale
-        one posterior sd further down.
-        """
-        scale = self._scale_of_effects(values)
-        strength = np.maximum(likelihood, 0.0) * scale**2
-        out = strength / (1.0 + strength)
-        deviations = self.position[self.n_head :]
+    def _coordinates(self, information: Information) -> Coordinates:
+        values, _ = self.builder.natural(self.position)
         prior = np.diag(head_prior_information(self.model.head, self.density, self.position))
-        for hyper, columns in self.scales.items():
-            precision = prior[hyper] + sum(2.0 * float(np.sum(out[at] ** 2)) for at in columns)
-            evidence = sum(_evidence_against_zero(likelihood[at], deviations[at], out[at]) for at in columns)
-            clear = evidence > CLEAR_EVIDENCE
-            self.clear = self.clear and clear
-            shrink = np.exp(-2.0 / np.sqrt(max(precision, 0.25))) if clear else 0.0
-            for at in columns:
-                out[at] = shrink * strength[at] / (1.0 + shrink * strength[at])
-        fixed = np.ones(out.size, dtype=bool)
-        for columns in self.scales.values():
-            for at in columns:
-                fixed[at] = False
-        out[fixed] = 1.0
-        return out
+        deviations = self.position[self.n_head :]
+        return choose_coordinates(self.model, self.density, values, deviations, information.level_information, prior)
 
-    def _hyper_information(self, centring: FloatArray) -> FloatArray:
-        """Precisions: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, each plus its prior's."""
+    def _to_raw(self, block: NDArray[np.int64], values: FloatArray) -> None:
+        """Deviations of a block's effects to raw numbers (correlations are zero here)."""
+        columns = self.model.block_columns[block[md.COLUMN_TABLE] : block[md.COLUMN_TABLE] + block[md.N_COLUMNS]]
+        scales = values[[row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]] for row in columns]]
+        first = self.n_head + block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+        places = first[:, None] + np.arange(block[md.N_COLUMNS])
+        self.position[places] /= units_of(self.model, block, scales)
+
+    def _hyper_information(self, chosen: Coordinates) -> FloatArray:
+        """Precisions: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, each plus its prior's.
+
+        Those of bent scales are known already.
+        """
+        centring = chosen.centring
         prior = np.diag(head_prior_information(self.model.head, self.density, self.position)).copy()
         likelihood = np.zeros(self.n_head)
         for scale, columns in self.scales.items():
@@ -329,18 +299,10 @@ class _Search:
                     likelihood[place] += float(np.sum(centring[first + c] * centring[first + d]))
                     prior[place] = 2.0  # of the order of an LKJ prior's curvature in the unconstrained correlation
                     place += 1
-        total = likelihood + prior
-        # A log scale that the data hardly inform has a long left tail, which the curvature at the mode understates.
-        return np.maximum(total, 0.25)[self.hyper]
-
-
-def _evidence_against_zero(information: FloatArray, deviations: FloatArray, centring: FloatArray) -> float:
-    """Log likelihood at the scale less that at a scale of zero, for normal effects estimated with given information.
-
-    With estimates u / r (u the conditional modes): half the sum of I u^2 / r + log(1 - r).
-    """
-    r = np.clip(centring, 1e-12, 1.0 - 1e-12)
-    return 0.5 * float(np.sum(np.maximum(information, 0.0) * deviations**2 / r + np.log1p(-r)))
+        total = np.maximum(likelihood + prior, 0.25)
+        for hyper, profile in chosen.bent.items():
+            total[hyper] = 1.0 / profile.variance
+        return total[self.hyper]
 
 
 def _width(predictor: NDArray[np.int64]) -> int:

@@ -122,8 +122,7 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
         why_not = why_not or "it would look for the mode of the model without its potentials"
     if why_not is None:
         sentences.append(
-            "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up, or a long one "
-            "if it finds that a scale may be zero."
+            "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up."
             if data.centring.size
             else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )

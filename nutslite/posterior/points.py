@@ -28,12 +28,13 @@ from numpy.typing import NDArray
 from nutslite.exceptions import SamplingError, did_you_mean
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.effects import keeps_correlation_in_prior, location_and_scale
+from nutslite.posterior.effects import keeps_correlation_in_prior, location_and_scale, units_of
 from nutslite.posterior.head import BLOCKWISE
 from nutslite.posterior.joint import natural_scale
 from nutslite.posterior.layout import Layout, Variable
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.transforms import (
+    BENT_LOG,
     FOLD,
     IDENTITY,
     LOG,
@@ -41,6 +42,7 @@ from nutslite.posterior.transforms import (
     NEGATIVE_LOG,
     cholesky_constrain,
     cholesky_unconstrain,
+    unconstrain,
 )
 
 FloatArray = NDArray[np.float64]
@@ -241,18 +243,21 @@ def offsets_of(model: ModelData, position: FloatArray, values: FloatArray, effec
     for block in model.blocks:
         q, first, stride = int(block[md.N_COLUMNS]), int(block[md.EFFECT_START]), int(block[md.EFFECT_STRIDE])
         places = first + stride * np.arange(block[md.N_LEVELS])[:, None] + np.arange(q)
-        w = np.empty(places.shape)
+        offsets, scales = np.empty(places.shape), np.empty(q)
         for c in range(q):
-            location, scale = location_and_scale(model, block, c, values)
-            w[:, c] = (effects[places[:, c]] - location) / scale ** (1.0 - model.centring[places[:, c]])
+            location, scales[c] = location_and_scale(model, block, c, values)
+            offsets[:, c] = effects[places[:, c]] - location
+        units = units_of(model, block, scales)
+        out = offsets / units
         if block[md.CORRELATION] >= 0:
             at = int(block[md.CORRELATION])
             factor = np.empty((q, q))
             cholesky_constrain(np.ascontiguousarray(position[at : at + q * (q - 1) // 2]), factor)
             for level in range(int(block[md.N_LEVELS])):
                 if not keeps_correlation_in_prior(model, block, level):
-                    w[level] = np.linalg.solve(factor, w[level])
-        raw[places] = w
+                    spreads = scales / units[level]
+                    out[level] = spreads * np.linalg.solve(factor, offsets[level] / scales)
+        raw[places] = out
     return raw
 
 
@@ -271,6 +276,7 @@ def unconstrain_head(codes: NDArray[np.int64], bounds: FloatArray, x: FloatArray
             (LOGIT_INTERVAL, lambda at: np.log(x[at] - lower[at]) - np.log(upper[at] - x[at])),
             (NEGATIVE_LOG, lambda at: np.log(upper[at] - x[at])),
             (FOLD, lambda at: np.arcsinh(x[at] / upper[at])),
+            (BENT_LOG, lambda at: np.array([unconstrain(BENT_LOG, x[i], lower[i], upper[i]) for i in at.nonzero()[0]])),
         ):
             at = codes == code
             if at.any():

@@ -27,13 +27,11 @@ from nutslite.posterior.model_data import (
     PREDICTOR,
     TABLE_START,
     VARIES,
-    Z_ROW,
     ModelData,
 )
 from nutslite.sampler.compiling import kernel as uncounted
 
 ROWS_PER_BLOCK = 1024
-LANES = 4  # arrays that derivatives of codes' effects are added to by turns
 
 
 @reduction
@@ -54,43 +52,49 @@ def dot(a, b, n):
     return total
 
 
+@kernel
+def with_code_effects(model: ModelData, values, effects):
+    """The effects with the codes' effects behind them; `effects` itself where nothing is read by code."""
+    if model.codes.blocks.shape[0] == 0:
+        return effects
+    out = np.zeros(effects.shape[0] + n_code_effects(model))
+    for i in range(effects.shape[0]):  # assigning a slice takes seconds to compile
+        out[i] = effects[i]
+    fill_code_effects(model.codes, values, out)
+    return out
+
+
 @uncounted
 def n_code_effects(model: ModelData):
-    """How many numbers `fill_code_effects` fills."""
-    blocks = model.codes.blocks
-    return 0 if blocks.shape[0] == 0 else blocks[-1, EFFECT_START] + blocks[-1, N_LEVELS]
+    """How many effects the codes have."""
+    if model.codes.blocks.shape[0] == 0:
+        return 0
+    last = model.added[-1]
+    return last[EFFECT_START] + last[N_LEVELS] - model.centring.shape[0]
 
 
 @uncounted
-def fill_code_effects(model: ModelData, values, out):
-    """Overwrite `out` with the codes' effects: each distinct row of coded columns times their coefficients."""
-    codes = model.codes
+def fill_code_effects(codes, values, effects):
+    """Add distinct rows of coded columns, times the coefficients, to the codes' effects, which are zero on entry."""
     for b in range(codes.blocks.shape[0]):
         block = codes.blocks[b]
         levels, at = block[N_LEVELS], block[TABLE_START]
-        effects = out[block[EFFECT_START] : block[EFFECT_START] + levels]
-        for i in range(levels):
-            effects[i] = 0.0
+        out = effects[block[EFFECT_START] : block[EFFECT_START] + levels]
         for c in range(block[CODED_START], block[CODED_START] + block[CODED_COLUMNS]):
             coefficient = values[codes.coefficients[c]]
             column = codes.tables[at : at + levels]
             for i in range(levels):
-                effects[i] += coefficient * column[i]
+                out[i] += coefficient * column[i]
             at += levels
 
 
 @uncounted
-def _pull_back_code_effects(codes, coded_adjoint, adjoint):
-    """Add the derivatives of the codes' effects, which lie in `LANES` arrays one after the other, to `adjoint`."""
-    size = coded_adjoint.shape[0] // LANES
-    total = coded_adjoint[:size]
-    for lane in range(1, LANES):
-        for i in range(size):
-            total[i] += coded_adjoint[lane * size + i]
+def _pull_back_code_effects(codes, effects_adjoint, adjoint):
+    """Add to the coefficients' derivatives what the codes' effects' derivatives say."""
     for b in range(codes.blocks.shape[0]):
         block = codes.blocks[b]
         levels, at = block[N_LEVELS], block[TABLE_START]
-        derivatives = total[block[EFFECT_START] : block[EFFECT_START] + levels]
+        derivatives = effects_adjoint[block[EFFECT_START] : block[EFFECT_START] + levels]
         for c in range(block[CODED_START], block[CODED_START] + block[CODED_COLUMNS]):
             adjoint[codes.coefficients[c]] += dot(derivatives, codes.tables[at : at + levels], levels)
             at += levels
@@ -106,17 +110,19 @@ def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint,
     pointwise = np.empty(width)
     varies = np.empty(k, np.int64)
     constant_derivatives = np.zeros(k)
-    coded = np.empty(n_code_effects(model))
-    coded_adjoint = np.zeros(LANES * coded.shape[0])
-    fill_code_effects(model, values, coded)
+    every_effect = with_code_effects(model, values, effects)
+    every_adjoint = effects_adjoint if model.codes.blocks.shape[0] == 0 else np.zeros(every_effect.shape[0])
     for j in range(k):
         varies[j] = model.predictors[j, VARIES]
     total = 0.0
     for start in range(first, last, width):
         rows = min(width, last - start)
-        total += block_loglik(model, loglik, values, effects, coded, start, rows, varies, eta, d_eta, pointwise)
-        _add_transposed(model, start, rows, d_eta, adjoint, effects_adjoint, coded_adjoint, constant_derivatives)
-    _pull_back_code_effects(model.codes, coded_adjoint, adjoint)
+        total += block_loglik(model, loglik, values, every_effect, start, rows, varies, eta, d_eta, pointwise)
+        _add_transposed(model, start, rows, d_eta, adjoint, every_adjoint, constant_derivatives)
+    if model.codes.blocks.shape[0] > 0:
+        for i in range(effects.shape[0]):
+            effects_adjoint[i] += every_adjoint[i]
+        _pull_back_code_effects(model.codes, every_adjoint, adjoint)
     for j in range(k):
         if varies[j] == 0:
             slope = inverse_derivative(model.links[j], link(model.links[j], values[model.predictors[j, CONSTANT]]))
@@ -125,32 +131,27 @@ def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint,
 
 
 @uncounted
-def block_loglik(model: ModelData, loglik, values, effects, coded, start, rows, varies, eta, d_eta, pointwise):
+def block_loglik(model: ModelData, loglik, values, effects, start, rows, varies, eta, d_eta, pointwise):
     """Log likelihood of data rows `start` to `start + rows`; its derivatives in `d_eta`; two more arrays of scratch."""
-    fill_eta(model, values, effects, coded, start, rows, eta)
+    fill_eta(model, values, effects, start, rows, eta)
     out = pointwise[:rows]
     loglik(model.y, model.weights, start, eta, varies, model.links, out, d_eta)
     return add_up(out, rows)
 
 
 @uncounted
-def fill_eta(model: ModelData, values, effects, coded, start, rows, eta):
+def fill_eta(model: ModelData, values, effects, start, rows, eta):
     """Overwrite `eta[:, :rows]` with the linear predictors of data rows `start` to `start + rows`.
 
-    `coded` is what `fill_code_effects` fills.
+    `effects` with the codes' effects, as `with_code_effects` returns them.
     Where a parameter is one number for all rows only ``eta[j, 0]`` is set, on the scale of its link.
     """
     fill_common(model, values, start, rows, eta)
-    groups = model.blocks.shape[0]
-    for b in range(groups + model.codes.blocks.shape[0]):
-        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
-        source = effects if b < groups else coded
-        if block[FACTOR] == model.sorted_factor:
-            _add_runs(model, block, source, start, rows, eta)
-        elif b < groups:
-            _add_block(model, block, source, start, rows, eta)
+    for b in range(model.added.shape[0]):
+        if model.added[b, FACTOR] == model.sorted_factor:
+            _add_runs(model, model.added[b], effects, start, rows, eta)
         else:
-            _add_look_ups(model, block, source, start, rows, eta)
+            _add_block(model, model.added[b], effects, start, rows, eta)
 
 
 @inlined
@@ -190,12 +191,6 @@ def fill_common(model: ModelData, values, start, rows, eta):
             column += 1
 
 
-@uncounted
-def z_row_of(model: ModelData, block, column):
-    """Row of `z` that multiplies the effects of a block's column, or -1."""
-    return -1 if block[COLUMN_TABLE] < 0 else model.block_columns[block[COLUMN_TABLE] + column, Z_ROW]
-
-
 @inlined
 def _add_runs(model: ModelData, block, effects, start, rows, eta):
     """`_add_block` where rows are sorted by the block's factor: level by level."""
@@ -207,7 +202,7 @@ def _add_runs(model: ModelData, block, effects, start, rows, eta):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         for c in range(block[N_COLUMNS]):
             effect = effects[at + c]
-            z_row = z_row_of(model, block, c)
+            z_row = model.z_rows[block[COLUMN_TABLE] + c]
             run = out[first:stop]  # loops from zero over a slice vectorise, those from `first` do not
             if z_row < 0:
                 for i in range(stop - first):
@@ -230,7 +225,7 @@ def _add_runs_transposed(model: ModelData, block, start, rows, d_eta, effects_ad
         stop = min(rows, model.row_starts[level + 1] - start)
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         for c in range(block[N_COLUMNS]):
-            z_row = z_row_of(model, block, c)
+            z_row = model.z_rows[block[COLUMN_TABLE] + c]
             if z_row < 0:
                 effects_adjoint[at + c] += add_up(d[first:stop], stop - first)
             else:
@@ -247,7 +242,7 @@ def _add_block(model: ModelData, block, effects, start, rows, eta):
     stride = block[EFFECT_STRIDE]
     for c in range(block[N_COLUMNS]):
         first = block[EFFECT_START] + c
-        z_row = z_row_of(model, block, c)
+        z_row = model.z_rows[block[COLUMN_TABLE] + c]
         if z_row < 0:
             for i in range(rows):
                 out[i] += effects[first + level[i] * stride]
@@ -257,31 +252,15 @@ def _add_block(model: ModelData, block, effects, start, rows, eta):
                 out[i] += z[i] * effects[first + level[i] * stride]
 
 
-@inlined
-def _add_look_ups(model: ModelData, block, coded, start, rows, eta):
-    out = eta[block[PREDICTOR]]
-    code = model.levels[block[FACTOR], start : start + rows]
-    effects = coded[block[EFFECT_START] : block[EFFECT_START] + block[N_LEVELS]]
-    for i in range(rows):
-        out[i] += effects[np.uint32(code[i])]  # unsigned, or Numba looks whether it counts from the end
-
-
 @uncounted
-def _add_transposed(
-    model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, coded_adjoint, constant_derivatives
-):
+def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives):
     """Add the transposed design times `d_eta` to the derivatives."""
     add_common_transposed(model, start, rows, d_eta, adjoint, constant_derivatives)
-    groups = model.blocks.shape[0]
-    for b in range(groups + model.codes.blocks.shape[0]):
-        block = model.blocks[b] if b < groups else model.codes.blocks[b - groups]
-        out = effects_adjoint if b < groups else coded_adjoint
-        if block[FACTOR] == model.sorted_factor:
-            _add_runs_transposed(model, block, start, rows, d_eta, out)
-        elif b < groups:
-            _add_block_transposed(model, block, start, rows, d_eta, out)
+    for b in range(model.added.shape[0]):
+        if model.added[b, FACTOR] == model.sorted_factor:
+            _add_runs_transposed(model, model.added[b], start, rows, d_eta, effects_adjoint)
         else:
-            _add_look_ups_transposed(model, block, start, rows, d_eta, out)
+            _add_block_transposed(model, model.added[b], start, rows, d_eta, effects_adjoint)
 
 
 @inlined
@@ -301,38 +280,13 @@ def add_common_transposed(model: ModelData, start, rows, d_eta, adjoint, constan
 
 
 @inlined
-def _add_look_ups_transposed(model: ModelData, block, start, rows, d_eta, out):
-    """Four rows at a time, each into an array of its own.
-
-    Neighbouring rows often have the same code, and an addition in memory would wait for the one before: of two distinct
-    rows that takes more than twice as long.
-    """
-    d = d_eta[block[PREDICTOR]]
-    code = model.levels[block[FACTOR], start : start + rows]
-    size = out.shape[0] // LANES
-    first, last = block[EFFECT_START], block[EFFECT_START] + block[N_LEVELS]
-    out0, out1 = out[first:last], out[size + first : size + last]
-    out2, out3 = out[2 * size + first : 2 * size + last], out[3 * size + first : 3 * size + last]
-    i = 0
-    while i + 3 < rows:
-        out0[np.uint32(code[i])] += d[i]
-        out1[np.uint32(code[i + 1])] += d[i + 1]
-        out2[np.uint32(code[i + 2])] += d[i + 2]
-        out3[np.uint32(code[i + 3])] += d[i + 3]
-        i += 4
-    while i < rows:
-        out0[np.uint32(code[i])] += d[i]
-        i += 1
-
-
-@inlined
 def _add_block_transposed(model: ModelData, block, start, rows, d_eta, effects_adjoint):
     d = d_eta[block[PREDICTOR]]
     level = model.levels[block[FACTOR], start : start + rows]
     stride = block[EFFECT_STRIDE]
     for c in range(block[N_COLUMNS]):
         first = block[EFFECT_START] + c
-        z_row = z_row_of(model, block, c)
+        z_row = model.z_rows[block[COLUMN_TABLE] + c]
         if z_row < 0:
             for i in range(rows):
                 effects_adjoint[first + level[i] * stride] += d[i]

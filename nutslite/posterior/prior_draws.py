@@ -13,6 +13,7 @@ from nutslite.posterior.transforms import cholesky_unconstrain
 from nutslite.priors.catalogue import DENSITIES, Density
 from nutslite.priors.codes import FLAT, HALF_FLAT
 from nutslite.priors.correlations import sample_lkj_cholesky
+from nutslite.sampler.memory import memory_for
 
 FloatArray = NDArray[np.float64]
 
@@ -49,7 +50,9 @@ def draw_prior(
     head = model.head
     n_head = head.transforms.size
     by_code = {density.code: density for density in DENSITIES.values()}
-    values = np.zeros((draws, n_head + head.fixed.size))  # correlations come last and are read before
+    with memory_for(1, draws, n_head + head.fixed.size + model.centring.size, "Draws of the prior"):
+        values = np.zeros((draws, n_head + head.fixed.size))  # correlations come last and are read before
+        effects = np.empty((draws, model.centring.size))
     values[:, n_head:] = head.fixed
     for i in range(n_head):  # hyperparameters come before what they govern
         if flat == "nan" and _undrawable(int(head.densities[i]), head.arguments[i], values):
@@ -62,7 +65,6 @@ def draw_prior(
     for i in range(n_head):  # from raw to centred intercepts, once the coefficients are known
         terms = slice(head.shift_start[i], head.shift_start[i + 1])
         values[:, i] += values[:, head.shift_index[terms]] @ head.shift_weight[terms]
-    effects = np.empty((draws, model.centring.size))
     for block in model.blocks:
         if block[md.CORRELATION] >= 0:
             _draw_correlated(model, block, values, effects, rng)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import SamplingError, refuse_other
-from nutslite.posterior.beside import BLOCK, EFFECTS, MANY, NATURAL, Beside, compiling_beside
+from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
 from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.resume import launched, opened_checkpoint, proposed
@@ -147,20 +147,14 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     SamplingError
         If the model has nothing to sample, a setting is impossible, or no finite starting point exists.
     """
+    with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
+        pass
     with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
-        with compiling_beside(plan.density, _parts(plan, settings)) as beside:
+        method = "laplace" if settings.laplace else "independence" if settings.may_be_independence else "nuts"
+        with compiling_beside(plan.density, needed(plan, method)) as beside:
             return _run_target(plan, settings, checkpoint, before_sampling, beside)
-
-
-def _parts(plan: Plan, settings: Settings) -> tuple[str, ...]:
-    """What a run will need to have compiled beside the density, the first first."""
-    if settings.laplace:
-        return (NATURAL,)
-    if settings.may_be_independence and not (plan.path == "joint" and plan.assembled.data.centring.size):
-        return (MANY, NATURAL, BLOCK)
-    return (EFFECTS, BLOCK, NATURAL) if plan.path == "joint" else (BLOCK, NATURAL)
 
 
 def _run_target(

@@ -97,7 +97,7 @@ def independence_for(target: Target, launch: Launch, wanted: Wanted) -> Independ
 def _laplace(launch: Launch) -> DefensiveMixture | None:
     """The normal approximation at the mode; None where there is none, or of too many dimensions."""
     information = launch.information
-    if information is None or launch.adapt or launch.center.size > MOST_DIMENSIONS:
+    if information is None or launch.center.size > MOST_DIMENSIONS:
         return None
     if isinstance(information, Information):
         if information.blocks.size:

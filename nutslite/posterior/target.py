@@ -53,13 +53,10 @@ class Launch:
     information : Information or ndarray or None
         The inverse covariance in arrowhead form, or the covariance itself as a dense matrix; None: not known, the
         sampler adapts its metric while it warms up.
-    adapt : bool
-        Whether `information` is only where the adaptation of a diagonal metric should start.
     """
 
     center: FloatArray
     information: Information | FloatArray | None
-    adapt: bool = False
 
 
 class Target(Protocol):
@@ -128,7 +125,7 @@ class JointTarget:
         if self.pilot is None:
             return Launch(start, None)
         self.model = self.pilot.model
-        return Launch(self.pilot.position, self.pilot.information, adapt=not self.pilot.clear)
+        return Launch(self.pilot.position, self.pilot.information)
 
     @contextmanager
     def helped(self, chains: int, cores: int | None) -> Iterator[Sequence[Any] | None]:

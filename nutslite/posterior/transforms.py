@@ -9,6 +9,11 @@ constrained values into that of the whole with respect to u, ``*_unconstrain`` i
 gives x the same density, twice. It has no infinitely far end at zero, which a scale that may well be zero would have on
 the log scale, and large numbers are as near as on the log scale.
 
+`BENT_LOG` (x = lower + c exp(u - w^2), w = (sqrt(u^2 + 1/4) - u) / 2, with c in the place of the upper bound) is the
+log scale for large x. To the left it bends downwards, log x falling as -u^2, so that a finite density at x = lower has
+a tail there as short as a normal distribution's, where the log scale's is exponential. Unlike `FOLD` it is one-to-one,
+and x stays positive, whatever fractional powers of x the density holds.
+
 Sources: Stan Reference Manual, "Constraint Transforms"; canonical partial correlations: Lewandowski, Kurowicka and Joe
 (2009); isometric log-ratio: Egozcue et al. (2003), Mathematical Geology 35.
 """
@@ -21,7 +26,7 @@ import numpy as np
 
 from nutslite._numba import kernel
 
-IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG, FOLD = range(5)
+IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG, FOLD, BENT_LOG = range(6)
 
 LOG_2 = math.log(2.0)
 
@@ -43,8 +48,15 @@ def _expit(u):
 
 
 @kernel
+def _bend(u):
+    """How far the bent logarithm lies below u, without the square: the positive root w of ``w (w + u) = 1 / 16``."""
+    root = np.sqrt(u * u + 0.25)
+    return 0.5 * (root - u) if u < 0.0 else 0.125 / (root + u)
+
+
+@kernel
 def constrain(code, u, lower, upper):
-    """x: u, ``lower + exp(u)``, a point between `lower` and `upper`, ``upper - exp(u)``, or ``upper |sinh(u)|``."""
+    """x: u, ``lower + exp(u)``, a point between `lower` and `upper`, ``upper - exp(u)``, the fold, or the bent log."""
     if code == LOG:
         return lower + np.exp(u)
     if code == LOGIT_INTERVAL:
@@ -55,6 +67,9 @@ def constrain(code, u, lower, upper):
         return upper - np.exp(u)
     if code == FOLD:
         return upper * abs(np.sinh(u))
+    if code == BENT_LOG:
+        w = _bend(u)
+        return lower + upper * np.exp(u - w * w)
     return u
 
 
@@ -69,6 +84,9 @@ def constrain_derivative(code, u, lower, upper):
         return -np.exp(u)
     if code == FOLD:
         return upper * np.cosh(u) if u >= 0.0 else -upper * np.cosh(u)
+    if code == BENT_LOG:
+        w = _bend(u)
+        return upper * np.exp(u - w * w) * (1.0 + 2.0 * w * w / (u + 2.0 * w))
     return 1.0
 
 
@@ -81,6 +99,9 @@ def log_jacobian(code, u, lower, upper):
         return 0.0
     if code == FOLD:
         return np.log(upper) + abs(u) + np.log1p(np.exp(-2.0 * abs(u))) - LOG_2
+    if code == BENT_LOG:
+        w = _bend(u)
+        return np.log(upper) + u - w * w + np.log1p(2.0 * w * w / (u + 2.0 * w))
     return u
 
 
@@ -93,7 +114,27 @@ def log_jacobian_derivative(code, u, lower, upper):
         return 0.0
     if code == FOLD:
         return np.tanh(u)
+    if code == BENT_LOG:
+        w = _bend(u)
+        root = u + 2.0 * w
+        bend = 2.0 * w * w / root
+        return 1.0 + bend - bend * (2.0 + u / root) / (root * (1.0 + bend))
     return 1.0
+
+
+@kernel
+def _unbend(t):
+    """u of ``t = u - w^2``, by Newton's method: this is concave and steeper than 1, so no step goes too far."""
+    if not np.isfinite(t):
+        return t
+    u = t if t > -1.0 else -np.sqrt(-t)
+    for _ in range(60):
+        w = _bend(u)
+        step = (t - u + w * w) / (1.0 + 2.0 * w * w / (u + 2.0 * w))
+        u += step
+        if abs(step) <= 1e-15 * (1.0 + abs(u)):
+            break
+    return u
 
 
 @kernel
@@ -107,6 +148,8 @@ def unconstrain(code, x, lower, upper):
         return np.log(upper - x)
     if code == FOLD:
         return np.arcsinh(x / upper)
+    if code == BENT_LOG:
+        return _unbend(np.log((x - lower) / upper))
     return x
 
 

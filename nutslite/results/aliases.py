@@ -17,6 +17,7 @@ def choose_aliases(
     names: Sequence[str],
     derived: Mapping[str, Sequence[str]],
     prefixes: Mapping[str, str],
+    reserved: Collection[str] = (),
 ) -> dict[str, str]:
     """Aliases by full name.
 
@@ -30,11 +31,13 @@ def choose_aliases(
         By name the names made of it (``1|g``: ``1|g_sigma``, ``1|g_offset``), which follow its alias.
     prefixes : mapping
         By parameter with a formula, what its terms' names begin with.
+    reserved : collection of str
+        What no variable may be called: dimensions of the results.
 
     Raises
     ------
     DataError
-        If an alias is no text, or two variables would have one name.
+        If an alias is no text, or reserved, or two variables would have one name.
 
     Warns
     -----
@@ -48,6 +51,8 @@ def choose_aliases(
     for name, alias in explicit.items():
         if not isinstance(alias, str) or not alias:
             raise DataError(f"The alias of '{name}' is a text, not {alias!r}.")
+        if alias in reserved:
+            raise DataError(f"'{name}' cannot be called '{alias}': a dimension of the results has that name.")
         if name not in names:
             warn(f"There is nothing called '{name}' in the model.{did_you_mean(name, names)} Its alias is not used.")
             continue

@@ -33,7 +33,12 @@ FloatArray = NDArray[np.float64]
 
 
 def store_fit(
-    fit: Fit, *, aliases: Mapping[str, str] | None = None, omit_offsets: bool = True, report: bool = True
+    fit: Fit,
+    *,
+    aliases: Mapping[str, str] | None = None,
+    omit_offsets: bool = True,
+    report: bool = True,
+    notes: Mapping[str, str] | None = None,
 ) -> Container:
     """Name the draws of a run, report on them, and build the container.
 
@@ -46,6 +51,8 @@ def store_fit(
         Whether to leave the standardised effects of non-centred terms (``1|g_offset``) out.
     report : bool
         Whether to log what is wrong with the draws.
+    notes : mapping of str to str, optional
+        Attributes that say of which model they are (`nutslite.results.origin`).
     """
     assembled = fit.plan.assembled
     layout = assembled.layout
@@ -64,6 +71,7 @@ def store_fit(
         "plan": fit.plan.path,
         "inference_method": fit.method,
         "interrupted": fit.interrupted,
+        **(notes or {}),
     }
     groups: dict[str, dict[str, Any]] = {
         "posterior": posterior,
@@ -116,13 +124,16 @@ def store_prior(
     dims = {**_dims(assembled), **prior_dims}
     if var_names is not None:
         original = {alias: name for name, alias in task.aliases.items()}
-        var_names = [original.get(name, name) for name in ([var_names] if isinstance(var_names, str) else var_names)]
+        asked: Any = [var_names] if isinstance(var_names, str) else var_names
+        if not isinstance(asked, list | tuple) or not all(isinstance(name, str) for name in asked):
+            raise DataError(f"var_names is a variable's name or a list of names, not {var_names!r}.")
+        chosen = [str(original.get(name, name)) for name in asked]
         known = [*prior, *response]
-        for name in var_names:
+        for name in chosen:
             if name not in known:
                 raise DataError(f"There is no variable '{name}' in the model.{did_you_mean(name, known)}")
-        prior = {name: array for name, array in prior.items() if name in var_names}
-        response = {name: array for name, array in response.items() if name in var_names}
+        prior = {name: array for name, array in prior.items() if name in chosen}
+        response = {name: array for name, array in response.items() if name in chosen}
     groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
     if response:
         groups["prior_predictive"] = response

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from pathlib import Path
 
-from nutslite.exceptions import NutsliteError
+from nutslite.exceptions import DataError, NutsliteError, checked_path
 from nutslite.posterior.assembly import Assembled
 from nutslite.priors.prior import Prior
+from nutslite.results.plots import check_figsize
 from nutslite.results.predict import OBSERVATIONS
 
 FORMATS = ("plain", "plain_with_params")
@@ -54,7 +57,7 @@ class Graph(str):
         NutsliteError
             If the folder does not exist, or for a picture as for `pipe`.
         """
-        path = Path(name)
+        path = Path(checked_path("name", name))
         path = path if path.suffix else path.with_suffix(f".{fmt}")
         if not path.parent.is_dir():
             raise NutsliteError(f"Cannot write '{path}': there is no folder '{path.parent}'.")
@@ -75,6 +78,10 @@ def draw_graph(
     dpi: int = 300,
 ) -> Graph:
     """The graph of a model: variables in plates of their dimensions, from hyperparameters down to the response."""
+    if figsize is not None:
+        check_figsize(figsize)
+    if isinstance(dpi, bool) or not isinstance(dpi, Real) or not 0 < dpi < math.inf:
+        raise DataError(f"dpi is a number of dots per inch, 300 for example, not {dpi!r}.")
     nodes, edges = _nodes_and_edges(assembled, formatting == "plain_with_params")
     lines = ["digraph {", f'  graph [dpi="{dpi}"{_size(figsize)}]', "  node [fontsize=11]"]
     plates: dict[tuple[str, ...], list[str]] = {}

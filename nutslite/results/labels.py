@@ -59,9 +59,11 @@ def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None, filte
         refuse_other("filter_vars", filter_vars, ("like", "regex"))
     if wanted is None:
         return list(known)
-    if not isinstance(wanted, Iterable) or not all(isinstance(name, str) for name in wanted):
+    asked = [wanted] if isinstance(wanted, str) else []
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str | Mapping):
+        asked = list(wanted)
+    if not asked or not all(isinstance(name, str) for name in asked):
         raise DataError(f"var_names is a variable's name or a list of names, not {wanted!r}.")
-    asked = [wanted] if isinstance(wanted, str) else list(wanted)
     if filter_vars is not None:
         asked = _matching(known, asked, filter_vars)
     excluded = {name[1:] for name in asked if name.startswith("~") and name not in known}
@@ -93,7 +95,9 @@ def _matching(known: Sequence[str], asked: Sequence[str], filter_vars: str) -> l
 
 def as_columns(values: NDArray[Any]) -> NDArray[np.float64]:
     """Draws of one variable as (chains, draws, elements)."""
-    array = np.asarray(values, dtype=float)
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"Draws are real numbers, not {array.dtype}.")
     if array.ndim < 2:
         raise DataError(f"Draws must have shape (chains, draws, ...), not {array.shape}.")
-    return array.reshape(*array.shape[:2], -1)
+    return array.astype(float).reshape(*array.shape[:2], int(np.prod(array.shape[2:])))

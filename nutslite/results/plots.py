@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,41 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+MOST_INCHES = 1000.0  # of a side of a picture
+
 
 class PlotsMissingError(NutsliteError, ImportError):
     """matplotlib is not installed."""
+
+
+def check_figsize(figsize: Any) -> None:
+    """Refuse what is no width and height in inches.
+
+    Raises
+    ------
+    DataError
+    """
+    pair = isinstance(figsize, tuple | list | np.ndarray) and len(figsize) == 2
+    if not pair or not all(isinstance(side, Real) and 0.0 < float(side) <= MOST_INCHES for side in figsize):
+        raise DataError(f"figsize is width and height in inches, (8, 6) for example, not {figsize!r}.")
+
+
+def check_picture(path: str | os.PathLike[str]) -> Path:
+    """The path of a picture, if matplotlib knows its ending; where matplotlib is not installed, any.
+
+    Raises
+    ------
+    DataError
+    """
+    target = Path(path)
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        return target
+    known = FigureCanvasBase.get_supported_filetypes()
+    if target.suffix.lower().removeprefix(".") not in known:
+        raise DataError(f"'{target}': a picture's name ends in one of {', '.join(f'.{name}' for name in known)}.")
+    return target
 
 
 def plot_trace(
@@ -63,7 +96,7 @@ def plot_trace(
     DataError
         If there is nothing to draw, or the folder does not exist.
     """
-    target = Path(path)
+    target = check_picture(path)
     if not target.parent.is_dir():
         raise DataError(f"Cannot save a picture to '{target}': there is no folder '{target.parent}'.")
     names = choose_names(list(draws), var_names)

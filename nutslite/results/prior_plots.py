@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from nutslite._log import log
 from nutslite.exceptions import DataError, refuse_other
 from nutslite.results import diagnostics
 from nutslite.results.labels import as_columns, choose_names, element_labels
-from nutslite.results.plots import PlotsMissingError, density
+from nutslite.results.plots import PlotsMissingError, check_figsize, density
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,9 +25,45 @@ FloatArray = NDArray[np.float64]
 
 KINDS = ("kde", "hist")
 ESTIMATES = ("mean", "median")
+PROB = 0.94  # of the interval
 COLUMNS = 4  # pictures side by side
 MOST_PANELS = 40
 SHOWN_SHARE = 0.995  # a prior with heavy tails is shown without its farthest draws
+
+
+@dataclass(frozen=True)
+class Look:
+    """How priors are shown; as for `Model.plot_priors`. What is None gets its default.
+
+    Raises
+    ------
+    DataError, NutsliteError
+        Where a value has no meaning.
+    """
+
+    kind: str = "kde"
+    figsize: tuple[float, float] | None = None
+    prob: float | None = None
+    point_estimate: str | None = "mean"
+    round_to: int | None = None
+    bins: int | None = None
+
+    def __post_init__(self) -> None:
+        refuse_other("kind", self.kind, KINDS)
+        if self.point_estimate is not None:
+            refuse_other("point_estimate", self.point_estimate, ESTIMATES)
+        if self.figsize is not None:
+            check_figsize(self.figsize)
+        if self.prob is None:
+            object.__setattr__(self, "prob", PROB)
+        elif isinstance(self.prob, bool) or not isinstance(self.prob, Real) or not 0.0 < self.prob < 1.0:
+            raise DataError(f"hdi_prob (ci_prob) is a probability between 0 and 1, not {self.prob!r}.")
+        for name, default, least in (("round_to", 2, 0), ("bins", 30, 1)):
+            value = getattr(self, name)
+            if value is None:
+                object.__setattr__(self, name, default)
+            elif isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+                raise DataError(f"{name} is a whole number of at least {least}, not {value!r}.")
 
 
 def plot_priors(
@@ -36,12 +74,7 @@ def plot_priors(
     aliases: Mapping[str, str],
     var_names: str | Sequence[str] | None = None,
     filter_vars: str | None = None,
-    kind: str = "kde",
-    figsize: tuple[float, float] | None = None,
-    prob: float = 0.94,
-    point_estimate: str | None = "mean",
-    round_to: int = 2,
-    bins: int | None = None,
+    look: Look | None = None,
 ) -> Figure:
     """Draw the density of every element of every variable, with a highest-density interval and a point estimate.
 
@@ -53,10 +86,9 @@ def plot_priors(
         To label elements.
     aliases : mapping
         By variable, the name to show.
-    var_names, filter_vars, kind, figsize, point_estimate, round_to, bins
+    var_names, filter_vars
         As for `Model.plot_priors`.
-    prob : float
-        Of the interval.
+    look : Look, optional
 
     Returns
     -------
@@ -70,14 +102,12 @@ def plot_priors(
     DataError
         If there is nothing to draw, or a variable does not exist.
     """
-    refuse_other("kind", kind, KINDS)
-    if point_estimate is not None:
-        refuse_other("point_estimate", point_estimate, ESTIMATES)
+    look = look or Look()
     shown = {aliases.get(name, name): name for name in draws}
     original = {name: alias for alias, name in shown.items()}
-    wanted = [var_names] if isinstance(var_names, str) else var_names
-    if wanted is not None and filter_vars is None:  # both an alias and the name that it stands for will do
-        wanted = [original.get(name, name) if name not in shown else name for name in wanted]
+    wanted: Any = [var_names] if isinstance(var_names, str) else var_names
+    if isinstance(wanted, list | tuple) and filter_vars is None:  # an alias and the name that it stands for will do
+        wanted = [original.get(name, name) if isinstance(name, str) and name not in shown else name for name in wanted]
     panels = _panels(draws, shown, choose_names(list(shown), wanted, filter_vars), dims, coords)
     if not panels:
         raise DataError("No variable has a prior that can be drawn from: there is nothing to plot.")
@@ -88,11 +118,11 @@ def plot_priors(
         raise PlotsMissingError('Pictures need matplotlib: pip install "nutslite[plots]"') from error
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=figsize or (3.0 * columns, 2.3 * rows), layout="constrained")
+    figure = Figure(figsize=look.figsize or (3.0 * columns, 2.3 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, (label, values) in zip(axes, panels.items(), strict=False):
-        _draw(axis, label, values, kind, prob, point_estimate, round_to, bins)
+        _draw(axis, label, values, look)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     return figure
@@ -124,30 +154,22 @@ def _panels(
     return dict(list(panels.items())[:MOST_PANELS])
 
 
-def _draw(
-    axis: Axes,
-    label: str,
-    values: FloatArray,
-    kind: str,
-    prob: float,
-    point_estimate: str | None,
-    round_to: int,
-    bins: int | None,
-) -> None:
+def _draw(axis: Axes, label: str, values: FloatArray, look: Look) -> None:
     """One panel."""
     tail = (1.0 - SHOWN_SHARE) / 2.0
     low, high = np.quantile(values, [tail, 1.0 - tail])
     inner = values[(values >= low) & (values <= high)]
-    if kind == "hist":
-        axis.hist(inner, bins=bins or 30, density=True, color="C0", alpha=0.7)
+    if look.kind == "hist":
+        axis.hist(inner, bins=look.bins, density=True, color="C0", alpha=0.7)
     else:
         axis.plot(*density(inner), color="C0", linewidth=1.2)
+    prob = PROB if look.prob is None else look.prob
     ends = diagnostics.hdi(values[None, :, None], prob)[0]
     axis.plot(np.clip(ends, low, high), [0.0, 0.0], color="black", linewidth=3, solid_capstyle="butt")
-    text = f"{100 * prob:.3g} % HDI {ends[0]:.{round_to}f} to {ends[1]:.{round_to}f}"
-    if point_estimate is not None:
-        value = float(np.mean(values) if point_estimate == "mean" else np.median(values))
-        text = f"{point_estimate} {value:.{round_to}f}, {text}"
+    text = f"{100 * prob:.3g} % HDI {ends[0]:.{look.round_to}f} to {ends[1]:.{look.round_to}f}"
+    if look.point_estimate is not None:
+        value = float(np.mean(values) if look.point_estimate == "mean" else np.median(values))
+        text = f"{look.point_estimate} {value:.{look.round_to}f}, {text}"
     axis.set_title(label, fontsize=9)
     axis.set_xlabel(text, fontsize=7)
     axis.set_yticks([])

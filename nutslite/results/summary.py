@@ -69,7 +69,8 @@ def summary(
         raise DataError(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
     if not isinstance(hdi_prob, float | int) or not 0.0 < hdi_prob < 1.0:
         raise DataError(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
-    if round_to not in (None, "none") and (isinstance(round_to, bool) or not isinstance(round_to, int)):
+    whole = isinstance(round_to, int) and not isinstance(round_to, bool) and round_to >= 0
+    if round_to not in (None, "none") and not whole:
         raise DataError(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
     arrays, dims, coords = _named_draws(results, group, dims, coords)
     names = choose_names(list(arrays), var_names, filter_vars)
@@ -80,7 +81,12 @@ def summary(
         parts.append(as_columns(arrays[name]))
     if not parts:
         raise DataError(f"The group '{group}' has no variables to summarise.")
+    if len({part.shape[:2] for part in parts}) > 1:
+        sizes = ", ".join(f"{name} {part.shape[0]} x {part.shape[1]}" for name, part in zip(names, parts, strict=True))
+        raise DataError(f"The variables have different numbers of chains and draws: {sizes}.")
     draws = np.concatenate(parts, axis=2)
+    if not draws.size:
+        raise DataError("There are no draws to summarise.")
     table: dict[str, NDArray[np.float64]] = {}
     if kind != "diagnostics":
         table |= _statistics(draws, hdi_prob)
