@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from numba import types
 
@@ -86,11 +86,11 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
 }
 
 
-def needed(plan: Plan, method: Literal["nuts", "laplace", "independence"]) -> tuple[str, ...]:
+def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
     """What a run will need to have compiled beside the density, the first first."""
-    if method == "laplace":
+    if laplace:
         return (NATURAL,)
-    if method == "independence" and not (plan.density == "joint" and plan.assembled.data.centring.size):
+    if independence and not (plan.density == "joint" and plan.assembled.data.centring.size):
         return (MANY, NATURAL, BLOCK)
     return (EFFECTS, BLOCK, NATURAL) if plan.density == "joint" else (BLOCK, NATURAL)
 

@@ -91,7 +91,8 @@ def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
     values = np.empty(n_head + model.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     effects = np.empty(position.shape[0] - n_head)
-    gradient[:] = 0.0
+    for i in range(gradient.shape[0]):  # assigning to a slice takes longer to compile
+        gradient[i] = 0.0
 
     total = constrain_head(position, model.head, values)
     fill_effects(model, position, values, effects)

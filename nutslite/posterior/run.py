@@ -152,8 +152,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
-        method = "laplace" if settings.laplace else "independence" if settings.may_be_independence else "nuts"
-        with compiling_beside(plan.density, needed(plan, method)) as beside:
+        parts = needed(plan, settings.laplace, settings.may_be_independence)
+        with compiling_beside(plan.density, parts) as beside:
             return _run_target(plan, settings, checkpoint, before_sampling, beside)
 
 
