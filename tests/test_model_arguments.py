@@ -48,6 +48,11 @@ class TestStart:
         for name, value in start.items():
             np.testing.assert_allclose(found[name], np.broadcast_to(value, found[name].shape), atol=1e-4, err_msg=name)
 
+    def test_the_logarithm_of_a_scale_that_may_be_zero(self) -> None:
+        found = self.first_draw("joint", {"1|g_sigma_log__": np.log(0.4), "1|g": np.linspace(-1.0, 1.0, 9)})
+        np.testing.assert_allclose(found["1|g_sigma"], 0.4, atol=1e-4)
+        np.testing.assert_allclose(found["1|g"], np.tile(np.linspace(-1.0, 1.0, 9), (2, 1)), atol=1e-4)
+
     @pytest.mark.parametrize("plan", ["joint", "marginal"])
     def test_what_is_not_named_starts_where_it_would(self, plan: str) -> None:
         found = self.first_draw(plan, {"sigma": 2.5})

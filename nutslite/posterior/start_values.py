@@ -88,13 +88,27 @@ def given_starts(
 def _put(target: Any, point: Mapping[str, Any], base: FloatArray) -> FloatArray:
     """One position with a point's values."""
     if not isinstance(target, MarginalTarget):
-        return PointMap(target.assembled, target.model).position(point, base, "start")
+        return _put_in_joint(target, point, base)
     points = PointMap(target.assembled)
     joint = points.position(point, starting_position(target.assembled), "start")
     values, _ = points.values(joint)
     kept, head = target.reduction.kept, target.reduction.data.head
     position = unconstrain_head(head.transforms, head.bounds, values[kept])
     return np.where(np.isin(kept, _given_elements(points, point)), position, base)
+
+
+def _put_in_joint(target: Any, point: Mapping[str, Any], base: FloatArray) -> FloatArray:
+    """By the model's own names, which are those of logarithms where the target has bent ones (`centring`)."""
+    head, own = target.model.head, target.assembled.data.head
+    bent = (head.transforms != own.transforms).nonzero()[0]
+    points = PointMap(target.assembled, target.model._replace(head=own))
+    position = base.copy()
+    values, _ = PointMap(target.assembled, target.model).values(base)
+    position[bent] = unconstrain_head(own.transforms[bent], own.bounds[:, bent], values[bent])
+    position = points.position(point, position, "start")
+    values, _ = points.values(position)
+    position[bent] = unconstrain_head(head.transforms[bent], head.bounds[:, bent], values[bent])
+    return position
 
 
 def _given_elements(points: PointMap, point: Mapping[str, Any]) -> NDArray[np.int64]:
