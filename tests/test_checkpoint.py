@@ -20,6 +20,7 @@ from nutslite.sampler import sample
 from nutslite.sampler.checkpoint import differences
 from nutslite.sampler.digest import digest
 from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.worker import ChainWorker
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = (np.arange(1.0, 5.0),)
@@ -150,10 +151,19 @@ def test_a_run_goes_on_to_more_draws_and_gives_its_first_ones(tmp_path):
     assert_same(part, wanted)
 
 
-def test_fewer_draws_than_an_interrupted_run_has_leave_the_rest(tmp_path):
+def test_fewer_draws_than_an_interrupted_run_has_leave_the_rest(tmp_path, monkeypatch):
     """One chain has more than is asked for, the other less: each goes on from where it was."""
     path = tmp_path / "run"
-    first = sample(independent_normals, DATA, checkpoint=path, callback=stop_at(590), **SETTINGS)
+    run = ChainWorker.run
+
+    def second_waits_for_the_end(self, stop, report):
+        if self.chain == 1:
+            stop.wait(60)
+        run(self, stop, report)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChainWorker, "run", second_waits_for_the_end)
+        first = sample(independent_normals, DATA, checkpoint=path, callback=stop_at(590), **SETTINGS)
     assert first.draws_per_chain[0] > 300 > first.draws_per_chain[1]
     wanted = sample(independent_normals, DATA, **SETTINGS)
     assert_begins_like(sample(independent_normals, DATA, checkpoint=path, **{**SETTINGS, "draws": 300}), wanted)

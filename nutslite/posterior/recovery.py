@@ -24,13 +24,17 @@ DRAWS_PER_CHUNK_BYTES = 64e6
 FEWEST_PER_THREAD = 250  # draws
 
 
-def recover(reduction: Reduction, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def recover(
+    reduction: Reduction, positions: FloatArray, rng: np.random.Generator, cores: int | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Joint values and effects for draws of the remaining parameters.
 
     Parameters
     ----------
     positions : ndarray, shape (draws, dimension of the remaining parameters)
     rng : numpy Generator
+    cores : int, optional
+        Threads that share the draws; by default as many as there are CPUs.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def recover(reduction: Reduction, positions: FloatArray, rng: np.random.Generato
         stop = min(draws, start + chunk)
         normals = rng.standard_normal((stop - start, size))
         recover_part = _Recovery(reduction, positions[start:stop], normals, values[start:stop], effects[start:stop])
-        run_in_parts(recover_part, stop - start, available_cpus(), FEWEST_PER_THREAD)
+        run_in_parts(recover_part, stop - start, cores or available_cpus(), FEWEST_PER_THREAD)
     return values, effects
 
 

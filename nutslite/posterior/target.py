@@ -34,6 +34,7 @@ from nutslite.posterior.start import starting_position
 from nutslite.posterior.transforms import FOLD, LOG
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
+from nutslite.sampler.parts import run_in_parts
 from nutslite.sampler.sample import available_cpus
 
 FloatArray = NDArray[np.float64]
@@ -243,8 +244,14 @@ class MarginalTarget:
         chains, draws, _ = positions.shape
         values = np.empty((chains, draws, self.reduction.n_values))
         effects = np.empty((chains, draws, self.reduction.n_effects))
-        for chain, own_rng in enumerate(rng.spawn(chains)):
-            values[chain], effects[chain] = recover(self.reduction, positions[chain], own_rng)
+        streams = rng.spawn(chains)
+        cores = available_cpus() if chains == 1 else 1
+
+        def recover_chains(some: slice) -> None:
+            for chain in range(chains)[some]:
+                values[chain], effects[chain] = recover(self.reduction, positions[chain], streams[chain], cores)
+
+        run_in_parts(recover_chains, chains, available_cpus(), fewest=1)
         if not (np.isfinite(values).all() and np.isfinite(effects).all()):
             raise SamplingError(
                 "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
