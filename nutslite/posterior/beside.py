@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from numba import types
@@ -42,6 +43,7 @@ EFFECTS, BLOCK, MANY, NATURAL = "effects", "block", "many", "natural"
 """Parts of a path: group effects and their priors, the sampler's block of transitions, many densities at once, the way
 to natural scales."""
 
+_HERE = str(Path(__file__).parents[2])  # first, lest the other process finds another copy of this package
 _START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from nutslite.posterior.beside import work; work()"
 
 
@@ -115,7 +117,7 @@ class Beside:
         """Start the process."""
         with contextlib.suppress(OSError, ValueError):
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _START, json.dumps(sys.path), self.path, *self.parts],
+                [sys.executable, "-c", _START, json.dumps([_HERE, *sys.path]), self.path, *self.parts],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

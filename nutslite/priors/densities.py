@@ -15,8 +15,10 @@ from numba import types
 from nutslite._numba import VECTOR, jit_disabled, kernel
 from nutslite.priors import codes
 from nutslite.priors.catalogue import DENSITIES
+from nutslite.priors.densities_bounded import beta as beta_density
 from nutslite.priors.densities_bounded import bounded_log_density_gradient
 from nutslite.priors.densities_positive import exponential as exponential_density
+from nutslite.priors.densities_positive import gamma as gamma_density
 from nutslite.priors.densities_positive import half_location_scale, half_student_t, positive_log_density_gradient
 from nutslite.priors.densities_real import location_scale, real_log_density_gradient, student_t
 
@@ -71,6 +73,8 @@ USUAL = (
     codes.HALF_STUDENT_T,
     codes.HALF_CAUCHY,
     codes.EXPONENTIAL,
+    codes.GAMMA,
+    codes.BETA,
 )
 """Densities of default priors and the most common others."""
 
@@ -86,6 +90,10 @@ def usual_log_density_gradient(code, x, a, b, c, d, out):
         return student_t(x, a, b, c, out)
     if code == codes.FLAT:
         return 0.0
+    if code == codes.BETA:
+        return beta_density(x, a, b, out) if 0.0 < x < 1.0 else -np.inf
+    if code == codes.GAMMA:
+        return gamma_density(x, a, b, out) if x > 0.0 else -np.inf
     if not x >= 0.0:
         return -np.inf
     if code == codes.HALF_NORMAL:
