@@ -24,6 +24,7 @@ from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.families.family import LOGLIK
 from nutslite.posterior.effects import add_effects_prior, fill_effects
+from nutslite.posterior.helpers import compiled_help
 from nutslite.posterior.joint import JOINT_DATA, joint_logdensity, natural_scale
 from nutslite.posterior.many import _marginal_many, compiled_joint_many
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
@@ -181,6 +182,7 @@ def compile_all() -> None:
         for compile_part in parts.values():
             compile_part()
     compiled_plain_many()
+    compiled_help()
 
 
 def work() -> None:
