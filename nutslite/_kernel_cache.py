@@ -24,9 +24,6 @@ LOCK_NAME = "nutslite.lock"
 
 _said: set[str] = set()
 
-on_missing: Callable[[str], None] | None = None
-"""Called with the name of a function that is not in the cache, before it is compiled."""
-
 
 def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Like ``numba.njit(cache=True, **options)``; under ``NUMBA_DISABLE_JIT=1`` functions stay as they are."""
@@ -63,8 +60,6 @@ class CarefulCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
         except Exception as error:  # a damaged file may raise anything
             _say_once(error)
             return None
-        if found is None and on_missing is not None:
-            on_missing(self._py_func.__name__)
         if found is not None and tuple(found.signature.args) != tuple(sigutils.normalize_signature(sig)[0]):
             return None  # written by two processes at once, without a lock
         return found

@@ -24,9 +24,20 @@ pytestmark = [
 ]
 
 COUNTED = """
-import nutslite._kernel_cache
+from numba.core import event
+
 compiled = []
-nutslite._kernel_cache.on_missing = compiled.append
+
+
+class Count(event.Listener):
+    def on_start(self, what):
+        compiled.append(what)
+
+    def on_end(self, what):
+        pass
+
+
+event.register("numba:compile", Count())
 """
 KERNEL = """
 from nutslite._numba import kernel

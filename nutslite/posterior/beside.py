@@ -26,10 +26,10 @@ from nutslite.families.family import LOGLIK
 from nutslite.posterior.effects import add_effects_prior, fill_effects
 from nutslite.posterior.helpers import compiled_help
 from nutslite.posterior.joint import JOINT_DATA, joint_logdensity, natural_scale
-from nutslite.posterior.many import _marginal_many, compiled_joint_many
+from nutslite.posterior.many import compiled_joint_many, marginal_many
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.model_data import MODEL_DATA
-from nutslite.posterior.plain import _plain_many, compiled_plain_many, compiled_plain_natural
+from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, plain_many
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.predictor import rows_loglik
 from nutslite.posterior.recovery import compiled_recovery
@@ -68,8 +68,8 @@ def _compile_rows() -> None:
 
 DENSITIES: dict[str, Callable[..., Any]] = {
     "joint": joint_logdensity,
-    "plain": _plain_many,
-    "marginal": _marginal_many,
+    "plain": plain_many,
+    "marginal": marginal_many,
 }
 """What is compiled here meanwhile, by path."""
 

@@ -92,12 +92,12 @@ def _add_block_logliks(model, loglik, values, effects, first, last, start, rows,
 
 @functools.cache
 def compiled_marginal_many() -> Callable[..., None]:
-    """`_marginal_many` for the one type of data that all models have."""
+    """`marginal_many` for the one type of data that all models have."""
     signature = types.void(MATRIX, MARGINAL_TYPE, VECTOR)
-    return without_dispatch(kernel_with_signature(_marginal_many, signature), signature)
+    return without_dispatch(kernel_with_signature(marginal_many, signature), signature)
 
 
-def _marginal_many(positions: Any, data_and_density: Any, out: Any) -> None:
+def marginal_many(positions: Any, data_and_density: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the marginal log density of positions (m, dimension)."""
     data, density = data_and_density
     r = data.cross.shape[0] - 1

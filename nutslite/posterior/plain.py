@@ -18,14 +18,12 @@ from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispa
 from nutslite.families.links import inverse_derivative, link
 from nutslite.posterior.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.joint import JOINT_DATA
+from nutslite.posterior.many import POSITIONS_PER_PASS, ROWS_AT_ONCE
 from nutslite.posterior.model_data import CONSTANT, VARIES, ModelData
 from nutslite.posterior.predictor import add_common_transposed, add_up, fill_common
 from nutslite.sampler.compiling import kernel as uncounted
 
 FloatArray = NDArray[np.float64]
-
-POSITIONS_PER_PASS = 64  # over the data
-ROWS_AT_ONCE = 1024  # nothing but the design needs to stay in cache
 
 
 def is_plain(model: ModelData) -> bool:
@@ -35,12 +33,12 @@ def is_plain(model: ModelData) -> bool:
 
 @functools.cache
 def compiled_plain_many() -> Callable[..., None]:
-    """`_plain_many` for the one type of data that all models have."""
+    """`plain_many` for the one type of data that all models have."""
     signature = types.void(MATRIX, JOINT_DATA, VECTOR, MATRIX)
-    return without_dispatch(kernel_with_signature(_plain_many, signature), signature)
+    return without_dispatch(kernel_with_signature(plain_many, signature), signature)
 
 
-def _plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
+def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
     """Overwrite `out` (m,) with the joint log density of positions (m, dimension).
 
     `gradients` (m, dimension) is overwritten, too, unless it has no rows.

@@ -59,7 +59,7 @@ class Plan:
         """Which compiled density serves first."""
         if self.reduction is not None:
             return "marginal"
-        return "plain" if is_plain(self.assembled.data) else "joint"
+        return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
     def target(self) -> Target:
         """A fresh target for one fit."""
