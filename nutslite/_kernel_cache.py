@@ -8,6 +8,7 @@ one. Here all of these mean only that something is compiled again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator
@@ -17,10 +18,14 @@ from typing import Any
 import numba
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
+from numba.core.registry import CPUDispatcher
 
 from nutslite._log import log
 
 LOCK_NAME = "nutslite.lock"
+
+NO_ENTRIES = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Options of functions that only compiled code calls."""
 
 _said: set[str] = set()
 
@@ -32,6 +37,8 @@ def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         dispatcher = numba.njit(**options)(function)
         if not hasattr(dispatcher, "py_func"):
             return dispatcher
+        if options.get("no_cpython_wrapper"):
+            dispatcher.__class__ = Inner
         try:
             dispatcher._cache = CarefulCache(function)
         except (RuntimeError, OSError) as error:  # nowhere to write, or a function without a file (a console's)
@@ -40,6 +47,20 @@ def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         return dispatcher
 
     return decorate
+
+
+class Inner(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
+    """A compiled function without an entry for Python. A call from there would end the process; it goes to a twin."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compile the function again, with an entry, and call that."""
+        return _with_entry(self)(*args, **kwargs)
+
+
+@functools.cache
+def _with_entry(dispatcher: Any) -> Any:
+    options = {name: value for name, value in dispatcher.targetoptions.items() if name not in (*NO_ENTRIES, "nopython")}
+    return numba.njit(**options)(dispatcher.py_func)
 
 
 def is_kept(function: Callable[..., Any]) -> bool:

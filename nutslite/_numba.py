@@ -16,7 +16,7 @@ from typing import Any
 import numba
 from numba import types
 
-from nutslite._kernel_cache import cached
+from nutslite._kernel_cache import NO_ENTRIES, cached
 
 VECTOR = types.Array(types.float64, 1, "C")
 MATRIX = types.Array(types.float64, 2, "C")
@@ -31,6 +31,16 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Like `kernel`, for functions that compiled code calls: without an entry for Python, which takes long to compile.
+
+    An entry unpacks every array of a record; with it, many a small function takes twice as long. Called from Python all
+    the same, as tests do, such a function is compiled once more, with an entry, and not kept on disk.
+    """
+    compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", **NO_ENTRIES)(function)
+    return compiled
+
+
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Like `kernel`, but copied into its callers before they are compiled: for functions with one or two of them.
 
@@ -41,12 +51,14 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reduction(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel whose sums may be added in another order, so with vector instructions: for sums and dot products only.
+    """An inner kernel whose sums may be added in another order, so with vector instructions: for sums and dot products.
 
     The one fastmath flag in the package. It took a gradient of 200,000 rows and 20 columns from 4.5 to 3.3 ms (minima
     on a busy machine), changes the last bits of a sum, and leaves inf and nan alone.
     """
-    compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})(function)
+    compiled: Callable[..., Any] = cached(
+        nogil=True, error_model="numpy", fastmath={"reassoc", "contract"}, **NO_ENTRIES
+    )(function)
     return compiled
 
 

@@ -195,6 +195,7 @@ def warm(arguments: argparse.Namespace) -> int:
 
 def _fit_briefly(dataset: Dataset) -> float:
     """Seconds of a fit long enough to call every compiled function and far too short to mean anything."""
+    from nutslite.families.family import compiled_loglik, get_family
     from nutslite.model import Model
     from nutslite.results.summary import summary
 
@@ -202,6 +203,7 @@ def _fit_briefly(dataset: Dataset) -> float:
     log = logging.getLogger("nutslite")
     level = log.level
     try:
+        compiled_loglik(get_family(dataset.family))  # for links other than those of the model
         log.setLevel(logging.ERROR)  # that so few draws have not converged is no news
         model = Model(dataset.formula, load_data(dataset.name), family=dataset.family, dropna=dataset.dropna)
         summary(model.fit(draws=10, tune=10, chains=2, random_seed=1, progressbar=False))

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nutslite._numba import jit_disabled
+from nutslite._kernel_cache import Inner
+from nutslite._numba import inner, jit_disabled, kernel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -119,3 +120,19 @@ class TestCompilation:
         for name, values in first["draws"][model].items():
             # sums in another order (vector instructions) differ in the last digits, which trajectories magnify
             np.testing.assert_allclose(plain["draws"][model][name], values, rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+def test_functions_without_an_entry_for_python_can_be_called_from_it() -> None:
+    @inner
+    def twice(x: Any) -> Any:
+        return 2.0 * x
+
+    @kernel
+    def through_compiled_code(x: Any) -> Any:
+        return twice(x) + 1.0
+
+    assert through_compiled_code(3.0) == 7.0
+    assert isinstance(twice, Inner)
+    assert twice(3.0) == 6.0
+    np.testing.assert_array_equal(twice(np.ones(2)), [2.0, 2.0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -263,6 +264,48 @@ def test_record(name: str) -> None:
     assert case.y.dtype == np.float64
     assert case.y.flags.c_contiguous
     np.testing.assert_array_equal(case.y[: case.values.shape[0]], case.values)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_for_native_links_is_the_general_one(name: str) -> None:
+    family = get_family(name)
+    names = {code: text for text, code in CODES.items()}
+    links = {parameter.name: names[parameter.native_link] for parameter in family.parameters}
+    native = compiled_loglik(family, family.link_codes(links))
+    assert jit_disabled() or native is not compiled_loglik(family)
+    assert native is compiled_loglik(get_family(name), family.link_codes(links))
+    for number in range(2 ** len(family.parameters)):
+        varying = {parameter.name for j, parameter in enumerate(family.parameters) if number >> j & 1}
+        case = Case(family, links, varying)
+        for weights in (None, np.linspace(0.5, 2.0, ROWS)):
+            expected = case.loglik(weights=weights)
+            case.family = replace(family, kernel=native)
+            for got, want in zip(case.loglik(weights=weights), expected, strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-13)
+            case.family = family
+
+
+def test_links_other_than_native_have_the_general_kernel() -> None:
+    family = get_family("bernoulli")
+    assert compiled_loglik(family, family.link_codes("probit")) is compiled_loglik(family)
+
+
+def test_parameters_without_a_formula_are_on_native_links() -> None:
+    family = get_family("negativebinomial")
+    given = {"mu": "identity", "alpha": "identity"}
+    assert family.link_codes(given, varying={"mu"}).tolist() == [CODES["identity"], CODES["log"]]
+    assert family.link_codes(given, varying={"mu", "alpha"}).tolist() == [CODES["identity"]] * 2
+
+
+@pytest.mark.parametrize(("link", "code"), [("identity", CODES["identity"]), ("sqrt", None)])
+def test_kernels_of_ones_own_may_not_know_native_links(link: str, code: int | None) -> None:
+    plain = get_family("negativebinomial")
+    own = replace(plain, parameters=(plain.parameters[0], replace(plain.parameters[1], links=(link,))))
+    if code is None:
+        with pytest.raises(FamilyError, match=r"'alpha' has no formula here.*'log' or 'identity'"):
+            own.link_codes(varying={"mu"})
+    else:
+        assert own.link_codes(varying={"mu"})[1] == code
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,7 +10,7 @@ import pytest
 
 from nutslite._numba import jit_disabled
 from nutslite.model import Model
-from nutslite.posterior.crew import DONE, NEXT, NOTHING_TO_DO, STOP, n_parts, new_crew
+from nutslite.posterior.crew import DONE, NEXT, NOTHING_TO_DO, STOP, new_crew, parts_of
 from nutslite.posterior.helpers import compiled_help, helped_chains
 from nutslite.posterior.many import values_and_gradients
 from nutslite.posterior.plain import compiled_plain_many
@@ -34,12 +34,12 @@ def model(formula: str, family: str = "bernoulli", rows: int = ROWS) -> Model:
     ("rows", "effects", "parts"), [(100, 0, 1), (8191, 0, 1), (8192, 0, 2), (10**7, 0, 16), (10**5, 10**4, 2)]
 )
 def test_parts_depend_on_the_model_alone(rows, effects, parts):
-    assert n_parts(rows, effects) == parts
+    assert parts_of(rows, effects) == parts
 
 
 def test_parts_add_up_to_the_density_in_one_piece():
     target = JointTarget(model("b ~ x + z")._assembly)
-    assert n_parts(target.rows, 0) > 1
+    assert parts_of(target.rows, 0) > 1
     positions = np.random.default_rng(1).normal(0.0, 0.5, (5, target.dimension))
     values, gradients = np.empty(5), np.empty(positions.shape)
     compiled_plain_many()(positions, target.data, values, gradients)

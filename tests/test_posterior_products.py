@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nutslite.posterior import products
 from nutslite.posterior.products import weighted_products
 from nutslite.sampler.parts import run_in_parts
 
 
 @pytest.mark.parametrize("n", [1, 511, 512, 1300, 30_001])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_products_are_those_of_matrices(n, weighted):
+@pytest.mark.parametrize("fewest", [0, products.FEWEST_PRODUCTS], ids=["compiled", "default"])
+def test_products_are_those_of_matrices(monkeypatch, n, weighted, fewest):
+    monkeypatch.setattr(products, "FEWEST_PRODUCTS", fewest)
     rng = np.random.default_rng(n)
     left, right = rng.normal(size=(3, n)), rng.normal(size=(5, n))
     weights = rng.uniform(0.5, 2.0, n) if weighted else None
@@ -23,7 +26,9 @@ def test_products_are_those_of_matrices(n, weighted):
     np.testing.assert_array_equal(square, square.T)
 
 
-def test_some_rows_of_a_larger_array():
+@pytest.mark.parametrize("fewest", [0, products.FEWEST_PRODUCTS], ids=["compiled", "default"])
+def test_some_rows_of_a_larger_array(monkeypatch, fewest):
+    monkeypatch.setattr(products, "FEWEST_PRODUCTS", fewest)
     whole = np.random.default_rng(2).normal(size=(4, 900))
     part = whole[:, 100:800]
     np.testing.assert_allclose(weighted_products(part, None, part[2:]), part @ part[2:].T, atol=1e-10)

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 
-from nutslite._numba import inlined, kernel
+from nutslite._numba import inlined, inner
 from nutslite._special import exp, expm1, log, log1p_unit
 from nutslite.families.links import (
     CAUCHIT,
@@ -73,7 +73,7 @@ _A0, _A1, _A2, _A3, _A4, _A5, _A6, _A7, _A8, _A9, _A10 = (
 )  # fmt: skip
 
 
-@kernel
+@inner
 def relink_rows(native, code, eta, value, slope, scratch):
     """``link(native, inverse(code, eta))`` and its derivative, exact where theta itself is not a double any more.
 

@@ -8,9 +8,13 @@ both cost next to nothing: no copy is made. Other links cost 1.5 to 4 ns a row (
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from types import FunctionType
+
 import numpy as np
 
-from nutslite._numba import inlined, kernel
+from nutslite._numba import inlined, inner, kernel
 from nutslite.families._relinks import relink_rows
 
 
@@ -57,7 +61,35 @@ def native_rows(native, eta, varies, links, rows):
     return native_eta, slope
 
 
-@kernel
+@inlined
+def given_rows(native, eta, varies, links, rows):
+    """`native_rows` where every link is the native one, which is most models: nothing but constants to spread."""
+    if varies[0] == 1:
+        return eta, np.empty((0, 0))
+    native_eta = np.empty((eta.shape[0], rows))
+    for j in range(eta.shape[0]):
+        for i in range(rows):
+            native_eta[j, i] = eta[j, i if varies[j] == 1 else 0]
+    return native_eta, np.empty((0, 0))
+
+
+@functools.cache
+def without_relinks(loglik: Callable[..., None]) -> Callable[..., None]:
+    """A family kernel for models all of whose links are native; itself if it does not tell links apart.
+
+    Other links are most of what a kernel takes to compile. This is the same source with another `native_rows`.
+    """
+    function = getattr(loglik, "py_func", None)
+    if function is None or function.__globals__.get("native_rows") is not native_rows:
+        return loglik
+    own = FunctionType(
+        function.__code__, {**function.__globals__, "native_rows": given_rows}, f"native_{function.__name__}"
+    )
+    own.__qualname__ = own.__name__  # the disk cache goes by it
+    return kernel(own)
+
+
+@inner
 def finish_rows(weights, start, varies, slope, out_loglik, out_d_eta):
     """Chain rule, weights and sums, in place.
 

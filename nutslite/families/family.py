@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal
@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, did_you_mean
-from nutslite.families.links import is_custom, link_array
+from nutslite.families._rows import without_relinks
+from nutslite.families.links import IDENTITY, is_custom, link_array
 from nutslite.families.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter
 from nutslite.formula.terms import Response
 
@@ -224,12 +225,17 @@ class Family:
             f"Its parameters: {', '.join(names)}."
         )
 
-    def link_codes(self, links: Mapping[str, str] | str | None = None) -> NDArray[np.int64]:
+    def link_codes(
+        self, links: Mapping[str, str] | str | None = None, varying: Container[str] | None = None
+    ) -> NDArray[np.int64]:
         """Link codes as kernels take them, shape (k,), one per parameter.
 
         Parameters
         ----------
         links : mapping of parameter name to link name, or the parent's link, or None for the default links
+        varying : collection of str, optional
+            Parameters with a linear predictor; the others, of which links say nothing, then have the native link. A
+            kernel of the user's own that does not know it has the identity instead.
 
         Raises
         ------
@@ -239,7 +245,22 @@ class Family:
         chosen = {self.parent.name: links} if isinstance(links, str) else dict(links or {})
         for name in chosen:
             self.parameter(name)
-        return np.array([item.link_code(chosen.get(item.name)) for item in self.parameters], dtype=np.int64)
+        codes = [item.link_code(chosen.get(item.name)) for item in self.parameters]
+        for j, item in enumerate(self.parameters):
+            if varying is not None and item.name not in varying:
+                codes[j] = self._constant_code(item)
+        return np.array(codes, dtype=np.int64)
+
+    def _constant_code(self, parameter: Parameter) -> int:
+        """Link code of a parameter that is one number for all rows."""
+        if isinstance(self.kernel, LazyKernel) or parameter.native_name in parameter.links:
+            return parameter.native_link
+        if "identity" in parameter.links:
+            return IDENTITY
+        raise FamilyError(
+            f"Family '{self.name}': the parameter '{parameter.name}' has no formula here, and as one number it is on "
+            f"the link '{parameter.native_name}' or 'identity', which its kernel must know: add one to its links."
+        )
 
     def choose_links(self, links: Mapping[str, str] | str | None = None) -> dict[str, str]:
         """Link name of every parameter: the given ones, checked as in `link_codes`, defaults elsewhere."""
@@ -302,9 +323,14 @@ class LazyKernel:
         self.build()(*arguments)
 
 
-def compiled_loglik(family: Family) -> Callable[..., None]:
-    """The family's kernel, compiled (or read from the disk cache) for the signature `LOGLIK`."""
+def compiled_loglik(family: Family, codes: NDArray[np.int64] | None = None) -> Callable[..., None]:
+    """The family's kernel, compiled (or read from the disk cache) for the signature `LOGLIK`.
+
+    Given the link `codes` of a model, it may be a kernel that knows no others.
+    """
     kernel = family.kernel.build() if isinstance(family.kernel, LazyKernel) else family.kernel
+    if codes is not None and np.array_equal(codes, [parameter.native_link for parameter in family.parameters]):
+        kernel = without_relinks(kernel)
     if not jit_disabled():
         if not isinstance(kernel, Dispatcher):
             raise FamilyError(f"The kernel of family '{family.name}' is not compiled: decorate it with numba.njit.")

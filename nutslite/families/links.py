@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import expit, log1mexp, logit, ndtr, ndtri, softplus
 from nutslite.exceptions import FamilyError, did_you_mean
 
@@ -192,6 +192,32 @@ def inverse_derivative(code, eta):
     if code == CAUCHIT:
         return 1.0 / (math.pi * (1.0 + eta * eta))
     return math.nan
+
+
+# --- parameters without a linear predictor ---------------------------------------------------------------------------
+# They are on native links (`Family.link_codes`), so the other links need not be compiled for them.
+
+
+def constant_link(code: int, theta: float) -> Any:
+    """``eta`` of one number for all rows; nan for links that are not native."""
+    if code == IDENTITY:
+        return theta
+    if code == LOG:
+        return np.log(theta)
+    return np.log(theta) - np.log1p(-theta) if code == LOGIT else math.nan
+
+
+def constant_slope(code: int, theta: float) -> Any:
+    """``d theta / d eta`` of one number for all rows; nan for links that are not native."""
+    if code == IDENTITY:
+        return 1.0
+    if code == LOG:
+        return theta
+    return theta * (1.0 - theta) if code == LOGIT else math.nan
+
+
+inner_constant_link = inner(constant_link)
+inner_constant_slope = inner(constant_slope)
 
 
 # --- arrays ----------------------------------------------------------------------------------------------------------

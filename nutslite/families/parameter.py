@@ -60,6 +60,11 @@ class Parameter:
         """Code of the link that kernels are written in for this support."""
         return _NATIVE_LINKS[self.support]
 
+    @property
+    def native_name(self) -> str:
+        """Name of the link that kernels are written in for this support."""
+        return _NATIVE_NAMES[self.support]
+
     def check_link(self, link: str) -> str:
         """The link itself where the parameter allows it, as it does every link of the user's own.
 
@@ -82,7 +87,7 @@ class Parameter:
         before the kernel (`_linked.py`), and where there is no linear predictor it has nothing to say.
         """
         chosen = self.check_link(self.default_link if link is None else link)
-        return _NATIVE_NAMES[self.support] if is_custom(chosen) else str(chosen)
+        return self.native_name if is_custom(chosen) else str(chosen)
 
     def link_code(self, link: str | None = None) -> int:
         """Integer code of `kernel_link`.

@@ -322,7 +322,7 @@ class _Assembler:
             offsets=_stack([offset[None, :] for offset in self.offsets], n),
             z=_stack([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
-            links=self.spec.family.link_codes(self.spec.links),
+            links=self._link_codes(),
             predictors=predictors,
             blocks=blocks,
             added=added_blocks(blocks, codes),
@@ -336,6 +336,12 @@ class _Assembler:
             codes=codes,
             crew=no_crew(),
         )
+
+    def _link_codes(self) -> NDArray[np.int64]:
+        family = self.spec.family
+        varies = self.predictors[:, md.VARIES] == 1
+        varying = {parameter.name for parameter, own in zip(family.parameters, varies, strict=True) if own}
+        return family.link_codes(self.spec.links, varying)
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:
         """0 for non-centred terms; 1 for centred ones and for those whose scale is fixed (nothing to decouple from)."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR
 from nutslite.sampler.atomics import WORDS_APART
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
 
 FloatArray = NDArray[np.float64]
 
@@ -46,16 +46,19 @@ def no_crew() -> Crew:
     return Crew(np.empty(0, dtype=np.int64), nothing, nothing, nothing, none, none)
 
 
-@uncounted
-def n_parts(rows, effects):
+def parts_of(rows: int, effects: int) -> int:
     """Into how many parts the rows of a model with so many group effects are cut."""
     fewest = max(ROWS_PER_PART, ROWS_PER_EFFECT * effects)
     return max(1, min(MOST_PARTS, rows // fewest))
 
 
+n_parts = uncounted(parts_of)
+"""`parts_of`, for compiled code."""
+
+
 def new_crew(rows: int, values: int, effects: int) -> Crew:
     """Memory for the threads of one chain, with nothing to do yet."""
-    parts = int(n_parts(rows, effects))
+    parts = parts_of(rows, effects)
     signals = np.zeros(WORDS, dtype=np.int64)
     signals[NEXT] = NOTHING_TO_DO
     totals, adjoints, effects_adjoints = np.empty(parts), np.empty((parts, values)), np.empty((parts, effects))

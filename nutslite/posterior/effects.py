@@ -24,7 +24,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._numba import inlined, kernel
+from nutslite._numba import inlined, inner, kernel
 from nutslite.posterior.model_data import (
     ARGUMENTS,
     COLUMN_TABLE,
@@ -42,6 +42,9 @@ from nutslite.posterior.model_data import (
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.codes import NORMAL
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * math.pi)
 
@@ -62,7 +65,7 @@ def fill_effects(model: ModelData, position, values, effects):
                 _fill_column(model, block, c, position[n_head:], values, effects)
 
 
-@kernel
+@inner
 def location_and_scale(model: ModelData, block, c, values):
     """Location and scale of one column's prior; (0, 1) where its density has none."""
     row = model.block_columns[block[COLUMN_TABLE] + c]
@@ -71,7 +74,7 @@ def location_and_scale(model: ModelData, block, c, values):
     return location, scale
 
 
-@kernel
+@inner
 def spread_of(r, ratio):
     """Scale of a raw effect's prior; `ratio` is the scale of the effect's prior over the typical one."""
     if r == 0.0:
@@ -81,21 +84,10 @@ def spread_of(r, ratio):
     return np.sqrt(1.0 - r + r * ratio * ratio)
 
 
-@kernel
+@inner
 def unit_of(r, scale, typical):
     """How much one unit of the raw effect changes the effect: the scale over the spread."""
     return typical if r == 1.0 else scale / spread_of(r, scale / typical)
-
-
-def units_of(model: ModelData, block: NDArray[np.int64], scales: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`unit_of` for all levels and columns of a block, shape (levels, columns), at given scales (columns,)."""
-    first = block[EFFECT_START] + block[EFFECT_STRIDE] * np.arange(block[N_LEVELS])
-    out = np.empty((block[N_LEVELS], block[N_COLUMNS]))
-    for c in range(block[N_COLUMNS]):
-        typical = float(model.typical_scales[block[COLUMN_TABLE] + c])
-        for level, at in enumerate(first + c):
-            out[level, c] = unit_of(model.centring[at], scales[c], typical)
-    return out
 
 
 @inlined
@@ -107,7 +99,7 @@ def _fill_column(model: ModelData, block, c, raw, values, effects):
         effects[at] = location + unit_of(model.centring[at], scale, typical) * raw[at]
 
 
-@kernel
+@inner
 def keeps_correlation_in_prior(model: ModelData, block, level):
     """Whether this level's effects are centred enough to leave the correlation to their prior."""
     first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
@@ -138,7 +130,7 @@ def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):
                 effects[first + c] = location + scale * x
 
 
-@kernel
+@inner
 def add_effects_prior(model: ModelData, density, position, values, effects, adjoint, gradient):
     """Return the log prior of the raw effects (and of correlations, with their log-Jacobian).
 
@@ -172,7 +164,7 @@ def add_effects_prior(model: ModelData, density, position, values, effects, adjo
     return total
 
 
-@kernel
+@inner
 def add_lkj(cholesky, values, eta, cholesky_adjoint, adjoint):
     """Return the LKJ log density with the shape ``values[eta]``; add its derivatives to both adjoints."""
     derivative = np.empty(cholesky.shape)
@@ -338,3 +330,63 @@ def _add_level_apart(
         adjoint[row[ARGUMENTS + 1]] -= share * (1.0 + z[c] * d_z) / scale
         tail[first + c] = d_z / spread[c]
     return total
+
+
+# The same for whole blocks, in NumPy: for what is asked for too seldom to be compiled. --------------------------------
+
+
+def places_of(block: IndexArray) -> IndexArray:
+    """Which effects belong to a block's levels and columns, shape (levels, columns)."""
+    first = block[EFFECT_START] + block[EFFECT_STRIDE] * np.arange(block[N_LEVELS])
+    places: IndexArray = first[:, None] + np.arange(block[N_COLUMNS])
+    return places
+
+
+def locations_and_scales(model: ModelData, block: IndexArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """`location_and_scale` of all columns of a block, each (columns,)."""
+    rows = model.block_columns[block[COLUMN_TABLE] : block[COLUMN_TABLE] + block[N_COLUMNS]]
+    found = [
+        (
+            0.0 if row[LOCATION_ARGUMENT] < 0 else values[row[ARGUMENTS + row[LOCATION_ARGUMENT]]],
+            1.0 if row[SCALE_ARGUMENT] < 0 else values[row[ARGUMENTS + row[SCALE_ARGUMENT]]],
+        )
+        for row in rows
+    ]
+    locations, scales = np.array(found, dtype=float).T
+    return locations, scales
+
+
+def spreads_and_units(model: ModelData, block: IndexArray, scales: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """`spread_of` and `unit_of` for a block at given scales (columns,), each (levels, columns)."""
+    typical = model.typical_scales[block[COLUMN_TABLE] : block[COLUMN_TABLE] + block[N_COLUMNS]]
+    r, ratio = model.centring[places_of(block)], scales / typical
+    spreads = np.where(r == 1.0, ratio, np.sqrt(1.0 - r + r * ratio * ratio))
+    return spreads, np.where(r == 1.0, typical, scales / spreads)
+
+
+def correlations_in_prior(model: ModelData, block: IndexArray) -> NDArray[np.bool_]:
+    """`keeps_correlation_in_prior` for all levels of a block."""
+    return np.asarray(model.centring[places_of(block)].min(axis=1) > 0.5)
+
+
+def correlation_factor(block: IndexArray, position: FloatArray) -> FloatArray:
+    """Cholesky factor of the correlations of a block's columns, shape (columns, columns)."""
+    q, at = int(block[N_COLUMNS]), int(block[CORRELATION])
+    factor = np.eye(q)
+    if at >= 0:
+        cholesky_constrain(np.ascontiguousarray(position[at : at + q * (q - 1) // 2]), factor)
+    return factor
+
+
+def effect_maps(
+    model: ModelData, block: IndexArray, position: FloatArray, values: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Per level of a block, d effects / d raw and the prior precision of the raw effects, each (levels, q, q)."""
+    _, scales = locations_and_scales(model, block, values)
+    spreads, units = spreads_and_units(model, block, scales)
+    factor, one = correlation_factor(block, position), np.eye(scales.size)
+    in_prior = correlations_in_prior(model, block)[:, None, None]
+    to_effect = np.where(in_prior, units[:, :, None] * one, scales[:, None] * factor / spreads[:, None, :])
+    # The standard normal numbers of a level are `standard` times its raw ones.
+    standard = np.where(in_prior, np.linalg.inv(factor), one) / spreads[:, None, :]
+    return to_effect, standard.swapaxes(1, 2) @ standard

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR
 from nutslite.posterior.transforms import constrain, constrain_derivative, log_jacobian, log_jacobian_derivative
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
+from nutslite.sampler.compiling import kernel as uncounted_kernel
 
 BLOCKWISE = -1  # transform code of an element that a block transform rules (correlations)
 NO_DENSITY = -1  # density code of an element that a block prior rules
@@ -40,7 +41,7 @@ HEAD = types.NamedTuple(
 )
 
 
-@uncounted
+@uncounted_kernel
 def constrain_head(position, head: Head, values):
     """Fill `values` (overwritten); return the log-Jacobian of the elementwise transforms.
 

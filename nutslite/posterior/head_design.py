@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links import inverse_derivative, link
+from nutslite.families.links import constant_slope
 from nutslite.posterior import model_data as md
 from nutslite.posterior.coded import coefficients_of, table_of
 from nutslite.posterior.head import BLOCKWISE
-from nutslite.posterior.level_sums import LevelDesign, dense_products
+from nutslite.posterior.level_sums import LevelDesign, dense_products, pair_products
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.products import weighted_products
 from nutslite.posterior.transforms import constrain_derivative
@@ -42,6 +42,14 @@ class CodedColumns:
         """self diag(weights) dense', shape (s, p), for `dense` (p, n)."""
         by_code = dense_products(LevelDesign(self.code, self.table.shape[1], 1, {0: None}), dense, weights)
         return np.einsum("sl,lp->sp", self.table, by_code)  # not BLAS, see products.py
+
+    def level_sums(self, design: LevelDesign, weights: FloatArray) -> FloatArray:
+        """design' diag(weights) self', shape (size, s), by whichever of two ways does less."""
+        codes = self.table.shape[1]
+        if design.n_levels * codes > max(MOST_PAIRS, self.code.size):
+            return dense_products(design, self.table[:, self.code], weights)
+        pairs = pair_products(design, LevelDesign(self.code, codes, 1, {0: None}), weights)
+        return np.einsum("el,sl->es", pairs, self.table)
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class HeadDesigns:
             at = int(predictor[md.CONSTANT])
             if at >= model.head.transforms.size:
                 return HeadDesign(np.empty((0, self.n)), np.empty(0, dtype=np.int64))
-            slope = 1.0 / inverse_derivative(model.links[j], link(model.links[j], values[at]))
+            slope = 1.0 / constant_slope(model.links[j], values[at])
             return HeadDesign(np.full((1, self.n), slope * self._slope(at, position)), np.array([at]))
         columns = self._columns(j)
         places = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]

@@ -13,7 +13,7 @@ from numba import types
 
 from nutslite._numba import jit_disabled, kernel_with_signature
 from nutslite.families.family import LOGLIK
-from nutslite.posterior.crew import NEXT, STOP, n_parts, new_crew
+from nutslite.posterior.crew import NEXT, STOP, new_crew, parts_of
 from nutslite.posterior.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.shared_rows import take_parts
 from nutslite.sampler.atomics import load
@@ -59,10 +59,10 @@ def helped_chains(
     """
     each = cores // chains - 1
     effects, rows = model.centring.size, model.y.shape[1]
-    if each < 1 or n_parts(rows, effects) == 1 or jit_disabled():
+    if each < 1 or parts_of(rows, effects) == 1 or jit_disabled():
         yield None
         return
-    each = min(each, int(n_parts(rows, effects)) - 1)
+    each = min(each, parts_of(rows, effects) - 1)
     values = model.head.transforms.size + model.head.fixed.size
     models = [model._replace(crew=new_crew(rows, values, effects)) for _ in range(chains)]
     serve = compiled_help()

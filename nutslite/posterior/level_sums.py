@@ -73,6 +73,14 @@ def own_products(design: LevelDesign, weights: FloatArray | None) -> FloatArray:
     return out
 
 
+def level_products(left: LevelDesign, right: LevelDesign, weights: FloatArray) -> FloatArray:
+    """left' diag(weights) right of two designs of one factor: shape (levels, left.stride, right.stride)."""
+    out = np.zeros((left.n_levels, left.stride, right.stride))
+    for (c, z), (d, other) in product(left.columns.items(), right.columns.items()):
+        out[:, c, d] = np.bincount(left.level, _times(_times(z, other), weights), left.n_levels)
+    return out
+
+
 def between(designs: list[LevelDesign], weights: FloatArray | None) -> FloatArray:
     """[designs]' diag(weights) [designs] of several factors side by side, dense."""
     size = sum(design.size for design in designs)

@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from nutslite._numba import kernel
+from nutslite._numba import inner
 
 
-@kernel
+@inner
 def cholesky_in_place(a, n):
     """Overwrite the lower triangle of ``a[:n, :n]`` with its Cholesky factor; return the log determinant of `a`."""
     log_determinant = 0.0
@@ -31,7 +31,7 @@ def cholesky_in_place(a, n):
     return log_determinant
 
 
-@kernel
+@inner
 def invert_lower(factor, n, out):
     """Overwrite the lower triangle of ``out[:n, :n]`` with the inverse of a lower-triangular factor."""
     for j in range(n):
@@ -43,7 +43,7 @@ def invert_lower(factor, n, out):
             out[i, j] = total / factor[i, i]
 
 
-@kernel
+@inner
 def forward_solve(factor, n, b):
     """Overwrite ``b[:n]`` with the solution of ``factor x = b``."""
     for i in range(n):
@@ -53,7 +53,7 @@ def forward_solve(factor, n, b):
         b[i] = total / factor[i, i]
 
 
-@kernel
+@inner
 def backward_solve(factor, n, b):
     """Overwrite ``b[:n]`` with the solution of ``factor' x = b``."""
     for i in range(n - 1, -1, -1):

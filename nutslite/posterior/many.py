@@ -33,7 +33,7 @@ from nutslite.posterior.marginal import (
 from nutslite.posterior.model_data import VARIES
 from nutslite.posterior.predictor import block_loglik, fill_code_effects, n_code_effects
 from nutslite.posterior.transforms import cholesky_constrain
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
 from nutslite.sampler.parts import run_in_parts
 
 FloatArray = NDArray[np.float64]

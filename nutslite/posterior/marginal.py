@@ -30,7 +30,7 @@ from nutslite.posterior.head import HEAD, Head, add_head_priors, constrain_head,
 from nutslite.posterior.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.densities import DENSITY
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
 
 LOG_2PI = np.log(2.0 * math.pi)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nutslite.posterior import model_data as md
 from nutslite.posterior.arrowhead import arrowhead_variances, made_positive, schur_complement, solve_arrowhead
 from nutslite.posterior.centring import Coordinates, choose_coordinates, in_coordinates, scale_columns
-from nutslite.posterior.effects import fill_effects, units_of
+from nutslite.posterior.effects import fill_effects, locations_and_scales, places_of, spreads_and_units
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.joint import compiled_joint
@@ -272,11 +272,8 @@ class _Search:
 
     def _to_raw(self, block: NDArray[np.int64], values: FloatArray) -> None:
         """Deviations of a block's effects to raw numbers (correlations are zero here)."""
-        columns = self.model.block_columns[block[md.COLUMN_TABLE] : block[md.COLUMN_TABLE] + block[md.N_COLUMNS]]
-        scales = values[[row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]] for row in columns]]
-        first = self.n_head + block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
-        places = first[:, None] + np.arange(block[md.N_COLUMNS])
-        self.position[places] /= units_of(self.model, block, scales)
+        _, scales = locations_and_scales(self.model, block, values)
+        self.position[self.n_head + places_of(block)] /= spreads_and_units(self.model, block, scales)[1]
 
     def _hyper_information(self, chosen: Coordinates) -> FloatArray:
         """Precisions: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, each plus its prior's.

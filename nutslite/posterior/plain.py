@@ -15,13 +15,13 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
-from nutslite.families.links import inverse_derivative, link
+from nutslite.families.links import inner_constant_slope
 from nutslite.posterior.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.joint import JOINT_DATA
 from nutslite.posterior.many import POSITIONS_PER_PASS, ROWS_AT_ONCE
 from nutslite.posterior.model_data import CONSTANT, VARIES, ModelData
 from nutslite.posterior.predictor import add_common_transposed, add_up, fill_common
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
 
 FloatArray = NDArray[np.float64]
 
@@ -75,8 +75,7 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
             for j in range(k):
                 if varies[j] == 0:
                     at = model.predictors[j, CONSTANT]
-                    slope = inverse_derivative(model.links[j], link(model.links[j], values[i, at]))
-                    adjoint[i, at] += constants[i, j] / slope
+                    adjoint[i, at] += constants[i, j] / inner_constant_slope(model.links[j], values[i, at])
             pull_back_head(positions[i], model.head, adjoint[i], gradients[i])
 
 

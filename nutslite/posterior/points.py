@@ -28,7 +28,13 @@ from numpy.typing import NDArray
 from nutslite.exceptions import SamplingError, did_you_mean
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.effects import keeps_correlation_in_prior, location_and_scale, units_of
+from nutslite.posterior.effects import (
+    correlation_factor,
+    correlations_in_prior,
+    locations_and_scales,
+    places_of,
+    spreads_and_units,
+)
 from nutslite.posterior.head import BLOCKWISE
 from nutslite.posterior.joint import natural_scale
 from nutslite.posterior.layout import Layout, Variable
@@ -40,7 +46,6 @@ from nutslite.posterior.transforms import (
     LOG,
     LOGIT_INTERVAL,
     NEGATIVE_LOG,
-    cholesky_constrain,
     cholesky_unconstrain,
     unconstrain,
 )
@@ -241,22 +246,15 @@ def offsets_of(model: ModelData, position: FloatArray, values: FloatArray, effec
     """
     raw = np.empty(effects.size)
     for block in model.blocks:
-        q, first, stride = int(block[md.N_COLUMNS]), int(block[md.EFFECT_START]), int(block[md.EFFECT_STRIDE])
-        places = first + stride * np.arange(block[md.N_LEVELS])[:, None] + np.arange(q)
-        offsets, scales = np.empty(places.shape), np.empty(q)
-        for c in range(q):
-            location, scales[c] = location_and_scale(model, block, c, values)
-            offsets[:, c] = effects[places[:, c]] - location
-        units = units_of(model, block, scales)
+        places = places_of(block)
+        locations, scales = locations_and_scales(model, block, values)
+        spreads, units = spreads_and_units(model, block, scales)
+        offsets = effects[places] - locations
         out = offsets / units
         if block[md.CORRELATION] >= 0:
-            at = int(block[md.CORRELATION])
-            factor = np.empty((q, q))
-            cholesky_constrain(np.ascontiguousarray(position[at : at + q * (q - 1) // 2]), factor)
-            for level in range(int(block[md.N_LEVELS])):
-                if not keeps_correlation_in_prior(model, block, level):
-                    spreads = scales / units[level]
-                    out[level] = spreads * np.linalg.solve(factor, offsets[level] / scales)
+            factor = correlation_factor(block, position)
+            apart = ~correlations_in_prior(model, block)
+            out[apart] = spreads[apart] * np.linalg.solve(factor, (offsets[apart] / scales).T).T
         raw[places] = out
     return raw
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nutslite._numba import inlined, kernel, reduction
-from nutslite.families.links import inverse_derivative, link
+from nutslite._numba import inlined, inner, reduction
+from nutslite.families.links import inner_constant_link, inner_constant_slope
 from nutslite.posterior.model_data import (
     CODED_COLUMNS,
     CODED_START,
@@ -29,7 +29,7 @@ from nutslite.posterior.model_data import (
     VARIES,
     ModelData,
 )
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
 
 ROWS_PER_BLOCK = 1024
 
@@ -52,7 +52,7 @@ def dot(a, b, n):
     return total
 
 
-@kernel
+@inner
 def with_code_effects(model: ModelData, values, effects):
     """The effects with the codes' effects behind them; `effects` itself where nothing is read by code."""
     if model.codes.blocks.shape[0] == 0:
@@ -100,7 +100,7 @@ def _pull_back_code_effects(codes, effects_adjoint, adjoint):
             at += levels
 
 
-@kernel
+@inner
 def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint, effects_adjoint):
     """Return the log likelihood of rows `first` to `last`; add its derivatives to `adjoint` and `effects_adjoint`."""
     k = model.predictors.shape[0]
@@ -125,8 +125,8 @@ def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint,
         _pull_back_code_effects(model.codes, every_adjoint, adjoint)
     for j in range(k):
         if varies[j] == 0:
-            slope = inverse_derivative(model.links[j], link(model.links[j], values[model.predictors[j, CONSTANT]]))
-            adjoint[model.predictors[j, CONSTANT]] += constant_derivatives[j] / slope
+            at = model.predictors[j, CONSTANT]
+            adjoint[at] += constant_derivatives[j] / inner_constant_slope(model.links[j], values[at])
     return total
 
 
@@ -161,7 +161,7 @@ def fill_common(model: ModelData, values, start, rows, eta):
         predictor = model.predictors[j]
         out = eta[j]
         if predictor[VARIES] == 0:
-            out[0] = link(model.links[j], values[predictor[CONSTANT]])
+            out[0] = inner_constant_link(model.links[j], values[predictor[CONSTANT]])
             continue
         intercept = values[predictor[INTERCEPT]] if predictor[INTERCEPT] >= 0 else 0.0
         if predictor[OFFSET] >= 0:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from nutslite._numba import kernel
 from nutslite.posterior.predictor import dot
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
 
 FloatArray = NDArray[np.float64]
 
 BLOCK = 512  # rows whose columns stay in cache
 PARTS = 2  # fixed, so that sums do not depend on how many processors there are
 FEWEST_ROWS = 20_000  # for threads
+FEWEST_PRODUCTS = 2_000_000  # for compiled code: with fewer NumPy takes milliseconds, and has nothing to compile
 
 
 def weighted_products(left: FloatArray, weights: FloatArray | None, right: FloatArray) -> FloatArray:
@@ -28,6 +29,9 @@ def weighted_products(left: FloatArray, weights: FloatArray | None, right: Float
     The product of an array with itself is computed once for both triangles.
     """
     n = left.shape[1]
+    if left.shape[0] * right.shape[0] * n < FEWEST_PRODUCTS:
+        few: FloatArray = np.einsum("in,jn->ij", left if weights is None else left * weights, right)
+        return _whole(few) if left is right else few
     w = np.empty(0) if weights is None else weights
     edges = [0, n] if n < FEWEST_ROWS else np.linspace(0, n, PARTS + 1).astype(int).tolist()
     outs = [np.zeros((left.shape[0], right.shape[0])) for _ in edges[1:]]
@@ -49,7 +53,8 @@ def weighted_products(left: FloatArray, weights: FloatArray | None, right: Float
 
 def _whole(lower: FloatArray) -> FloatArray:
     """A symmetric matrix from its lower triangle."""
-    return np.tril(lower) + np.tril(lower, -1).T
+    whole: FloatArray = np.tril(lower) + np.tril(lower, -1).T
+    return whole
 
 
 @kernel

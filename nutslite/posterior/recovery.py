@@ -15,7 +15,7 @@ from nutslite.posterior.head import constrain_head
 from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
 from nutslite.posterior.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system, widest
 from nutslite.posterior.reduction import Reduction
-from nutslite.sampler.compiling import kernel as uncounted
+from nutslite.sampler.compiling import inner as uncounted
 from nutslite.sampler.parts import run_in_parts
 from nutslite.sampler.sample import available_cpus
 

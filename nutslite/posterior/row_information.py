@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links import link
+from nutslite.families.links import constant_link
 from nutslite.posterior import model_data as md
 from nutslite.posterior.coded import coefficients_of, table_of
 from nutslite.posterior.model_data import ModelData
@@ -61,7 +61,7 @@ def linear_predictors(model: ModelData, values: FloatArray, effects: FloatArray,
     eta = np.empty((model.predictors.shape[0], rows.stop - rows.start))
     for j, predictor in enumerate(model.predictors):
         if predictor[md.VARIES] == 0:
-            eta[j] = link(model.links[j], values[predictor[md.CONSTANT]])
+            eta[j] = constant_link(model.links[j], values[predictor[md.CONSTANT]])
             continue
         own = slice(predictor[md.COLUMN_START], predictor[md.COLUMN_STOP])
         # Not BLAS, see products.py.

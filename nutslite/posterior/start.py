@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,7 +36,7 @@ def starting_position(assembled: Assembled) -> FloatArray:
 
 def _link_of_mean(link: str, support: str, mean: float) -> float:
     """eta at the mean response, kept inside the parameter's support."""
-    if link == "identity":  # most models, and then no link function has to be compiled
+    if link == "identity":  # this and the two other native links are most models: no function has to be compiled
         return mean
     if support == "unit":
         mean = min(max(mean, 0.01), 0.99)
@@ -43,6 +45,10 @@ def _link_of_mean(link: str, support: str, mean: float) -> float:
     if is_custom(link):  # it may have no such function, and no value there
         eta = float(link.link(mean)) if link.has_link else 0.0  # type: ignore[attr-defined]
         return eta if np.isfinite(eta) else 0.0
+    if link == "log":
+        return math.log(mean)
+    if link == "logit":
+        return math.log(mean / (1.0 - mean))
     return float(link_array(link, np.array([mean]))[0])
 
 

@@ -100,7 +100,7 @@ class JointTarget:
     def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
-        self.loglik = compiled_loglik(assembled.spec.family)
+        self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
         self.dimension = assembled.layout.dimension
         self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)

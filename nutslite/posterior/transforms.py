@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 
 IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG, FOLD, BENT_LOG = range(6)
 
@@ -41,13 +41,13 @@ def transform_code(lower: float, upper: float) -> int:
 # elementwise ----------------------------------------------------------------------------------------------------------
 
 
-@kernel
+@inner
 def _expit(u):
     small = np.exp(-abs(u))
     return 1.0 / (1.0 + small) if u >= 0.0 else small / (1.0 + small)
 
 
-@kernel
+@inner
 def _bend(u):
     """How far the bent logarithm lies below u, without the square: the positive root w of ``w (w + u) = 1 / 16``."""
     root = np.sqrt(u * u + 0.25)
@@ -105,7 +105,7 @@ def log_jacobian(code, u, lower, upper):
     return u
 
 
-@kernel
+@inner
 def log_jacobian_derivative(code, u, lower, upper):
     """Slope of the log-Jacobian, d log |dx / du| / du."""
     if code == LOGIT_INTERVAL:
@@ -122,7 +122,7 @@ def log_jacobian_derivative(code, u, lower, upper):
     return 1.0
 
 
-@kernel
+@inner
 def _unbend(t):
     """u of ``t = u - w^2``, by Newton's method: this is concave and steeper than 1, so no step goes too far."""
     if not np.isfinite(t):
@@ -209,7 +209,7 @@ def ordered_unconstrain(x, out):
 # its digits where z is 1 to working precision.
 
 
-@kernel
+@inner
 def _log_one_minus_tanh_squared(u):
     return 2.0 * (LOG_2 - abs(u) - np.log1p(np.exp(-2.0 * abs(u))))
 
@@ -248,7 +248,7 @@ def cholesky_constrain(u, out):
     return value
 
 
-@kernel
+@inner
 def cholesky_pull_back(u, factor, adjoint, gradient):
     """Add the derivative with respect to `u`, log-Jacobian included.
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import digamma
 from nutslite.exceptions import PriorError, did_you_mean
 from nutslite.priors.prior import Prior
@@ -54,7 +54,7 @@ def lkj_cholesky_logdensity(factor, eta):
     return value
 
 
-@kernel
+@inner
 def lkj_cholesky_gradient(factor, eta, out_factor):
     """Derivatives of `lkj_cholesky_logdensity`.
 

@@ -63,9 +63,9 @@ class FamilyLikelihood:
         """Log likelihood (n,) and its derivatives (k, n) with respect to the linear predictors `eta` (k, n)."""
         loglik, derivatives = np.empty(eta.shape[1]), np.empty_like(eta)
         varies = np.ones(len(eta), dtype=np.int64)
-        kernel = compiled_loglik(self.family)
+        codes = self.family.link_codes(self.links)
+        kernel = compiled_loglik(self.family, codes)
         with np.errstate(all="ignore"):
-            codes = self.family.link_codes(self.links)
             kernel(self.y, self.weights, 0, np.ascontiguousarray(eta), varies, codes, loglik, derivatives)
         return loglik, derivatives
 

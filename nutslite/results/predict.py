@@ -161,13 +161,13 @@ def pointwise_log_likelihood(
     if np.isnan(design.response.values[0]).any():
         raise DataError(f"The log likelihood needs the response '{design.response.name}', which these data lack.")
     family = task.family
-    loglik = compiled_loglik(family)
     rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), rng)
     y = np.ascontiguousarray(family.prepare(design.response.values), dtype=float)
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
     links = family.link_codes(task.links)
+    loglik = compiled_loglik(family, links)
     varies = np.array([int(item.name in predictors.parameters) for item in family.parameters], dtype=np.int64)
     constant = {
         item.name: _link_scale(task, item.name, _constant(draws, task, item.name))

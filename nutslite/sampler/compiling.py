@@ -16,7 +16,7 @@ from typing import Any
 
 from numba.core.options import DefaultOptions
 
-from nutslite._kernel_cache import cached
+from nutslite._kernel_cache import NO_ENTRIES, cached
 
 # Not part of Numba's public interface: where it is missing, references are counted, and all is only slower.
 _UNCOUNTED: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
@@ -27,6 +27,12 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", **_UNCOUNTED}
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` on its first call, cached on disk; it must not allocate and not keep what it is given."""
     compiled: Callable[..., Any] = cached(**_OPTIONS)(function)
+    return compiled
+
+
+def inner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Like `kernel`, for functions that compiled code calls: without an entry for Python (`nutslite._numba.inner`)."""
+    compiled: Callable[..., Any] = cached(**_OPTIONS, **NO_ENTRIES)(function)
     return compiled
 
 

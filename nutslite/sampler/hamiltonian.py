@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nutslite.sampler.compiling import inlined, kernel
+from nutslite.sampler.compiling import inlined, inner
 from nutslite.sampler.logdensity import LogDensity, Vector
 from nutslite.sampler.metric import Metric, set_velocity
 
@@ -57,7 +57,7 @@ def leapfrog(
     return logp
 
 
-@kernel
+@inner
 def kinetic_energy(momentum: Vector, velocity: Vector) -> float:
     """``momentum' velocity / 2``, where velocity = M^-1 momentum."""
     total = 0.0

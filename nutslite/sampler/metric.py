@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite.exceptions import SamplingError
-from nutslite.sampler.compiling import inlined, kernel
+from nutslite.sampler.compiling import inlined, inner
 from nutslite.sampler.logdensity import Matrix, Vector
 
 DIAGONAL, DENSE, ARROWHEAD = range(3)
@@ -220,7 +220,7 @@ def draw_momentum(metric: Metric, rng: np.random.Generator, momentum: Vector) ->
         _colour_arrowhead_momentum(metric, momentum)
 
 
-@kernel
+@inner
 def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
     covariance, coupling, border_coupling = metric.covariance, metric.coupling, metric.border_coupling
     block_inverses = metric.block_inverses
@@ -245,7 +245,7 @@ def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) 
             velocity[start + i] = total
 
 
-@kernel
+@inner
 def _colour_arrowhead_momentum(metric: Metric, momentum: Vector) -> None:
     """Turn standard normals into a momentum, in place: rows from the last to the first, as factors are lower."""
     factor, block_factors, coupling = metric.factor, metric.block_factors, metric.coupling

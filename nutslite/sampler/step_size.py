@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.sampler.compiling import inlined, kernel
+from nutslite.sampler.compiling import inlined, inner
 from nutslite.sampler.hamiltonian import GRADIENT, MOMENTUM, POSITION, VELOCITY, kinetic_energy, leapfrog
 from nutslite.sampler.logdensity import LogDensity, Vector
 from nutslite.sampler.metric import Metric, draw_momentum, set_velocity
@@ -37,7 +37,7 @@ def new_adaptation(step_size: float) -> Vector:
     return state
 
 
-@kernel
+@inner
 def restart_adaptation(state: Vector) -> None:
     """Forget the past of `state` and start anew from its step size, tending to ten times it at first."""
     state[ANCHOR] = math.log(10.0 * state[STEP_SIZE])
@@ -46,7 +46,7 @@ def restart_adaptation(state: Vector) -> None:
     state[COUNT] = 0.0
 
 
-@kernel
+@inner
 def update_adaptation(state: Vector, acceptance: float, target: float) -> None:
     """One step of dual averaging after a transition with this acceptance rate. `state` is overwritten."""
     state[COUNT] += 1.0
