@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nutslite._parallel import run_in_parts
 from nutslite.posterior import products
 from nutslite.posterior.products import weighted_products
-from nutslite.sampler.parts import run_in_parts
 
 
 @pytest.mark.parametrize("n", [1, 511, 512, 1300, 30_001])

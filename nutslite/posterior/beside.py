@@ -22,6 +22,7 @@ from numba import types
 
 from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
+from nutslite._parallel import available_cpus
 from nutslite.families.family import LOGLIK
 from nutslite.posterior.effects import add_effects_prior, fill_effects
 from nutslite.posterior.helpers import compiled_help
@@ -36,7 +37,6 @@ from nutslite.posterior.recovery import compiled_recovery
 from nutslite.priors.densities import DENSITY
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.independence import accept_or_stay
-from nutslite.sampler.sample import available_cpus
 
 VARIABLE = "NUTSLITE_COMPILE_BESIDE"
 

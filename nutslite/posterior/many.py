@@ -15,6 +15,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import MATRIX, VECTOR, inlined, kernel_with_signature, without_dispatch
+from nutslite._parallel import run_in_parts
 from nutslite.posterior.effects import add_effects_prior, add_lkj, fill_effects
 from nutslite.posterior.head import add_head_priors, constrain_head
 from nutslite.posterior.joint import JOINT_DATA
@@ -34,7 +35,6 @@ from nutslite.posterior.model_data import VARIES
 from nutslite.posterior.predictor import block_loglik, fill_code_effects, n_code_effects
 from nutslite.posterior.transforms import cholesky_constrain
 from nutslite.sampler.compiling import inner as uncounted
-from nutslite.sampler.parts import run_in_parts
 
 FloatArray = NDArray[np.float64]
 

@@ -11,13 +11,12 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
+from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.head import constrain_head
 from nutslite.posterior.linalg import backward_solve, cholesky_in_place, forward_solve
 from nutslite.posterior.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system, widest
 from nutslite.posterior.reduction import Reduction
 from nutslite.sampler.compiling import inner as uncounted
-from nutslite.sampler.parts import run_in_parts
-from nutslite.sampler.sample import available_cpus
 
 FloatArray = NDArray[np.float64]
 DRAWS_PER_CHUNK_BYTES = 64e6

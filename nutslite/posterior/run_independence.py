@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._parallel import available_cpus
 from nutslite.posterior.information import Information
 from nutslite.posterior.target import Launch, Target
 from nutslite.sampler.independence import accept_or_stay
 from nutslite.sampler.proposals import DefensiveMixture, fitness, normalised
-from nutslite.sampler.sample import available_cpus
 
 FloatArray = NDArray[np.float64]
 

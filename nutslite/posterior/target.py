@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
 from nutslite.families.family import compiled_loglik
 from nutslite.posterior import model_data as md
@@ -34,8 +35,6 @@ from nutslite.posterior.start import starting_position
 from nutslite.posterior.transforms import FOLD, LOG
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
-from nutslite.sampler.parts import run_in_parts
-from nutslite.sampler.sample import available_cpus
 
 FloatArray = NDArray[np.float64]
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nutslite._parallel import available_cpus
 from nutslite.exceptions import SamplingError
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.checkpoint import ChainJournal, Checkpoint
@@ -219,13 +220,6 @@ def _identity(
 def _entropy(random_seed: RandomSeed) -> Any:
     """The seed as plain integers; None where none was given."""
     return None if random_seed is None else seed_sequence(random_seed).entropy
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def seed_sequence(random_seed: RandomSeed) -> np.random.SeedSequence:

@@ -1,12 +1,20 @@
-"""Rows of independent work shared by threads, for compiled code that releases the GIL."""
+"""Rows of independent work shared by threads, for code that releases the GIL: compiled, or NumPy on long arrays."""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def run_in_parts(work: Callable[[slice], None], n: int, cores: int, fewest: int = 32) -> None:
