@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 from nutslite.exceptions import SamplingError
 from nutslite.families.family import compiled_loglik
+from nutslite.model import Model
+from nutslite.posterior import crossproducts
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.joint import compiled_joint
 from nutslite.posterior.marginal import compiled_marginal
@@ -113,3 +115,14 @@ def test_levels_with_equal_design_share_one_class():
 def test_an_unknown_plan_is_refused():
     with pytest.raises(SamplingError, match="auto, joint, marginal"):
         small_model(GAUSSIAN["one factor"]).plan("quick")
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + z", "weighted(y, w) ~ x*c + offset(o)", "y ~ 0 + x", "y ~ 1"])
+def test_one_pass_over_the_data_gives_the_products_of_two(monkeypatch: pytest.MonkeyPatch, formula: str) -> None:
+    assembled = Model(formula, grouped_data(500))._assembly
+    one = reduce_gaussian(assembled)
+    monkeypatch.setattr(crossproducts, "CLOSE_FIT", np.inf)
+    two = reduce_gaussian(assembled)
+    size = np.sqrt(np.outer(np.diag(two.data.cross), np.diag(two.data.cross)))
+    np.testing.assert_allclose(one.data.cross / size, two.data.cross / size, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(one.data.precision, two.data.precision)

@@ -30,6 +30,7 @@ SMALL_REST = 60  # columns left after elimination for which a factorisation per 
 JOINT_GRADIENTS = 6  # gradients of the joint density that one of the marginal density replaces, at least
 LARGE_GRADIENTS = 1700  # the same for one factorisation per draw, of a NUTS trajectory and all its warm-up
 MAX_CLASS_BYTES = 256e6
+CLOSE_FIT = 1e-3  # share of the response's squares in the residuals below which three digits and more would cancel
 CHUNK_BYTES = 1 << 23  # of common columns at a time
 
 
@@ -135,7 +136,8 @@ class _Reducer:
         Returns
         -------
         residuals : ndarray, shape (n,)
-            The response less offset, locations and least squares.
+            The response less offset, locations and least squares; without group effects nothing reads them, and least
+            squares may be left in.
         shift : ndarray, shape (p,)
             The least-squares coefficients of the common columns.
         products : ndarray, shape (p + 1, p + 1)
@@ -155,6 +157,11 @@ class _Reducer:
             dense = self._dense(rows, response)
             products += weighted_products(dense, self._weights(rows), dense)
         shift = np.asarray(np.linalg.lstsq(products[:p, :p], products[:p, p], rcond=None)[0], dtype=float)
+        left = products[:p, p] - products[:p, :p] @ shift
+        squares = float(products[p, p] - shift @ (products[:p, p] + left))
+        if not model.blocks.size and squares > CLOSE_FIT * products[p, p]:
+            products[p], products[:, p] = np.append(left, squares), np.append(left, squares)
+            return response, shift, products
         # Those of residuals from the residuals themselves: from the products they would cancel where the fit is close.
         with_residuals = np.zeros(p + 1)
         for rows in self._chunks():
