@@ -12,7 +12,15 @@ from nutslite.exceptions import PriorError
 from nutslite.priors import codes
 from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.catalogue import DENSITIES
-from nutslite.priors.densities import log_density, log_density_gradient
+from nutslite.priors.densities import (
+    NORMAL,
+    USUAL,
+    density_function,
+    log_density,
+    log_density_gradient,
+    normal_log_density_gradient,
+    usual_log_density_gradient,
+)
 from nutslite.priors.densities_real import log_gamma_half_step
 
 INF = math.inf
@@ -271,3 +279,21 @@ def test_half_step_of_log_gamma(a):
     else:
         assert value == pytest.approx(0.5 * np.log(a) - 0.125 / a, rel=1e-15)
         assert slope == pytest.approx(0.5 / a, rel=1.0 / a)
+
+
+@pytest.mark.parametrize(
+    ("codes_used", "expected"), [(NORMAL, normal_log_density_gradient), (USUAL, usual_log_density_gradient)]
+)
+def test_smaller_functions_know_their_densities_and_no_others(codes_used, expected) -> None:
+    assert density_function(codes_used) is expected
+    rng = np.random.default_rng(3)
+    partials, others = np.empty(5), np.empty(5)
+    for code in codes_used:
+        for x in [-1.5, -0.1, 0.2, 0.9, 3.0]:
+            arguments = rng.uniform(0.5, 3.0, 4)
+            value = expected(code, x, *arguments, partials)
+            assert value == log_density_gradient(code, x, *arguments, others)
+            if np.isfinite(value):
+                np.testing.assert_array_equal(partials, others)
+    assert np.isnan(expected(codes.WEIBULL, 1.0, *arguments, partials))
+    assert density_function([*codes_used, codes.WEIBULL]) is log_density_gradient

@@ -63,6 +63,26 @@ def log_density_gradient(code, x, a, b, c, d, out):
     return bounded_log_density_gradient(code, x, a, b, c, d, out)
 
 
+NORMAL = (codes.FLAT, codes.NORMAL, codes.HALF_FLAT, codes.HALF_NORMAL)
+"""All that most models without auxiliary parameters have."""
+
+
+@kernel
+def normal_log_density_gradient(code, x, a, b, c, d, out):
+    """`log_density_gradient` for the codes in `NORMAL` only; nan for others."""
+    for i in range(5):
+        out[i] = 0.0
+    if code == codes.NORMAL:
+        return location_scale(codes.NORMAL, x, a, b, out)
+    if code == codes.FLAT:
+        return 0.0
+    if not x >= 0.0:
+        return -np.inf
+    if code == codes.HALF_NORMAL:
+        return half_location_scale(codes.NORMAL, x, a, out)
+    return 0.0 if code == codes.HALF_FLAT else np.nan
+
+
 USUAL = (
     codes.FLAT,
     codes.NORMAL,
@@ -109,7 +129,12 @@ def usual_log_density_gradient(code, x, a, b, c, d, out):
 
 def density_function(used: Iterable[int]) -> Callable[..., float]:
     """The smallest density function that knows all codes in `used`, compiled for the type `DENSITY`."""
-    function = usual_log_density_gradient if set(used) <= set(USUAL) else log_density_gradient
+    known = set(used)
+    function = log_density_gradient
+    if known <= set(NORMAL):
+        function = normal_log_density_gradient
+    elif known <= set(USUAL):
+        function = usual_log_density_gradient
     if not jit_disabled():
         function.compile(DENSITY.signature)  # type: ignore[attr-defined]
     return function
