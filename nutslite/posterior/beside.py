@@ -9,6 +9,7 @@ process cannot start or dies, all is compiled here, as without it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from numba import types
 from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite._parallel import available_cpus
+from nutslite._stack import with_room
 from nutslite.families.family import LOGLIK
 from nutslite.posterior.effects import add_effects_prior, fill_effects
 from nutslite.posterior.helpers import compiled_help
@@ -41,7 +43,7 @@ from nutslite.sampler.independence import accept_or_stay
 VARIABLE = "NUTSLITE_COMPILE_BESIDE"
 
 EFFECTS, BLOCK, MANY, NATURAL = "effects", "block", "many", "natural"
-"""Parts of a path: group effects and their priors, the sampler's block of transitions, many densities at once, the way
+"""Parts of a path: the priors of group effects, the sampler's block of transitions, many densities at once, the way
 to natural scales."""
 
 _HERE = str(Path(__file__).parents[2])  # first, lest the other process finds another copy of this package
@@ -57,11 +59,11 @@ def _compile_natural() -> None:
 
 
 def _compile_effects() -> None:
-    fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
     add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
 
 
 def _compile_rows() -> None:
+    fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
     places = (types.int64, types.int64)
     rows_loglik.compile((MODEL_DATA, LOGLIK, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
 
@@ -140,7 +142,7 @@ class Beside:
             self.done[part].wait()
 
     def share_density(self) -> None:
-        """Compile the joint density's larger half here while its group effects are compiled there."""
+        """Compile the joint density's larger half here while the priors of group effects are compiled there."""
         if self.process is not None and EFFECTS in self.done:
             _compile_rows()
             self.wait(EFFECTS)
@@ -180,7 +182,7 @@ def compile_all() -> None:
         return
     for parts in PARTS.values():
         for compile_part in parts.values():
-            compile_part()
+            with_room(compile_part)
     compiled_plain_many()
     compiled_help()
 
@@ -188,7 +190,8 @@ def compile_all() -> None:
 def work() -> None:
     """What the other process does: compile the parts that its arguments name, and say when each is on disk."""
     path, *parts = sys.argv[2:]
+    gc.disable()  # for its few seconds: Numba makes millions of objects, most of which stay
     for part in parts:
-        PARTS[path][part]()
+        with_room(PARTS[path][part])
         sys.stdout.write(f"{part}\n")
         sys.stdout.flush()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite._stack import with_room
 from nutslite.exceptions import SamplingError, refuse_other
 from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
 from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
@@ -154,7 +155,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
             return _run_large(plan, settings, checkpoint, before_sampling)
         parts = needed(plan, settings.laplace, settings.may_be_independence)
         with compiling_beside(plan.density, parts) as beside:
-            return _run_target(plan, settings, checkpoint, before_sampling, beside)
+            return with_room(lambda: _run_target(plan, settings, checkpoint, before_sampling, beside))
 
 
 def _run_target(
