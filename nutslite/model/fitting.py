@@ -67,8 +67,8 @@ class Fitting(AfterFit, Saving):
         random_seed : int, sequence of int, SeedSequence or Generator, optional
             The same seed gives the same draws, whatever `cores`.
         target_accept : float, optional
-            Between 0 and 1; higher means smaller steps. By default 0.8, or 0.7 where a pilot has found the metric of
-            many parameters.
+            Between 0 and 1; higher means smaller steps. By default 0.8; where a pilot has found the metric, 0.7 for
+            50 parameters or more and 0.9 for fewer.
         priors : dict, optional
             Replaces priors first, as `set_priors` does; they stay.
         inference_method : str

@@ -136,7 +136,7 @@ def eti(draws: ArrayLike, prob: float = 0.94) -> FloatArray:
 def convergence(draws: ArrayLike) -> dict[str, FloatArray]:
     """All diagnostics that a summary shows, by name (`DIAGNOSTICS`), sharing sorts and splits between them."""
     values = np.ascontiguousarray(draws, dtype=float)
-    known = hashlib.blake2b(values, digest_size=16).digest(), values.shape
+    known = hashlib.blake2b(values.data, digest_size=16).digest(), values.shape
     if known not in _LAST:
         _LAST.clear()
         _LAST[known] = _by_block(_convergence, values, ends=len(DIAGNOSTICS))
