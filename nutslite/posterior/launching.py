@@ -51,9 +51,10 @@ def first_state(target: Target, launch: Launch, settings: Settings, rng: np.rand
 def default_target_accept(begun: Launched, dimension: int) -> float:
     """The acceptance that step sizes are adapted to where the user gave none: 0.8; after a pilot 0.7 or 0.9.
 
-    0.7 for many parameters. In coordinates in which the posterior is about a standard normal distribution, half a period is pi long. With a few
-    hundred parameters 0.8 means steps of about 0.4, and a trajectory that needs eight of them takes fifteen, the next
-    doubling; 0.7 means steps of 0.5, and seven do (`benchmarks/results/target_accept.md`).
+    0.7 for many parameters. In coordinates in which the posterior is about a standard normal distribution, half a
+    period is pi long. With a few hundred parameters 0.8 means steps of about 0.4, and a trajectory that needs eight of
+    them takes fifteen, the next doubling; 0.7 means steps of 0.5, and seven do
+    (`benchmarks/results/target_accept.md`).
 
     0.9 for few. Where independence Metropolis does not serve them the posterior has long tails, mostly of a scale with
     few levels; out there 0.8 diverged once in fifty fits of a model with four levels, and 0.9 costs an eighth more.
