@@ -3,7 +3,7 @@
 CPython (3.11 and later) keeps the frames of Python functions in blocks of 16 kB. Where a loop happens to call its
 functions just across the end of a block, every call maps new memory and every return gives it back, which takes ten
 times as long as the call. Numba compiles recursively, hundreds of frames deep, so that some of its loops meet such an
-end: a first fit took 12 to 25 % longer to compile, one function up to four times as long.
+end: a first fit took up to a quarter longer to compile, one function four times as long.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ dozens of densities.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,8 @@ from nutslite.sampler.compiling import inner as uncounted
 FloatArray = NDArray[np.float64]
 
 POSITIONS_PER_PASS = 64  # over the data
+FIRST_POSITIONS = 16
+SECONDS_PER_THREAD = 3e-4  # of work, at least, for a thread to be started
 ROWS_AT_ONCE = 1024  # more than a gradient takes: nothing but the design needs to stay in cache
 
 
@@ -163,9 +166,21 @@ def values_and_gradients(
 def log_densities(evaluate: Callable[[FloatArray, FloatArray], None], positions: FloatArray, cores: int) -> FloatArray:
     """Log densities (m,) of positions (m, dimension), in threads; the same numbers whatever `cores`.
 
-    `evaluate(positions, out)` overwrites `out` and releases the GIL.
+    `evaluate(positions, out)` overwrites `out` and releases the GIL. Some are computed here first: starting threads
+    takes longer than hundreds of the cheapest densities.
     """
     positions = np.ascontiguousarray(positions, dtype=float)
     out = np.empty(positions.shape[0])
-    run_in_parts(lambda part: evaluate(positions[part], out[part]), out.size, cores)
+    first = min(FIRST_POSITIONS, out.size)
+    began = time.perf_counter()
+    evaluate(positions[:first], out[:first])
+    each = (time.perf_counter() - began) / max(1, first)
+    fewest = max(FIRST_POSITIONS, int(SECONDS_PER_THREAD / max(each, 1e-9)))
+
+    def work(part: slice) -> None:
+        rest = slice(first + part.start, first + part.stop)
+        evaluate(positions[rest], out[rest])
+
+    if out.size > first:
+        run_in_parts(work, out.size - first, cores, fewest)
     return out

@@ -38,8 +38,9 @@ class DefensiveMixture:
         """`n` draws, shape (n, d)."""
         d = self.center.size
         z = rng.standard_normal((n, d))
-        stretch = DEFENSIVE_WIDTH * np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, n))
-        z *= np.where(rng.random(n) < DEFENSIVE_SHARE, stretch, 1.0)[:, None]
+        wide = np.flatnonzero(rng.random(n) < DEFENSIVE_SHARE)
+        stretch = np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, wide.size))
+        z[wide] *= DEFENSIVE_WIDTH * stretch[:, None]
         return self.center + _multiply(self.factor, z)
 
     def log_density(self, positions: FloatArray) -> FloatArray:
