@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior import model_data as md
+from nutslite.posterior.effects import places_of
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.transforms import BENT_LOG, constrain, log_jacobian, unconstrain
 
@@ -159,8 +160,7 @@ def _correlated_effects(model: ModelData) -> NDArray[np.bool_]:
     out = np.zeros(model.centring.size, dtype=bool)
     for block in model.blocks:
         if block[md.CORRELATION] >= 0:
-            first = block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
-            out[(first[:, None] + np.arange(block[md.N_COLUMNS])).ravel()] = True
+            out[places_of(block)] = True
     return out
 
 
@@ -169,9 +169,7 @@ def _information_of_effects(model: ModelData, values: FloatArray, blocks: Sequen
     out = np.zeros(model.centring.size)
     scales = _scales_of_effects(model, values)
     for block, information in zip(model.blocks, blocks, strict=True):
-        q = int(block[md.N_COLUMNS])
-        first = block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
-        places = first[:, None] + np.arange(q)
+        q, places = int(block[md.N_COLUMNS]), places_of(block)
         own = np.maximum(np.einsum("lcc->lc", information), 0.0)
         if q > 1:
             prior = scales[places] ** -2.0

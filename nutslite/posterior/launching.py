@@ -57,7 +57,7 @@ def default_target_accept(begun: Launched, dimension: int) -> float:
     (`benchmarks/results/target_accept.md`).
 
     0.9 for few. Where independence Metropolis does not serve them the posterior has long tails, mostly of a scale with
-    few levels; out there 0.8 diverged once in fifty fits of a model with four levels, and 0.9 costs an eighth more.
+    few levels; out there 0.8 diverged once in 44 fits of a model with four levels, and 0.9 costs an eighth more.
     """
     if begun.adapts:
         return TARGET_ACCEPT

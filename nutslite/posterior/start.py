@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links import is_custom, link_array
+from nutslite.families.links import CODES, constant_link, is_custom, link_array
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.transforms import IDENTITY, LOG
@@ -45,10 +43,8 @@ def _link_of_mean(link: str, support: str, mean: float) -> float:
     if is_custom(link):  # it may have no such function, and no value there
         eta = float(link.link(mean)) if link.has_link else 0.0  # type: ignore[attr-defined]
         return eta if np.isfinite(eta) else 0.0
-    if link == "log":
-        return math.log(mean)
-    if link == "logit":
-        return math.log(mean / (1.0 - mean))
+    if link in ("log", "logit"):
+        return float(constant_link(CODES[link], mean))
     return float(link_array(link, np.array([mean]))[0])
 
 

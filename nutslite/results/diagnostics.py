@@ -137,10 +137,12 @@ def convergence(draws: ArrayLike) -> dict[str, FloatArray]:
     """All diagnostics that a summary shows, by name (`DIAGNOSTICS`), sharing sorts and splits between them."""
     values = np.ascontiguousarray(draws, dtype=float)
     known = hashlib.blake2b(values.data, digest_size=16).digest(), values.shape
-    if known not in _LAST:
+    table = _LAST.get(known)
+    if table is None:
+        table = _by_block(_convergence, values, ends=len(DIAGNOSTICS))
         _LAST.clear()
-        _LAST[known] = _by_block(_convergence, values, ends=len(DIAGNOSTICS))
-    return {name: _LAST[known][..., i].copy() for i, name in enumerate(DIAGNOSTICS)}
+        _LAST[known] = table  # another thread may clear it at once
+    return {name: table[..., i].copy() for i, name in enumerate(DIAGNOSTICS)}
 
 
 def _convergence(block: FloatArray) -> FloatArray:
