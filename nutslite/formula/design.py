@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.formula import response as response_room
 from nutslite.formula.algebra import Term
 from nutslite.formula.data import as_frame, columns_of, select
@@ -117,7 +117,8 @@ class Design:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
         else:
             observed, weights = response_room.unknown_response(recipe.response, evaluator), None
-        return Design(observed, predictors, groups, weights, len(used), 0, tuple(needed), recipe)
+        columns = tuple(dict.fromkeys([*needed, *optional]))
+        return Design(observed, predictors, groups, weights, len(used), 0, columns, recipe)
 
 
 def build_design(
@@ -203,7 +204,7 @@ def build_design(
 
 def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
     if categorical is not None and (isinstance(categorical, Mapping) or not isinstance(categorical, Collection)):
-        raise DataError(f"categorical is a column's name or a list of names, not {categorical!r}.")
+        raise DataTypeError(f"categorical is a column's name or a list of names, not {categorical!r}.")
     names = [categorical] if isinstance(categorical, str) else list(categorical or ())
     for name in names:
         if name not in frame.columns:
