@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nutslite.exceptions import FamilyError
+from nutslite.exceptions import FamilyError, FamilyTypeError
 from nutslite.families import links
 
 FloatArray = NDArray[np.float64]
@@ -69,7 +69,7 @@ class Link(str):
         given = [argument for argument, function in functions.items() if function is not None]
         for argument in given:
             if not callable(functions[argument]):
-                raise FamilyError(f"Link('{name}'): {argument} is a function, not {functions[argument]!r}.")
+                raise FamilyTypeError(f"Link('{name}'): {argument} is a function, not {functions[argument]!r}.")
         if name in links.LINKS and given:
             raise FamilyError(
                 f"'{name}' is a built-in link; leave {' and '.join(given)} out, or give your own link another name."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nutslite.exceptions import NutsliteError, check_flags, random_generator, refuse_other
+from nutslite.exceptions import ArgumentError, NutsliteError, check_flags, random_generator, refuse_other
 from nutslite.formula.terms import Response
 from nutslite.model.wiring import Wiring
 from nutslite.posterior.compiled_model import Backend
@@ -126,8 +126,8 @@ class Inspection(Wiring):
         Parameters
         ----------
         aliases : dict
-            By name of a term, parameter, hyperparameter or of the response, its alias. For a model with formulas for
-            several parameters there may be one such dict per parameter: ``{"mu": {"x": "slope"}, "sigma": {...}}``.
+            By name of a term, parameter, hyperparameter or of the response, its alias. There may be one such dict per
+            parameter, for its terms and itself: ``{"mu": {"x": "slope"}, "sigma": {"x": "spread", "sigma": "sd"}}``.
             Hyperparameters follow the alias of their term (``1|g`` as ``group`` makes ``group_sigma``), dimensions
             keep their names. Names that were given before and are not here keep their alias.
 
@@ -151,7 +151,7 @@ class Inspection(Wiring):
         """
         from nutslite.results.aliases import choose_aliases, derived_names
 
-        prefixes = {name: self._prefix(name) for name in self.conditional_parameters}
+        prefixes = {name: self._prefix(name) for name in self.parameters}
         derived = derived_names(self.priors, prefixes)
         variables = [variable.name for variable in self._assembly.layout.variables]
         offsets = [name for names in derived.values() for name in names if name.endswith("_offset")]
@@ -257,7 +257,7 @@ class Inspection(Wiring):
 
         self._need_build("plot_priors")
         if hdi_prob is not None and ci_prob is not None:
-            raise NutsliteError("hdi_prob and ci_prob are the same: give one of them.")
+            raise ArgumentError("hdi_prob and ci_prob are the same: give one of them.")
         check_flags(omit_offsets=omit_offsets, omit_group_specific=omit_group_specific)
         look = Look(kind, figsize, hdi_prob if ci_prob is None else ci_prob, point_estimate, round_to, bins)
         values, effects = draw_prior(self._assembly, draws, random_generator(random_seed), flat="nan")
@@ -275,4 +275,4 @@ class Inspection(Wiring):
 
     def _need_build(self, method: str) -> None:
         if not self.built:
-            raise NutsliteError(NOT_BUILT.format(method=method))
+            raise ArgumentError(NOT_BUILT.format(method=method))
