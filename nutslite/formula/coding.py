@@ -272,10 +272,23 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
         if plan.kind == "numeric" or plan.scalar:
             lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
             size = np.maximum(np.abs(lowest), np.abs(highest))
-            if np.any((highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))):
-                beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
-                raise DataError(
-                    f"The term '{plan.name}' is constant! It has one value in all {matrix.shape[1]} rows, so {beside}; "
-                    "remove it."
-                )
+            alike = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
+            if alike.any():
+                column = int(np.argmax(alike))
+                raise DataError(_why_constant(plan, column, float(lowest[column]), float(highest[column]), intercept))
         start = stop
+
+
+def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, intercept: bool) -> str:
+    beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
+    if lowest < highest:
+        return (
+            f"The term '{plan.name}' varies by {highest - lowest:.3g} about {lowest:.6g}: too little beside its size "
+            f"for float64. Subtract a constant: I({plan.name} - {lowest:.15g}), or center({plan.name})."
+        )
+    if plan.scalar:
+        return f"The term '{plan.name}' is constant! It has the value {lowest:g} in all rows, so {beside}; remove it."
+    return (
+        f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: there are no data where "
+        "it would tell. Ask for fewer columns (df=, degree=, knots=)."
+    )

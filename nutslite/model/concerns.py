@@ -80,7 +80,8 @@ def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> li
     if columns > rows:
         worst = max(predictor.terms, key=lambda term: term.stop - term.start)
         many = worst.stop - worst.start
-        hint = f" '{worst.name}' alone has {many}: (1|{worst.name}) estimates how much they differ." if many > 9 else ""
+        remedy = "fewer (by df=) do" if worst.kind == "numeric" else f"(1|{worst.name}) estimates how much they differ"
+        hint = f" '{worst.name}' alone has {many}: {remedy}." if many > 9 else ""
         warn(
             f"The formula{where} has {columns} columns, intercept included, and the data have {rows} rows: they cannot "
             f"tell all coefficients apart, and priors decide the rest.{hint}"
