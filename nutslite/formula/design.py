@@ -28,7 +28,7 @@ from nutslite.formula.parsing import PredictorSpec, parse, refuse_response_as_te
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
-from nutslite.formula.terms import FloatArray, GroupFactor, LinearPredictor, Response
+from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 
 SAMPLE_DIMS, ROWS_DIM = ("chain", "draw"), "__obs__"
 """Dimensions that all results have: nothing else may be called so."""
@@ -77,6 +77,11 @@ class Design:
     n_dropped: int
     used_columns: tuple[str, ...]
     _recipe: _Recipe = field(repr=False, compare=False)
+
+    @property
+    def group_terms(self) -> list[GroupTerm]:
+        """Group-specific terms of all predictors."""
+        return [term for predictor in self.predictors.values() for term in predictor.group_terms]
 
     def evaluate(self, new_data: Any, *, response: bool = False) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
