@@ -238,7 +238,7 @@ class TestFurtherFormulas:
     def test_some_predictor_must_hold_something(self) -> None:
         with pytest.raises(FormulaError, match="neither terms"):
             parse("y ~ 0", (), ("mu",))
-        with pytest.raises(FormulaError, match="neither terms .* for 'mu' and 'sigma'"):
+        with pytest.raises(FormulaError, match=r"neither terms .* for 'mu' and 'sigma'"):
             parse("y ~ 0", ("sigma ~ -1",), ("mu", "sigma"))
         assert parse("y ~ 0", (), ("mu", "sigma")).predictors[0].empty
 

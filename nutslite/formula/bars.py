@@ -1,4 +1,4 @@
-"""The bars of a formula, ``(x|g)``, as group-specific effects: each effect of each factor once, however often written."""
+"""The bars of a formula, ``(x|g)``, as group-specific effects: each effect of each factor once, in whatever bars."""
 
 from __future__ import annotations
 

@@ -289,6 +289,6 @@ def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, in
     if plan.scalar:
         return f"The term '{plan.name}' is constant! It has the value {lowest:g} in all rows, so {beside}; remove it."
     return (
-        f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: there are no data where "
-        "it would tell. Ask for fewer columns (df=, degree=, knots=)."
+        f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: no data are where it "
+        "would tell. Ask for fewer columns (df=, degree=, knots=)."
     )
