@@ -19,9 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 HIGHEST_COUNT = int(np.iinfo(np.int64).max)
-NORMAL_VARIANCE = (
-    1e12  # of counts; above it NumPy's acceptance probabilities lose their digits (5e18: sd 30 % too wide)
-)
+NORMAL_VARIANCE = 1e12  # of counts; above it NumPy's own lose their digits (at 5e18 their sd is 30 % too large)
 MANY_TRIALS = 1e15
 LARGE, SMALL = 1e300, 1e-300
 WALD_RATIO = 1e4  # of mean to shape, above which NumPy's formula loses half of its digits
@@ -125,7 +123,7 @@ def _nearly_normal(rng: np.random.Generator, mean: FloatArray, variance: FloatAr
     """Normal variables, with the skewness of counts: the first terms of Cornish and Fisher's expansion."""
     normal = rng.standard_normal(mean.shape)
     with np.errstate(all="ignore"):
-        return np.asarray(mean + np.sqrt(variance) * normal + (normal**2 - 1.0) / 6.0 * (2.0 * variance / mean - 1.0))
+        return np.asarray(mean + np.sqrt(variance) * normal + (normal**2 - 1.0) / 6.0 * (2.0 * (variance / mean) - 1.0))
 
 
 def _whole(counts: FloatArray) -> Counts:

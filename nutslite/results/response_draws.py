@@ -53,8 +53,8 @@ class PredictionTask:
 class ResponseDraws:
     """Collects draws of the response chunk by chunk; nan where a parameter lies outside its support.
 
-    Ends of the support that a link can reach (a mean that overflows or underflows) belong to it: draws there are made in
-    the limit, and no other draw is lost.
+    Ends of the support that a link can reach (a mean that overflows or underflows) belong to it: draws there are made
+    in the limit, and no other draw is lost.
     """
 
     def __init__(
@@ -104,13 +104,14 @@ class ResponseDraws:
         if self.capped:
             warn(
                 f"{self.capped} of {total} predicted responses are larger than a whole number of 64 bits, and stand as "
-                f"{HIGHEST_COUNT}: their means are that large. Quantiles are right, sums and means are not. In draws of "
-                "the prior, priors are wide for this link."
+                f"{HIGHEST_COUNT}. Quantiles are right, sums and means are not. In draws of the prior this means that "
+                "priors are wide for this link."
             )
         if self.infinite:
             warn(
                 f"{self.infinite} of {total} predicted responses are infinite, because their parameters are beyond "
-                "floating-point numbers. In draws of the prior, priors are wide for this link."
+                "floating-point numbers. In draws of the prior this means that "
+                "priors are wide for this link."
             )
         for name, count in self.outside.items():
             link = self.task.links.get(name)
