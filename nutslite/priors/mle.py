@@ -253,8 +253,8 @@ class ProfileScaling:
             ):
                 raise PriorError(
                     f"The term '{term.name}' is a linear combination of other terms{self._more_than_rows}, so the "
-                    "likelihood says nothing about it and automatic_priors='mle' cannot serve. Leave one of them out, or "
-                    "give it a prior: "
+                    "likelihood says nothing about it and automatic_priors='mle' cannot serve. Leave one of them "
+                    "out, or give it a prior: "
                     f"priors={{'{term.name}': Prior('Normal', mu=0, sigma=...)}}."
                 )
             columns, kept = self._spanning
