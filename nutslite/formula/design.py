@@ -7,14 +7,14 @@ grouping factors (`grouping`), take the response apart (`response`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.algebra import Term
 from nutslite.formula.data import as_frame, columns_of, select
@@ -208,9 +208,11 @@ def build_design(
 
 def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
     if categorical is not None and (isinstance(categorical, Mapping) or not isinstance(categorical, Collection)):
-        raise DataError(f"categorical is a column's name or a list of names, not {categorical!r}.")
+        raise DataError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
     names = [categorical] if isinstance(categorical, str) else list(categorical or ())
     for name in names:
+        if isinstance(name, tuple) or not isinstance(name, Hashable):
+            raise DataError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
         if name not in frame.columns:
             hint = did_you_mean(str(name), map(str, frame.columns))
             raise DataError(f"categorical: column '{name}' not found in the data.{hint}")
