@@ -23,8 +23,9 @@ from patsy.redundancy import pick_contrasts_for_term
 
 from nutslite.exceptions import DataError
 from nutslite.formula.algebra import Term
-from nutslite.formula.categories import Categories, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
+from nutslite.formula.level_names import level_name
 from nutslite.formula.terms import FloatArray, TermKind
 
 _MOST_LEVELS = 2000  # of a factor whose contrast is a matrix

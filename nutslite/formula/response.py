@@ -10,11 +10,12 @@ import numpy as np
 
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula import functions
-from nutslite.formula.categories import Categories, categories_of, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
 from nutslite.formula.expression import Expression
 from nutslite.formula.factors import check_finite
+from nutslite.formula.level_names import level_name
 from nutslite.formula.terms import FloatArray, Response
 
 
@@ -178,7 +179,7 @@ def _value(spec: ResponseSpec, evaluator: Evaluator) -> Any:
     if spec.trials is None and array.dtype == np.bool_:
         return Categories(array.astype(np.int32), (False, True))
     if spec.trials is None and (spec.picks_level or array.dtype.kind in "OU"):
-        return categories_of(array, spec.value.name)
+        return evaluator.categories(array, spec.value.tree, spec.value.name)
     return array
 
 
@@ -198,11 +199,13 @@ def _response(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> Response:
         was = "categorical" if plan.levels else "numeric"
         if not plan.levels:
             raise DataError(f"The response '{spec.name}' was {was} in the data that the model was built from.")
-        value = categories_of(value, spec.name)
+        value = evaluator.categories(value, spec.value.tree, spec.name)
     if isinstance(value, Categories):
-        recoded = value.recoded(plan.levels)
+        recoded = value.recoded(plan.levels, spec.value.name)
         if recoded.unseen:
-            raise DataError(f"The response '{spec.name}' has the level '{recoded.unseen[0]}', which it did not have.")
+            raise DataError(
+                f"The response '{spec.name}' has the level '{level_name(recoded.unseen[0])}', which it did not have."
+            )
         success = plan.success
         codes = recoded.codes if success is None else recoded.codes == recoded.names.index(success)
         return _record(plan, np.array(codes[None, :], dtype=np.float64))
