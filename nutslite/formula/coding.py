@@ -258,6 +258,17 @@ def _physical_memory() -> float:
         return 64.0 * 2**30
 
 
+def _constant_term(name: str, lowest: float, highest: float, rows: int, intercept: bool) -> DataError:
+    if lowest < highest:
+        return DataError(
+            f"The term '{name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, are "
+            f"too close together to be told from an intercept in float64. Write center({name}) if their differences "
+            "mean something; remove it if not."
+        )
+    beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
+    return DataError(f"The term '{name}' is constant! It has one value in all {rows} rows, so {beside}; remove it.")
+
+
 def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept: bool) -> None:
     """Raise when a numeric term repeats the intercept (or is zero everywhere), so that the data say nothing about it.
 
@@ -273,10 +284,8 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
         if plan.kind == "numeric" or plan.scalar:
             lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
             size = np.maximum(np.abs(lowest), np.abs(highest))
-            if np.any((highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))):
-                beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
-                raise DataError(
-                    f"The term '{plan.name}' is constant! It has one value in all {matrix.shape[1]} rows, so {beside}; "
-                    "remove it."
-                )
+            constant = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
+            if constant.any():
+                c = int(np.argmax(constant))
+                raise _constant_term(plan.name, float(lowest[c]), float(highest[c]), matrix.shape[1], intercept)
         start = stop

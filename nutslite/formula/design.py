@@ -190,7 +190,7 @@ def build_design(
     evaluator = Evaluator(columns, len(frame), extra, memory, True, declared, rounded_columns(frame, columns))
     del frame, columns
 
-    response_plan, response, weights = response_room.learn_response(spec, evaluator)
+    response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
     plans = tuple(plan_predictor(item, known) for item in parsed.predictors)
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}

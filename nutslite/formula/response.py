@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -123,10 +125,13 @@ class ResponsePlan:
     success: str | None
 
 
-def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePlan, Response, FloatArray | None]:
+def learn_response(
+    spec: ResponseSpec, evaluator: Evaluator, listed: Collection[str] = ()
+) -> tuple[ResponsePlan, Response, FloatArray | None]:
     """The response of the data that the model is built from, and its weights.
 
-    A categorical with two levels is binary, its second level counting as 1 (of a Boolean: True).
+    A categorical with two levels is binary, its second level counting as 1 (of a Boolean: True). `listed` are the
+    columns that the user wants to be categorical.
 
     Raises
     ------
@@ -144,7 +149,27 @@ def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePl
     else:
         kind = "numeric" if spec.trials is None else "proportion"
         plan = ResponsePlan(spec, kind, (), () if spec.trials is None else ("trials",), None)
-    return plan, _response(plan, value, evaluator), _weights(spec, evaluator)
+    response = replace(_response(plan, value, evaluator), as_numbers=_as_numbers(spec, plan.levels, listed))
+    return plan, response, _weights(spec, evaluator)
+
+
+def _as_numbers(spec: ResponseSpec, levels: tuple[Any, ...], listed: Collection[str]) -> str:
+    """How the user gets numbers of a categorical response that holds some; empty where it holds none."""
+    name = spec.value.name
+    numbers = all(isinstance(level, Number) and not isinstance(level, bool) for level in levels)
+    if not levels or spec.picks_level or not (numbers or _read_as_numbers(levels)):
+        return ""
+    converted = f"pandas.to_numeric(data['{name}']): its texts read as numbers"
+    if name in listed:
+        return f"it without '{name}' in categorical=[...]" + ("" if numbers else f", and {converted}")
+    return f"data['{name}'].astype(float): it is a pandas category of numbers" if numbers else converted
+
+
+def _read_as_numbers(levels: tuple[Any, ...]) -> bool:
+    try:
+        return bool([float(level) for level in levels if isinstance(level, str)])
+    except ValueError:
+        return False
 
 
 def apply_response(plan: ResponsePlan, evaluator: Evaluator) -> tuple[Response, FloatArray | None]:
