@@ -17,7 +17,7 @@ import pandas as pd
 from nutslite.exceptions import DataError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.algebra import Term
-from nutslite.formula.data import as_frame, columns_of, select
+from nutslite.formula.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.evaluation import Evaluator, Memory
 from nutslite.formula.expression import Expression
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
@@ -114,7 +114,9 @@ class Design:
         used = select(frame, dict.fromkeys([*needed, *optional]))
         complete_rows(used[needed], dropna=None)
         used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
-        evaluator = Evaluator(columns_of(used, recipe.categorical), len(used), recipe.extra, recipe.memory, False)
+        columns = columns_of(used, recipe.categorical)
+        rounded = rounded_columns(used, columns)
+        evaluator = Evaluator(columns, len(used), recipe.extra, recipe.memory, False, rounded=rounded)
         values = apply_factors(_factor_expressions(plan.spec for plan in recipe.predictors), recipe.factors, evaluator)
         predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in recipe.predictors}
         groups = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups}
@@ -189,10 +191,11 @@ def build_design(
         frame = frame[complete]
     memory = Memory()
     declared = forced | {str(name) for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)}
-    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True, declared)
-    del frame
+    columns = columns_of(frame, forced)
+    evaluator = Evaluator(columns, len(frame), extra, memory, True, declared, rounded_columns(frame, columns))
+    del frame, columns
 
-    response_plan, response, weights = response_room.learn_response(spec, evaluator)
+    response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
     plans = tuple(plan_predictor(item, known) for item in parsed.predictors)
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
