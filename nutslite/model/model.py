@@ -145,4 +145,4 @@ class Model(Fitting):
 
             check_potentials(self._assembly)
         chosen = self.family.chosen_links(link)
-        warn_of_concerns(self.design, self.family, self.links, chosen)
+        warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)
