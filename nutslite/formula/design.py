@@ -30,9 +30,6 @@ from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
 from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 
-SAMPLE_DIMS, ROWS_DIM = ("chain", "draw"), "__obs__"
-"""Dimensions that all results have: nothing else may be called so."""
-
 
 @dataclass(frozen=True)
 class _Recipe:
@@ -201,7 +198,6 @@ def build_design(
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
-    _check_names(response.name, predictors, tuple(parameters))
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
@@ -262,30 +258,6 @@ def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:
     """The factors of common terms and of the left sides of bars."""
     terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
     return [factor for term in terms for factor in term.factors]
-
-
-def _check_names(response: str, predictors: Mapping[str, LinearPredictor], parameters: tuple[str, ...]) -> None:
-    """Refuse terms whose coefficients would have the name of something else in the results.
-
-    A parameter's coefficients carry its name in front (``sigma_x``), the parent's do not.
-    """
-    if response in (*SAMPLE_DIMS, ROWS_DIM):
-        raise DataError(
-            f"The response would be called '{response}' in the results, as is a dimension. Rename the column."
-        )
-    taken = {**dict.fromkeys(SAMPLE_DIMS, "a dimension"), **dict.fromkeys(parameters, "a parameter of the family")}
-    for parameter, predictor in predictors.items():
-        prefix = "" if parameter == parameters[0] else f"{parameter}_"
-        if predictor.intercept:
-            taken.setdefault(f"{prefix}Intercept", "an intercept")
-        for own in [term.name for term in predictor.terms] + [term.name for term in predictor.group_terms]:
-            name = f"{prefix}{own}"
-            if name in taken:
-                raise DataError(
-                    f"The coefficients of the term '{own}' would be called '{name}' in the results, as is "
-                    f"{taken[name]}. Rename the column, or write I({own})."
-                )
-            taken[name] = "another term"
 
 
 def _learn_groups(

@@ -14,6 +14,7 @@ from nutslite.formula.formula import Formula, as_formula
 from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.fitting import Fitting
 from nutslite.model.saving import given_arguments, used_data
+from nutslite.posterior.inventory import take_inventory
 from nutslite.posterior.potential import read_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
@@ -136,6 +137,7 @@ class Model(Fitting):
         self.correlations = choose_correlations(self.design.factors, correlated, priors_cor, self.design.group_terms)
         self._given_priors = priors or {}
         self.priors = self._choose_priors(self._given_priors)
+        self._inventory = take_inventory(self._spec(self.priors))
         self._assembled = None
         self._backend = None
         self._aliases = {}
