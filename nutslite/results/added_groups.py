@@ -17,9 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
-from nutslite.formula.categories import level_name
+from nutslite.formula.level_names import level_name
 from nutslite.formula.design import Design
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.posterior.log_prior import log_prior
 from nutslite.results.explained_variance import r2_draws, r2_table
 from nutslite.results.inference_data import (
@@ -32,7 +33,7 @@ from nutslite.results.inference_data import (
     update_group,
 )
 from nutslite.results.origin import in_model_order
-from nutslite.results.predict import OBSERVATIONS, Prediction, pointwise_log_likelihood, predict
+from nutslite.results.predict import Prediction, pointwise_log_likelihood, predict
 from nutslite.results.response_draws import PredictionTask
 from nutslite.results.sample_axes import SampleAxes, check_count, thinned
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.posterior.offsets import standardised_effects
 from nutslite.posterior.run import Fit
 from nutslite.results.inference_data import Container, to_inference_data
-from nutslite.results.predict import OBSERVATIONS, predict
+from nutslite.results.predict import predict
 from nutslite.results.report import sampling_report
 from nutslite.results.response_draws import PredictionTask, as_outcomes
 

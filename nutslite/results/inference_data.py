@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
-from nutslite.results.sample_axes import SAMPLE_DIMS, SampleAxes
+from nutslite.posterior.inventory import SAMPLE_DIMS, stored_name
+from nutslite.results.sample_axes import SampleAxes
 
 if TYPE_CHECKING:
     import xarray
@@ -32,7 +33,6 @@ Container = Any  # arviz.InferenceData or xarray.DataTree
 
 PRELOAD_DELAY = 0.3  # seconds
 DATA_GROUPS = ("observed_data", "constant_data", "predictions_constant_data")
-_SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 
 
 def to_inference_data(
@@ -136,11 +136,6 @@ def build_container(datasets: Mapping[str, xarray.Dataset]) -> Container:
     import xarray
 
     return xarray.DataTree.from_dict(dict(datasets))
-
-
-def stored_name(name: str) -> str:
-    """The name under which a variable or dimension is stored."""
-    return name.replace("/", _SLASH)
 
 
 def group_names(idata: Container) -> list[str]:

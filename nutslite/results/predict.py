@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-OBSERVATIONS = "__obs__"
 _KINDS = {
     "response_params": "response_params",
     "response": "response",

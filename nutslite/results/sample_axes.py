@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
+from nutslite.posterior.inventory import SAMPLE_DIMS
 
 if TYPE_CHECKING:
     import xarray
 
 Array = NDArray[Any]
-
-SAMPLE_DIMS = ("chain", "draw")
 
 
 @dataclass(frozen=True)
