@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nutslite.exceptions import ArgumentError, NutsliteError, check_flags, random_generator, refuse_other
+from nutslite.exceptions import ArgumentError, NutsliteError, check_flags, random_generator, refuse_other, warn
 from nutslite.formula.terms import Response
+from nutslite.model.components import (
+    ConditionalParameter,
+    MarginalParameter,
+    Parameter,
+    ResponseComponent,
+    list_parameters,
+)
 from nutslite.model.wiring import Wiring
 from nutslite.posterior.compiled_model import Backend
 
@@ -18,15 +25,6 @@ NOT_BUILT = (
     "Model is not built yet! Call .build() or .fit() before .{method}(), so that the priors that it shows are those "
     "that a fit would use."
 )
-
-
-OLD_NAMES = {
-    "components": "'parameters' has the names, 'design.predictors' what formulas became, 'priors' the priors",
-    "constant_components": "'marginal_parameters' has the names, 'priors.constants' the priors",
-    "distributional_components": "'conditional_parameters' has the names, 'design.predictors' what formulas became",
-    "response_component": "'response_term' has the response, 'design.predictors' what its formulas became",
-}
-"""What there is instead of properties of older Bambi, whose values were objects that do not exist here."""
 
 
 SETTERS = {
@@ -50,10 +48,7 @@ class Inspection(Wiring):
         def __getattr__(self, name: str) -> Any:
             if hasattr(type(self), name):  # a property failed over something inside: that error, not this name
                 return object.__getattribute__(self, name)
-            message = f"'{type(self).__name__}' object has no attribute '{name}'"
-            if name in OLD_NAMES:
-                message += f", as older versions of Bambi had it: {OLD_NAMES[name]}."
-            raise AttributeError(message, name=name, obj=self)
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
         def __setattr__(self, name: str, value: Any) -> None:
             if not name.startswith("_") and "_fitted" in self.__dict__:  # so it has been made
@@ -96,19 +91,44 @@ class Inspection(Wiring):
     # ------------------------------------------------------------------------------------------------------- names
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of the family's parameters, the parent first."""
-        return tuple(parameter.name for parameter in self.family.parameters)
+    def parameters(self) -> dict[str, Parameter]:
+        """The family's parameters by name, with their terms and priors; the parent first."""
+        names = tuple(parameter.name for parameter in self.family.parameters)
+        return list_parameters(names, self.design, self.priors, self._aliases)
 
     @property
-    def conditional_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that have a formula, so that they vary with the predictors; the parent first."""
-        return tuple(self.design.predictors)
+    def conditional_parameters(self) -> dict[str, ConditionalParameter]:
+        """Those that have a formula, so that they vary with the predictors; the parent first."""
+        return {name: item for name, item in self.parameters.items() if isinstance(item, ConditionalParameter)}
 
     @property
-    def marginal_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that are one number for all rows."""
-        return tuple(name for name in self.parameters if name not in self.design.predictors)
+    def marginal_parameters(self) -> dict[str, MarginalParameter]:
+        """Those that are one number for all rows."""
+        return {name: item for name, item in self.parameters.items() if isinstance(item, MarginalParameter)}
+
+    @property
+    def components(self) -> dict[str, Parameter]:
+        """Older name of `parameters`."""
+        return self._older("components", "parameters")
+
+    @property
+    def distributional_components(self) -> dict[str, ConditionalParameter]:
+        """Older name of `conditional_parameters`."""
+        return self._older("distributional_components", "conditional_parameters")
+
+    @property
+    def constant_components(self) -> dict[str, MarginalParameter]:
+        """Older name of `marginal_parameters`."""
+        return self._older("constant_components", "marginal_parameters")
+
+    @property
+    def response_component(self) -> ResponseComponent:
+        """Older place of `response_term`."""
+        return ResponseComponent(self._older("response_component", "response_term"))
+
+    def _older(self, name: str, today: str) -> Any:
+        warn(f"Model.{name} is now called {today}.", FutureWarning)
+        return getattr(self, today)
 
     @property
     def response_term(self) -> Response:

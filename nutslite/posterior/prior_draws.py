@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import PriorError, SettingError
+from nutslite.exceptions import PriorError, SettingError, SettingTypeError
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY
@@ -45,7 +47,7 @@ def draw_prior(
         If `draws` is no positive integer.
     """
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise SettingError(f"draws must be an integer of at least 1, not {draws!r}.")
+        raise (SettingError if isinstance(draws, Real) else SettingTypeError)(f"draws must be an integer of at least 1, not {draws!r}.")
     model = assembled.data
     head = model.head
     n_head = head.transforms.size

@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
-from nutslite.formula.level_names import level_name
 from nutslite.formula.design import Design
+from nutslite.formula.level_names import level_name
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.posterior.log_prior import log_prior

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, DataTypeError
 from nutslite.posterior.inventory import SAMPLE_DIMS
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def check_count(draws: Any, axes: SampleAxes) -> int:
     chains, available = (axes.sizes.get(dim, 1) for dim in SAMPLE_DIMS)
     whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
     if not whole or not 1 <= draws <= chains * available:
-        raise DataError(
+        raise (DataError if isinstance(draws, Real) else DataTypeError)(
             f"draws is how many of the {chains * available} posterior draws to use, a whole number from 1 to "
             f"{chains * available}, not {draws!r}."
         )

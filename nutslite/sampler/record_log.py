@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite._log import log
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, SettingError
 
 MAGIC = b"nutslite log 1\n"
 SYNC_SECONDS = 30.0
@@ -195,11 +195,11 @@ def first_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 def _opened(path: Path) -> int:
     if path.is_dir():
-        raise SamplingError(f"The checkpoint '{path}' is a folder; give the name of a file.")
+        raise SettingError(f"The checkpoint '{path}' is a folder; give the name of a file.")
     if path.exists() and not path.is_file():
-        raise SamplingError(f"The checkpoint '{path}' is a device or a pipe, not a file.")
+        raise SettingError(f"The checkpoint '{path}' is a device or a pipe, not a file.")
     if not path.absolute().parent.is_dir():
-        raise SamplingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
+        raise SettingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o666)
     except OSError as error:
