@@ -177,7 +177,12 @@ def test_parameters_have_terms_and_priors(sleep):
     assert mu.terms["Days"].prior is model.priors.terms["mu"]["Days"]
     assert mu.intercept_term.name == "Intercept"
     assert mu.is_parent
-    assert (mu.alias, mu.terms["Days"].alias, sigma.alias, sigma.terms["C(Days)"].alias) == (None, "slope", "sd", "spread")
+    assert (mu.alias, mu.terms["Days"].alias, sigma.alias, sigma.terms["C(Days)"].alias) == (
+        None,
+        "slope",
+        "sd",
+        "spread",
+    )
     assert sigma.terms["C(Days)"].levels == tuple(str(day) for day in range(1, 10))
     assert model.marginal_parameters["nu"].prior == 4.0
     assert nl.Model("Reaction ~ Days", sleep).parameters["sigma"].prior.name == "HalfStudentT"

@@ -29,8 +29,8 @@ DISTRIBUTIONS = {
     "NegativeBinomial": "negativebinomial",
     "InverseGaussian": "wald",
     "Wald": "wald",
-    "LogNormal": "lognormal",
     "Lognormal": "lognormal",
+    "LogNormal": "lognormal",
     "ZeroInflatedPoisson": "zero_inflated_poisson",
 }
 """Distributions by PyMC's names, and the built-in families that have their kernels."""

@@ -47,7 +47,8 @@ def draw_prior(
         If `draws` is no positive integer.
     """
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise (SettingError if isinstance(draws, Real) else SettingTypeError)(f"draws must be an integer of at least 1, not {draws!r}.")
+        kind = SettingError if isinstance(draws, Real) else SettingTypeError
+        raise kind(f"draws must be an integer of at least 1, not {draws!r}.")
     model = assembled.data
     head = model.head
     n_head = head.transforms.size
