@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nutslite._calls import public
 from nutslite.exceptions import NutsliteError, check_flags, random_generator, refuse_other
 from nutslite.formula.terms import Response
 from nutslite.model.wiring import Wiring
@@ -42,6 +43,7 @@ class ReadOnlyError(NutsliteError, AttributeError):
     """An assignment to an attribute of a model."""
 
 
+@public
 class Inspection(Wiring):
     """The part of `Model` that is looked at."""
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._calls import public
 from nutslite.exceptions import PriorError, did_you_mean
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
 from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
 
 
+@public
 class Prior:
     """A prior distribution.
 

@@ -13,6 +13,7 @@ from nutslite._log import log
 from nutslite.exceptions import DataError, did_you_mean
 from nutslite.formula.design import Design
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.posterior.log_prior import log_prior
 from nutslite.posterior.offsets import standardised_effects
 from nutslite.posterior.run import Fit
@@ -25,7 +26,7 @@ from nutslite.results.inference_data import (
     to_dataset,
     to_inference_data,
 )
-from nutslite.results.predict import OBSERVATIONS, pointwise_log_likelihood, predict, store_prediction
+from nutslite.results.predict import pointwise_log_likelihood, predict, store_prediction
 from nutslite.results.report import sampling_report
 from nutslite.results.response_draws import PredictionTask
 
@@ -58,7 +59,10 @@ def store_fit(
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
     if report and not fit.settings.laplace:
-        _report(fit, posterior, aliases or {})
+        try:
+            _report(fit, posterior, aliases or {})
+        except Exception as error:  # the draws are as good as they are
+            log.warning("The report on convergence failed (%s: %s).", type(error).__name__, error)
     dims = _dims(assembled)
     if not omit_offsets:
         offsets, offset_dims = standardised_effects(assembled, fit.values, fit.effects)
@@ -81,6 +85,15 @@ def store_fit(
         groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)
     return to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
+
+
+def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
+    """A run's draws by name and its statistics, as plain arrays; without names where there is no memory for these."""
+    stats = {f"sample_stats/{name}": array for name, array in fit.stats.items()}
+    try:
+        return {**fit.plan.assembled.layout.unpack(fit.values, fit.effects), **stats}
+    except MemoryError:
+        return {"values": fit.values, "effects": fit.effects, **stats}
 
 
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from nutslite.exceptions import DataError, NutsliteError, checked_path
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.priors.prior import Prior
 from nutslite.results.plots import check_figsize
-from nutslite.results.predict import OBSERVATIONS
 
 FORMATS = ("plain", "plain_with_params")
 _SOURCE = ("gv", "dot")

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nutslite.exceptions import DataError, warn
-from nutslite.results.inference_data import Container, get_group, stored_name
+from nutslite.posterior.inventory import stored_name
+from nutslite.results.inference_data import Container, get_group
 
 if TYPE_CHECKING:
     from nutslite.formula.terms import GroupFactor

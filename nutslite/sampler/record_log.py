@@ -78,8 +78,10 @@ class RecordLog:
         try:
             _lock_file(self._descriptor, self.path)
             self.entries = self._whole_records()
-        except BaseException:
+        except BaseException as error:
             os.close(self._descriptor)
+            if isinstance(error, OSError):  # what the system calls a file may be none, /proc/self/mem for one
+                raise SamplingError(f"Cannot use the checkpoint '{path}': {error.strerror}.") from error
             raise
         self._synced = time.monotonic()
 
@@ -189,6 +191,8 @@ def first_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         for entry in _entries(descriptor, len(MAGIC), os.fstat(descriptor).st_size):
             return entry.fields
         return None
+    except OSError as error:
+        raise SamplingError(f"Cannot read the checkpoint '{path}': {error.strerror}.") from error
     finally:
         os.close(descriptor)
 
