@@ -7,17 +7,17 @@ grouping factors (`grouping`), take the response apart (`response`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.algebra import Term
-from nutslite.formula.data import as_frame, columns_of, select
+from nutslite.formula.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.evaluation import Evaluator, Memory
 from nutslite.formula.expression import Expression
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
@@ -28,7 +28,7 @@ from nutslite.formula.parsing import PredictorSpec, parse, refuse_response_as_te
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
-from nutslite.formula.terms import FloatArray, GroupFactor, LinearPredictor, Response
+from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ class Design:
     used_columns: tuple[str, ...]
     _recipe: _Recipe = field(repr=False, compare=False)
 
+    @property
+    def group_terms(self) -> list[GroupTerm]:
+        """Group-specific terms of all predictors."""
+        return [term for predictor in self.predictors.values() for term in predictor.group_terms]
+
     def evaluate(self, new_data: Any, *, response: bool = False) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
 
@@ -106,7 +111,9 @@ class Design:
         used = select(frame, dict.fromkeys([*needed, *optional]))
         complete_rows(used[needed], dropna=None)
         used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
-        evaluator = Evaluator(columns_of(used, recipe.categorical), len(used), recipe.extra, recipe.memory, False)
+        columns = columns_of(used, recipe.categorical)
+        rounded = rounded_columns(used, columns)
+        evaluator = Evaluator(columns, len(used), recipe.extra, recipe.memory, False, rounded=rounded)
         values = apply_factors(_factor_expressions(plan.spec for plan in recipe.predictors), recipe.factors, evaluator)
         predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in recipe.predictors}
         groups = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups}
@@ -181,10 +188,11 @@ def build_design(
         frame = frame[complete]
     memory = Memory()
     declared = forced | {str(name) for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)}
-    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True, declared)
-    del frame
+    columns = columns_of(frame, forced)
+    evaluator = Evaluator(columns, len(frame), extra, memory, True, declared, rounded_columns(frame, columns))
+    del frame, columns
 
-    response_plan, response, weights = response_room.learn_response(spec, evaluator)
+    response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
     plans = tuple(plan_predictor(item, known) for item in parsed.predictors)
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
@@ -199,9 +207,11 @@ def build_design(
 
 def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
     if categorical is not None and (isinstance(categorical, Mapping) or not isinstance(categorical, Collection)):
-        raise DataError(f"categorical is a column's name or a list of names, not {categorical!r}.")
+        raise DataError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
     names = [categorical] if isinstance(categorical, str) else list(categorical or ())
     for name in names:
+        if isinstance(name, tuple) or not isinstance(name, Hashable):
+            raise DataError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
         if name not in frame.columns:
             hint = did_you_mean(str(name), map(str, frame.columns))
             raise DataError(f"categorical: column '{name}' not found in the data.{hint}")

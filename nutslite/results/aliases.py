@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from nutslite.exceptions import DataError, did_you_mean, warn
+from nutslite.exceptions import DataError, did_you_mean, shown, warn
 from nutslite.posterior.inventory import Inventory, stored_name, why_not_storable
 
 Given = Mapping[str, str | Mapping[str, str]]
@@ -41,12 +41,12 @@ def choose_aliases(
         About names that are not in the model.
     """
     if not isinstance(given, Mapping):
-        raise DataError(f"Aliases are a dict of names to names, not {given!r}.")
+        raise DataError(f"Aliases are a dict of names to names, not {shown(given)}.")
     out: dict[str, str] = {}
     explicit = dict(_flat(given, prefixes))
     for name, alias in explicit.items():
         if not isinstance(alias, str) or not alias:
-            raise DataError(f"The alias of '{name}' is a text, not {alias!r}.")
+            raise DataError(f"The alias of '{name}' is a text, not {shown(alias)}.")
         if name not in names:
             warn(f"There is nothing called '{name}' in the model.{did_you_mean(name, names)} Its alias is not used.")
             continue
