@@ -258,17 +258,6 @@ def _physical_memory() -> float:
         return 64.0 * 2**30
 
 
-def _constant_term(name: str, lowest: float, highest: float, rows: int, intercept: bool) -> DataError:
-    if lowest < highest:
-        return DataError(
-            f"The term '{name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, are "
-            f"too close together to be told from an intercept in float64. Write center({name}) if their differences "
-            "mean something; remove it if not."
-        )
-    beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
-    return DataError(f"The term '{name}' is constant! It has one value in all {rows} rows, so {beside}; remove it.")
-
-
 def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept: bool) -> None:
     """Raise when a numeric term repeats the intercept (or is zero everywhere), so that the data say nothing about it.
 
@@ -284,8 +273,25 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
         if plan.kind == "numeric" or plan.scalar:
             lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
             size = np.maximum(np.abs(lowest), np.abs(highest))
-            constant = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
-            if constant.any():
-                c = int(np.argmax(constant))
-                raise _constant_term(plan.name, float(lowest[c]), float(highest[c]), matrix.shape[1], intercept)
+            alike = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
+            if alike.any():
+                column = int(np.argmax(alike))
+                ends = float(lowest[column]), float(highest[column])
+                raise DataError(_why_constant(plan, column, *ends, matrix.shape[1], intercept))
         start = stop
+
+
+def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, rows: int, intercept: bool) -> str:
+    beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
+    if lowest < highest:
+        return (
+            f"The term '{plan.name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, are "
+            f"too close together to be told from an intercept in float64. Write center({plan.name}) if their differences "
+            "mean something; remove it if not."
+        )
+    if plan.scalar:
+        return f"The term '{plan.name}' is constant! It has one value in all {rows} rows, so {beside}; remove it."
+    return (
+        f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: no data are where it "
+        "would tell. Ask for fewer columns (df=, degree=, knots=)."
+    )

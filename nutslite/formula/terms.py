@@ -102,6 +102,8 @@ class GroupTerm:
         Terms of one predictor with the same non-None mark have correlated effects; None for ``(x||g)``.
         ``(x|g)`` gives its terms one common mark, whether or not the model then uses it: the model decides
         (``correlated=``, ``priors_cor=``), because Bambi's default is independence.
+    contested : str or None
+        Bars that hold this effect and do not agree on what it is correlated with; None where they agree.
     """
 
     name: str
@@ -112,6 +114,7 @@ class GroupTerm:
     scalar: bool
     kind: TermKind
     correlated: str | None = None
+    contested: str | None = None
 
     @property
     def columns(self) -> int:
