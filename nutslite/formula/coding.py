@@ -285,9 +285,9 @@ def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, ro
     beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
     if lowest < highest:
         return (
-            f"The term '{plan.name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, are "
-            f"too close together to be told from an intercept in float64. Write center({plan.name}) if their differences "
-            "mean something; remove it if not."
+            f"The term '{plan.name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, "
+            "are too close together to be told from an intercept in float64. Write "
+            f"center({plan.name}) if their differences mean something; remove it if not."
         )
     if plan.scalar:
         return f"The term '{plan.name}' is constant! It has one value in all {rows} rows, so {beside}; remove it."

@@ -139,6 +139,7 @@ class Fitting(AfterFit, Saving):
         from nutslite.posterior.identity import run_identity
         from nutslite.posterior.run import Settings
         from nutslite.posterior.start_values import check_start_values
+        from nutslite.results.row_labels import label_rows
         from nutslite.results.stored_fit import StoredFit
         from nutslite.sampler.checkpoint import stored_seed
         from nutslite.sampler.digest import digest
@@ -204,7 +205,7 @@ class Fitting(AfterFit, Saving):
         stored = StoredFit(file, {**run_identity(chosen, settings), **groups, **seed, "aliases": digest(self._aliases)})
         if (found := stored.results()) is not None:
             self._fitted = True
-            return found
+            return label_rows(found, self.design.rows)
         results = self._sampled(chosen, settings, groups, compute_convergence_checks, file)
         stored.keep(results)
         return results

@@ -29,6 +29,7 @@ from nutslite.results.inference_data import (
 from nutslite.results.predict import pointwise_log_likelihood, predict, store_prediction
 from nutslite.results.report import sampling_report
 from nutslite.results.response_draws import PredictionTask
+from nutslite.results.row_labels import label_rows
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +85,8 @@ def store_fit(
     if fit.stats:
         groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)
-    return to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
+    results = to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
+    return label_rows(results, assembled.spec.design.rows)
 
 
 def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
@@ -150,7 +152,7 @@ def store_prior(
     groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
     if response:
         groups["prior_predictive"] = response
-    return to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases)
+    return label_rows(to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases), design.rows)
 
 
 def named_prior(
