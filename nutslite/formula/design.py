@@ -197,7 +197,7 @@ def build_design(
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = tuple(plan_predictor(item, known) for item in parsed.predictors)
+    plans = tuple(plan_predictor(item, known, evaluator.rows) for item in parsed.predictors)
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
