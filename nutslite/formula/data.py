@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
+from nutslite._files import open_to_read
 from nutslite.exceptions import DataError, checked_path
 from nutslite.formula.categories import Categories, categories_of
+
+BYTES = 8  # of a number
+MOST_BYTES = 2**38  # of a table, as numbers: more than machines have that fit models
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None}
 
@@ -90,20 +94,38 @@ def _read_file(name: str) -> pd.DataFrame:
     if path.is_dir():
         raise DataError(f"'{name}' is a folder; name one file.")
     suffix = path.suffix.lower()
-    if suffix in (".parquet", ".pq"):
+    columnar = suffix in (".parquet", ".pq")
+    if not columnar and suffix not in _SEPARATORS:
+        raise DataError(f"'{path}': a data file ends in .csv, .tsv, .tab, .txt, .parquet or .pq.")
+    kind = "a Parquet file" if columnar else "a table"
+    with open_to_read(path, DataError) as file:
         try:
-            return pd.read_parquet(path)
+            return _parquet(file) if columnar else _separated(file, _SEPARATORS[suffix])
         except ImportError:
             raise DataError("Reading Parquet files needs pyarrow: pip install pyarrow.") from None
-        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-            raise DataError(f"'{path}' cannot be read as a Parquet file: {error}.") from None
-    if suffix not in _SEPARATORS:
-        raise DataError(f"'{path}': a data file ends in .csv, .tsv, .tab, .txt, .parquet or .pq.")
-    separator = _SEPARATORS[suffix]
-    try:
-        return pd.read_csv(path, sep=separator, engine="python" if separator is None else "c")
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"'{path}' cannot be read as a table: {error}.") from None
+        except MemoryError:
+            raise DataError(f"'{path}' does not fit into memory.") from None
+        except Exception as error:  # pandas and pyarrow have many names for what is no table
+            raise DataError(f"'{path}' cannot be read as {kind}: {error}.") from None
+
+
+def _separated(file: BinaryIO, separator: str | None) -> pd.DataFrame:
+    """A table in text; without a separator pandas finds one."""
+    return pd.read_csv(file, sep=separator, engine="python" if separator is None else "c")
+
+
+def _parquet(file: BinaryIO) -> pd.DataFrame:
+    """A Parquet file, whose claims are counted first: a row of nothing but one value takes no space in it."""
+    import pyarrow.parquet
+
+    claimed = pyarrow.parquet.read_metadata(file)
+    size = claimed.num_rows * claimed.num_columns * BYTES
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"it claims {claimed.num_rows:,} rows of {claimed.num_columns:,} columns, more than memory holds"
+        )
+    file.seek(0)
+    return pd.read_parquet(file)
 
 
 def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
