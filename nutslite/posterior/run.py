@@ -298,7 +298,7 @@ def _run_large(
         rough = laplace_proposal(density, starting_position(plan.assembled)[reduction.kept])
         return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
 
-    proposal = proposed(checkpoint, propose)
+    proposal = proposed(checkpoint, reduction.kept.size, propose)
     clock.lap("pilot")
     if before_sampling is not None:
         before_sampling()
