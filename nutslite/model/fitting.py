@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import public
 from nutslite._log import log
-from nutslite.exceptions import SamplingError, check_flags, checked_path
+from nutslite.exceptions import SettingError, check_flags, checked_path
 from nutslite.model.after_fit import AfterFit
 from nutslite.model.fit_arguments import (
     check_apart,
@@ -152,7 +152,7 @@ class Fitting(AfterFit, Saving):
             include_response_params = today.get("include_response_params", include_response_params)
         check_method(inference_method)
         if self.potentials and inference_method == "laplace":
-            raise SamplingError(
+            raise SettingError(
                 "A Laplace approximation starts from a pilot, which knows the model without its potentials: use NUTS."
             )
         check_flags(

@@ -33,7 +33,7 @@ from nutslite._files import NotAFile, open_descriptor
 from nutslite._log import log
 from nutslite._schema import Anything, Listed, Misfit, Number, Row, Text, check, read_json
 from nutslite._schema import Record as Fields
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, SettingError
 
 MAGIC = b"nutslite log 1\n"
 SYNC_SECONDS = 30.0
@@ -239,11 +239,11 @@ def damage_in_words(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def _opened(path: Path) -> int:
     if not path.absolute().parent.is_dir():
-        raise SamplingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
+        raise SettingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
     try:
         return open_descriptor(path, os.O_RDWR | os.O_CREAT)
     except NotAFile as error:
-        raise SamplingError(f"The checkpoint '{path}' is {error.strerror}; give the name of a file.") from None
+        raise SettingError(f"The checkpoint '{path}' is {error.strerror}; give the name of a file.") from None
     except OSError as error:
         raise SamplingError(f"Cannot write the checkpoint '{path}': {error.strerror}.") from error
 
