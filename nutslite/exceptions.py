@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import reprlib
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Mapping
@@ -85,6 +86,27 @@ def warn(message: str, category: type[Warning] = NutsliteWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+class _Short(reprlib.Repr):
+    """Texts whole, containers to a few items and a few levels: what is nested thousands deep has a repr, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxstring = self.maxother = self.maxlong = 200
+
+
+def shown(value: Any) -> str:
+    """A user's value for a message, as `repr`, but never long, never deep and never an error.
+
+    >>> shown({"x": [[[[[1]]]]]})
+    "{'x': [[[[...]]]]}"
+    """
+    try:
+        return _Short().repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:

@@ -23,8 +23,9 @@ from patsy.redundancy import pick_contrasts_for_term
 
 from nutslite.exceptions import DataError
 from nutslite.formula.algebra import Term
-from nutslite.formula.categories import Categories, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
+from nutslite.formula.level_names import level_name
 from nutslite.formula.terms import FloatArray, TermKind
 
 _MOST_LEVELS = 2000  # of a factor whose contrast is a matrix
@@ -272,10 +273,25 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
         if plan.kind == "numeric" or plan.scalar:
             lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
             size = np.maximum(np.abs(lowest), np.abs(highest))
-            if np.any((highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))):
-                beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
-                raise DataError(
-                    f"The term '{plan.name}' is constant! It has one value in all {matrix.shape[1]} rows, so {beside}; "
-                    "remove it."
-                )
+            alike = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
+            if alike.any():
+                column = int(np.argmax(alike))
+                ends = float(lowest[column]), float(highest[column])
+                raise DataError(_why_constant(plan, column, *ends, matrix.shape[1], intercept))
         start = stop
+
+
+def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, rows: int, intercept: bool) -> str:
+    beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
+    if lowest < highest:
+        return (
+            f"The term '{plan.name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, are "
+            f"too close together to be told from an intercept in float64. Write center({plan.name}) if their differences "
+            "mean something; remove it if not."
+        )
+    if plan.scalar:
+        return f"The term '{plan.name}' is constant! It has one value in all {rows} rows, so {beside}; remove it."
+    return (
+        f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: no data are where it "
+        "would tell. Ask for fewer columns (df=, degree=, knots=)."
+    )

@@ -149,15 +149,13 @@ class Inspection(Wiring):
         >>> print("slope ~" in str(model))
         True
         """
-        from nutslite.results.aliases import choose_aliases, derived_names
+        from nutslite.results.aliases import check_aliases, choose_aliases
 
         prefixes = {name: self._prefix(name) for name in self.conditional_parameters}
-        derived = derived_names(self.priors, prefixes)
-        variables = [variable.name for variable in self._assembly.layout.variables]
-        offsets = [name for names in derived.values() for name in names if name.endswith("_offset")]
-        names = dict.fromkeys([*variables, *offsets, *derived, *self.parameters, self.response_name])
-        dims = {"chain", "draw", "__obs__", *self._assembly.layout.coords}
-        chosen = choose_aliases(aliases, names=tuple(names), derived=derived, prefixes=prefixes, reserved=dims)
+        inventory = self._inventory
+        known = tuple(dict.fromkeys([*inventory.dims, *self.parameters]))
+        chosen = choose_aliases(aliases, names=known, derived=inventory.followers(), prefixes=prefixes)
+        check_aliases({**self._aliases, **chosen}, inventory)
         self._aliases = {**self._aliases, **chosen}
 
     # ------------------------------------------------------------------------------------------- density and pictures

@@ -11,9 +11,10 @@ from nutslite.families.family import Family, get_family
 from nutslite.formula.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
-from nutslite.model.concerns import warn_of_concerns
+from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.fitting import Fitting
 from nutslite.model.saving import given_arguments, used_data
+from nutslite.posterior.inventory import take_inventory
 from nutslite.posterior.potential import read_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
@@ -131,10 +132,12 @@ class Model(Fitting):
         )
         self._data = used_data(self.data, self.design.used_columns, categorical)
         self.family.check_response(self.design.response)
+        check_empty_formulas(self.design, self.family, self.links)
         self.noncentered = check_noncentered(noncentered, self.design.predictors)
-        self.correlations = choose_correlations(self.design.factors, correlated, priors_cor)
+        self.correlations = choose_correlations(self.design.factors, correlated, priors_cor, self.design.group_terms)
         self._given_priors = priors or {}
         self.priors = self._choose_priors(self._given_priors)
+        self._inventory = take_inventory(self._spec(self.priors))
         self._assembled = None
         self._backend = None
         self._aliases = {}
@@ -144,4 +147,4 @@ class Model(Fitting):
 
             check_potentials(self._assembly)
         chosen = self.family.chosen_links(link)
-        warn_of_concerns(self.design, self.family, self.links, chosen)
+        warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)

@@ -106,8 +106,11 @@ class Saving(Wiring):
                 **(stored.arguments.get("extra_namespace") or {}),
                 **(again["extra_namespace"] or {}),
             }
-        model = cls(data=stored.data, **arguments)  # type: ignore[call-arg]  # what `Model` takes
-        model._aliases, model._fitted = dict(stored.state["aliases"]), bool(stored.state["fitted"])
+        try:
+            model = cls(data=stored.data, **arguments)  # type: ignore[call-arg]  # what `Model` takes
+        except Exception as error:  # the file's fields have the right types; what they say must make a model
+            raise DataError(f"What '{path}' holds makes no model: {error}") from error
+        model._aliases, model._fitted = stored.state["aliases"], stored.state["fitted"]
         model._warn_of_differences(path, stored.identity)
         return model
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nutslite.exceptions import PriorError, did_you_mean, warn
+from nutslite.exceptions import PriorError, did_you_mean, shown, warn
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.columns import coefficient_names
@@ -210,7 +210,7 @@ def _read_choice(key: str, value: Any) -> Choice:
         raise PriorError(f"The prior of '{key}': {error}") from None
     if scale is None:
         raise PriorError(
-            f"The prior of '{key}' must be a Prior, or a scale of the default prior, not {value!r}: for example "
+            f"The prior of '{key}' must be a Prior, or a scale of the default prior, not {shown(value)}: for example "
             f"priors={{'{key}': Prior('Normal', mu=0, sigma=1)}} or {{'{key}': 'narrow'}}."
         )
     return scale

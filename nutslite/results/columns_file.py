@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nutslite._schema import Misfit
 from nutslite.exceptions import DataError
+from nutslite.results.members import Members
 
 PLAIN_KINDS = "biufmM"
 
@@ -27,15 +29,28 @@ def write_columns(archive: zipfile.ZipFile, frame: pd.DataFrame) -> list[dict[st
     ]
 
 
-def read_columns(archive: zipfile.ZipFile, described: list[dict[str, Any]]) -> pd.DataFrame:
+def read_columns(members: Members, described: list[dict[str, Any]]) -> pd.DataFrame:
     """The DataFrame that `write_columns` was given, but for its index.
+
+    Parameters
+    ----------
+    members : Members
+    described : list of dict
+        As `write_columns` gave them, checked (`model_schema.COLUMN`).
 
     Raises
     ------
-    ValueError, KeyError, OSError, zipfile.BadZipFile
-        If the archive is damaged.
+    Misfit
+        If arrays and descriptions do not belong together.
     """
-    return pd.DataFrame({entry["name"]: _read(archive, entry) for entry in described})
+    columns: dict[str, pd.Series] = {}
+    length = None
+    for place, entry in enumerate(described):
+        if entry["name"] in columns:
+            raise Misfit(f"two columns are called '{entry['name'][:100]}'")
+        columns[entry["name"]] = _read(members, entry, f"columns/{place}", length)
+        length = len(columns[entry["name"]])
+    return pd.DataFrame(columns)
 
 
 def _write(archive: zipfile.ZipFile, series: pd.Series, name: str, member: str) -> dict[str, Any]:
@@ -96,39 +111,46 @@ def _number(value: Any, name: str) -> float:
     )
 
 
-def _read(archive: zipfile.ZipFile, entry: dict[str, Any]) -> pd.Series:
-    kind, array = entry["kind"], _read_array(archive, entry["member"])
+def _read(members: Members, entry: dict[str, Any], member: str, length: int | None) -> pd.Series:
+    """A column of `length` rows, or of any number for None."""
+    kind, array, name = entry["kind"], members.read_array(member, length), entry["name"]
+    if entry["member"] != member:
+        raise Misfit(f"column '{name}' is said to be in '{entry['member'][:100]}', not in '{member}'")
     if kind == "plain":
         return pd.Series(array)
     if kind == "categorical":
-        levels = pd.Index(_read(archive, entry["levels"]))
+        levels = pd.Index(_read(members, entry["levels"], f"{member}.levels", None))
+        _check_codes(array, len(levels), name)
+        if levels.hasnans or not levels.is_unique:
+            raise Misfit(f"column '{name}' has levels that are missing or alike")
         return pd.Series(pd.Categorical.from_codes(array, categories=levels, ordered=entry["ordered"]))
     if kind == "zoned":
+        if array.dtype.kind != "M":
+            raise Misfit(f"column '{name}' has a time zone and holds {array.dtype}")
         return pd.Series(array).dt.tz_localize("UTC").dt.tz_convert(entry["zone"])
     if kind == "masked":
-        missing = _read_array(archive, f"{entry['member']}.missing")
+        missing = members.read_array(f"{member}.missing", array.size)
         return _typed([None if gap else value for value, gap in zip(array.tolist(), missing, strict=True)], entry)
-    if kind == "values":
-        values = entry["values"]
-        return _typed([None if code < 0 else values[code] for code in array.tolist()], entry)
-    raise ValueError(f"a column of kind '{kind}', which this version does not know")
+    values = entry["values"]
+    _check_codes(array, len(values), name)
+    return _typed([None if code < 0 else values[code] for code in array.tolist()], entry)
+
+
+def _check_codes(codes: NDArray[Any], count: int, name: str) -> None:
+    """Raise where codes are no integers from -1 (missing) to `count` - 1."""
+    if codes.dtype.kind != "i" or codes.min(initial=-1) < -1 or codes.max(initial=-1) >= count:
+        raise Misfit(f"column '{name}' has codes that are not of its {count} values")
 
 
 def _typed(values: list[Any], entry: dict[str, Any]) -> pd.Series:
     """A column of the type it had, or of objects where this pandas does not have that type."""
     try:
         typed: pd.Series = pd.Series(values, dtype=entry["dtype"])
-        return typed
-    except (TypeError, ValueError, ImportError):
+    except Exception:  # pandas and pyarrow have many names for values that are of another type
         return pd.Series(values, dtype=object)
+    return typed if len(typed) == len(values) else pd.Series(values, dtype=object)
 
 
 def _write_array(archive: zipfile.ZipFile, member: str, array: NDArray[Any]) -> None:
     with archive.open(f"{member}.npy", "w", force_zip64=True) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-
-
-def _read_array(archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
-    with archive.open(f"{member}.npy") as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return array

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, did_you_mean
+from nutslite.posterior.inventory import SAMPLE_DIMS, stored_name
 
 if TYPE_CHECKING:
     import xarray
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Container = Any  # arviz.InferenceData or xarray.DataTree
 
-SAMPLE_DIMS = ("chain", "draw")
 PRELOAD_DELAY = 0.3  # seconds
 DATA_GROUPS = ("observed_data", "constant_data", "predictions_constant_data")
-_SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 
 
 def to_inference_data(
@@ -125,11 +124,6 @@ def build_container(datasets: Mapping[str, xarray.Dataset]) -> Container:
     import xarray
 
     return xarray.DataTree.from_dict(dict(datasets))
-
-
-def stored_name(name: str) -> str:
-    """The name under which a variable or dimension is stored."""
-    return name.replace("/", _SLASH)
 
 
 def group_names(idata: Container) -> list[str]:

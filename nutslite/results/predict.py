@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import DataError, did_you_mean, random_generator
 from nutslite.families.family import compiled_loglik
 from nutslite.families.links import inverse_array
+from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.results.inference_data import Container, add_group, to_dataset, update_group
 from nutslite.results.linear_predictor import Draws, LinearPredictors, join_chains
 from nutslite.results.response_draws import PredictionTask, ResponseDraws
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-OBSERVATIONS = "__obs__"
 _KINDS = {
     "response_params": "response_params",
     "response": "response",
