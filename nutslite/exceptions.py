@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import os
 import reprlib
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -87,6 +88,10 @@ class SamplingError(NutsliteError, RuntimeError):
     """Sampling cannot start or go on, for example because the log density is not finite at any starting point."""
 
 
+class UserFunctionError(FamilyError):
+    """A function of the user's own (a log density, link, potential, ...) raises, or returns what is no number."""
+
+
 class SettingError(SamplingError, ArgumentError):
     """A setting of the sampler, or a starting value, that is impossible or does not fit the model."""
 
@@ -116,13 +121,35 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
+@contextlib.contextmanager
+def in_users_function(what: str) -> Iterator[None]:
+    """Say whose function it is that fails in the block; `what` begins a sentence: ``The log density 'logp'``.
+
+    Raises
+    ------
+    UserFunctionError
+        In place of any error but one of ours, which has its words already.
+    """
+    try:
+        yield
+    except NutsliteError:
+        raise
+    except Exception as error:
+        raise UserFunctionError(f"{what} failed: {type(error).__name__}: {error}") from error
+
+
 def warn(message: str, category: type[Warning] = NutsliteWarning) -> None:
     """Issue a warning that points at the line outside this package that led here."""
     package = os.path.dirname(__file__) + os.sep
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    try:
+        warnings.warn(message, category, stacklevel=level)
+    except Warning:  # the user wants errors
+        raise
+    except Exception:  # Python shows it on a standard error that is closed or breaks
+        return
 
 
 class _Short(reprlib.Repr):

@@ -126,7 +126,7 @@ def test_small_models_may_be_sampled_without_nuts():
 
 
 def test_interactions_of_groups_have_the_combinations_that_occur(sleep):
-    late = np.where((sleep["Days"] > 4) & (sleep["Subject"] != "308"), "late", "early")
+    late = np.where((sleep["Days"] > 4) & (sleep["Subject"] != 308), "late", "early")
     prior = draw_prior(nl.Model("Reaction ~ 1 + (1|Subject:week)", sleep.assign(week=late)))
     levels = prior["1|Subject:week"].coords["Subject:week__factor_dim"].values.tolist()
     assert len(levels) == 35

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 METHODS = ("auto", "nuts")
 
 
+@public
 def simulation_based_calibration(
     model: Model,
     n_simulations: int = 200,

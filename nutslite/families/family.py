@@ -18,6 +18,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import ArrayLike, NDArray
 
+from nutslite._calls import public
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
 from nutslite.families._rows import without_relinks
@@ -46,6 +47,7 @@ LOGLIK = types.FunctionType(types.void(MATRIX, VECTOR, types.int64, MATRIX, INDE
 _NOT_FAMILIES = ("family", "parameter", "links", "link", "likelihood", "derivatives")
 
 
+@public
 @dataclass(frozen=True, repr=False)
 class Family:
     """A response distribution: its parameters, its kernel, and what predictions need.

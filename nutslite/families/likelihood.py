@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from nutslite._calls import public
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean
 from nutslite.families._checks import check_support
 from nutslite.families._custom import custom_kernel, mean_of, random_of
@@ -51,6 +52,7 @@ _RANGES: dict[str, Support] = {
 }
 
 
+@public
 class Likelihood:
     """The distribution of the response given its parameters.
 

@@ -48,6 +48,8 @@ def _frame_of(data: Any) -> pd.DataFrame:
     if isinstance(data, Mapping) and not hasattr(data, "groups"):  # which results have
         try:
             return pd.DataFrame({name: _one_dimension(name, values) for name, values in data.items()})
+        except UnicodeEncodeError as error:
+            raise DataError(f"The data hold a text that is none: {error.object!r} has half of a character.") from None
         except ValueError as error:
             raise DataError(f"The data are a dict whose entries make no table: {error}.") from None
     if isinstance(data, np.ndarray) and data.dtype.names is not None:

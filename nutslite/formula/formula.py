@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nutslite._calls import public
 from nutslite.exceptions import FormulaTypeError
 
 
+@public
 @dataclass(frozen=True, init=False)
 class Formula:
     """A model formula with one line per modelled parameter.

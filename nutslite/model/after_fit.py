@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.exceptions import check_flags, random_generator
 from nutslite.formula.data import as_frame
 from nutslite.model.inspection import Inspection
 
 
+@public
 class AfterFit(Inspection):
     """The part of `Model` that reads draws."""
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nutslite._calls import unknown_argument
 from nutslite.exceptions import (
     ArgumentError,
     ArgumentTypeError,
@@ -32,10 +33,6 @@ _OTHER_METHODS = {
 }
 
 
-class UnknownArgumentError(ArgumentTypeError):
-    """A function has no argument of that name."""
-
-
 def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callable[..., Any]) -> dict[str, Any]:
     """Arguments under today's names.
 
@@ -50,7 +47,7 @@ def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callabl
 
     Raises
     ------
-    UnknownArgumentError
+    CallError
         For a name that is none of `fit`, with the nearest one.
     ArgumentError
         For an argument that is known and has no meaning here, or is given twice.
@@ -86,8 +83,7 @@ def _refuse(name: str, value: Any, fit: Callable[..., Any]) -> None:
             "nuts={'target_accept': 0.9, 'max_treedepth': 12}."
         )
     known = [key for key in inspect.signature(fit).parameters if key not in ("self", "others")]
-    hint = did_you_mean(name, [*known, *_OTHER_NAMES, "include_mean"])
-    raise UnknownArgumentError(f"fit has no argument '{name}'.{hint} It has: {', '.join(known)}.")
+    raise unknown_argument("fit", name, known, [*_OTHER_NAMES, "include_mean"])
 
 
 def check_method(name: str) -> None:

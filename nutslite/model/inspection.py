@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, NutsliteError, check_flags, random_generator, refuse_other, warn
 from nutslite.formula.terms import Response
 from nutslite.model.components import (
@@ -40,6 +41,7 @@ class ReadOnlyError(NutsliteError, AttributeError):
     """An assignment to an attribute of a model."""
 
 
+@public
 class Inspection(Wiring):
     """The part of `Model` that is looked at."""
 

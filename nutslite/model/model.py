@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from nutslite._calls import public
 from nutslite._config import config
 from nutslite.exceptions import check_flags
 from nutslite.families.family import Family, get_family
@@ -22,6 +23,7 @@ from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
 
 
+@public
 class Model(Fitting):
     """A Bayesian generalized linear mixed model.
 

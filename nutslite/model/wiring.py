@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from nutslite._calls import public
 from nutslite.exceptions import PriorError, SettingError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
@@ -24,6 +25,7 @@ from nutslite.priors.prior import Prior
 from nutslite.results.aliases import check_aliases
 
 
+@public
 class Wiring:
     """A model before anything is done with it; `Model` fills the attributes in, the other parts of it read them."""
 

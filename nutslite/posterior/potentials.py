@@ -156,7 +156,9 @@ def compile_potentials(assembled: Assembled) -> tuple[Gather, Callable[..., floa
     for number, potential in enumerate(assembled.spec.potentials):
         own = [_variable(assembled.layout, name, potential) for name in potential.names]
         function = _checked(potential, number, [start[variable.name] for variable in own])
-        derived, _ = packed_gradient(function, [np.shape(variable.index) for variable in own])
+        derived, _ = packed_gradient(
+            function, [np.shape(variable.index) for variable in own], f"The potential of {potential.shown}"
+        )
         kernels.append((derived, sum(np.size(variable.index) for variable in own)))
         variables += own
     return _gather(variables), _sum_of(kernels)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._calls import public
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
 from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
@@ -18,6 +19,7 @@ WIDEST = 1000
 """Priors of one level."""
 
 
+@public
 class Prior:
     """A prior distribution.
 

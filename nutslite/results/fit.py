@@ -18,6 +18,7 @@ from nutslite.results.inference_data import Container, to_inference_data
 from nutslite.results.predict import predict
 from nutslite.results.report import sampling_report
 from nutslite.results.response_draws import PredictionTask, as_outcomes
+from nutslite.results.row_labels import label_rows
 
 FloatArray = NDArray[np.float64]
 
@@ -48,7 +49,10 @@ def store_fit(
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
     if report and not fit.settings.laplace:
-        _report(fit, posterior, aliases or {})
+        try:
+            _report(fit, posterior, aliases or {})
+        except Exception as error:  # the draws are as good as they are
+            log.warning("The report on convergence failed (%s: %s).", type(error).__name__, error)
     dims = _dims(assembled)
     if not omit_offsets:
         offsets, offset_dims = standardised_effects(assembled, fit.values, fit.effects)
@@ -70,7 +74,17 @@ def store_fit(
     if fit.stats:
         groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)
-    return to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
+    results = to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
+    return label_rows(results, assembled.spec.design.rows)
+
+
+def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
+    """A run's draws by name and its statistics, as plain arrays; without names where there is no memory for these."""
+    stats = {f"sample_stats/{name}": array for name, array in fit.stats.items()}
+    try:
+        return {**fit.plan.assembled.layout.unpack(fit.values, fit.effects), **stats}
+    except MemoryError:
+        return {"values": fit.values, "effects": fit.effects, **stats}
 
 
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
@@ -129,7 +143,7 @@ def store_prior(
     groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
     if response:
         groups["prior_predictive"] = response
-    return to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases)
+    return label_rows(to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases), design.rows)
 
 
 def named_prior(

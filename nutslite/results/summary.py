@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._calls import public
 from nutslite.exceptions import DataError, DataTypeError
 from nutslite.results import diagnostics
 from nutslite.results.inference_data import get_group, named_arrays
@@ -20,6 +21,7 @@ Kind = Literal["all", "stats", "diagnostics"]
 _DECIMALS = {"ess_bulk": 0, "ess_tail": 0, "r_hat": 2}
 
 
+@public
 def summary(
     results: Any,
     var_names: str | Sequence[str] | None = None,

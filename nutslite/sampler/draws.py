@@ -15,6 +15,9 @@ from nutslite.sampler.logdensity import Matrix
 from nutslite.sampler.mass_matrix import ADAPTATIONS
 from nutslite.sampler.metric import Metric
 
+GREATEST_CHAINS = 10_000
+"""Each has memory of its own beside its draws, and work in Python; nobody can look at so many."""
+
 GREATEST_MAX_TREEDEPTH = 30
 """2**30 leapfrog steps in one transition are beyond any use; the bits of a float64 would allow 53."""
 
@@ -63,7 +66,7 @@ class SamplerSettings:
     def __post_init__(self) -> None:
         _check_integer("draws", self.draws, 0)
         _check_integer("tune", self.tune, 0)
-        _check_integer("chains", self.chains, 1)
+        _check_integer("chains", self.chains, 1, GREATEST_CHAINS)
         _check_integer("cores", self.cores, 1)
         _check_integer("max_treedepth", self.max_treedepth, 1, GREATEST_MAX_TREEDEPTH)
         _check_number("target_accept", self.target_accept, above=0.0, below=1.0)
