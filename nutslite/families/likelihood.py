@@ -255,6 +255,13 @@ def described(family: Family, links: Mapping[str, str]) -> Family:
     return replace(family, likelihood=family.likelihood or named, link=link)
 
 
+def own_links(family: Any) -> dict[str, str] | None:
+    """Links that the built-in family of another model brings along, by parameter; a family of one's own has them."""
+    if not isinstance(family, Family) or not isinstance(family.link, Mapping) or family.is_custom:
+        return None
+    return {name: str(Link(link)) for name, link in family.link.items()}
+
+
 def record_of(name: str, likelihood: Likelihood, link: Any) -> dict[str, Any]:
     """What `Family` consists of, by attribute.
 
