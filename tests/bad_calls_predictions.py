@@ -146,9 +146,6 @@ CALLS: list[BadCall] = [
         DataTypeError,
         ("Model.fit returned", "list"),
     ),
-    BadCall(
-        "predict: kind as a list", partial(_predict, kind=["response"]), DataTypeError, ("kind", "'response_params'")
-    ),
     BadCall("predict: no new rows", partial(_predict, data=pd.DataFrame({"x": [], "s": []})), DataError, ("no rows",)),
     BadCall("predict: results as new rows", lambda: _predict(data=fitted()[1]), DataError, ("The data are a",)),
     BadCall(
