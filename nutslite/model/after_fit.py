@@ -90,7 +90,7 @@ class AfterFit(Inspection):
         return self.predict(idata, kind="response", **options)
 
     def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
-        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data in its place."""
+        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead."""
         from nutslite.results.added_groups import add_log_likelihood
 
         check_flags(inplace=inplace)
