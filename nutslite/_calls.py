@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from nutslite.exceptions import NutsliteError, did_you_mean
+from nutslite.exceptions import ArgumentTypeError, did_you_mean
 
 Thing = TypeVar("Thing", bound=Callable[..., Any])
 
 _MAKERS = ("__init__", "__new__")
 
 
-class CallError(NutsliteError, TypeError):
+class CallError(ArgumentTypeError):
     """A function is given an argument that it does not have, or not one that it needs."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import FamilyError, in_users_function
+from nutslite.exceptions import FamilyError, FamilyTypeError, in_users_function
 from nutslite.families import links
 
 FloatArray = NDArray[np.float64]
@@ -71,7 +71,7 @@ class Link(str):
         given = [argument for argument, function in functions.items() if function is not None]
         for argument in given:
             if not callable(functions[argument]):
-                raise FamilyError(f"Link('{name}'): {argument} is a function, not {functions[argument]!r}.")
+                raise FamilyTypeError(f"Link('{name}'): {argument} is a function, not {functions[argument]!r}.")
         if name in links.LINKS and given:
             raise FamilyError(
                 f"'{name}' is a built-in link; leave {' and '.join(given)} out, or give your own link another name."

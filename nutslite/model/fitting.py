@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import public
 from nutslite._log import log
-from nutslite.exceptions import SamplingError, check_flags, checked_path
+from nutslite.exceptions import SettingError, check_flags, checked_path
 from nutslite.model.after_fit import AfterFit
 from nutslite.model.fit_arguments import (
     check_apart,
@@ -139,6 +139,7 @@ class Fitting(AfterFit, Saving):
         from nutslite.posterior.identity import run_identity
         from nutslite.posterior.run import Settings
         from nutslite.posterior.start_values import check_start_values
+        from nutslite.results.row_labels import label_rows
         from nutslite.results.stored_fit import StoredFit
         from nutslite.sampler.checkpoint import stored_seed
         from nutslite.sampler.digest import digest
@@ -151,7 +152,7 @@ class Fitting(AfterFit, Saving):
             include_response_params = today.get("include_response_params", include_response_params)
         check_method(inference_method)
         if self.potentials and inference_method == "laplace":
-            raise SamplingError(
+            raise SettingError(
                 "A Laplace approximation starts from a pilot, which knows the model without its potentials: use NUTS."
             )
         check_flags(
@@ -204,7 +205,7 @@ class Fitting(AfterFit, Saving):
         stored = StoredFit(file, {**run_identity(chosen, settings), **groups, **seed, "aliases": digest(self._aliases)})
         if (found := stored.results()) is not None:
             self._fitted = True
-            return found
+            return label_rows(found, self.design.rows)
         results = self._sampled(chosen, settings, groups, compute_convergence_checks, file)
         stored.keep(results)
         return results

@@ -25,6 +25,9 @@ SAMPLE_DIMS = ("chain", "draw")
 OBSERVATIONS = "__obs__"
 """The dimension of what has one value a row."""
 
+ROW_LABELS = "__row__"
+"""The coordinate along it that holds the user's own labels of the rows."""
+
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -145,6 +148,7 @@ class _Taker:
             Quantity(name, (), f"the dimension '{name}', which all results have")
             for name in (*SAMPLE_DIMS, OBSERVATIONS)
         ]
+        self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
         self.dimensions: dict[str, Dimension] = {}
 
     def run(self) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._stack import with_room
-from nutslite.exceptions import SamplingError, refuse_other
+from nutslite.exceptions import SamplingError, SettingError, refuse_other
 from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
 from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
 from nutslite.posterior.plan import Plan
@@ -75,7 +75,7 @@ class Settings:
             max_treedepth=self.max_treedepth,
         )
         if self.draws == 0:
-            raise SamplingError("draws must be an integer of at least 1, not 0.")
+            raise SettingError("draws must be an integer of at least 1, not 0.")
         check_callback(self.callback)
         refuse_other("init", self.init, INITS)
         if self.start is not None:
@@ -284,7 +284,7 @@ def _run_large(
     from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 
     if settings.laplace:
-        raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
+        raise SettingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
     unused = ("tune", "cores", "callback", "keep_warmup", "max_treedepth", "init", "start")
     _say_unused(settings, "independence Metropolis", unused)
     reduction = plan.reduction
@@ -298,7 +298,7 @@ def _run_large(
         rough = laplace_proposal(density, starting_position(plan.assembled)[reduction.kept])
         return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
 
-    proposal = proposed(checkpoint, propose)
+    proposal = proposed(checkpoint, reduction.kept.size, propose)
     clock.lap("pilot")
     if before_sampling is not None:
         before_sampling()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import SamplingError, in_users_function
+from nutslite.exceptions import SettingTypeError, in_users_function
 from nutslite.families.family import family_names
 from nutslite.families.links import is_custom
 from nutslite.posterior.plan import Plan
@@ -38,7 +38,7 @@ def check_callback(callback: Any) -> None:
         return
     wanted = f"callback must be a function that takes one argument, a progress record; not {callback!r}."
     if not callable(callback):
-        raise SamplingError(wanted)
+        raise SettingTypeError(wanted)
     try:
         signature = inspect.signature(callback)
     except (TypeError, ValueError):  # of some functions that are written in C
@@ -46,7 +46,7 @@ def check_callback(callback: Any) -> None:
     try:
         signature.bind(None)
     except TypeError as error:
-        raise SamplingError(f"{wanted} With one: {error}.") from None
+        raise SettingTypeError(f"{wanted} With one: {error}.") from None
 
 
 @contextlib.contextmanager

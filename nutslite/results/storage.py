@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from nutslite._calls import public
+from nutslite._files import open_to_read
+from nutslite._schema import Number, check
 from nutslite.exceptions import DataError, checked_path
 from nutslite.posterior.inventory import stored_name, why_not_storable
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
+from nutslite.results.netcdf_check import check_netcdf
 from nutslite.results.whole_file import check_destination, reserve, whole_file
 from nutslite.results.zarr_store import check_zarr_destination, is_zarr_name, opened_zarr, write_zarr
 
@@ -121,11 +125,9 @@ def load(path: str | os.PathLike[str]) -> Container:
         it in another format, or no library for it is installed.
     """
     source = Path(checked_path("path", path))
-    if not source.exists():
-        raise DataError(f"There is no file '{source}'.")
     kind = "Zarr store" if source.is_dir() else "netCDF file"
     try:
-        with opened_zarr(source) if source.is_dir() else _opened_netcdf(source) as tree:
+        with opened_zarr(source) if source.is_dir() else opened_netcdf(source) as tree:
             _check_format(tree.attrs, source)
             datasets = {str(name): node.to_dataset().load() for name, node in tree.children.items()}
     except DataError:
@@ -148,16 +150,31 @@ def check_results_destination(path: str | os.PathLike[str]) -> Path:
     return check_zarr_destination(path, FORMAT_NAME) if is_zarr_name(path) else check_destination(path, "results")
 
 
-def _opened_netcdf(source: Path) -> xarray.DataTree:
+@contextlib.contextmanager
+def opened_netcdf(source: Path) -> Iterator[xarray.DataTree]:
+    """A netCDF file, looked through and open: one descriptor of it, so that it cannot be exchanged in between.
+
+    Raises
+    ------
+    DataError
+        If there is no regular file.
+    Misfit
+        If it holds what results do not; h5py's and xarray's own errors for damaged ones.
+    """
     import xarray
 
-    options: dict[str, Any] = {"engine": _engine()}
-    return xarray.open_datatree(source, **options)
+    _engine()
+    with open_to_read(source, DataError) as file:
+        check_netcdf(file, os.fstat(file.fileno()).st_size)
+        file.seek(0)
+        with xarray.open_datatree(file, engine="h5netcdf") as tree:
+            yield tree
 
 
 def _check_format(attrs: Any, source: Path) -> None:
-    found = attrs.get(FORMAT_NAME)
-    if found is not None and int(found) > FORMAT:
+    found = attrs.get(FORMAT_NAME, FORMAT)
+    check(getattr(found, "item", lambda: found)(), Number(1, whole=True), f"its attribute '{FORMAT_NAME}'")
+    if found > FORMAT:
         raise DataError(
             f"'{source}' was written by nutslite {attrs.get(VERSION_NAME, '?')}, in format {found} of results; this "
             f"version, {_own_version()}, reads formats up to {FORMAT}: upgrade nutslite."

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from nutslite._calls import public
 from nutslite._log import log
 from nutslite._parallel import available_cpus
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SettingError, SettingTypeError
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.checkpoint import ChainJournal, Checkpoint
 from nutslite.sampler.collect import collect
@@ -262,7 +262,8 @@ def seed_sequence(random_seed: RandomSeed) -> np.random.SeedSequence:
     try:
         return np.random.SeedSequence(random_seed)
     except (TypeError, ValueError) as error:
-        raise SamplingError(
+        kind = SettingTypeError if isinstance(error, TypeError) else SettingError
+        raise kind(
             f"random_seed must be a non-negative integer, a sequence of them, a SeedSequence, a Generator or None, "
             f"not {random_seed!r}."
         ) from error
@@ -273,9 +274,9 @@ def _metric_plan(metric: str | Metric, adapt_metric: bool | None, dimension: int
     if isinstance(metric, str):
         return diagonal_metric(np.ones(dimension)), metric, adapt_metric is not False
     if not isinstance(metric, Metric):
-        raise SamplingError(f"metric must be 'diag', 'diag_grad', 'dense' or a Metric, not {type(metric).__name__}.")
+        raise SettingTypeError(f"metric must be 'diag', 'diag_grad', 'dense' or a Metric, not {type(metric).__name__}.")
     if metric.dimension != dimension:
-        raise SamplingError(f"The metric has {metric.dimension} coordinates, the initial position {dimension}.")
+        raise SettingError(f"The metric has {metric.dimension} coordinates, the initial position {dimension}.")
     if adapt_metric and metric.kind == ARROWHEAD:
-        raise SamplingError("An arrowhead metric is given, never adapted: leave adapt_metric out or set it to False.")
+        raise SettingError("An arrowhead metric is given, never adapted: leave adapt_metric out or set it to False.")
     return metric, "dense" if metric.kind == DENSE else "diag", bool(adapt_metric)
