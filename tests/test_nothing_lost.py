@@ -253,11 +253,13 @@ class Broken:
         raise RuntimeError("no " + name)
 closed = open(os.devnull, "w")
 closed.close()
+own = sys.stderr
 for stream in (None, closed, Broken()):
     sys.stderr = stream
     warn("nobody reads this")
     log.warning("nor %s", "this")
     log.warning("100 %")
+sys.stderr = own
 print("done")
 """
     done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
