@@ -127,7 +127,10 @@ CONSTANT = [
     ),
     _bad("large and close together in groups", ("'x'", "last digits"), "y ~ (x|g)", frame(x=1e15 + 4.5 * np.arange(N))),
     _bad(
-        "nanoseconds of one minute", ("'x'", "float64", "I(x - 1700000000000000000)"), "y ~ x", frame(x=1_700_000_000_000_000_000 + np.arange(N))
+        "nanoseconds of one minute",
+        ("'x'", "float64", "I(x - 1700000000000000000)"),
+        "y ~ x",
+        frame(x=1_700_000_000_000_000_000 + np.arange(N)),
     ),
     _bad("a large response", ("'y'", "last digits", "mean"), "y ~ x", frame(y=1e15 + np.arange(N)), PriorError),
     _bad("large without an intercept", ("'x'", "last digits"), "y ~ 0 + x", frame(x=1e15 + np.arange(N)), PriorError),

@@ -14,6 +14,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.exceptions import DataError, did_you_mean
 
@@ -54,6 +55,7 @@ class Dataset:
     dropna: bool = False
 
 
+@public
 @functools.cache
 def datasets() -> Mapping[str, Dataset]:
     """All bundled data sets by name.
@@ -72,6 +74,7 @@ def datasets() -> Mapping[str, Dataset]:
     return MappingProxyType(catalogue)
 
 
+@public
 def load_data(name: str | None = None) -> pd.DataFrame:
     """Load a bundled data set, or list them all.
 
@@ -112,6 +115,7 @@ def load_data(name: str | None = None) -> pd.DataFrame:
     return _read(known[key])
 
 
+@public
 def clear_data_home(data_home: object = None) -> None:
     """Do nothing, and say so: data sets come with the package, so there is no folder of downloads to clear.
 

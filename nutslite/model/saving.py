@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.exceptions import DataError, checked_path, did_you_mean
 from nutslite.model.wiring import Wiring
@@ -35,6 +36,7 @@ def used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> p
     return keepable(frame[[name for name in frame.columns if name in used or name in named]])
 
 
+@public
 class Saving(Wiring):
     """The part of `Model` that goes to disk and comes back."""
 

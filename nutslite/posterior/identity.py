@@ -68,8 +68,8 @@ def column_digest(column: Any) -> str:
     if hasattr(column, "cat"):
         return digest((column.cat.codes.to_numpy(), column.cat.categories.tolist(), bool(column.cat.ordered)))
     values = column.to_numpy()
-    rounded = values.dtype.kind == "f" and "int" in str(column.dtype).lower()  # whole numbers beside gaps
-    if values.dtype.kind in "biuf" and not rounded:
+    gaps = column.dtype.kind in "iu" and values.dtype.kind == "f"  # which has lost digits
+    if values.dtype.kind in "biuf" and not gaps:
         return digest(values)
     codes, different = column.factorize()  # missing values of every kind are -1
     return digest((np.asarray(codes, dtype=np.int64), [python_value(value) for value in different.tolist()]))

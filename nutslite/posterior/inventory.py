@@ -298,7 +298,7 @@ def _plural(item: Quantity | Dimension) -> bool:
 
 def _check_texts(quantities: Iterable[Quantity], dimensions: Iterable[Dimension]) -> None:
     """Refuse names and levels that no file of results can hold, while there is nothing to lose."""
-    for item in (*quantities, *dimensions):
+    for item in itertools.chain[Quantity | Dimension](quantities, dimensions):
         if (reason := why_not_storable(item.name)) or item.name in (".", ".."):
             raise DataError(
                 f"{_capital(item.made_by)} would be called {item.name!r} in the results, and no file can hold "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nutslite._schema import FLAG, NOTHING, Either, Later, Listed, Number, Record, Row, Table, Tagged, Text, Variant
 from nutslite.results.typed_values import TYPED, ZONE
+from nutslite.sampler.checkpoint import IDENTITY
 
 LONGEST_JSON = 64 * 2**20
 """Bytes of the JSON: some million different texts of a column."""
@@ -73,9 +74,6 @@ _PARTS = {
 COLUMN = Variant(
     "kind", {**_PARTS, "categorical": Record({**_COLUMN, "ordered": FLAG, "levels": Variant("kind", _PARTS)})}
 )
-
-IDENTITY = Table(Either((NOTHING, FLAG, Number(), NAME, Listed(SCALAR)), "a number or a text"))
-"""What a run or a model is recognised by: plain values and digests."""
 
 CONTENT = Record(
     {
