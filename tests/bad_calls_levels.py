@@ -16,6 +16,7 @@ from nutslite.exceptions import DataError, FormulaError, PriorError
 N = 24
 BIG = 2**53
 K = np.repeat([1, 2, 10, 20], 6)
+NANOSECONDS = 1_700_000_000_000_000_000 + np.arange(N)
 
 
 def _bad(
