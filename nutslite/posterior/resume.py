@@ -36,6 +36,8 @@ class Launched(NamedTuple):
         As for `nutslite.sampler.sample`.
     adapts : bool
     tune : int
+    target_accept : float or None
+        What a trial found necessary; None: the usual.
     """
 
     initial: NDArray[np.float64]
@@ -43,6 +45,7 @@ class Launched(NamedTuple):
     metric: Metric | str
     adapts: bool
     tune: int
+    target_accept: float | None = None
 
 
 @contextlib.contextmanager
@@ -74,12 +77,14 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
         metric: Metric | str = fields["metric"]
         if metric == "given":
             metric = Metric(int(fields["metric_kind"]), *(arrays[name] for name in Metric._fields[1:]))
-        return Launched(arrays["initial"], fields["jitter"], metric, fields["adapts"], fields["tune"])
+        target_accept = fields.get("target_accept")
+        return Launched(arrays["initial"], fields["jitter"], metric, fields["adapts"], fields["tune"], target_accept)
     before = _arrays_of(_coordinates(target))
     new = launch()
     after = _arrays_of(_coordinates(target))
     arrays = {"initial": new.initial, **{name: after[name] for name in after if after[name] is not before.get(name)}}
     fields = {"jitter": new.jitter, "adapts": new.adapts, "tune": new.tune, "metric": new.metric}
+    fields |= {"target_accept": new.target_accept}
     if isinstance(new.metric, Metric):
         fields |= {"metric": "given", "metric_kind": int(new.metric.kind)}
         arrays |= {name: getattr(new.metric, name) for name in Metric._fields[1:]}
