@@ -1,8 +1,8 @@
 """Posteriors of one to three parameters by quadrature, from SciPy's densities; for `small_models.py`.
 
-The grid is a product of one-dimensional ones, each spaced like a sinh around a centre, so that it is fine in the middle and
-reaches four orders of magnitude beyond; for coefficients it is fine around each row's own value as well, where densities
-have their spikes when scales are small. Two grids of different fineness have to agree, or there is no answer.
+The grid is a product of one-dimensional ones, each spaced like a sinh around a centre, so that it is fine in the middle
+and reaches four orders of magnitude beyond; for coefficients it is fine around each row's own value as well, where
+densities have their spikes when scales are small. Two grids of different fineness have to agree, or there is no answer.
 """
 
 from __future__ import annotations

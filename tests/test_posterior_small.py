@@ -60,13 +60,13 @@ def test_gradient(name: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_density_is_that_of_the_model_times_the_jacobian(name: str) -> None:
-    """Differences of log densities between two points are those of the plain density and of log |d values / d point|."""
+    """The difference between two points is that of the plain density and of log |d values / d point|."""
     target, points = small_target(name)
     plain = nl.Model(SMALL[name][0], DATA, SMALL[name][1], link=SMALL[name][2]).plan(path="joint").target()
     head = target.model.head
 
     def position(point: Any) -> Any:
-        """In the plain target's coordinates: identity for coefficients, logs for what is positive, effects as they are."""
+        """In the plain target's coordinates."""
         values, effects = target.natural(point[None, None], np.random.default_rng(0))
         values, effects = values[0, 0, : head.transforms.size], effects[0, 0]
         out = np.where(plain.model.head.transforms == 1, np.log(np.where(values > 0, values, 1.0)), values)

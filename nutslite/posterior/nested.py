@@ -1,8 +1,8 @@
 """Coordinates of `warp` for a model of few rows: nested Laplace approximations, one for each knot.
 
-Given one parameter of the likelihood (sigma, a shape, ...) the others have a mode and a curvature; these are followed from
-knot to knot, as far as the posterior reaches. It is the idea of Rue, Martino and Chopin (2009), but what comes of it
-is a change of coordinates only: the draws are of the posterior itself.
+Given one parameter of the likelihood (sigma, a shape, ...) the others have a mode and a curvature; these are followed
+from knot to knot, as far as the posterior reaches. It is the idea of Rue, Martino and Chopin (2009), but what comes of
+it is a change of coordinates only: the draws are of the posterior itself.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ def _direction(columns: FloatArray, intercept: int, kind: int) -> FloatArray | N
         return direction
     if kind != POSITIVE:
         return None
-    direction = np.linalg.lstsq(columns.T, np.ones(columns.shape[1]), rcond=1e-10)[0]
-    direction[np.abs(direction) < 1e-12] = 0.0
-    return direction if np.all(direction @ columns > LOWEST_PREDICTOR) else None
+    found: FloatArray = np.linalg.lstsq(columns.T, np.ones(columns.shape[1]), rcond=1e-10)[0]
+    found[np.abs(found) < 1e-12] = 0.0
+    return found if np.all(found @ columns > LOWEST_PREDICTOR) else None
 
 
 def start_at_mean(warp: Warp, start: FloatArray, eta: float) -> None:

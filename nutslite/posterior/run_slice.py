@@ -22,11 +22,12 @@ from nutslite.sampler.slice import compiled_slices
 FloatArray = NDArray[np.float64]
 
 WIDTH = 2.5  # of a slice's first interval, in standard deviations
-TRIALS = (100, 400)  # sweeps of each chain of the trial: the first find the directions for the second
+TRIALS = (100, 600)  # sweeps of each chain of the trial: the first find the directions for the second
 TRIAL_CHAINS = 4
 BURN_IN = 10  # draws
-SWEEPS_PER_TIME = 0.25  # for each draw: of the slowest parameter's autocorrelation time
-MOST_SWEEPS = 24
+SWEEPS_PER_TIME = 0.4  # for each draw: of the slowest parameter's autocorrelation time
+MOST_SWEEPS = 30
+BATCHES = 6  # of each chain of the trial
 DRAWS_PER_BLOCK = 50  # between two reports
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
@@ -116,12 +117,13 @@ def run_slice(
 
 
 def _directions(covariance: FloatArray) -> FloatArray:
-    """Principal axes, each as long as a slice's first interval."""
+    """Coordinate axes, then principal axes, each as long as a slice's first interval."""
     scales = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
     correlations = covariance / np.outer(scales, scales) + RIDGE * np.eye(scales.size)
     eigenvalues, vectors = np.linalg.eigh(correlations)
     axes = (vectors * np.sqrt(np.maximum(eigenvalues, RIDGE))).T * scales
-    return np.ascontiguousarray(WIDTH * axes)
+    both = [np.diag(scales), axes] if scales.size > 1 else [axes]
+    return np.ascontiguousarray(WIDTH * np.concatenate(both))
 
 
 def _starts(target: Target, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
@@ -140,10 +142,10 @@ def _autocorrelation_time(draws: FloatArray) -> float:
     """Of the slowest coordinate, by batch means within chains (chains, n, dim), rough."""
     n = draws.shape[1]
     half = draws[:, n // 4 :]
-    size = half.shape[1] // 10
-    batches = half[:, : 10 * size].reshape(draws.shape[0] * 10, size, -1).mean(axis=1)
+    size = half.shape[1] // BATCHES
+    batches = half[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
     ranks = np.argsort(np.argsort(half.reshape(-1, half.shape[2]), axis=0), axis=0).reshape(half.shape)
-    ranked = ranks[:, : 10 * size].reshape(draws.shape[0] * 10, size, -1).mean(axis=1)
+    ranked = ranks[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
     times = [
         size * found.var(axis=0, ddof=1) / np.maximum(all_.reshape(-1, half.shape[2]).var(axis=0), 1e-300)
         for found, all_ in ((batches, half), (ranked, ranks.astype(float)))

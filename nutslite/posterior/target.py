@@ -23,7 +23,7 @@ from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.helpers import helped_chains
 from nutslite.posterior.information import Information
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
-from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities
+from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities, values_and_gradients
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import Mode, find_mode
 from nutslite.posterior.model_data import ModelData, sorted_rows
@@ -43,7 +43,7 @@ from nutslite.posterior.reduction import Reduction
 from nutslite.posterior.start import starting_position, starting_predictor
 from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.warp import MEAN
-from nutslite.posterior.warped import compiled_warped, compiled_warped_many, compiled_warped_natural
+from nutslite.posterior.warped import compiled_warped, compiled_warped_natural
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
 
@@ -184,8 +184,7 @@ class JointTarget:
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """Many at once: rows of data are read once for a chunk of positions."""
         if self.is_warped:
-            evaluate = compiled_warped_many()
-            return log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
+            return values_and_gradients(self.logdensity, self.data, self.data_type, positions)[0]
         if is_plain(self.model):
             plain, no_gradients = compiled_plain_many(), np.empty((0, self.dimension))
             return log_densities(lambda some, out: plain(some, self.data, out, no_gradients), positions, cores)

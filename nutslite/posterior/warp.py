@@ -2,9 +2,9 @@
 
 What makes small models hard, and the remedies, one after the other:
 
-* A parameter such as sigma, given which coefficients are wide or narrow (a funnel, with no mode at all where there are as
-  many coefficients as rows). The other parameters are sampled as ``y`` in ``z = m(t) + L(t) y``: their conditional mode and
-  the factor of their conditional covariance at the position t of that parameter, cubic in t between knots.
+* A parameter such as sigma, given which coefficients are wide or narrow (a funnel, with no mode at all where there are
+  as many coefficients as rows). The other parameters are sampled as ``y`` in ``z = m(t) + L(t) y``: their conditional
+  mode and the factor of their conditional covariance at the position t of that parameter, cubic in t between knots.
 * Heavy tails (a Cauchy prior where the data are separated): ``y = c sinh(v / c)``.
 * An intercept that the data know only together with the effects of few levels, or with an offset: in its place stands
   the mean u of all rows' linear predictors.
@@ -27,7 +27,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inner
+from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR
+from nutslite.sampler.compiling import inner as uncounted
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -70,7 +71,7 @@ def no_warp() -> Warp:
     return Warp(nowhere, nowhere, nothing, nothing, *(none,) * 6, nothing, FREE, 0, nothing, nothing)
 
 
-@inner
+@uncounted
 def basis(knots, t, weights):
     """Overwrite `weights` (8,) of values and slopes at two knots, for the cubic and its derivative; return the first.
 
@@ -101,7 +102,7 @@ def basis(knots, t, weights):
     return first
 
 
-@inner
+@uncounted
 def combine(values, slopes, first, weights, shift, out):
     """Overwrite `out` with the row of a table between two knots; with `shift` 4 its derivative."""
     second = min(first + 1, values.shape[0] - 1)
@@ -114,7 +115,7 @@ def combine(values, slopes, first, weights, shift, out):
         )
 
 
-@inner
+@uncounted
 def stretch(warp: Warp, v, y, dy):
     """Overwrite `y` and its derivative; return the log-Jacobian."""
     total = 0.0
@@ -130,7 +131,7 @@ def stretch(warp: Warp, v, y, dy):
     return total
 
 
-@inner
+@uncounted
 def multiply(lower, diagonal, y, out):
     """Overwrite `out` with the factor times `y`; `lower` as in `Warp.lowers`."""
     at = 0
@@ -141,7 +142,69 @@ def multiply(lower, diagonal, y, out):
             at += 1
 
 
-@inner
+@uncounted
+def untable(warp: Warp, coordinates, position, scratch, weights, lower):
+    """Overwrite all but the first two, from the tables; return the log-Jacobian and the first knot."""
+    for i in range(coordinates.shape[0]):
+        position[i] = coordinates[i]
+    t = 0.0
+    total = 0.0
+    if warp.given.shape[0] > 0:
+        t = warp.scale[0] + warp.scale[1] * coordinates[warp.given[0]]
+        position[warp.given[0]] = t
+        total += np.log(warp.scale[1])
+    first = basis(warp.knots, t, weights)
+    v, y, dy, diagonal, z = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+    for k in range(v.shape[0]):
+        v[k] = coordinates[warp.members[k]]
+    total += stretch(warp, v, y, dy)
+    combine(warp.logs, warp.log_slopes, first, weights, 0, diagonal)
+    combine(warp.lowers, warp.lower_slopes, first, weights, 0, lower)
+    for k in range(v.shape[0]):
+        total += diagonal[k]
+        diagonal[k] = np.exp(diagonal[k])
+    multiply(lower, diagonal, y, z)
+    center = scratch[5]
+    combine(warp.centers, warp.center_slopes, first, weights, 0, center)
+    for k in range(v.shape[0]):
+        position[warp.members[k]] = center[k] + z[k]
+    return total, first
+
+
+@uncounted
+def pull_back_tables(warp: Warp, gradient, scratch, weights, lower, first):
+    """Turn the gradient by the position into that by the coordinates, log-Jacobians included; `scratch` is lost."""
+    y, dy, diagonal, adjoint, slope = scratch[1], scratch[2], scratch[3], scratch[4], scratch[5]
+    by_column = scratch[0]
+    m = y.shape[0]
+    for k in range(m):
+        adjoint[k] = gradient[warp.members[k]]
+    for k in range(m):
+        by_column[k] = adjoint[k]
+        for i in range(k + 1, m):
+            by_column[k] += adjoint[i] * lower[i * (i - 1) // 2 + k]
+        by_column[k] *= diagonal[k]
+        tail = y[k] / (STRETCH * STRETCH * dy[k]) if warp.stretched[k] > 0.0 else 0.0
+        gradient[warp.members[k]] = by_column[k] * dy[k] + tail
+    if warp.given.shape[0] == 0:
+        return
+    by_t = gradient[warp.given[0]]
+    combine(warp.centers, warp.center_slopes, first, weights, 4, slope)
+    for k in range(m):
+        by_t += adjoint[k] * slope[k]
+    combine(warp.logs, warp.log_slopes, first, weights, 4, slope)
+    for k in range(m):
+        by_t += slope[k] * (1.0 + by_column[k] * y[k])
+    combine(warp.lowers, warp.lower_slopes, first, weights, 4, lower)
+    at = 0
+    for i in range(m):
+        for j in range(i):
+            by_t += adjoint[i] * lower[at] * diagonal[j] * y[j]
+            at += 1
+    gradient[warp.given[0]] = by_t * warp.scale[1]
+
+
+@uncounted
 def raise_above(rest):
     """Subtract the smallest element, which is returned, and the largest difference."""
     smallest, largest = math.inf, -math.inf
@@ -153,7 +216,7 @@ def raise_above(rest):
     return smallest, largest - smallest
 
 
-@inner
+@uncounted
 def inverse_sums(rest, distance):
     """Sums of ``1 / e`` and ``1 / e^2`` over ``e = rest + distance``."""
     inverses, squares = 0.0, 0.0
@@ -164,7 +227,7 @@ def inverse_sums(rest, distance):
     return inverses, squares
 
 
-@inner
+@uncounted
 def distance_of(kind, rest, spread, u):
     """How far the smallest predictor is from zero, given the mean u; `rest` and `spread` as `raise_above` leaves them.
 
@@ -189,7 +252,7 @@ def distance_of(kind, rest, spread, u):
     return distance
 
 
-@inner
+@uncounted
 def _distance_in_unit(rest, spread, u):
     """By Newton's method on the logit of the share of the room that is left, between bounds."""
     room = 1.0 - spread
@@ -214,7 +277,7 @@ def _distance_in_unit(rest, spread, u):
     return distance
 
 
-@inner
+@uncounted
 def _mirrored_sums(rest, spread, left):
     """`inverse_sums` of ``1 - e``; `left` is what the largest e leaves to one."""
     inverses, squares = 0.0, 0.0
@@ -225,7 +288,7 @@ def _mirrored_sums(rest, spread, left):
     return inverses, squares
 
 
-@inner
+@uncounted
 def mean_slopes(kind, rest, spread, distance, slopes, jacobians):
     """How the mean depends on each predictor.
 
