@@ -53,6 +53,11 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Anything:
+    """Whatever JSON holds; somebody else compares it."""
+
+
+@dataclass(frozen=True)
 class Listed:
     """A list whose items are all of one kind."""
 
@@ -77,10 +82,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Record:
-    """A dict of these fields and no others; `optional` ones may be absent."""
+    """A dict of these fields; `optional` ones may be absent, and others there are none, or all are like `others`."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     optional: Mapping[str, Any] = field(default_factory=dict)
+    others: Any = None
 
 
 @dataclass(frozen=True)
@@ -121,14 +127,14 @@ class Numbers:
     ----------
     shape : tuple of int or str
         A length, or the name of one: arrays that share a name share the length. None allows every shape.
-    kinds : str
-        Letters of NumPy's ``dtype.kind``.
+    dtype : str
+        NumPy's name of what it holds.
     finite : bool
         Whether infinity and nan are refused.
     """
 
     shape: tuple[int | str, ...] | None
-    kinds: str = "f"
+    dtype: str = "float64"
     finite: bool = False
 
 
@@ -155,6 +161,8 @@ def check(value: Any, kind: Any, where: str, sizes: dict[str, int] | None = None
         At the first difference.
     """
     match kind:
+        case Anything():
+            pass
         case Later():
             check(value, kind.kind(), where, sizes)
         case Text() | Number() | Constant():
@@ -234,14 +242,15 @@ def _check_dict(value: Any, kind: Table | Record | Variant | Tagged, where: str,
                 if name not in value:
                     raise Misfit(f"{where} lacks '{name}'")
             for name, one in value.items():
-                if name not in kind.fields and name not in kind.optional:
+                known = kind.fields.get(name, kind.optional.get(name, kind.others))
+                if known is None:
                     raise Misfit(f"{where} has '{_short(name)}', which this version does not know")
-                check(one, kind.fields.get(name, kind.optional.get(name)), f"'{name}' of {where}", sizes)
+                check(one, known, f"'{_short(name)}' of {where}", sizes)
 
 
 def _check_numbers(value: Any, kind: Numbers, where: str, sizes: dict[str, int]) -> None:
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in kind.kinds:
-        raise Misfit(f"{where} holds {getattr(value, 'dtype', type(value).__name__)}, which is not what belongs there")
+    if not isinstance(value, np.ndarray) or value.dtype != kind.dtype:
+        raise Misfit(f"{where} holds {getattr(value, 'dtype', type(value).__name__)}, not {kind.dtype}")
     if kind.shape is not None:
         wanted = tuple(sizes.get(n, n) if isinstance(n, str) else n for n in kind.shape)
         fits = len(wanted) == value.ndim and all(
@@ -267,6 +276,8 @@ def _type_fits(value: Any, kind: Any) -> bool:
             return any(value is one for one in kind.values)
         case Listed() | Row():
             return isinstance(value, list)
+        case Anything():
+            return True
         case Later():
             return _type_fits(value, kind.kind())
         case Either():

@@ -114,4 +114,3 @@ def assert_group(found: xarray.Dataset, recorded: Group, *, rtol: float = 1e-10)
             np.testing.assert_allclose(
                 found[name].values, np.array(item["values"], dtype=float), rtol=rtol, atol=1e-11, err_msg=name
             )
-

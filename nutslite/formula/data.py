@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, checked_path
+from nutslite.exceptions import DataError, DataTypeError, checked_path
 from nutslite.formula.categories import Categories, categories_of
 from nutslite.formula.tables import column_of_list, decoded, frame_of_table, read_table
 
@@ -48,6 +48,8 @@ def _frame_of(data: Any) -> pd.DataFrame:
     if isinstance(data, Mapping) and not hasattr(data, "groups"):  # which results have
         try:
             return pd.DataFrame({name: _one_dimension(name, values) for name, values in data.items()})
+        except UnicodeEncodeError as error:
+            raise DataError(f"The data hold a text that is none: {error.object!r} has half of a character.") from None
         except ValueError as error:
             raise DataError(f"The data are a dict whose entries make no table: {error}.") from None
     if isinstance(data, np.ndarray) and data.dtype.names is not None:
@@ -57,7 +59,9 @@ def _frame_of(data: Any) -> pd.DataFrame:
     if hasattr(data, "to_pandas"):
         return frame_of_table(data)
     kind = type(data).__name__
-    raise DataError(f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file.")
+    raise DataTypeError(
+        f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file."
+    )
 
 
 def _one_dimension(name: Any, values: Any) -> Any:

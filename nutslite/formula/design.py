@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, did_you_mean, shown
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.algebra import Term
 from nutslite.formula.data import as_frame, columns_of, rounded_columns, select
@@ -64,6 +64,8 @@ class Design:
         Rows in use, and incomplete rows left out.
     used_columns : tuple of str
         Columns of the data that the formulas use, the response's first.
+    rows : pandas.Index, length n
+        The user's labels of the rows in use.
     """
 
     response: Response
@@ -73,6 +75,7 @@ class Design:
     n_rows: int
     n_dropped: int
     used_columns: tuple[str, ...]
+    rows: pd.Index = field(repr=False, compare=False)
     _recipe: _Recipe = field(repr=False, compare=False)
 
     @property
@@ -121,7 +124,8 @@ class Design:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
         else:
             observed, weights = response_room.unknown_response(recipe.response, evaluator), None
-        return Design(observed, predictors, groups, weights, len(used), 0, tuple(needed), recipe)
+        named = tuple(dict.fromkeys([*needed, *optional]))
+        return Design(observed, predictors, groups, weights, len(used), 0, named, used.index, recipe)
 
 
 def build_design(
@@ -188,13 +192,13 @@ def build_design(
         frame = frame[complete]
     memory = Memory()
     declared = forced | {str(name) for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)}
-    columns = columns_of(frame, forced)
+    columns, rows = columns_of(frame, forced), frame.index
     evaluator = Evaluator(columns, len(frame), extra, memory, True, declared, rounded_columns(frame, columns))
     del frame, columns
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = tuple(plan_predictor(item, known) for item in parsed.predictors)
+    plans = tuple(plan_predictor(item, known, evaluator.rows) for item in parsed.predictors)
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
@@ -202,12 +206,12 @@ def build_design(
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
     )
-    return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, recipe)
+    return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, rows, recipe)
 
 
 def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
     if categorical is not None and (isinstance(categorical, Mapping) or not isinstance(categorical, Collection)):
-        raise DataError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
+        raise DataTypeError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
     names = [categorical] if isinstance(categorical, str) else list(categorical or ())
     for name in names:
         if isinstance(name, tuple) or not isinstance(name, Hashable):

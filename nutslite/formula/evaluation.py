@@ -126,7 +126,7 @@ class Evaluator:
         except RecursionError:
             raise expression.error("This is nested too deeply.") from None
         except MemoryError:
-            raise
+            raise expression.error(f"'{expression.name}' takes more memory than this machine has.") from None
         except Exception as error:
             reason = str(error.args[0] if isinstance(error, PatsyError) else error).rstrip(".")
             raise expression.error(f"'{expression.name}' cannot be computed: {reason}.") from error

@@ -71,13 +71,14 @@ def python_levels(levels: Any, what: str) -> tuple[Any, ...]:
         _refuse_lost_digits(levels, what)
         found = levels.tolist() if levels.dtype == np.float64 else [float(str(level)) for level in levels]
     else:
-        found = [_python_value(level) for level in levels.tolist()]
+        found = [python_value(level) for level in levels.tolist()]
     if found and all(_is_whole(level) for level in found):
         return tuple(int(Decimal(str(level))) for level in found)
     return tuple(found)
 
 
-def _python_value(level: Any) -> Any:
+def python_value(level: Any) -> Any:
+    """A number of NumPy's as Python's, floating ones by their shortest decimals; anything else as it is."""
     if isinstance(level, np.floating):
         return float(str(level))
     return level.item() if isinstance(level, np.generic) else level

@@ -28,10 +28,10 @@ class PredictorPlan:
     bars: tuple[BarPlan, ...]
 
 
-def plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor]) -> PredictorPlan:
-    """Decide the columns of common terms and of every bar."""
-    terms = tuple(plan_terms(spec.terms, spec.intercept, factors))
-    effects = [tuple(plan_terms(group.terms, group.intercept, factors)) for group in spec.groups]
+def plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor], rows: int) -> PredictorPlan:
+    """Decide the columns of common terms and of every bar, for data of so many rows."""
+    terms = tuple(plan_terms(spec.terms, spec.intercept, factors, rows))
+    effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]
     return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects))
 
 

@@ -8,15 +8,19 @@ undone here.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
+from nutslite._files import open_to_read
 from nutslite.exceptions import DataError
 
 EXACT = 2.0**53
 """Whole numbers below are exact in float64."""
+
+BYTES = 8  # of a number
+MOST_BYTES = 2**38  # of a table, as numbers: more than machines have that fit models
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None}
 
@@ -121,23 +125,32 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        Where the ending is of no table, the file cannot be read, or a package for it is missing.
+        Where the ending is of no table, the file is no regular one or cannot be read, or a package for it is missing.
     """
     suffix = path.suffix.lower()
-    if suffix in (".parquet", ".pq"):
-        return _read_parquet(path)
-    if suffix not in _SEPARATORS:
+    columnar = suffix in (".parquet", ".pq")
+    if not columnar and suffix not in _SEPARATORS:
         raise DataError(f"'{path}': a data file ends in .csv, .tsv, .tab, .txt, .parquet or .pq.")
-    separator = _SEPARATORS[suffix]
+    with open_to_read(path, DataError) as file:
+        try:
+            return _read_parquet(file) if columnar else _read_text(file, _SEPARATORS[suffix])
+        except ImportError:
+            raise DataError("Reading Parquet files needs pyarrow: pip install pyarrow.") from None
+        except MemoryError:
+            raise DataError(f"'{path}' does not fit into memory.") from None
+        except Exception as error:  # pandas and pyarrow have many names for what is no table
+            kind = "a Parquet file" if columnar else "a table"
+            raise DataError(f"'{path}' cannot be read as {kind}: {error}.") from None
+
+
+def _read_text(file: BinaryIO, separator: str | None) -> pd.DataFrame:
+    """A table in text; without a separator pandas finds one."""
     options: dict[str, Any] = {"sep": separator, "engine": "python" if separator is None else "c"}
-    try:
-        frame: pd.DataFrame = pd.read_csv(path, **options)
-        large = [name for name in frame.columns if _whole_with_gaps(frame[name])]
-        if large:
-            exact = pd.read_csv(path, **options, usecols=large, dtype_backend="numpy_nullable")
-            frame[large] = exact[large]
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"'{path}' cannot be read as a table: {error}.") from None
+    frame: pd.DataFrame = pd.read_csv(file, **options)
+    large = [name for name in frame.columns if _whole_with_gaps(frame[name])]
+    if large:
+        file.seek(0)
+        frame[large] = pd.read_csv(file, **options, usecols=large, dtype_backend="numpy_nullable")[large]
     return frame
 
 
@@ -150,12 +163,14 @@ def _whole_with_gaps(column: pd.Series) -> bool:
     return bool(large.any() and np.isfinite(values).all() and (values == np.floor(values)).all())
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise DataError("Reading Parquet files needs pyarrow: pip install pyarrow.") from None
-    try:
-        return frame_of_table(parquet.read_table(path))
-    except (OSError, ValueError, NotImplementedError) as error:  # pyarrow's own errors are among these
-        raise DataError(f"'{path}' cannot be read as a Parquet file: {error}.") from None
+def _read_parquet(file: BinaryIO) -> pd.DataFrame:
+    """A Parquet file, whose claims are counted first: a row of nothing but one value takes no space in it."""
+    from pyarrow import parquet
+
+    claimed = parquet.read_metadata(file)
+    if claimed.num_rows * claimed.num_columns * BYTES > MOST_BYTES:
+        raise ValueError(
+            f"it claims {claimed.num_rows:,} rows of {claimed.num_columns:,} columns, more than memory holds"
+        )
+    file.seek(0)
+    return frame_of_table(parquet.read_table(file))

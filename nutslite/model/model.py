@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from nutslite._calls import public
 from nutslite._config import config
 from nutslite.exceptions import check_flags
 from nutslite.families.family import Family, get_family
+from nutslite.families.likelihood import described
 from nutslite.formula.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
@@ -21,6 +23,7 @@ from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
 
 
+@public
 class Model(Fitting):
     """A Bayesian generalized linear mixed model.
 
@@ -114,7 +117,8 @@ class Model(Fitting):
         self.formula = as_formula(formula)
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
-        self.family = self.family.linked(self.links)
+        chosen = self.family.chosen_links(link)
+        self.family = described(self.family.linked(self.links), self.links)
         self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
         self.auto_scale = auto_scale
         self.center_predictors = center_predictors
@@ -146,5 +150,4 @@ class Model(Fitting):
             from nutslite.posterior.potentials import check_potentials
 
             check_potentials(self._assembly)
-        chosen = self.family.chosen_links(link)
         warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from nutslite.exceptions import PriorError, SamplingError
+from nutslite._calls import public
+from nutslite.exceptions import PriorError, SettingError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
@@ -24,6 +25,7 @@ from nutslite.priors.prior import Prior
 from nutslite.results.aliases import check_aliases
 
 
+@public
 class Wiring:
     """A model before anything is done with it; `Model` fills the attributes in, the other parts of it read them."""
 
@@ -132,10 +134,10 @@ class Wiring:
 
         Raises
         ------
-        SamplingError
+        SettingError
         """
         if plan.assembled.spec is not self._assembly.spec:
-            raise SamplingError(
+            raise SettingError(
                 "fit(plan=...): this plan was made by another model, or by this one before its priors changed. Call "
                 "its method plan() again."
             )
@@ -172,4 +174,5 @@ class Wiring:
 
         fixed = {name: float(v) for name, v in self.priors.constants.items() if not isinstance(v, Prior)}
         sampler = PopulationSampler(self.priors.terms, self.family.parent.name)
-        return PredictionTask(self.family, self.links, fixed, sampler, self._aliases)
+        coords = self._inventory.coords
+        return PredictionTask(self.family, self.links, fixed, sampler, self._aliases, coords)

@@ -25,6 +25,9 @@ SAMPLE_DIMS = ("chain", "draw")
 OBSERVATIONS = "__obs__"
 """The dimension of what has one value a row."""
 
+ROW_LABELS = "__row__"
+"""The coordinate along it that holds the user's own labels of the rows."""
+
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -145,6 +148,7 @@ class _Taker:
             Quantity(name, (), f"the dimension '{name}', which all results have")
             for name in (*SAMPLE_DIMS, OBSERVATIONS)
         ]
+        self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
         self.dimensions: dict[str, Dimension] = {}
 
     def run(self) -> None:
@@ -294,7 +298,7 @@ def _plural(item: Quantity | Dimension) -> bool:
 
 def _check_texts(quantities: Iterable[Quantity], dimensions: Iterable[Dimension]) -> None:
     """Refuse names and levels that no file of results can hold, while there is nothing to lose."""
-    for item in (*quantities, *dimensions):
+    for item in itertools.chain[Quantity | Dimension](quantities, dimensions):
         if (reason := why_not_storable(item.name)) or item.name in (".", ".."):
             raise DataError(
                 f"{_capital(item.made_by)} would be called {item.name!r} in the results, and no file can hold "

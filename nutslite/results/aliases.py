@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from nutslite.exceptions import DataError, did_you_mean, shown, warn
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, shown, warn
 from nutslite.posterior.inventory import Inventory, stored_name, why_not_storable
 
 Given = Mapping[str, str | Mapping[str, str]]
@@ -22,13 +22,13 @@ def choose_aliases(
     Parameters
     ----------
     given : mapping
-        Names to aliases; or, for a parameter that has a formula, the parameter to such a mapping.
+        Names to aliases; or the name of a parameter to such a mapping for it and its terms.
     names : sequence of str
         Everything that may get an alias.
     derived : mapping
         By name the names made of it (``1|g``: ``1|g_sigma``, ``1|g_offset``), which follow its alias.
     prefixes : mapping
-        By parameter with a formula, what its terms' names begin with.
+        By parameter, what its terms' names begin with.
 
     Raises
     ------
@@ -41,9 +41,9 @@ def choose_aliases(
         About names that are not in the model.
     """
     if not isinstance(given, Mapping):
-        raise DataError(f"Aliases are a dict of names to names, not {shown(given)}.")
+        raise DataTypeError(f"Aliases are a dict of names to names, not {shown(given)}.")
     out: dict[str, str] = {}
-    explicit = dict(_flat(given, prefixes))
+    explicit = dict(_flat(given, names, prefixes))
     for name, alias in explicit.items():
         if not isinstance(alias, str) or not alias:
             raise DataError(f"The alias of '{name}' is a text, not {shown(alias)}.")
@@ -57,20 +57,22 @@ def choose_aliases(
     return out
 
 
-def _flat(given: Given, prefixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _flat(given: Given, names: Collection[str], prefixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Full names and aliases; in the dict of a parameter its own name means the parameter."""
     for name, alias in given.items():
         if not isinstance(name, str):
-            raise DataError(f"Aliases are a dict of names to names; {name!r} is no name.")
+            raise DataTypeError(f"Aliases are a dict of names to names; {name!r} is no name.")
         if not isinstance(alias, Mapping):
             yield name, alias
             continue
         if name not in prefixes:
             raise DataError(
-                f"Aliases of '{name}' are a dict, but '{name}' is no parameter with a formula of its own; those are "
+                f"Aliases of '{name}' are a dict, but '{name}' is no parameter of the model; those are "
                 f"{', '.join(prefixes)}."
             )
         for term, term_alias in alias.items():
-            yield f"{prefixes[name]}{term}", term_alias
+            full = f"{prefixes[name]}{term}"
+            yield name if term == name and full not in names else full, term_alias
 
 
 def check_aliases(aliases: Mapping[str, str], inventory: Inventory) -> None:
