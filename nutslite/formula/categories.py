@@ -84,6 +84,14 @@ class Categories:
         return replace(self, codes=codes, levels=tuple(levels), unseen=unseen)
 
 
+def first_level(levels: Sequence[Any]) -> Any:
+    """The least of some levels, whatever order was declared; the first one where they cannot be compared."""
+    try:
+        return min(levels)
+    except TypeError:
+        return levels[0]
+
+
 def level_name(level: Any) -> str:
     """A level as users see it: texts as they are, numbers and Booleans as Python writes them."""
     return level if isinstance(level, str) else str(level)

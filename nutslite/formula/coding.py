@@ -285,11 +285,12 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
             alike = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
             if alike.any():
                 column = int(np.argmax(alike))
-                raise DataError(_why_constant(plan, column, float(lowest[column]), float(highest[column]), intercept))
+                raise DataError(_why_constant(plan, column, matrix[start + column], intercept))
         start = stop
 
 
-def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, intercept: bool) -> str:
+def _why_constant(plan: TermPlan, column: int, values: FloatArray, intercept: bool) -> str:
+    lowest, highest, rows = float(values.min()), float(values.max()), values.size
     beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
     if lowest < highest:
         return (
@@ -297,7 +298,8 @@ def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, in
             f"for float64. Subtract a constant: I({plan.name} - {lowest:.15g}), or center({plan.name})."
         )
     if plan.scalar:
-        return f"The term '{plan.name}' is constant! It has the value {lowest:g} in all rows, so {beside}; remove it."
+        value = f"It has the value {lowest:g} in all {rows} rows"
+        return f"The term '{plan.name}' is constant! {value}, so {beside}; remove it."
     return (
         f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: no data are where it "
         "would tell. Ask for fewer columns (df=, degree=, knots=)."

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula import functions
-from nutslite.formula.categories import Categories, categories_of, level_name
+from nutslite.formula.categories import Categories, categories_of, first_level, level_name
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
 from nutslite.formula.expression import Expression
 from nutslite.formula.factors import check_finite
+from nutslite.formula.signatures import SIGNATURES, what_is_wrong
 from nutslite.formula.terms import FloatArray, Response
 
 
@@ -35,7 +37,7 @@ class ResponseSpec:
     success : object
         The level that counts as 1, where the formula names one.
     picks_level : bool
-        Whether it does.
+        Whether one level counts as 1 and all others as 0: the first in order where none is named.
     """
 
     name: str
@@ -73,8 +75,13 @@ def read_response(expression: Expression) -> ResponseSpec:
 
 
 def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpec:
-    forms = {"weighted": ("y", "weights")} | dict.fromkeys(functions.SUCCESS, ("x", "success"))
-    first, second = _two_arguments(expression, call, name, forms.get(name, ("y", "n")))
+    signature, keywords = SIGNATURES[name], {keyword.arg or "**": keyword.value for keyword in call.keywords}
+    wrong = what_is_wrong(name, signature, len(call.args), list(keywords))
+    if wrong:
+        raise expression.error(wrong)
+    bound = signature.bind(*call.args, **keywords)
+    bound.apply_defaults()
+    first, second = bound.arguments.values()
     value = expression.part(first)
     if name == functions.WEIGHTED:
         inner = read_response(value)
@@ -83,19 +90,9 @@ def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpe
         weights = expression.part(second)
         return ResponseSpec(expression.name, inner.value, inner.trials, weights, inner.success, inner.picks_level)
     if name in functions.SUCCESS:
-        return ResponseSpec(expression.name, value, success=_level(expression, second), picks_level=True)
+        success = None if second is None else _level(expression, second)
+        return ResponseSpec(expression.name, value, success=success, picks_level=True)
     return ResponseSpec(expression.name, value, trials=expression.part(second))
-
-
-def _two_arguments(expression: Expression, call: ast.Call, name: str, parameters: tuple[str, str]) -> list[ast.expr]:
-    bound = dict(zip(parameters, call.args, strict=False))
-    for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg not in parameters or keyword.arg in bound:
-            raise expression.error(f"The arguments are {name}({', '.join(parameters)}).", keyword)
-        bound[keyword.arg] = keyword.value
-    if len(bound) != 2 or len(call.args) + len(call.keywords) != 2:
-        raise expression.error(f"{name}() takes two arguments: {name}({', '.join(parameters)}).")
-    return [bound[parameter] for parameter in parameters]
 
 
 def _level(expression: Expression, node: ast.expr) -> Any:
@@ -185,7 +182,11 @@ def _value(spec: ResponseSpec, evaluator: Evaluator) -> Any:
 def _categorical_plan(spec: ResponseSpec, value: Categories) -> ResponsePlan:
     levels = value.levels
     if spec.picks_level:
-        success = value.position(spec.success, f"the response '{spec.value.name}'")
+        if spec.success is None:
+            success = levels.index(first_level(levels))
+            log.info("%s: the probability of '%s' is modelled.", spec.name, value.names[success])
+        else:
+            success = value.position(spec.success, f"the response '{spec.value.name}'")
         return ResponsePlan(spec, "binary", levels, (), value.names[success])
     if len(levels) == 2:
         return ResponsePlan(spec, "binary", levels, (), value.names[1])

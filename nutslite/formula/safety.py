@@ -10,12 +10,14 @@ adds tomorrow. And nothing is ever handed to ``eval``: `evaluation.py` interpret
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from nutslite.exceptions import DataError, FormulaError, did_you_mean
 from nutslite.formula import functions
 from nutslite.formula.expression import Expression, is_quoted, node_span
+from nutslite.formula.signatures import SIGNATURES, signature_of, what_is_wrong
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
 _SIGNS = (ast.UAdd, ast.USub, ast.Not, ast.Invert)
@@ -225,30 +227,33 @@ class _Checker:
     def _numpy_call(self, node: ast.Call, function: ast.Attribute) -> None:
         if function.attr not in functions.NUMPY:
             raise self._unknown_numpy(function)
-        self._arity(node, f"np.{function.attr}", functions.NUMPY[function.attr][1])
+        self._arguments(node, f"np.{function.attr}", SIGNATURES[f"np.{function.attr}"])
 
-    def _arity(self, node: ast.Call, name: str, arity: int) -> None:
-        if node.keywords:
-            raise self.expression.error(f"{name} takes no keyword arguments in a formula.", node.keywords[0])
-        if len(node.args) != arity and not (name == "np.round" and len(node.args) == 1):
-            raise self.expression.error(f"{name} takes {arity} argument{'s' * (arity > 1)}.", node)
+    def _arguments(self, node: ast.Call, name: str, signature: inspect.Signature) -> None:
+        wrong = what_is_wrong(name, signature, len(node.args), [keyword.arg or "**" for keyword in node.keywords])
+        if wrong:
+            raise self.expression.error(wrong, node)
 
     def _function(self, node: ast.Call, name: str) -> None:
-        if name in functions.ELEMENTWISE:
-            self._arity(node, name, functions.ELEMENTWISE[name][1])
-        elif name == "I":
-            self._arity(node, name, 1)
-        elif name == "Q":
+        if name == "Q":
             raise self.expression.error("Q takes the column's name as a text: Q('my column').", node)
-        elif name == "offset":
+        if name == "offset":
             message = "offset() is a term of its own: 'y ~ x + offset(log(n))'."
             raise self.expression.error(message, node)
-        elif name in functions.PROPORTIONS or name == functions.WEIGHTED:
+        if name in functions.PROPORTIONS or name == functions.WEIGHTED:
             raise self.expression.error(f"{name}() describes a response and stands alone, left of '~'.", node)
-        elif name in functions.UNSUPPORTED and name not in self.extra:
+        if name in functions.UNSUPPORTED and name not in self.extra:
             instead = functions.UNSUPPORTED[name]
             raise self.expression.error(f"{name}() is not supported{f'; {instead}' if instead else ' yet'}.", node)
-        elif name not in functions.function_names() and name not in self.extra:
+        if name not in functions.function_names() and name not in self.extra:
             hint = did_you_mean(name, functions.supported_names())
             message = f"The function '{name}' is not known{'.' + hint if hint else '; pass it by extra_namespace.'}"
             raise self.expression.error(message, node.func)
+        signature = SIGNATURES.get(name) or self._users_own(name)
+        if signature is not None:
+            self._arguments(node, name, signature)
+
+    def _users_own(self, name: str) -> inspect.Signature | None:
+        function = self.extra[name] if isinstance(self.extra, Mapping) else None
+        stateful = getattr(function, "__patsy_stateful_transform__", None)
+        return signature_of(stateful().memorize_chunk if stateful else function)

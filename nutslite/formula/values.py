@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula.categories import Categories
 from nutslite.formula.expression import canonical_name
+from nutslite.formula.signatures import SIGNATURES
 
 _EXACT = 2.0**53  # whole numbers up to here are exact in float64
 
@@ -67,14 +69,15 @@ def combine(function: Callable[[Any, Any], Any], values: list[Any]) -> Any:
     return result
 
 
-def bind(name: str, parameters: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
-    """Match arguments with `parameters`; those not given are None."""
-    if len(arguments) > len(parameters) or not set(keywords) <= set(parameters[len(arguments) :]):
-        raise FormulaError(f"The arguments of {name}() are {name}({', '.join(parameters)}).")
-    bound = dict.fromkeys(parameters) | dict(zip(parameters, arguments, strict=False)) | keywords
-    if not is_data(bound["x"]):
+def bind(name: str, arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
+    """Arguments of a function of a column, in the order of its signature; defaults where they are not given."""
+    bound = SIGNATURES[name].bind(*arguments, **keywords)
+    bound.apply_defaults()
+    if not is_data(bound.arguments["x"]):
         raise FormulaError(f"{name}() takes a column: {name}(x).")
-    return list(bound.values())
+    if isinstance(bound.arguments["x"], np.ndarray) and bound.arguments["x"].ndim != 1:
+        raise FormulaError(f"{name}() takes one column, and this has {bound.arguments['x'].shape[1]}.")
+    return list(bound.arguments.values())
 
 
 def check_contrast(contrast: Any, what: str) -> None:
@@ -106,9 +109,11 @@ def with_levels(found: Categories, levels: Any, what: str) -> Categories:
     DataError
         Where the data hold others.
     """
-    if not isinstance(levels, list | tuple | np.ndarray):
+    if isinstance(levels, dict | set | frozenset) or not pd.api.types.is_list_like(levels):
         raise FormulaError(f"'{what}': levels= is a list, such as levels=['a', 'b'], not {levels!r}.")
-    levels = tuple(levels)
+    levels = tuple(levels.tolist() if hasattr(levels, "tolist") else levels)  # of any library's arrays
+    if any(pd.api.types.is_list_like(level) or pd.isna(level) for level in levels):
+        raise FormulaError(f"'{what}': levels= lists single values, none of them missing.")
     twice = [level for position, level in enumerate(levels) if level in levels[:position]]
     if twice:
         raise FormulaError(f"'{what}': levels= has {twice[0]!r} twice.")
