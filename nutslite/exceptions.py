@@ -29,6 +29,7 @@ class FormulaError(NutsliteError, ValueError):
     """
 
     def __init__(self, message: str, formula: str | None = None, span: tuple[int, int] | None = None) -> None:
+        self.message = message
         self.formula = formula
         self.span = span
         if formula is not None and span is not None:

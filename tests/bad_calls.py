@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from internal_names import internal_names_in
 
 from nutslite.exceptions import NutsliteError
 from nutslite.model import Model
@@ -44,7 +45,10 @@ class BadCall:
 
 
 def judge(bad: BadCall) -> str:
-    """Make the call; the message that it gave. Raises AssertionError where it gave none of the right kind."""
+    """Make the call; the message that it gave.
+
+    Raises AssertionError where it gave none of the right kind, or one that speaks of the code behind it.
+    """
     if issubclass(bad.raises, Warning):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -56,6 +60,8 @@ def judge(bad: BadCall) -> str:
         message = _error_of(bad)
     missing = [word for word in bad.words if word not in message]
     assert not missing, f"{missing} not in: {message}"
+    internal = internal_names_in(message)
+    assert not internal, f"{internal}, which no user has seen, in: {message}"
     return message
 
 

@@ -293,7 +293,8 @@ def get_family(family: str | Family) -> Family:
         return family
     names = family_names()
     if family not in names:
-        raise FamilyError(f"There is no family '{family}'.{did_you_mean(family, names)} Known: {', '.join(names)}.")
+        shown = family.__name__ if isinstance(family, type) else family
+        raise FamilyError(f"There is no family '{shown}'.{did_you_mean(family, names)} Known: {', '.join(names)}.")
     record: Family = import_module(f"nutslite.families.{family}").FAMILY
     return replace(record)  # so that `set_default_priors` is about one family of one user
 

@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nutslite.exceptions import FormulaError
 from nutslite.formula.values import is_data
@@ -18,7 +19,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return _is_number(value) and bool(value == np.floor(value))
 
 
 def _is_truth(value: Any) -> bool:
@@ -45,6 +46,10 @@ def _are_constraints(value: Any) -> bool:
     return value == "center" if isinstance(value, str) else _are_numbers(value, (1, 2))
 
 
+def _is_list(value: Any) -> bool:
+    return pd.api.types.is_list_like(value) and not isinstance(value, dict | set | frozenset)
+
+
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("lower_bound", "upper_bound"), ("a number", _is_number)),
     **dict.fromkeys(("include_intercept", "intercept", "raw"), ("True or False", _is_truth)),
@@ -52,7 +57,8 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "scores": ("a list of numbers, one per level", _are_numbers),
     "knots": ("a list of numbers", _are_numbers),
     "constraints": ("'center' or rows of numbers", _are_constraints),
-    "decimals": ("a whole number", _is_whole),
+    **dict.fromkeys(("df", "degree", "ddof", "decimals"), ("a whole number", _is_whole)),
+    "levels": ("a list, such as ['a', 'b']", _is_list),
 }
 """Name of an argument -> what it is, in words, and whether a value is that; None stands for a default everywhere."""
 

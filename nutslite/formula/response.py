@@ -14,7 +14,7 @@ from nutslite.formula import functions
 from nutslite.formula.categories import Categories, categories_of, first_level, level_name
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.expression import Expression
+from nutslite.formula.expression import Expression, keyword_hint
 from nutslite.formula.factors import check_finite
 from nutslite.formula.signatures import SIGNATURES, what_is_wrong
 from nutslite.formula.terms import FloatArray, Response
@@ -68,7 +68,7 @@ def read_response(expression: Expression) -> ResponseSpec:
         value = expression.part(tree.value)
         return ResponseSpec(value.name, value, success=level, picks_level=True)
     if isinstance(tree, ast.Constant):
-        raise expression.error("The response is a constant; name a column.")
+        raise expression.error(f"The response is a constant; name a column.{keyword_hint(expression.name)}")
     if isinstance(tree, ast.Tuple | ast.List):
         raise expression.error("There is one response; several are not supported.")
     return ResponseSpec(expression.name, expression)

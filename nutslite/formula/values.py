@@ -32,6 +32,8 @@ def not_categorical(value: Any, node: ast.AST) -> Any:
 def as_argument(value: Any, node: ast.AST) -> Any:
     """`value` as an argument of a NumPy function; Booleans as float64, since np.exp of them would be float16."""
     not_categorical(value, node)
+    if isinstance(value, bool | np.bool_):
+        return float(value)
     return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.bool_ else value
 
 
@@ -93,9 +95,9 @@ def check_contrast(contrast: Any, what: str) -> None:
     if not isinstance(contrast, str | dict) and np.ndim(contrast) == 2 and np.asarray(contrast).dtype.kind in "biuf":
         return
     reference = f"; write Treatment({contrast!r}) for a reference level" if isinstance(contrast, str | int) else ""
+    given = f", not {contrast!r}" if isinstance(contrast, str | int | float | list) else ""
     raise FormulaError(
-        f"'{what}': the contrast is Treatment, Sum, Helmert, Poly, Diff or a matrix with a row per level, not "
-        f"{contrast!r}{reference}."
+        f"'{what}': the contrast is Treatment, Sum, Helmert, Poly, Diff or a matrix with a row per level{given}{reference}."
     )
 
 
@@ -105,12 +107,10 @@ def with_levels(found: Categories, levels: Any, what: str) -> Categories:
     Raises
     ------
     FormulaError
-        Where `levels` is no list of different values.
+        Where `levels`, which is a list, holds one twice, or something that is no level.
     DataError
         Where the data hold others.
     """
-    if isinstance(levels, dict | set | frozenset) or not pd.api.types.is_list_like(levels):
-        raise FormulaError(f"'{what}': levels= is a list, such as levels=['a', 'b'], not {levels!r}.")
     levels = tuple(levels.tolist() if hasattr(levels, "tolist") else levels)  # of any library's arrays
     if any(pd.api.types.is_list_like(level) or pd.isna(level) for level in levels):
         raise FormulaError(f"'{what}': levels= lists single values, none of them missing.")

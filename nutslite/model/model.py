@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 from nutslite._config import config
@@ -146,3 +147,14 @@ class Model(Fitting):
             check_potentials(self._assembly)
         chosen = self.family.chosen_links(link)
         warn_of_concerns(self.design, self.family, self.links, chosen)
+
+
+def _call_methods_by_the_name_of_the_class() -> None:
+    """Python's own errors about arguments name the class that users know, not the part of it that a method is from."""
+    for part in Model.__mro__[1:-1]:
+        for name, method in vars(part).items():
+            if isinstance(method, FunctionType):
+                method.__qualname__ = f"Model.{name}"
+
+
+_call_methods_by_the_name_of_the_class()
