@@ -21,6 +21,8 @@ from nutslite.formula.design import build_design
 from nutslite.formula.terms import CommonTerm, LinearPredictor
 from nutslite.model import Model
 
+OF_FAMILIES = (("gaussian", "y"), ("t", "y"), ("lognormal", "pos"))  # those with a residual sigma, and a response
+
 
 def predictor(matrix: np.ndarray, intercept: bool) -> LinearPredictor:
     matrix = np.ascontiguousarray(matrix, dtype=float)
@@ -233,6 +235,45 @@ class TestSilence:
         assert messages("y ~ t", data.astype({"t": "category"})) == []
         assert messages("y ~ C(t)", data) == []
         assert messages("y ~ x + (1|t)", data) == []
+
+
+class TestALevelForEveryRow:
+    """Said where the sd of a residual and that of effects by row are both open, and nowhere else."""
+
+    OPEN = (
+        ("gaussian", "y ~ x + (1|row)", {}),
+        ("t", "y ~ x + (1|row)", {}),
+        ("lognormal", "pos ~ x + (1|row)", {}),
+        ("gaussian", "y ~ x + (x|row)", {}),
+        ("gaussian", nl.Formula("y ~ x + (1|row)", "sigma ~ x"), {}),
+        ("gaussian", nl.Formula("y ~ x + (1|row)", "sigma ~ 0 + (1|s)"), {}),
+        ("t", "y ~ x + (1|row)", {"nu": 5}),
+        ("gaussian", "y ~ x + (1|row)", {"sigma": nl.Prior("HalfNormal", sigma=3)}),
+    )
+    KNOWN = (
+        *((family, f"{y} ~ x + (1|row)", {"sigma": 10}) for family, y in OF_FAMILIES),
+        *((family, nl.Formula(f"{y} ~ 1 + (1|row)", "sigma ~ 0 + offset(log(se))"), {}) for family, y in OF_FAMILIES),
+        ("gaussian", nl.Formula("y ~ x + (1|row)", "sigma ~ 1 + offset(log(se))"), {}),  # a multiple of what is known
+        ("gaussian", "weighted(y, se) ~ x + (1|row)", {}),
+        ("gaussian", "y ~ x + (1|row)", {"1|row": nl.Prior("Normal", mu=0, sigma=2)}),
+        ("poisson", "k ~ x + (1|row)", {}),  # has no residual: the effects are the overdispersion
+        ("binomial", "p(hits, n) ~ x + (1|row)", {}),
+        ("gaussian", "y ~ 1 + (0 + x|row)", {}),
+    )
+
+    @staticmethod
+    def found(family: str, formula: object, priors: dict[str, object]) -> list[str]:
+        data = frame(row=[f"r{i}" for i in range(24)], se=np.linspace(0.5, 2.0, 24))
+        return messages(formula, data, family=family, priors=priors)
+
+    @pytest.mark.parametrize(("family", "formula", "priors"), OPEN)
+    def test_said(self, family: str, formula: object, priors: dict[str, object]) -> None:
+        (text,) = self.found(family, formula, priors)
+        assert text.startswith("'1|row' has a level for every row, and sigma varies by row too")
+
+    @pytest.mark.parametrize(("family", "formula", "priors"), KNOWN)
+    def test_silent(self, family: str, formula: object, priors: dict[str, object]) -> None:
+        assert self.found(family, formula, priors) == []
 
 
 def test_warnings_point_at_the_line_that_made_the_model() -> None:

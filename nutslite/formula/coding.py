@@ -23,8 +23,9 @@ from patsy.redundancy import pick_contrasts_for_term
 
 from nutslite.exceptions import DataError
 from nutslite.formula.algebra import Term
-from nutslite.formula.categories import Categories, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
+from nutslite.formula.level_names import level_name
 from nutslite.formula.sizes import check_columns, check_interaction
 from nutslite.formula.terms import FloatArray, TermKind
 
@@ -285,21 +286,21 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
             alike = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
             if alike.any():
                 column = int(np.argmax(alike))
-                raise DataError(_why_constant(plan, column, matrix[start + column], intercept))
+                ends = float(lowest[column]), float(highest[column])
+                raise DataError(_why_constant(plan, column, *ends, matrix.shape[1], intercept))
         start = stop
 
 
-def _why_constant(plan: TermPlan, column: int, values: FloatArray, intercept: bool) -> str:
-    lowest, highest, rows = float(values.min()), float(values.max()), values.size
+def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, rows: int, intercept: bool) -> str:
     beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
     if lowest < highest:
         return (
-            f"The term '{plan.name}' varies by {highest - lowest:.3g} about {lowest:.6g}: too little beside its size "
-            f"for float64. Subtract a constant: I({plan.name} - {lowest:.15g}), or center({plan.name})."
+            f"The term '{plan.name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, "
+            "are too close together to be told from an intercept in float64. Write "
+            f"center({plan.name}) if their differences mean something; remove it if not."
         )
     if plan.scalar:
-        value = f"It has the value {lowest:g} in all {rows} rows"
-        return f"The term '{plan.name}' is constant! {value}, so {beside}; remove it."
+        return f"The term '{plan.name}' is constant! It has one value in all {rows} rows, so {beside}; remove it."
     return (
         f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: no data are where it "
         "would tell. Ask for fewer columns (df=, degree=, knots=)."

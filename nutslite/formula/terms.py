@@ -7,7 +7,7 @@ C-contiguous and writable, so that a block of consecutive data rows is contiguou
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,8 @@ class Response:
         Levels of a categorical response in order; empty otherwise.
     success : str or None
         The level that counts as 1 in a binary response.
+    as_numbers : str
+        What makes numbers of a categorical response, in words; empty where nothing does.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Response:
     kind: str = "numeric"
     levels: tuple[str, ...] = ()
     success: str | None = None
+    as_numbers: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

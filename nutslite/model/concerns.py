@@ -15,23 +15,29 @@ from nutslite.families.parameter import Parameter
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.terms import LinearPredictor
+from nutslite.priors.defaults import PriorSet
+from nutslite.priors.prior import Prior
 
 _SHOWN = 5
+RESIDUAL = "sigma"  # the parameter that makes rows differ in a linear way, in every family that has one
 LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit"}
 GRID = np.linspace(-3.0, 3.0, 13)  # linear predictors that models come to
 
 
-def warn_of_concerns(design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]) -> None:
+def warn_of_concerns(
+    design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str], priors: PriorSet
+) -> None:
     """Warn of columns that say nothing, of perfect separation, of a response or groups that say nothing, of links.
 
-    `links` has the link of every parameter, `chosen` names the parameters whose link the user chose.
+    `links` has the link of every parameter, `chosen` names the parameters whose link the user chose, `priors` say which
+    parameters are known numbers.
 
     Each is a `NutsliteWarning`; none stops the model, because proper priors keep the posterior proper.
     """
     kept = {name: _collinear(name, predictor, family) for name, predictor in design.predictors.items()}
     parent = design.predictors[family.parent.name]
     _separated(design, family, parent, kept[family.parent.name])
-    _groups(design, family)
+    _groups(design, family, priors)
     for name, predictor in design.predictors.items():
         if _moves(predictor):
             _link(family.parameter(name), links[name], family, chosen=name in chosen)
@@ -165,18 +171,37 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
         )
 
 
-def _groups(design: Design, family: Family) -> None:
+def _groups(design: Design, family: Family, priors: PriorSet) -> None:
     """Warn of grouping factors that say nothing: one level only, or a level for every row beside a residual."""
+    intercepts = [term.name for term in design.predictors[family.parent.name].group_terms if term.matrix is None]
     for name, factor in design.factors.items():
         if len(factor.levels) == 1:
             warn(
                 f"The grouping factor '{name}' has one level, '{factor.levels[0]}': its effect and the intercept "
                 "cannot be told apart, only the priors do. Remove the term."
             )
-        residual = next((item.name for item in family.parameters if item.name == "sigma"), None)
-        intercepts = [term.name for term in design.predictors[family.parent.name].group_terms if term.matrix is None]
-        if residual and f"1|{name}" in intercepts and len(factor.levels) == design.n_rows > 1:
+        term = f"1|{name}"
+        if term not in intercepts or len(factor.levels) < design.n_rows or design.n_rows == 1:
+            continue
+        scale_is_open = priors.terms[family.parent.name][term].hierarchical
+        if scale_is_open and _residual_is_open(design, family, priors):
             warn(
-                f"'1|{name}' has a level for every row, and {residual} varies by row too: the data cannot tell the two "
+                f"'{term}' has a level for every row, and {RESIDUAL} varies by row too: the data cannot tell the two "
                 "apart, only the priors do. Remove the term, or use a factor with several rows per level."
             )
+
+
+def _residual_is_open(design: Design, family: Family, priors: PriorSet) -> bool:
+    """Whether a residual's sd is estimated, and nothing known tells it from the sd of a term that varies by row.
+
+    Known numbers are standard errors, as a meta-analysis has them. Weights and offsets make the residual's sd differ
+    between rows in a known way, which the effects' sd does not.
+    """
+    if RESIDUAL not in (parameter.name for parameter in family.parameters) or design.weights is not None:
+        return False
+    predictor = design.predictors.get(RESIDUAL)
+    if predictor is None:
+        return isinstance(priors.constants[RESIDUAL], Prior)
+    if predictor.offset is not None and np.ptp(predictor.offset) > 0.0:
+        return False
+    return bool(predictor.intercept or predictor.terms or predictor.group_terms)

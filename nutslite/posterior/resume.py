@@ -15,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite._schema import FLAG, Misfit, Number, Numbers, Record, Text
 from nutslite.posterior.identity import run_identity
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.target import JointTarget, MarginalTarget, Target
-from nutslite.sampler.checkpoint import Checkpoint
+from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
+from nutslite.sampler.checkpoint import Checkpoint, RecordKind
 from nutslite.sampler.independence import Proposal
 from nutslite.sampler.metric import Metric
+from nutslite.sampler.metric_shapes import METRIC_SHAPES, check_arrowhead
+from nutslite.sampler.record_log import Entry
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -43,6 +47,25 @@ class Launched(NamedTuple):
     metric: Metric | str
     adapts: bool
     tune: int
+
+
+TRANSFORMS = "data.head.transforms"
+
+_LAUNCH = {
+    "metric": Text(among=("diag", "diag_grad", "dense", "given")),
+    "jitter": Number(0.0, 1e6),
+    "adapts": FLAG,
+    "tune": Number(0, 10**9, whole=True),
+}
+_PROPOSAL = RecordKind(
+    Record(),
+    Record(
+        {
+            "center": Numbers(("dimension",), finite=True),
+            "factor": Numbers(("dimension", "dimension"), finite=True),
+        }
+    ),
+)
 
 
 @contextlib.contextmanager
@@ -69,12 +92,7 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     if checkpoint is None:
         return launch()
     if found := checkpoint.find("launch"):
-        fields, arrays = checkpoint.read(found[0])
-        _set_coordinates(target, {name: value for name, value in arrays.items() if name.startswith("data.")})
-        metric: Metric | str = fields["metric"]
-        if metric == "given":
-            metric = Metric(int(fields["metric_kind"]), *(arrays[name] for name in Metric._fields[1:]))
-        return Launched(arrays["initial"], fields["jitter"], metric, fields["adapts"], fields["tune"])
+        return _launched_before(checkpoint, found[0], target)
     before = _arrays_of(_coordinates(target))
     new = launch()
     after = _arrays_of(_coordinates(target))
@@ -88,10 +106,46 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     return new
 
 
-def proposed(checkpoint: Checkpoint | None, propose: Callable[[], Proposal]) -> Proposal:
+def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Launched:
+    """What a record of a launch says, once its arrays were found to be those of this target."""
+    sizes = {"dimension": target.dimension}
+    before = _arrays_of(_coordinates(target))
+    coordinates = {
+        name: Numbers(array.shape, dtype=str(array.dtype))
+        for name, array in before.items()
+        if array.dtype == np.float64 or name == TRANSFORMS  # no launch changes the integers that are places in arrays
+    }
+    kind = entry.fields.get("metric_kind") if entry.fields.get("metric") == "given" else None
+    arrays = {"initial": Numbers(("chains", "dimension"), finite=True)}
+    fields = _LAUNCH
+    if kind is not None:
+        arrays |= METRIC_SHAPES.get(kind if isinstance(kind, int) else -1, {})
+        fields = {**_LAUNCH, "metric_kind": Number(0, len(METRIC_SHAPES) - 1, whole=True)}
+    record = checkpoint.read(entry, RecordKind(Record(fields), Record(arrays, coordinates)), sizes)
+    metric: Metric | str = record.fields["metric"]
+    with checkpoint.damage_in_words():
+        check_arrowhead(sizes)
+        if TRANSFORMS in record.arrays:
+            _check_transforms(before[TRANSFORMS], record.arrays[TRANSFORMS])
+    if metric == "given":
+        metric = Metric(int(record.fields["metric_kind"]), *(record.arrays[name] for name in Metric._fields[1:]))
+    _set_coordinates(target, {name: value for name, value in record.arrays.items() if name in coordinates})
+    return Launched(
+        record.arrays["initial"], record.fields["jitter"], metric, record.fields["adapts"], record.fields["tune"]
+    )
+
+
+def _check_transforms(before: NDArray[Any], after: NDArray[Any]) -> None:
+    """Raise where a launch would have given a parameter another transform than those of scales that may be zero."""
+    changed = before != after
+    if not (np.isin(before[changed], (LOG,)).all() and np.isin(after[changed], (FOLD, BENT_LOG)).all()):
+        raise Misfit("its coordinates are not those of this model")
+
+
+def proposed(checkpoint: Checkpoint | None, dimension: int, propose: Callable[[], Proposal]) -> Proposal:
     """The proposal of an independence sampler: what `propose` finds, or what it found for the checkpoint."""
     if checkpoint is not None and (found := checkpoint.find("proposal")):
-        arrays = checkpoint.read(found[0]).arrays
+        arrays = checkpoint.read(found[0], _PROPOSAL, {"dimension": dimension}).arrays
         return Proposal(arrays["center"], arrays["factor"])
     proposal = propose()
     if checkpoint is not None:
