@@ -44,7 +44,7 @@ NESTED = "/".join(f"C(k + {shift})" for shift in range(12))
             ("16",),
         ),
         ("bs(x, df=300):poly(x, 7):g", ("columns", "at most 50000 are made", "fewer columns")),
-        ("bs(x, df=230):poly(x, 230, raw=True)", ("'bs(x, df=230):poly(x, 230, raw=True)' has 52900", "fewer columns")),
+        ("bs(x, df=230):cr(x, df=230)", ("'bs(x, df=230):cr(x, df=230)' has 52900", "fewer columns")),
         ("C(x):k", ("'C(x):k' has 20000 columns", "(0 + k|C(x))")),
     ],
 )

@@ -25,21 +25,26 @@ def other_spellings(name: str) -> Iterator[str]:
     """
     if len(name) > _LONGEST:
         return
+    text, label = _without_label(name.strip())
+    yield from _spelled(text, label)
+    if "[" in text:  # g[b]:h[u], each label with its factor
+        yield from _spelled(name.strip(), "")
+
+
+def _spelled(text: str, label: str) -> Iterator[str]:
+    """The names of a term, or of one of its coefficients, which has the label."""
     try:
-        text, label = _without_label(name.strip())
         source = read_text(text)
-        start, end = _without_parentheses(source)
-        sides = [list(_orders(source, *span)) for span in _split(source, start, end, "|")]
+        sides = [list(_orders(source, *span)) for span in _split(source, *_without_parentheses(source), "|")]
     except FormulaError:
         return
     if len(sides) > 2:
         return
     for places in itertools.product(*sides):
-        spelled = "|".join(names for names, _ in places)
         found = _relabelled(label, [order for _, order in places])
         if found is None:
             continue
-        yield f"{spelled}{found}"
+        yield f"{'|'.join(names for names, _ in places)}{found}"
         if found and len(places) == 2:  # g[b]|uid and g|uid[b]
             yield f"{places[0][0]}{found}|{places[1][0]}"
 
