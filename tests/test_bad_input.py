@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from bad_calls import BadCall, judge
 
-SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses")
+SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses", "grammar")
 LONGEST_SECONDS = 150  # compilation on a busy machine included; without, all but a few take milliseconds
 CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"bad_calls_{name}").CALLS for name in SUBJECTS}
 
@@ -56,6 +56,11 @@ def test_wrong_prior(bad: BadCall) -> None:
 
 @_of("arguments")
 def test_wrong_argument(bad: BadCall) -> None:
+    judge(bad)
+
+
+@_of("grammar")
+def test_wrong_grammar(bad: BadCall) -> None:
     judge(bad)
 
 
