@@ -74,8 +74,9 @@ def _error_of(bad: BadCall) -> str:
     try:
         bad.call()
     except bad.raises as error:
-        assert isinstance(error, OF_ARGUMENTS), f"{type(error).__name__} is no ValueError"
-        return str(error)
+        if isinstance(error, OF_ARGUMENTS):
+            return str(error)
+        raise AssertionError(f"{type(error).__name__} is no ValueError") from error
     raise AssertionError(f"the call went through; {bad.raises.__name__} was expected")
 
 
