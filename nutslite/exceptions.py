@@ -44,6 +44,7 @@ class FormulaError(NutsliteError, ValueError):
     """
 
     def __init__(self, message: str, formula: str | None = None, span: tuple[int, int] | None = None) -> None:
+        self.message = message
         self.formula = formula
         self.span = span
         if formula is not None and span is not None:
@@ -175,6 +176,8 @@ def shown(value: Any) -> str:
     >>> shown({"x": [[[[[1]]]]]})
     "{'x': [[[[...]]]]}"
     """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     try:
         return _Short().repr(value)
     except Exception:

@@ -1,7 +1,8 @@
 """What the lists of wrong calls are made of: one record a call, the data that most of them use, and how one is judged.
 
 The lists themselves are ``bad_calls_formulas.py``, ``bad_calls_data.py``, ``bad_calls_families.py``,
-``bad_calls_priors.py``, ``bad_calls_arguments.py`` and ``bad_calls_uses.py``; ``test_bad_input.py`` runs them.
+``bad_calls_priors.py``, ``bad_calls_arguments.py``, ``bad_calls_uses.py`` and ``bad_calls_grammar.py``;
+``test_bad_input.py`` runs them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from internal_names import internal_names_in
 
 from nutslite.exceptions import NutsliteError, SamplingError
 from nutslite.model import Model
@@ -47,7 +49,10 @@ class BadCall:
 
 
 def judge(bad: BadCall) -> str:
-    """Make the call; the message that it gave. Raises AssertionError where it gave none of the right kind."""
+    """Make the call; the message that it gave.
+
+    Raises AssertionError where it gave none of the right kind, or one that speaks of the code behind it.
+    """
     if issubclass(bad.raises, Warning):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -59,6 +64,8 @@ def judge(bad: BadCall) -> str:
         message = _error_of(bad)
     missing = [word for word in bad.words if word not in message]
     assert not missing, f"{missing} not in: {message}"
+    internal = internal_names_in(message)
+    assert not internal, f"{internal}, which no user has seen, in: {message}"
     return message
 
 

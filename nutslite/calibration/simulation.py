@@ -86,8 +86,9 @@ def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept
 def _accepted(accept: Accept, response: FloatArray) -> bool:
     answer = accept(response)
     if not isinstance(answer, bool | np.bool_):
+        kind = "an array" if isinstance(answer, np.ndarray) else f"a {type(answer).__name__}"
         raise DataError(
-            f"accept gave a {type(answer).__name__} for a simulated response; it says True or False of the response "
+            f"accept gave {kind} for a simulated response; it says True or False of the response "
             "as a whole, (y > 0).all() for example."
         )
     return bool(answer)

@@ -296,8 +296,8 @@ def get_family(family: str | Family) -> Family:
         return family
     names = family_names()
     if not isinstance(family, str) or family not in names:
-        error = error_about(family, str, FamilyError, FamilyTypeError)
-        raise error(f"There is no family '{family}'.{did_you_mean(family, names)} Known: {', '.join(names)}.")
+        error, said = error_about(family, str, FamilyError, FamilyTypeError), getattr(family, "__name__", family)
+        raise error(f"There is no family '{said}'.{did_you_mean(said, names)} Known: {', '.join(names)}.")
     record: Family = import_module(f"nutslite.families.{family}").FAMILY
     return replace(record)  # so that `set_default_priors` is about one family of one user
 

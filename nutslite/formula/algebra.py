@@ -16,7 +16,7 @@ from functools import cached_property
 from patsy.infix_parser import ParseNode
 
 from nutslite.exceptions import FormulaError
-from nutslite.formula.expression import Expression, FormulaText, read_expression
+from nutslite.formula.expression import Expression, FormulaText, keyword_hint, read_expression
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -134,7 +134,7 @@ class Reader:
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "offset":
             return self._offset(expression, tree, additive)
         if isinstance(tree, ast.Constant):
-            raise self.error("A constant is not a term.", node)
+            raise self.error(f"A constant is not a term.{keyword_hint(expression.name)}", node)
         term = Term((expression,), span_of(node))
         return self._once(term, additive)
 

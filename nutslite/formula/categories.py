@@ -86,6 +86,14 @@ class Categories:
         return replace(self, codes=codes, levels=tuple(levels), unseen=unseen)
 
 
+def first_level(levels: Sequence[Any]) -> Any:
+    """The least of some levels, whatever order was declared; the first one where they cannot be compared."""
+    try:
+        return min(levels)
+    except TypeError:
+        return levels[0]
+
+
 def categories_of(values: Any, name: str) -> Categories:
     """Find the levels of a column without missing values.
 

@@ -58,7 +58,7 @@ def _frame_of(data: Any) -> pd.DataFrame:
         data = data.collect()  # a lazy polars frame
     if hasattr(data, "to_pandas"):
         return frame_of_table(data)
-    kind = type(data).__name__
+    kind = "NumPy array" if isinstance(data, np.ndarray) else type(data).__name__
     raise DataTypeError(
         f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file."
     )
@@ -172,6 +172,8 @@ def _one_kind(series: pd.Series, name: str) -> pd.Series:
     if kind in ("string", "boolean", "empty"):
         return series
     types = list(dict.fromkeys(type(value).__name__ for value in series))
+    if types == ["ndarray"]:
+        raise DataError(f"Column '{name}' holds arrays; a column has one value per row.")
     if len(types) == 1:
         raise DataError(
             f"Column '{name}' holds {types[0]} objects; turn them into numbers or texts, or list it in "

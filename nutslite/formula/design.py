@@ -7,14 +7,16 @@ grouping factors (`grouping`), take the response apart (`response`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, DataTypeError, did_you_mean, shown
+from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.algebra import Term
 from nutslite.formula.data import as_frame, columns_of, rounded_columns, select
@@ -175,8 +177,11 @@ def build_design(
     ([0, 0, 1], ('7', '8'))
     """
     formula = as_formula(formula)
-    parsed = parse(formula.main, formula.additionals, tuple(parameters))
-    spec = response_room.read_response(parsed.response)
+    try:
+        parsed = parse(formula.main, formula.additionals, tuple(parameters))
+        spec = response_room.read_response(parsed.response)
+    except FormulaError as error:
+        raise _with_quote_hint(error, data) from None
     refuse_response_as_term(spec.value, parsed.predictors)
     frame = as_frame(data)
     extra = check_extra_namespace(extra_namespace)
@@ -231,14 +236,36 @@ def _used_columns(expressions: Iterable[Expression], frame: pd.DataFrame, extra:
         try:
             used.update(dict.fromkeys(check(without_offset(expression), columns, extra)))
         except DataError as error:
-            raise DataError(f"{error}{_index_hint(str(error), frame)}") from None
+            hints = _index_hint(str(error), frame), _quote_hint(expression.formula, frame)
+            raise DataError("\n".join([str(error), *filter(None, hints)])) from None
+        except FormulaError as error:
+            raise _with_quote_hint(error, frame) from None
     return tuple(used)
 
 
 def _index_hint(message: str, frame: pd.DataFrame) -> str:
     for name in frame.index.names:
         if name is not None and message.startswith(f"column '{name}' not found"):
-            return f"\nThe data's index is called '{name}': data.reset_index() makes a column of it."
+            return f"The data's index is called '{name}': data.reset_index() makes a column of it."
+    return ""
+
+
+def _with_quote_hint(error: FormulaError, data: Any) -> FormulaError:
+    """The error, and which columns of the data need back-quotes in a formula, where such names stand there without."""
+    try:
+        hint = _quote_hint(error.formula or "", as_frame(data))
+    except DataError:  # which is not what the user has to know now
+        return error
+    said = "in back-quotes" in error.message
+    return error if said or not hint else FormulaError(f"{error.message} {hint}", error.formula, error.span)
+
+
+def _quote_hint(formula: str, frame: pd.DataFrame) -> str:
+    for name in frame.columns:
+        if not isinstance(name, str) or not name or (name.isidentifier() and not iskeyword(name)):
+            continue
+        if re.search(rf"(?<![\w`.]){re.escape(name)}(?![\w`])", formula):
+            return f"The column '{name}' stands in back-quotes in a formula: `{name}`."
     return ""
 
 

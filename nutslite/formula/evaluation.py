@@ -16,10 +16,14 @@ from typing import Any
 import numpy as np
 from patsy import PatsyError
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula import functions
-from nutslite.formula.categories import Categories, categories_of
+from nutslite.formula.arguments import check_arguments, check_rows
+from nutslite.formula.categories import Categories, categories_of, first_level
 from nutslite.formula.expression import Expression, canonical_name, is_quoted
+from nutslite.formula.level_names import level_name
+from nutslite.formula.signatures import SIGNATURES
 from nutslite.formula.values import (
     as_argument,
     as_number,
@@ -237,8 +241,7 @@ class Evaluator:
 
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute):
-            function, _ = functions.NUMPY[node.func.attr]
-            return function(*[as_argument(self._value(item), item) for item in node.args])
+            return self._row_by_row(f"np.{node.func.attr}", functions.NUMPY[node.func.attr][0], node)
         if not isinstance(node.func, ast.Name):
             raise FormulaError("Only functions known by name can be called.")
         name = node.func.id
@@ -247,18 +250,41 @@ class Evaluator:
         if name == "I":
             return arguments[0]
         if name in functions.ELEMENTWISE:
-            return functions.ELEMENTWISE[name][0](as_argument(arguments[0], node.args[0]))
+            return self._row_by_row(name, functions.ELEMENTWISE[name][0], node)
+        if name in SIGNATURES:
+            keyword_nodes = {keyword.arg or "": keyword.value for keyword in node.keywords}
+            texts = SIGNATURES[name].bind(*node.args, **keyword_nodes).arguments
+            values = SIGNATURES[name].bind(*arguments, **keywords).arguments
+            written = {key: canonical_name(item) for key, item in texts.items() if isinstance(item, ast.expr)}
+            check_arguments(name, values, written)
         if name in functions.STATEFUL:
             return self._stateful(functions.STATEFUL[name], node, arguments, keywords)
         if name in functions.CONTRASTS:
-            return self._contrast(name, node, arguments, keywords)
+            return functions.CONTRASTS[name](*arguments, **keywords)
         if name in functions.CATEGORICAL:
             return self._categorical(name, node, arguments, keywords)
         if name in functions.SUCCESS:
             return self._success(name, node, arguments, keywords)
         return self._users_own(node, name, arguments, keywords)
 
+    def _row_by_row(self, name: str, function: Callable[..., Any], node: ast.Call) -> Any:
+        """A NumPy function of numbers, one per row or the same for all rows; np.where picks texts, too."""
+        values = [as_argument(self._value(item), item) for item in node.args]
+        texts = [canonical_name(item) for item in node.args]
+        bound = SIGNATURES[name].bind(*values).arguments
+        check_arguments(name, bound, dict(zip(bound, texts, strict=True)))
+        for value, text in zip(values, texts, strict=True):
+            constant = isinstance(value, bool | int | float | np.number | np.bool_)
+            if not constant and not (name == "np.where" and isinstance(value, str)):
+                check_rows(name, value, text, self.rows, most=2 if len(node.args) == 1 else 1)
+        return function(*values)
+
     def _stateful(self, factory: Callable[[], Any], node: ast.Call, arguments: list[Any], keywords: Any) -> Any:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in functions.STATEFUL:
+            for value, item in list(zip(arguments, node.args, strict=True))[: None if name == "te" else 1]:
+                not_categorical(value, item)
+                check_rows(name, value, canonical_name(item), self.rows, most=2 if name == "te" else 1)
         given = zip(arguments, node.args, strict=True)
         arguments = [not_categorical(value, item) if is_data(value) else value for value, item in given]
         key = canonical_name(node)
@@ -271,21 +297,11 @@ class Evaluator:
             self.memory.transforms[key] = transform
         return self.memory.transforms[key].transform(*arguments, **keywords)
 
-    def _contrast(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        for value in [*arguments, *keywords.values()]:
-            if isinstance(value, type) or is_data(value):
-                raise FormulaError(
-                    f"'{canonical_name(node)}': {name}() takes a level, such as {name}('a'), or nothing."
-                )
-        return functions.CONTRASTS[name](*arguments, **keywords)
-
     def _categorical(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Categories:
+        data, option, levels = bind(name, arguments, keywords)
+        contrast = option
         if name == "C":
-            data, contrast, levels = bind(name, ("x", "contrast", "levels"), arguments, keywords)
             check_contrast(contrast, canonical_name(node))
-        else:
-            data, option = bind(name, ("x", "ref" if name == "T" else "omit"), arguments, keywords)
-            levels = None
         column = node.args[0] if node.args else node.keywords[0].value
         found = self.categories(data, column, canonical_name(column))
         if levels is not None:
@@ -305,12 +321,21 @@ class Evaluator:
         return replace(found, levels=self.memory.levels[key])
 
     def _success(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        data, success = bind(name, ("x", "success"), arguments, keywords)
-        if success is None:
-            raise FormulaError(f"{name}() needs the level that counts as success: {name}(y, 'yes').")
+        data, success = bind(name, arguments, keywords)
         column = node.args[0] if node.args else node.keywords[0].value
         what = canonical_name(column)
-        return self._has_level(self.categories(data, column, what), success, what)
+        found = self.categories(data, column, what)
+        if success is None:
+            success = self._first(found, node, f"{name}({what}")
+        return self._has_level(found, success, what)
+
+    def _first(self, found: Categories, node: ast.Call, call: str) -> Any:
+        """The level that counts as success where a formula names none: the first in order, as in Bambi."""
+        key = canonical_name(node)
+        if self.learning and key not in self.memory.levels:
+            self.memory.levels[key] = (first := first_level(found.levels),)
+            log.info("%s: '%s' counts as 1, all else as 0. %s, %r) says it.", key, level_name(first), call, first)
+        return self.memory.levels[key][0]
 
     def _users_own(self, node: ast.Call, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         function = self.extra[name]

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula import functions
-from nutslite.formula.categories import Categories
+from nutslite.formula.categories import Categories, first_level
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.expression import Expression
+from nutslite.formula.expression import Expression, keyword_hint
 from nutslite.formula.factors import check_finite
 from nutslite.formula.level_names import level_name
+from nutslite.formula.signatures import SIGNATURES, what_is_wrong
 from nutslite.formula.terms import FloatArray, Response
 
 
@@ -38,7 +40,7 @@ class ResponseSpec:
     success : object
         The level that counts as 1, where the formula names one.
     picks_level : bool
-        Whether it does.
+        Whether one level counts as 1 and all others as 0: the first in order where none is named.
     """
 
     name: str
@@ -69,15 +71,20 @@ def read_response(expression: Expression) -> ResponseSpec:
         value = expression.part(tree.value)
         return ResponseSpec(value.name, value, success=level, picks_level=True)
     if isinstance(tree, ast.Constant):
-        raise expression.error("The response is a constant; name a column.")
+        raise expression.error(f"The response is a constant; name a column.{keyword_hint(expression.name)}")
     if isinstance(tree, ast.Tuple | ast.List):
         raise expression.error("There is one response; several are not supported.")
     return ResponseSpec(expression.name, expression)
 
 
 def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpec:
-    forms = {"weighted": ("y", "weights")} | dict.fromkeys(functions.SUCCESS, ("x", "success"))
-    first, second = _two_arguments(expression, call, name, forms.get(name, ("y", "n")))
+    signature, keywords = SIGNATURES[name], {keyword.arg or "**": keyword.value for keyword in call.keywords}
+    wrong = what_is_wrong(name, signature, len(call.args), list(keywords))
+    if wrong:
+        raise expression.error(wrong)
+    bound = signature.bind(*call.args, **keywords)
+    bound.apply_defaults()
+    first, second = bound.arguments.values()
     value = expression.part(first)
     if name == functions.WEIGHTED:
         inner = read_response(value)
@@ -86,19 +93,9 @@ def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpe
         weights = expression.part(second)
         return ResponseSpec(expression.name, inner.value, inner.trials, weights, inner.success, inner.picks_level)
     if name in functions.SUCCESS:
-        return ResponseSpec(expression.name, value, success=_level(expression, second), picks_level=True)
+        success = None if second is None else _level(expression, second)
+        return ResponseSpec(expression.name, value, success=success, picks_level=True)
     return ResponseSpec(expression.name, value, trials=expression.part(second))
-
-
-def _two_arguments(expression: Expression, call: ast.Call, name: str, parameters: tuple[str, str]) -> list[ast.expr]:
-    bound = dict(zip(parameters, call.args, strict=False))
-    for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg not in parameters or keyword.arg in bound:
-            raise expression.error(f"The arguments are {name}({', '.join(parameters)}).", keyword)
-        bound[keyword.arg] = keyword.value
-    if len(bound) != 2 or len(call.args) + len(call.keywords) != 2:
-        raise expression.error(f"{name}() takes two arguments: {name}({', '.join(parameters)}).")
-    return [bound[parameter] for parameter in parameters]
 
 
 def _level(expression: Expression, node: ast.expr) -> Any:
@@ -211,7 +208,11 @@ def _value(spec: ResponseSpec, evaluator: Evaluator) -> Any:
 def _categorical_plan(spec: ResponseSpec, value: Categories) -> ResponsePlan:
     levels = value.levels
     if spec.picks_level:
-        success = value.position(spec.success, f"the response '{spec.value.name}'")
+        if spec.success is None:
+            success = levels.index(first_level(levels))
+            log.info("%s: the probability of '%s' is modelled.", spec.name, value.names[success])
+        else:
+            success = value.position(spec.success, f"the response '{spec.value.name}'")
         return ResponsePlan(spec, "binary", levels, (), value.names[success])
     if len(levels) == 2:
         return ResponsePlan(spec, "binary", levels, (), value.names[1])

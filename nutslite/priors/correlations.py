@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from nutslite._numba import inner, kernel
 from nutslite._special import digamma
 from nutslite.exceptions import FormulaError, PriorError, PriorTypeError, did_you_mean
+from nutslite.formula.spelling import as_spelled
 from nutslite.formula.terms import GroupTerm
 from nutslite.priors.prior import Prior
 
@@ -138,7 +139,8 @@ def choose_correlations(
     out = dict.fromkeys(factors, 1.0) if correlated else {}
     if priors_cor is not None and not isinstance(priors_cor, Mapping):
         raise PriorTypeError(f"priors_cor is a dict from grouping factors to shapes, not {priors_cor!r}.")
-    for name, value in (priors_cor or {}).items():
+    for given, value in (priors_cor or {}).items():
+        name = as_spelled(given, factors) if isinstance(given, str) else given
         if name not in factors:
             raise PriorError(
                 f"priors_cor names '{name}', which is not a grouping factor.{did_you_mean(name, factors)} "
