@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from nutslite._columns import folded
 from nutslite.exceptions import SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.coded import coded_sentences, without_codes
@@ -50,7 +51,7 @@ class Plan:
     merged: ModelData | None = None
 
     def __str__(self) -> str:
-        return "\n".join(self.sentences)
+        return folded("\n".join(self.sentences), hanging=2)
 
     __repr__ = __str__
 

@@ -245,9 +245,14 @@ def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprio
 
 
 def _show(value: Any) -> str:
-    """A number or array to four decimals, on one line; integers stay integers, and small numbers do not read 0."""
+    """A number or array to four decimals, on one line; integers stay integers, and small numbers do not read 0.
+
+    An array of one number reads as that number, which it means.
+    """
     if isinstance(value, Prior):
         return str(value)
+    if np.size(value) == 1:
+        value = np.asarray(value).item()
     real = np.issubdtype(np.asarray(value).dtype, np.floating)
     rounded = np.round(value, 4) if real else value
     if np.ndim(rounded) == 0:

@@ -35,7 +35,10 @@ def summary(
     dims: Mapping[str, Sequence[str]] | None = None,
     coords: Mapping[str, Sequence[Any]] | None = None,
 ) -> pd.DataFrame:
-    """Table of all parameters, one row each, in the layout that ArviZ 0.x prints.
+    """Table of all parameters, one row each, in the layout that ArviZ 0.x prints; narrow terminals show all of it, too.
+
+    `ess_tail` is the smaller effective sample size of the 5 % and 95 % quantiles (Vehtari et al. 2021, section 4.3),
+    whatever `hdi_prob`, as in ArviZ 0.x. The table of ArviZ 1.3 takes the ends of its own interval instead.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ def summary(
     DataError
         For an unknown variable, group or kind, or results of an unknown type.
     """
-    import pandas as pd
+    from nutslite.results.table import SummaryTable
 
     if kind not in ("all", "stats", "diagnostics"):
         error = error_about(kind, str, DataError, DataTypeError)
@@ -98,7 +101,7 @@ def summary(
         table |= _statistics(draws, hdi_prob)
     if kind != "stats":
         table |= diagnostics.convergence(draws)
-    return _rounded(pd.DataFrame(table, index=labels), round_to)
+    return _rounded(SummaryTable(table, index=labels), round_to)
 
 
 def _named_draws(
