@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
-from nutslite.formula.level_names import level_name
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.inventory import OBSERVATIONS, SAMPLE_DIMS
+from nutslite.posterior.inventory import OBSERVATIONS, ROW_LABELS, SAMPLE_DIMS
 from nutslite.posterior.log_prior import log_prior
 from nutslite.results.explained_variance import r2_draws, r2_table
 from nutslite.results.inference_data import (
@@ -35,6 +34,7 @@ from nutslite.results.inference_data import (
 from nutslite.results.origin import in_model_order
 from nutslite.results.predict import Prediction, pointwise_log_likelihood, predict
 from nutslite.results.response_draws import PredictionTask
+from nutslite.results.row_labels import row_labels
 from nutslite.results.sample_axes import SampleAxes, check_count, thinned
 
 if TYPE_CHECKING:
@@ -148,11 +148,16 @@ def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes,
 def store_new_rows(
     idata: Container, prediction: Prediction, axes: SampleAxes, aliases: Mapping[str, str], rows: pd.DataFrame
 ) -> None:
-    """Put predictions for new rows into groups of their own, with the columns that they are made from."""
+    """Put predictions for new rows into groups of their own, with the columns that they are made from.
+
+    The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
+    """
     add_group(idata, NEW, _by_row({**prediction.parameters, **prediction.response}, axes, aliases))
     columns = {str(name): _plain(rows[name]) for name in rows.columns if name != OBSERVATIONS}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
-    add_group(idata, f"{NEW}_constant_data", to_dataset(columns, dims=dims, coords={}, sampled=False))
+    dataset = to_dataset(columns, dims=dims, coords={OBSERVATIONS: range(len(rows))}, sampled=False)
+    dataset.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(rows.index))
+    add_group(idata, f"{NEW}_constant_data", dataset)
 
 
 def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases: Mapping[str, str]) -> _Posterior:
@@ -199,5 +204,5 @@ def _plain(column: pd.Series[Any]) -> NDArray[Any]:
     """A column as files can hold it: numbers and dates as they are, everything else in words."""
     dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
     if isinstance(dtype, np.dtype) and dtype.kind in "biufM":
-        return column.to_numpy(dtype=dtype)
-    return np.array([level_name(value) for value in column], dtype=str)
+        return column.to_numpy(dtype=float if dtype.kind == "f" else dtype)
+    return row_labels(pd.Index(column, dtype=object))
