@@ -114,7 +114,7 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     new = launch()
     after = _arrays_of(_coordinates(target))
     arrays = {"initial": new.initial, **{name: after[name] for name in after if after[name] is not before.get(name)}}
-    fields = {"jitter": new.jitter, "adapts": new.adapts, "tune": new.tune, "metric": new.metric}
+    fields: dict[str, Any] = {"jitter": new.jitter, "adapts": new.adapts, "tune": new.tune, "metric": new.metric}
     fields |= {"target_accept": new.target_accept}
     if isinstance(target, JointTarget) and target.is_warped:
         fields |= {"warp": [int(target.model.warp.kind), int(target.model.warp.pivot)]}
