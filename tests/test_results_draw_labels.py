@@ -151,6 +151,23 @@ def test_the_table_of_parts_of_a_fit(name: str) -> None:
     assert table.loc["1|g[g4]", "mean"] == pytest.approx(float(posterior["1|g"].sel(g__factor_dim="g4").mean()))
 
 
+def test_aliases_are_known_where_attributes_were_lost() -> None:
+    model = nl.Model("y ~ x + c + (1|g)", grouped_data())
+    model.set_alias({"x": "slope", "c": "x", "1|g": "group"})  # one of them the name of another term
+    results = changed(lambda group: group.rename({"x": "slope", "c": "x", "1|g": "group", "1|g_sigma": "group_sigma"}))
+    with pytest.raises(nl.DataError, match="'x' has 2 element"):  # nothing says what these are
+        model.predict(results)
+    model.set_alias({"c": "levels"})
+    results = changed(
+        lambda group: group.rename({"x": "slope", "c": "levels", "1|g": "group", "1|g_sigma": "group_sigma"})
+    )
+    model.predict(results, data=NEW)
+    model.compute_log_prior(results)
+    expected = mean_by_hand(get_group(fitted()[1], "posterior"), NEW)
+    np.testing.assert_allclose(get_group(results, "predictions")["mu"].values, expected.values, rtol=1e-9, atol=1e-9)
+    assert {"slope", "levels", "group_sigma"} <= set(get_group(results, "log_prior").data_vars)
+
+
 @pytest.mark.parametrize(
     "change",
     [

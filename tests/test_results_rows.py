@@ -11,7 +11,10 @@ import pytest
 from small_models import grouped_data
 
 import nutslite as nl
+from nutslite.results.added_groups import store_new_rows
 from nutslite.results.inference_data import arviz_major, get_group, group_names
+from nutslite.results.predict import Prediction
+from nutslite.results.sample_axes import SampleAxes
 
 SHORT: dict[str, Any] = {"draws": 15, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
 OUTCOMES = {
@@ -134,15 +137,40 @@ class TestRows:
         )
         model = nl.Model("p(s, trials) ~ x + yes + kind + `my col` + trials + (1|g)", frame, "binomial")
         results = model.fit(**SHORT, inference_method="laplace", compute_convergence_checks=False)
-        new = frame.head(3)
+        new = frame.iloc[[4, 2, 9]]
         model.predict(results, kind="response", data=new.drop(columns="s"), random_seed=1)
         columns = get_group(results, "predictions_constant_data")
         assert set(columns.data_vars) == {"x", "yes", "kind", "my col", "trials", "g"}
         for name in columns.data_vars:
             assert columns[name].dims == ("__obs__",)
             assert columns[name].values.tolist() == new[str(name)].tolist()
+        assert columns["__row__"].values.tolist() == [4, 2, 9]
         again = nl.load(nl.save(results, tmp_path / "a.nc"))
         assert get_group(again, "predictions_constant_data").equals(columns)
+
+    def test_columns_of_any_type_go_into_files(self, tmp_path: Any) -> None:
+        rows = pd.DataFrame(
+            {"x": np.array([1, 2], np.float16), "k": np.array([3, 2**63], np.uint64), "b": [True, False]}
+        )
+        rows = rows.assign(
+            g=pd.Series(["a\0b", "\ud800"], dtype=object),
+            i=pd.interval_range(0, 2),
+            p=pd.period_range("2020", periods=2, freq="M"),
+        )
+        rows = rows.assign(
+            n=pd.array([1, 2], "Int64"), d=pd.date_range("2020-01-01", periods=2, tz="UTC"), o=[2.5, "z"]
+        )
+        model = nl.Model("y ~ x", grouped_data())
+        results = model.prior_predictive(draws=2)
+        axes = SampleAxes.of(get_group(results, "prior"))
+        store_new_rows(results, Prediction({"mu": np.zeros((1, 2, 2))}, {}), axes, {}, rows.set_index("o", drop=False))
+        again = get_group(nl.load(nl.save(results, tmp_path / "a.nc")), "predictions_constant_data")
+        assert again["g"].values.tolist() == ["a\\0b", "\\ud800"]
+        assert again["p"].values.tolist() == ["2020-01", "2020-02"]
+        assert again["n"].values.tolist() == [1, 2]
+        assert again["k"].values.tolist() == [3, 2**63]
+        assert [str(again[name].dtype) for name in ("x", "b")] == ["float64", "bool"]
+        assert again["__row__"].values.tolist() == again["o"].values.tolist() == ["2.5", "z"]
 
     def test_fits_with_parameters_are_about_their_own_rows(self) -> None:
         model = nl.Model("k ~ x", grouped_data(), "poisson")

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
-from nutslite.formula.level_names import level_name
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.inventory import OBSERVATIONS, SAMPLE_DIMS
+from nutslite.posterior.inventory import OBSERVATIONS, ROW_LABELS, SAMPLE_DIMS
 from nutslite.posterior.log_prior import log_prior
 from nutslite.results.explained_variance import r2_draws, r2_table
 from nutslite.results.inference_data import (
@@ -35,6 +34,7 @@ from nutslite.results.inference_data import (
 from nutslite.results.origin import in_model_order
 from nutslite.results.predict import Prediction, pointwise_log_likelihood, predict
 from nutslite.results.response_draws import PredictionTask
+from nutslite.results.row_labels import row_labels
 from nutslite.results.sample_axes import SampleAxes, check_count, thinned
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def add_predictions(
     part = dataset if per_chain is None else thinned(dataset, per_chain)
     beside_all = inplace and new_rows is None and part.sizes != dataset.sizes
     options = {**options, "keep_parameters": not beside_all}
-    posterior = _posterior(part, task.coords)
+    posterior = _posterior(part, task.coords, task.aliases)
     prediction = predict(posterior.arrays, design, task, **options)
     if beside_all and not prediction.response:
         raise DataError(
@@ -105,7 +105,7 @@ def add_log_likelihood(
 ) -> Container | None:
     """Compute the pointwise log likelihood of the rows of a design; into `idata`, or into a copy that is returned."""
     name = design.response.name
-    posterior = _posterior(get_group(idata, "posterior"), task.coords)
+    posterior = _posterior(get_group(idata, "posterior"), task.coords, task.aliases)
     loglik = pointwise_log_likelihood(posterior.arrays, design, task)
     results = idata if inplace else copy.deepcopy(idata)
     add_group(results, "log_likelihood", _by_row({name: loglik}, posterior.axes, task.aliases))
@@ -121,7 +121,7 @@ def add_log_prior(
     chose, and theirs is a part of the model (Kallioinen et al., 2024, Statistics and Computing 34).
     """
     layout = assembled.layout
-    posterior = _posterior(get_group(idata, "posterior"), layout.coords)
+    posterior = _posterior(get_group(idata, "posterior"), layout.coords, aliases)
     densities = log_prior(assembled, posterior.arrays)
     dims = {v.name: () if v.source == "correlation" else v.dims for v in layout.variables}
     chosen = {name: values for name, values in densities.items() if name not in _hierarchical(assembled)}
@@ -133,7 +133,7 @@ def add_log_prior(
 
 def explained_variance(idata: Container, design: Design, task: PredictionTask, *, summary: bool) -> Any:
     """R-squared of every draw, shape (chains, draws), or a table of it."""
-    draws = r2_draws(_posterior(get_group(idata, "posterior"), task.coords).arrays, design, task)
+    draws = r2_draws(_posterior(get_group(idata, "posterior"), task.coords, task.aliases).arrays, design, task)
     return r2_table(draws) if summary else draws
 
 
@@ -148,14 +148,20 @@ def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes,
 def store_new_rows(
     idata: Container, prediction: Prediction, axes: SampleAxes, aliases: Mapping[str, str], rows: pd.DataFrame
 ) -> None:
-    """Put predictions for new rows into groups of their own, with the columns that they are made from."""
+    """Put predictions for new rows into groups of their own, with the columns that they are made from.
+
+    The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
+    """
     add_group(idata, NEW, _by_row({**prediction.parameters, **prediction.response}, axes, aliases))
     columns = {str(name): _plain(rows[name]) for name in rows.columns if name != OBSERVATIONS}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
-    add_group(idata, f"{NEW}_constant_data", to_dataset(columns, dims=dims, coords={}, sampled=False))
+    dataset = to_dataset(columns, dims=dims, coords={OBSERVATIONS: range(len(rows))}, sampled=False)
+    dataset.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(rows.index))
+    add_group(idata, f"{NEW}_constant_data", dataset)
 
 
-def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any]) -> _Posterior:
+def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases: Mapping[str, str]) -> _Posterior:
+    """The draws by the model's names; aliases are known also where a computation has lost the attributes."""
     axes = SampleAxes.of(dataset)
     if not axes.exist:
         stacked = [str(dim) for dim, index in dataset.indexes.items() if {*SAMPLE_DIMS} <= {*index.names} - {dim}]
@@ -163,7 +169,9 @@ def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any]) -> _Posterior
         raise DataError(f"The posterior in these results has no dimension 'chain' or 'draw': {remedy}.")
     if 0 in axes.sizes.values():
         raise DataError("There are no draws in these results: their posterior is empty.")
-    return _Posterior(named_arrays(in_model_order(dataset, coords), aliases=False)[0], axes)
+    arrays = named_arrays(in_model_order(dataset, coords), aliases=False)[0]
+    lost = {name: arrays[alias] for name, alias in aliases.items() if name not in arrays and alias in arrays}
+    return _Posterior(arrays | lost, axes)
 
 
 def _thin(idata: Container, per_chain: int) -> None:
@@ -196,5 +204,5 @@ def _plain(column: pd.Series[Any]) -> NDArray[Any]:
     """A column as files can hold it: numbers and dates as they are, everything else in words."""
     dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
     if isinstance(dtype, np.dtype) and dtype.kind in "biufM":
-        return column.to_numpy(dtype=dtype)
-    return np.array([level_name(value) for value in column], dtype=str)
+        return column.to_numpy(dtype=float if dtype.kind == "f" else dtype)
+    return row_labels(pd.Index(column, dtype=object))
