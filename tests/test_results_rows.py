@@ -1,119 +1,176 @@
-"""From results back to the rows of the user's data, whatever was left out and however they are labelled."""
+"""Which group is about which rows, and of which type responses are."""
 
 from __future__ import annotations
 
-import logging
-from decimal import Decimal
-from pathlib import Path
+import functools
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from small_models import grouped_data
 
 import nutslite as nl
-from nutslite.results.inference_data import get_group
-from nutslite.results.row_labels import label_rows, row_labels
+from nutslite.results.inference_data import arviz_major, get_group, group_names
 
-N = 24
-LEFT_OUT = [2, 5, 11]
-FIT: dict[str, Any] = {"draws": 20, "tune": 20, "chains": 2, "random_seed": 1, "progressbar": False}
-FIT["compute_convergence_checks"] = False
-
-
-@pytest.fixture(autouse=True)
-def _quiet(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.ERROR, logger="nutslite")
-
-
-def data(index: Any = None) -> pd.DataFrame:
-    rng = np.random.default_rng(3)
-    frame = pd.DataFrame({"y": rng.normal(size=N), "x": rng.normal(size=N)}, index=index)
-    frame.iloc[LEFT_OUT, 1] = np.nan
-    return frame
-
-
-INDICES = {
-    "none": None,
-    "numbers from 1": pd.RangeIndex(1, N + 1),
-    "shuffled numbers": pd.Index(np.random.default_rng(1).permutation(N)),
-    "texts": pd.Index([f"row {i}" for i in range(N)]),
-    "dates": pd.date_range("2020-01-01", periods=N),
-    "numbers with a point": pd.Index(np.arange(N) / 2),
-    "the same label twice": pd.Index(["a", "b"] * (N // 2)),
+SHORT: dict[str, Any] = {"draws": 15, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
+OUTCOMES = {
+    "poisson": ("k ~ x", "poisson"),
+    "negativebinomial": ("k ~ x", "negativebinomial"),
+    "zero_inflated_poisson": ("k ~ x", "zero_inflated_poisson"),
+    "bernoulli": ("b ~ x", "bernoulli"),
+    "outcomes in words": ("word ~ x", "bernoulli"),
+    "a level of three": ("c['v'] ~ x", "bernoulli"),
+    "Boolean": ("yes ~ x", "bernoulli"),
+    "counts as fractions": ("kf ~ x", "poisson"),
+    "binomial": ("p(s, trials) ~ x", "binomial"),
+    "weighted": ("weighted(k, w) ~ x", "poisson"),
+}
+MEASUREMENTS = {
+    "gaussian": ("y ~ x", "gaussian"),
+    "whole numbers": ("k ~ x", "gaussian"),
+    "gamma": ("pos ~ x", "gamma"),
+    "beta": ("unit ~ x", "beta"),
 }
 
 
-@pytest.mark.parametrize("index", INDICES)
-def test_labels_are_the_index_of_the_rows_in_use(index: str) -> None:
-    frame = data(INDICES[index])
-    results = nl.Model("y ~ x", frame, dropna=True).fit(**FIT)
-    observed = get_group(results, "observed_data")
-    labels = observed["__row__"]
-    assert labels.dims == ("__obs__",)
-    used = frame[frame["x"].notna()]
-    np.testing.assert_array_equal(labels.values, used.index.to_numpy().astype(labels.dtype))
-    np.testing.assert_array_equal(observed["y"].values, used["y"])
-    np.testing.assert_array_equal(observed["__obs__"].values, range(N - len(LEFT_OUT)))  # as in Bambi
-    if frame.index.is_unique:
-        np.testing.assert_array_equal(frame.loc[labels.values, "y"], observed["y"].values)
+def data() -> pd.DataFrame:
+    frame = grouped_data()
+    return frame.assign(
+        word=np.where(frame.b == 1, "yes", "no"),
+        yes=frame.b == 1,
+        kf=frame.k.astype(float),
+    )
 
 
-@pytest.mark.parametrize(
-    ("index", "expected"),
-    [
-        (pd.MultiIndex.from_tuples([("a", 1), ("b", 2.5)]), ["a, 1.0", "b, 2.5"]),
-        (pd.Index([Decimal("1.50"), None], dtype=object), ["1.5", "None"]),
-        (pd.Index(["a\0b", "\ud800"], dtype=object), ["a\\0b", "\\ud800"]),
-        (pd.period_range("2020-01", periods=2, freq="M"), ["2020-01", "2020-02"]),
-        (pd.Index([1, None], dtype="Int64"), ["1", "<NA>"]),
-        (pd.Index([2**63, 1], dtype="uint64"), [str(2**63), "1"]),
-        (pd.Index([True, False]), ["True", "False"]),
-        (pd.RangeIndex(0), []),
-    ],
-)
-def test_labels_that_no_file_holds_are_texts(index: pd.Index, expected: list[str]) -> None:
-    assert row_labels(index).tolist() == expected
+@functools.cache
+def fitted(formula: str, family: str) -> tuple[nl.Model, Any]:
+    link = "log" if family == "gamma" else None
+    model = nl.Model(formula, data(), family=family, link=link)
+    return model, model.fit(**SHORT, compute_convergence_checks=False, inference_method="laplace")
 
 
-def test_they_survive_files_and_come_with_the_prior(tmp_path: Path) -> None:
-    frame = data(INDICES["texts"])
-    model = nl.Model("y ~ x", frame, dropna=True)
-    used = frame.index[frame["x"].notna()]
-    results = model.fit(file=tmp_path / "fit.nc", **FIT)
-    again = nl.Model.load(model.save(tmp_path / "a.model"))
-    for each in (
-        results,
-        nl.load(tmp_path / "fit.nc"),
-        model.prior_predictive(draws=2),
-        again.prior_predictive(draws=2),
-    ):
-        assert get_group(each, "observed_data")["__row__"].values.tolist() == used.tolist()
+@pytest.mark.parametrize("case", [*OUTCOMES, *MEASUREMENTS])
+def test_types_of_responses(case: str) -> None:
+    """Counts and outcomes are integers wherever they are, as in Bambi; measurements are not."""
+    model, results = fitted(*(OUTCOMES | MEASUREMENTS)[case])
+    name, expected = model.response_name, "int64" if case in OUTCOMES else "float64"
+    own = model.predict(results, kind="response", inplace=False, random_seed=1)
+    new = model.predict(results, kind="response", data=data().head(3), inplace=False, random_seed=1)
+    prior = model.prior_predictive(draws=3, random_seed=1)
+    groups = {
+        "observed_data": (results, own, prior),
+        "posterior_predictive": (own,),
+        "predictions": (new,),
+        "prior_predictive": (prior,),
+    }
+    for group, containers in groups.items():
+        for container in containers:
+            assert str(get_group(container, group)[name].dtype) == expected, group
+    np.testing.assert_array_equal(get_group(results, "observed_data")[name], model.design.response.values[0])
 
 
-def test_a_fit_from_a_file_has_the_labels_of_the_present_data(tmp_path: Path) -> None:
-    """The same numbers under other labels are the same fit, which is not made again."""
-    nl.Model("y ~ x", data(), dropna=True).fit(file=tmp_path / "fit.nc", **FIT)
-    frame = data(INDICES["texts"])
-    results = nl.Model("y ~ x", frame, dropna=True).fit(file=tmp_path / "fit.nc", **FIT)
-    labels = get_group(results, "observed_data")["__row__"].values
-    assert labels.tolist() == frame.index[frame["x"].notna()].tolist()
+def test_a_family_of_ones_own_may_draw_counts_as_floating_point_numbers() -> None:
+    def logp(y: float, mu: float) -> float:
+        return y * np.log(mu) - mu
+
+    likelihood = nl.Likelihood(
+        "Mine", ["mu"], "mu", logp=logp, support="count", random=lambda rng, mu: 1.0 * rng.poisson(mu)
+    )
+    model = nl.Model("k ~ 1", grouped_data(), nl.Family("mine", likelihood, "log"))
+    prior = model.prior_predictive(draws=5, random_seed=1)
+    assert get_group(prior, "prior_predictive")["k"].dtype == np.int64
 
 
-def test_labels_of_other_rows_are_not_put_there() -> None:
-    results = nl.Model("y ~ x", data(), dropna=True).prior_predictive(draws=2)
-    before = get_group(results, "observed_data")["__row__"].values
-    label_rows(results, pd.RangeIndex(3))
-    np.testing.assert_array_equal(get_group(results, "observed_data")["__row__"].values, before)
+class TestRows:
+    def test_responses_come_with_the_parameters_of_their_rows(self) -> None:
+        model, results = fitted("k ~ x", "poisson")
+        own = model.predict(results, kind="response", inplace=False, random_seed=1)
+        mean = model.predict(results, inplace=False)
+        assert get_group(own, "posterior")["mu"].equals(get_group(mean, "posterior")["mu"])
+        new = model.predict(results, kind="response", data=data().head(4), inplace=False, random_seed=1)
+        assert list(get_group(new, "predictions").data_vars) == ["mu", "k"]
+        assert get_group(new, "predictions").sizes["__obs__"] == 4
+        assert "mu" not in get_group(new, "posterior")
+        assert "posterior_predictive" not in group_names(new)
+
+    def test_every_parameter_with_a_formula(self) -> None:
+        model = nl.Model(nl.Formula("k ~ x", "alpha ~ z"), grouped_data(), "negativebinomial")
+        results = model.fit(**SHORT, inference_method="laplace", compute_convergence_checks=False)
+        model.predict(results, kind="response", data=grouped_data().head(2), random_seed=1)
+        assert list(get_group(results, "predictions").data_vars) == ["mu", "alpha", "k"]
+        prior = get_group(model.prior_predictive(draws=3, random_seed=1), "prior")
+        assert prior["mu"].dims == prior["alpha"].dims == ("chain", "draw", "__obs__")
+        only = model.prior_predictive(draws=3, var_names=["alpha", "x"], random_seed=1)
+        assert set(get_group(only, "prior").data_vars) == {"alpha", "x"}
+
+    @pytest.mark.parametrize("first", ["own", "new"])
+    def test_nothing_of_other_rows_stays(self, first: str) -> None:
+        model, fit = fitted("k ~ x", "poisson")
+        results = model.predict(fit, inplace=False)
+        rows = {"own": None, "new": data().head(5)}
+        for which in (first, *rows, "new"):
+            model.predict(results, kind="response", data=rows[which], random_seed=1)
+        model.predict(results, data=data().head(2))
+        sizes = {
+            group: get_group(results, group).sizes["__obs__"]
+            for group in group_names(results)
+            if group != "sample_stats"
+        }
+        assert sizes == {
+            "posterior": 120,
+            "posterior_predictive": 120,
+            "observed_data": 120,
+            "predictions": 2,
+            "predictions_constant_data": 2,
+        }
+        assert list(get_group(results, "predictions").data_vars) == ["mu"]
+
+    def test_columns_that_new_rows_are_made_from(self, tmp_path: Any) -> None:
+        frame = data().assign(
+            day=pd.date_range("2026-01-01", periods=120).repeat(1),
+            kind=pd.Categorical(data().c, categories=["w", "u", "v"]),
+            **{"my col": np.arange(120.0)},
+        )
+        model = nl.Model("p(s, trials) ~ x + yes + kind + `my col` + trials + (1|g)", frame, "binomial")
+        results = model.fit(**SHORT, inference_method="laplace", compute_convergence_checks=False)
+        new = frame.head(3)
+        model.predict(results, kind="response", data=new.drop(columns="s"), random_seed=1)
+        columns = get_group(results, "predictions_constant_data")
+        assert set(columns.data_vars) == {"x", "yes", "kind", "my col", "trials", "g"}
+        for name in columns.data_vars:
+            assert columns[name].dims == ("__obs__",)
+            assert columns[name].values.tolist() == new[str(name)].tolist()
+        again = nl.load(nl.save(results, tmp_path / "a.nc"))
+        assert get_group(again, "predictions_constant_data").equals(columns)
+
+    def test_fits_with_parameters_are_about_their_own_rows(self) -> None:
+        model = nl.Model("k ~ x", grouped_data(), "poisson")
+        settings = {**SHORT, "inference_method": "laplace", "compute_convergence_checks": False}
+        results = model.fit(**settings, include_response_params=True)
+        model.predict(results, data=data().head(2), kind="response", random_seed=1)
+        assert get_group(results, "posterior")["mu"].sizes["__obs__"] == 120
+        share = model.r2_score(results, summary=False)
+        np.testing.assert_array_equal(share, model.r2_score(model.fit(**settings), summary=False))
 
 
-def test_the_worst_rows_of_loo_are_found() -> None:
-    arviz = pytest.importorskip("arviz")
-    frame = data(INDICES["texts"])
-    frame.loc["row 7", "y"] = 12.0
-    model = nl.Model("y ~ x", frame, dropna=True)
-    results = model.fit(**{**FIT, "draws": 100})
-    model.compute_log_likelihood(results)
-    k = arviz.loo(results, pointwise=True).pareto_k
-    rows = get_group(results, "observed_data")["__row__"].values
-    assert rows[int(np.argmax(np.asarray(k)))] == "row 7"
+@pytest.mark.skipif(arviz_major() < 1, reason="these pictures came with ArviZ 1.0")
+class TestPictures:
+    @pytest.mark.parametrize("case", ["poisson", "binomial"])
+    def test_rootogram(self, case: str) -> None:
+        import arviz as az
+
+        model, results = fitted(*OUTCOMES[case])
+        own = model.predict(results, kind="response", inplace=False, random_seed=1)
+        az.plot_ppc_rootogram(own)
+
+    def test_predictive_distributions_are_compared_with_their_own_rows(self) -> None:
+        import arviz as az
+
+        model, results = fitted("k ~ x", "poisson")
+        new = model.predict(results, kind="response", data=data().head(4), inplace=False, random_seed=1)
+        with pytest.raises((KeyError, ValueError)):
+            az.plot_ppc_dist(new)
+        both = model.predict(new, kind="response", inplace=False, random_seed=1)
+        az.plot_ppc_dist(both)
+        az.plot_ppc_dist(model.predict(results, kind="response", draws=10, inplace=False, random_seed=1))
