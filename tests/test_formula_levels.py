@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import logging
 from collections.abc import Callable
 from decimal import Decimal
@@ -137,7 +138,28 @@ class TestDigits:
         assert design(values, "y ~ center(t)").n_rows == 6  # a number like any other
 
 
+class Grade(enum.Enum):
+    """Hashable, and without an order."""
+
+    GOOD = 1
+    BAD = 2
+
+
 class TestOrder:
+    @pytest.mark.parametrize(
+        ("values", "names"),
+        [
+            ([Grade.GOOD, Grade.BAD], ("Grade.BAD", "Grade.GOOD")),
+            ([dt.date(2020, 1, 1), dt.datetime(2019, 1, 1, 3)], ("2019-01-01 03:00:00", "2020-01-01")),
+            ([("b", 2), (1, "a")], ("(1, 'a')", "('b', 2)")),
+            (["b", 2, "a", 1], ("1", "2", "a", "b")),
+        ],
+    )
+    def test_of_values_that_python_does_not_order(self, values: list[Any], names: tuple[str, ...]) -> None:
+        for ordered in (values, values[::-1]):
+            column = pd.Series(ordered * 4, dtype=object)
+            assert levels({"y": np.arange(len(column)), "t": column}, categorical=["t"]) == names
+
     @pytest.mark.parametrize("step", [1, -1])
     @pytest.mark.parametrize("kind", ["Categorical", "Enum", "dictionary", "ordered dictionary", "in pandas"])
     @pytest.mark.parametrize("through", ["itself", "parquet"])
@@ -167,6 +189,11 @@ class TestOrder:
         expected = ("m", "z", "a") if kind in ("Enum", "ordered dictionary") else ("a", "m", "z")
         assert levels(table) == expected
         assert build_design("y ~ t", table).predictors["mu"].terms[0].labels == expected[1:]
+
+    def test_types_that_pandas_lacks(self) -> None:
+        values = polars.Series([2**70, 2**70 + 1, None, 1, 2, 1], dtype=polars.Int128)
+        found = levels(polars.DataFrame({"y": Y, "t": values}), dropna=True)
+        assert found == ("1", "2", str(2**70), str(2**70 + 1))
 
     def test_declared_in_pandas_counts_in_a_file_too(self, tmp_path: Path) -> None:
         data = pd.DataFrame({"y": Y, "t": pd.Categorical(["z", "a", "m"] * 2, categories=["m", "z", "a"])})

@@ -119,10 +119,7 @@ def categories_of(values: Any, name: str) -> Categories:
     else:
         if series.dtype == object:
             _refuse_equal_kinds(series, name)
-        try:
-            numbers, levels = pd.factorize(series, sort=True)
-        except TypeError:
-            raise DataError(f"The values of '{name}' cannot be levels: they mix types or are not hashable.") from None
+        numbers, levels = _factorized(series, name)
         half = series.dtype == np.float16  # whose levels pandas gives as float32
         different: Any = np.asarray(levels, dtype=np.float16) if half else levels
         found = Categories(np.asarray(numbers, dtype=np.int32), python_levels(different, name))
@@ -132,6 +129,22 @@ def categories_of(values: Any, name: str) -> Categories:
         twice = next(text for text in names if text in seen or seen.add(text))  # type: ignore[func-returns-value]
         raise DataError(f"'{name}' has two different levels that both read '{twice}' (a number and a text?).")
     return found
+
+
+def _factorized(series: pd.Series, name: str) -> tuple[Any, Any]:
+    """Codes, and the different values: sorted, by their names where Python knows no order of them."""
+    try:
+        return pd.factorize(series, sort=True)
+    except TypeError:
+        pass
+    try:
+        codes, values = pd.factorize(series)
+    except TypeError:
+        lists = (type(value).__name__ for value in series if getattr(value, "__hash__", None) is None)
+        kind = next(lists, "tuple of lists")
+        raise DataError(f"The values of '{name}' cannot be levels: Python cannot look up a {kind}.") from None
+    order = sorted(range(len(values)), key=lambda place: level_name(values[place]))
+    return np.argsort(order)[codes], values[order]
 
 
 def _refuse_equal_kinds(series: pd.Series, name: str) -> None:

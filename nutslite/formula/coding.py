@@ -178,11 +178,17 @@ def _reference(factor: Factor) -> int:
     reference = getattr(factor.contrast, "reference", None)
     if reference is None:
         return 0
+    known = Categories(np.empty(0, dtype=np.int32), factor.levels)
     whole = isinstance(reference, int) and not isinstance(reference, bool)
     if whole and reference not in factor.levels and -len(factor.levels) <= reference < len(factor.levels):
-        return int(reference) % len(factor.levels)  # Treatment(1): by position, as in Patsy
-    no_codes = np.empty(0, dtype=np.int32)
-    return Categories(no_codes, factor.levels).position(reference, f"'{factor.name}'")
+        place = int(reference) % len(factor.levels)  # Treatment(1): by position, as in Patsy
+        if str(reference) in known.names and known.names[place] != str(reference):
+            raise DataError(
+                f"'{factor.name}': the reference {reference} may be the level '{reference}', or the one in place "
+                f"{reference}, '{known.names[place]}', counted from 0; write its name in quotes."
+            )
+        return place
+    return known.position(reference, f"'{factor.name}'")
 
 
 def _contrast_pieces(factor: Factor, full: bool) -> list[Piece]:

@@ -115,7 +115,7 @@ def positions_among(levels: Sequence[Any], known: Sequence[Any], what: str) -> l
     """
     places = {level_name(level): place for place, level in enumerate(known)}
     found = [places.get(level_name(level), -1) for level in levels]
-    if -1 not in found:
+    if -1 not in found or {*map(type, levels), *map(type, known)} == {int}:  # whose names are all that there is
         return found
     values = {_value(level): place for place, level in enumerate(known)}
     readings = {_reading(level): level for level in known}

@@ -34,12 +34,11 @@ def frame_of_table(table: Any) -> pd.DataFrame:
         Where it is one column.
     """
     try:
-        frame = table.to_pandas()
-    except ImportError:  # polars without pyarrow
+        frame = _to_pandas(table)
+    except Exception as error:  # each library has its own, for types that pandas or pyarrow lack
+        if not _is_of(table, "polars"):
+            raise DataError(f"The data, a {type(table).__name__}, make no DataFrame: {error}.") from error
         return pd.DataFrame({name: _polars_column(table[name]) for name in table.columns})
-    except TypeError:  # notes of pandas about its types that pyarrow cannot read
-        table = table.replace_schema_metadata(None)
-        frame = table.to_pandas()
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"The data are a {type(table).__name__}, one column; give a table.")
     exact = _exact_columns(table)
@@ -49,16 +48,29 @@ def frame_of_table(table: Any) -> pd.DataFrame:
     return frame
 
 
+def _is_of(table: Any, library: str) -> bool:
+    return type(table).__module__.partition(".")[0] == library
+
+
+def _to_pandas(table: Any) -> Any:
+    try:
+        return table.to_pandas()
+    except TypeError:
+        if not _is_of(table, "pyarrow"):
+            raise
+        return table.replace_schema_metadata(None).to_pandas()  # without what pandas noted, which pyarrow cannot read
+
+
 def _exact_columns(table: Any) -> dict[str, Any]:
     """By name, what gives back what a column lost in `frame_of_table`: a function of the column as it is."""
-    if type(table).__module__.partition(".")[0] == "polars":
+    if _is_of(table, "polars"):
         changed = [
             name
             for name, dtype in table.schema.items()
             if type(dtype).__name__ == "Categorical" or (dtype.is_integer() and table[name].null_count())
         ]
         return {name: lambda _, name=name: _polars_column(table[name]) for name in changed}
-    if type(table).__module__.partition(".")[0] == "pyarrow":
+    if _is_of(table, "pyarrow"):
         return _exact_arrow_columns(table)
     return {}
 
@@ -80,7 +92,7 @@ def _exact_arrow_columns(table: Any) -> dict[str, Any]:
     declared = {
         column["name"]
         for column in (table.schema.pandas_metadata or {}).get("columns", ())
-        if column["pandas_type"] == "categorical"
+        if column["pandas_type"] == "categorical" and not column["numpy_type"].startswith("dictionary")
     }
     exact: dict[str, Any] = {}
     for field, values in zip(table.schema, table.columns, strict=True):
@@ -118,7 +130,9 @@ def decoded(column: pd.Series) -> pd.Series:
 
 def column_of_list(values: Any) -> Any:
     """A list as a column: where it has whole numbers that large, of objects, or a gap would make floats of them."""
-    large = isinstance(values, list | tuple) and any(isinstance(value, int) and abs(value) >= EXACT for value in values)
+    large = isinstance(values, list | tuple) and any(
+        isinstance(value, int | np.integer) and abs(int(value)) >= EXACT for value in values
+    )
     return np.array(values, dtype=object) if large else values
 
 
