@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nutslite.exceptions import SettingError
+from nutslite.exceptions import SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.coded import coded_sentences, without_codes
 from nutslite.posterior.compress import merge_equal_rows
@@ -85,7 +85,8 @@ def make_plan(
         If `path` is unknown, or is ``"marginal"`` and the model does not allow it (the message says why).
     """
     if path not in PATHS:
-        raise SettingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+        error = error_about(path, str, SettingError, SettingTypeError)
+        raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
     if not code:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nutslite._calls import public
-from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
 from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
 
@@ -224,7 +224,7 @@ def find_density(name: str) -> Density:
     density = (DENSITIES | COUNTS).get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
     if density is not None:
         return density
-    raise PriorError(
+    raise error_about(name, str, PriorError, PriorTypeError)(
         f"There is no prior distribution '{name}'.{did_you_mean(name, DENSITIES)} There are: {', '.join(DENSITIES)}."
     )
 

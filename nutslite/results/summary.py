@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import DataError, DataTypeError
+from nutslite.exceptions import DataError, DataTypeError, error_about
 from nutslite.results import diagnostics
 from nutslite.results.inference_data import get_group, named_arrays
 from nutslite.results.labels import as_columns, choose_names, element_labels
@@ -68,12 +69,15 @@ def summary(
     import pandas as pd
 
     if kind not in ("all", "stats", "diagnostics"):
-        raise DataError(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
+        error = error_about(kind, str, DataError, DataTypeError)
+        raise error(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
     if not isinstance(hdi_prob, float | int) or not 0.0 < hdi_prob < 1.0:
-        raise DataError(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
+        error = error_about(hdi_prob, Real, DataError, DataTypeError)
+        raise error(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
     whole = isinstance(round_to, int) and not isinstance(round_to, bool) and round_to >= 0
     if round_to not in (None, "none") and not whole:
-        raise DataError(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
+        error = error_about(round_to, (Real, str), DataError, DataTypeError)
+        raise error(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
     arrays, dims, coords = _named_draws(results, group, dims, coords)
     names = choose_names(list(arrays), var_names, filter_vars)
     labels: list[str] = []
