@@ -95,8 +95,8 @@ class Fitting(AfterFit, Saving):
             Whether to show a bar, and lines that say what is sampled and how long it took. The names of PyMC's
             layouts mean True.
         callback : callable, optional
-            Called between blocks of transitions with the sampler's progress record. One that raises is not called again,
-            with a warning; KeyboardInterrupt in it stops the fit as Ctrl-C does.
+            Called between blocks of transitions with the sampler's progress record. One that raises is not called
+            again, with a warning; KeyboardInterrupt in it stops the fit as Ctrl-C does.
         include_response_params : bool
             Whether to add ``mu`` and the like, one value per observation and draw.
         omit_offsets : bool
