@@ -15,7 +15,19 @@ PACKAGE = ROOT / "nutslite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # What each room may import beside itself. The base is for everyone; within it, everyone below may use the ones above.
-BASE = ("exceptions", "_config", "_log", "_parallel", "_kernel_cache", "_stack", "_numba", "_special", "_draws", "_files", "_schema")
+BASE = (
+    "exceptions",
+    "_config",
+    "_log",
+    "_parallel",
+    "_kernel_cache",
+    "_stack",
+    "_numba",
+    "_special",
+    "_draws",
+    "_files",
+    "_schema",
+)
 CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}
 ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE)}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from bad_calls import BadCall, judge
 
-SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses")
+SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses", "files")
 LONGEST_SECONDS = 150  # compilation on a busy machine included; without, all but a few take milliseconds
 CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"bad_calls_{name}").CALLS for name in SUBJECTS}
 
@@ -66,4 +66,9 @@ def test_every_call_has_a_name_of_its_own() -> None:
 
 @_of("uses")
 def test_wrong_use(bad: BadCall) -> None:
+    judge(bad)
+
+
+@_of("files")
+def test_wrong_file(bad: BadCall) -> None:
     judge(bad)

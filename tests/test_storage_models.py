@@ -262,7 +262,7 @@ class TestFilesThatAreNotRight:
                         np.lib.format.write_array(file, array, allow_pickle=True)
                 else:
                     archive.writestr(name, content)
-        with pytest.raises(DataError, match="damaged: .*0.npy. holds object, which no column is kept as"):
+        with pytest.raises(DataError, match=r"damaged: .*0.npy. holds object, which no column is kept as"):
             nl.Model.load(path)
 
     def test_damaged_results(self, tmp_path):

@@ -46,7 +46,7 @@ _CONTENT = Fields(
     {
         "fields": Fields(others=Anything()),
         "arrays": Listed(
-            Row((Text(longest=1000), Text(pattern="[<>|][biuf][1248]"), Listed(Number(0, 2**40, whole=True))))
+            Row((Text(longest=1000), Text(pattern="[<>|][biuf][1248]"), Listed(Number(0, 2**50, whole=True))))
         ),
     }
 )
