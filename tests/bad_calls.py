@@ -1,7 +1,8 @@
 """What the lists of wrong calls are made of: one record a call, the data that most of them use, and how one is judged.
 
 The lists themselves are ``bad_calls_formulas.py``, ``bad_calls_data.py``, ``bad_calls_families.py``,
-``bad_calls_priors.py``, ``bad_calls_arguments.py`` and ``bad_calls_uses.py``; ``test_bad_input.py`` runs them.
+``bad_calls_priors.py``, ``bad_calls_arguments.py``, ``bad_calls_uses.py``, ``bad_calls_files.py`` and
+``bad_calls_depth.py``; ``test_bad_input.py`` runs them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from bad_calls import BadCall, judge
 
-SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses", "files")
+SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses", "files", "depth")
 LONGEST_SECONDS = 150  # compilation on a busy machine included; without, all but a few take milliseconds
 CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"bad_calls_{name}").CALLS for name in SUBJECTS}
 
@@ -71,4 +71,9 @@ def test_wrong_use(bad: BadCall) -> None:
 
 @_of("files")
 def test_wrong_file(bad: BadCall) -> None:
+    judge(bad)
+
+
+@_of("depth")
+def test_without_end(bad: BadCall) -> None:
     judge(bad)

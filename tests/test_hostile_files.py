@@ -20,6 +20,7 @@ from small_models import grouped_data
 import nutslite as nl
 from nutslite._schema import DEEPEST_JSON, Misfit, Number, Numbers, Record, check, read_json
 from nutslite.exceptions import DataError, NutsliteError, SamplingError
+from nutslite.formula.data import as_frame
 from nutslite.model import Model
 from nutslite.posterior import resume
 from nutslite.results.inference_data import get_group
@@ -93,8 +94,9 @@ def judged(read, path, seed):
     try:
         return read(path)
     except NutsliteError as error:
-        assert str(path) in str(error), f"{seed}: {error}"
-        return None
+        if str(path) in str(error):
+            return None
+        raise AssertionError(f"seed {seed}: {error}") from error
     except Exception as error:
         raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
 
@@ -104,18 +106,16 @@ def judged(read, path, seed):
     [
         ("model", "a.model", Model.load, change_model, TRIES),
         ("nc", "a.nc", nl.load, hostile_files.changed_netcdf, 40),
-        ("csv", "a.csv", pd.DataFrame, None, 0),
-        ("parquet", "a.parquet", pd.DataFrame, None, 0),
+        ("csv", "a.csv", as_frame, None, 60),
+        ("parquet", "a.parquet", as_frame, None, 60),
     ],
 )
 def test_random_damage_is_an_error_of_ours_or_does_no_harm(tmp_path, whole, kind, name, read, change, tries):
-    from nutslite.formula.data import as_frame
-
     path = tmp_path / name
     outcomes = []
-    for seed in range(tries or 60):
+    for seed in range(tries):
         damaged(whole, kind, path, seed, change)
-        outcomes.append(judged(read if tries else as_frame, path, seed) is not None)
+        outcomes.append(judged(read, path, seed) is not None)
     assert 0 < sum(outcomes) < len(outcomes)
 
 
@@ -148,9 +148,7 @@ LAUNCHES = {
     "starts of another length": lambda fields, arrays: arrays.update(initial=arrays["initial"][:, :-1]),
     "starts that are not finite": lambda fields, arrays: arrays.update(initial=arrays["initial"] * np.nan),
     "a metric of another length": lambda fields, arrays: arrays.update(variances=np.ones(99)),
-    "a metric of another kind": lambda fields, arrays: fields.update(
-        metric_kind=2 if fields["metric_kind"] == 1 else 1
-    ),
+    "a metric of another kind": lambda fields, arrays: fields.update(metric_kind=0),
     "a kind of metric that is none": lambda fields, arrays: fields.update(metric_kind=9),
     "a metric of single precision": lambda fields, arrays: arrays.update(variances=arrays["variances"].astype("f4")),
     "half of an arrowhead": lambda fields, arrays: arrays.update(factor=np.eye(1), covariance=np.eye(1)),
@@ -216,8 +214,8 @@ with h5py.File(f"{folder}/texts", "w") as file:
     kind = h5py.string_dtype()
     file.create_group("posterior").create_dataset("t", (10**7,), kind, chunks=(10**6,), fillvalue="x" * 10**6)
 with open(f"{folder}/sparse", "wb") as file:
-    file.write(MAGIC + struct.pack("<QQ16s", 30, 3 * 2**30, bytes(16)))
-    file.truncate(3 * 2**30 + 100)
+    file.write(MAGIC + struct.pack("<QQ16s", 30, 10**9, bytes(16)))
+    file.truncate(10**9 + 100)
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 400_000_000, -1))
 for name, read in (("json", nl.Model.load), ("array", nl.Model.load), ("texts", nl.load)):
@@ -257,7 +255,7 @@ import logging
 logging.getLogger("nutslite").setLevel("CRITICAL")
 worker.BLOCK_SECONDS = 0.0005
 folder, lost = sys.argv[1], []
-sys.unraisablehook = lambda found: lost.append(str(found.exc_value))  # where an unclosed file's warning ends as an error
+sys.unraisablehook = lambda found: lost.append(str(found.exc_value))  # where warnings of unclosed files end
 fit = dict(draws=30, tune=30, chains=2, random_seed=1, progressbar=False, cores=1, inference_method="nuts")
 model = nl.Model("y ~ x + (1|g)", grouped_data())
 def stop(progress):
@@ -297,14 +295,9 @@ print(lost)
 """
 
 
-@pytest.mark.parametrize("beside", ["0", "1"])
-def test_every_file_is_closed_on_every_path(tmp_path, beside):
+def test_every_file_is_closed_on_every_path(tmp_path):
     """Interrupted, resumed, refused, failed, loaded, damaged: no file waits for the garbage collector."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-        "NUTSLITE_COMPILE_BESIDE": beside,
-    }
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     done = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", "-c", EVERY_FILE, tmp_path],
         env=environment,
