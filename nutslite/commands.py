@@ -40,9 +40,11 @@ def fit(arguments: argparse.Namespace) -> int:
         checkpoint=arguments.checkpoint,
         file=arguments.file,
     )
+    saved = _saved(results, out)  # before anything is printed, which may be into a pipe that is closed
     _print_summary(results, everything=arguments.all)
     print(f"\nDone in {time.perf_counter() - started:.1f} s.")
-    _save(results, out)
+    if saved is not None:
+        print(f"Draws:   {saved}")
     if arguments.file is not None and arguments.file.exists():  # where it could not be written a line has said so
         print(f"Draws:   {arguments.file.absolute()}")
     _draw(results, arguments.plot)
@@ -134,12 +136,13 @@ def _was_interrupted(results: Any) -> bool:
     return bool(posterior_dataset(results).attrs.get("interrupted", 0))
 
 
-def _save(results: Any, file: Path | None) -> None:
+def _saved(results: Any, file: Path | None) -> Path | None:
+    """Where the draws have gone, if they were to go anywhere."""
     if file is None:
-        return
+        return None
     from nutslite.results.storage import save
 
-    print(f"Draws:   {save(results, file).absolute()}")
+    return save(results, file).absolute()
 
 
 def _draw(results: Any, file: Path | None) -> None:

@@ -17,6 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # What each room may import beside itself. The base is for everyone; within it, everyone below may use the ones above.
 BASE = (
     "exceptions",
+    "_calls",
     "_config",
     "_log",
     "_parallel",

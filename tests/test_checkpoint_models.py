@@ -66,8 +66,7 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
 
 
 def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.crossproducts.SMALL_REST", 0)
-    monkeypatch.setattr("nutslite.posterior.crossproducts.JOINT_GRADIENTS", 0)
+    monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
     plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
     assert plan.reduction is not None
     assert plan.reduction.large
@@ -103,8 +102,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_more_draws_go_on_and_fewer_are_the_first(tmp_path, monkeypatch, name):
     """Whatever was asked for before, the draws are those of one run of that length, integrated parameters too."""
     if name == "large":
-        monkeypatch.setattr("nutslite.posterior.crossproducts.SMALL_REST", 0)
-        monkeypatch.setattr("nutslite.posterior.crossproducts.JOINT_GRADIENTS", 0)
+        monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
         plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
         assert plan.reduction.large
     else:

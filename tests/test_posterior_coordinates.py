@@ -8,7 +8,7 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, small_model
 
 from nutslite.model import Model
-from nutslite.posterior import crossproducts
+from nutslite.posterior import prices
 from nutslite.posterior.arrowhead import arrowhead_variances, solve_arrowhead
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.information import InformationBuilder
@@ -166,9 +166,7 @@ def test_mode_of_a_density_without_one_is_none():
 
 @pytest.fixture
 def all_rests_are_large(monkeypatch):
-    monkeypatch.setattr(crossproducts, "SMALL_REST", 1)
-    monkeypatch.setattr(crossproducts, "JOINT_GRADIENTS", 0)
-    monkeypatch.setattr(crossproducts, "LARGE_GRADIENTS", 1e9)
+    monkeypatch.setattr(prices, "LARGE_RISK", -1e9)
 
 
 CROSSED = {"formula": "weighted(y, w) ~ x + offset(o) + (1|g) + (1|h)"}

@@ -110,9 +110,9 @@ class TestInstallationAndData:
 
     def test_names_of_parameters_and_response(self) -> None:
         model = nl.Model(Formula("y ~ x", "sigma ~ z"), grouped_data(), family="t")
-        assert model.parameters == ("mu", "sigma", "nu")
-        assert model.conditional_parameters == ("mu", "sigma")
-        assert model.marginal_parameters == ("nu",)
+        assert list(model.parameters) == ["mu", "sigma", "nu"]
+        assert list(model.conditional_parameters) == ["mu", "sigma"]
+        assert list(model.marginal_parameters) == ["nu"]
         assert model.response_name == model.response_term.name == "y"
 
 

@@ -102,7 +102,7 @@ class TestWithZarr:
         ours, theirs = (
             model.predict(each, data=new, kind="response", random_seed=3, inplace=False) for each in (fitted, back)
         )
-        assert get_group(ours, "posterior_predictive").equals(get_group(theirs, "posterior_predictive"))
+        assert get_group(ours, "predictions").equals(get_group(theirs, "predictions"))
 
     def test_a_fit_in_a_store_is_used_again(self, tmp_path, monkeypatch):
         model = nl.Model("y ~ x", grouped_data())

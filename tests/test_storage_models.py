@@ -73,7 +73,8 @@ def test_the_same_draws_and_predictions(tmp_path, case):
         model.predict(results, data=data, kind="response", random_seed=3)
         back.predict(read, data=data, kind="response", random_seed=3)
         name = model.design.response.name
-        ours, theirs = (get_group(each, "posterior_predictive")[name].values for each in (results, read))
+        group = "posterior_predictive" if data is None else "predictions"
+        ours, theirs = (get_group(each, group)[name].values for each in (results, read))
         np.testing.assert_array_equal(ours, theirs)
 
 

@@ -127,7 +127,7 @@ def with_response(assembled: Assembled, response: FloatArray) -> Assembled:
     values[0] = response
     design = replace(spec.design, response=replace(spec.design.response, values=values))
     y = np.ascontiguousarray(spec.family.prepare(values), dtype=float)
-    return Assembled(replace(spec, design=design), assembled.data._replace(y=y), assembled.layout)
+    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=y))
 
 
 def prediction_task(assembled: Assembled) -> PredictionTask:

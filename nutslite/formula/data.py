@@ -5,19 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nutslite._files import open_to_read
-from nutslite.exceptions import DataError, checked_path
+from nutslite.exceptions import DataError, DataTypeError, checked_path
 from nutslite.formula.categories import Categories, categories_of
-
-BYTES = 8  # of a number
-MOST_BYTES = 2**38  # of a table, as numbers: more than machines have that fit models
-
-_SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None}
+from nutslite.formula.tables import column_of_list, decoded, frame_of_table, read_table
 
 
 def as_frame(data: Any) -> pd.DataFrame:
@@ -53,6 +48,8 @@ def _frame_of(data: Any) -> pd.DataFrame:
     if isinstance(data, Mapping) and not hasattr(data, "groups"):  # which results have
         try:
             return pd.DataFrame({name: _one_dimension(name, values) for name, values in data.items()})
+        except UnicodeEncodeError as error:
+            raise DataError(f"The data hold a text that is none: {error.object!r} has half of a character.") from None
         except ValueError as error:
             raise DataError(f"The data are a dict whose entries make no table: {error}.") from None
     if isinstance(data, np.ndarray) and data.dtype.names is not None:
@@ -60,9 +57,11 @@ def _frame_of(data: Any) -> pd.DataFrame:
     if hasattr(data, "collect_schema") and hasattr(data, "collect"):
         data = data.collect()  # a lazy polars frame
     if hasattr(data, "to_pandas"):
-        return _from_table(data)
+        return frame_of_table(data)
     kind = type(data).__name__
-    raise DataError(f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file.")
+    raise DataTypeError(
+        f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file."
+    )
 
 
 def _one_dimension(name: Any, values: Any) -> Any:
@@ -72,17 +71,7 @@ def _one_dimension(name: Any, values: Any) -> Any:
         raise DataError(f"Column '{name}' holds lists; a column has one value per row.") from None
     if dimensions > 1:
         raise DataError(f"Column '{name}' has {dimensions} dimensions; a column has one.")
-    return values
-
-
-def _from_table(table: Any) -> pd.DataFrame:
-    try:
-        frame = table.to_pandas()
-    except ImportError:
-        frame = pd.DataFrame({name: table[name].to_list() for name in table.columns})  # polars without pyarrow
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(f"The data are a {type(table).__name__}, one column; give a table.")
-    return frame
+    return column_of_list(values)
 
 
 def _read_file(name: str) -> pd.DataFrame:
@@ -93,39 +82,7 @@ def _read_file(name: str) -> pd.DataFrame:
         raise DataError(f"There is no file '{name}'. Data are a DataFrame, a dict of arrays, or a path.")
     if path.is_dir():
         raise DataError(f"'{name}' is a folder; name one file.")
-    suffix = path.suffix.lower()
-    columnar = suffix in (".parquet", ".pq")
-    if not columnar and suffix not in _SEPARATORS:
-        raise DataError(f"'{path}': a data file ends in .csv, .tsv, .tab, .txt, .parquet or .pq.")
-    kind = "a Parquet file" if columnar else "a table"
-    with open_to_read(path, DataError) as file:
-        try:
-            return _parquet(file) if columnar else _separated(file, _SEPARATORS[suffix])
-        except ImportError:
-            raise DataError("Reading Parquet files needs pyarrow: pip install pyarrow.") from None
-        except MemoryError:
-            raise DataError(f"'{path}' does not fit into memory.") from None
-        except Exception as error:  # pandas and pyarrow have many names for what is no table
-            raise DataError(f"'{path}' cannot be read as {kind}: {error}.") from None
-
-
-def _separated(file: BinaryIO, separator: str | None) -> pd.DataFrame:
-    """A table in text; without a separator pandas finds one."""
-    return pd.read_csv(file, sep=separator, engine="python" if separator is None else "c")
-
-
-def _parquet(file: BinaryIO) -> pd.DataFrame:
-    """A Parquet file, whose claims are counted first: a row of nothing but one value takes no space in it."""
-    import pyarrow.parquet
-
-    claimed = pyarrow.parquet.read_metadata(file)
-    size = claimed.num_rows * claimed.num_columns * BYTES
-    if size > MOST_BYTES:
-        raise ValueError(
-            f"it claims {claimed.num_rows:,} rows of {claimed.num_columns:,} columns, more than memory holds"
-        )
-    file.seek(0)
-    return pd.read_parquet(file)
+    return read_table(path)
 
 
 def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
@@ -149,15 +106,26 @@ def columns_of(frame: pd.DataFrame, categorical: Collection[str]) -> dict[str, A
     Returns
     -------
     dict
-        name -> read-only ndarray of bool, int64 or float64, or `Categories`; columns in `categorical` are always the
-        latter.
+        name -> read-only ndarray of bool, int64, uint64 or float64, or `Categories`; columns in `categorical` are
+        always the latter.
     """
     return {str(name): _column(frame[name], str(name), name in categorical) for name in frame.columns}
 
 
+def rounded_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> dict[str, pd.Series]:
+    """The numbers that are not float64 by themselves and became so in `columns`: levels are made of these instead."""
+    exact = ("float64", "Float64", "double[pyarrow]")
+    return {
+        name: frame[name]
+        for name, values in columns.items()
+        if isinstance(values, np.ndarray) and values.dtype == np.float64 and str(frame[name].dtype) not in exact
+    }
+
+
 def _column(series: pd.Series, name: str, categorical: bool) -> Any:
+    series = decoded(series)
     if series.dtype == object:
-        series = _inferred(series) if categorical else _one_kind(_inferred(series), name)
+        series = series.infer_objects() if categorical else _one_kind(_inferred(series), name)
     if categorical or isinstance(series.dtype, pd.CategoricalDtype) or _is_text(series):
         return categories_of(series, name)
     kind = _kind(series)
@@ -180,14 +148,14 @@ def _kind(series: pd.Series) -> type[np.generic] | None:
     if pd.api.types.is_bool_dtype(series.dtype):
         return np.bool_
     if pd.api.types.is_integer_dtype(series.dtype):
-        return np.int64 if series.size == 0 or series.max() <= np.iinfo(np.int64).max else np.float64
+        return np.int64 if series.size == 0 or series.max() <= np.iinfo(np.int64).max else np.uint64
     if pd.api.types.is_float_dtype(series.dtype) or str(series.dtype).startswith("decimal"):
         return np.float64
     return None
 
 
 def _inferred(series: pd.Series) -> pd.Series:
-    """An object column as what its values are: ``[1, 2.5]``, ``[True, False]`` and Decimals are numbers."""
+    """An object column as what its values are: ``[1, 2.5]`` and Decimals are numbers, for arithmetic in float64."""
     series = series.infer_objects()
     kind = pd.api.types.infer_dtype(series) if series.dtype == object else ""
     if kind in ("decimal", "mixed-integer-float", "integer"):

@@ -10,6 +10,7 @@ import ast
 import operator
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from nutslite.formula.categories import Categories, categories_of
 from nutslite.formula.expression import Expression, canonical_name, is_quoted
 from nutslite.formula.values import (
     as_argument,
-    as_integers,
     as_number,
     as_truth,
     bind,
@@ -29,6 +29,7 @@ from nutslite.formula.values import (
     combine,
     is_data,
     not_categorical,
+    with_all_digits,
     with_levels,
 )
 
@@ -85,6 +86,8 @@ class Evaluator:
         True for the data that the model is built from.
     categorical : collection of str
         Columns that the user listed as categorical, or that have pandas' dtype for it.
+    rounded : mapping
+        By name, the numbers of columns that float64 may have rounded: levels are made of these.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Evaluator:
         memory: Memory,
         learning: bool,
         categorical: Collection[str] = (),
+        rounded: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.columns = columns
         self.rows = rows
@@ -102,6 +106,7 @@ class Evaluator:
         self.memory = memory
         self.learning = learning
         self.categorical = categorical
+        self.rounded = rounded
 
     def evaluate(self, expression: Expression) -> Any:
         """The value of `expression`: an array of shape (n,) or (n, k), `Categories`, or a constant.
@@ -121,10 +126,24 @@ class Evaluator:
         except RecursionError:
             raise expression.error("This is nested too deeply.") from None
         except MemoryError:
-            raise
+            raise expression.error(f"'{expression.name}' takes more memory than this machine has.") from None
         except Exception as error:
             reason = str(error.args[0] if isinstance(error, PatsyError) else error).rstrip(".")
             raise expression.error(f"'{expression.name}' cannot be computed: {reason}.") from error
+
+    def categories(self, value: Any, node: ast.AST, name: str) -> Categories:
+        """`value`, which is what `node` evaluates to, as categories; numbers of a column as they are in the data.
+
+        Raises
+        ------
+        DataError
+            As for `nutslite.formula.categories.categories_of`.
+        """
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "I":
+            node = node.args[0]
+        if isinstance(node, ast.Name) and not isinstance(value, Categories):
+            value = self.rounded.get(node.id, value)
+        return categories_of(value, name)
 
     def _value(self, node: ast.AST) -> Any:
         match node:
@@ -169,18 +188,18 @@ class Evaluator:
             return combine(np.logical_and if isinstance(node.op, ast.BitAnd) else np.logical_or, [left, right])
         first, second = as_number(left, node.left), as_number(right, node.right)
         result = _OPERATORS[type(node.op)](first, second)
-        whole = all(np.asarray(item).dtype.kind in "bi" for item in (left, right))
+        whole = all(np.asarray(item).dtype.kind in "biu" for item in (left, right))
         if whole and isinstance(node.op, _KEEP_INTEGERS):
-            return as_integers(result)
+            return with_all_digits(_OPERATORS[type(node.op)], [left, right], result)
         return result
 
     def _unary(self, node: ast.UnaryOp) -> Any:
         value = self._value(node.operand)
         if isinstance(node.op, ast.Not | ast.Invert):
             return np.logical_not(as_truth(value))
-        number = as_number(value, node.operand)
-        result = -number if isinstance(node.op, ast.USub) else number
-        return as_integers(result) if np.asarray(value).dtype.kind in "bi" else result
+        operation = operator.neg if isinstance(node.op, ast.USub) else operator.pos
+        result = operation(as_number(value, node.operand))
+        return with_all_digits(operation, [value], result) if np.asarray(value).dtype.kind in "biu" else result
 
     def _comparison(self, node: ast.Compare) -> Any:
         items = [node.left, *node.comparators]
@@ -202,7 +221,10 @@ class Evaluator:
             return _COMPARISONS[sign](left, right)
         if sign not in (ast.Eq, ast.NotEq):
             raise DataError(f"'{name}' is categorical, and can be compared by == and != only.")
-        equal = left.values() == right.values() if isinstance(right, Categories) else self._has_level(left, right, name)
+        if isinstance(right, Categories):
+            equal = np.array(left.names, dtype=object)[left.codes] == np.array(right.names, dtype=object)[right.codes]
+        else:
+            equal = self._has_level(left, right, name)
         return equal if sign is ast.Eq else ~equal
 
     def _has_level(self, column: Categories, level: Any, name: str) -> Any:
@@ -264,7 +286,8 @@ class Evaluator:
         else:
             data, option = bind(name, ("x", "ref" if name == "T" else "omit"), arguments, keywords)
             levels = None
-        found = categories_of(data, canonical_name(node.args[0]) if node.args else name)
+        column = node.args[0] if node.args else node.keywords[0].value
+        found = self.categories(data, column, canonical_name(column))
         if levels is not None:
             found = with_levels(found, levels, canonical_name(node))
         if name == "T":
@@ -285,8 +308,9 @@ class Evaluator:
         data, success = bind(name, ("x", "success"), arguments, keywords)
         if success is None:
             raise FormulaError(f"{name}() needs the level that counts as success: {name}(y, 'yes').")
-        what = canonical_name(node.args[0]) if node.args else name
-        return self._has_level(categories_of(data, what), success, what)
+        column = node.args[0] if node.args else node.keywords[0].value
+        what = canonical_name(column)
+        return self._has_level(self.categories(data, column, what), success, what)
 
     def _users_own(self, node: ast.Call, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         function = self.extra[name]

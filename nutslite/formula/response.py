@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula import functions
-from nutslite.formula.categories import Categories, categories_of, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
 from nutslite.formula.expression import Expression
 from nutslite.formula.factors import check_finite
+from nutslite.formula.level_names import level_name
 from nutslite.formula.terms import FloatArray, Response
 
 
@@ -122,10 +125,13 @@ class ResponsePlan:
     success: str | None
 
 
-def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePlan, Response, FloatArray | None]:
+def learn_response(
+    spec: ResponseSpec, evaluator: Evaluator, listed: Collection[str] = ()
+) -> tuple[ResponsePlan, Response, FloatArray | None]:
     """The response of the data that the model is built from, and its weights.
 
-    A categorical with two levels is binary, its second level counting as 1 (of a Boolean: True).
+    A categorical with two levels is binary, its second level counting as 1 (of a Boolean: True). `listed` are the
+    columns that the user wants to be categorical.
 
     Raises
     ------
@@ -143,7 +149,27 @@ def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePl
     else:
         kind = "numeric" if spec.trials is None else "proportion"
         plan = ResponsePlan(spec, kind, (), () if spec.trials is None else ("trials",), None)
-    return plan, _response(plan, value, evaluator), _weights(spec, evaluator)
+    response = replace(_response(plan, value, evaluator), as_numbers=_as_numbers(spec, plan.levels, listed))
+    return plan, response, _weights(spec, evaluator)
+
+
+def _as_numbers(spec: ResponseSpec, levels: tuple[Any, ...], listed: Collection[str]) -> str:
+    """How the user gets numbers of a categorical response that holds some; empty where it holds none."""
+    name = spec.value.name
+    numbers = all(isinstance(level, Number) and not isinstance(level, bool) for level in levels)
+    if not levels or spec.picks_level or not (numbers or _read_as_numbers(levels)):
+        return ""
+    converted = f"pandas.to_numeric(data['{name}']): its texts read as numbers"
+    if name in listed:
+        return f"it without '{name}' in categorical=[...]" + ("" if numbers else f", and {converted}")
+    return f"data['{name}'].astype(float): it is a pandas category of numbers" if numbers else converted
+
+
+def _read_as_numbers(levels: tuple[Any, ...]) -> bool:
+    try:
+        return bool([float(level) for level in levels if isinstance(level, str)])
+    except ValueError:
+        return False
 
 
 def apply_response(plan: ResponsePlan, evaluator: Evaluator) -> tuple[Response, FloatArray | None]:
@@ -178,7 +204,7 @@ def _value(spec: ResponseSpec, evaluator: Evaluator) -> Any:
     if spec.trials is None and array.dtype == np.bool_:
         return Categories(array.astype(np.int32), (False, True))
     if spec.trials is None and (spec.picks_level or array.dtype.kind in "OU"):
-        return categories_of(array, spec.value.name)
+        return evaluator.categories(array, spec.value.tree, spec.value.name)
     return array
 
 
@@ -198,11 +224,13 @@ def _response(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> Response:
         was = "categorical" if plan.levels else "numeric"
         if not plan.levels:
             raise DataError(f"The response '{spec.name}' was {was} in the data that the model was built from.")
-        value = categories_of(value, spec.name)
+        value = evaluator.categories(value, spec.value.tree, spec.name)
     if isinstance(value, Categories):
-        recoded = value.recoded(plan.levels)
+        recoded = value.recoded(plan.levels, spec.value.name)
         if recoded.unseen:
-            raise DataError(f"The response '{spec.name}' has the level '{recoded.unseen[0]}', which it did not have.")
+            raise DataError(
+                f"The response '{spec.name}' has the level '{level_name(recoded.unseen[0])}', which it did not have."
+            )
         success = plan.success
         codes = recoded.codes if success is None else recoded.codes == recoded.names.index(success)
         return _record(plan, np.array(codes[None, :], dtype=np.float64))

@@ -13,7 +13,7 @@ import ast
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from nutslite.exceptions import DataError, FormulaError, did_you_mean
+from nutslite.exceptions import DataError, FormulaError, FormulaTypeError, did_you_mean
 from nutslite.formula import functions
 from nutslite.formula.expression import Expression, is_quoted, node_span
 
@@ -76,7 +76,7 @@ def check_extra_namespace(given: Mapping[str, Any] | None) -> dict[str, Any]:
         Naming the entry.
     """
     if given is not None and not isinstance(given, Mapping):
-        raise FormulaError(f"extra_namespace is a dict from names to functions and values, not {given!r}.")
+        raise FormulaTypeError(f"extra_namespace is a dict from names to functions and values, not {given!r}.")
     extra = dict(given or {})
     for name in extra:
         if not isinstance(name, str) or not name.isidentifier() or name.startswith("__"):

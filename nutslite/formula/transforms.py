@@ -6,6 +6,7 @@ Each has Patsy's interface: ``memorize_chunk(x, ...)`` once with all rows, ``mem
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from patsy.mgcv_cubic_splines import CC, CR, TE
 from patsy.splines import BS
 
+from nutslite.formula.sizes import check_basis
+
 FloatArray = NDArray[np.float64]
 
 _MOST_COLUMNS = 1000  # of one spline or polynomial; a slip of the finger must not fill the memory
 _MOST_DEGREE = 20  # of a B-spline's pieces
+_ORTHOGONAL = 1e-6  # cosine of the angle between columns that are meant to be orthogonal
 
 
 def _vector(x: Any, name: str) -> FloatArray:
@@ -86,6 +90,7 @@ class Polynomial:
         _whole(degree, "degree", 1, _MOST_COLUMNS)
         if not isinstance(raw, bool):
             raise ValueError(f"raw is True or False, not {raw!r}")
+        check_basis(int(degree), values.size)
         if raw:
             return
         distinct = np.unique(values).size
@@ -96,14 +101,22 @@ class Polynomial:
         self.half_width = 0.5 * (values.max() - values.min())
         self.shifts: list[float] = []
         self.norms: list[float] = []
-        self._columns(values, int(degree))
+        columns = self._columns(values, int(degree))
+        share = np.abs(columns.T @ columns[:, -1])
+        if not np.all(share[:-1] < _ORTHOGONAL):
+            raise ValueError(
+                f"degree {degree} is too high for these values: float64 cannot tell such polynomials apart; a spline, "
+                "such as bs(x, df=10), bends as often"
+            )
 
     def _columns(self, values: FloatArray, degree: int) -> FloatArray:
         z = (values - self.middle) / self.half_width
         learning = len(self.norms) == 0
-        columns = np.empty((values.size, degree))
+        columns = np.full((values.size, degree), np.nan)
         before, current = np.zeros_like(z), np.ones_like(z)
         for k in range(degree + 1):
+            if learning and not current @ current > 0.0:
+                break  # float64 is at its end; the caller says so
             if learning:
                 self.norms.append(float(current @ current))
                 self.shifts.append(float((z * current) @ current) / self.norms[k])
@@ -187,10 +200,14 @@ def _check_spline(name: str, values: FloatArray, args: tuple[Any, ...], kwargs: 
         _whole(df, "df", 1, _MOST_COLUMNS)
         if df > values.size:
             raise ValueError(f"df={df} is more than the number of rows, {values.size}")
+        check_basis(int(df), values.size)
     if knots is not None:
         places = np.asarray(knots)
         if places.dtype.kind not in "biuf" or places.ndim != 1 or not np.isfinite(places).all():
             raise ValueError(f"knots is a list of numbers, not {knots!r}")
+        if places.size > _MOST_COLUMNS:
+            raise ValueError(f"there are {places.size} knots, each with a column, and at most {_MOST_COLUMNS} are made")
+        check_basis(places.size, values.size)
     if values.size and values.min() == values.max():
         raise ValueError("all rows have the same value, so there is nothing to bend")
 
@@ -223,6 +240,8 @@ class Tensor(TE):  # type: ignore[misc]
         columns = [np.asarray(basis).shape[1] if np.ndim(basis) == 2 else 1 for basis in args]
         if columns.count(1) == len(columns):
             raise ValueError("it takes splines, such as te(cr(x, df=4), cr(z, df=4)); x:z is the product of columns")
-        if np.prod(columns, dtype=float) > _MOST_COLUMNS:
-            raise ValueError(f"this makes {' x '.join(map(str, columns))} columns, and at most {_MOST_COLUMNS} are")
+        if prod(columns) > _MOST_COLUMNS:
+            sizes = " x ".join(map(str, columns))
+            raise ValueError(f"this makes {sizes} = {prod(columns)} columns, and at most {_MOST_COLUMNS} are made")
+        check_basis(prod(columns), len(args[0]))
         super().memorize_chunk(*args, **kwargs)

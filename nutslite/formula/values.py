@@ -11,6 +11,7 @@ import numpy as np
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula.categories import Categories
 from nutslite.formula.expression import canonical_name
+from nutslite.formula.level_names import level_name
 
 _EXACT = 2.0**53  # whole numbers up to here are exact in float64
 
@@ -28,9 +29,12 @@ def not_categorical(value: Any, node: ast.AST) -> Any:
 
 
 def as_argument(value: Any, node: ast.AST) -> Any:
-    """`value` as an argument of a NumPy function; Booleans as float64, since np.exp of them would be float16."""
+    """`value` as an argument of a NumPy function.
+
+    Booleans (np.exp of them would be float16) and unsigned numbers (which wrap around below 0) are float64.
+    """
     not_categorical(value, node)
-    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.bool_ else value
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype.kind in "bu" else value
 
 
 def as_number(value: Any, node: ast.AST) -> Any:
@@ -49,6 +53,23 @@ def as_integers(result: Any) -> Any:
     """Whole numbers that float64 holds exactly, as integers; anything larger stays float64."""
     if np.all(np.abs(result) < _EXACT):
         return result.astype(np.int64) if isinstance(result, np.ndarray) else int(result)
+    return result
+
+
+def with_all_digits(function: Callable[..., Any], values: list[Any], result: Any) -> Any:
+    """``function(*values)`` of whole numbers, as integers; `result` is the same in float64.
+
+    Where float64 does not hold all of them, it is worked out again in Python's integers, so that ids keep their digits.
+    """
+    large = [np.abs(np.asarray(item, dtype=np.float64)) >= _EXACT for item in (*values, result)]
+    if not any(item.any() for item in large) or not np.isfinite(result).all():
+        return as_integers(result)
+    exact = function(*[np.asarray(item).astype(object) for item in values])
+    if not isinstance(exact, np.ndarray):
+        return exact
+    for kind in (np.int64, np.uint64):
+        if np.iinfo(kind).min <= exact.min() and exact.max() <= np.iinfo(kind).max:
+            return exact.astype(kind)
     return result
 
 
@@ -109,10 +130,13 @@ def with_levels(found: Categories, levels: Any, what: str) -> Categories:
     if not isinstance(levels, list | tuple | np.ndarray):
         raise FormulaError(f"'{what}': levels= is a list, such as levels=['a', 'b'], not {levels!r}.")
     levels = tuple(levels)
-    twice = [level for position, level in enumerate(levels) if level in levels[:position]]
+    names = [level_name(level) for level in levels]
+    twice = [level for position, level in enumerate(levels) if names[position] in names[:position]]
     if twice:
         raise FormulaError(f"'{what}': levels= has {twice[0]!r} twice.")
-    recoded = found.recoded(levels)
+    recoded = found.recoded(levels, what)
     if recoded.unseen:
-        raise DataError(f"{what}: the data hold the level '{recoded.unseen[0]}', which levels= does not list.")
+        raise DataError(
+            f"{what}: the data hold the level '{level_name(recoded.unseen[0])}', which levels= does not list."
+        )
     return recoded

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.exceptions import DataError, checked_path, did_you_mean
 from nutslite.model.wiring import Wiring
@@ -29,10 +30,13 @@ def given_arguments(local_variables: Mapping[str, Any]) -> dict[str, Any]:
 
 def used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> pd.DataFrame:
     """A copy of the columns that a model uses, those that `categorical` names included, whose names are checked."""
+    from nutslite.results.columns_file import keepable
+
     named = {categorical} if isinstance(categorical, str) else set(categorical or ())
-    return frame[[name for name in frame.columns if name in used or name in named]]
+    return keepable(frame[[name for name in frame.columns if name in used or name in named]])
 
 
+@public
 class Saving(Wiring):
     """The part of `Model` that goes to disk and comes back."""
 

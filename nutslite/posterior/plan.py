@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SettingError
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.coded import coded_sentences, without_codes
 from nutslite.posterior.compress import merge_equal_rows
@@ -81,18 +81,18 @@ def make_plan(
 
     Raises
     ------
-    SamplingError
+    SettingError
         If `path` is unknown, or is ``"marginal"`` and the model does not allow it (the message says why).
     """
     if path not in PATHS:
-        raise SamplingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+        raise SettingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
     if not code:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"
     if not isinstance(reduction, str) and not reduction.kept.size:
         reduction = "no parameter would be left for NUTS"
     if path == "marginal" and isinstance(reduction, str):
-        raise SamplingError(f"plan='marginal' cannot serve this model: {reduction}.")
+        raise SettingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):
         return _joint_plan(assembled, reduction, pilot, merge)
     return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)

@@ -17,7 +17,7 @@ from nutslite.posterior.large_marginal import Conditional, LargeMarginal
 from nutslite.sampler.checkpoint import RANDOM_STATE, ChainJournal, Checkpoint, RecordKind, random_state
 from nutslite.sampler.draws import largest_rectangle
 from nutslite.sampler.independence import IndependenceChain, Proposal, centred_proposal
-from nutslite.sampler.interrupts import careful_interrupts
+from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.memory import memory_for
 
 FloatArray = NDArray[np.float64]
@@ -229,8 +229,9 @@ def run_large(
                 rng = np.random.default_rng(seed)
                 _run_chain(density, proposal, rng, records[chain], journal, partial(report, chain))
             interrupts.hold()
-        except KeyboardInterrupt:
+        except (Exception, KeyboardInterrupt) as error:
             interrupts.hold()
+            ended_by(error, drawn=any(record.done for record in records))
             interrupted = True
     chosen, n_draws = largest_rectangle(np.array([record.done for record in records]))
     if n_draws == 0:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.exceptions import PriorError, did_you_mean
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean
 from nutslite.priors.prior import Prior, find_density
 from nutslite.priors.scales import Scale
 
@@ -101,7 +101,7 @@ def check_noncentered(noncentered: Any, modelled: Collection[str]) -> bool | dic
     if isinstance(noncentered, bool):
         return noncentered
     if not isinstance(noncentered, Mapping) or not all(isinstance(value, bool) for value in noncentered.values()):
-        raise PriorError(f"noncentered is True, False or a dict of these by parameter, not {noncentered!r}.")
+        raise PriorTypeError(f"noncentered is True, False or a dict of these by parameter, not {noncentered!r}.")
     for name in noncentered:
         if name not in modelled:
             raise PriorError(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nutslite.exceptions import PriorError, did_you_mean, shown, warn
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, shown, warn
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.columns import coefficient_names
@@ -116,14 +116,14 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
         If `priors` is no mapping, a key is neither a name nor a tuple of names, or two keys say the same name.
     """
     if priors is not None and not isinstance(priors, Mapping):
-        raise PriorError(f"priors must be a dict from names to priors, not {priors!r}.")
+        raise PriorTypeError(f"priors must be a dict from names to priors, not {priors!r}.")
     expanded: dict[str, Any] = {}
     for key, value in (priors or {}).items():
         if key == ():
             raise PriorError("priors: the key () names nothing.")
         for name in key if isinstance(key, tuple) else (key,):
             if not isinstance(name, str):
-                raise PriorError(f"priors: the key {key!r} is neither a name nor a tuple of names.")
+                raise PriorTypeError(f"priors: the key {key!r} is neither a name nor a tuple of names.")
             if name in expanded:
                 raise PriorError(f"priors: '{name}' is named twice.")
             expanded[name] = value

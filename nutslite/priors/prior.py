@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.exceptions import PriorError, did_you_mean
+from nutslite._calls import public
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
 from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
 
@@ -18,6 +19,7 @@ WIDEST = 1000
 """Priors of one level."""
 
 
+@public
 class Prior:
     """A prior distribution.
 
@@ -79,7 +81,7 @@ class Prior:
                 "auto_scale is True or False."
             )
         if noncentered is not None and not isinstance(noncentered, bool):
-            raise PriorError(f"Prior('{name}', noncentered={noncentered!r}): noncentered is True, False or None.")
+            raise PriorTypeError(f"Prior('{name}', noncentered={noncentered!r}): noncentered is True, False or None.")
         self.name = name
         self.auto_scale = bool(auto_scale)
         self.noncentered = noncentered

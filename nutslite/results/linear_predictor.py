@@ -64,13 +64,14 @@ class Draws:
 
 
 def join_chains(posterior: Mapping[str, NDArray[Any]]) -> Draws:
-    """Draws of shape (chains, draws, ...) by name, chains joined end to end.
+    """Draws of shape (chains, draws, ...) by name, chains joined end to end; what holds no numbers is left out.
 
     Raises
     ------
     DataError
         If there are none, or they differ in the number of chains or draws.
     """
+    posterior = {name: values for name, values in posterior.items() if np.asarray(values).dtype.kind in "biuf"}
     shapes = {np.shape(values)[:2] for values in posterior.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
         raise DataError(f"Posterior draws must all have the same (chains, draws, ...); there are {sorted(shapes)}.")

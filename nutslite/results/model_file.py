@@ -19,15 +19,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nutslite._files import most_unpacked, open_to_read
-from nutslite._schema import check
+from nutslite._log import log
+from nutslite._schema import Misfit, check
 from nutslite.exceptions import DataError, shown
 from nutslite.results.columns_file import read_columns, write_columns
 from nutslite.results.members import Members
 from nutslite.results.model_schema import CONTENT as SCHEMA
 from nutslite.results.model_schema import LONGEST_JSON
 from nutslite.results.plain_values import Unstorable, from_plain, to_plain
+from nutslite.results.row_labels import row_labels
 from nutslite.results.whole_file import whole_file
 
 FORMAT = 1
@@ -45,7 +48,7 @@ class StoredModel:
     arguments : dict
         Of `Model`, without the data and without what `missing` names.
     data : DataFrame
-        The columns that the formula uses, all rows.
+        The columns that the formula uses, all rows, under the labels that results know them by.
     missing : dict
         Arguments that no file can hold, and what they were: ``{"extra_namespace": ["my_function"]}``.
     identity : dict
@@ -123,9 +126,15 @@ def _stored_model(members: Members, source: Path) -> StoredModel:
     content = members.read_json(CONTENT, LONGEST_JSON)
     _check_format(content, source)
     check(content, SCHEMA, f"'{CONTENT}'")
+    data = read_columns(members, content["columns"])
+    if "rows" in content:
+        labels = read_columns(members, content["rows"], "rows")
+        if len(labels) != len(data):
+            raise Misfit(f"it has {len(labels)} labels of {len(data)} rows")
+        data = data.set_axis(pd.Index(labels.iloc[:, 0]), axis=0)
     stored = StoredModel(
         arguments={name: from_plain(value) for name, value in content["arguments"].items()},
-        data=read_columns(members, content["columns"]),
+        data=data,
         missing=content["missing"],
         identity=content["identity"],
         state={name: from_plain(value) for name, value in content["state"].items()},
@@ -137,7 +146,11 @@ def _stored_model(members: Members, source: Path) -> StoredModel:
 def _write_archive(path: Path, content: dict[str, Any], data: pd.DataFrame, method: int) -> bool:
     """Write all members; whether `read_model` will not take the file for one that unpacks to too much."""
     with zipfile.ZipFile(path, "x", method) as archive:
-        text = json.dumps({**content, "columns": write_columns(archive, data)}, indent=1).encode()
+        content = {**content, "columns": write_columns(archive, data)}
+        labels = _labels_to_keep(data.index)
+        if labels is not None:
+            content["rows"] = write_columns(archive, pd.DataFrame({"rows": labels}), "rows")
+        text = json.dumps(content, indent=1).encode()
         if len(text) > LONGEST_JSON:
             raise DataError(
                 f"The model cannot be saved: its columns have too many different texts, {len(text):,} bytes of them. "
@@ -146,6 +159,19 @@ def _write_archive(path: Path, content: dict[str, Any], data: pd.DataFrame, meth
         archive.writestr(CONTENT, text)
         unpacked = sum(info.file_size for info in archive.infolist())
     return unpacked <= most_unpacked(path.stat().st_size)
+
+
+def _labels_to_keep(index: pd.Index) -> NDArray[Any] | None:
+    """Labels of rows, unless they are 0, 1, 2, ..., or texts that take more room than a model has."""
+    if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
+        return None
+    labels = row_labels(index)
+    if labels.dtype.kind == "U" and labels.nbytes > LONGEST_JSON:
+        log.info(
+            "The labels of the data's %d rows are too long to be saved: the rows are numbered instead.", len(labels)
+        )
+        return None
+    return labels
 
 
 def _storable_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:

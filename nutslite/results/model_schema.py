@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nutslite._schema import FLAG, NOTHING, Either, Later, Listed, Number, Record, Row, Table, Tagged, Text, Variant
+from nutslite.results.typed_values import TYPED, ZONE
 from nutslite.sampler.checkpoint import IDENTITY
 
 LONGEST_JSON = 64 * 2**20
@@ -15,9 +16,6 @@ SCALAR = Either((NOTHING, FLAG, Number(), Text(longest=LONGEST_JSON)), "a number
 ARRAY_TYPE = Text(
     longest=20, pattern=r"[<>|=]?(b1|[iu][1248]|f[248]|[US][0-9]{1,5}|[mM]8(\[[0-9]{0,6}[A-Za-z]{1,2}\])?)"
 )
-ZONE = Text(longest=64, pattern=r"(?!dateutil)[A-Za-z0-9_+\-:]+(/[A-Za-z0-9_+\-]+){0,3}")
-"""Zones by name or offset: pandas opens files for some other spellings."""
-
 COLUMN_TYPE = Text(longest=100, pattern=r"[A-Za-z0-9_\[\]<>=:/+\-., ()]*")
 
 
@@ -64,12 +62,14 @@ ARGUMENTS = Record(
 """The arguments of `Model`, by name."""
 
 _COLUMN = {"name": NAME, "member": NAME, "dtype": COLUMN_TYPE, "kind": NAME}
-_VALUES = Listed(Either((FLAG, Number(), Text(longest=LONGEST_JSON)), "a number, a text, True or False"))
+_SCALARS = (FLAG, Number(), Text(longest=LONGEST_JSON))
+_VALUES = Listed(Either(_SCALARS, "a number, a text, True or False"))
 _PARTS = {
     "plain": Record(_COLUMN),
     "zoned": Record({**_COLUMN, "zone": ZONE}),
     "masked": Record(_COLUMN),
     "values": Record({**_COLUMN, "values": _VALUES}),
+    "objects": Record({**_COLUMN, "values": Listed(Either((*_SCALARS, TYPED), "a value of a column"))}),
 }
 COLUMN = Variant(
     "kind", {**_PARTS, "categorical": Record({**_COLUMN, "ordered": FLAG, "levels": Variant("kind", _PARTS)})}
@@ -84,6 +84,7 @@ CONTENT = Record(
         "identity": IDENTITY,
         "state": Record({"aliases": Tagged({"dict": Listed(Row((NAME, NAME)))}), "fitted": FLAG}),
         "columns": Listed(COLUMN, shortest=1),
-    }
+    },
+    {"rows": Listed(COLUMN, shortest=1, longest=1)},
 )
 """The JSON as a whole."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class PredictionTask:
         Draws effects of new groups; `nutslite.results.new_groups.PopulationSampler`.
     aliases : mapping
         By variable, the name under which results store it.
+    coords : mapping
+        By dimension of the model's variables, the labels along it.
     """
 
     family: Family
@@ -44,6 +46,7 @@ class PredictionTask:
     constants: Mapping[str, float] = field(default_factory=dict)
     group_sampler: GroupSampler | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def link(self, parameter: str) -> str:
         """Name of a parameter's link."""
@@ -78,7 +81,7 @@ class ResponseDraws:
         """Draw for the samples from `start` to `stop`; parameters have shape (chunk, rows) or (chunk, 1)."""
         safe, invalid = self._supported(parameters, (stop - start, self.shape[1]))
         try:
-            drawn = np.asarray(self.task.family.random(self.rng, safe, self.companions))
+            drawn = as_outcomes(self.task.family, self.task.family.random(self.rng, safe, self.companions))
         except FamilyError:  # a family that cannot draw says so in words of its own
             raise
         except ValueError as error:
@@ -142,3 +145,12 @@ class ResponseDraws:
             self.outside[name] = self.outside.get(name, 0) + int(bad.sum())
             invalid = bad if invalid is None else invalid | bad
         return safe, invalid
+
+
+def as_outcomes(family: Family, values: Any) -> NDArray[Any]:
+    """Responses in the type that the family's have: counts and outcomes are integers, if all of them are known."""
+    array = np.asarray(values)
+    if not family.discrete or array.dtype.kind in "iu":
+        return array
+    whole = array.dtype.kind == "b" or bool(np.isfinite(array).all() and (np.abs(array) < 2.0**63).all())
+    return array.astype(np.int64) if whole else array

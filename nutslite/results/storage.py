@@ -6,13 +6,15 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nutslite._calls import public
 from nutslite._files import open_to_read
 from nutslite._schema import Number, check
 from nutslite.exceptions import DataError, checked_path
+from nutslite.posterior.inventory import stored_name, why_not_storable
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
 from nutslite.results.netcdf_check import check_netcdf
 from nutslite.results.whole_file import check_destination, reserve, whole_file
@@ -34,6 +36,7 @@ _ENGINES: dict[Literal["h5netcdf", "netcdf4"], tuple[str, ...]] = {
 }
 
 
+@public
 def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     """Write results to a netCDF file, one netCDF group per group; ``arviz.from_netcdf`` reads it too.
 
@@ -59,7 +62,7 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     import xarray
 
     path = checked_path("path", path)
-    groups = {group: get_group(idata, group) for group in group_names(idata)}
+    groups = {group: _storable(group, get_group(idata, group)) for group in group_names(idata)}
     tree = xarray.DataTree.from_dict(groups)
     tree.attrs.update({FORMAT_NAME: FORMAT, VERSION_NAME: _own_version()})
     if is_zarr_name(path):
@@ -72,6 +75,46 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+def _storable(group: str, dataset: xarray.Dataset) -> xarray.Dataset:
+    """A group as a file can hold it: without slashes in names, which would mean groups within it.
+
+    Raises
+    ------
+    DataError
+        For texts that no file can hold, and for names that would become one.
+    """
+    taken: dict[str, Any] = {}
+    for name in dict.fromkeys((*dataset.variables, *dataset.dims)):
+        key = stored_name(str(name))
+        if key in taken:
+            raise DataError(f"The results have '{taken[key]}' and '{name}' in '{group}', which are one name in a file.")
+        taken[key] = name
+    texts: dict[str, Iterable[Any]] = {"the names": taken, "the attributes": dataset.attrs.values()}
+    texts |= {
+        f"'{name}'": variable.values.ravel()
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "OUT"
+    }
+    for what, values in texts.items():
+        for text in values:
+            reason = why_not_storable(text) if isinstance(text, str) else None
+            if reason or (what == "the names" and text in (".", "..")):
+                why = f": it has {reason}" if reason else ""
+                raise DataError(
+                    f"No file can hold {text!r}, in {what} of '{group}'{why}. Rename or replace it in the results, "
+                    "then save them."
+                )
+    changed = {name: key for key, name in taken.items() if key != name}
+    if not changed:
+        return dataset
+    dataset = dataset.rename(changed)
+    for name, key in changed.items():
+        if key in dataset.variables:
+            dataset[key].attrs.setdefault("name", str(name))
+    return dataset
+
+
+@public
 def load(path: str | os.PathLike[str]) -> Container:
     """Read results that `save` (or ArviZ) wrote, wholly into memory.
 

@@ -84,9 +84,8 @@ class StoredFit:
 
     def keep(self, results: Container) -> None:
         """Write new results; where that fails, a warning says so, and the results are not lost."""
-        marked = json.dumps(self.identity)
-        _set_attribute(results, "posterior", IDENTITY, marked)
         try:
+            _set_attribute(results, "posterior", IDENTITY, json.dumps(self.identity))
             save(results, self.path)
         except Exception as error:  # whatever it is, hours of sampling are worth more
             log.warning("%s The results are in memory only: nutslite.save(results, path) elsewhere.", error)

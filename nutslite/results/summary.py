@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError
+from nutslite._calls import public
+from nutslite.exceptions import DataError, DataTypeError
 from nutslite.results import diagnostics
 from nutslite.results.inference_data import get_group, named_arrays
 from nutslite.results.labels import as_columns, choose_names, element_labels
@@ -20,6 +21,7 @@ Kind = Literal["all", "stats", "diagnostics"]
 _DECIMALS = {"ess_bulk": 0, "ess_tail": 0, "r_hat": 2}
 
 
+@public
 def summary(
     results: Any,
     var_names: str | Sequence[str] | None = None,
@@ -110,7 +112,7 @@ def _named_draws(
         is_group = hasattr(results, "children") and not results.children and len(results.data_vars)
         results = results.to_dataset() if is_group else get_group(results, group)
     if not hasattr(results, "data_vars"):
-        raise DataError(f"Cannot summarise a {type(results).__name__}: give a fit or a dict of arrays.")
+        raise DataTypeError(f"Cannot summarise a {type(results).__name__}: give a fit or a dict of arrays.")
     return named_arrays(results)
 
 

@@ -1,40 +1,81 @@
-"""A progress bar over all chains, on tqdm, which is imported only when a bar is shown."""
+"""A progress bar over all chains, on tqdm, which is imported only when a bar is shown.
+
+Nothing is worth less than a bar: where standard error is missing (services, windows without a console), closed or
+breaks on the way, the bar is dropped and the run goes on.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any, Self
 
+from nutslite._log import log
 from nutslite.sampler.worker import ChainProgress
 
 REFRESH_SECONDS = 0.1
 
 
-class ProgressBar:
+class Bar:
+    """tqdm's bar as far as it can be written; a context manager that closes it."""
+
+    def __init__(self, total: int, chains: int) -> None:
+        self._bar: Any = None
+        with self._dropping():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=total,
+                unit="draw",
+                desc=f"{chains} chain{'s' if chains > 1 else ''}",
+                mininterval=REFRESH_SECONDS,
+                dynamic_ncols=True,
+            )
+
+    def move(self, steps: int, text: str) -> None:
+        """Move the bar on, with a text behind it."""
+        with self._dropping():
+            if self._bar is not None:
+                self._bar.set_postfix_str(text, refresh=False)
+                self._bar.update(steps)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._dropping():
+            if self._bar is not None:
+                self._bar.close()
+
+    @contextlib.contextmanager
+    def _dropping(self) -> Iterator[None]:
+        """Drop the bar where it cannot be shown."""
+        try:
+            yield
+        except Exception as error:  # whatever stands in the place of standard error may raise anything
+            bar, self._bar = self._bar, None
+            if bar is not None:
+                with contextlib.suppress(Exception):
+                    bar.close()  # takes it from the list that tqdm's own thread refreshes
+            log.debug("The progress bar is dropped: %s", error)
+
+
+class ProgressBar(Bar):
     """One bar for all chains: transitions per second, time left, divergences, step size, leapfrog steps.
 
-    An instance is a callback for `sample`; it is a context manager that closes the bar.
+    An instance is a callback for `sample`.
     """
 
     def __init__(self, chains: int, transitions: int) -> None:
-        from tqdm import tqdm
-
+        super().__init__(chains * transitions, chains)
         self._latest: dict[int, ChainProgress] = {}
         self._chains = chains
-        self._bar = tqdm(
-            total=chains * transitions,
-            unit="draw",
-            desc=f"{chains} chain{'s' if chains > 1 else ''}",
-            mininterval=REFRESH_SECONDS,
-            dynamic_ncols=True,
-        )
 
     def __call__(self, report: ChainProgress) -> None:
         """Move the bar on."""
         before = self._latest.get(report.chain)
         self._latest[report.chain] = report
-        self._bar.set_postfix_str(self.summary(), refresh=False)
-        self._bar.update(report.done - (before.done if before else 0))
+        self.move(report.done - (before.done if before else 0), self.summary())
 
     def summary(self) -> str:
         """What stands behind the bar, for example ``sampling 2/4 chains, 3 divergences, step 0.41, 7 leapfrogs``."""
@@ -47,12 +88,6 @@ class ProgressBar:
         noun = "divergence" if divergences == 1 else "divergences"
         return f"{phase}, {divergences} {noun}, step {step_size:.2g}, {n_steps:.0f} leapfrogs"
 
-    def __enter__(self) -> ProgressBar:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
-
 
 @contextlib.contextmanager
 def transition_bar(chains: int, draws: int, shown: bool) -> Iterator[Callable[[int, int, float], None]]:
@@ -60,14 +95,12 @@ def transition_bar(chains: int, draws: int, shown: bool) -> Iterator[Callable[[i
     if not shown:
         yield lambda chain, done, acceptance: None
         return
-    from tqdm import tqdm
-
-    with tqdm(total=chains * draws, unit="draw", desc=f"{chains} chains", mininterval=REFRESH_SECONDS) as bar:
+    with Bar(chains * draws, chains) as bar:
         finished: dict[int, int] = {}
 
         def report(chain: int, done: int, acceptance: float) -> None:
+            steps = done - finished.get(chain, 0)
             finished[chain] = done
-            bar.set_postfix_str(f"chain {chain + 1}/{chains}, acceptance {acceptance:.2f}", refresh=False)
-            bar.update(sum(finished.values()) - bar.n)
+            bar.move(steps, f"chain {chain + 1}/{chains}, acceptance {acceptance:.2f}")
 
         yield report

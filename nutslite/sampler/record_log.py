@@ -33,7 +33,7 @@ from nutslite._files import NotAFile, open_descriptor
 from nutslite._log import log
 from nutslite._schema import Anything, Listed, Misfit, Number, Row, Text, check, read_json
 from nutslite._schema import Record as Fields
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, SettingError
 
 MAGIC = b"nutslite log 1\n"
 SYNC_SECONDS = 30.0
@@ -96,8 +96,10 @@ class RecordLog:
         try:
             _lock_file(self._descriptor, self.path)
             self.entries = self._whole_records()
-        except BaseException:
+        except BaseException as error:
             os.close(self._descriptor)
+            if isinstance(error, OSError):  # what the system calls a file may be none, /proc/self/mem for one
+                raise SamplingError(f"Cannot use the checkpoint '{path}': {error.strerror}.") from error
             raise
         self._synced = time.monotonic()
 
@@ -212,6 +214,8 @@ def first_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             for entry in _entries(descriptor, len(MAGIC), os.fstat(descriptor).st_size):
                 return entry.fields
         return None
+    except OSError as error:
+        raise SamplingError(f"Cannot read the checkpoint '{path}': {error.strerror}.") from error
     finally:
         os.close(descriptor)
 
@@ -235,11 +239,11 @@ def damage_in_words(path: str | os.PathLike[str]) -> Iterator[None]:
 
 def _opened(path: Path) -> int:
     if not path.absolute().parent.is_dir():
-        raise SamplingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
+        raise SettingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
     try:
         return open_descriptor(path, os.O_RDWR | os.O_CREAT)
     except NotAFile as error:
-        raise SamplingError(f"The checkpoint '{path}' is {error.strerror}; give the name of a file.") from None
+        raise SettingError(f"The checkpoint '{path}' is {error.strerror}; give the name of a file.") from None
     except OSError as error:
         raise SamplingError(f"Cannot write the checkpoint '{path}': {error.strerror}.") from error
 
