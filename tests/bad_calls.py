@@ -1,8 +1,6 @@
 """What the lists of wrong calls are made of: one record a call, the data that most of them use, and how one is judged.
 
-The lists themselves are ``bad_calls_formulas.py``, ``bad_calls_data.py``, ``bad_calls_families.py``,
-``bad_calls_priors.py``, ``bad_calls_arguments.py``, ``bad_calls_uses.py`` and ``bad_calls_grammar.py``;
-``test_bad_input.py`` runs them.
+The lists themselves are the files ``bad_calls_<subject>.py``; ``test_bad_input.py`` runs them.
 """
 
 from __future__ import annotations

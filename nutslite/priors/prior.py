@@ -140,7 +140,8 @@ class Prior:
             if len(level) > WIDEST:
                 break
         raise PriorError(
-            f"Prior('{self.name}', ...): priors are nested more than {DEEPEST} deep, or one is an argument of itself."
+            f"Prior('{self.name}', ...): priors are nested more than {DEEPEST} deep, or more than {WIDEST} at one "
+            "level, or one is an argument of itself."
         )
 
     def _canonical(self, key: str) -> str:

@@ -74,7 +74,7 @@ class StoredFit:
     def _identity_in(self, text: Any) -> dict[str, Any]:
         try:
             check(text, Text(longest=2 * LONGEST_ATTRIBUTE), f"its attribute '{IDENTITY}'")
-            identity: dict[str, Any] = read_json(text.encode(), f"its attribute '{IDENTITY}'")
+            identity: dict[str, Any] = read_json(text.encode(errors="surrogatepass"), f"its attribute '{IDENTITY}'")
             check(identity, IDENTITY_KIND, f"its attribute '{IDENTITY}'")
         except Misfit as misfit:
             raise DataError(

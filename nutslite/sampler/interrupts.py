@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from nutslite._log import log
+from nutslite.sampler.record_log import DamagedCheckpointError
 
 LAST_PRESS = 3
 """This Ctrl-C ends everything, whatever is lost. The second ends the wait for blocks that chains have begun."""
@@ -59,9 +60,9 @@ def ended_by(error: BaseException, drawn: bool) -> None:
     Raises
     ------
     BaseException
-        That error, where there are none.
+        That error, where there are none, or where a checkpoint has them that cannot be read to its end.
     """
-    if not drawn:
+    if not drawn or isinstance(error, DamagedCheckpointError):
         raise error
     if not isinstance(error, KeyboardInterrupt):
         log.warning("Sampling ended early by an error. %s: %s", type(error).__name__, error)

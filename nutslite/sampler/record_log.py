@@ -46,7 +46,7 @@ _CONTENT = Fields(
     {
         "fields": Fields(others=Anything()),
         "arrays": Listed(
-            Row((Text(longest=1000), Text(pattern="[<>|][biuf][1248]"), Listed(Number(0, 2**40, whole=True))))
+            Row((Text(longest=1000), Text(pattern="[<>|][biuf][1248]"), Listed(Number(0, 2**50, whole=True))))
         ),
     }
 )
@@ -56,6 +56,10 @@ _DIGEST_SIZE = 16
 _PART = 1 << 24
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+class DamagedCheckpointError(SamplingError):
+    """A checkpoint that is not as it was written; what was drawn is in it still, so that a run keeps nothing beside."""
 
 
 class Record(NamedTuple):
@@ -135,7 +139,7 @@ class RecordLog:
             os.lseek(self._descriptor, self._end, os.SEEK_SET)
         json_length, _, checksum = _HEAD.unpack_from(data)
         if len(data) != entry.length or _checksum(json_length, data[_HEAD.size :]) != checksum:
-            raise SamplingError(f"'{self.path}' changed while it was read: another program writes to it.")
+            raise DamagedCheckpointError(f"'{self.path}' changed while it was read: another program writes to it.")
         return _decoded(data)
 
     def close(self) -> None:
@@ -231,7 +235,7 @@ def damage_in_words(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except Misfit as misfit:
-        raise SamplingError(
+        raise DamagedCheckpointError(
             f"The checkpoint '{path}' is not as nutslite wrote it: {misfit}. Give another name, or delete the file to "
             "begin anew."
         ) from None
