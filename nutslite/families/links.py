@@ -161,7 +161,7 @@ def inverse(code, eta):
     if code == INVERSE_SQUARED:
         return 1.0 / np.sqrt(eta)
     if code == SQRT:
-        return eta * eta
+        return eta * eta if eta >= 0.0 else math.nan
     if code == SOFTPLUS:
         return softplus(eta)
     if code == CAUCHIT:
