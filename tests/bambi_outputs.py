@@ -13,10 +13,15 @@ import pandas as pd
 import xarray
 
 import nutslite as nl
-from nutslite.results.inference_data import build_container, get_group, group_names
+from nutslite.results.inference_data import build_container
 
 RECORD: dict[str, Any] = json.loads((Path(__file__).parent / "fixtures" / "bambi_outputs.json").read_text("utf-8"))
 CASES: dict[str, dict[str, Any]] = RECORD["cases"]
+# In Bambi an alias of sigma is one of all parameters called sigma, of group effects too, and an alias of a group effect
+# renames its dimension.
+OTHERWISE = {"person_spread": "person_sigma", "x|s_spread": "x|s_sigma", "person__factor_dim": "s__factor_dim"}
+for _there, _here in OTHERWISE.items():
+    CASES["other names"] = json.loads(json.dumps(CASES["other names"]).replace(_there, _here))
 DATA = pd.DataFrame(RECORD["data"]["rows"])
 NEW = pd.DataFrame(RECORD["data"]["new"])
 UNSEEN = pd.DataFrame(RECORD["data"]["unseen"])
@@ -76,8 +81,23 @@ def dataset(group: Group) -> xarray.Dataset:
 
 
 def results_of(name: str) -> Any:
-    """A container of ours with the recorded draws."""
-    return build_container({"posterior": dataset(CASES[name]["fit"]["posterior"])})
+    """A container of ours with the recorded draws, which say of which variables they are under another name."""
+    posterior = dataset(CASES[name]["fit"]["posterior"])
+    for original, alias in aliases_of(CASES[name]["case"]).items():
+        for variable in posterior.data_vars:
+            if str(variable) in (alias, f"{alias}_sigma"):
+                posterior[variable].attrs["alias_of"] = str(variable).replace(alias, original)
+    return build_container({"posterior": posterior})
+
+
+def aliases_of(case: Mapping[str, Any]) -> dict[str, str]:
+    """Aliases by full name of a variable."""
+    found: dict[str, str] = {}
+    for name, alias in case.get("set_alias", {}).items():
+        nested = alias if isinstance(alias, dict) else {name: alias}
+        prefix = f"{name}_" if isinstance(alias, dict) and name != "mu" else ""
+        found |= {term if term == name else f"{prefix}{term}": other for term, other in nested.items()}
+    return found
 
 
 def structure(found: xarray.Dataset, names: Any = None) -> Group:
@@ -114,3 +134,18 @@ def assert_group(found: xarray.Dataset, recorded: Group, *, rtol: float = 1e-10)
             np.testing.assert_allclose(
                 found[name].values, np.array(item["values"], dtype=float), rtol=rtol, atol=1e-11, err_msg=name
             )
+
+
+COMPARED: dict[tuple[str, str], list[str]] = {}
+"""By heading of a table in docs/coming_from_bambi.md and name of a row: the tests that compare it."""
+
+
+def compares(heading: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Mark a test as the comparison of rows that the page calls the same."""
+
+    def note(test: Callable[..., None]) -> Callable[..., None]:
+        for name in names:
+            COMPARED.setdefault((heading, name), []).append(test.__name__)
+        return test
+
+    return note

@@ -21,6 +21,8 @@ from nutslite._columns import columns_of, folded
 from nutslite._log import log
 from nutslite.datasets import datasets
 from nutslite.results.table import SummaryTable, table_text
+from nutslite.sampler.progress import ProgressBar
+from nutslite.sampler.worker import ChainProgress
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = {
@@ -87,12 +89,27 @@ def test_width_is_that_of_the_terminal(monkeypatch):
 def test_log_lines_fit_a_terminal_and_stay_whole_in_a_file(monkeypatch):
     message = " ".join(["a line about the model"] * 8)
     # pytest's own handlers would show the line, and then ours leaves it to them
-    handler = next(each for each in log.handlers if type(each).__name__ == "_Fallback")
+    handler = next(each for each in log.logger.handlers if type(each).__name__ == "_Fallback")
     record = logging.LogRecord("nutslite", logging.INFO, "", 0, message, None, None)
     monkeypatch.delenv("COLUMNS", raising=False)
     assert handler.format(record) == message
     monkeypatch.setenv("COLUMNS", "80")
     assert too_wide(handler.format(record)) == []
+
+
+def test_a_bar_shows_of_its_text_what_fits(monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    report = ChainProgress(0, "sampling", 12000, 16000, 3, 0.25, 2, 7.0)
+    for columns, text in (
+        ("80", "[3 divergences, sampling 1/4]"),
+        ("160", "[3 divergences, sampling 1/4, step 0.25, 7 leapfrogs]"),
+    ):
+        monkeypatch.setenv("COLUMNS", columns)
+        with ProgressBar(chains=4, transitions=16000) as bar:
+            bar(report)
+        shown = [line for line in re.split(r"[\r\n]", capsys.readouterr().err) if "divergences" in line]
+        assert shown
+        assert all(re.sub(r"\[.*<[^,]*, ", "[", line).strip().endswith(text) for line in shown)
 
 
 # --------------------------------------------------------------------------------------------------------- the model

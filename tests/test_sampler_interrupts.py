@@ -195,9 +195,9 @@ def test_the_progress_bar_counts_all_chains(capsys):
     pytest.importorskip("tqdm")
     with ProgressBar(chains=2, transitions=100) as bar:
         bar(ChainProgress(0, "warmup", 50, 100, 0, 0.5, 2, 3.0))
-        assert bar.summary() == "warm-up, 0 divergences, step 0.5, 3 leapfrogs"
+        assert bar.summary() == "0 divergences, warm-up, step 0.5, 3 leapfrogs"
         bar(ChainProgress(1, "sampling", 100, 100, 1, 0.25, 2, 7.0))
-        assert bar.summary() == "sampling 1/2 chains, 1 divergence, step 0.38, 5 leapfrogs"
+        assert bar.summary() == "1 divergence, sampling 1/2, step 0.38, 5 leapfrogs"
     assert "150/200" in capsys.readouterr().err
 
 
