@@ -25,7 +25,7 @@ from nutslite.posterior.warp import MEAN, POSITIVE, UNIT, Warp, no_warp
 FloatArray = NDArray[np.float64]
 LogDensities = Callable[[FloatArray], FloatArray]
 
-MOST_ROWS = 40
+MOST_ROWS = 25
 MOST_DIMENSIONS = 24
 STEP = 0.7  # between knots: of a logarithm
 MOST_KNOTS = 40  # to either side
