@@ -210,4 +210,3 @@ def _check_number(name: str, value: Any, *, above: float, below: float = math.in
     if not fits or not (value >= above if or_equal else value > above) or value >= below:
         error = error_about(value, numbers.Real, SettingError, SettingTypeError)
         raise error(f"{name} must be a number {wanted}, not {value!r}.")
-
