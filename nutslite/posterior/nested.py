@@ -100,13 +100,13 @@ def range_of(link: int, support: str) -> int:
 
 def _direction(columns: FloatArray, intercept: int, kind: int) -> FloatArray | None:
     """Coefficients that raise every row's predictor: the intercept alone, or as nearly by one as columns can."""
-    direction = np.zeros(len(columns))
+    direction: FloatArray = np.zeros(len(columns))
     if intercept >= 0:
         direction[intercept] = 1.0
         return direction
     if kind != POSITIVE:
         return None
-    found: FloatArray = np.linalg.lstsq(columns.T, np.ones(columns.shape[1]), rcond=1e-10)[0]
+    found = np.asarray(np.linalg.lstsq(columns.T, np.ones(columns.shape[1]), rcond=1e-10)[0], dtype=float)
     found[np.abs(found) < 1e-12] = 0.0
     return found if np.all(found @ columns > LOWEST_PREDICTOR) else None
 

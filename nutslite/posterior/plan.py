@@ -12,6 +12,7 @@ from nutslite.posterior.coded import coded_sentences, without_codes
 from nutslite.posterior.compress import merge_equal_rows
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.nested import is_small
 from nutslite.posterior.pilot import why_no_pilot
 from nutslite.posterior.plain import is_plain
 from nutslite.posterior.reduction import Reduction
@@ -61,6 +62,11 @@ class Plan:
         if self.reduction is not None:
             return "marginal"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the model has so few rows that coordinates are made for it."""
+        return self.reduction is None and self.pilot and is_small(self.assembled.data)
 
     def target(self) -> Target:
         """A fresh target for one fit."""
@@ -128,6 +134,11 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
             if data.centring.size
             else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )
+        if is_small(data):
+            sentences.append(
+                "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice sampling "
+                "replaces NUTS."
+            )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged)

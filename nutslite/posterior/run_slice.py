@@ -1,7 +1,7 @@
 """Slice sampling of models of few rows, in the coordinates of `warp`.
 
-A trial of fixed length finds how wide the posterior is in which directions, and how many sweeps make a draw that hardly
-depends on the one before. Nothing in it depends on how many draws follow.
+A trial of fixed length finds how wide the posterior is in which directions, and how many updates make a draw that
+hardly depends on the one before. Nothing in it depends on how many draws follow.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from nutslite.sampler.slice import compiled_slices
 FloatArray = NDArray[np.float64]
 
 WIDTH = 2.5  # of a slice's first interval, in standard deviations
-TRIALS = (100, 600)  # sweeps of each chain of the trial: the first find the directions for the second
+TRIALS = (60, 400)  # draws of each chain of the trial: the first find the directions for the second
 TRIAL_CHAINS = 4
 BURN_IN = 10  # draws
-SWEEPS_PER_TIME = 0.4  # for each draw: of the slowest parameter's autocorrelation time
-MOST_SWEEPS = 30
+SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
+MOST_SWEEPS = 60  # of updates along as many directions as there are parameters
 BATCHES = 6  # of each chain of the trial
 DRAWS_PER_BLOCK = 50  # between two reports
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
@@ -48,10 +48,10 @@ class Wanted(Protocol):
 
 @dataclass(frozen=True)
 class Slices:
-    """Directions, sweeps for each draw, starting points, and the random numbers to go on with."""
+    """Directions, updates for each draw, starting points, and the random numbers to go on with."""
 
     directions: FloatArray
-    sweeps: int
+    updates: int
     starts: FloatArray
     chain_seeds: np.random.SeedSequence
     recovery_rng: np.random.Generator
@@ -69,11 +69,20 @@ def slices_for(target: Target, launch: Launch, wanted: Wanted) -> Slices | None:
         draws, values = np.empty((TRIAL_CHAINS, n, target.dimension)), np.empty((TRIAL_CHAINS, n))
         for chain, rng in enumerate(rngs):
             run = compiled_slices(target.data_type)
-            run(target.logdensity, target.data, rng, starts[chain], directions, 1, draws[chain], values[chain])
+            run(
+                target.logdensity,
+                target.data,
+                rng,
+                starts[chain],
+                directions,
+                target.dimension,
+                draws[chain],
+                values[chain],
+            )
         flat = draws[:, n // 4 :].reshape(-1, target.dimension)
         directions = _directions(np.cov(flat, rowvar=False).reshape(target.dimension, target.dimension))
-    sweeps = int(np.clip(math.ceil(SWEEPS_PER_TIME * _autocorrelation_time(draws)), 1, MOST_SWEEPS))
-    return Slices(directions, sweeps, flat, seeds[2], np.random.default_rng(seeds[3]))
+    sweeps = min(max(SHARE_OF_TIME * _autocorrelation_time(draws), 1.0), MOST_SWEEPS)
+    return Slices(directions, math.ceil(target.dimension * sweeps), flat, seeds[2], np.random.default_rng(seeds[3]))
 
 
 def run_slice(
@@ -95,14 +104,14 @@ def run_slice(
     done, interrupted = 0, False
     try:
         for state, rng in zip(states, rngs, strict=True):
-            run(target.logdensity, target.data, rng, state, method.directions, method.sweeps, burnt, unused)
+            run(target.logdensity, target.data, rng, state, method.directions, method.updates, burnt, unused)
         while done < draws:
             rows = slice(done, min(draws, done + DRAWS_PER_BLOCK))
 
             def block(some: slice, rows: slice = rows) -> None:
                 for c in range(chains)[some]:
                     where = positions[c, rows], values[c, rows]
-                    run(target.logdensity, target.data, rngs[c], states[c], method.directions, method.sweeps, *where)
+                    run(target.logdensity, target.data, rngs[c], states[c], method.directions, method.updates, *where)
 
             run_in_parts(block, chains, wanted.cores or available_cpus(), fewest=1)
             done = rows.stop

@@ -43,7 +43,7 @@ def compiled_slices(data_type: Any) -> Callable[..., None]:
 
 
 def run_slices(
-    logdensity: Any, data: Any, rng: Any, position: Any, directions: Any, sweeps: Any, positions: Any, values: Any
+    logdensity: Any, data: Any, rng: Any, position: Any, directions: Any, updates: Any, positions: Any, values: Any
 ) -> None:
     """Make as many draws as `positions` has rows.
 
@@ -52,19 +52,20 @@ def run_slices(
     position : ndarray (dim,)
         The chain's state, with a finite log density: read and overwritten.
     directions : ndarray (k, dim)
-        Each as long as the posterior is wide there; a sweep updates along one after the other.
-    sweeps : int
-        Sweeps for each draw.
+        Each as long as the posterior is wide there; they take turns.
+    updates : int
+        For each draw.
     positions, values : ndarray (n, dim) and (n,)
         Overwritten with draws and their log densities.
     """
     gradient = np.empty(position.shape[0])
     proposal = np.empty(position.shape[0])
     value = logdensity(position, gradient, data)
+    turn = 0
     for row in range(positions.shape[0]):
-        for _ in range(sweeps):
-            for k in range(directions.shape[0]):
-                value = _update(logdensity, data, rng, position, value, directions[k], proposal, gradient)
+        for _ in range(updates):
+            value = _update(logdensity, data, rng, position, value, directions[turn], proposal, gradient)
+            turn = (turn + 1) % directions.shape[0]
         for i in range(position.shape[0]):
             positions[row, i] = position[i]
         values[row] = value
