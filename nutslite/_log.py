@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from nutslite._columns import columns_of, folded
+
 
 class _Fallback(logging.StreamHandler[TextIO]):
     """Writes to what is stderr at that time, unless the root logger has handlers: then those show the messages."""
@@ -23,6 +25,10 @@ class _Fallback(logging.StreamHandler[TextIO]):
     def stream(self) -> TextIO:  # type: ignore[override]  # as in the logging module's own handler of last resort
         """Standard error, which tests and notebooks replace; None under programs without a console."""
         return sys.stderr
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, in lines that a terminal does not break."""
+        return folded(super().format(record), columns_of(self.stream), quoted=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a message where nobody else will."""

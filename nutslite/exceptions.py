@@ -138,6 +138,14 @@ def in_users_function(what: str) -> Iterator[None]:
         raise UserFunctionError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
+def error_about(
+    given: Any, expected: type | tuple[type, ...], of_value: type[NutsliteError], of_type: type[NutsliteError]
+) -> type[NutsliteError]:
+    """The error about an argument: `of_type` where it is not of the `expected` type; a Boolean is no number."""
+    fits = isinstance(given, expected) and (not isinstance(given, bool) or expected is bool)
+    return of_value if fits else of_type
+
+
 def warn(message: str, category: type[Warning] = NutsliteWarning) -> None:
     """Issue a warning that points at the line outside this package that led here."""
     package = os.path.dirname(__file__) + os.sep

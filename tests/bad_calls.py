@@ -21,7 +21,6 @@ import pandas as pd
 from nutslite.exceptions import NutsliteError, SamplingError
 from nutslite.model import Model
 
-
 OF_ARGUMENTS = (ValueError, TypeError, AttributeError, SamplingError)
 """What wrong calls raise for Python; the last two about assignments, and about what is too large to sample."""
 
@@ -69,8 +68,9 @@ def _error_of(bad: BadCall) -> str:
     try:
         bad.call()
     except bad.raises as error:
-        assert isinstance(error, OF_ARGUMENTS), f"{type(error).__name__} is no ValueError"
-        return str(error)
+        if isinstance(error, OF_ARGUMENTS):
+            return str(error)
+        raise AssertionError(f"{type(error).__name__} is no ValueError") from error
     raise AssertionError(f"the call went through; {bad.raises.__name__} was expected")
 
 

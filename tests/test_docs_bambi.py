@@ -63,7 +63,8 @@ def test_declared_order_of_levels():
     text = warp.astype({"tension": str})
     assert draw_prior(nl.Model("breaks ~ tension", text))["tension_dim"].values.tolist() == ["L", "M"]
     name = 'C(tension, levels=["H", "L", "M"])'
-    (variable,) = (v for v in draw_prior(nl.Model(f"breaks ~ {name}", warp)).data_vars.values() if v.ndim > 2)
+    drawn = draw_prior(nl.Model(f"breaks ~ {name}", warp)).drop_dims("__obs__")
+    (variable,) = (v for v in drawn.data_vars.values() if v.ndim > 2)
     assert variable.coords[variable.dims[-1]].values.tolist() == ["L", "M"]
 
 
@@ -215,9 +216,15 @@ def test_the_family_of_a_model_says_what_it_is(family, response, name, link, sle
     assert not found.is_custom
 
 
-def test_the_links_of_a_model_are_those_of_its_family(sleep):
+def test_the_links_of_a_model_are_those_of_its_family(sleep, tmp_path):
     model = nl.Model("Days ~ 1", sleep, "negativebinomial", link="identity")
     assert {name: link.name for name, link in model.family.link.items()} == {"mu": "identity", "alpha": "log"}
+    same = nl.Model("Days ~ 1", sleep, model.family)  # a family brings its links along, into files too
+    same.save(tmp_path / "a.model")
+    for other in (same, nl.Model.load(tmp_path / "a.model")):
+        assert other.links == model.links
+        assert other.describe() == model.describe()
+    assert nl.Model("Days ~ 1", sleep, model.family, link="log").links["mu"] == "log"
     again = nl.Model("Days ~ 1", sleep, nl.Family("mine", nl.Likelihood("Poisson"), "sqrt"))
     assert {name: link.name for name, link in again.family.link.items()} == {"mu": "sqrt"}
 

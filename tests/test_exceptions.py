@@ -51,6 +51,20 @@ WRONG_TYPES: dict[str, Callable[[], Any]] = {
     "formula": lambda: model(3),
     "data": lambda: model(data=3),
     "categorical": lambda: model(categorical=3),
+    "family": lambda: model(family=3),
+    "name of a prior": lambda: nl.Prior(3),
+    "argument of a prior": lambda: nl.Prior("Normal", mu="a", sigma=1),
+    "name of a link": lambda: nl.Link(3),
+    "further formula": lambda: nl.Formula("y ~ x", 3),
+    "unused_priors": lambda: model(unused_priors=3),
+    "automatic_priors": lambda: model(automatic_priors=3),
+    "taylor": lambda: model(automatic_priors="mle", taylor="a"),
+    "plan": lambda: model().plan(3),
+    "name of data": lambda: nl.load_data(3),
+    "kind of table": lambda: nl.summary(fitted()[1], kind=3),
+    "hdi_prob": lambda: nl.summary(fitted()[1], hdi_prob="a"),
+    "round_to": lambda: nl.summary(fitted()[1], round_to=[1]),
+    "path of a model": lambda: nl.Model.load(3),
     "flag": lambda: model(dropna="no"),
     "link": lambda: model(link=3),
     "priors": lambda: model(priors=3),
@@ -107,9 +121,8 @@ def test_errors_reach_another_process(kind: type[nl.NutsliteError]) -> None:
 
 
 def test_what_no_argument_says_is_of_its_own_kind() -> None:
-    priors = {name: 1.0 for name in ("Intercept", "x", "sigma")}
-    with pytest.raises(RuntimeError, match="nothing to sample") as caught:
-        model(priors=priors).fit(**QUIET)
+    with pytest.raises(RuntimeError, match="memory") as caught:
+        model().fit(**{**QUIET, "draws": 10**15})
     assert not isinstance(caught.value, ValueError)
     with pytest.raises(AttributeError):
         model().formula = "y ~ z"

@@ -189,8 +189,8 @@ class TestText:
         assert str(model) == text + (
             "\n------\n"
             "* To see a plot of the priors call the .plot_priors() method.\n"
-            "* To see a summary or plot of the posterior pass the object returned by .fit() to az.summary() or "
-            "az.plot_trace()"
+            "* To see a summary or plot of the posterior pass the object returned by .fit()\n"
+            "  to az.summary() or az.plot_trace()"
         )
 
     def test_one_block_per_modelled_parameter_with_its_prefix(self) -> None:

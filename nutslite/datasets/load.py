@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from nutslite._calls import public
 from nutslite._log import log
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ def load_data(name: str | None = None) -> pd.DataFrame:
     known = datasets()
     key = str(name).lower()
     if key not in known:
-        raise DataError(
+        raise error_about(name, str, DataError, DataTypeError)(
             f"There is no data set '{name}'.{did_you_mean(key, known)} Bundled are: {', '.join(known)}."
             " A file of your own is read by pandas.read_csv."
         )

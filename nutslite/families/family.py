@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._calls import public
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
-from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
+from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, error_about, shown
 from nutslite.families._rows import without_relinks
 from nutslite.families.links import IDENTITY, is_custom, link_array
 from nutslite.families.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter
@@ -295,8 +295,9 @@ def get_family(family: str | Family) -> Family:
     if isinstance(family, Family):
         return family
     names = family_names()
-    if family not in names:
-        raise FamilyError(f"There is no family '{family}'.{did_you_mean(family, names)} Known: {', '.join(names)}.")
+    if not isinstance(family, str) or family not in names:
+        error = error_about(family, str, FamilyError, FamilyTypeError)
+        raise error(f"There is no family '{family}'.{did_you_mean(family, names)} Known: {', '.join(names)}.")
     record: Family = import_module(f"nutslite.families.{family}").FAMILY
     return replace(record)  # so that `set_default_priors` is about one family of one user
 

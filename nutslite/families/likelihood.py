@@ -30,8 +30,8 @@ DISTRIBUTIONS = {
     "NegativeBinomial": "negativebinomial",
     "InverseGaussian": "wald",
     "Wald": "wald",
-    "LogNormal": "lognormal",
     "Lognormal": "lognormal",
+    "LogNormal": "lognormal",
     "ZeroInflatedPoisson": "zero_inflated_poisson",
 }
 """Distributions by PyMC's names, and the built-in families that have their kernels."""
@@ -253,6 +253,13 @@ def described(family: Family, links: Mapping[str, str]) -> Family:
     named = Likelihood(NAMES[family.kind]) if family.kind in NAMES else None
     link = {name: item if isinstance(item, Link) else Link(item) for name, item in links.items()}
     return replace(family, likelihood=family.likelihood or named, link=link)
+
+
+def own_links(family: Any) -> dict[str, str] | None:
+    """Links that the built-in family of another model brings along, by parameter; a family of one's own has them."""
+    if not isinstance(family, Family) or not isinstance(family.link, Mapping) or family.is_custom:
+        return None
+    return {name: str(Link(link)) for name, link in family.link.items()}
 
 
 def record_of(name: str, likelihood: Likelihood, link: Any) -> dict[str, Any]:

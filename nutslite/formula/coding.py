@@ -27,6 +27,7 @@ from nutslite.formula.categories import Categories
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
 from nutslite.formula.level_names import level_name
 from nutslite.formula.sizes import check_columns, check_interaction
+from nutslite.formula.tables import EXACT
 from nutslite.formula.terms import FloatArray, TermKind
 
 _MOST_LEVELS = 2000  # of a factor whose contrast is a matrix
@@ -298,6 +299,11 @@ def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, ro
             f"The term '{plan.name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, "
             "are too close together to be told from an intercept in float64. Write "
             f"center({plan.name}) if their differences mean something; remove it if not."
+        )
+    if plan.scalar and abs(lowest) >= EXACT:
+        return (
+            f"The term '{plan.name}' is constant in float64, where all its values are {lowest!r}, so {beside}. Write "
+            f"I({plan.name} - {int(lowest)}) if their differences mean something; remove it if not."
         )
     if plan.scalar:
         return f"The term '{plan.name}' is constant! It has one value in all {rows} rows, so {beside}; remove it."

@@ -37,6 +37,9 @@ def frame_of_table(table: Any) -> pd.DataFrame:
         frame = table.to_pandas()
     except ImportError:  # polars without pyarrow
         return pd.DataFrame({name: _polars_column(table[name]) for name in table.columns})
+    except TypeError:  # notes of pandas about its types that pyarrow cannot read
+        table = table.replace_schema_metadata(None)
+        frame = table.to_pandas()
     if not isinstance(frame, pd.DataFrame):
         raise DataError(f"The data are a {type(table).__name__}, one column; give a table.")
     exact = _exact_columns(table)
@@ -151,7 +154,18 @@ def _read_text(file: BinaryIO, separator: str | None) -> pd.DataFrame:
     if large:
         file.seek(0)
         frame[large] = pd.read_csv(file, **options, usecols=large, dtype_backend="numpy_nullable")[large]
+    for name in frame.columns:
+        if _numbers_kept_as_texts(frame[name]):
+            frame[name] = whole_numbers([int(text) if text else None for text in frame[name]])
     return frame
+
+
+def _numbers_kept_as_texts(column: pd.Series) -> bool:
+    """Whether a column has numbers of 64 bits without sign and gaps, which pandas reads as texts, the gaps as ''."""
+    if not pd.api.types.is_string_dtype(column.dtype) or not (column == "").any():
+        return False
+    texts = column[column != ""]
+    return bool(texts.str.fullmatch("[0-9]{1,20}").all()) and max(map(int, texts), default=2**64) < 2**64
 
 
 def _whole_with_gaps(column: pd.Series) -> bool:

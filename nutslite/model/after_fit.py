@@ -90,7 +90,7 @@ class AfterFit(Inspection):
         return self.predict(idata, kind="response", **options)
 
     def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
-        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows or of new data."""
+        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead."""
         from nutslite.results.added_groups import add_log_likelihood
 
         check_flags(inplace=inplace)
@@ -101,8 +101,9 @@ class AfterFit(Inspection):
     def compute_log_prior(self, idata: Any, inplace: bool = True) -> Any:
         """Add log prior densities (group ``log_prior``), one variable per sampled variable, for power-scaling.
 
-        Densities are of the natural values, without Jacobians. Group effects have their density given their location
-        and scale, correlations one number for all of a block. Potentials do not count.
+        Densities are of the natural values, without Jacobians; correlations have one number for all of a block.
+        Effects of groups whose location or scale is estimated are left out: their distribution is a part of the model,
+        and no prior that somebody chose. Potentials do not count.
 
         Returns
         -------

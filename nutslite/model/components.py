@@ -123,9 +123,10 @@ def list_parameters(
         prefix = "" if name == names[0] else f"{name}_"
         own = priors.terms[name]
         listed = [Term(INTERCEPT, own[INTERCEPT], aliases.get(f"{prefix}{INTERCEPT}"))] if predictor.intercept else []
+        formula: list[CommonTerm | GroupTerm] = [*predictor.terms, *predictor.group_terms]
         listed += [
             Term(term.name, own[term.name], aliases.get(f"{prefix}{term.name}"), _levels(term), _groups(term, design))
-            for term in (*predictor.terms, *predictor.group_terms)
+            for term in formula
         ]
         terms = {term.name: term for term in listed}
         out[name] = ConditionalParameter(name, name == names[0], terms, predictor.offset_names, aliases.get(name))

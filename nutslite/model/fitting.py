@@ -95,7 +95,8 @@ class Fitting(AfterFit, Saving):
             Whether to show a bar, and lines that say what is sampled and how long it took. The names of PyMC's
             layouts mean True.
         callback : callable, optional
-            Called between blocks of transitions with the sampler's progress record.
+            Called between blocks of transitions with the sampler's progress record. One that raises is not called again,
+            with a warning; KeyboardInterrupt in it stops the fit as Ctrl-C does.
         include_response_params : bool
             Whether to add ``mu`` and the like, one value per observation and draw.
         omit_offsets : bool
@@ -130,7 +131,8 @@ class Fitting(AfterFit, Saving):
         Raises
         ------
         SamplingError
-            For impossible settings or starting values, or if no finite starting point exists.
+            For impossible settings or starting values, or if no finite starting point exists; where the draws are made
+            and cannot be put together, with the name of a file that they are in.
         TypeError
             (and NutsliteError) For an argument that does not exist.
         KeyboardInterrupt

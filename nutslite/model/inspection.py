@@ -111,26 +111,26 @@ class Inspection(Wiring):
     @property
     def components(self) -> dict[str, Parameter]:
         """Older name of `parameters`."""
-        return self._older("components", "parameters")
+        _say_older("components", "parameters")
+        return self.parameters
 
     @property
     def distributional_components(self) -> dict[str, ConditionalParameter]:
         """Older name of `conditional_parameters`."""
-        return self._older("distributional_components", "conditional_parameters")
+        _say_older("distributional_components", "conditional_parameters")
+        return self.conditional_parameters
 
     @property
     def constant_components(self) -> dict[str, MarginalParameter]:
         """Older name of `marginal_parameters`."""
-        return self._older("constant_components", "marginal_parameters")
+        _say_older("constant_components", "marginal_parameters")
+        return self.marginal_parameters
 
     @property
     def response_component(self) -> ResponseComponent:
         """Older place of `response_term`."""
-        return ResponseComponent(self._older("response_component", "response_term"))
-
-    def _older(self, name: str, today: str) -> Any:
-        warn(f"Model.{name} is now called {today}.", FutureWarning)
-        return getattr(self, today)
+        _say_older("response_component", "response_term")
+        return ResponseComponent(self.response_term)
 
     @property
     def response_term(self) -> Response:
@@ -296,3 +296,7 @@ class Inspection(Wiring):
     def _need_build(self, method: str) -> None:
         if not self.built:
             raise ArgumentError(NOT_BUILT.format(method=method))
+
+
+def _say_older(name: str, today: str) -> None:
+    warn(f"Model.{name} is now called {today}.", FutureWarning)

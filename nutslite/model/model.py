@@ -9,7 +9,7 @@ from nutslite._calls import public
 from nutslite._config import config
 from nutslite.exceptions import check_flags
 from nutslite.families.family import Family, get_family
-from nutslite.families.likelihood import described
+from nutslite.families.likelihood import described, own_links
 from nutslite.formula.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
@@ -112,6 +112,7 @@ class Model(Fitting):
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
     ) -> None:
+        link = own_links(family) if link is None else link
         self._arguments = given_arguments(locals())
         check_flags(dropna=dropna, auto_scale=auto_scale, center_predictors=center_predictors, correlated=correlated)
         self.formula = as_formula(formula)

@@ -102,6 +102,7 @@ class Saving(Wiring):
         """
         from nutslite.results.model_file import read_model
 
+        path = checked_path("path", path)
         stored = read_model(path)
         _check_again(path, stored.missing, again)
         arguments = {**stored.arguments, **again}

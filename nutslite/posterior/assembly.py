@@ -19,6 +19,7 @@ from nutslite.posterior.inventory import Inventory, take_inventory
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.potential import Potential
+from nutslite.posterior.warp import no_warp
 from nutslite.priors.codes import NORMAL
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
@@ -310,6 +311,7 @@ class _Assembler:
             row_starts=np.empty(0, dtype=np.int64),
             codes=codes,
             crew=no_crew(),
+            warp=no_warp(),
         )
 
     def _link_codes(self) -> NDArray[np.int64]:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from nutslite.posterior.information import Information
 from nutslite.posterior.resume import Launched
 from nutslite.posterior.start_values import given_starts
-from nutslite.posterior.target import Launch, Target
+from nutslite.posterior.target import JointTarget, Launch, Target
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
+from nutslite.sampler.sample import sample
 
 if TYPE_CHECKING:
     from nutslite.posterior.run import Settings
@@ -29,8 +30,11 @@ INITS = {
 """What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
 TUNE = 1000
 TUNE_AFTER_PILOT = 200
+TUNE_OF_FEW_ROWS = 600  # in the coordinates of `warp`, where the metric adapts further
 TARGET_ACCEPT = 0.8
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.7, 0.9  # after a pilot, see `default_target_accept`
+TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
+TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
 MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 
@@ -38,14 +42,52 @@ MOST_HALVINGS = 30  # of the way from a starting point to the centre
 def first_state(target: Target, launch: Launch, settings: Settings, rng: np.random.Generator) -> Launched:
     """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
     metric = launch_metric(launch) if settings.init == "auto" else None
-    tune = settings.tune if settings.tune is not None else (TUNE if metric is None else TUNE_AFTER_PILOT)
+    warped = isinstance(target, JointTarget) and target.is_warped
+    usual = TUNE if metric is None else TUNE_OF_FEW_ROWS if warped else TUNE_AFTER_PILOT
+    tune = usual if settings.tune is None else settings.tune
     starts = _starts(target, launch, metric, settings.chains, rng)
     jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
     if settings.start is not None:
         starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
     if metric is None:
         return Launched(starts, jitter, INITS[settings.init][0], True, tune)
-    return Launched(starts, jitter, metric, False, tune)
+    begun = Launched(starts, jitter, metric, False, tune)
+    return after_trial(target, begun, rng) if warped and settings.tune is None else begun
+
+
+def better_launch(target: Target, settings: Settings) -> Launch | None:
+    """Where a model of few rows starts, in coordinates made for it; None for others, and where the user chose."""
+    if not isinstance(target, JointTarget) or settings.init != "auto" or settings.start is not None:
+        return None
+    return target.launch_small()
+
+
+def after_trial(target: Target, begun: Launched, rng: np.random.Generator) -> Launched:
+    """A short run from there: its draws give starting points and a better metric; divergences call for smaller steps.
+
+    It is a part of the launch. How long it is does not depend on how many draws are asked for.
+    """
+    trial = sample(
+        target.logdensity,
+        target.data,
+        data_type=target.data_type,
+        initial=np.resize(begun.initial, (TRIAL_CHAINS, target.dimension)),
+        draws=TRIAL_DRAWS,
+        tune=begun.tune,
+        chains=TRIAL_CHAINS,
+        cores=1,
+        random_seed=rng,
+        target_accept=TARGET_ACCEPT_OF_FEW_ROWS,
+        metric=begun.metric,
+        adapt_metric=True,
+    )
+    draws = trial.positions.reshape(-1, target.dimension)
+    starts = draws[rng.choice(len(draws), len(begun.initial), replace=False)]
+    covariance = np.cov(draws, rowvar=False).reshape(target.dimension, target.dimension)
+    metric = dense_metric(covariance + 1e-6 * np.diag(np.diag(covariance)))
+    diverged = trial.stats["diverging"].any()
+    accept = TARGET_ACCEPT_AFTER_DIVERGENCES if diverged else TARGET_ACCEPT_OF_FEW_ROWS
+    return Launched(starts, 0.0, metric, False, TUNE_AFTER_PILOT, accept)
 
 
 def default_target_accept(begun: Launched, dimension: int) -> float:
@@ -59,6 +101,8 @@ def default_target_accept(begun: Launched, dimension: int) -> float:
     0.9 for few. Where independence Metropolis does not serve them the posterior has long tails, mostly of a scale with
     few levels; out there 0.8 diverged once in 44 fits of a model with four levels, and 0.9 costs an eighth more.
     """
+    if begun.target_accept is not None:
+        return begun.target_accept
     if begun.adapts:
         return TARGET_ACCEPT
     return TARGET_ACCEPT_OF_FEW if dimension < MANY_PARAMETERS else TARGET_ACCEPT_OF_MANY

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nutslite.exceptions import SettingError
+from nutslite._columns import folded
+from nutslite.exceptions import SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.coded import coded_sentences, without_codes
 from nutslite.posterior.compress import merge_equal_rows
@@ -50,7 +51,7 @@ class Plan:
     merged: ModelData | None = None
 
     def __str__(self) -> str:
-        return "\n".join(self.sentences)
+        return folded("\n".join(self.sentences), hanging=2)
 
     __repr__ = __str__
 
@@ -85,7 +86,8 @@ def make_plan(
         If `path` is unknown, or is ``"marginal"`` and the model does not allow it (the message says why).
     """
     if path not in PATHS:
-        raise SettingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+        error = error_about(path, str, SettingError, SettingTypeError)
+        raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
     if not code:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"

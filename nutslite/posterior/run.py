@@ -15,21 +15,30 @@ from nutslite._log import log
 from nutslite._stack import with_room
 from nutslite.exceptions import SamplingError, SettingError, refuse_other
 from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
-from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
+from nutslite.posterior.launching import (
+    INITS,
+    TARGET_ACCEPT,
+    TUNE,
+    better_launch,
+    default_target_accept,
+    first_state,
+    launch_metric,
+)
 from nutslite.posterior.plan import Plan
-from nutslite.posterior.resume import launched, opened_checkpoint, proposed
-from nutslite.posterior.run_independence import Independence, independence_for, run_independence
+from nutslite.posterior.resume import Launched, launched, opened_checkpoint, proposed
+from nutslite.posterior.run_independence import Independence, IndependentDraws, independence_for, run_independence
+from nutslite.posterior.run_slice import Slices, run_slice, slices_for
 from nutslite.posterior.safeguards import check_callback, kept_raw, memory_of_results, named_functions
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.start_values import Start, check_number_of_starts
-from nutslite.posterior.target import Target, density_of
+from nutslite.posterior.target import Launch, Target, density_of
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.checkpoint import Checkpoint
 from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.independence import Proposal
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.logdensity import compiled_logdensity
-from nutslite.sampler.metric import normal_draws
+from nutslite.sampler.metric import Metric, normal_draws
 from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.sample import sample, seed_sequence
 
@@ -37,6 +46,7 @@ FloatArray = NDArray[np.float64]
 
 LOW_ACCEPTANCE = 0.5  # of independence proposals
 SHOWN_NAMES = 10
+MOST_REPEATS = 100  # of normal draws that fall where there is no density
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,8 @@ class Fit:
     seconds : dict of str to float
         Wall-clock time of ``"pilot"``, ``"compilation"``, ``"sampling"`` (warm-up and draws of all chains) and
         ``"recovery"`` (natural scale, exact draws of what was integrated out).
+    without_trajectories : str
+        The method where it is neither NUTS nor a Laplace approximation.
     """
 
     plan: Plan
@@ -122,13 +134,14 @@ class Fit:
     effects: FloatArray
     warmup: tuple[FloatArray, FloatArray] | None
     seconds: dict[str, float]
+    without_trajectories: str = "independence"
 
     @property
     def method(self) -> str:
-        """How the draws were made: ``"nuts"``, ``"laplace"`` or ``"independence"``."""
+        """How the draws were made: ``"nuts"``, ``"laplace"``, ``"independence"`` or ``"slice"``."""
         if self.settings.laplace:
             return "laplace"
-        return "nuts" if self.draws is not None else "independence"
+        return "nuts" if self.draws is not None else self.without_trajectories
 
 
 def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None) -> Fit:
@@ -174,11 +187,26 @@ def _run_target(
     launch = target.launch() if settings.may_be_independence else None
     if launch is not None:
         beside.wait(MANY)
-        if (method := independence_for(target, launch, settings)) is not None:
+        method, better = independence_for(target, launch, settings), None
+        if method is None and (better := better_launch(target, settings)) is not None:
+            launch = better
+            method = independence_for(target, launch, settings)
+        if method is not None:
             clock.lap("pilot")
             return _run_independence(plan, settings, target, method, clock, before_sampling, beside)
+        if better is not None and (slices := slices_for(target, better, settings)) is not None:
+            clock.lap("pilot")
+            return _run_slice(plan, settings, target, slices, clock, before_sampling, beside)
     start_rng = np.random.default_rng(start_seed)
-    begun = launched(checkpoint, target, lambda: first_state(target, launch or target.launch(), settings, start_rng))
+
+    def begin() -> Launched:
+        found = launch
+        if found is None:
+            found = target.launch()
+            found = better_launch(target, settings) or found
+        return first_state(target, found, settings, start_rng)
+
+    begun = launched(checkpoint, target, begin)
     target_accept = settings.target_accept
     if target_accept is None:
         target_accept = default_target_accept(begun, target.dimension)
@@ -241,15 +269,48 @@ def _run_independence(
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
     clock.lap("sampling")
+    return _independent_fit(plan, settings, target, drawn, method.recovery_rng, clock, beside, "independence")
+
+
+def _run_slice(
+    plan: Plan,
+    settings: Settings,
+    target: Target,
+    method: Slices,
+    clock: _Clock,
+    before_sampling: Callable[[], Any] | None,
+    beside: Beside,
+) -> Fit:
+    """Slice sampling of a model of few rows."""
+    if before_sampling is not None:
+        before_sampling()
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_slice(target, method, settings, report)
+    clock.lap("sampling")
+    return _independent_fit(plan, settings, target, drawn, method.recovery_rng, clock, beside, "slice")
+
+
+def _independent_fit(
+    plan: Plan,
+    settings: Settings,
+    target: Target,
+    drawn: IndependentDraws,
+    rng: np.random.Generator,
+    clock: _Clock,
+    beside: Beside,
+    how: str,
+) -> Fit:
+    """Draws that have no warm-up, on their natural scale."""
     if drawn.interrupted:
         _say_what_is_kept(drawn.positions, settings)
     beside.wait(NATURAL)
     with kept_raw(drawn.positions, drawn.stats), memory_of_results(plan, settings):
-        values, effects = target.natural(drawn.positions, method.recovery_rng)
+        values, effects = target.natural(drawn.positions, rng)
     clock.lap("recovery")
-    settings = replace(settings, tune=0)
     seconds = {**clock.seconds, "compilation": 0.0}
-    return Fit(plan, settings, drawn.stats, drawn.interrupted, None, values, effects, None, seconds)
+    return Fit(
+        plan, replace(settings, tune=0), drawn.stats, drawn.interrupted, None, values, effects, None, seconds, how
+    )
 
 
 def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) -> Fit:
@@ -268,11 +329,26 @@ def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) 
     )
     clock.lap("pilot")
     rng = np.random.default_rng(settings.random_seed)
-    positions = launch.center + normal_draws(metric, rng, settings.chains * settings.draws)
+    positions = _inside(target, launch, metric, rng, settings.chains * settings.draws)
     values, effects = target.natural(positions.reshape(settings.chains, settings.draws, -1), rng)
     clock.lap("sampling")
     seconds = {**clock.seconds, "compilation": 0.0, "recovery": 0.0}
     return Fit(plan, replace(settings, tune=0), {}, False, None, values, effects, None, seconds)
+
+
+def _inside(target: Target, launch: Launch, metric: Metric, rng: np.random.Generator, n: int) -> FloatArray:
+    """Normal draws; those outside the range of a link, where the posterior has no density, are made again."""
+    positions = launch.center + normal_draws(metric, rng, n)
+    if not target.has_edge:
+        return positions
+    for _ in range(MOST_REPEATS):
+        outside = ~np.isfinite(target.log_densities(positions, 1))
+        if not outside.any():
+            return positions
+        positions[outside] = launch.center + normal_draws(metric, rng, int(outside.sum()))
+    raise SamplingError(
+        "No Laplace approximation of this model: hardly any of its draws lie where the link is defined. Use NUTS."
+    )
 
 
 def _run_large(

@@ -32,6 +32,9 @@ LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain ma
 CORRELATION = 0.05  # of successive kept draws, about
 MOST_THINNING = 4
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
+PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
+PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in standard deviations
+PROBED_DIRECTIONS = 32  # besides the principal axes
 STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
 STARTS = 64  # proposals that a chain's start is resampled from
 PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
@@ -86,13 +89,36 @@ def independence_for(target: Target, launch: Launch, wanted: Wanted) -> Independ
         return None
     proposal = proposal.refined(positions, log_weights)
     n = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS))
-    found = fitness(_weighted(target, proposal, rng, n, cores)[1])
+    _, log_weights = _weighted(target, proposal, rng, n, cores)
+    found = fitness(log_weights)
     if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
+        return None
+    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, log_weights):
         return None
     staying = max(1e-3, 1.0 - found.acceptance)
     thinning = min(MOST_THINNING, max(1, math.ceil(math.log(CORRELATION) / math.log(staying))))
     recovery_rng = np.random.default_rng(recovery_seed)
     return Independence(proposal, found.acceptance, thinning, cores, chain_seeds, recovery_rng)
+
+
+def _has_heavier_tails(target: Target, proposal: DefensiveMixture, log_weights: FloatArray) -> bool:
+    """Whether the posterior falls more slowly than the proposal somewhere that hardly any of its draws reach.
+
+    Looked at along the proposal's axes and some other directions, always the same ones. A chain that came to such a
+    point would stay there, and one that does not come there misses a part of the posterior without a word.
+    """
+    d = target.dimension
+    directions = np.concatenate(
+        [np.eye(d), np.random.default_rng(STREAM).normal(size=(PROBED_DIRECTIONS if d > 1 else 0, d))]
+    )
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    steps = np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
+    positions = proposal.center + steps @ proposal.factor.T
+    found = target.log_densities(positions, 1) - proposal.log_density(positions)
+    largest = float(np.max(np.where(np.isfinite(found), found, -np.inf)))
+    highest = float(np.max(log_weights))
+    mean = highest + math.log(float(np.mean(np.exp(log_weights - highest))))
+    return largest > mean + math.log(LARGEST_WEIGHT)
 
 
 def _laplace(launch: Launch) -> DefensiveMixture | None:

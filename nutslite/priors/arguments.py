@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.exceptions import PriorError, did_you_mean, shown
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, shown
 from nutslite.priors.catalogue import Argument, Density
 from nutslite.priors.parameterizations import PARAMETERIZATIONS, Parameterization
 
@@ -27,7 +27,7 @@ def read_argument(name: str, key: str, value: Any, prior_type: type) -> Any:
     except ValueError:  # ragged lists
         array = np.empty(0, dtype=object)
     if array.dtype.kind not in "iuf":
-        raise PriorError(f"{name}({key}={shown(value)}): {key} must be a number, an array of numbers or a Prior.")
+        raise PriorTypeError(f"{name}({key}={shown(value)}): {key} must be a number, an array of numbers or a Prior.")
     if array.size == 0:
         raise PriorError(f"{name}({key}={value!r}): {key} is empty.")
     if np.any(np.isnan(array)):

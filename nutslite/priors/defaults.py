@@ -289,7 +289,7 @@ def _scaled(predictor: LinearPredictor, given: Given, scaling: Scaling) -> dict[
 
 
 def _normal(sigma: FloatArray, *, scalar: bool) -> Prior:
-    if scalar:
+    if scalar or len(sigma) == 1:
         return Prior("Normal", mu=0.0, sigma=float(sigma[0]))
     return Prior("Normal", mu=np.zeros(len(sigma)), sigma=sigma)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, shown, warn
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.columns import coefficient_names
@@ -84,7 +84,8 @@ def match_priors(
         ``unused="error"``, a name that is not in the model.
     """
     if unused not in ("warn", "error", "ignore"):
-        raise PriorError(f"unused={unused!r}: choose 'warn', 'error' or 'ignore'.")
+        error = error_about(unused, str, PriorError, PriorTypeError)
+        raise error(f"unused_priors={unused!r}: choose 'warn', 'error' or 'ignore'.")
     flat = expand_keys(priors)
     nested = {name: flat.pop(name) for name in list(flat) if name in predictors}
     given = Given(constants={name: read_constant(name, flat.pop(name)) for name in list(flat) if name in constants})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nutslite._calls import public
-from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
 from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
 
@@ -225,7 +225,7 @@ def find_density(name: str) -> Density:
     density = (DENSITIES | COUNTS).get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
     if density is not None:
         return density
-    raise PriorError(
+    raise error_about(name, str, PriorError, PriorTypeError)(
         f"There is no prior distribution '{name}'.{did_you_mean(name, DENSITIES)} There are: {', '.join(DENSITIES)}."
     )
 
@@ -246,9 +246,14 @@ def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprio
 
 
 def _show(value: Any) -> str:
-    """A number or array to four decimals, on one line; integers stay integers, and small numbers do not read 0."""
+    """A number or array to four decimals, on one line; integers stay integers, and small numbers do not read 0.
+
+    An array of one number reads as that number, which it means.
+    """
     if isinstance(value, Prior):
         return str(value)
+    if np.size(value) == 1:
+        value = np.asarray(value).item()
     real = np.issubdtype(np.asarray(value).dtype, np.floating)
     rounded = np.round(value, 4) if real else value
     if np.ndim(rounded) == 0:

@@ -20,7 +20,7 @@ from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
 from nutslite.formula.level_names import level_name
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.inventory import OBSERVATIONS
+from nutslite.posterior.inventory import OBSERVATIONS, SAMPLE_DIMS
 from nutslite.posterior.log_prior import log_prior
 from nutslite.results.explained_variance import r2_draws, r2_table
 from nutslite.results.inference_data import (
@@ -158,7 +158,11 @@ def store_new_rows(
 def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any]) -> _Posterior:
     axes = SampleAxes.of(dataset)
     if not axes.exist:
-        raise DataError("The posterior in these results has no dimension 'chain' or 'draw': give what fit returned.")
+        stacked = [str(dim) for dim, index in dataset.indexes.items() if {*SAMPLE_DIMS} <= {*index.names} - {dim}]
+        remedy = f"results.posterior.unstack('{stacked[0]}') has both" if stacked else "give what fit returned"
+        raise DataError(f"The posterior in these results has no dimension 'chain' or 'draw': {remedy}.")
+    if 0 in axes.sizes.values():
+        raise DataError("There are no draws in these results: their posterior is empty.")
     return _Posterior(named_arrays(in_model_order(dataset, coords), aliases=False)[0], axes)
 
 

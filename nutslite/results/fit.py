@@ -164,4 +164,4 @@ def _observed(assembled: Assembled) -> dict[str, NDArray[Any]]:
 
 
 def _dims(assembled: Assembled) -> dict[str, tuple[str, ...]]:
-    return {**assembled.layout.dims, assembled.spec.design.response.name: (OBSERVATIONS,)}
+    return dict(assembled.inventory.dims)

@@ -11,7 +11,6 @@ import functools
 import importlib
 import importlib.metadata
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.posterior.inventory import SAMPLE_DIMS, stored_name
+from nutslite.results.arviz_import import import_arviz
 from nutslite.results.sample_axes import SampleAxes
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def to_dataset(
 def build_container(datasets: Mapping[str, xarray.Dataset]) -> Container:
     """The container that belongs to the installed ArviZ, from one Dataset per group."""
     if arviz_major() < 1:
-        arviz = _import_arviz()
+        arviz = import_arviz()
         return arviz.InferenceData(**dict[str, Any](datasets))
     import xarray
 
@@ -252,29 +252,13 @@ def preload_arviz() -> threading.Thread:
         try:
             importlib.import_module("xarray")
             if arviz_major() < 1:
-                _import_arviz()
+                import_arviz()
         except Exception:  # the import in the foreground raises it again
             return
 
     thread = threading.Thread(target=work, name="nutslite-preload-arviz", daemon=True)
     thread.start()
     return thread
-
-
-def _import_arviz() -> Any:
-    """ArviZ, also where the home cannot be written to: version 0.23 fails there, where it would note the day."""
-    try:
-        return importlib.import_module("arviz")
-    except OSError:
-        import platformdirs
-
-        usual = platformdirs.user_cache_dir
-        with tempfile.TemporaryDirectory() as folder:
-            platformdirs.user_cache_dir = lambda *arguments, **options: folder
-            try:
-                return importlib.import_module("arviz")
-            finally:
-                platformdirs.user_cache_dir = usual
 
 
 def _is_tree(idata: Container) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, DataTypeError, did_you_mean, random_generator
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
 from nutslite.families.family import compiled_loglik
 from nutslite.families.links import inverse_array
 from nutslite.results.linear_predictor import Draws, LinearPredictors, join_chains
@@ -92,7 +92,7 @@ def predict(
         parameters that no response can be drawn for.
     """
     if not isinstance(kind, str) or kind not in _KINDS:
-        error = DataError if isinstance(kind, str) else DataTypeError
+        error = error_about(kind, str, DataError, DataTypeError)
         raise error(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
     responses = _KINDS[kind] == "response"
     companions = _companions(design, task.family) if responses else {}

@@ -152,5 +152,5 @@ def as_outcomes(family: Family, values: Any) -> NDArray[Any]:
     array = np.asarray(values)
     if not family.discrete or array.dtype.kind in "iu":
         return array
-    whole = array.dtype.kind == "b" or bool(np.isfinite(array).all() and (np.abs(array) < 2.0**63).all())
+    whole = array.dtype.kind == "b" or bool(((np.abs(array) < 2.0**63) & (array == np.round(array))).all())
     return array.astype(np.int64) if whole else array

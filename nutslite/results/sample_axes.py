@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, DataTypeError
+from nutslite.exceptions import DataError, DataTypeError, error_about
 from nutslite.posterior.inventory import SAMPLE_DIMS
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def check_count(draws: Any, axes: SampleAxes) -> int:
     chains, available = (axes.sizes.get(dim, 1) for dim in SAMPLE_DIMS)
     whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
     if not whole or not 1 <= draws <= chains * available:
-        raise (DataError if isinstance(draws, Real) else DataTypeError)(
+        raise error_about(draws, Real, DataError, DataTypeError)(
             f"draws is how many of the {chains * available} posterior draws to use, a whole number from 1 to "
             f"{chains * available}, not {draws!r}."
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import DataError, DataTypeError
+from nutslite.exceptions import DataError, DataTypeError, error_about
 from nutslite.results import diagnostics
 from nutslite.results.inference_data import get_group, named_arrays
 from nutslite.results.labels import as_columns, choose_names, element_labels
@@ -34,7 +35,10 @@ def summary(
     dims: Mapping[str, Sequence[str]] | None = None,
     coords: Mapping[str, Sequence[Any]] | None = None,
 ) -> pd.DataFrame:
-    """Table of all parameters, one row each, in the layout that ArviZ 0.x prints.
+    """Table of all parameters, one row each, in the layout that ArviZ 0.x prints; narrow terminals show all of it, too.
+
+    `ess_tail` is the smaller effective sample size of the 5 % and 95 % quantiles (Vehtari et al. 2021, section 4.3),
+    whatever `hdi_prob`, as in ArviZ 0.x. The table of ArviZ 1.3 takes the ends of its own interval instead.
 
     Parameters
     ----------
@@ -65,15 +69,18 @@ def summary(
     DataError
         For an unknown variable, group or kind, or results of an unknown type.
     """
-    import pandas as pd
+    from nutslite.results.table import SummaryTable
 
     if kind not in ("all", "stats", "diagnostics"):
-        raise DataError(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
+        error = error_about(kind, str, DataError, DataTypeError)
+        raise error(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
     if not isinstance(hdi_prob, float | int) or not 0.0 < hdi_prob < 1.0:
-        raise DataError(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
+        error = error_about(hdi_prob, Real, DataError, DataTypeError)
+        raise error(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
     whole = isinstance(round_to, int) and not isinstance(round_to, bool) and round_to >= 0
     if round_to not in (None, "none") and not whole:
-        raise DataError(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
+        error = error_about(round_to, (Real, str), DataError, DataTypeError)
+        raise error(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
     arrays, dims, coords = _named_draws(results, group, dims, coords)
     names = choose_names(list(arrays), var_names, filter_vars)
     labels: list[str] = []
@@ -94,7 +101,7 @@ def summary(
         table |= _statistics(draws, hdi_prob)
     if kind != "stats":
         table |= diagnostics.convergence(draws)
-    return _rounded(pd.DataFrame(table, index=labels), round_to)
+    return _rounded(SummaryTable(table, index=labels), round_to)
 
 
 def _named_draws(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean
+from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean, error_about
 from nutslite.sampler.logdensity import Matrix
 from nutslite.sampler.mass_matrix import ADAPTATIONS
 from nutslite.sampler.metric import Metric
@@ -199,7 +199,8 @@ def _check_integer(name: str, value: Any, least: int, greatest: int | None = Non
     wanted = f"an integer of at least {least}" if greatest is None else f"an integer from {least} to {greatest}"
     fits = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
     if not fits or (greatest is not None and int(value) > greatest):
-        raise _kind(value)(f"{name} must be {wanted}, not {value!r}.")
+        error = error_about(value, numbers.Real, SettingError, SettingTypeError)
+        raise error(f"{name} must be {wanted}, not {value!r}.")
 
 
 def _check_number(name: str, value: Any, *, above: float, below: float = math.inf, or_equal: bool = False) -> None:
@@ -207,10 +208,6 @@ def _check_number(name: str, value: Any, *, above: float, below: float = math.in
     wanted += "" if below == math.inf else f" and less than {below:g}"
     fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if not fits or not (value >= above if or_equal else value > above) or value >= below:
-        raise _kind(value)(f"{name} must be a number {wanted}, not {value!r}.")
+        error = error_about(value, numbers.Real, SettingError, SettingTypeError)
+        raise error(f"{name} must be a number {wanted}, not {value!r}.")
 
-
-def _kind(value: Any) -> type[SettingError]:
-    """The error about a value that is no such number."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return SettingError if number else SettingTypeError
