@@ -16,7 +16,7 @@ from bad_calls import BadCall, file_with, fitted, frame, model
 import nutslite as nl
 from nutslite.calibration import simulation_based_calibration
 from nutslite.cli import main
-from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning, SamplingError
+from nutslite.exceptions import ArgumentError, DataError, NutsliteError, NutsliteWarning, SamplingError
 from nutslite.model import Model
 from nutslite.results.inference_data import build_container
 
@@ -80,7 +80,7 @@ def _command(*arguments: str) -> None:
     with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
         code = main([word.replace("DATA", csv) for word in arguments])
     if code == 1 and errors.getvalue().startswith("nutslite: error: "):
-        raise NutsliteError(errors.getvalue())
+        raise ArgumentError(errors.getvalue())
 
 
 ASSIGNED = [

@@ -17,6 +17,7 @@ import nutslite as nl
 from nutslite.exceptions import NutsliteWarning
 from nutslite.families._separation import separating_columns
 from nutslite.formula.collinearity import independent_columns
+from nutslite.formula.design import build_design
 from nutslite.formula.terms import CommonTerm, LinearPredictor
 from nutslite.model import Model
 
@@ -79,6 +80,38 @@ class TestCollinearColumns:
         assert len(found) == 5
         assert "5 further columns" in found[0]
 
+    @pytest.mark.parametrize(
+        "basis",
+        [
+            "te(cr(x, df=31), cr(z, df=31))",
+            "te(te(cr(x, df=30), cr(z, df=30)), x)",
+            "bs(x, df=100)",
+            "poly(x, 99) + poly(z, 90)",
+            "cr(x, df=60) + cr(x, df=59)",
+        ],
+    )
+    def test_a_basis_of_more_columns_than_rows_is_a_warning(self, basis: str) -> None:
+        rng = np.random.default_rng(0)
+        data = pd.DataFrame(rng.normal(size=(100, 3)), columns=["y", "x", "z"])
+        with np.errstate(all="raise"):
+            (found,) = messages(f"y ~ {basis}", data)
+        assert "the data have 100 rows: they cannot tell all coefficients apart" in found
+        assert "(1|" not in found
+        matrix = build_design(f"y ~ {basis}", data).predictors["mu"]
+        kept, dependent = independent_columns(matrix)
+        assert len(kept) < 100
+        assert len(kept) + len(dependent) == len(matrix.matrix)
+
+    def test_columns_that_differ_in_the_last_digits_make_no_nonsense(self) -> None:
+        """Columns ever nearer to those before them: kept or not, nothing overflows, and copies are found after them."""
+        rng = np.random.default_rng(6)
+        x = rng.normal(size=(30, 60))
+        near = np.cumsum(x * 10.0 ** -np.arange(30.0)[:, None], axis=0)
+        with np.errstate(all="raise"):
+            kept, found = independent_columns(predictor(np.vstack([near, x[0], rng.normal(size=60)]), True))
+        assert {0, 1, 2, 31} <= set(kept)
+        assert "x30" in {item.column for item in found}
+
     def test_cost(self) -> None:
         """A million rows take no second copy of the matrix, and about as long as reading them a few times."""
         rng = np.random.default_rng(3)
@@ -104,6 +137,20 @@ def separated_by_definition(columns: np.ndarray, lowest: np.ndarray, highest: np
         if -best.fun > 1e-6:
             return True
     return False
+
+
+class TestColumnsThatSayNothing:
+    def test_a_column_is_told_from_its_term(self) -> None:
+        """A tensor product has columns where no data are; the term as a whole varies."""
+        with pytest.raises(nl.exceptions.DataError, match=r"Column \d+ of 'te\(.*is 0 in all rows.*fewer columns"):
+            model("y ~ te(bs(x, df=9), bs(z, df=9))")
+
+    @pytest.mark.parametrize("size", [1e15, -3e14])
+    def test_a_small_change_of_a_large_number_is_not_called_constant(self, size: float) -> None:
+        data = frame(x=size + np.linspace(0.0, 100.0, 24))
+        with pytest.raises(nl.exceptions.DataError, match=r"varies by 100 about .*center\(x\)"):
+            model("y ~ x", data)
+        model("y ~ center(x)", data)
 
 
 class TestSeparation:

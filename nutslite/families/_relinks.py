@@ -216,13 +216,13 @@ def _powers(native, code, eta, scratch, value, slope):
         for i in range(rows):
             x = eta[i]
             inverse = 1.0 / x
-            value[i] = 0.0 * power + (x * x if power > 0.0 else inverse)
+            inside = 0.0 if code != SQRT or x >= 0.0 else math.nan
+            value[i] = inside * power + (x * x if power > 0.0 else inverse)
             slope[i] = power * (x if power > 0.0 else inverse * inverse)
     else:
-        mirrored = -1.0 if code == SQRT else 1.0  # where eta may be negative
         for i in range(rows):
             x = eta[i]
             value[i] = 0.0
             slope[i] = power / x
-            scratch[i] = x if x > mirrored * x else mirrored * x
+            scratch[i] = x
     return power

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import warn
+from nutslite.exceptions import FormulaError, warn
 from nutslite.families._separation import separating_columns
 from nutslite.families.family import Family
 from nutslite.families.links import inverse_array, is_custom
@@ -41,6 +41,27 @@ def warn_of_concerns(
     for name, predictor in design.predictors.items():
         if _moves(predictor):
             _link(family.parameter(name), links[name], family, chosen=name in chosen)
+
+
+def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str]) -> None:
+    """Raise where a formula without any term leaves its parameter at a value that it cannot have.
+
+    Raises
+    ------
+    FormulaError
+        For ``y ~ 0`` under a link such as the inverse.
+    """
+    for name, predictor in design.predictors.items():
+        if predictor.intercept or _moves(predictor):
+            continue
+        with np.errstate(all="ignore"):
+            value = inverse_array(links[name], np.zeros(1))
+        if outside_support(family.parameter(name).support, value)[0]:
+            raise FormulaError(
+                f"The formula of '{name}' has neither terms nor an intercept, so '{name}' is {value[0]:g} in every row "
+                f"under the link '{links[name]}', and family '{family.name}' has no such '{name}'. Write 1 for an "
+                "intercept."
+            )
 
 
 def outside_support(support: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -86,7 +107,8 @@ def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> li
     if columns > rows:
         worst = max(predictor.terms, key=lambda term: term.stop - term.start)
         many = worst.stop - worst.start
-        hint = f" '{worst.name}' alone has {many}: (1|{worst.name}) estimates how much they differ." if many > 9 else ""
+        remedy = "fewer (by df=) do" if worst.kind == "numeric" else f"(1|{worst.name}) estimates how much they differ"
+        hint = f" '{worst.name}' alone has {many}: {remedy}." if many > 9 else ""
         warn(
             f"The formula{where} has {columns} columns, intercept included, and the data have {rows} rows: they cannot "
             f"tell all coefficients apart, and priors decide the rest.{hint}"

@@ -20,6 +20,7 @@ DIFFERENCE_SDS = 0.1  # ... and in standard deviations afterwards: far above rou
 MAX_NEWTON_STEPS = 50
 LARGEST_STEP = 5.0  # per coordinate, on the unconstrained scale
 HALVINGS = 30
+ROUGHLY = 1e-3  # of a log density
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Mode:
     logdensity: float
 
 
-def find_mode(log_densities: LogDensities, start: FloatArray, scales: FloatArray | None = None) -> Mode | None:
+def find_mode(
+    log_densities: LogDensities, start: FloatArray, scales: FloatArray | None = None, roughly: bool = False
+) -> Mode | None:
     """Newton's method with step halving, on a parabola through points around the present one.
 
     Parameters
@@ -49,6 +52,9 @@ def find_mode(log_densities: LogDensities, start: FloatArray, scales: FloatArray
     start : ndarray, shape (d,)
     scales : ndarray, shape (d,), optional
         Rough standard deviations, where they are known beforehand.
+    roughly : bool
+        Stop when the log density rises by less than `ROUGHLY`, and turn negative curvature around: for coordinates,
+        which need no exact mode.
 
     Returns
     -------
@@ -69,12 +75,12 @@ def find_mode(log_densities: LogDensities, start: FloatArray, scales: FloatArray
         if moved is not None:
             position = moved
         local = _parabola(log_densities, position, steps)
-        if moved is None or decrement < 1e-6:
+        if moved is None or decrement < 1e-6 or (roughly and local is not None and local[0] < value + ROUGHLY):
             break
     if local is None:
         return None
     try:
-        covariance: FloatArray = np.asarray(np.linalg.inv(local[2]), dtype=float)
+        covariance: FloatArray = np.asarray(np.linalg.inv(_turned(local[2]) if roughly else local[2]), dtype=float)
         np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         return None
@@ -131,6 +137,14 @@ def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> Flo
     eigenvalues = np.maximum(np.abs(eigenvalues), 1e-8)
     step: FloatArray = vectors @ ((vectors.T @ (gradient / scale)) / eigenvalues) / scale
     return step
+
+
+def _turned(precision: FloatArray) -> FloatArray:
+    """The precision with the signs of negative eigenvalues changed, and none of them far below the others."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(precision)), 1e-12))
+    eigenvalues, vectors = np.linalg.eigh(precision / np.outer(scale, scale))
+    eigenvalues = np.maximum(np.abs(eigenvalues), 1e-4)
+    return np.asarray((vectors * eigenvalues) @ vectors.T * np.outer(scale, scale))
 
 
 def _line_search(

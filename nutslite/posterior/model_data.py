@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
 from nutslite.posterior.crew import CREW, Crew
 from nutslite.posterior.head import HEAD, Head
+from nutslite.posterior.warp import WARP, Warp
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -107,6 +108,7 @@ class ModelData(NamedTuple):
     row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
     codes: Codes  # common columns that are read by code
     crew: Crew  # what a chain's threads share
+    warp: Warp  # coordinates of small models
 
 
 MODEL_DATA = types.NamedTuple(
@@ -131,6 +133,7 @@ MODEL_DATA = types.NamedTuple(
         INDEX_VECTOR,
         CODES,
         CREW,
+        WARP,
     ],
     ModelData,
 )

@@ -28,6 +28,8 @@ def what_is_sampled(plan: Plan, settings: Settings, aliases: Mapping[str, str]) 
     method = "NUTS"
     if settings.may_be_independence and (plan.reduction is not None or not plan.assembled.data.centring.size):
         method = "Independence Metropolis or NUTS"  # by what the pilot finds; `how_long_it_took` says which
+    if settings.may_be_independence and plan.is_small:
+        method = "Independence Metropolis or slice sampling"
     if settings.laplace:
         method = "Laplace approximation"
     elif plan.reduction is not None and plan.reduction.large:
@@ -51,6 +53,8 @@ def how_long_it_took(fit: Fit) -> str:
 
 def _other_method(fit: Fit) -> str:
     """What replaced NUTS, where something did."""
+    if fit.method == "slice":
+        return ", by slice sampling"
     if fit.method != "independence":
         return ""
     return f", by independence Metropolis (acceptance {fit.stats['acceptance_rate'].mean():.2f})"

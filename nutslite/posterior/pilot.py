@@ -78,7 +78,25 @@ def run_pilot(
     """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself)."""
     if why_no_pilot(model) is not None:
         return None
-    return _Search(model, density, loglik, start).run()
+    try:
+        found = _Search(model, density, loglik, start).run()
+    except np.linalg.LinAlgError:  # on the way to a scale of zero numbers leave the range of doubles
+        return None
+    return found if found is not None and _is_usable(found) else None
+
+
+def _is_usable(found: Pilot) -> bool:
+    """Whether there is a mode: where coefficients can fit every row exactly, scales run off to zero without end."""
+    information = found.information
+    parts = (found.position, information.border, information.coupling, information.blocks)
+    if not all(np.isfinite(part).all() for part in parts):
+        return False
+    try:
+        border = np.linalg.inv(information.border) if not information.blocks.size else information.border
+        np.linalg.cholesky(border)
+    except np.linalg.LinAlgError:
+        return False
+    return information.blocks.size == 0 or schur_complement(information) is not None
 
 
 class _Search:

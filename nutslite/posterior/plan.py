@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nutslite.exceptions import SamplingError
+from nutslite._columns import folded
+from nutslite.exceptions import SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.coded import coded_sentences, without_codes
 from nutslite.posterior.compress import merge_equal_rows
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.nested import is_small
 from nutslite.posterior.pilot import why_no_pilot
 from nutslite.posterior.plain import is_plain
 from nutslite.posterior.reduction import Reduction
@@ -50,7 +52,7 @@ class Plan:
     merged: ModelData | None = None
 
     def __str__(self) -> str:
-        return "\n".join(self.sentences)
+        return folded("\n".join(self.sentences), hanging=2)
 
     __repr__ = __str__
 
@@ -60,6 +62,11 @@ class Plan:
         if self.reduction is not None:
             return "marginal"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the model has so few rows that coordinates are made for it."""
+        return self.reduction is None and self.pilot and is_small(self.assembled.data)
 
     def target(self) -> Target:
         """A fresh target for one fit."""
@@ -81,18 +88,19 @@ def make_plan(
 
     Raises
     ------
-    SamplingError
+    SettingError
         If `path` is unknown, or is ``"marginal"`` and the model does not allow it (the message says why).
     """
     if path not in PATHS:
-        raise SamplingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+        error = error_about(path, str, SettingError, SettingTypeError)
+        raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
     if not code:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"
     if not isinstance(reduction, str) and not reduction.kept.size:
         reduction = "no parameter would be left for NUTS"
     if path == "marginal" and isinstance(reduction, str):
-        raise SamplingError(f"plan='marginal' cannot serve this model: {reduction}.")
+        raise SettingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):
         return _joint_plan(assembled, reduction, pilot, merge)
     return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)
@@ -126,6 +134,11 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
             if data.centring.size
             else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )
+        if is_small(data):
+            sentences.append(
+                "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice sampling "
+                "replaces NUTS."
+            )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged)

@@ -118,7 +118,7 @@ def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint,
     for start in range(first, last, width):
         rows = min(width, last - start)
         total += block_loglik(model, loglik, values, every_effect, start, rows, varies, eta, d_eta, pointwise)
-        _add_transposed(model, start, rows, d_eta, adjoint, every_adjoint, constant_derivatives)
+        add_transposed(model, start, rows, d_eta, adjoint, every_adjoint, constant_derivatives)
     if model.codes.blocks.shape[0] > 0:
         for i in range(effects.shape[0]):
             effects_adjoint[i] += every_adjoint[i]
@@ -253,7 +253,7 @@ def _add_block(model: ModelData, block, effects, start, rows, eta):
 
 
 @uncounted
-def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives):
+def add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoint, constant_derivatives):
     """Add the transposed design times `d_eta` to the derivatives."""
     add_common_transposed(model, start, rows, d_eta, adjoint, constant_derivatives)
     for b in range(model.added.shape[0]):
@@ -265,7 +265,7 @@ def _add_transposed(model: ModelData, start, rows, d_eta, adjoint, effects_adjoi
 
 @inlined
 def add_common_transposed(model: ModelData, start, rows, d_eta, adjoint, constant_derivatives):
-    """`_add_transposed` without group effects and coded columns."""
+    """`add_transposed` without group effects and coded columns."""
     for j in range(model.predictors.shape[0]):
         predictor = model.predictors[j]
         d = d_eta[j]

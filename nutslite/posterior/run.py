@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -14,12 +13,24 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._stack import with_room
-from nutslite.exceptions import SamplingError, refuse_other
+from nutslite.exceptions import SamplingError, SettingError, refuse_other
 from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
-from nutslite.posterior.launching import INITS, TARGET_ACCEPT, TUNE, default_target_accept, first_state, launch_metric
+from nutslite.posterior.launching import (
+    INITS,
+    TARGET_ACCEPT,
+    TUNE,
+    default_target_accept,
+    first_state,
+    inside_draws,
+    launch_metric,
+    method_without_trajectories,
+    named_sample,
+)
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.resume import launched, opened_checkpoint, proposed
-from nutslite.posterior.run_independence import Independence, independence_for, run_independence
+from nutslite.posterior.run_independence import Independence, run_independence
+from nutslite.posterior.run_slice import Slices, run_slice
+from nutslite.posterior.safeguards import check_callback, kept_raw, memory_of_results, named_functions
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.start_values import Start, check_number_of_starts
 from nutslite.posterior.target import Target, density_of
@@ -29,15 +40,12 @@ from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.independence import Proposal
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.logdensity import compiled_logdensity
-from nutslite.sampler.memory import memory_for
-from nutslite.sampler.metric import normal_draws
 from nutslite.sampler.progress import transition_bar
-from nutslite.sampler.sample import sample, seed_sequence
+from nutslite.sampler.sample import seed_sequence
 
 FloatArray = NDArray[np.float64]
 
 LOW_ACCEPTANCE = 0.5  # of independence proposals
-SHOWN_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -76,9 +84,8 @@ class Settings:
             max_treedepth=self.max_treedepth,
         )
         if self.draws == 0:
-            raise SamplingError("draws must be an integer of at least 1, not 0.")
-        if self.callback is not None and not callable(self.callback):
-            raise SamplingError(f"callback must be a function that takes a progress record, not {self.callback!r}.")
+            raise SettingError("draws must be an integer of at least 1, not 0.")
+        check_callback(self.callback)
         refuse_other("init", self.init, INITS)
         if self.start is not None:
             check_number_of_starts(self.start, self.chains)
@@ -113,6 +120,8 @@ class Fit:
     seconds : dict of str to float
         Wall-clock time of ``"pilot"``, ``"compilation"``, ``"sampling"`` (warm-up and draws of all chains) and
         ``"recovery"`` (natural scale, exact draws of what was integrated out).
+    by_slices : bool
+        Whether it was slice sampling.
     """
 
     plan: Plan
@@ -124,13 +133,16 @@ class Fit:
     effects: FloatArray
     warmup: tuple[FloatArray, FloatArray] | None
     seconds: dict[str, float]
+    by_slices: bool = False
 
     @property
     def method(self) -> str:
-        """How the draws were made: ``"nuts"``, ``"laplace"`` or ``"independence"``."""
+        """How the draws were made: ``"nuts"``, ``"laplace"``, ``"independence"`` or ``"slice"``."""
         if self.settings.laplace:
             return "laplace"
-        return "nuts" if self.draws is not None else "independence"
+        if self.draws is not None:
+            return "nuts"
+        return "slice" if self.by_slices else "independence"
 
 
 def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None) -> Fit:
@@ -150,7 +162,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     """
     with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
         pass
-    with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
+    with careful_interrupts(), named_functions(plan), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
         parts = needed(plan, settings.laplace, settings.may_be_independence)
@@ -176,11 +188,12 @@ def _run_target(
     launch = target.launch() if settings.may_be_independence else None
     if launch is not None:
         beside.wait(MANY)
-        if (method := independence_for(target, launch, settings)) is not None:
+        launch, method = method_without_trajectories(target, launch, settings)
+        if method is not None:
             clock.lap("pilot")
             return _run_independence(plan, settings, target, method, clock, before_sampling, beside)
     start_rng = np.random.default_rng(start_seed)
-    begun = launched(checkpoint, target, lambda: first_state(target, launch or target.launch(), settings, start_rng))
+    begun = launched(checkpoint, target, lambda: first_state(target, launch, settings, start_rng))
     target_accept = settings.target_accept
     if target_accept is None:
         target_accept = default_target_accept(begun, target.dimension)
@@ -192,7 +205,7 @@ def _run_target(
     if before_sampling is not None:
         before_sampling()
     with target.helped(settings.chains, settings.cores) as chain_data:
-        draws = _sample(
+        draws = named_sample(
             plan,
             target.logdensity,
             target.data,
@@ -219,7 +232,7 @@ def _run_target(
     rng = np.random.default_rng(recovery_seed)
     warmup = None
     beside.wait(NATURAL)
-    with memory_of_results(plan, settings):
+    with kept_raw(draws.positions, draws.stats), memory_of_results(plan, settings):
         values, effects = target.natural(draws.positions, rng)
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
@@ -232,26 +245,31 @@ def _run_independence(
     plan: Plan,
     settings: Settings,
     target: Target,
-    method: Independence,
+    method: Independence | Slices,
     clock: _Clock,
     before_sampling: Callable[[], Any] | None,
     beside: Beside,
 ) -> Fit:
-    """Independence Metropolis with a proposal that was found to fit."""
+    """Independence Metropolis with a proposal that was found to fit, or slice sampling of a model of few rows."""
     if before_sampling is not None:
         before_sampling()
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
-        drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
+        if isinstance(method, Slices):
+            drawn = run_slice(target, method, settings, report)
+        else:
+            drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
     clock.lap("sampling")
     if drawn.interrupted:
         _say_what_is_kept(drawn.positions, settings)
     beside.wait(NATURAL)
-    with memory_of_results(plan, settings):
+    with kept_raw(drawn.positions, drawn.stats), memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
     clock.lap("recovery")
     settings = replace(settings, tune=0)
     seconds = {**clock.seconds, "compilation": 0.0}
-    return Fit(plan, settings, drawn.stats, drawn.interrupted, None, values, effects, None, seconds)
+    return Fit(
+        plan, settings, drawn.stats, drawn.interrupted, None, values, effects, None, seconds, isinstance(method, Slices)
+    )
 
 
 def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) -> Fit:
@@ -270,7 +288,7 @@ def _run_laplace(plan: Plan, settings: Settings, target: Target, clock: _Clock) 
     )
     clock.lap("pilot")
     rng = np.random.default_rng(settings.random_seed)
-    positions = launch.center + normal_draws(metric, rng, settings.chains * settings.draws)
+    positions = inside_draws(target, launch, metric, rng, settings.chains * settings.draws)
     values, effects = target.natural(positions.reshape(settings.chains, settings.draws, -1), rng)
     clock.lap("sampling")
     seconds = {**clock.seconds, "compilation": 0.0, "recovery": 0.0}
@@ -286,7 +304,7 @@ def _run_large(
     from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 
     if settings.laplace:
-        raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
+        raise SettingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
     unused = ("tune", "cores", "callback", "keep_warmup", "max_treedepth", "init", "start")
     _say_unused(settings, "independence Metropolis", unused)
     reduction = plan.reduction
@@ -300,7 +318,7 @@ def _run_large(
         rough = laplace_proposal(density, starting_position(plan.assembled)[reduction.kept])
         return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
 
-    proposal = proposed(checkpoint, propose)
+    proposal = proposed(checkpoint, reduction.kept.size, propose)
     clock.lap("pilot")
     if before_sampling is not None:
         before_sampling()
@@ -349,23 +367,6 @@ class _Clock:
         self.seconds[name], self._last = now - self._last, now
 
 
-def _sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
-    """`sample`, whose errors speak of coordinates, with the names that these have in the model."""
-    try:
-        return sample(*arguments, **options)
-    except SamplingError as error:
-        layout = plan.assembled.layout
-        names = {int(i): v.name for v in layout.variables if v.source != "effects" for i in np.atleast_1d(v.index)}
-        kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
-        listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
-        more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"
-        said = str(error).replace("Give `initial` where", "Give `fit` values to start from, start={...}, where")
-        raise SamplingError(
-            f"{said}\nThe coordinates belong to {listed}{more}. Another link, or priors that keep parameters where "
-            "the model is defined, may help."
-        ) from error
-
-
 def _finished(draws: Draws, settings: Settings) -> Draws:
     """The complete part of a run; a run that was interrupted before its first draw is an interruption."""
     if not draws.interrupted:
@@ -386,9 +387,3 @@ def _say_what_is_kept(draws: FloatArray, settings: Settings) -> None:
         settings.chains,
         "" if settings.checkpoint is None else f" The same call goes on from '{settings.checkpoint}'.",
     )
-
-
-def memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractContextManager[None]:
-    """For the draws on their natural scale, beside those that the sampler holds."""
-    numbers = plan.assembled.data.head.fixed.shape[0] + plan.assembled.layout.dimension
-    return memory_for(settings.chains, settings.draws, numbers, "The parameters' draws")

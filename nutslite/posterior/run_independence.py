@@ -19,6 +19,7 @@ from nutslite._parallel import available_cpus
 from nutslite.posterior.information import Information
 from nutslite.posterior.target import Launch, Target
 from nutslite.sampler.independence import accept_or_stay
+from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.proposals import DefensiveMixture, fitness, normalised
 
 FloatArray = NDArray[np.float64]
@@ -31,6 +32,9 @@ LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain ma
 CORRELATION = 0.05  # of successive kept draws, about
 MOST_THINNING = 4
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
+PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
+PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in standard deviations
+PROBED_DIRECTIONS = 32  # besides the principal axes
 STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
 STARTS = 64  # proposals that a chain's start is resampled from
 PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
@@ -85,13 +89,36 @@ def independence_for(target: Target, launch: Launch, wanted: Wanted) -> Independ
         return None
     proposal = proposal.refined(positions, log_weights)
     n = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS))
-    found = fitness(_weighted(target, proposal, rng, n, cores)[1])
+    _, log_weights = _weighted(target, proposal, rng, n, cores)
+    found = fitness(log_weights)
     if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
+        return None
+    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, log_weights):
         return None
     staying = max(1e-3, 1.0 - found.acceptance)
     thinning = min(MOST_THINNING, max(1, math.ceil(math.log(CORRELATION) / math.log(staying))))
     recovery_rng = np.random.default_rng(recovery_seed)
     return Independence(proposal, found.acceptance, thinning, cores, chain_seeds, recovery_rng)
+
+
+def _has_heavier_tails(target: Target, proposal: DefensiveMixture, log_weights: FloatArray) -> bool:
+    """Whether the posterior falls more slowly than the proposal somewhere that hardly any of its draws reach.
+
+    Looked at along the proposal's axes and some other directions, always the same ones. A chain that came to such a
+    point would stay there, and one that does not come there misses a part of the posterior without a word.
+    """
+    d = target.dimension
+    directions = np.concatenate(
+        [np.eye(d), np.random.default_rng(STREAM).normal(size=(PROBED_DIRECTIONS if d > 1 else 0, d))]
+    )
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    steps = np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
+    positions = proposal.center + steps @ proposal.factor.T
+    found = target.log_densities(positions, 1) - proposal.log_density(positions)
+    largest = float(np.max(np.where(np.isfinite(found), found, -np.inf)))
+    highest = float(np.max(log_weights))
+    mean = highest + math.log(float(np.mean(np.exp(log_weights - highest))))
+    return largest > mean + math.log(LARGEST_WEIGHT)
 
 
 def _laplace(launch: Launch) -> DefensiveMixture | None:
@@ -157,7 +184,7 @@ def run_independence(
     chains: int,
     report: Callable[[int, int, float], None],
 ) -> IndependentDraws:
-    """Sample; Ctrl-C keeps the draws that all chains have.
+    """Sample; Ctrl-C, or an error on the way, keeps the draws that all chains have.
 
     Parameters
     ----------
@@ -174,23 +201,26 @@ def run_independence(
     proposals_per_block = min(PROPOSALS_PER_BLOCK, NUMBERS_PER_BLOCK / max(1, target.rows))
     per_block = max(1, int(proposals_per_block) // (chains * method.thinning))
     done, interrupted = 0, False
-    try:
-        states = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)]
-        while done < draws:
-            stop = min(draws, done + per_block)
-            burn_in = BURN_IN if done == 0 else 0
-            proposals = np.array([state.propose(stop - done, burn_in) for state in states])
-            evaluated = target.log_densities(proposals.reshape(-1, target.dimension), method.cores).reshape(chains, -1)
-            rows = slice(done, stop)
-            for c, state in enumerate(states):
-                walked = state.walk(proposals[c], evaluated[c], burn_in)
-                positions[c, rows], stats["lp"][c, rows], stats["acceptance_rate"][c, rows] = walked
-                report(c, stop, float(stats["acceptance_rate"][c, :stop].mean()))
-            done = stop
-    except KeyboardInterrupt:
-        interrupted = True
-        if not done:
-            raise
+    with careful_interrupts() as interrupts:
+        try:
+            states = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)]
+            while done < draws:
+                stop = min(draws, done + per_block)
+                burn_in = BURN_IN if done == 0 else 0
+                proposals = np.array([state.propose(stop - done, burn_in) for state in states])
+                flat = proposals.reshape(-1, target.dimension)
+                evaluated = target.log_densities(flat, method.cores).reshape(chains, -1)
+                rows = slice(done, stop)
+                for c, state in enumerate(states):
+                    walked = state.walk(proposals[c], evaluated[c], burn_in)
+                    positions[c, rows], stats["lp"][c, rows], stats["acceptance_rate"][c, rows] = walked
+                    report(c, stop, float(stats["acceptance_rate"][c, :stop].mean()))
+                done = stop
+            interrupts.hold()
+        except (Exception, KeyboardInterrupt) as error:
+            interrupts.hold()
+            ended_by(error, drawn=done > 0)
+            interrupted = True
     kept: dict[str, NDArray[Any]] = {name: array[:, :done] for name, array in stats.items()}
     kept["diverging"] = np.zeros((chains, done), dtype=bool)
     kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum

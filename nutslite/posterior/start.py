@@ -17,12 +17,10 @@ def starting_position(assembled: Assembled) -> FloatArray:
     """Intercept of the parent at the link of the mean response, scales of a size that fits the data, 0 elsewhere."""
     model, spec = assembled.data, assembled.spec
     position = np.zeros(assembled.layout.dimension)
-    response = spec.design.response.values
-    y = response[0] / response[1] if "trials" in spec.design.response.companions else response[0]
-    y = y[np.isfinite(y)]
+    y = _response(assembled)
     parent = model.predictors[0]
     name = spec.links[spec.family.parent.name]
-    eta = _link_of_mean(name, spec.family.parent.support, float(y.mean()))
+    eta = starting_predictor(assembled)
     at = parent[md.INTERCEPT]
     if at >= 0 and model.head.transforms[at] == IDENTITY:
         offset = model.offsets[parent[md.OFFSET]].mean() if parent[md.OFFSET] >= 0 else 0.0
@@ -30,6 +28,19 @@ def starting_position(assembled: Assembled) -> FloatArray:
     if name == "identity":
         _set_scales(assembled, position, float(y.std()))
     return position
+
+
+def starting_predictor(assembled: Assembled) -> float:
+    """The parent's linear predictor at the mean response."""
+    parent = assembled.spec.family.parent
+    return _link_of_mean(assembled.spec.links[parent.name], parent.support, float(_response(assembled).mean()))
+
+
+def _response(assembled: Assembled) -> FloatArray:
+    """Finite responses, as shares where there are trials."""
+    response = assembled.spec.design.response
+    y = response.values[0] / response.values[1] if "trials" in response.companions else response.values[0]
+    return np.asarray(y[np.isfinite(y)])
 
 
 def _link_of_mean(link: str, support: str, mean: float) -> float:

@@ -16,23 +16,34 @@ from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
-from nutslite.families.family import compiled_loglik
+from nutslite.families.family import Family, compiled_loglik
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.helpers import helped_chains
 from nutslite.posterior.information import Information
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
-from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities
+from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities, values_and_gradients
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.mode import Mode, find_mode
 from nutslite.posterior.model_data import ModelData, sorted_rows
+from nutslite.posterior.nested import (
+    bent_scales,
+    bounded,
+    given_parameter,
+    is_small,
+    nested_warp,
+    range_of,
+    start_at_mean,
+)
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.reduction import Reduction
-from nutslite.posterior.start import starting_position
-from nutslite.posterior.transforms import FOLD, LOG
+from nutslite.posterior.start import starting_position, starting_predictor
+from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
+from nutslite.posterior.warp import MEAN
+from nutslite.posterior.warped import compiled_warped, compiled_warped_natural
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
 
@@ -65,6 +76,7 @@ class Target(Protocol):
     dimension: int
     rows: int
     data_type: Any
+    has_edge: bool  # whether links leave positions without a density
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -104,13 +116,19 @@ class JointTarget:
         self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
+        self.has_edge = has_edge(self.model, assembled.spec.family)
         self.use_pilot = use_pilot
         self.pilot: Pilot | None = None
 
     @property
     def logdensity(self) -> Callable[..., float]:
         """With its gradient; compiled when NUTS asks for it."""
-        return compiled_joint()
+        return compiled_warped() if self.is_warped else compiled_joint()
+
+    @property
+    def is_warped(self) -> bool:
+        """Whether positions are the coordinates of `warp`."""
+        return self.model.warp.knots.size > 0
 
     @property
     def data(self) -> Any:
@@ -127,6 +145,35 @@ class JointTarget:
         self.model = self.pilot.model
         return Launch(self.pilot.position, self.pilot.information)
 
+    def launch_small(self) -> Launch | None:
+        """Move a model of few rows to the coordinates of `warp`, where its posterior is nearly normal.
+
+        None, and nothing is changed, where the model is not one of these or no conditional modes were found.
+        """
+        if not self.use_pilot or not is_small(self.model):
+            return None
+        before, spec = self.model, self.assembled.spec
+        start = starting_position(self.assembled)
+        small = before if self.pilot is not None else bent_scales(before, start)
+        start[small.head.transforms.size :] = 0.0
+        start[[i for i, code in enumerate(small.head.transforms) if code == BENT_LOG]] = 0.0
+        plain = bounded(small, spec.family.parent.support)
+        start_at_mean(plain, start, starting_predictor(self.assembled))
+        given = given_parameter(small, [parameter.name for parameter in spec.family.parameters])
+        self.model = small._replace(warp=plain)
+        warp = nested_warp(plain, given, self._values, start)
+        if warp is None:
+            self.model = before
+            return None
+        self.model = small._replace(warp=warp)
+        mode = find_mode(self._values, np.zeros(self.dimension), np.ones(self.dimension), roughly=True)
+        if mode is None:
+            return Launch(np.zeros(self.dimension), np.eye(self.dimension))
+        return Launch(mode.position, mode.covariance)
+
+    def _values(self, positions: FloatArray) -> FloatArray:
+        return self.log_densities(positions, 1)
+
     @contextmanager
     def helped(self, chains: int, cores: int | None) -> Iterator[Sequence[Any] | None]:
         """Rows of a gradient are shared where chains are fewer than cores; functions in Python gain nothing by it."""
@@ -136,6 +183,8 @@ class JointTarget:
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """Many at once: rows of data are read once for a chunk of positions."""
+        if self.is_warped:
+            return values_and_gradients(self.logdensity, self.data, self.data_type, positions)[0]
         if is_plain(self.model):
             plain, no_gradients = compiled_plain_many(), np.empty((0, self.dimension))
             return log_densities(lambda some, out: plain(some, self.data, out, no_gradients), positions, cores)
@@ -149,7 +198,9 @@ class JointTarget:
         values = np.empty((chains * draws, n_head + self.model.head.fixed.shape[0]))
         effects = np.empty((chains * draws, dimension - n_head))
         flat = np.ascontiguousarray(positions.reshape(-1, dimension))
-        if is_plain(self.model):
+        if self.is_warped:
+            compiled_warped_natural()(flat, self.model, values, effects)
+        elif is_plain(self.model):
             compiled_plain_natural()(flat, self.model.head, values)
         else:
             natural_scale(flat, self.model, values, effects)
@@ -165,6 +216,7 @@ class MarginalTarget:
         self.rows = 0
         self.density = density_of(reduction.data.head)
         self.data_type = MARGINAL_TYPE
+        self.has_edge = False
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -256,6 +308,12 @@ class MarginalTarget:
                 "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
             )
         return values, effects
+
+
+def has_edge(model: ModelData, family: Family) -> bool:
+    """Whether a linear predictor can leave the range of its link."""
+    pairs = zip(family.parameters, model.links, model.predictors, strict=True)
+    return any(predictor[md.VARIES] and range_of(int(link), p.support) != MEAN for p, link, predictor in pairs)
 
 
 def density_of(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:

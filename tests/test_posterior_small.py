@@ -1,0 +1,186 @@
+"""Models of few rows: coordinates in which they are sampled, and posteriors against quadrature."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import nutslite as nl
+from nutslite.posterior.many import values_and_gradients
+from nutslite.posterior.target import JointTarget
+from nutslite.results.diagnostics import ess_bulk, rhat
+
+DATA = pd.DataFrame(
+    {
+        "y": [1.2, 3.4, 2.2, 9.1, 3.0],
+        "x": [1.0, 2.0, 4.0, 3.0, 1.0],
+        "z": [0.0, 1.0, 0.0, 1.0, 1.0],
+        "b": [0, 1, 1, 0, 1],
+        "g": list("abbab"),
+    }
+)
+SMALL = {
+    "one scale": ("y ~ x + z", "lognormal", "identity"),
+    "positive predictor": ("y ~ x + z", "gamma", "inverse"),
+    "positive predictor without an intercept": ("y ~ 0 + x", "gamma", "inverse"),
+    "positive predictor with groups": ("y ~ x + (1|g)", "gamma", "inverse"),
+    "probability itself": ("b ~ x + z", "bernoulli", "identity"),
+    "few levels": ("y ~ x + (1|g)", "gamma", "log"),
+}
+
+
+def small_target(name: str) -> tuple[JointTarget, Any]:
+    """A target in its coordinates, and points around its centre."""
+    formula, family, link = SMALL[name]
+    target = nl.Model(formula, DATA, family, link=link).plan(path="joint").target()
+    assert isinstance(target, JointTarget)
+    target.launch()
+    launch = target.launch_small()
+    assert launch is not None
+    assert target.is_warped
+    points = launch.center + 0.5 * np.random.default_rng(1).normal(size=(6, target.dimension))
+    return target, points
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_gradient(name: str) -> None:
+    target, points = small_target(name)
+    _, gradients = values_and_gradients(target.logdensity, target.data, target.data_type, points)
+    h = 1e-5
+    for point, gradient in zip(points, gradients, strict=True):
+        moved = h * np.eye(point.size)
+        differences = (target.log_densities(point + moved, 1) - target.log_densities(point - moved, 1)) / (2 * h)
+        np.testing.assert_allclose(gradient, differences, rtol=2e-4, atol=2e-4 * max(1.0, np.abs(gradient).max()))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_density_is_that_of_the_model_times_the_jacobian(name: str) -> None:
+    """The difference between two points is that of the plain density and of log |d values / d point|."""
+    target, points = small_target(name)
+    plain = nl.Model(SMALL[name][0], DATA, SMALL[name][1], link=SMALL[name][2]).plan(path="joint").target()
+    head = target.model.head
+
+    def position(point: Any) -> Any:
+        """In the plain target's coordinates."""
+        values, effects = target.natural(point[None, None], np.random.default_rng(0))
+        values, effects = values[0, 0, : head.transforms.size], effects[0, 0]
+        out = np.where(plain.model.head.transforms == 1, np.log(np.where(values > 0, values, 1.0)), values)
+        scales = values[[i for i, v in enumerate(target.assembled.layout.variables) if v.name == "1|g_sigma"]]
+        return np.concatenate([out, effects / (scales if effects.size else 1.0)])
+
+    def joint(point: Any) -> float:
+        gradient = np.empty(target.dimension)
+        jacobian = np.empty((target.dimension, target.dimension))
+        for j in range(target.dimension):
+            step = np.zeros(target.dimension)
+            step[j] = 1e-5
+            jacobian[:, j] = (position(point + step) - position(point - step)) / 2e-5
+        return plain.logdensity(position(point), gradient, plain.data) + np.linalg.slogdet(jacobian)[1]
+
+    here = [joint(point) for point in points[:3]]
+    np.testing.assert_allclose(np.diff(target.log_densities(points[:3], 1)), np.diff(here), rtol=1e-5, atol=1e-5)
+
+
+class Heard(logging.Handler):
+    """Warnings of a fit."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+def clean_fit(model: nl.Model, **options: Any) -> Any:
+    """A fit that nothing was said about."""
+    heard = Heard()
+    logging.getLogger("nutslite").addHandler(heard)
+    try:
+        results = model.fit(progressbar=False, cores=1, **options)
+    finally:
+        logging.getLogger("nutslite").removeHandler(heard)
+    assert heard.lines == []
+    return results
+
+
+def agrees(draws: Any, distribution: Any, points: tuple[float, ...] = (0.1, 0.5, 0.9)) -> None:
+    """Shares of draws (chains, draws) below quantiles of the exact distribution, within four standard errors."""
+    assert rhat(draws[:, :, None])[0] < 1.02
+    for p in points:
+        below = (draws < distribution(p)).astype(float)
+        error = np.sqrt(p * (1 - p) / ess_bulk(below[:, :, None])[0])
+        assert abs(below.mean() - p) < 4.0 * error
+
+
+SATURATED = pd.DataFrame(
+    {"y": [1.2, 3.4, 2.2, 9.1], "u": [0.31, 0.62, 0.45, 0.8], "a": list("uuvv"), "b": list("pqpq")}
+)
+
+
+@pytest.mark.parametrize(
+    ("family", "link"),
+    [("lognormal", None), ("gamma", "log"), ("wald", "log"), ("beta", None), ("gaussian", "log"), ("t", None)],
+)
+def test_as_many_coefficients_as_rows(family: str, link: str | None) -> None:
+    """A proper posterior, without a mode: no crash, no "improper posterior", and draws that are clean."""
+    model = nl.Model(f"{'u' if family == 'beta' else 'y'} ~ a * b", SATURATED, family, link=link)
+    clean_fit(model, draws=500, random_seed=3)
+
+
+def test_saturated_lognormal_against_quadrature() -> None:
+    """Given sigma the coefficients of a lognormal model are normal, so sigma's posterior is a sum over a grid."""
+    results = clean_fit(nl.Model("y ~ a * b", SATURATED, "lognormal"), random_seed=1)
+    model = nl.Model("y ~ a * b", SATURATED, "lognormal")
+    predictor = model.design.predictors["mu"]
+    matrix = np.vstack([np.ones(4), predictor.matrix - predictor.matrix.mean(axis=1, keepdims=True)]).T
+    priors = [model.priors.terms["mu"][name] for name in ("Intercept", "a", "b", "a:b")]
+    mean = np.array([float(np.ravel(prior.args["mu"])[0]) for prior in priors])
+    sd = np.array([float(np.ravel(prior.args["sigma"])[0]) for prior in priors])
+    sigma = np.exp(np.linspace(-9.0, 3.0, 1501))
+    covariance = (matrix * sd**2) @ matrix.T
+    logs = np.array(
+        [
+            stats.multivariate_normal(matrix @ mean, covariance + s**2 * np.eye(4)).logpdf(np.log(SATURATED["y"]))
+            for s in sigma
+        ]
+    )
+    logs += stats.halfnorm(scale=model.priors.constants["sigma"].args["sigma"]).logpdf(sigma) + np.log(sigma)
+    shares = np.cumsum(np.exp(logs - logs.max()))
+    shares /= shares[-1]
+    agrees(results.posterior["sigma"].to_numpy(), lambda p: sigma[np.searchsorted(shares, p)])
+
+
+@pytest.mark.parametrize("method", ["auto", "nuts"])
+@pytest.mark.parametrize("family", ["poisson", "negativebinomial", "gamma", "gaussian"])
+def test_square_root_link_has_one_branch(method: str, family: str) -> None:
+    """Linear predictors below zero would mean the same as those above: they are not allowed, as in R."""
+    data = pd.DataFrame({"y": [2, 1, 1, 3]})
+    results = nl.Model("y ~ 1", data, family, link="sqrt").fit(
+        draws=300, inference_method=method, random_seed=5, progressbar=False, cores=1
+    )
+    assert (results.posterior["Intercept"].to_numpy() >= 0.0).all()
+
+
+def test_square_root_link_against_quadrature() -> None:
+    """The smallest of all: three counts."""
+    results = clean_fit(nl.Model("y ~ 1", pd.DataFrame({"y": [2, 0, 1]}), "poisson", link="sqrt"), random_seed=2)
+    eta = np.linspace(1e-6, 6.0, 20001)
+    logs = 6.0 * np.log(eta) - 3.0 * eta**2 + stats.norm(0.0, 2.5).logpdf(eta)
+    shares = np.cumsum(np.exp(logs - logs.max()))
+    shares /= shares[-1]
+    agrees(results.posterior["Intercept"].to_numpy(), lambda p: eta[np.searchsorted(shares, p)])
+
+
+def test_square_root_link_of_approximations_and_predictions() -> None:
+    """A normal approximation has no predictors below zero either; new rows that lead there have no mean."""
+    data = pd.DataFrame({"y": [1, 0, 0, 2, 5, 4], "x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]})
+    model = nl.Model("y ~ x", data, "poisson", link="sqrt")
+    results = model.fit(draws=200, inference_method="laplace", random_seed=1, progressbar=False)
+    model.predict(results)
+    assert np.isfinite(results.posterior["mu"].to_numpy()).all()
