@@ -70,6 +70,25 @@ def test_a_scale_that_may_be_zero_is_bent_where_effects_are_sampled():
     assert constrain(BENT_LOG, scale[0], 0.0, target.model.head.bounds[1, bent][0]) == pytest.approx(0.3, rel=1e-12)
 
 
+@pytest.mark.parametrize("correlated", [False, True])
+def test_every_scale_of_effects_is_bent_however_clear_it_is_that_it_is_not_zero(correlated):
+    rng = np.random.default_rng(2)
+    level, x = np.repeat(np.arange(20), 15), rng.normal(size=300)
+    y = 5.0 * rng.normal(size=20)[level] + 3.0 * rng.normal(size=20)[level] * x + 0.1 * rng.normal(size=300)
+    data = pd.DataFrame({"y": y, "x": x, "g": level.astype(str)})
+    target = JointTarget(Model("y ~ x + (x|g)", data, correlated=correlated)._assembly)
+    launch = target.launch()
+    head = target.model.head
+    bent = head.transforms == BENT_LOG
+    names = {int(v.index): v.name for v in target.assembled.layout.variables if v.source != "effects" and not v.dims}
+    assert {names[int(i)] for i in np.flatnonzero(bent)} == {"1|g_sigma", "x|g_sigma"}
+    scales = [constrain(BENT_LOG, launch.center[i], 0.0, head.bounds[1, i]) for i in np.flatnonzero(bent)]
+    np.testing.assert_allclose(scales, [5.0, 3.0], rtol=0.5)
+    # Where a scale is clear its bent logarithm is as wide as its logarithm: 1 / sqrt(2 levels).
+    widths = 1.0 / np.sqrt(np.diag(launch.information.border)[bent])
+    np.testing.assert_allclose(widths, 1.0 / np.sqrt(40.0), rtol=0.4)
+
+
 def test_bending_changes_the_density_by_the_log_jacobian_only():
     target = JointTarget(Model("y ~ 1 + (1|g)", no_group_differences())._assembly)
     target.launch()

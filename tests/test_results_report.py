@@ -174,3 +174,33 @@ def test_effects_of_many_groups_do_not_excuse_their_scale():
     assert 1.01 < value < largest_r_hat(4_000, 2, 500)
     (message,) = sampling_report({"1|g": effects, "1|g_sigma": scale}, {})
     assert "R-hat is above 1.01 for 1 of 4001 parameters, worst 1|g_sigma" in message
+
+
+def slow(rng, chains, draws, memory):
+    out = rng.normal(size=(chains, draws))
+    for t in range(1, draws):
+        out[:, t] = memory * out[:, t - 1] + np.sqrt(1 - memory**2) * out[:, t]
+    return out
+
+
+@pytest.mark.parametrize("diverging", [False, True])
+def test_more_draws_are_not_promised_to_help_while_transitions_diverge(diverging):
+    parameters, stats = healthy(draws=1000)
+    parameters["Intercept"] = slow(np.random.default_rng(4), 4, 1000, 0.97)
+    stats["diverging"][1, 7] = diverging
+    found = "\n".join(report(parameters, stats))
+    assert "The effective sample size is below 400" in found
+    assert ("would do" in found) is not diverging
+    assert ("will hardly do while transitions diverge" in found) is diverging
+    assert ("Run longer" in found) is not diverging
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("1|g_sigma", "1|g"), ("x|a:b_sigma", "x|a:b"), ("sigma", ""), ("x_sigma", ""), ("1|g", "")]
+)
+def test_a_slow_scale_of_groups_points_at_its_term(name, hint):
+    parameters = {"Intercept": np.random.default_rng(1).normal(size=(4, 1000))}
+    parameters[name] = slow(np.random.default_rng(4), 4, 1000, 0.97)
+    (message,) = [text for text in sampling_report(parameters, {}) if "effective sample size" in text]
+    assert (f"hardly tell '{hint}' from other terms" in message) is bool(hint)
+    assert (f"the model without '{hint}'" in message) is bool(hint)

@@ -46,7 +46,7 @@ def sampling_report(
     """
     messages = [
         *_divergences(stats, target_accept),
-        *_parameters(draws, dims, coords),
+        *_parameters(draws, dims, coords, diverged=bool(np.any(stats.get("diverging", False)))),
         *_energy(stats),
         *_tree_depth(stats, max_treedepth),
     ]
@@ -76,6 +76,8 @@ def _parameters(
     draws: Mapping[str, NDArray[Any]],
     dims: Mapping[str, Sequence[str]] | None,
     coords: Mapping[str, Sequence[Any]] | None,
+    *,
+    diverged: bool,
 ) -> list[str]:
     """Messages about R-hat and effective sizes, and about fits that are too short to judge."""
     if not draws:
@@ -96,8 +98,9 @@ def _parameters(
     if n_chains == 1:
         messages.append("There is one chain only, so that disagreement between chains cannot be seen: use chains=4.")
     highest, lowest = _limits(draws, n_chains, n_draws)[:, varying]
-    messages += _r_hat(table["r_hat"], labels, highest)
-    return messages + _effective_size(table, labels, n_chains, n_draws, lowest)
+    messages += _r_hat(table["r_hat"], labels, highest, diverged)
+    size = np.minimum(table["ess_bulk"], table["ess_tail"])
+    return messages + _effective_size(size, labels, (n_chains, n_draws), lowest, diverged)
 
 
 def _limits(draws: Mapping[str, NDArray[np.float64]], n_chains: int, n_draws: int) -> NDArray[np.float64]:
@@ -122,7 +125,9 @@ def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str
     ]
 
 
-def _r_hat(values: NDArray[np.float64], labels: Sequence[str], highest: NDArray[np.float64]) -> list[str]:
+def _r_hat(
+    values: NDArray[np.float64], labels: Sequence[str], highest: NDArray[np.float64], diverged: bool
+) -> list[str]:
     bad = np.flatnonzero(values > highest)
     if bad.size == 0:
         return []
@@ -130,11 +135,11 @@ def _r_hat(values: NDArray[np.float64], labels: Sequence[str], highest: NDArray[
     worst = _listed(
         [f"{labels[i]} ({values[i]:.2f})" if values[i] >= 1.015 else f"{labels[i]} ({values[i]:.3f})" for i in order]
     )
-    advice = (
-        "Do not use these draws"
-        if values[order[0]] > 1.1
-        else "Run longer (twice the tune and draws) before trusting these parameters"
-    )
+    advice = "Run longer (twice the tune and draws) before trusting these parameters"
+    if values[order[0]] > 1.1:
+        advice = "Do not use these draws"
+    elif diverged:
+        advice = "Do not trust these parameters while transitions diverge; running longer will hardly help"
     limit = f"{MAX_R_HAT}"
     if (least := highest[bad].min()) > MAX_R_HAT:
         limit = f"{least:.3f}, which chance alone would hardly exceed,"
@@ -146,25 +151,26 @@ def _r_hat(values: NDArray[np.float64], labels: Sequence[str], highest: NDArray[
 
 
 def _effective_size(
-    table: Mapping[str, NDArray[np.float64]],
+    size: NDArray[np.float64],
     labels: Sequence[str],
-    n_chains: int,
-    n_draws: int,
+    chains_and_draws: tuple[int, int],
     lowest: NDArray[np.float64],
+    diverged: bool,
 ) -> list[str]:
+    n_chains, n_draws = chains_and_draws
     needed = MIN_ESS_PER_CHAIN * n_chains
-    size = np.minimum(table["ess_bulk"], table["ess_tail"])
     bad = np.flatnonzero(size < lowest)
     if bad.size == 0:
         return []
     order = bad[np.argsort(size[bad], kind="stable")]
     worst = _listed([f"{labels[i]} ({size[i]:.0f})" for i in order])
     more = int(np.ceil(n_draws * needed / max(size[order[0]], 1.0) / 500) * 500)
-    advice = (
-        f"About draws={more} would do"
-        if more <= max(20 * n_draws, MODEST_DRAWS)
-        else "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
-    )
+    advice = f"About draws={more} would do"
+    if diverged:
+        advice = "More draws alone will hardly do while transitions diverge"
+    elif more > max(20 * n_draws, MODEST_DRAWS):
+        advice = "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
+    advice += _about_scale(labels[order[0]])
     limit = f"{needed} ({MIN_ESS_PER_CHAIN} per chain)"
     if (most := lowest[bad].max()) < needed:
         limit = f"{most:.0f}, which chance alone would hardly go below,"
@@ -172,6 +178,17 @@ def _effective_size(
         f"The effective sample size is below {limit} for {bad.size} of {len(labels)} "
         f"parameters, worst {worst}. Their means, intervals and R-hat are unreliable. {advice}."
     ]
+
+
+def _about_scale(worst: str) -> str:
+    """What helps where the sd of a group-specific term is the slowest parameter."""
+    term = worst.removesuffix("_sigma")
+    if term == worst or "|" not in term:
+        return ""
+    return (
+        f". If {worst} stays the slowest, the data hardly tell '{term}' from other terms, as where one factor is "
+        f"nested in another: compare with the model without '{term}'"
+    )
 
 
 def _energy(stats: Mapping[str, NDArray[Any]]) -> list[str]:
