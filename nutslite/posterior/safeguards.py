@@ -36,8 +36,7 @@ def check_callback(callback: Any) -> None:
     """Refuse what cannot be called with one argument, before there is something to report."""
     if callback is None:
         return
-    given = getattr(callback, "__name__", None) or shown(callback)
-    wanted = f"callback must be a function that takes one argument, a progress record; not {given}."
+    wanted = f"callback must be a function that takes one argument, a progress record; not {shown(callback)}."
     if not callable(callback):
         raise SettingTypeError(wanted)
     try:
