@@ -55,11 +55,13 @@ def _cache_elsewhere() -> Iterator[None]:
     """The cache's folder is a temporary one."""
     try:
         import platformdirs
-    except ImportError:  # older versions of ArviZ do not ask for it
+
+        temporary = tempfile.TemporaryDirectory()
+    except (ImportError, OSError):  # older versions of ArviZ do not ask for it; nowhere to write
         yield
         return
     usual = platformdirs.user_cache_dir
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary as folder:
         platformdirs.user_cache_dir = lambda *arguments, **options: folder
         try:
             yield
