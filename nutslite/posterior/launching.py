@@ -160,7 +160,7 @@ def _inverse(information: FloatArray) -> FloatArray:
 
     Bases of more columns than rows have such: their scales differ by many orders of magnitude.
     """
-    inverse: FloatArray = np.linalg.inv(information)
+    inverse: FloatArray = np.asarray(np.linalg.inv(information), dtype=np.float64)
     if np.allclose(inverse, inverse.T, rtol=1e-8, atol=1e-12 * np.abs(inverse).max(initial=0.0)):
         return inverse
     scale = 1.0 / np.sqrt(np.diag(information))
