@@ -12,7 +12,7 @@ NARROWEST = 40  # below, folded lines are harder to read than long ones
 
 
 def columns_of(stream: TextIO | None) -> int | None:
-    """Columns of the terminal behind a stream, or what the variable COLUMNS says.
+    """Columns of the terminal behind a stream, or what the variable COLUMNS says; 80 in notebooks, which break words.
 
     None where there is neither: lines of a file or pipe are left whole, for programs that search them.
     """
@@ -20,6 +20,8 @@ def columns_of(stream: TextIO | None) -> int | None:
     if said.isdecimal() and int(said) > 0:
         return int(said)
     try:
+        if type(stream).__module__.partition(".")[0] == "ipykernel":
+            return COLUMNS
         if stream is None or not stream.isatty():
             return None
         return os.get_terminal_size(stream.fileno()).columns or COLUMNS

@@ -10,6 +10,7 @@ import reprlib
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 
@@ -178,6 +179,8 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, type):
         return f"the class {value.__name__}"
+    if isinstance(value, FunctionType):
+        return "a lambda" if value.__name__ == "<lambda>" else f"the function {value.__name__}"
     try:
         return _Short().repr(value)
     except Exception:

@@ -339,8 +339,25 @@ DATA = [
     ("a Parquet file that is a CSV", lambda: model("y ~ x", file_with("d.pq", b"y,x\n1,2")), ("d.pq", "Parquet")),
 ]
 
+
+def _zone_without_a_name() -> Any:
+    """Of the dateutil package, whose zones are files or offsets by their own names."""
+    from dateutil.tz import tzoffset
+
+    times = pd.date_range("2020-01-01", periods=3, tz=tzoffset(None, 3600))
+    return model("y ~ x + t", frame(t=times[np.arange(24) % 3]), categorical=["t"])
+
+
+SAVED = [
+    (
+        "a model whose time zone has no name",
+        lambda: _zone_without_a_name().save(_folder_of_its_own() / "a.model"),
+        ("'t'", "tzoffset", "tz_convert"),
+    ),
+]
+
 CALLS = [
-    *(BadCall(name, call, DataError, words) for name, call, words in [*MODELS, *RESULTS, *DATA]),
+    *(BadCall(name, call, DataError, words) for name, call, words in [*MODELS, *RESULTS, *DATA, *SAVED]),
     *(BadCall(name, call, SamplingError, ("run.ckpt", *words)) for name, call, words in CHECKPOINTS),
     *(_elsewhere(way, place) for way in WAYS for place in PLACES if hasattr(os, "mkfifo")),
 ]

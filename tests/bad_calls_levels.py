@@ -79,6 +79,12 @@ TWICE = [
     ]
 ] + [
     _bad(
+        "a reference by place or by name",
+        ("'1'", "'2'", "quotes"),
+        "y ~ C(k, Treatment(1))",
+        frame(k=np.array(["1", "2", "3"] * 8)),
+    ),
+    _bad(
         "levels= twice by name", ("levels=", "twice"), "y ~ C(k, levels=[1, 2, 10, 20, '1'])", frame(k=K), FormulaError
     ),
 ]

@@ -119,7 +119,7 @@ PLANS_AND_FILES = [
     ),
     BadCall("fit: a list of methods", partial(_fit, inference_method=["nuts"]), NutsliteError, ("['nuts']", "'nuts'")),
     *[
-        BadCall(f"fit: {10**12} chains, {method}", call, SamplingError, ("memory", "1000000000000 chains", "fewer"))
+        BadCall(f"fit: {10**12} chains, {method}", call, SamplingError, ("chains", "10000", "not 1000000000000"))
         for method in ("auto", "nuts", "laplace")
         for call in [partial(_fit, chains=10**12, inference_method=method)]
     ],
@@ -309,7 +309,7 @@ ELSEWHERE = [
         for words, told in [
             (("--plot", "a.xyz"), ("a.xyz", ".png")),
             (("--plot", "picture"), ("'picture'", ".png")),
-            (("--chains", "1000000000"), ("memory", "fewer")),
+            (("--chains", "1000000000"), ("chains", "10000")),
             (("--out", "/no/folder/a.zarr"), ("a.zarr",)),
             (("--file", FOLDER), (FOLDER, "folder")),
             (("--file", "same", "--checkpoint", "same"), ("checkpoint and file", "'same'")),

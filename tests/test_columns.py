@@ -81,6 +81,7 @@ def test_width_is_that_of_the_terminal(monkeypatch):
         assert columns_of(io.StringIO()) is None
     monkeypatch.delenv("COLUMNS")
     assert columns_of(None) is columns_of(io.StringIO()) is columns_of(Terminal()) is None
+    assert columns_of(type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()) == 80
     closed = io.StringIO()
     closed.close()
     assert columns_of(closed) is None

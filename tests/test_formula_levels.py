@@ -18,7 +18,8 @@ import nutslite as nl
 from nutslite.exceptions import DataError
 from nutslite.formula.data import as_frame
 from nutslite.formula.design import Design, build_design
-from nutslite.results.inference_data import get_group, group_names
+from nutslite.formula.formula import Formula
+from nutslite.results.inference_data import build_container, get_group, group_names
 
 BIG = 2**53
 Y = np.arange(6.0)
@@ -323,6 +324,59 @@ class TestLater:
         data = {"y": Y, "g": ["a:b", "d"] * 3, "h": ["c", "e"] * 3}
         with pytest.raises(DataError, match="'g:h' would have the same name"):
             build_design("y ~ (1|g:h)", data).evaluate(new)
+
+
+class TestWithoutGroups:
+    """Predictions without group effects need nothing that only groups use."""
+
+    FORMULA = Formula("y ~ x + g + (z|s/h) + offset(o)", "sigma ~ w + (1|s)")
+
+    @pytest.fixture
+    def learned(self) -> Design:
+        rng = np.random.default_rng(0)
+        data = {name: rng.normal(size=24) for name in ("y", "x", "z", "o", "w")}
+        return build_design(self.FORMULA, {**data, "g": list("abc") * 8, "s": list("uv") * 12, "h": list("pppq") * 6})
+
+    @pytest.mark.parametrize(
+        "others", [{}, {"s": ["never seen", None], "h": [1, "x"]}, {"z": [np.inf, np.nan], "s": [[1], [2]]}]
+    )
+    def test_their_columns_may_be_absent_or_anything(self, learned: Design, others: dict[str, Any]) -> None:
+        common = pd.DataFrame({"x": [1.0, 2.0], "g": ["b", "a"], "o": 0.5, "w": [3.0, 4.0]})
+        found = learned.evaluate(common.assign(**others), groups=False)
+        assert not found.group_terms
+        assert not found.factors
+        whole = learned.evaluate(common.assign(z=1.0, s="u", h="p"))
+        for parameter, predictor in found.predictors.items():
+            np.testing.assert_array_equal(predictor.matrix, whole.predictors[parameter].matrix)
+
+    @pytest.mark.parametrize("column", ["x", "g", "o", "w"])
+    def test_columns_of_common_terms_and_offsets_are_needed(self, learned: Design, column: str) -> None:
+        common = pd.DataFrame({"x": [1.0], "g": ["b"], "o": 0.5, "w": [3.0]})
+        with pytest.raises(DataError, match=f"lack the column '{column}'"):
+            learned.evaluate(common.drop(columns=column), groups=False)
+
+    def test_a_column_of_both_is_needed(self) -> None:
+        design = build_design("y ~ x + (x|s)", {"y": Y, "x": Y**2, "s": list("uvuvuv")})
+        with pytest.raises(DataError, match="lack the column 'x'"):
+            design.evaluate({"s": ["u"]}, groups=False)
+
+    @pytest.mark.parametrize("family", ["gaussian", "poisson"])
+    @pytest.mark.parametrize("kind", ["response_params", "response"])
+    def test_in_predictions(self, family: str, kind: str) -> None:
+        data = pd.DataFrame({"y": np.arange(12) % 5, "x": np.arange(12.0) ** 2, "s": list("uv") * 6})
+        model = nl.Model("y ~ scale(x) + (1|s)", data, family)
+        prior = model.prior_predictive(draws=20, random_seed=1)
+        results = build_container({"posterior": get_group(prior, "prior").drop_vars("mu", errors="ignore")})
+        options: dict[str, Any] = {"kind": kind, "include_group_specific": False, "random_seed": 1, "inplace": False}
+        without = model.predict(results, data=pd.DataFrame({"x": [1.0, 7.0]}), **options)
+        having = model.predict(results, data=pd.DataFrame({"x": [1.0, 7.0], "s": "u"}), **options)
+        added = set(group_names(without)) - {"posterior"}
+        assert added
+        for group in added:
+            for name, values in get_group(without, group).data_vars.items():
+                np.testing.assert_array_equal(values, get_group(having, group)[name])
+        with pytest.raises(DataError, match="lack the column 's'"):
+            model.predict(results, data=pd.DataFrame({"x": [1.0]}), inplace=False)
 
 
 def test_known_groups_have_their_own_effects_whatever_type_holds_them() -> None:

@@ -121,7 +121,7 @@ def textbook(native: str, name: str, eta: np.ndarray) -> tuple[np.ndarray, np.nd
         ("identity", "log"): (np.exp(eta), np.exp(eta)),
         ("identity", "inverse"): (1.0 / eta, -1.0 / eta**2),
         ("identity", "softplus"): (theta, special.expit(eta)),
-        ("identity", "sqrt"): (eta**2, 2.0 * eta),
+        ("identity", "sqrt"): (np.where(eta < 0.0, np.nan, eta**2), 2.0 * eta),  # one branch only
         ("log", "softplus"): (np.where(tiny, eta, np.log(theta)), np.where(tiny, 1.0, special.expit(eta) / theta)),
         ("log", "cloglog"): (log_p, np.where(tiny, 1.0, rate * np.exp(-rate) / p)),
         ("logit", "cloglog"): (np.where(tiny, eta, log_p + rate), np.where(tiny, 1.0, rate / p)),
@@ -130,7 +130,7 @@ def textbook(native: str, name: str, eta: np.ndarray) -> tuple[np.ndarray, np.nd
         ("logit", "identity"): (np.log(eta) - np.log1p(-eta), 1.0 / (eta * (1.0 - eta))),
     }
     if native == "log" and not np.isnan(power):
-        return power * np.log(np.abs(eta) if name == "sqrt" else eta), power / eta
+        return power * np.log(eta), power / eta
     return table.get((native, name), (eta, np.ones_like(eta)))
 
 

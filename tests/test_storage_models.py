@@ -388,7 +388,7 @@ class TestFitsInFiles:
         path = tmp_path / "fit.nc"
         first = nl.Model("y ~ x + (1|g)", grouped_data()).fit(file=path, **FIT)
         assert "loaded" not in caplog.text
-        monkeypatch.setattr("nutslite.posterior.run.sample", None)  # nothing is drawn
+        monkeypatch.setattr("nutslite.posterior.launching.sample", None)  # nothing is drawn
         again = nl.Model("y ~ x + (1|g)", grouped_data()).fit(file=path, cores=1, **FIT)
         assert "holds this fit: loaded instead of sampled" in caplog.text
         assert_same_draws(first, again)

@@ -45,6 +45,7 @@ class _Recipe:
     groups: tuple[GroupPlan, ...]
     response: ResponsePlan
     predictor_columns: tuple[str, ...]
+    common_columns: tuple[str, ...]  # of these, what is left without group-specific terms
     response_columns: tuple[str, ...]
 
 
@@ -85,7 +86,7 @@ class Design:
         """Group-specific terms of all predictors."""
         return [term for predictor in self.predictors.values() for term in predictor.group_terms]
 
-    def evaluate(self, new_data: Any, *, response: bool = False) -> Design:
+    def evaluate(self, new_data: Any, *, response: bool = False, groups: bool = True) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
 
         Parameters
@@ -95,6 +96,9 @@ class Design:
         response : bool
             Whether to evaluate the response as well. If not, its columns need not be there, its values are nan
             (except for trials of ``p(y, n)`` that the new data hold), and there are no weights.
+        groups : bool
+            Whether to evaluate group-specific terms and grouping factors. If not, the columns that only they use need
+            not be there, and nobody looks at them.
 
         Returns
         -------
@@ -108,7 +112,8 @@ class Design:
         """
         recipe = self._recipe
         frame = as_frame(new_data)
-        needed = list(recipe.predictor_columns)
+        needed = list(recipe.predictor_columns if groups else recipe.common_columns)
+        plans = recipe.predictors if groups else tuple(plan.without_groups() for plan in recipe.predictors)
         if response:
             needed = list(dict.fromkeys((*recipe.response_columns, *needed)))
         _check_present(needed, frame)
@@ -119,15 +124,15 @@ class Design:
         columns = columns_of(used, recipe.categorical)
         rounded = rounded_columns(used, columns)
         evaluator = Evaluator(columns, len(used), recipe.extra, recipe.memory, False, rounded=rounded)
-        values = apply_factors(_factor_expressions(plan.spec for plan in recipe.predictors), recipe.factors, evaluator)
-        predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in recipe.predictors}
-        groups = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups}
+        values = apply_factors(_factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
+        predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
+        factors = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups if groups}
         if response:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
         else:
             observed, weights = response_room.unknown_response(recipe.response, evaluator), None
         named = tuple(dict.fromkeys([*needed, *optional]))
-        return Design(observed, predictors, groups, weights, len(used), 0, named, used.index, recipe)
+        return Design(observed, predictors, factors, weights, len(used), 0, named, used.index, recipe)
 
 
 def build_design(
@@ -188,6 +193,7 @@ def build_design(
     forced = _check_categorical(categorical, frame)
     response_columns = _used_columns(spec.expressions(), frame, extra)
     predictor_columns = _used_columns([e for item in parsed.predictors for e in item.expressions()], frame, extra)
+    common = _used_columns([e for item in parsed.predictors for e in item.without_groups().expressions()], frame, extra)
     used_columns = tuple(dict.fromkeys((*response_columns, *predictor_columns)))
 
     frame = select(frame, used_columns)
@@ -209,7 +215,7 @@ def build_design(
         check_columns(plan, predictors[plan.spec.parameter])
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
-        forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
+        forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns
     )
     return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, rows, recipe)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tokenize
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patsy import PatsyError
 from patsy.infix_parser import Operator, ParseNode
@@ -49,6 +49,10 @@ class PredictorSpec:
     def empty(self) -> bool:
         """Whether it says nothing: ``y ~ 0``."""
         return not (self.intercept or self.terms or self.groups or self.offsets)
+
+    def without_groups(self) -> PredictorSpec:
+        """The same without bars."""
+        return replace(self, groups=())
 
     def expressions(self) -> list[Expression]:
         """Every factor and offset, group factors included."""

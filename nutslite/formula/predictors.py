@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,10 @@ class PredictorPlan:
     spec: PredictorSpec
     terms: tuple[TermPlan, ...]
     bars: tuple[BarPlan, ...]
+
+    def without_groups(self) -> PredictorPlan:
+        """The same without group-specific terms."""
+        return replace(self, spec=self.spec.without_groups(), bars=())
 
 
 def plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor], rows: int) -> PredictorPlan:

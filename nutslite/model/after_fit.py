@@ -44,7 +44,7 @@ class AfterFit(Inspection):
         inplace : bool
             Add the predictions to `idata` and return None, or return a copy with them. Earlier ones are replaced.
         include_group_specific : bool
-            Whether group-specific effects take part.
+            Whether group-specific effects take part. Without them, new data need no columns that only groups use.
         sample_new_groups : bool
             Draw effects of groups that the model has not seen from the distribution of all groups. Otherwise they
             are an error.
@@ -74,7 +74,7 @@ class AfterFit(Inspection):
         rows = None if data is None else as_frame(data)
         return add_predictions(
             idata,
-            self.design if rows is None else self.design.evaluate(rows),
+            self.design if rows is None else self.design.evaluate(rows, groups=include_group_specific),
             self._prediction_task(),
             new_rows=rows,
             draws=draws,

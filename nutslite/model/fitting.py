@@ -76,7 +76,8 @@ class Fitting(AfterFit, Saving):
         inference_method : str
             ``"auto"``: independence Metropolis where a pilot measures that a normal distribution with a heavy-tailed
             part fits the posterior closely, otherwise NUTS; NUTS also where `tune`, `target_accept` or another
-            argument asks for what only NUTS has. ``"nuts"``: NUTS in any case. Both sample the posterior itself.
+            argument asks for what only NUTS has, and slice sampling for models of few rows. ``"nuts"``: NUTS in any
+            case. All sample the posterior itself.
             ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
         plan : {"auto", "joint", "marginal"} or Plan
             Force a path; see `Model.plan`, whose result may be given here.

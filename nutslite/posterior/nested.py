@@ -25,7 +25,7 @@ from nutslite.posterior.warp import MEAN, POSITIVE, UNIT, Warp, no_warp
 FloatArray = NDArray[np.float64]
 LogDensities = Callable[[FloatArray], FloatArray]
 
-MOST_ROWS = 40
+MOST_ROWS = 25
 MOST_DIMENSIONS = 24
 STEP = 0.7  # between knots: of a logarithm
 MOST_KNOTS = 40  # to either side
@@ -72,10 +72,9 @@ def bounded(model: ModelData, support: str) -> Warp:
     kind = range_of(int(model.links[0]), support)
     if not predictor[md.VARIES] or (kind == UNIT and (model.blocks.size or predictor[md.OFFSET] >= 0)):
         return plain
-    columns = np.zeros((head.size, model.y.shape[1]))
-    used = slice(predictor[md.COLUMN_START], predictor[md.COLUMN_STOP])
-    columns[model.coefficients[used]] = model.matrix[used]
-    if kind == UNIT and (head[model.coefficients[used]] != UNCHANGED).any():
+    columns = _parent_columns(model)
+    used = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
+    if kind == UNIT and (head[used] != UNCHANGED).any():
         return plain
     direction = _direction(columns, int(predictor[md.INTERCEPT]), kind)
     if direction is None or (head[direction != 0.0] != UNCHANGED).any():
@@ -88,6 +87,23 @@ def bounded(model: ModelData, support: str) -> Warp:
         direction=direction,
         raised=np.ascontiguousarray(direction @ columns),
     )
+
+
+def start_inside(model: ModelData, support: str, position: FloatArray, eta: float) -> None:
+    """Set coefficients so that all predictors are about `eta`, where there is no intercept and zero is not allowed."""
+    if model.predictors[0, md.INTERCEPT] >= 0 or range_of(int(model.links[0]), support) == MEAN:
+        return
+    direction = _direction(_parent_columns(model), -1, POSITIVE)
+    if direction is not None and (model.head.transforms[direction != 0.0] == UNCHANGED).all():
+        position[: direction.size] += eta * direction
+
+
+def _parent_columns(model: ModelData) -> FloatArray:
+    """Columns of the parent's coefficients (n_head, n); those of other parameters are zero."""
+    columns = np.zeros((model.head.transforms.size, model.y.shape[1]))
+    used = slice(model.predictors[0, md.COLUMN_START], model.predictors[0, md.COLUMN_STOP])
+    columns[model.coefficients[used]] = model.matrix[used]
+    return columns
 
 
 def range_of(link: int, support: str) -> int:

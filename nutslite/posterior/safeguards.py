@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import SettingTypeError, in_users_function
+from nutslite.exceptions import SettingTypeError, in_users_function, shown
 from nutslite.families.family import family_names
 from nutslite.families.links import is_custom
 from nutslite.posterior.plan import Plan
@@ -36,7 +36,7 @@ def check_callback(callback: Any) -> None:
     """Refuse what cannot be called with one argument, before there is something to report."""
     if callback is None:
         return
-    wanted = f"callback must be a function that takes one argument, a progress record; not {callback!r}."
+    wanted = f"callback must be a function that takes one argument, a progress record; not {shown(callback)}."
     if not callable(callback):
         raise SettingTypeError(wanted)
     try:

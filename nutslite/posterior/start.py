@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from nutslite.families.links import CODES, constant_link, is_custom, link_array
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.nested import start_inside
 from nutslite.posterior.transforms import IDENTITY, LOG
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +26,7 @@ def starting_position(assembled: Assembled) -> FloatArray:
     if at >= 0 and model.head.transforms[at] == IDENTITY:
         offset = model.offsets[parent[md.OFFSET]].mean() if parent[md.OFFSET] >= 0 else 0.0
         position[at] = eta - offset
+    start_inside(model, spec.family.parent.support, position, eta)
     if name == "identity":
         _set_scales(assembled, position, float(y.std()))
     return position

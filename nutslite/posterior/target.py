@@ -156,6 +156,7 @@ class JointTarget:
         start = starting_position(self.assembled)
         small = before if self.pilot is not None else bent_scales(before, start)
         start[small.head.transforms.size :] = 0.0
+        start[small.coefficients] = 0.0
         start[[i for i, code in enumerate(small.head.transforms) if code == BENT_LOG]] = 0.0
         plain = bounded(small, spec.family.parent.support)
         start_at_mean(plain, start, starting_predictor(self.assembled))

@@ -32,7 +32,7 @@ from nutslite.results.inference_data import (
     update_group,
 )
 from nutslite.results.origin import in_model_order
-from nutslite.results.predict import Prediction, pointwise_log_likelihood, predict
+from nutslite.results.predict import Prediction, pointwise_log_likelihood, predict, wants_responses
 from nutslite.results.response_draws import PredictionTask
 from nutslite.results.row_labels import row_labels
 from nutslite.results.sample_axes import SampleAxes, check_count, thinned
@@ -57,6 +57,7 @@ def add_predictions(
     design: Design,
     task: PredictionTask,
     *,
+    kind: str = "response_params",
     new_rows: pd.DataFrame | None = None,
     draws: int | None = None,
     inplace: bool = True,
@@ -66,6 +67,7 @@ def add_predictions(
 
     Parameters
     ----------
+    kind : {"response_params", "response"}
     new_rows : DataFrame, optional
         The rows of the design, where they are not the model's own.
     draws : int, optional
@@ -80,19 +82,18 @@ def add_predictions(
     """
     dataset = get_group(idata, "posterior")
     per_chain = None if draws is None else check_count(draws, SampleAxes.of(dataset))
-    results = idata if inplace else copy.deepcopy(idata)
-    if per_chain is not None and not inplace:
-        _thin(results, per_chain)
     part = dataset if per_chain is None else thinned(dataset, per_chain)
     beside_all = inplace and new_rows is None and part.sizes != dataset.sizes
-    options = {**options, "keep_parameters": not beside_all}
-    posterior = _posterior(part, task.coords, task.aliases)
-    prediction = predict(posterior.arrays, design, task, **options)
-    if beside_all and not prediction.response:
+    if beside_all and not wants_responses(kind):
         raise DataError(
             f"draws={draws}: the parameters of the model's own rows stand beside the posterior draws in the results, "
             f"where all draws have to have them. inplace=False gives a copy with {draws} draws."
         )
+    posterior = _posterior(part, task.coords, task.aliases)
+    prediction = predict(posterior.arrays, design, task, kind=kind, keep_parameters=not beside_all, **options)
+    results = idata if inplace else copy.deepcopy(idata)
+    if per_chain is not None and not inplace:
+        _thin(results, per_chain)
     if new_rows is None:
         store_prediction(results, prediction, posterior.axes, task.aliases)
     else:
@@ -153,7 +154,7 @@ def store_new_rows(
     The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
     """
     add_group(idata, NEW, _by_row({**prediction.parameters, **prediction.response}, axes, aliases))
-    columns = {str(name): _plain(rows[name]) for name in rows.columns if name != OBSERVATIONS}
+    columns = {str(name): _plain(rows[name]) for name in rows.columns if name not in (OBSERVATIONS, ROW_LABELS)}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
     dataset = to_dataset(columns, dims=dims, coords={OBSERVATIONS: range(len(rows))}, sampled=False)
     dataset.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(rows.index))

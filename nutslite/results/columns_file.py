@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from typing import Any
 
@@ -14,7 +15,7 @@ from nutslite.exceptions import DataError
 from nutslite.formula.level_names import level_name, python_value
 from nutslite.formula.tables import decoded
 from nutslite.results.members import Members
-from nutslite.results.typed_values import from_typed, to_typed
+from nutslite.results.typed_values import ZONE, from_typed, to_typed
 
 PLAIN_KINDS = "biufmM"
 
@@ -103,7 +104,13 @@ def _write(archive: zipfile.ZipFile, series: pd.Series, name: str, member: str) 
         return {**described, "kind": "plain"}
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         _write_array(archive, member, series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
-        return {**described, "kind": "zoned", "zone": str(series.dt.tz)}
+        zone = str(series.dt.tz)
+        if not re.fullmatch(ZONE.pattern or "", zone):
+            raise DataError(
+                f"Column '{name}' has the time zone {zone}, which no file can name; give it one by name: "
+                f"data['{name}'] = data['{name}'].dt.tz_convert('UTC')."
+            )
+        return {**described, "kind": "zoned", "zone": zone}
     number = pd.api.types.is_bool_dtype(series.dtype) or pd.api.types.is_numeric_dtype(series.dtype)
     if number and not str(series.dtype).startswith("decimal"):
         return {**described, **_write_masked(archive, series, member)}

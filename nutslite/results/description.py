@@ -16,6 +16,7 @@ from nutslite.priors.defaults import PriorSet
 Style = Literal["modern", "classic"]
 WHOLE_DEGREES = re.compile(r"\bnu: (\d+)\.0(?=[,)])")  # Bambi 0.6 printed HalfStudentT(nu: 4, ...), 0.21 prints 4.0
 
+LEFT = ' style="text-align: left"'  # notebooks put cells to the right, as for numbers
 FOOTER = """------
 * To see a plot of the priors call the .plot_priors() method.
 * To see a summary or plot of the posterior pass the object returned by .fit()
@@ -143,12 +144,12 @@ def describe_html(model: Described) -> str:
         "Link": "<br>".join(escape(f"{parameter} = {model.links[parameter]}") for parameter in model.predictors),
         "Observations": f"{model.n_rows:,}",
     }
-    rows = [f'<tr><th>{key}</th><td colspan="2">{value}</td></tr>' for key, value in header.items()]
+    rows = [f'<tr><th>{key}</th><td colspan="2"{LEFT}>{value}</td></tr>' for key, value in header.items()]
     for parameter in model.predictors:
         for title, entries in model.sections(parameter).items():
             heading = title if len(model.predictors) == 1 else f"{parameter}: {title}"
             for name, prior in entries.items():
-                cells = f"<td>{escape(name)}</td><td>{escape(str(prior))}</td>"
+                cells = f"<td{LEFT}>{escape(name)}</td><td{LEFT}>{escape(str(prior))}</td>"
                 rows.append(f"<tr><th>{escape(heading)}</th>{cells}</tr>")
                 heading = ""
     return f'<table class="nutslite-model"><tbody>{"".join(rows)}</tbody></table>'

@@ -50,6 +50,20 @@ class Prediction:
     response: dict[str, NDArray[Any]]
 
 
+def wants_responses(kind: Any) -> bool:
+    """Whether a `kind` of prediction asks for draws of the response.
+
+    Raises
+    ------
+    DataError
+        If there is no such kind.
+    """
+    if not isinstance(kind, str) or kind not in _KINDS:
+        error = error_about(kind, str, DataError, DataTypeError)
+        raise error(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
+    return _KINDS[kind] == "response"
+
+
 def predict(
     posterior: Mapping[str, NDArray[Any]],
     design: Design,
@@ -91,10 +105,7 @@ def predict(
         For an unknown kind, draws of another model, new levels without `sample_new_groups`, missing trials, or
         parameters that no response can be drawn for.
     """
-    if not isinstance(kind, str) or kind not in _KINDS:
-        error = error_about(kind, str, DataError, DataTypeError)
-        raise error(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
-    responses = _KINDS[kind] == "response"
+    responses = wants_responses(kind)
     companions = _companions(design, task.family) if responses else {}
     group_rng, response_rng = random_generator(random_seed).spawn(2)
     draws = join_chains(posterior)

@@ -163,7 +163,8 @@ def opened_netcdf(source: Path) -> Iterator[xarray.DataTree]:
     """
     import xarray
 
-    _engine()
+    if _engine() != "h5netcdf":
+        raise DataError(f"Reading '{source}' needs h5netcdf and h5py: pip install h5netcdf h5py")
     with open_to_read(source, DataError) as file:
         check_netcdf(file, os.fstat(file.fileno()).st_size)
         file.seek(0)

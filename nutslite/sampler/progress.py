@@ -16,6 +16,8 @@ from nutslite._log import log
 from nutslite.sampler.worker import ChainProgress
 
 REFRESH_SECONDS = 0.1
+REFRESH_SECONDS_ELSEWHERE = 1.0
+"""In notebooks and files, some of which show every state of a bar in a line of its own."""
 FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 OTHERS = len("100%|####| / [00:00<00:00, ]: ")
 """Columns of a short bar and the times, without the numbers of draws and the text behind."""
@@ -36,7 +38,7 @@ class Bar:
                 unit="draw",
                 desc=name,
                 bar_format=FORMAT,
-                mininterval=REFRESH_SECONDS,
+                mininterval=REFRESH_SECONDS if sys.stderr.isatty() else REFRESH_SECONDS_ELSEWHERE,
                 dynamic_ncols=True,
             )
 
