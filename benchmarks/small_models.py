@@ -99,6 +99,8 @@ def make_case(number: int, seed: int = SEED) -> Case:
             "trials": rng.integers(1, 9, n),
         }
     )
+    if design == "0 + x" and link in RANGES:  # otherwise hardly any slope gives every row a mean
+        data["x"] = data["x"].abs() + 0.1
     data["y"] = _response(rng, family, parent.support, link, data)
     return Case(number, name, link, design, kind, data, _priors(rng, kind, design))
 

@@ -20,6 +20,8 @@ from nutslite.formula.collinearity import independent_columns
 from nutslite.formula.design import build_design
 from nutslite.formula.terms import CommonTerm, LinearPredictor
 from nutslite.model import Model
+from nutslite.posterior.launching import _inverse
+from nutslite.sampler.metric import dense_metric
 
 OF_FAMILIES = (("gaussian", "y"), ("t", "y"), ("lognormal", "pos"))  # those with a residual sigma, and a response
 
@@ -302,3 +304,21 @@ def test_empty_cells_are_named() -> None:
         model("y ~ g*h", data, automatic_priors="mle")
     with pytest.raises(nl.PriorError, match=r"'g:h\|s': Prior\('Normal', mu=0, sigma=Prior\('HalfNormal'"):
         model("y ~ 1 + (g*h|s)", data)
+
+
+class TestNearlySingularInformation:
+    @pytest.mark.parametrize("spread", [0.0, 6.0, 12.0])
+    def test_a_metric_is_made_of_it(self, spread: float) -> None:
+        """Columns of a basis of more columns than rows: singular but for priors whose scales differ widely."""
+        rng = np.random.default_rng(8)
+        scale = 10.0 ** rng.uniform(-spread, 0.0, 60)
+        basis = rng.normal(size=(20, 60)) * scale
+        information = basis.T @ basis + np.diag(1e-13 * scale**2)
+        covariance = _inverse(information)
+        np.testing.assert_array_equal(covariance, covariance.T)
+        metric = dense_metric(covariance)
+        assert np.isfinite(metric.factor).all()
+
+    def test_others_are_inverted_as_ever(self) -> None:
+        basis = np.random.default_rng(9).normal(size=(50, 6))
+        np.testing.assert_array_equal(_inverse(basis.T @ basis), np.linalg.inv(basis.T @ basis))

@@ -168,7 +168,7 @@ def test_predictions_of_one_extreme_row_keep_the_others():
     new = pd.DataFrame({"x": [0.0, 1.0]})
     with pytest.warns(NutsliteWarning, match="5 of 200 predicted responses are larger"):
         drawn = model.predict(results, data=new, kind="response", inplace=False, random_seed=1)
-    values = get_group(drawn, "posterior_predictive")["k"].values
+    values = get_group(drawn, "predictions")["k"].values
     assert values.dtype == np.int64
     assert (values[..., 0] < 20).all()
     assert (values[0, :5, 1] == HIGHEST_COUNT).all()
@@ -180,5 +180,5 @@ def test_a_draw_without_a_parameter_is_nan_and_the_others_are_kept():
     get_group(results, "posterior")["x"].values[0, :5] = np.nan
     with pytest.warns(NutsliteWarning, match="nan for 5 of 100 draws and rows, because 'mu' is outside its range"):
         drawn = model.predict(results, data={"x": [1.0]}, kind="response", inplace=False, random_seed=1)
-    values = get_group(drawn, "posterior_predictive")["k"].values
+    values = get_group(drawn, "predictions")["k"].values
     assert int(np.isnan(values).sum()) == 5

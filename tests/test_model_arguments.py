@@ -149,7 +149,9 @@ def test_initialisations_choose_metric_and_spread(
     from nutslite.posterior import launching
 
     sample, seen = launching.sample, {}
-    monkeypatch.setattr(launching, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options))
+    monkeypatch.setattr(
+        launching, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options)
+    )
     model().fit(**SHORT, init=init, plan=plan)
     assert (seen["metric"], seen["adapt_metric"], seen["jitter"]) == (metric, True, jitter)
     assert np.ptp(seen["initial"], axis=0).max() == 0.0

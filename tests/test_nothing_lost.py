@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tqdm import tqdm
 
 import nutslite as nl
 from nutslite.commands import fit as fit_command
 from nutslite.exceptions import DataError, NutsliteWarning, SamplingError, warn
 from nutslite.posterior.target import JointTarget, MarginalTarget
 from nutslite.results import fit as results_fit
-from nutslite.results.inference_data import add_group, get_group, group_names, to_inference_data
+from nutslite.results.explained_variance import r2_draws
+from nutslite.results.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
+from nutslite.results.predict import predict
 from nutslite.sampler import progress
 from nutslite.sampler.rescue import rescued
 
@@ -280,12 +283,11 @@ def test_a_bar_that_breaks_on_the_way_is_dropped(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Later())
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.0)
+    before = set(getattr(tqdm, "_instances", ()))
     with progress.transition_bar(2, 1000, shown=True) as report:
         for done in range(0, 1001, 10):
             report(0, done, 0.5)
-    from tqdm import tqdm
-
-    assert not getattr(tqdm, "_instances", ())
+    assert set(getattr(tqdm, "_instances", ())) <= before  # which tqdm's own thread goes on to refresh
 
 
 def test_an_error_of_a_warning_filter_stays_one():
@@ -341,9 +343,9 @@ class TestUsersFunctions:
                 design, task = model.design, model._prediction_task()
                 draws = {name: np.ones((1, 2)) for name in ("Intercept", "x", "sigma")}
                 if place == "random":
-                    results_fit.predict(draws, design, task, kind="response")
+                    predict(draws, design, task, kind="response")
                 else:
-                    results_fit.r2_draws(draws, design, task)
+                    r2_draws(draws, design, task)
 
         with pytest.raises(nl.NutsliteError, match=raised) as caught:
             call()
@@ -425,6 +427,7 @@ class TestSave:
     def results(**variables):
         return to_inference_data({"posterior": {"x": np.ones((2, 5)), **variables}}, dims={}, coords={})
 
+    @pytest.mark.skipif(arviz_major() >= 1, reason="a DataTree refuses such names itself")
     def test_slashes_mean_no_groups(self, folder):
         results = self.results(a=np.ones((2, 5)))
         changed = get_group(results, "posterior").rename({"x": "a/b"})
@@ -440,7 +443,7 @@ class TestSave:
             (lambda data: data.assign_attrs(note="\0"), "the attributes of 'posterior'"),
             (lambda data: data.assign_coords(draw=["a", "b", "c\0c", "d", "e"]), "'draw' of 'posterior'"),
             (lambda data: data.assign({"a/b": data.x, "a\N{DIVISION SLASH}b": data.x}), "one name in a file"),
-        ]:
+        ][: 6 if arviz_major() < 1 else 5]:  # a DataTree refuses slashes itself
             results = self.results()
             add_group(results, "posterior", change(get_group(results, "posterior")))
             with pytest.raises(DataError, match=words):

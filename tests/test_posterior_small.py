@@ -184,3 +184,50 @@ def test_square_root_link_of_approximations_and_predictions() -> None:
     results = model.fit(draws=200, inference_method="laplace", random_seed=1, progressbar=False)
     model.predict(results)
     assert np.isfinite(results.posterior["mu"].to_numpy()).all()
+
+
+def test_no_proposals_where_tails_are_heavy() -> None:
+    """A mean of an inverse Gaussian that the data hardly bound from above: trial draws do not reach where it may be."""
+    y = [1.752, 6.362, 4.556, 2.596, 1.678, 1.313, 1.106, 0.718, 2.224]
+    priors = {"Intercept": nl.Prior("Normal", mu=0, sigma=30)}
+    model = nl.Model("y ~ 1", pd.DataFrame({"y": y}), "wald", link="softplus", priors=priors)
+    results = clean_fit(model, random_seed=31)
+    eta, log_lam = np.meshgrid(np.linspace(-3.0, 150.0, 4001), np.linspace(-7.0, 6.0, 401), indexing="ij")
+    mu, lam = np.logaddexp(0.0, eta), np.exp(log_lam)
+    logs = stats.norm(0.0, 30.0).logpdf(eta) + stats.halfcauchy().logpdf(lam) + log_lam
+    for value in y:
+        logs += 0.5 * log_lam - 1.5 * np.log(value) - lam * (value - mu) ** 2 / (2.0 * mu**2 * value)
+    shares = np.cumsum(np.exp(logs - logs.max()).sum(axis=1))
+    shares /= shares[-1]
+    agrees(results.posterior["Intercept"].to_numpy(), lambda p: eta[np.searchsorted(shares, p), 0])
+
+
+@pytest.mark.parametrize("family", ["poisson", "gamma", "wald", "negativebinomial"])
+def test_start_without_an_intercept(family: str) -> None:
+    """Zero is no predictor that an inverse-squared link allows; more rows than coordinates are made for."""
+    x = np.linspace(0.5, 2.0, 40)
+    data = pd.DataFrame({"y": np.round(2.0 / np.sqrt(x)) + (0.25 if family in ("gamma", "wald") else 0.0), "x": x})
+    data["y"] = data["y"].astype(float if family in ("gamma", "wald") else int)
+    results = nl.Model("y ~ 0 + x", data, family, link="inverse_squared").fit(
+        draws=50, chains=2, random_seed=1, progressbar=False, cores=1, compute_convergence_checks=False
+    )
+    assert (results.posterior["x"].to_numpy() > 0.0).all()
+
+
+def test_draws_do_not_depend_on_cores_or_on_how_many_follow() -> None:
+    model = nl.Model("y ~ a * b", SATURATED, "lognormal")
+    options = {"random_seed": 4, "chains": 2, "progressbar": False, "compute_convergence_checks": False}
+    first = model.fit(draws=60, cores=1, **options).posterior["sigma"].to_numpy()
+    second = model.fit(draws=130, cores=2, **options).posterior["sigma"].to_numpy()
+    assert np.array_equal(first, second[:, :60])
+
+
+def test_checkpoint_of_a_small_model(tmp_path: Any) -> None:
+    """NUTS in these coordinates: its trial is a part of the launch, which the file keeps."""
+    model = nl.Model("y ~ a * b", SATURATED, "lognormal")
+    options = {"random_seed": 4, "chains": 2, "cores": 1, "progressbar": False, "compute_convergence_checks": False}
+    path = tmp_path / "run.ckpt"
+    model.fit(draws=20, checkpoint=path, **options)
+    resumed = model.fit(draws=40, checkpoint=path, **options).posterior["sigma"].to_numpy()
+    whole = model.fit(draws=40, inference_method="nuts", **options).posterior["sigma"].to_numpy()
+    assert np.array_equal(resumed, whole)

@@ -107,6 +107,7 @@ def test_labels_of_other_rows_are_not_put_there() -> None:
     np.testing.assert_array_equal(get_group(results, "observed_data")["__row__"].values, before)
 
 
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
 def test_the_worst_rows_of_loo_are_found() -> None:
     arviz = pytest.importorskip("arviz")
     frame = data(INDICES["texts"])

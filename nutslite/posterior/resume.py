@@ -211,9 +211,11 @@ def _set_coordinates(target: Target, arrays: Arrays) -> None:
 
 
 def _arrays_of(record: Any, path: str = "data") -> Arrays:
-    """The arrays of a nested record, by the path to each."""
+    """The arrays and whole numbers of a nested record, by the path to each."""
     if isinstance(record, np.ndarray):
         return {path: record}
+    if isinstance(record, int):
+        return {path: np.array([record])}
     found: Arrays = {}
     for name in getattr(record, "_fields", ()):
         found |= _arrays_of(getattr(record, name), f"{path}.{name}")
@@ -221,9 +223,10 @@ def _arrays_of(record: Any, path: str = "data") -> Arrays:
 
 
 def _with_arrays(record: Any, arrays: Arrays, path: str = "data") -> Any:
-    """The nested record with some of its arrays replaced."""
+    """The nested record with some of its arrays and whole numbers replaced."""
     if not hasattr(record, "_fields"):
-        return arrays.get(path, record)
+        found = arrays.get(path, record)
+        return int(found[0]) if isinstance(record, int) and isinstance(found, np.ndarray) else found
     return record._replace(
         **{name: _with_arrays(getattr(record, name), arrays, f"{path}.{name}") for name in record._fields}
     )
