@@ -113,12 +113,12 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     before = _arrays_of(_coordinates(target))
     new = launch()
     after = _arrays_of(_coordinates(target))
-    arrays = {"initial": new.initial, **{name: after[name] for name in after if after[name] is not before.get(name)}}
+    arrays = {"initial": new.initial, **_changed(before, after)}
     fields: dict[str, Any] = {"jitter": new.jitter, "adapts": new.adapts, "tune": new.tune, "metric": new.metric}
     fields |= {"target_accept": new.target_accept}
     if isinstance(target, JointTarget) and target.is_warped:
         fields |= {"warp": [int(target.model.warp.kind), int(target.model.warp.pivot)]}
-        arrays |= {name: after[name] for name in after if name.startswith(WARP)}
+        arrays |= {name: after[name] for name in after if name in {f"{WARP}{part}" for part in _WARP}}
     if isinstance(new.metric, Metric):
         fields |= {"metric": "given", "metric_kind": int(new.metric.kind)}
         arrays |= {name: getattr(new.metric, name) for name in Metric._fields[1:]}
@@ -200,6 +200,17 @@ def _coordinates(target: Target) -> Any:
     if isinstance(target, JointTarget):
         return target.model
     return target.reduction.data if isinstance(target, MarginalTarget) else None
+
+
+def _changed(before: Arrays, after: Arrays) -> Arrays:
+    """What is another array now, or another whole number."""
+    return {
+        name: array
+        for name, array in after.items()
+        if array is not before.get(name)
+        and not (array.dtype.kind == "i" and np.array_equal(array, before.get(name, array[:0])))
+        and name not in (f"{WARP}kind", f"{WARP}pivot")  # which are a field
+    }
 
 
 def _set_coordinates(target: Target, arrays: Arrays) -> None:
