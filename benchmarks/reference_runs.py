@@ -253,7 +253,7 @@ def _compare_predictions(
 ) -> list[Difference]:
     rows = case.data(data_folder).iloc[list(targets)]
     predicted = model.predict(results, data=rows, inplace=False)
-    mean = get_group(predicted, "posterior")[model.family.parent.name].to_numpy()
+    mean = get_group(predicted, "predictions")[model.family.parent.name].to_numpy()
     if case.trials:
         mean = mean * rows[case.trials].to_numpy()
     labels = [f"expected response of row {row}" for row in targets]

@@ -22,11 +22,7 @@ from nutslite.priors.prior import Prior
 
 ROWS, GROUPS, CROSSED = 48, 6, 4
 
-LARGE = {
-    "posterior.crossproducts.SMALL_REST": 1,
-    "posterior.crossproducts.JOINT_GRADIENTS": 0,
-    "posterior.crossproducts.LARGE_GRADIENTS": 1e9,
-}
+LARGE = {"posterior.prices.LARGE_RISK": -1e9}
 MERGED = {"posterior.compress.FEWEST_ROWS": 1, "posterior.compress.LARGEST_SHARE": 1.0}
 
 

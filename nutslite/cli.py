@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from nutslite import __version__, commands
+from nutslite._columns import columns_of, folded
 from nutslite.commands import FAILED, INTERRUPTED
 from nutslite.exceptions import NutsliteError
 
 EXAMPLES = """examples:
   nutslite fit "Reaction ~ Days + (Days|Subject)" sleepstudy
-  nutslite fit "admit ~ scale(gre) + scale(gpa) + C(rank)" admissions --family bernoulli --seed 1
-  nutslite fit "y ~ x" measurements.csv --also "sigma ~ x" --out fit.nc --no-plot
-  nutslite fit "y ~ x + (x|g)" large.parquet --seed 1 --checkpoint fit.ckpt --file fit.nc
+  nutslite fit "admit ~ gre + gpa + C(rank)" admissions --family bernoulli
+  nutslite fit "y ~ x" data.csv --also "sigma ~ x" --out fit.nc --no-plot
+  nutslite fit "y ~ x + (x|g)" large.parquet --checkpoint fit.ckpt --file fit.nc
 
-exit status: 0 done, 1 the model or the data are at fault (one line on standard error says how), 2 the command line is,
-130 interrupted by Ctrl-C (the draws that were finished are summarised and saved all the same)"""
+exit status:
+  0    done
+  1    the model or the data are at fault (standard error says how)
+  2    the command line is
+  130  interrupted by Ctrl-C (finished draws are summarised and saved)"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
         except (NutsliteError, OSError) as error:
-            print(f"nutslite: error: {error}", file=sys.stderr)
+            _tell(f"error: {error}")
             return FAILED
         except KeyboardInterrupt:
-            print("nutslite: interrupted before there were any draws to keep", file=sys.stderr)
+            _tell("interrupted before there were any draws to keep")
             return INTERRUPTED
 
 
@@ -65,8 +69,13 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Print a warning as one line, without the place in our sources that raised it."""
-    print(f"nutslite: warning: {message}", file=sys.stderr)
+    """Print a warning without the place in our sources that raised it."""
+    _tell(f"warning: {message}")
+
+
+def _tell(message: str) -> None:
+    """A line on standard error, folded where a terminal would break it."""
+    print(folded(f"nutslite: {message}", columns_of(sys.stderr), quoted=True), file=sys.stderr)
 
 
 # ---------------------------------------------------------------------------------------------- the command line
@@ -95,7 +104,7 @@ def _add_fit(subparsers: Any) -> None:
     fit = subparsers.add_parser(
         "fit",
         help="sample the posterior of a model, print its summary and save it",
-        description="Sample the posterior of a model, print its summary, save the draws and a picture.",
+        description="Sample the posterior of a model, print its summary, save draws and a picture.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nutslite._columns import columns_of, folded
 from nutslite.datasets import Dataset, datasets, load_data
 from nutslite.exceptions import DataError, did_you_mean
 
@@ -40,9 +42,11 @@ def fit(arguments: argparse.Namespace) -> int:
         checkpoint=arguments.checkpoint,
         file=arguments.file,
     )
+    saved = _saved(results, out)  # before anything is printed, which may be into a pipe that is closed
     _print_summary(results, everything=arguments.all)
     print(f"\nDone in {time.perf_counter() - started:.1f} s.")
-    _save(results, out)
+    if saved is not None:
+        print(f"Draws:   {saved}")
     if arguments.file is not None and arguments.file.exists():  # where it could not be written a line has said so
         print(f"Draws:   {arguments.file.absolute()}")
     _draw(results, arguments.plot)
@@ -106,10 +110,12 @@ def _refuse_unwritable(file: Path | None, *, results: bool = False) -> None:
 def _print_summary(results: Any, everything: bool) -> None:
     """The table, without the effects of single groups unless `everything`, and how well the chains agree."""
     from nutslite.results.summary import summary
+    from nutslite.results.table import table_text
 
     table = summary(results)
     shown = table if everything else table.loc[[not _is_group_effect(name) for name in table.index]]
-    print(shown.to_string())
+    width = columns_of(sys.stdout)
+    print(shown.to_string() if width is None else table_text(shown, width))
     hidden = len(table) - len(shown)
     if hidden:
         print(f"\n{hidden:,} effects of single groups are not shown; --all prints them.")
@@ -134,12 +140,13 @@ def _was_interrupted(results: Any) -> bool:
     return bool(posterior_dataset(results).attrs.get("interrupted", 0))
 
 
-def _save(results: Any, file: Path | None) -> None:
+def _saved(results: Any, file: Path | None) -> Path | None:
+    """Where the draws have gone, if they were to go anywhere."""
     if file is None:
-        return
+        return None
     from nutslite.results.storage import save
 
-    print(f"Draws:   {save(results, file).absolute()}")
+    return save(results, file).absolute()
 
 
 def _draw(results: Any, file: Path | None) -> None:
@@ -162,11 +169,12 @@ def _draw(results: Any, file: Path | None) -> None:
 
 def list_datasets(_: argparse.Namespace) -> int:
     """``nutslite datasets``: every bundled data set with a model that suits it."""
-    width = max(len(name) for name in datasets())
+    width, columns = max(len(name) for name in datasets()), columns_of(sys.stdout)
     for name, dataset in datasets().items():
-        print(f"{name:{width}}  {dataset.rows:4} rows  {dataset.title}")
+        title = f"{name:{width}}  {dataset.rows:4} rows  {dataset.title}"
+        print(folded(title, columns, hanging=width + 13))
         options = f"--family {dataset.family}{' --dropna' if dataset.dropna else ''}"
-        print(f'{"":{width}}             "{dataset.formula}" {options}')
+        print(folded(f'{"":{width}}             "{dataset.formula}" {options}', columns, hanging=2))
     return DONE
 
 

@@ -1,7 +1,6 @@
 """What the lists of wrong calls are made of: one record a call, the data that most of them use, and how one is judged.
 
-The lists themselves are ``bad_calls_formulas.py``, ``bad_calls_data.py``, ``bad_calls_families.py``,
-``bad_calls_priors.py``, ``bad_calls_arguments.py`` and ``bad_calls_uses.py``; ``test_bad_input.py`` runs them.
+The lists themselves are the files ``bad_calls_<subject>.py``; ``test_bad_input.py`` runs them.
 """
 
 from __future__ import annotations
@@ -16,9 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from internal_names import internal_names_in
 
-from nutslite.exceptions import NutsliteError
+from nutslite.exceptions import NutsliteError, SamplingError
 from nutslite.model import Model
+
+OF_ARGUMENTS = (ValueError, TypeError, AttributeError, SamplingError)
+"""What wrong calls raise for Python; the last two about assignments, and about what is too large to sample."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,10 @@ class BadCall:
 
 
 def judge(bad: BadCall) -> str:
-    """Make the call; the message that it gave. Raises AssertionError where it gave none of the right kind."""
+    """Make the call; the message that it gave.
+
+    Raises AssertionError where it gave none of the right kind, or one that speaks of the code behind it.
+    """
     if issubclass(bad.raises, Warning):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -56,6 +62,8 @@ def judge(bad: BadCall) -> str:
         message = _error_of(bad)
     missing = [word for word in bad.words if word not in message]
     assert not missing, f"{missing} not in: {message}"
+    internal = internal_names_in(message)
+    assert not internal, f"{internal}, which no user has seen, in: {message}"
     return message
 
 
@@ -64,7 +72,9 @@ def _error_of(bad: BadCall) -> str:
     try:
         bad.call()
     except bad.raises as error:
-        return str(error)
+        if isinstance(error, OF_ARGUMENTS):
+            return str(error)
+        raise AssertionError(f"{type(error).__name__} is no ValueError") from error
     raise AssertionError(f"the call went through; {bad.raises.__name__} was expected")
 
 

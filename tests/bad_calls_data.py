@@ -32,7 +32,7 @@ CONTAINERS = [
     _bad("a list of dicts", ("a list", "DataFrame"), data=[{"y": 1.0, "x": 2.0}]),
     _bad("a tuple", ("a tuple", "DataFrame"), data=(1, 2)),
     _bad("a number", ("a int", "DataFrame"), data=7),
-    _bad("a matrix", ("a ndarray", "DataFrame"), data=np.zeros((3, 2))),
+    _bad("a matrix", ("a NumPy array", "DataFrame"), data=np.zeros((3, 2))),
     _bad("a Series", ("a Series", "DataFrame"), data=pd.Series([1.0, 2.0], name="y")),
     _bad("a function", ("a function", "DataFrame"), data=lambda: None),
     _bad("a set", ("a set", "DataFrame"), data={1, 2}),

@@ -16,7 +16,7 @@ from bad_calls import BadCall, file_with, fitted, frame, model
 import nutslite as nl
 from nutslite.calibration import simulation_based_calibration
 from nutslite.cli import main
-from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning, SamplingError
+from nutslite.exceptions import ArgumentError, DataError, NutsliteError, NutsliteWarning, SamplingError
 from nutslite.model import Model
 from nutslite.results.inference_data import build_container
 
@@ -80,7 +80,7 @@ def _command(*arguments: str) -> None:
     with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
         code = main([word.replace("DATA", csv) for word in arguments])
     if code == 1 and errors.getvalue().startswith("nutslite: error: "):
-        raise NutsliteError(errors.getvalue())
+        raise ArgumentError(errors.getvalue())
 
 
 ASSIGNED = [
@@ -119,7 +119,7 @@ PLANS_AND_FILES = [
     ),
     BadCall("fit: a list of methods", partial(_fit, inference_method=["nuts"]), NutsliteError, ("['nuts']", "'nuts'")),
     *[
-        BadCall(f"fit: {10**12} chains, {method}", call, SamplingError, ("memory", "1000000000000 chains", "fewer"))
+        BadCall(f"fit: {10**12} chains, {method}", call, SamplingError, ("chains", "10000", "not 1000000000000"))
         for method in ("auto", "nuts", "laplace")
         for call in [partial(_fit, chains=10**12, inference_method=method)]
     ],
@@ -309,7 +309,7 @@ ELSEWHERE = [
         for words, told in [
             (("--plot", "a.xyz"), ("a.xyz", ".png")),
             (("--plot", "picture"), ("'picture'", ".png")),
-            (("--chains", "1000000000"), ("memory", "fewer")),
+            (("--chains", "1000000000"), ("chains", "10000")),
             (("--out", "/no/folder/a.zarr"), ("a.zarr",)),
             (("--file", FOLDER), (FOLDER, "folder")),
             (("--file", "same", "--checkpoint", "same"), ("checkpoint and file", "'same'")),

@@ -1,17 +1,22 @@
-"""Wrong calls: each gives an error or a warning of ours that names the user's own thing and what to do about it."""
+"""Wrong calls: each gives an error or a warning of ours that names the user's own thing and what to do about it.
+
+Every file ``bad_calls_<subject>.py`` beside this one has a list `CALLS`; a new file is found by its name.
+"""
 
 from __future__ import annotations
 
 import importlib
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from bad_calls import BadCall, judge
 
-SUBJECTS = ("formulas", "data", "families", "priors", "arguments", "uses")
+PREFIX = "bad_calls_"
+SUBJECTS = sorted(path.stem.removeprefix(PREFIX) for path in Path(__file__).parent.glob(f"{PREFIX}*.py"))
 LONGEST_SECONDS = 150  # compilation on a busy machine included; without, all but a few take milliseconds
-CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"bad_calls_{name}").CALLS for name in SUBJECTS}
+CALLS: dict[str, list[BadCall]] = {name: importlib.import_module(f"{PREFIX}{name}").CALLS for name in SUBJECTS}
 
 
 @pytest.fixture(autouse=True)
@@ -30,40 +35,14 @@ def _nothing_hangs() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
-def _of(subject: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("bad", CALLS[subject], ids=lambda bad: bad.id)
-
-
-@_of("formulas")
-def test_wrong_formula(bad: BadCall) -> None:
-    judge(bad)
-
-
-@_of("data")
-def test_wrong_data(bad: BadCall) -> None:
-    judge(bad)
-
-
-@_of("families")
-def test_wrong_family_or_link(bad: BadCall) -> None:
-    judge(bad)
-
-
-@_of("priors")
-def test_wrong_prior(bad: BadCall) -> None:
-    judge(bad)
-
-
-@_of("arguments")
-def test_wrong_argument(bad: BadCall) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [pytest.param(bad, id=f"{subject}: {bad.id}") for subject, calls in CALLS.items() for bad in calls],
+)
+def test_wrong_call(bad: BadCall) -> None:
     judge(bad)
 
 
 def test_every_call_has_a_name_of_its_own() -> None:
     names = [bad.id for calls in CALLS.values() for bad in calls]
-    assert len(names) == len(set(names)) >= 700
-
-
-@_of("uses")
-def test_wrong_use(bad: BadCall) -> None:
-    judge(bad)
+    assert len(names) == len(set(names)) >= 1075

@@ -17,8 +17,13 @@ import nutslite as nl
 from nutslite.exceptions import NutsliteWarning
 from nutslite.families._separation import separating_columns
 from nutslite.formula.collinearity import independent_columns
+from nutslite.formula.design import build_design
 from nutslite.formula.terms import CommonTerm, LinearPredictor
 from nutslite.model import Model
+from nutslite.posterior.launching import _inverse
+from nutslite.sampler.metric import dense_metric
+
+OF_FAMILIES = (("gaussian", "y"), ("t", "y"), ("lognormal", "pos"))  # those with a residual sigma, and a response
 
 
 def predictor(matrix: np.ndarray, intercept: bool) -> LinearPredictor:
@@ -77,6 +82,38 @@ class TestCollinearColumns:
         assert len(found) == 5
         assert "5 further columns" in found[0]
 
+    @pytest.mark.parametrize(
+        "basis",
+        [
+            "te(cr(x, df=31), cr(z, df=31))",
+            "te(te(cr(x, df=30), cr(z, df=30)), x)",
+            "bs(x, df=100)",
+            "poly(x, 99) + poly(z, 90)",
+            "cr(x, df=60) + cr(x, df=59)",
+        ],
+    )
+    def test_a_basis_of_more_columns_than_rows_is_a_warning(self, basis: str) -> None:
+        rng = np.random.default_rng(0)
+        data = pd.DataFrame(rng.normal(size=(100, 3)), columns=["y", "x", "z"])
+        with np.errstate(all="raise"):
+            (found,) = messages(f"y ~ {basis}", data)
+        assert "the data have 100 rows: they cannot tell all coefficients apart" in found
+        assert "(1|" not in found
+        matrix = build_design(f"y ~ {basis}", data).predictors["mu"]
+        kept, dependent = independent_columns(matrix)
+        assert len(kept) < 100
+        assert len(kept) + len(dependent) == len(matrix.matrix)
+
+    def test_columns_that_differ_in_the_last_digits_make_no_nonsense(self) -> None:
+        """Columns ever nearer to those before them: kept or not, nothing overflows, and copies are found after them."""
+        rng = np.random.default_rng(6)
+        x = rng.normal(size=(30, 60))
+        near = np.cumsum(x * 10.0 ** -np.arange(30.0)[:, None], axis=0)
+        with np.errstate(all="raise"):
+            kept, found = independent_columns(predictor(np.vstack([near, x[0], rng.normal(size=60)]), True))
+        assert {0, 1, 2, 31} <= set(kept)
+        assert "x30" in {item.column for item in found}
+
     def test_cost(self) -> None:
         """A million rows take no second copy of the matrix, and about as long as reading them a few times."""
         rng = np.random.default_rng(3)
@@ -102,6 +139,20 @@ def separated_by_definition(columns: np.ndarray, lowest: np.ndarray, highest: np
         if -best.fun > 1e-6:
             return True
     return False
+
+
+class TestColumnsThatSayNothing:
+    def test_a_column_is_told_from_its_term(self) -> None:
+        """A tensor product has columns where no data are; the term as a whole varies."""
+        with pytest.raises(nl.exceptions.DataError, match=r"Column \d+ of 'te\(.*is 0 in all rows.*fewer columns"):
+            model("y ~ te(bs(x, df=9), bs(z, df=9))")
+
+    @pytest.mark.parametrize("size", [1e15, -3e14])
+    def test_a_small_change_of_a_large_number_is_not_called_constant(self, size: float) -> None:
+        data = frame(x=size + np.linspace(0.0, 100.0, 24))
+        with pytest.raises(nl.exceptions.DataError, match=r"varies by 100 about .*center\(x\)"):
+            model("y ~ x", data)
+        model("y ~ center(x)", data)
 
 
 class TestSeparation:
@@ -188,6 +239,45 @@ class TestSilence:
         assert messages("y ~ x + (1|t)", data) == []
 
 
+class TestALevelForEveryRow:
+    """Said where the sd of a residual and that of effects by row are both open, and nowhere else."""
+
+    OPEN = (
+        ("gaussian", "y ~ x + (1|row)", {}),
+        ("t", "y ~ x + (1|row)", {}),
+        ("lognormal", "pos ~ x + (1|row)", {}),
+        ("gaussian", "y ~ x + (x|row)", {}),
+        ("gaussian", nl.Formula("y ~ x + (1|row)", "sigma ~ x"), {}),
+        ("gaussian", nl.Formula("y ~ x + (1|row)", "sigma ~ 0 + (1|s)"), {}),
+        ("t", "y ~ x + (1|row)", {"nu": 5}),
+        ("gaussian", "y ~ x + (1|row)", {"sigma": nl.Prior("HalfNormal", sigma=3)}),
+    )
+    KNOWN = (
+        *((family, f"{y} ~ x + (1|row)", {"sigma": 10}) for family, y in OF_FAMILIES),
+        *((family, nl.Formula(f"{y} ~ 1 + (1|row)", "sigma ~ 0 + offset(log(se))"), {}) for family, y in OF_FAMILIES),
+        ("gaussian", nl.Formula("y ~ x + (1|row)", "sigma ~ 1 + offset(log(se))"), {}),  # a multiple of what is known
+        ("gaussian", "weighted(y, se) ~ x + (1|row)", {}),
+        ("gaussian", "y ~ x + (1|row)", {"1|row": nl.Prior("Normal", mu=0, sigma=2)}),
+        ("poisson", "k ~ x + (1|row)", {}),  # has no residual: the effects are the overdispersion
+        ("binomial", "p(hits, n) ~ x + (1|row)", {}),
+        ("gaussian", "y ~ 1 + (0 + x|row)", {}),
+    )
+
+    @staticmethod
+    def found(family: str, formula: object, priors: dict[str, object]) -> list[str]:
+        data = frame(row=[f"r{i}" for i in range(24)], se=np.linspace(0.5, 2.0, 24))
+        return messages(formula, data, family=family, priors=priors)
+
+    @pytest.mark.parametrize(("family", "formula", "priors"), OPEN)
+    def test_said(self, family: str, formula: object, priors: dict[str, object]) -> None:
+        (text,) = self.found(family, formula, priors)
+        assert text.startswith("'1|row' has a level for every row, and sigma varies by row too")
+
+    @pytest.mark.parametrize(("family", "formula", "priors"), KNOWN)
+    def test_silent(self, family: str, formula: object, priors: dict[str, object]) -> None:
+        assert self.found(family, formula, priors) == []
+
+
 def test_warnings_point_at_the_line_that_made_the_model() -> None:
     for data, formula, family in [
         (frame(z=frame().x), "y ~ x + z", "gaussian"),
@@ -214,3 +304,21 @@ def test_empty_cells_are_named() -> None:
         model("y ~ g*h", data, automatic_priors="mle")
     with pytest.raises(nl.PriorError, match=r"'g:h\|s': Prior\('Normal', mu=0, sigma=Prior\('HalfNormal'"):
         model("y ~ 1 + (g*h|s)", data)
+
+
+class TestNearlySingularInformation:
+    @pytest.mark.parametrize("spread", [0.0, 6.0, 12.0])
+    def test_a_metric_is_made_of_it(self, spread: float) -> None:
+        """Columns of a basis of more columns than rows: singular but for priors whose scales differ widely."""
+        rng = np.random.default_rng(8)
+        scale = 10.0 ** rng.uniform(-spread, 0.0, 60)
+        basis = rng.normal(size=(20, 60)) * scale
+        information = basis.T @ basis + np.diag(1e-13 * scale**2)
+        covariance = _inverse(information)
+        np.testing.assert_array_equal(covariance, covariance.T)
+        metric = dense_metric(covariance)
+        assert np.isfinite(metric.factor).all()
+
+    def test_others_are_inverted_as_ever(self) -> None:
+        basis = np.random.default_rng(9).normal(size=(50, 6))
+        np.testing.assert_array_equal(_inverse(basis.T @ basis), np.linalg.inv(basis.T @ basis))

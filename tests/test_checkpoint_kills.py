@@ -22,7 +22,7 @@ FIT = textwrap.dedent(
     """
     import sys
     import numpy as np
-    import nutslite.posterior.crossproducts as crossproducts
+    import nutslite.posterior.prices as prices
     import nutslite.sampler.worker as worker
     from nutslite import Model
     from nutslite._log import log
@@ -33,7 +33,7 @@ FIT = textwrap.dedent(
     worker.BLOCK_SECONDS = 0.002
     log.setLevel("ERROR")
     if path == "large":  # as if there were too many columns for the other marginal path
-        crossproducts.SMALL_REST = crossproducts.JOINT_GRADIENTS = 0
+        prices.LARGE_RISK = -1e9
     formula, family, rows = {
         "joint": ("b ~ x + (x|g)", "bernoulli", (120, 8)),
         "marginal": ("y ~ x + (x|g) + (1|h)", "gaussian", (120, 8)),

@@ -65,9 +65,22 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     assert_same(fitted(path, settings, plan, keep_warmup=True), wanted)
 
 
+@pytest.mark.parametrize("formula", ["pos ~ x", "pos ~ x + (1|h)"])
+def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, formula):
+    """A mean that must be positive: its coordinates come from the file, without a second search."""
+    data = grouped_data().iloc[:8].assign(h=list("aabbccdd"))
+    plan = Model(formula, data, family="gamma", link="inverse").plan()
+    wanted = fitted(None, None, plan, draws=41, independence=False)
+    path = tmp_path / "fit.ckpt"
+    fitted(path, None, plan, draws=21, independence=False)
+    searches = []
+    monkeypatch.setattr("nutslite.posterior.target.JointTarget.launch_small", lambda self: searches.append(1))
+    assert_same(fitted(path, None, plan, draws=41, independence=False), wanted)
+    assert not searches
+
+
 def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.crossproducts.SMALL_REST", 0)
-    monkeypatch.setattr("nutslite.posterior.crossproducts.JOINT_GRADIENTS", 0)
+    monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
     plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
     assert plan.reduction is not None
     assert plan.reduction.large
@@ -103,8 +116,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_more_draws_go_on_and_fewer_are_the_first(tmp_path, monkeypatch, name):
     """Whatever was asked for before, the draws are those of one run of that length, integrated parameters too."""
     if name == "large":
-        monkeypatch.setattr("nutslite.posterior.crossproducts.SMALL_REST", 0)
-        monkeypatch.setattr("nutslite.posterior.crossproducts.JOINT_GRADIENTS", 0)
+        monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
         plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
         assert plan.reduction.large
     else:

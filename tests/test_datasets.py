@@ -39,6 +39,18 @@ def test_loads_complete_with_its_categories(name):
 
 
 @pytest.mark.parametrize("name", list(datasets()))
+def test_levels_are_numbers_where_they_are_written_as_numbers(name):
+    """``data[data.Subject == 308]`` finds rows, as in the published tables; the names in results are texts."""
+    frame = load_data(name)
+    for column in datasets()[name].categories:
+        levels = frame[column].cat.categories
+        assert not any(str(level).isdigit() and isinstance(level, str) for level in levels)
+        assert (frame[column] == levels[0]).any()
+        design = build_design(f"row ~ (1|{column})", frame.assign(row=range(len(frame))))
+        assert design.factors[column].levels == tuple(str(level) for level in levels)
+
+
+@pytest.mark.parametrize("name", list(datasets()))
 def test_suggested_model_suits_the_data(name):
     dataset = datasets()[name]
     family = get_family(dataset.family)
@@ -65,13 +77,14 @@ def test_equals_the_original(name, shared_data):
     for column, kind in recorded.items():
         assert (column in categories) == ("factor" in kind["type"])
         if isinstance(kind.get("levels"), list):
-            assert list(frame[column].cat.categories) == kind["levels"]
+            assert [str(level) for level in frame[column].cat.categories] == kind["levels"]
 
 
 def test_sleepstudy_is_the_published_table():
     frame = load_data("sleepstudy")
     assert list(frame.columns) == ["Reaction", "Days", "Subject"]
     assert frame["Subject"].nunique() == 18
+    assert len(frame[frame["Subject"] == 308]) == 10
     assert frame["Reaction"].mean() == pytest.approx(298.5079, abs=1e-4)
 
 

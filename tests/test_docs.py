@@ -15,8 +15,8 @@ import pytest
 
 import nutslite
 from nutslite import Model
+from nutslite._calls import CallError
 from nutslite.families.family import family_names, get_family
-from nutslite.model.fit_arguments import UnknownArgumentError
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -145,7 +145,7 @@ def small_model() -> Model:
 
 @pytest.mark.parametrize("name", ["step", "compile_kwargs", "targetaccept"])
 def test_absent_arguments_of_fit_are_refused(name, small_model):
-    with pytest.raises((UnknownArgumentError, nutslite.NutsliteError), match=name):
+    with pytest.raises((CallError, nutslite.NutsliteError), match=name):
         small_model.fit(**{name: 1})
 
 

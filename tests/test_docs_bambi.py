@@ -63,7 +63,8 @@ def test_declared_order_of_levels():
     text = warp.astype({"tension": str})
     assert draw_prior(nl.Model("breaks ~ tension", text))["tension_dim"].values.tolist() == ["L", "M"]
     name = 'C(tension, levels=["H", "L", "M"])'
-    (variable,) = (v for v in draw_prior(nl.Model(f"breaks ~ {name}", warp)).data_vars.values() if v.ndim > 2)
+    drawn = draw_prior(nl.Model(f"breaks ~ {name}", warp)).data_vars.values()
+    (variable,) = (v for v in drawn if v.ndim > 2 and "__obs__" not in v.dims)
     assert variable.coords[variable.dims[-1]].values.tolist() == ["L", "M"]
 
 
@@ -126,7 +127,7 @@ def test_small_models_may_be_sampled_without_nuts():
 
 
 def test_interactions_of_groups_have_the_combinations_that_occur(sleep):
-    late = np.where((sleep["Days"] > 4) & (sleep["Subject"] != "308"), "late", "early")
+    late = np.where((sleep["Days"] > 4) & (sleep["Subject"] != 308), "late", "early")
     prior = draw_prior(nl.Model("Reaction ~ 1 + (1|Subject:week)", sleep.assign(week=late)))
     levels = prior["1|Subject:week"].coords["Subject:week__factor_dim"].values.tolist()
     assert len(levels) == 35
@@ -157,10 +158,79 @@ def test_old_default_priors_of_logit_models_were_wider():
 )
 def test_old_properties_name_those_of_today(old, today, sleep):
     model = nl.Model("Reaction ~ Days", sleep)
-    with pytest.raises(AttributeError, match=f"'{old}'.* Bambi had it: '{today}' has"):
-        getattr(model, old)
-    assert getattr(model, today)
-    assert not hasattr(model, old)
+    with pytest.warns(FutureWarning, match=f"Model.{old} is now called {today}") as caught:
+        found = getattr(model, old)
+    assert caught[0].filename == __file__
+    assert getattr(found, "term", found) == getattr(model, today)
+
+
+def test_parameters_have_terms_and_priors(sleep):
+    formula = nl.Formula("Reaction ~ Days + offset(Days) + (Days|Subject)", "sigma ~ C(Days)")
+    model = nl.Model(formula, sleep, family="t", priors={"nu": 4.0})
+    model.set_alias({"mu": {"Days": "slope"}, "sigma": {"sigma": "sd", "C(Days)": "spread"}})
+    assert list(model.parameters) == ["mu", *model.family.auxiliary_parameters]
+    mu, sigma = model.conditional_parameters.values()
+    assert list(mu.terms) == ["Intercept", "Days", "1|Subject", "Days|Subject"]
+    assert list(mu.common_terms) == ["Days"]
+    assert list(mu.group_specific_terms) == ["1|Subject", "Days|Subject"]
+    assert mu.offset_terms == ("offset(Days)",)
+    assert mu.terms["1|Subject"].groups == model.design.factors["Subject"].levels
+    assert mu.terms["Days"].prior is model.priors.terms["mu"]["Days"]
+    assert mu.intercept_term.name == "Intercept"
+    assert mu.is_parent
+    assert (mu.alias, mu.terms["Days"].alias, sigma.alias, sigma.terms["C(Days)"].alias) == (
+        None,
+        "slope",
+        "sd",
+        "spread",
+    )
+    assert sigma.terms["C(Days)"].levels == tuple(str(day) for day in range(1, 10))
+    assert model.marginal_parameters["nu"].prior == 4.0
+    assert nl.Model("Reaction ~ Days", sleep).parameters["sigma"].prior.name == "HalfStudentT"
+
+
+@pytest.mark.parametrize(
+    ("family", "response", "name", "link"),
+    [
+        ("gaussian", "Reaction", "Normal", {"mu": "identity", "sigma": "log"}),
+        ("t", "Reaction", "StudentT", {"mu": "identity", "sigma": "log", "nu": "log"}),
+        ("gamma", "Reaction", "Gamma", {"mu": "inverse", "alpha": "log"}),
+        ("wald", "Reaction", "Wald", {"mu": "inverse_squared", "lam": "log"}),
+        ("lognormal", "Reaction", "LogNormal", {"mu": "identity", "sigma": "log"}),
+        ("poisson", "Days", "Poisson", {"mu": "log"}),
+        ("negativebinomial", "Days", "NegativeBinomial", {"mu": "log", "alpha": "log"}),
+        ("zero_inflated_poisson", "Days", "ZeroInflatedPoisson", {"mu": "log", "psi": "logit"}),
+        ("bernoulli", "late", "Bernoulli", {"p": "logit"}),
+        ("binomial", "p(Days, ten)", "Binomial", {"p": "logit"}),
+        ("beta", "unit", "Beta", {"mu": "logit", "kappa": "log"}),
+    ],
+)
+def test_the_family_of_a_model_says_what_it_is(family, response, name, link, sleep):
+    data = sleep.assign(late=lambda d: (d.Days > 4).astype(int), ten=10, unit=lambda d: (d.Days + 1) / 12)
+    found = nl.Model(f"{response} ~ 1", data, family=family).family
+    assert found.likelihood.name == name
+    assert set(found.likelihood.params) == set(link)
+    assert found.likelihood.parent == next(iter(link))
+    assert {key: value.name for key, value in found.link.items()} == link
+    assert all(isinstance(value, nl.Link) for value in found.link.values())
+    assert not found.is_custom
+
+
+def test_the_links_of_a_model_are_those_of_its_family(sleep, tmp_path):
+    model = nl.Model("Days ~ 1", sleep, "negativebinomial", link="identity")
+    assert {name: link.name for name, link in model.family.link.items()} == {"mu": "identity", "alpha": "log"}
+    same = nl.Model("Days ~ 1", sleep, model.family)  # a family brings its links along, into files too
+    same.save(tmp_path / "a.model")
+    for other in (same, nl.Model.load(tmp_path / "a.model")):
+        assert other.links == model.links
+        assert other.describe() == model.describe()
+    assert nl.Model("Days ~ 1", sleep, model.family, link="log").links["mu"] == "log"
+    again = nl.Model("Days ~ 1", sleep, nl.Family("mine", nl.Likelihood("Poisson"), "sqrt"))
+    assert {name: link.name for name, link in again.family.link.items()} == {"mu": "sqrt"}
+
+
+def test_what_models_do_not_have(sleep):
+    model = nl.Model("Reaction ~ Days", sleep)
     with pytest.raises(AttributeError, match=r"'Model' object has no attribute 'fitt'$"):
         _ = model.fitt
     del model.design  # a property that fails says over what, and not that there is no such property

@@ -14,6 +14,7 @@ from numba import types
 from scipy import special
 
 from nutslite._numba import VECTOR, jit_disabled
+from nutslite.exceptions import UserFunctionError
 from nutslite.families import _slopes
 from nutslite.families._dual_arrays import DualArray, NoDerivativeError
 from nutslite.families.derivatives import compiled_gradient, differences, gradient_of, packed_gradient
@@ -310,7 +311,7 @@ def test_packed_gradients_are_called_by_pointer(function: Any, shapes: Any, meth
     np.testing.assert_allclose(gradient, expected, rtol=1e-8)
 
 
-def test_exceptions_pass_through_packed_functions() -> None:
+def test_exceptions_pass_through_packed_functions_and_are_named() -> None:
     def function(x):
         if x[0] > 2.0:
             raise RuntimeError("no further")
@@ -318,7 +319,7 @@ def test_exceptions_pass_through_packed_functions() -> None:
 
     kernel, _ = packed_gradient(function, [(2,)])
     assert kernel(np.ones(2), np.empty(2)) == 2.0
-    with pytest.raises(RuntimeError, match="no further"):
+    with pytest.raises(UserFunctionError, match="'function' failed: RuntimeError: no further"):
         kernel(np.full(2, 3.0), np.empty(2))
 
 

@@ -73,7 +73,7 @@ class TestContainers:
         [
             ([1, 2], "a list"),
             (None, "a NoneType"),
-            (np.zeros((3, 2)), "a ndarray"),
+            (np.zeros((3, 2)), "a NumPy array"),
             ("nothing.csv", "no file"),
             ({"y": [1, 2], "x": [1, 2, 3]}, "no table"),
             ({"y": [1, 2], "x": np.zeros((2, 2))}, "'x' has 2 dimensions"),

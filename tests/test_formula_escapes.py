@@ -191,7 +191,7 @@ BUSY = {
     "many comparisons": "y ~ I(" + "x < " * 12_000 + "q)",
     "many sums": "y ~ I(" + "x + " * 12_000 + "q)",
     "many unknown terms": "y ~ " + " + ".join(f"v{i}" for i in range(3_000)),
-    "many equal terms": "y ~ " + " + ".join(["x"] * 3_000),
+    "many equal terms": "y ~ " + " + ".join(["x"] * 3_000) + " + v9",
     "many products": "y ~ " + ":".join(["x"] * 3_000),
     "many powers": "y ~ " + "**".join(["x"] * 3_000),
     "many strings": "y ~ " + "'a'" * 15_000,

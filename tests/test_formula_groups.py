@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nutslite.exceptions import DataError
+import nutslite as nl
+from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula.design import build_design
 from nutslite.formula.terms import GroupTerm
 
@@ -120,6 +121,58 @@ class TestTerms:
 
     def test_many_columns_of_one_term_are_correlated_among_themselves(self) -> None:
         assert group_terms("y ~ (0 + c|g)")[0].correlated is not None
+
+
+class TestRepeatedEffects:
+    """Each effect of each factor counts once: the model of R and Bambi."""
+
+    @pytest.mark.parametrize(
+        ("bars", "same"),
+        [
+            ("(1|g) + (1|g)", "(1|g)"),
+            ("(1|g) + (x|g)", "(x|g)"),
+            ("(x|g) + (1|g)", "(x|g)"),
+            ("(1|g) + (x||g)", "(x||g)"),
+            ("(x|g) + (0 + x|g)", "(x|g)"),
+            ("(0 + x|g) + (x|g)", "(0 + x|g) + (1|g)"),
+            ("(c|g) + (1|g)", "(c|g)"),
+            ("(1|g) + (c|g)", "(c|g)"),
+            ("(1|g/h) + (1|g)", "(1|g/h)"),
+            ("(1|g:h) + (1|h:g)", "(1|g:h)"),
+            ("(x:z|g) + (0 + z:x|g)", "(x:z|g)"),
+            ("(x|g) + (z|g)", "(x + z||g)"),
+            ("(x||g) + (x|g)", "(x||g)"),
+            ("(x|g + h) + (1|h) + (z|g)", "(x|g) + (x|h) + (0 + z|g)"),
+        ],
+    )
+    def test_the_effects_are_those_of_the_shorter_formula(self, bars: str, same: str) -> None:
+        found, expected = group_terms(f"y ~ x + {bars}"), group_terms(f"y ~ x + {same}")
+        assert [(term.name, term.labels, term.kind) for term in found] == [
+            (term.name, term.labels, term.kind) for term in expected
+        ]
+        for own, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(own.matrix, other.matrix)
+
+    @pytest.mark.parametrize("bars", ["(1|g) + (x|g)", "(x|g) + (1|g)", "(x|g) + (0 + x|g)", "(x|g) + (x|g)"])
+    def test_what_is_correlated_is_what_the_larger_bar_says(self, bars: str) -> None:
+        first, second = group_terms(f"y ~ {bars}")
+        assert first.correlated == second.correlated == "1 + x|g"
+        assert first.contested is second.contested is None
+
+    @pytest.mark.parametrize("bars", ["(x|g) + (z|g)", "(x||g) + (x|g)", "(x|g) + (0 + x + z|g)"])
+    def test_bars_that_disagree_are_refused_where_it_matters(self, bars: str) -> None:
+        nl.Model(f"y ~ {bars}", frame(), correlated=False)
+        nl.Model(f"y ~ {bars} + (x|h)", frame(), priors_cor={"h": 1.0})
+        with pytest.raises(FormulaError, match="does not say what the effects"):
+            nl.Model(f"y ~ {bars}", frame(), correlated=True)
+
+    def test_it_is_noted(self, caplog: pytest.LogCaptureFixture) -> None:
+        group_terms("y ~ (1|g) + (x|g)")
+        assert "'1|g' is there twice; it counts once" in caplog.text
+
+    def test_nothing_is_noted_where_nothing_is_repeated(self, caplog: pytest.LogCaptureFixture) -> None:
+        group_terms("y ~ x*z + (x|g) + (1|h) + (1|g:h)")
+        assert not caplog.text
 
 
 class TestFactors:

@@ -35,7 +35,7 @@ ATOMS = {
     "bs(z, df=4)": "bs(z, df=4)",
     "`my col`": "Q('my col')",
 }
-REFUSED = ("there twice", "interact with itself", "not among the terms", "write I(", "neither terms", "put in (1)")
+REFUSED = ("interact with itself", "not among the terms", "write I(")
 
 
 def frame() -> pd.DataFrame:
@@ -80,6 +80,8 @@ def in_patsy(text: str) -> str:
 
 def space(matrix: np.ndarray) -> np.ndarray:
     """The projection onto the column space of (rows, columns)."""
+    if not matrix.shape[1]:
+        return np.zeros((len(matrix), len(matrix)))
     norms = np.linalg.norm(matrix, axis=0)
     left, values, _ = np.linalg.svd(matrix / np.where(norms > 0.0, norms, 1.0), full_matrices=False)
     basis = left[:, values > 1e-9 * values[0]]

@@ -116,7 +116,7 @@ def test_weights() -> None:
         ("v['yse']", "Did you mean 'yes'"),
         ("v[x > 0]", "one level"),
         ("v[0:1]", "one level"),
-        ("binary(v)", "two arguments"),
+        ("binary(v, 'yes', 'no')", "at most two arguments"),
         ("binary(v, 'z')", "not a level"),
         ("weighted(y, -w)", "negative in 3 rows"),
         ("weighted(y, 0 * w)", "all zero"),

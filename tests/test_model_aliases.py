@@ -125,7 +125,7 @@ def test_names_that_are_not_in_the_model_are_told() -> None:
         ({"x": ""}, "The alias of 'x' is a text"),
         ({"x": "sigma"}, "would both be called 'sigma'"),
         ({"x": "a", "c": "a"}, "'x' and 'c' would both be called 'a'"),
-        ({"sigma": {"x": "a"}}, "Aliases of 'sigma' are a dict, but"),
+        ({"rho": {"x": "a"}}, "Aliases of 'rho' are a dict, but"),
         ({3: "a"}, "3 is no name"),
         (["x"], "Aliases are a dict"),
     ],

@@ -30,10 +30,10 @@ class TestStart:
 
     @pytest.fixture(autouse=True)
     def small_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nutslite.posterior import run
+        from nutslite.posterior import launching
 
-        sample = run.sample
-        monkeypatch.setattr(run, "sample", lambda *given, **options: sample(*given, step_size=1e-9, **options))
+        sample = launching.sample
+        monkeypatch.setattr(launching, "sample", lambda *given, **options: sample(*given, step_size=1e-9, **options))
 
     def first_draw(self, plan: str, start: Any, **options: Any) -> dict[str, np.ndarray]:
         settings: dict[str, Any] = {**QUIET, "draws": 1, "tune": 0, "plan": plan, "compute_convergence_checks": False}
@@ -146,10 +146,12 @@ def test_initialisations_by_the_names_of_pymc(init: str) -> None:
 def test_initialisations_choose_metric_and_spread(
     init: str, metric: str, jitter: float, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nutslite.posterior import run
+    from nutslite.posterior import launching
 
-    sample, seen = run.sample, {}
-    monkeypatch.setattr(run, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options))
+    sample, seen = launching.sample, {}
+    monkeypatch.setattr(
+        launching, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options)
+    )
     model().fit(**SHORT, init=init, plan=plan)
     assert (seen["metric"], seen["adapt_metric"], seen["jitter"]) == (metric, True, jitter)
     assert np.ptp(seen["initial"], axis=0).max() == 0.0

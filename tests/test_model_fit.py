@@ -17,6 +17,7 @@ from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 import nutslite as nl
 from nutslite.families.family import family_names
 from nutslite.formula.formula import Formula
+from nutslite.results.diagnostics import ess_mean
 from nutslite.results.inference_data import get_group, group_names
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +90,26 @@ class TestPosteriors:
             options: dict[str, Any] = {**QUIET, "chains": 4, "random_seed": seed}
             results = model.fit(draws=20, tune=50, include_response_params=True, **options)
             assert get_group(results, "posterior")["mu"].min() > 0
+
+    def test_without_any_term_the_spread_is_that_about_zero(self) -> None:
+        """``y ~ 0``: the posterior of sigma by quadrature."""
+        data = grouped_data()
+        model = nl.Model("y ~ 0", data, priors={"sigma": nl.Prior("HalfNormal", sigma=2.0)})
+        results = model.fit(draws=1000, **QUIET)
+        (sigma,) = draws_of(results).values()
+        grid = np.linspace(0.01, 6.0, 20_000)
+        density = -len(data) * np.log(grid) - 0.5 * np.sum(data.y**2) / grid**2 - 0.125 * grid**2
+        weight = np.exp(density - density.max())
+        mean = np.sum(weight * grid) / weight.sum()
+        sd = np.sqrt(np.sum(weight * (grid - mean) ** 2) / weight.sum())
+        assert abs(sigma.mean() - mean) < MOST_ERRORS * sd / np.sqrt(ess_mean(sigma))
+        predicted = model.predict(results, data=data.head(3), inplace=False)
+        assert not get_group(predicted, "posterior")["mu"].any()
+
+    def test_a_repeated_group_effect_is_there_once(self) -> None:
+        """``(1|g) + (x|g)`` draws what ``(x|g)`` draws, to the last bit."""
+        once, twice = (model_on_small_data(f"y ~ x + {bars}") for bars in ("(x|g)", "(1|g) + (x|g)"))
+        assert_same_draws(*(model.fit(draws=50, tune=50, **QUIET) for model in (once, twice)))
 
     @pytest.mark.parametrize("pilot", [True, False])
     def test_a_posterior_in_closed_form(self, pilot: bool) -> None:
@@ -361,12 +382,14 @@ class TestInterruption:
         assert "------" not in str(model)
         model.fit(draws=5, tune=5, **QUIET)
 
-    def test_an_error_in_a_callback_arrives(self) -> None:
+    def test_an_error_in_a_callback_is_said_and_costs_no_draws(self, caplog: pytest.LogCaptureFixture) -> None:
         def callback(report: Any) -> None:
             raise ZeroDivisionError("mine")
 
-        with pytest.raises(ZeroDivisionError, match="mine"):
-            model_on_small_data().fit(callback=callback, **QUIET)
+        results = model_on_small_data().fit(draws=20, tune=20, callback=callback, **QUIET)
+        assert get_group(results, "posterior").sizes["draw"] == 20
+        assert "Your callback callback failed" in caplog.text
+        assert "ZeroDivisionError: mine" in caplog.text
 
 
 class TestMessages:

@@ -102,7 +102,7 @@ def test_an_error_in_a_potential_arrives_from_the_chains() -> None:
         return -(np.sum(np.asarray(c, dtype=float)) ** 2)
 
     model = nl.Model("y ~ c", grouped_data(), potentials=[("c", breaks)])
-    with pytest.raises(ZeroDivisionError, match="mine"):
+    with pytest.raises(nl.NutsliteError, match="potential of 'c' failed: ZeroDivisionError: mine"):
         model.fit(**QUIET)
 
 

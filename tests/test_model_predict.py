@@ -32,14 +32,15 @@ def values(results: Any, name: str, group: str = "posterior") -> np.ndarray:
     return array.reshape(-1, *array.shape[2:])
 
 
-def by_hand(results: Any, data: pd.DataFrame) -> np.ndarray:
+def by_hand(results: Any, data: pd.DataFrame, group: str = "posterior") -> np.ndarray:
     """The linear predictor of SLOPES from the reported quantities and the columns as they are."""
-    levels = list(get_group(results, "posterior")["g__factor_dim"].to_numpy())
+    levels = list(get_group(results, group)["g__factor_dim"].to_numpy())
     groups = np.array([levels.index(level) for level in data.g])
-    eta = values(results, "Intercept")[:, None] + values(results, "x")[:, None] * data.x.to_numpy()
+    draws = {name: values(results, name, group) for name in ("Intercept", "x", "c", "1|g", "x|g")}
+    eta = draws["Intercept"][:, None] + draws["x"][:, None] * data.x.to_numpy()
     dummies = np.stack([data.c == "v", data.c == "w"]).astype(float)
-    eta = eta + values(results, "c") @ dummies + data.o.to_numpy()
-    return eta + values(results, "1|g")[:, groups] + values(results, "x|g")[:, groups] * data.x.to_numpy()
+    eta = eta + draws["c"] @ dummies + data.o.to_numpy()
+    return eta + draws["1|g"][:, groups] + draws["x|g"][:, groups] * data.x.to_numpy()
 
 
 class TestParameters:
@@ -54,10 +55,11 @@ class TestParameters:
         model, results = fitted()
         new = grouped_data(7, seed=5)
         predicted = model.predict(results, data=new, inplace=False)
-        np.testing.assert_allclose(values(predicted, "mu"), by_hand(results, new), rtol=1e-10, atol=1e-12)
+        mu = values(predicted, "mu", "predictions")
+        np.testing.assert_allclose(mu, by_hand(results, new), rtol=1e-10, atol=1e-12)
         without_response = new[["x", "c", "o", "g"]].to_dict("list")
         again = model.predict(results, data=without_response, inplace=False)
-        np.testing.assert_array_equal(values(again, "mu"), values(predicted, "mu"))
+        np.testing.assert_array_equal(values(again, "mu", "predictions"), mu)
 
     def test_without_group_effects(self) -> None:
         model, results = fitted()
@@ -68,7 +70,8 @@ class TestParameters:
         levels = list(posterior["g__factor_dim"].to_numpy())
         at = np.array([levels.index(level) for level in known.g])
         effects = values(results, "1|g")[:, at] + values(results, "x|g")[:, at] * known.x.to_numpy()
-        np.testing.assert_allclose(values(common, "mu"), by_hand(results, known) - effects, rtol=1e-9, atol=1e-10)
+        expected = by_hand(results, known) - effects
+        np.testing.assert_allclose(values(common, "mu", "predictions"), expected, rtol=1e-9, atol=1e-10)
 
     def test_every_modelled_parameter_is_on_its_natural_scale(self) -> None:
         model, results = fitted(Formula("k ~ x", "alpha ~ z"), family="negativebinomial")
@@ -99,8 +102,10 @@ class TestPlaces:
         model, results = fitted()
         own = model.predict(results, inplace=False)
         moved = model.predict(own, inplace=False)
-        model.predict(moved, data=grouped_data(7, seed=5))
-        assert get_group(moved, "posterior").sizes["__obs__"] == 7
+        model.predict(moved, data=grouped_data(7, seed=5), kind="response")
+        model.predict(moved, data=grouped_data(9, seed=5))
+        assert list(get_group(moved, "predictions").data_vars) == ["mu"]  # responses were for other rows
+        assert get_group(moved, "predictions").sizes["__obs__"] == 9
         model.predict(moved)
         assert get_group(moved, "posterior").equals(get_group(own, "posterior"))
         assert list(get_group(moved, "posterior").data_vars)[:3] == ["Intercept", "x", "c"]
@@ -175,8 +180,8 @@ class TestResponses:
         new = pd.DataFrame({"x": [3.0, 3.0], "g": ["g1", "g1"], "trials": [1000, 10]})
         predicted = model.predict(results, data=new, inplace=False)
         model.predict(predicted, kind="response", data=new, random_seed=1)
-        counts = values(predicted, "p(s, trials)", "posterior_predictive")
-        p = values(predicted, "p")
+        counts = values(predicted, "p(s, trials)", "predictions")
+        p = values(predicted, "p", "predictions")
         assert counts[:, 0].max() > 10 >= counts[:, 1].max()
         standard = (counts - [1000, 10] * p) / np.sqrt([1000, 10] * p * (1 - p))
         assert abs(standard.mean()) < 4.5 / np.sqrt(standard.size)
@@ -191,7 +196,7 @@ class TestNewGroups:
         new = pd.DataFrame({"x": [0.0, 1.0, 0.0], "g": ["new", "new", "newer"]})
         predicted = model.predict(results, data=new, inplace=False, sample_new_groups=True, random_seed=4)
         common = values(results, "Intercept")[:, None] + values(results, "x")[:, None] * new.x.to_numpy()
-        effects = values(predicted, "mu") - common
+        effects = values(predicted, "mu", "predictions") - common
         sigma_1, sigma_x = values(results, "1|g_sigma"), values(results, "x|g_sigma")
         first, slope = effects[:, 0] / sigma_1, (effects[:, 1] - effects[:, 0]) / sigma_x
         other = effects[:, 2] / sigma_1
@@ -210,10 +215,12 @@ class TestNewGroups:
         new = grouped_data(5, seed=5).assign(g="new")
         options: dict[str, Any] = {"data": new, "inplace": False, "sample_new_groups": True}
         one, same, other = (model.predict(results, random_seed=seed, **options) for seed in (1, 1, 2))
-        np.testing.assert_array_equal(values(one, "mu"), values(same, "mu"))
-        assert not np.array_equal(values(one, "mu"), values(other, "mu"))
+        one, same, other = (values(each, "mu", "predictions") for each in (one, same, other))
+        np.testing.assert_array_equal(one, same)
+        assert not np.array_equal(one, other)
         known = model.predict(results, data=new.assign(g="g1"), inplace=False, sample_new_groups=True, random_seed=1)
-        np.testing.assert_allclose(values(known, "mu"), by_hand(results, new.assign(g="g1")), rtol=1e-9, atol=1e-10)
+        expected = by_hand(results, new.assign(g="g1"))
+        np.testing.assert_allclose(values(known, "mu", "predictions"), expected, rtol=1e-9, atol=1e-10)
 
 
 LIKELIHOODS: dict[str, tuple[Any, dict[str, Any], Any]] = {
@@ -263,7 +270,12 @@ class TestLogLikelihood:
             predicted = model.predict(results, data=data, inplace=False)
             assert model.compute_log_likelihood(predicted, data=data) is None
             response = model.design.response.name
-            arrays = {str(key): values(predicted, str(key)) for key in get_group(predicted, "posterior").data_vars}
+            groups = ["posterior", *(["predictions"] if data is not None else [])]
+            arrays = {
+                str(key): values(predicted, str(key), group)
+                for group in groups
+                for key in get_group(predicted, group).data_vars
+            }
             columns = {key: array if array.ndim > 1 else array[:, None] for key, array in arrays.items()}
             expected = reference(grouped_data() if data is None else data, columns)
             found = values(predicted, response, "log_likelihood")
@@ -304,7 +316,9 @@ class TestPriorPredictive:
         assert set(group_names(drawn)) == {"prior", "observed_data", "prior_predictive"}
         prior = get_group(drawn, "prior")
         model, results = fitted("y ~ x + c + (x|g)")
-        assert list(prior.data_vars) == list(get_group(results, "posterior").data_vars)
+        assert list(prior.data_vars) == [*get_group(results, "posterior").data_vars, "mu"]
+        eta = by_hand(drawn, grouped_data(), "prior") - grouped_data().o.to_numpy()
+        np.testing.assert_allclose(values(drawn, "mu", "prior"), eta, rtol=1e-9, atol=1e-9)
         assert get_group(drawn, "prior_predictive")["y"].shape == (1, 20, 120)
         assert prior.sizes["g__factor_dim"] == 9
         again, other = (model.prior_predictive(draws=20, random_seed=seed) for seed in (2, 3))

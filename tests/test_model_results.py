@@ -118,7 +118,7 @@ class TestNames:
             "c": ("c_dim",),
             "sigma_Intercept": (),
             "sigma_z": (),
-            "sigma_c": ("c_dim",),
+            "sigma_c": ("sigma_c_dim",),
             "sigma_1|g_sigma": (),
             "sigma_z|g_sigma": (),
             "sigma_1+z|g_corr": ("sigma_1+z|g_corr_dim",),

@@ -8,7 +8,7 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, small_model
 
 from nutslite.model import Model
-from nutslite.posterior import crossproducts
+from nutslite.posterior import prices
 from nutslite.posterior.arrowhead import arrowhead_variances, solve_arrowhead
 from nutslite.posterior.crossproducts import reduce_gaussian
 from nutslite.posterior.information import InformationBuilder
@@ -68,6 +68,25 @@ def test_a_scale_that_may_be_zero_is_bent_where_effects_are_sampled():
     assert 0.1 < 1.0 / np.sqrt(launch.information.border[bent, bent][0]) < 2.0
     scale = unconstrain_head(target.model.head.transforms, target.model.head.bounds, np.full(bent.size, 0.3))[bent]
     assert constrain(BENT_LOG, scale[0], 0.0, target.model.head.bounds[1, bent][0]) == pytest.approx(0.3, rel=1e-12)
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+def test_every_scale_of_effects_is_bent_however_clear_it_is_that_it_is_not_zero(correlated):
+    rng = np.random.default_rng(2)
+    level, x = np.repeat(np.arange(20), 15), rng.normal(size=300)
+    y = 5.0 * rng.normal(size=20)[level] + 3.0 * rng.normal(size=20)[level] * x + 0.1 * rng.normal(size=300)
+    data = pd.DataFrame({"y": y, "x": x, "g": level.astype(str)})
+    target = JointTarget(Model("y ~ x + (x|g)", data, correlated=correlated)._assembly)
+    launch = target.launch()
+    head = target.model.head
+    bent = head.transforms == BENT_LOG
+    names = {int(v.index): v.name for v in target.assembled.layout.variables if v.source != "effects" and not v.dims}
+    assert {names[int(i)] for i in np.flatnonzero(bent)} == {"1|g_sigma", "x|g_sigma"}
+    scales = [constrain(BENT_LOG, launch.center[i], 0.0, head.bounds[1, i]) for i in np.flatnonzero(bent)]
+    np.testing.assert_allclose(scales, [5.0, 3.0], rtol=0.5)
+    # Where a scale is clear its bent logarithm is as wide as its logarithm: 1 / sqrt(2 levels).
+    widths = 1.0 / np.sqrt(np.diag(launch.information.border)[bent])
+    np.testing.assert_allclose(widths, 1.0 / np.sqrt(40.0), rtol=0.4)
 
 
 def test_bending_changes_the_density_by_the_log_jacobian_only():
@@ -166,9 +185,7 @@ def test_mode_of_a_density_without_one_is_none():
 
 @pytest.fixture
 def all_rests_are_large(monkeypatch):
-    monkeypatch.setattr(crossproducts, "SMALL_REST", 1)
-    monkeypatch.setattr(crossproducts, "JOINT_GRADIENTS", 0)
-    monkeypatch.setattr(crossproducts, "LARGE_GRADIENTS", 1e9)
+    monkeypatch.setattr(prices, "LARGE_RISK", -1e9)
 
 
 CROSSED = {"formula": "weighted(y, w) ~ x + offset(o) + (1|g) + (1|h)"}

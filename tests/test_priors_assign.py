@@ -167,7 +167,7 @@ def test_unused_names_warn_or_raise_with_a_suggestion():
         match_priors({"X3": WIDE}, {"mu": MU}, unused="ignore", **arguments)
     with pytest.warns(NutsliteWarning, match="'sigma: zz'"):
         match_priors({"sigma": {"zz": WIDE}}, {"mu": MU, "sigma": SIGMA}, **arguments)
-    with pytest.raises(PriorError, match="unused="):
+    with pytest.raises(PriorError, match="unused_priors="):
         match_priors({}, {"mu": MU}, unused="loud", **arguments)
 
 

@@ -150,9 +150,11 @@ def test_columns_of_a_categorical_get_a_vector():
     assert sigma_of(priors["Intercept"]) == pytest.approx(np.sqrt(widened))
 
 
-def test_a_single_dummy_keeps_its_dimension():
+def test_a_single_dummy_has_a_number_as_in_bambi():
     priors = defaults(predictor({"g": ("categorical", G[:1])}), Y).terms["mu"]
-    assert sigma_of(priors["g"]).shape == (1,)
+    assert np.shape(sigma_of(priors["g"])) == ()
+    assert str(priors["g"]).startswith("Normal(mu: 0.0, sigma: ")
+    assert str(Prior("Normal", mu=[0], sigma=np.array([[2.5]]))) == "Normal(mu: 0, sigma: 2.5)"
 
 
 def test_no_intercept():

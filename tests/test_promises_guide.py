@@ -110,9 +110,9 @@ class TestInstallationAndData:
 
     def test_names_of_parameters_and_response(self) -> None:
         model = nl.Model(Formula("y ~ x", "sigma ~ z"), grouped_data(), family="t")
-        assert model.parameters == ("mu", "sigma", "nu")
-        assert model.conditional_parameters == ("mu", "sigma")
-        assert model.marginal_parameters == ("nu",)
+        assert list(model.parameters) == ["mu", "sigma", "nu"]
+        assert list(model.conditional_parameters) == ["mu", "sigma"]
+        assert list(model.marginal_parameters) == ["nu"]
         assert model.response_name == model.response_term.name == "y"
 
 
@@ -189,8 +189,8 @@ class TestText:
         assert str(model) == text + (
             "\n------\n"
             "* To see a plot of the priors call the .plot_priors() method.\n"
-            "* To see a summary or plot of the posterior pass the object returned by .fit() to az.summary() or "
-            "az.plot_trace()"
+            "* To see a summary or plot of the posterior pass the object returned by .fit()\n"
+            "  to az.summary() or az.plot_trace()"
         )
 
     def test_one_block_per_modelled_parameter_with_its_prefix(self) -> None:

@@ -14,7 +14,7 @@ from nutslite.posterior.head import constrain_head
 from nutslite.posterior.log_prior import log_prior
 from nutslite.posterior.points import PointMap
 from nutslite.posterior.target import JointTarget
-from nutslite.results.inference_data import arviz_major, get_group
+from nutslite.results.inference_data import arviz_major, get_group, named_arrays
 
 ALL = {**GAUSSIAN, **GENERAL}
 SHORT: dict[str, Any] = {
@@ -59,11 +59,10 @@ def _effects_jacobian(assembled: Any, position: np.ndarray) -> float:
 
 def test_correlated_effects_against_scipy() -> None:
     model = small_model(GAUSSIAN["correlated, three columns"])  # LKJ(2)
-    results = model.fit(**SHORT)
-    model.compute_log_prior(results)
-    posterior, prior = get_group(results, "posterior"), get_group(results, "log_prior")
+    posterior = get_group(model.fit(**SHORT), "posterior")
+    prior = log_prior(model._assembly, named_arrays(posterior)[0])
     terms = ("1|g", "x|g", "z|g")
-    total = sum(prior[term].sum("g__factor_dim") for term in terms).to_numpy()
+    total = sum(prior[term].sum(axis=-1) for term in terms)
     correlations = posterior["1+x+z|g_corr"].to_numpy()
     assert prior["1+x+z|g_corr"].shape == (2, 8)
     for chain, draw in [(0, 0), (1, 7)]:
@@ -97,9 +96,29 @@ def test_variables_dims_and_copies() -> None:
     assert model.compute_log_prior(results) is None
     group, posterior = get_group(results, "log_prior"), get_group(results, "posterior")
     assert group.equals(get_group(copy, "log_prior"))
-    assert {name: group[name].dims for name in group.data_vars} == {n: posterior[n].dims for n in posterior.data_vars}
+    expected = {name: posterior[name].dims for name in posterior.data_vars if name != "1|g"}
+    assert {name: group[name].dims for name in group.data_vars} == expected
     expected = stats.norm.logpdf(posterior["x"], 0, model.priors.terms["mu"]["x"].args["sigma"])
     np.testing.assert_allclose(group["x"], expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("prior", "there"),
+    [
+        (None, False),
+        (nl.Prior("Normal", mu=0, sigma=nl.Prior("HalfNormal", sigma=2), noncentered=False), False),
+        (nl.Prior("Normal", mu=0, sigma=2.0), True),  # somebody's choice, as that of any coefficient
+    ],
+)
+def test_group_effects_count_where_their_prior_is_given(prior: Any, there: bool) -> None:
+    """Power-scaling is of priors that were chosen; the distribution of effects given their scale is none."""
+    model = nl.Model(
+        nl.Formula("y ~ x", "sigma ~ (1|g)"), grouped_data(), priors={"sigma": {"1|g": prior}} if prior else None
+    )
+    results = model.fit(**SHORT)
+    model.compute_log_prior(results)
+    assert ("sigma_1|g" in get_group(results, "log_prior").data_vars) is there
+    assert ("sigma_1|g_sigma" in get_group(results, "log_prior").data_vars) is not there
 
 
 def test_results_of_another_model_are_refused() -> None:

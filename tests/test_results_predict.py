@@ -13,9 +13,11 @@ from nutslite.formula.formula import Formula
 from nutslite.priors.prior import Prior
 from nutslite.results import inference_data as idt
 from nutslite.results import predict as predict_module
+from nutslite.results.added_groups import store_new_rows, store_prediction
 from nutslite.results.new_groups import PopulationSampler
-from nutslite.results.predict import pointwise_log_likelihood, predict, store_prediction
+from nutslite.results.predict import pointwise_log_likelihood, predict
 from nutslite.results.response_draws import PredictionTask
+from nutslite.results.sample_axes import SampleAxes
 
 CHAINS, DRAWS = 2, 30
 GAUSSIAN = PredictionTask(get_family("gaussian"), {"mu": "identity", "sigma": "log"})
@@ -201,12 +203,13 @@ def test_parameters_outside_their_support_are_nan_and_said_so():
     assert (y[:, 1:] > 0).all()
 
 
-def test_impossible_responses_name_the_parameter():
+def test_impossible_responses_are_made_in_the_limit():
     data = frame(5)
     design, posterior = simple("k ~ 1", data, ("mu",), Intercept=60.0, samples=10)
     task = PredictionTask(get_family("poisson"), {"mu": "log"})
-    with pytest.raises(DataError, match=r"responses of the family 'poisson' for mu from 1\.14e\+26 to 1\.14e\+26"):
-        predict(posterior, design, task, kind="response")
+    with pytest.warns(NutsliteWarning, match="50 of 50 predicted responses are larger than a whole number of 64 bits"):
+        drawn = predict(posterior, design, task, kind="response").response["k"]
+    assert (drawn == np.iinfo(np.int64).max).all()
 
 
 # --- new groups ------------------------------------------------------------------------------------------------------
@@ -388,15 +391,21 @@ def test_storing(rich, generation, monkeypatch):
     idata = idt.to_inference_data({"posterior": posterior}, dims=dims, coords=coords)
     arrays, _, _ = idt.named_arrays(idt.posterior_dataset(idata))
     prediction = predict(arrays, design, GAUSSIAN, kind="response", random_seed=0, keep_parameters=True)
-    store_prediction(idata, prediction, {"note": "kept"})
+    axes = SampleAxes.of(idt.posterior_dataset(idata))
+    store_prediction(idata, prediction, axes, {})
     stored = idt.posterior_dataset(idata)
     assert stored["mu"].dims == stored["sigma"].dims == ("chain", "draw", "__obs__")
     assert stored["c|s"].dims == ("chain", "draw", "c__expr_dim", "s__factor_dim")
     responses = idt.get_group(idata, "posterior_predictive")
     np.testing.assert_array_equal(responses["y"].values, prediction.response["y"])
-    assert responses.attrs["note"] == "kept"
-    # predictions for fewer rows take the place of those
+    # new rows have a group of their own, and the columns that they are made from another
     arrays, _, _ = idt.named_arrays(idt.posterior_dataset(idata))
-    store_prediction(idata, predict(arrays, design.evaluate(frame(3)), GAUSSIAN, kind="response", keep_parameters=True))
-    assert idt.posterior_dataset(idata)["mu"].shape == (CHAINS, DRAWS, 3)
-    assert idt.get_group(idata, "posterior_predictive")["y"].shape == (CHAINS, DRAWS, 3)
+    new = frame(3)
+    fewer = design.evaluate(new)
+    options = {"kind": "response", "keep_parameters": True}
+    store_new_rows(idata, predict(arrays, fewer, GAUSSIAN, **options), axes, {}, new[list(fewer.used_columns)])
+    rows = idt.get_group(idata, "predictions")
+    assert rows["mu"].shape == rows["y"].shape == (CHAINS, DRAWS, 3)
+    assert idt.posterior_dataset(idata)["mu"].shape == idt.get_group(idata, "posterior_predictive")["y"].shape
+    assert idt.posterior_dataset(idata)["mu"].sizes["__obs__"] == design.n_rows
+    assert set(idt.get_group(idata, "predictions_constant_data").data_vars) == set(fewer.used_columns)

@@ -7,6 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from nutslite.results.chance import largest_r_hat, limits, smallest_size
+from nutslite.results.diagnostics import convergence
 from nutslite.results.report import sampling_report
 
 
@@ -104,3 +106,101 @@ def test_constants_are_not_parameters():
 def test_no_false_alarms_with_many_parameters(seed):
     rng = np.random.default_rng(seed)
     assert sampling_report({"1|g": rng.normal(size=(4, 1000, 100))}, {"energy": rng.normal(size=(4, 1000))}) == []
+
+
+SHORT = [(2, 500), (4, 250), (2, 200), (4, 1000)]
+
+
+@pytest.mark.parametrize(("chains", "draws"), SHORT[:3])
+def test_chance_alone_is_no_alarm_however_many_parameters(chains, draws):
+    """With the usual limits these runs of independent draws were called bad."""
+    rng = np.random.default_rng(7)
+    effects = rng.normal(size=(chains, draws, 4_000))
+    parameters = {"1|g": effects, "1|g_sigma": rng.normal(size=(chains, draws)), "b": effects[:, :, :3].copy()}
+    table = convergence(effects)
+    assert table["r_hat"].max() > 1.01
+    assert sampling_report(parameters, {}) == []
+
+
+def test_what_chance_does_is_known():
+    """Quantiles of 4,000 parameters at a time, so that each limit is the largest in a hundred sets of 40."""
+    rng = np.random.default_rng(3)
+    for chains, draws in ((2, 500), (4, 200), (3, 101)):
+        table = convergence(rng.normal(size=(chains, draws, 4000)))
+        sizes = np.minimum(table["ess_bulk"], table["ess_tail"])
+        above = np.mean(table["r_hat"] > largest_r_hat(1, chains, draws))
+        assert 0.004 < above < 0.02  # of a single parameter: 0.01
+        assert np.mean(sizes < smallest_size(1, chains, draws)) < 0.02
+        assert table["r_hat"].max() < largest_r_hat(4000, chains, draws)
+        assert table["r_hat"].max() - 1.0 > 0.5 * (largest_r_hat(4000, chains, draws) - 1.0)
+        assert sizes.min() > smallest_size(4000, chains, draws)
+        assert sizes.min() < 3.0 * smallest_size(4000, chains, draws)
+
+
+def test_few_parameters_have_the_usual_limits_and_so_have_many_with_the_default_draws():
+    for parameters in (1, 5, 10):
+        for chains, draws in SHORT:
+            assert limits(parameters, chains, draws) == (1.01, 100.0 * chains)
+    for parameters in (11, 1000, 10**6):
+        assert limits(parameters, 4, 1000) == (1.01, 400.0)
+    found = [limits(parameters, 2, 500)[0] for parameters in (10, 100, 10**4, 10**5)]
+    assert found == sorted(found)
+    assert found[-1] == pytest.approx(1.0227, abs=2e-4)
+    assert limits(1000, 4, 50)[1] == 400.0  # 200 draws are too few whatever their effective size
+
+
+@pytest.mark.parametrize("kind", ["one chain elsewhere", "slow", "stuck"])
+def test_bad_parameters_among_many_are_found(kind):
+    rng = np.random.default_rng(5)
+    effects = rng.normal(size=(2, 500, 4_000))
+    if kind == "one chain elsewhere":
+        effects[0, :, 777] += 0.5
+    elif kind == "slow":
+        for t in range(1, 500):
+            effects[:, t, 777] = 0.98 * effects[:, t - 1, 777] + 0.2 * effects[:, t, 777]
+    else:
+        effects[1, 100:, 777] = effects[1, 100, 777]
+    found = sampling_report({"1|g": effects}, {})
+    assert found
+    assert all("1 of 4000 parameters, worst 1|g[777]" in message for message in found)
+
+
+def test_effects_of_many_groups_do_not_excuse_their_scale():
+    rng = np.random.default_rng(6)
+    scale = rng.normal(size=(2, 500))
+    scale[0] += 0.27 + scale[1].mean() - scale[0].mean()
+    effects = rng.normal(size=(2, 500, 4_000))
+    value = float(convergence(scale[:, :, None])["r_hat"][0])
+    assert 1.01 < value < largest_r_hat(4_000, 2, 500)
+    (message,) = sampling_report({"1|g": effects, "1|g_sigma": scale}, {})
+    assert "R-hat is above 1.01 for 1 of 4001 parameters, worst 1|g_sigma" in message
+
+
+def slow(rng, chains, draws, memory):
+    out = rng.normal(size=(chains, draws))
+    for t in range(1, draws):
+        out[:, t] = memory * out[:, t - 1] + np.sqrt(1 - memory**2) * out[:, t]
+    return out
+
+
+@pytest.mark.parametrize("diverging", [False, True])
+def test_more_draws_are_not_promised_to_help_while_transitions_diverge(diverging):
+    parameters, stats = healthy(draws=1000)
+    parameters["Intercept"] = slow(np.random.default_rng(4), 4, 1000, 0.97)
+    stats["diverging"][1, 7] = diverging
+    found = "\n".join(report(parameters, stats))
+    assert "The effective sample size is below 400" in found
+    assert ("would do" in found) is not diverging
+    assert ("will hardly do while transitions diverge" in found) is diverging
+    assert ("Run longer" in found) is not diverging
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("1|g_sigma", "1|g"), ("x|a:b_sigma", "x|a:b"), ("sigma", ""), ("x_sigma", ""), ("1|g", "")]
+)
+def test_a_slow_scale_of_groups_points_at_its_term(name, hint):
+    parameters = {"Intercept": np.random.default_rng(1).normal(size=(4, 1000))}
+    parameters[name] = slow(np.random.default_rng(4), 4, 1000, 0.97)
+    (message,) = [text for text in sampling_report(parameters, {}) if "effective sample size" in text]
+    assert (f"hardly tell '{hint}' from other terms" in message) is bool(hint)
+    assert (f"the model without '{hint}'" in message) is bool(hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 
@@ -101,7 +102,7 @@ class TestWithZarr:
         ours, theirs = (
             model.predict(each, data=new, kind="response", random_seed=3, inplace=False) for each in (fitted, back)
         )
-        assert get_group(ours, "posterior_predictive").equals(get_group(theirs, "posterior_predictive"))
+        assert get_group(ours, "predictions").equals(get_group(theirs, "predictions"))
 
     def test_a_fit_in_a_store_is_used_again(self, tmp_path, monkeypatch):
         model = nl.Model("y ~ x", grouped_data())
@@ -172,6 +173,36 @@ class TestWithZarr:
         (store / "posterior").symlink_to(tmp_path / "posterior")
         with pytest.raises(nl.DataError, match="'posterior' is a link"):
             nl.load(store)
+
+    def test_what_a_store_claims_is_counted_before_it_is_read(self, store):
+        root = json.loads((store / "zarr.json").read_text())
+        del root["attributes"]["nutslite_files"]
+        (store / "zarr.json").write_text(json.dumps(root))
+        metadata = store / "posterior" / "x" / "zarr.json"
+        whole = json.loads(metadata.read_text())
+        grid = {"name": "regular", "configuration": {"chunk_shape": [2, 10**12]}}
+        for change, said in (
+            ({"shape": [2, 10**12]}, "claims more numbers"),
+            ({"chunk_grid": grid}, "claims more numbers"),
+            ({"shape": [2, -1]}, "not from 0"),
+            ({"shape": "all"}, "'shape' of a part of it is 'all'"),
+            ({"node_type": "code"}, "'code'"),
+            ({"attributes": json.loads("[" * 230 + "]" * 230)}, None),
+        ):
+            metadata.write_text(json.dumps({**whole, **change}))
+            with pytest.raises(nl.DataError, match=f"fit.zarr'.*{said or ''}"):
+                nl.load(store)
+        metadata.write_text("[" * 100_000 + "]" * 100_000)
+        with pytest.raises(nl.DataError, match="nested more than 240 deep"):
+            nl.load(store)
+        metadata.unlink()
+        os.mkfifo(metadata)
+        with pytest.raises(nl.DataError, match=r"'posterior/x/zarr.json' is a pipe"):
+            nl.load(store)
+        (store / "zarr.json").unlink()
+        os.mkfifo(store / "zarr.json")
+        with pytest.raises(nl.DataError, match="nutslite did not write it"):
+            nl.Model("y ~ x", grouped_data()).fit(file=store, **FIT)
 
     def test_damage_is_an_error_and_never_a_missing_value(self, store):
         """Zarr itself reads a missing file as missing values, and leaves out what it does not understand."""

@@ -125,24 +125,47 @@ def test_ctrl_c_in_a_process_of_its_own(tmp_path):
     assert rest.strip().splitlines()[-1] == "interrupted True True"
 
 
-def test_an_error_in_a_callback_stops_the_run_and_arrives():
+def test_a_callback_that_fails_is_not_called_again(caplog):
+    calls = []
+
     def broken(progress):
+        calls.append(progress)
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="mine"):
-        sample(independent_normals, DATA, callback=broken, **{**LONG, "draws": 100_000})
+    short = {**LONG, "draws": 500}
+    result = sample(independent_normals, DATA, callback=broken, **short)
+    assert len(calls) == 1
+    assert "callback broken failed" in caplog.text
+    assert "ZeroDivisionError: mine" in caplog.text
+    assert not result.interrupted
+    np.testing.assert_array_equal(result.positions, sample(independent_normals, DATA, **short).positions)
 
 
-def test_an_error_in_a_chain_stops_the_others_and_arrives():
-    def breaks_far_out(position, gradient, data):
-        if position[0] > 1.5:
-            raise ValueError("far out")
-        gradient[:] = -position
-        return -0.5 * np.sum(position * position)
+def breaks_when_told(position, gradient, data):
+    if data[0][0] > 0.0:
+        raise ValueError("far out")
+    gradient[:] = -position
+    return -0.5 * np.sum(position * position)
 
+
+def test_an_error_in_a_chain_before_any_draw_arrives():
     with pytest.raises(ValueError, match="far out") as caught:
-        sample(breaks_far_out, 0.0, **{**LONG, "draws": 100_000})
+        sample(breaks_when_told, (np.ones(1),), **{**LONG, "draws": 100_000})
     assert any("chain" in note for note in caught.value.__notes__)
+
+
+def test_an_error_in_a_chain_keeps_what_is_drawn(caplog):
+    told = np.zeros(1)
+
+    def tell(progress):
+        told[0] = float(progress.phase == "sampling" and progress.chain == 1)
+
+    result = sample(breaks_when_told, (told,), callback=tell, cores=1, **{**LONG, "draws": 2_000})
+    assert result.interrupted
+    assert "ended early by an error. ValueError: far out" in caplog.text
+    kept = result.rectangular().positions
+    assert kept.shape[:2] == (1, 2_000)  # the first chain was done, the second had begun
+    assert np.isfinite(kept).all()
 
 
 def test_reports_tell_how_far_each_chain_is():
@@ -172,9 +195,9 @@ def test_the_progress_bar_counts_all_chains(capsys):
     pytest.importorskip("tqdm")
     with ProgressBar(chains=2, transitions=100) as bar:
         bar(ChainProgress(0, "warmup", 50, 100, 0, 0.5, 2, 3.0))
-        assert bar.summary() == "warm-up, 0 divergences, step 0.5, 3 leapfrogs"
+        assert bar.summary() == "0 divergences, warm-up, step 0.5, 3 leapfrogs"
         bar(ChainProgress(1, "sampling", 100, 100, 1, 0.25, 2, 7.0))
-        assert bar.summary() == "sampling 1/2 chains, 1 divergence, step 0.38, 5 leapfrogs"
+        assert bar.summary() == "1 divergence, sampling 1/2, step 0.38, 5 leapfrogs"
     assert "150/200" in capsys.readouterr().err
 
 

@@ -15,7 +15,7 @@ import hashlib, json, sys
 import numpy as np
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 from nutslite.model import Model
-from nutslite.posterior import crossproducts
+from nutslite.posterior import prices
 from nutslite.sampler import worker
 
 cores, worker.BLOCK_SECONDS = int(sys.argv[1]), float(sys.argv[2])
@@ -56,7 +56,7 @@ found["predictions, new groups"] = predicted(counts, joint, data=new, sample_new
 prior = crossed.prior_predictive(draws=9, random_seed=4)
 found["prior"] = digest(prior.prior)
 found["prior predictive"] = digest(prior.prior_predictive)
-crossproducts.SMALL_REST, crossproducts.JOINT_GRADIENTS, crossproducts.LARGE_GRADIENTS = 1, 0, 1e9
+prices.LARGE_RISK = -1e9
 large = Model("y ~ x + (1|g) + (1|h)", grouped_data())
 assert large.plan().reduction.large
 found["large marginal"] = digest(large.fit(draws=12, chains=3, random_seed=11, progressbar=False).posterior)

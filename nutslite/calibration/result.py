@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._calls import public
 from nutslite.calibration.uniformity import chi_squared_test, ecdf_test
 from nutslite.results.labels import choose_names, element_labels
 
@@ -23,6 +24,7 @@ CountArray = NDArray[np.int64]
 CORRELATED_SHARE = 0.7  # of the draws that ranks are among; a smaller effective size is worth a word
 
 
+@public
 @dataclass(frozen=True)
 class Calibration:
     """Ranks of simulated parameters among their posterior draws.

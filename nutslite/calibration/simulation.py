@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.prior_draws import draw_prior
@@ -85,8 +86,9 @@ def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept
 def _accepted(accept: Accept, response: FloatArray) -> bool:
     answer = accept(response)
     if not isinstance(answer, bool | np.bool_):
+        kind = "an array" if isinstance(answer, np.ndarray) else f"a {type(answer).__name__}"
         raise DataError(
-            f"accept gave a {type(answer).__name__} for a simulated response; it says True or False of the response "
+            f"accept gave {kind} for a simulated response; it says True or False of the response "
             "as a whole, (y > 0).all() for example."
         )
     return bool(answer)
@@ -126,7 +128,7 @@ def with_response(assembled: Assembled, response: FloatArray) -> Assembled:
     values[0] = response
     design = replace(spec.design, response=replace(spec.design.response, values=values))
     y = np.ascontiguousarray(spec.family.prepare(values), dtype=float)
-    return Assembled(replace(spec, design=design), assembled.data._replace(y=y), assembled.layout)
+    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=y))
 
 
 def prediction_task(assembled: Assembled) -> PredictionTask:
@@ -145,8 +147,9 @@ def _draw_response(
     try:
         with quiet(), np.errstate(all="ignore"):
             drawn = predict(chains, design, task, kind="response", random_seed=rng).response
-        response = np.asarray(drawn[design.response.name], dtype=float).reshape(-1)
-        if not np.isfinite(response).all():
+        counts = drawn[design.response.name]
+        response = np.asarray(counts, dtype=float).reshape(-1)
+        if not np.isfinite(response).all() or (counts.dtype.kind == "i" and np.any(counts == HIGHEST_COUNT)):
             return None
         values = design.response.values.copy()
         values[0] = response

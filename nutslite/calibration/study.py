@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
 from nutslite.calibration.simulation import Accept, check_simulable, quiet
-from nutslite.exceptions import NutsliteError, SamplingError, check_flags, refuse_other
+from nutslite.exceptions import ArgumentTypeError, SamplingError, SettingError, check_flags, refuse_other
 from nutslite.posterior.plan import Path
 from nutslite.posterior.prior_draws import draw_prior
 from nutslite.posterior.run import Settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 METHODS = ("auto", "nuts")
 
 
+@public
 def simulation_based_calibration(
     model: Model,
     n_simulations: int = 200,
@@ -85,26 +87,26 @@ def simulation_based_calibration(
         If a prior is flat: nothing can be drawn from it.
     DataError
         If no draw of the prior gives a possible response, or the model has weights or potentials.
-    SamplingError
+    SettingError
         If a setting is impossible, or every fit failed.
-    NutsliteError
+    ArgumentTypeError
         For another inference method.
     """
     if isinstance(n_simulations, bool) or not isinstance(n_simulations, int | np.integer) or n_simulations < 1:
-        raise SamplingError(f"n_simulations must be an integer of at least 1, not {n_simulations!r}.")
+        raise SettingError(f"n_simulations must be an integer of at least 1, not {n_simulations!r}.")
     if thin is not None and (isinstance(thin, bool) or not isinstance(thin, int | np.integer) or thin < 1):
-        raise SamplingError(f"thin must be an integer of at least 1 or None, not {thin!r}.")
+        raise SettingError(f"thin must be an integer of at least 1 or None, not {thin!r}.")
     refuse_other("inference_method", inference_method, METHODS)
     check_flags(pilot=pilot, merge=merge)
     if not callable(getattr(model, "plan", None)):
-        raise NutsliteError(f"The first argument is a Model, not a {type(model).__name__}.")
+        raise ArgumentTypeError(f"The first argument is a Model, not a {type(model).__name__}.")
     if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise NutsliteError(
+        raise ArgumentTypeError(
             f"executor is a concurrent.futures.Executor or what has its method submit, not {executor!r}. None means "
             "one simulation after another."
         )
     if accept is not None and not callable(accept):
-        raise NutsliteError(f"accept is a function that takes a simulated response, not {accept!r}.")
+        raise ArgumentTypeError(f"accept is a function that takes a simulated response, not {accept!r}.")
     seeds = seed_sequence(random_seed)
     settings = Settings(
         draws=draws,

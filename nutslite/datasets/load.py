@@ -14,8 +14,9 @@ from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from nutslite._calls import public
 from nutslite._log import log
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +38,9 @@ class Dataset:
         A model that suits the data.
     rows : int
         Number of rows.
-    categories : mapping of str to (tuple of str or None, bool)
-        For every categorical column its levels in order (None: sorted) and whether they are ordered.
+    categories : mapping of str to (tuple of str or int, or None; bool)
+        For every categorical column its levels in order (None: sorted), numbers where the publication has numbers, and
+        whether they are ordered.
     dropna : bool
         Whether values are missing, so that the model needs ``dropna=True``.
     """
@@ -49,10 +51,11 @@ class Dataset:
     formula: str
     family: str
     rows: int
-    categories: Mapping[str, tuple[tuple[str, ...] | None, bool]]
+    categories: Mapping[str, tuple[tuple[str | int, ...] | None, bool]]
     dropna: bool = False
 
 
+@public
 @functools.cache
 def datasets() -> Mapping[str, Dataset]:
     """All bundled data sets by name.
@@ -71,6 +74,7 @@ def datasets() -> Mapping[str, Dataset]:
     return MappingProxyType(catalogue)
 
 
+@public
 def load_data(name: str | None = None) -> pd.DataFrame:
     """Load a bundled data set, or list them all.
 
@@ -82,7 +86,8 @@ def load_data(name: str | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The data, one observation a row, categorical columns as ``category`` with their levels in order.
+        The data, one observation a row, categorical columns as ``category`` with their levels in order. Levels that
+        are numbers in the publication are numbers: ``data[data["Subject"] == 308]`` finds a driver.
         Without `name`: one row per data set, with its size, a model that suits it, and its source.
 
     Raises
@@ -92,21 +97,25 @@ def load_data(name: str | None = None) -> pd.DataFrame:
 
     Examples
     --------
-    >>> load_data("sleepstudy").dtypes["Subject"].name
+    >>> data = load_data("sleepstudy")
+    >>> data.dtypes["Subject"].name
     'category'
+    >>> len(data[data["Subject"] == 308])
+    10
     """
     if name is None:
         return _listing()
     known = datasets()
     key = str(name).lower()
     if key not in known:
-        raise DataError(
+        raise error_about(name, str, DataError, DataTypeError)(
             f"There is no data set '{name}'.{did_you_mean(key, known)} Bundled are: {', '.join(known)}."
             " A file of your own is read by pandas.read_csv."
         )
     return _read(known[key])
 
 
+@public
 def clear_data_home(data_home: object = None) -> None:
     """Do nothing, and say so: data sets come with the package, so there is no folder of downloads to clear.
 
@@ -122,8 +131,9 @@ def _read(dataset: Dataset) -> pd.DataFrame:
     packed = folder.joinpath(f"{dataset.name}.csv.gz")  # the longer tables
     file = packed if packed.is_file() else folder.joinpath(f"{dataset.name}.csv")
     with file.open("rb") as content:
-        # as text, or the levels of a category written in digits would not match their names
-        dtype = dict.fromkeys(dataset.categories, "str")
+        # levels that are texts as texts, also where they are written in digits
+        numbers = {name for name, (levels, _) in dataset.categories.items() if levels and isinstance(levels[0], int)}
+        dtype = dict.fromkeys(dataset.categories.keys() - numbers, "str")
         frame = pd.read_csv(content, dtype=dtype, compression="gzip" if file is packed else None)
     for column, (levels, ordered) in dataset.categories.items():
         categories = None if levels is None else list(levels)

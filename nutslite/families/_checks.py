@@ -26,21 +26,14 @@ def require_numbers(response: Response, family: str) -> None:
         )
     if response.kind != "numeric":
         levels = f" with levels {', '.join(repr(level) for level in response.levels[:6])}" if response.levels else ""
-        remedy = "family='bernoulli'" if response.kind == "binary" else "a numeric column"
-        if response.kind == "categorical" and _read_as_numbers(response.levels):
-            remedy = f"pandas.to_numeric(data['{response.name}']): its texts read as numbers"
+        remedies = ["family='bernoulli'"] if response.kind == "binary" else []
+        remedies += [response.as_numbers] if response.as_numbers else []
+        remedy = ", or ".join(remedies) or "a numeric column"
         raise DataError(
             f"The response '{response.name}' is {response.kind}{levels}, but family '{family}' models "
             f"numbers. Use {remedy}."
         )
     refuse_companions(response, family)
-
-
-def _read_as_numbers(levels: tuple[str, ...]) -> bool:
-    try:
-        return bool([float(level) for level in levels])
-    except ValueError:
-        return False
 
 
 def refuse_companions(response: Response, family: str) -> None:

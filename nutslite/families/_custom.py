@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
-from nutslite.exceptions import FamilyError
+from nutslite.exceptions import FamilyError, in_users_function
 from nutslite.families._row_function import RowFunction
 from nutslite.families._rows import finish_rows
 from nutslite.families.derivatives import compiled_gradient, compiles, jitted, name_of
@@ -145,7 +145,8 @@ def _random(
             f"Likelihood('{likelihood.name}', ..., random=a function of (rng, {', '.join(likelihood.params)}))."
         )
     arguments = _broadcast(likelihood, companions, parameters, others)
-    drawn = np.asarray(likelihood.random(rng, *arguments))
+    with in_users_function(f"The function random of the likelihood '{likelihood.name}'"):
+        drawn = _numbers(likelihood.random(rng, *arguments))
     if drawn.shape != arguments[0].shape:
         raise FamilyError(
             f"random of the likelihood '{likelihood.name}' returned shape {drawn.shape} for parameters of shape "
@@ -168,7 +169,15 @@ def _mean(likelihood: Likelihood, family: str, companions: tuple[str, ...], para
             f"Likelihood('{likelihood.name}', ..., mean=a function of ({', '.join(likelihood.params)}))."
         )
     arguments = _broadcast(likelihood, companions, parameters, others)
-    return np.broadcast_to(np.asarray(likelihood.mean(*arguments), dtype=np.float64), arguments[0].shape)
+    with in_users_function(f"The function mean of the likelihood '{likelihood.name}'"):
+        return np.broadcast_to(_numbers(likelihood.mean(*arguments)).astype(np.float64), arguments[0].shape)
+
+
+def _numbers(returned: Any) -> NDArray[Any]:
+    array = np.asarray(returned)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"it returned {array.dtype.name}, not numbers")
+    return array
 
 
 def _broadcast(likelihood: Likelihood, companions: tuple[str, ...], parameters: Any, others: Any) -> list[FloatArray]:

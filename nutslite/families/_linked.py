@@ -16,6 +16,7 @@ from numba import types
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
+from nutslite.exceptions import in_users_function
 from nutslite.families._row_function import RowFunction
 from nutslite.families.derivatives import ARRAYS, compiled_gradient, compiles, jitted
 from nutslite.families.family import LazyKernel
@@ -116,7 +117,8 @@ def _python_converter(custom: Link) -> Any:
     def evaluate(eta: Any, rows: Any, theta: Any, slope: Any) -> None:
         x = eta[:rows]
         if derivative is not None:
-            theta[:rows], slope[:rows] = elementwise(custom.inverse_function, x), elementwise(derivative, x)
+            with in_users_function(f"The function linkinv or derivative of Link('{custom.name}')"):
+                theta[:rows], slope[:rows] = elementwise(custom.inverse_function, x), elementwise(derivative, x)
         else:
             theta[:rows], (slope[:rows],) = by_rows((), (x,))
 

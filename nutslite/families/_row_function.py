@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite.exceptions import in_users_function
 from nutslite.families._aware import aware
 from nutslite.families._dual_arrays import DualArray, NoDerivativeError, plain
 from nutslite.families.derivatives import DIFFERENCES, UNSUITABLE, differences
@@ -47,7 +48,7 @@ class RowFunction:
         data, theta : sequences of ndarray, shape (rows,)
         """
         rows = len(theta[0])
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), in_users_function(f"{self.title[0].upper()}{self.title[1:]}"):
             if self._way is not None:
                 return self._way(data, theta, rows)
             ways = (self._given, self._given_singly) if self.gradient is not None else (
@@ -58,7 +59,6 @@ class RowFunction:
                     result = way(data, theta, rows)
                 except UNSUITABLE as error:
                     if way is ways[-1]:
-                        error.add_note(f"(raised when it was called: {self.title})")
                         raise
                     log.debug("%s does not work by %s: %s", self.title, way.__name__, error)
                     continue

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nutslite._draws import beta
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, log, log1p_unit
 from nutslite.families._checks import require_numbers, require_values
@@ -101,8 +102,7 @@ def check_response(response: Response) -> None:
 
 def random(rng, parameters, companions):
     """Draw with mean mu and concentration kappa."""
-    mu, kappa = np.broadcast_arrays(parameters["mu"], parameters["kappa"])
-    return rng.beta(mu * kappa, (1.0 - mu) * kappa)
+    return beta(rng, parameters["mu"], parameters["kappa"])
 
 
 def mean(parameters, companions):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nutslite._draws import binomial
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.exceptions import DataError
@@ -70,8 +71,7 @@ def check_response(response: Response) -> None:
 
 def random(rng, parameters, companions):
     """Draw the number of successes among ``trials``."""
-    trials = np.asarray(companions["trials"]).astype(np.int64)
-    return rng.binomial(trials, parameters["p"])
+    return binomial(rng, companions["trials"], parameters["p"])
 
 
 def mean(parameters, companions):

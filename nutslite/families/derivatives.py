@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
+from nutslite.exceptions import in_users_function
 from nutslite.families._aware import aware, compilable
 from nutslite.families._dual_arrays import DualArray, plain
 
@@ -92,7 +93,7 @@ def gradient_of(
 
 
 def packed_gradient(
-    function: Callable[..., Any], shapes: Sequence[tuple[int, ...]]
+    function: Callable[..., Any], shapes: Sequence[tuple[int, ...]], title: str | None = None
 ) -> tuple[Callable[[FloatArray, FloatArray], float], str]:
     """The same as one kernel over one packed vector, to be called from compiled code (or passed by pointer).
 
@@ -102,6 +103,8 @@ def packed_gradient(
         As for `gradient_of`.
     shapes : sequence of tuple of int
         Shape of every argument, ``()`` for a number.
+    title : str, optional
+        How an error calls the function, at the beginning of a sentence; by default by its name.
 
     Returns
     -------
@@ -122,7 +125,8 @@ def packed_gradient(
     def evaluate(theta: FloatArray, gradient: FloatArray) -> float:
         parts = np.split(theta, stops[:-1])
         arguments = [part.reshape(shape)[()] for part, shape in zip(parts, shapes, strict=True)]
-        value, slopes = by_arrays(*arguments)
+        with in_users_function(title or f"The function {name_of(function)}"):
+            value, slopes = by_arrays(*arguments)
         gradient[:] = np.concatenate([np.ravel(slope) for slope in slopes])
         return value
 

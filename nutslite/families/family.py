@@ -18,8 +18,9 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import ArrayLike, NDArray
 
+from nutslite._calls import public
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
-from nutslite.exceptions import FamilyError, did_you_mean
+from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, error_about, shown
 from nutslite.families._rows import without_relinks
 from nutslite.families.links import IDENTITY, is_custom, link_array
 from nutslite.families.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter
@@ -46,6 +47,7 @@ LOGLIK = types.FunctionType(types.void(MATRIX, VECTOR, types.int64, MATRIX, INDE
 _NOT_FAMILIES = ("family", "parameter", "links", "link", "likelihood", "derivatives")
 
 
+@public
 @dataclass(frozen=True, repr=False)
 class Family:
     """A response distribution: its parameters, its kernel, and what predictions need.
@@ -60,7 +62,8 @@ class Family:
     likelihood : Likelihood, optional
         A distribution by name, or a log density of the user's own.
     link : str, Link or dict by parameter, optional
-        One link is the parent's. Parameters left out have the first of their `links`.
+        One link is the parent's. Parameters left out have the first of their `links`. The family of a model has all of
+        its links here, and the likelihood by name where there was none.
     parameters : tuple of Parameter
         The parent first.
     kernel : callable
@@ -265,7 +268,7 @@ class Family:
     def choose_links(self, links: Mapping[str, str] | str | None = None) -> dict[str, str]:
         """Link name of every parameter: the given ones, checked as in `link_codes`, defaults elsewhere."""
         if links is not None and not isinstance(links, str | Mapping):
-            raise FamilyError(f"link is a name, a Link, or a dict of these by parameter, not {links!r}.")
+            raise FamilyTypeError(f"link is a name, a Link, or a dict of these by parameter, not {shown(links)}.")
         self.link_codes(links)
         chosen = {self.parent.name: links} if isinstance(links, str) else dict(links or {})
         return {item.name: chosen.get(item.name, item.default_link) for item in self.parameters}
@@ -292,8 +295,9 @@ def get_family(family: str | Family) -> Family:
     if isinstance(family, Family):
         return family
     names = family_names()
-    if family not in names:
-        raise FamilyError(f"There is no family '{family}'.{did_you_mean(family, names)} Known: {', '.join(names)}.")
+    if not isinstance(family, str) or family not in names:
+        error, said = error_about(family, str, FamilyError, FamilyTypeError), getattr(family, "__name__", family)
+        raise error(f"There is no family '{said}'.{did_you_mean(said, names)} Known: {', '.join(names)}.")
     record: Family = import_module(f"nutslite.families.{family}").FAMILY
     return replace(record)  # so that `set_default_priors` is about one family of one user
 

@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._draws import gamma
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, expm1
 from nutslite.families._checks import check_positive
@@ -73,8 +74,7 @@ def prepare(values):
 
 def random(rng, parameters, companions):
     """Draw with mean mu and shape alpha."""
-    mu, alpha = np.broadcast_arrays(parameters["mu"], parameters["alpha"])
-    return rng.gamma(alpha, mu / alpha)
+    return gamma(rng, parameters["mu"], parameters["alpha"])
 
 
 def mean(parameters, companions):

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._draws import moved
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp
 from nutslite.families._checks import check_real
@@ -54,7 +55,8 @@ def prepare(values):
 
 def random(rng, parameters, companions):
     """Draw from Normal(mu, sigma)."""
-    return rng.normal(parameters["mu"], parameters["sigma"])
+    mu, sigma = np.broadcast_arrays(parameters["mu"], parameters["sigma"])
+    return moved(mu, sigma, rng.standard_normal(mu.shape))
 
 
 def mean(parameters, companions):

@@ -10,10 +10,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from nutslite.exceptions import FamilyError, did_you_mean
+from nutslite._calls import public
+from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean
 from nutslite.families._checks import check_support
 from nutslite.families._custom import custom_kernel, mean_of, random_of
-from nutslite.families.family import LazyKernel, ResponseSupport, family_names, get_family
+from nutslite.families.family import Family, LazyKernel, ResponseSupport, family_names, get_family
 from nutslite.families.link import Link
 from nutslite.families.links import LINKS, RELINKED, is_custom
 from nutslite.families.parameter import Parameter, Support
@@ -29,11 +30,14 @@ DISTRIBUTIONS = {
     "NegativeBinomial": "negativebinomial",
     "InverseGaussian": "wald",
     "Wald": "wald",
-    "LogNormal": "lognormal",
     "Lognormal": "lognormal",
+    "LogNormal": "lognormal",
     "ZeroInflatedPoisson": "zero_inflated_poisson",
 }
 """Distributions by PyMC's names, and the built-in families that have their kernels."""
+
+NAMES = {family: name for name, family in DISTRIBUTIONS.items()}
+"""By built-in family, what Bambi calls its distribution: the last of its names."""
 
 # What a parameter can be where its link says it.
 _RANGES: dict[str, Support] = {
@@ -48,6 +52,7 @@ _RANGES: dict[str, Support] = {
 }
 
 
+@public
 class Likelihood:
     """The distribution of the response given its parameters.
 
@@ -227,7 +232,7 @@ def _check_arguments(title: str, function: Callable[..., Any] | None, names: Seq
     if function is None:
         return
     if not callable(function):
-        raise FamilyError(f"{title} must be a function; it is {function!r}.")
+        raise FamilyTypeError(f"{title} must be a function; it is {function!r}.")
     try:
         signature = inspect.signature(getattr(function, "py_func", function))
     except (TypeError, ValueError):  # some functions that are not written in Python do not tell
@@ -241,6 +246,20 @@ def _check_arguments(title: str, function: Callable[..., Any] | None, names: Seq
 
 
 # --- the record of a family -------------------------------------------------------------------------------------------
+
+
+def described(family: Family, links: Mapping[str, str]) -> Family:
+    """The family of a model with these links: its `likelihood` and `link` say in Bambi's words what it is."""
+    named = Likelihood(NAMES[family.kind]) if family.kind in NAMES else None
+    link = {name: item if isinstance(item, Link) else Link(item) for name, item in links.items()}
+    return replace(family, likelihood=family.likelihood or named, link=link)
+
+
+def own_links(family: Any) -> dict[str, str] | None:
+    """Links that the built-in family of another model brings along, by parameter; a family of one's own has them."""
+    if not isinstance(family, Family) or not isinstance(family.link, Mapping) or family.is_custom:
+        return None
+    return {name: str(Link(link)) for name, link in family.link.items()}
 
 
 def record_of(name: str, likelihood: Likelihood, link: Any) -> dict[str, Any]:
@@ -285,7 +304,9 @@ def _links_by_parameter(name: str, likelihood: Likelihood, link: Any) -> dict[st
     if isinstance(link, str):
         return {likelihood.parent: link}
     if not isinstance(link, Mapping):
-        raise FamilyError(f"Family('{name}'): link is a name, a Link, or a dict of these by parameter, not {link!r}.")
+        raise FamilyTypeError(
+            f"Family('{name}'): link is a name, a Link, or a dict of these by parameter, not {link!r}."
+        )
     for parameter in link:
         if parameter not in likelihood.params:
             raise FamilyError(

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nutslite.exceptions import FamilyError
+from nutslite._calls import public
+from nutslite.exceptions import FamilyError, FamilyTypeError, in_users_function
 from nutslite.families import links
 
 FloatArray = NDArray[np.float64]
 
 
+@public
 class Link(str):
     """A link function: the name of a built-in one, or functions of your own with a name for them.
 
@@ -69,7 +71,7 @@ class Link(str):
         given = [argument for argument, function in functions.items() if function is not None]
         for argument in given:
             if not callable(functions[argument]):
-                raise FamilyError(f"Link('{name}'): {argument} is a function, not {functions[argument]!r}.")
+                raise FamilyTypeError(f"Link('{name}'): {argument} is a function, not {functions[argument]!r}.")
         if name in links.LINKS and given:
             raise FamilyError(
                 f"'{name}' is a built-in link; leave {' and '.join(given)} out, or give your own link another name."
@@ -132,13 +134,15 @@ class Link(str):
             return links.link_array(self.name, theta)[()]
         if self._functions[0] is None:
             raise FamilyError(f"Link('{self.name}') was made without its function link=.")
-        return elementwise(self._functions[0], theta)
+        with in_users_function(f"The function link of Link('{self.name}')"):
+            return elementwise(self._functions[0], theta)
 
     def linkinv(self, eta: ArrayLike) -> Any:
         """Parameter values for linear predictors, elementwise."""
         if self._functions[1] is None:
             return links.inverse_array(self.name, eta)[()]
-        return elementwise(self._functions[1], eta)
+        with in_users_function(f"The function linkinv of Link('{self.name}')"):
+            return elementwise(self._functions[1], eta)
 
 
 def elementwise(function: Callable[..., Any], values: ArrayLike) -> Any:
@@ -148,7 +152,7 @@ def elementwise(function: Callable[..., Any], values: ArrayLike) -> Any:
     array = np.asarray(values, dtype=np.float64)
     with np.errstate(all="ignore"):
         try:
-            result = np.asarray(function(array[()] if array.ndim == 0 else array), dtype=np.float64)
+            result = np.asarray(_no_text(function(array[()] if array.ndim == 0 else array)), dtype=np.float64)
             if result.shape == array.shape:
                 return result[()]
         except UNSUITABLE:
@@ -160,8 +164,15 @@ def elementwise(function: Callable[..., Any], values: ArrayLike) -> Any:
 def _or_nan(function: Callable[..., Any], value: float) -> float:
     """What `math` raises for is nan or infinite for NumPy: both mean that the function is not defined there."""
     try:
-        return float(function(value))
+        return float(_no_text(function(value)))
     except (ZeroDivisionError, OverflowError):
         return float("inf")
     except ValueError:
         return float("nan")
+
+
+def _no_text(value: Any) -> Any:
+    """What a user's function returned, unless it is a text, which is no domain that it left."""
+    if isinstance(value, str | bytes):
+        raise TypeError(f"it returned {value!r}, not a number")
+    return value

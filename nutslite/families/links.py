@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._numba import inner, kernel
 from nutslite._special import expit, log1mexp, logit, ndtr, ndtri, softplus
-from nutslite.exceptions import FamilyError, did_you_mean
+from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, error_about
 
 IDENTITY, LOG, LOGIT, PROBIT, CLOGLOG, INVERSE, INVERSE_SQUARED, SQRT, SOFTPLUS, CAUCHIT = range(10)
 
@@ -89,7 +89,8 @@ def get_link(name: str) -> KnownLink:
         When there is no such link.
     """
     if name not in LINKS:
-        raise FamilyError(f"There is no link '{name}'.{did_you_mean(name, LINKS)} Known links: {', '.join(LINKS)}.")
+        error = error_about(name, str, FamilyError, FamilyTypeError)
+        raise error(f"There is no link '{name}'.{did_you_mean(name, LINKS)} Known links: {', '.join(LINKS)}.")
     return LINKS[name]
 
 

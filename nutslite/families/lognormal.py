@@ -54,7 +54,9 @@ def prepare(values):
 
 def random(rng, parameters, companions):
     """Draw exp(Normal(mu, sigma))."""
-    return rng.lognormal(parameters["mu"], parameters["sigma"])
+    drawn = rng.lognormal(parameters["mu"], parameters["sigma"])
+    with np.errstate(over="ignore"):
+        return np.where(np.isnan(drawn), np.exp(parameters["mu"]), drawn)  # mu and sigma infinite
 
 
 def mean(parameters, companions):

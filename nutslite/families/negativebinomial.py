@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._draws import negative_binomial
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.families._checks import check_counts
@@ -127,8 +128,7 @@ def prepare(values):
 
 def random(rng, parameters, companions):
     """Draw counts: Poisson with a Gamma(alpha, mean mu) rate."""
-    mu, alpha = np.broadcast_arrays(parameters["mu"], parameters["alpha"])
-    return rng.poisson(rng.gamma(alpha, mu / alpha))
+    return negative_binomial(rng, parameters["mu"], parameters["alpha"])
 
 
 def mean(parameters, companions):

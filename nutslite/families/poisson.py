@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._draws import poisson
 from nutslite._numba import kernel
 from nutslite._special import exp
 from nutslite.families._checks import check_counts
@@ -42,7 +43,7 @@ def prepare(values):
 
 def random(rng, parameters, companions):
     """Draw counts with mean mu."""
-    return rng.poisson(parameters["mu"])
+    return poisson(rng, parameters["mu"])
 
 
 def mean(parameters, companions):

@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._draws import moved, student_t
 from nutslite._numba import inlined, kernel
 from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1p_square
 from nutslite.families._checks import check_real
@@ -108,7 +109,7 @@ def prepare(values):
 def random(rng, parameters, companions):
     """Draw from mu + sigma * StudentT(nu)."""
     mu, sigma, nu = np.broadcast_arrays(parameters["mu"], parameters["sigma"], parameters["nu"])
-    return mu + sigma * rng.standard_t(nu)
+    return moved(mu, sigma, student_t(rng, nu))
 
 
 def mean(parameters, companions):

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._draws import wald
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, expm1
 from nutslite.families._checks import check_positive
@@ -56,8 +57,7 @@ def prepare(values):
 
 def random(rng, parameters, companions):
     """Draw with mean mu and shape lam."""
-    mu, lam = np.broadcast_arrays(parameters["mu"], parameters["lam"])
-    return rng.wald(mu, lam)
+    return wald(rng, parameters["mu"], parameters["lam"])
 
 
 def mean(parameters, companions):

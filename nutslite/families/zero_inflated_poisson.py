@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._draws import poisson
 from nutslite._numba import kernel
 from nutslite._special import exp, expit, log1p_unit, softplus
 from nutslite.families._checks import check_counts
@@ -98,7 +99,7 @@ def prepare(values):
 def random(rng, parameters, companions):
     """Draw a Poisson count with probability psi, else zero."""
     mu, psi = np.broadcast_arrays(parameters["mu"], parameters["psi"])
-    return rng.poisson(mu) * (rng.random(mu.shape) < psi)
+    return poisson(rng, mu) * (rng.random(mu.shape) < psi)
 
 
 def mean(parameters, companions):

@@ -1,22 +1,25 @@
 """The algebra of terms, on the tree that Patsy's parser makes of a formula.
 
 It is that of Wilkinson & Rogers (1973, Applied Statistics 22, 392) and Chambers & Hastie (1992, ch. 2):
-``a*b = a + b + a:b``, ``a/b = a + a:b``, ``(a + b)**2 = a + b + a:b``, ``-`` removes. Sums are unions, so ``x + x*z``
-is ``x*z``; but a term that is written out twice is a slip, and raises. A pipe needs its parentheses, as in lme4.
+``a*b = a + b + a:b``, ``a/b = a + a:b``, ``(a + b)**2 = a + b + a:b``, ``-`` removes, ``a:a = a``. Sums are unions, so
+``x + x*z`` is ``x*z``. What is written out twice counts once, and of several 0 and 1 the last one counts, as in R; both
+are noted, because they may be slips. A pipe needs its parentheses, as in lme4.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from patsy.infix_parser import ParseNode
 
 from nutslite.exceptions import FormulaError
-from nutslite.formula.expression import Expression, FormulaText, read_expression
+from nutslite.formula.expression import Expression, FormulaText, keyword_hint, read_expression
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
+_MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +75,14 @@ class Sum:
 
 
 class Reader:
-    """Walks the tree of one right-hand side (or of one side of a bar) and collects bars and offsets on the way."""
+    """Walks the tree of one right-hand side (or of one side of a bar); collects bars, offsets and notes on the way."""
 
     def __init__(self, source: FormulaText, inside_bar: bool = False) -> None:
         self.source = source
         self.inside_bar = inside_bar
         self.groups: list[GroupSpec] = []
         self.offsets: list[Expression] = []
+        self.notes: list[str] = []
         self.written: set[frozenset[str]] = set()
 
     def error(self, message: str, node: ParseNode) -> FormulaError:
@@ -121,7 +125,7 @@ class Reader:
             terms += [term for term in right.terms if term.key not in keys]
             keys |= right.keys
             self._check_size(terms, plus)
-            result = Sum(terms, self._intercept(result, right, plus))
+            result = Sum(terms, self._intercept(result, right))
         return result
 
     def _leaf(self, node: ParseNode, additive: bool) -> Sum:
@@ -130,13 +134,13 @@ class Reader:
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "offset":
             return self._offset(expression, tree, additive)
         if isinstance(tree, ast.Constant):
-            raise self.error("A constant is not a term.", node)
+            raise self.error(f"A constant is not a term.{keyword_hint(expression.name)}", node)
         term = Term((expression,), span_of(node))
         return self._once(term, additive)
 
     def _once(self, term: Term, additive: bool) -> Sum:
         if additive and term.key in self.written:
-            raise FormulaError(f"The term '{term.name}' is there twice.", self.source.text, term.span)
+            self.notes.append(f"The term '{term.name}' is there twice; it counts once.")
         if additive:
             self.written.add(term.key)
         return Sum([term])
@@ -147,7 +151,7 @@ class Reader:
         if len(call.args) != 1 or call.keywords:
             raise expression.error("offset() takes one argument: offset(log(n)).")
         if expression.name in {item.name for item in self.offsets}:
-            raise expression.error(f"'{expression.name}' is there twice.")
+            raise expression.error(f"'{expression.name}' is there twice; write offset(2*z) to add it twice.")
         self.offsets.append(expression)
         return Sum()
 
@@ -155,14 +159,16 @@ class Reader:
         keys = left.keys
         terms = left.terms + [term for term in right.terms if term.key not in keys]
         self._check_size(terms, node)
-        return Sum(terms, self._intercept(left, right, node))
+        return Sum(terms, self._intercept(left, right))
 
-    def _intercept(self, left: Sum, right: Sum, node: ParseNode) -> bool | None:
+    def _intercept(self, left: Sum, right: Sum) -> bool | None:
+        """Whether a sum has an intercept; the last word counts, as in R."""
         if left.intercept is not None and right.intercept is not None and left.intercept != right.intercept:
-            raise self.error("The intercept is both put in (1) and taken out (0 or -1).", node)
+            has = "there is one" if right.intercept else "there is none"
+            self.notes.append(f"The intercept is both put in (1) and taken out (0 or -1); the last counts: {has}.")
         return left.intercept if right.intercept is None else right.intercept
 
-    def _check_size(self, terms: list[Term], node: ParseNode) -> None:
+    def _check_size(self, terms: Sized, node: ParseNode) -> None:
         if len(terms) > _MOST_TERMS:
             raise self.error(f"This expands to more than {_MOST_TERMS} terms.", node)
 
@@ -200,17 +206,22 @@ class Reader:
         return self._union(left, Sum(nested), node)
 
     def _interactions(self, left: list[Term], right: list[Term], node: ParseNode) -> list[Term]:
+        """All products; in those of sums ``a:a`` is ``a``, but written out it reads like a square."""
+        if len(left) * len(right) > _MOST_PRODUCTS:
+            raise self.error(
+                f"This multiplies {len(left)} by {len(right)} terms; at most {_MOST_TERMS} are read.", node
+            )
+        if len(left) == len(right) == 1 and left[0].key & right[0].key:
+            name = sorted(left[0].key & right[0].key)[0]
+            message = f"'{name}' cannot interact with itself; write I({name}**2) for a square."
+            raise self.error(message, node)
         products: dict[frozenset[str], Term] = {}
         for first in left:
             for second in right:
-                shared = first.key & second.key
-                if shared:
-                    name = sorted(shared)[0]
-                    message = f"'{name}' cannot interact with itself; write I({name}**2) for a square."
-                    raise self.error(message, node)
-                term = Term(first.factors + second.factors, span_of(node))
+                further = tuple(factor for factor in second.factors if factor.name not in first.key)
+                term = Term(first.factors + further, span_of(node))
                 products.setdefault(term.key, term)
-        self._check_size(list(products.values()), node)
+            self._check_size(products, node)
         return list(products.values())
 
     def _power(self, node: ParseNode) -> Sum:
@@ -226,11 +237,11 @@ class Reader:
             raise self.error(f"'**' means interactions up to that order; write I({text}**{digits}).", node)
         result, layer = terms.terms, terms.terms
         for _ in range(min(int(digits), len(terms.terms)) - 1):
-            layer = self._next_order(layer, terms.terms)
+            layer = self._next_order(layer, terms.terms, node)
             result = self._union(Sum(result), Sum(layer), node).terms
         return Sum(result)
 
-    def _next_order(self, layer: list[Term], singles: list[Term]) -> list[Term]:
+    def _next_order(self, layer: list[Term], singles: list[Term], node: ParseNode) -> list[Term]:
         """Products with one more of `singles`, each set of factors once."""
         products: dict[frozenset[str], Term] = {}
         for first in layer:
@@ -239,6 +250,7 @@ class Reader:
                 factors = first.factors + tuple(item for item in second.factors if item.name not in own)
                 term = Term(factors, first.span)
                 products.setdefault(term.key, term)
+            self._check_size(products, node)
         return list(products.values())
 
     def _bar(self, node: ParseNode, additive: bool) -> Sum:
@@ -255,8 +267,8 @@ class Reader:
         if left.type == "|":
             raise self.error("'(x|id|g)' is not supported; there is one '|' between effects and grouping factor.", node)
         correlated = not (right.type == "|" and len(right.args) == 1)
-        effects = Reader(self.source, inside_bar=True).read(left, additive=True)
-        factors = Reader(self.source, inside_bar=True).read(right if correlated else right.args[0], additive=True)
+        effects = self._side(left)
+        factors = self._side(right if correlated else right.args[0])
         if factors.intercept is not None or not factors.terms:
             raise self.error("Right of '|' stands the column that groups the rows: (1|g).", right)
         intercept = effects.intercept is not False
@@ -265,6 +277,13 @@ class Reader:
         spec = GroupSpec(intercept, tuple(effects.terms), tuple(factors.terms), correlated, span_of(node))
         self.groups.append(spec)
         return Sum()
+
+    def _side(self, node: ParseNode) -> Sum:
+        """One side of a bar."""
+        reader = Reader(self.source, inside_bar=True)
+        result = reader.read(node, additive=True)
+        self.notes += reader.notes
+        return result
 
 
 def _in_parentheses(plain: str, span: tuple[int, int]) -> bool:

@@ -9,10 +9,10 @@ filled; there is never a (levels x levels) matrix for treatment coding, nor a se
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,11 @@ from patsy.redundancy import pick_contrasts_for_term
 
 from nutslite.exceptions import DataError
 from nutslite.formula.algebra import Term
-from nutslite.formula.categories import Categories, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
+from nutslite.formula.level_names import level_name
+from nutslite.formula.sizes import check_columns, check_interaction
+from nutslite.formula.tables import EXACT
 from nutslite.formula.terms import FloatArray, TermKind
 
 _MOST_LEVELS = 2000  # of a factor whose contrast is a matrix
@@ -71,8 +74,8 @@ class _PatsyTerm:
     factors: tuple[str, ...]
 
 
-def plan_terms(terms: Sequence[Term], intercept: bool, factors: Mapping[str, Factor]) -> list[TermPlan]:
-    """Decide the columns of every term.
+def plan_terms(terms: Sequence[Term], intercept: bool, factors: Mapping[str, Factor], rows: int) -> list[TermPlan]:
+    """Decide the columns of every term; they are counted before they are made.
 
     Parameters
     ----------
@@ -82,8 +85,21 @@ def plan_terms(terms: Sequence[Term], intercept: bool, factors: Mapping[str, Fac
         Whether a column of ones is there as well.
     factors : mapping
         Name -> `Factor`.
+    rows : int
+        Of the data.
+
+    Raises
+    ------
+    DataError
+        Where there would be too many columns.
     """
+    named = {term.name: term for term in terms}
+    for term in terms:
+        levels = [len(factors[name].levels) for name in term.names if not factors[name].numeric]
+        check_interaction(term.name, levels, rows, _instead(term, factors))
     codings = _codings(terms, intercept, factors)
+    counts = [_count(term, coding, factors) for term, coding in zip(terms, codings, strict=True)]
+    check_columns(dict(zip(named, counts, strict=True)), rows, lambda name: _instead(named[name], factors))
     return [_plan(term, coding, factors) for term, coding in zip(terms, codings, strict=True)]
 
 
@@ -103,6 +119,23 @@ def _codings(terms: Sequence[Term], intercept: bool, factors: Mapping[str, Facto
         seen = used.setdefault(bucket, set())
         codings[position] = pick_contrasts_for_term(_PatsyTerm(names), numeric, seen)
     return codings
+
+
+def _instead(term: Term, factors: Mapping[str, Factor]) -> str:
+    """What serves where a term has too many columns."""
+    group = ":".join(name for name in term.names if not factors[name].numeric)
+    slopes = ":".join(name for name in term.names if factors[name].numeric)
+    if not group or any(factors[name].columns > 1 for name in term.names):
+        return "Ask for fewer columns (df=, degree=, knots=)."
+    bar = f"(0 + {slopes}|{group})" if slopes else f"(1|{group})"
+    return f"For effects of many levels write {bar}, which has those that occur in the data and needs no columns."
+
+
+def _count(term: Term, coding: list[dict[str, bool]], factors: Mapping[str, Factor]) -> int:
+    """Number of columns that `_plan` will make."""
+    numeric = prod(factors[name].columns for name in term.names if factors[name].numeric)
+    runs = (prod(len(factors[name].levels) - (not full) for name, full in run.items()) for run in coding)
+    return numeric * sum(runs)
 
 
 def _plan(term: Term, coding: list[dict[str, bool]], factors: Mapping[str, Factor]) -> TermPlan:
@@ -145,11 +178,17 @@ def _reference(factor: Factor) -> int:
     reference = getattr(factor.contrast, "reference", None)
     if reference is None:
         return 0
+    known = Categories(np.empty(0, dtype=np.int32), factor.levels)
     whole = isinstance(reference, int) and not isinstance(reference, bool)
     if whole and reference not in factor.levels and -len(factor.levels) <= reference < len(factor.levels):
-        return int(reference) % len(factor.levels)  # Treatment(1): by position, as in Patsy
-    no_codes = np.empty(0, dtype=np.int32)
-    return Categories(no_codes, factor.levels).position(reference, f"'{factor.name}'")
+        place = int(reference) % len(factor.levels)  # Treatment(1): by position, as in Patsy
+        if str(reference) in known.names and known.names[place] != str(reference):
+            raise DataError(
+                f"'{factor.name}': the reference {reference} may be the level '{reference}', or the one in place "
+                f"{reference}, '{known.names[place]}', counted from 0; write its name in quotes."
+            )
+        return place
+    return known.position(reference, f"'{factor.name}'")
 
 
 def _contrast_pieces(factor: Factor, full: bool) -> list[Piece]:
@@ -227,34 +266,13 @@ def _piece_values(piece: Piece, values: Mapping[str, FactorValues]) -> NDArray[A
 
 def matrix_of_terms(plans: Sequence[TermPlan], values: Mapping[str, FactorValues], rows: int) -> FloatArray:
     """All columns of `plans`, one per row of the result, shape (columns, n)."""
-    matrix = _allocated(plans, rows)
+    matrix = np.empty((sum(len(plan.columns) for plan in plans), rows))
     start = 0
     for plan in plans:
         stop = start + len(plan.columns)
         fill(plan, values, matrix[start:stop])
         start = stop
     return matrix
-
-
-def _allocated(plans: Sequence[TermPlan], rows: int) -> FloatArray:
-    """An empty matrix; an error where it can only fill the memory, as a column of 100 000 texts by mistake does."""
-    columns = sum(len(plan.columns) for plan in plans)
-    needed = 8 * columns * rows
-    if needed > _physical_memory():
-        worst = max(plans, key=lambda plan: len(plan.columns))
-        raise DataError(
-            f"The term '{worst.name}' has {len(worst.columns)} columns; with {rows} rows the design would take "
-            f"{needed / 2**30:.0f} GiB, more than this machine has. For effects of many levels write "
-            f"(1|{worst.name})."
-        )
-    return np.empty((columns, rows))
-
-
-def _physical_memory() -> float:
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):  # Windows does not say
-        return 64.0 * 2**30
 
 
 def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept: bool) -> None:
@@ -272,10 +290,30 @@ def check_not_constant(plans: Sequence[TermPlan], matrix: FloatArray, intercept:
         if plan.kind == "numeric" or plan.scalar:
             lowest, highest = matrix[start:stop].min(axis=1), matrix[start:stop].max(axis=1)
             size = np.maximum(np.abs(lowest), np.abs(highest))
-            if np.any((highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))):
-                beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
-                raise DataError(
-                    f"The term '{plan.name}' is constant! It has one value in all {matrix.shape[1]} rows, so {beside}; "
-                    "remove it."
-                )
+            alike = (highest - lowest <= _ROUNDING * size) & (intercept | (size == 0.0))
+            if alike.any():
+                column = int(np.argmax(alike))
+                ends = float(lowest[column]), float(highest[column])
+                raise DataError(_why_constant(plan, column, *ends, matrix.shape[1], intercept))
         start = stop
+
+
+def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, rows: int, intercept: bool) -> str:
+    beside = "it says nothing beside the intercept" if intercept else "it adds nothing"
+    if lowest < highest:
+        return (
+            f"The term '{plan.name}' is constant but for its last digits: its values, from {lowest!r} to {highest!r}, "
+            "are too close together to be told from an intercept in float64. Write "
+            f"center({plan.name}) if their differences mean something; remove it if not."
+        )
+    if plan.scalar and abs(lowest) >= EXACT:
+        return (
+            f"The term '{plan.name}' is constant in float64, where all its values are {lowest!r}, so {beside}. Write "
+            f"I({plan.name} - {int(lowest)}) if their differences mean something; remove it if not."
+        )
+    if plan.scalar:
+        return f"The term '{plan.name}' is constant! It has one value in all {rows} rows, so {beside}; remove it."
+    return (
+        f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: no data are where it "
+        "would tell. Ask for fewer columns (df=, degree=, knots=)."
+    )

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, checked_path
+from nutslite.exceptions import DataError, DataTypeError, checked_path
 from nutslite.formula.categories import Categories, categories_of
-
-_SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": None}
+from nutslite.formula.tables import column_of_list, decoded, frame_of_table, read_table
 
 
 def as_frame(data: Any) -> pd.DataFrame:
@@ -49,6 +48,8 @@ def _frame_of(data: Any) -> pd.DataFrame:
     if isinstance(data, Mapping) and not hasattr(data, "groups"):  # which results have
         try:
             return pd.DataFrame({name: _one_dimension(name, values) for name, values in data.items()})
+        except UnicodeEncodeError as error:
+            raise DataError(f"The data hold a text that is none: {error.object!r} has half of a character.") from None
         except ValueError as error:
             raise DataError(f"The data are a dict whose entries make no table: {error}.") from None
     if isinstance(data, np.ndarray) and data.dtype.names is not None:
@@ -56,9 +57,11 @@ def _frame_of(data: Any) -> pd.DataFrame:
     if hasattr(data, "collect_schema") and hasattr(data, "collect"):
         data = data.collect()  # a lazy polars frame
     if hasattr(data, "to_pandas"):
-        return _from_table(data)
-    kind = type(data).__name__
-    raise DataError(f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file.")
+        return frame_of_table(data)
+    kind = "NumPy array" if isinstance(data, np.ndarray) else type(data).__name__
+    raise DataTypeError(
+        f"The data are a {kind}; give a DataFrame, a dict of arrays, or the path of a CSV or Parquet file."
+    )
 
 
 def _one_dimension(name: Any, values: Any) -> Any:
@@ -68,17 +71,7 @@ def _one_dimension(name: Any, values: Any) -> Any:
         raise DataError(f"Column '{name}' holds lists; a column has one value per row.") from None
     if dimensions > 1:
         raise DataError(f"Column '{name}' has {dimensions} dimensions; a column has one.")
-    return values
-
-
-def _from_table(table: Any) -> pd.DataFrame:
-    try:
-        frame = table.to_pandas()
-    except ImportError:
-        frame = pd.DataFrame({name: table[name].to_list() for name in table.columns})  # polars without pyarrow
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(f"The data are a {type(table).__name__}, one column; give a table.")
-    return frame
+    return column_of_list(values)
 
 
 def _read_file(name: str) -> pd.DataFrame:
@@ -89,21 +82,7 @@ def _read_file(name: str) -> pd.DataFrame:
         raise DataError(f"There is no file '{name}'. Data are a DataFrame, a dict of arrays, or a path.")
     if path.is_dir():
         raise DataError(f"'{name}' is a folder; name one file.")
-    suffix = path.suffix.lower()
-    if suffix in (".parquet", ".pq"):
-        try:
-            return pd.read_parquet(path)
-        except ImportError:
-            raise DataError("Reading Parquet files needs pyarrow: pip install pyarrow.") from None
-        except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-            raise DataError(f"'{path}' cannot be read as a Parquet file: {error}.") from None
-    if suffix not in _SEPARATORS:
-        raise DataError(f"'{path}': a data file ends in .csv, .tsv, .tab, .txt, .parquet or .pq.")
-    separator = _SEPARATORS[suffix]
-    try:
-        return pd.read_csv(path, sep=separator, engine="python" if separator is None else "c")
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"'{path}' cannot be read as a table: {error}.") from None
+    return read_table(path)
 
 
 def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
@@ -127,15 +106,26 @@ def columns_of(frame: pd.DataFrame, categorical: Collection[str]) -> dict[str, A
     Returns
     -------
     dict
-        name -> read-only ndarray of bool, int64 or float64, or `Categories`; columns in `categorical` are always the
-        latter.
+        name -> read-only ndarray of bool, int64, uint64 or float64, or `Categories`; columns in `categorical` are
+        always the latter.
     """
     return {str(name): _column(frame[name], str(name), name in categorical) for name in frame.columns}
 
 
+def rounded_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> dict[str, pd.Series]:
+    """The numbers that are not float64 by themselves and became so in `columns`: levels are made of these instead."""
+    exact = ("float64", "Float64", "double[pyarrow]")
+    return {
+        name: frame[name]
+        for name, values in columns.items()
+        if isinstance(values, np.ndarray) and values.dtype == np.float64 and str(frame[name].dtype) not in exact
+    }
+
+
 def _column(series: pd.Series, name: str, categorical: bool) -> Any:
+    series = decoded(series)
     if series.dtype == object:
-        series = _inferred(series) if categorical else _one_kind(_inferred(series), name)
+        series = series.infer_objects() if categorical else _one_kind(_inferred(series), name)
     if categorical or isinstance(series.dtype, pd.CategoricalDtype) or _is_text(series):
         return categories_of(series, name)
     kind = _kind(series)
@@ -158,14 +148,14 @@ def _kind(series: pd.Series) -> type[np.generic] | None:
     if pd.api.types.is_bool_dtype(series.dtype):
         return np.bool_
     if pd.api.types.is_integer_dtype(series.dtype):
-        return np.int64 if series.size == 0 or series.max() <= np.iinfo(np.int64).max else np.float64
+        return np.int64 if series.size == 0 or series.max() <= np.iinfo(np.int64).max else np.uint64
     if pd.api.types.is_float_dtype(series.dtype) or str(series.dtype).startswith("decimal"):
         return np.float64
     return None
 
 
 def _inferred(series: pd.Series) -> pd.Series:
-    """An object column as what its values are: ``[1, 2.5]``, ``[True, False]`` and Decimals are numbers."""
+    """An object column as what its values are: ``[1, 2.5]`` and Decimals are numbers, for arithmetic in float64."""
     series = series.infer_objects()
     kind = pd.api.types.infer_dtype(series) if series.dtype == object else ""
     if kind in ("decimal", "mixed-integer-float", "integer"):
@@ -182,6 +172,8 @@ def _one_kind(series: pd.Series, name: str) -> pd.Series:
     if kind in ("string", "boolean", "empty"):
         return series
     types = list(dict.fromkeys(type(value).__name__ for value in series))
+    if types == ["ndarray"]:
+        raise DataError(f"Column '{name}' holds arrays; a column has one value per row.")
     if len(types) == 1:
         raise DataError(
             f"Column '{name}' holds {types[0]} objects; turn them into numbers or texts, or list it in "

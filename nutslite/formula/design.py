@@ -7,17 +7,19 @@ grouping factors (`grouping`), take the response apart (`response`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.algebra import Term
-from nutslite.formula.data import as_frame, columns_of, select
+from nutslite.formula.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.evaluation import Evaluator, Memory
 from nutslite.formula.expression import Expression
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
@@ -28,10 +30,7 @@ from nutslite.formula.parsing import PredictorSpec, parse, refuse_response_as_te
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.safety import check, check_extra_namespace
-from nutslite.formula.terms import FloatArray, GroupFactor, LinearPredictor, Response
-
-SAMPLE_DIMS, ROWS_DIM = ("chain", "draw"), "__obs__"
-"""Dimensions that all results have: nothing else may be called so."""
+from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class _Recipe:
     groups: tuple[GroupPlan, ...]
     response: ResponsePlan
     predictor_columns: tuple[str, ...]
+    common_columns: tuple[str, ...]  # of these, what is left without group-specific terms
     response_columns: tuple[str, ...]
 
 
@@ -67,6 +67,8 @@ class Design:
         Rows in use, and incomplete rows left out.
     used_columns : tuple of str
         Columns of the data that the formulas use, the response's first.
+    rows : pandas.Index, length n
+        The user's labels of the rows in use.
     """
 
     response: Response
@@ -76,9 +78,15 @@ class Design:
     n_rows: int
     n_dropped: int
     used_columns: tuple[str, ...]
+    rows: pd.Index = field(repr=False, compare=False)
     _recipe: _Recipe = field(repr=False, compare=False)
 
-    def evaluate(self, new_data: Any, *, response: bool = False) -> Design:
+    @property
+    def group_terms(self) -> list[GroupTerm]:
+        """Group-specific terms of all predictors."""
+        return [term for predictor in self.predictors.values() for term in predictor.group_terms]
+
+    def evaluate(self, new_data: Any, *, response: bool = False, groups: bool = True) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
 
         Parameters
@@ -88,6 +96,9 @@ class Design:
         response : bool
             Whether to evaluate the response as well. If not, its columns need not be there, its values are nan
             (except for trials of ``p(y, n)`` that the new data hold), and there are no weights.
+        groups : bool
+            Whether to evaluate group-specific terms and grouping factors. If not, the columns that only they use need
+            not be there, and nobody looks at them.
 
         Returns
         -------
@@ -101,7 +112,8 @@ class Design:
         """
         recipe = self._recipe
         frame = as_frame(new_data)
-        needed = list(recipe.predictor_columns)
+        needed = list(recipe.predictor_columns if groups else recipe.common_columns)
+        plans = recipe.predictors if groups else tuple(plan.without_groups() for plan in recipe.predictors)
         if response:
             needed = list(dict.fromkeys((*recipe.response_columns, *needed)))
         _check_present(needed, frame)
@@ -109,15 +121,18 @@ class Design:
         used = select(frame, dict.fromkeys([*needed, *optional]))
         complete_rows(used[needed], dropna=None)
         used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
-        evaluator = Evaluator(columns_of(used, recipe.categorical), len(used), recipe.extra, recipe.memory, False)
-        values = apply_factors(_factor_expressions(plan.spec for plan in recipe.predictors), recipe.factors, evaluator)
-        predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in recipe.predictors}
-        groups = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups}
+        columns = columns_of(used, recipe.categorical)
+        rounded = rounded_columns(used, columns)
+        evaluator = Evaluator(columns, len(used), recipe.extra, recipe.memory, False, rounded=rounded)
+        values = apply_factors(_factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
+        predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
+        factors = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups if groups}
         if response:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
         else:
             observed, weights = response_room.unknown_response(recipe.response, evaluator), None
-        return Design(observed, predictors, groups, weights, len(used), 0, tuple(needed), recipe)
+        named = tuple(dict.fromkeys([*needed, *optional]))
+        return Design(observed, predictors, factors, weights, len(used), 0, named, used.index, recipe)
 
 
 def build_design(
@@ -167,14 +182,18 @@ def build_design(
     ([0, 0, 1], ('7', '8'))
     """
     formula = as_formula(formula)
-    parsed = parse(formula.main, formula.additionals, tuple(parameters))
-    spec = response_room.read_response(parsed.response)
+    try:
+        parsed = parse(formula.main, formula.additionals, tuple(parameters))
+        spec = response_room.read_response(parsed.response)
+    except FormulaError as error:
+        raise _with_quote_hint(error, data) from None
     refuse_response_as_term(spec.value, parsed.predictors)
     frame = as_frame(data)
     extra = check_extra_namespace(extra_namespace)
     forced = _check_categorical(categorical, frame)
     response_columns = _used_columns(spec.expressions(), frame, extra)
     predictor_columns = _used_columns([e for item in parsed.predictors for e in item.expressions()], frame, extra)
+    common = _used_columns([e for item in parsed.predictors for e in item.without_groups().expressions()], frame, extra)
     used_columns = tuple(dict.fromkeys((*response_columns, *predictor_columns)))
 
     frame = select(frame, used_columns)
@@ -184,28 +203,30 @@ def build_design(
         frame = frame[complete]
     memory = Memory()
     declared = forced | {str(name) for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)}
-    evaluator = Evaluator(columns_of(frame, forced), len(frame), extra, memory, True, declared)
-    del frame
+    columns, rows = columns_of(frame, forced), frame.index
+    evaluator = Evaluator(columns, len(frame), extra, memory, True, declared, rounded_columns(frame, columns))
+    del frame, columns
 
-    response_plan, response, weights = response_room.learn_response(spec, evaluator)
+    response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = tuple(plan_predictor(item, known) for item in parsed.predictors)
+    plans = tuple(plan_predictor(item, known, evaluator.rows) for item in parsed.predictors)
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
-    _check_names(response.name, predictors, tuple(parameters))
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
-        forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, response_columns
+        forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns
     )
-    return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, recipe)
+    return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, rows, recipe)
 
 
 def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
     if categorical is not None and (isinstance(categorical, Mapping) or not isinstance(categorical, Collection)):
-        raise DataError(f"categorical is a column's name or a list of names, not {categorical!r}.")
+        raise DataTypeError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
     names = [categorical] if isinstance(categorical, str) else list(categorical or ())
     for name in names:
+        if isinstance(name, tuple) or not isinstance(name, Hashable):
+            raise DataError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
         if name not in frame.columns:
             hint = did_you_mean(str(name), map(str, frame.columns))
             raise DataError(f"categorical: column '{name}' not found in the data.{hint}")
@@ -221,14 +242,36 @@ def _used_columns(expressions: Iterable[Expression], frame: pd.DataFrame, extra:
         try:
             used.update(dict.fromkeys(check(without_offset(expression), columns, extra)))
         except DataError as error:
-            raise DataError(f"{error}{_index_hint(str(error), frame)}") from None
+            hints = _index_hint(str(error), frame), _quote_hint(expression.formula, frame)
+            raise DataError("\n".join([str(error), *filter(None, hints)])) from None
+        except FormulaError as error:
+            raise _with_quote_hint(error, frame) from None
     return tuple(used)
 
 
 def _index_hint(message: str, frame: pd.DataFrame) -> str:
     for name in frame.index.names:
         if name is not None and message.startswith(f"column '{name}' not found"):
-            return f"\nThe data's index is called '{name}': data.reset_index() makes a column of it."
+            return f"The data's index is called '{name}': data.reset_index() makes a column of it."
+    return ""
+
+
+def _with_quote_hint(error: FormulaError, data: Any) -> FormulaError:
+    """The error, and which columns of the data need back-quotes in a formula, where such names stand there without."""
+    try:
+        hint = _quote_hint(error.formula or "", as_frame(data))
+    except DataError:  # which is not what the user has to know now
+        return error
+    said = "in back-quotes" in error.message
+    return error if said or not hint else FormulaError(f"{error.message} {hint}", error.formula, error.span)
+
+
+def _quote_hint(formula: str, frame: pd.DataFrame) -> str:
+    for name in frame.columns:
+        if not isinstance(name, str) or not name or (name.isidentifier() and not iskeyword(name)):
+            continue
+        if re.search(rf"(?<![\w`.]){re.escape(name)}(?![\w`])", formula):
+            return f"The column '{name}' stands in back-quotes in a formula: `{name}`."
     return ""
 
 
@@ -252,30 +295,6 @@ def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:
     """The factors of common terms and of the left sides of bars."""
     terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
     return [factor for term in terms for factor in term.factors]
-
-
-def _check_names(response: str, predictors: Mapping[str, LinearPredictor], parameters: tuple[str, ...]) -> None:
-    """Refuse terms whose coefficients would have the name of something else in the results.
-
-    A parameter's coefficients carry its name in front (``sigma_x``), the parent's do not.
-    """
-    if response in (*SAMPLE_DIMS, ROWS_DIM):
-        raise DataError(
-            f"The response would be called '{response}' in the results, as is a dimension. Rename the column."
-        )
-    taken = {**dict.fromkeys(SAMPLE_DIMS, "a dimension"), **dict.fromkeys(parameters, "a parameter of the family")}
-    for parameter, predictor in predictors.items():
-        prefix = "" if parameter == parameters[0] else f"{parameter}_"
-        if predictor.intercept:
-            taken.setdefault(f"{prefix}Intercept", "an intercept")
-        for own in [term.name for term in predictor.terms] + [term.name for term in predictor.group_terms]:
-            name = f"{prefix}{own}"
-            if name in taken:
-                raise DataError(
-                    f"The coefficients of the term '{own}' would be called '{name}' in the results, as is "
-                    f"{taken[name]}. Rename the column, or write I({own})."
-                )
-            taken[name] = "another term"
 
 
 def _learn_groups(

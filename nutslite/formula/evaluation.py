@@ -10,18 +10,22 @@ import ast
 import operator
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from patsy import PatsyError
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula import functions
-from nutslite.formula.categories import Categories, categories_of
+from nutslite.formula.arguments import check_arguments, check_rows
+from nutslite.formula.categories import Categories, categories_of, first_level
 from nutslite.formula.expression import Expression, canonical_name, is_quoted
+from nutslite.formula.level_names import level_name
+from nutslite.formula.signatures import SIGNATURES
 from nutslite.formula.values import (
     as_argument,
-    as_integers,
     as_number,
     as_truth,
     bind,
@@ -29,6 +33,7 @@ from nutslite.formula.values import (
     combine,
     is_data,
     not_categorical,
+    with_all_digits,
     with_levels,
 )
 
@@ -85,6 +90,8 @@ class Evaluator:
         True for the data that the model is built from.
     categorical : collection of str
         Columns that the user listed as categorical, or that have pandas' dtype for it.
+    rounded : mapping
+        By name, the numbers of columns that float64 may have rounded: levels are made of these.
     """
 
     def __init__(
@@ -95,6 +102,7 @@ class Evaluator:
         memory: Memory,
         learning: bool,
         categorical: Collection[str] = (),
+        rounded: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.columns = columns
         self.rows = rows
@@ -102,6 +110,7 @@ class Evaluator:
         self.memory = memory
         self.learning = learning
         self.categorical = categorical
+        self.rounded = rounded
 
     def evaluate(self, expression: Expression) -> Any:
         """The value of `expression`: an array of shape (n,) or (n, k), `Categories`, or a constant.
@@ -121,10 +130,24 @@ class Evaluator:
         except RecursionError:
             raise expression.error("This is nested too deeply.") from None
         except MemoryError:
-            raise
+            raise expression.error(f"'{expression.name}' takes more memory than this machine has.") from None
         except Exception as error:
             reason = str(error.args[0] if isinstance(error, PatsyError) else error).rstrip(".")
             raise expression.error(f"'{expression.name}' cannot be computed: {reason}.") from error
+
+    def categories(self, value: Any, node: ast.AST, name: str) -> Categories:
+        """`value`, which is what `node` evaluates to, as categories; numbers of a column as they are in the data.
+
+        Raises
+        ------
+        DataError
+            As for `nutslite.formula.categories.categories_of`.
+        """
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "I":
+            node = node.args[0]
+        if isinstance(node, ast.Name) and not isinstance(value, Categories):
+            value = self.rounded.get(node.id, value)
+        return categories_of(value, name)
 
     def _value(self, node: ast.AST) -> Any:
         match node:
@@ -169,18 +192,18 @@ class Evaluator:
             return combine(np.logical_and if isinstance(node.op, ast.BitAnd) else np.logical_or, [left, right])
         first, second = as_number(left, node.left), as_number(right, node.right)
         result = _OPERATORS[type(node.op)](first, second)
-        whole = all(np.asarray(item).dtype.kind in "bi" for item in (left, right))
+        whole = all(np.asarray(item).dtype.kind in "biu" for item in (left, right))
         if whole and isinstance(node.op, _KEEP_INTEGERS):
-            return as_integers(result)
+            return with_all_digits(_OPERATORS[type(node.op)], [left, right], result)
         return result
 
     def _unary(self, node: ast.UnaryOp) -> Any:
         value = self._value(node.operand)
         if isinstance(node.op, ast.Not | ast.Invert):
             return np.logical_not(as_truth(value))
-        number = as_number(value, node.operand)
-        result = -number if isinstance(node.op, ast.USub) else number
-        return as_integers(result) if np.asarray(value).dtype.kind in "bi" else result
+        operation = operator.neg if isinstance(node.op, ast.USub) else operator.pos
+        result = operation(as_number(value, node.operand))
+        return with_all_digits(operation, [value], result) if np.asarray(value).dtype.kind in "biu" else result
 
     def _comparison(self, node: ast.Compare) -> Any:
         items = [node.left, *node.comparators]
@@ -202,7 +225,10 @@ class Evaluator:
             return _COMPARISONS[sign](left, right)
         if sign not in (ast.Eq, ast.NotEq):
             raise DataError(f"'{name}' is categorical, and can be compared by == and != only.")
-        equal = left.values() == right.values() if isinstance(right, Categories) else self._has_level(left, right, name)
+        if isinstance(right, Categories):
+            equal = np.array(left.names, dtype=object)[left.codes] == np.array(right.names, dtype=object)[right.codes]
+        else:
+            equal = self._has_level(left, right, name)
         return equal if sign is ast.Eq else ~equal
 
     def _has_level(self, column: Categories, level: Any, name: str) -> Any:
@@ -215,8 +241,7 @@ class Evaluator:
 
     def _call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Attribute):
-            function, _ = functions.NUMPY[node.func.attr]
-            return function(*[as_argument(self._value(item), item) for item in node.args])
+            return self._row_by_row(f"np.{node.func.attr}", functions.NUMPY[node.func.attr][0], node)
         if not isinstance(node.func, ast.Name):
             raise FormulaError("Only functions known by name can be called.")
         name = node.func.id
@@ -225,18 +250,41 @@ class Evaluator:
         if name == "I":
             return arguments[0]
         if name in functions.ELEMENTWISE:
-            return functions.ELEMENTWISE[name][0](as_argument(arguments[0], node.args[0]))
+            return self._row_by_row(name, functions.ELEMENTWISE[name][0], node)
+        if name in SIGNATURES:
+            keyword_nodes = {keyword.arg or "": keyword.value for keyword in node.keywords}
+            texts = SIGNATURES[name].bind(*node.args, **keyword_nodes).arguments
+            values = SIGNATURES[name].bind(*arguments, **keywords).arguments
+            written = {key: canonical_name(item) for key, item in texts.items() if isinstance(item, ast.expr)}
+            check_arguments(name, values, written)
         if name in functions.STATEFUL:
             return self._stateful(functions.STATEFUL[name], node, arguments, keywords)
         if name in functions.CONTRASTS:
-            return self._contrast(name, node, arguments, keywords)
+            return functions.CONTRASTS[name](*arguments, **keywords)
         if name in functions.CATEGORICAL:
             return self._categorical(name, node, arguments, keywords)
         if name in functions.SUCCESS:
             return self._success(name, node, arguments, keywords)
         return self._users_own(node, name, arguments, keywords)
 
+    def _row_by_row(self, name: str, function: Callable[..., Any], node: ast.Call) -> Any:
+        """A NumPy function of numbers, one per row or the same for all rows; np.where picks texts, too."""
+        values = [as_argument(self._value(item), item) for item in node.args]
+        texts = [canonical_name(item) for item in node.args]
+        bound = SIGNATURES[name].bind(*values).arguments
+        check_arguments(name, bound, dict(zip(bound, texts, strict=True)))
+        for value, text in zip(values, texts, strict=True):
+            constant = isinstance(value, bool | int | float | np.number | np.bool_)
+            if not constant and not (name == "np.where" and isinstance(value, str)):
+                check_rows(name, value, text, self.rows, most=2 if len(node.args) == 1 else 1)
+        return function(*values)
+
     def _stateful(self, factory: Callable[[], Any], node: ast.Call, arguments: list[Any], keywords: Any) -> Any:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name in functions.STATEFUL:
+            for value, item in list(zip(arguments, node.args, strict=True))[: None if name == "te" else 1]:
+                not_categorical(value, item)
+                check_rows(name, value, canonical_name(item), self.rows, most=2 if name == "te" else 1)
         given = zip(arguments, node.args, strict=True)
         arguments = [not_categorical(value, item) if is_data(value) else value for value, item in given]
         key = canonical_name(node)
@@ -249,22 +297,13 @@ class Evaluator:
             self.memory.transforms[key] = transform
         return self.memory.transforms[key].transform(*arguments, **keywords)
 
-    def _contrast(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        for value in [*arguments, *keywords.values()]:
-            if isinstance(value, type) or is_data(value):
-                raise FormulaError(
-                    f"'{canonical_name(node)}': {name}() takes a level, such as {name}('a'), or nothing."
-                )
-        return functions.CONTRASTS[name](*arguments, **keywords)
-
     def _categorical(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Categories:
+        data, option, levels = bind(name, arguments, keywords)
+        contrast = option
         if name == "C":
-            data, contrast, levels = bind(name, ("x", "contrast", "levels"), arguments, keywords)
             check_contrast(contrast, canonical_name(node))
-        else:
-            data, option = bind(name, ("x", "ref" if name == "T" else "omit"), arguments, keywords)
-            levels = None
-        found = categories_of(data, canonical_name(node.args[0]) if node.args else name)
+        column = node.args[0] if node.args else node.keywords[0].value
+        found = self.categories(data, column, canonical_name(column))
         if levels is not None:
             found = with_levels(found, levels, canonical_name(node))
         if name == "T":
@@ -282,11 +321,21 @@ class Evaluator:
         return replace(found, levels=self.memory.levels[key])
 
     def _success(self, name: str, node: ast.Call, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-        data, success = bind(name, ("x", "success"), arguments, keywords)
+        data, success = bind(name, arguments, keywords)
+        column = node.args[0] if node.args else node.keywords[0].value
+        what = canonical_name(column)
+        found = self.categories(data, column, what)
         if success is None:
-            raise FormulaError(f"{name}() needs the level that counts as success: {name}(y, 'yes').")
-        what = canonical_name(node.args[0]) if node.args else name
-        return self._has_level(categories_of(data, what), success, what)
+            success = self._first(found, node, f"{name}({what}")
+        return self._has_level(found, success, what)
+
+    def _first(self, found: Categories, node: ast.Call, call: str) -> Any:
+        """The level that counts as success where a formula names none: the first in order, as in Bambi."""
+        key = canonical_name(node)
+        if self.learning and key not in self.memory.levels:
+            self.memory.levels[key] = (first := first_level(found.levels),)
+            log.info("%s: '%s' counts as 1, all else as 0. %s, %r) says it.", key, level_name(first), call, first)
+        return self.memory.levels[key][0]
 
     def _users_own(self, node: ast.Call, name: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         function = self.extra[name]

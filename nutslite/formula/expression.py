@@ -9,10 +9,12 @@ import ast
 import copy
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from keyword import iskeyword
 
 from nutslite.exceptions import FormulaError
 
+_VALUES = ("True", "False", "None")
 _STRING_START = "\"'"
 _LONGEST = 50_000  # characters; Python's tokenizer takes quadratic time in the length of a line
 
@@ -31,12 +33,15 @@ class FormulaText:
         `code` with the insides of string literals blanked out: what may be searched for operators.
     quoted : dict
         Start of each back-quoted name -> the name.
+    names : dict
+        `neutral_name` of each expression that was read -> its name: that of its first spelling.
     """
 
     text: str
     code: str
     plain: str
     quoted: dict[int, str]
+    names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,8 @@ class Expression:
     Attributes
     ----------
     name : str
-        The canonical text: ``np.log( x )`` and ``np.log(x)`` are one factor; ``{x+1}`` is ``I(x + 1)``.
+        The canonical text: ``np.log( x )`` and ``np.log(x)`` are one factor; ``{x+1}`` is ``I(x + 1)``. Quotes are as
+        they were written, first if in several ways.
     tree : ast.expr
         Names that were back-quoted are ordinary `ast.Name` nodes with whatever text stood in the quotes.
     formula : str
@@ -149,7 +155,8 @@ def read_expression(source: FormulaText, start: int, end: int) -> Expression:
     try:
         _to_formula_positions(tree, code, start)
         tree = _Spelling(source).visit(tree)
-        return Expression(canonical_name(tree), tree, source.text, (start, end))
+        name = source.names.setdefault(neutral_name(tree), canonical_name(tree))
+        return Expression(name, tree, source.text, (start, end))
     except RecursionError:
         raise FormulaError("This is nested too deeply.", source.text, (start, end)) from None
 
@@ -175,10 +182,18 @@ def _syntax_error(source: FormulaText, start: int, end: int, slip: BaseException
         begin = min(start + slip.offset - 1, end - 1)
         stop = min(max(start + (slip.end_offset or 0) - 1, begin + 1), end)
         reason = (slip.msg or "invalid syntax").split(". Perhaps")[0]
-        return FormulaError(f"'{source.text[start:end]}' cannot be read: {reason}.", source.text, (begin, stop))
+        message = f"'{source.text[start:end]}' cannot be read: {reason}.{keyword_hint(source.plain[start:end])}"
+        return FormulaError(message, source.text, (begin, stop))
     if isinstance(slip, RecursionError | MemoryError):
         return FormulaError("This is nested too deeply.", source.text, (start, end))
-    return FormulaError(f"'{source.text[start:end]}' cannot be read.", source.text, (start, end))
+    message = f"'{source.text[start:end]}' cannot be read.{keyword_hint(source.plain[start:end])}"
+    return FormulaError(message, source.text, (start, end))
+
+
+def keyword_hint(code: str) -> str:
+    """What to say of words of Python where columns are meant; empty where there are none."""
+    words = [word for word in re.findall(r"\w+", code) if iskeyword(word) and (word not in _VALUES or word == code)]
+    return f" '{words[0]}' is a word of Python; a column of that name is `{words[0]}`, in back-quotes." if words else ""
 
 
 def _to_formula_positions(tree: ast.expr, code: str, start: int) -> None:
@@ -192,7 +207,7 @@ def _to_formula_positions(tree: ast.expr, code: str, start: int) -> None:
 
 
 class _Spelling(ast.NodeTransformer):
-    """Undo this package's own spellings: stand-ins of back-quoted names, ``Q("name")``, and ``{x + 1}``."""
+    """Undo this package's own spellings: stand-ins of back-quoted names, ``Q("name")``, ``{x + 1}``; keep quotes."""
 
     def __init__(self, source: FormulaText) -> None:
         self.source = source
@@ -203,6 +218,12 @@ class _Spelling(ast.NodeTransformer):
             return _column(name, node)
         # Python takes letters that look alike for one (NFKC); a name here is the one that was typed, no other
         node.id = self.source.text[slice(*node_span(node))]
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        written = self.source.text[slice(*node_span(node))]
+        if isinstance(node.value, str) and re.fullmatch(r'"[^"\\]*"', written):
+            node.written = written  # type: ignore[attr-defined]
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -232,10 +253,22 @@ def is_quoted(node: ast.Name) -> bool:
 
 
 def canonical_name(tree: ast.expr) -> str:
-    """The text that names a factor: a back-quoted column alone by its name, everything else as Python writes it."""
+    """The text that names a factor: a back-quoted column alone by its name, everything else as Python writes it.
+
+    Double quotes stay double, as in Bambi.
+    """
+    return _unparsed(tree, _AsWritten())
+
+
+def neutral_name(tree: ast.expr) -> str:
+    """The same with single quotes: two factors are the same where these are."""
+    return _unparsed(tree, _BackQuotes())
+
+
+def _unparsed(tree: ast.expr, spelling: ast.NodeTransformer) -> str:
     if isinstance(tree, ast.Name):
         return tree.id
-    return ast.unparse(_BackQuotes().visit(copy.deepcopy(tree)))
+    return ast.unparse(spelling.visit(copy.deepcopy(tree)))
 
 
 class _BackQuotes(ast.NodeTransformer):
@@ -245,3 +278,11 @@ class _BackQuotes(ast.NodeTransformer):
         if is_quoted(node) and not node.id.isidentifier():
             node.id = f"`{node.id}`"
         return node
+
+
+class _AsWritten(_BackQuotes):
+    """... and texts in the quotes that they had."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        written = getattr(node, "written", None)
+        return node if written is None else ast.Name(written, ast.Load())

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, did_you_mean, warn
-from nutslite.formula.categories import Categories, categories_of, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.data import matrix_of, numbers_in_texts
 from nutslite.formula.evaluation import Evaluator
 from nutslite.formula.expression import Expression
+from nutslite.formula.level_names import level_name
 
 LARGEST = 1e100  # sums of squares must stay in range, for the data and in the sampler
 
@@ -71,7 +72,7 @@ def learn_factors(expressions: Iterable[Expression], evaluator: Evaluator) -> tu
     for expression in expressions:
         if expression.name in factors:
             continue
-        value = _numbers_or_categories(evaluator.evaluate(expression), expression, evaluator.rows)
+        value = _numbers_or_categories(expression, evaluator)
         if isinstance(value, Categories):
             value = value.without_unused()
             if len(value.levels) < 2:
@@ -111,7 +112,7 @@ def apply_factors(
         name, factor = expression.name, factors[expression.name]
         if name in values:
             continue
-        value = _numbers_or_categories(evaluator.evaluate(expression), expression, evaluator.rows, factor)
+        value = _numbers_or_categories(expression, evaluator, factor)
         if isinstance(value, Categories):
             values[name] = _known_codes(value, factor)
         elif value.shape[0] != factor.columns:
@@ -122,7 +123,7 @@ def apply_factors(
 
 
 def _known_codes(value: Categories, factor: Factor) -> NDArray[np.int32]:
-    recoded = value.recoded(factor.levels)
+    recoded = value.recoded(factor.levels, factor.name)
     if recoded.unseen:
         level, names = level_name(recoded.unseen[0]), [level_name(item) for item in factor.levels]
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
@@ -133,15 +134,15 @@ def _known_codes(value: Categories, factor: Factor) -> NDArray[np.int32]:
     return recoded.codes
 
 
-def _numbers_or_categories(value: Any, expression: Expression, rows: int, before: Factor | None = None) -> Any:
+def _numbers_or_categories(expression: Expression, evaluator: Evaluator, before: Factor | None = None) -> Any:
     """A finite matrix of shape (columns, n), or `Categories`; agreeing with what the factor was `before`."""
-    name = expression.name
+    name, rows, value = expression.name, evaluator.rows, evaluator.evaluate(expression)
     if not isinstance(value, Categories):
         array = np.asarray(value)
         if array.dtype.kind in "OUT" or (before is not None and not before.numeric):
             if array.ndim != 1:
                 raise expression.error(f"'{name}' is neither numbers nor a column of categories.")
-            value = categories_of(array, name)
+            value = evaluator.categories(array, expression.tree, name)
     if isinstance(value, Categories):
         if before is not None and before.numeric:
             raise DataError(f"'{name}' is categorical in the new data, and was numeric.")

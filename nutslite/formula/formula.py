@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nutslite.exceptions import FormulaError
+from nutslite._calls import public
+from nutslite.exceptions import FormulaTypeError
 
 
+@public
 @dataclass(frozen=True, init=False)
 class Formula:
     """A model formula with one line per modelled parameter.
@@ -39,7 +41,7 @@ class Formula:
     def __init__(self, main: str, *additionals: str) -> None:
         for text in (main, *additionals):
             if not isinstance(text, str):
-                raise FormulaError(f"A formula is a text such as 'y ~ x + (1|g)', not a {type(text).__name__}.")
+                raise FormulaTypeError(f"A formula is a text such as 'y ~ x + (1|g)', not a {type(text).__name__}.")
         object.__setattr__(self, "main", _one_line(main))
         object.__setattr__(self, "additionals", tuple(_one_line(text) for text in additionals))
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.algebra import Term
-from nutslite.formula.categories import Categories, categories_of, level_name
+from nutslite.formula.categories import Categories
 from nutslite.formula.evaluation import Evaluator
+from nutslite.formula.expression import Expression
 from nutslite.formula.terms import GroupFactor
 
 
@@ -51,7 +52,7 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
     DataError
         When values cannot be levels, or two combinations would have the same name.
     """
-    parts = [_component(factor.name, evaluator.evaluate(factor), evaluator.rows) for factor in term.factors]
+    parts = [_component(factor, evaluator) for factor in term.factors]
     codes, names = parts[0].codes, parts[0].names
     observed = []
     for part in parts[1:]:
@@ -70,40 +71,48 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
 def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
     """The same grouping factor on new data: index -1, and a name in `new_levels`, where a level is new."""
     terms = plan.term.factors
-    parts = [_component(factor.name, evaluator.evaluate(factor), evaluator.rows) for factor in terms]
-    recoded = [part.recoded(levels) for part, levels in zip(parts, plan.components, strict=True)]
+    parts = [_component(factor, evaluator) for factor in terms]
+    recoded = [
+        part.recoded(levels, factor.name) for part, levels, factor in zip(parts, plan.components, terms, strict=True)
+    ]
     codes = recoded[0].codes.astype(np.int64)
     for part, keys in zip(recoded[1:], plan.observed, strict=True):
         wanted = codes * len(part.levels) + part.codes
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
         known = (codes >= 0) & (part.codes >= 0) & (keys[place] == wanted)
         codes = np.where(known, place, -1)
-    rows = np.flatnonzero(codes < 0)
-    new = tuple(_new_name(parts, plan.components, row) for row in rows.tolist())
+    new = _new_names(plan, parts, np.flatnonzero(codes < 0))
     return GroupFactor(plan.term.name, np.array(codes, dtype=np.int32), plan.levels, new)
 
 
-def _component(name: str, value: Any, rows: int) -> Categories:
+def _component(factor: Expression, evaluator: Evaluator) -> Categories:
+    value = evaluator.evaluate(factor)
     if not isinstance(value, Categories):
         array = np.asarray(value)
-        if array.shape != (rows,):
-            raise DataError(f"The grouping factor '{name}' must be one column with a value per row.")
+        if array.shape != (evaluator.rows,):
+            raise DataError(f"The grouping factor '{factor.name}' must be one column with a value per row.")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise DataError(f"The grouping factor '{name}' is not finite in some rows.")
-        value = categories_of(array, name)
+            raise DataError(f"The grouping factor '{factor.name}' is not finite in some rows.")
+        value = evaluator.categories(array, factor.tree, factor.name)
     found: Categories = value.without_unused()
     return found
 
 
-def _new_name(parts: Sequence[Categories], components: Sequence[tuple[Any, ...]], row: int) -> str:
-    """The name that a row's level would have had, had it been there from the start."""
-    return ":".join(
-        _spelled_like(part.levels[part.codes[row]], levels) for part, levels in zip(parts, components, strict=True)
-    )
+def _new_names(plan: GroupPlan, parts: Sequence[Categories], rows: NDArray[np.intp]) -> tuple[str, ...]:
+    """The names that the levels of `rows` would have had, had they been there from the start.
 
-
-def _spelled_like(level: Any, levels: tuple[Any, ...]) -> str:
-    """7.0 is '7' where levels are whole numbers: a missing value elsewhere in a CSV turns integers into floats."""
-    if isinstance(level, float) and level.is_integer() and all(isinstance(item, int) for item in levels[:1]):
-        return str(int(level))
-    return level_name(level)
+    Raises
+    ------
+    DataError
+        Where colons in the levels of an interaction make two things read the same.
+    """
+    own = [part.names for part in parts]
+    keys = [tuple(int(part.codes[row]) for part in parts) for row in rows.tolist()]
+    names = {key: ":".join(name[code] for name, code in zip(own, key, strict=True)) for key in dict.fromkeys(keys)}
+    twice = set(names.values()).intersection(plan.levels) if len(parts) > 1 else ()
+    if twice or len(set(names.values())) < len(names):
+        which = f", '{min(twice)}' for example" if twice else ""
+        raise DataError(
+            f"Two levels of '{plan.term.name}' would have the same name{which}; take the colons out of its levels."
+        )
+    return tuple(names[key] for key in keys)

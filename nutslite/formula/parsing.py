@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import tokenize
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from patsy import PatsyError
 from patsy.infix_parser import Operator, ParseNode
 from patsy.parse_formula import parse_formula
 
+from nutslite._log import log
 from nutslite.exceptions import FormulaError, did_you_mean
 from nutslite.formula.algebra import GroupSpec, Reader, Term, span_of
 from nutslite.formula.expression import Expression, FormulaText, read_expression, read_text
@@ -23,7 +24,18 @@ _PIPES = [Operator("|", 2, 50), Operator("|", 1, 60), Operator("^", 2, 500)]
 
 @dataclass(frozen=True)
 class PredictorSpec:
-    """A right-hand side, read."""
+    """A right-hand side, read.
+
+    Attributes
+    ----------
+    parameter, formula : str
+    intercept : bool
+    terms : tuple of Term
+    groups : tuple of GroupSpec
+    offsets : tuple of Expression
+    notes : tuple of str
+        How it was understood where it can be a slip, for the log.
+    """
 
     parameter: str
     formula: str
@@ -31,6 +43,16 @@ class PredictorSpec:
     terms: tuple[Term, ...]
     groups: tuple[GroupSpec, ...]
     offsets: tuple[Expression, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing: ``y ~ 0``."""
+        return not (self.intercept or self.terms or self.groups or self.offsets)
+
+    def without_groups(self) -> PredictorSpec:
+        """The same without bars."""
+        return replace(self, groups=())
 
     def expressions(self) -> list[Expression]:
         """Every factor and offset, group factors included."""
@@ -72,6 +94,15 @@ def parse(main: str, additionals: Iterable[str], parameters: tuple[str, ...]) ->
         left, right, source = _split_at_tilde(text, "A further formula starts with its parameter: 'sigma ~ x'.")
         parameter = _parameter_name(left, source, parameters, {item.parameter for item in predictors})
         predictors.append(_read_predictor(parameter, right, source))
+    if len(predictors) == len(parameters) and all(item.empty for item in predictors):
+        # without terms, a formula fixes its parameter; here that leaves nothing
+        names = " and ".join(f"'{name}'" for name in parameters)
+        raise FormulaError(
+            f"There are neither terms nor intercept nor offset for {names}: nothing is left to estimate; write 'y ~ 1'."
+        )
+    for item in predictors:
+        for note in item.notes:
+            log.info("%s: %s", item.formula, note)
     return ParsedFormula(response, tuple(predictors))
 
 
@@ -142,12 +173,11 @@ def _read_predictor(parameter: str, node: ParseNode, source: FormulaText) -> Pre
     except RecursionError:
         raise FormulaError("This is nested too deeply.", source.text, span_of(node)) from None
     intercept = total.intercept is not False
-    if not (intercept or total.terms or reader.groups or reader.offsets):
-        raise FormulaError(f"'{parameter}' has neither terms nor intercept nor offset.", source.text, span_of(node))
-    _refuse_equal_groups(reader.groups, source)
-    return PredictorSpec(
-        parameter, source.text, intercept, tuple(total.terms), tuple(reader.groups), tuple(reader.offsets)
-    )
+    notes = list(reader.notes)
+    if not (intercept or total.terms or reader.groups or reader.offsets):  # y ~ 0
+        notes.append(f"'{parameter}' has neither terms nor an intercept: its linear predictor is 0 in every row.")
+    terms, groups, offsets = tuple(total.terms), tuple(reader.groups), tuple(reader.offsets)
+    return PredictorSpec(parameter, source.text, intercept, terms, groups, offsets, tuple(dict.fromkeys(notes)))
 
 
 def refuse_response_as_term(response: Expression, predictors: Iterable[PredictorSpec]) -> None:
@@ -162,19 +192,3 @@ def refuse_response_as_term(response: Expression, predictors: Iterable[Predictor
         for factor in predictor.expressions():
             if factor.name in (response.name, f"offset({response.name})"):
                 raise factor.error(f"The response '{response.name}' stands on the right as well; remove it there.")
-
-
-def _refuse_equal_groups(groups: list[GroupSpec], source: FormulaText) -> None:
-    """``(1|g) + (x|g)`` has the group intercepts twice."""
-    seen: set[tuple[frozenset[str], frozenset[str]]] = set()
-    for group in groups:
-        for factor in group.factors:
-            for term in [None] * group.intercept + list(group.terms):
-                key = (frozenset() if term is None else term.key, factor.key)
-                name = f"{'1' if term is None else term.name}|{factor.name}"
-                if key in seen:
-                    hint = " (x|g) already has 1|g; write (0 + x|g) for the slopes alone." if term is None else ""
-                    raise FormulaError(
-                        f"The group-specific term '{name}' is there twice.{hint}", source.text, group.span
-                    )
-                seen.add(key)

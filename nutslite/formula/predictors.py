@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from nutslite.exceptions import DataError
-from nutslite.formula.algebra import GroupSpec
+from nutslite.formula.bars import BarPlan, plan_bars
 from nutslite.formula.coding import TermPlan, check_not_constant, check_products, matrix_of_terms, plan_terms
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
@@ -25,14 +25,18 @@ class PredictorPlan:
 
     spec: PredictorSpec
     terms: tuple[TermPlan, ...]
-    groups: tuple[tuple[TermPlan, ...], ...]  # one entry per bar of the formula
+    bars: tuple[BarPlan, ...]
+
+    def without_groups(self) -> PredictorPlan:
+        """The same without group-specific terms."""
+        return replace(self, spec=self.spec.without_groups(), bars=())
 
 
-def plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor]) -> PredictorPlan:
-    """Decide the columns of common terms and of every bar."""
-    terms = tuple(plan_terms(spec.terms, spec.intercept, factors))
-    groups = tuple(tuple(plan_terms(group.terms, group.intercept, factors)) for group in spec.groups)
-    return PredictorPlan(spec, terms, groups)
+def plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor], rows: int) -> PredictorPlan:
+    """Decide the columns of common terms and of every bar, for data of so many rows."""
+    terms = tuple(plan_terms(spec.terms, spec.intercept, factors, rows))
+    effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]
+    return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects))
 
 
 def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
@@ -44,31 +48,19 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
         stop = start + len(term.columns)
         terms.append(CommonTerm(term.name, start, stop, term.labels, term.scalar, term.kind))
         start = stop
-    group_terms: list[GroupTerm] = []
-    for group, effects in zip(spec.groups, plan.groups, strict=True):
-        group_terms += _group_terms(group, effects, values, evaluator.rows)
+    group_terms = tuple(term for bar in plan.bars for term in _group_terms(bar, values, evaluator.rows))
     names = tuple(item.name for item in spec.offsets)
     offset = _offset(spec.offsets, evaluator)
-    return LinearPredictor(spec.parameter, spec.intercept, matrix, tuple(terms), tuple(group_terms), offset, names)
+    return LinearPredictor(spec.parameter, spec.intercept, matrix, tuple(terms), group_terms, offset, names)
 
 
-def _group_terms(
-    group: GroupSpec, effects: tuple[TermPlan, ...], values: Mapping[str, Any], rows: int
-) -> list[GroupTerm]:
-    matrices = [matrix_of_terms([effect], values, rows) for effect in effects]
-    width = group.intercept + sum(len(effect.columns) for effect in effects)
-    written = " + ".join(["1"] * group.intercept + [effect.name for effect in effects])
-    result = []
-    for factor in group.factors:
-        mark = f"{written}|{factor.name}" if group.correlated and width > 1 else None
-        if group.intercept:
-            result.append(GroupTerm(f"1|{factor.name}", "1", factor.name, None, ("1",), True, "numeric", mark))
-        for effect, matrix in zip(effects, matrices, strict=True):
-            name = f"{effect.name}|{factor.name}"
-            result.append(
-                GroupTerm(name, effect.name, factor.name, matrix, effect.labels, effect.scalar, effect.kind, mark)
-            )
-    return result
+def _group_terms(bar: BarPlan, values: Mapping[str, Any], rows: int) -> Iterator[GroupTerm]:
+    matrices = {name: matrix_of_terms([effect], values, rows) for name, effect in bar.effects.items()}
+    for member in bar.members:
+        name, effect = f"{member.effect}|{member.factor}", bar.effects.get(member.effect)
+        shape = (("1",), True, "numeric") if effect is None else (effect.labels, effect.scalar, effect.kind)
+        matrix = matrices.get(member.effect)
+        yield GroupTerm(name, member.effect, member.factor, matrix, *shape, member.mark, member.contested)
 
 
 def _offset(offsets: tuple[Expression, ...], evaluator: Evaluator) -> FloatArray | None:
@@ -94,11 +86,13 @@ def check_columns(plan: PredictorPlan, predictor: LinearPredictor) -> None:
     """Raise `DataError` for a numeric term that is constant; only for the data that the model is built from."""
     check_products(plan.terms, predictor.matrix)
     check_not_constant(plan.terms, predictor.matrix, plan.spec.intercept)
-    by_name = {term.expression: term.matrix for term in predictor.group_terms if term.matrix is not None}
-    for group, effects in zip(plan.spec.groups, plan.groups, strict=True):
-        for effect in effects:
-            check_products([effect], by_name[effect.name])
-            check_not_constant([effect], by_name[effect.name], group.intercept)
+    matrices = {term.name: term.matrix for term in predictor.group_terms if term.matrix is not None}
+    for bar in plan.bars:
+        for name, factor in {member.effect: member.factor for member in bar.members}.items():
+            if name in bar.effects:
+                matrix = matrices[f"{name}|{factor}"]
+                check_products([bar.effects[name]], matrix)
+                check_not_constant([bar.effects[name]], matrix, bar.intercept)
 
 
 def without_offset(expression: Expression) -> Expression:

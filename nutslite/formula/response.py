@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
+from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula import functions
-from nutslite.formula.categories import Categories, categories_of, level_name
+from nutslite.formula.categories import Categories, first_level
 from nutslite.formula.data import matrix_of
 from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.expression import Expression
+from nutslite.formula.expression import Expression, keyword_hint
 from nutslite.formula.factors import check_finite
+from nutslite.formula.level_names import level_name
+from nutslite.formula.signatures import SIGNATURES, what_is_wrong
 from nutslite.formula.terms import FloatArray, Response
 
 
@@ -35,7 +40,7 @@ class ResponseSpec:
     success : object
         The level that counts as 1, where the formula names one.
     picks_level : bool
-        Whether it does.
+        Whether one level counts as 1 and all others as 0: the first in order where none is named.
     """
 
     name: str
@@ -66,15 +71,20 @@ def read_response(expression: Expression) -> ResponseSpec:
         value = expression.part(tree.value)
         return ResponseSpec(value.name, value, success=level, picks_level=True)
     if isinstance(tree, ast.Constant):
-        raise expression.error("The response is a constant; name a column.")
+        raise expression.error(f"The response is a constant; name a column.{keyword_hint(expression.name)}")
     if isinstance(tree, ast.Tuple | ast.List):
         raise expression.error("There is one response; several are not supported.")
     return ResponseSpec(expression.name, expression)
 
 
 def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpec:
-    forms = {"weighted": ("y", "weights")} | dict.fromkeys(functions.SUCCESS, ("x", "success"))
-    first, second = _two_arguments(expression, call, name, forms.get(name, ("y", "n")))
+    signature, keywords = SIGNATURES[name], {keyword.arg or "**": keyword.value for keyword in call.keywords}
+    wrong = what_is_wrong(name, signature, len(call.args), list(keywords))
+    if wrong:
+        raise expression.error(wrong)
+    bound = signature.bind(*call.args, **keywords)
+    bound.apply_defaults()
+    first, second = bound.arguments.values()
     value = expression.part(first)
     if name == functions.WEIGHTED:
         inner = read_response(value)
@@ -83,19 +93,9 @@ def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpe
         weights = expression.part(second)
         return ResponseSpec(expression.name, inner.value, inner.trials, weights, inner.success, inner.picks_level)
     if name in functions.SUCCESS:
-        return ResponseSpec(expression.name, value, success=_level(expression, second), picks_level=True)
+        success = None if second is None else _level(expression, second)
+        return ResponseSpec(expression.name, value, success=success, picks_level=True)
     return ResponseSpec(expression.name, value, trials=expression.part(second))
-
-
-def _two_arguments(expression: Expression, call: ast.Call, name: str, parameters: tuple[str, str]) -> list[ast.expr]:
-    bound = dict(zip(parameters, call.args, strict=False))
-    for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg not in parameters or keyword.arg in bound:
-            raise expression.error(f"The arguments are {name}({', '.join(parameters)}).", keyword)
-        bound[keyword.arg] = keyword.value
-    if len(bound) != 2 or len(call.args) + len(call.keywords) != 2:
-        raise expression.error(f"{name}() takes two arguments: {name}({', '.join(parameters)}).")
-    return [bound[parameter] for parameter in parameters]
 
 
 def _level(expression: Expression, node: ast.expr) -> Any:
@@ -122,10 +122,13 @@ class ResponsePlan:
     success: str | None
 
 
-def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePlan, Response, FloatArray | None]:
+def learn_response(
+    spec: ResponseSpec, evaluator: Evaluator, listed: Collection[str] = ()
+) -> tuple[ResponsePlan, Response, FloatArray | None]:
     """The response of the data that the model is built from, and its weights.
 
-    A categorical with two levels is binary, its second level counting as 1 (of a Boolean: True).
+    A categorical with two levels is binary, its second level counting as 1 (of a Boolean: True). `listed` are the
+    columns that the user wants to be categorical.
 
     Raises
     ------
@@ -143,7 +146,27 @@ def learn_response(spec: ResponseSpec, evaluator: Evaluator) -> tuple[ResponsePl
     else:
         kind = "numeric" if spec.trials is None else "proportion"
         plan = ResponsePlan(spec, kind, (), () if spec.trials is None else ("trials",), None)
-    return plan, _response(plan, value, evaluator), _weights(spec, evaluator)
+    response = replace(_response(plan, value, evaluator), as_numbers=_as_numbers(spec, plan.levels, listed))
+    return plan, response, _weights(spec, evaluator)
+
+
+def _as_numbers(spec: ResponseSpec, levels: tuple[Any, ...], listed: Collection[str]) -> str:
+    """How the user gets numbers of a categorical response that holds some; empty where it holds none."""
+    name = spec.value.name
+    numbers = all(isinstance(level, Number) and not isinstance(level, bool) for level in levels)
+    if not levels or spec.picks_level or not (numbers or _read_as_numbers(levels)):
+        return ""
+    converted = f"pandas.to_numeric(data['{name}']): its texts read as numbers"
+    if name in listed:
+        return f"it without '{name}' in categorical=[...]" + ("" if numbers else f", and {converted}")
+    return f"data['{name}'].astype(float): it is a pandas category of numbers" if numbers else converted
+
+
+def _read_as_numbers(levels: tuple[Any, ...]) -> bool:
+    try:
+        return bool([float(level) for level in levels if isinstance(level, str)])
+    except ValueError:
+        return False
 
 
 def apply_response(plan: ResponsePlan, evaluator: Evaluator) -> tuple[Response, FloatArray | None]:
@@ -178,14 +201,18 @@ def _value(spec: ResponseSpec, evaluator: Evaluator) -> Any:
     if spec.trials is None and array.dtype == np.bool_:
         return Categories(array.astype(np.int32), (False, True))
     if spec.trials is None and (spec.picks_level or array.dtype.kind in "OU"):
-        return categories_of(array, spec.value.name)
+        return evaluator.categories(array, spec.value.tree, spec.value.name)
     return array
 
 
 def _categorical_plan(spec: ResponseSpec, value: Categories) -> ResponsePlan:
     levels = value.levels
     if spec.picks_level:
-        success = value.position(spec.success, f"the response '{spec.value.name}'")
+        if spec.success is None:
+            success = levels.index(first_level(levels))
+            log.info("%s: the probability of '%s' is modelled.", spec.name, value.names[success])
+        else:
+            success = value.position(spec.success, f"the response '{spec.value.name}'")
         return ResponsePlan(spec, "binary", levels, (), value.names[success])
     if len(levels) == 2:
         return ResponsePlan(spec, "binary", levels, (), value.names[1])
@@ -198,11 +225,13 @@ def _response(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> Response:
         was = "categorical" if plan.levels else "numeric"
         if not plan.levels:
             raise DataError(f"The response '{spec.name}' was {was} in the data that the model was built from.")
-        value = categories_of(value, spec.name)
+        value = evaluator.categories(value, spec.value.tree, spec.name)
     if isinstance(value, Categories):
-        recoded = value.recoded(plan.levels)
+        recoded = value.recoded(plan.levels, spec.value.name)
         if recoded.unseen:
-            raise DataError(f"The response '{spec.name}' has the level '{recoded.unseen[0]}', which it did not have.")
+            raise DataError(
+                f"The response '{spec.name}' has the level '{level_name(recoded.unseen[0])}', which it did not have."
+            )
         success = plan.success
         codes = recoded.codes if success is None else recoded.codes == recoded.names.index(success)
         return _record(plan, np.array(codes[None, :], dtype=np.float64))

@@ -10,12 +10,14 @@ adds tomorrow. And nothing is ever handed to ``eval``: `evaluation.py` interpret
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from nutslite.exceptions import DataError, FormulaError, did_you_mean
+from nutslite.exceptions import DataError, FormulaError, FormulaTypeError, did_you_mean
 from nutslite.formula import functions
 from nutslite.formula.expression import Expression, is_quoted, node_span
+from nutslite.formula.signatures import SIGNATURES, signature_of, what_is_wrong
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
 _SIGNS = (ast.UAdd, ast.USub, ast.Not, ast.Invert)
@@ -76,7 +78,7 @@ def check_extra_namespace(given: Mapping[str, Any] | None) -> dict[str, Any]:
         Naming the entry.
     """
     if given is not None and not isinstance(given, Mapping):
-        raise FormulaError(f"extra_namespace is a dict from names to functions and values, not {given!r}.")
+        raise FormulaTypeError(f"extra_namespace is a dict from names to functions and values, not {given!r}.")
     extra = dict(given or {})
     for name in extra:
         if not isinstance(name, str) or not name.isidentifier() or name.startswith("__"):
@@ -84,6 +86,15 @@ def check_extra_namespace(given: Mapping[str, Any] | None) -> dict[str, Any]:
         if name in functions.supported_names() or name in functions.NUMPY_MODULES:
             raise FormulaError(f"extra_namespace: '{name}' already means something in formulas; choose another name.")
     return extra
+
+
+def _hand_over(name: str) -> str:
+    """What to do with a value that is made outside the formula."""
+    name = name if name.isidentifier() else "values"
+    return (
+        " A formula does not see the variables of a program; "
+        f"Model(..., extra_namespace={{'{name}': {name}}}) hands one over."
+    )
 
 
 class _Checker:
@@ -94,6 +105,10 @@ class _Checker:
         self.columns = columns
         self.extra = extra
         self.used: dict[str, None] = {}
+        self.hint = ""  # where a value is wanted that formulas cannot make
+
+    def _error(self, message: str, node: ast.AST) -> FormulaError:
+        return self.expression.error(message + self.hint, node)
 
     def visit(self, node: ast.expr) -> None:
         match node:
@@ -126,21 +141,21 @@ class _Checker:
 
     def _refuse(self, node: ast.expr) -> None:
         what = _PLURAL.get(type(node), f"{type(node).__name__} expressions")
-        raise self.expression.error(f"A formula cannot contain {what}.", node)
+        raise self._error(f"A formula cannot contain {what}.", node)
 
     def _operator(self, operator: ast.AST, allowed: tuple[type[ast.AST], ...], node: ast.expr) -> None:
         if isinstance(operator, allowed):
             return
         if isinstance(operator, ast.BitXor):
-            raise self.expression.error("'^' is not a power; write **.", node)
+            raise self._error("'^' is not a power; write **.", node)
         if isinstance(operator, ast.In | ast.NotIn):
-            raise self.expression.error("'in' is not supported; write (g == 'a') | (g == 'b').", node)
-        raise self.expression.error(f"The operator {type(operator).__name__} is not allowed in a formula.", node)
+            raise self._error("'in' is not supported; write (g == 'a') | (g == 'b').", node)
+        raise self._error(f"The operator {type(operator).__name__} is not allowed in a formula.", node)
 
     def _constant(self, node: ast.Constant) -> None:
         if not isinstance(node.value, str | bool | int | float | None):
             kind = type(node.value).__name__
-            raise self.expression.error(f"A constant of type {kind} is not allowed in a formula.", node)
+            raise self._error(f"A constant of type {kind} is not allowed in a formula.", node)
 
     def _name(self, node: ast.Name) -> None:
         if node.id in self.columns:
@@ -152,7 +167,7 @@ class _Checker:
             return
         if node.id in functions.function_names() or node.id in functions.NUMPY_MODULES:
             message = f"'{node.id}' is a function here, and the data have no column of that name."
-            raise self.expression.error(message, node)
+            raise self._error(message, node)
         raise self._unknown(node)
 
     def _unknown(self, node: ast.Name) -> DataError:
@@ -161,6 +176,8 @@ class _Checker:
         if message.endswith(";"):
             message = f"{message[:-1]}. It has: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}."
         message = message.replace("; Did", "; did")
+        if self.hint:
+            message += _hand_over(node.id)
         others = [column for column in self.columns if not isinstance(column, str) and str(column) == node.id]
         if others:
             message += f" There is a column {others[0]!r}, but its name is not a text; rename it."
@@ -187,7 +204,7 @@ class _Checker:
         else:
             hint = did_you_mean(node.attr, functions.NUMPY)
             message = f"np.{node.attr} is not among the row-by-row NumPy functions that formulas may call.{hint}"
-        return self.expression.error(message, node)
+        return self._error(message, node)
 
     def _call(self, node: ast.Call) -> None:
         if isinstance(node.func, ast.Attribute) and self._is_numpy(node.func.value):
@@ -195,12 +212,18 @@ class _Checker:
         elif isinstance(node.func, ast.Name) and not is_quoted(node.func):
             self._function(node, node.func.id)
         else:
-            raise self.expression.error("Only functions known by name can be called.", node.func)
+            raise self._error("Only functions known by name can be called.", node.func)
         for keyword in node.keywords:
             if keyword.arg is None:
-                raise self.expression.error("Starred arguments are not allowed in a formula.", keyword)
-        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+                raise self._error("Starred arguments are not allowed in a formula.", keyword)
+        outside, named = self.hint, isinstance(node.func, ast.Name) and node.func.id not in functions.ELEMENTWISE
+        for place, argument in enumerate(node.args):
+            self.hint = _hand_over("values") if named and place else outside
             self._argument(argument)
+        for keyword in node.keywords:
+            self.hint = _hand_over(keyword.arg or "values")
+            self._argument(keyword.value)
+        self.hint = outside
 
     def _argument(self, node: ast.expr) -> None:
         """Besides expressions, a function takes lists, tuples and dictionaries of constants: knots, levels, scores."""
@@ -210,7 +233,7 @@ class _Checker:
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if key is None:
-                    raise self.expression.error("Starred arguments are not allowed in a formula.", node)
+                    raise self._error("Starred arguments are not allowed in a formula.", node)
                 self._literal(key)
                 self._literal(value)
         else:
@@ -219,36 +242,40 @@ class _Checker:
     def _literal(self, node: ast.expr) -> None:
         inner = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd) else node
         if not isinstance(inner, ast.Constant) or (inner is not node and isinstance(inner.value, str | bool | None)):
-            raise self.expression.error("A list in a formula holds constants only.", node)
+            raise self._error("A list in a formula holds constants only.", node)
         self._constant(inner)
 
     def _numpy_call(self, node: ast.Call, function: ast.Attribute) -> None:
         if function.attr not in functions.NUMPY:
             raise self._unknown_numpy(function)
-        self._arity(node, f"np.{function.attr}", functions.NUMPY[function.attr][1])
+        self._arguments(node, f"np.{function.attr}", SIGNATURES[f"np.{function.attr}"])
 
-    def _arity(self, node: ast.Call, name: str, arity: int) -> None:
-        if node.keywords:
-            raise self.expression.error(f"{name} takes no keyword arguments in a formula.", node.keywords[0])
-        if len(node.args) != arity and not (name == "np.round" and len(node.args) == 1):
-            raise self.expression.error(f"{name} takes {arity} argument{'s' * (arity > 1)}.", node)
+    def _arguments(self, node: ast.Call, name: str, signature: inspect.Signature) -> None:
+        wrong = what_is_wrong(name, signature, len(node.args), [keyword.arg or "**" for keyword in node.keywords])
+        if wrong:
+            raise self._error(wrong, node)
 
     def _function(self, node: ast.Call, name: str) -> None:
-        if name in functions.ELEMENTWISE:
-            self._arity(node, name, functions.ELEMENTWISE[name][1])
-        elif name == "I":
-            self._arity(node, name, 1)
-        elif name == "Q":
-            raise self.expression.error("Q takes the column's name as a text: Q('my column').", node)
-        elif name == "offset":
+        if name == "Q":
+            raise self._error("Q takes the column's name as a text: Q('my column').", node)
+        if name == "offset":
             message = "offset() is a term of its own: 'y ~ x + offset(log(n))'."
-            raise self.expression.error(message, node)
-        elif name in functions.PROPORTIONS or name == functions.WEIGHTED:
-            raise self.expression.error(f"{name}() describes a response and stands alone, left of '~'.", node)
-        elif name in functions.UNSUPPORTED and name not in self.extra:
+            raise self._error(message, node)
+        if name in functions.PROPORTIONS or name == functions.WEIGHTED:
+            raise self._error(f"{name}() describes a response and stands alone, left of '~'.", node)
+        if name in functions.UNSUPPORTED and name not in self.extra:
             instead = functions.UNSUPPORTED[name]
-            raise self.expression.error(f"{name}() is not supported{f'; {instead}' if instead else ' yet'}.", node)
-        elif name not in functions.function_names() and name not in self.extra:
+            raise self._error(f"{name}() is not supported{f'; {instead}' if instead else ' yet'}.", node)
+        if name not in functions.function_names() and name not in self.extra:
             hint = did_you_mean(name, functions.supported_names())
-            message = f"The function '{name}' is not known{'.' + hint if hint else '; pass it by extra_namespace.'}"
-            raise self.expression.error(message, node.func)
+            instead = f".{hint}" if hint else f"; pass it by extra_namespace={{'{name}': {name}}}."
+            message = f"The function '{name}' is not known{instead}"
+            raise self._error(message, node.func)
+        signature = SIGNATURES.get(name) or self._users_own(name)
+        if signature is not None:
+            self._arguments(node, name, signature)
+
+    def _users_own(self, name: str) -> inspect.Signature | None:
+        function = self.extra[name] if isinstance(self.extra, Mapping) else None
+        stateful = getattr(function, "__patsy_stateful_transform__", None)
+        return signature_of(stateful().memorize_chunk if stateful else function)

@@ -7,7 +7,7 @@ C-contiguous and writable, so that a block of consecutive data rows is contiguou
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,8 @@ class Response:
         Levels of a categorical response in order; empty otherwise.
     success : str or None
         The level that counts as 1 in a binary response.
+    as_numbers : str
+        What makes numbers of a categorical response, in words; empty where nothing does.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Response:
     kind: str = "numeric"
     levels: tuple[str, ...] = ()
     success: str | None = None
+    as_numbers: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class GroupTerm:
         Terms of one predictor with the same non-None mark have correlated effects; None for ``(x||g)``.
         ``(x|g)`` gives its terms one common mark, whether or not the model then uses it: the model decides
         (``correlated=``, ``priors_cor=``), because Bambi's default is independence.
+    contested : str or None
+        Bars that hold this effect and do not agree on what it is correlated with; None where they agree.
     """
 
     name: str
@@ -109,6 +114,7 @@ class GroupTerm:
     scalar: bool
     kind: TermKind
     correlated: str | None = None
+    contested: str | None = None
 
     @property
     def columns(self) -> int:

@@ -6,6 +6,7 @@ Each has Patsy's interface: ``memorize_chunk(x, ...)`` once with all rows, ``mem
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from patsy.mgcv_cubic_splines import CC, CR, TE
 from patsy.splines import BS
 
+from nutslite.formula.sizes import check_basis
+
 FloatArray = NDArray[np.float64]
 
 _MOST_COLUMNS = 1000  # of one spline or polynomial; a slip of the finger must not fill the memory
 _MOST_DEGREE = 20  # of a B-spline's pieces
+_ORTHOGONAL = 1e-6  # cosine of the angle between columns that are meant to be orthogonal
 
 
 def _vector(x: Any, name: str) -> FloatArray:
@@ -86,6 +90,7 @@ class Polynomial:
         _whole(degree, "degree", 1, _MOST_COLUMNS)
         if not isinstance(raw, bool):
             raise ValueError(f"raw is True or False, not {raw!r}")
+        check_basis(int(degree), values.size)
         if raw:
             return
         distinct = np.unique(values).size
@@ -96,14 +101,22 @@ class Polynomial:
         self.half_width = 0.5 * (values.max() - values.min())
         self.shifts: list[float] = []
         self.norms: list[float] = []
-        self._columns(values, int(degree))
+        columns = self._columns(values, int(degree))
+        share = np.abs(columns.T @ columns[:, -1])
+        if not np.all(share[:-1] < _ORTHOGONAL):
+            raise ValueError(
+                f"degree {degree} is too high for these values: float64 cannot tell such polynomials apart; a spline, "
+                "such as bs(x, df=10), bends as often"
+            )
 
     def _columns(self, values: FloatArray, degree: int) -> FloatArray:
         z = (values - self.middle) / self.half_width
         learning = len(self.norms) == 0
-        columns = np.empty((values.size, degree))
+        columns = np.full((values.size, degree), np.nan)
         before, current = np.zeros_like(z), np.ones_like(z)
         for k in range(degree + 1):
+            if learning and not current @ current > 0.0:
+                break  # float64 is at its end; the caller says so
             if learning:
                 self.norms.append(float(current @ current))
                 self.shifts.append(float((z * current) @ current) / self.norms[k])
@@ -135,82 +148,137 @@ class BSpline:
     def __init__(self) -> None:
         self.spline = BS()
 
-    def memorize_chunk(self, x: Any, *args: Any, intercept: bool | None = None, **kwargs: Any) -> None:
+    def memorize_chunk(
+        self,
+        x: Any,
+        df: Any = None,
+        knots: Any = None,
+        degree: Any = 3,
+        include_intercept: bool = False,
+        lower_bound: Any = None,
+        upper_bound: Any = None,
+        intercept: bool | None = None,
+    ) -> None:
         """Learn from all rows."""
         values = _vector(x, "bs")
-        _check_spline("bs", values, args, kwargs)
-        degree = args[2] if len(args) > 2 else kwargs.get("degree", 3)
+        _check_spline("bs", values, df, knots, lower_bound, upper_bound)
         _whole(degree, "degree", 0, _MOST_DEGREE)
-        self.spline.memorize_chunk(values, *args, **_intercept_alias(intercept, kwargs))
+        include = include_intercept if intercept is None else intercept
+        self.arguments = (df, knots, int(degree), include, lower_bound, upper_bound)
+        self.spline.memorize_chunk(values, *self.arguments)
 
     def memorize_finish(self) -> None:
         """Place the knots."""
         self.spline.memorize_finish()
 
-    def transform(self, x: Any, *args: Any, intercept: bool | None = None, **kwargs: Any) -> FloatArray:
+    def transform(self, x: Any, *_: Any, **__: Any) -> FloatArray:
         """Compute the columns of any rows."""
         values = _vector(x, "bs")
-        lowest, highest = self.spline._all_knots[0], self.spline._all_knots[-1]
-        outside = int(np.count_nonzero((values < lowest) | (values > highest)))
-        if outside:
-            raise ValueError(
-                f"{outside} of {values.size} rows lie outside [{lowest:g}, {highest:g}], where the spline is defined; "
-                "set lower_bound= and upper_bound= wide enough for all data to come, or use cr(), which is a straight "
-                "line outside"
-            )
-        basis: FloatArray = np.asarray(self.spline.transform(values, *args, **_intercept_alias(intercept, kwargs)))
+        _refuse_outside(values, self.spline._all_knots[0], self.spline._all_knots[-1])
+        basis: FloatArray = np.asarray(self.spline.transform(values, *self.arguments))
         return basis
 
 
-def _intercept_alias(intercept: bool | None, kwargs: dict[str, Any]) -> dict[str, Any]:
-    return kwargs if intercept is None else {**kwargs, "include_intercept": intercept}
-
-
-_SPLINE_ARGUMENTS = {
-    "bs": ("df", "knots", "degree", "include_intercept", "lower_bound", "upper_bound"),
-    "cr": ("df", "knots", "lower_bound", "upper_bound", "constraints"),
-    "cc": ("df", "knots", "lower_bound", "upper_bound", "constraints"),
-}
-
-
-def _check_spline(name: str, values: FloatArray, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def _check_spline(
+    name: str, values: FloatArray, df: Any, knots: Any, lower: Any, upper: Any, constraints: Any = None
+) -> None:
     """Check what Patsy would take without a word, or turn down in words of its own."""
-    known = _SPLINE_ARGUMENTS[name]
-    for key in kwargs:
-        if key not in known:
-            raise ValueError(f"{name}() has no argument '{key}'; it has {', '.join(known)}")
-    df = args[0] if args else kwargs.get("df")
-    knots = args[1] if len(args) > 1 else kwargs.get("knots")
     if df is None and knots is None:
         raise ValueError(f"say how many columns it has by df=, such as {name}(x, df=4), or where its knots= are")
     if df is not None:
         _whole(df, "df", 1, _MOST_COLUMNS)
         if df > values.size:
             raise ValueError(f"df={df} is more than the number of rows, {values.size}")
-    if knots is not None:
-        places = np.asarray(knots)
-        if places.dtype.kind not in "biuf" or places.ndim != 1 or not np.isfinite(places).all():
-            raise ValueError(f"knots is a list of numbers, not {knots!r}")
+        check_basis(int(df), values.size)
     if values.size and values.min() == values.max():
         raise ValueError("all rows have the same value, so there is nothing to bend")
+    lower, upper = _bounds(name, values, lower, upper)
+    if knots is not None:
+        _check_knots(name, np.asarray(knots, dtype=np.float64), values.size, lower, upper)
+    if name != "bs" and df is not None:
+        inner = int(df) - (2 if name == "cr" else 1) + _rows_of(constraints)
+        if knots is not None and np.size(knots) != inner:
+            raise ValueError(f"df={df} goes with {inner} knots, and knots= has {np.size(knots)}; give one of them")
+        if name == "cr" and inner < 1:
+            raise ValueError(f"df={df} is too small: the fewest columns are {df - inner + 1}")
+        distinct = np.unique(values[(values >= lower) & (values <= upper)]).size
+        if knots is None and distinct < inner + 2:
+            raise ValueError(f"df={df} needs {inner + 2} distinct values between its bounds, and x has {distinct}")
+
+
+def _bounds(name: str, values: FloatArray, lower: Any, upper: Any) -> tuple[float, float]:
+    """Where a spline begins and ends."""
+    lowest, highest = float(values.min()), float(values.max())
+    lower, upper = lowest if lower is None else float(lower), highest if upper is None else float(upper)
+    if lower >= upper:
+        raise ValueError(f"its bounds are {lower:g} and {upper:g}; x lies between {lowest:g} and {highest:g}")
+    if name == "bs":
+        _refuse_outside(values, lower, upper)
+    return lower, upper
+
+
+def _refuse_outside(values: FloatArray, lower: float, upper: float) -> None:
+    outside = int(np.count_nonzero((values < lower) | (values > upper)))
+    if outside:
+        raise ValueError(
+            f"{outside} of {values.size} rows lie outside [{lower:g}, {upper:g}], where the spline is defined; "
+            "set lower_bound= and upper_bound= wide enough for all data to come, or use cr(), which is a straight "
+            "line outside"
+        )
+
+
+def _check_knots(name: str, knots: FloatArray, rows: int, lower: float, upper: float) -> None:
+    if knots.size > _MOST_COLUMNS:
+        raise ValueError(f"there are {knots.size} knots, each with a column, and at most {_MOST_COLUMNS} are made")
+    check_basis(knots.size, rows)
+    if knots.size == 0 and name == "cr":
+        raise ValueError("knots= has none; a straight line is x alone")
+    outside = knots[(knots < lower) | (knots > upper)]
+    if outside.size:
+        raise ValueError(f"the knot {outside[0]:g} lies outside its bounds, {lower:g} and {upper:g}")
+    if name != "bs" and np.unique(np.append(knots, [lower, upper])).size < knots.size + 2:
+        raise ValueError("its knots are different numbers inside the bounds, and here some are equal, or at a bound")
+
+
+def _rows_of(constraints: Any) -> int:
+    """Number of constraints that a spline's columns obey."""
+    if constraints is None:
+        return 0
+    return 1 if isinstance(constraints, str) else len(np.atleast_2d(np.asarray(constraints)))
 
 
 class Natural(CR):  # type: ignore[misc]
     """``cr(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: natural cubic spline."""
 
-    def memorize_chunk(self, x: Any, *args: Any, **kwargs: Any) -> None:
+    def memorize_chunk(
+        self,
+        x: Any,
+        df: Any = None,
+        knots: Any = None,
+        lower_bound: Any = None,
+        upper_bound: Any = None,
+        constraints: Any = None,
+    ) -> None:
         """Learn from all rows."""
-        _check_spline("cr", _vector(x, "cr"), args, kwargs)
-        super().memorize_chunk(x, *args, **kwargs)
+        _check_spline("cr", _vector(x, "cr"), df, knots, lower_bound, upper_bound, constraints)
+        super().memorize_chunk(x, df, knots, lower_bound, upper_bound, constraints)
 
 
 class Cyclic(CC):  # type: ignore[misc]
     """``cc(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: cyclic cubic spline."""
 
-    def memorize_chunk(self, x: Any, *args: Any, **kwargs: Any) -> None:
+    def memorize_chunk(
+        self,
+        x: Any,
+        df: Any = None,
+        knots: Any = None,
+        lower_bound: Any = None,
+        upper_bound: Any = None,
+        constraints: Any = None,
+    ) -> None:
         """Learn from all rows."""
-        _check_spline("cc", _vector(x, "cc"), args, kwargs)
-        super().memorize_chunk(x, *args, **kwargs)
+        _check_spline("cc", _vector(x, "cc"), df, knots, lower_bound, upper_bound, constraints)
+        super().memorize_chunk(x, df, knots, lower_bound, upper_bound, constraints)
 
 
 class Tensor(TE):  # type: ignore[misc]
@@ -223,6 +291,15 @@ class Tensor(TE):  # type: ignore[misc]
         columns = [np.asarray(basis).shape[1] if np.ndim(basis) == 2 else 1 for basis in args]
         if columns.count(1) == len(columns):
             raise ValueError("it takes splines, such as te(cr(x, df=4), cr(z, df=4)); x:z is the product of columns")
-        if np.prod(columns, dtype=float) > _MOST_COLUMNS:
-            raise ValueError(f"this makes {' x '.join(map(str, columns))} columns, and at most {_MOST_COLUMNS} are")
+        if prod(columns) > _MOST_COLUMNS:
+            sizes = " x ".join(map(str, columns))
+            raise ValueError(f"this makes {sizes} = {prod(columns)} columns, and at most {_MOST_COLUMNS} are made")
+        check_basis(prod(columns), len(args[0]))
+        constraints = kwargs.get("constraints")
+        if constraints is not None and not isinstance(constraints, str):
+            width = np.atleast_2d(np.asarray(constraints)).shape[1]
+            if width != prod(columns):
+                raise ValueError(
+                    f"constraints= has rows of {width} numbers, and one per column is needed: {prod(columns)}"
+                )
         super().memorize_chunk(*args, **kwargs)

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula.categories import Categories
 from nutslite.formula.expression import canonical_name
+from nutslite.formula.level_names import level_name
+from nutslite.formula.signatures import SIGNATURES
 
 _EXACT = 2.0**53  # whole numbers up to here are exact in float64
 
@@ -28,9 +31,14 @@ def not_categorical(value: Any, node: ast.AST) -> Any:
 
 
 def as_argument(value: Any, node: ast.AST) -> Any:
-    """`value` as an argument of a NumPy function; Booleans as float64, since np.exp of them would be float16."""
+    """`value` as an argument of a NumPy function.
+
+    Booleans (np.exp of them would be float16) and unsigned numbers (which wrap around below 0) are float64.
+    """
     not_categorical(value, node)
-    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype == np.bool_ else value
+    if isinstance(value, bool | np.bool_):
+        return float(value)
+    return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype.kind in "bu" else value
 
 
 def as_number(value: Any, node: ast.AST) -> Any:
@@ -52,6 +60,23 @@ def as_integers(result: Any) -> Any:
     return result
 
 
+def with_all_digits(function: Callable[..., Any], values: list[Any], result: Any) -> Any:
+    """``function(*values)`` of whole numbers, as integers; `result` is the same in float64.
+
+    Where float64 does not hold all of them, it is worked out again in Python's integers, so that ids keep their digits.
+    """
+    large = [np.abs(np.asarray(item, dtype=np.float64)) >= _EXACT for item in (*values, result)]
+    if not any(item.any() for item in large) or not np.isfinite(result).all():
+        return as_integers(result)
+    exact = function(*[np.asarray(item).astype(object) for item in values])
+    if not isinstance(exact, np.ndarray):
+        return exact
+    for kind in (np.int64, np.uint64):
+        if np.iinfo(kind).min <= exact.min() and exact.max() <= np.iinfo(kind).max:
+            return exact.astype(kind)
+    return result
+
+
 def as_truth(value: Any) -> Any:
     """`value` unless it is not Boolean."""
     if isinstance(value, bool | np.bool_) or (isinstance(value, np.ndarray) and value.dtype == np.bool_):
@@ -67,14 +92,15 @@ def combine(function: Callable[[Any, Any], Any], values: list[Any]) -> Any:
     return result
 
 
-def bind(name: str, parameters: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
-    """Match arguments with `parameters`; those not given are None."""
-    if len(arguments) > len(parameters) or not set(keywords) <= set(parameters[len(arguments) :]):
-        raise FormulaError(f"The arguments of {name}() are {name}({', '.join(parameters)}).")
-    bound = dict.fromkeys(parameters) | dict(zip(parameters, arguments, strict=False)) | keywords
-    if not is_data(bound["x"]):
+def bind(name: str, arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
+    """Arguments of a function of a column, in the order of its signature; defaults where they are not given."""
+    bound = SIGNATURES[name].bind(*arguments, **keywords)
+    bound.apply_defaults()
+    if not is_data(bound.arguments["x"]):
         raise FormulaError(f"{name}() takes a column: {name}(x).")
-    return list(bound.values())
+    if isinstance(bound.arguments["x"], np.ndarray) and bound.arguments["x"].ndim != 1:
+        raise FormulaError(f"{name}() takes one column, and this has {bound.arguments['x'].shape[1]}.")
+    return list(bound.arguments.values())
 
 
 def check_contrast(contrast: Any, what: str) -> None:
@@ -90,9 +116,10 @@ def check_contrast(contrast: Any, what: str) -> None:
     if not isinstance(contrast, str | dict) and np.ndim(contrast) == 2 and np.asarray(contrast).dtype.kind in "biuf":
         return
     reference = f"; write Treatment({contrast!r}) for a reference level" if isinstance(contrast, str | int) else ""
+    given = f", not {contrast!r}" if isinstance(contrast, str | int | float | list) else ""
     raise FormulaError(
-        f"'{what}': the contrast is Treatment, Sum, Helmert, Poly, Diff or a matrix with a row per level, not "
-        f"{contrast!r}{reference}."
+        f"'{what}': the contrast is Treatment, Sum, Helmert, Poly, Diff or a matrix with a row per level{given}"
+        f"{reference}."
     )
 
 
@@ -102,17 +129,20 @@ def with_levels(found: Categories, levels: Any, what: str) -> Categories:
     Raises
     ------
     FormulaError
-        Where `levels` is no list of different values.
+        Where `levels`, which is a list, holds one twice, or something that is no level.
     DataError
         Where the data hold others.
     """
-    if not isinstance(levels, list | tuple | np.ndarray):
-        raise FormulaError(f"'{what}': levels= is a list, such as levels=['a', 'b'], not {levels!r}.")
-    levels = tuple(levels)
-    twice = [level for position, level in enumerate(levels) if level in levels[:position]]
+    levels = tuple(levels.tolist() if hasattr(levels, "tolist") else levels)  # of any library's arrays
+    if any(pd.api.types.is_list_like(level) or pd.isna(level) for level in levels):
+        raise FormulaError(f"'{what}': levels= lists single values, none of them missing.")
+    names = [level_name(level) for level in levels]
+    twice = [level for position, level in enumerate(levels) if names[position] in names[:position]]
     if twice:
         raise FormulaError(f"'{what}': levels= has {twice[0]!r} twice.")
-    recoded = found.recoded(levels)
+    recoded = found.recoded(levels, what)
     if recoded.unseen:
-        raise DataError(f"{what}: the data hold the level '{recoded.unseen[0]}', which levels= does not list.")
+        raise DataError(
+            f"{what}: the data hold the level '{level_name(recoded.unseen[0])}', which levels= does not list."
+        )
     return recoded

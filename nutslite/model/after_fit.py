@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.exceptions import check_flags, random_generator
+from nutslite.formula.data import as_frame
 from nutslite.model.inspection import Inspection
 
 
+@public
 class AfterFit(Inspection):
     """The part of `Model` that reads draws."""
 
@@ -22,47 +25,59 @@ class AfterFit(Inspection):
         include_group_specific: bool = True,
         sample_new_groups: bool = False,
         random_seed: int | None = None,
+        draws: int | None = None,
     ) -> Any:
         """Predict for the model's own rows or for new data.
+
+        Predictions have the chains and draws of `idata`, under the labels that they have there. Of the model's own
+        rows, parameters are put into the group ``posterior`` and responses into ``posterior_predictive``. Of new rows,
+        both are put into ``predictions``, and the columns that they are made from into ``predictions_constant_data``.
 
         Parameters
         ----------
         idata : InferenceData or DataTree
             What `fit` returned.
         kind : {"response_params", "response"}
-            Parameters of the response's distribution (``mu``, ...), or draws of the response itself.
+            Parameters of the response's distribution (``mu``, ...), or draws of the response itself beside them.
         data : DataFrame or the like, optional
             New rows; the model's own by default.
         inplace : bool
-            Add the predictions to `idata` and return None, or return a copy with them.
+            Add the predictions to `idata` and return None, or return a copy with them. Earlier ones are replaced.
         include_group_specific : bool
-            Whether group-specific effects take part.
+            Whether group-specific effects take part. Without them, new data need no columns that only groups use.
         sample_new_groups : bool
             Draw effects of groups that the model has not seen from the distribution of all groups. Otherwise they
             are an error.
         random_seed : int, optional
+        draws : int, optional
+            How many posterior draws to use, all by default: evenly spaced, the same number of every chain, rounded up.
+            A copy (``inplace=False``) then has these draws alone; in place, the parameters of the model's own rows are
+            left out, because the posterior keeps all its draws.
 
         Raises
         ------
         DataError
             For data that lack a column, hold an unknown level of a common term, or new groups; for results with other
-        groups than the model's.
+            groups or labels than the model's; for more `draws` than there are.
 
         Warns
         -----
         NutsliteWarning
-        For results of a model with another formula, family or link.
+            For results of a model with another formula, family or link.
         """
-        from nutslite.results.fit import add_predictions
+        from nutslite.results.added_groups import add_predictions
 
         check_flags(
             inplace=inplace, include_group_specific=include_group_specific, sample_new_groups=sample_new_groups or False
         )
         self._check_results(idata)
+        rows = None if data is None else as_frame(data)
         return add_predictions(
             idata,
-            self.design if data is None else self.design.evaluate(data),
+            self.design if rows is None else self.design.evaluate(rows, groups=include_group_specific),
             self._prediction_task(),
+            new_rows=rows,
+            draws=draws,
             inplace=inplace,
             kind=kind,
             include_group_specific=include_group_specific,
@@ -75,8 +90,8 @@ class AfterFit(Inspection):
         return self.predict(idata, kind="response", **options)
 
     def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
-        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows or of new data."""
-        from nutslite.results.fit import add_log_likelihood
+        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead."""
+        from nutslite.results.added_groups import add_log_likelihood
 
         check_flags(inplace=inplace)
         self._check_results(idata)
@@ -86,8 +101,9 @@ class AfterFit(Inspection):
     def compute_log_prior(self, idata: Any, inplace: bool = True) -> Any:
         """Add log prior densities (group ``log_prior``), one variable per sampled variable, for power-scaling.
 
-        Densities are of the natural values, without Jacobians. Group effects have their density given their location
-        and scale, correlations one number for all of a block. Potentials do not count.
+        Densities are of the natural values, without Jacobians; correlations have one number for all of a block.
+        Effects of groups whose location or scale is estimated are left out: their distribution is a part of the model,
+        and no prior that somebody chose. Potentials do not count.
 
         Returns
         -------
@@ -98,7 +114,7 @@ class AfterFit(Inspection):
         DataError
             If the results are from another model.
         """
-        from nutslite.results.fit import add_log_prior
+        from nutslite.results.added_groups import add_log_prior
 
         check_flags(inplace=inplace)
         self._check_results(idata)
@@ -122,7 +138,7 @@ class AfterFit(Inspection):
             Mean ``r2``, standard deviation ``r2_std`` and the ends of the 94 % highest-density interval; or the
             draws, shape (chains, draws).
         """
-        from nutslite.results.fit import explained_variance
+        from nutslite.results.added_groups import explained_variance
 
         check_flags(summary=summary)
         self._check_results(idata)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import warn
+from nutslite.exceptions import FormulaError, warn
 from nutslite.families._separation import separating_columns
 from nutslite.families.family import Family
 from nutslite.families.links import inverse_array, is_custom
@@ -15,26 +15,53 @@ from nutslite.families.parameter import Parameter
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.terms import LinearPredictor
+from nutslite.priors.defaults import PriorSet
+from nutslite.priors.prior import Prior
 
 _SHOWN = 5
+RESIDUAL = "sigma"  # the parameter that makes rows differ in a linear way, in every family that has one
 LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit"}
 GRID = np.linspace(-3.0, 3.0, 13)  # linear predictors that models come to
 
 
-def warn_of_concerns(design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]) -> None:
+def warn_of_concerns(
+    design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str], priors: PriorSet
+) -> None:
     """Warn of columns that say nothing, of perfect separation, of a response or groups that say nothing, of links.
 
-    `links` has the link of every parameter, `chosen` names the parameters whose link the user chose.
+    `links` has the link of every parameter, `chosen` names the parameters whose link the user chose, `priors` say which
+    parameters are known numbers.
 
     Each is a `NutsliteWarning`; none stops the model, because proper priors keep the posterior proper.
     """
     kept = {name: _collinear(name, predictor, family) for name, predictor in design.predictors.items()}
     parent = design.predictors[family.parent.name]
     _separated(design, family, parent, kept[family.parent.name])
-    _groups(design, family)
+    _groups(design, family, priors)
     for name, predictor in design.predictors.items():
         if _moves(predictor):
             _link(family.parameter(name), links[name], family, chosen=name in chosen)
+
+
+def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str]) -> None:
+    """Raise where a formula without any term leaves its parameter at a value that it cannot have.
+
+    Raises
+    ------
+    FormulaError
+        For ``y ~ 0`` under a link such as the inverse.
+    """
+    for name, predictor in design.predictors.items():
+        if predictor.intercept or _moves(predictor):
+            continue
+        with np.errstate(all="ignore"):
+            value = inverse_array(links[name], np.zeros(1))
+        if outside_support(family.parameter(name).support, value)[0]:
+            raise FormulaError(
+                f"The formula of '{name}' has neither terms nor an intercept, so '{name}' is {value[0]:g} in every row "
+                f"under the link '{links[name]}', and family '{family.name}' has no such '{name}'. Write 1 for an "
+                "intercept."
+            )
 
 
 def outside_support(support: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -80,7 +107,8 @@ def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> li
     if columns > rows:
         worst = max(predictor.terms, key=lambda term: term.stop - term.start)
         many = worst.stop - worst.start
-        hint = f" '{worst.name}' alone has {many}: (1|{worst.name}) estimates how much they differ." if many > 9 else ""
+        remedy = "fewer (by df=) do" if worst.kind == "numeric" else f"(1|{worst.name}) estimates how much they differ"
+        hint = f" '{worst.name}' alone has {many}: {remedy}." if many > 9 else ""
         warn(
             f"The formula{where} has {columns} columns, intercept included, and the data have {rows} rows: they cannot "
             f"tell all coefficients apart, and priors decide the rest.{hint}"
@@ -143,18 +171,37 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
         )
 
 
-def _groups(design: Design, family: Family) -> None:
+def _groups(design: Design, family: Family, priors: PriorSet) -> None:
     """Warn of grouping factors that say nothing: one level only, or a level for every row beside a residual."""
+    intercepts = [term.name for term in design.predictors[family.parent.name].group_terms if term.matrix is None]
     for name, factor in design.factors.items():
         if len(factor.levels) == 1:
             warn(
                 f"The grouping factor '{name}' has one level, '{factor.levels[0]}': its effect and the intercept "
                 "cannot be told apart, only the priors do. Remove the term."
             )
-        residual = next((item.name for item in family.parameters if item.name == "sigma"), None)
-        intercepts = [term.name for term in design.predictors[family.parent.name].group_terms if term.matrix is None]
-        if residual and f"1|{name}" in intercepts and len(factor.levels) == design.n_rows > 1:
+        term = f"1|{name}"
+        if term not in intercepts or len(factor.levels) < design.n_rows or design.n_rows == 1:
+            continue
+        scale_is_open = priors.terms[family.parent.name][term].hierarchical
+        if scale_is_open and _residual_is_open(design, family, priors):
             warn(
-                f"'1|{name}' has a level for every row, and {residual} varies by row too: the data cannot tell the two "
+                f"'{term}' has a level for every row, and {RESIDUAL} varies by row too: the data cannot tell the two "
                 "apart, only the priors do. Remove the term, or use a factor with several rows per level."
             )
+
+
+def _residual_is_open(design: Design, family: Family, priors: PriorSet) -> bool:
+    """Whether a residual's sd is estimated, and nothing known tells it from the sd of a term that varies by row.
+
+    Known numbers are standard errors, as a meta-analysis has them. Weights and offsets make the residual's sd differ
+    between rows in a known way, which the effects' sd does not.
+    """
+    if RESIDUAL not in (parameter.name for parameter in family.parameters) or design.weights is not None:
+        return False
+    predictor = design.predictors.get(RESIDUAL)
+    if predictor is None:
+        return isinstance(priors.constants[RESIDUAL], Prior)
+    if predictor.offset is not None and np.ptp(predictor.offset) > 0.0:
+        return False
+    return bool(predictor.intercept or predictor.terms or predictor.group_terms)

@@ -7,7 +7,16 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nutslite.exceptions import NutsliteError, check_flags, checked_options, did_you_mean, refuse_other, warn
+from nutslite._calls import unknown_argument
+from nutslite.exceptions import (
+    ArgumentError,
+    ArgumentTypeError,
+    check_flags,
+    checked_options,
+    did_you_mean,
+    refuse_other,
+    warn,
+)
 
 METHODS = ("auto", "nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
@@ -24,10 +33,6 @@ _OTHER_METHODS = {
 }
 
 
-class UnknownArgumentError(NutsliteError, TypeError):
-    """A function has no argument of that name."""
-
-
 def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callable[..., Any]) -> dict[str, Any]:
     """Arguments under today's names.
 
@@ -42,9 +47,9 @@ def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callabl
 
     Raises
     ------
-    UnknownArgumentError
+    CallError
         For a name that is none of `fit`, with the nearest one.
-    NutsliteError
+    ArgumentError
         For an argument that is known and has no meaning here, or is given twice.
     """
     out: dict[str, Any] = {}
@@ -52,7 +57,7 @@ def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callabl
         if name in _OTHER_NAMES:
             today = _OTHER_NAMES[name]
             if given.get(today) is not None or today in out:
-                raise NutsliteError(f"{name} and {today} are the same argument of fit: give one of them.")
+                raise ArgumentError(f"{name} and {today} are the same argument of fit: give one of them.")
             out[today] = value
         elif name == "include_mean":
             warn("include_mean is now called include_response_params.", FutureWarning)
@@ -66,20 +71,19 @@ def _refuse(name: str, value: Any, fit: Callable[..., Any]) -> None:
     """Raise about an argument that is not one of `fit`, unless its value asks for what happens anyway."""
     if name == "return_inferencedata":
         if value is not True:
-            raise NutsliteError(f"return_inferencedata={value!r}: fit always returns InferenceData (or a DataTree).")
+            raise ArgumentError(f"return_inferencedata={value!r}: fit always returns InferenceData (or a DataTree).")
         return
     if name == "n_init":
         if isinstance(value, bool) or not isinstance(value, int):
-            raise NutsliteError(f"n_init is a whole number, not {value!r}; only init='advi' would use it.")
+            raise ArgumentTypeError(f"n_init is a whole number, not {value!r}; only init='advi' would use it.")
         return
     if name == "step":
-        raise NutsliteError(
+        raise ArgumentError(
             "step: there are no step functions to choose from; NUTS is what samples. Its own arguments go into "
             "nuts={'target_accept': 0.9, 'max_treedepth': 12}."
         )
     known = [key for key in inspect.signature(fit).parameters if key not in ("self", "others")]
-    hint = did_you_mean(name, [*known, *_OTHER_NAMES, "include_mean"])
-    raise UnknownArgumentError(f"fit has no argument '{name}'.{hint} It has: {', '.join(known)}.")
+    raise unknown_argument("fit", name, known, [*_OTHER_NAMES, "include_mean"])
 
 
 def check_method(name: str) -> None:
@@ -87,10 +91,10 @@ def check_method(name: str) -> None:
 
     Raises
     ------
-    NutsliteError
+    ArgumentError
     """
     if isinstance(name, str) and name in _OTHER_METHODS:
-        raise NutsliteError(
+        raise ArgumentError(
             f"inference_method='{name}': {_OTHER_METHODS[name]}. There are 'nuts', the sampler that needs no "
             "compiler and no other program, and 'laplace', a normal approximation."
         )
@@ -102,13 +106,13 @@ def check_bar(progressbar: Any) -> bool:
 
     Raises
     ------
-    NutsliteError
+    ArgumentError
     """
     if isinstance(progressbar, str):
         refuse_other("progressbar", progressbar, BARS)
         return True
     if not isinstance(progressbar, bool):
-        raise NutsliteError(f"progressbar is True or False, not {progressbar!r}.")
+        raise ArgumentTypeError(f"progressbar is True or False, not {progressbar!r}.")
     return progressbar
 
 
@@ -117,21 +121,21 @@ def check_group_options(given: Any) -> dict[str, bool]:
 
     Raises
     ------
-    NutsliteError
+    ArgumentError
         For ``dims`` and ``coords``, which follow from the formula, and for anything that is not known.
     """
     known = ("log_likelihood", "log_prior")
     if given is not None and not isinstance(given, Mapping):
-        raise NutsliteError(f"idata_kwargs is a dict of {', '.join(known)}; not {given!r}.")
+        raise ArgumentTypeError(f"idata_kwargs is a dict of {', '.join(known)}; not {given!r}.")
     out: dict[str, bool] = {}
     for name, value in (given or {}).items():
         if name in ("dims", "coords"):
-            raise NutsliteError(
+            raise ArgumentError(
                 f"idata_kwargs: {name} of the results follow from the formula and the data; rename or replace them "
                 "in the results, results.posterior.rename(...)."
             )
         if name not in known:
-            raise NutsliteError(
+            raise ArgumentError(
                 f"idata_kwargs={{...}} takes {', '.join(known)}; not '{name}'.{did_you_mean(name, known)}"
             )
         check_flags(**{f"idata_kwargs: {name}": value})
@@ -144,13 +148,13 @@ def nuts_options(given: Any, named: Mapping[str, Any], fit: Callable[..., Any]) 
 
     Raises
     ------
-    NutsliteError
+    ArgumentError
     """
     options = checked_options("nuts", given, tuple(named))
     defaults = inspect.signature(fit).parameters
     for name, value in options.items():
         if named[name] != defaults[name].default and named[name] != value:
-            raise NutsliteError(f"{name} is {named[name]!r}, and {value!r} in nuts={{...}}: give it once.")
+            raise ArgumentError(f"{name} is {named[name]!r}, and {value!r} in nuts={{...}}: give it once.")
     return options
 
 
@@ -159,10 +163,10 @@ def check_apart(checkpoint: str | None, file: str | None) -> None:
 
     Raises
     ------
-    NutsliteError
+    ArgumentError
     """
     if checkpoint is not None and file is not None and os.path.realpath(checkpoint) == os.path.realpath(file):
-        raise NutsliteError(
+        raise ArgumentError(
             f"checkpoint and file are both '{file}': the draws as they come and the results are two files. Give one of "
             "them another name."
         )

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nutslite._calls import public
 from nutslite._log import log
-from nutslite.exceptions import SamplingError, check_flags, checked_path
+from nutslite.exceptions import SettingError, check_flags, checked_path
 from nutslite.model.after_fit import AfterFit
 from nutslite.model.fit_arguments import (
     check_apart,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nutslite.posterior.run import Settings
 
 
+@public
 class Fitting(AfterFit, Saving):
     """The part of `Model` that samples."""
 
@@ -94,7 +96,8 @@ class Fitting(AfterFit, Saving):
             Whether to show a bar, and lines that say what is sampled and how long it took. The names of PyMC's
             layouts mean True.
         callback : callable, optional
-            Called between blocks of transitions with the sampler's progress record.
+            Called between blocks of transitions with the sampler's progress record. One that raises is not called
+            again, with a warning; KeyboardInterrupt in it stops the fit as Ctrl-C does.
         include_response_params : bool
             Whether to add ``mu`` and the like, one value per observation and draw.
         omit_offsets : bool
@@ -129,7 +132,8 @@ class Fitting(AfterFit, Saving):
         Raises
         ------
         SamplingError
-            For impossible settings or starting values, or if no finite starting point exists.
+            For impossible settings or starting values, or if no finite starting point exists; where the draws are made
+            and cannot be put together, with the name of a file that they are in.
         TypeError
             (and NutsliteError) For an argument that does not exist.
         KeyboardInterrupt
@@ -138,6 +142,7 @@ class Fitting(AfterFit, Saving):
         from nutslite.posterior.identity import run_identity
         from nutslite.posterior.run import Settings
         from nutslite.posterior.start_values import check_start_values
+        from nutslite.results.row_labels import label_rows
         from nutslite.results.stored_fit import StoredFit
         from nutslite.sampler.checkpoint import stored_seed
         from nutslite.sampler.digest import digest
@@ -150,7 +155,7 @@ class Fitting(AfterFit, Saving):
             include_response_params = today.get("include_response_params", include_response_params)
         check_method(inference_method)
         if self.potentials and inference_method == "laplace":
-            raise SamplingError(
+            raise SettingError(
                 "A Laplace approximation starts from a pilot, which knows the model without its potentials: use NUTS."
             )
         check_flags(
@@ -198,31 +203,47 @@ class Fitting(AfterFit, Saving):
             check_start_values(chosen.assembled, start)
         groups = {"include_response_params": include_response_params, "omit_offsets": omit_offsets, **extras}
         if file is None:
-            return self._sampled(chosen, settings, groups, compute_convergence_checks)
+            return self._sampled(chosen, settings, groups, compute_convergence_checks, None)
         seed = {"random_seed": settings.random_seed if seeded else None}
         stored = StoredFit(file, {**run_identity(chosen, settings), **groups, **seed, "aliases": digest(self._aliases)})
         if (found := stored.results()) is not None:
             self._fitted = True
-            return found
-        results = self._sampled(chosen, settings, groups, compute_convergence_checks)
+            return label_rows(found, self.design.rows)
+        results = self._sampled(chosen, settings, groups, compute_convergence_checks, file)
         stored.keep(results)
         return results
 
-    def _sampled(self, plan: Plan, settings: Settings, groups: Mapping[str, bool], report: bool) -> Any:
-        """Run a plan, name and store its draws, and add the groups that were asked for."""
-        from nutslite.posterior.narration import how_long_it_took, what_is_sampled
-        from nutslite.posterior.run import memory_of_results, run
-        from nutslite.results.fit import store_fit
-        from nutslite.results.inference_data import preload_arviz
-        from nutslite.sampler.interrupts import careful_interrupts
+    def _sampled(
+        self, plan: Plan, settings: Settings, groups: Mapping[str, bool], report: bool, file: str | None
+    ) -> Any:
+        """Run a plan, name and store its draws, and add the groups that were asked for.
 
+        What follows the sampling is tried before it; where it fails all the same, the draws are written raw.
+        """
+        from nutslite.posterior.narration import how_long_it_took, what_is_sampled
+        from nutslite.posterior.run import run
+        from nutslite.results.fit import raw_draws, store_fit
+        from nutslite.results.inference_data import preload_arviz
+        from nutslite.results.rehearsal import rehearse
+        from nutslite.sampler.interrupts import careful_interrupts
+        from nutslite.sampler.rescue import rescued
+
+        rehearse(
+            plan.assembled,
+            aliases=self._aliases,
+            notes=self._notes(),
+            groups=groups,
+            chains=settings.chains,
+            draws=settings.draws,
+        )
         if settings.progressbar:
             log.info("%s", what_is_sampled(plan, settings, self._aliases))
         with careful_interrupts():
             fit = run(plan, settings, before_sampling=preload_arviz)
-            if settings.progressbar:
-                log.info("%s", how_long_it_took(fit))
-            with memory_of_results(plan, settings):
+            named = "one array a variable, of shape (chains, draws, ...)"
+            with rescued(lambda: raw_draws(fit), named, beside=file):
+                if settings.progressbar:
+                    log.info("%s", how_long_it_took(fit))
                 results = store_fit(
                     fit,
                     aliases=self._aliases,
@@ -235,13 +256,24 @@ class Fitting(AfterFit, Saving):
         return results
 
     def _add_groups(self, results: Any, groups: Mapping[str, bool]) -> None:
-        """What `fit` was asked to add to its draws, which Ctrl-C meanwhile does not lose."""
-        try:
-            if groups["include_response_params"]:
-                self.predict(results)
-            if groups.get("log_likelihood"):
-                self.compute_log_likelihood(results)
-            if groups.get("log_prior"):
-                self.compute_log_prior(results)
-        except KeyboardInterrupt:
-            log.warning("Interrupted when all draws were made: the results lack some of the groups asked for.")
+        """What `fit` was asked to add to its draws; these are not lost where that fails, or is interrupted."""
+        methods = {
+            "include_response_params": "predict",
+            "log_likelihood": "compute_log_likelihood",
+            "log_prior": "compute_log_prior",
+        }
+        for name in (name for name in methods if groups.get(name)):
+            try:
+                getattr(self, methods[name])(results)
+            except KeyboardInterrupt:
+                log.warning("Interrupted when all draws were made: the results lack some of the groups asked for.")
+                return
+            except Exception as error:
+                log.warning(
+                    "The results have all draws, but not what %s asks for, which failed (%s: %s). "
+                    "model.%s(results) tries it again.",
+                    name,
+                    type(error).__name__,
+                    error,
+                    methods[name],
+                )

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nutslite.exceptions import NutsliteError, check_flags, random_generator, refuse_other
+from nutslite._calls import public
+from nutslite.exceptions import ArgumentError, NutsliteError, check_flags, random_generator, refuse_other, warn
 from nutslite.formula.terms import Response
+from nutslite.model.components import (
+    ConditionalParameter,
+    MarginalParameter,
+    Parameter,
+    ResponseComponent,
+    list_parameters,
+)
 from nutslite.model.wiring import Wiring
 from nutslite.posterior.compiled_model import Backend
 
@@ -18,15 +26,6 @@ NOT_BUILT = (
     "Model is not built yet! Call .build() or .fit() before .{method}(), so that the priors that it shows are those "
     "that a fit would use."
 )
-
-
-OLD_NAMES = {
-    "components": "'parameters' has the names, 'design.predictors' what formulas became, 'priors' the priors",
-    "constant_components": "'marginal_parameters' has the names, 'priors.constants' the priors",
-    "distributional_components": "'conditional_parameters' has the names, 'design.predictors' what formulas became",
-    "response_component": "'response_term' has the response, 'design.predictors' what its formulas became",
-}
-"""What there is instead of properties of older Bambi, whose values were objects that do not exist here."""
 
 
 SETTERS = {
@@ -42,6 +41,7 @@ class ReadOnlyError(NutsliteError, AttributeError):
     """An assignment to an attribute of a model."""
 
 
+@public
 class Inspection(Wiring):
     """The part of `Model` that is looked at."""
 
@@ -50,10 +50,7 @@ class Inspection(Wiring):
         def __getattr__(self, name: str) -> Any:
             if hasattr(type(self), name):  # a property failed over something inside: that error, not this name
                 return object.__getattribute__(self, name)
-            message = f"'{type(self).__name__}' object has no attribute '{name}'"
-            if name in OLD_NAMES:
-                message += f", as older versions of Bambi had it: {OLD_NAMES[name]}."
-            raise AttributeError(message, name=name, obj=self)
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
         def __setattr__(self, name: str, value: Any) -> None:
             if not name.startswith("_") and "_fitted" in self.__dict__:  # so it has been made
@@ -96,19 +93,44 @@ class Inspection(Wiring):
     # ------------------------------------------------------------------------------------------------------- names
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of the family's parameters, the parent first."""
-        return tuple(parameter.name for parameter in self.family.parameters)
+    def parameters(self) -> dict[str, Parameter]:
+        """The family's parameters by name, with their terms and priors; the parent first."""
+        names = tuple(parameter.name for parameter in self.family.parameters)
+        return list_parameters(names, self.design, self.priors, self._aliases)
 
     @property
-    def conditional_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that have a formula, so that they vary with the predictors; the parent first."""
-        return tuple(self.design.predictors)
+    def conditional_parameters(self) -> dict[str, ConditionalParameter]:
+        """Those that have a formula, so that they vary with the predictors; the parent first."""
+        return {name: item for name, item in self.parameters.items() if isinstance(item, ConditionalParameter)}
 
     @property
-    def marginal_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that are one number for all rows."""
-        return tuple(name for name in self.parameters if name not in self.design.predictors)
+    def marginal_parameters(self) -> dict[str, MarginalParameter]:
+        """Those that are one number for all rows."""
+        return {name: item for name, item in self.parameters.items() if isinstance(item, MarginalParameter)}
+
+    @property
+    def components(self) -> dict[str, Parameter]:
+        """Older name of `parameters`."""
+        _say_older("components", "parameters")
+        return self.parameters
+
+    @property
+    def distributional_components(self) -> dict[str, ConditionalParameter]:
+        """Older name of `conditional_parameters`."""
+        _say_older("distributional_components", "conditional_parameters")
+        return self.conditional_parameters
+
+    @property
+    def constant_components(self) -> dict[str, MarginalParameter]:
+        """Older name of `marginal_parameters`."""
+        _say_older("constant_components", "marginal_parameters")
+        return self.marginal_parameters
+
+    @property
+    def response_component(self) -> ResponseComponent:
+        """Older place of `response_term`."""
+        _say_older("response_component", "response_term")
+        return ResponseComponent(self.response_term)
 
     @property
     def response_term(self) -> Response:
@@ -126,8 +148,8 @@ class Inspection(Wiring):
         Parameters
         ----------
         aliases : dict
-            By name of a term, parameter, hyperparameter or of the response, its alias. For a model with formulas for
-            several parameters there may be one such dict per parameter: ``{"mu": {"x": "slope"}, "sigma": {...}}``.
+            By name of a term, parameter, hyperparameter or of the response, its alias. There may be one such dict per
+            parameter, for its terms and itself: ``{"mu": {"x": "slope"}, "sigma": {"x": "spread", "sigma": "sd"}}``.
             Hyperparameters follow the alias of their term (``1|g`` as ``group`` makes ``group_sigma``), dimensions
             keep their names. Names that were given before and are not here keep their alias.
 
@@ -149,15 +171,13 @@ class Inspection(Wiring):
         >>> print("slope ~" in str(model))
         True
         """
-        from nutslite.results.aliases import choose_aliases, derived_names
+        from nutslite.results.aliases import check_aliases, choose_aliases
 
-        prefixes = {name: self._prefix(name) for name in self.conditional_parameters}
-        derived = derived_names(self.priors, prefixes)
-        variables = [variable.name for variable in self._assembly.layout.variables]
-        offsets = [name for names in derived.values() for name in names if name.endswith("_offset")]
-        names = dict.fromkeys([*variables, *offsets, *derived, *self.parameters, self.response_name])
-        dims = {"chain", "draw", "__obs__", *self._assembly.layout.coords}
-        chosen = choose_aliases(aliases, names=tuple(names), derived=derived, prefixes=prefixes, reserved=dims)
+        prefixes = {name: self._prefix(name) for name in self.parameters}
+        inventory = self._inventory
+        known = tuple(dict.fromkeys([*inventory.dims, *self.parameters]))
+        chosen = choose_aliases(aliases, names=known, derived=inventory.followers(), prefixes=prefixes)
+        check_aliases({**self._aliases, **chosen}, inventory)
         self._aliases = {**self._aliases, **chosen}
 
     # ------------------------------------------------------------------------------------------- density and pictures
@@ -257,7 +277,7 @@ class Inspection(Wiring):
 
         self._need_build("plot_priors")
         if hdi_prob is not None and ci_prob is not None:
-            raise NutsliteError("hdi_prob and ci_prob are the same: give one of them.")
+            raise ArgumentError("hdi_prob and ci_prob are the same: give one of them.")
         check_flags(omit_offsets=omit_offsets, omit_group_specific=omit_group_specific)
         look = Look(kind, figsize, hdi_prob if ci_prob is None else ci_prob, point_estimate, round_to, bins)
         values, effects = draw_prior(self._assembly, draws, random_generator(random_seed), flat="nan")
@@ -275,4 +295,8 @@ class Inspection(Wiring):
 
     def _need_build(self, method: str) -> None:
         if not self.built:
-            raise NutsliteError(NOT_BUILT.format(method=method))
+            raise ArgumentError(NOT_BUILT.format(method=method))
+
+
+def _say_older(name: str, today: str) -> None:
+    warn(f"Model.{name} is now called {today}.", FutureWarning)

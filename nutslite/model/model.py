@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from nutslite._calls import public
 from nutslite._config import config
 from nutslite.exceptions import check_flags
 from nutslite.families.family import Family, get_family
+from nutslite.families.likelihood import described, own_links
 from nutslite.formula.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
-from nutslite.model.concerns import warn_of_concerns
+from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.fitting import Fitting
 from nutslite.model.saving import given_arguments, used_data
+from nutslite.posterior.inventory import take_inventory
 from nutslite.posterior.potential import read_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
 
 
+@public
 class Model(Fitting):
     """A Bayesian generalized linear mixed model.
 
@@ -108,12 +112,14 @@ class Model(Fitting):
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
     ) -> None:
+        link = own_links(family) if link is None else link
         self._arguments = given_arguments(locals())
         check_flags(dropna=dropna, auto_scale=auto_scale, center_predictors=center_predictors, correlated=correlated)
         self.formula = as_formula(formula)
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
-        self.family = self.family.linked(self.links)
+        chosen = self.family.chosen_links(link)
+        self.family = described(self.family.linked(self.links), self.links)
         self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
         self.auto_scale = auto_scale
         self.center_predictors = center_predictors
@@ -131,10 +137,12 @@ class Model(Fitting):
         )
         self._data = used_data(self.data, self.design.used_columns, categorical)
         self.family.check_response(self.design.response)
+        check_empty_formulas(self.design, self.family, self.links)
         self.noncentered = check_noncentered(noncentered, self.design.predictors)
-        self.correlations = choose_correlations(self.design.factors, correlated, priors_cor)
+        self.correlations = choose_correlations(self.design.factors, correlated, priors_cor, self.design.group_terms)
         self._given_priors = priors or {}
         self.priors = self._choose_priors(self._given_priors)
+        self._inventory = take_inventory(self._spec(self.priors))
         self._assembled = None
         self._backend = None
         self._aliases = {}
@@ -143,5 +151,4 @@ class Model(Fitting):
             from nutslite.posterior.potentials import check_potentials
 
             check_potentials(self._assembly)
-        chosen = self.family.chosen_links(link)
-        warn_of_concerns(self.design, self.family, self.links, chosen)
+        warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)

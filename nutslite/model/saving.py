@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from nutslite._calls import public
 from nutslite._log import log
 from nutslite.exceptions import DataError, checked_path, did_you_mean
 from nutslite.model.wiring import Wiring
@@ -29,10 +30,13 @@ def given_arguments(local_variables: Mapping[str, Any]) -> dict[str, Any]:
 
 def used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> pd.DataFrame:
     """A copy of the columns that a model uses, those that `categorical` names included, whose names are checked."""
+    from nutslite.results.columns_file import keepable
+
     named = {categorical} if isinstance(categorical, str) else set(categorical or ())
-    return frame[[name for name in frame.columns if name in used or name in named]]
+    return keepable(frame[[name for name in frame.columns if name in used or name in named]])
 
 
+@public
 class Saving(Wiring):
     """The part of `Model` that goes to disk and comes back."""
 
@@ -98,6 +102,7 @@ class Saving(Wiring):
         """
         from nutslite.results.model_file import read_model
 
+        path = checked_path("path", path)
         stored = read_model(path)
         _check_again(path, stored.missing, again)
         arguments = {**stored.arguments, **again}
@@ -106,8 +111,11 @@ class Saving(Wiring):
                 **(stored.arguments.get("extra_namespace") or {}),
                 **(again["extra_namespace"] or {}),
             }
-        model = cls(data=stored.data, **arguments)  # type: ignore[call-arg]  # what `Model` takes
-        model._aliases, model._fitted = dict(stored.state["aliases"]), bool(stored.state["fitted"])
+        try:
+            model = cls(data=stored.data, **arguments)  # type: ignore[call-arg]  # what `Model` takes
+        except Exception as error:  # the file's fields have the right types; what they say must make a model
+            raise DataError(f"What '{path}' holds makes no model: {error}") from error
+        model._aliases, model._fitted = stored.state["aliases"], stored.state["fitted"]
         model._warn_of_differences(path, stored.identity)
         return model
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from nutslite.exceptions import PriorError, SamplingError
+from nutslite._calls import public
+from nutslite.exceptions import PriorError, SettingError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
 from nutslite.posterior.compiled_model import Backend
+from nutslite.posterior.inventory import Inventory, take_inventory
 from nutslite.posterior.plan import Path, Plan, make_plan
 from nutslite.posterior.potential import Potential
 from nutslite.priors.assign import choose_priors
@@ -20,8 +22,10 @@ from nutslite.priors.defaults import PriorSet
 from nutslite.priors.given import update_priors
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
+from nutslite.results.aliases import check_aliases
 
 
+@public
 class Wiring:
     """A model before anything is done with it; `Model` fills the attributes in, the other parts of it read them."""
 
@@ -40,6 +44,7 @@ class Wiring:
     potentials: tuple[Potential, ...]
     unused_priors: str
     _given_priors: Mapping[Any, Any]
+    _inventory: Inventory  # all names of its results
     _assembled: Assembled | None  # numbers and names, made when they are first needed
     _backend: Backend | None
     _aliases: dict[str, str]  # by full name of a variable
@@ -70,8 +75,10 @@ class Wiring:
         named = {key: prior for key, prior in generic.items() if prior is not None}
         given = update_priors(update_priors(self._given_priors, named), priors)
         chosen = self._choose_priors(given)  # where that raises, the model stays as it was
+        inventory = take_inventory(self._spec(chosen))
+        check_aliases(self._aliases, inventory)
         self.__dict__["priors"] = chosen  # users' assignments are refused
-        self._given_priors = given
+        self._given_priors, self._inventory = given, inventory
         self._assembled = self._backend = None
 
     def _replace_priors(self, priors: Mapping[Any, Any] | None, plan: Path | Plan) -> None:
@@ -101,34 +108,36 @@ class Wiring:
     @property
     def _assembly(self) -> Assembled:
         if self._assembled is None:
-            noncentered = {
-                f"{self._prefix(name)}{term.name}": self._noncentered(name, term.name)
-                for name, predictor in self.design.predictors.items()
-                for term in predictor.group_terms
-            }
-            self._assembled = assemble(
-                ModelSpec(
-                    design=self.design,
-                    family=self.family,
-                    links=self.links,
-                    priors=self.priors,
-                    center_predictors=self.center_predictors,
-                    correlations=self.correlations,
-                    noncentered=noncentered,
-                    potentials=self.potentials,
-                )
-            )
+            self._assembled = assemble(self._spec(self.priors))
         return self._assembled
+
+    def _spec(self, priors: PriorSet) -> ModelSpec:
+        """All that determines the posterior, with these priors."""
+        noncentered = {
+            f"{self._prefix(name)}{term.name}": self._noncentered(name, priors.terms[name][term.name])
+            for name, predictor in self.design.predictors.items()
+            for term in predictor.group_terms
+        }
+        return ModelSpec(
+            design=self.design,
+            family=self.family,
+            links=self.links,
+            priors=priors,
+            center_predictors=self.center_predictors,
+            correlations=self.correlations,
+            noncentered=noncentered,
+            potentials=self.potentials,
+        )
 
     def _check_plan(self, plan: Plan) -> None:
         """Refuse a plan that was made for other numbers than this model's: it would fit those.
 
         Raises
         ------
-        SamplingError
+        SettingError
         """
         if plan.assembled.spec is not self._assembly.spec:
-            raise SamplingError(
+            raise SettingError(
                 "fit(plan=...): this plan was made by another model, or by this one before its priors changed. Call "
                 "its method plan() again."
             )
@@ -136,10 +145,9 @@ class Wiring:
     def _prefix(self, parameter: str) -> str:
         return "" if parameter == self.family.parent.name else f"{parameter}_"
 
-    def _noncentered(self, parameter: str, term: str) -> bool:
-        own = self.priors.terms[parameter][term].noncentered
-        if own is not None:
-            return bool(own)
+    def _noncentered(self, parameter: str, prior: Prior) -> bool:
+        if prior.noncentered is not None:
+            return bool(prior.noncentered)
         return self.noncentered if isinstance(self.noncentered, bool) else self.noncentered.get(parameter, True)
 
     def _choose_priors(self, given: Mapping[Any, Any]) -> PriorSet:
@@ -166,4 +174,5 @@ class Wiring:
 
         fixed = {name: float(v) for name, v in self.priors.constants.items() if not isinstance(v, Prior)}
         sampler = PopulationSampler(self.priors.terms, self.family.parent.name)
-        return PredictionTask(self.family, self.links, fixed, sampler, self._aliases)
+        coords = self._inventory.coords
+        return PredictionTask(self.family, self.links, fixed, sampler, self._aliases, coords)

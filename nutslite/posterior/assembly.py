@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.families.family import Family
 from nutslite.formula.design import Design
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlation_name
+from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior import model_data as md
 from nutslite.posterior.coded import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.crew import no_crew
+from nutslite.posterior.inventory import Inventory, take_inventory
 from nutslite.posterior.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.potential import Potential
@@ -60,11 +60,12 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Assembled:
-    """The numbers of a model (`data`) and the names for its packed vector (`layout`)."""
+    """The numbers of a model (`data`), the names for its packed vector (`layout`), and all names of its results."""
 
     spec: ModelSpec
     data: ModelData
     layout: Layout
+    inventory: Inventory
 
 
 @dataclass
@@ -101,7 +102,7 @@ class _Assembler:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.head = HeadBuilder()
-        self.coords: dict[str, list[Any]] = {}
+        self.inventory = take_inventory(spec)
         self.predictors = np.full((len(spec.family.parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
@@ -121,8 +122,9 @@ class _Assembler:
         effect_variables = self._effect_variables(starts, strides)
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
-        layout = Layout(dimension, self.head.size, tuple(self.head.variables + effect_variables), self.coords)
-        return Assembled(self.spec, data, layout)
+        variables = tuple(self.head.variables + effect_variables)
+        layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
+        return Assembled(self.spec, data, layout, self.inventory)
 
     def _prefix(self, parameter: str) -> str:
         return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
@@ -185,30 +187,10 @@ class _Assembler:
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
-            dims: tuple[str, ...] = ()
-            if not term.scalar:
-                dims = (self._dim(f"{term.name}_dim", term.labels, prefix, numbered=_is_numbered(term)),)
-            places.append(
-                self.head.add(f"{prefix}{term.name}", priors[term.name], length=term.stop - term.start, dims=dims)
-            )
+            name = f"{prefix}{term.name}"
+            dims = self.inventory.dims[name]
+            places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
-
-    def _dim(self, name: str, labels: tuple[str, ...], prefix: str = "", *, numbered: bool = False) -> str:
-        """Register a dim; one name with two sets of labels gets the parameter's prefix.
-
-        Columns of a numeric term (``bs(x, df=4)``) are `numbered`; levels are strings, even "2001".
-        """
-        values: list[Any] = [int(label) for label in labels] if numbered else list(labels)
-        if self.coords.get(name, values) != values:
-            name = f"{prefix}{name}"
-        self.coords[name] = values
-        return name
-
-    def _expression_dims(self, term: GroupTerm, prefix: str) -> tuple[str, ...]:
-        """The dim of a group term's columns, if it has one."""
-        if term.scalar:
-            return ()
-        return (self._dim(f"{term.expression}__expr_dim", term.labels, prefix, numbered=_is_numbered(term)),)
 
     def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
         for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
@@ -223,7 +205,7 @@ class _Assembler:
     def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
         name = f"{prefix}{term.name}"
         prior = self.spec.priors.terms[parameter][term.name]
-        dims = self._expression_dims(term, prefix)
+        dims = self.inventory.dims[name][:-1]
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
@@ -245,16 +227,9 @@ class _Assembler:
         q = block.columns
         block.eta = self.head.constant(self.spec.correlations[block.factor])
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        labels = [
-            term.expression if term.scalar else f"{term.expression}[{label}]"
-            for term in block.terms
-            for label in term.labels
-        ]
-        pairs = tuple(f"{labels[c]}, {labels[r]}" for r in range(q) for c in range(r))
         name = f"{prefix}{correlation_name(block.terms)}"
-        dim = self._dim(f"{name}_dim", pairs)
         index = np.arange(block.correlation, self.head.size)
-        self.head.variables.append(Variable(name, (dim,), "correlation", index))
+        self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
 
     def _effect_places(self) -> tuple[list[int], list[int]]:
         """Start and stride of every block's effects: factor by factor, level by level, the largest factor last."""
@@ -277,12 +252,12 @@ class _Assembler:
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             prefix = self._prefix(self.spec.family.parameters[block.predictor].name)
             levels = self.spec.design.factors[block.factor].levels
-            dim = self._dim(f"{block.factor}__factor_dim", levels)
             column = 0
             for term in block.terms:
                 index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
-                dims = (*self._expression_dims(term, prefix), dim)
-                variables.append(Variable(f"{prefix}{term.name}", dims, "effects", index[0] if term.scalar else index))
+                name = f"{prefix}{term.name}"
+                index = index[0] if term.scalar else index
+                variables.append(Variable(name, self.inventory.dims[name], "effects", index))
                 column += term.columns
         return variables
 
@@ -359,11 +334,6 @@ class _Assembler:
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
-
-
-def _is_numbered(term: CommonTerm | GroupTerm) -> bool:
-    """Whether the labels of a term are column numbers: those of ``bs(x, df=4)`` are, the levels of a factor are not."""
-    return term.kind == "numeric" and all(label.isdigit() for label in term.labels)
 
 
 def _blocks_of(terms: tuple[GroupTerm, ...], correlations: Mapping[str, float]) -> list[list[GroupTerm]]:

@@ -114,6 +114,7 @@ class Beside:
     def __init__(self, path: str, parts: Sequence[str]) -> None:
         self.path, self.parts = path, parts
         self.process: subprocess.Popen[str] | None = None
+        self._listener: threading.Thread | None = None
         self.done = {part: threading.Event() for part in parts}
 
     def start(self) -> None:
@@ -126,13 +127,15 @@ class Beside:
                 stderr=subprocess.DEVNULL,
                 text=True,
             )
-            threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+            self._listener = threading.Thread(target=self._listen, args=(self.process,), daemon=True)
+            self._listener.start()
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         if process.stdout is not None:
-            for line in process.stdout:
-                if line.strip() in self.done:
-                    self.done[line.strip()].set()
+            with process.stdout as lines:
+                for line in lines:
+                    if line.strip() in self.done:
+                        self.done[line.strip()].set()
         for event in self.done.values():  # it has ended: what is not there is compiled here
             event.set()
 
@@ -148,10 +151,12 @@ class Beside:
             self.wait(EFFECTS)
 
     def stop(self) -> None:
-        """End the process: nothing more is needed of it."""
+        """End the process and close what was heard of it: nothing more is needed."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait()
+        if self._listener is not None:
+            self._listener.join()
 
 
 @contextlib.contextmanager

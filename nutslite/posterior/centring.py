@@ -1,10 +1,10 @@
 """In which coordinates group effects and their scales are sampled well, by what the data say of each effect.
 
-Each effect gets a weight of centring (`effects`): that at which its raw number is equally wide whatever the scale. A
-scale of which the data do not rule out that it is zero has an endless left tail as a logarithm, where mixing is slow;
-it is sampled as a bent logarithm instead (`transforms.BENT_LOG`), and its place and width are those of its own
-one-dimensional posterior, by quadrature over what the data say of the effects. With such coordinates one fixed metric
-serves from a scale of zero to large ones.
+Each effect gets a weight of centring (`effects`): that at which its raw number is equally wide whatever the scale. The
+logarithm of a scale that may be zero has an endless left tail, where mixing is slow. So scales are sampled as bent
+logarithms (`transforms.BENT_LOG`), also those that are clearly not zero, for which they are logarithms but for the
+tail. The place and width of each are those of its own one-dimensional posterior, by quadrature over what the data say
+of the effects. With such coordinates one fixed metric serves from a scale of zero to large ones.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from nutslite.posterior.transforms import BENT_LOG, constrain, log_jacobian, unc
 FloatArray = NDArray[np.float64]
 Density = Callable[..., float]
 
-CLEAR_EVIDENCE = 10.0  # log likelihood ratio against a scale of zero: e^-10 of the left tail is never visited
 SDS_ABOVE = 0.5  # a typical scale is that far above the mean: few levels leave a long tail to the right
-SDS_BELOW = 2.0  # correlated effects are centred as their scale that far down would have it
 GRID = np.linspace(-6.0, 8.0, 281)  # of bent logarithms: from e^-42 to e^8 times a rough guess
 
 
@@ -54,7 +52,7 @@ class Coordinates:
     centring : ndarray, shape (n_effects,)
     typical_scales : ndarray, shape (n_block_columns,)
     bent : dict of int to Profile
-        By position in the head: scales that may be zero.
+        By position in the head: the scales of group effects.
     """
 
     centring: FloatArray
@@ -78,9 +76,8 @@ def choose_coordinates(
     values: FloatArray,
     deviations: FloatArray,
     level_information: Sequence[FloatArray],
-    prior_precisions: FloatArray,
 ) -> Coordinates:
-    """Weights of centring at the present scales, and which scales are to be bent.
+    """Weights of centring at the present scales, and how the scales are bent: all of them, which costs none of them.
 
     Parameters
     ----------
@@ -93,26 +90,17 @@ def choose_coordinates(
         Conditional modes of the effects, without their locations.
     level_information : sequence of ndarray, shape (levels, q, q)
         For each block, what the data say of the effects of each level.
-    prior_precisions : ndarray, shape (n_head,)
-        Of the log scales, by their priors.
     """
     information = _information_of_effects(model, values, level_information)
     scales = _scales_of_effects(model, values)
     strength = information * scales**2
     weights = strength / (1.0 + strength)
-    correlated = _correlated_effects(model)
     centring, bent = np.ones(weights.size), {}  # effects whose scale is a fixed number stay centred
     for hyper, columns in scale_columns(model).items():
         at = np.concatenate(columns)
         estimates = deviations[at] / np.clip(weights[at], 1e-12, 1.0)
-        factor = 1.0
-        if _log_likelihood(scales[at[0]], information[at], estimates) <= CLEAR_EVIDENCE:
-            bent[hyper] = _profile(model, density, values, hyper, information[at], estimates)
-        elif correlated[at].any():
-            # Effects that are centred together with their correlation are a funnel where that nears 1 or -1.
-            precision = prior_precisions[hyper] + 2.0 * float(np.sum(weights[at] ** 2))
-            factor = float(np.exp(-2.0 * SDS_BELOW / np.sqrt(max(precision, 0.25))))
-        centring[at] = factor * strength[at] / (1.0 + factor * strength[at])
+        bent[hyper] = _profile(model, density, values, hyper, information[at], estimates)
+        centring[at] = weights[at]
     return Coordinates(centring, _typical_scales(model, values), bent)
 
 
@@ -153,14 +141,6 @@ def _typical_scales(model: ModelData, values: FloatArray) -> FloatArray:
         scale = int(row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]])
         if scale < model.head.transforms.size:
             out[column] = values[scale]
-    return out
-
-
-def _correlated_effects(model: ModelData) -> NDArray[np.bool_]:
-    out = np.zeros(model.centring.size, dtype=bool)
-    for block in model.blocks:
-        if block[md.CORRELATION] >= 0:
-            out[places_of(block)] = True
     return out
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SettingError
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.layout import Variable
 from nutslite.posterior.plan import make_plan
@@ -81,7 +81,7 @@ class CompiledModel:
 
         Raises
         ------
-        SamplingError
+        SettingError
             If the point leaves variables out, has unknown ones, or has values outside their support.
         """
         return self._evaluate(point)[0]
@@ -109,7 +109,7 @@ class CompiledModel:
                 free.name for free in self.free_RVs if free.name not in point and free.unconstrained not in point
             ]
             if missing:
-                raise SamplingError(
+                raise SettingError(
                     f"The point says nothing of {', '.join(missing)}. Start from initial_point() and change it."
                 )
         return self._points.position(point, np.zeros(self._assembled.layout.dimension))

@@ -19,6 +19,7 @@ from nutslite.posterior.head import Head
 from nutslite.posterior.level_sums import LevelDesign, between, dense_products, own_products, pair_products
 from nutslite.posterior.marginal import MarginalData
 from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.prices import Sizes, cheapest, pairs_of_columns, too_dear
 from nutslite.posterior.products import weighted_products
 from nutslite.posterior.reduction import Reduction, integrated_positions, why_not_reducible
 from nutslite.priors.codes import FLAT
@@ -26,12 +27,9 @@ from nutslite.priors.codes import FLAT
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
-SMALL_REST = 60  # columns left after elimination for which a factorisation per gradient always pays
-JOINT_GRADIENTS = 6  # gradients of the joint density that one of the marginal density replaces, at least
-LARGE_GRADIENTS = 1700  # the same for one factorisation per draw, of a NUTS trajectory and all its warm-up
-MAX_CLASS_BYTES = 256e6
 CLOSE_FIT = 1e-3  # share of the response's squares in the residuals below which three digits and more would cancel
 CHUNK_BYTES = 1 << 23  # of common columns at a time
+NO_LEVELS = LevelDesign(np.empty(0, dtype=np.int64), 0, 0, {})  # of the eliminated factor where there is none
 
 
 def reduce_gaussian(assembled: Assembled) -> Reduction | str:
@@ -72,21 +70,21 @@ class _Reducer:
 
     def run(self) -> Reduction | str:
         model = self.model
-        rest_columns = self.n_common + sum(self._size(factor) for factor in self.others)
-        large = rest_columns > SMALL_REST and rest_columns**3 > JOINT_GRADIENTS * self._joint_operations()
-        if large and not self._large_serves(rest_columns):
-            return f"{rest_columns} columns would be left after integrating out the largest factor, too many to factor"
+        own = self._level_design(self.eliminated) if self.eliminated >= 0 else NO_LEVELS
+        gram = own_products(own, self.weights)
+        classes, level_class = _classes(gram)
+        sizes = self._sizes(own, classes.size)
+        way = cheapest(sizes)
+        if way == "joint":
+            return too_dear(sizes)
         response, shift, outer = self._residuals()
         designs = [self._level_design(factor) for factor in self.others]
         dense = self._dense(slice(0, self.n), response) if self.eliminated >= 0 else np.empty((self.n_common + 1, 0))
         cross = self._cross(dense, designs, outer)
-        level_cross, gram = self._level_products(dense, designs)
-        classes, level_class = _classes(gram)
+        level_cross = self._level_products(own, dense, designs)
         q = gram.shape[1]
-        if large:
+        if way == "large":
             classes, level_class = classes[:0], level_class[:0]
-        if classes.size * q * (q + 1) / 2 * (rest_columns + 1) ** 2 * 8 > MAX_CLASS_BYTES:
-            return "the largest factor has too many different levels for so many remaining columns"
         precision, log_constant = self._prior(shift)
         data = MarginalData(
             head=self._kept_head(),
@@ -111,24 +109,29 @@ class _Reducer:
             shift=shifts,
             level_cross=level_cross,
             level_class=level_class,
-            level_counts=gram[:, 0, 0].copy() if large else np.empty(0),
+            level_counts=gram[:, 0, 0].copy() if way == "large" else np.empty(0),
             level_targets=level_targets,
             level_shift=level_shift,
             n_values=model.head.transforms.size + model.head.fixed.size,
             n_effects=model.centring.size,
         )
 
-    def _large_serves(self, rest_columns: int) -> bool:
-        """Whether a factorisation per draw costs less than the joint density's many gradients."""
-        intercept_only = len(self._blocks(self.eliminated)) == 1 and self._blocks(self.eliminated)[0][md.N_COLUMNS] == 1
-        column = self._blocks(self.eliminated)[0][md.COLUMN_TABLE]
-        intercept_only = intercept_only and self.model.block_columns[column, md.Z_ROW] < 0
-        return bool(intercept_only) and rest_columns**3 < LARGE_GRADIENTS * self._joint_operations()
-
-    def _joint_operations(self) -> float:
-        """Multiplications, about, of one gradient of the joint density."""
-        columns = self.n_common + sum(int(block[md.N_COLUMNS]) for block in self.model.blocks)
-        return 4.0 * self.n * (columns + 2)
+    def _sizes(self, own: LevelDesign, classes: int) -> Sizes:
+        """What the prices of the ways depend on; `own` is the design of the eliminated factor."""
+        rest = self.n_common + sum(self._size(factor) for factor in self.others)
+        others = sum(self._stride(factor) for factor in self.others)
+        per_level = np.bincount(own.level, minlength=own.n_levels)
+        return Sizes(
+            rows=self.n,
+            common=self.n_common,
+            effects_per_row=others + own.stride,
+            rest=rest,
+            levels=own.n_levels,
+            width=own.stride,
+            classes=classes,
+            pairs=pairs_of_columns(per_level, self.n_common, others, rest),
+            intercept_only=own.stride == 1 and own.columns[0] is None,
+        )
 
     def _residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Residuals, coefficients and cross-products of least squares.
@@ -217,13 +220,10 @@ class _Reducer:
             out[p : p + m, p : p + m] = between(designs, self.weights)
         return out
 
-    def _level_products(self, dense: FloatArray, designs: list[LevelDesign]) -> tuple[FloatArray, FloatArray]:
-        """Per level of the eliminated factor: Z'W[rest, y], shape (L, q, r + 1), and Z'WZ, shape (L, q, q)."""
+    def _level_products(self, own: LevelDesign, dense: FloatArray, designs: list[LevelDesign]) -> FloatArray:
+        """Z'W[rest, y] of every level of the eliminated factor, shape (L, q, r + 1); `own` is its design."""
         p = self.n_common
         r = p + sum(design.size for design in designs)
-        if self.eliminated < 0:
-            return np.empty((0, 0, r + 1)), np.empty((0, 0, 0))
-        own = self._level_design(self.eliminated)
         out = np.empty((own.size, r + 1))
         products = dense_products(own, dense, self.weights)
         out[:, :p], out[:, r] = products[:, :p], products[:, p]
@@ -231,7 +231,7 @@ class _Reducer:
         for design in designs:
             out[:, at : at + design.size] = pair_products(own, design, self.weights)
             at += design.size
-        return out.reshape(own.n_levels, own.stride, r + 1), own_products(own, self.weights)
+        return out.reshape(own.n_levels, own.stride, r + 1)
 
     def _prior(self, shift: FloatArray) -> tuple[FloatArray, float]:
         """Bordered prior precision of the rest's common columns, means less `shift`, and its log constant."""

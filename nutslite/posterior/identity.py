@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nutslite.formula.level_names import python_value
 from nutslite.posterior.assembly import ModelSpec
 from nutslite.sampler.checkpoint import DERIVED
 from nutslite.sampler.digest import digest
@@ -67,16 +68,11 @@ def column_digest(column: Any) -> str:
     if hasattr(column, "cat"):
         return digest((column.cat.codes.to_numpy(), column.cat.categories.tolist(), bool(column.cat.ordered)))
     values = column.to_numpy()
-    if values.dtype.kind in "biuf":
+    gaps = column.dtype.kind in "iu" and values.dtype.kind == "f"  # which has lost digits
+    if values.dtype.kind in "biuf" and not gaps:
         return digest(values)
     codes, different = column.factorize()  # missing values of every kind are -1
-    return digest((np.asarray(codes, dtype=np.int64), [_as_models_see(value) for value in different.tolist()]))
-
-
-def _as_models_see(value: Any) -> Any:
-    """Numbers of unusual types (Decimal) as floats."""
-    unusual = hasattr(value, "__float__") and not isinstance(value, bool | int | float | str)
-    return float(value) if unusual else value
+    return digest((np.asarray(codes, dtype=np.int64), [python_value(value) for value in different.tolist()]))
 
 
 def run_identity(plan: Plan, settings: Settings, *, numbered: bool = True) -> dict[str, Any]:

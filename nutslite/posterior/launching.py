@@ -40,6 +40,7 @@ TARGET_ACCEPT = 0.8
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.7, 0.9  # after a pilot, see `default_target_accept`
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
+_LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
 MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 SHOWN_NAMES = 10
@@ -154,6 +155,21 @@ def default_target_accept(begun: Launched, dimension: int) -> float:
     return TARGET_ACCEPT_OF_FEW if dimension < MANY_PARAMETERS else TARGET_ACCEPT_OF_MANY
 
 
+def _inverse(information: FloatArray) -> FloatArray:
+    """The inverse of an information matrix; of one that is nearly singular, the nearest that float64 can tell.
+
+    Bases of more columns than rows have such: their scales differ by many orders of magnitude.
+    """
+    inverse: FloatArray = np.asarray(np.linalg.inv(information), dtype=np.float64)
+    if np.allclose(inverse, inverse.T, rtol=1e-8, atol=1e-12 * np.abs(inverse).max(initial=0.0)):
+        return inverse
+    scale = 1.0 / np.sqrt(np.diag(information))
+    values, vectors = np.linalg.eigh(information * scale * scale[:, None])
+    half = vectors / np.sqrt(np.maximum(values, _LEAST_EIGENVALUE * values[-1])) * scale[:, None]
+    nearest: FloatArray = half @ half.T
+    return 0.5 * (nearest + nearest.T)
+
+
 def launch_metric(launch: Launch) -> Metric | None:
     """The sampler's metric from what is known about the posterior's shape."""
     information = launch.information
@@ -161,7 +177,7 @@ def launch_metric(launch: Launch) -> Metric | None:
         return None
     if isinstance(information, Information):
         if not information.blocks.size:
-            return dense_metric(np.linalg.inv(information.border))
+            return dense_metric(_inverse(information.border))
         return arrowhead_metric(information.border, information.coupling, information.blocks)
     return dense_metric(information)
 

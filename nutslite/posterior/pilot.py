@@ -2,7 +2,7 @@
 
 Given the hyperparameters, Newton's method finds the mode of coefficients, auxiliary parameters and group effects;
 given those, an EM-like step moves the scales of the group effects, using the effects' curvature as their posterior
-variance. At the end each level gets its centring weight and each scale that may be zero its bent logarithm
+variance. At the end each level gets its centring weight and each scale its bent logarithm
 (`centring`), which decouples effects from scales, and the information matrix in these coordinates becomes the sampler's
 metric. The pilot only chooses coordinates: whatever it finds, the posterior that NUTS samples is the same.
 """
@@ -262,7 +262,7 @@ class _Search:
         """Choose the coordinates, move to them, and put the hyperparameters' curvature on the border."""
         chosen = self._coordinates(information)
         if chosen.bent:
-            # The steps above are short where there is little evidence: ask again where these scales are more typical.
+            # The steps above are short where there is little evidence: ask again where the scales are more typical.
             _, effects = self.builder.natural(self.position)
             for hyper, profile in chosen.bent.items():
                 self.position[hyper] = np.log(profile.typical - self.model.head.bounds[0, hyper])
@@ -284,9 +284,8 @@ class _Search:
 
     def _coordinates(self, information: Information) -> Coordinates:
         values, _ = self.builder.natural(self.position)
-        prior = np.diag(head_prior_information(self.model.head, self.density, self.position))
         deviations = self.position[self.n_head :]
-        return choose_coordinates(self.model, self.density, values, deviations, information.level_information, prior)
+        return choose_coordinates(self.model, self.density, values, deviations, information.level_information)
 
     def _to_raw(self, block: NDArray[np.int64], values: FloatArray) -> None:
         """Deviations of a block's effects to raw numbers (correlations are zero here)."""
@@ -294,16 +293,10 @@ class _Search:
         self.position[self.n_head + places_of(block)] /= spreads_and_units(self.model, block, scales)[1]
 
     def _hyper_information(self, chosen: Coordinates) -> FloatArray:
-        """Precisions: 2 sum(r^2) for a log scale, sum(r_c r_d) for a correlation, each plus its prior's.
-
-        Those of bent scales are known already.
-        """
+        """Precisions: of scales those of their profiles, sum(r_c r_d) for a correlation, else the prior's."""
         centring = chosen.centring
         prior = np.diag(head_prior_information(self.model.head, self.density, self.position)).copy()
         likelihood = np.zeros(self.n_head)
-        for scale, columns in self.scales.items():
-            for at in columns:
-                likelihood[scale] += 2.0 * float(np.sum(centring[at] ** 2))
         for block in self.model.blocks:
             if block[md.CORRELATION] < 0:
                 continue

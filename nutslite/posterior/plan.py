@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from nutslite.exceptions import SamplingError
+from nutslite._columns import folded
+from nutslite.exceptions import SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.coded import coded_sentences, without_codes
 from nutslite.posterior.compress import merge_equal_rows
@@ -51,7 +52,7 @@ class Plan:
     merged: ModelData | None = None
 
     def __str__(self) -> str:
-        return "\n".join(self.sentences)
+        return folded("\n".join(self.sentences), hanging=2)
 
     __repr__ = __str__
 
@@ -87,18 +88,19 @@ def make_plan(
 
     Raises
     ------
-    SamplingError
+    SettingError
         If `path` is unknown, or is ``"marginal"`` and the model does not allow it (the message says why).
     """
     if path not in PATHS:
-        raise SamplingError(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+        error = error_about(path, str, SettingError, SettingTypeError)
+        raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
     if not code:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"
     if not isinstance(reduction, str) and not reduction.kept.size:
         reduction = "no parameter would be left for NUTS"
     if path == "marginal" and isinstance(reduction, str):
-        raise SamplingError(f"plan='marginal' cannot serve this model: {reduction}.")
+        raise SettingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):
         return _joint_plan(assembled, reduction, pilot, merge)
     return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)

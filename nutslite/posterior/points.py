@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import SamplingError, did_you_mean
+from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.effects import (
@@ -121,21 +121,21 @@ class PointMap:
 
         Raises
         ------
-        SamplingError
+        SettingError
             Naming the entry of `what`, the user's argument.
         """
         if not isinstance(point, Mapping):
-            raise SamplingError(f"{what} is a dict of values by name, not {point!r}.")
+            raise SettingTypeError(f"{what} is a dict of values by name, not {point!r}.")
         known = [*self._by_name, *self._by_unconstrained]
         for name, value in point.items():
             free = self._by_name.get(name) or self._by_unconstrained.get(name)
             if free is None:
-                raise SamplingError(
+                raise SettingError(
                     f"{what}: there is no free variable '{name}'.{did_you_mean(name, known)} "
                     f"There are: {', '.join(self._by_name)}."
                 )
             if name != free.name and free.name in point:
-                raise SamplingError(f"{what} has '{free.name}' twice, as '{free.name}' and as '{name}': give one.")
+                raise SettingError(f"{what} has '{free.name}' twice, as '{free.name}' and as '{name}': give one.")
             self._array(name, value, free, what)
 
     def position(self, point: Point, base: FloatArray, what: str = "point") -> FloatArray:
@@ -146,7 +146,7 @@ class PointMap:
 
         Raises
         ------
-        SamplingError
+        SettingError
             As `check`.
         """
         self.check(point, what)
@@ -180,12 +180,12 @@ class PointMap:
             array = np.broadcast_to(array, free.shape)
         except (TypeError, ValueError):
             shape = np.shape(value)
-            raise SamplingError(
+            raise SettingError(
                 f"{what}: '{name}' is {f'an array of shape {free.shape}' if free.shape else 'one number'}"
                 f"{f', by {free.dims}' if free.dims else ''}; not {f'of shape {shape}' if shape else repr(value)}."
             ) from None
         if not np.isfinite(array).all():
-            raise SamplingError(f"{what}: '{name}' is {value!r}; start from finite numbers.")
+            raise SettingError(f"{what}: '{name}' is {value!r}; start from finite numbers.")
         if name == free.name and free.variable.source == "values" and not free.variable.columns.size:
             at = np.atleast_1d(free.index)
             lower, upper = self.model.head.bounds[:, at]
@@ -194,7 +194,7 @@ class PointMap:
             low = np.where((codes == IDENTITY) | (codes == NEGATIVE_LOG), -math.inf, lower)
             high = np.where((codes == LOGIT_INTERVAL) | (codes == NEGATIVE_LOG), upper, math.inf)
             if np.any((flat <= low) | (flat >= high)):
-                raise SamplingError(f"{what}: '{name}' is {value!r}, but must be between {low[0]:g} and {high[0]:g}.")
+                raise SettingError(f"{what}: '{name}' is {value!r}, but must be between {low[0]:g} and {high[0]:g}.")
         return array
 
     def _unconstrained_correlations(self, free: FreeVariable, array: FloatArray, what: str) -> FloatArray:
@@ -207,7 +207,7 @@ class PointMap:
         try:
             factor = np.linalg.cholesky(matrix)
         except np.linalg.LinAlgError:
-            raise SamplingError(f"{what}: '{free.name}' are no correlations of {q} quantities.") from None
+            raise SettingError(f"{what}: '{free.name}' are no correlations of {q} quantities.") from None
         out = np.empty(size)
         cholesky_unconstrain(np.ascontiguousarray(factor), out)
         return out.reshape(free.shape)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nutslite.exceptions import NutsliteError
+from nutslite.exceptions import ArgumentTypeError
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,24 @@ def read_potentials(given: Sequence[Any] | None) -> tuple[Potential, ...]:
 
     Raises
     ------
-    NutsliteError
+    ArgumentTypeError
         For anything else.
     """
     if given is None:
         return ()
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise NutsliteError(f"potentials is a list of (name or tuple of names, function), not {given!r}.")
+        raise ArgumentTypeError(f"potentials is a list of (name or tuple of names, function), not {given!r}.")
     potentials = []
     for number, item in enumerate(given):
         if not isinstance(item, Sequence) or isinstance(item, str) or len(item) != 2:
-            raise NutsliteError(f"potentials[{number}] is (name or tuple of names, function), not {item!r}.")
+            raise ArgumentTypeError(f"potentials[{number}] is (name or tuple of names, function), not {item!r}.")
         names, function = item
         names = (names,) if isinstance(names, str) else names
         if isinstance(names, list):
             names = tuple(names)
         if not isinstance(names, tuple) or not names or not all(isinstance(name, str) for name in names):
-            raise NutsliteError(f"potentials[{number}]: {item[0]!r} is neither a name nor a tuple of names.")
+            raise ArgumentTypeError(f"potentials[{number}]: {item[0]!r} is neither a name nor a tuple of names.")
         if not callable(function):
-            raise NutsliteError(f"potentials[{number}]: {function!r} is no function of {', '.join(names)}.")
+            raise ArgumentTypeError(f"potentials[{number}]: {function!r} is no function of {', '.join(names)}.")
         potentials.append(Potential(names, function))
     return tuple(potentials)

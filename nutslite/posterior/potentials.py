@@ -16,7 +16,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled, kernel, kernel_with_signature
-from nutslite.exceptions import NutsliteError, did_you_mean
+from nutslite.exceptions import ArgumentError, did_you_mean
 from nutslite.families.derivatives import packed_gradient
 from nutslite.families.family import LOGLIK
 from nutslite.posterior.assembly import Assembled
@@ -133,7 +133,7 @@ def check_potentials(assembled: Assembled) -> None:
 
     Raises
     ------
-    NutsliteError
+    ArgumentError
         If one names a variable that does not exist, or fails.
     """
     start = _named_start(assembled)
@@ -147,7 +147,7 @@ def compile_potentials(assembled: Assembled) -> tuple[Gather, Callable[..., floa
 
     Raises
     ------
-    NutsliteError
+    ArgumentError
         As `check_potentials`.
     """
     start = _named_start(assembled)
@@ -156,7 +156,9 @@ def compile_potentials(assembled: Assembled) -> tuple[Gather, Callable[..., floa
     for number, potential in enumerate(assembled.spec.potentials):
         own = [_variable(assembled.layout, name, potential) for name in potential.names]
         function = _checked(potential, number, [start[variable.name] for variable in own])
-        derived, _ = packed_gradient(function, [np.shape(variable.index) for variable in own])
+        derived, _ = packed_gradient(
+            function, [np.shape(variable.index) for variable in own], f"The potential of {potential.shown}"
+        )
         kernels.append((derived, sum(np.size(variable.index) for variable in own)))
         variables += own
     return _gather(variables), _sum_of(kernels)
@@ -174,12 +176,12 @@ def _named_start(assembled: Assembled) -> dict[str, FloatArray]:
 def _variable(layout: Layout, name: str, potential: Potential) -> Variable:
     known = {variable.name: variable for variable in layout.variables}
     if name not in known:
-        raise NutsliteError(
+        raise ArgumentError(
             f"The potential of {potential.shown} names '{name}', which the model does not draw."
             f"{did_you_mean(name, known)} It draws {', '.join(known)}."
         )
     if known[name].source == "correlation":
-        raise NutsliteError(
+        raise ArgumentError(
             f"The potential of {potential.shown} is a function of correlations, '{name}', which potentials cannot "
             "read. Their prior is LKJ: priors_cor={...} makes it narrower."
         )
@@ -192,7 +194,7 @@ def _checked(potential: Potential, number: int, arguments: Sequence[FloatArray])
         result = potential.function(*(float(array) if array.ndim == 0 else array for array in arguments))
         array = np.asarray(result, dtype=float)
     except Exception as error:
-        raise NutsliteError(
+        raise ArgumentError(
             f"Potential {number}, of {potential.shown}, fails at the values where chains start: "
             f"{type(error).__name__}: {error}."
         ) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import PriorError, SamplingError
+from nutslite.exceptions import PriorError, SettingError, SettingTypeError, error_about
 from nutslite.posterior import model_data as md
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY
@@ -41,11 +43,12 @@ def draw_prior(
     ------
     PriorError
         If a prior is flat and `flat` is "error".
-    SamplingError
+    SettingError
         If `draws` is no positive integer.
     """
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise SamplingError(f"draws must be an integer of at least 1, not {draws!r}.")
+        kind = error_about(draws, Real, SettingError, SettingTypeError)
+        raise kind(f"draws must be an integer of at least 1, not {draws!r}.")
     model = assembled.data
     head = model.head
     n_head = head.transforms.size

@@ -15,12 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
 from nutslite.posterior.identity import run_identity
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.target import JointTarget, MarginalTarget, Target
-from nutslite.sampler.checkpoint import Checkpoint
+from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
+from nutslite.posterior.warp import FREE, UNIT
+from nutslite.sampler.checkpoint import Checkpoint, RecordKind
 from nutslite.sampler.independence import Proposal
 from nutslite.sampler.metric import Metric
+from nutslite.sampler.metric_shapes import METRIC_SHAPES, check_arrowhead
+from nutslite.sampler.record_log import Entry
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -48,6 +53,38 @@ class Launched(NamedTuple):
     target_accept: float | None = None
 
 
+TRANSFORMS = "data.head.transforms"
+
+_LAUNCH = {
+    "metric": Text(among=("diag", "diag_grad", "dense", "given")),
+    "jitter": Number(0.0, 1e6),
+    "adapts": FLAG,
+    "tune": Number(0, 10**9, whole=True),
+    "target_accept": Either((Number(0.0, 1.0), NOTHING), "an acceptance or nothing"),
+}
+WARP = "data.warp."
+_WARP = {
+    "members": Numbers(("members",), "int64"),
+    "given": Numbers(("given",), "int64"),
+    "scale": Numbers(("place and width",), finite=True),
+    "knots": Numbers(("knots",), finite=True),
+    **{name: Numbers(("knots", "members"), finite=True) for name in ("centers", "center_slopes", "logs", "log_slopes")},
+    **{name: Numbers(("knots", "pairs"), finite=True) for name in ("lowers", "lower_slopes")},
+    "stretched": Numbers(("members",), finite=True),
+    "direction": Numbers(("head",), finite=True),
+    "raised": Numbers(("rows",), finite=True),
+}
+_PROPOSAL = RecordKind(
+    Record(),
+    Record(
+        {
+            "center": Numbers(("dimension",), finite=True),
+            "factor": Numbers(("dimension", "dimension"), finite=True),
+        }
+    ),
+)
+
+
 @contextlib.contextmanager
 def opened_checkpoint(plan: Plan, settings: Any) -> Iterator[Checkpoint | None]:
     """The checkpoint that the settings name, open; None where they name none.
@@ -72,19 +109,16 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     if checkpoint is None:
         return launch()
     if found := checkpoint.find("launch"):
-        fields, arrays = checkpoint.read(found[0])
-        _set_coordinates(target, {name: value for name, value in arrays.items() if name.startswith("data.")})
-        metric: Metric | str = fields["metric"]
-        if metric == "given":
-            metric = Metric(int(fields["metric_kind"]), *(arrays[name] for name in Metric._fields[1:]))
-        target_accept = fields.get("target_accept")
-        return Launched(arrays["initial"], fields["jitter"], metric, fields["adapts"], fields["tune"], target_accept)
+        return _launched_before(checkpoint, found[0], target)
     before = _arrays_of(_coordinates(target))
     new = launch()
     after = _arrays_of(_coordinates(target))
     arrays = {"initial": new.initial, **{name: after[name] for name in after if after[name] is not before.get(name)}}
-    fields = {"jitter": new.jitter, "adapts": new.adapts, "tune": new.tune, "metric": new.metric}
+    fields: dict[str, Any] = {"jitter": new.jitter, "adapts": new.adapts, "tune": new.tune, "metric": new.metric}
     fields |= {"target_accept": new.target_accept}
+    if isinstance(target, JointTarget) and target.is_warped:
+        fields |= {"warp": [int(target.model.warp.kind), int(target.model.warp.pivot)]}
+        arrays |= {name: after[name] for name in after if name.startswith(WARP)}
     if isinstance(new.metric, Metric):
         fields |= {"metric": "given", "metric_kind": int(new.metric.kind)}
         arrays |= {name: getattr(new.metric, name) for name in Metric._fields[1:]}
@@ -93,10 +127,67 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     return new
 
 
-def proposed(checkpoint: Checkpoint | None, propose: Callable[[], Proposal]) -> Proposal:
+def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Launched:
+    """What a record of a launch says, once its arrays were found to be those of this target."""
+    sizes = {"dimension": target.dimension}
+    before = _arrays_of(_coordinates(target))
+    coordinates = {
+        name: Numbers(array.shape, dtype=str(array.dtype))
+        for name, array in before.items()
+        if array.dtype == np.float64 or name == TRANSFORMS  # no launch changes the integers that are places in arrays
+        if not name.startswith(WARP)
+    }
+    kind = entry.fields.get("metric_kind") if entry.fields.get("metric") == "given" else None
+    arrays = {"initial": Numbers(("chains", "dimension"), finite=True)}
+    fields = _LAUNCH
+    warped = isinstance(target, JointTarget) and "warp" in entry.fields
+    if kind is not None:
+        arrays |= METRIC_SHAPES.get(kind if isinstance(kind, int) else -1, {})
+        fields = {**fields, "metric_kind": Number(0, len(METRIC_SHAPES) - 1, whole=True)}
+    if warped:
+        arrays |= {f"{WARP}{name}": numbers for name, numbers in _WARP.items()}
+        fields = {**fields, "warp": Row((Number(0, UNIT, whole=True), Number(0, target.dimension - 1, whole=True)))}
+    record = checkpoint.read(entry, RecordKind(Record(fields), Record(arrays, coordinates)), sizes)
+    metric: Metric | str = record.fields["metric"]
+    with checkpoint.damage_in_words():
+        check_arrowhead(sizes)
+        if TRANSFORMS in record.arrays:
+            _check_transforms(before[TRANSFORMS], record.arrays[TRANSFORMS])
+        if warped:
+            _check_warp(record.fields["warp"][0], record.arrays, target)
+    if metric == "given":
+        metric = Metric(int(record.fields["metric_kind"]), *(record.arrays[name] for name in Metric._fields[1:]))
+    _set_coordinates(target, {name: value for name, value in record.arrays.items() if name.startswith("data.")})
+    if isinstance(target, JointTarget) and warped:
+        kind, pivot = record.fields["warp"]
+        target.model = target.model._replace(warp=target.model.warp._replace(kind=kind, pivot=pivot))
+    plain = (record.fields[name] for name in ("adapts", "tune", "target_accept"))
+    return Launched(record.arrays["initial"], record.fields["jitter"], metric, *plain)
+
+
+def _check_warp(kind: int, arrays: Arrays, target: Target) -> None:
+    """Raise where tables of coordinates do not fit each other, or name places that the model lacks."""
+    sizes = {name: arrays[f"{WARP}{name}"].shape[-1] for name in _WARP}
+    n = sizes["members"]
+    places = np.concatenate([arrays[f"{WARP}members"], arrays[f"{WARP}given"]])
+    rows, head = (target.rows, _coordinates(target).head.transforms.size) if kind != FREE else (0, 0)
+    fits = sizes["given"] <= 1 and sizes["scale"] == 2 and sizes["knots"] > 0 and sizes["lowers"] == n * (n - 1) // 2
+    fits &= kind == FREE or (sizes["raised"] == rows and sizes["direction"] == head)
+    if not (fits and ((places >= 0) & (places < target.dimension)).all()):
+        raise Misfit("its coordinates are not those of this model")
+
+
+def _check_transforms(before: NDArray[Any], after: NDArray[Any]) -> None:
+    """Raise where a launch would have given a parameter another transform than those of scales that may be zero."""
+    changed = before != after
+    if not (np.isin(before[changed], (LOG,)).all() and np.isin(after[changed], (FOLD, BENT_LOG)).all()):
+        raise Misfit("its coordinates are not those of this model")
+
+
+def proposed(checkpoint: Checkpoint | None, dimension: int, propose: Callable[[], Proposal]) -> Proposal:
     """The proposal of an independence sampler: what `propose` finds, or what it found for the checkpoint."""
     if checkpoint is not None and (found := checkpoint.find("proposal")):
-        arrays = checkpoint.read(found[0]).arrays
+        arrays = checkpoint.read(found[0], _PROPOSAL, {"dimension": dimension}).arrays
         return Proposal(arrays["center"], arrays["factor"])
     proposal = propose()
     if checkpoint is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._stack import with_room
-from nutslite.exceptions import SamplingError, refuse_other
+from nutslite.exceptions import SamplingError, SettingError, refuse_other
 from nutslite.posterior.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
 from nutslite.posterior.launching import (
     INITS,
@@ -31,6 +30,7 @@ from nutslite.posterior.plan import Plan
 from nutslite.posterior.resume import launched, opened_checkpoint, proposed
 from nutslite.posterior.run_independence import Independence, run_independence
 from nutslite.posterior.run_slice import Slices, run_slice
+from nutslite.posterior.safeguards import check_callback, kept_raw, memory_of_results, named_functions
 from nutslite.posterior.start import starting_position
 from nutslite.posterior.start_values import Start, check_number_of_starts
 from nutslite.posterior.target import Target, density_of
@@ -40,7 +40,6 @@ from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.independence import Proposal
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.logdensity import compiled_logdensity
-from nutslite.sampler.memory import memory_for
 from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.sample import seed_sequence
 
@@ -85,9 +84,8 @@ class Settings:
             max_treedepth=self.max_treedepth,
         )
         if self.draws == 0:
-            raise SamplingError("draws must be an integer of at least 1, not 0.")
-        if self.callback is not None and not callable(self.callback):
-            raise SamplingError(f"callback must be a function that takes a progress record, not {self.callback!r}.")
+            raise SettingError("draws must be an integer of at least 1, not 0.")
+        check_callback(self.callback)
         refuse_other("init", self.init, INITS)
         if self.start is not None:
             check_number_of_starts(self.start, self.chains)
@@ -164,7 +162,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     """
     with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
         pass
-    with careful_interrupts(), opened_checkpoint(plan, settings) as checkpoint:
+    with careful_interrupts(), named_functions(plan), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
         parts = needed(plan, settings.laplace, settings.may_be_independence)
@@ -234,7 +232,7 @@ def _run_target(
     rng = np.random.default_rng(recovery_seed)
     warmup = None
     beside.wait(NATURAL)
-    with memory_of_results(plan, settings):
+    with kept_raw(draws.positions, draws.stats), memory_of_results(plan, settings):
         values, effects = target.natural(draws.positions, rng)
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
@@ -264,7 +262,7 @@ def _run_independence(
     if drawn.interrupted:
         _say_what_is_kept(drawn.positions, settings)
     beside.wait(NATURAL)
-    with memory_of_results(plan, settings):
+    with kept_raw(drawn.positions, drawn.stats), memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
     clock.lap("recovery")
     settings = replace(settings, tune=0)
@@ -306,7 +304,7 @@ def _run_large(
     from nutslite.posterior.run_large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
 
     if settings.laplace:
-        raise SamplingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
+        raise SettingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")
     unused = ("tune", "cores", "callback", "keep_warmup", "max_treedepth", "init", "start")
     _say_unused(settings, "independence Metropolis", unused)
     reduction = plan.reduction
@@ -320,7 +318,7 @@ def _run_large(
         rough = laplace_proposal(density, starting_position(plan.assembled)[reduction.kept])
         return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
 
-    proposal = proposed(checkpoint, propose)
+    proposal = proposed(checkpoint, reduction.kept.size, propose)
     clock.lap("pilot")
     if before_sampling is not None:
         before_sampling()
@@ -389,9 +387,3 @@ def _say_what_is_kept(draws: FloatArray, settings: Settings) -> None:
         settings.chains,
         "" if settings.checkpoint is None else f" The same call goes on from '{settings.checkpoint}'.",
     )
-
-
-def memory_of_results(plan: Plan, settings: Settings) -> contextlib.AbstractContextManager[None]:
-    """For the draws on their natural scale, beside those that the sampler holds."""
-    numbers = plan.assembled.data.head.fixed.shape[0] + plan.assembled.layout.dimension
-    return memory_for(settings.chains, settings.draws, numbers, "The parameters' draws")

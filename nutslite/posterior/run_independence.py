@@ -19,6 +19,7 @@ from nutslite._parallel import available_cpus
 from nutslite.posterior.information import Information
 from nutslite.posterior.target import Launch, Target
 from nutslite.sampler.independence import accept_or_stay
+from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.proposals import DefensiveMixture, fitness, normalised
 
 FloatArray = NDArray[np.float64]
@@ -183,7 +184,7 @@ def run_independence(
     chains: int,
     report: Callable[[int, int, float], None],
 ) -> IndependentDraws:
-    """Sample; Ctrl-C keeps the draws that all chains have.
+    """Sample; Ctrl-C, or an error on the way, keeps the draws that all chains have.
 
     Parameters
     ----------
@@ -200,23 +201,26 @@ def run_independence(
     proposals_per_block = min(PROPOSALS_PER_BLOCK, NUMBERS_PER_BLOCK / max(1, target.rows))
     per_block = max(1, int(proposals_per_block) // (chains * method.thinning))
     done, interrupted = 0, False
-    try:
-        states = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)]
-        while done < draws:
-            stop = min(draws, done + per_block)
-            burn_in = BURN_IN if done == 0 else 0
-            proposals = np.array([state.propose(stop - done, burn_in) for state in states])
-            evaluated = target.log_densities(proposals.reshape(-1, target.dimension), method.cores).reshape(chains, -1)
-            rows = slice(done, stop)
-            for c, state in enumerate(states):
-                walked = state.walk(proposals[c], evaluated[c], burn_in)
-                positions[c, rows], stats["lp"][c, rows], stats["acceptance_rate"][c, rows] = walked
-                report(c, stop, float(stats["acceptance_rate"][c, :stop].mean()))
-            done = stop
-    except KeyboardInterrupt:
-        interrupted = True
-        if not done:
-            raise
+    with careful_interrupts() as interrupts:
+        try:
+            states = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)]
+            while done < draws:
+                stop = min(draws, done + per_block)
+                burn_in = BURN_IN if done == 0 else 0
+                proposals = np.array([state.propose(stop - done, burn_in) for state in states])
+                flat = proposals.reshape(-1, target.dimension)
+                evaluated = target.log_densities(flat, method.cores).reshape(chains, -1)
+                rows = slice(done, stop)
+                for c, state in enumerate(states):
+                    walked = state.walk(proposals[c], evaluated[c], burn_in)
+                    positions[c, rows], stats["lp"][c, rows], stats["acceptance_rate"][c, rows] = walked
+                    report(c, stop, float(stats["acceptance_rate"][c, :stop].mean()))
+                done = stop
+            interrupts.hold()
+        except (Exception, KeyboardInterrupt) as error:
+            interrupts.hold()
+            ended_by(error, drawn=done > 0)
+            interrupted = True
     kept: dict[str, NDArray[Any]] = {name: array[:, :done] for name, array in stats.items()}
     kept["diverging"] = np.zeros((chains, done), dtype=bool)
     kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._schema import Number, Numbers, Record
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.large_marginal import Conditional, LargeMarginal
-from nutslite.sampler.checkpoint import ChainJournal, Checkpoint, random_state
+from nutslite.sampler.checkpoint import RANDOM_STATE, ChainJournal, Checkpoint, RecordKind, random_state
 from nutslite.sampler.draws import largest_rectangle
 from nutslite.sampler.independence import IndependenceChain, Proposal, centred_proposal
-from nutslite.sampler.interrupts import careful_interrupts
+from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.memory import memory_for
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +26,19 @@ DRAWS_PER_TRANSITION = 2  # draws of coefficients and effects for each transitio
 WARMUP_TRANSITIONS = 100  # in all, shared by the chains: they refine the proposal
 BURN_IN = 10  # transitions of every chain before its first draw; it starts at a draw of the proposal
 STATISTICS = ("lp", "acceptance_rate", "perf_counter_start")
+TRANSITION = RecordKind(
+    Record({"chain": Number(0, whole=True), "random": RANDOM_STATE}),
+    Record(
+        {
+            "values": Numbers((DRAWS_PER_TRANSITION, "values")),
+            "effects": Numbers((DRAWS_PER_TRANSITION, "effects")),
+            "position": Numbers(("kept",), finite=True),
+            **dict.fromkeys(STATISTICS, Numbers((DRAWS_PER_TRANSITION,))),
+        }
+    ),
+)
+"""What a checkpoint holds of each transition."""
+
 SECOND_DIFFERENCE = 0.02  # step of the differences that give the curvature at the mode, on the log scale
 
 
@@ -154,7 +168,10 @@ def _run_chain(
     draws = record.values.shape[0]
     state = None
     while journal is not None and journal.waiting and record.done < draws:
-        fields, arrays = journal.take()
+        fields, arrays = journal.take(
+            TRANSITION,
+            {"values": record.values.shape[1], "effects": record.effects.shape[1], "kept": proposal.center.size},
+        )
         record.add(arrays)
         if not journal.waiting and record.done < draws:
             rng.bit_generator.state = fields["random"]
@@ -212,8 +229,9 @@ def run_large(
                 rng = np.random.default_rng(seed)
                 _run_chain(density, proposal, rng, records[chain], journal, partial(report, chain))
             interrupts.hold()
-        except KeyboardInterrupt:
+        except (Exception, KeyboardInterrupt) as error:
             interrupts.hold()
+            ended_by(error, drawn=any(record.done for record in records))
             interrupted = True
     chosen, n_draws = largest_rectangle(np.array([record.done for record in records]))
     if n_draws == 0:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SettingError, SettingTypeError
 from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.points import PointMap, unconstrain_head
 from nutslite.posterior.start import starting_position
@@ -25,16 +25,16 @@ def check_number_of_starts(start: Start, chains: int) -> None:
 
     Raises
     ------
-    SamplingError
+    SettingError
     """
     if isinstance(start, Mapping):
         return
     if not isinstance(start, Sequence) or isinstance(start, str) or not all(isinstance(s, Mapping) for s in start):
-        raise SamplingError(
+        raise SettingTypeError(
             f"start is a dict of values by name, or a list of such dicts, one per chain; not {start!r}."
         )
     if len(start) != chains:
-        raise SamplingError(f"start has values for {len(start)} chain(s), but there are chains={chains}.")
+        raise SettingError(f"start has values for {len(start)} chain(s), but there are chains={chains}.")
 
 
 def check_start_values(assembled: Assembled, start: Start) -> None:
@@ -42,7 +42,7 @@ def check_start_values(assembled: Assembled, start: Start) -> None:
 
     Raises
     ------
-    SamplingError
+    SettingError
     """
     points = PointMap(assembled)
     for chain, point in enumerate([start] if isinstance(start, Mapping) else start):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.exceptions import PriorError, did_you_mean
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, shown
 from nutslite.priors.catalogue import Argument, Density
 from nutslite.priors.parameterizations import PARAMETERIZATIONS, Parameterization
 
@@ -25,9 +25,9 @@ def read_argument(name: str, key: str, value: Any, prior_type: type) -> Any:
     try:
         array = np.array(value)
     except ValueError:  # ragged lists
-        array = np.array(value, dtype=object)
+        array = np.empty(0, dtype=object)
     if array.dtype.kind not in "iuf":
-        raise PriorError(f"{name}({key}={value!r}): {key} must be a number, an array of numbers or a Prior.")
+        raise PriorTypeError(f"{name}({key}={shown(value)}): {key} must be a number, an array of numbers or a Prior.")
     if array.size == 0:
         raise PriorError(f"{name}({key}={value!r}): {key} is empty.")
     if np.any(np.isnan(array)):

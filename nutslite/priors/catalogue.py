@@ -14,6 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from nutslite._draws import LARGE, SMALL
 from nutslite.exceptions import PriorError
 from nutslite.priors import codes
 from nutslite.priors.random import SAMPLERS
@@ -104,6 +105,8 @@ class Density:
     ) -> FloatArray:
         """Draws for canonical argument `values`, which broadcast against `size`.
 
+        Positive arguments may be 0 and infinite, as draws of a hyperprior that underflow or overflow are.
+
         Raises
         ------
         PriorError
@@ -113,7 +116,12 @@ class Density:
             raise PriorError(f"Cannot draw from a {self.name} prior; give a proper prior, such as a wide Normal.")
         if size is None:
             size = np.broadcast_shapes(*(np.shape(value) for value in values))
-        return np.asarray(SAMPLERS[self.name](rng, *values, size=size), dtype=np.float64)
+        inside = [
+            np.clip(value, SMALL, LARGE) if argument.positive else value
+            for argument, value in zip(self.arguments, values, strict=True)
+        ]
+        with np.errstate(all="ignore"):
+            return np.asarray(SAMPLERS[self.name](rng, *inside, size=size), dtype=np.float64)
 
 
 def _location(name: str = "mu", default: float | None = 0.0, aliases: tuple[str, ...] = ()) -> Argument:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from nutslite.exceptions import PriorError, did_you_mean
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.prior import Prior, find_density
 from nutslite.priors.scales import Scale
 
@@ -101,7 +102,7 @@ def check_noncentered(noncentered: Any, modelled: Collection[str]) -> bool | dic
     if isinstance(noncentered, bool):
         return noncentered
     if not isinstance(noncentered, Mapping) or not all(isinstance(value, bool) for value in noncentered.values()):
-        raise PriorError(f"noncentered is True, False or a dict of these by parameter, not {noncentered!r}.")
+        raise PriorTypeError(f"noncentered is True, False or a dict of these by parameter, not {noncentered!r}.")
     for name in noncentered:
         if name not in modelled:
             raise PriorError(
@@ -120,7 +121,7 @@ def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tup
         For an unknown source, an impossible order, or settings that contradict each other.
     """
     if automatic_priors not in SOURCES:
-        raise PriorError(
+        raise error_about(automatic_priors, str, PriorError, PriorTypeError)(
             f"automatic_priors is one of {', '.join(repr(name) for name in SOURCES)}; not {automatic_priors!r}."
             f"{did_you_mean(str(automatic_priors), SOURCES)}"
         )
@@ -132,7 +133,8 @@ def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tup
         raise PriorError("taylor belongs to automatic_priors='mle': give both, or leave taylor out.")
     whole = isinstance(taylor, int | np.integer) and not isinstance(taylor, bool)
     if taylor is not None and not (whole and 1 <= taylor <= HIGHEST_ORDER):
-        raise PriorError(f"taylor is an integer from 1 to {HIGHEST_ORDER}, not {taylor!r}.")
+        error = error_about(taylor, Real, PriorError, PriorTypeError)
+        raise error(f"taylor is an integer from 1 to {HIGHEST_ORDER}, not {taylor!r}.")
     return automatic_priors, None if taylor is None else int(taylor)
 
 

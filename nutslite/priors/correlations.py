@@ -10,7 +10,7 @@ and the sampler below.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from numpy.random import Generator
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from nutslite._numba import inner, kernel
 from nutslite._special import digamma
-from nutslite.exceptions import PriorError, did_you_mean
+from nutslite.exceptions import FormulaError, PriorError, PriorTypeError, did_you_mean
+from nutslite.formula.spelling import as_spelled
+from nutslite.formula.terms import GroupTerm
 from nutslite.priors.prior import Prior
 
 
@@ -109,7 +111,10 @@ def sample_lkj_cholesky(rng: Generator, size: int, eta: float, draws: int) -> ND
 
 
 def choose_correlations(
-    factors: Collection[str], correlated: bool, priors_cor: Mapping[str, float | Prior] | None
+    factors: Collection[str],
+    correlated: bool,
+    priors_cor: Mapping[str, float | Prior] | None,
+    terms: Iterable[GroupTerm] = (),
 ) -> dict[str, float]:
     """Shape of the LKJ prior by grouping factor, for the factors whose effects are correlated.
 
@@ -121,16 +126,21 @@ def choose_correlations(
         Whether all factors have correlated effects, with shape 1 where `priors_cor` does not say otherwise.
     priors_cor : mapping of str to float or Prior, optional
         Shapes, as numbers or ``Prior("LKJ", eta=...)``.
+    terms : iterable of GroupTerm
+        The model's group-specific terms.
 
     Raises
     ------
     PriorError
         For a name that is not a grouping factor, or a shape that is not a positive number.
+    FormulaError
+        Where the formula does not say which of a factor's effects are correlated.
     """
     out = dict.fromkeys(factors, 1.0) if correlated else {}
     if priors_cor is not None and not isinstance(priors_cor, Mapping):
-        raise PriorError(f"priors_cor is a dict from grouping factors to shapes, not {priors_cor!r}.")
-    for name, value in (priors_cor or {}).items():
+        raise PriorTypeError(f"priors_cor is a dict from grouping factors to shapes, not {priors_cor!r}.")
+    for given, value in (priors_cor or {}).items():
+        name = as_spelled(given, factors) if isinstance(given, str) else given
         if name not in factors:
             raise PriorError(
                 f"priors_cor names '{name}', which is not a grouping factor.{did_you_mean(name, factors)} "
@@ -140,4 +150,10 @@ def choose_correlations(
         if isinstance(eta, bool) or not isinstance(eta, int | float | np.number) or not 0.0 < float(eta) < math.inf:
             raise PriorError(f"priors_cor={{'{name}': {value}}}: give a positive number or Prior('LKJ', eta=...).")
         out[name] = float(eta)
+    for term in terms:
+        if term.factor in out and term.contested is not None:
+            raise FormulaError(
+                f"The formula has {term.contested}, which does not say what the effects '{term.name}' are correlated "
+                f"with. Write one of them without what they share, such as (x|g) + (0 + z|g), or all in one: (x + z|g)."
+            )
     return out

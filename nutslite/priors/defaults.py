@@ -163,13 +163,14 @@ class DefaultScaling:
         self.mean = float(np.mean(response.values[0])) if self.uses_response else 0.0
         self._sd = float(np.std(response.values[0])) if self.uses_response else 1.0
         self._response = response.name
+        self._flat = _flatness(response.values[0])
 
     @property
     def sd(self) -> float:
         """s_y; raises where the response does not vary."""
         if not self._sd > 1e-12 * abs(self.mean):
             raise PriorError(
-                f"The response '{self._response}' does not vary, so it gives default priors no scale. Give every term "
+                f"The response '{self._response}' {self._flat}, so it gives default priors no scale. Give every term "
                 "and parameter a prior of your own, or use auto_scale=False."
             )
         return self._sd
@@ -232,6 +233,11 @@ def _varies(column: FloatArray) -> bool:
     return bool(np.std(column) > 1e-12 * np.max(np.abs(column), initial=0.0))
 
 
+def _flatness(column: FloatArray) -> str:
+    """What to say of a column that does not `_varies`."""
+    return "does not vary" if np.ptp(column) == 0.0 else "varies in its last digits only (subtract its mean)"
+
+
 def _sd(term: CommonTerm | GroupTerm, columns: FloatArray, c: int) -> float:
     if not _varies(columns[c]):
         raise PriorError(why_no_scale(term, columns, c))
@@ -244,7 +250,7 @@ def why_no_scale(term: CommonTerm | GroupTerm, columns: FloatArray, c: int) -> s
     own = f"Prior('Normal', mu=0, sigma={width})"
     if term.scalar or term.kind == "numeric" or columns[c].any():
         return (
-            f"A column of the term '{term.name}' does not vary, so it gives an automatic prior no scale. "
+            f"A column of the term '{term.name}' {_flatness(columns[c])}, so it gives an automatic prior no scale. "
             f"Remove the term, or give it a prior: priors={{'{term.name}': {own}}}."
         )
     empty = [label for label, column in zip(term.labels, columns, strict=True) if not column.any()]
@@ -283,7 +289,7 @@ def _scaled(predictor: LinearPredictor, given: Given, scaling: Scaling) -> dict[
 
 
 def _normal(sigma: FloatArray, *, scalar: bool) -> Prior:
-    if scalar:
+    if scalar or len(sigma) == 1:
         return Prior("Normal", mu=0.0, sigma=float(sigma[0]))
     return Prior("Normal", mu=np.zeros(len(sigma)), sigma=sigma)
 

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nutslite.exceptions import PriorError, did_you_mean, warn
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
+from nutslite.formula.spelling import as_spelled, normal_spelling
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.columns import coefficient_names
@@ -66,7 +67,8 @@ def match_priors(
     priors : mapping or None
         Keys are names of terms of the main formula (``"x"``, ``"1|g"``, ``"Intercept"``), of single coefficients of
         terms with several columns (``"g[b]"``, ``"x:g[b]"``, ``"g[b]|uid"``), tuples of such names, ``"common"`` (all
-        common terms, but not the intercept), ``"group_specific"``, or names of parameters. Values are priors, or
+        common terms, but not the intercept), ``"group_specific"``, or names of parameters. Terms may be spelled as in
+        the formula: other blanks and quotes, factors in another order, ``"(1 | g)"``. Values are priors, or
         scales of default priors (``0.3``, ``"wide"``). A parameter without a formula takes a Prior, or a number that
         fixes it; one with a formula takes a mapping of the same kind for its terms. A coefficient wins over its term,
         a named term over a generic key, and a term nested under the parent parameter over one that is not. A name
@@ -84,7 +86,8 @@ def match_priors(
         ``unused="error"``, a name that is not in the model.
     """
     if unused not in ("warn", "error", "ignore"):
-        raise PriorError(f"unused={unused!r}: choose 'warn', 'error' or 'ignore'.")
+        error = error_about(unused, str, PriorError, PriorTypeError)
+        raise error(f"unused_priors={unused!r}: choose 'warn', 'error' or 'ignore'.")
     flat = expand_keys(priors)
     nested = {name: flat.pop(name) for name in list(flat) if name in predictors}
     given = Given(constants={name: read_constant(name, flat.pop(name)) for name in list(flat) if name in constants})
@@ -96,15 +99,34 @@ def match_priors(
                 f"priors={{'{parameter}': {own}}}: '{parameter}' has a formula, so its priors are given per term: "
                 f"{{'{parameter}': {{'Intercept': Prior(...), ...}}}}."
             )
-        own = expand_keys(own)
+        own = _as_in_model(expand_keys(own), predictor)
         leftovers += [f"{parameter}: {name}" for name in _unknown(own, predictor)]
         if parameter == parent:
+            flat = _as_in_model(flat, predictor)
             leftovers += _unknown(flat, predictor)
             own = flat | own
         given.terms[parameter] = _by_term(own, predictor)
         given.columns[parameter] = _by_column(own, predictor)
     _report(leftovers, predictors, parent, constants, unused)
     return given
+
+
+def _as_in_model(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str, Any]:
+    """Priors by the names that the model has, whatever way they are spelled.
+
+    Raises
+    ------
+    PriorError
+        Where two keys say the same name.
+    """
+    known = _names(predictor)
+    found: dict[str, Any] = {}
+    for key, value in priors.items():
+        name = as_spelled(key, known)
+        if name in found:
+            raise PriorError(f"priors: '{name}' is named twice, once as '{key}'.")
+        found[name] = value
+    return found
 
 
 def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
@@ -116,14 +138,14 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
         If `priors` is no mapping, a key is neither a name nor a tuple of names, or two keys say the same name.
     """
     if priors is not None and not isinstance(priors, Mapping):
-        raise PriorError(f"priors must be a dict from names to priors, not {priors!r}.")
+        raise PriorTypeError(f"priors must be a dict from names to priors, not {priors!r}.")
     expanded: dict[str, Any] = {}
     for key, value in (priors or {}).items():
         if key == ():
             raise PriorError("priors: the key () names nothing.")
         for name in key if isinstance(key, tuple) else (key,):
             if not isinstance(name, str):
-                raise PriorError(f"priors: the key {key!r} is neither a name nor a tuple of names.")
+                raise PriorTypeError(f"priors: the key {key!r} is neither a name nor a tuple of names.")
             if name in expanded:
                 raise PriorError(f"priors: '{name}' is named twice.")
             expanded[name] = value
@@ -133,7 +155,9 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
 def update_priors(old: Mapping[Any, Any] | None, new: Mapping[Any, Any] | None) -> dict[str, Any]:
     """`old` with everything that `new` names replaced, name by name, inside nested mappings, too."""
     merged = expand_keys(old)
-    for name, value in expand_keys(new).items():
+    known = {normal_spelling(name): name for name in merged}
+    for given, value in expand_keys(new).items():
+        name = known.get(normal_spelling(given), given)
         before = merged.get(name)
         both = isinstance(before, Mapping) and isinstance(value, Mapping)
         merged[name] = update_priors(before, value) if both else value
@@ -165,12 +189,18 @@ def _coefficients(predictor: LinearPredictor) -> dict[str, tuple[str, int]]:
 
 def _unknown(priors: Mapping[str, Any], predictor: LinearPredictor) -> list[str]:
     """Keys that name nothing in the predictor; a generic key without any such term counts."""
+    known = _names(predictor)
+    return [name for name in priors if name not in known]
+
+
+def _names(predictor: LinearPredictor) -> set[str]:
+    """All names that a prior for something in the predictor can have."""
     known = {name for name, _ in terms_of(predictor)} | set(_coefficients(predictor))
     if predictor.terms:
         known.add("common")
     if predictor.group_terms:
         known.add("group_specific")
-    return [name for name in priors if name not in known]
+    return known
 
 
 def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str, Choice]:
@@ -210,7 +240,7 @@ def _read_choice(key: str, value: Any) -> Choice:
         raise PriorError(f"The prior of '{key}': {error}") from None
     if scale is None:
         raise PriorError(
-            f"The prior of '{key}' must be a Prior, or a scale of the default prior, not {value!r}: for example "
+            f"The prior of '{key}' must be a Prior, or a scale of the default prior, not {shown(value)}: for example "
             f"priors={{'{key}': Prior('Normal', mu=0, sigma=1)}} or {{'{key}': 'narrow'}}."
         )
     return scale

@@ -217,11 +217,19 @@ class ProfileScaling:
     @property
     def _full_rank(self) -> bool:
         """Whether all common columns are linearly independent: one decomposition for the usual case."""
+        if self._rank_is_full is None and len(self._columns) > self._columns.shape[1]:
+            self._rank_is_full = False  # which the decomposition below does not show
         if self._rank_is_full is None:
             lengths = np.linalg.norm(self._columns, axis=1)
             triangle = np.linalg.qr((self._columns / lengths[:, None].clip(1e-300)).T, mode="r")
             self._rank_is_full = bool(np.min(np.abs(np.diag(triangle)), initial=1.0) > 1e-7)
         return self._rank_is_full
+
+    @property
+    def _more_than_rows(self) -> str:
+        """In words, that there are more coefficients than rows; empty where there are not."""
+        count, rows = self._columns.shape
+        return f" (there are {count} coefficients and {rows} rows)" if count > rows else ""
 
     @functools.cached_property
     def _spanning(self) -> tuple[FloatArray, list[int]]:
@@ -244,8 +252,9 @@ class ProfileScaling:
                 np.delete(self._columns, place, axis=0), self._columns[place]
             ):
                 raise PriorError(
-                    f"The term '{term.name}' is a linear combination of other terms, so the likelihood says nothing "
-                    "about it and automatic_priors='mle' cannot serve. Leave one of them out, or give it a prior: "
+                    f"The term '{term.name}' is a linear combination of other terms{self._more_than_rows}, so the "
+                    "likelihood says nothing about it and automatic_priors='mle' cannot serve. Leave one of them "
+                    "out, or give it a prior: "
                     f"priors={{'{term.name}': Prior('Normal', mu=0, sigma=...)}}."
                 )
             columns, kept = self._spanning

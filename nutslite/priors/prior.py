@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.exceptions import PriorError, did_you_mean
+from nutslite._calls import public
+from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
 from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
 
+DEEPEST = 50
+"""Levels of priors within priors, far beyond what data can tell apart."""
 
+WIDEST = 1000
+"""Priors of one level."""
+
+
+@public
 class Prior:
     """A prior distribution.
 
@@ -32,7 +40,7 @@ class Prior:
     **arguments : float, array_like or Prior
         The distribution's arguments under PyMC's names; ``sd`` may be written for ``sigma``, and further
         parameterizations are accepted where PyMC has them: ``tau``, ``Gamma(mu, sigma)``, ``Beta(mu, kappa)``, ...
-        A `Prior` as an argument is a hyperprior; these nest to any depth.
+        A `Prior` as an argument is a hyperprior; these nest up to 50 deep.
 
     Attributes
     ----------
@@ -44,7 +52,7 @@ class Prior:
     Raises
     ------
     PriorError
-        For an unknown distribution or argument, a missing, contradictory or impossible one.
+        For an unknown distribution or argument, a missing, contradictory or impossible one; for priors nested deeper.
 
     Examples
     --------
@@ -73,12 +81,13 @@ class Prior:
                 "auto_scale is True or False."
             )
         if noncentered is not None and not isinstance(noncentered, bool):
-            raise PriorError(f"Prior('{name}', noncentered={noncentered!r}): noncentered is True, False or None.")
+            raise PriorTypeError(f"Prior('{name}', noncentered={noncentered!r}): noncentered is True, False or None.")
         self.name = name
         self.auto_scale = bool(auto_scale)
         self.noncentered = noncentered
         self._density = find_density(name)
         self.args: dict[str, Any] = {key: read_argument(name, key, value, Prior) for key, value in arguments.items()}
+        self._check_nesting()
         self._check()
 
     def update(self, **arguments: Any) -> None:
@@ -95,6 +104,7 @@ class Prior:
         self.args = {key: value for key, value in old.items() if key in new or self._canonical(key) not in changed}
         self.args |= new
         try:
+            self._check_nesting()
             self._check()
         except PriorError:
             self.args = old
@@ -119,6 +129,20 @@ class Prior:
     def bounds(self) -> tuple[Value, Value]:
         """Ends of the support."""
         return self._density.bounds(self._check())
+
+    def _check_nesting(self) -> None:
+        """Raise for what is nested without end (a prior within itself), or very deeply."""
+        level = [self]
+        for _ in range(DEEPEST):
+            level = [value for prior in level for value in prior.args.values() if isinstance(value, Prior)]
+            if not level:
+                return
+            if len(level) > WIDEST:
+                break
+        raise PriorError(
+            f"Prior('{self.name}', ...): priors are nested more than {DEEPEST} deep, or more than {WIDEST} at one "
+            "level, or one is an argument of itself."
+        )
 
     def _canonical(self, key: str) -> str:
         for argument in self._density.arguments:
@@ -201,7 +225,7 @@ def find_density(name: str) -> Density:
     density = (DENSITIES | COUNTS).get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
     if density is not None:
         return density
-    raise PriorError(
+    raise error_about(name, str, PriorError, PriorTypeError)(
         f"There is no prior distribution '{name}'.{did_you_mean(name, DENSITIES)} There are: {', '.join(DENSITIES)}."
     )
 
@@ -222,9 +246,14 @@ def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprio
 
 
 def _show(value: Any) -> str:
-    """A number or array to four decimals, on one line; integers stay integers, and small numbers do not read 0."""
+    """A number or array to four decimals, on one line; integers stay integers, and small numbers do not read 0.
+
+    An array of one number reads as that number, which it means.
+    """
     if isinstance(value, Prior):
         return str(value)
+    if np.size(value) == 1:
+        value = np.asarray(value).item()
     real = np.issubdtype(np.asarray(value).dtype, np.floating)
     rounded = np.round(value, 4) if real else value
     if np.ndim(rounded) == 0:

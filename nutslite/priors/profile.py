@@ -103,8 +103,8 @@ class GaussianProfile:
         squares = float(np.sum((self._response - mean * self._root) ** 2))
         if not squares > 1e-24 * mean**2 * self.rows:
             raise PriorError(
-                "The response does not vary, so there is nothing that automatic_priors='mle' could go by. Give every "
-                "term and parameter a prior of your own."
+                "The response does not vary but for its last digits, so automatic_priors='mle' has nothing to go by. "
+                "Give every term and parameter a prior of your own."
             )
         return mean, math.sqrt(squares / (self.rows - 1.0))
 

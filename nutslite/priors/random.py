@@ -9,6 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from nutslite._draws import wald
+
 FloatArray = NDArray[np.float64]
 Sampler = Callable[..., FloatArray]
 
@@ -33,6 +35,14 @@ def kumaraswamy(rng: Generator, a: Any, b: Any, size: Any) -> FloatArray:
 def logit_normal(rng: Generator, mu: Any, sigma: Any, size: Any) -> FloatArray:
     """Inverse logit of normal draws."""
     return 1.0 / (1.0 + np.exp(-rng.normal(mu, sigma, size)))
+
+
+def uniform(rng: Generator, lower: Any, upper: Any, size: Any) -> FloatArray:
+    """NumPy's, which refuses an interval that is longer than the largest number."""
+    if np.isfinite(np.subtract(upper, lower)).all():
+        return rng.uniform(lower, upper, size)
+    share = rng.random(size)
+    return np.asarray(lower * (1.0 - share) + upper * share)
 
 
 def truncated_normal(rng: Generator, mu: Any, sigma: Any, lower: Any, upper: Any, size: Any) -> FloatArray:
@@ -70,10 +80,10 @@ SAMPLERS: dict[str, Sampler] = {
     "ChiSquared": lambda rng, nu, size: rng.chisquare(nu, size),
     "Weibull": lambda rng, alpha, beta, size: beta * rng.weibull(alpha, size),
     "Pareto": lambda rng, alpha, m, size: m * (1.0 + rng.pareto(alpha, size)),
-    "Wald": lambda rng, mu, lam, alpha, size: alpha + rng.wald(mu, lam, size),
+    "Wald": lambda rng, mu, lam, alpha, size: alpha + wald(rng, np.broadcast_to(mu, size), lam),
     "Rice": lambda rng, nu, sigma, size: np.hypot(rng.normal(nu, sigma, size), rng.normal(0.0, sigma, size)),
     "VonMises": lambda rng, mu, kappa, size: rng.vonmises(mu, kappa, size),
-    "Uniform": lambda rng, lower, upper, size: rng.uniform(lower, upper, size),
+    "Uniform": uniform,
     "Beta": lambda rng, alpha, beta, size: rng.beta(alpha, beta, size),
     "Kumaraswamy": kumaraswamy,
     "LogitNormal": logit_normal,

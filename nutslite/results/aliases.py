@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from nutslite.exceptions import DataError, did_you_mean, warn
-from nutslite.priors.defaults import PriorSet
-from nutslite.priors.prior import Prior
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, shown, warn
+from nutslite.posterior.inventory import Inventory, stored_name, why_not_storable
 
 Given = Mapping[str, str | Mapping[str, str]]
 
@@ -17,27 +16,24 @@ def choose_aliases(
     names: Sequence[str],
     derived: Mapping[str, Sequence[str]],
     prefixes: Mapping[str, str],
-    reserved: Collection[str] = (),
 ) -> dict[str, str]:
     """Aliases by full name.
 
     Parameters
     ----------
     given : mapping
-        Names to aliases; or, for a parameter that has a formula, the parameter to such a mapping.
+        Names to aliases; or the name of a parameter to such a mapping for it and its terms.
     names : sequence of str
         Everything that may get an alias.
     derived : mapping
         By name the names made of it (``1|g``: ``1|g_sigma``, ``1|g_offset``), which follow its alias.
     prefixes : mapping
-        By parameter with a formula, what its terms' names begin with.
-    reserved : collection of str
-        What no variable may be called: dimensions of the results.
+        By parameter, what its terms' names begin with.
 
     Raises
     ------
     DataError
-        If an alias is no text, or reserved, or two variables would have one name.
+        If an alias is no text.
 
     Warns
     -----
@@ -45,14 +41,12 @@ def choose_aliases(
         About names that are not in the model.
     """
     if not isinstance(given, Mapping):
-        raise DataError(f"Aliases are a dict of names to names, not {given!r}.")
+        raise DataTypeError(f"Aliases are a dict of names to names, not {shown(given)}.")
     out: dict[str, str] = {}
-    explicit = dict(_flat(given, prefixes))
+    explicit = dict(_flat(given, names, prefixes))
     for name, alias in explicit.items():
         if not isinstance(alias, str) or not alias:
-            raise DataError(f"The alias of '{name}' is a text, not {alias!r}.")
-        if alias in reserved:
-            raise DataError(f"'{name}' cannot be called '{alias}': a dimension of the results has that name.")
+            raise DataError(f"The alias of '{name}' is a text, not {shown(alias)}.")
         if name not in names:
             warn(f"There is nothing called '{name}' in the model.{did_you_mean(name, names)} Its alias is not used.")
             continue
@@ -60,51 +54,43 @@ def choose_aliases(
         for follower in derived.get(name, ()):
             if follower not in explicit:
                 out[follower] = f"{alias}{follower[len(name) :]}"
-    _check_unique(out, names)
     return out
 
 
-def _flat(given: Given, prefixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _flat(given: Given, names: Collection[str], prefixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Full names and aliases; in the dict of a parameter its own name means the parameter."""
     for name, alias in given.items():
         if not isinstance(name, str):
-            raise DataError(f"Aliases are a dict of names to names; {name!r} is no name.")
+            raise DataTypeError(f"Aliases are a dict of names to names; {name!r} is no name.")
         if not isinstance(alias, Mapping):
             yield name, alias
             continue
         if name not in prefixes:
             raise DataError(
-                f"Aliases of '{name}' are a dict, but '{name}' is no parameter with a formula of its own; those are "
+                f"Aliases of '{name}' are a dict, but '{name}' is no parameter of the model; those are "
                 f"{', '.join(prefixes)}."
             )
         for term, term_alias in alias.items():
-            yield f"{prefixes[name]}{term}", term_alias
+            full = f"{prefixes[name]}{term}"
+            yield name if term == name and full not in names else full, term_alias
 
 
-def _check_unique(aliases: Mapping[str, str], names: Collection[str]) -> None:
+def check_aliases(aliases: Mapping[str, str], inventory: Inventory) -> None:
+    """Whether all that results hold has a name of its own under these aliases, which a file can hold.
+
+    Raises
+    ------
+    DataError
+    """
     shown: dict[str, str] = {}
-    for name in names:
+    dims = {stored_name(dim) for dim in inventory.dim_names}
+    for name in inventory.dims:
         alias = aliases.get(name, name)
-        if alias in shown:
-            raise DataError(f"'{shown[alias]}' and '{name}' would both be called '{alias}': choose another alias.")
-        shown[alias] = name
-
-
-def derived_names(priors: PriorSet, prefixes: Mapping[str, str]) -> dict[str, list[str]]:
-    """By name of a term or constant parameter, the names of its hyperparameters and of its standardised effects."""
-    out: dict[str, list[str]] = {}
-    for parameter, terms in priors.terms.items():
-        for term, prior in terms.items():
-            name = f"{prefixes[parameter]}{term}"
-            out[name] = [*_hyperparameters(name, prior), *([f"{name}_offset"] if "|" in term else [])]
-    for name, constant in priors.constants.items():
-        if isinstance(constant, Prior):
-            out[name] = list(_hyperparameters(name, constant))
-    return out
-
-
-def _hyperparameters(name: str, prior: Prior) -> Iterator[str]:
-    for argument, value in prior.args.items():
-        if isinstance(value, Prior):
-            key = next((known.name for known in prior.density.arguments if argument in known.aliases), argument)
-            yield f"{name}_{key}"
-            yield from _hyperparameters(f"{name}_{key}", value)
+        key = stored_name(alias)
+        if key in shown:
+            raise DataError(f"'{shown[key]}' and '{name}' would both be called '{alias}': choose another alias.")
+        if key in dims:
+            raise DataError(f"'{name}' cannot be called '{alias}': a dimension of the results has that name.")
+        if reason := why_not_storable(alias):
+            raise DataError(f"'{name}' cannot be called {alias!r}: it has {reason}, which no file can hold.")
+        shown[key] = name

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
+from nutslite._columns import folded
 from nutslite.families.family import Family
 from nutslite.formula.terms import LinearPredictor, correlated_terms
 from nutslite.priors.defaults import PriorSet
@@ -15,9 +16,11 @@ from nutslite.priors.defaults import PriorSet
 Style = Literal["modern", "classic"]
 WHOLE_DEGREES = re.compile(r"\bnu: (\d+)\.0(?=[,)])")  # Bambi 0.6 printed HalfStudentT(nu: 4, ...), 0.21 prints 4.0
 
+LEFT = ' style="text-align: left"'  # notebooks put cells to the right, as for numbers
 FOOTER = """------
 * To see a plot of the priors call the .plot_priors() method.
-* To see a summary or plot of the posterior pass the object returned by .fit() to az.summary() or az.plot_trace()"""
+* To see a summary or plot of the posterior pass the object returned by .fit()
+  to az.summary() or az.plot_trace()"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def describe(model: Described, *, fitted: bool = False, style: Style = "modern")
         "Observations": [str(model.n_rows)],
         "Priors": [""],
     }
-    lines = [line for key, entries in header.items() for line in _entry(key, entries)]
+    lines = [line for key, entries in header.items() for line in _entry(key, entries)]  # formulas as they are written
     for parameter in model.predictors:
         lines.append(f"    target = {parameter}")
         lines.append(_text(model.sections(parameter), indent=8, step=4, gap=" " * 8))
@@ -108,11 +111,13 @@ def _entry(key: str, entries: Sequence[str]) -> list[str]:
 
 
 def _text(sections: Mapping[str, Mapping[str, Any]], *, indent: int, step: int, gap: str) -> str:
+    """Sections with a line an entry; where one is folded, arguments stay beside their names."""
     blocks = []
     for title, entries in sections.items():
         if entries:
             rows = [f"{' ' * (indent + step)}{name} ~ {prior}" for name, prior in entries.items()]
-            blocks.append("\n".join([f"{' ' * indent}{title}", *rows]))
+            whole = [folded(row.replace(": ", ":\0")).replace("\0", " ") for row in rows]
+            blocks.append("\n".join([f"{' ' * indent}{title}", *whole]))
     return f"\n{gap}\n".join(blocks)
 
 
@@ -139,12 +144,12 @@ def describe_html(model: Described) -> str:
         "Link": "<br>".join(escape(f"{parameter} = {model.links[parameter]}") for parameter in model.predictors),
         "Observations": f"{model.n_rows:,}",
     }
-    rows = [f'<tr><th>{key}</th><td colspan="2">{value}</td></tr>' for key, value in header.items()]
+    rows = [f'<tr><th>{key}</th><td colspan="2"{LEFT}>{value}</td></tr>' for key, value in header.items()]
     for parameter in model.predictors:
         for title, entries in model.sections(parameter).items():
             heading = title if len(model.predictors) == 1 else f"{parameter}: {title}"
             for name, prior in entries.items():
-                cells = f"<td>{escape(name)}</td><td>{escape(str(prior))}</td>"
+                cells = f"<td{LEFT}>{escape(name)}</td><td{LEFT}>{escape(str(prior))}</td>"
                 rows.append(f"<tr><th>{escape(heading)}</th>{cells}</tr>")
                 heading = ""
     return f'<table class="nutslite-model"><tbody>{"".join(rows)}</tbody></table>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,24 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
-from nutslite.exceptions import DataError, did_you_mean
-from nutslite.formula.design import Design
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.log_prior import log_prior
+from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.posterior.offsets import standardised_effects
 from nutslite.posterior.run import Fit
-from nutslite.results.explained_variance import r2_draws, r2_table
-from nutslite.results.inference_data import (
-    Container,
-    add_group,
-    get_group,
-    named_arrays,
-    to_dataset,
-    to_inference_data,
-)
-from nutslite.results.predict import OBSERVATIONS, pointwise_log_likelihood, predict, store_prediction
+from nutslite.results.inference_data import Container, to_inference_data
+from nutslite.results.predict import predict
 from nutslite.results.report import sampling_report
-from nutslite.results.response_draws import PredictionTask
+from nutslite.results.response_draws import PredictionTask, as_outcomes
+from nutslite.results.row_labels import label_rows
 
 FloatArray = NDArray[np.float64]
 
@@ -58,7 +49,10 @@ def store_fit(
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
     if report and not fit.settings.laplace:
-        _report(fit, posterior, aliases or {})
+        try:
+            _report(fit, posterior, aliases or {})
+        except Exception as error:  # the draws are as good as they are
+            log.warning("The report on convergence failed (%s: %s).", type(error).__name__, error)
     dims = _dims(assembled)
     if not omit_offsets:
         offsets, offset_dims = standardised_effects(assembled, fit.values, fit.effects)
@@ -80,7 +74,17 @@ def store_fit(
     if fit.stats:
         groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)
-    return to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
+    results = to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
+    return label_rows(results, assembled.spec.design.rows)
+
+
+def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
+    """A run's draws by name and its statistics, as plain arrays; without names where there is no memory for these."""
+    stats = {f"sample_stats/{name}": array for name, array in fit.stats.items()}
+    try:
+        return {**fit.plan.assembled.layout.unpack(fit.values, fit.effects), **stats}
+    except MemoryError:
+        return {"values": fit.values, "effects": fit.effects, **stats}
 
 
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
@@ -120,13 +124,15 @@ def store_prior(
     layout = assembled.layout
     design = assembled.spec.design
     prior, prior_dims = named_prior(assembled, values, effects, omit_offsets=omit_offsets)
-    response = predict(prior, design, task, kind="response", random_seed=rng).response
-    dims = {**_dims(assembled), **prior_dims}
+    predicted = predict(prior, design, task, kind="response", random_seed=rng, keep_parameters=True)
+    response = predicted.response
+    prior |= predicted.parameters
+    dims = {**_dims(assembled), **prior_dims, **dict.fromkeys(predicted.parameters, (OBSERVATIONS,))}
     if var_names is not None:
         original = {alias: name for name, alias in task.aliases.items()}
         asked: Any = [var_names] if isinstance(var_names, str) else var_names
         if not isinstance(asked, list | tuple) or not all(isinstance(name, str) for name in asked):
-            raise DataError(f"var_names is a variable's name or a list of names, not {var_names!r}.")
+            raise DataTypeError(f"var_names is a variable's name or a list of names, not {var_names!r}.")
         chosen = [str(original.get(name, name)) for name in asked]
         known = [*prior, *response]
         for name in chosen:
@@ -137,7 +143,7 @@ def store_prior(
     groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
     if response:
         groups["prior_predictive"] = response
-    return to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases)
+    return label_rows(to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases), design.rows)
 
 
 def named_prior(
@@ -151,58 +157,11 @@ def named_prior(
     return {**layout.unpack(values, effects), **offsets}, {**layout.dims, **dims}
 
 
-def add_predictions(
-    idata: Container, design: Design, task: PredictionTask, *, inplace: bool = True, **options: Any
-) -> Container | None:
-    """Predict from a fit's posterior for the rows of a design; into `idata`, or into a copy that is returned.
-
-    `options` as for `nutslite.results.predict.predict`.
-    """
-    prediction = predict(_posterior(idata), design, task, **options)
-    results = idata if inplace else copy.deepcopy(idata)
-    store_prediction(results, prediction, aliases=task.aliases)
-    return None if inplace else results
-
-
-def add_log_likelihood(
-    idata: Container, design: Design, task: PredictionTask, *, inplace: bool = True
-) -> Container | None:
-    """Compute the pointwise log likelihood of the rows of a design; into `idata`, or into a copy that is returned."""
-    name = design.response.name
-    loglik = pointwise_log_likelihood(_posterior(idata), design, task)
-    results = idata if inplace else copy.deepcopy(idata)
-    dataset = to_dataset({name: loglik}, dims={name: (OBSERVATIONS,)}, coords={}, aliases=task.aliases)
-    add_group(results, "log_likelihood", dataset)
-    return None if inplace else results
-
-
-def add_log_prior(
-    idata: Container, assembled: Assembled, *, aliases: Mapping[str, str], inplace: bool = True
-) -> Container | None:
-    """Compute log prior densities of all draws; into `idata`, or into a copy that is returned."""
-    densities = log_prior(assembled, _posterior(idata))
-    layout = assembled.layout
-    dims = {v.name: () if v.source == "correlation" else v.dims for v in layout.variables}
-    results = idata if inplace else copy.deepcopy(idata)
-    add_group(results, "log_prior", to_dataset(densities, dims=dims, coords=layout.coords, aliases=aliases))
-    return None if inplace else results
-
-
-def explained_variance(idata: Container, design: Design, task: PredictionTask, *, summary: bool) -> Any:
-    """R-squared of every draw, shape (chains, draws), or a table of it."""
-    draws = r2_draws(_posterior(idata), design, task)
-    return r2_table(draws) if summary else draws
-
-
-def _posterior(idata: Container) -> dict[str, NDArray[Any]]:
-    """Draws by the model's names."""
-    return named_arrays(get_group(idata, "posterior"), aliases=False)[0]
-
-
-def _observed(assembled: Assembled) -> dict[str, FloatArray]:
+def _observed(assembled: Assembled) -> dict[str, NDArray[Any]]:
+    """The response by its name: counts and outcomes as integers, as responses drawn for them are."""
     response = assembled.spec.design.response
-    return {response.name: response.values[0]}
+    return {response.name: as_outcomes(assembled.spec.family, response.values[0])}
 
 
 def _dims(assembled: Assembled) -> dict[str, tuple[str, ...]]:
-    return {**assembled.layout.dims, assembled.spec.design.response.name: (OBSERVATIONS,)}
+    return dict(assembled.inventory.dims)

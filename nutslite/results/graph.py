@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from numbers import Real
 from pathlib import Path
 
-from nutslite.exceptions import DataError, NutsliteError, checked_path
+from nutslite.exceptions import ArgumentError, DataError, NutsliteError, checked_path
 from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.priors.prior import Prior
 from nutslite.results.plots import check_figsize
-from nutslite.results.predict import OBSERVATIONS
 
 FORMATS = ("plain", "plain_with_params")
 _SOURCE = ("gv", "dot")
@@ -60,7 +60,7 @@ class Graph(str):
         path = Path(checked_path("name", name))
         path = path if path.suffix else path.with_suffix(f".{fmt}")
         if not path.parent.is_dir():
-            raise NutsliteError(f"Cannot write '{path}': there is no folder '{path.parent}'.")
+            raise ArgumentError(f"Cannot write '{path}': there is no folder '{path.parent}'.")
         ending = path.suffix[1:]
         path.write_bytes(self.encode() if ending in _SOURCE else self.pipe(ending))
         return path

@@ -11,7 +11,6 @@ import functools
 import importlib
 import importlib.metadata
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean
+from nutslite.posterior.inventory import SAMPLE_DIMS, stored_name
+from nutslite.results.arviz_import import import_arviz
+from nutslite.results.sample_axes import SampleAxes
 
 if TYPE_CHECKING:
     import xarray
@@ -29,10 +31,8 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Container = Any  # arviz.InferenceData or xarray.DataTree
 
-SAMPLE_DIMS = ("chain", "draw")
 PRELOAD_DELAY = 0.3  # seconds
 DATA_GROUPS = ("observed_data", "constant_data", "predictions_constant_data")
-_SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 
 
 def to_inference_data(
@@ -86,8 +86,12 @@ def to_dataset(
     attrs: Mapping[str, Any] | None = None,
     sampled: bool = True,
     aliases: Mapping[str, str] | None = None,
+    axes: SampleAxes | None = None,
 ) -> xarray.Dataset:
     """One group as an xarray Dataset; arguments as for `to_inference_data`, `sampled` says whether chain and draw lead.
+
+    What was computed from draws has their `axes`: it is stored under the chains and draws that they have. Chains and
+    draws of a new run, without `axes`, are numbered from 0.
 
     A slash in a name (``I(x/10)``) is stored as a division slash (``I(x∕10)``), since it would mean a path; the
     attribute ``name`` of the variable keeps the original. A variable that is stored under an alias has the attribute
@@ -101,35 +105,37 @@ def to_dataset(
     for name, values in variables.items():
         array = np.asarray(values)
         names = _dims_of(name, array, leading, dims.get(name))
+        if axes is not None:
+            kept, array = axes.stored(array)
+            names = (*kept, *names[len(leading) :])
         for dim, size in zip(names, array.shape, strict=True):
             if sizes.setdefault(dim, size) != size:
                 raise DataError(f"'{name}' has {size} values along '{dim}', but other variables have {sizes[dim]}.")
         shown = (aliases or {}).get(name, name)
-        kept = {} if stored_name(shown) == shown else {"name": shown}
-        data[stored_name(shown)] = (names, array, kept if shown == name else {**kept, "alias_of": name})
+        notes = {} if stored_name(shown) == shown else {"name": shown}
+        data[stored_name(shown)] = (names, array, notes if shown == name else {**notes, "alias_of": name})
     clash = [name for name in data if name in sizes]
     if clash:
         raise DataError(
             f"A term cannot be called '{clash[0]}', because a dimension of the results has that name: rename it."
         )
     known = {stored_name(dim): values for dim, values in coords.items()}
-    indices = {dim: _coordinate(dim, known.get(dim), size) for dim, size in sizes.items()}
-    return xarray.Dataset(data, coords=indices, attrs=_attributes(attrs or {}, sampled))
+    fresh = {dim: size for dim, size in sizes.items() if axes is None or dim not in axes.sizes}
+    indices = {dim: _coordinate(dim, known.get(dim), size) for dim, size in fresh.items()}
+    described = _attributes(attrs or {}, sampled)
+    if axes is None:
+        return xarray.Dataset(data, coords=indices, attrs=described)
+    return axes.labels.assign(data).assign_coords(indices).assign_attrs(described)
 
 
 def build_container(datasets: Mapping[str, xarray.Dataset]) -> Container:
     """The container that belongs to the installed ArviZ, from one Dataset per group."""
     if arviz_major() < 1:
-        arviz = _import_arviz()
+        arviz = import_arviz()
         return arviz.InferenceData(**dict[str, Any](datasets))
     import xarray
 
     return xarray.DataTree.from_dict(dict(datasets))
-
-
-def stored_name(name: str) -> str:
-    """The name under which a variable or dimension is stored."""
-    return name.replace("/", _SLASH)
 
 
 def group_names(idata: Container) -> list[str]:
@@ -141,7 +147,7 @@ def group_names(idata: Container) -> list[str]:
         If `idata` holds no groups: it is nothing that a fit returned.
     """
     if not hasattr(idata, "groups"):
-        raise DataError(f"Results are what Model.fit returned, not a {type(idata).__name__}.")
+        raise DataTypeError(f"Results are what Model.fit returned, not a {type(idata).__name__}.")
     if _is_tree(idata):
         return list(idata.children)
     return [group.removeprefix("/") for group in idata.groups()]
@@ -179,7 +185,8 @@ def update_group(idata: Container, name: str, dataset: xarray.Dataset) -> None:
     """Add variables to a group, in place, creating it if need be.
 
     Variables of the same name are replaced. Variables along a dimension whose values differ from the new ones
-    (predictions for other rows) are dropped, as they cannot stand in one Dataset.
+    (predictions for other rows) are dropped, as they cannot stand in one Dataset. Chains and draws are those of the
+    group: `dataset` has the same ones in the same places, whatever their labels.
     """
     if name in group_names(idata):
         old = get_group(idata, name)
@@ -190,7 +197,9 @@ def update_group(idata: Container, name: str, dataset: xarray.Dataset) -> None:
         }
         stale = [key for key in old.data_vars if key in dataset.data_vars or changed.intersection(old[key].dims)]
         old = old.drop_vars(stale).drop_dims(changed, errors="ignore")
-        dataset = old.assign(dict(dataset.data_vars)).assign_attrs({**dataset.attrs, **old.attrs})
+        coords = {key: index.variable for key, index in dataset.coords.items() if key not in old.coords}
+        variables = {key: variable.variable for key, variable in dataset.data_vars.items()}  # labels are not compared
+        dataset = old.assign(variables).assign_coords(coords).assign_attrs({**dataset.attrs, **old.attrs})
     add_group(idata, name, dataset)
 
 
@@ -204,17 +213,17 @@ def named_arrays(
 ) -> tuple[dict[str, Array], dict[str, tuple[str, ...]], dict[str, list[Any]]]:
     """Arrays, dims without chain and draw, and coords of a group: the inverse of `to_dataset`.
 
-    Chain and draw lead wherever a variable has them. With ``aliases=False`` variables have their names in the model.
+    Chain and draw lead in every variable of a group that has either; the labels along them are in `SampleAxes.of`. With
+    ``aliases=False`` variables have their names in the model.
     """
     arrays, dims = {}, {}
+    axes = SampleAxes.of(dataset)
     for key, variable in dataset.data_vars.items():
         name = str(variable.attrs.get("name", key))
         if not aliases:
             name = str(variable.attrs.get("alias_of", name))
-        leading = [dim for dim in SAMPLE_DIMS if dim in variable.dims]
-        ordered = variable.transpose(*leading, ...)
-        arrays[name] = ordered.to_numpy()
-        dims[name] = tuple(str(dim) for dim in ordered.dims if dim not in SAMPLE_DIMS)
+        arrays[name] = axes.array(variable) if axes.exist else variable.to_numpy()
+        dims[name] = tuple(str(dim) for dim in variable.dims if dim not in SAMPLE_DIMS)
     coords = {str(dim): list(index) for dim, index in dataset.indexes.items() if dim not in SAMPLE_DIMS}
     return arrays, dims, coords
 
@@ -243,29 +252,13 @@ def preload_arviz() -> threading.Thread:
         try:
             importlib.import_module("xarray")
             if arviz_major() < 1:
-                _import_arviz()
+                import_arviz()
         except Exception:  # the import in the foreground raises it again
             return
 
     thread = threading.Thread(target=work, name="nutslite-preload-arviz", daemon=True)
     thread.start()
     return thread
-
-
-def _import_arviz() -> Any:
-    """ArviZ, also where the home cannot be written to: version 0.23 fails there, where it would note the day."""
-    try:
-        return importlib.import_module("arviz")
-    except OSError:
-        import platformdirs
-
-        usual = platformdirs.user_cache_dir
-        with tempfile.TemporaryDirectory() as folder:
-            platformdirs.user_cache_dir = lambda *arguments, **options: folder
-            try:
-                return importlib.import_module("arviz")
-            finally:
-                platformdirs.user_cache_dir = usual
 
 
 def _is_tree(idata: Container) -> bool:

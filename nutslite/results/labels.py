@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean, refuse_other
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, refuse_other
 
 
 def element_labels(
@@ -63,7 +63,7 @@ def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None, filte
     if isinstance(wanted, Iterable) and not isinstance(wanted, str | Mapping):
         asked = list(wanted)
     if not asked or not all(isinstance(name, str) for name in asked):
-        raise DataError(f"var_names is a variable's name or a list of names, not {wanted!r}.")
+        raise DataTypeError(f"var_names is a variable's name or a list of names, not {wanted!r}.")
     if filter_vars is not None:
         asked = _matching(known, asked, filter_vars)
     excluded = {name[1:] for name in asked if name.startswith("~") and name not in known}

@@ -32,11 +32,14 @@ class Draws:
     arrays : dict of ndarray, shape (samples, ...)
     chains, draws : int
         ``samples == chains * draws``.
+    other : frozenset of str
+        What the posterior holds besides numbers.
     """
 
     arrays: dict[str, FloatArray]
     chains: int
     draws: int
+    other: frozenset[str] = frozenset()
 
     @property
     def samples(self) -> int:
@@ -51,6 +54,8 @@ class Draws:
         DataError
             If it is absent or has another size: the results belong to another model.
         """
+        if name in self.other:
+            raise DataError(f"'{name}' holds no numbers in the posterior: give what fit returned.")
         if name not in self.arrays:
             hint = did_you_mean(name, self.arrays)
             raise DataError(f"The posterior has no variable '{name}': is it from another model?{hint}")
@@ -71,6 +76,8 @@ def join_chains(posterior: Mapping[str, NDArray[Any]]) -> Draws:
     DataError
         If there are none, or they differ in the number of chains or draws.
     """
+    other = frozenset(name for name, values in posterior.items() if np.asarray(values).dtype.kind not in "biuf")
+    posterior = {name: values for name, values in posterior.items() if name not in other}
     shapes = {np.shape(values)[:2] for values in posterior.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
         raise DataError(f"Posterior draws must all have the same (chains, draws, ...); there are {sorted(shapes)}.")
@@ -79,7 +86,7 @@ def join_chains(posterior: Mapping[str, NDArray[Any]]) -> Draws:
         name: np.asarray(values, dtype=float).reshape(chains * draws, *np.shape(values)[2:])
         for name, values in posterior.items()
     }
-    return Draws(arrays, chains, draws)
+    return Draws(arrays, chains, draws, other)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import os
 import platform
 import sys
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +19,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError
+from nutslite._files import most_unpacked, open_to_read
+from nutslite._log import log
+from nutslite._schema import Misfit, check
+from nutslite.exceptions import DataError, shown
 from nutslite.results.columns_file import read_columns, write_columns
+from nutslite.results.members import Members
+from nutslite.results.model_schema import CONTENT as SCHEMA
+from nutslite.results.model_schema import LONGEST_JSON
 from nutslite.results.plain_values import Unstorable, from_plain, to_plain
+from nutslite.results.row_labels import row_labels
 from nutslite.results.whole_file import whole_file
 
 FORMAT = 1
@@ -41,7 +48,7 @@ class StoredModel:
     arguments : dict
         Of `Model`, without the data and without what `missing` names.
     data : DataFrame
-        The columns that the formula uses, all rows.
+        The columns that the formula uses, all rows, under the labels that results know them by.
     missing : dict
         Arguments that no file can hold, and what they were: ``{"extra_namespace": ["my_function"]}``.
     identity : dict
@@ -79,17 +86,18 @@ def write_model(
     stored, missing = _storable_arguments(arguments)
     versions = {"nutslite": _own_version(), "python": platform.python_version()}
     versions |= {module.__name__: module.__version__ for module in (np, pd)}
-    with whole_file(path, "the model") as partial, zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED) as archive:
-        content = {
-            "format": FORMAT,
-            "versions": versions,
-            "arguments": stored,
-            "missing": missing,
-            "identity": dict(identity),
-            "state": {name: to_plain(value) for name, value in state.items()},
-            "columns": write_columns(archive, data),
-        }
-        archive.writestr(CONTENT, json.dumps(content, indent=1))
+    content = {
+        "format": FORMAT,
+        "versions": versions,
+        "arguments": stored,
+        "missing": missing,
+        "identity": dict(identity),
+        "state": {name: to_plain(value) for name, value in state.items()},
+    }
+    with whole_file(path, "the model") as partial:
+        if not _write_archive(partial, content, data, zipfile.ZIP_DEFLATED):
+            partial.unlink()
+            _write_archive(partial, content, data, zipfile.ZIP_STORED)
     return StoredModel(dict(arguments), data, missing, dict(identity), dict(state))
 
 
@@ -102,25 +110,68 @@ def read_model(path: str | os.PathLike[str]) -> StoredModel:
         If there is no such file, it is no model or damaged, or a newer version wrote it.
     """
     source = Path(path)
-    if not source.is_file():
-        raise DataError(f"There is no file '{source}'.")
-    try:
-        with zipfile.ZipFile(source) as archive:
-            content = json.loads(archive.read(CONTENT))
-            _check_format(content, source)
-            return StoredModel(
-                arguments={name: from_plain(value) for name, value in content["arguments"].items()},
-                data=read_columns(archive, content["columns"]),
-                missing=content["missing"],
-                identity=content["identity"],
-                state={name: from_plain(value) for name, value in content["state"].items()},
+    with open_to_read(source, DataError) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _stored_model(Members(archive, os.fstat(file.fileno()).st_size), source)
+        except DataError:
+            raise
+        except MemoryError:
+            raise DataError(f"The model in '{source}' does not fit into memory.") from None
+        except Exception as error:  # zipfile, zlib, NumPy and pandas have many names for what is damaged
+            raise DataError(f"'{source}' is not a model that Model.save wrote, or is damaged: {error}.") from error
+
+
+def _stored_model(members: Members, source: Path) -> StoredModel:
+    content = members.read_json(CONTENT, LONGEST_JSON)
+    _check_format(content, source)
+    check(content, SCHEMA, f"'{CONTENT}'")
+    data = read_columns(members, content["columns"])
+    if "rows" in content:
+        labels = read_columns(members, content["rows"], "rows")
+        if len(labels) != len(data):
+            raise Misfit(f"it has {len(labels)} labels of {len(data)} rows")
+        data = data.set_axis(pd.Index(labels.iloc[:, 0]), axis=0)
+    stored = StoredModel(
+        arguments={name: from_plain(value) for name, value in content["arguments"].items()},
+        data=data,
+        missing=content["missing"],
+        identity=content["identity"],
+        state={name: from_plain(value) for name, value in content["state"].items()},
+    )
+    members.check_all_read()
+    return stored
+
+
+def _write_archive(path: Path, content: dict[str, Any], data: pd.DataFrame, method: int) -> bool:
+    """Write all members; whether `read_model` will not take the file for one that unpacks to too much."""
+    with zipfile.ZipFile(path, "x", method) as archive:
+        content = {**content, "columns": write_columns(archive, data)}
+        labels = _labels_to_keep(data.index)
+        if labels is not None:
+            content["rows"] = write_columns(archive, pd.DataFrame({"rows": labels}), "rows")
+        text = json.dumps(content, indent=1).encode()
+        if len(text) > LONGEST_JSON:
+            raise DataError(
+                f"The model cannot be saved: its columns have too many different texts, {len(text):,} bytes of them. "
+                "Turn texts that identify rows into numbers."
             )
-    except DataError:
-        raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"'{source}' is not a model that Model.save wrote, or is damaged: {error}") from error
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"'{source}' is not a model that Model.save wrote, or is damaged: {error}") from error
+        archive.writestr(CONTENT, text)
+        unpacked = sum(info.file_size for info in archive.infolist())
+    return unpacked <= most_unpacked(path.stat().st_size)
+
+
+def _labels_to_keep(index: pd.Index) -> NDArray[Any] | None:
+    """Labels of rows, unless they are 0, 1, 2, ..., or texts that take more room than a model has."""
+    if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
+        return None
+    labels = row_labels(index)
+    if labels.dtype.kind == "U" and labels.nbytes > LONGEST_JSON:
+        log.info(
+            "The labels of the data's %d rows are too long to be saved: the rows are numbered instead.", len(labels)
+        )
+        return None
+    return labels
 
 
 def _storable_arguments(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, list[str]]]:
@@ -154,12 +205,15 @@ def _parted(namespace: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return plain, others
 
 
-def _check_format(content: Mapping[str, Any], source: Path) -> None:
-    if int(content["format"]) > FORMAT:
+def _check_format(content: Any, source: Path) -> None:
+    """Files of newer versions have other schemas, too."""
+    found = content.get("format") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > FORMAT:
+        versions = content.get("versions")
+        writer = versions.get("nutslite", "?") if isinstance(versions, dict) else "?"
         raise DataError(
-            f"'{source}' was written by nutslite {content['versions'].get('nutslite', '?')}, in format "
-            f"{content['format']} of its models; this version, {_own_version()}, reads formats up to {FORMAT}: "
-            "upgrade nutslite."
+            f"'{source}' was written by nutslite {shown(writer)}, in format {found} of its models; this version, "
+            f"{_own_version()}, reads formats up to {FORMAT}: upgrade nutslite."
         )
 
 

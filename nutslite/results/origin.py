@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nutslite.exceptions import DataError, warn
-from nutslite.results.inference_data import Container, get_group, stored_name
+from nutslite.posterior.inventory import stored_name
+from nutslite.results.inference_data import Container, get_group
 
 if TYPE_CHECKING:
+    import xarray
+
     from nutslite.formula.terms import GroupFactor
 
 LONGEST = 10_000
@@ -56,7 +59,7 @@ def check_origin(idata: Container, notes: Mapping[str, str], factors: Mapping[st
         index = posterior.indexes.get(stored_name(f"{factor.name}__factor_dim"))
         there = [] if index is None else [str(level) for level in index]
         here = [str(level) for level in factor.levels]
-        if index is not None and there != here:
+        if index is not None and sorted(there) != sorted(here):
             raise DataError(
                 f"The results have other groups of '{factor.name}' than the model: {_shown(there)} there, "
                 f"{_shown(here)} here. Give the results of this model."
@@ -69,6 +72,37 @@ def check_origin(idata: Container, notes: Mapping[str, str], factors: Mapping[st
                 "the same name are taken for the same."
             )
             return
+
+
+def in_model_order(dataset: xarray.Dataset, coords: Mapping[str, Sequence[Any]]) -> xarray.Dataset:
+    """The draws with the coefficients of every term in the model's order, whatever order they were brought into.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    coords : mapping
+        By dimension of the model's variables, the labels along it. Dimensions without labels are taken as they are.
+
+    Raises
+    ------
+    DataError
+        Where labels are missing or are others: numbers would be taken for those of another label.
+    """
+    order = {}
+    for dim, labels in coords.items():
+        index = dataset.indexes.get(stored_name(dim))
+        there = [] if index is None else [str(label) for label in index]
+        here = [str(label) for label in labels]
+        if index is None or there == here:
+            continue
+        if sorted(there) != sorted(here) or len(set(here)) < len(here):
+            raise DataError(
+                f"The results have other labels along '{dim}' than the model: {_shown(there)} there, {_shown(here)} "
+                "here. Give the results of this model, with all their labels."
+            )
+        place = {label: number for number, label in enumerate(there)}
+        order[stored_name(dim)] = [place[label] for label in here]
+    return dataset.isel(order) if order else dataset
 
 
 def _plain(note: Any) -> str:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nutslite._schema import Misfit
 from nutslite.families.family import Family
 from nutslite.formula.formula import Formula
 from nutslite.priors.prior import Prior
 
 ARRAY_KINDS = "biufUSmM"
+DEEPEST = 60
+"""Containers and priors within each other."""
+
+PRIOR_SETTINGS = ("name", "auto_scale", "noncentered", "dist")  # of `Prior`; no argument is called so
+LARGEST_ARRAY = 64 * 2**20  # bytes
 
 
 class Unstorable(TypeError):  # noqa: N818  # a reason to leave something out, not a failure
@@ -22,7 +30,7 @@ class Unstorable(TypeError):  # noqa: N818  # a reason to leave something out, n
         super().__init__(what)
 
 
-def to_plain(value: Any) -> Any:
+def to_plain(value: Any, depth: int = 0) -> Any:
     """A value as JSON; what JSON lacks is a dict of one entry, whose key says what it is.
 
     >>> to_plain({("x", "z"): Prior("Normal", mu=0, sigma=2)})
@@ -31,8 +39,11 @@ def to_plain(value: Any) -> Any:
     Raises
     ------
     Unstorable
-        For functions, families of one's own, and objects of unknown classes.
+        For functions, families of one's own, objects of unknown classes, and what is nested very deeply.
     """
+    if depth > DEEPEST:
+        raise Unstorable("what is nested too deeply")
+    depth += 1
     if isinstance(value, Family):
         if value.is_custom:
             raise Unstorable(value.name)
@@ -40,13 +51,13 @@ def to_plain(value: Any) -> Any:
     if getattr(value, "is_custom", False):
         raise Unstorable(str(value))
     if isinstance(value, np.generic):
-        return to_plain(value.item())
+        return to_plain(value.item(), depth)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Prior):
-        arguments = [[name, to_plain(argument)] for name, argument in value.args.items()]
+        arguments = [[name, to_plain(argument, depth)] for name, argument in value.args.items()]
         return {"prior": [value.name, value.auto_scale, value.noncentered, arguments]}
     if isinstance(value, Formula):
         return {"formula": [value.main, *value.additionals]}
@@ -54,47 +65,56 @@ def to_plain(value: Any) -> Any:
         text = value.astype(np.int64) if value.dtype.kind in "mM" else value
         return {"array": [value.dtype.str, list(value.shape), text.ravel().tolist()]}
     if isinstance(value, Mapping):
-        return {"dict": [[to_plain(key), to_plain(item)] for key, item in value.items()]}
+        return {"dict": [[to_plain(key, depth), to_plain(item, depth)] for key, item in value.items()]}
     if isinstance(value, tuple):
-        return {"tuple": [to_plain(item) for item in value]}
+        return {"tuple": [to_plain(item, depth) for item in value]}
     if isinstance(value, set | frozenset):
-        return {"set": [to_plain(item) for item in sorted(value, key=repr)]}
+        return {"set": [to_plain(item, depth) for item in sorted(value, key=repr)]}
     if isinstance(value, list):
-        return {"list": [to_plain(item) for item in value]}
+        return {"list": [to_plain(item, depth) for item in value]}
     raise Unstorable(str(getattr(value, "__name__", type(value).__name__)))
 
 
 def from_plain(value: Any) -> Any:
     """The value that `to_plain` was given; lists, tuples and numbers of NumPy come back as Python's.
 
+    Parameters
+    ----------
+    value : object
+        Checked already (`model_schema.PLAIN`).
+
     Raises
     ------
-    ValueError
-        For anything that `to_plain` does not make.
+    Misfit
+        For what a dict, a set or an array cannot hold.
     """
     if not isinstance(value, dict):
-        if isinstance(value, list):
-            raise ValueError("a bare list")
         return value
     ((kind, content),) = value.items()
     if kind == "family":
         return content
     if kind == "prior":
         name, auto_scale, noncentered, arguments = content
-        given = {key: from_plain(argument) for key, argument in arguments}
+        given = {key: from_plain(argument) for key, argument in arguments if key not in PRIOR_SETTINGS}
         return Prior(name, auto_scale=auto_scale, noncentered=noncentered, **given)
     if kind == "formula":
         return Formula(*content)
     if kind == "array":
-        dtype, shape, items = content
-        if np.dtype(dtype).kind not in ARRAY_KINDS:
-            raise ValueError(f"an array of {dtype}")
-        plain = np.array(items, dtype=np.int64) if np.dtype(dtype).kind in "mM" else np.array(items)
+        return _array(*content)
+    try:
+        if kind == "dict":
+            return {from_plain(key): from_plain(item) for key, item in content}
+        makers: dict[str, Any] = {"tuple": tuple, "set": set, "list": list}
+        return makers[kind]([from_plain(item) for item in content])
+    except TypeError:
+        raise Misfit(f"a {kind} of what has no hash, lists for example") from None
+
+
+def _array(dtype: str, shape: list[int], items: list[Any]) -> NDArray[Any]:
+    if math.prod(shape) != len(items) or np.dtype(dtype).itemsize * len(items) > LARGEST_ARRAY:
+        raise Misfit(f"an array of {dtype} with {len(items)} items, which do not make the shape {tuple(shape)}")
+    try:
+        plain = np.array(items, dtype=np.int64 if np.dtype(dtype).kind in "mM" else None)
         return plain.astype(dtype).reshape(shape)
-    items = [(from_plain(key), from_plain(item)) for key, item in content] if kind == "dict" else None
-    if items is not None:
-        return dict(items)
-    makers: dict[str, Any] = {"tuple": tuple, "set": set, "list": list}
-    if kind not in makers:
-        raise ValueError(f"a '{kind}', which this version does not know")
-    return makers[kind](from_plain(item) for item in content)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Misfit(f"an array of {dtype} holds something else: {str(error)[:100]}") from None

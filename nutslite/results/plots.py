@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._calls import public
 from nutslite.exceptions import DataError, NutsliteError
 from nutslite.results.labels import as_columns, choose_names, element_labels
 
@@ -56,6 +57,7 @@ def check_picture(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+@public
 def plot_trace(
     draws: Mapping[str, NDArray[Any]],
     path: str | os.PathLike[str],

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean, random_generator
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
 from nutslite.families.family import compiled_loglik
 from nutslite.families.links import inverse_array
-from nutslite.results.inference_data import Container, add_group, to_dataset, update_group
 from nutslite.results.linear_predictor import Draws, LinearPredictors, join_chains
 from nutslite.results.response_draws import PredictionTask, ResponseDraws
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-OBSERVATIONS = "__obs__"
 _KINDS = {
     "response_params": "response_params",
     "response": "response",
@@ -50,6 +48,20 @@ class Prediction:
 
     parameters: dict[str, FloatArray]
     response: dict[str, NDArray[Any]]
+
+
+def wants_responses(kind: Any) -> bool:
+    """Whether a `kind` of prediction asks for draws of the response.
+
+    Raises
+    ------
+    DataError
+        If there is no such kind.
+    """
+    if not isinstance(kind, str) or kind not in _KINDS:
+        error = error_about(kind, str, DataError, DataTypeError)
+        raise error(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
+    return _KINDS[kind] == "response"
 
 
 def predict(
@@ -93,9 +105,7 @@ def predict(
         For an unknown kind, draws of another model, new levels without `sample_new_groups`, missing trials, or
         parameters that no response can be drawn for.
     """
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise DataError(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
-    responses = _KINDS[kind] == "response"
+    responses = wants_responses(kind)
     companions = _companions(design, task.family) if responses else {}
     group_rng, response_rng = random_generator(random_seed).spawn(2)
     draws = join_chains(posterior)
@@ -189,27 +199,6 @@ def pointwise_log_likelihood(
                     eta[j, 0] = constant[item.name][sample]
             loglik(y, weights, 0, eta, varies, links, out[sample], d_eta)
     return out.reshape(draws.chains, draws.draws, design.n_rows)
-
-
-def store_prediction(
-    idata: Container,
-    prediction: Prediction,
-    attrs: Mapping[str, Any] | None = None,
-    aliases: Mapping[str, str] | None = None,
-) -> None:
-    """Put predictions where Bambi puts them, in place: parameters into ``posterior``, responses into their own group.
-
-    Earlier predictions are replaced.
-    """
-    for group, arrays in (("posterior", prediction.parameters), ("posterior_predictive", prediction.response)):
-        if not arrays:
-            continue
-        dims = dict.fromkeys(arrays, (OBSERVATIONS,))
-        dataset = to_dataset(arrays, dims=dims, coords={}, attrs=attrs, aliases=aliases)
-        if group == "posterior":
-            update_group(idata, group, dataset)
-        else:
-            add_group(idata, group, dataset)
 
 
 def _linear_predictors(

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.results import diagnostics
+from nutslite.results.chance import FEW_PARAMETERS, MAX_R_HAT, MIN_ESS_PER_CHAIN, limits
 from nutslite.results.labels import as_columns, element_labels
 
-MAX_R_HAT = 1.01  # Vehtari et al. (2021), section 4.1
-MIN_ESS_PER_CHAIN = 100  # same, section 4: 400 for the usual four chains
 MIN_E_BFMI = 0.3  # Betancourt (2016)
 MODEST_DRAWS = 2000  # a run of this length is no trouble, however much shorter this one was
 _SHOWN = 3
@@ -47,7 +46,7 @@ def sampling_report(
     """
     messages = [
         *_divergences(stats, target_accept),
-        *_parameters(draws, dims, coords),
+        *_parameters(draws, dims, coords, diverged=bool(np.any(stats.get("diverging", False)))),
         *_energy(stats),
         *_tree_depth(stats, max_treedepth),
     ]
@@ -77,6 +76,8 @@ def _parameters(
     draws: Mapping[str, NDArray[Any]],
     dims: Mapping[str, Sequence[str]] | None,
     coords: Mapping[str, Sequence[Any]] | None,
+    *,
+    diverged: bool,
 ) -> list[str]:
     """Messages about R-hat and effective sizes, and about fits that are too short to judge."""
     if not draws:
@@ -96,8 +97,22 @@ def _parameters(
     table = diagnostics.convergence(columns)
     if n_chains == 1:
         messages.append("There is one chain only, so that disagreement between chains cannot be seen: use chains=4.")
-    messages += _r_hat(table["r_hat"], labels)
-    return messages + _effective_size(table, labels, n_chains, n_draws)
+    highest, lowest = _limits(draws, n_chains, n_draws)[:, varying]
+    messages += _r_hat(table["r_hat"], labels, highest, diverged)
+    size = np.minimum(table["ess_bulk"], table["ess_tail"])
+    return messages + _effective_size(size, labels, (n_chains, n_draws), lowest, diverged)
+
+
+def _limits(draws: Mapping[str, NDArray[np.float64]], n_chains: int, n_draws: int) -> NDArray[np.float64]:
+    """Largest R-hat and smallest effective size allowed to every element, shape (2, elements).
+
+    The elements of a long variable are judged among themselves, so that the effects of many groups do not excuse a
+    scale; all short variables are judged together.
+    """
+    sizes = [int(np.prod(np.shape(values)[2:])) for values in draws.values()]
+    together = sum(size for size in sizes if size <= FEW_PARAMETERS)
+    among = [size if size > FEW_PARAMETERS else together for size in sizes]
+    return np.repeat([limits(number, n_chains, n_draws) for number in among], sizes, axis=0).T
 
 
 def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
@@ -110,46 +125,70 @@ def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str
     ]
 
 
-def _r_hat(values: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
-    bad = np.flatnonzero(values > MAX_R_HAT)
+def _r_hat(
+    values: NDArray[np.float64], labels: Sequence[str], highest: NDArray[np.float64], diverged: bool
+) -> list[str]:
+    bad = np.flatnonzero(values > highest)
     if bad.size == 0:
         return []
     order = bad[np.argsort(-values[bad], kind="stable")]
     worst = _listed(
         [f"{labels[i]} ({values[i]:.2f})" if values[i] >= 1.015 else f"{labels[i]} ({values[i]:.3f})" for i in order]
     )
-    advice = (
-        "Do not use these draws"
-        if values[order[0]] > 1.1
-        else "Run longer (twice the tune and draws) before trusting these parameters"
-    )
+    advice = "Run longer (twice the tune and draws) before trusting these parameters"
+    if values[order[0]] > 1.1:
+        advice = "Do not use these draws"
+    elif diverged:
+        advice = "Do not trust these parameters while transitions diverge; running longer will hardly help"
+    limit = f"{MAX_R_HAT}"
+    if (least := highest[bad].min()) > MAX_R_HAT:
+        limit = f"{least:.3f}, which chance alone would hardly exceed,"
     return [
-        f"The chains disagree: R-hat is above {MAX_R_HAT} for {bad.size} of {len(labels)} parameters, worst {worst}. "
+        f"The chains disagree: R-hat is above {limit} for {bad.size} of {len(labels)} parameters, worst {worst}. "
         f"{advice}. If longer runs do not help, look at az.plot_trace: chains that sit in different places mean that "
         f"the data leave a parameter open (collinear terms, vague priors) or that there is more than one mode."
     ]
 
 
 def _effective_size(
-    table: Mapping[str, NDArray[np.float64]], labels: Sequence[str], n_chains: int, n_draws: int
+    size: NDArray[np.float64],
+    labels: Sequence[str],
+    chains_and_draws: tuple[int, int],
+    lowest: NDArray[np.float64],
+    diverged: bool,
 ) -> list[str]:
+    n_chains, n_draws = chains_and_draws
     needed = MIN_ESS_PER_CHAIN * n_chains
-    size = np.minimum(table["ess_bulk"], table["ess_tail"])
-    bad = np.flatnonzero(size < needed)
+    bad = np.flatnonzero(size < lowest)
     if bad.size == 0:
         return []
     order = bad[np.argsort(size[bad], kind="stable")]
     worst = _listed([f"{labels[i]} ({size[i]:.0f})" for i in order])
     more = int(np.ceil(n_draws * needed / max(size[order[0]], 1.0) / 500) * 500)
-    advice = (
-        f"About draws={more} would do"
-        if more <= max(20 * n_draws, MODEST_DRAWS)
-        else "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
-    )
+    advice = f"About draws={more} would do"
+    if diverged:
+        advice = "More draws alone will hardly do while transitions diverge"
+    elif more > max(20 * n_draws, MODEST_DRAWS):
+        advice = "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
+    advice += _about_scale(labels[order[0]])
+    limit = f"{needed} ({MIN_ESS_PER_CHAIN} per chain)"
+    if (most := lowest[bad].max()) < needed:
+        limit = f"{most:.0f}, which chance alone would hardly go below,"
     return [
-        f"The effective sample size is below {needed} ({MIN_ESS_PER_CHAIN} per chain) for {bad.size} of {len(labels)} "
+        f"The effective sample size is below {limit} for {bad.size} of {len(labels)} "
         f"parameters, worst {worst}. Their means, intervals and R-hat are unreliable. {advice}."
     ]
+
+
+def _about_scale(worst: str) -> str:
+    """What helps where the sd of a group-specific term is the slowest parameter."""
+    term = worst.removesuffix("_sigma")
+    if term == worst or "|" not in term:
+        return ""
+    return (
+        f". If {worst} stays the slowest, the data hardly tell '{term}' from other terms, as where one factor is "
+        f"nested in another: compare with the model without '{term}'"
+    )
 
 
 def _energy(stats: Mapping[str, NDArray[Any]]) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, FamilyError, warn
+from nutslite.families.family import family_names
 from nutslite.results.new_groups import GroupSampler
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class PredictionTask:
         Draws effects of new groups; `nutslite.results.new_groups.PopulationSampler`.
     aliases : mapping
         By variable, the name under which results store it.
+    coords : mapping
+        By dimension of the model's variables, the labels along it.
     """
 
     family: Family
@@ -42,6 +46,7 @@ class PredictionTask:
     constants: Mapping[str, float] = field(default_factory=dict)
     group_sampler: GroupSampler | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
+    coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def link(self, parameter: str) -> str:
         """Name of a parameter's link."""
@@ -49,7 +54,11 @@ class PredictionTask:
 
 
 class ResponseDraws:
-    """Collects draws of the response chunk by chunk; nan where a parameter lies outside its support."""
+    """Collects draws of the response chunk by chunk; nan where a parameter lies outside its support.
+
+    Ends of the support that a link can reach (a mean that overflows or underflows) belong to it: draws there are made
+    in the limit, and no other draw is lost.
+    """
 
     def __init__(
         self,
@@ -65,12 +74,14 @@ class ResponseDraws:
         self.shape = (samples, rows)
         self.values: NDArray[Any] = np.empty(0)
         self.outside: dict[str, int] = {}
+        self.capped, self.infinite = 0, 0
+        self._knows_limits = task.family.kind in family_names()
 
     def add(self, parameters: Mapping[str, FloatArray], start: int, stop: int) -> None:
         """Draw for the samples from `start` to `stop`; parameters have shape (chunk, rows) or (chunk, 1)."""
         safe, invalid = self._supported(parameters, (stop - start, self.shape[1]))
         try:
-            drawn = np.asarray(self.task.family.random(self.rng, safe, self.companions))
+            drawn = as_outcomes(self.task.family, self.task.family.random(self.rng, safe, self.companions))
         except FamilyError:  # a family that cannot draw says so in words of its own
             raise
         except ValueError as error:
@@ -78,6 +89,10 @@ class ResponseDraws:
             raise DataError(
                 f"Cannot draw responses of the family '{self.task.family.name}' for {ranges}: {error}"
             ) from error
+        if drawn.dtype.kind in "iu":
+            self.capped += int(np.count_nonzero(drawn == HIGHEST_COUNT))
+        elif drawn.dtype.kind == "f":
+            self.infinite += int(np.count_nonzero(np.isinf(drawn)))
         if invalid is not None:
             drawn = np.where(invalid, np.nan, drawn)
         if start == 0:
@@ -87,12 +102,25 @@ class ResponseDraws:
         self.values[start:stop] = drawn
 
     def warn(self) -> None:
-        """Say once what was outside its support."""
+        """Say once what was outside its support, or is larger than its type holds."""
+        total = self.shape[0] * self.shape[1]
+        if self.capped:
+            warn(
+                f"{self.capped} of {total} predicted responses are larger than a whole number of 64 bits, and stand as "
+                f"{HIGHEST_COUNT}. Quantiles are right, sums and means are not. In draws of the prior this means that "
+                "priors are wide for this link."
+            )
+        if self.infinite:
+            warn(
+                f"{self.infinite} of {total} predicted responses are infinite, because their parameters are beyond "
+                "floating-point numbers. In draws of the prior this means that "
+                "priors are wide for this link."
+            )
         for name, count in self.outside.items():
             link = self.task.links.get(name)
             advice = f" The link '{link}' allows that; another link, such as 'log', does not." if link else ""
             warn(
-                f"Predicted responses are nan for {count} of {self.shape[0] * self.shape[1]} draws and rows, because "
+                f"Predicted responses are nan for {count} of {total} draws and rows, because "
                 f"'{name}' is outside its range there.{advice}"
             )
 
@@ -104,7 +132,7 @@ class ResponseDraws:
         invalid: NDArray[np.bool_] | None = None
         for name, values in parameters.items():
             support = self.task.family.parameter(name).support
-            inside = np.isfinite(values)
+            inside = ~np.isnan(values) if self._knows_limits else np.isfinite(values)
             if support == "positive":
                 inside &= values >= 0
             elif support == "unit":
@@ -117,3 +145,12 @@ class ResponseDraws:
             self.outside[name] = self.outside.get(name, 0) + int(bad.sum())
             invalid = bad if invalid is None else invalid | bad
         return safe, invalid
+
+
+def as_outcomes(family: Family, values: Any) -> NDArray[Any]:
+    """Responses in the type that the family's have: counts and outcomes are integers, if all of them are known."""
+    array = np.asarray(values)
+    if not family.discrete or array.dtype.kind in "iu":
+        return array
+    whole = array.dtype.kind == "b" or bool(((np.abs(array) < 2.0**63) & (array == np.round(array))).all())
+    return array.astype(np.int64) if whole else array

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from nutslite._calls import public
+from nutslite._files import open_to_read
+from nutslite._schema import Number, check
 from nutslite.exceptions import DataError, checked_path
+from nutslite.posterior.inventory import stored_name, why_not_storable
 from nutslite.results.inference_data import Container, build_container, get_group, group_names
+from nutslite.results.netcdf_check import check_netcdf
 from nutslite.results.whole_file import check_destination, reserve, whole_file
 from nutslite.results.zarr_store import check_zarr_destination, is_zarr_name, opened_zarr, write_zarr
 
@@ -30,6 +36,7 @@ _ENGINES: dict[Literal["h5netcdf", "netcdf4"], tuple[str, ...]] = {
 }
 
 
+@public
 def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     """Write results to a netCDF file, one netCDF group per group; ``arviz.from_netcdf`` reads it too.
 
@@ -55,7 +62,7 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     import xarray
 
     path = checked_path("path", path)
-    groups = {group: get_group(idata, group) for group in group_names(idata)}
+    groups = {group: _storable(group, get_group(idata, group)) for group in group_names(idata)}
     tree = xarray.DataTree.from_dict(groups)
     tree.attrs.update({FORMAT_NAME: FORMAT, VERSION_NAME: _own_version()})
     if is_zarr_name(path):
@@ -68,6 +75,46 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+def _storable(group: str, dataset: xarray.Dataset) -> xarray.Dataset:
+    """A group as a file can hold it: without slashes in names, which would mean groups within it.
+
+    Raises
+    ------
+    DataError
+        For texts that no file can hold, and for names that would become one.
+    """
+    taken: dict[str, Any] = {}
+    for name in dict.fromkeys((*dataset.variables, *dataset.dims)):
+        key = stored_name(str(name))
+        if key in taken:
+            raise DataError(f"The results have '{taken[key]}' and '{name}' in '{group}', which are one name in a file.")
+        taken[key] = name
+    texts: dict[str, Iterable[Any]] = {"the names": taken, "the attributes": dataset.attrs.values()}
+    texts |= {
+        f"'{name}'": variable.values.ravel()
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "OUT"
+    }
+    for what, values in texts.items():
+        for text in values:
+            reason = why_not_storable(text) if isinstance(text, str) else None
+            if reason or (what == "the names" and text in (".", "..")):
+                why = f": it has {reason}" if reason else ""
+                raise DataError(
+                    f"No file can hold {text!r}, in {what} of '{group}'{why}. Rename or replace it in the results, "
+                    "then save them."
+                )
+    changed = {name: key for key, name in taken.items() if key != name}
+    if not changed:
+        return dataset
+    dataset = dataset.rename(changed)
+    for name, key in changed.items():
+        if key in dataset.variables:
+            dataset[key].attrs.setdefault("name", str(name))
+    return dataset
+
+
+@public
 def load(path: str | os.PathLike[str]) -> Container:
     """Read results that `save` (or ArviZ) wrote, wholly into memory.
 
@@ -78,11 +125,9 @@ def load(path: str | os.PathLike[str]) -> Container:
         it in another format, or no library for it is installed.
     """
     source = Path(checked_path("path", path))
-    if not source.exists():
-        raise DataError(f"There is no file '{source}'.")
     kind = "Zarr store" if source.is_dir() else "netCDF file"
     try:
-        with opened_zarr(source) if source.is_dir() else _opened_netcdf(source) as tree:
+        with opened_zarr(source) if source.is_dir() else opened_netcdf(source) as tree:
             _check_format(tree.attrs, source)
             datasets = {str(name): node.to_dataset().load() for name, node in tree.children.items()}
     except DataError:
@@ -105,16 +150,32 @@ def check_results_destination(path: str | os.PathLike[str]) -> Path:
     return check_zarr_destination(path, FORMAT_NAME) if is_zarr_name(path) else check_destination(path, "results")
 
 
-def _opened_netcdf(source: Path) -> xarray.DataTree:
+@contextlib.contextmanager
+def opened_netcdf(source: Path) -> Iterator[xarray.DataTree]:
+    """A netCDF file, looked through and open: one descriptor of it, so that it cannot be exchanged in between.
+
+    Raises
+    ------
+    DataError
+        If there is no regular file.
+    Misfit
+        If it holds what results do not; h5py's and xarray's own errors for damaged ones.
+    """
     import xarray
 
-    options: dict[str, Any] = {"engine": _engine()}
-    return xarray.open_datatree(source, **options)
+    if _engine() != "h5netcdf":
+        raise DataError(f"Reading '{source}' needs h5netcdf and h5py: pip install h5netcdf h5py")
+    with open_to_read(source, DataError) as file:
+        check_netcdf(file, os.fstat(file.fileno()).st_size)
+        file.seek(0)
+        with xarray.open_datatree(file, engine="h5netcdf") as tree:
+            yield tree
 
 
 def _check_format(attrs: Any, source: Path) -> None:
-    found = attrs.get(FORMAT_NAME)
-    if found is not None and int(found) > FORMAT:
+    found = attrs.get(FORMAT_NAME, FORMAT)
+    check(getattr(found, "item", lambda: found)(), Number(1, whole=True), f"its attribute '{FORMAT_NAME}'")
+    if found > FORMAT:
         raise DataError(
             f"'{source}' was written by nutslite {attrs.get(VERSION_NAME, '?')}, in format {found} of results; this "
             f"version, {_own_version()}, reads formats up to {FORMAT}: upgrade nutslite."

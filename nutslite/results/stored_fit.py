@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from nutslite._log import log
+from nutslite._schema import Misfit, Text, check, read_json
 from nutslite.exceptions import DataError
 from nutslite.results.inference_data import Container, get_group, group_names
 from nutslite.results.storage import check_results_destination, load, save
+from nutslite.sampler.checkpoint import IDENTITY as IDENTITY_KIND
 from nutslite.sampler.checkpoint import differences
 from nutslite.sampler.digest import digest
 
@@ -62,18 +64,28 @@ class StoredFit:
         if attrs.get("interrupted"):
             log.info("'%s' holds an interrupted fit: fitting again.", self.path)
             return None
-        changed = differences(json.loads(attrs[IDENTITY]), self.identity)
+        changed = differences(self._identity_in(attrs[IDENTITY]), self.identity)
         if changed:
             log.info("'%s' is of another call, different are: %s. Fitting again.", self.path, "; ".join(changed))
             return None
         log.info("'%s' holds this fit: loaded instead of sampled.", self.path)
         return results
 
+    def _identity_in(self, text: Any) -> dict[str, Any]:
+        try:
+            check(text, Text(longest=2 * LONGEST_ATTRIBUTE), f"its attribute '{IDENTITY}'")
+            identity: dict[str, Any] = read_json(text.encode(errors="surrogatepass"), f"its attribute '{IDENTITY}'")
+            check(identity, IDENTITY_KIND, f"its attribute '{IDENTITY}'")
+        except Misfit as misfit:
+            raise DataError(
+                f"'{self.path}' is not as fit(file=...) wrote it: {misfit}. Give another name, or delete the file."
+            ) from None
+        return identity
+
     def keep(self, results: Container) -> None:
         """Write new results; where that fails, a warning says so, and the results are not lost."""
-        marked = json.dumps(self.identity)
-        _set_attribute(results, "posterior", IDENTITY, marked)
         try:
+            _set_attribute(results, "posterior", IDENTITY, json.dumps(self.identity))
             save(results, self.path)
         except Exception as error:  # whatever it is, hours of sampling are worth more
             log.warning("%s The results are in memory only: nutslite.save(results, path) elsewhere.", error)

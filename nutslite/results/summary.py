@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError
+from nutslite._calls import public
+from nutslite.exceptions import DataError, DataTypeError, error_about
 from nutslite.results import diagnostics
 from nutslite.results.inference_data import get_group, named_arrays
 from nutslite.results.labels import as_columns, choose_names, element_labels
@@ -20,6 +22,7 @@ Kind = Literal["all", "stats", "diagnostics"]
 _DECIMALS = {"ess_bulk": 0, "ess_tail": 0, "r_hat": 2}
 
 
+@public
 def summary(
     results: Any,
     var_names: str | Sequence[str] | None = None,
@@ -32,7 +35,10 @@ def summary(
     dims: Mapping[str, Sequence[str]] | None = None,
     coords: Mapping[str, Sequence[Any]] | None = None,
 ) -> pd.DataFrame:
-    """Table of all parameters, one row each, in the layout that ArviZ 0.x prints.
+    """Table of all parameters, one row each, in the layout that ArviZ 0.x prints; narrow terminals show all of it, too.
+
+    `ess_tail` is the smaller effective sample size of the 5 % and 95 % quantiles (Vehtari et al. 2021, section 4.3),
+    whatever `hdi_prob`, as in ArviZ 0.x. The table of ArviZ 1.3 takes the ends of its own interval instead.
 
     Parameters
     ----------
@@ -63,15 +69,18 @@ def summary(
     DataError
         For an unknown variable, group or kind, or results of an unknown type.
     """
-    import pandas as pd
+    from nutslite.results.table import SummaryTable
 
     if kind not in ("all", "stats", "diagnostics"):
-        raise DataError(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
+        error = error_about(kind, str, DataError, DataTypeError)
+        raise error(f"kind is 'all', 'stats' or 'diagnostics', not '{kind}'.")
     if not isinstance(hdi_prob, float | int) or not 0.0 < hdi_prob < 1.0:
-        raise DataError(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
+        error = error_about(hdi_prob, Real, DataError, DataTypeError)
+        raise error(f"hdi_prob is a probability between 0 and 1, not {hdi_prob!r}.")
     whole = isinstance(round_to, int) and not isinstance(round_to, bool) and round_to >= 0
     if round_to not in (None, "none") and not whole:
-        raise DataError(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
+        error = error_about(round_to, (Real, str), DataError, DataTypeError)
+        raise error(f"round_to is a whole number of decimals, 'none' or None, not {round_to!r}.")
     arrays, dims, coords = _named_draws(results, group, dims, coords)
     names = choose_names(list(arrays), var_names, filter_vars)
     labels: list[str] = []
@@ -92,7 +101,7 @@ def summary(
         table |= _statistics(draws, hdi_prob)
     if kind != "stats":
         table |= diagnostics.convergence(draws)
-    return _rounded(pd.DataFrame(table, index=labels), round_to)
+    return _rounded(SummaryTable(table, index=labels), round_to)
 
 
 def _named_draws(
@@ -110,7 +119,7 @@ def _named_draws(
         is_group = hasattr(results, "children") and not results.children and len(results.data_vars)
         results = results.to_dataset() if is_group else get_group(results, group)
     if not hasattr(results, "data_vars"):
-        raise DataError(f"Cannot summarise a {type(results).__name__}: give a fit or a dict of arrays.")
+        raise DataTypeError(f"Cannot summarise a {type(results).__name__}: give a fit or a dict of arrays.")
     return named_arrays(results)
 
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from nutslite._files import not_a_file
 from nutslite.exceptions import DataError
 
 
@@ -29,8 +30,8 @@ def check_destination(path: str | os.PathLike[str], what: str) -> Path:
     target = Path(path)
     if target.is_dir():
         raise DataError(f"Cannot save {what} to '{target}': that is a folder; add the name of a file.")
-    if target.exists() and not target.is_file():
-        raise DataError(f"Cannot save {what} to '{target}': that is a device or a pipe, not a file.")
+    if (found := not_a_file(target)) is not None:
+        raise DataError(f"Cannot save {what} to '{target}': that is {found}, not a file.")
     return check_folder_of(target, what)
 
 

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import secrets
 import shutil
@@ -21,6 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nutslite._files import most_unpacked, not_a_file
+from nutslite._schema import Anything, Listed, Misfit, Number, Record, Text, Variant, check, read_json
 from nutslite.exceptions import DataError
 from nutslite.results.whole_file import check_folder_of
 
@@ -31,6 +34,22 @@ SUFFIX = ".zarr"
 METADATA = "zarr.json"
 LISTING = "nutslite_files"  # attribute of the whole store: digests of its other files
 ZARR_FORMAT = 3
+LONGEST_JSON = 16 * 2**20  # bytes
+NUMBER_BYTES = 8
+
+_SHAPE = Listed(Number(0, 2**40, whole=True), longest=32)
+_GRID = Record(
+    {"name": Text(among=("regular",)), "configuration": Record({"chunk_shape": _SHAPE})},
+)
+NODE = Variant(
+    "node_type",
+    {
+        "group": Record({"node_type": Text()}, others=Anything()),
+        "array": Record({"node_type": Text(), "shape": _SHAPE, "chunk_grid": _GRID}, others=Anything()),
+    },
+)
+"""What the metadata of a part say, as far as sizes go by it; zarr looks at the rest."""
+
 CODECS = frozenset({"bytes", "blosc", "crc32c", "gzip", "sharding_indexed", "transpose", "vlen-utf8", "zstd"})
 """Codecs of format 3 that turn bytes into numbers and texts, and do nothing else."""
 
@@ -109,11 +128,40 @@ def opened_zarr(path: Path) -> Iterator[xarray.DataTree]:
 
 
 def _check_store(path: Path) -> None:
+    """Look through all files: what they are, what the descriptions among them say, and how much that would be."""
+    described, size = [], 0
     for place in path.rglob("*"):
         if place.is_symlink():
             raise DataError(f"'{path}' is not read: '{place.relative_to(path)}' is a link.")
+        if place.is_dir():
+            continue
+        if (found := not_a_file(place)) is not None:
+            raise DataError(f"'{path}' is not read: '{place.relative_to(path)}' is {found}.")
+        size += place.stat().st_size
         if place.name == METADATA:
-            _check_node(json.loads(place.read_text(encoding="utf-8")), path)
+            described.append(_description(place))
+    left = most_unpacked(size)
+    for node in described:
+        _check_node(node, path)
+        left -= _claimed(node)
+        if left < 0:
+            raise Misfit("it claims more numbers than a store of this size holds")
+
+
+def _description(place: Path) -> Any:
+    if place.stat().st_size > LONGEST_JSON:
+        raise Misfit(f"'{place.name}' of '{place.parent.name}' has more than {LONGEST_JSON:,} bytes")
+    return read_json(place.read_bytes(), f"'{place.name}' of '{place.parent.name}'")
+
+
+def _claimed(node: Any) -> int:
+    """Bytes that an array would take, or one of its chunks if that is more."""
+    check(node, NODE, "a part of it")
+    if node["node_type"] != "array":
+        return 0
+    chunk = node["chunk_grid"]["configuration"]["chunk_shape"]
+    numbers: int = max(math.prod(node["shape"]), math.prod(chunk))
+    return NUMBER_BYTES * numbers
 
 
 def _check_node(node: Any, path: Path) -> None:
@@ -178,7 +226,9 @@ def _need_zarr(path: str | os.PathLike[str]) -> None:
 
 def _root_attributes(path: Path) -> dict[str, Any]:
     try:
-        attributes = json.loads((path / METADATA).read_text(encoding="utf-8")).get("attributes", {})
+        if not_a_file(path / METADATA) is not None:
+            return {}
+        attributes = _description(path / METADATA).get("attributes", {})
     except (OSError, ValueError, AttributeError):
         return {}
     return attributes if isinstance(attributes, dict) else {}

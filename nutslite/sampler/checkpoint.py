@@ -8,25 +8,65 @@ was never stopped. The first record says which run the file belongs to.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from nutslite._log import log
+from nutslite._schema import FLAG, NOTHING, Anything, Either, Listed, Number, Table, Text, check
+from nutslite._schema import Record as Fields
 from nutslite.exceptions import SamplingError
-from nutslite.sampler.record_log import Arrays, Entry, Record, RecordLog, first_record
+from nutslite.sampler.record_log import Arrays, Entry, Record, RecordLog, damage_in_words, first_record
 
 FORMAT = 1
 """Of the records; a file of another format is refused."""
 
 HEADER = "header"
 DERIVED = "derived: "
+
+WORD, BITS = 2**32, 2**128
+
+IDENTITY = Table(
+    Either((NOTHING, FLAG, Number(), Text(longest=100_000), Listed(Anything())), "a number, a text or a list of these")
+)
+"""What a run or a model is recognised by: plain values and digests, by name."""
+
+SEED = Either((Number(0, whole=True), Listed(Number(0, whole=True), shortest=1, longest=10_000)), "a seed")
+
+_HEADER = Fields(
+    {
+        "kind": Text(among=(HEADER,)),
+        "format": Number(FORMAT, FORMAT, whole=True),
+        "version": Text(longest=100),
+        "environment": Text(),
+        "entropy": SEED,
+        "identity": IDENTITY,
+    }
+)
+
+RANDOM_STATE = Fields(
+    {
+        "bit_generator": Text(among=("PCG64",)),
+        "state": Fields({"state": Number(0, BITS - 1, whole=True), "inc": Number(0, BITS - 1, whole=True)}),
+        "has_uint32": Number(0, 1, whole=True),
+        "uinteger": Number(0, WORD - 1, whole=True),
+    }
+)
+"""The state of a generator, as `random_state` gives it."""
+
+
+class RecordKind(NamedTuple):
+    """What the records of one kind hold: fields beside ``kind``, and arrays by name (`nutslite._schema`)."""
+
+    fields: Fields
+    arrays: Fields
 
 
 class Checkpoint:
@@ -80,9 +120,30 @@ class Checkpoint:
             if all(entry.fields.get(name) == value for name, value in wanted.items())
         ]
 
-    def read(self, entry: Entry) -> Record:
-        """A record with its arrays."""
-        return self._log.read(entry)
+    def read(self, entry: Entry, kind: RecordKind, sizes: dict[str, int] | None = None) -> Record:
+        """A record with its arrays, if they are what such a record holds.
+
+        Parameters
+        ----------
+        kind : RecordKind
+        sizes : dict, optional
+            Lengths of arrays by the names that `kind` has for them; those that the record decides are added.
+
+        Raises
+        ------
+        SamplingError
+            If it is another record.
+        """
+        record = self._log.read(entry)
+        with self.damage_in_words():
+            fields = {name: value for name, value in record.fields.items() if name != "kind"}
+            check(fields, kind.fields, "a record", sizes)
+            check(record.arrays, kind.arrays, "a record", sizes)
+        return record
+
+    def damage_in_words(self) -> contextlib.AbstractContextManager[None]:
+        """A context that names the file in what is raised there about one of its records."""
+        return damage_in_words(self.path)
 
     def append(self, kind: str, arrays: Mapping[str, npt.ArrayLike], **fields: Any) -> None:
         """Add a record; a failure to write ends the writing, with a warning, and not the run."""
@@ -106,6 +167,8 @@ class Checkpoint:
                 f"The checkpoint '{self.path}' has a format that this version of nutslite ({_version()}) does not "
                 "read. Give another name."
             )
+        with self.damage_in_words():
+            check(header, _HEADER, "its first record")
         theirs, ours = dict(header["identity"]), _plain(identity)
         if header["version"] != _version():
             theirs["version of nutslite"], ours["version of nutslite"] = header["version"], _version()
@@ -140,9 +203,13 @@ class ChainJournal:
         """Whether there are blocks that the chain has not taken yet."""
         return bool(self._waiting)
 
-    def take(self) -> Record:
-        """The next block of the earlier process."""
-        return self._checkpoint.read(self._waiting.pop())
+    def take(self, kind: RecordKind, sizes: dict[str, int]) -> Record:
+        """The next block of the earlier process, compared with what it should hold as `Checkpoint.read` does."""
+        return self._checkpoint.read(self._waiting.pop(), kind, sizes)
+
+    def damage_in_words(self) -> contextlib.AbstractContextManager[None]:
+        """See `Checkpoint.damage_in_words`."""
+        return self._checkpoint.damage_in_words()
 
     def add(self, fields: Mapping[str, Any], arrays: Arrays) -> None:
         """Note a block that was just made."""
@@ -179,7 +246,11 @@ def stored_seed(path: str | os.PathLike[str]) -> Any:
     if not Path(path).is_file():
         return None
     record = first_record(path)
-    return None if record is None else record.get("entropy")
+    if record is None or record.get("kind") != HEADER:
+        return None
+    with damage_in_words(path):
+        check(record.get("entropy"), SEED, "its seed")
+    return record["entropy"]
 
 
 def random_state(rng: np.random.Generator) -> dict[str, Any]:

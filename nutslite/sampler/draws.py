@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nutslite.exceptions import SamplingError, did_you_mean
+from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean, error_about
 from nutslite.sampler.logdensity import Matrix
 from nutslite.sampler.mass_matrix import ADAPTATIONS
 from nutslite.sampler.metric import Metric
+
+GREATEST_CHAINS = 10_000
+"""Each has memory of its own beside its draws, and work in Python; nobody can look at so many."""
 
 GREATEST_MAX_TREEDEPTH = 30
 """2**30 leapfrog steps in one transition are beyond any use; the bits of a float64 would allow 53."""
@@ -44,7 +47,7 @@ class SamplerSettings:
 
     Raises
     ------
-    SamplingError
+    SettingError
         If a setting is impossible; the message names it.
     """
 
@@ -63,7 +66,7 @@ class SamplerSettings:
     def __post_init__(self) -> None:
         _check_integer("draws", self.draws, 0)
         _check_integer("tune", self.tune, 0)
-        _check_integer("chains", self.chains, 1)
+        _check_integer("chains", self.chains, 1, GREATEST_CHAINS)
         _check_integer("cores", self.cores, 1)
         _check_integer("max_treedepth", self.max_treedepth, 1, GREATEST_MAX_TREEDEPTH)
         _check_number("target_accept", self.target_accept, above=0.0, below=1.0)
@@ -72,7 +75,7 @@ class SamplerSettings:
         _check_number("jitter", self.jitter, above=0.0, or_equal=True)
         if self.adaptation not in ADAPTATIONS:
             known = ", ".join(repr(name) for name in ADAPTATIONS)
-            raise SamplingError(
+            raise SettingError(
                 f"metric must be one of {known} or a Metric, not {self.adaptation!r}."
                 + did_you_mean(str(self.adaptation), ADAPTATIONS)
             )
@@ -196,7 +199,8 @@ def _check_integer(name: str, value: Any, least: int, greatest: int | None = Non
     wanted = f"an integer of at least {least}" if greatest is None else f"an integer from {least} to {greatest}"
     fits = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
     if not fits or (greatest is not None and int(value) > greatest):
-        raise SamplingError(f"{name} must be {wanted}, not {value!r}.")
+        error = error_about(value, numbers.Real, SettingError, SettingTypeError)
+        raise error(f"{name} must be {wanted}, not {value!r}.")
 
 
 def _check_number(name: str, value: Any, *, above: float, below: float = math.inf, or_equal: bool = False) -> None:
@@ -204,4 +208,5 @@ def _check_number(name: str, value: Any, *, above: float, below: float = math.in
     wanted += "" if below == math.inf else f" and less than {below:g}"
     fits = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     if not fits or not (value >= above if or_equal else value > above) or value >= below:
-        raise SamplingError(f"{name} must be a number {wanted}, not {value!r}.")
+        error = error_about(value, numbers.Real, SettingError, SettingTypeError)
+        raise error(f"{name} must be a number {wanted}, not {value!r}.")

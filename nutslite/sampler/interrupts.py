@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from nutslite._log import log
+from nutslite.sampler.record_log import DamagedCheckpointError
 
 LAST_PRESS = 3
 """This Ctrl-C ends everything, whatever is lost. The second ends the wait for blocks that chains have begun."""
@@ -46,7 +47,33 @@ class Interrupts:
         raise KeyboardInterrupt
 
 
+def ended_by(error: BaseException, drawn: bool) -> None:
+    """What ends a run before its time does not take its draws with it: say what it was; raise it if there are none.
+
+    Parameters
+    ----------
+    error : BaseException
+        `KeyboardInterrupt`, which needs no words, or what a user's function, the system or a chain raised.
+    drawn : bool
+        Whether there are draws to keep.
+
+    Raises
+    ------
+    BaseException
+        That error, where there are none, or where a checkpoint has them that cannot be read to its end.
+    """
+    if not drawn or isinstance(error, DamagedCheckpointError):
+        raise error
+    if not isinstance(error, KeyboardInterrupt):
+        log.warning("Sampling ended early by an error. %s: %s", type(error).__name__, error)
+
+
 _active: list[Interrupts] = []
+
+
+def last_press() -> bool:
+    """Whether Ctrl-C was pressed so often that everything is to end at once."""
+    return bool(_active) and _active[-1].pressed >= LAST_PRESS
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from numba import types
 
 from nutslite._numba import VECTOR, jit_disabled, kernel
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, SettingTypeError
 
 Vector: TypeAlias = npt.NDArray[np.float64]
 """One-dimensional, C-contiguous, float64."""
@@ -76,7 +76,7 @@ def compiled_logdensity(function: Callable[..., Any], data_type: Any) -> LogDens
         If `function` is not a function, does not compile for this signature, or returns something else than a float.
     """
     if not callable(function):
-        raise SamplingError(f"logdensity must be a function (position, gradient, data) -> float, not {function!r}.")
+        raise SettingTypeError(f"logdensity must be a function (position, gradient, data) -> float, not {function!r}.")
     if jit_disabled():
         return function
     dispatcher: Any = function if hasattr(function, "py_func") else _jitted(function)

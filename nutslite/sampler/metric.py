@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SettingError
 from nutslite.sampler.compiling import inlined, inner
 from nutslite.sampler.logdensity import Matrix, Vector
 
@@ -74,17 +74,15 @@ def diagonal_metric(variances: npt.ArrayLike) -> Metric:
 
     Raises
     ------
-    SamplingError
+    SettingError
         If a variance is not finite and positive; the message names its index.
     """
     vector = np.array(variances, dtype=np.float64, order="C", ndmin=1)
     if vector.ndim != 1:
-        raise SamplingError(f"A diagonal metric needs a vector of variances, not an array of shape {vector.shape}.")
+        raise SettingError(f"A diagonal metric needs a vector of variances, not an array of shape {vector.shape}.")
     bad = np.flatnonzero(~(np.isfinite(vector) & (vector > 0)))
     if bad.size:
-        raise SamplingError(
-            f"Variances of a metric must be finite and positive; number {bad[0]} is {vector[bad[0]]!r}."
-        )
+        raise SettingError(f"Variances of a metric must be finite and positive; number {bad[0]} is {vector[bad[0]]!r}.")
     square, cube = np.zeros((0, 0)), np.zeros((0, 0, 0))
     return Metric(DIAGONAL, vector, square, square.copy(), cube, cube.copy(), square.copy(), square.copy())
 
@@ -94,7 +92,7 @@ def dense_metric(covariance: npt.ArrayLike) -> Metric:
 
     Raises
     ------
-    SamplingError
+    SettingError
         If the matrix is not square, symmetric and positive definite.
     """
     matrix = np.array(covariance, dtype=np.float64, order="C")
@@ -119,14 +117,14 @@ def arrowhead_metric(border: npt.ArrayLike, coupling: npt.ArrayLike, blocks: npt
 
     Raises
     ------
-    SamplingError
+    SettingError
         If shapes disagree or the matrix is not positive definite.
     """
     head = np.array(border, dtype=np.float64, order="C")
     body = np.array(blocks, dtype=np.float64, order="C")
     beside = np.array(coupling, dtype=np.float64, order="C")
     if body.ndim != 3 or head.ndim != 2 or beside.shape != (body.shape[0] * body.shape[1], head.shape[0]):
-        raise SamplingError(
+        raise SettingError(
             "An arrowhead metric needs border (m, m), coupling (n_blocks * q, m) and blocks (n_blocks, q, q); "
             f"got {head.shape}, {beside.shape} and {body.shape}."
         )
@@ -187,13 +185,13 @@ def normal_draws(metric: Metric, rng: np.random.Generator, n: int) -> Matrix:
 
 def _cholesky(matrix: npt.NDArray[np.float64], what: str) -> npt.NDArray[np.float64]:
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
-        raise SamplingError(f"A mass matrix must be square; {what} has shape {matrix.shape}.")
+        raise SettingError(f"A mass matrix must be square; {what} has shape {matrix.shape}.")
     if not np.allclose(matrix, np.swapaxes(matrix, -1, -2), rtol=1e-8, atol=1e-12 * np.abs(matrix).max(initial=0.0)):
-        raise SamplingError(f"A mass matrix must be symmetric; {what} is not.")
+        raise SettingError(f"A mass matrix must be symmetric; {what} is not.")
     try:
         return np.linalg.cholesky(matrix).astype(np.float64, copy=False)
     except np.linalg.LinAlgError as error:
-        raise SamplingError(f"A mass matrix must be positive definite; {what} is not.") from error
+        raise SettingError(f"A mass matrix must be positive definite; {what} is not.") from error
 
 
 @inlined

@@ -14,8 +14,10 @@ closed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import math
 import os
 import struct
 import threading
@@ -27,17 +29,37 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nutslite._files import NotAFile, open_descriptor
 from nutslite._log import log
-from nutslite.exceptions import SamplingError
+from nutslite._schema import Anything, Listed, Misfit, Number, Row, Text, check, read_json
+from nutslite._schema import Record as Fields
+from nutslite.exceptions import SamplingError, SettingError
 
 MAGIC = b"nutslite log 1\n"
 SYNC_SECONDS = 30.0
 PLAIN_KINDS = "biuf"  # of arrays: booleans, integers, floats
 
+LONGEST_JSON = 16 * 2**20  # bytes of the fields of a record
+LARGEST_RECORD = 4 * 2**30  # bytes
+
+_CONTENT = Fields(
+    {
+        "fields": Fields(others=Anything()),
+        "arrays": Listed(
+            Row((Text(longest=1000), Text(pattern="[<>|][biuf][1248]"), Listed(Number(0, 2**50, whole=True))))
+        ),
+    }
+)
+
 _HEAD = struct.Struct("<QQ16s")
 _DIGEST_SIZE = 16
+_PART = 1 << 24
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+class DamagedCheckpointError(SamplingError):
+    """A checkpoint that is not as it was written; what was drawn is in it still, so that a run keeps nothing beside."""
 
 
 class Record(NamedTuple):
@@ -78,8 +100,10 @@ class RecordLog:
         try:
             _lock_file(self._descriptor, self.path)
             self.entries = self._whole_records()
-        except BaseException:
+        except BaseException as error:
             os.close(self._descriptor)
+            if isinstance(error, OSError):  # what the system calls a file may be none, /proc/self/mem for one
+                raise SamplingError(f"Cannot use the checkpoint '{path}': {error.strerror}.") from error
             raise
         self._synced = time.monotonic()
 
@@ -88,6 +112,9 @@ class RecordLog:
         data = _encoded(fields, arrays or {})
         with self._lock:
             if self.failed:
+                return
+            if len(data) > LARGEST_RECORD:
+                self._give_up(OSError(errno.EFBIG, f"a record of {len(data):,} bytes is too large"))
                 return
             try:
                 _write(self._descriptor, data)
@@ -110,10 +137,10 @@ class RecordLog:
             os.lseek(self._descriptor, entry.offset, os.SEEK_SET)
             data = _read(self._descriptor, entry.length)
             os.lseek(self._descriptor, self._end, os.SEEK_SET)
-        record = _decoded(data)
-        if record is None:
-            raise SamplingError(f"'{self.path}' changed while it was read: another program writes to it.")
-        return record
+        json_length, _, checksum = _HEAD.unpack_from(data)
+        if len(data) != entry.length or _checksum(json_length, data[_HEAD.size :]) != checksum:
+            raise DamagedCheckpointError(f"'{self.path}' changed while it was read: another program writes to it.")
+        return _decoded(data)
 
     def close(self) -> None:
         """Flush to the disk and release the file; a second call does nothing."""
@@ -144,7 +171,8 @@ class RecordLog:
             _write(self._descriptor, MAGIC)
             self._end = len(MAGIC)
             return []
-        entries = list(_entries(self._descriptor, len(MAGIC), size))
+        with damage_in_words(self.path):
+            entries = list(_entries(self._descriptor, len(MAGIC), size))
         self._end = entries[-1].offset + entries[-1].length if entries else len(MAGIC)
         if self._end < size:
             log.info(
@@ -180,28 +208,46 @@ def first_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         If it cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = open_descriptor(path, os.O_RDONLY)
     except OSError as error:
         raise SamplingError(f"Cannot read the checkpoint '{path}': {error.strerror}.") from error
     try:
         if _read(descriptor, len(MAGIC)) != MAGIC:
             return None
-        for entry in _entries(descriptor, len(MAGIC), os.fstat(descriptor).st_size):
-            return entry.fields
+        with damage_in_words(path):
+            for entry in _entries(descriptor, len(MAGIC), os.fstat(descriptor).st_size):
+                return entry.fields
         return None
+    except OSError as error:
+        raise SamplingError(f"Cannot read the checkpoint '{path}': {error.strerror}.") from error
     finally:
         os.close(descriptor)
 
 
-def _opened(path: Path) -> int:
-    if path.is_dir():
-        raise SamplingError(f"The checkpoint '{path}' is a folder; give the name of a file.")
-    if path.exists() and not path.is_file():
-        raise SamplingError(f"The checkpoint '{path}' is a device or a pipe, not a file.")
-    if not path.absolute().parent.is_dir():
-        raise SamplingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
+@contextlib.contextmanager
+def damage_in_words(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file where a record in it is whole and not what is written there.
+
+    Raises
+    ------
+    SamplingError
+    """
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0), 0o666)
+        yield
+    except Misfit as misfit:
+        raise DamagedCheckpointError(
+            f"The checkpoint '{path}' is not as nutslite wrote it: {misfit}. Give another name, or delete the file to "
+            "begin anew."
+        ) from None
+
+
+def _opened(path: Path) -> int:
+    if not path.absolute().parent.is_dir():
+        raise SettingError(f"Cannot keep a checkpoint in '{path}': there is no folder '{path.parent}'.")
+    try:
+        return open_descriptor(path, os.O_RDWR | os.O_CREAT)
+    except NotAFile as error:
+        raise SettingError(f"The checkpoint '{path}' is {error.strerror}; give the name of a file.") from None
     except OSError as error:
         raise SamplingError(f"Cannot write the checkpoint '{path}': {error.strerror}.") from error
 
@@ -226,16 +272,51 @@ def _entries(descriptor: int, start: int, size: int) -> Iterator[Entry]:
     offset = start
     while offset + _HEAD.size <= size:
         os.lseek(descriptor, offset, os.SEEK_SET)
-        json_length, arrays_length, _ = _HEAD.unpack(_read(descriptor, _HEAD.size))
+        json_length, arrays_length, checksum = _HEAD.unpack(_read(descriptor, _HEAD.size))
         length = _HEAD.size + json_length + arrays_length
         if offset + length > size:
             return
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        record = _decoded(_read(descriptor, length))
-        if record is None:
+        if length > LARGEST_RECORD:
+            raise Misfit(f"a record claims {length:,} bytes, more than {LARGEST_RECORD:,}")
+        text = _checked_text(descriptor, json_length, arrays_length, checksum)
+        if text is None:
             return
-        yield Entry(record.fields, offset, length)
+        yield Entry(_content(text, arrays_length)["fields"], offset, length)
         offset += length
+
+
+def _checked_text(descriptor: int, json_length: int, arrays_length: int, checksum: bytes) -> bytes | None:
+    """The JSON of the record whose body comes next, read in parts; None where its checksum is another."""
+    text = b""
+    seen = hashlib.blake2b(struct.pack("<QQ", json_length, json_length + arrays_length), digest_size=_DIGEST_SIZE)
+    left = json_length + arrays_length
+    while left > 0:
+        part = _read(descriptor, min(left, _PART))
+        if not part:
+            return None
+        seen.update(part)
+        left -= len(part)
+        if len(text) < min(json_length, LONGEST_JSON + 1):
+            text += part[: json_length - len(text)]
+    return text if seen.digest() == checksum else None
+
+
+def _content(text: bytes, arrays_length: int) -> dict[str, Any]:
+    """Fields of a record and descriptions of its arrays, which take as many bytes as there are.
+
+    Raises
+    ------
+    Misfit
+    """
+    if len(text) > LONGEST_JSON:
+        raise Misfit(f"the fields of a record have more than {LONGEST_JSON:,} bytes")
+    content: dict[str, Any] = read_json(text, "a record")
+    check(content, _CONTENT, "a record")
+    described = content["arrays"]
+    claimed = sum(math.prod(shape) * np.dtype(dtype).itemsize for _, dtype, shape in described)
+    if claimed != arrays_length or len({name for name, _, _ in described}) != len(described):
+        raise Misfit(f"the arrays of a record claim {claimed:,} bytes of {arrays_length:,}")
+    return content
 
 
 def _encoded(fields: Mapping[str, Any], arrays: Mapping[str, npt.ArrayLike]) -> bytes:
@@ -248,21 +329,16 @@ def _encoded(fields: Mapping[str, Any], arrays: Mapping[str, npt.ArrayLike]) -> 
     return _HEAD.pack(len(text), len(body) - len(text), _checksum(len(text), body)) + body
 
 
-def _decoded(data: bytes) -> Record | None:
-    """The record in `data`, or None where it is damaged."""
-    json_length, _, checksum = _HEAD.unpack_from(data)
-    body = data[_HEAD.size :]
-    if _checksum(json_length, body) != checksum:
-        return None
-    described = json.loads(body[:json_length])
-    arrays, offset = {}, json_length
-    for name, dtype, shape in described["arrays"]:
-        if np.dtype(dtype).kind not in PLAIN_KINDS:
-            return None
-        array: npt.NDArray[Any] = np.ndarray(shape, np.dtype(dtype), body, offset)
+def _decoded(data: bytes) -> Record:
+    """The record in `data`, which was looked at when its log was opened."""
+    json_length, arrays_length, _ = _HEAD.unpack_from(data)
+    content = _content(data[_HEAD.size : _HEAD.size + json_length], arrays_length)
+    arrays, offset = {}, _HEAD.size + json_length
+    for name, dtype, shape in content["arrays"]:
+        array: npt.NDArray[Any] = np.ndarray(shape, np.dtype(dtype), data, offset)
         arrays[name] = array.copy()
         offset += array.nbytes
-    return Record(described["fields"], arrays)
+    return Record(content["fields"], arrays)
 
 
 def _checksum(json_length: int, body: bytes) -> bytes:
@@ -272,7 +348,7 @@ def _checksum(json_length: int, body: bytes) -> bytes:
 def _read(descriptor: int, length: int) -> bytes:
     parts = []
     while length > 0:
-        part = os.read(descriptor, min(length, 1 << 24))
+        part = os.read(descriptor, min(length, _PART))
         if not part:
             break
         parts.append(part)

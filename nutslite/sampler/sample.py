@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nutslite._calls import public
+from nutslite._log import log
 from nutslite._parallel import available_cpus
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SettingError, SettingTypeError
 from nutslite.sampler.chain import compiled_block
 from nutslite.sampler.checkpoint import ChainJournal, Checkpoint
 from nutslite.sampler.collect import collect
@@ -31,6 +33,7 @@ from nutslite.sampler.worker import ChainProgress, ChainWorker, Problem
 RandomSeed = int | list[int] | tuple[int, ...] | np.random.SeedSequence | np.random.Generator | None
 
 
+@public
 def sample(
     logdensity: Callable[..., Any],
     data: Any,
@@ -93,7 +96,7 @@ def sample(
         True shows a progress bar; a callable gets a `ChainProgress` after every block of transitions.
     callback : callable, optional
         The same, for the user. It runs in the calling thread; raising KeyboardInterrupt in it stops the run as
-        Ctrl-C does.
+        Ctrl-C does. After any other error it is not called again; a warning says so, and the run goes on.
     save_warmup : bool
         Whether to keep warm-up draws.
     checkpoint : path-like, optional
@@ -108,7 +111,8 @@ def sample(
     Returns
     -------
     Draws
-        With ``interrupted=True`` and what was finished until then if Ctrl-C stopped the run.
+        With ``interrupted=True`` and what was finished until then if Ctrl-C, or an error in a chain after others had
+        draws, stopped the run.
 
     Raises
     ------
@@ -160,14 +164,28 @@ def sample(
         positions, warmup_positions, workers = _new_chains(settings, problems, first_metric, start, seeds, journals)
         if progress is True:
             progress = stack.enter_context(ProgressBar(chains, draws + tune))
-        listeners = [listener for listener in (progress, callback) if callable(listener)]
-
-        def listen(report: ChainProgress) -> None:
-            for listener in listeners:
-                listener(report)
-
-        interrupted = run_chains(workers, settings.cores, listen)
+        interrupted = run_chains(workers, settings.cores, _Listeners(progress, callback))
         return collect(workers, positions, warmup_positions, settings, seeds, interrupted)
+
+
+class _Listeners:
+    """Those who hear of progress. One that fails is not told any more: it is no reason to end a run."""
+
+    def __init__(self, *listeners: Any) -> None:
+        self._listeners = [listener for listener in listeners if callable(listener)]
+
+    def __call__(self, report: ChainProgress) -> None:
+        for listener in list(self._listeners):
+            try:
+                listener(report)
+            except Exception as error:
+                self._listeners.remove(listener)
+                log.warning(
+                    "Your callback %s failed and is not called again, sampling goes on. %s: %s",
+                    getattr(listener, "__name__", listener),
+                    type(error).__name__,
+                    error,
+                )
 
 
 def _new_chains(
@@ -187,7 +205,10 @@ def _new_chains(
     """
     chains, dimension = start.shape
     kept = settings.tune if settings.save_warmup else 0
-    with memory_for(chains, settings.draws + kept, dimension + len(STATISTICS), "The sampler's draws"):
+    with (
+        memory_for(chains, settings.tune, len(STATISTICS), "The statistics of the warm-up"),
+        memory_for(chains, settings.draws + kept, dimension + len(STATISTICS), "The sampler's draws"),
+    ):
         positions = np.empty((chains, settings.draws, dimension))
         warmup_positions = np.empty((chains, kept, dimension)) if settings.save_warmup else None
         workers = [
@@ -241,7 +262,8 @@ def seed_sequence(random_seed: RandomSeed) -> np.random.SeedSequence:
     try:
         return np.random.SeedSequence(random_seed)
     except (TypeError, ValueError) as error:
-        raise SamplingError(
+        kind = SettingTypeError if isinstance(error, TypeError) else SettingError
+        raise kind(
             f"random_seed must be a non-negative integer, a sequence of them, a SeedSequence, a Generator or None, "
             f"not {random_seed!r}."
         ) from error
@@ -252,9 +274,9 @@ def _metric_plan(metric: str | Metric, adapt_metric: bool | None, dimension: int
     if isinstance(metric, str):
         return diagonal_metric(np.ones(dimension)), metric, adapt_metric is not False
     if not isinstance(metric, Metric):
-        raise SamplingError(f"metric must be 'diag', 'diag_grad', 'dense' or a Metric, not {type(metric).__name__}.")
+        raise SettingTypeError(f"metric must be 'diag', 'diag_grad', 'dense' or a Metric, not {type(metric).__name__}.")
     if metric.dimension != dimension:
-        raise SamplingError(f"The metric has {metric.dimension} coordinates, the initial position {dimension}.")
+        raise SettingError(f"The metric has {metric.dimension} coordinates, the initial position {dimension}.")
     if adapt_metric and metric.kind == ARROWHEAD:
-        raise SamplingError("An arrowhead metric is given, never adapted: leave adapt_metric out or set it to False.")
+        raise SettingError("An arrowhead metric is given, never adapted: leave adapt_metric out or set it to False.")
     return metric, "dense" if metric.kind == DENSE else "diag", bool(adapt_metric)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from nutslite.exceptions import SamplingError
+from nutslite.exceptions import SamplingError, SettingError, SettingTypeError
 from nutslite.sampler.logdensity import Matrix, Vector
 
 MAX_ATTEMPTS = 100
@@ -28,18 +28,18 @@ def initial_positions(initial: npt.ArrayLike, chains: int) -> Matrix:
     try:
         array = np.array(initial, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
-        raise SamplingError(f"initial must be an array of numbers ({error}).") from error
+        raise SettingTypeError(f"initial must be an array of numbers ({error}).") from error
     if array.ndim == 1:
         array = np.tile(array, (chains, 1))
     if array.ndim != 2 or array.shape[0] != chains or array.shape[1] == 0:
-        raise SamplingError(
+        raise SettingError(
             f"initial must have shape (dim,) or (chains, dim) with chains={chains} and at least one coordinate; "
             f"got {np.shape(initial)}."
         )
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         chain, coordinate = bad[0]
-        raise SamplingError(
+        raise SettingError(
             f"initial is not finite: coordinate {coordinate} of chain {chain} is {array[chain, coordinate]}."
         )
     return array

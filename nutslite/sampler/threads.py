@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from nutslite.sampler.interrupts import Interrupts, careful_interrupts
+from nutslite.sampler.interrupts import Interrupts, careful_interrupts, ended_by
 from nutslite.sampler.worker import ChainProgress, ChainWorker
 
 POLL_SECONDS = 0.1
@@ -24,13 +24,13 @@ def run_chains(workers: Sequence[ChainWorker], cores: int, callback: Callable[[C
     ----------
     callback : callable
         Called in this thread after every block of every chain. KeyboardInterrupt, raised by it or by Ctrl-C, stops all
-        chains after their current block, a second Ctrl-C does not wait for that; any other exception stops them too
-        and is raised again.
+        chains after their current block, a second Ctrl-C does not wait for that.
 
     Raises
     ------
     Exception
-        The first chain's, if chains raised.
+        The first chain's, if chains raised and nothing is drawn yet. With draws that is an interruption, and a warning
+        says what was raised.
     """
     team = _Team(workers)
     interrupted = False
@@ -49,8 +49,8 @@ def run_chains(workers: Sequence[ChainWorker], cores: int, callback: Callable[[C
         chain = min(team.errors)
         error = team.errors[chain]
         error.add_note(f"(raised in chain {chain})")
-        raise error
-    return interrupted
+        ended_by(error, drawn=any(worker.sampling.done for worker in workers))
+    return interrupted or bool(team.errors)
 
 
 class _Team:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite.exceptions import SamplingError
+from nutslite.sampler.block_record import block_kind, check_block
 from nutslite.sampler.chain import SEARCH_FAILED
 from nutslite.sampler.checkpoint import ChainJournal, random_state
 from nutslite.sampler.draws import SamplerSettings
@@ -184,7 +185,7 @@ class ChainWorker:
         end = phase.done + n_transitions
         while phase.done < end and not stop.is_set():
             if self._journal is not None and self._journal.waiting:
-                length = self._take_block(self._journal, phase, window)
+                length = self._take_block(self._journal, phase, window, end - phase.done)
                 if not self._journal.waiting or self.sampling.done == self._settings.draws:
                     report(self._progress(phase, length))
                 continue
@@ -241,10 +242,18 @@ class ChainWorker:
         fields = {"phase": phase.name, "length": length, "seconds": seconds, "random": random_state(self._rng)}
         journal.add(fields, {**arrays, **state})
 
-    def _take_block(self, journal: ChainJournal, phase: Phase, window: Window | None) -> int:
-        """Take a block of an earlier process in place of a new one, and the state that it left; return its length."""
-        fields, arrays = journal.take()
-        length = min(int(fields["length"]), phase.stats.shape[0] - phase.done)  # fewer draws are asked for than it has
+    def _take_block(self, journal: ChainJournal, phase: Phase, window: Window | None, room: int) -> int:
+        """Take a block of an earlier process in place of a new one, and the state that it left; return its length.
+
+        `room` is how many transitions are left of the phase or window; of draws, fewer may be asked for than it has.
+        """
+        sizes = {"dimension": self._initial.shape[0], "adaptation": self._adaptation.shape[0]}
+        with_gradients = window is not None and self._settings.adaptation == "diag_grad"
+        kind = block_kind(phase is self.sampling, window is not None or phase.positions is not None, with_gradients)
+        fields, arrays = journal.take(kind, sizes)
+        with journal.damage_in_words():
+            check_block(fields, arrays, room if phase is self.warmup else None)
+        length = min(int(fields["length"]), room)
         rows = slice(phase.done, phase.done + length)
         if phase.positions is not None:
             phase.positions[rows] = arrays["positions"][:length]

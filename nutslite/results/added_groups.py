@@ -1,0 +1,209 @@
+"""What is computed from a fit's draws, put into its container: predictions, log likelihoods, log priors, R-squared.
+
+Whatever belongs to draws has their chains and draws (`sample_axes`). The groups ``posterior``,
+``posterior_predictive`` and ``observed_data`` are about the same rows, those of the model, so that whoever compares
+them compares the same rows; new rows have the group ``predictions``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError
+from nutslite.formula.design import Design
+from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.inventory import OBSERVATIONS, ROW_LABELS, SAMPLE_DIMS
+from nutslite.posterior.log_prior import log_prior
+from nutslite.results.explained_variance import r2_draws, r2_table
+from nutslite.results.inference_data import (
+    Container,
+    add_group,
+    get_group,
+    group_names,
+    named_arrays,
+    to_dataset,
+    update_group,
+)
+from nutslite.results.origin import in_model_order
+from nutslite.results.predict import Prediction, pointwise_log_likelihood, predict, wants_responses
+from nutslite.results.response_draws import PredictionTask
+from nutslite.results.row_labels import row_labels
+from nutslite.results.sample_axes import SampleAxes, check_count, thinned
+
+if TYPE_CHECKING:
+    import xarray
+
+OWN, NEW = "posterior_predictive", "predictions"
+"""Groups of responses: of the model's own rows, and of new ones, where their parameters are too."""
+
+
+@dataclass(frozen=True)
+class _Posterior:
+    """Draws (chains, draws, ...) by the model's names, and the chains and draws that they are."""
+
+    arrays: dict[str, NDArray[Any]]
+    axes: SampleAxes
+
+
+def add_predictions(
+    idata: Container,
+    design: Design,
+    task: PredictionTask,
+    *,
+    kind: str = "response_params",
+    new_rows: pd.DataFrame | None = None,
+    draws: int | None = None,
+    inplace: bool = True,
+    **options: Any,
+) -> Container | None:
+    """Predict from a fit's posterior for the rows of a design; into `idata`, or into a copy that is returned.
+
+    Parameters
+    ----------
+    kind : {"response_params", "response"}
+    new_rows : DataFrame, optional
+        The rows of the design, where they are not the model's own.
+    draws : int, optional
+        How many posterior draws to use, evenly spaced. A copy then has no others.
+    **options
+        As for `nutslite.results.predict.predict`.
+
+    Raises
+    ------
+    DataError
+        Also for parameters of some draws that would have to stand beside all draws.
+    """
+    dataset = get_group(idata, "posterior")
+    per_chain = None if draws is None else check_count(draws, SampleAxes.of(dataset))
+    part = dataset if per_chain is None else thinned(dataset, per_chain)
+    beside_all = inplace and new_rows is None and part.sizes != dataset.sizes
+    if beside_all and not wants_responses(kind):
+        raise DataError(
+            f"draws={draws}: the parameters of the model's own rows stand beside the posterior draws in the results, "
+            f"where all draws have to have them. inplace=False gives a copy with {draws} draws."
+        )
+    posterior = _posterior(part, task.coords, task.aliases)
+    prediction = predict(posterior.arrays, design, task, kind=kind, keep_parameters=not beside_all, **options)
+    results = idata if inplace else copy.deepcopy(idata)
+    if per_chain is not None and not inplace:
+        _thin(results, per_chain)
+    if new_rows is None:
+        store_prediction(results, prediction, posterior.axes, task.aliases)
+    else:
+        store_new_rows(results, prediction, posterior.axes, task.aliases, new_rows[list(design.used_columns)])
+    return None if inplace else results
+
+
+def add_log_likelihood(
+    idata: Container, design: Design, task: PredictionTask, *, inplace: bool = True
+) -> Container | None:
+    """Compute the pointwise log likelihood of the rows of a design; into `idata`, or into a copy that is returned."""
+    name = design.response.name
+    posterior = _posterior(get_group(idata, "posterior"), task.coords, task.aliases)
+    loglik = pointwise_log_likelihood(posterior.arrays, design, task)
+    results = idata if inplace else copy.deepcopy(idata)
+    add_group(results, "log_likelihood", _by_row({name: loglik}, posterior.axes, task.aliases))
+    return None if inplace else results
+
+
+def add_log_prior(
+    idata: Container, assembled: Assembled, *, aliases: Mapping[str, str], inplace: bool = True
+) -> Container | None:
+    """Compute log prior densities of all draws; into `idata`, or into a copy that is returned.
+
+    Group effects whose prior has parameters of its own are left out: power-scaling is about the priors that somebody
+    chose, and theirs is a part of the model (Kallioinen et al., 2024, Statistics and Computing 34).
+    """
+    layout = assembled.layout
+    posterior = _posterior(get_group(idata, "posterior"), layout.coords, aliases)
+    densities = log_prior(assembled, posterior.arrays)
+    dims = {v.name: () if v.source == "correlation" else v.dims for v in layout.variables}
+    chosen = {name: values for name, values in densities.items() if name not in _hierarchical(assembled)}
+    results = idata if inplace else copy.deepcopy(idata)
+    dataset = to_dataset(chosen, dims=dims, coords=layout.coords, aliases=aliases, axes=posterior.axes)
+    add_group(results, "log_prior", dataset)
+    return None if inplace else results
+
+
+def explained_variance(idata: Container, design: Design, task: PredictionTask, *, summary: bool) -> Any:
+    """R-squared of every draw, shape (chains, draws), or a table of it."""
+    draws = r2_draws(_posterior(get_group(idata, "posterior"), task.coords, task.aliases).arrays, design, task)
+    return r2_table(draws) if summary else draws
+
+
+def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes, aliases: Mapping[str, str]) -> None:
+    """Put predictions for the model's own rows where Bambi puts them: parameters into ``posterior``."""
+    if prediction.parameters:
+        update_group(idata, "posterior", _by_row(prediction.parameters, axes, aliases))
+    if prediction.response:
+        add_group(idata, OWN, _by_row(prediction.response, axes, aliases))
+
+
+def store_new_rows(
+    idata: Container, prediction: Prediction, axes: SampleAxes, aliases: Mapping[str, str], rows: pd.DataFrame
+) -> None:
+    """Put predictions for new rows into groups of their own, with the columns that they are made from.
+
+    The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
+    """
+    add_group(idata, NEW, _by_row({**prediction.parameters, **prediction.response}, axes, aliases))
+    columns = {str(name): _plain(rows[name]) for name in rows.columns if name not in (OBSERVATIONS, ROW_LABELS)}
+    dims = dict.fromkeys(columns, (OBSERVATIONS,))
+    dataset = to_dataset(columns, dims=dims, coords={OBSERVATIONS: range(len(rows))}, sampled=False)
+    dataset.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(rows.index))
+    add_group(idata, f"{NEW}_constant_data", dataset)
+
+
+def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases: Mapping[str, str]) -> _Posterior:
+    """The draws by the model's names; aliases are known also where a computation has lost the attributes."""
+    axes = SampleAxes.of(dataset)
+    if not axes.exist:
+        stacked = [str(dim) for dim, index in dataset.indexes.items() if {*SAMPLE_DIMS} <= {*index.names} - {dim}]
+        remedy = f"results.posterior.unstack('{stacked[0]}') has both" if stacked else "give what fit returned"
+        raise DataError(f"The posterior in these results has no dimension 'chain' or 'draw': {remedy}.")
+    if 0 in axes.sizes.values():
+        raise DataError("There are no draws in these results: their posterior is empty.")
+    arrays = named_arrays(in_model_order(dataset, coords), aliases=False)[0]
+    lost = {name: arrays[alias] for name, alias in aliases.items() if name not in arrays and alias in arrays}
+    return _Posterior(arrays | lost, axes)
+
+
+def _thin(idata: Container, per_chain: int) -> None:
+    """Leave some of the posterior's draws, in place, in all groups of these draws; those of other draws stay."""
+    posterior = get_group(idata, "posterior")
+    for name in group_names(idata):
+        group = get_group(idata, name)
+        same = "draw" in group.dims and "draw" in posterior.dims and group["draw"].equals(posterior["draw"])
+        if same and not name.startswith(("warmup", "prior")):
+            add_group(idata, name, thinned(group, per_chain))
+
+
+def _by_row(arrays: Mapping[str, NDArray[Any]], axes: SampleAxes, aliases: Mapping[str, str]) -> xarray.Dataset:
+    return to_dataset(arrays, dims=dict.fromkeys(arrays, (OBSERVATIONS,)), coords={}, aliases=aliases, axes=axes)
+
+
+def _hierarchical(assembled: Assembled) -> set[str]:
+    """Group effects whose prior has parameters that are estimated too."""
+    spec = assembled.spec
+    parent = spec.family.parent.name
+    return {
+        f"{'' if parameter == parent else f'{parameter}_'}{term.name}"
+        for parameter, predictor in spec.design.predictors.items()
+        for term in predictor.group_terms
+        if spec.priors.terms[parameter][term.name].hierarchical
+    }
+
+
+def _plain(column: pd.Series[Any]) -> NDArray[Any]:
+    """A column as files can hold it: numbers and dates as they are, everything else in words."""
+    dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biufM":
+        return column.to_numpy(dtype=float if dtype.kind == "f" else dtype)
+    return row_labels(pd.Index(column, dtype=object))
