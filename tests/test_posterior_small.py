@@ -214,6 +214,12 @@ def test_start_without_an_intercept(family: str) -> None:
     assert (results.posterior["x"].to_numpy() > 0.0).all()
 
 
+def test_start_where_the_mean_response_is_outside_the_link() -> None:
+    """Means of counts are below one under a cloglog link, counts are not."""
+    model = nl.Model("y ~ 1", pd.DataFrame({"y": [0, 4, 0]}), "negativebinomial", link="cloglog")
+    clean_fit(model, draws=500, random_seed=1)
+
+
 def test_draws_do_not_depend_on_cores_or_on_how_many_follow() -> None:
     model = nl.Model("y ~ a * b", SATURATED, "lognormal")
     options = {"random_seed": 4, "chains": 2, "progressbar": False, "compute_convergence_checks": False}

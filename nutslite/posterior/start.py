@@ -49,7 +49,7 @@ def _link_of_mean(link: str, support: str, mean: float) -> float:
     """eta at the mean response, kept inside the parameter's support."""
     if link == "identity":  # this and the two other native links are most models: no function has to be compiled
         return mean
-    if support == "unit":
+    if support == "unit" or link == "cloglog":
         mean = min(max(mean, 0.01), 0.99)
     if support == "positive" or link in ("log", "inverse", "inverse_squared", "sqrt", "softplus"):
         mean = max(mean, 1e-2)
