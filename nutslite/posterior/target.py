@@ -44,6 +44,7 @@ from nutslite.posterior.start import starting_position, starting_predictor
 from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.warp import MEAN
 from nutslite.posterior.warped import compiled_warped, compiled_warped_natural
+from nutslite.posterior.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
 
@@ -134,6 +135,10 @@ class JointTarget:
     def data(self) -> Any:
         """The model's record, its prior densities and the family kernel."""
         return (self.model, self.density, self.loglik)
+
+    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
+        """The density of a model of few rows without its gradient, data for one chain, and their type."""
+        return compiled_warped_value(), (*self.data, scratch_for(self.model)), VALUE_DATA
 
     def launch(self) -> Launch:
         """Run the pilot; where it does not serve, start at a simple guess."""
