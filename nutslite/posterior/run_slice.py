@@ -28,7 +28,8 @@ FloatArray = NDArray[np.float64]
 
 WIDTH = 2.5  # of a slice's first interval along an axis, in standard deviations
 DIFFERENCES, STRETCHED = 16, 1.5  # differences for each parameter; a slice's first interval beside one of them
-FIRST_DRAWS, TRIAL_DRAWS = 60, 400  # of each chain: the first find directions for a round of the trial
+FIRST_DRAWS = 60  # of each chain: they find directions for the trial
+TRIAL_DRAWS, MORE_DRAWS = 1000, 400  # of its first round, which has to see what is rare, and of those after it
 TRIAL_CHAINS = 4
 LONG_ENOUGH = 50  # autocorrelation times in the draws of a round's chain that are looked at
 LONGER = 8  # at most: the sweeps between a round's draws beside those of the round before
@@ -36,7 +37,7 @@ MOST_TRIAL_SWEEPS = 128  # between draws of the trial
 SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
 FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
 BURN_IN = 10  # draws
-BATCHES = 6  # of each chain of the trial
+BATCHES = 8  # of each chain of the trial
 DRAWS_PER_BLOCK = 50  # between two reports
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
@@ -64,21 +65,19 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | 
     rngs = [np.random.default_rng(seed) for seed in seeds[1].spawn(TRIAL_CHAINS)]
     chains = _Chains(target, states, rngs, wanted.cores)
     directions = _axes(np.asarray(launch.information, dtype=float))
-    n, sweeps = FIRST_DRAWS, 1
+    kept = chains.settled(directions, 1, FIRST_DRAWS)
+    n, sweeps = TRIAL_DRAWS, 1
     while True:
-        draws, _ = chains.run(directions, target.dimension * sweeps, n)
-        kept = draws[:, n // 4 :]
-        flat = kept.reshape(-1, target.dimension)
-        directions = _directions(flat, rng)
-        if n == TRIAL_DRAWS:
-            time = _autocorrelation_time(kept)
-            if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
-                break
-            sweeps = min(sweeps * min(math.ceil(time), LONGER), MOST_TRIAL_SWEEPS)
-        n = TRIAL_DRAWS
+        directions = _directions(kept.reshape(-1, target.dimension), rng)
+        kept = chains.settled(directions, sweeps, n)
+        time = _autocorrelation_time(kept)
+        if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
+            break
+        n, sweeps = MORE_DRAWS, min(sweeps * min(math.ceil(time), LONGER), MOST_TRIAL_SWEEPS)
     between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
     updates = math.ceil(target.dimension * between)
-    return Slices(target, directions, updates, flat, seeds[2], np.random.default_rng(seeds[3]))
+    flat = kept.reshape(-1, target.dimension)
+    return Slices(target, _directions(flat, rng), updates, flat, seeds[2], np.random.default_rng(seeds[3]))
 
 
 def run_slice(method: Slices, wanted: Wanted, report: Callable[[int, int, float], None]) -> IndependentDraws:
@@ -140,6 +139,10 @@ class _Chains:
 
         run_in_parts(some_chains, chains, self.cores, fewest=1)
         return positions, values
+
+    def settled(self, directions: FloatArray, sweeps: int, draws: int) -> FloatArray:
+        """Positions of the last three quarters of so many draws."""
+        return self.run(directions, self.states.shape[1] * sweeps, draws)[0][:, draws // 4 :]
 
 
 def _directions(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
