@@ -29,11 +29,11 @@ FloatArray = NDArray[np.float64]
 WIDTH = 2.5  # of a slice's first interval along an axis, in standard deviations
 DIFFERENCES, STRETCHED = 16, 1.5  # differences for each parameter; a slice's first interval beside one of them
 FIRST_DRAWS = 60  # of each chain: they find directions for the trial
-TRIAL_DRAWS, MORE_DRAWS = 1000, 400  # of its first round, which has to see what is rare, and of those after it
+TRIAL_DRAWS = 1000  # of each of its rounds, which have to see what is rare
 TRIAL_CHAINS = 4
-LONG_ENOUGH = 50  # autocorrelation times in the draws of a round's chain that are looked at
+LONG_ENOUGH = 150  # autocorrelation times in the draws of a round's chain that are looked at
 LONGER = 8  # at most: the sweeps between a round's draws beside those of the round before
-MOST_TRIAL_SWEEPS = 128  # between draws of the trial
+MOST_TRIAL_SWEEPS = 64  # between draws of the trial
 SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
 FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
 BURN_IN = 10  # draws
@@ -66,14 +66,14 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | 
     chains = _Chains(target, states, rngs, wanted.cores)
     directions = _axes(np.asarray(launch.information, dtype=float))
     kept = chains.settled(directions, 1, FIRST_DRAWS)
-    n, sweeps = TRIAL_DRAWS, 1
+    sweeps = 1
     while True:
         directions = _directions(kept.reshape(-1, target.dimension), rng)
-        kept = chains.settled(directions, sweeps, n)
+        kept = chains.settled(directions, sweeps, TRIAL_DRAWS)
         time = _autocorrelation_time(kept)
         if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
             break
-        n, sweeps = MORE_DRAWS, min(sweeps * min(math.ceil(time), LONGER), MOST_TRIAL_SWEEPS)
+        sweeps = min(sweeps * min(math.ceil(time), LONGER), MOST_TRIAL_SWEEPS)
     between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
     updates = math.ceil(target.dimension * between)
     flat = kept.reshape(-1, target.dimension)
