@@ -32,7 +32,7 @@ FIRST_DRAWS = 60  # of each chain: they find directions for the trial
 TRIAL_DRAWS = 1000  # of each of its rounds, which have to see what is rare
 TRIAL_CHAINS = 4
 LONG_ENOUGH = 150  # autocorrelation times in the draws of a round's chain that are looked at
-LONGER = 8  # at most: the sweeps between a round's draws beside those of the round before
+AIM, LONGER = 2.5, 8  # the next round's time in its draws, by more sweeps between them; how many times more at most
 MOST_TRIAL_SWEEPS = 64  # between draws of the trial
 SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
 FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
@@ -73,7 +73,7 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | 
         time = _autocorrelation_time(kept)
         if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
             break
-        sweeps = min(sweeps * min(math.ceil(time), LONGER), MOST_TRIAL_SWEEPS)
+        sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS)
     between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
     updates = math.ceil(target.dimension * between)
     flat = kept.reshape(-1, target.dimension)
