@@ -88,7 +88,7 @@ class TestCollinearColumns:
             "te(cr(x, df=31), cr(z, df=31))",
             "te(te(cr(x, df=30), cr(z, df=30)), x)",
             "bs(x, df=100)",
-            "poly(x, 99) + poly(z, 90)",
+            "poly(x, 12) + bs(z, df=95)",
             "cr(x, df=60) + cr(x, df=59)",
         ],
     )
@@ -158,7 +158,7 @@ class TestColumnsThatSayNothing:
     @pytest.mark.parametrize("size", [1e15, -3e14])
     def test_a_small_change_of_a_large_number_is_not_called_constant(self, size: float) -> None:
         data = frame(x=size + np.linspace(0.0, 100.0, 24))
-        with pytest.raises(nl.exceptions.DataError, match=r"varies by 100 about .*center\(x\)"):
+        with pytest.raises(nl.exceptions.DataError, match=r"constant but for its last digits.*center\(x\)"):
             model("y ~ x", data)
         model("y ~ center(x)", data)
 

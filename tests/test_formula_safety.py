@@ -308,7 +308,13 @@ class TestExtraNamespace:
 
     @pytest.mark.parametrize(
         ("call", "value"),
-        [("I(x * v)", 2), ("I(x * v)", np.float64(2)), ("I(x * v)", np.array(2.0)), ("f(x, v)", [1, 2]), ("f(v, x)", [1])],
+        [
+            ("I(x * v)", 2),
+            ("I(x * v)", np.float64(2)),
+            ("I(x * v)", np.array(2.0)),
+            ("f(x, v)", [1, 2]),
+            ("f(v, x)", [1]),
+        ],
     )
     def test_single_values_and_arguments_of_own_functions_are_not_refused(self, call: str, value: Any) -> None:
         extra = {"v": value, "f": lambda first, second: X + 1.0}

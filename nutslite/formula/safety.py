@@ -174,7 +174,7 @@ class _Checker:
 
     def _rows_of_its_own(self, node: ast.Name) -> None:
         """Refuse an array in a column's place: new data would bring new rows, and the array would keep the old ones."""
-        value = self.extra.get(node.id) if isinstance(self.extra, Mapping) else None
+        value: Any = self.extra.get(node.id) if isinstance(self.extra, Mapping) else None
         one = isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__") or not getattr(value, "ndim", 1)
         if self.hint or self.free or one or len(value) == 1:
             return
