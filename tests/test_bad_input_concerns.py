@@ -104,6 +104,14 @@ class TestCollinearColumns:
         assert len(kept) < 100
         assert len(kept) + len(dependent) == len(matrix.matrix)
 
+    def test_so_are_more_columns_than_are_looked_at_one_by_one(self) -> None:
+        rng = np.random.default_rng(0)
+        ids = [f"id {k}" for k in range(1700)]
+        data = pd.DataFrame({"y": rng.normal(size=1700), "g": ids, "h": ids[:900] + ids[:800]})
+        (found,) = messages("y ~ g + h", data)
+        assert "The formula has 2599 columns, intercept included, and the data have 1700 rows" in found
+        assert "(1|g)" in found
+
     def test_columns_that_differ_in_the_last_digits_make_no_nonsense(self) -> None:
         """Columns ever nearer to those before them: kept or not, nothing overflows, and copies are found after them."""
         rng = np.random.default_rng(6)
