@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -73,8 +74,28 @@ def _show_warning(
     _tell(f"warning: {message}")
 
 
+_AS_OPTIONS = (  # remedies as a program writes them, and as the command line does
+    (re.compile(r"\b(dropna|correlated)=True"), r"--\1"),
+    (re.compile(r"\b(family|link)='([\w-]+)'"), r"--\1 \2"),
+    (re.compile(r"\b(draws|tune|chains|cores)=(\d+)"), r"--\1 \2"),
+    (re.compile(r"\btarget_accept=([\d.]*\d)"), r"--target-accept \1"),
+    (re.compile(r"\bcategorical=\['([^']+)'\]"), r"--categorical '\1'"),
+)
+
+
+def _in_options(message: str) -> str:
+    """A message with the options of the command line for the arguments that it names; quoted formulas stay."""
+    lines = message.split("\n")
+    for place, line in enumerate(lines):
+        for argument, option in _AS_OPTIONS if not line.startswith("    ") else ():
+            line = argument.sub(option, line)
+        lines[place] = line
+    return "\n".join(lines)
+
+
 def _tell(message: str) -> None:
     """A line on standard error, folded where a terminal would break it."""
+    message = _in_options(message)
     print(folded(f"nutslite: {message}", columns_of(sys.stderr), quoted=True), file=sys.stderr)
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -245,6 +245,32 @@ def test_an_error_is_told_without_traceback(asked, capsys):
     complaint = capsys.readouterr().err
     assert complaint.startswith("nutslite: error: '?' means nothing here.\n    y ~ ? x\n        ^")
     assert "Traceback" not in complaint
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("leave these rows out by dropna=True.", "leave these rows out by --dropna."),
+        ("link='log' cannot leave the range", "--link log cannot leave the range"),
+        ("use family='binomial' with p(y, n)", "use --family binomial with p(y, n)"),
+        ("chains=4, draws=500 and target_accept=0.95.", "--chains 4, --draws 500 and --target-accept 0.95."),
+        ("categorical=['my id'] says that this is meant", "--categorical 'my id' says that this is meant"),
+        ("bad.\n    y ~ f(x, draws=3)\n        ^", "bad.\n    y ~ f(x, draws=3)\n        ^"),
+    ],
+)
+def test_remedies_are_options_of_the_command_line(monkeypatch, capsys, said, told):
+    def fails(arguments):
+        raise nutslite.exceptions.DataError(said)
+
+    monkeypatch.setattr(cli, "_parser", lambda: SimpleNamespace(parse_args=lambda _: SimpleNamespace(command=fails)))
+    assert cli.main([]) == 1
+    assert capsys.readouterr().err == f"nutslite: error: {told}\n"
+
+
+def test_incomplete_rows_name_the_option(tmp_path, capsys):
+    (tmp_path / "d.csv").write_text("y,x\n1.5,1\n2.5,\n3.0,4\n2.0,3\n")
+    assert cli.main(["fit", "y ~ x", str(tmp_path / "d.csv")]) == 1
+    assert " ".join(capsys.readouterr().err.split()).endswith("leave these rows out by --dropna.")
 
 
 def test_unknown_data(asked, capsys):

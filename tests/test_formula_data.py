@@ -76,7 +76,7 @@ class TestContainers:
             (np.zeros((3, 2)), "a NumPy array"),
             ("nothing.csv", "no file"),
             ({"y": [1, 2], "x": [1, 2, 3]}, "no table"),
-            ({"y": [1, 2], "x": np.zeros((2, 2))}, "'x' has 2 dimensions"),
+            ({"y": [1, 2], "x": np.zeros((2, 2))}, r"'x' has 2 dimensions; a column has one\.$"),
             (pd.Series([1.0, 2.0]), "a Series"),
         ],
     )

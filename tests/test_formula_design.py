@@ -312,6 +312,10 @@ class TestRefusedData:
         with pytest.raises(DataError, match=re.escape(f"The term '{name}' is constant!")):
             build_design(formula, frame().assign(c=3.0))
 
+    def test_a_single_row_is_called_one(self) -> None:
+        with pytest.raises(DataError, match=r"The term 'x' is constant! It has one value in the only row, so"):
+            build_design("y ~ x", frame().iloc[:1])
+
     def test_a_constant_may_take_the_place_of_the_intercept(self) -> None:
         assert build_design("y ~ 0 + c", frame().assign(c=3.0)).predictors["mu"].matrix.shape == (1, 48)
         assert build_design("y ~ (0 + c|g)", frame().assign(c=3.0)).n_rows == 48

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -296,6 +299,27 @@ class TestExtraNamespace:
         np.testing.assert_array_equal(design.predictors["mu"].matrix[0], 2 * X)
         np.testing.assert_array_equal(design.predictors["mu"].matrix[-1], 2 * Z)
 
+    @pytest.mark.parametrize("place", ["{}", "I(x * {})", "log({})", "offset({})", "scale({})", "C({})", "x:{}"])
+    @pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series], ids=["list", "array", "pandas", "polars"])
+    def test_an_array_is_no_column(self, place: str, make: Callable[[list[float]], Any]) -> None:
+        values = make([float(k + 1) for k in range(len(X))])
+        with pytest.raises(DataError, match=r"'v' in extra_namespace holds .* Put it into the data"):
+            build_design(f"y ~ x + {place.format('v')}", frame(), extra_namespace={"v": values})
+
+    @pytest.mark.parametrize(
+        ("call", "value"),
+        [
+            ("I(x * v)", 2),
+            ("I(x * v)", np.float64(2)),
+            ("I(x * v)", np.array(2.0)),
+            ("f(x, v)", [1, 2]),
+            ("f(v, x)", [1]),
+        ],
+    )
+    def test_single_values_and_arguments_of_own_functions_are_not_refused(self, call: str, value: Any) -> None:
+        extra = {"v": value, "f": lambda first, second: X + 1.0}
+        build_design(f"y ~ {call}", frame(), extra_namespace=extra)
+
     def test_functions_get_the_values_of_categories(self) -> None:
         extra = {"upper": lambda g: np.array([level.upper() for level in g])}
         design = build_design("y ~ upper(g)", frame(), extra_namespace=extra)
@@ -323,5 +347,5 @@ class TestExtraNamespace:
             build_design("y ~ fail(x)", frame(), extra_namespace={"fail": fail})
 
     def test_rows_belong_into_the_data(self) -> None:
-        with pytest.raises(DataError, match="put it into the data"):
+        with pytest.raises(DataError, match="Put it into the data"):
             build_design("y ~ w", frame(), extra_namespace={"w": np.arange(7.0)})

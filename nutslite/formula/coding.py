@@ -312,7 +312,8 @@ def _why_constant(plan: TermPlan, column: int, lowest: float, highest: float, ro
             f"I({plan.name} - {int(lowest)}) if their differences mean something; remove it if not."
         )
     if plan.scalar:
-        return f"The term '{plan.name}' is constant! It has one value in all {rows} rows, so {beside}; remove it."
+        where = f"all {rows} rows" if rows > 1 else "the only row"
+        return f"The term '{plan.name}' is constant! It has one value in {where}, so {beside}; remove it."
     return (
         f"Column {plan.labels[column]} of '{plan.name}' is {lowest:g} in all rows, so {beside}: no data are where it "
         "would tell. Ask for fewer columns (df=, degree=, knots=)."

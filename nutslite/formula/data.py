@@ -51,7 +51,7 @@ def _frame_of(data: Any) -> pd.DataFrame:
         except UnicodeEncodeError as error:
             raise DataError(f"The data hold a text that is none: {error.object!r} has half of a character.") from None
         except ValueError as error:
-            raise DataError(f"The data are a dict whose entries make no table: {error}.") from None
+            raise DataError(f"The data are a dict whose entries make no table: {str(error).rstrip('.')}.") from None
     if isinstance(data, np.ndarray) and data.dtype.names is not None:
         return pd.DataFrame(data)
     if hasattr(data, "collect_schema") and hasattr(data, "collect"):

@@ -106,6 +106,7 @@ class _Checker:
         self.extra = extra
         self.used: dict[str, None] = {}
         self.hint = ""  # where a value is wanted that formulas cannot make
+        self.free = False  # among the arguments of a caller's function, whose meaning is its own
 
     def _error(self, message: str, node: ast.AST) -> FormulaError:
         return self.expression.error(message + self.hint, node)
@@ -164,11 +165,28 @@ class _Checker:
         if is_quoted(node):
             raise self._unknown(node)
         if node.id in self.extra or node.id in functions.CONTRASTS:
+            self._rows_of_its_own(node)
             return
         if node.id in functions.function_names() or node.id in functions.NUMPY_MODULES:
             message = f"'{node.id}' is a function here, and the data have no column of that name."
             raise self._error(message, node)
         raise self._unknown(node)
+
+    def _rows_of_its_own(self, node: ast.Name) -> None:
+        """Refuse an array in a column's place: new data would bring new rows, and the array would keep the old ones."""
+        value: Any = self.extra.get(node.id) if isinstance(self.extra, Mapping) else None
+        one = isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__") or not getattr(value, "ndim", 1)
+        if self.hint or self.free or one or len(value) == 1:
+            return
+        message = (
+            f"'{node.id}' in extra_namespace holds {len(value)} values, and stands where a column of the data belongs. "
+            "Put it into the data, under this name: new data then bring values of their own."
+        )
+        raise self._data_error(message, node)
+
+    def _data_error(self, message: str, node: ast.Name) -> DataError:
+        start, end = node_span(node)
+        return DataError(f"{message}\n    {self.expression.formula}\n    {' ' * start}{'^' * max(1, end - start)}")
 
     def _unknown(self, node: ast.Name) -> DataError:
         names = [column for column in self.columns if isinstance(column, str)]
@@ -181,9 +199,7 @@ class _Checker:
         others = [column for column in self.columns if not isinstance(column, str) and str(column) == node.id]
         if others:
             message += f" There is a column {others[0]!r}, but its name is not a text; rename it."
-        start, end = node_span(node)
-        carets = f"\n    {self.expression.formula}\n    {' ' * start}{'^' * max(1, end - start)}"
-        return DataError(message + carets)
+        return self._data_error(message, node)
 
     def _numpy_constant(self, node: ast.Attribute) -> None:
         if self._is_numpy(node.value) and node.attr in functions.NUMPY_CONSTANTS:
@@ -217,13 +233,14 @@ class _Checker:
             if keyword.arg is None:
                 raise self._error("Starred arguments are not allowed in a formula.", keyword)
         outside, named = self.hint, isinstance(node.func, ast.Name) and node.func.id not in functions.ELEMENTWISE
+        free, self.free = self.free, self.free or (isinstance(node.func, ast.Name) and node.func.id in self.extra)
         for place, argument in enumerate(node.args):
             self.hint = _hand_over("values") if named and place else outside
             self._argument(argument)
         for keyword in node.keywords:
             self.hint = _hand_over(keyword.arg or "values")
             self._argument(keyword.value)
-        self.hint = outside
+        self.hint, self.free = outside, free
 
     def _argument(self, node: ast.expr) -> None:
         """Besides expressions, a function takes lists, tuples and dictionaries of constants: knots, levels, scores."""

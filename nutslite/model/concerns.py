@@ -101,10 +101,8 @@ def _collinear(parameter: str, predictor: LinearPredictor, family: Family) -> li
     kept, dependent = independent_columns(predictor)
     where = "" if parameter == family.parent.name else f" for {parameter}"
     _empty(predictor, where)
-    if not dependent:
-        return kept
     rows, columns = predictor.matrix.shape[1], predictor.matrix.shape[0] + predictor.intercept
-    if columns > rows:
+    if columns > rows:  # also where there are too many to look at each
         worst = max(predictor.terms, key=lambda term: term.stop - term.start)
         many = worst.stop - worst.start
         remedy = "fewer (by df=) do" if worst.kind == "numeric" else f"(1|{worst.name}) estimates how much they differ"
