@@ -243,13 +243,13 @@ def table(records: list[dict[str, Any]], command: str) -> str:
     lines = [
         "# Small models",
         "",
-        command,
-        "",
         f"{len(records):,} random models of 3 to 12 rows at default settings: {counts['clean']:,} clean "
         f"({100 * counts['clean'] / n:.2f} %), {counts['warned']} warned, {counts['silently wrong']} silently wrong, "
         f"{counts['crashed']} crashed. {quadratures:,} of them were compared with quadrature at {compared:,} points; "
         f"wrong is more than {bound:.1f} standard errors, which chance alone exceeds once in {1 / CHANCE:.0f} such "
-        "studies. Made by `make_case(number)` of `benchmarks/small_models.py`.",
+        "studies.",
+        "",
+        f"{command} Models are made by `make_case(number)`.",
         "",
     ]
     for title, keys in (("Families and links", ("family", "link")), ("Priors", ("kind",)), ("Designs", ("design",))):
