@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("NUTSLITE_COMPILE_BESIDE", "0")  # tests run beside each other as it is
+os.environ.pop("COLUMNS", None)  # the width of a terminal, which pytest-xdist tells its workers
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHES = Path(tempfile.gettempdir()) / "nutslite-test-kernels"

@@ -88,7 +88,7 @@ class TestCollinearColumns:
             "te(cr(x, df=31), cr(z, df=31))",
             "te(te(cr(x, df=30), cr(z, df=30)), x)",
             "bs(x, df=100)",
-            "poly(x, 12) + bs(z, df=95)",
+            "poly(x, 8) + bs(z, df=95)",
             "cr(x, df=60) + cr(x, df=59)",
         ],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -136,7 +137,7 @@ def test_another_likelihood_is_found():
     model = Model("p(s, trials) ~ x", small_data(), "binomial", priors=BINARY)
     assembled = model.plan().assembled
     wrong = assembled.data._replace(weights=np.full(40, 0.4))
-    task = RefitTask(type(assembled)(assembled.spec, wrong, assembled.layout), Settings(draws=39, chains=1))
+    task = RefitTask(replace(assembled, data=wrong), Settings(draws=39, chains=1))
     ranks = [simulate_and_refit(task, seed).ranks["x"] for seed in np.random.SeedSequence(1).spawn(80)]
     spread = np.mean((np.array(ranks) - 19.5) ** 2) / ((40**2 - 1) / 12)
     assert spread < 0.8  # four tenths of the information: posteriors are too wide

@@ -214,7 +214,7 @@ UNBOUNDED = ("log", "logit", "probit", "cloglog", "softplus", "cauchit")  # ever
 EXTREME = [
     (name, parameter, link)
     for name, parameter, link in LINKED
-    if link in UNBOUNDED or get_family(name).parameter(parameter).support == "real"
+    if link in UNBOUNDED or (get_family(name).parameter(parameter).support == "real" and link != "sqrt")
 ]
 
 

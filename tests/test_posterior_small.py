@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,11 @@ import pytest
 from scipy import stats
 
 import nutslite as nl
+from nutslite.posterior import run_slice
 from nutslite.posterior.many import values_and_gradients
+from nutslite.posterior.mode import Mode
+from nutslite.posterior.nested import _is_another
+from nutslite.posterior.run_slice import slices_for
 from nutslite.posterior.target import JointTarget
 from nutslite.results.diagnostics import ess_bulk, rhat
 
@@ -86,6 +90,58 @@ def test_density_is_that_of_the_model_times_the_jacobian(name: str) -> None:
     np.testing.assert_allclose(np.diff(target.log_densities(points[:3], 1)), np.diff(here), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_density_without_its_gradient(name: str) -> None:
+    """What slices are cut from is the same density, evaluation after evaluation in the same scratch."""
+    target, points = small_target(name)
+    density, data, _ = target.for_slices()
+    unused = np.empty(0)
+    found = [density(point, unused, data) for point in np.concatenate([points, points])]
+    np.testing.assert_allclose(found, np.tile(target.log_densities(points, 1), 2), rtol=1e-12)
+
+
+class Wanted(NamedTuple):
+    """What a trial asks for."""
+
+    draws: int = 10
+    chains: int = 2
+    cores: int | None = 1
+    random_seed: Any = 5
+
+
+def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounds with more and more sweeps between draws; how many updates make a draw follows from the last."""
+    target, _ = small_target("few levels")
+    launch = target.launch_small()
+    assert launch is not None
+    monkeypatch.setattr(run_slice, "TRIAL_DRAWS", 40)
+    times = iter([40.0, 20.0, 3.0])
+    monkeypatch.setattr(run_slice, "_autocorrelation_time", lambda draws: next(times))
+    slow = slices_for(target, launch, Wanted())
+    assert slow is not None
+    assert slow.updates == np.ceil(target.dimension * run_slice.SHARE_OF_TIME * 3.0 * 64)
+    assert np.isfinite(slow.directions).all()
+
+
+def test_autocorrelation_time_of_known_chains() -> None:
+    """Of an AR(1) process with the coefficient 0.8: (1 + 0.8) / (1 - 0.8) = 9."""
+    rng = np.random.default_rng(0)
+    draws = rng.normal(size=(4, 4000, 2))
+    for i in range(1, 4000):
+        draws[:, i, 1] = 0.8 * draws[:, i - 1, 1] + 0.6 * draws[:, i, 1]
+    assert 5.0 < run_slice._autocorrelation_time(draws) < 16.0
+    assert run_slice._autocorrelation_time(draws[:, :, :1]) < 3.0
+
+
+def test_plateau_of_a_prior_that_reaches_far() -> None:
+    """One group's mean may be nearly zero: rare, long excursions, which a short trial does not see."""
+    y = [5.248, 3.609, 3.477, 3.029, 4.284, 2.472, 4.747, 5.083, 3.811, 4.92, 7.462]
+    data = pd.DataFrame({"y": y, "f": list("abcabcabcab")})
+    results = clean_fit(nl.Model("y ~ f", data, "t", link="log"), random_seed=93)
+    draws = results.posterior["f"].to_numpy()[:, :, 1:]
+    assert ess_bulk(draws)[0] > 400
+
+
 class Heard(logging.Handler):
     """Warnings of a fit."""
 
@@ -116,6 +172,27 @@ def agrees(draws: Any, distribution: Any, points: tuple[float, ...] = (0.1, 0.5,
         below = (draws < distribution(p)).astype(float)
         error = np.sqrt(p * (1 - p) / ess_bulk(below[:, :, None])[0])
         assert abs(below.mean() - p) < 4.0 * error
+
+
+def test_start_where_a_mean_is_about_logarithms() -> None:
+    """The inverse of the mean response is far from that of the mean logarithm, and a pole lies beside it."""
+    y = [570.6, 165.8, 680.4, 432.1, 6341.3, 4031.8, 1586.2, 3580.9, 902.4, 1748.2]
+    x = [0.054, 0.115, -0.013, 0.045, -0.085, -0.05, -0.004, -0.007, 0.002, 0.01]
+    priors = dict.fromkeys(["Intercept", "x"], nl.Prior("StudentT", nu=2, mu=0, sigma=2))
+    data = pd.DataFrame({"y": y, "x": x})
+    results = clean_fit(nl.Model("y ~ x", data, "lognormal", link="inverse", priors=priors), random_seed=18)
+    draws = results.posterior["Intercept"].to_numpy()
+    assert abs(draws.mean() - 1.0 / np.log(y).mean()) < 0.01
+    assert ess_bulk(draws[:, :, None])[0] > 1000
+
+
+def test_knots_follow_one_mode() -> None:
+    """What is far away, or much wider, is another mode: no table goes there."""
+    here = Mode(np.zeros(2), np.eye(2), 0.0)
+    assert not _is_another(here, Mode(np.array([0.0, 2.0]), 4.0 * np.eye(2), 0.0))
+    assert _is_another(here, Mode(np.array([0.0, 20.0]), 4.0 * np.eye(2), 0.0))
+    assert _is_another(here, Mode(np.zeros(2), np.diag([1.0, 1e6]), 0.0))
+    assert _is_another(here, Mode(np.zeros(2), np.diag([1e-6, 1.0]), 0.0))
 
 
 SATURATED = pd.DataFrame(

@@ -33,7 +33,7 @@ def digest(group):
 
 def predicted(model, results, **options):
     copy = model.predict(results, kind="response", inplace=False, random_seed=5, **options)
-    return digest(copy.posterior_predictive)
+    return digest(copy["predictions" if "data" in options else "posterior_predictive"])
 
 
 found, joint = {}, counts.fit(**FIT)

@@ -42,6 +42,7 @@ from nutslite.posterior.model_data import (
 from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.codes import NORMAL
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
+from nutslite.sampler.compiling import inner as uncounted
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -62,10 +63,10 @@ def fill_effects(model: ModelData, position, values, effects):
             _fill_correlated(model, block, position[n_head:], values, cholesky, effects)
         else:
             for c in range(q):
-                _fill_column(model, block, c, position[n_head:], values, effects)
+                fill_column(model, block, c, position[n_head:], values, effects)
 
 
-@inner
+@uncounted
 def location_and_scale(model: ModelData, block, c, values):
     """Location and scale of one column's prior; (0, 1) where its density has none."""
     row = model.block_columns[block[COLUMN_TABLE] + c]
@@ -74,7 +75,7 @@ def location_and_scale(model: ModelData, block, c, values):
     return location, scale
 
 
-@inner
+@uncounted
 def spread_of(r, ratio):
     """Scale of a raw effect's prior; `ratio` is the scale of the effect's prior over the typical one."""
     if r == 0.0:
@@ -84,14 +85,15 @@ def spread_of(r, ratio):
     return np.sqrt(1.0 - r + r * ratio * ratio)
 
 
-@inner
+@uncounted
 def unit_of(r, scale, typical):
     """How much one unit of the raw effect changes the effect: the scale over the spread."""
     return typical if r == 1.0 else scale / spread_of(r, scale / typical)
 
 
 @inlined
-def _fill_column(model: ModelData, block, c, raw, values, effects):
+def fill_column(model: ModelData, block, c, raw, values, effects):
+    """Overwrite the effects of one column that is not correlated with others."""
     location, scale = location_and_scale(model, block, c, values)
     typical = model.typical_scales[block[COLUMN_TABLE] + c]
     for level in range(block[N_LEVELS]):

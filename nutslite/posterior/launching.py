@@ -76,7 +76,7 @@ def method_without_trajectories(
     if (method := independence_for(target, launch, settings)) is not None:
         return launch, method
     better = better_launch(target, settings)
-    if better is None:
+    if better is None or not isinstance(target, JointTarget):
         return launch, None
     return better, independence_for(target, better, settings) or slices_for(target, better, settings)
 

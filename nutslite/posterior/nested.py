@@ -30,6 +30,7 @@ MOST_DIMENSIONS = 24
 STEP = 0.7  # between knots: of a logarithm
 MOST_KNOTS = 40  # to either side
 FIRST_KNOTS = (0.0, 1.0, -1.0, 2.0, -2.0, 4.0, -4.0)  # tried one after the other
+MOST_WIDENING, MOST_SHIFT = 2.5, 6.0  # from knot to knot: of a width's logarithm; of a centre, in the larger widths
 DROP = 14.0  # of the log density: e^-14 of the posterior is beyond the last knot
 TAIL_SDS, TAIL_DROP = 4.0, 6.0  # a normal log density falls by 8 over so many sds; heavy tails by less than 6
 LOWEST_PREDICTOR = 0.02  # least that a direction has to add to each row's predictor, to the mean of one
@@ -226,7 +227,7 @@ def _knots(conditional: Callable[[float], LogDensities], start: FloatArray, t: f
         for _ in range(MOST_KNOTS):
             scales = np.sqrt(np.diag(last.mode.covariance))
             mode = find_mode(conditional(last.t + direction), last.mode.position, scales, roughly=True)
-            if mode is None:
+            if mode is None or _is_another(last.mode, mode):
                 break
             last = _Knot(last.t + direction, mode)
             found.insert(0 if direction < 0 else len(found), last)
@@ -234,6 +235,13 @@ def _knots(conditional: Callable[[float], LogDensities], start: FloatArray, t: f
             if last.log_marginal < highest - DROP:
                 break
     return found
+
+
+def _is_another(mode: Mode, found: Mode) -> bool:
+    """Whether it is not the same mode a little further on: nothing could lie between the two."""
+    here, there = np.sqrt(np.diag(mode.covariance)), np.sqrt(np.diag(found.covariance))
+    shift = np.abs(found.position - mode.position) / np.maximum(here, there)
+    return bool((np.abs(np.log(there / here)) > MOST_WIDENING).any() or (shift > MOST_SHIFT).any())
 
 
 def _tabulated(plain: Warp, places: NDArray[np.int64], given: int, knots: list[_Knot]) -> Warp:

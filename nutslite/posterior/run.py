@@ -255,7 +255,7 @@ def _run_independence(
         before_sampling()
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         if isinstance(method, Slices):
-            drawn = run_slice(target, method, settings, report)
+            drawn = run_slice(method, settings, report)
         else:
             drawn = run_independence(target, method, draws=settings.draws, chains=settings.chains, report=report)
     clock.lap("sampling")

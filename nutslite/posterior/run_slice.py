@@ -1,7 +1,12 @@
 """Slice sampling of models of few rows, in the coordinates of `warp`.
 
-A trial of fixed length finds how wide the posterior is in which directions, and how many updates make a draw that
-hardly depends on the one before. Nothing in it depends on how many draws follow.
+A trial finds how wide the posterior is in which directions, and how many updates make a draw that hardly depends on
+the one before. It goes on until it is long beside the autocorrelation time that it measures, or its budget is spent.
+Nothing in it depends on how many draws follow.
+
+Directions are coordinate axes, principal axes and, between them, differences of two draws of the trial, as in
+differential evolution (ter Braak 2006): they point along ridges, and from one mode to another. All are fixed before the
+first draw that is kept, so that each update leaves the posterior as it is.
 """
 
 from __future__ import annotations
@@ -9,47 +14,40 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
-from nutslite.posterior.run_independence import IndependentDraws
-from nutslite.posterior.target import Launch, Target
+from nutslite.posterior.run_independence import IndependentDraws, Wanted
+from nutslite.posterior.target import JointTarget, Launch
 from nutslite.sampler.slice import compiled_slices
 
 FloatArray = NDArray[np.float64]
 
-WIDTH = 2.5  # of a slice's first interval, in standard deviations
-TRIALS = (60, 400)  # draws of each chain of the trial: the first find the directions for the second
+WIDTH = 2.5  # of a slice's first interval along an axis, in standard deviations
+DIFFERENCES, STRETCHED = 16, 1.5  # differences for each parameter; a slice's first interval beside one of them
+FIRST_DRAWS = 60  # of each chain: they find directions for the trial
+TRIAL_DRAWS = 1000  # of each of its rounds, which have to see what is rare
 TRIAL_CHAINS = 4
-BURN_IN = 10  # draws
+LONG_ENOUGH = 150  # autocorrelation times in the draws of a round's chain that are looked at
+AIM, LONGER = 2.5, 8  # the next round's time in its draws, by more sweeps between them; how many times more at most
+MOST_TRIAL_SWEEPS = 64  # between draws of the trial
 SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
-MOST_SWEEPS = 60  # of updates along as many directions as there are parameters
-BATCHES = 6  # of each chain of the trial
+FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
+BURN_IN = 10  # draws
+BATCHES = 8  # of each chain of the trial
 DRAWS_PER_BLOCK = 50  # between two reports
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
-
-
-class Wanted(Protocol):
-    """What is asked for; `nutslite.posterior.run.Settings` has it."""
-
-    @property
-    def draws(self) -> int: ...  # noqa: D102
-    @property
-    def chains(self) -> int: ...  # noqa: D102
-    @property
-    def cores(self) -> int | None: ...  # noqa: D102
-    @property
-    def random_seed(self) -> Any: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
 class Slices:
     """Directions, updates for each draw, starting points, and the random numbers to go on with."""
 
+    target: JointTarget
     directions: FloatArray
     updates: int
     starts: FloatArray
@@ -57,37 +55,32 @@ class Slices:
     recovery_rng: np.random.Generator
 
 
-def slices_for(target: Target, launch: Launch, wanted: Wanted) -> Slices | None:
+def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | None:
     """The result of the trial; None where it cannot start."""
     seeds = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(4)
-    starts = _starts(target, launch, np.random.default_rng(seeds[0]))
-    if starts is None:
+    rng = np.random.default_rng(seeds[0])
+    states = _starts(target, launch, rng)
+    if states is None:
         return None
     rngs = [np.random.default_rng(seed) for seed in seeds[1].spawn(TRIAL_CHAINS)]
-    directions = _directions(np.asarray(launch.information, dtype=float))
-    for n in TRIALS:
-        draws, values = np.empty((TRIAL_CHAINS, n, target.dimension)), np.empty((TRIAL_CHAINS, n))
-        for chain, rng in enumerate(rngs):
-            run = compiled_slices(target.data_type)
-            run(
-                target.logdensity,
-                target.data,
-                rng,
-                starts[chain],
-                directions,
-                target.dimension,
-                draws[chain],
-                values[chain],
-            )
-        flat = draws[:, n // 4 :].reshape(-1, target.dimension)
-        directions = _directions(np.cov(flat, rowvar=False).reshape(target.dimension, target.dimension))
-    sweeps = min(max(SHARE_OF_TIME * _autocorrelation_time(draws), 1.0), MOST_SWEEPS)
-    return Slices(directions, math.ceil(target.dimension * sweeps), flat, seeds[2], np.random.default_rng(seeds[3]))
+    chains = _Chains(target, states, rngs, wanted.cores)
+    directions = _axes(np.asarray(launch.information, dtype=float))
+    kept = chains.settled(directions, 1, FIRST_DRAWS)
+    sweeps = 1
+    while True:
+        directions = _directions(kept.reshape(-1, target.dimension), rng)
+        kept = chains.settled(directions, sweeps, TRIAL_DRAWS)
+        time = _autocorrelation_time(kept)
+        if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
+            break
+        sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS)
+    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
+    updates = math.ceil(target.dimension * between)
+    flat = kept.reshape(-1, target.dimension)
+    return Slices(target, _directions(flat, rng), updates, flat, seeds[2], np.random.default_rng(seeds[3]))
 
 
-def run_slice(
-    target: Target, method: Slices, wanted: Wanted, report: Callable[[int, int, float], None]
-) -> IndependentDraws:
+def run_slice(method: Slices, wanted: Wanted, report: Callable[[int, int, float], None]) -> IndependentDraws:
     """Sample; Ctrl-C keeps the draws that all chains have.
 
     Raises
@@ -96,25 +89,18 @@ def run_slice(
         If stopped before the first block of draws.
     """
     chains, draws = wanted.chains, wanted.draws
-    positions, values = np.empty((chains, draws, target.dimension)), np.empty((chains, draws))
+    positions, values = np.empty((chains, draws, method.target.dimension)), np.empty((chains, draws))
     rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
     states = np.array([method.starts[rng.integers(len(method.starts))] for rng in rngs])
-    run = compiled_slices(target.data_type)
-    burnt, unused = np.empty((BURN_IN, target.dimension)), np.empty(BURN_IN)
+    several = _Chains(method.target, states, rngs, wanted.cores)
     done, interrupted = 0, False
     try:
-        for state, rng in zip(states, rngs, strict=True):
-            run(target.logdensity, target.data, rng, state, method.directions, method.updates, burnt, unused)
+        several.run(method.directions, method.updates, BURN_IN)
         while done < draws:
-            rows = slice(done, min(draws, done + DRAWS_PER_BLOCK))
-
-            def block(some: slice, rows: slice = rows) -> None:
-                for c in range(chains)[some]:
-                    where = positions[c, rows], values[c, rows]
-                    run(target.logdensity, target.data, rngs[c], states[c], method.directions, method.updates, *where)
-
-            run_in_parts(block, chains, wanted.cores or available_cpus(), fewest=1)
-            done = rows.stop
+            stop = min(draws, done + DRAWS_PER_BLOCK)
+            block = several.run(method.directions, method.updates, stop - done)
+            positions[:, done:stop], values[:, done:stop] = block
+            done = stop
             for c in range(chains):
                 report(c, done, 1.0)
     except KeyboardInterrupt:
@@ -125,7 +111,52 @@ def run_slice(
     return IndependentDraws(positions[:, :done], stats, interrupted)
 
 
-def _directions(covariance: FloatArray) -> FloatArray:
+class _Chains:
+    """Chains that go on from where they are, several at once where there are processors; draws do not depend on that.
+
+    `states` (chains, dimension) is overwritten.
+    """
+
+    def __init__(
+        self, target: JointTarget, states: FloatArray, rngs: list[np.random.Generator], cores: int | None
+    ) -> None:
+        self.states, self.rngs = states, rngs
+        self.cores = cores or available_cpus()
+        own = [target.for_slices() for _ in rngs]
+        self.logdensity, _, data_type = own[0]
+        self.data = [data for _, data, _ in own]
+        self.slices = compiled_slices(data_type)
+
+    def run(self, directions: FloatArray, updates: int, draws: int) -> tuple[FloatArray, FloatArray]:
+        """Positions (chains, draws, dimension) and log densities of so many draws."""
+        chains, dimension = self.states.shape
+        positions, values = np.empty((chains, draws, dimension)), np.empty((chains, draws))
+
+        def some_chains(some: slice) -> None:
+            for c in range(chains)[some]:
+                state = self.rngs[c], self.states[c], directions, updates
+                self.slices(self.logdensity, self.data[c], *state, positions[c], values[c])
+
+        run_in_parts(some_chains, chains, self.cores, fewest=1)
+        return positions, values
+
+    def settled(self, directions: FloatArray, sweeps: int, draws: int) -> FloatArray:
+        """Positions of the last three quarters of so many draws."""
+        return self.run(directions, self.states.shape[1] * sweeps, draws)[0][:, draws // 4 :]
+
+
+def _directions(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Axes and differences of two of the draws (n, dimension), which take turns."""
+    n, dimension = draws.shape
+    axes = _axes(np.cov(draws, rowvar=False).reshape(dimension, dimension))
+    pairs = rng.integers(n, size=(DIFFERENCES * dimension, 2))
+    differences = STRETCHED * (draws[pairs[:, 0]] - draws[pairs[:, 1]])
+    differences = differences[np.abs(differences).max(axis=1) > 0.0]
+    turns = np.stack([axes[np.arange(len(differences)) % len(axes)], differences], axis=1).reshape(-1, dimension)
+    return np.ascontiguousarray(turns if len(turns) > 2 * len(axes) else axes)
+
+
+def _axes(covariance: FloatArray) -> FloatArray:
     """Coordinate axes, then principal axes, each as long as a slice's first interval."""
     scales = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
     correlations = covariance / np.outer(scales, scales) + RIDGE * np.eye(scales.size)
@@ -135,7 +166,7 @@ def _directions(covariance: FloatArray) -> FloatArray:
     return np.ascontiguousarray(WIDTH * np.concatenate(both))
 
 
-def _starts(target: Target, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
+def _starts(target: JointTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
     """Points around the centre with a finite density."""
     covariance = np.asarray(launch.information, dtype=float)
     factor = np.linalg.cholesky(covariance)
@@ -148,15 +179,13 @@ def _starts(target: Target, launch: Launch, rng: np.random.Generator) -> FloatAr
 
 
 def _autocorrelation_time(draws: FloatArray) -> float:
-    """Of the slowest coordinate, by batch means within chains (chains, n, dim), rough."""
-    n = draws.shape[1]
-    half = draws[:, n // 4 :]
-    size = half.shape[1] // BATCHES
-    batches = half[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-    ranks = np.argsort(np.argsort(half.reshape(-1, half.shape[2]), axis=0), axis=0).reshape(half.shape)
+    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws."""
+    size = draws.shape[1] // BATCHES
+    batches = draws[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
+    ranks = np.argsort(np.argsort(draws.reshape(-1, draws.shape[2]), axis=0), axis=0).reshape(draws.shape)
     ranked = ranks[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
     times = [
-        size * found.var(axis=0, ddof=1) / np.maximum(all_.reshape(-1, half.shape[2]).var(axis=0), 1e-300)
-        for found, all_ in ((batches, half), (ranked, ranks.astype(float)))
+        size * found.var(axis=0, ddof=1) / np.maximum(all_.reshape(-1, draws.shape[2]).var(axis=0), 1e-300)
+        for found, all_ in ((batches, draws), (ranked, ranks.astype(float)))
     ]
     return float(np.max(times))

@@ -34,8 +34,19 @@ def starting_position(assembled: Assembled) -> FloatArray:
 
 def starting_predictor(assembled: Assembled) -> float:
     """The parent's linear predictor at the mean response."""
+    return _predictor_at(assembled, float(_response(assembled).mean()))
+
+
+def other_predictors(assembled: Assembled) -> list[float]:
+    """At quartiles of the responses, and of their logarithms, which are what some families' means are about."""
+    y = _response(assembled)
+    scales = [y, np.log(y)] if (y > 0.0).all() else [y]
+    return [_predictor_at(assembled, float(q)) for scale in scales for q in np.quantile(scale, (0.25, 0.5, 0.75))]
+
+
+def _predictor_at(assembled: Assembled, mean: float) -> float:
     parent = assembled.spec.family.parent
-    return _link_of_mean(assembled.spec.links[parent.name], parent.support, float(_response(assembled).mean()))
+    return _link_of_mean(assembled.spec.links[parent.name], parent.support, mean)
 
 
 def _response(assembled: Assembled) -> FloatArray:

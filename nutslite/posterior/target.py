@@ -40,10 +40,11 @@ from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.recovery import recover
 from nutslite.posterior.reduction import Reduction
-from nutslite.posterior.start import starting_position, starting_predictor
+from nutslite.posterior.start import other_predictors, starting_position, starting_predictor
 from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
-from nutslite.posterior.warp import MEAN
+from nutslite.posterior.warp import MEAN, Warp
 from nutslite.posterior.warped import compiled_warped, compiled_warped_natural
+from nutslite.posterior.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities import density_function
 
@@ -51,6 +52,7 @@ FloatArray = NDArray[np.float64]
 
 TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
 TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+MUCH_HIGHER = 3.0  # a log density than another starting point's
 EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
 
@@ -135,6 +137,10 @@ class JointTarget:
         """The model's record, its prior densities and the family kernel."""
         return (self.model, self.density, self.loglik)
 
+    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
+        """The density of a model of few rows without its gradient, data for one chain, and their type."""
+        return compiled_warped_value(), (*self.data, scratch_for(self.model)), VALUE_DATA
+
     def launch(self) -> Launch:
         """Run the pilot; where it does not serve, start at a simple guess."""
         start = starting_position(self.assembled)
@@ -159,9 +165,9 @@ class JointTarget:
         start[small.coefficients] = 0.0
         start[[i for i, code in enumerate(small.head.transforms) if code == BENT_LOG]] = 0.0
         plain = bounded(small, spec.family.parent.support)
-        start_at_mean(plain, start, starting_predictor(self.assembled))
         given = given_parameter(small, [parameter.name for parameter in spec.family.parameters])
         self.model = small._replace(warp=plain)
+        start = self._best_start(plain, start)
         warp = nested_warp(plain, given, self._values, start)
         if warp is None:
             self.model = before
@@ -171,6 +177,17 @@ class JointTarget:
         if mode is None:
             return Launch(np.zeros(self.dimension), np.eye(self.dimension))
         return Launch(mode.position, mode.covariance)
+
+    def _best_start(self, plain: Warp, start: FloatArray) -> FloatArray:
+        """With the mean at the mean response, or where the density is much higher."""
+        predictors = [starting_predictor(self.assembled), *other_predictors(self.assembled)]
+        starts = np.tile(start, (len(predictors), 1))
+        for some, eta in zip(starts, predictors, strict=True):
+            start_at_mean(plain, some, eta)
+        values = self._values(starts)
+        values = np.where(np.isfinite(values), values, -np.inf)
+        best = starts[int(np.argmax(values))] if values.max() > values[0] + MUCH_HIGHER else starts[0]
+        return np.asarray(best)
 
     def _values(self, positions: FloatArray) -> FloatArray:
         return self.log_densities(positions, 1)

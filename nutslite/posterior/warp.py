@@ -241,7 +241,7 @@ def distance_of(kind, rest, spread, u):
         return u - total / n
     if kind == UNIT:
         return _distance_in_unit(rest, spread, u)
-    wanted = math.exp(u)
+    wanted = np.exp(u)  # infinite where it must be; in plain Python, too
     distance = wanted / n
     for _ in range(MOST_STEPS):
         inverses, squares = inverse_sums(rest, distance)

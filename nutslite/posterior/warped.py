@@ -56,7 +56,7 @@ def _warped_natural(coordinates: Any, model: Any, out_values: Any, out_effects: 
         constrain_head(position, model.head, out_values[draw])
         fill_effects(model, position, out_values[draw], out_effects[draw])
         if model.warp.kind != FREE:
-            _place_intercept(model, out_values[draw], out_effects[draw], rest, eta, bend)
+            place_intercept(model, out_values[draw], out_effects[draw], rest, eta, bend)
 
 
 def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
@@ -82,7 +82,7 @@ def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     total += constrain_head(position, model.head, values)
     fill_effects(model, position, values, effects)
     if warp.kind != FREE:
-        _place_intercept(model, values, effects, rows[0], eta, bend)
+        place_intercept(model, values, effects, rows[0], eta, bend)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
     if not np.isfinite(total):
@@ -96,7 +96,7 @@ def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
 
 @uncounted
-def _place_intercept(model: ModelData, values, effects, rest, eta, bend):
+def place_intercept(model: ModelData, values, effects, rest, eta, bend):
     """Put the intercept in the place of the mean that stands there; shrink coefficients where they need room.
 
     `rest`, `eta` and `bend` are overwritten.
@@ -134,7 +134,7 @@ def _place_intercept(model: ModelData, values, effects, rest, eta, bend):
 def _pull_back_intercept(model: ModelData, values, adjoint, effects_adjoint, rows, d_eta, nothing, bend):
     """Derivatives by what stood in the intercept's place, in place; return the log-Jacobian.
 
-    `rows` as `_place_intercept` left its first; `d_eta` is overwritten; `nothing` is zero, and no constant varies.
+    `rows` as `place_intercept` left its first; `d_eta` is overwritten; `nothing` is zero, and no constant varies.
     """
     warp = model.warp
     rest, slopes, jacobians = rows[0], rows[1], rows[2]
@@ -152,10 +152,8 @@ def _pull_back_intercept(model: ModelData, values, adjoint, effects_adjoint, row
     for i in range(n):
         d_eta[0, i] = (jacobians[i] - slopes[i] / total * by_shift) / warp.raised[i]
     add_transposed(model, 0, n, d_eta, adjoint, effects_adjoint, nothing)
-    log_jacobian = -np.log(total)
     first, p = model.predictors[0, COEFFICIENTS], model.predictors[0, N_COEFFICIENTS]
     if warp.kind == UNIT and p > 0:
-        log_jacobian += (p + 1) * np.log(shrink)
         along = (p + 1) * shrink
         for c in range(first, first + p):
             along += adjoint[c] * values[c] * shrink
@@ -167,4 +165,19 @@ def _pull_back_intercept(model: ModelData, values, adjoint, effects_adjoint, row
         d_eta[0, int(bend[LOW])] += along
         add_transposed(model, 0, n, d_eta, adjoint, effects_adjoint, nothing)
     adjoint[warp.pivot] = by_shift / total
-    return log_jacobian
+    return _log_jacobian(model, total, shrink)
+
+
+@uncounted
+def log_jacobian_of_intercept(model: ModelData, rows, bend):
+    """The log-Jacobian alone; `rows` as `place_intercept` left its first, the others are overwritten."""
+    total = mean_slopes(model.warp.kind, rows[0], bend[SPREAD], bend[DISTANCE], rows[1], rows[2])
+    return _log_jacobian(model, total, bend[SHRINK])
+
+
+@uncounted
+def _log_jacobian(model: ModelData, total, shrink):
+    p = model.predictors[0, N_COEFFICIENTS]
+    if model.warp.kind == UNIT and p > 0:
+        return -np.log(total) + (p + 1) * np.log(shrink)
+    return -np.log(total)

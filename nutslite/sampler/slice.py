@@ -15,7 +15,8 @@ import numba
 import numpy as np
 from numba import types
 
-from nutslite._numba import MATRIX, VECTOR, inner, jit_disabled, kernel_with_signature
+from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
+from nutslite.sampler.compiling import inner
 from nutslite.sampler.logdensity import logdensity_signature
 
 MOST_STEPS_OUT = 256
@@ -47,6 +48,8 @@ def run_slices(
 ) -> None:
     """Make as many draws as `positions` has rows.
 
+    The log density is given a gradient without elements, and may leave it at that.
+
     Parameters
     ----------
     position : ndarray (dim,)
@@ -58,10 +61,10 @@ def run_slices(
     positions, values : ndarray (n, dim) and (n,)
         Overwritten with draws and their log densities.
     """
-    gradient = np.empty(position.shape[0])
+    gradient = np.empty(0)  # none is wanted
     proposal = np.empty(position.shape[0])
     value = logdensity(position, gradient, data)
-    turn = 0
+    turn = int(rng.random() * directions.shape[0])
     for row in range(positions.shape[0]):
         for _ in range(updates):
             value = _update(logdensity, data, rng, position, value, directions[turn], proposal, gradient)
