@@ -2,7 +2,7 @@
 
 Run from the repository: ``python benchmarks/small_models.py --fits 4000 --out benchmarks/results/small_models.md``.
 Each fit is kept in the file of ``--store`` as soon as it is done, so that a run goes on where it was ended;
-``--only 17`` makes one model again, by its number, and prints it.
+``--minutes 30`` ends it after that time, ``--only 17`` makes one model again, by its number, and prints it.
 
 Clean is a fit at default settings without divergences, with every R-hat below 1.01 and every effective sample size of
 at least 100 a chain. What is not clean has to say so. Where a model has one to three parameters its draws are compared
@@ -18,6 +18,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -46,6 +47,7 @@ GRID_ERROR = 1e-3  # of shares
 DEAR = 4  # every fourth model of three parameters is integrated
 CHANCE = 0.05  # of one false alarm of "silently wrong" in the whole study
 SHOWN = 25
+LONGEST = 1e6  # seconds of a run
 
 
 @dataclass(frozen=True)
@@ -243,13 +245,13 @@ def table(records: list[dict[str, Any]], command: str) -> str:
     lines = [
         "# Small models",
         "",
-        command,
-        "",
         f"{len(records):,} random models of 3 to 12 rows at default settings: {counts['clean']:,} clean "
         f"({100 * counts['clean'] / n:.2f} %), {counts['warned']} warned, {counts['silently wrong']} silently wrong, "
         f"{counts['crashed']} crashed. {quadratures:,} of them were compared with quadrature at {compared:,} points; "
         f"wrong is more than {bound:.1f} standard errors, which chance alone exceeds once in {1 / CHANCE:.0f} such "
-        "studies. Made by `make_case(number)` of `benchmarks/small_models.py`.",
+        "studies.",
+        "",
+        f"{command} Models are made by `make_case(number)`.{_left_out(records)}",
         "",
     ]
     for title, keys in (("Families and links", ("family", "link")), ("Priors", ("kind",)), ("Designs", ("design",))):
@@ -257,6 +259,17 @@ def table(records: list[dict[str, Any]], command: str) -> str:
     lines += ["## Families, links and priors", "", *_counted(records, verdicts, ("family", "link", "kind")), ""]
     lines += ["## What was not clean", "", *_worst(records, verdicts)]
     return "\n".join(lines) + "\n"
+
+
+def _left_out(records: list[dict[str, Any]]) -> str:
+    """A sentence on those that were not done when the run was ended: they may be the hard ones."""
+    done = {record["number"] for record in records}
+    missing = sorted(set(range(min(done), max(done))) - done) if done else []
+    if not missing:
+        return ""
+    return (
+        f" Numbers {', '.join(map(str, missing))} were not done when the run was ended; they are slow, and not counted."
+    )
 
 
 def _counted(records: list[dict[str, Any]], verdicts: list[str], keys: tuple[str, ...]) -> list[str]:
@@ -306,12 +319,16 @@ def _stored(path: Path) -> dict[int, dict[str, Any]]:
     return records
 
 
-def _run(numbers: Iterable[int], processes: int, path: Path) -> None:
+def _run(numbers: Iterable[int], processes: int, path: Path, seconds: float) -> None:
+    """Study these, or as many as the time allows."""
     context = multiprocessing.get_context("spawn")
+    end = time.monotonic() + seconds
     with context.Pool(processes) as pool, path.open("a", encoding="utf-8") as out:
-        for record in pool.imap_unordered(study, numbers, chunksize=2):
-            out.write(json.dumps(record) + "\n")
-            out.flush()
+        records = pool.imap_unordered(study, numbers)
+        with contextlib.suppress(StopIteration, multiprocessing.TimeoutError):
+            while True:
+                out.write(json.dumps(records.next(max(0.0, end - time.monotonic()))) + "\n")
+                out.flush()
 
 
 def main() -> None:
@@ -323,6 +340,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=repository.ROOT / "small_models.jsonl")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so many, with what there is")
     arguments = parser.parse_args()
     if arguments.only is not None:
         case = make_case(arguments.only)
@@ -330,7 +348,8 @@ def main() -> None:
         return
     known = _stored(arguments.store)
     wanted = range(arguments.first, arguments.first + arguments.fits)
-    _run([number for number in wanted if number not in known], arguments.processes, arguments.store)
+    seconds = min(60.0 * arguments.minutes, LONGEST)
+    _run([number for number in wanted if number not in known], arguments.processes, arguments.store, seconds)
     known = _stored(arguments.store)
     page = table([known[number] for number in wanted if number in known], made_by("small_models.py"))
     sys.stdout.write(page)
