@@ -60,7 +60,7 @@ CONTAINERS = [
     ),
     BadCall("data: a file with a header alone", partial(_from_file, "a.csv", b"y,x\n"), DataError, ("no rows",)),
     _bad("no rows", ("no rows",), data=frame().iloc[:0]),
-    _bad("one row", ("'x' is constant", "all 1 rows", "remove"), data=frame().iloc[:1]),
+    _bad("one row", ("'x' is constant", "the only row", "remove"), data=frame().iloc[:1]),
     _bad(
         "one complete row",
         ("'x' is constant", "remove"),

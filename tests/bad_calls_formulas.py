@@ -410,6 +410,18 @@ MAKING: list[BadCall] = [
         ("'log' already means", "another name"),
     ),
     BadCall(
+        "array in extra_namespace for an offset",
+        partial(model, "y ~ x + offset(e)", extra_namespace={"e": np.arange(24.0)}),
+        DataError,
+        ("'e' in extra_namespace holds 24 values", "Put it into the data"),
+    ),
+    BadCall(
+        "list in extra_namespace as a grouping factor",
+        partial(model, "y ~ x + (1|e)", extra_namespace={"e": list("abcd") * 6}),
+        DataError,
+        ("'e' in extra_namespace holds 24 values", "Put it into the data"),
+    ),
+    BadCall(
         "extra_namespace that is a list",
         partial(model, "y ~ x", extra_namespace=["double"]),
         FormulaError,

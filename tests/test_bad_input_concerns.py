@@ -247,6 +247,39 @@ class TestSilence:
         assert messages("y ~ x + (1|t)", data) == []
 
 
+class TestExactResponses:
+    """Said where terms leave no residual and there are more rows than coefficients; noise of any size silences it."""
+
+    FORMULAS = ("{} ~ x", "{} ~ x + z + g", "{} ~ x + (1|s)", "{} ~ 0 + x + g", "{} ~ z + offset(x)")
+
+    @staticmethod
+    def found(family: str, formula: object, noise: float = 0.0, **options: object) -> list[str]:
+        data = frame()
+        exact = 3.0 + (data.x if "offset(x)" in str(formula) else 2.0 * data.x)
+        exact = exact if "~ 0" not in str(formula) else 2.0 * data.x
+        exact = exact + noise * np.random.default_rng(0).normal(size=len(data))
+        data = data.assign(y=exact, pos=np.exp(exact))
+        return messages(formula, data, family=family, **options)
+
+    @pytest.mark.parametrize(("family", "y"), OF_FAMILIES)
+    @pytest.mark.parametrize("formula", FORMULAS)
+    def test_said(self, family: str, y: str, formula: str) -> None:
+        (text,) = self.found(family, formula.format(y))
+        assert f"The terms give every response '{y}' exactly" in text
+        assert "sigma" in text
+
+    @pytest.mark.parametrize(("family", "y"), OF_FAMILIES)
+    @pytest.mark.parametrize("formula", FORMULAS)
+    @pytest.mark.parametrize("noise", [1e-8, 1.0])
+    def test_not_said_of_small_residuals(self, family: str, y: str, formula: str, noise: float) -> None:
+        assert self.found(family, formula.format(y), noise=noise) == []
+
+    def test_not_said_where_sigma_is_known_or_rows_are_few(self) -> None:
+        assert self.found("gaussian", "y ~ x", priors={"sigma": 0.1}) == []
+        few = pd.DataFrame({"y": [1.2, 3.4, 2.2, 9.1], "a": list("uuvv"), "b": list("pqpq")})
+        assert messages("y ~ a*b", few) == []
+
+
 class TestALevelForEveryRow:
     """Said where the sd of a residual and that of effects by row are both open, and nowhere else."""
 
