@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nutslite.posterior.plan import Plan
     from nutslite.posterior.run import Settings
 
-MEANING = 1
+MEANING = 2
 """Raised when a version of this package makes another posterior of the same call: stored fits are then made anew."""
 
 FREE_SETTINGS = ("cores", "progressbar", "callback", "random_seed", "checkpoint", "identity")
