@@ -80,6 +80,8 @@ NAMES_OF_PROGRAMS: list[Row] = [
     ("knots in a variable", "bs(x, knots=knots)", DataError, ("'knots'", "extra_namespace={'knots': knots}")),
     ("levels from the data", "C(g, levels=d['g'].unique())", FormulaError, ("extra_namespace={'levels': levels}",)),
     ("quantiles for knots", "bs(x, knots=np.quantile(x, [0.3]))", FormulaError, ("np.quantile", "extra_namespace")),
+    ("multiple in a variable", "I(x * times)", DataError, ("'times'", "extra_namespace={'times': times}")),
+    ("bound in a variable", "{x > bound}", DataError, ("'bound'", "extra_namespace={'bound': bound}")),
     ("number in a variable", "poly(x, order)", DataError, ("'order'", "extra_namespace={'order': order}")),
 ]
 

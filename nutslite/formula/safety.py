@@ -193,13 +193,19 @@ class _Checker:
         message = f"column '{node.id}' not found in the data;{did_you_mean(node.id, names)}"
         if message.endswith(";"):
             message = f"{message[:-1]}. It has: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}."
+        near = "; Did" in message
         message = message.replace("; Did", "; did")
-        if self.hint:
+        if self.hint or (not near and self._is_operand(node)):
             message += _hand_over(node.id)
         others = [column for column in self.columns if not isinstance(column, str) and str(column) == node.id]
         if others:
             message += f" There is a column {others[0]!r}, but its name is not a text; rename it."
         return self._data_error(message, node)
+
+    def _is_operand(self, name: ast.Name) -> bool:
+        """Whether a name stands in arithmetic, as a number of the user's program may: ``I(x * k)``."""
+        sums = [node for node in ast.walk(self.expression.tree) if isinstance(node, ast.BinOp | ast.Compare)]
+        return any(part is name for node in sums for part in ast.walk(node))
 
     def _numpy_constant(self, node: ast.Attribute) -> None:
         if self._is_numpy(node.value) and node.attr in functions.NUMPY_CONSTANTS:
