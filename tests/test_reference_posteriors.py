@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +47,15 @@ RUNS = [
 
 
 @pytest.fixture(scope="module")
-def shared(shared_data) -> Path:
+def shared(shared_data) -> Iterator[Path]:
     folder = shared_folder()
     if not (folder / "reference_posteriors" / "cases.json").is_file():
         pytest.skip(f"needs reference_posteriors/cases.json in {folder}; NUTSLITE_SHARED can name another folder")
-    logging.getLogger("nutslite").setLevel(logging.ERROR)
-    return folder
+    log = logging.getLogger("nutslite")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    yield folder
+    log.setLevel(level)
 
 
 @pytest.mark.parametrize(("name", "path"), RUNS)
