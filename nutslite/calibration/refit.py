@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nutslite.calibration.simulation import Accept, SimulatedData, prediction_task, simulate_data
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.plan import Path, make_plan
+from nutslite.posterior.plan import Centring, Path, make_plan
 from nutslite.posterior.run import Fit, Settings, run
 from nutslite.results.diagnostics import ess_bulk
 from nutslite.results.predict import pointwise_log_likelihood
@@ -46,7 +46,7 @@ class RefitTask:
     settings: Settings
     thin: int | None = None
     path: Path = "auto"
-    pilot: bool = True
+    pilot: bool | Centring = True
     merge: bool = True
     accept: Accept | None = None
 

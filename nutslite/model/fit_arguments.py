@@ -101,6 +101,25 @@ def check_method(name: str) -> None:
     refuse_other("inference_method", name, METHODS)
 
 
+def check_pilot_with(pilot: Any, plan: Any, method: str, init: str) -> None:
+    """Refuse a choice of coordinates where nothing would choose them.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if not isinstance(pilot, str):
+        return
+    others = {
+        "plan=<a Plan>": not isinstance(plan, str),
+        f"init={init!r}": init != "auto",
+        "inference_method='laplace'": method == "laplace" and pilot == "matrix",
+    }
+    for other, given in others.items():
+        if given:
+            raise ArgumentError(f"pilot={pilot!r} and {other} exclude each other: give one of them.")
+
+
 def check_bar(progressbar: Any) -> bool:
     """Whether to show a progress bar; the names of PyMC's layouts all mean the one that there is.
 

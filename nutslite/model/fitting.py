@@ -15,11 +15,12 @@ from nutslite.model.fit_arguments import (
     check_bar,
     check_group_options,
     check_method,
+    check_pilot_with,
     nuts_options,
     translated,
 )
 from nutslite.model.saving import Saving
-from nutslite.posterior.plan import Path, Plan
+from nutslite.posterior.plan import Centring, Path, Plan, check_pilot
 
 if TYPE_CHECKING:
     from nutslite.posterior.run import Settings
@@ -41,7 +42,7 @@ class Fitting(AfterFit, Saving):
         priors: Mapping[Any, Any] | None = None,
         inference_method: str = "auto",
         plan: Path | Plan = "auto",
-        pilot: bool = True,
+        pilot: bool | Centring = True,
         max_treedepth: int = 10,
         init: str = "auto",
         start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
@@ -81,8 +82,9 @@ class Fitting(AfterFit, Saving):
             ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
         plan : {"auto", "joint", "marginal"} or Plan
             Force a path; see `Model.plan`, whose result may be given here.
-        pilot : bool
-            Whether a pilot may choose starting points, metric and centring.
+        pilot : bool or {"levels", "matrix"}
+            Whether a pilot may choose starting points, metric and centring; or which centring it is to choose where
+            group effects are sampled: a weight for each level, or the whole matrix (docs/sampling.md).
         max_treedepth : int
             A trajectory has at most 2**max_treedepth leapfrog steps.
         init : str
@@ -154,12 +156,12 @@ class Fitting(AfterFit, Saving):
             random_seed = today.get("random_seed", random_seed)
             include_response_params = today.get("include_response_params", include_response_params)
         check_method(inference_method)
+        check_pilot(pilot)
         if self.potentials and inference_method == "laplace":
             raise SettingError(
                 "A Laplace approximation starts from a pilot, which knows the model without its potentials: use NUTS."
             )
         check_flags(
-            pilot=pilot,
             include_response_params=include_response_params,
             omit_offsets=omit_offsets,
             discard_tuned_samples=discard_tuned_samples,
@@ -193,12 +195,13 @@ class Fitting(AfterFit, Saving):
             checkpoint=checkpoint,
             identity=None if checkpoint is None and file is None else self._identity(),
         )
+        check_pilot_with(pilot, plan, inference_method, init)
         success = self.design.response.success or ("1" if self.family.kind == "bernoulli" else None)
         if success is not None:
             log.info("Modeling the probability that %s==%s", self.design.response.name, success)
         if isinstance(plan, Plan):
             self._check_plan(plan)
-        chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot and init == "auto")
+        chosen = plan if isinstance(plan, Plan) else self.plan(plan, pilot if init == "auto" else False)
         if start is not None:
             check_start_values(chosen.assembled, start)
         groups = {"include_response_params": include_response_params, "omit_offsets": omit_offsets, **extras}

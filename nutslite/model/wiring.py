@@ -15,7 +15,7 @@ from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
 from nutslite.posterior.compiled_model import Backend
 from nutslite.posterior.inventory import Inventory, take_inventory
-from nutslite.posterior.plan import Path, Plan, make_plan
+from nutslite.posterior.plan import Centring, Path, Plan, make_plan
 from nutslite.posterior.potential import Potential
 from nutslite.priors.assign import choose_priors
 from nutslite.priors.defaults import PriorSet
@@ -101,7 +101,7 @@ class Wiring:
         """Whether `build` (or `fit`) has run since the last change."""
         return self._assembled is not None
 
-    def plan(self, path: Path = "auto", pilot: bool = True, merge: bool = True, code: bool = True) -> Plan:
+    def plan(self, path: Path = "auto", pilot: bool | Centring = True, merge: bool = True, code: bool = True) -> Plan:
         """What `fit` will run and why, in plain words."""
         return make_plan(self._assembly, path, pilot=pilot, merge=merge, code=code)
 

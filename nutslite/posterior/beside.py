@@ -31,6 +31,7 @@ from nutslite.posterior.helpers import compiled_help
 from nutslite.posterior.joint import JOINT_DATA, joint_logdensity, natural_scale
 from nutslite.posterior.many import compiled_joint_many, marginal_many
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
+from nutslite.posterior.matrix_centring import MATRIX_DATA, compiled_matrix, compiled_positions, matrix_logdensity
 from nutslite.posterior.model_data import MODEL_DATA
 from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, plain_many
 from nutslite.posterior.plan import Plan
@@ -58,6 +59,11 @@ def _compile_natural() -> None:
     natural_scale.compile((MATRIX, MODEL_DATA, MATRIX, MATRIX))  # type: ignore[attr-defined]
 
 
+def _compile_matrix_natural() -> None:
+    compiled_positions()
+    _compile_natural()
+
+
 def _compile_effects() -> None:
     add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
 
@@ -72,6 +78,7 @@ DENSITIES: dict[str, Callable[..., Any]] = {
     "joint": joint_logdensity,
     "plain": plain_many,
     "marginal": marginal_many,
+    "matrix": matrix_logdensity,
 }
 """What is compiled here meanwhile, by path."""
 
@@ -88,6 +95,12 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
         MANY: _compile_acceptance,
         NATURAL: compiled_recovery,
     },
+    "matrix": {
+        EFFECTS: _compile_effects,
+        BLOCK: lambda: compiled_block(MATRIX_DATA),
+        MANY: compiled_matrix,
+        NATURAL: _compile_matrix_natural,
+    },
 }
 
 
@@ -95,9 +108,10 @@ def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
     """What a run will need to have compiled beside the density, the first first."""
     if laplace:
         return (NATURAL,)
-    if independence and not (plan.density == "joint" and plan.assembled.data.centring.size):
+    over_effects = plan.density in ("joint", "matrix")
+    if independence and not (over_effects and plan.assembled.data.centring.size):
         return (MANY, NATURAL, BLOCK)
-    return (EFFECTS, BLOCK, NATURAL) if plan.density == "joint" else (BLOCK, NATURAL)
+    return (EFFECTS, BLOCK, NATURAL) if over_effects else (BLOCK, NATURAL)
 
 
 class Beside:
@@ -106,7 +120,8 @@ class Beside:
     Parameters
     ----------
     path : str
-        ``"joint"``, ``"plain"`` (the joint density of a model that `plain` serves) or ``"marginal"``.
+        ``"joint"``, ``"plain"`` (the joint density of a model that `plain` serves), ``"matrix"`` (in the coordinates of
+        matrix centring) or ``"marginal"``.
     parts : sequence of str
         What to compile, in the order in which it will be waited for.
     """

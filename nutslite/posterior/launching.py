@@ -16,7 +16,7 @@ from nutslite.posterior.run_slice import Slices, slices_for
 from nutslite.posterior.start_values import given_starts
 from nutslite.posterior.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
-from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
+from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
 from nutslite.sampler.sample import sample
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def launch_metric(launch: Launch) -> Metric | None:
         if not information.blocks.size:
             return dense_metric(_inverse(information.border))
         return arrowhead_metric(information.border, information.coupling, information.blocks)
-    return dense_metric(information)
+    return dense_metric(information) if information.ndim == 2 else diagonal_metric(information)
 
 
 def _starts(target: Target, launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:

@@ -118,3 +118,22 @@ def _large(sizes: Sizes) -> float:
         return np.inf
     work = LAPACK_CUBED * float(sizes.rest) ** 3 + LAPACK_SQUARED * float(sizes.rest) ** 2 + PAIR * sizes.pairs
     return LARGE_RISK + LARGE_EVALUATIONS * (EVALUATION + NANOSECOND * work)
+
+
+# Of a sparse factorisation with its reverse and four solves: a product of two numbers, and a number of the factor.
+FACTOR_UPDATE, FACTOR_NUMBER = 4.5, 8.0
+
+
+def border_price(border: int, eliminated: int) -> float:
+    """Nanoseconds of an arrowhead metric, whose border has that many coordinates, in a leapfrog step."""
+    return METRIC_NUMBER * (float(border) ** 2 + 2.0 * border * eliminated)
+
+
+def factor_price(numbers: int, updates: int) -> float:
+    """Nanoseconds of a sparse factor of so many numbers, made by so many products, in a gradient."""
+    return FACTOR_NUMBER * numbers + FACTOR_UPDATE * updates
+
+
+def most_factor_updates(border: int, eliminated: int) -> float:
+    """So many products cost as much as the arrowhead metric."""
+    return border_price(border, eliminated) / FACTOR_UPDATE

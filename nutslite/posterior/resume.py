@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
 from nutslite.posterior.identity import run_identity
+from nutslite.posterior.matrix_target import MatrixTarget
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.target import JointTarget, MarginalTarget, Target
 from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
@@ -74,6 +75,14 @@ _WARP = {
     "direction": Numbers(("head",), finite=True),
     "raised": Numbers(("rows",), finite=True),
 }
+MATRIX = "matrix."
+_MATRIX = {
+    "numbers": Numbers(("numbers",), finite=True),
+    "right": Numbers(("members",), finite=True),
+    "center": Numbers(("hyper",), finite=True),
+    "stretch": Numbers(("hyper", "hyper"), finite=True),
+}
+"""The constants of matrix centring; its places follow from the model."""
 _PROPOSAL = RecordKind(
     Record(),
     Record(
@@ -119,6 +128,10 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     if isinstance(target, JointTarget) and target.is_warped:
         fields |= {"warp": [int(target.model.warp.kind), int(target.model.warp.pivot)]}
         arrays |= {name: after[name] for name in after if name in {f"{WARP}{part}" for part in _WARP}}
+    if isinstance(target, MatrixTarget):
+        fields |= {"matrix": target.centring is not None}
+        if target.centring is not None:
+            arrays |= {f"{MATRIX}{name}": getattr(target.centring, name) for name in _MATRIX}
     if isinstance(new.metric, Metric):
         fields |= {"metric": "given", "metric_kind": int(new.metric.kind)}
         arrays |= {name: getattr(new.metric, name) for name in Metric._fields[1:]}
@@ -147,6 +160,14 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> La
     if warped:
         arrays |= {f"{WARP}{name}": numbers for name, numbers in _WARP.items()}
         fields = {**fields, "warp": Row((Number(0, UNIT, whole=True), Number(0, target.dimension - 1, whole=True)))}
+    moved = isinstance(target, MatrixTarget) and entry.fields.get("matrix") is True
+    if isinstance(target, MatrixTarget):
+        fields = {**fields, "matrix": FLAG}
+        structure = target.structure
+        sizes |= {"numbers": structure.pattern.rows.size, "members": structure.members.size}
+        sizes |= {"hyper": structure.hyper.size}
+    if moved:
+        arrays |= {f"{MATRIX}{name}": numbers for name, numbers in _MATRIX.items()}
     record = checkpoint.read(entry, RecordKind(Record(fields), Record(arrays, coordinates)), sizes)
     metric: Metric | str = record.fields["metric"]
     with checkpoint.damage_in_words():
@@ -161,6 +182,8 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> La
     if isinstance(target, JointTarget) and warped:
         kind, pivot = record.fields["warp"]
         target.model = target.model._replace(warp=target.model.warp._replace(kind=kind, pivot=pivot))
+    if isinstance(target, MatrixTarget) and moved:
+        target.move_to(target.model, target.structure.centring(*(record.arrays[f"{MATRIX}{name}"] for name in _MATRIX)))
     plain = (record.fields[name] for name in ("adapts", "tune", "target_accept"))
     return Launched(record.arrays["initial"], record.fields["jitter"], metric, *plain)
 

@@ -1,0 +1,39 @@
+"""Which group effects of a model occur together in rows of data: the graph of its information matrix."""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior import model_data as md
+from nutslite.posterior.effects import places_of
+from nutslite.posterior.model_data import ModelData
+
+IndexArray = NDArray[np.int64]
+
+
+def effect_neighbours(model: ModelData) -> list[set[int]]:
+    """For each group effect those that share a row of data or a level with it."""
+    neighbours: list[set[int]] = [set() for _ in range(model.centring.size)]
+    for left, right in combinations_with_replacement(model.blocks, 2):
+        nodes, others = _pairs(model, left, right)
+        for node, other in zip(nodes.tolist(), others.tolist(), strict=True):
+            if node != other:
+                neighbours[node].add(other)
+                neighbours[other].add(node)
+    return neighbours
+
+
+def _pairs(model: ModelData, left: IndexArray, right: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """Effects of two blocks that occur together, one pair an element; of one block, or of one factor, by level."""
+    if left[md.FACTOR] == right[md.FACTOR]:
+        levels = others = np.arange(left[md.N_LEVELS])
+    else:
+        first, second = (model.levels[block[md.FACTOR]].astype(np.int64) for block in (left, right))
+        levels, others = np.divmod(np.unique(first * right[md.N_LEVELS] + second), right[md.N_LEVELS])
+    nodes, partners = places_of(left)[levels], places_of(right)[others]
+    shape = (nodes.shape[0], nodes.shape[1], partners.shape[1])
+    one, other = np.broadcast_to(nodes[:, :, None], shape), np.broadcast_to(partners[:, None, :], shape)
+    return one.ravel(), other.ravel()
