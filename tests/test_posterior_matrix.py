@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from small_models import GAUSSIAN, GENERAL, small_model
 
-from nutslite.exceptions import SettingError
+from nutslite._numba import jit_disabled
+from nutslite.exceptions import ArgumentError, SettingError
+from nutslite.model import Model
 from nutslite.posterior import model_data as md
 from nutslite.posterior.effects import locations_and_scales, places_of
 from nutslite.posterior.joint import compiled_joint
@@ -174,3 +182,95 @@ def test_models_that_it_does_not_serve_are_refused_with_the_reason(name):
 def test_it_has_no_use_where_effects_are_integrated_out():
     with pytest.raises(SettingError, match="plan='joint'"):
         small_model(GAUSSIAN["crossed"]).plan(pilot="matrix")
+
+
+def nested_data(outer=30, inner=4, rows=3):
+    """Levels within levels, with a count for each row."""
+    rng = np.random.default_rng(5)
+    o, i = np.repeat(np.arange(outer), inner * rows), np.repeat(np.arange(outer * inner), rows)
+    eta = 0.5 + 0.4 * rng.normal(size=outer)[o] + 0.6 * rng.normal(size=outer * inner)[i]
+    return pd.DataFrame({"k": rng.poisson(np.exp(eta)), "o": [f"o{x}" for x in o], "i": [f"i{x}" for x in i]})
+
+
+class TestPlan:
+    """Which models take it by themselves, what the plan says, and who may force it."""
+
+    def nested(self) -> Model:
+        return Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
+
+    def test_nested_factors_take_it_and_the_plan_says_so(self):
+        plan = self.nested().plan()
+        assert isinstance(plan.target(), MatrixTarget)
+        assert "matrix centring" in str(plan).replace("\n  ", " ")
+
+    def test_each_way_can_be_forced(self):
+        assert not isinstance(self.nested().plan(pilot="levels").target(), MatrixTarget)
+        assert not isinstance(self.nested().plan(pilot=False).target(), MatrixTarget)
+        assert isinstance(small_model(GENERAL["bernoulli"]).plan(pilot="matrix").target(), MatrixTarget)
+
+    @pytest.mark.parametrize("name", ["bernoulli", "binomial, probit", "poisson with offset", "t"])
+    def test_one_factor_and_crossed_ones_do_not(self, name):
+        assert small_model(GENERAL[name]).plan("joint").structure is None
+
+    def test_a_plan_that_was_given_has_chosen_already(self):
+        model = self.nested()
+        with pytest.raises(ArgumentError, match="exclude each other"):
+            model.fit(plan=model.plan(), pilot="levels")
+
+    def test_a_laplace_approximation_is_that_of_the_usual_coordinates(self):
+        options = {"draws": 5, "chains": 1, "random_seed": 1, "progressbar": False, "inference_method": "laplace"}
+        found, usual = (self.nested().fit(pilot=pilot, **options) for pilot in (True, "levels"))
+        np.testing.assert_array_equal(found.posterior["1|o_sigma"], usual.posterior["1|o_sigma"])
+
+
+def test_without_coordinates_it_is_the_usual_target(monkeypatch):
+    monkeypatch.setattr("nutslite.posterior.matrix_target.MatrixPilot.run", lambda self, position: None)
+    model = Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
+    options = {"draws": 20, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False}
+    options |= {"compute_convergence_checks": False}
+    found, usual = model.fit(**options), model.fit(pilot="levels", **options)
+    np.testing.assert_array_equal(found.posterior["1|o_sigma"], usual.posterior["1|o_sigma"])
+
+
+SECOND_PROCESS = """
+from numba.core import event
+
+class Compilations(event.Listener):
+    names = []
+    def on_start(self, event): self.names.append(event.data["dispatcher"].py_func.__qualname__)
+    def on_end(self, event): pass
+
+event.register("numba:compile", listener := Compilations())
+from test_posterior_matrix import short_fit
+short_fit()
+print(listener.names)
+"""
+
+
+def short_fit():
+    """Every kernel of a fit."""
+    model = Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
+    options = {"draws": 4, "tune": 4, "chains": 2, "random_seed": 1, "progressbar": False}
+    return model.fit(**options, compute_convergence_checks=False)
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is compiled")
+def test_a_second_process_compiles_nothing():
+    short_fit()
+    here = str(Path(__file__).parent)
+    path = os.pathsep.join([here, str(Path(here).parent), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", SECOND_PROCESS], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_two_threads_give_the_draws_of_one():
+    """Chains share the constants, and no scratch."""
+    model = Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
+    options = {"draws": 40, "tune": 20, "chains": 2, "random_seed": 3, "progressbar": False}
+    options |= {"compute_convergence_checks": False}
+    one, two = (model.fit(cores=cores, **options) for cores in (1, 2))
+    for name in one.posterior:
+        np.testing.assert_array_equal(one.posterior[name], two.posterior[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,32 @@ def effect_neighbours(model: ModelData) -> list[set[int]]:
     return neighbours
 
 
+def least_share_of_pairs(model: ModelData) -> float:
+    """Of all pairs of levels of two factors the share that occurs in rows: 1 where crossed, small where nested.
+
+    The smallest over pairs of factors; 1 for one factor.
+    """
+    first = {int(block[md.FACTOR]): block for block in model.blocks}
+    shares = [
+        _level_pairs(model, left, right)[0].size / (left[md.N_LEVELS] * right[md.N_LEVELS])
+        for left, right in combinations(first.values(), 2)
+    ]
+    return float(min(shares, default=1.0))
+
+
+def _level_pairs(model: ModelData, left: IndexArray, right: IndexArray) -> tuple[IndexArray, IndexArray]:
+    """Levels of two blocks' factors that occur together."""
+    first, second = (model.levels[block[md.FACTOR]].astype(np.int64) for block in (left, right))
+    levels, others = np.divmod(np.unique(first * right[md.N_LEVELS] + second), right[md.N_LEVELS])
+    return levels, others
+
+
 def _pairs(model: ModelData, left: IndexArray, right: IndexArray) -> tuple[IndexArray, IndexArray]:
     """Effects of two blocks that occur together, one pair an element; of one block, or of one factor, by level."""
     if left[md.FACTOR] == right[md.FACTOR]:
         levels = others = np.arange(left[md.N_LEVELS])
     else:
-        first, second = (model.levels[block[md.FACTOR]].astype(np.int64) for block in (left, right))
-        levels, others = np.divmod(np.unique(first * right[md.N_LEVELS] + second), right[md.N_LEVELS])
+        levels, others = _level_pairs(model, left, right)
     nodes, partners = places_of(left)[levels], places_of(right)[others]
     shape = (nodes.shape[0], nodes.shape[1], partners.shape[1])
     one, other = np.broadcast_to(nodes[:, :, None], shape), np.broadcast_to(partners[:, None, :], shape)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior import model_data as md
-from nutslite.posterior.effect_graph import effect_neighbours
+from nutslite.posterior.effect_graph import effect_neighbours, least_share_of_pairs
 from nutslite.posterior.matrix_centring import Centring
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.pilot import hyperparameters
-from nutslite.posterior.prices import border_price, factor_price, most_factor_updates
+from nutslite.posterior.prices import FACTOR_UPDATE, NANOSECOND, dearest_factor, factor_price
 from nutslite.posterior.sparse_pattern import Pattern, elimination, factor_pattern, n_updates
 from nutslite.priors.codes import NORMAL
 
@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 MOST_UPDATES = 20_000_000  # products of a factorisation: 80 MB of places, some tens of milliseconds
+CROSSED = 0.5  # of all pairs of levels: with more of them, factors are as good as crossed
 
 
 @dataclass(frozen=True)
@@ -57,35 +58,35 @@ def why_no_matrix(model: ModelData) -> str | None:
 
 
 def find_structure(model: ModelData, forced: bool) -> Structure | None:
-    """The places of the sparse factor; None where the usual coordinates are cheaper, or (forced) memory does not do.
+    """The places of the sparse factor; None where the usual coordinates serve better, or memory does not do.
 
-    Not forced, models with one grouping factor have none: their levels are independent given the coefficients, and one
-    weight of centring per level does them justice.
+    Not forced, it is for factors of which one is nested in another or partly crossed with it, where it costs a gradient
+    little enough. One weight of centring per level does the levels of a single factor justice, and of factors that are
+    wholly crossed, too.
     """
-    border, coupling = _border(model)
-    if not forced and len(set(model.blocks[:, md.FACTOR].tolist())) < 2:
+    most = _dearest(model) if not forced else np.inf
+    if not forced and least_share_of_pairs(model) > CROSSED:
         return None
-    most = MOST_UPDATES if forced else min(MOST_UPDATES, most_factor_updates(border, coupling))
-    order = elimination(effect_neighbours(model), most)
-    n_head = model.head.transforms.size
-    hyper = hyperparameters(model)
-    own = np.setdiff1d(np.arange(n_head), hyper)
+    order = elimination(effect_neighbours(model), min(MOST_UPDATES, most / (NANOSECOND * FACTOR_UPDATE)))
     if order is None:
         return None
+    n_head, hyper = model.head.transforms.size, hyperparameters(model)
+    own = np.setdiff1d(np.arange(n_head), hyper)
     numbers, updates = n_updates(order, own.size)
-    if updates > MOST_UPDATES or (not forced and factor_price(numbers, updates) > border_price(border, coupling)):
+    if updates > MOST_UPDATES or factor_price(numbers, updates) > most:
         return None
     nodes, pattern = factor_pattern(order, own.size)
     members = np.concatenate([n_head + np.arange(len(order)), own])[nodes]
     return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
 
 
-def _border(model: ModelData) -> tuple[int, int]:
-    """Numbers of the arrowhead metric: of its border, and of the coupling of the largest factor to it."""
-    last = model.blocks[np.argmax(model.blocks[:, md.EFFECT_START])] if model.blocks.size else None
-    eliminated = 0 if last is None else int(last[md.N_LEVELS] * last[md.EFFECT_STRIDE])
-    rest = model.head.transforms.size + model.centring.size - eliminated
-    return rest, eliminated
+def _dearest(model: ModelData) -> float:
+    """What a factor may cost, beside rows and the arrowhead metric of the usual coordinates."""
+    largest = model.blocks[np.argmax(model.blocks[:, md.EFFECT_START])]
+    eliminated = int(largest[md.N_LEVELS] * largest[md.EFFECT_STRIDE])
+    border = model.head.transforms.size + model.centring.size - eliminated
+    effects = int(model.blocks[:, md.N_COLUMNS].sum())
+    return dearest_factor(model.y.shape[1], model.matrix.shape[0], effects, border, eliminated)
 
 
 def _prior_places(model: ModelData, members: IndexArray, pattern: Pattern) -> IndexArray:
