@@ -137,19 +137,19 @@ def test_the_sampler_stands_alone():
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("formula/data.py", "from nutslite.families import gaussian"),
-        ("formula/data.py", "def late():\n    import nutslite.model"),
-        ("formula/data.py", "from nutslite import model"),
-        ("formula/data.py", "from ..priors.prior import Prior"),
-        ("formula/data.py", "from nutslite import Model"),
-        ("sampler/nuts.py", "from nutslite.posterior.joint import joint"),
-        ("sampler/nuts.py", "from ..formula import terms"),
-        ("posterior/joint.py", "import pandas as pd"),
-        ("results/summary.py", "from patsy import dmatrix"),
+        ("formula/columns/data.py", "from nutslite.families import gaussian"),
+        ("formula/columns/data.py", "def late():\n    import nutslite.model"),
+        ("formula/columns/data.py", "from nutslite import model"),
+        ("formula/columns/data.py", "from ..priors.prior import Prior"),
+        ("formula/columns/data.py", "from nutslite import Model"),
+        ("sampler/transition/nuts.py", "from nutslite.posterior.density.joint import joint"),
+        ("sampler/transition/nuts.py", "from ..formula import terms"),
+        ("posterior/density/joint.py", "import pandas as pd"),
+        ("results/diagnostics/summary.py", "from patsy import dmatrix"),
         ("model/model.py", "import numba"),
         ("_special.py", "from nutslite.formula.terms import Response"),
         ("exceptions.py", "from nutslite._numba import kernel"),
-        ("results/predict.py", "from nutslite.cli import main"),
+        ("results/predictions/predict.py", "from nutslite.cli import main"),
         ("model/fitting.py", "from nutslite.calibration.study import simulation_based_calibration"),
     ],
 )
@@ -161,12 +161,12 @@ def test_an_arrow_that_points_back_is_seen(file, source):
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("posterior/joint.py", "from nutslite.families.links import inverse"),
-        ("posterior/joint.py", "from .layout import Layout"),
-        ("results/inference_data.py", "from nutslite import __version__"),
+        ("posterior/density/joint.py", "from nutslite.families.links.links import inverse"),
+        ("posterior/density/joint.py", "from .layout import Layout"),
+        ("results/container/inference_data.py", "from nutslite import __version__"),
         ("model/fitting.py", "from nutslite.sampler.sample import sample"),
         ("formula/design.py", "import pandas as pd"),
-        ("sampler/nuts.py", "from nutslite._numba import kernel"),
+        ("sampler/transition/nuts.py", "from nutslite._numba import kernel"),
     ],
 )
 def test_an_arrow_that_points_forward_is_free(file, source):

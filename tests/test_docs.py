@@ -16,7 +16,7 @@ import pytest
 import nutslite
 from nutslite import Model
 from nutslite._calls import CallError
-from nutslite.families.family import family_names, get_family
+from nutslite.families.record.family import family_names, get_family
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -20,7 +20,8 @@ from numba import types
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.exceptions import DataError, FamilyError
-from nutslite.families.family import (
+from nutslite.families.links.links import CODES, inverse_array, inverse_derivative, link_array
+from nutslite.families.record.family import (
     LOGLIK,
     Family,
     compiled_loglik,
@@ -28,7 +29,6 @@ from nutslite.families.family import (
     get_family,
     pointwise_loglik,
 )
-from nutslite.families.links import CODES, inverse_array, inverse_derivative, link_array
 from nutslite.formula.terms import Response
 
 NAMES = family_names()

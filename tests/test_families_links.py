@@ -19,9 +19,9 @@ from small_models import grouped_data
 from nutslite import Family, Formula, Likelihood, Link, Model
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import FamilyError, NutsliteWarning
-from nutslite.families.family import compiled_loglik, family_names, get_family
-from nutslite.families.links import CODES, inverse_array, link_array
-from nutslite.posterior.target import JointTarget
+from nutslite.families.links.links import CODES, inverse_array, link_array
+from nutslite.families.record.family import compiled_loglik, family_names, get_family
+from nutslite.posterior.targets.target import JointTarget
 
 DATA = grouped_data()
 LOADED = [get_family(name) for name in family_names()]  # before a test switches Numba off

@@ -147,7 +147,7 @@ def test_example_of_the_readme_runs():
 
 
 def test_readme_lists_exactly_the_families_that_there_are():
-    from nutslite.families.family import family_names
+    from nutslite.families.record.family import family_names
 
     (row,) = re.findall(r"^\| families \| (.*) \|$", readme(), flags=re.MULTILINE)
     assert sorted(row.split(", ")) == family_names()

@@ -8,16 +8,16 @@ from typing import Any
 from nutslite._calls import public
 from nutslite._config import config
 from nutslite.exceptions import check_flags
-from nutslite.families.family import Family, get_family
-from nutslite.families.likelihood import described, own_links
-from nutslite.formula.data import as_frame
+from nutslite.families.record.family import Family, get_family
+from nutslite.families.user.likelihood import described, own_links
+from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.fitting import Fitting
 from nutslite.model.saving import given_arguments, used_data
-from nutslite.posterior.inventory import take_inventory
-from nutslite.posterior.potential import read_potentials
+from nutslite.posterior.record.inventory import take_inventory
+from nutslite.posterior.record.potential import read_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
@@ -148,7 +148,7 @@ class Model(Fitting):
         self._aliases = {}
         self._fitted = False
         if self.potentials:  # whether they fit shows only with all names
-            from nutslite.posterior.potentials import check_potentials
+            from nutslite.posterior.targets.potentials import check_potentials
 
             check_potentials(self._assembly)
         warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)

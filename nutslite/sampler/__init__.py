@@ -8,7 +8,8 @@ chain), `threads`, `sample` (the driver), `draws` (what comes out).
 from __future__ import annotations
 
 from nutslite.sampler.draws import Draws, SamplerSettings
-from nutslite.sampler.metric import (
+from nutslite.sampler.sample import sample
+from nutslite.sampler.transition.metric import (
     Metric,
     arrowhead_metric,
     dense_metric,
@@ -16,8 +17,7 @@ from nutslite.sampler.metric import (
     inverse_mass_matrix,
     normal_draws,
 )
-from nutslite.sampler.sample import sample
-from nutslite.sampler.statistics import STATISTIC_NAMES, STATISTICS
+from nutslite.sampler.transition.statistics import STATISTIC_NAMES, STATISTICS
 from nutslite.sampler.worker import ChainProgress
 
 __all__ = [
