@@ -34,7 +34,8 @@ from scipy.stats import norm
 from small_quadrature import Posterior, exact_shares
 
 import nutslite as nl
-from nutslite.families.record.family import family_names, get_family
+from nutslite.families.record.register import get_family
+from nutslite.families.user.built_in import family_names
 from nutslite.results.diagnostics.diagnostics import convergence
 
 SEED = 20261128

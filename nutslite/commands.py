@@ -203,7 +203,8 @@ def warm(arguments: argparse.Namespace) -> int:
 
 def _fit_briefly(dataset: Dataset) -> float:
     """Seconds of a fit long enough to call every compiled function and far too short to mean anything."""
-    from nutslite.families.record.family import compiled_loglik, get_family
+    from nutslite.families.record.family import compiled_loglik
+    from nutslite.families.record.register import get_family
     from nutslite.model import Model
     from nutslite.results.diagnostics.summary import summary
 

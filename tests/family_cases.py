@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import integrate
 
-from nutslite.families.links.links import link_array
+from nutslite.families.links.codes import link_array
 from nutslite.families.record.family import Family, Parameter, pointwise_loglik
 
 ROWS = 7

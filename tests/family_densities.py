@@ -141,8 +141,8 @@ def errors(name: str, method: str, seeds: int = 20) -> tuple[float, float]:
 
     from nutslite.families.derivatives.derivatives import compiled_gradient
     from nutslite.families.derivatives.row_function import RowFunction
-    from nutslite.families.links.links import inverse_derivative
-    from nutslite.families.record.family import get_family
+    from nutslite.families.links.codes import inverse_derivative
+    from nutslite.families.record.register import get_family
 
     family = get_family(name)
     k, n_data = len(family.parameters), 1 + len(family.companions)

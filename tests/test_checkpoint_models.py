@@ -12,7 +12,8 @@ from nutslite import Model
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods import large as run_large
-from nutslite.posterior.run.run import Settings, run
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.run.run import run
 
 MODELS = {
     "joint": {"formula": "b ~ x + (x|g)", "family": "bernoulli"},

@@ -16,7 +16,8 @@ import pytest
 import nutslite
 from nutslite import Model
 from nutslite._calls import CallError
-from nutslite.families.record.family import family_names, get_family
+from nutslite.families.record.register import get_family
+from nutslite.families.user.built_in import family_names
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -14,7 +14,8 @@ import nutslite as nl
 from nutslite import _draws
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import NutsliteWarning
-from nutslite.families.record.family import family_names, get_family
+from nutslite.families.record.register import get_family
+from nutslite.families.user.built_in import family_names
 from nutslite.priors.densities.catalogue import DENSITIES
 from nutslite.results.container.inference_data import get_group
 

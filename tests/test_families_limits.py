@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from nutslite.families import negativebinomial
-from nutslite.families.links.links import CODES
-from nutslite.families.record.family import get_family, pointwise_loglik
+from nutslite.families.links.codes import CODES
+from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.register import get_family
 from nutslite.families.rows.gamma_functions import rising
 
 

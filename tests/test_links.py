@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from nutslite.exceptions import FamilyError
-from nutslite.families.links import links
-from nutslite.families.links.relinks import relink_rows
+from nutslite.families.links import codes as links
+from nutslite.families.links.native import relink_rows
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS
 
 ETA = {  # linear predictors at which the inverse link is one to one and its values keep their digits

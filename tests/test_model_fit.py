@@ -15,7 +15,7 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 import nutslite as nl
-from nutslite.families.record.family import family_names
+from nutslite.families.user.built_in import family_names
 from nutslite.formula.formula import Formula
 from nutslite.results.container.inference_data import get_group, group_names
 from nutslite.results.diagnostics.diagnostics import ess_mean

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.assembly.code_search import find_code_sets, pays
 from nutslite.posterior.assembly.coded import common_columns, without_codes
 from nutslite.posterior.assembly.compress import merge_equal_rows
@@ -21,6 +20,7 @@ from nutslite.posterior.density.many import values_and_gradients
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.pilot.information import InformationBuilder
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
 from nutslite.results.diagnostics.summary import summary

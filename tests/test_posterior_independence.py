@@ -9,8 +9,9 @@ from small_models import GAUSSIAN, GENERAL, small_model
 
 from nutslite.posterior.density.many import values_and_gradients
 from nutslite.posterior.methods import independence as run_independence
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.record.model_data import sorted_rows
-from nutslite.posterior.run.run import Settings, run
+from nutslite.posterior.run.run import run
 from nutslite.posterior.targets.target import JointTarget, Launch
 from nutslite.sampler.independence.independence import accept_or_stay
 from nutslite.sampler.independence.proposals import DEFENSIVE_SHARE, DEFENSIVE_WIDTH, DefensiveMixture, fitness

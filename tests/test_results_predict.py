@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from nutslite.exceptions import DataError, NutsliteWarning
-from nutslite.families.record.family import get_family, pointwise_loglik
+from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula
 from nutslite.priors.prior import Prior

@@ -25,7 +25,7 @@ from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 import nutslite as nl
 from nutslite._log import log
 from nutslite.exceptions import DataError, NutsliteError
-from nutslite.families.record.family import get_family
+from nutslite.families.record.register import get_family
 from nutslite.posterior.run.identity import column_digest
 from nutslite.results import model_file, storage
 from nutslite.results.container.inference_data import get_group

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.points.prior_draws import draw_prior
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.priors.prior import Prior
 from nutslite.results.predictions.predict import predict
 from nutslite.results.predictions.response_draws import PredictionTask

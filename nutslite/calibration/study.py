@@ -14,8 +14,8 @@ from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
 from nutslite.calibration.simulation import Accept, check_simulable, quiet
 from nutslite.exceptions import ArgumentTypeError, SamplingError, SettingError, check_flags, refuse_other
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.points.prior_draws import draw_prior
-from nutslite.posterior.run.run import Settings
 from nutslite.posterior.targets.plan import Path
 from nutslite.sampler.sample import seed_sequence
 

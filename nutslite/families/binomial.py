@@ -11,7 +11,7 @@ from nutslite._draws import binomial
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.exceptions import DataError
-from nutslite.families.links.links import LOGIT
+from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import require_values, whole_and_not_negative
 from nutslite.families.rows.rows import finish_rows, native_rows

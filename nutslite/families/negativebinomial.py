@@ -18,7 +18,7 @@ import numpy as np
 from nutslite._draws import negative_binomial
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
-from nutslite.families.links.links import LOG
+from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_counts
 from nutslite.families.rows.gamma_functions import rising

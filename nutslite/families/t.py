@@ -16,7 +16,7 @@ import numpy as np
 from nutslite._draws import moved, student_t
 from nutslite._numba import inlined, kernel
 from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1p_square
-from nutslite.families.links.links import IDENTITY, LOG
+from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_real
 from nutslite.families.rows.gamma_functions import half_step

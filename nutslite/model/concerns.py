@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import FormulaError, warn
-from nutslite.families.links.links import inverse_array, is_custom
+from nutslite.families.links.codes import inverse_array, is_custom
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
 from nutslite.families.rows.separation import separating_columns

@@ -22,7 +22,7 @@ from nutslite.model.saving import Saving
 from nutslite.posterior.targets.plan import Path, Plan
 
 if TYPE_CHECKING:
-    from nutslite.posterior.run.run import Settings
+    from nutslite.posterior.methods.settings import Settings
 
 
 @public
@@ -139,9 +139,9 @@ class Fitting(AfterFit, Saving):
         KeyboardInterrupt
             If stopped before the first draw. Later, Ctrl-C returns what was drawn, with ``attrs["interrupted"] == 1``.
         """
+        from nutslite.posterior.methods.settings import Settings
         from nutslite.posterior.points.start_values import check_start_values
         from nutslite.posterior.run.identity import run_identity
-        from nutslite.posterior.run.run import Settings
         from nutslite.results.container.row_labels import label_rows
         from nutslite.results.storage.stored_fit import StoredFit
         from nutslite.sampler.checkpoint.checkpoint import stored_seed

@@ -8,8 +8,9 @@ from typing import Any
 from nutslite._calls import public
 from nutslite._config import config
 from nutslite.exceptions import check_flags
-from nutslite.families.record.family import Family, get_family
-from nutslite.families.user.likelihood import described, own_links
+from nutslite.families.record.family import Family
+from nutslite.families.record.link_kernels import with_own_links
+from nutslite.families.record.register import described, get_family, own_links
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
@@ -119,7 +120,7 @@ class Model(Fitting):
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
         chosen = self.family.chosen_links(link)
-        self.family = described(self.family.linked(self.links), self.links)
+        self.family = described(with_own_links(self.family, self.links), self.links)
         self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
         self.auto_scale = auto_scale
         self.center_predictors = center_predictors

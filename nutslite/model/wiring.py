@@ -12,9 +12,11 @@ from nutslite.exceptions import PriorError, SettingError
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
-from nutslite.posterior.assembly.assembly import Assembled, ModelSpec, assemble
+from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.points.compiled_model import Backend
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory, take_inventory
+from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import Potential
 from nutslite.posterior.targets.plan import Path, Plan, make_plan
 from nutslite.priors.assign import choose_priors

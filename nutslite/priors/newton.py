@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PerfectSeparationError, PriorError
-from nutslite.families.links.links import link_array
+from nutslite.families.links.codes import link_array
 from nutslite.families.record.family import Family, compiled_loglik
 
 FloatArray = NDArray[np.float64]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.points.log_prior import log_prior
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS, ROW_LABELS, SAMPLE_DIMS
 from nutslite.results.container.inference_data import (
     Container,

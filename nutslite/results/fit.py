@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.points.offsets import standardised_effects
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
-from nutslite.posterior.run.run import Fit
+from nutslite.posterior.run.fit import Fit
 from nutslite.results.container.inference_data import Container, to_inference_data
 from nutslite.results.container.row_labels import label_rows
 from nutslite.results.diagnostics.report import sampling_report

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nutslite.exceptions import DataError
-from nutslite.posterior.assembly.assembly import Assembled
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import why_not_storable
 from nutslite.results.aliases import check_aliases
 from nutslite.sampler.memory import memory_for

@@ -1,1 +1,1 @@
-"""Links: the closed set, the user's own, the links of a parameter, and the way between them for whole rows."""
+"""Links by name and of the user's own, and which of them a parameter has."""

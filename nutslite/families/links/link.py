@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import FamilyError, FamilyTypeError, in_users_function
-from nutslite.families.links import links
+from nutslite.families.links import codes as links
 
 FloatArray = NDArray[np.float64]
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nutslite.exceptions import FamilyError, did_you_mean
-from nutslite.families.links.links import CODES, IDENTITY, LOG, LOGIT, RELINKED, get_link, is_custom
+from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, get_link, is_custom
 
 Support = Literal["real", "positive", "unit"]
+ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials"]
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
 POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")

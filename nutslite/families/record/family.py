@@ -1,4 +1,4 @@
-"""The record that describes a family, and the register that finds one by name.
+"""The record that describes a family.
 
 A file ``nutslite/families/<name>.py`` with a ``FAMILY`` is a family: nothing else lists them. docs/adding_a_family.md
 shows how to write one.
@@ -7,11 +7,9 @@ shows how to write one.
 from __future__ import annotations
 
 import math
-import pkgutil
 from collections.abc import Callable, Container, Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
-from importlib import import_module
-from typing import Any, Literal
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -20,10 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._calls import public
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
-from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, error_about, shown
-from nutslite.families.links.links import IDENTITY, is_custom, link_array
-from nutslite.families.links.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter
+from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
+from nutslite.families.links.codes import IDENTITY, link_array
+from nutslite.families.links.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter, ResponseSupport
+from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.rows.rows import without_relinks
+from nutslite.families.user.built_in import built_in, family_names
+from nutslite.families.user.reading import read_likelihood
 from nutslite.formula.terms import Response
 
 __all__ = [
@@ -32,14 +33,12 @@ __all__ = [
     "REAL_LINKS",
     "UNIT_LINKS",
     "Family",
-    "LazyKernel",
     "Parameter",
     "ResponseSupport",
 ]
-__all__ += ["compiled_loglik", "family_names", "get_family", "log_factorial", "pointwise_loglik"]
+__all__ += ["compiled_loglik", "log_factorial", "pointwise_loglik"]
 
 FloatArray = NDArray[np.float64]
-ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials"]
 
 LOGLIK = types.FunctionType(types.void(MATRIX, VECTOR, types.int64, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR, MATRIX))
 """Type of a family kernel passed by pointer: loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta)."""
@@ -118,7 +117,8 @@ class Family:
     def __post_init__(self) -> None:
         """Take from the likelihood what it says, check the parameters and fill the title in."""
         if self.kernel is None:
-            self._read_likelihood()
+            for attribute, value in read_likelihood(self.name, self.likelihood, self.link, self.parameters).items():
+                object.__setattr__(self, attribute, value)
         names = [parameter.name for parameter in self.parameters]
         if not names or len(set(names)) != len(names):
             raise FamilyError(f"Family '{self.name}' needs parameters with different names; it has {names}.")
@@ -130,17 +130,6 @@ class Family:
     def __repr__(self) -> str:
         links = ", ".join(f"{parameter.name}: {parameter.default_link}" for parameter in self.parameters)
         return f"Family({self.name!r}, {links})"
-
-    def _read_likelihood(self) -> None:
-        from nutslite.families.user.likelihood import Likelihood, record_of
-
-        if not isinstance(self.likelihood, Likelihood) or self.parameters:
-            raise FamilyError(
-                f"Family('{self.name}', ...) needs a Likelihood, such as Likelihood('Normal', parent='mu') or one with "
-                f"a log density of your own (logp=...); it has {self.likelihood!r}."
-            )
-        for attribute, value in record_of(self.name, self.likelihood, self.link).items():
-            object.__setattr__(self, attribute, value)
 
     @property
     def parent(self) -> Parameter:
@@ -160,7 +149,7 @@ class Family:
     @property
     def is_custom(self) -> bool:
         """Whether the name alone does not bring this family back: anything but an unchanged record of this folder."""
-        return self.name not in family_names() or self != import_module(f"nutslite.families.{self.name}").FAMILY
+        return self.name not in family_names() or self != built_in(self.name)
 
     @property
     def auxiliary_parameters(self) -> tuple[str, ...]:
@@ -197,17 +186,6 @@ class Family:
         """Parameters whose link the user chose, for the model (`links`, as in `choose_links`) or for the family."""
         named = [{self.parent.name: item} if isinstance(item, str) else item or {} for item in (links, self.link)]
         return {name for item in named for name in item}
-
-    def linked(self, links: Mapping[str, str]) -> Family:
-        """The family with a kernel that also knows the links of the user's own among `links`; itself without any."""
-        plain = getattr(self.kernel, "inner", None)  # of a family that comes from another model
-        family = self if plain is None else replace(self, kernel=plain)
-        own = {name: link for name, link in links.items() if is_custom(link)}
-        if not own:
-            return family
-        from nutslite.families.record.linked import linked_kernel
-
-        return replace(family, kernel=linked_kernel(family, own))
 
     def parameter(self, name: str) -> Parameter:
         """Look a parameter up by name.
@@ -270,58 +248,6 @@ class Family:
         self.link_codes(links)
         chosen = {self.parent.name: links} if isinstance(links, str) else dict(links or {})
         return {item.name: chosen.get(item.name, item.default_link) for item in self.parameters}
-
-
-def family_names() -> list[str]:
-    """Names of the families in this folder, sorted."""
-    folder = import_module("nutslite.families").__path__
-    return sorted(module.name for module in pkgutil.iter_modules(folder) if not module.ispkg)
-
-
-def get_family(family: str | Family) -> Family:
-    """The record of a family by name, a copy; a `Family` of the user's own is handed back as it is.
-
-    Raises
-    ------
-    FamilyError
-        When there is no family of this name.
-
-    >>> get_family("poisson").parent.default_link
-    'log'
-    """
-    if isinstance(family, Family):
-        return family
-    names = family_names()
-    if not isinstance(family, str) or family not in names:
-        error, said = error_about(family, str, FamilyError, FamilyTypeError), getattr(family, "__name__", family)
-        raise error(f"There is no family '{said}'.{did_you_mean(said, names)} Known: {', '.join(names)}.")
-    record: Family = import_module(f"nutslite.families.{family}").FAMILY
-    return replace(record)  # so that `set_default_priors` is about one family of one user
-
-
-class LazyKernel:
-    """A kernel that is put together when it is first needed: for families and links of the user's own.
-
-    Attributes
-    ----------
-    inner : callable or None
-        The kernel that this one translates linear predictors for, where it does.
-    """
-
-    def __init__(self, make: Callable[[], Callable[..., None]], inner: Callable[..., None] | None = None) -> None:
-        self._make = make
-        self.inner = inner
-        self._kernel: Callable[..., None] | None = None
-
-    def build(self) -> Callable[..., None]:
-        """The kernel itself, jitted."""
-        if self._kernel is None:
-            self._kernel = self._make()
-        return self._kernel
-
-    def __call__(self, *arguments: Any) -> None:
-        """Build the kernel and call it."""
-        self.build()(*arguments)
 
 
 def compiled_loglik(family: Family, codes: NDArray[np.int64] | None = None) -> Callable[..., None]:

@@ -1,1 +1,1 @@
-"""What every kernel and every family file needs: rows before and after a kernel's loop, checks of a response."""
+"""What the files of families share: rows around a kernel's loop, checks of a response."""

@@ -15,7 +15,7 @@ from types import FunctionType
 import numpy as np
 
 from nutslite._numba import inlined, inner, kernel
-from nutslite.families.links.relinks import relink_rows
+from nutslite.families.links.native import relink_rows
 
 
 @inlined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numba
 import numpy as np
@@ -16,11 +16,9 @@ from nutslite._numba import VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, in_users_function
 from nutslite.families.derivatives.derivatives import compiled_gradient, compiles, jitted, name_of
 from nutslite.families.derivatives.row_function import RowFunction
-from nutslite.families.links.links import CODES, derivative_array, inverse, inverse_array, inverse_derivative
+from nutslite.families.links.codes import CODES, derivative_array, inverse, inverse_array, inverse_derivative
 from nutslite.families.rows.rows import finish_rows
-
-if TYPE_CHECKING:
-    from nutslite.families.user.likelihood import Likelihood
+from nutslite.families.user.likelihood import Likelihood
 
 FloatArray = NDArray[np.float64]
 _NAMES = {code: name for name, code in CODES.items()}

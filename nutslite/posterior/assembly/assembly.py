@@ -9,63 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
-from nutslite.families.record.family import Family
-from nutslite.formula.design import Design
 from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior.assembly.coded import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.crew import no_crew
-from nutslite.posterior.record.inventory import Inventory, take_inventory
+from nutslite.posterior.record.inventory import take_inventory
 from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.record.potential import Potential
+from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.warp import no_warp
-from nutslite.priors.defaults import PriorSet
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """Everything that determines a posterior, still in the words of the user's model.
-
-    Attributes
-    ----------
-    design, family : the data and the likelihood
-    links : dict
-        Link name of every distributional parameter.
-    priors : PriorSet
-        A prior for every term and every constant parameter (or a fixed number for the latter).
-    center_predictors : bool
-        Whether intercept priors refer to centred predictors. Sampling always uses centred ones.
-    correlations : dict
-        Shape of the LKJ prior by name of grouping factor; factors left out have independent effects.
-    noncentered : dict
-        By term name (prefixed): whether to start from the non-centred parametrisation. The pilot may choose better.
-    potentials : tuple of Potential
-        Terms that the user adds to the log density.
-    """
-
-    design: Design
-    family: Family
-    links: Mapping[str, str]
-    priors: PriorSet
-    center_predictors: bool = True
-    correlations: Mapping[str, float] = field(default_factory=dict)
-    noncentered: Mapping[str, bool] = field(default_factory=dict)
-    potentials: tuple[Potential, ...] = ()
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """The numbers of a model (`data`), the names for its packed vector (`layout`), and all names of its results."""
-
-    spec: ModelSpec
-    data: ModelData
-    layout: Layout
-    inventory: Inventory
 
 
 @dataclass

@@ -15,7 +15,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
-from nutslite.families.links.links import inner_constant_slope
+from nutslite.families.links.codes import inner_constant_slope
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.many import POSITIONS_PER_PASS, ROWS_AT_ONCE
 from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common

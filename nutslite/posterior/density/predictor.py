@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from nutslite._numba import inlined, inner, reduction
-from nutslite.families.links.links import inner_constant_link, inner_constant_slope
+from nutslite.families.links.codes import inner_constant_link, inner_constant_slope
 from nutslite.posterior.record.model_data import (
     CODED_COLUMNS,
     CODED_START,

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.assembly.coded import common_columns
 from nutslite.posterior.marginal import marginal as mg
 from nutslite.posterior.marginal.marginal import MarginalData
@@ -20,6 +19,7 @@ from nutslite.posterior.marginal.reduction import Reduction, integrated_position
 from nutslite.posterior.products.level_sums import LevelDesign, between, dense_products, own_products, pair_products
 from nutslite.posterior.products.products import weighted_products
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.priors.densities.codes import FLAT

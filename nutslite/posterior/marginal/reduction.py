@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links.links import IDENTITY, is_custom
-from nutslite.posterior.assembly.assembly import Assembled
+from nutslite.families.links.codes import IDENTITY, is_custom
 from nutslite.posterior.marginal.marginal import MarginalData
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.priors.densities.codes import FLAT, NORMAL
 

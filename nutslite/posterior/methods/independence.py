@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.targets.target import Launch, Target
 from nutslite.sampler.independence.independence import accept_or_stay
@@ -62,20 +63,7 @@ class IndependentDraws:
     interrupted: bool
 
 
-class Wanted(Protocol):
-    """What is asked for; `nutslite.posterior.run.run.Settings` has it."""
-
-    @property
-    def draws(self) -> int: ...  # noqa: D102
-    @property
-    def chains(self) -> int: ...  # noqa: D102
-    @property
-    def cores(self) -> int | None: ...  # noqa: D102
-    @property
-    def random_seed(self) -> Any: ...  # noqa: D102
-
-
-def independence_for(target: Target, launch: Launch, wanted: Wanted) -> Independence | None:
+def independence_for(target: Target, launch: Launch, wanted: Settings) -> Independence | None:
     """A proposal from the mode's curvature, corrected by importance sampling; None where it does not fit."""
     proposal = _laplace(launch)
     if proposal is None:

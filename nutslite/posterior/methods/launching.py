@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods.independence import Independence, independence_for
+from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
 from nutslite.posterior.methods.slices import Slices, slices_for
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.points.start_values import given_starts
-from nutslite.posterior.run.resume import Launched
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.sample import sample
 from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, normal_draws
 
-if TYPE_CHECKING:
-    from nutslite.posterior.run.run import Settings
-
 FloatArray = NDArray[np.float64]
 
-INITS = {
-    "auto": ("diag", "jitter"),
-    "adapt_diag": ("diag",),
-    "jitter+adapt_diag": ("diag", "jitter"),
-    "jitter+adapt_diag_grad": ("diag_grad", "jitter"),
-    "adapt_full": ("dense",),
-    "jitter+adapt_full": ("dense", "jitter"),
-}
-"""What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
-TUNE = 1000
 TUNE_AFTER_PILOT = 200
 TUNE_OF_FEW_ROWS = 600  # in the coordinates of `warp`, where the metric adapts further
-TARGET_ACCEPT = 0.8
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.7, 0.9  # after a pilot, see `default_target_accept`
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
@@ -45,6 +31,29 @@ MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 SHOWN_NAMES = 10
 MOST_REPEATS = 100  # of normal draws that fall where there is no density
+
+
+class Launched(NamedTuple):
+    """What the sampler is started with.
+
+    Attributes
+    ----------
+    initial : ndarray, shape (chains, dimension)
+    jitter : float
+    metric : Metric or str
+        As for `nutslite.sampler.sample`.
+    adapts : bool
+    tune : int
+    target_accept : float or None
+        What a trial found necessary; None: the usual.
+    """
+
+    initial: NDArray[np.float64]
+    jitter: float
+    metric: Metric | str
+    adapts: bool
+    tune: int
+    target_accept: float | None = None
 
 
 def first_state(target: Target, launch: Launch | None, settings: Settings, rng: np.random.Generator) -> Launched:

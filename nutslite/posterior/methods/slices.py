@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
-from nutslite.posterior.methods.independence import IndependentDraws, Wanted
+from nutslite.posterior.methods.independence import IndependentDraws
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.target import JointTarget, Launch
 from nutslite.sampler.slice import compiled_slices
 
@@ -55,7 +56,7 @@ class Slices:
     recovery_rng: np.random.Generator
 
 
-def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | None:
+def slices_for(target: JointTarget, launch: Launch, wanted: Settings) -> Slices | None:
     """The result of the trial; None where it cannot start."""
     seeds = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(4)
     rng = np.random.default_rng(seeds[0])
@@ -80,7 +81,7 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | 
     return Slices(target, _directions(flat, rng), updates, flat, seeds[2], np.random.default_rng(seeds[3]))
 
 
-def run_slice(method: Slices, wanted: Wanted, report: Callable[[int, int, float], None]) -> IndependentDraws:
+def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, float], None]) -> IndependentDraws:
     """Sample; Ctrl-C keeps the draws that all chains have.
 
     Raises

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links.links import IDENTITY, INVERSE, INVERSE_SQUARED, SQRT
+from nutslite.families.links.codes import IDENTITY, INVERSE, INVERSE_SQUARED, SQRT
 from nutslite.posterior.pilot.centring import scale_columns
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.record import model_data as md

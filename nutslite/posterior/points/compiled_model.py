@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import SettingError
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.points.points import FreeVariable, Point, PointMap
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.layout import Variable
 from nutslite.posterior.targets.plan import make_plan
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
 from nutslite.exceptions import DataError
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY
 from nutslite.posterior.record.layout import Variable
 from nutslite.posterior.targets.target import density_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 
 FloatArray = NDArray[np.float64]
 

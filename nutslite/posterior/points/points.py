@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.density.effects import (
     correlation_factor,
     correlations_in_prior,
@@ -36,6 +35,7 @@ from nutslite.posterior.density.effects import (
 )
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import BLOCKWISE
 from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import ModelData

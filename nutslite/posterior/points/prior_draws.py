@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, SettingError, SettingTypeError, error_about
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY
 from nutslite.posterior.record.transforms import cholesky_unconstrain
 from nutslite.priors.correlations import sample_lkj_cholesky

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import SettingError, SettingTypeError
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.points.points import PointMap, unconstrain_head
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.targets.target import MarginalTarget, Target
 from nutslite.sampler.start import MAX_ATTEMPTS
 

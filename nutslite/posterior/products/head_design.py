@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.links.links import constant_slope
+from nutslite.families.links.codes import constant_slope
 from nutslite.posterior.assembly.coded import coefficients_of, table_of
 from nutslite.posterior.products.level_sums import LevelDesign, dense_products, pair_products
 from nutslite.posterior.products.products import weighted_products

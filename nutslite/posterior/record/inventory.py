@@ -12,14 +12,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nutslite.exceptions import DataError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
+from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.priors.prior import Prior, resolve
-
-if TYPE_CHECKING:
-    from nutslite.posterior.assembly.assembly import ModelSpec
 
 SAMPLE_DIMS = ("chain", "draw")
 OBSERVATIONS = "__obs__"

@@ -29,10 +29,11 @@ from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.helpers import compiled_help
 from nutslite.posterior.density.joint import JOINT_DATA, joint_logdensity, natural_scale
-from nutslite.posterior.density.many import compiled_joint_many, marginal_many
+from nutslite.posterior.density.many import compiled_joint_many
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, plain_many
 from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
+from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.record.model_data import MODEL_DATA
 from nutslite.posterior.targets.plan import Plan

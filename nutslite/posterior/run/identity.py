@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nutslite.formula.columns.level_names import python_value
-from nutslite.posterior.assembly.assembly import ModelSpec
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.targets.plan import Plan
 from nutslite.sampler.checkpoint.checkpoint import DERIVED
 from nutslite.sampler.checkpoint.digest import digest
-
-if TYPE_CHECKING:
-    from nutslite.posterior.run.run import Settings
-    from nutslite.posterior.targets.plan import Plan
 
 MEANING = 2
 """Raised when a version of this package makes another posterior of the same call: stored fits are then made anew."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.points.points import PointMap
-from nutslite.posterior.run.run import Fit, Settings
+from nutslite.posterior.run.fit import Fit
 from nutslite.posterior.targets.plan import Plan
 
 

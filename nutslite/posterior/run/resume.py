@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
+from nutslite.posterior.methods.launching import Launched
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.record.warp import FREE, UNIT
 from nutslite.posterior.run.identity import run_identity
@@ -28,29 +29,6 @@ from nutslite.sampler.independence.independence import Proposal
 from nutslite.sampler.transition.metric import Metric
 
 Arrays = dict[str, NDArray[Any]]
-
-
-class Launched(NamedTuple):
-    """What the sampler is started with.
-
-    Attributes
-    ----------
-    initial : ndarray, shape (chains, dimension)
-    jitter : float
-    metric : Metric or str
-        As for `nutslite.sampler.sample`.
-    adapts : bool
-    tune : int
-    target_accept : float or None
-        What a trial found necessary; None: the usual.
-    """
-
-    initial: NDArray[np.float64]
-    jitter: float
-    metric: Metric | str
-    adapts: bool
-    tune: int
-    target_accept: float | None = None
 
 
 TRANSFORMS = "data.head.transforms"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._stack import with_room
-from nutslite.exceptions import SamplingError, SettingError, refuse_other
+from nutslite.exceptions import SamplingError, SettingError
 from nutslite.posterior.methods.independence import Independence, run_independence
 from nutslite.posterior.methods.launching import (
-    INITS,
-    TARGET_ACCEPT,
-    TUNE,
     default_target_accept,
     first_state,
     inside_draws,
@@ -26,123 +22,26 @@ from nutslite.posterior.methods.launching import (
     method_without_trajectories,
     named_sample,
 )
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.slices import Slices, run_slice
 from nutslite.posterior.pilot.start import starting_position
-from nutslite.posterior.points.start_values import Start, check_number_of_starts
 from nutslite.posterior.run.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
+from nutslite.posterior.run.fit import Fit
 from nutslite.posterior.run.resume import launched, opened_checkpoint, proposed
-from nutslite.posterior.run.safeguards import check_callback, kept_raw, memory_of_results, named_functions
+from nutslite.posterior.run.safeguards import kept_raw, memory_of_results, named_functions
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Target, density_of
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint
-from nutslite.sampler.draws import Draws, SamplerSettings
+from nutslite.sampler.draws import Draws
 from nutslite.sampler.independence.independence import Proposal
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.progress import transition_bar
-from nutslite.sampler.sample import seed_sequence
 from nutslite.sampler.transition.chain import compiled_block
 from nutslite.sampler.transition.logdensity import compiled_logdensity
 
 FloatArray = NDArray[np.float64]
 
 LOW_ACCEPTANCE = 0.5  # of independence proposals
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to sample; as for `Model.fit`. What is None, and ``init="auto"``, is left to the pilot.
-
-    ``independence=False`` means NUTS also where independence Metropolis would serve.
-
-    Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
-    """
-
-    draws: int = 1000
-    tune: int | None = None
-    chains: int = 4
-    cores: int | None = None
-    random_seed: Any = None
-    target_accept: float | None = None
-    max_treedepth: int = 10
-    progressbar: bool = True
-    callback: Callable[..., Any] | None = None
-    keep_warmup: bool = False
-    laplace: bool = False
-    independence: bool = True
-    init: str = "auto"
-    start: Start | None = None
-    checkpoint: str | os.PathLike[str] | None = None
-    identity: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        SamplerSettings(
-            draws=self.draws,
-            tune=TUNE if self.tune is None else self.tune,
-            chains=self.chains,
-            cores=1 if self.cores is None else self.cores,
-            target_accept=TARGET_ACCEPT if self.target_accept is None else self.target_accept,
-            max_treedepth=self.max_treedepth,
-        )
-        if self.draws == 0:
-            raise SettingError("draws must be an integer of at least 1, not 0.")
-        check_callback(self.callback)
-        refuse_other("init", self.init, INITS)
-        if self.start is not None:
-            check_number_of_starts(self.start, self.chains)
-        object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)
-        object.__setattr__(self, "progressbar", bool(self.progressbar))
-
-    @property
-    def may_be_independence(self) -> bool:
-        """Whether independence Metropolis may replace NUTS: not where something was asked for that only NUTS has."""
-        of_nuts = ("tune", "target_accept", "max_treedepth", "callback", "keep_warmup", "init", "start", "checkpoint")
-        return self.independence and all(getattr(self, name) == getattr(Settings, name) for name in of_nuts)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A finished run.
-
-    Attributes
-    ----------
-    plan : Plan
-    settings : Settings
-        With `tune` and `target_accept` filled in, as far as they had a meaning.
-    stats : dict of ndarray, shape (chains, draws)
-        Statistics by ArviZ's names.
-    interrupted : bool
-    draws : Draws or None
-        The NUTS sampler's own record (unconstrained positions, adapted state).
-    values, effects : ndarray, shape (chains, draws, ...)
-        The joint model's quantities.
-    warmup : (values, effects) or None
-        The same of the warm-up, where it was kept.
-    seconds : dict of str to float
-        Wall-clock time of ``"pilot"``, ``"compilation"``, ``"sampling"`` (warm-up and draws of all chains) and
-        ``"recovery"`` (natural scale, exact draws of what was integrated out).
-    by_slices : bool
-        Whether it was slice sampling.
-    """
-
-    plan: Plan
-    settings: Settings
-    stats: dict[str, NDArray[Any]]
-    interrupted: bool
-    draws: Draws | None
-    values: FloatArray
-    effects: FloatArray
-    warmup: tuple[FloatArray, FloatArray] | None
-    seconds: dict[str, float]
-    by_slices: bool = False
-
-    @property
-    def method(self) -> str:
-        """How the draws were made: ``"nuts"``, ``"laplace"``, ``"independence"`` or ``"slice"``."""
-        if self.settings.laplace:
-            return "laplace"
-        if self.draws is not None:
-            return "nuts"
-        return "slice" if self.by_slices else "independence"
 
 
 def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None) -> Fit:

@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import SettingTypeError, in_users_function, shown
-from nutslite.families.links.links import is_custom
-from nutslite.families.record.family import family_names
+from nutslite.exceptions import in_users_function
+from nutslite.families.links.codes import is_custom
+from nutslite.families.user.built_in import family_names
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.plan import Plan
 from nutslite.sampler.memory import memory_for
 from nutslite.sampler.rescue import rescued
 from nutslite.sampler.transition.statistics import STATISTICS
 
 FloatArray = NDArray[np.float64]
-
-
-class Wanted(Protocol):
-    """What is asked for; `nutslite.posterior.run.run.Settings` has it."""
-
-    @property
-    def draws(self) -> int: ...  # noqa: D102
-    @property
-    def tune(self) -> int | None: ...  # noqa: D102
-    @property
-    def chains(self) -> int: ...  # noqa: D102
-
-
-def check_callback(callback: Any) -> None:
-    """Refuse what cannot be called with one argument, before there is something to report."""
-    if callback is None:
-        return
-    wanted = f"callback must be a function that takes one argument, a progress record; not {shown(callback)}."
-    if not callable(callback):
-        raise SettingTypeError(wanted)
-    try:
-        signature = inspect.signature(callback)
-    except (TypeError, ValueError):  # of some functions that are written in C
-        return
-    try:
-        signature.bind(None)
-    except TypeError as error:
-        raise SettingTypeError(f"{wanted} With one: {error}.") from None
 
 
 @contextlib.contextmanager
@@ -73,7 +45,7 @@ def kept_raw(positions: FloatArray, stats: Mapping[str, NDArray[Any]]) -> contex
 
 
 @contextlib.contextmanager
-def memory_of_results(plan: Plan, settings: Wanted) -> Iterator[None]:
+def memory_of_results(plan: Plan, settings: Settings) -> Iterator[None]:
     """For the draws on their natural scale and by name, beside those that the sampler holds with their statistics."""
     layout = plan.assembled.layout
     numbers = plan.assembled.data.head.fixed.shape[0] + 3 * layout.dimension + len(STATISTICS)

@@ -7,7 +7,6 @@ from typing import Literal
 
 from nutslite._columns import folded
 from nutslite.exceptions import SettingError, SettingTypeError, error_about
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.assembly.coded import coded_sentences, without_codes
 from nutslite.posterior.assembly.compress import merge_equal_rows
 from nutslite.posterior.density.plain import is_plain
@@ -15,6 +14,7 @@ from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.nested import is_small
 from nutslite.posterior.pilot.pilot import why_no_pilot
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
 

@@ -19,12 +19,12 @@ from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled, kernel, kernel_w
 from nutslite.exceptions import ArgumentError, did_you_mean
 from nutslite.families.derivatives.derivatives import packed_gradient
 from nutslite.families.record.family import LOGLIK
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.density.many import values_and_gradients
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.pilot.start import starting_position
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData

@@ -17,19 +17,14 @@ from numpy.typing import NDArray
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import Family, compiled_loglik
-from nutslite.posterior.assembly.assembly import Assembled
 from nutslite.posterior.density.helpers import helped_chains
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
-from nutslite.posterior.density.many import (
-    compiled_joint_many,
-    compiled_marginal_many,
-    log_densities,
-    values_and_gradients,
-)
+from nutslite.posterior.density.many import compiled_joint_many, log_densities, values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
 from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
+from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.information import Information
@@ -46,6 +41,7 @@ from nutslite.posterior.pilot.nested import (
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
 from nutslite.posterior.pilot.start import other_predictors, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.model_data import ModelData, sorted_rows
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
-from nutslite.families.links.links import inverse_array
+from nutslite.families.links.codes import inverse_array
 from nutslite.families.record.family import compiled_loglik
 from nutslite.results.predictions.linear_predictor import Draws, LinearPredictors, join_chains
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
@@ -243,7 +243,7 @@ def _constant(draws: Draws, task: PredictionTask, name: str) -> FloatArray:
 
 
 def _link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:
-    from nutslite.families.links.links import link_array
+    from nutslite.families.links.codes import link_array
 
     return link_array(task.family.parameter(name).kernel_link(task.link(name)), values)
 

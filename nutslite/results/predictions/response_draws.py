@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, FamilyError, warn
-from nutslite.families.record.family import family_names
+from nutslite.families.user.built_in import family_names
 from nutslite.results.predictions.new_groups import GroupSampler
 
 if TYPE_CHECKING:

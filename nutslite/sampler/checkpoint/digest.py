@@ -61,10 +61,10 @@ def _feed(hasher: Any, value: Any, seen: tuple[int, ...]) -> None:
     elif isinstance(value, types.CodeType):
         _feed_parts(hasher, "code", [value.co_code, value.co_names, *value.co_consts], seen)
     elif getattr(value, "__dict__", None) and not isinstance(value, type | types.ModuleType) and id(value) not in seen:
-        hasher.update(f"{type(value).__module__}.{type(value).__qualname__};".encode())
+        hasher.update(f"{_class_name(type(value))};".encode())
         _feed(hasher, vars(value), (*seen, id(value)))
     else:
-        hasher.update(f"{type(value).__module__}.{type(value).__qualname__} {_text(value)};".encode())
+        hasher.update(f"{_class_name(type(value))} {_text(value)};".encode())
 
 
 def _feed_parts(hasher: Any, kind: str, parts: Any, seen: tuple[int, ...]) -> None:
@@ -92,6 +92,11 @@ def _feed_function(hasher: Any, function: types.FunctionType, seen: tuple[int, .
     known = [function.__globals__.get(name) for name in function.__code__.co_names]
     constants = [value for value in known if isinstance(value, bool | int | float | str | tuple | np.ndarray)]
     _feed_parts(hasher, "made of", [function.__code__, function.__defaults__ or (), cells, constants], inside)
+
+
+def _class_name(kind: type) -> str:
+    """Where a class is; for one that has moved since digests were first kept, where it was (`digested_as`)."""
+    return vars(kind).get("digested_as", f"{kind.__module__}.{kind.__qualname__}")
 
 
 def _text(value: Any) -> str:

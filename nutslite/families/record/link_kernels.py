@@ -8,7 +8,8 @@ applies the chain rule afterwards. A parameter without a formula has no linear p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numba
 import numpy as np
@@ -19,14 +20,20 @@ from nutslite._numba import VECTOR, jit_disabled
 from nutslite.exceptions import in_users_function
 from nutslite.families.derivatives.derivatives import ARRAYS, compiled_gradient, compiles, jitted
 from nutslite.families.derivatives.row_function import RowFunction
+from nutslite.families.links.codes import inverse_derivative, is_custom, link
 from nutslite.families.links.link import Link, elementwise
-from nutslite.families.links.links import inverse_derivative, link
-from nutslite.families.record.family import LazyKernel
-
-if TYPE_CHECKING:
-    from nutslite.families.record.family import Family
+from nutslite.families.record.family import Family
+from nutslite.families.rows.lazy import LazyKernel
 
 _ROWS = types.void(VECTOR, types.int64, VECTOR, VECTOR)  # convert(eta, rows, theta, slope)
+
+
+def with_own_links(family: Family, links: Mapping[str, Any]) -> Family:
+    """The family with a kernel that also knows the links of the user's own among `links`; itself without any."""
+    plain = getattr(family.kernel, "inner", None)  # of a family that comes from another model
+    family = family if plain is None else replace(family, kernel=plain)
+    own = {name: link for name, link in links.items() if is_custom(link)}
+    return replace(family, kernel=linked_kernel(family, own)) if own else family
 
 
 def linked_kernel(family: Family, links: Mapping[str, Any]) -> LazyKernel:

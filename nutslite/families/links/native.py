@@ -30,7 +30,7 @@ import math
 
 from nutslite._numba import inlined, inner
 from nutslite._special import exp, expm1, log, log1p_unit
-from nutslite.families.links.links import (
+from nutslite.families.links.codes import (
     CAUCHIT,
     CLOGLOG,
     IDENTITY,
