@@ -63,6 +63,17 @@ def test_links_lead_somewhere(document):
     assert broken == []
 
 
+FILE = re.compile(r"`((?:[\w.]+/)*\w+\.py)\b")
+HISTORY = "CHANGELOG.md"  # says what files were called then
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.name != HISTORY], ids=lambda path: path.name)
+def test_files_that_are_named_exist(document):
+    files = {f"/{path.relative_to(ROOT).as_posix()}" for path in ROOT.rglob("*.py") if ".venv" not in path.parts}
+    named = set(FILE.findall(document.read_text("utf-8")))
+    assert sorted(name for name in named if not any(file.endswith(f"/{name}") for file in files)) == []
+
+
 @pytest.mark.parametrize("name", [name for name in nutslite.__all__ if name != "__version__"])
 def test_reference_has_every_public_name(name):
     assert re.search(rf"^\.\. auto\w+:: {name}$", (DOCS / "api.md").read_text("utf-8"), re.MULTILINE)

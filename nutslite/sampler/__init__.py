@@ -1,8 +1,9 @@
 """The No-U-Turn sampler, on NumPy and Numba alone: any log density with a gradient in, draws out.
 
-In reading order: `logdensity` (what it samples from), `metric`, `hamiltonian`, `turning`, `trajectory`, `nuts` (one
-transition), `step_size`, `chain` (a block of transitions: what is compiled), `warmup`, `mass_matrix`, `worker` (one
-chain), `threads`, `sample` (the driver), `draws` (what comes out).
+In reading order: `transition` (`logdensity`: what it samples from; `metric`, `hamiltonian`, `turning`, `trajectory`,
+`nuts`: one transition; `step_size`, `chain`: a block of transitions, all that is compiled), `warmup`, `mass_matrix`,
+`worker` (one chain), `threads`, `sample` (the driver), `draws` (what comes out). `checkpoint` keeps a run on disk while
+it goes; `independence` samples without gradients.
 """
 
 from __future__ import annotations
