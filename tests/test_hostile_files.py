@@ -341,7 +341,7 @@ def test_every_file_is_closed_on_every_path(tmp_path):
 
 def test_what_a_process_beside_says_is_closed(monkeypatch):
     """The pipe, too, from the process that compiles beside a first fit."""
-    from nutslite.posterior.run import beside as module
+    from nutslite.posterior.run import compile_beside as module
 
     monkeypatch.setattr(module, "_START", "print('nothing')")
     beside = module.Beside("joint", (module.BLOCK,))

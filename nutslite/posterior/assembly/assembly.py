@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
-from nutslite.posterior.assembly.coded import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.crew import no_crew
 from nutslite.posterior.record.inventory import take_inventory
 from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.shared_work import no_crew
 from nutslite.posterior.record.warp import no_warp
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior

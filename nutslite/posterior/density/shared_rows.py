@@ -6,8 +6,8 @@ import numpy as np
 
 from nutslite._numba import inlined
 from nutslite.posterior.density.predictor import rows_loglik
-from nutslite.posterior.record.crew import DONE, NEXT, WORDS, n_parts
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.shared_work import DONE, NEXT, WORDS, n_parts
 from nutslite.sampler.atomics import add_one, load, store
 
 

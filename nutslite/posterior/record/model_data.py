@@ -25,8 +25,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
-from nutslite.posterior.record.crew import CREW, Crew
 from nutslite.posterior.record.head import HEAD, Head
+from nutslite.posterior.record.shared_work import CREW, Crew
 from nutslite.posterior.record.warp import WARP, Warp
 
 FloatArray = NDArray[np.float64]

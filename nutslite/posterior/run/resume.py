@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
-from nutslite.posterior.methods.launching import Launched
+from nutslite.posterior.methods.nuts_start import Launched
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.record.warp import FREE, UNIT
 from nutslite.posterior.run.identity import run_identity

@@ -14,7 +14,7 @@ from nutslite._log import log
 from nutslite._stack import with_room
 from nutslite.exceptions import SamplingError, SettingError
 from nutslite.posterior.methods.independence import Independence, run_independence
-from nutslite.posterior.methods.launching import (
+from nutslite.posterior.methods.nuts_start import (
     default_target_accept,
     first_state,
     inside_draws,
@@ -25,7 +25,7 @@ from nutslite.posterior.methods.launching import (
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.slices import Slices, run_slice
 from nutslite.posterior.pilot.start import starting_position
-from nutslite.posterior.run.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
+from nutslite.posterior.run.compile_beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
 from nutslite.posterior.run.fit import Fit
 from nutslite.posterior.run.resume import launched, opened_checkpoint, proposed
 from nutslite.posterior.run.safeguards import kept_raw, memory_of_results, named_functions
@@ -200,7 +200,12 @@ def _run_large(
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
     # Only here, because they load SciPy.
     from nutslite.posterior.marginal.large_marginal import LargeMarginal
-    from nutslite.posterior.methods.large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
+    from nutslite.posterior.methods.large_independence import (
+        WARMUP_TRANSITIONS,
+        laplace_proposal,
+        refined_proposal,
+        run_large,
+    )
 
     if settings.laplace:
         raise SettingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")

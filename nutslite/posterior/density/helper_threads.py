@@ -14,8 +14,8 @@ from numba import types
 from nutslite._numba import jit_disabled, kernel_with_signature
 from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.shared_rows import take_parts
-from nutslite.posterior.record.crew import NEXT, STOP, new_crew, parts_of
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
+from nutslite.posterior.record.shared_work import NEXT, STOP, new_crew, parts_of
 from nutslite.sampler.atomics import load
 
 LOOKS = 20_000  # at an empty table, some tens of microseconds, before a helper sleeps ...
