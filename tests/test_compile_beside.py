@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from nutslite.posterior.run import compile_beside as module
-from nutslite.posterior.run.compile_beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, Beside, compiling_beside
+from nutslite.posterior.run.compile_beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, CompilerBeside, compiling_beside
 
 FIT = """
 import nutslite as nl
 from nutslite.posterior.run import compile_beside
 started = []
-start = compile_beside.Beside._listen
-compile_beside.Beside._listen = lambda self, process: (started.append(self.path), start(self, process))
+start = compile_beside.CompilerBeside._listen
+compile_beside.CompilerBeside._listen = lambda self, process: (started.append(self.path), start(self, process))
 model = nl.Model("Reaction ~ Days", nl.load_data("sleepstudy"))
 results = model.fit(draws=50, chains=2, random_seed=3, progressbar=False)
 print(started, float(results.posterior["Days"].mean()))
@@ -110,7 +110,7 @@ def test_it_ends_with_the_fit(missing, monkeypatch):
 
 
 def test_a_part_that_was_not_asked_for_is_not_waited_for():
-    Beside("joint", (BLOCK,)).wait(MANY)
+    CompilerBeside("joint", (BLOCK,)).wait(MANY)
 
 
 class _Ended:

@@ -17,7 +17,7 @@ from nutslite.posterior.record.inventory import take_inventory
 from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
-from nutslite.posterior.record.shared_work import no_crew
+from nutslite.posterior.record.shared_work import nothing_shared
 from nutslite.posterior.record.warp import no_warp
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
@@ -267,7 +267,7 @@ class _Assembler:
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
             codes=codes,
-            crew=no_crew(),
+            shared=nothing_shared(),
             warp=no_warp(),
         )
 

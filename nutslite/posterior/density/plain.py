@@ -21,7 +21,7 @@ from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_A
 from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import CONSTANT, VARIES, ModelData
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 

@@ -104,7 +104,7 @@ def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
     return (EFFECTS, BLOCK, NATURAL) if plan.density == "joint" else (BLOCK, NATURAL)
 
 
-class Beside:
+class CompilerBeside:
     """The process beside this one, if one is needed.
 
     Parameters
@@ -164,9 +164,9 @@ class Beside:
 
 
 @contextlib.contextmanager
-def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[Beside]:
+def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[CompilerBeside]:
     """The process beside this one runs within this context, where the density of the path is not on disk."""
-    beside = Beside(path, parts)
+    beside = CompilerBeside(path, parts)
     if _serves() and not is_kept(DENSITIES[path]):
         beside.start()
     try:

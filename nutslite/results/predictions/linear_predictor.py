@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Draws:
+class NamedDraws:
     """Posterior draws by name with chains joined end to end.
 
     Attributes
@@ -68,8 +68,8 @@ class Draws:
         return array.reshape(self.samples, *width)
 
 
-def join_chains(posterior: Mapping[str, NDArray[Any]]) -> Draws:
-    """Draws of shape (chains, draws, ...) by name, chains joined end to end.
+def join_chains(posterior: Mapping[str, NDArray[Any]]) -> NamedDraws:
+    """NamedDraws of shape (chains, draws, ...) by name, chains joined end to end.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def join_chains(posterior: Mapping[str, NDArray[Any]]) -> Draws:
         name: np.asarray(values, dtype=float).reshape(chains * draws, *np.shape(values)[2:])
         for name, values in posterior.items()
     }
-    return Draws(arrays, chains, draws, other)
+    return NamedDraws(arrays, chains, draws, other)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class LinearPredictors:
 
     Parameters
     ----------
-    posterior : Draws
+    posterior : NamedDraws
     design : Design
         The model's own, or ``design.evaluate(new_data)``.
     parent : str
@@ -155,7 +155,7 @@ class LinearPredictors:
 
     def __init__(
         self,
-        posterior: Draws,
+        posterior: NamedDraws,
         design: Design,
         *,
         parent: str,
@@ -193,7 +193,7 @@ class LinearPredictors:
 
 
 def _prepare(
-    posterior: Draws,
+    posterior: NamedDraws,
     design: Design,
     predictor: LinearPredictor,
     prefix: str,
@@ -216,7 +216,7 @@ def _prepare(
 
 
 def _group_effects(
-    posterior: Draws, design: Design, term: GroupTerm, prefix: str, new: FloatArray | None
+    posterior: NamedDraws, design: Design, term: GroupTerm, prefix: str, new: FloatArray | None
 ) -> _GroupEffects:
     factor = design.factors[term.factor]
     n_levels = len(factor.levels)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
 from nutslite.families.links.codes import inverse_array
 from nutslite.families.record.family import compiled_loglik
-from nutslite.results.predictions.linear_predictor import Draws, LinearPredictors, join_chains
+from nutslite.results.predictions.linear_predictor import LinearPredictors, NamedDraws, join_chains
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Prediction:
     parameters : dict
         Distributional parameters that vary by row, on the natural scale: ``mu``, and ``sigma`` if it has a formula.
     response : dict
-        Draws of the response by its name; empty unless asked for.
+        NamedDraws of the response by its name; empty unless asked for.
     """
 
     parameters: dict[str, FloatArray]
@@ -80,7 +80,7 @@ def predict(
     Parameters
     ----------
     posterior : mapping of ndarray, shape (chains, draws, ...)
-        Draws by name, in the naming of the results.
+        NamedDraws by name, in the naming of the results.
     design : Design
         The model's own, or ``design.evaluate(new_data)``.
     task : PredictionTask
@@ -202,7 +202,7 @@ def pointwise_log_likelihood(
 
 
 def _linear_predictors(
-    draws: Draws,
+    draws: NamedDraws,
     design: Design,
     task: PredictionTask,
     include_group_specific: bool,
@@ -221,7 +221,7 @@ def _linear_predictors(
 
 
 def _natural_scale(
-    predictors: LinearPredictors, task: PredictionTask, draws: Draws, start: int, stop: int
+    predictors: LinearPredictors, task: PredictionTask, draws: NamedDraws, start: int, stop: int
 ) -> dict[str, FloatArray]:
     """All parameters for a chunk of draws: (chunk, rows) with a linear predictor, (chunk, 1) without."""
     values: dict[str, FloatArray] = {}
@@ -235,8 +235,8 @@ def _natural_scale(
     return values
 
 
-def _constant(draws: Draws, task: PredictionTask, name: str) -> FloatArray:
-    """Draws of a parameter without a formula, shape (samples,), on the natural scale."""
+def _constant(draws: NamedDraws, task: PredictionTask, name: str) -> FloatArray:
+    """NamedDraws of a parameter without a formula, shape (samples,), on the natural scale."""
     if name in task.constants:
         return np.full(draws.samples, float(task.constants[name]))
     return draws.get(name, width=())
