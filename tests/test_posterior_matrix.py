@@ -15,12 +15,12 @@ from small_models import GAUSSIAN, GENERAL, small_model
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import ArgumentError, SettingError
 from nutslite.model import Model
-from nutslite.posterior import model_data as md
-from nutslite.posterior.effects import locations_and_scales, places_of
-from nutslite.posterior.joint import compiled_joint
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.matrix_target import MatrixTarget
-from nutslite.posterior.transforms import cholesky_constrain
+from nutslite.posterior.density.effects import locations_and_scales, places_of
+from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.transforms import cholesky_constrain
+from nutslite.posterior.targets.matrix_target import MatrixTarget
 
 ALL = {**GAUSSIAN, **GENERAL}
 NOT_SERVED = {
@@ -224,7 +224,7 @@ class TestPlan:
 
 
 def test_without_coordinates_it_is_the_usual_target(monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.matrix_target.MatrixPilot.run", lambda self, position: None)
+    monkeypatch.setattr("nutslite.posterior.targets.matrix_target.MatrixPilot.run", lambda self, position: None)
     model = Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
     options = {"draws": 20, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False}
     options |= {"compute_convergence_checks": False}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nutslite.posterior.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
-from nutslite.posterior.sparse_pattern import elimination, factor_pattern, n_updates
+from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
+from nutslite.posterior.density.sparse_pattern import elimination, factor_pattern, n_updates
 
 
 def nested(outer=3, middle=4, inner=3):
