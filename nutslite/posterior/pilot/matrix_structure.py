@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 MOST_UPDATES = 20_000_000  # products of a factorisation: 80 MB of places, some tens of milliseconds
+USUAL_UPDATES = 400_000  # ... that are looked for where nobody forces it: about two milliseconds a gradient
 CROSSED = 0.5  # of all pairs of levels: with more of them, factors are as good as crossed
 
 
@@ -67,13 +68,14 @@ def find_structure(model: ModelData, forced: bool) -> Structure | None:
     most = _dearest(model) if not forced else np.inf
     if not forced and least_share_of_pairs(model) > CROSSED:
         return None
-    order = elimination(effect_neighbours(model), min(MOST_UPDATES, most / (NANOSECOND * FACTOR_UPDATE)))
+    most_updates = MOST_UPDATES if forced else min(USUAL_UPDATES, most / (NANOSECOND * FACTOR_UPDATE))
+    order = elimination(effect_neighbours(model), most_updates)
     if order is None:
         return None
     n_head, hyper = model.head.transforms.size, hyperparameters(model)
     own = np.setdiff1d(np.arange(n_head), hyper)
     numbers, updates = n_updates(order, own.size)
-    if updates > MOST_UPDATES or factor_price(numbers, updates) > most:
+    if updates > most_updates or factor_price(numbers, updates) > most:
         return None
     nodes, pattern = factor_pattern(order, own.size)
     members = np.concatenate([n_head + np.arange(len(order)), own])[nodes]
