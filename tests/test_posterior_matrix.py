@@ -29,6 +29,7 @@ NOT_SERVED = {
     "other priors": "not all group effects have normal priors",
     "group location with a prior": "has no pilot: the location of a group-specific term has a prior",
 }
+UNCHECKED = {"compute_convergence_checks": False}  # so few draws have not converged
 MODELS = {name: settings for name, settings in ALL.items() if name not in NOT_SERVED}
 _launched: dict[str, MatrixTarget] = {}
 
@@ -223,11 +224,18 @@ class TestPlan:
         np.testing.assert_array_equal(found.posterior["1|o_sigma"], usual.posterior["1|o_sigma"])
 
 
+def test_few_parameters_are_sampled_by_nuts_as_well():
+    """Of at most 40 parameters others are tried by independence Metropolis, which group effects are not."""
+    model = small_model(GENERAL["bernoulli"])
+    assert model._assembly.layout.dimension < 40
+    results = model.fit(draws=20, chains=1, pilot="matrix", random_seed=1, progressbar=False, **UNCHECKED)
+    assert results.posterior.attrs["inference_method"] == "nuts"
+
+
 def test_without_coordinates_it_is_the_usual_target(monkeypatch):
     monkeypatch.setattr("nutslite.posterior.targets.matrix_target.MatrixPilot.run", lambda self, position: None)
     model = Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
-    options = {"draws": 20, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False}
-    options |= {"compute_convergence_checks": False}
+    options = {"draws": 20, "tune": 20, "chains": 1, "random_seed": 1, "progressbar": False, **UNCHECKED}
     found, usual = model.fit(**options), model.fit(pilot="levels", **options)
     np.testing.assert_array_equal(found.posterior["1|o_sigma"], usual.posterior["1|o_sigma"])
 
@@ -250,8 +258,8 @@ print(listener.names)
 def short_fit():
     """Every kernel of a fit."""
     model = Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
-    options = {"draws": 4, "tune": 4, "chains": 2, "random_seed": 1, "progressbar": False}
-    return model.fit(**options, compute_convergence_checks=False)
+    options = {"draws": 4, "tune": 4, "chains": 2, "random_seed": 1, "progressbar": False, **UNCHECKED}
+    return model.fit(**options)
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing is compiled")
@@ -269,8 +277,7 @@ def test_a_second_process_compiles_nothing():
 def test_two_threads_give_the_draws_of_one():
     """Chains share the constants, and no scratch."""
     model = Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
-    options = {"draws": 40, "tune": 20, "chains": 2, "random_seed": 3, "progressbar": False}
-    options |= {"compute_convergence_checks": False}
+    options = {"draws": 40, "tune": 20, "chains": 2, "random_seed": 3, "progressbar": False, **UNCHECKED}
     one, two = (model.fit(cores=cores, **options) for cores in (1, 2))
     for name in one.posterior:
         np.testing.assert_array_equal(one.posterior[name], two.posterior[name])

@@ -118,6 +118,8 @@ def _laplace(launch: Launch) -> DefensiveMixture | None:
         if information.blocks.size:
             return None
         covariance = np.asarray(np.linalg.inv(information.border), dtype=float)
+    elif information.ndim == 1:  # matrix centring: group effects are sampled, as above
+        return None
     else:
         covariance = information
     return DefensiveMixture(launch.center, np.linalg.cholesky(covariance))

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite.posterior.density.effects import effect_maps, fill_effects
 from nutslite.posterior.density.joint import compiled_joint
-from nutslite.posterior.density.many_positions import values_and_gradients
-from nutslite.posterior.density.matrix_centring import MATRIX_DATA, Centring, compiled_matrix, compiled_positions
+from nutslite.posterior.density.matrix_centring import Centring, compiled_matrix, compiled_positions
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.pilot.matrix_structure import Structure
 from nutslite.posterior.record.model_data import CORRELATION, N_COLUMNS, ModelData
@@ -182,10 +181,14 @@ class MatrixPilot:
 
     def _at(self, centring: Centring, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities and their slopes at coordinates of theta, all others zero."""
-        coordinates = np.zeros((thetas.shape[0], self.builder.dimension))
-        coordinates[:, centring.hyper] = thetas
-        values, gradients = values_and_gradients(compiled_matrix(), self.data(centring), MATRIX_DATA, coordinates)
-        return values, gradients[:, centring.hyper]
+        coordinates, gradient = np.zeros((2, self.builder.dimension))
+        values, slopes = np.empty(thetas.shape[0]), np.empty(thetas.shape)
+        data = self.data(centring)
+        for k, theta in enumerate(thetas):
+            coordinates[centring.hyper] = theta
+            values[k] = compiled_matrix()(coordinates, gradient, data)
+            slopes[k] = gradient[centring.hyper]
+        return values, slopes
 
     def _hessian(self, centring: Centring, here: FloatArray) -> FloatArray:
         """Minus the second derivatives by theta, made positive definite."""
