@@ -24,7 +24,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inner, kernel_with_signature
+from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inlined, inner, kernel_with_signature
 from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.linalg import invert_lower
@@ -216,7 +216,7 @@ def _standardise(model: ModelData, block, position, correlation, standard):
                 standard[c, e] /= scale
 
 
-@inner
+@inlined
 def _add_prior_precisions(model: ModelData, centring: Centring, position, factor):
     """Add D^-1 to the matrix in the places of `factor`."""
     at = 0
@@ -243,7 +243,7 @@ def _add_prior_precisions(model: ModelData, centring: Centring, position, factor
                     at += 1
 
 
-@inner
+@inlined
 def _pull_back(model: ModelData, centring: Centring, position, factor, vectors, gradient):
     """Turn derivatives by the position into derivatives by the coordinates, of the log-Jacobian too."""
     pattern, members = centring.pattern, centring.members
@@ -273,7 +273,7 @@ def _pull_back(model: ModelData, centring: Centring, position, factor, vectors, 
         gradient[centring.hyper[j]] = value
 
 
-@inner
+@inlined
 def _add_prior_slopes(model: ModelData, centring: Centring, position, adjoint, gradient):
     """Add to the head of the gradient what scales and correlations do to D^-1, whose derivatives are in `adjoint`."""
     at = 0
@@ -298,7 +298,7 @@ def _add_prior_slopes(model: ModelData, centring: Centring, position, adjoint, g
         _pull_back_correlated(model, block, position, correlation, standard, slopes, gradient)
 
 
-@inner
+@inlined
 def _pull_back_correlated(model: ModelData, block, position, correlation, standard, slopes, gradient):
     """For M = C^-1 S^-1 and the precision M'M, whose lower triangle's derivatives are `slopes` (overwritten)."""
     q = block[N_COLUMNS]
