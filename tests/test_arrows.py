@@ -27,6 +27,7 @@ BASE = (
     "_log",
     "_parallel",
     "_kernel_cache",
+    "_awaited",
     "_stack",
     "_numba",
     "_special",

@@ -19,7 +19,7 @@ from nutslite._parallel import available_cpus
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.targets.target import Launch, Target
-from nutslite.sampler.independence.independence import accept_or_stay
+from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness, normalised
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 
@@ -152,7 +152,7 @@ class _Chain:
         n = proposals.shape[0]
         indices, acceptances = np.empty(n, dtype=np.int64), np.empty(n)
         log_uniforms = np.log(self.rng.random(n))
-        accept_or_stay(
+        compiled_acceptance()(
             log_densities - self.proposal.log_density(proposals), log_uniforms, self.state, indices, acceptances
         )
         # index -1 is the point from before

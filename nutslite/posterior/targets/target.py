@@ -18,7 +18,7 @@ from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import Family, compiled_loglik
 from nutslite.posterior.density.helper_threads import helped_chains
-from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
+from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, compiled_natural
 from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
@@ -222,7 +222,7 @@ class JointTarget:
         elif is_plain(self.model):
             compiled_plain_natural()(flat, self.model.head, values)
         else:
-            natural_scale(flat, self.model, values, effects)
+            compiled_natural()(flat, self.model, values, effects)
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
 
 
