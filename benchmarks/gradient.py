@@ -26,6 +26,7 @@ from repository import ROOT
 from nutslite._numba import VECTOR, kernel_with_signature
 from nutslite.families.family import Family, family_names, get_family
 from nutslite.model import Model
+from nutslite.model.specification import specification_of
 from nutslite.posterior.target import JointTarget, Target
 from nutslite.sampler.logdensity import compiled_logdensity
 
@@ -151,7 +152,7 @@ class Price:
 
 def price(family: str, rows: int, columns: int, groups: int) -> Price:
     """Measure one model."""
-    target = JointTarget(build(family, rows, columns, groups)._assembly, use_pilot=False)
+    target = JointTarget(specification_of(build(family, rows, columns, groups)).posterior.assembled, use_pilot=False)
     return Price(family, rows, groups, gradient_seconds(target), pass_seconds(bytes_read(target)))
 
 
