@@ -106,6 +106,7 @@ def test_a_change_that_is_refused_changes_nothing(change):
         {"nuts": {"no": 1}},
         {"omit_offsets": 2},
         {"plan": "no"},
+        {"file": "no/such/folder/fit.nc"},
     ],
 )
 def test_priors_of_a_fit_whose_other_arguments_are_refused_do_not_stay(wrong):

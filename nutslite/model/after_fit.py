@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from nutslite.formula.data import as_frame
 from nutslite.model.specification import Specification
-from nutslite.priors.prior import Prior
 
 if TYPE_CHECKING:
     from nutslite.results.response_draws import PredictionTask
@@ -61,10 +60,9 @@ def prediction_task(specification: Specification) -> PredictionTask:
     from nutslite.results.response_draws import PredictionTask
 
     spec = specification.spec
-    fixed = {name: float(v) for name, v in spec.priors.constants.items() if not isinstance(v, Prior)}
     sampler = PopulationSampler(spec.priors.terms, spec.family.parent.name)
     coords = specification.posterior.inventory.coords
-    return PredictionTask(spec.family, spec.links, fixed, sampler, specification.aliases, coords)
+    return PredictionTask(spec.family, spec.links, spec.priors.fixed, sampler, specification.aliases, coords)
 
 
 def _check_origin(specification: Specification, idata: Any) -> None:

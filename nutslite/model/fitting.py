@@ -14,6 +14,7 @@ from nutslite.posterior.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     from nutslite.posterior.run import Settings
+    from nutslite.results.stored_fit import StoredFit
 
 ADDED = {
     "include_response_params": (predict, "predict"),
@@ -34,12 +35,15 @@ class Job:
     plan : Plan
     settings : Settings
         Of the sampler, made of the arguments; a run that goes on without a seed has that of its checkpoint.
+    stored : StoredFit or None
+        The file of ``file=``, which knows whether it holds this fit.
     """
 
     specification: Specification
     arguments: FitArguments
     plan: Plan
     settings: Settings
+    stored: StoredFit | None
 
 
 def prepare(specification: Specification, arguments: FitArguments) -> Job:
@@ -62,7 +66,8 @@ def prepare(specification: Specification, arguments: FitArguments) -> Job:
     recognised = checkpoint is not None or arguments.file is not None
     settings = arguments.settings(seed, specification.identity() if recognised else None)
     _say_what_is_modelled(specification)
-    return Job(specification, arguments, _plan(specification, arguments), settings)
+    plan = _plan(specification, arguments)
+    return Job(specification, arguments, plan, settings, _stored(specification, arguments, plan, settings))
 
 
 def carry_out(job: Job) -> Any:
@@ -72,21 +77,14 @@ def carry_out(job: Job) -> Any:
     -------
     InferenceData or DataTree
     """
-    from nutslite.posterior.identity import run_identity
     from nutslite.results.row_labels import label_rows
-    from nutslite.results.stored_fit import StoredFit
-    from nutslite.sampler.digest import digest
 
-    arguments, settings = job.arguments, job.settings
-    if arguments.file is None:
+    if job.stored is None:
         return _sampled(job)
-    seed = None if arguments.random_seed is None else settings.random_seed
-    own = {**arguments.groups, "random_seed": seed, "aliases": digest(job.specification.aliases)}
-    stored = StoredFit(arguments.file, {**run_identity(job.plan, settings), **own})
-    if (found := stored.results()) is not None:
+    if (found := job.stored.results()) is not None:
         return label_rows(found, job.specification.spec.design.rows)
     results = _sampled(job)
-    stored.keep(results)
+    job.stored.keep(results)
     return results
 
 
@@ -119,6 +117,25 @@ def _plan(specification: Specification, arguments: FitArguments) -> Plan:
     if arguments.start is not None:
         check_start_values(plan.assembled, arguments.start)
     return plan
+
+
+def _stored(specification: Specification, arguments: FitArguments, plan: Plan, settings: Settings) -> StoredFit | None:
+    """The file for the results, if there is to be one, and what determines them.
+
+    Raises
+    ------
+    DataError
+        If no file can be made there.
+    """
+    from nutslite.posterior.identity import run_identity
+    from nutslite.results.stored_fit import StoredFit
+    from nutslite.sampler.digest import digest
+
+    if arguments.file is None:
+        return None
+    seed = None if arguments.random_seed is None else settings.random_seed
+    own = {**arguments.groups, "random_seed": seed, "aliases": digest(specification.aliases)}
+    return StoredFit(arguments.file, {**run_identity(plan, settings), **own})
 
 
 def _sampled(job: Job) -> Any:

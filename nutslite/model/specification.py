@@ -72,7 +72,7 @@ class ModelArguments:
         }
         values["taylor"] = check_automatic(self.automatic_priors, self.taylor, self.auto_scale)[1]
         values["link"] = own_links(self.family) if self.link is None else values["link"]
-        values["priors"] = apart(self.priors or {})
+        values["priors"] = apart({} if self.priors is None else self.priors)
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
