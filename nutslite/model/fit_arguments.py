@@ -40,13 +40,7 @@ _OTHER_METHODS = {
     "blackjax": "'blackjax' is a program of its own",
     "nuts_blackjax": "'nuts_blackjax' is a program of its own",
 }
-_FLAGS = (
-    "pilot",
-    "include_response_params",
-    "omit_offsets",
-    "discard_tuned_samples",
-    "compute_convergence_checks",
-)
+_FLAGS = ("pilot", "include_response_params", "omit_offsets", "discard_tuned_samples", "compute_convergence_checks")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,7 +137,7 @@ class Model(Drawn, Shown):
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if not name.startswith("_"):
+            if not name.startswith("_") and "_fitted" in self.__dict__:  # so it has been made
                 raise ReadOnlyError(
                     f"model.{name} = ... would not change what is fitted: a model keeps what it was made of."
                     f"{SETTERS.get(name, ' Make a new Model.')}"
