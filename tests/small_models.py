@@ -10,7 +10,7 @@ import pandas as pd
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.model.specification import specification_of
-from nutslite.posterior.assembly import Assembled
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.priors.prior import Prior
 
 

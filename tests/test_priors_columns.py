@@ -8,7 +8,7 @@ from small_models import assembled_of
 
 from nutslite import Formula, Model, Prior
 from nutslite.exceptions import NutsliteWarning, PriorError
-from nutslite.priors.columns import ColumnPriors
+from nutslite.priors.coefficient_priors import ColumnPriors
 
 RNG = np.random.default_rng(21)
 N = 90
@@ -123,7 +123,7 @@ def test_the_density_is_that_of_the_columns():
         "sigma": 2.0,
     }
     model = Model("y ~ g", DATA, priors=priors)
-    from nutslite.posterior.target import JointTarget
+    from nutslite.posterior.targets.target import JointTarget
 
     flat = Model("y ~ g", DATA, priors={"sigma": 2.0}, auto_scale=False)
     position = np.array([0.3, -0.7, 1.9])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nutslite.formula.data import as_frame
+from nutslite.formula.columns.data import as_frame
 from nutslite.model.specification import Specification
 
 if TYPE_CHECKING:
-    from nutslite.results.response_draws import PredictionTask
+    from nutslite.results.predictions.response_draws import PredictionTask
 
 
 def predict(
@@ -56,8 +56,8 @@ def explained_variance(specification: Specification, idata: Any, *, summary: boo
 
 def prediction_task(specification: Specification) -> PredictionTask:
     """What a prediction is made from, besides the rows."""
-    from nutslite.results.new_groups import PopulationSampler
-    from nutslite.results.response_draws import PredictionTask
+    from nutslite.results.predictions.new_groups import PopulationSampler
+    from nutslite.results.predictions.response_draws import PredictionTask
 
     spec = specification.spec
     sampler = PopulationSampler(spec.priors.terms, spec.family.parent.name)
@@ -67,6 +67,6 @@ def prediction_task(specification: Specification) -> PredictionTask:
 
 def _check_origin(specification: Specification, idata: Any) -> None:
     """Refuse, or warn of, the draws of another model."""
-    from nutslite.results.origin import check_origin
+    from nutslite.results.container.origin import check_origin
 
     check_origin(idata, specification.notes(), specification.spec.design.factors)

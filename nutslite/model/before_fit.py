@@ -19,7 +19,7 @@ def prior_predictive(
     random_seed: Any,
 ) -> Any:
     """What `Model.prior_predictive` does."""
-    from nutslite.posterior.prior_draws import draw_prior
+    from nutslite.posterior.points.prior_draws import draw_prior
     from nutslite.results.fit import store_prior
 
     if specification.spec.potentials:
@@ -42,9 +42,9 @@ def plot_priors(
     **shown: Any,
 ) -> Any:
     """What `Model.plot_priors` does; `shown` are the names to show, and what the picture looks like."""
-    from nutslite.posterior.prior_draws import draw_prior
+    from nutslite.posterior.points.prior_draws import draw_prior
     from nutslite.results.fit import named_prior
-    from nutslite.results.prior_plots import plot_priors as plot
+    from nutslite.results.pictures.prior_plots import plot_priors as plot
 
     assembled = specification.posterior.assembled
     values, effects = draw_prior(assembled, draws, random_generator(random_seed), flat="nan")

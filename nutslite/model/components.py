@@ -10,7 +10,7 @@ from nutslite.formula.terms import CommonTerm, GroupTerm, Response
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.posterior.assembly import ModelSpec
+    from nutslite.posterior.record.model_spec import ModelSpec
 
 INTERCEPT = "Intercept"
 

@@ -12,7 +12,7 @@ from nutslite.model import after_fit, before_fit, fitting
 from nutslite.model.fit_arguments import read_fit_arguments
 from nutslite.model.specification import Specification
 from nutslite.model.specify import with_priors
-from nutslite.posterior.plan import Path, Plan, make_plan
+from nutslite.posterior.targets.plan import Path, Plan, make_plan
 
 
 @public

@@ -22,10 +22,10 @@ from nutslite.exceptions import (
     refuse_other,
     warn,
 )
-from nutslite.posterior.plan import Path, Plan
+from nutslite.posterior.targets.plan import Path, Plan
 
 if TYPE_CHECKING:
-    from nutslite.posterior.run import Settings
+    from nutslite.posterior.methods.settings import Settings
 
 METHODS = ("auto", "nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
@@ -124,7 +124,7 @@ class FitArguments:
         SettingError
             For numbers that are impossible.
         """
-        from nutslite.posterior.run import Settings
+        from nutslite.posterior.methods.settings import Settings
 
         same = {setting.name for setting in fields(Settings)}.intersection(_NAMES)
         return Settings(

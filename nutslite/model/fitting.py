@@ -10,11 +10,11 @@ from nutslite.exceptions import SettingError
 from nutslite.model.after_fit import add_log_likelihood, add_log_prior, predict
 from nutslite.model.fit_arguments import FitArguments
 from nutslite.model.specification import Specification
-from nutslite.posterior.plan import Plan, make_plan
+from nutslite.posterior.targets.plan import Plan, make_plan
 
 if TYPE_CHECKING:
-    from nutslite.posterior.run import Settings
-    from nutslite.results.stored_fit import StoredFit
+    from nutslite.posterior.methods.settings import Settings
+    from nutslite.results.storage.stored_fit import StoredFit
 
 ADDED = {
     "include_response_params": (predict, "predict"),
@@ -54,7 +54,7 @@ def prepare(specification: Specification, arguments: FitArguments) -> Job:
     NutsliteError
         As for `Model.fit`, whose ``priors`` are in the specification already.
     """
-    from nutslite.sampler.checkpoint import stored_seed
+    from nutslite.sampler.checkpoint.checkpoint import stored_seed
 
     if specification.spec.potentials and arguments.inference_method == "laplace":
         raise SettingError(
@@ -77,7 +77,7 @@ def carry_out(job: Job) -> Any:
     -------
     InferenceData or DataTree
     """
-    from nutslite.results.row_labels import label_rows
+    from nutslite.results.container.row_labels import label_rows
 
     if job.stored is None:
         return _sampled(job)
@@ -104,7 +104,7 @@ def _plan(specification: Specification, arguments: FitArguments) -> Plan:
     SettingError
         For a plan of other numbers than this model's, which it would fit; for starting values of what there is not.
     """
-    from nutslite.posterior.start_values import check_start_values
+    from nutslite.posterior.points.start_values import check_start_values
 
     assembled, plan = specification.posterior.assembled, arguments.plan
     if not isinstance(plan, Plan):
@@ -127,9 +127,9 @@ def _stored(specification: Specification, arguments: FitArguments, plan: Plan, s
     DataError
         If no file can be made there.
     """
-    from nutslite.posterior.identity import run_identity
-    from nutslite.results.stored_fit import StoredFit
-    from nutslite.sampler.digest import digest
+    from nutslite.posterior.run.identity import run_identity
+    from nutslite.results.storage.stored_fit import StoredFit
+    from nutslite.sampler.checkpoint.digest import digest
 
     if arguments.file is None:
         return None
@@ -143,10 +143,10 @@ def _sampled(job: Job) -> Any:
 
     What follows the sampling is tried before it; where it fails all the same, the draws are written raw.
     """
-    from nutslite.posterior.narration import how_long_it_took, what_is_sampled
-    from nutslite.posterior.run import run
+    from nutslite.posterior.run.narration import how_long_it_took, what_is_sampled
+    from nutslite.posterior.run.run import run
+    from nutslite.results.container.inference_data import preload_arviz
     from nutslite.results.fit import raw_draws, store_fit
-    from nutslite.results.inference_data import preload_arviz
     from nutslite.results.rehearsal import rehearse
     from nutslite.sampler.interrupts import careful_interrupts
     from nutslite.sampler.rescue import rescued

@@ -12,7 +12,7 @@ import pandas as pd
 
 from nutslite._calls import public
 from nutslite.exceptions import DataError, NutsliteError
-from nutslite.families.family import Family
+from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
 from nutslite.model.drawn import Drawn
@@ -20,7 +20,7 @@ from nutslite.model.saving import read_file, save_model, warn_of_differences
 from nutslite.model.shown import Shown
 from nutslite.model.specification import ModelArguments
 from nutslite.model.specify import specify, with_aliases, with_priors
-from nutslite.posterior.potential import Potential
+from nutslite.posterior.record.potential import Potential
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 

@@ -13,7 +13,7 @@ from nutslite.exceptions import DataError, checked_path, did_you_mean
 from nutslite.model.specification import Specification
 
 if TYPE_CHECKING:
-    from nutslite.results.model_file import StoredModel
+    from nutslite.results.storage.model_file import StoredModel
 
 PASSED_AGAIN = {
     "extra_namespace": "extra_namespace={{{names}}}",
@@ -25,7 +25,7 @@ PASSED_AGAIN = {
 
 def save_model(path: str | os.PathLike[str], specification: Specification, *, fitted: bool) -> Path:
     """What `Model.save` does."""
-    from nutslite.results.model_file import write_model
+    from nutslite.results.storage.model_file import write_model
 
     path = checked_path("path", path)
     arguments = {**vars(specification.arguments), "priors": dict(specification.arguments.priors)}
@@ -44,7 +44,7 @@ def read_file(path: str | os.PathLike[str], again: Mapping[str, Any]) -> StoredM
     DataError
         As for `Model.load`.
     """
-    from nutslite.results.model_file import read_model
+    from nutslite.results.storage.model_file import read_model
 
     path = checked_path("path", path)
     stored = read_model(path)
@@ -60,7 +60,7 @@ def warn_of_differences(
     path: str | os.PathLike[str], identity: Mapping[str, Any], specification: Specification
 ) -> None:
     """Say what of a loaded model is not what it was when it was saved."""
-    from nutslite.sampler.checkpoint import differences
+    from nutslite.sampler.checkpoint.checkpoint import differences
 
     changed = differences(identity, specification.identity())
     if changed:

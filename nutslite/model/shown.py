@@ -16,7 +16,7 @@ from nutslite.model.components import (
     list_parameters,
 )
 from nutslite.model.specification import Specification
-from nutslite.posterior.compiled_model import Backend
+from nutslite.posterior.points.compiled_model import Backend
 
 STYLES = ("modern", "classic")
 NOT_BUILT = (
@@ -37,13 +37,13 @@ class Shown:
 
     def _repr_html_(self) -> str:
         """The description as a table, for notebooks."""
-        from nutslite.results.description import describe_html
+        from nutslite.results.pictures.description import describe_html
 
         return describe_html(self._specification.described())
 
     def describe(self, style: str = "modern") -> str:
         """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
-        from nutslite.results.description import describe
+        from nutslite.results.pictures.description import describe
 
         refuse_other("style", style, STYLES)
         described = self._specification.described()
@@ -127,7 +127,7 @@ class Shown:
         Graph
             A text in Graphviz's language; notebooks show it as a picture where Graphviz is installed.
         """
-        from nutslite.results.graph import FORMATS, draw_graph
+        from nutslite.results.pictures.graph import FORMATS, draw_graph
 
         _need_build(self._specification, "graph")
         refuse_other("formatting", formatting, FORMATS)
@@ -186,7 +186,7 @@ class Shown:
             Before the model is built, without matplotlib (``pip install nutslite[plots]``), or where there is
             nothing to show.
         """
-        from nutslite.results.prior_plots import Look
+        from nutslite.results.pictures.prior_plots import Look
 
         _need_build(self._specification, "plot_priors")
         if hdi_prob is not None and ci_prob is not None:

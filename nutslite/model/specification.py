@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from nutslite.exceptions import check_flags
-from nutslite.families.family import Family
-from nutslite.families.likelihood import own_links
+from nutslite.families.record.family import Family
+from nutslite.families.record.register import own_links
 from nutslite.formula.formula import Formula
-from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
-from nutslite.posterior.compiled_model import Backend
-from nutslite.posterior.identity import column_digest, model_identity
-from nutslite.posterior.inventory import Inventory, take_inventory
+from nutslite.posterior.assembly.assembly import assemble
+from nutslite.posterior.points.compiled_model import Backend
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.inventory import Inventory, take_inventory
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.run.identity import column_digest, model_identity
 from nutslite.priors.checks import check_automatic
-from nutslite.priors.given import apart
 from nutslite.priors.prior import Prior
+from nutslite.priors.user_priors import apart
 
 if TYPE_CHECKING:
-    from nutslite.results.description import Described
+    from nutslite.results.pictures.description import Described
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +151,13 @@ class Specification:
 
     def described(self) -> Described:
         """What there is to say of the model in words."""
-        from nutslite.results.description import Described
+        from nutslite.results.pictures.description import Described
 
         return Described(self.formula.get_all_formulas(), self.spec, self.aliases)
 
     def notes(self) -> dict[str, str]:
         """What results say of the model that they are of."""
-        from nutslite.results.origin import notes_of
+        from nutslite.results.container.origin import notes_of
 
         links = {name: self.spec.links[name] for name in self.spec.design.predictors}
         return notes_of(self.formula.get_all_formulas(), self.spec.family.name, links)

@@ -12,21 +12,22 @@ from typing import Any
 import pandas as pd
 
 from nutslite._config import config
-from nutslite.families.family import Family, get_family
-from nutslite.families.likelihood import described
-from nutslite.formula.data import as_frame
+from nutslite.families.record.family import Family
+from nutslite.families.record.link_kernels import with_own_links
+from nutslite.families.record.register import described, get_family
+from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import as_formula
 from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.specification import ModelArguments, Posterior, Specification
-from nutslite.posterior.assembly import ModelSpec
-from nutslite.posterior.potential import read_potentials
-from nutslite.priors.assign import choose_priors
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.potential import read_potentials
 from nutslite.priors.checks import check_noncentered
+from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import PriorSet
-from nutslite.priors.given import update_priors
 from nutslite.priors.mle import MLEPriors
+from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
 
 
@@ -47,7 +48,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     family = get_family(arguments.family)
     links = family.choose_links(arguments.link)
     chosen = family.chosen_links(arguments.link)
-    family = described(family.linked(links), links)
+    family = described(with_own_links(family, links), links)
     potentials = read_potentials(arguments.potentials)
     unused = config["UNUSED_PRIORS"] if arguments.unused_priors is None else arguments.unused_priors
     frame = as_frame(data)
@@ -78,7 +79,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     posterior = Posterior(spec)
     _ = posterior.inventory  # two things of one name are refused here
     if potentials:  # whether they fit shows only with all names
-        from nutslite.posterior.potentials import check_potentials
+        from nutslite.posterior.targets.potential_target import check_potentials
 
         check_potentials(posterior.assembled)
     warn_of_concerns(design, family, links, chosen, priors)
@@ -128,7 +129,7 @@ def prefix(family: Family, parameter: str) -> str:
 
 def _used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> pd.DataFrame:
     """A copy of the columns that a model uses, those that `categorical` names included, whose names are checked."""
-    from nutslite.results.columns_file import keepable
+    from nutslite.results.storage.columns_file import keepable
 
     named = {categorical} if isinstance(categorical, str) else set(categorical or ())
     return keepable(frame[[name for name in frame.columns if name in used or name in named]])
