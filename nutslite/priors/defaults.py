@@ -56,6 +56,11 @@ class PriorSet:
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
 
+    @property
+    def fixed(self) -> dict[str, float]:
+        """Parameters that are known numbers."""
+        return {name: float(value) for name, value in self.constants.items() if not isinstance(value, Prior)}
+
 
 class Scaling(Protocol):
     """A rule for the widths of the parent's automatic priors.

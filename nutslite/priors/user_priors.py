@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
@@ -150,6 +152,15 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
                 raise PriorError(f"priors: '{name}' is named twice.")
             expanded[name] = value
     return expanded
+
+
+def apart(priors: Any, levels: int = 2) -> Any:
+    """The same priors by name, which stay as they are whatever becomes of the dicts and objects given."""
+    if isinstance(priors, Prior | np.ndarray):
+        return copy.deepcopy(priors)
+    if isinstance(priors, Mapping) and levels > 0:
+        return {name: apart(prior, levels - 1) for name, prior in priors.items()}
+    return priors
 
 
 def update_priors(old: Mapping[Any, Any] | None, new: Mapping[Any, Any] | None) -> dict[str, Any]:
