@@ -134,7 +134,7 @@ def with_response(assembled: Assembled, response: FloatArray) -> Assembled:
 def prediction_task(assembled: Assembled) -> PredictionTask:
     """What predictions of a model's own rows need."""
     spec = assembled.spec
-    fixed = {name: float(v) for name, v in spec.priors.constants.items() if not isinstance(v, Prior)}
+    fixed = {name: np.asarray(v, dtype=float) for name, v in spec.priors.constants.items() if not isinstance(v, Prior)}
     return PredictionTask(spec.family, spec.links, fixed)
 
 

@@ -39,7 +39,7 @@ __all__ = [
 __all__ += ["compiled_loglik", "family_names", "get_family", "log_factorial", "pointwise_loglik"]
 
 FloatArray = NDArray[np.float64]
-ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials"]
+ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials", "category"]
 
 LOGLIK = types.FunctionType(types.void(MATRIX, VECTOR, types.int64, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR, MATRIX))
 """Type of a family kernel passed by pointer: loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta)."""
@@ -80,7 +80,8 @@ class Family:
         ``mean(parameters, companions) -> ndarray``: mean of the response, on the response's own scale
         (a binomial count, not a proportion).
     response_support : str
-        ``"real"``, ``"positive"``, ``"unit"``, ``"binary"``, ``"count"`` or ``"trials"`` (0 ... trials).
+        ``"real"``, ``"positive"``, ``"unit"``, ``"binary"``, ``"count"``, ``"trials"`` (0 ... trials) or ``"category"``
+        (codes of levels: 0, 1, ...).
     companions : tuple of str
         Names of the rows that must follow the response (``("trials",)``).
     title : str
@@ -90,6 +91,19 @@ class Family:
         name when left out.
     own_priors : mapping
         By auxiliary parameter, the user's own default prior; see `set_default_priors`.
+    intercept : bool
+        Whether the parent has an intercept. Thresholds take its place where not.
+    bind : callable, optional
+        ``bind(response) -> dict`` of attributes that depend on the response: the parameters of a family that has one
+        for each level. `bound` applies it.
+    combine : callable, optional
+        ``combine(links, predictors) -> dict``: what results call parameters, where these are no elementwise inverse
+        links of linear predictors. It gets linear predictors of what has a formula, and numbers on their natural scale
+        of what has none: arrays (..., rows), of a vector (..., rows, size); a constant's rows are 1.
+    combined : mapping
+        By parameter that `combine` makes a vector of, its dimension in the results and the labels along it.
+    unbound : Family or None
+        What `bound` was called on.
 
     Raises
     ------
@@ -116,6 +130,13 @@ class Family:
     title: str = ""
     kind: str = ""
     own_priors: Mapping[str, Any] = field(default_factory=dict)
+    intercept: bool = True
+    bind: Callable[[Response], Mapping[str, Any]] | None = field(default=None, compare=False)
+    combine: Callable[[Mapping[str, str], Mapping[str, FloatArray]], dict[str, FloatArray]] | None = field(
+        default=None, compare=False
+    )
+    combined: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
+    unbound: Family | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Take from the likelihood what it says, check the parameters and fill the title in."""
@@ -157,12 +178,32 @@ class Family:
     @property
     def discrete(self) -> bool:
         """Whether responses are integers."""
-        return self.response_support in ("binary", "count", "trials")
+        return self.response_support in ("binary", "count", "trials", "category")
+
+    @property
+    def eta_parameters(self) -> tuple[Parameter, ...]:
+        """The parameter that each row of eta belongs to: a vector has one row for each of its elements."""
+        return tuple(parameter for parameter in self.parameters for _ in range(parameter.size))
+
+    def bound(self, response: Response) -> Family:
+        """The family with the parameters that it has for a response; itself where these are always the same.
+
+        Raises
+        ------
+        DataError
+            If the family cannot model this response.
+        """
+        family = self.unbound or self
+        if family.bind is None:
+            return self
+        family.check_response(response)
+        return replace(family, **family.bind(response), unbound=family, link=self.link)
 
     @property
     def is_custom(self) -> bool:
         """Whether the name alone does not bring this family back: anything but an unchanged record of this folder."""
-        return self.name not in family_names() or self != import_module(f"nutslite.families.{self.name}").FAMILY
+        record = self.unbound or self
+        return self.name not in family_names() or record != import_module(f"nutslite.families.{self.name}").FAMILY
 
     @property
     def auxiliary_parameters(self) -> tuple[str, ...]:
@@ -207,6 +248,11 @@ class Family:
         own = {name: link for name, link in links.items() if is_custom(link)}
         if not own:
             return family
+        if self.bind is not None:
+            raise FamilyError(
+                f"Family '{self.name}' takes no links of your own for '{next(iter(own))}'; it has "
+                f"{', '.join(map(str, self.parameter(next(iter(own))).links))}."
+            )
         from nutslite.families._linked import linked_kernel
 
         return replace(family, kernel=linked_kernel(family, own))
@@ -231,7 +277,7 @@ class Family:
     def link_codes(
         self, links: Mapping[str, str] | str | None = None, varying: Container[str] | None = None
     ) -> NDArray[np.int64]:
-        """Link codes as kernels take them, shape (k,), one per parameter.
+        """Link codes as kernels take them, shape (k,), one per row of eta.
 
         Parameters
         ----------
@@ -252,7 +298,7 @@ class Family:
         for j, item in enumerate(self.parameters):
             if varying is not None and item.name not in varying:
                 codes[j] = self._constant_code(item)
-        return np.array(codes, dtype=np.int64)
+        return np.repeat(np.array(codes, dtype=np.int64), [item.size for item in self.parameters])
 
     def _constant_code(self, parameter: Parameter) -> int:
         """Link code of a parameter that is one number for all rows."""
@@ -333,7 +379,7 @@ def compiled_loglik(family: Family, codes: NDArray[np.int64] | None = None) -> C
     Given the link `codes` of a model, it may be a kernel that knows no others.
     """
     kernel = family.kernel.build() if isinstance(family.kernel, LazyKernel) else family.kernel
-    if codes is not None and np.array_equal(codes, [parameter.native_link for parameter in family.parameters]):
+    if codes is not None and np.array_equal(codes, [parameter.native_link for parameter in family.eta_parameters]):
         kernel = without_relinks(kernel)
     if not jit_disabled():
         if not isinstance(kernel, Dispatcher):
@@ -356,7 +402,8 @@ def pointwise_loglik(
     values : array_like, shape (n,) or (c, n)
         The response, and its companions in further rows.
     parameters : mapping of str to float or array_like of shape (n,)
-        Parameter values on their natural scale, all of them.
+        Parameter values on their natural scale, all of them; of vectors with a last axis more, and as rows of eta where
+        the link is softmax.
     weights : array_like of shape (n,), optional
 
     Returns
@@ -375,11 +422,15 @@ def pointwise_loglik(
         raise FamilyError(f"Family '{family.name}' also needs {', '.join(sorted(names - set(parameters)))}.")
     response = np.array(np.atleast_2d(np.asarray(values, dtype=np.float64)), order="C")
     rows = response.shape[1]
-    eta = np.empty((len(family.parameters), rows))
-    varies = np.zeros(len(family.parameters), dtype=np.int64)
-    for j, parameter in enumerate(family.parameters):
-        eta[j] = link_array(parameter.default_link, parameters[parameter.name])
-        varies[j] = int(np.ndim(parameters[parameter.name]) > 0)
+    eta = np.empty((len(family.eta_parameters), rows))
+    varies = np.zeros(len(eta), dtype=np.int64)
+    j = 0
+    for parameter in family.parameters:
+        own = slice(j, j + parameter.size)
+        value = link_array(parameter.default_link, parameters[parameter.name])
+        eta[own] = np.broadcast_to(value, (rows, parameter.size)).T if parameter.dim else value
+        varies[own] = int(value.ndim > bool(parameter.dim))
+        j += parameter.size
     out = np.empty(rows)
     weight = np.empty(0) if weights is None else np.array(weights, dtype=np.float64)
     with np.errstate(all="ignore"):

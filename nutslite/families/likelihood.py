@@ -17,7 +17,7 @@ from nutslite.families._custom import custom_kernel, mean_of, random_of
 from nutslite.families.family import Family, LazyKernel, ResponseSupport, family_names, get_family
 from nutslite.families.link import Link
 from nutslite.families.links import LINKS, RELINKED, is_custom
-from nutslite.families.parameter import Parameter, Support
+from nutslite.families.parameter import SCALAR_SUPPORTS, Parameter, Support
 
 DISTRIBUTIONS = {
     "Normal": "gaussian",
@@ -336,11 +336,11 @@ def _parameter(likelihood: Likelihood, name: str, link: str | None) -> Parameter
         Link(link)  # raises, with what was meant
     density = getattr(likelihood.priors.get(name), "density", None)  # a Prior knows what it allows
     of_prior = getattr(density, "support", "real")
-    of_link = _RANGES.get(link or "", of_prior if of_prior in RELINKED else "real")
+    of_link = _RANGES.get(link or "", of_prior if of_prior in SCALAR_SUPPORTS else "real")
     support: Any = likelihood.parameter_support.get(name, of_link)
-    if support not in RELINKED:
+    if support not in SCALAR_SUPPORTS:
         raise FamilyError(
-            f"Likelihood('{likelihood.name}'): parameter_support of '{name}' is one of {', '.join(RELINKED)}; not "
+            f"Likelihood('{likelihood.name}'): parameter_support of '{name}' is one of {', '.join(SCALAR_SUPPORTS)}; not "
             f"{support!r}."
         )
     fitting = RELINKED[support]

@@ -131,12 +131,14 @@ class Model(Fitting):
             self.formula,
             self.data,
             parameters=parameters,
+            intercept=self.family.intercept,
             categorical=categorical,
             dropna=dropna,
             extra_namespace=extra_namespace,
         )
         self._data = used_data(self.data, self.design.used_columns, categorical)
         self.family.check_response(self.design.response)
+        self.family = self.family.bound(self.design.response)
         check_empty_formulas(self.design, self.family, self.links)
         self.noncentered = check_noncentered(noncentered, self.design.predictors)
         self.correlations = choose_correlations(self.design.factors, correlated, priors_cor, self.design.group_terms)

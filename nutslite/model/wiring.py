@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nutslite._calls import public
@@ -153,6 +154,11 @@ class Wiring:
     def _choose_priors(self, given: Mapping[Any, Any]) -> PriorSet:
         mle = None
         if self.automatic_priors == "mle":
+            if self.family.bind is not None:
+                raise PriorError(
+                    f"automatic_priors='mle' is for one linear predictor and a mean, which family '{self.family.name}' "
+                    "does not have. Leave it out."
+                )
             mle = MLEPriors(self.design, self.family, self.links, self.taylor)
         own = {name: prior for name, prior in self.family.own_priors.items() if name not in self.design.predictors}
         return choose_priors(
@@ -166,13 +172,17 @@ class Wiring:
             auto_scale=self.auto_scale,
             unused=self.unused_priors,  # type: ignore[arg-type]  # checked there, with a message
             mle=mle,
+            sizes={parameter.name: parameter.size for parameter in self.family.auxiliary if parameter.dim},
         )
 
     def _prediction_task(self) -> Any:
         from nutslite.results.new_groups import PopulationSampler
         from nutslite.results.response_draws import PredictionTask
 
-        fixed = {name: float(v) for name, v in self.priors.constants.items() if not isinstance(v, Prior)}
-        sampler = PopulationSampler(self.priors.terms, self.family.parent.name)
+        fixed = {
+            name: np.asarray(v, dtype=float) for name, v in self.priors.constants.items() if not isinstance(v, Prior)
+        }
+        sizes = {parameter.name: parameter.size for parameter in self.family.parameters if parameter.dim}
+        sampler = PopulationSampler(self.priors.terms, self.family.parent.name, sizes)
         coords = self._inventory.coords
         return PredictionTask(self.family, self.links, fixed, sampler, self._aliases, coords)

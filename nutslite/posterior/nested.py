@@ -18,7 +18,7 @@ from nutslite.posterior import model_data as md
 from nutslite.posterior.centring import scale_columns
 from nutslite.posterior.mode import Mode, find_mode
 from nutslite.posterior.model_data import ModelData
-from nutslite.posterior.transforms import BENT_LOG, LOG, LOGIT_INTERVAL
+from nutslite.posterior.transforms import ABOVE, BENT_LOG, LOG, LOGIT_INTERVAL
 from nutslite.posterior.transforms import IDENTITY as UNCHANGED
 from nutslite.posterior.warp import MEAN, POSITIVE, UNIT, Warp, no_warp
 
@@ -45,6 +45,7 @@ def is_small(model: ModelData) -> bool:
         and dimension <= MOST_DIMENSIONS
         and not model.codes.blocks.size
         and not correlated
+        and not (model.head.transforms == ABOVE).any()
     )
 
 

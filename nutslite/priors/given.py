@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
@@ -59,6 +60,7 @@ def match_priors(
     parent: str,
     constants: Collection[str],
     unused: Unused = "warn",
+    sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> Given:
     """The user's priors by parameter and term.
 
@@ -78,6 +80,8 @@ def match_priors(
     constants : collection of str
         Parameters without a formula.
     unused : {"warn", "error", "ignore"}
+    sizes : mapping of str to int
+        Elements of the constants that are vectors.
 
     Raises
     ------
@@ -90,7 +94,11 @@ def match_priors(
         raise error(f"unused_priors={unused!r}: choose 'warn', 'error' or 'ignore'.")
     flat = expand_keys(priors)
     nested = {name: flat.pop(name) for name in list(flat) if name in predictors}
-    given = Given(constants={name: read_constant(name, flat.pop(name)) for name in list(flat) if name in constants})
+    given = Given(
+        constants={
+            name: read_constant(name, flat.pop(name), sizes.get(name)) for name in list(flat) if name in constants
+        }
+    )
     leftovers: list[str] = []
     for parameter, predictor in predictors.items():
         own = nested.get(parameter, {})

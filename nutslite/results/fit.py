@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.inventory import OBSERVATIONS
 from nutslite.posterior.offsets import standardised_effects
 from nutslite.posterior.run import Fit
 from nutslite.results.inference_data import Container, to_inference_data
@@ -127,7 +126,7 @@ def store_prior(
     predicted = predict(prior, design, task, kind="response", random_seed=rng, keep_parameters=True)
     response = predicted.response
     prior |= predicted.parameters
-    dims = {**_dims(assembled), **prior_dims, **dict.fromkeys(predicted.parameters, (OBSERVATIONS,))}
+    dims = {**_dims(assembled), **prior_dims}
     if var_names is not None:
         original = {alias: name for name, alias in task.aliases.items()}
         asked: Any = [var_names] if isinstance(var_names, str) else var_names

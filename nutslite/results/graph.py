@@ -136,7 +136,8 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
         for term in predictor.offset_names:
             nodes[f"{prefix}{term}"] = ("data", _DETERMINISTIC, (OBSERVATIONS,))
             edges.append((f"{prefix}{term}", parameter.name))
-        nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, (OBSERVATIONS,))
+        own = assembled.inventory.dims[parameter.name]
+        nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, own)
     for variable in layout.variables:
         if variable.source == "correlation":
             nodes[variable.name] = ("LKJ", _FREE, variable.dims)
