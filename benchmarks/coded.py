@@ -17,11 +17,11 @@ from report import machine
 from repository import ROOT  # noqa: F401  it lets the next imports find the package
 
 from nutslite.model import Model
-from nutslite.posterior import code_search
-from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.coded import without_codes
-from nutslite.posterior.target import JointTarget
-from nutslite.sampler.logdensity import compiled_logdensity
+from nutslite.posterior.assembly import code_search
+from nutslite.posterior.assembly.coded import without_codes
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.targets.target import JointTarget
+from nutslite.sampler.transition.logdensity import compiled_logdensity
 
 
 def assembled(rows: int, columns: int, groups: bool, family: str) -> Assembled:

@@ -17,11 +17,11 @@ from reference_comparison import Difference, compare, compare_elpd, exact_margin
 from reference_values import CENTRED_INTERCEPT, Reference, Target
 
 from nutslite import Model
-from nutslite.posterior import compress
-from nutslite.posterior.plan import Plan
-from nutslite.results import diagnostics
-from nutslite.results.inference_data import get_group, named_arrays
-from nutslite.results.labels import element_labels
+from nutslite.posterior.assembly import compress
+from nutslite.posterior.targets.plan import Plan
+from nutslite.results.container.inference_data import get_group, named_arrays
+from nutslite.results.diagnostics import diagnostics
+from nutslite.results.diagnostics.labels import element_labels
 
 FloatArray = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ import nutslite as nl
 from nutslite import calibration, datasets, sampler
 from nutslite._calls import CallError, public
 from nutslite.exceptions import NutsliteError
-from nutslite.results import plots
+from nutslite.results.pictures import plots
 
 CLASSES = (nl.Model, nl.Formula, nl.Prior, nl.Family, nl.Likelihood, nl.Link, calibration.Calibration)
 FUNCTIONS = (

@@ -11,8 +11,9 @@ from small_models import grouped_data
 from nutslite import Model
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
-from nutslite.posterior import run_large
-from nutslite.posterior.run import Settings, run
+from nutslite.posterior.methods import large as run_large
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.run.run import run
 
 MODELS = {
     "joint": {"formula": "b ~ x + (x|g)", "family": "bernoulli"},
@@ -58,7 +59,7 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     with contextlib.suppress(KeyboardInterrupt):  # which means that it came before the first draw
         assert fitted(path, settings, plan, keep_warmup=True, callback=stop).interrupted
     target = "JointTarget" if name == "joint" else "MarginalTarget"
-    monkeypatch.setattr(f"nutslite.posterior.target.{target}.launch", None)  # there is no second pilot
+    monkeypatch.setattr(f"nutslite.posterior.targets.target.{target}.launch", None)  # there is no second pilot
     again = fitted(path, settings, plan, keep_warmup=True)
     assert_same(again, wanted)
     np.testing.assert_array_equal(again.warmup[0], wanted.warmup[0])
@@ -74,13 +75,13 @@ def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, f
     path = tmp_path / "fit.ckpt"
     fitted(path, None, plan, draws=21, independence=False)
     searches = []
-    monkeypatch.setattr("nutslite.posterior.target.JointTarget.launch_small", lambda self: searches.append(1))
+    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda self: searches.append(1))
     assert_same(fitted(path, None, plan, draws=41, independence=False), wanted)
     assert not searches
 
 
 def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
+    monkeypatch.setattr("nutslite.posterior.marginal.prices.LARGE_RISK", -1e9)
     plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
     assert plan.reduction is not None
     assert plan.reduction.large
@@ -106,7 +107,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
             assert part.values.shape[1] == draws
             np.testing.assert_array_equal(part.values, wanted.values[: part.values.shape[0], :draws])
     monkeypatch.setattr(run_large._Chain, "step", step)
-    monkeypatch.setattr("nutslite.posterior.run_large.laplace_proposal", None)  # the mode is not sought again
+    monkeypatch.setattr("nutslite.posterior.methods.large.laplace_proposal", None)  # the mode is not sought again
     assert_same(fitted(path, None, plan), wanted)
     monkeypatch.setattr(run_large._Chain, "step", None)  # and a finished run needs no transition
     assert_same(fitted(path, None, plan), wanted)
@@ -116,7 +117,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_more_draws_go_on_and_fewer_are_the_first(tmp_path, monkeypatch, name):
     """Whatever was asked for before, the draws are those of one run of that length, integrated parameters too."""
     if name == "large":
-        monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
+        monkeypatch.setattr("nutslite.posterior.marginal.prices.LARGE_RISK", -1e9)
         plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
         assert plan.reduction.large
     else:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from nutslite.posterior import beside as module
-from nutslite.posterior.beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, Beside, compiling_beside
+from nutslite.posterior.run import beside as module
+from nutslite.posterior.run.beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, Beside, compiling_beside
 
 FIT = """
 import nutslite as nl
-from nutslite.posterior import beside
+from nutslite.posterior.run import beside
 started = []
 start = beside.Beside._listen
 beside.Beside._listen = lambda self, process: (started.append(self.path), start(self, process))

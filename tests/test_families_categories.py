@@ -13,10 +13,11 @@ from scipy import special, stats
 
 import nutslite as nl
 from nutslite.exceptions import DataError, FamilyError, PriorError
-from nutslite.families.family import Family, compiled_loglik, get_family, pointwise_loglik
+from nutslite.families.record.family import Family, compiled_loglik, pointwise_loglik
+from nutslite.families.record.register import get_family
 from nutslite.formula.terms import Response
-from nutslite.posterior.increasing import increasing_draws
-from nutslite.results.inference_data import get_group
+from nutslite.posterior.points.increasing import increasing_draws
+from nutslite.results.container.inference_data import get_group
 
 LEVELS = ("low", "mid", "high", "top")
 LINKS = ("logit", "probit", "cloglog")
@@ -404,7 +405,7 @@ def test_means_are_refused(cumulative: tuple[nl.Model, Any]) -> None:
 
 
 def test_thresholds_have_no_formula() -> None:
-    with pytest.raises(nl.NutsliteError, match="'threshold'.*no formula"):
+    with pytest.raises(nl.NutsliteError, match=r"'threshold'.*no formula"):
         nl.Model(nl.Formula("y ~ x", "threshold ~ x"), answers(), family="cumulative")
 
 

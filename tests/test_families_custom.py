@@ -21,10 +21,12 @@ from small_models import grouped_data
 from nutslite import Family, Formula, Likelihood, Link, Model, Prior
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import DataError, FamilyError, NutsliteWarning
-from nutslite.families.family import compiled_loglik, family_names, get_family, pointwise_loglik
-from nutslite.families.likelihood import DISTRIBUTIONS
+from nutslite.families.record.family import compiled_loglik, pointwise_loglik
+from nutslite.families.record.register import get_family
+from nutslite.families.user.built_in import family_names
+from nutslite.families.user.likelihood import DISTRIBUTIONS
 from nutslite.formula.terms import Response
-from nutslite.posterior.target import JointTarget
+from nutslite.posterior.targets.target import JointTarget
 
 DATA = grouped_data()
 NAMES = list(PLAIN)

@@ -21,12 +21,12 @@ from small_models import grouped_data
 import nutslite as nl
 from nutslite._schema import DEEPEST_JSON, Misfit, Number, Numbers, Record, check, read_json
 from nutslite.exceptions import DataError, NutsliteError, SamplingError
-from nutslite.formula.data import as_frame
+from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
-from nutslite.posterior import resume
-from nutslite.results.inference_data import get_group
+from nutslite.posterior.run import resume
+from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
-from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 150
@@ -219,7 +219,7 @@ import io, os, resource, struct, sys, zipfile
 import numpy as np, pandas as pd, h5py, pyarrow, xarray
 import nutslite as nl
 import nutslite._files
-from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
 from hostile_files import npy
 folder = sys.argv[1]
 data = pd.DataFrame({"y": np.arange(24.0), "x": np.arange(24.0) ** 2})
@@ -341,7 +341,7 @@ def test_every_file_is_closed_on_every_path(tmp_path):
 
 def test_what_a_process_beside_says_is_closed(monkeypatch):
     """The pipe, too, from the process that compiles beside a first fit."""
-    from nutslite.posterior import beside as module
+    from nutslite.posterior.run import beside as module
 
     monkeypatch.setattr(module, "_START", "print('nothing')")
     beside = module.Beside("joint", (module.BLOCK,))

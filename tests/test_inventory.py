@@ -8,8 +8,8 @@ import pytest
 
 import nutslite as nl
 from nutslite.exceptions import DataError
-from nutslite.posterior.inventory import take_inventory
-from nutslite.results.inference_data import get_group, group_names, stored_name
+from nutslite.posterior.record.inventory import take_inventory
+from nutslite.results.container.inference_data import get_group, group_names, stored_name
 
 N = 36
 RNG = np.random.default_rng(5)

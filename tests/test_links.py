@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from nutslite.exceptions import FamilyError
-from nutslite.families import links
-from nutslite.families._relinks import relink_rows
-from nutslite.families.family import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS
+from nutslite.families.links import codes as links
+from nutslite.families.links.native import relink_rows
+from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS
 
 ETA = {  # linear predictors at which the inverse link is one to one and its values keep their digits
     "identity": np.linspace(-5.0, 5.0, 101),

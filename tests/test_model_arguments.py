@@ -11,7 +11,7 @@ import pytest
 from small_models import GENERAL, grouped_data, small_model
 
 import nutslite as nl
-from nutslite.results.inference_data import get_group, group_names
+from nutslite.results.container.inference_data import get_group, group_names
 
 QUIET: dict[str, Any] = {"chains": 2, "random_seed": 1, "progressbar": False}
 SHORT: dict[str, Any] = {**QUIET, "draws": 10, "tune": 10, "compute_convergence_checks": False}
@@ -30,7 +30,7 @@ class TestStart:
 
     @pytest.fixture(autouse=True)
     def small_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nutslite.posterior import launching
+        from nutslite.posterior.methods import launching
 
         sample = launching.sample
         monkeypatch.setattr(launching, "sample", lambda *given, **options: sample(*given, step_size=1e-9, **options))
@@ -102,7 +102,7 @@ class TestStart:
     ],
 )
 def test_starting_values_that_are_none(start: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nutslite.posterior.plan.Plan.target", lambda self: pytest.fail("the fit had begun"))
+    monkeypatch.setattr("nutslite.posterior.targets.plan.Plan.target", lambda self: pytest.fail("the fit had begun"))
     with pytest.raises(nl.SamplingError, match=message):
         model().fit(**QUIET, start=start)
 
@@ -146,7 +146,7 @@ def test_initialisations_by_the_names_of_pymc(init: str) -> None:
 def test_initialisations_choose_metric_and_spread(
     init: str, metric: str, jitter: float, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nutslite.posterior import launching
+    from nutslite.posterior.methods import launching
 
     sample, seen = launching.sample, {}
     monkeypatch.setattr(

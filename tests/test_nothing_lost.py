@@ -19,11 +19,11 @@ from tqdm import tqdm
 import nutslite as nl
 from nutslite.commands import fit as fit_command
 from nutslite.exceptions import DataError, NutsliteWarning, SamplingError, warn
-from nutslite.posterior.target import JointTarget, MarginalTarget
+from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.results import fit as results_fit
-from nutslite.results.explained_variance import r2_draws
-from nutslite.results.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
-from nutslite.results.predict import predict
+from nutslite.results.container.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
+from nutslite.results.predictions.explained_variance import r2_draws
+from nutslite.results.predictions.predict import predict
 from nutslite.sampler import progress
 from nutslite.sampler.rescue import rescued
 
@@ -168,7 +168,7 @@ def test_a_group_that_cannot_be_added_is_missing_and_nothing_else(model, monkeyp
 
 
 def test_results_that_cannot_be_saved_are_returned(model, folder, monkeypatch, caplog):
-    monkeypatch.setattr("nutslite.results.stored_fit.save", failing(UnicodeError("odd")))
+    monkeypatch.setattr("nutslite.results.storage.stored_fit.save", failing(UnicodeError("odd")))
     results = model.fit(file=folder / "fit.nc", **ENDINGS["laplace"], **QUIET)
     assert "posterior" in group_names(results)
     assert "in memory only" in caplog.text
@@ -190,7 +190,7 @@ class TestRehearsal:
 
     @pytest.fixture(autouse=True)
     def _no_sampling(self, monkeypatch):
-        monkeypatch.setattr("nutslite.posterior.run.run", failing(AssertionError("it sampled")))
+        monkeypatch.setattr("nutslite.posterior.run.run.run", failing(AssertionError("it sampled")))
 
     def test_values_of_every_row_that_do_not_fit_into_memory(self, model):
         for options, words in [
@@ -386,7 +386,7 @@ class TestUsersFunctions:
         assert "enough" in caplog.text
 
     def test_independence_metropolis_keeps_its_blocks(self, model, monkeypatch, caplog):
-        from nutslite.posterior import run_independence
+        from nutslite.posterior.methods import independence as run_independence
 
         monkeypatch.setattr(run_independence, "PROPOSALS_PER_BLOCK", 200)
         plan = model.plan()

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
-from nutslite.posterior import model_data as md
-from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.code_search import find_code_sets, pays
-from nutslite.posterior.coded import common_columns, without_codes
-from nutslite.posterior.compress import merge_equal_rows
-from nutslite.posterior.crossproducts import reduce_gaussian
-from nutslite.posterior.information import InformationBuilder
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.target import JointTarget
+from nutslite.posterior.assembly.code_search import find_code_sets, pays
+from nutslite.posterior.assembly.coded import common_columns, without_codes
+from nutslite.posterior.assembly.compress import merge_equal_rows
+from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.marginal.crossproducts import reduce_gaussian
+from nutslite.posterior.pilot.information import InformationBuilder
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
-from nutslite.results.summary import summary
+from nutslite.results.diagnostics.summary import summary
 
 
 def factors(n: int = 900, seed: int = 4) -> pd.DataFrame:
@@ -143,7 +143,7 @@ def test_sets_of_too_many_pairs_to_count_have_the_same_information(monkeypatch):
     coded, dense = built("two sets")
     target = JointTarget(coded)
     before = InformationBuilder(dense.data, target.density, target.loglik)(positions(coded)[0])
-    monkeypatch.setattr("nutslite.posterior.head_design.MOST_PAIRS", 0)
+    monkeypatch.setattr("nutslite.posterior.products.head_design.MOST_PAIRS", 0)
     after = InformationBuilder(coded.data, target.density, target.loglik)(positions(coded)[0])
     assert coded.data.codes.blocks.shape[0] == 2
     np.testing.assert_allclose(after.border, before.border, rtol=1e-7, atol=1e-6)
@@ -231,7 +231,9 @@ def test_potentials_see_the_same_density():
 
 
 def test_merged_rows_keep_only_the_sets_that_pay(monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.coded.pays", lambda n, p, columns, distinct, by_runs: n > 10 * distinct)
+    monkeypatch.setattr(
+        "nutslite.posterior.assembly.coded.pays", lambda n, p, columns, distinct, by_runs: n > 10 * distinct
+    )
     data = factors(6000)
     model = Model("b ~ s + (1|t)", data, family="bernoulli")
     whole = model._assembly.data

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from nutslite.exceptions import SamplingError
-from nutslite.families.family import compiled_loglik
+from nutslite.families.record.family import compiled_loglik
 from nutslite.model import Model
-from nutslite.posterior.compress import merge_equal_rows
-from nutslite.posterior.joint import compiled_joint
-from nutslite.priors.densities import log_density_gradient
-from nutslite.results.inference_data import get_group, group_names
-from nutslite.results.summary import summary
+from nutslite.posterior.assembly.compress import merge_equal_rows
+from nutslite.posterior.density.joint import compiled_joint
+from nutslite.priors.densities.densities import log_density_gradient
+from nutslite.results.container.inference_data import get_group, group_names
+from nutslite.results.diagnostics.summary import summary
 
 
 def answers(n: int = 3000) -> pd.DataFrame:

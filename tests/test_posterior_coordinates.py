@@ -8,20 +8,20 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, small_model
 
 from nutslite.model import Model
-from nutslite.posterior import prices
-from nutslite.posterior.arrowhead import arrowhead_variances, solve_arrowhead
-from nutslite.posterior.crossproducts import reduce_gaussian
-from nutslite.posterior.information import InformationBuilder
-from nutslite.posterior.large_marginal import LargeMarginal
-from nutslite.posterior.marginal import compiled_marginal
-from nutslite.posterior.mode import find_mode
-from nutslite.posterior.pilot import run_pilot
-from nutslite.posterior.points import unconstrain_head
-from nutslite.posterior.recovery import recover
-from nutslite.posterior.row_information import row_information
-from nutslite.posterior.target import JointTarget, MarginalTarget
-from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG, constrain, log_jacobian
-from nutslite.priors.densities import log_density_gradient
+from nutslite.posterior.marginal import prices
+from nutslite.posterior.marginal.crossproducts import reduce_gaussian
+from nutslite.posterior.marginal.large_marginal import LargeMarginal
+from nutslite.posterior.marginal.marginal import compiled_marginal
+from nutslite.posterior.marginal.recovery import recover
+from nutslite.posterior.pilot.arrowhead import arrowhead_variances, solve_arrowhead
+from nutslite.posterior.pilot.information import InformationBuilder
+from nutslite.posterior.pilot.mode import find_mode
+from nutslite.posterior.pilot.pilot import run_pilot
+from nutslite.posterior.pilot.row_information import row_information
+from nutslite.posterior.points.points import unconstrain_head
+from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG, constrain, log_jacobian
+from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.priors.densities.densities import log_density_gradient
 
 
 def no_group_differences():
@@ -226,7 +226,7 @@ def crossed_data():
 def test_large_path_samples_the_same_posterior(all_rests_are_large, monkeypatch):
     model = Model("y ~ x + (1|e) + (1|f)", crossed_data())
     assert "independence Metropolis" in str(model.plan())
-    from nutslite.results.summary import summary
+    from nutslite.results.diagnostics.summary import summary
 
     large = summary(model.fit(draws=1500, random_seed=1, progressbar=False), round_to="none")
     monkeypatch.undo()
@@ -238,7 +238,7 @@ def test_large_path_samples_the_same_posterior(all_rests_are_large, monkeypatch)
 
 
 def test_large_runs_repeat_with_their_seed(all_rests_are_large):
-    from nutslite.results.inference_data import get_group
+    from nutslite.results.container.inference_data import get_group
 
     model = small_model(CROSSED)
     first, second = (model.fit(draws=6, chains=2, random_seed=5, progressbar=False) for _ in range(2))

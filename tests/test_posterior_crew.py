@@ -10,11 +10,11 @@ import pytest
 
 from nutslite._numba import jit_disabled
 from nutslite.model import Model
-from nutslite.posterior.crew import DONE, NEXT, NOTHING_TO_DO, STOP, new_crew, parts_of
-from nutslite.posterior.helpers import compiled_help, helped_chains
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.plain import compiled_plain_many
-from nutslite.posterior.target import JointTarget
+from nutslite.posterior.density.helpers import compiled_help, helped_chains
+from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.density.plain import compiled_plain_many
+from nutslite.posterior.record.crew import DONE, NEXT, NOTHING_TO_DO, STOP, new_crew, parts_of
+from nutslite.posterior.targets.target import JointTarget
 
 ROWS = 13_000
 

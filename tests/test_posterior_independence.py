@@ -7,13 +7,14 @@ import pytest
 from scipy import stats
 from small_models import GAUSSIAN, GENERAL, small_model
 
-from nutslite.posterior import run_independence
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.model_data import sorted_rows
-from nutslite.posterior.run import Settings, run
-from nutslite.posterior.target import JointTarget, Launch
-from nutslite.sampler.independence import accept_or_stay
-from nutslite.sampler.proposals import DEFENSIVE_SHARE, DEFENSIVE_WIDTH, DefensiveMixture, fitness
+from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.methods import independence as run_independence
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.record.model_data import sorted_rows
+from nutslite.posterior.run.run import run
+from nutslite.posterior.targets.target import JointTarget, Launch
+from nutslite.sampler.independence.independence import accept_or_stay
+from nutslite.sampler.independence.proposals import DEFENSIVE_SHARE, DEFENSIVE_WIDTH, DefensiveMixture, fitness
 
 MODELS = {**GAUSSIAN, **GENERAL}
 # few parameters, clear modes: where independence Metropolis is chosen by itself

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
-from nutslite.families.family import compiled_loglik
+from nutslite.families.record.family import compiled_loglik
 from nutslite.model import Model
-from nutslite.posterior.joint import compiled_joint, natural_scale
-from nutslite.priors.densities import log_density_gradient
+from nutslite.posterior.density.joint import compiled_joint, natural_scale
+from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 
 MODELS = {**GAUSSIAN, **GENERAL}

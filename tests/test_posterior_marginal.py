@@ -7,15 +7,15 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 from nutslite.exceptions import SamplingError
-from nutslite.families.family import compiled_loglik
+from nutslite.families.record.family import compiled_loglik
 from nutslite.model import Model
-from nutslite.posterior import crossproducts
-from nutslite.posterior.crossproducts import reduce_gaussian
-from nutslite.posterior.joint import compiled_joint
-from nutslite.posterior.marginal import compiled_marginal
-from nutslite.posterior.recovery import recover
-from nutslite.posterior.reduction import why_not_reducible
-from nutslite.priors.densities import log_density_gradient
+from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.marginal import crossproducts
+from nutslite.posterior.marginal.crossproducts import reduce_gaussian
+from nutslite.posterior.marginal.marginal import compiled_marginal
+from nutslite.posterior.marginal.recovery import recover
+from nutslite.posterior.marginal.reduction import why_not_reducible
+from nutslite.priors.densities.densities import log_density_gradient
 
 
 class Conditional:
@@ -46,7 +46,7 @@ class Conditional:
 
 
 def locations(assembled, data, remaining, reduction):
-    from nutslite.posterior.joint import natural_scale
+    from nutslite.posterior.density.joint import natural_scale
 
     n_head = assembled.layout.n_head
     position = np.zeros((1, assembled.layout.dimension))

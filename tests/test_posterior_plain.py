@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from small_models import GAUSSIAN, GENERAL, small_model
 
-from nutslite.posterior import model_data as md
-from nutslite.posterior.joint import natural_scale
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, is_plain
-from nutslite.posterior.predictor import fill_eta, with_code_effects
-from nutslite.posterior.row_information import linear_predictors
-from nutslite.posterior.target import JointTarget
+from nutslite.posterior.density.joint import natural_scale
+from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
+from nutslite.posterior.density.predictor import fill_eta, with_code_effects
+from nutslite.posterior.pilot.row_information import linear_predictors
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.targets.target import JointTarget
 
 MODELS = {**GAUSSIAN, **GENERAL}
 

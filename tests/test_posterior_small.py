@@ -11,13 +11,13 @@ import pytest
 from scipy import stats
 
 import nutslite as nl
-from nutslite.posterior import run_slice
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.mode import Mode
-from nutslite.posterior.nested import _is_another
-from nutslite.posterior.run_slice import slices_for
-from nutslite.posterior.target import JointTarget
-from nutslite.results.diagnostics import ess_bulk, rhat
+from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.methods import slices as run_slice
+from nutslite.posterior.methods.slices import slices_for
+from nutslite.posterior.pilot.mode import Mode
+from nutslite.posterior.pilot.nested import _is_another
+from nutslite.posterior.targets.target import JointTarget
+from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 
 DATA = pd.DataFrame(
     {

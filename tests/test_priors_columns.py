@@ -122,7 +122,7 @@ def test_the_density_is_that_of_the_columns():
         "sigma": 2.0,
     }
     model = Model("y ~ g", DATA, priors=priors)
-    from nutslite.posterior.target import JointTarget
+    from nutslite.posterior.targets.target import JointTarget
 
     flat = Model("y ~ g", DATA, priors={"sigma": 2.0}, auto_scale=False)
     position = np.array([0.3, -0.7, 1.9])

@@ -10,7 +10,7 @@ from scipy import integrate
 from small_models import grouped_data
 
 from nutslite import Formula, Model
-from nutslite.posterior.transforms import cholesky_constrain, cholesky_pull_back
+from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity, sample_lkj_cholesky
 
 

@@ -11,7 +11,7 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite.formula.formula import Formula
-from nutslite.results.graph import Graph
+from nutslite.results.pictures.graph import Graph
 
 
 def built(formula: Any = "y ~ x + c + (x|g) + offset(o)", **settings: Any) -> nl.Model:

@@ -10,11 +10,11 @@ from scipy import stats
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 import nutslite as nl
-from nutslite.posterior.head import constrain_head
-from nutslite.posterior.log_prior import log_prior
-from nutslite.posterior.points import PointMap
-from nutslite.posterior.target import JointTarget
-from nutslite.results.inference_data import arviz_major, get_group, named_arrays
+from nutslite.posterior.points.log_prior import log_prior
+from nutslite.posterior.points.points import PointMap
+from nutslite.posterior.record.head import constrain_head
+from nutslite.posterior.targets.target import JointTarget
+from nutslite.results.container.inference_data import arviz_major, get_group, named_arrays
 
 ALL = {**GAUSSIAN, **GENERAL}
 SHORT: dict[str, Any] = {
@@ -77,7 +77,7 @@ def test_correlated_effects_against_scipy() -> None:
 
 def test_lkj_integrates_to_one() -> None:
     """Over the cube of correlations, by Monte Carlo."""
-    from nutslite.posterior.log_prior import _lkj
+    from nutslite.posterior.points.log_prior import _lkj
 
     lower = np.random.default_rng(1).uniform(-1, 1, (60_000, 3))
     matrices = np.tile(np.eye(3), (len(lower), 1, 1))

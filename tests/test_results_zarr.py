@@ -14,7 +14,7 @@ from small_models import grouped_data
 import nutslite as nl
 from nutslite._log import log
 from nutslite.results import storage, zarr_store
-from nutslite.results.inference_data import build_container, get_group, group_names
+from nutslite.results.container.inference_data import build_container, get_group, group_names
 
 FIT = {"draws": 40, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
 
@@ -40,7 +40,7 @@ def test_without_zarr_it_says_what_to_install(tmp_path, monkeypatch, results):
         raise zarr_store.importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(zarr_store.importlib.metadata, "version", absent)
-    monkeypatch.setattr("nutslite.results.inference_data.arviz_major", lambda: 1)
+    monkeypatch.setattr("nutslite.results.container.inference_data.arviz_major", lambda: 1)
     for call in (
         lambda: nl.save(results, tmp_path / "fit.zarr"),
         lambda: nl.Model("y ~ x", grouped_data()).fit(file=tmp_path / "fit.zarr", **FIT),

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
-from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.prior_draws import draw_prior
+from nutslite.posterior.points.prior_draws import draw_prior
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.priors.prior import Prior
-from nutslite.results.predict import predict
-from nutslite.results.response_draws import PredictionTask
+from nutslite.results.predictions.predict import predict
+from nutslite.results.predictions.response_draws import PredictionTask
 
 FloatArray = NDArray[np.float64]
 Accept = Callable[[FloatArray], bool]

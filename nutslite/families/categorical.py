@@ -12,8 +12,9 @@ import numpy as np
 
 from nutslite._numba import kernel
 from nutslite._special import exp
-from nutslite.families._categories import check_categories, draw_codes, no_mean
-from nutslite.families.family import Family, Parameter
+from nutslite.families.links.parameter import Parameter
+from nutslite.families.record.family import Family
+from nutslite.families.rows.categories import check_categories, draw_codes, no_mean
 
 
 @kernel

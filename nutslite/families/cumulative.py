@@ -14,9 +14,10 @@ import numpy as np
 
 from nutslite._numba import inner, kernel
 from nutslite._special import expit, log1mexp, log_ndtr, ndtr, softplus
-from nutslite.families._categories import check_categories, draw_codes, no_mean, say_order
-from nutslite.families.family import Family, Parameter
-from nutslite.families.links import CLOGLOG, PROBIT, inverse_array
+from nutslite.families.links.codes import CLOGLOG, PROBIT, inverse_array
+from nutslite.families.links.parameter import Parameter
+from nutslite.families.record.family import Family
+from nutslite.families.rows.categories import check_categories, draw_codes, no_mean, say_order
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 ROOT_HALF = math.sqrt(0.5)

@@ -8,7 +8,7 @@ from typing import Any
 from nutslite._calls import public
 from nutslite._log import log
 from nutslite.exceptions import check_flags, random_generator
-from nutslite.formula.data import as_frame
+from nutslite.formula.columns.data import as_frame
 from nutslite.model.inspection import Inspection
 
 
@@ -165,7 +165,7 @@ class AfterFit(Inspection):
         PriorError
             If a prior is flat, which nothing can be drawn from.
         """
-        from nutslite.posterior.prior_draws import draw_prior
+        from nutslite.posterior.points.prior_draws import draw_prior
         from nutslite.results.fit import store_prior
 
         check_flags(omit_offsets=omit_offsets)
@@ -178,12 +178,12 @@ class AfterFit(Inspection):
 
     def _notes(self) -> dict[str, str]:
         """What results say of the model that they are of."""
-        from nutslite.results.origin import notes_of
+        from nutslite.results.container.origin import notes_of
 
         links = {name: self.links[name] for name in self.conditional_parameters}
         return notes_of(self.formula.get_all_formulas(), self.family.name, links)
 
     def _check_results(self, idata: Any) -> None:
-        from nutslite.results.origin import check_origin
+        from nutslite.results.container.origin import check_origin
 
         check_origin(idata, self._notes(), self.design.factors)

@@ -19,10 +19,10 @@ from nutslite.model.fit_arguments import (
     translated,
 )
 from nutslite.model.saving import Saving
-from nutslite.posterior.plan import Path, Plan
+from nutslite.posterior.targets.plan import Path, Plan
 
 if TYPE_CHECKING:
-    from nutslite.posterior.run import Settings
+    from nutslite.posterior.methods.settings import Settings
 
 
 @public
@@ -139,13 +139,13 @@ class Fitting(AfterFit, Saving):
         KeyboardInterrupt
             If stopped before the first draw. Later, Ctrl-C returns what was drawn, with ``attrs["interrupted"] == 1``.
         """
-        from nutslite.posterior.identity import run_identity
-        from nutslite.posterior.run import Settings
-        from nutslite.posterior.start_values import check_start_values
-        from nutslite.results.row_labels import label_rows
-        from nutslite.results.stored_fit import StoredFit
-        from nutslite.sampler.checkpoint import stored_seed
-        from nutslite.sampler.digest import digest
+        from nutslite.posterior.methods.settings import Settings
+        from nutslite.posterior.points.start_values import check_start_values
+        from nutslite.posterior.run.identity import run_identity
+        from nutslite.results.container.row_labels import label_rows
+        from nutslite.results.storage.stored_fit import StoredFit
+        from nutslite.sampler.checkpoint.checkpoint import stored_seed
+        from nutslite.sampler.checkpoint.digest import digest
 
         if others:
             named = {"start": start, "cores": cores, "random_seed": random_seed}
@@ -220,10 +220,10 @@ class Fitting(AfterFit, Saving):
 
         What follows the sampling is tried before it; where it fails all the same, the draws are written raw.
         """
-        from nutslite.posterior.narration import how_long_it_took, what_is_sampled
-        from nutslite.posterior.run import run
+        from nutslite.posterior.run.narration import how_long_it_took, what_is_sampled
+        from nutslite.posterior.run.run import run
+        from nutslite.results.container.inference_data import preload_arviz
         from nutslite.results.fit import raw_draws, store_fit
-        from nutslite.results.inference_data import preload_arviz
         from nutslite.results.rehearsal import rehearse
         from nutslite.sampler.interrupts import careful_interrupts
         from nutslite.sampler.rescue import rescued

@@ -16,10 +16,10 @@ from nutslite.model.components import (
     list_parameters,
 )
 from nutslite.model.wiring import Wiring
-from nutslite.posterior.compiled_model import Backend
+from nutslite.posterior.points.compiled_model import Backend
 
 if TYPE_CHECKING:
-    from nutslite.results.description import Described
+    from nutslite.results.pictures.description import Described
 
 STYLES = ("modern", "classic")
 NOT_BUILT = (
@@ -65,19 +65,19 @@ class Inspection(Wiring):
 
     def _repr_html_(self) -> str:
         """The description as a table, for notebooks."""
-        from nutslite.results.description import describe_html
+        from nutslite.results.pictures.description import describe_html
 
         return describe_html(self._described())
 
     def describe(self, style: str = "modern") -> str:
         """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
-        from nutslite.results.description import describe
+        from nutslite.results.pictures.description import describe
 
         refuse_other("style", style, STYLES)
         return describe(self._described(), fitted=self._fitted, style="classic" if style == "classic" else "modern")
 
     def _described(self) -> Described:
-        from nutslite.results.description import Described
+        from nutslite.results.pictures.description import Described
 
         return Described(
             formulas=self.formula.get_all_formulas(),
@@ -213,7 +213,7 @@ class Inspection(Wiring):
         Graph
             A text in Graphviz's language; notebooks show it as a picture where Graphviz is installed.
         """
-        from nutslite.results.graph import FORMATS, draw_graph
+        from nutslite.results.pictures.graph import FORMATS, draw_graph
 
         self._need_build("graph")
         refuse_other("formatting", formatting, FORMATS)
@@ -271,9 +271,9 @@ class Inspection(Wiring):
             Before the model is built, without matplotlib (``pip install nutslite[plots]``), or where there is
             nothing to show.
         """
-        from nutslite.posterior.prior_draws import draw_prior
+        from nutslite.posterior.points.prior_draws import draw_prior
         from nutslite.results.fit import named_prior
-        from nutslite.results.prior_plots import Look, plot_priors
+        from nutslite.results.pictures.prior_plots import Look, plot_priors
 
         self._need_build("plot_priors")
         if hdi_prob is not None and ci_prob is not None:

@@ -8,16 +8,17 @@ from typing import Any
 from nutslite._calls import public
 from nutslite._config import config
 from nutslite.exceptions import check_flags
-from nutslite.families.family import Family, get_family
-from nutslite.families.likelihood import described, own_links
-from nutslite.formula.data import as_frame
+from nutslite.families.record.family import Family
+from nutslite.families.record.link_kernels import with_own_links
+from nutslite.families.record.register import described, get_family, own_links
+from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.fitting import Fitting
 from nutslite.model.saving import given_arguments, used_data
-from nutslite.posterior.inventory import take_inventory
-from nutslite.posterior.potential import read_potentials
+from nutslite.posterior.record.inventory import take_inventory
+from nutslite.posterior.record.potential import read_potentials
 from nutslite.priors.checks import check_automatic, check_noncentered
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.prior import Prior
@@ -119,7 +120,7 @@ class Model(Fitting):
         self.family = get_family(family)
         self.links = self.family.choose_links(link)
         chosen = self.family.chosen_links(link)
-        self.family = described(self.family.linked(self.links), self.links)
+        self.family = described(with_own_links(self.family, self.links), self.links)
         self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
         self.auto_scale = auto_scale
         self.center_predictors = center_predictors
@@ -150,7 +151,7 @@ class Model(Fitting):
         self._aliases = {}
         self._fitted = False
         if self.potentials:  # whether they fit shows only with all names
-            from nutslite.posterior.potentials import check_potentials
+            from nutslite.posterior.targets.potentials import check_potentials
 
             check_potentials(self._assembly)
         warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)

@@ -30,7 +30,7 @@ def given_arguments(local_variables: Mapping[str, Any]) -> dict[str, Any]:
 
 def used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> pd.DataFrame:
     """A copy of the columns that a model uses, those that `categorical` names included, whose names are checked."""
-    from nutslite.results.columns_file import keepable
+    from nutslite.results.storage.columns_file import keepable
 
     named = {categorical} if isinstance(categorical, str) else set(categorical or ())
     return keepable(frame[[name for name in frame.columns if name in used or name in named]])
@@ -70,7 +70,7 @@ class Saving(Wiring):
         >>> path = model.save("sleep.model")  # doctest: +SKIP
         >>> same = nl.Model.load("sleep.model")  # doctest: +SKIP
         """
-        from nutslite.results.model_file import write_model
+        from nutslite.results.storage.model_file import write_model
 
         path = checked_path("path", path)
         arguments = {**self._arguments, "priors": dict(self._given_priors)}
@@ -100,7 +100,7 @@ class Saving(Wiring):
         NutsliteError
             As for `Model`.
         """
-        from nutslite.results.model_file import read_model
+        from nutslite.results.storage.model_file import read_model
 
         path = checked_path("path", path)
         stored = read_model(path)
@@ -121,13 +121,13 @@ class Saving(Wiring):
 
     def _identity(self) -> dict[str, Any]:
         """What determines the posterior, by the names of the model's parts."""
-        from nutslite.posterior.identity import column_digest, model_identity
+        from nutslite.posterior.run.identity import column_digest, model_identity
 
         columns = {str(name): column_digest(self._data[name]) for name in self.design.used_columns}
         return model_identity(str(self.formula), self._assembly.spec, self._given_priors, columns)
 
     def _warn_of_differences(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
-        from nutslite.sampler.checkpoint import differences
+        from nutslite.sampler.checkpoint.checkpoint import differences
 
         changed = differences(identity, self._identity())
         if changed:

@@ -10,14 +10,16 @@ import pandas as pd
 
 from nutslite._calls import public
 from nutslite.exceptions import PriorError, SettingError
-from nutslite.families.family import Family
+from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
-from nutslite.posterior.assembly import Assembled, ModelSpec, assemble
-from nutslite.posterior.compiled_model import Backend
-from nutslite.posterior.inventory import Inventory, take_inventory
-from nutslite.posterior.plan import Path, Plan, make_plan
-from nutslite.posterior.potential import Potential
+from nutslite.posterior.assembly.assembly import assemble
+from nutslite.posterior.points.compiled_model import Backend
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.inventory import Inventory, take_inventory
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.potential import Potential
+from nutslite.posterior.targets.plan import Path, Plan, make_plan
 from nutslite.priors.assign import choose_priors
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.given import update_priors
@@ -176,8 +178,8 @@ class Wiring:
         )
 
     def _prediction_task(self) -> Any:
-        from nutslite.results.new_groups import PopulationSampler
-        from nutslite.results.response_draws import PredictionTask
+        from nutslite.results.predictions.new_groups import PopulationSampler
+        from nutslite.results.predictions.response_draws import PredictionTask
 
         fixed = {
             name: np.asarray(v, dtype=float) for name, v in self.priors.constants.items() if not isinstance(v, Prior)

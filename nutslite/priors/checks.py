@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.prior import Prior, find_density
@@ -45,7 +46,7 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
     _check_lengths(name, prior, columns)
 
 
-def read_constant(name: str, value: Any, size: int | None = None) -> Prior | float | FloatArray:
+def read_constant(name: str, value: Any, size: int | None = None) -> Prior | float | NDArray[np.float64]:
     """Prior or fixed value of a parameter without a formula; of a vector that increases, its `size` elements.
 
     Raises
@@ -81,7 +82,9 @@ def read_constant(name: str, value: Any, size: int | None = None) -> Prior | flo
     return float(array.reshape(()).item())
 
 
-def check_support(name: str, value: Prior | float, default: tuple[str, Mapping[str, Any]]) -> None:
+def check_support(
+    name: str, value: Prior | float | NDArray[np.float64], default: tuple[str, Mapping[str, Any]]
+) -> None:
     """A parameter's prior or fixed value must respect the range that its default prior has.
 
     Raises

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
-from nutslite.formula.spelling import as_spelled, normal_spelling
+from nutslite.formula.language.spelling import as_spelled, normal_spelling
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.columns import coefficient_names
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
 
+FloatArray = NDArray[np.float64]
 Unused = Literal["warn", "error", "ignore"]
 Choice = Prior | Scale
 GENERIC = ("common", "group_specific")
@@ -36,7 +40,7 @@ class Given:
     """
 
     terms: dict[str, dict[str, Choice]] = field(default_factory=dict)
-    constants: dict[str, Prior | float] = field(default_factory=dict)
+    constants: dict[str, Prior | float | FloatArray] = field(default_factory=dict)
     columns: dict[str, dict[str, dict[int, Choice]]] = field(default_factory=dict)
 
     def choices(self, parameter: str, term: str, columns: int) -> list[Choice | None]:

@@ -16,8 +16,8 @@ import numpy as np
 from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
-from nutslite.sampler.compiling import inner
-from nutslite.sampler.logdensity import logdensity_signature
+from nutslite.sampler.transition.compiling import inner
+from nutslite.sampler.transition.logdensity import logdensity_signature
 
 MOST_STEPS_OUT = 256
 MOST_SHRINKS = 200
