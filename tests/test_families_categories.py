@@ -326,6 +326,25 @@ def test_thresholds_take_the_intercepts_place() -> None:
     assert nl.Model("y ~ 1", data, family="cumulative").fit(draws=50, chains=1, progressbar=False) is not None
 
 
+def test_published_proportional_odds() -> None:
+    """Housing satisfaction: Venables and Ripley (2002), Modern Applied Statistics with S, section 7.3, by polr."""
+    wide = nl.Prior("Normal", mu=0, sigma=20)
+    data = nl.load_data("housing")
+    model = nl.Model(
+        "weighted(Sat, Freq) ~ Infl + Type + Cont",
+        data,
+        family="cumulative",
+        priors={"common": wide, "threshold": wide},
+    )
+    posterior = get_group(model.fit(draws=2000, chains=2, random_seed=1, progressbar=False), "posterior")
+    means = {name: posterior[name].mean(("chain", "draw")).to_numpy() for name in ("Infl", "Type", "Cont", "threshold")}
+    np.testing.assert_allclose(means["Infl"], [0.5664, 1.2888], atol=0.02)
+    np.testing.assert_allclose(means["Type"], [-0.5724, -0.3662, -1.0910], atol=0.02)
+    np.testing.assert_allclose(means["Cont"], [0.3603], atol=0.02)
+    np.testing.assert_allclose(means["threshold"], [-0.4961, 0.6907], atol=0.02)
+    np.testing.assert_allclose(posterior["Infl"].std(("chain", "draw")), [0.1047, 0.1272], rtol=0.08)
+
+
 def test_categorical_posterior_is_that_of_quadrature() -> None:
     data = answers(40)
     priors = {"Intercept": nl.Prior("Normal", mu=0, sigma=1.5)}

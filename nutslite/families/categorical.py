@@ -58,7 +58,7 @@ def prepare(values):
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def bind(response):
+def bind(family, response):
     """One row of eta for each level but the first, which is the reference."""
     reduced = Parameter(
         "p", links=("softmax",), support="simplex", dim=f"{response.name}_reduced_dim", labels=response.levels[1:]

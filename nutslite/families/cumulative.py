@@ -131,7 +131,7 @@ def prepare(values):
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def bind(response):
+def bind(family, response):
     """One threshold between any two neighbouring levels, with priors spread over the latent scale as Bambi's are."""
     say_order(response)
     size = len(response.levels) - 1
@@ -145,7 +145,7 @@ def bind(response):
         ordered=True,
     )
     return {
-        "parameters": (FAMILY.parent, threshold),
+        "parameters": (family.parent, threshold),
         "combined": {"p": (f"{response.name}_dim", response.levels)},
     }
 

@@ -91,8 +91,8 @@ class Family:
     intercept : bool
         Whether the parent has an intercept. Thresholds take its place where not.
     bind : callable, optional
-        ``bind(response) -> dict`` of attributes that depend on the response: the parameters of a family that has one
-        for each level. `bound` applies it.
+        ``bind(family, response) -> dict`` of attributes that depend on the response: the parameters of a family that
+        has one for each level. `bound` applies it.
     combine : callable, optional
         ``combine(links, predictors) -> dict``: what results call parameters, where these are no elementwise inverse
         links of linear predictors. It gets linear predictors of what has a formula, and numbers on their natural scale
@@ -128,7 +128,7 @@ class Family:
     kind: str = ""
     own_priors: Mapping[str, Any] = field(default_factory=dict)
     intercept: bool = True
-    bind: Callable[[Response], Mapping[str, Any]] | None = field(default=None, compare=False)
+    bind: Callable[[Family, Response], Mapping[str, Any]] | None = field(default=None, compare=False)
     combine: Callable[[Mapping[str, str], Mapping[str, FloatArray]], dict[str, FloatArray]] | None = field(
         default=None, compare=False
     )
@@ -184,7 +184,7 @@ class Family:
         if family.bind is None:
             return self
         family.check_response(response)
-        return replace(family, **family.bind(response), unbound=family, link=self.link)
+        return replace(family, **family.bind(family, response), unbound=family, link=self.link)
 
     @property
     def is_custom(self) -> bool:
