@@ -188,7 +188,7 @@ def warm(arguments: argparse.Namespace) -> int:
                 f"No bundled data set has a '{family}' model to warm up with.{did_you_mean(family, known)}"
                 f" There are: {', '.join(known)}."
             )
-    from nutslite.posterior.run.beside import compile_all
+    from nutslite.posterior.run.compile_beside import compile_all
 
     started = time.perf_counter()
     compile_all()  # the short fits below are by NUTS and would leave out what independence Metropolis needs

@@ -20,7 +20,7 @@ from nutslite.formula.collinearity import independent_columns
 from nutslite.formula.design import build_design
 from nutslite.formula.terms import CommonTerm, LinearPredictor
 from nutslite.model import Model
-from nutslite.posterior.methods.launching import _inverse
+from nutslite.posterior.methods.nuts_start import _inverse
 from nutslite.sampler.transition.metric import dense_metric
 
 OF_FAMILIES = (("gaussian", "y"), ("t", "y"), ("lognormal", "pos"))  # those with a residual sigma, and a response

@@ -11,7 +11,7 @@ from small_models import grouped_data
 from nutslite import Model
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
-from nutslite.posterior.methods import large as run_large
+from nutslite.posterior.methods import large_independence
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.run.run import run
 
@@ -87,7 +87,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
     assert plan.reduction.large
     wanted = fitted(None, None, plan)
     path = tmp_path / "fit.ckpt"
-    step, left = run_large._Chain.step, []
+    step, left = large_independence._Chain.step, []
 
     def stopping(chain):
         if not left:
@@ -95,8 +95,12 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
         left.pop()
         step(chain)
 
-    monkeypatch.setattr(run_large._Chain, "step", stopping)
-    for steps, draws in ((4, 0), (run_large.BURN_IN + 8, 16), (39, 60)):  # in burn-in, in the first chain, the second
+    monkeypatch.setattr(large_independence._Chain, "step", stopping)
+    for steps, draws in (
+        (4, 0),
+        (large_independence.BURN_IN + 8, 16),
+        (39, 60),
+    ):  # in burn-in, in the first chain, the second
         left[:] = [None] * steps
         if draws == 0:
             with pytest.raises(KeyboardInterrupt):
@@ -106,10 +110,12 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
             assert part.interrupted
             assert part.values.shape[1] == draws
             np.testing.assert_array_equal(part.values, wanted.values[: part.values.shape[0], :draws])
-    monkeypatch.setattr(run_large._Chain, "step", step)
-    monkeypatch.setattr("nutslite.posterior.methods.large.laplace_proposal", None)  # the mode is not sought again
+    monkeypatch.setattr(large_independence._Chain, "step", step)
+    monkeypatch.setattr(
+        "nutslite.posterior.methods.large_independence.laplace_proposal", None
+    )  # the mode is not sought again
     assert_same(fitted(path, None, plan), wanted)
-    monkeypatch.setattr(run_large._Chain, "step", None)  # and a finished run needs no transition
+    monkeypatch.setattr(large_independence._Chain, "step", None)  # and a finished run needs no transition
     assert_same(fitted(path, None, plan), wanted)
 
 

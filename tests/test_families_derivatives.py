@@ -15,7 +15,7 @@ from scipy import special
 
 from nutslite._numba import VECTOR, jit_disabled
 from nutslite.exceptions import UserFunctionError
-from nutslite.families.derivatives import slopes as _slopes
+from nutslite.families.derivatives import ufunc_slopes
 from nutslite.families.derivatives.derivatives import compiled_gradient, differences, gradient_of, packed_gradient
 from nutslite.families.derivatives.dual_arrays import DualArray, NoDerivativeError
 
@@ -71,7 +71,7 @@ def numeric(function: Any, arguments: list[float], which: int) -> float:
     return total / (12.0 * h)
 
 
-@pytest.mark.parametrize("function", list(_slopes.ONE), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", list(ufunc_slopes.ONE), ids=lambda f: f.__name__)
 def test_array_rules_of_one_argument(function: Any) -> None:
     x = np.array([at_of(function) if function is not np.arccosh else 1.7, 1.2 if function is np.arccosh else 0.8])
     result = function(DualArray(x, np.eye(2)))
@@ -81,7 +81,7 @@ def test_array_rules_of_one_argument(function: Any) -> None:
     assert result.partials[0, 1] == 0.0
 
 
-@pytest.mark.parametrize("function", list(_slopes.TWO), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", list(ufunc_slopes.TWO), ids=lambda f: f.__name__)
 def test_array_rules_of_two_arguments(function: Any) -> None:
     a, b = DualArray(0.37, [1.0, 0.0]), DualArray(1.6, [0.0, 1.0])
     both = function(a, b)

@@ -107,7 +107,7 @@ class TestFullDisks:
 class TestImpossiblePlaces:
     @pytest.mark.parametrize("option", ["file", "checkpoint"])
     def test_they_are_refused_before_anything_is_drawn(self, tmp_path, monkeypatch, option):
-        monkeypatch.setattr("nutslite.posterior.methods.launching.sample", None)
+        monkeypatch.setattr("nutslite.posterior.methods.nuts_start.sample", None)
         model = nl.Model("y ~ x", grouped_data())
         for path, why in ((tmp_path, "folder"), (tmp_path / "absent" / "fit", "there is no folder")):
             with pytest.raises((DataError, SamplingError), match=why):

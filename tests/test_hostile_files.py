@@ -188,7 +188,7 @@ LAUNCHES = {
 
 
 @pytest.fixture(scope="module")
-def launched(tmp_path_factory):
+def resumed_start(tmp_path_factory):
     """A model and the records of its run."""
     path = tmp_path_factory.mktemp("launched") / "run"
     model = Model("y ~ x + (x|g)", grouped_data())
@@ -341,10 +341,10 @@ def test_every_file_is_closed_on_every_path(tmp_path):
 
 def test_what_a_process_beside_says_is_closed(monkeypatch):
     """The pipe, too, from the process that compiles beside a first fit."""
-    from nutslite.posterior.run import beside as module
+    from nutslite.posterior.run import compile_beside as module
 
     monkeypatch.setattr(module, "_START", "print('nothing')")
-    beside = module.Beside("joint", (module.BLOCK,))
+    beside = module.CompilerBeside("joint", (module.BLOCK,))
     beside.start()
     beside.wait(module.BLOCK)
     beside.stop()

@@ -30,10 +30,10 @@ class TestStart:
 
     @pytest.fixture(autouse=True)
     def small_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nutslite.posterior.methods import launching
+        from nutslite.posterior.methods import nuts_start
 
-        sample = launching.sample
-        monkeypatch.setattr(launching, "sample", lambda *given, **options: sample(*given, step_size=1e-9, **options))
+        sample = nuts_start.sample
+        monkeypatch.setattr(nuts_start, "sample", lambda *given, **options: sample(*given, step_size=1e-9, **options))
 
     def first_draw(self, plan: str, start: Any, **options: Any) -> dict[str, np.ndarray]:
         settings: dict[str, Any] = {**QUIET, "draws": 1, "tune": 0, "plan": plan, "compute_convergence_checks": False}
@@ -146,11 +146,11 @@ def test_initialisations_by_the_names_of_pymc(init: str) -> None:
 def test_initialisations_choose_metric_and_spread(
     init: str, metric: str, jitter: float, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nutslite.posterior.methods import launching
+    from nutslite.posterior.methods import nuts_start
 
-    sample, seen = launching.sample, {}
+    sample, seen = nuts_start.sample, {}
     monkeypatch.setattr(
-        launching, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options)
+        nuts_start, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options)
     )
     model().fit(**SHORT, init=init, plan=plan)
     assert (seen["metric"], seen["adapt_metric"], seen["jitter"]) == (metric, True, jitter)

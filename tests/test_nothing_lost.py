@@ -386,9 +386,9 @@ class TestUsersFunctions:
         assert "enough" in caplog.text
 
     def test_independence_metropolis_keeps_its_blocks(self, model, monkeypatch, caplog):
-        from nutslite.posterior.methods import independence as run_independence
+        from nutslite.posterior.methods import independence
 
-        monkeypatch.setattr(run_independence, "PROPOSALS_PER_BLOCK", 200)
+        monkeypatch.setattr(independence, "PROPOSALS_PER_BLOCK", 200)
         plan = model.plan()
         original = type(plan.target()).log_densities
         asked = []

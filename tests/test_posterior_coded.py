@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.assembly.code_search import find_code_sets, pays
-from nutslite.posterior.assembly.coded import common_columns, without_codes
-from nutslite.posterior.assembly.compress import merge_equal_rows
-from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.assembly.coded_columns import common_columns, without_codes
+from nutslite.posterior.assembly.equal_rows import merge_equal_rows
+from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.pilot.information import InformationBuilder
 from nutslite.posterior.record import model_data as md
@@ -232,7 +232,7 @@ def test_potentials_see_the_same_density():
 
 def test_merged_rows_keep_only_the_sets_that_pay(monkeypatch):
     monkeypatch.setattr(
-        "nutslite.posterior.assembly.coded.pays", lambda n, p, columns, distinct, by_runs: n > 10 * distinct
+        "nutslite.posterior.assembly.coded_columns.pays", lambda n, p, columns, distinct, by_runs: n > 10 * distinct
     )
     data = factors(6000)
     model = Model("b ~ s + (1|t)", data, family="bernoulli")

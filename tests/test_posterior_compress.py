@@ -9,7 +9,7 @@ import pytest
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import compiled_loglik
 from nutslite.model import Model
-from nutslite.posterior.assembly.compress import merge_equal_rows
+from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.results.container.inference_data import get_group, group_names

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 from small_models import GAUSSIAN, GENERAL, small_model
 
-from nutslite.posterior.density.many import values_and_gradients
-from nutslite.posterior.methods import independence as run_independence
+from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.methods import independence
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.record.model_data import sorted_rows
 from nutslite.posterior.run.run import run
@@ -174,7 +174,7 @@ def test_settings_of_nuts_mean_nuts(asked):
 def test_ctrl_c_keeps_the_blocks_that_are_done(monkeypatch, caplog):
     plan = small_model(SERVED["bernoulli"]).plan()
     whole = run(plan, Settings(draws=300, random_seed=4, progressbar=False))
-    monkeypatch.setattr(run_independence, "PROPOSALS_PER_BLOCK", 400)
+    monkeypatch.setattr(independence, "PROPOSALS_PER_BLOCK", 400)
     evaluate, calls = JointTarget.log_densities, []
 
     def interrupted(self, positions, cores):
@@ -197,7 +197,7 @@ def test_ctrl_c_keeps_the_blocks_that_are_done(monkeypatch, caplog):
 
 def test_ctrl_c_before_the_first_block_is_one(monkeypatch):
     plan = small_model(SERVED["bernoulli"]).plan()
-    monkeypatch.setattr(run_independence, "_Chain", _interrupt)
+    monkeypatch.setattr(independence, "_Chain", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(plan, Settings(draws=30, random_seed=4, progressbar=False))
 

@@ -7,7 +7,7 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, small_model
 
 from nutslite.posterior.density.joint import natural_scale
-from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.density.predictor import fill_eta, with_code_effects
 from nutslite.posterior.pilot.row_information import linear_predictors

@@ -7,7 +7,7 @@ import pytest
 
 from nutslite import Formula, Model, Prior
 from nutslite.exceptions import NutsliteWarning, PriorError
-from nutslite.priors.columns import ColumnPriors
+from nutslite.priors.coefficient_priors import ColumnPriors
 
 RNG = np.random.default_rng(21)
 N = 90

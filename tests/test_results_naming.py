@@ -15,7 +15,7 @@ from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.density.predictor import fill_eta, with_code_effects
 from nutslite.posterior.record.model_data import VARIES
 from nutslite.posterior.record.model_spec import ModelSpec
-from nutslite.priors.assign import choose_priors
+from nutslite.priors.choosing import choose_priors
 from nutslite.results.container.inference_data import named_arrays, posterior_dataset, to_inference_data
 from nutslite.results.predictions.new_groups import PopulationSampler
 from nutslite.results.predictions.predict import pointwise_log_likelihood, predict

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from nutslite.results.diagnostics.chance import largest_r_hat, limits, smallest_size
+from nutslite.results.diagnostics.chance_limits import largest_r_hat, limits, smallest_size
 from nutslite.results.diagnostics.diagnostics import convergence
 from nutslite.results.diagnostics.report import sampling_report
 

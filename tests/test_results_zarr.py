@@ -13,8 +13,8 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite._log import log
-from nutslite.results import storage, zarr_store
 from nutslite.results.container.inference_data import build_container, get_group, group_names
+from nutslite.results.storage import storage, zarr_store
 
 FIT = {"draws": 40, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
 

@@ -27,8 +27,8 @@ from nutslite._log import log
 from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.register import get_family
 from nutslite.posterior.run.identity import column_digest
-from nutslite.results import model_file, storage
 from nutslite.results.container.inference_data import get_group
+from nutslite.results.storage import model_file, storage
 
 ROOT = Path(__file__).resolve().parent.parent
 FIT = {"draws": 40, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
@@ -388,7 +388,7 @@ class TestFitsInFiles:
         path = tmp_path / "fit.nc"
         first = nl.Model("y ~ x + (1|g)", grouped_data()).fit(file=path, **FIT)
         assert "loaded" not in caplog.text
-        monkeypatch.setattr("nutslite.posterior.methods.launching.sample", None)  # nothing is drawn
+        monkeypatch.setattr("nutslite.posterior.methods.nuts_start.sample", None)  # nothing is drawn
         again = nl.Model("y ~ x + (1|g)", grouped_data()).fit(file=path, cores=1, **FIT)
         assert "holds this fit: loaded instead of sampled" in caplog.text
         assert_same_draws(first, again)

@@ -13,7 +13,7 @@ from nutslite.exceptions import DataError
 from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.checks import refuse_companions
-from nutslite.families.rows.rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.formula.terms import Response
 
 NATIVE = (LOGIT,)

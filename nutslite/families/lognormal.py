@@ -14,7 +14,7 @@ from nutslite._special import HALF_LOG_2PI, exp
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
-from nutslite.families.rows.rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (IDENTITY, LOG)
 

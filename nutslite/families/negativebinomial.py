@@ -22,7 +22,7 @@ from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_counts
 from nutslite.families.rows.gamma_functions import rising
-from nutslite.families.rows.rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOG)
 _LINKS = (*POSITIVE_LINKS, "cloglog")

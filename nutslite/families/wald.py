@@ -15,7 +15,7 @@ from nutslite._special import HALF_LOG_2PI, exp, expm1
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
-from nutslite.families.rows.rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOG)
 _MU_LINKS = ("inverse_squared", *(link for link in POSITIVE_LINKS if link != "inverse_squared"))

@@ -21,7 +21,7 @@ from nutslite._special import exp, expit, log1p_unit, softplus
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_counts
-from nutslite.families.rows.rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOGIT)
 

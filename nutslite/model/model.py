@@ -151,7 +151,7 @@ class Model(Fitting):
         self._aliases = {}
         self._fitted = False
         if self.potentials:  # whether they fit shows only with all names
-            from nutslite.posterior.targets.potentials import check_potentials
+            from nutslite.posterior.targets.potential_target import check_potentials
 
             check_potentials(self._assembly)
         warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)

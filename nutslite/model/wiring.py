@@ -20,11 +20,11 @@ from nutslite.posterior.record.inventory import Inventory, take_inventory
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import Potential
 from nutslite.posterior.targets.plan import Path, Plan, make_plan
-from nutslite.priors.assign import choose_priors
+from nutslite.priors.choosing import choose_priors
 from nutslite.priors.defaults import PriorSet
-from nutslite.priors.given import update_priors
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
+from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases
 
 

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
-from nutslite.priors.given import Choice, Given
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale
+from nutslite.priors.user_priors import Choice, Given
 
 FloatArray = NDArray[np.float64]
 Constant = Prior | float | FloatArray

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
-from nutslite.posterior.points.offsets import standardised_effects
+from nutslite.posterior.points.standardised_effects import standardised_effects
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.run.fit import Fit
 from nutslite.results.container.inference_data import Container, to_inference_data

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
 from nutslite.exceptions import in_users_function
-from nutslite.families.derivatives.aware import aware, compilable
 from nutslite.families.derivatives.dual_arrays import DualArray, plain
+from nutslite.families.derivatives.function_copies import aware, compilable
 
 FloatArray = NDArray[np.float64]
 ValueAndGradient = Callable[..., tuple[float, tuple[Any, ...]]]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.derivatives.slopes import ONE, PLAIN, TWO
+from nutslite.families.derivatives.ufunc_slopes import ONE, PLAIN, TWO
 
 FloatArray = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import FamilyError, FamilyTypeError, in_users_function
-from nutslite.families.links import codes as links
+from nutslite.families.links import codes
 
 FloatArray = NDArray[np.float64]
 
@@ -72,14 +72,14 @@ class Link(str):
         for argument in given:
             if not callable(functions[argument]):
                 raise FamilyTypeError(f"Link('{name}'): {argument} is a function, not {functions[argument]!r}.")
-        if name in links.LINKS and given:
+        if name in codes.LINKS and given:
             raise FamilyError(
                 f"'{name}' is a built-in link; leave {' and '.join(given)} out, or give your own link another name."
             )
-        if name not in links.LINKS and functions["linkinv"] is None:
+        if name not in codes.LINKS and functions["linkinv"] is None:
             if given:
                 raise FamilyError(f"Link('{name}') needs its inverse, too: linkinv=a function of eta.")
-            links.get_link(name)  # raises, and may know which was meant
+            codes.get_link(name)  # raises, and may know which was meant
         self._functions = tuple(functions.values())
         self.kernels = {}
         return self
@@ -131,7 +131,7 @@ class Link(str):
             Where the user gave no such function.
         """
         if not self.is_custom:
-            return links.link_array(self.name, theta)[()]
+            return codes.link_array(self.name, theta)[()]
         if self._functions[0] is None:
             raise FamilyError(f"Link('{self.name}') was made without its function link=.")
         with in_users_function(f"The function link of Link('{self.name}')"):
@@ -140,7 +140,7 @@ class Link(str):
     def linkinv(self, eta: ArrayLike) -> Any:
         """Parameter values for linear predictors, elementwise."""
         if self._functions[1] is None:
-            return links.inverse_array(self.name, eta)[()]
+            return codes.inverse_array(self.name, eta)[()]
         with in_users_function(f"The function linkinv of Link('{self.name}')"):
             return elementwise(self._functions[1], eta)
 

@@ -21,8 +21,8 @@ from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
 from nutslite.families.links.codes import IDENTITY, link_array
 from nutslite.families.links.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter, ResponseSupport
+from nutslite.families.rows.kernel_rows import without_relinks
 from nutslite.families.rows.lazy import LazyKernel
-from nutslite.families.rows.rows import without_relinks
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.families.user.reading import read_likelihood
 from nutslite.formula.terms import Response

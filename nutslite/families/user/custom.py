@@ -17,7 +17,7 @@ from nutslite.exceptions import FamilyError, in_users_function
 from nutslite.families.derivatives.derivatives import compiled_gradient, compiles, jitted, name_of
 from nutslite.families.derivatives.row_function import RowFunction
 from nutslite.families.links.codes import CODES, derivative_array, inverse, inverse_array, inverse_derivative
-from nutslite.families.rows.rows import finish_rows
+from nutslite.families.rows.kernel_rows import finish_rows
 from nutslite.families.user.likelihood import Likelihood
 
 FloatArray = NDArray[np.float64]

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
 from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
-from nutslite.posterior.assembly.coded import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.crew import no_crew
 from nutslite.posterior.record.inventory import take_inventory
 from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.shared_work import nothing_shared
 from nutslite.posterior.record.warp import no_warp
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
@@ -298,7 +298,7 @@ class _Assembler:
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
             codes=codes,
-            crew=no_crew(),
+            shared=nothing_shared(),
             warp=no_warp(),
         )
 

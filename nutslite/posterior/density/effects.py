@@ -42,7 +42,7 @@ from nutslite.posterior.record.model_data import (
 from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
 from nutslite.priors.densities.codes import NORMAL
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]

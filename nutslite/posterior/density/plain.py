@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.families.links.codes import inner_constant_slope
 from nutslite.posterior.density.joint import JOINT_DATA
-from nutslite.posterior.density.many import POSITIONS_PER_PASS, ROWS_AT_ONCE
+from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_AT_ONCE
 from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import CONSTANT, VARIES, ModelData
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 

@@ -29,7 +29,7 @@ from nutslite.posterior.record.model_data import (
     VARIES,
     ModelData,
 )
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 ROWS_PER_BLOCK = 1024
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from nutslite._numba import inlined
 from nutslite.posterior.density.predictor import rows_loglik
-from nutslite.posterior.record.crew import DONE, NEXT, WORDS, n_parts
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.shared_work import DONE, NEXT, WORDS, n_parts
 from nutslite.sampler.atomics import add_one, load, store
 
 
@@ -15,21 +15,21 @@ from nutslite.sampler.atomics import add_one, load, store
 def add_loglik(model: ModelData, loglik, values, effects, adjoint, effects_adjoint):
     """Return the log likelihood; add its derivatives to `adjoint` and `effects_adjoint`."""
     parts = n_parts(model.y.shape[1], effects.shape[0])
-    crew = model.crew
-    helped = crew.signals.shape[0] > 0
-    signals = crew.signals if helped else np.empty(WORDS, np.int64)
-    totals = crew.totals if helped else np.empty(parts)
+    shared = model.shared
+    helped = shared.signals.shape[0] > 0
+    signals = shared.signals if helped else np.empty(WORDS, np.int64)
+    totals = shared.totals if helped else np.empty(parts)
     if parts == 1:  # no sums over parts: straight to where they belong
         adjoints = adjoint.reshape((1, adjoint.shape[0]))
         effects_adjoints = effects_adjoint.reshape((1, effects_adjoint.shape[0]))
     else:
-        adjoints = crew.adjoints if helped else np.empty((parts, values.shape[0]))
-        effects_adjoints = crew.effects_adjoints if helped else np.empty((parts, effects.shape[0]))
+        adjoints = shared.adjoints if helped else np.empty((parts, values.shape[0]))
+        effects_adjoints = shared.effects_adjoints if helped else np.empty((parts, effects.shape[0]))
     if helped:
         for i in range(values.shape[0]):
-            crew.values[i] = values[i]
+            shared.values[i] = values[i]
         for i in range(effects.shape[0]):
-            crew.effects[i] = effects[i]
+            shared.effects[i] = effects[i]
     store(signals, DONE, 0)
     store(signals, NEXT, 0)  # from here on helpers take parts
     take_parts(model, loglik, values, effects, parts, signals, totals, adjoints, effects_adjoints)

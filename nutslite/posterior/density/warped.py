@@ -25,7 +25,7 @@ from nutslite.posterior.record.warp import (
     raise_above,
     untable,
 )
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 VECTORS = 6  # of scratch, of the members' length
 SPREAD, SHRINK, DISTANCE, LOW, HIGH, BEND = range(6)

@@ -33,7 +33,7 @@ from nutslite.posterior.record.model_data import (
     ModelData,
 )
 from nutslite.posterior.record.warp import FREE, untable
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 

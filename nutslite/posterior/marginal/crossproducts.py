@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.assembly.coded import common_columns
+from nutslite.posterior.assembly.coded_columns import common_columns
 from nutslite.posterior.marginal import marginal as mg
 from nutslite.posterior.marginal.marginal import MarginalData
 from nutslite.posterior.marginal.prices import Sizes, cheapest, pairs_of_columns, too_dear

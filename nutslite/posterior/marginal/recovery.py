@@ -16,7 +16,7 @@ from nutslite.posterior.density.linalg import backward_solve, cholesky_in_place,
 from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.record.head import constrain_head
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 DRAWS_PER_CHUNK_BYTES = 64e6

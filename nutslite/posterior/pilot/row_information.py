@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.codes import constant_link
-from nutslite.posterior.assembly.coded import coefficients_of, table_of
+from nutslite.posterior.assembly.coded_columns import coefficients_of, table_of
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.codes import CODES, constant_link, is_custom, link_array
-from nutslite.posterior.pilot.nested import start_inside
+from nutslite.posterior.pilot.nested_laplace import start_inside
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.transforms import IDENTITY, LOG

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.codes import constant_slope
-from nutslite.posterior.assembly.coded import coefficients_of, table_of
+from nutslite.posterior.assembly.coded_columns import coefficients_of, table_of
 from nutslite.posterior.products.level_sums import LevelDesign, dense_products, pair_products
 from nutslite.posterior.products.products import weighted_products
 from nutslite.posterior.record import model_data as md

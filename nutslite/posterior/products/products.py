@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite._numba import kernel
 from nutslite.posterior.density.predictor import dot
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 

@@ -20,8 +20,7 @@ from nutslite.posterior.record.transforms import (
     log_jacobian,
     log_jacobian_derivative,
 )
-from nutslite.sampler.transition.compiling import inner as uncounted
-from nutslite.sampler.transition.compiling import kernel as uncounted_kernel
+from nutslite.sampler.transition.compiling import uncounted, uncounted_kernel
 
 BLOCKWISE = -1  # transform code of an element that a block transform rules (correlations)
 NO_DENSITY = -1  # density code of an element that a block prior rules

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
 from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
-from nutslite.priors.columns import ColumnPriors
+from nutslite.priors.coefficient_priors import ColumnPriors
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 
 FloatArray = NDArray[np.float64]

@@ -25,8 +25,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
-from nutslite.posterior.record.crew import CREW, Crew
 from nutslite.posterior.record.head import HEAD, Head
+from nutslite.posterior.record.shared_work import SHARED_WORK, SharedWork
 from nutslite.posterior.record.warp import WARP, Warp
 
 FloatArray = NDArray[np.float64]
@@ -107,7 +107,7 @@ class ModelData(NamedTuple):
     sorted_factor: int  # the row of `levels` that rows are sorted by, or -1
     row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
     codes: Codes  # common columns that are read by code
-    crew: Crew  # what a chain's threads share
+    shared: SharedWork  # what a chain's threads share
     warp: Warp  # coordinates of small models
 
 
@@ -132,7 +132,7 @@ MODEL_DATA = types.NamedTuple(
         types.int64,
         INDEX_VECTOR,
         CODES,
-        CREW,
+        SHARED_WORK,
         WARP,
     ],
     ModelData,

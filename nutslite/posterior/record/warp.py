@@ -28,7 +28,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]

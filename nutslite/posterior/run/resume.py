@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
-from nutslite.posterior.methods.launching import Launched
+from nutslite.posterior.methods.nuts_start import NutsStart
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.record.warp import FREE, UNIT
 from nutslite.posterior.run.identity import run_identity
@@ -82,7 +82,7 @@ def opened_checkpoint(plan: Plan, settings: Any) -> Iterator[Checkpoint | None]:
         yield checkpoint
 
 
-def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[], Launched]) -> Launched:
+def resumed_start(checkpoint: Checkpoint | None, target: Target, launch: Callable[[], NutsStart]) -> NutsStart:
     """What `launch` finds, or what it found when the checkpoint was begun; the target's coordinates included."""
     if checkpoint is None:
         return launch()
@@ -105,7 +105,7 @@ def launched(checkpoint: Checkpoint | None, target: Target, launch: Callable[[],
     return new
 
 
-def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Launched:
+def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> NutsStart:
     """What a record of a launch says, once its arrays were found to be those of this target."""
     sizes = {"dimension": target.dimension}
     before = _arrays_of(_coordinates(target))
@@ -140,7 +140,7 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> La
         kind, pivot = record.fields["warp"]
         target.model = target.model._replace(warp=target.model.warp._replace(kind=kind, pivot=pivot))
     plain = (record.fields[name] for name in ("adapts", "tune", "target_accept"))
-    return Launched(record.arrays["initial"], record.fields["jitter"], metric, *plain)
+    return NutsStart(record.arrays["initial"], record.fields["jitter"], metric, *plain)
 
 
 def _check_warp(kind: int, arrays: Arrays, target: Target) -> None:

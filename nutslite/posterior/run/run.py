@@ -14,7 +14,7 @@ from nutslite._log import log
 from nutslite._stack import with_room
 from nutslite.exceptions import SamplingError, SettingError
 from nutslite.posterior.methods.independence import Independence, run_independence
-from nutslite.posterior.methods.launching import (
+from nutslite.posterior.methods.nuts_start import (
     default_target_accept,
     first_state,
     inside_draws,
@@ -25,9 +25,9 @@ from nutslite.posterior.methods.launching import (
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.slices import Slices, run_slice
 from nutslite.posterior.pilot.start import starting_position
-from nutslite.posterior.run.beside import BLOCK, MANY, NATURAL, Beside, compiling_beside, needed
+from nutslite.posterior.run.compile_beside import BLOCK, MANY, NATURAL, CompilerBeside, compiling_beside, needed
 from nutslite.posterior.run.fit import Fit
-from nutslite.posterior.run.resume import launched, opened_checkpoint, proposed
+from nutslite.posterior.run.resume import opened_checkpoint, proposed, resumed_start
 from nutslite.posterior.run.safeguards import kept_raw, memory_of_results, named_functions
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Target, density_of
@@ -74,7 +74,7 @@ def _run_target(
     settings: Settings,
     checkpoint: Checkpoint | None,
     before_sampling: Callable[[], Any] | None,
-    beside: Beside,
+    beside: CompilerBeside,
 ) -> Fit:
     target = plan.target()
     beside.share_density()
@@ -92,7 +92,7 @@ def _run_target(
             clock.lap("pilot")
             return _run_independence(plan, settings, target, method, clock, before_sampling, beside)
     start_rng = np.random.default_rng(start_seed)
-    begun = launched(checkpoint, target, lambda: first_state(target, launch, settings, start_rng))
+    begun = resumed_start(checkpoint, target, lambda: first_state(target, launch, settings, start_rng))
     target_accept = settings.target_accept
     if target_accept is None:
         target_accept = default_target_accept(begun, target.dimension)
@@ -147,7 +147,7 @@ def _run_independence(
     method: Independence | Slices,
     clock: _Clock,
     before_sampling: Callable[[], Any] | None,
-    beside: Beside,
+    beside: CompilerBeside,
 ) -> Fit:
     """Independence Metropolis with a proposal that was found to fit, or slice sampling of a model of few rows."""
     if before_sampling is not None:
@@ -200,7 +200,12 @@ def _run_large(
     """Independence Metropolis on a large marginal density, chain after chain; LAPACK uses all cores."""
     # Only here, because they load SciPy.
     from nutslite.posterior.marginal.large_marginal import LargeMarginal
-    from nutslite.posterior.methods.large import WARMUP_TRANSITIONS, laplace_proposal, refined_proposal, run_large
+    from nutslite.posterior.methods.large_independence import (
+        WARMUP_TRANSITIONS,
+        laplace_proposal,
+        refined_proposal,
+        run_large,
+    )
 
     if settings.laplace:
         raise SettingError("This model's plan is not for a Laplace approximation; use plan='joint' with it.")

@@ -7,12 +7,12 @@ from typing import Literal
 
 from nutslite._columns import folded
 from nutslite.exceptions import SettingError, SettingTypeError, error_about
-from nutslite.posterior.assembly.coded import coded_sentences, without_codes
-from nutslite.posterior.assembly.compress import merge_equal_rows
+from nutslite.posterior.assembly.coded_columns import coded_sentences, without_codes
+from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
-from nutslite.posterior.pilot.nested import is_small
+from nutslite.posterior.pilot.nested_laplace import is_small
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.model_data import ModelData
@@ -73,7 +73,9 @@ class Plan:
         if self.reduction is not None:
             return MarginalTarget(self.assembled, self.reduction)
         if self.assembled.spec.potentials:
-            from nutslite.posterior.targets.potentials import PotentialTarget  # most models have none: 0.05 s saved
+            from nutslite.posterior.targets.potential_target import (
+                PotentialTarget,  # most models have none: 0.05 s saved
+            )
 
             return PotentialTarget(self.assembled, self.merged)
         return JointTarget(self.assembled, self.pilot, self.merged)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import Family, compiled_loglik
-from nutslite.posterior.density.helpers import helped_chains
+from nutslite.posterior.density.helper_threads import helped_chains
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
-from nutslite.posterior.density.many import compiled_joint_many, log_densities, values_and_gradients
+from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
 from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
@@ -29,7 +29,7 @@ from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.mode import Mode, find_mode
-from nutslite.posterior.pilot.nested import (
+from nutslite.posterior.pilot.nested_laplace import (
     bent_scales,
     bounded,
     given_parameter,

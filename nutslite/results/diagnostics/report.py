@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.results.diagnostics import diagnostics
-from nutslite.results.diagnostics.chance import FEW_PARAMETERS, MAX_R_HAT, MIN_ESS_PER_CHAIN, limits
+from nutslite.results.diagnostics.chance_limits import FEW_PARAMETERS, MAX_R_HAT, MIN_ESS_PER_CHAIN, limits
 from nutslite.results.diagnostics.labels import as_columns, element_labels
 
 MIN_E_BFMI = 0.3  # Betancourt (2016)

@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Draws:
+class NamedDraws:
     """Posterior draws by name with chains joined end to end.
 
     Attributes
@@ -68,7 +68,7 @@ class Draws:
         return array.reshape(self.samples, *width)
 
 
-def join_chains(posterior: Mapping[str, NDArray[Any]]) -> Draws:
+def join_chains(posterior: Mapping[str, NDArray[Any]]) -> NamedDraws:
     """Draws of shape (chains, draws, ...) by name, chains joined end to end.
 
     Raises
@@ -86,7 +86,7 @@ def join_chains(posterior: Mapping[str, NDArray[Any]]) -> Draws:
         name: np.asarray(values, dtype=float).reshape(chains * draws, *np.shape(values)[2:])
         for name, values in posterior.items()
     }
-    return Draws(arrays, chains, draws, other)
+    return NamedDraws(arrays, chains, draws, other)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class LinearPredictors:
 
     Parameters
     ----------
-    posterior : Draws
+    posterior : NamedDraws
     design : Design
         The model's own, or ``design.evaluate(new_data)``.
     parent : str
@@ -157,7 +157,7 @@ class LinearPredictors:
 
     def __init__(
         self,
-        posterior: Draws,
+        posterior: NamedDraws,
         design: Design,
         *,
         parent: str,
@@ -207,7 +207,7 @@ class LinearPredictors:
 class _Row:
     """Draws of the variables of one linear predictor: of a vector's variables, those that belong to one row."""
 
-    posterior: Draws
+    posterior: NamedDraws
     row: int | None
     size: int
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
 from nutslite.families.links.codes import inverse_array
 from nutslite.families.record.family import compiled_loglik
-from nutslite.results.predictions.linear_predictor import Draws, LinearPredictors, join_chains
+from nutslite.results.predictions.linear_predictor import LinearPredictors, NamedDraws, join_chains
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def pointwise_log_likelihood(
 
 
 def _linear_predictors(
-    draws: Draws,
+    draws: NamedDraws,
     design: Design,
     task: PredictionTask,
     include_group_specific: bool,
@@ -227,7 +227,7 @@ def _linear_predictors(
 
 
 def _natural_scale(
-    predictors: LinearPredictors, task: PredictionTask, draws: Draws, start: int, stop: int
+    predictors: LinearPredictors, task: PredictionTask, draws: NamedDraws, start: int, stop: int
 ) -> dict[str, FloatArray]:
     """All parameters for a chunk of draws: (chunk, rows) with a linear predictor, (chunk, 1) without.
 
@@ -244,7 +244,7 @@ def _natural_scale(
     return values if task.family.combine is None else task.family.combine(task.links, values)
 
 
-def _constant(draws: Draws, task: PredictionTask, item: Parameter) -> FloatArray:
+def _constant(draws: NamedDraws, task: PredictionTask, item: Parameter) -> FloatArray:
     """Draws of a parameter without a formula, shape (samples,), of a vector (samples, size), on the natural scale."""
     width = (item.size,) if item.dim else ()
     if item.name in task.constants:

@@ -14,8 +14,8 @@ from nutslite._schema import Misfit
 from nutslite.exceptions import DataError
 from nutslite.formula.columns.level_names import level_name, python_value
 from nutslite.formula.columns.tables import decoded
-from nutslite.results.storage.members import Members
 from nutslite.results.storage.typed_values import ZONE, from_typed, to_typed
+from nutslite.results.storage.zip_members import Members
 
 PLAIN_KINDS = "biufmM"
 

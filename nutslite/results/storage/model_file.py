@@ -27,11 +27,11 @@ from nutslite._schema import Misfit, check
 from nutslite.exceptions import DataError, shown
 from nutslite.results.container.row_labels import row_labels
 from nutslite.results.storage.columns_file import read_columns, write_columns
-from nutslite.results.storage.members import Members
 from nutslite.results.storage.model_schema import CONTENT as SCHEMA
 from nutslite.results.storage.model_schema import LONGEST_JSON
 from nutslite.results.storage.plain_values import Unstorable, from_plain, to_plain
 from nutslite.results.storage.whole_file import whole_file
+from nutslite.results.storage.zip_members import Members
 
 FORMAT = 1
 """Raised with every change that older versions would misread."""

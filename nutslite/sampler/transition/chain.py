@@ -17,7 +17,7 @@ from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.transition import statistics
-from nutslite.sampler.transition.compiling import inner
+from nutslite.sampler.transition.compiling import uncounted
 from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
 from nutslite.sampler.transition.logdensity import LogDensity, Matrix, Vector, logdensity_signature
 from nutslite.sampler.transition.metric import Metric, diagonal_metric
@@ -167,7 +167,7 @@ def run_block(
     return n_divergences
 
 
-@inner
+@uncounted
 def _record_statistics(workspace: Workspace, row: Vector) -> None:
     """Fill one row of statistics, except the step sizes, after a transition."""
     values, tally = workspace.values, workspace.tally
@@ -180,7 +180,7 @@ def _record_statistics(workspace: Workspace, row: Vector) -> None:
         row[column] = tally[entry]
 
 
-@inner
+@uncounted
 def _copy(source: Vector, target: Vector) -> None:
     for i in range(target.shape[0]):
         target[i] = source[i]

@@ -24,19 +24,19 @@ _UNCOUNTED: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", **_UNCOUNTED}
 
 
-def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+def uncounted_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` on its first call, cached on disk; it must not allocate and not keep what it is given."""
     compiled: Callable[..., Any] = cached(**_OPTIONS)(function)
     return compiled
 
 
-def inner(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Like `kernel`, for functions that compiled code calls: without an entry for Python (`nutslite._numba.inner`)."""
+def uncounted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `uncounted_kernel`, for what compiled code calls: without an entry for Python, like `_numba.inner`."""
     compiled: Callable[..., Any] = cached(**_OPTIONS, **NO_ENTRIES)(function)
     return compiled
 
 
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Like `kernel`, but copied into its callers: for functions with one or two of them."""
+def uncounted_inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Like `uncounted_kernel`, but copied into its callers: for functions with one or two of them."""
     compiled: Callable[..., Any] = cached(**_OPTIONS, inline="always")(function)
     return compiled

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nutslite.sampler.transition.compiling import inlined, inner
+from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined
 from nutslite.sampler.transition.logdensity import LogDensity, Vector
 from nutslite.sampler.transition.metric import Metric, set_velocity
 
@@ -17,7 +17,7 @@ POSITION, MOMENTUM, GRADIENT, VELOCITY = range(4)
 N_ROWS = 4
 
 
-@inlined
+@uncounted_inlined
 def leapfrog(
     logdensity: LogDensity,
     data: Any,
@@ -57,7 +57,7 @@ def leapfrog(
     return logp
 
 
-@inner
+@uncounted
 def kinetic_energy(momentum: Vector, velocity: Vector) -> float:
     """``momentum' velocity / 2``, where velocity = M^-1 momentum."""
     total = 0.0

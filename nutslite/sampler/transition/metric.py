@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite.exceptions import SettingError
-from nutslite.sampler.transition.compiling import inlined, inner
+from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined
 from nutslite.sampler.transition.logdensity import Matrix, Vector
 
 DIAGONAL, DENSE, ARROWHEAD = range(3)
@@ -194,7 +194,7 @@ def _cholesky(matrix: npt.NDArray[np.float64], what: str) -> npt.NDArray[np.floa
         raise SettingError(f"A mass matrix must be positive definite; {what} is not.") from error
 
 
-@inlined
+@uncounted_inlined
 def set_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
     """Velocity = M^-1 momentum. `velocity` (dim,) is overwritten."""
     if metric.kind == DIAGONAL:
@@ -205,7 +205,7 @@ def set_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
         _set_arrowhead_velocity(metric, momentum, velocity)
 
 
-@inlined
+@uncounted_inlined
 def draw_momentum(metric: Metric, rng: np.random.Generator, momentum: Vector) -> None:
     """Momentum ~ N(0, M). `momentum` (dim,) is overwritten."""
     for i in range(momentum.shape[0]):
@@ -218,7 +218,7 @@ def draw_momentum(metric: Metric, rng: np.random.Generator, momentum: Vector) ->
         _colour_arrowhead_momentum(metric, momentum)
 
 
-@inner
+@uncounted
 def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
     covariance, coupling, border_coupling = metric.covariance, metric.coupling, metric.border_coupling
     block_inverses = metric.block_inverses
@@ -243,7 +243,7 @@ def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) 
             velocity[start + i] = total
 
 
-@inner
+@uncounted
 def _colour_arrowhead_momentum(metric: Metric, momentum: Vector) -> None:
     """Turn standard normals into a momentum, in place: rows from the last to the first, as factors are lower."""
     factor, block_factors, coupling = metric.factor, metric.block_factors, metric.coupling

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.sampler.transition.compiling import inlined
+from nutslite.sampler.transition.compiling import uncounted_inlined
 from nutslite.sampler.transition.hamiltonian import MOMENTUM, VELOCITY
 from nutslite.sampler.transition.logdensity import LogDensity
 from nutslite.sampler.transition.metric import Metric, draw_momentum, set_velocity
 from nutslite.sampler.transition.trajectory import SELECTED, Workspace, sample_trajectory
 
 
-@inlined
+@uncounted_inlined
 def transition(
     logdensity: LogDensity,
     data: Any,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.sampler.transition.compiling import inlined, inner
+from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined
 from nutslite.sampler.transition.hamiltonian import GRADIENT, MOMENTUM, POSITION, VELOCITY, kinetic_energy, leapfrog
 from nutslite.sampler.transition.logdensity import LogDensity, Vector
 from nutslite.sampler.transition.metric import Metric, draw_momentum, set_velocity
@@ -37,7 +37,7 @@ def new_adaptation(step_size: float) -> Vector:
     return state
 
 
-@inner
+@uncounted
 def restart_adaptation(state: Vector) -> None:
     """Forget the past of `state` and start anew from its step size, tending to ten times it at first."""
     state[ANCHOR] = math.log(10.0 * state[STEP_SIZE])
@@ -46,7 +46,7 @@ def restart_adaptation(state: Vector) -> None:
     state[COUNT] = 0.0
 
 
-@inner
+@uncounted
 def update_adaptation(state: Vector, acceptance: float, target: float) -> None:
     """One step of dual averaging after a transition with this acceptance rate. `state` is overwritten."""
     state[COUNT] += 1.0
@@ -59,7 +59,7 @@ def update_adaptation(state: Vector, acceptance: float, target: float) -> None:
     state[STEP_SIZE] = math.exp(log_step)
 
 
-@inlined
+@uncounted_inlined
 def search_step_size(
     logdensity: LogDensity,
     data: Any,
@@ -99,7 +99,7 @@ def search_step_size(
     return False
 
 
-@inlined
+@uncounted_inlined
 def _log_acceptance(
     logdensity: LogDensity,
     data: Any,

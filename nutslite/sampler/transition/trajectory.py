@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nutslite.sampler.transition.compiling import inlined, inner
+from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined
 from nutslite.sampler.transition.hamiltonian import (
     GRADIENT,
     MOMENTUM,
@@ -86,7 +86,7 @@ def new_workspace(dimension: int, max_treedepth: int) -> Workspace:
     )
 
 
-@inlined
+@uncounted_inlined
 def sample_trajectory(
     logdensity: LogDensity,
     data: Any,
@@ -133,7 +133,7 @@ def sample_trajectory(
     tally[REACHED_MAX_TREEDEPTH] = 1.0
 
 
-@inner
+@uncounted
 def _extend(
     logdensity: LogDensity,
     data: Any,
@@ -170,7 +170,7 @@ def _extend(
     return GOES_ON, log_weight
 
 
-@inner
+@uncounted
 def _start(workspace: Workspace) -> None:
     """Make the SELECTED point the whole trajectory."""
     points, values, tally, spans = workspace.points, workspace.values, workspace.tally, workspace.spans
@@ -189,7 +189,7 @@ def _start(workspace: Workspace) -> None:
     tally[INITIAL_ENERGY] = energy
 
 
-@inner
+@uncounted
 def _face(spans: npt.NDArray[np.float64], points: npt.NDArray[np.float64], far: int, near: int) -> None:
     """Let the span of the whole trajectory begin at its far end and end at the one that is about to grow."""
     for i in range(points.shape[2]):
@@ -198,7 +198,7 @@ def _face(spans: npt.NDArray[np.float64], points: npt.NDArray[np.float64], far: 
         spans[0, LAST_VELOCITY, i] = points[near, VELOCITY, i]
 
 
-@inner
+@uncounted
 def _choose(points: npt.NDArray[np.float64], values: Matrix, source: int, target: int) -> None:
     """Copy position, gradient and numbers of one point to another."""
     for i in range(points.shape[2]):
@@ -208,7 +208,7 @@ def _choose(points: npt.NDArray[np.float64], values: Matrix, source: int, target
         values[target, i] = values[source, i]
 
 
-@inner
+@uncounted
 def _diverges(tally: Vector, energy_error: float) -> bool:
     """Count one step into `tally`; return whether it diverged. A nan counts as an infinite error."""
     tally[N_STEPS] += 1.0
@@ -220,7 +220,7 @@ def _diverges(tally: Vector, energy_error: float) -> bool:
     return energy_error > MAX_ENERGY_ERROR_ALLOWED or energy_error == -math.inf
 
 
-@inner
+@uncounted
 def _log_add_exp(a: float, b: float) -> float:
     """log(exp(a) + exp(b)); b is finite, a may be -inf."""
     if a > b:

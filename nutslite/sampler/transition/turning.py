@@ -23,14 +23,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nutslite.sampler.transition.compiling import inner
+from nutslite.sampler.transition.compiling import uncounted
 from nutslite.sampler.transition.logdensity import Vector
 
 FIRST_MOMENTUM, FIRST_VELOCITY, LAST_MOMENTUM, LAST_VELOCITY, RHO = range(5)
 N_SPAN_ROWS = 5
 
 
-@inner
+@uncounted
 def turns(spans: npt.NDArray[np.float64], left: int, right: int, last_velocity: Vector) -> bool:
     """Whether span `left` followed by span `right` has turned, as a whole or at the seam.
 
@@ -60,14 +60,14 @@ def turns(spans: npt.NDArray[np.float64], left: int, right: int, last_velocity: 
     return not smallest > 0.0
 
 
-@inner
+@uncounted
 def join(spans: npt.NDArray[np.float64], left: int, right: int) -> None:
     """Add span `right` to `left`, as far as rho goes: ``spans[left, RHO]`` is overwritten."""
     for i in range(spans.shape[2]):
         spans[left, RHO, i] += spans[right, RHO, i]
 
 
-@inner
+@uncounted
 def add_leaf(spans: npt.NDArray[np.float64], bottom: int, leaf: int, momentum: Vector, velocity: Vector) -> bool:
     """Add leaf number `leaf` (from 0) to the spans that wait from row `bottom` on; return whether any join turned.
 

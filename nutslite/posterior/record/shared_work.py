@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR
 from nutslite.sampler.atomics import WORDS_APART
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ NEXT, DONE, STOP, WORDS = 0, WORDS_APART, 2 * WORDS_APART, 3 * WORDS_APART  # pl
 NOTHING_TO_DO = 1 << 40  # a next part that no model has
 
 
-class Crew(NamedTuple):
+class SharedWork(NamedTuple):
     """What the threads of one chain share; `signals` has no elements where the chain has one thread."""
 
     signals: NDArray[np.int64]
@@ -37,13 +37,13 @@ class Crew(NamedTuple):
     effects_adjoints: FloatArray  # (parts, n_effects)
 
 
-CREW = types.NamedTuple([INDEX_VECTOR, VECTOR, VECTOR, VECTOR, MATRIX, MATRIX], Crew)
+SHARED_WORK = types.NamedTuple([INDEX_VECTOR, VECTOR, VECTOR, VECTOR, MATRIX, MATRIX], SharedWork)
 
 
-def no_crew() -> Crew:
+def nothing_shared() -> SharedWork:
     """For a chain with one thread."""
     nothing, none = np.empty(0), np.empty((0, 0))
-    return Crew(np.empty(0, dtype=np.int64), nothing, nothing, nothing, none, none)
+    return SharedWork(np.empty(0, dtype=np.int64), nothing, nothing, nothing, none, none)
 
 
 def parts_of(rows: int, effects: int) -> int:
@@ -56,10 +56,10 @@ n_parts = uncounted(parts_of)
 """`parts_of`, for compiled code."""
 
 
-def new_crew(rows: int, values: int, effects: int) -> Crew:
+def new_shared_work(rows: int, values: int, effects: int) -> SharedWork:
     """Memory for the threads of one chain, with nothing to do yet."""
     parts = parts_of(rows, effects)
     signals = np.zeros(WORDS, dtype=np.int64)
     signals[NEXT] = NOTHING_TO_DO
     totals, adjoints, effects_adjoints = np.empty(parts), np.empty((parts, values)), np.empty((parts, effects))
-    return Crew(signals, np.empty(values), np.empty(effects), totals, adjoints, effects_adjoints)
+    return SharedWork(signals, np.empty(values), np.empty(effects), totals, adjoints, effects_adjoints)

@@ -9,9 +9,9 @@ import pytest
 
 from nutslite.exceptions import NutsliteWarning, PriorError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
-from nutslite.priors.assign import choose_priors
-from nutslite.priors.given import match_priors
+from nutslite.priors.choosing import choose_priors
 from nutslite.priors.prior import Prior
+from nutslite.priors.user_priors import match_priors
 
 RNG = np.random.default_rng(4)
 N = 40

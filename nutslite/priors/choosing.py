@@ -10,11 +10,11 @@ from nutslite._log import log
 from nutslite.exceptions import PriorError
 from nutslite.formula.terms import LinearPredictor, Response
 from nutslite.priors.checks import check_support
-from nutslite.priors.columns import ColumnPriors, overlay
+from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
-from nutslite.priors.given import Given, Unused, all_terms, match_priors, terms_of
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
+from nutslite.priors.user_priors import Given, Unused, all_terms, match_priors, terms_of
 
 
 def choose_priors(

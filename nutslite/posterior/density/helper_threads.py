@@ -14,8 +14,8 @@ from numba import types
 from nutslite._numba import jit_disabled, kernel_with_signature
 from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.shared_rows import take_parts
-from nutslite.posterior.record.crew import NEXT, STOP, new_crew, parts_of
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
+from nutslite.posterior.record.shared_work import NEXT, STOP, new_shared_work, parts_of
 from nutslite.sampler.atomics import load
 
 LOOKS = 20_000  # at an empty table, some tens of microseconds, before a helper sleeps ...
@@ -30,16 +30,16 @@ def compiled_help() -> Callable[..., bool]:
 
 def _help(model: Any, loglik: Any, looks: Any) -> bool:
     """Take parts of gradients until told to stop (True), or until there has been nothing to do for long (False)."""
-    crew = model.crew
-    parts = crew.totals.shape[0]
+    shared = model.shared
+    parts = shared.totals.shape[0]
     idle = 0
     while idle < looks:
-        if load(crew.signals, STOP) != 0:
+        if load(shared.signals, STOP) != 0:
             return True
-        if load(crew.signals, NEXT) < parts:
+        if load(shared.signals, NEXT) < parts:
             take_parts(
-                model, loglik, crew.values, crew.effects, parts, crew.signals, crew.totals, crew.adjoints,
-                crew.effects_adjoints,
+                model, loglik, shared.values, shared.effects, parts, shared.signals, shared.totals, shared.adjoints,
+                shared.effects_adjoints,
             )  # fmt: skip
             idle = 0
         idle += 1
@@ -64,7 +64,7 @@ def helped_chains(
         return
     each = min(each, parts_of(rows, effects) - 1)
     values = model.head.transforms.size + model.head.fixed.size
-    models = [model._replace(crew=new_crew(rows, values, effects)) for _ in range(chains)]
+    models = [model._replace(shared=new_shared_work(rows, values, effects)) for _ in range(chains)]
     serve = compiled_help()
     threads = [
         threading.Thread(target=_work, args=(serve, one, loglik), name=f"nutslite-{chain}-helper-{number}", daemon=True)
@@ -77,7 +77,7 @@ def helped_chains(
         yield models
     finally:
         for one in models:
-            one.crew.signals[STOP] = 1
+            one.shared.signals[STOP] = 1
         for thread in threads:
             if thread.ident is not None:
                 thread.join()

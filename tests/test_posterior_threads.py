@@ -10,10 +10,10 @@ import pytest
 
 from nutslite._numba import jit_disabled
 from nutslite.model import Model
-from nutslite.posterior.density.helpers import compiled_help, helped_chains
-from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.density.helper_threads import compiled_help, helped_chains
+from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many
-from nutslite.posterior.record.crew import DONE, NEXT, NOTHING_TO_DO, STOP, new_crew, parts_of
+from nutslite.posterior.record.shared_work import DONE, NEXT, NOTHING_TO_DO, STOP, new_shared_work, parts_of
 from nutslite.posterior.targets.target import JointTarget
 
 ROWS = 13_000
@@ -53,18 +53,18 @@ def test_a_helper_computes_what_the_chain_would():
     target = JointTarget(model("k ~ x + (z|g)", "poisson")._assembly)
     record = target.model
     n_values = record.head.transforms.size + record.head.fixed.size
-    crew = new_crew(target.rows, n_values, record.centring.size)
-    crew.values[:] = 0.3
-    crew.effects[:] = 0.1
-    crew.signals[NEXT] = 0
-    assert not compiled_help()(record._replace(crew=crew), target.loglik, 10)  # nobody told it to stop
-    assert crew.signals[DONE] == crew.totals.size
-    assert np.isfinite(crew.totals).all()
-    totals = crew.totals.copy()
-    crew.signals[NEXT] = NOTHING_TO_DO
-    crew.signals[STOP] = 1
-    assert compiled_help()(record._replace(crew=crew), target.loglik, 10)
-    np.testing.assert_array_equal(crew.totals, totals)
+    shared = new_shared_work(target.rows, n_values, record.centring.size)
+    shared.values[:] = 0.3
+    shared.effects[:] = 0.1
+    shared.signals[NEXT] = 0
+    assert not compiled_help()(record._replace(shared=shared), target.loglik, 10)  # nobody told it to stop
+    assert shared.signals[DONE] == shared.totals.size
+    assert np.isfinite(shared.totals).all()
+    totals = shared.totals.copy()
+    shared.signals[NEXT] = NOTHING_TO_DO
+    shared.signals[STOP] = 1
+    assert compiled_help()(record._replace(shared=shared), target.loglik, 10)
+    np.testing.assert_array_equal(shared.totals, totals)
 
 
 @needs_jit

@@ -27,9 +27,9 @@ from nutslite._parallel import available_cpus
 from nutslite._stack import with_room
 from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
-from nutslite.posterior.density.helpers import compiled_help
+from nutslite.posterior.density.helper_threads import compiled_help
 from nutslite.posterior.density.joint import JOINT_DATA, joint_logdensity, natural_scale
-from nutslite.posterior.density.many import compiled_joint_many
+from nutslite.posterior.density.many_positions import compiled_joint_many
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, plain_many
 from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
@@ -48,8 +48,9 @@ EFFECTS, BLOCK, MANY, NATURAL = "effects", "block", "many", "natural"
 to natural scales."""
 
 _HERE = str(Path(__file__).parents[3])  # first, lest the other process finds another copy of this package
-_START = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from nutslite.posterior.run.beside import work; work()"
+_START = (  # what the other process runs
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from nutslite.posterior.run.compile_beside import work; work()"
 )
 
 
@@ -103,7 +104,7 @@ def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
     return (EFFECTS, BLOCK, NATURAL) if plan.density == "joint" else (BLOCK, NATURAL)
 
 
-class Beside:
+class CompilerBeside:
     """The process beside this one, if one is needed.
 
     Parameters
@@ -163,9 +164,9 @@ class Beside:
 
 
 @contextlib.contextmanager
-def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[Beside]:
+def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[CompilerBeside]:
     """The process beside this one runs within this context, where the density of the path is not on disk."""
-    beside = Beside(path, parts)
+    beside = CompilerBeside(path, parts)
     if _serves() and not is_kept(DENSITIES[path]):
         beside.start()
     try:

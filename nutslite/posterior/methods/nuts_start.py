@@ -33,7 +33,7 @@ SHOWN_NAMES = 10
 MOST_REPEATS = 100  # of normal draws that fall where there is no density
 
 
-class Launched(NamedTuple):
+class NutsStart(NamedTuple):
     """What the sampler is started with.
 
     Attributes
@@ -56,7 +56,7 @@ class Launched(NamedTuple):
     target_accept: float | None = None
 
 
-def first_state(target: Target, launch: Launch | None, settings: Settings, rng: np.random.Generator) -> Launched:
+def first_state(target: Target, launch: Launch | None, settings: Settings, rng: np.random.Generator) -> NutsStart:
     """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
     if launch is None:
         launch = target.launch()
@@ -70,8 +70,8 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
     if settings.start is not None:
         starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
     if metric is None:
-        return Launched(starts, jitter, INITS[settings.init][0], True, tune)
-    begun = Launched(starts, jitter, metric, False, tune)
+        return NutsStart(starts, jitter, INITS[settings.init][0], True, tune)
+    begun = NutsStart(starts, jitter, metric, False, tune)
     return after_trial(target, begun, rng) if warped and settings.tune is None else begun
 
 
@@ -118,7 +118,7 @@ def better_launch(target: Target, settings: Settings) -> Launch | None:
     return target.launch_small()
 
 
-def after_trial(target: Target, begun: Launched, rng: np.random.Generator) -> Launched:
+def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> NutsStart:
     """A short run from there: its draws give starting points and a better metric; divergences call for smaller steps.
 
     It is a part of the launch. How long it is does not depend on how many draws are asked for.
@@ -143,10 +143,10 @@ def after_trial(target: Target, begun: Launched, rng: np.random.Generator) -> La
     metric = dense_metric(covariance + 1e-6 * np.diag(np.diag(covariance)))
     diverged = trial.stats["diverging"].any()
     accept = TARGET_ACCEPT_AFTER_DIVERGENCES if diverged else TARGET_ACCEPT_OF_FEW_ROWS
-    return Launched(starts, 0.0, metric, False, TUNE_AFTER_PILOT, accept)
+    return NutsStart(starts, 0.0, metric, False, TUNE_AFTER_PILOT, accept)
 
 
-def default_target_accept(begun: Launched, dimension: int) -> float:
+def default_target_accept(begun: NutsStart, dimension: int) -> float:
     """The acceptance that step sizes are adapted to where the user gave none: 0.8; after a pilot 0.7 or 0.9.
 
     0.7 for many parameters. In coordinates in which the posterior is about a standard normal distribution, half a

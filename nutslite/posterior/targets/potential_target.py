@@ -21,7 +21,7 @@ from nutslite.families.derivatives.derivatives import packed_gradient
 from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import natural_scale
-from nutslite.posterior.density.many import values_and_gradients
+from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.record.assembled import Assembled

@@ -15,7 +15,7 @@ from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
-from nutslite.priors.columns import coefficient_names
+from nutslite.priors.coefficient_priors import coefficient_names
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
 

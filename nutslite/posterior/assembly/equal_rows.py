@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.assembly.coded import with_paying_codes
+from nutslite.posterior.assembly.coded_columns import with_paying_codes
 from nutslite.posterior.record.model_data import ModelData, rows_of
 
 FEWEST_ROWS = 500  # below it there is nothing to gain

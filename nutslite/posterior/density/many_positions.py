@@ -22,7 +22,7 @@ from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.predictor import block_loglik, fill_code_effects, n_code_effects
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import VARIES
-from nutslite.sampler.transition.compiling import inner as uncounted
+from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 
