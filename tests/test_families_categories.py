@@ -371,8 +371,8 @@ def test_names_and_dimensions_of_categorical() -> None:
     assert posterior["Intercept"].dims == (*draws, reduced)
     assert posterior[reduced].values.tolist() == ["perhaps", "yes"]
     assert posterior["x"].dims == (*draws, reduced)
-    assert posterior["f"].dims == (*draws, "f_dim", reduced)
-    assert posterior["1|g"].dims == (*draws, "g__factor_dim", reduced)
+    assert posterior["f"].dims == (*draws, reduced, "f_dim")
+    assert posterior["1|g"].dims == (*draws, reduced, "g__factor_dim")
     assert posterior["1|g_sigma"].dims == (*draws, reduced)
     predictions = get_group(results, "predictions")
     assert predictions["p"].dims == (*draws, "__obs__", "y_dim")

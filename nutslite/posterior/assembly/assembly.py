@@ -97,7 +97,7 @@ class _Assembler:
     def _dims(self, j: int, name: str) -> tuple[str, ...]:
         """Dimensions of a variable of one row of eta: without the one along the rows, where there are several."""
         dims = self.inventory.dims[name]
-        return dims[:-1] if self.spec.family.eta_parameters[j].dim else dims
+        return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
 
     def _prefix(self, parameter: str) -> str:
         return "" if parameter == self.spec.family.parent.name else f"{parameter}_"

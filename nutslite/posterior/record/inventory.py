@@ -148,7 +148,7 @@ class _Taker:
         ]
         self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
         self.dimensions: dict[str, Dimension] = {}
-        self.along: tuple[str, ...] = ()  # the last dimension of everything in a vector's linear predictors
+        self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
 
     def run(self) -> None:
         response = self.spec.design.response.name
@@ -188,7 +188,7 @@ class _Taker:
                 () if term.scalar else (self._dim(f"{prefix}{term.name}_dim", term, f"the columns of '{term.name}'"),)
             )
             own = f"the coefficients of the term '{term.name}'{within}"
-            self._add(f"{prefix}{term.name}", (*dims, *self.along), own, term.name)
+            self._add(f"{prefix}{term.name}", (*self.along, *dims), own, term.name)
             self._hyperparameters(f"{prefix}{term.name}", priors[term.name], dims, term.name)
         for group_term in predictor.group_terms:
             self._group_term(group_term, prefix, within, priors[group_term.name])
@@ -201,7 +201,7 @@ class _Taker:
         factor = f"{term.factor}__factor_dim"
         levels = self.spec.design.factors[term.factor].levels
         self.dimensions.setdefault(factor, Dimension(factor, levels, f"the levels of '{term.factor}'", term.factor))
-        dims = (*columns, factor, *self.along)
+        dims = (*self.along, *columns, factor)
         self._add(name, dims, f"the effects of '{term.name}'{within}", term.factor)
         self._hyperparameters(name, prior, columns, term.factor)
         if self.spec.noncentered.get(name, True) and _draws_scale(prior):
@@ -216,7 +216,7 @@ class _Taker:
         for key, value in zip(prior.density.argument_names, resolve(prior).arguments, strict=True):
             if isinstance(value, Prior):
                 own = f"the {key} of the prior of '{name}'"
-                self._add(f"{name}_{key}", (*dims, *self.along), own, column, of or name)
+                self._add(f"{name}_{key}", (*self.along, *dims), own, column, of or name)
                 self._hyperparameters(f"{name}_{key}", value, dims, column, of or name)
 
     def _correlations(self, name: str, terms: list[GroupTerm], within: str) -> None:

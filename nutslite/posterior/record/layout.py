@@ -238,7 +238,7 @@ def named_arguments(prior: Prior) -> Iterable[tuple[str, Any]]:
 
 
 def stacked(variables: Sequence[Variable], dim: str) -> list[Variable]:
-    """Variables of the same names, one for each row of eta of a vector, as one each: `dim` is their last dimension."""
+    """Variables of the same names, one for each row of eta of a vector, as one each: `dim` is their first dimension."""
     rows: dict[str, list[Variable]] = {}
     for variable in variables:
         rows.setdefault(variable.name, []).append(variable)
@@ -247,6 +247,6 @@ def stacked(variables: Sequence[Variable], dim: str) -> list[Variable]:
 
 def _stack(same: Sequence[Variable], dim: str) -> Variable:
     first = same[0]
-    index = np.stack([np.asarray(variable.index) for variable in same], axis=-1)
+    index = np.stack([np.asarray(variable.index) for variable in same])
     columns = np.array([variable.columns for variable in same])
-    return replace(first, dims=(*first.dims, dim), index=index, columns=columns)
+    return replace(first, dims=(dim, *first.dims), index=index, columns=columns)

@@ -214,7 +214,7 @@ class _Row:
     def get(self, name: str, *, width: tuple[int, ...]) -> FloatArray:
         if self.row is None:
             return self.posterior.get(name, width=width)
-        return self.posterior.get(name, width=(*width, self.size))[..., self.row]
+        return self.posterior.get(name, width=(self.size, *width))[:, self.row]
 
     def new(self, effects: FloatArray | None) -> FloatArray | None:
         return effects if effects is None or self.row is None else effects[..., self.row]

@@ -150,7 +150,7 @@ class PopulationSampler:
                     raise DataError(
                         f"The posterior has no variable '{variable}', which the effects of new groups need."
                     )
-                draws = posterior[variable][..., row] if parameter in self.sizes else posterior[variable]
+                draws = posterior[variable][:, row] if parameter in self.sizes else posterior[variable]
                 arguments[key] = draws.reshape(draws.shape[0], -1, 1)
             else:
                 arguments[key] = np.asarray(value, dtype=float).reshape(1, -1, 1)
