@@ -23,7 +23,8 @@ from nutslite._schema import DEEPEST_JSON, Misfit, Number, Numbers, Record, chec
 from nutslite.exceptions import DataError, NutsliteError, SamplingError
 from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
-from nutslite.posterior.run import resume
+from nutslite.model.specification import specification_of
+from nutslite.posterior import resume
 from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
 from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
@@ -188,7 +189,7 @@ LAUNCHES = {
 
 
 @pytest.fixture(scope="module")
-def resumed_start(tmp_path_factory):
+def launched(tmp_path_factory):
     """A model and the records of its run."""
     path = tmp_path_factory.mktemp("launched") / "run"
     model = Model("y ~ x + (x|g)", grouped_data())
@@ -219,7 +220,8 @@ import io, os, resource, struct, sys, zipfile
 import numpy as np, pandas as pd, h5py, pyarrow, xarray
 import nutslite as nl
 import nutslite._files
-from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC
+from nutslite.sampler.checkpoint.record_log import RecordLog
 from hostile_files import npy
 folder = sys.argv[1]
 data = pd.DataFrame({"y": np.arange(24.0), "x": np.arange(24.0) ** 2})
@@ -341,10 +343,10 @@ def test_every_file_is_closed_on_every_path(tmp_path):
 
 def test_what_a_process_beside_says_is_closed(monkeypatch):
     """The pipe, too, from the process that compiles beside a first fit."""
-    from nutslite.posterior.run import compile_beside as module
+    from nutslite.posterior import beside as module
 
     monkeypatch.setattr(module, "_START", "print('nothing')")
-    beside = module.CompilerBeside("joint", (module.BLOCK,))
+    beside = module.Beside("joint", (module.BLOCK,))
     beside.start()
     beside.wait(module.BLOCK)
     beside.stop()
@@ -382,7 +384,7 @@ def test_what_compresses_well_is_saved_so_that_it_can_be_read(tmp_path, monkeypa
     model = Model("y ~ x", data)
     path = model.save(tmp_path / "a.model")
     assert path.stat().st_size > 3_000_000
-    assert Model.load(path)._identity() == model._identity()
+    assert specification_of(Model.load(path)).identity() == specification_of(model).identity()
 
 
 class TestSchema:

@@ -164,6 +164,15 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
     return expanded
 
 
+def apart(priors: Any, levels: int = 2) -> Any:
+    """The same priors by name, which stay as they are whatever becomes of the dicts and objects given."""
+    if isinstance(priors, Prior | np.ndarray):
+        return copy.deepcopy(priors)
+    if isinstance(priors, Mapping) and levels > 0:
+        return {name: apart(prior, levels - 1) for name, prior in priors.items()}
+    return priors
+
+
 def update_priors(old: Mapping[Any, Any] | None, new: Mapping[Any, Any] | None) -> dict[str, Any]:
     """`old` with everything that `new` names replaced, name by name, inside nested mappings, too."""
     merged = expand_keys(old)
