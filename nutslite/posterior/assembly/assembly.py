@@ -230,10 +230,10 @@ class _Assembler:
         return starts, strides
 
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
-        by_parameter: dict[Parameter, list[Variable]] = {}
+        by_parameter: dict[str, list[Variable]] = {}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             parameter = self.spec.family.eta_parameters[block.predictor]
-            variables = by_parameter.setdefault(parameter, [])
+            variables = by_parameter.setdefault(parameter.name, [])
             prefix = self._prefix(parameter.name)
             levels = self.spec.design.factors[block.factor].levels
             column = 0
@@ -243,10 +243,11 @@ class _Assembler:
                 index = index[0] if term.scalar else index
                 variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
                 column += term.columns
+        dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
         return [
             variable
-            for parameter, variables in by_parameter.items()
-            for variable in (stacked(variables, parameter.dim) if parameter.dim else variables)
+            for name, variables in by_parameter.items()
+            for variable in (stacked(variables, dims[name]) if dims[name] else variables)
         ]
 
     def _data(self, starts: list[int], strides: list[int]) -> ModelData:
