@@ -18,7 +18,7 @@ from nutslite.posterior.pilot.centring import scale_columns
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.record.transforms import BENT_LOG, LOG, LOGIT_INTERVAL
+from nutslite.posterior.record.transforms import ABOVE, BENT_LOG, LOG, LOGIT_INTERVAL
 from nutslite.posterior.record.transforms import IDENTITY as UNCHANGED
 from nutslite.posterior.record.warp import MEAN, POSITIVE, UNIT, Warp, no_warp
 
@@ -45,6 +45,7 @@ def is_small(model: ModelData) -> bool:
         and dimension <= MOST_DIMENSIONS
         and not model.codes.blocks.size
         and not correlated
+        and not (model.head.transforms == ABOVE).any()
     )
 
 

@@ -166,7 +166,7 @@ class JointTarget:
         start[small.coefficients] = 0.0
         start[[i for i, code in enumerate(small.head.transforms) if code == BENT_LOG]] = 0.0
         plain = bounded(small, spec.family.parent.support)
-        given = given_parameter(small, [parameter.name for parameter in spec.family.parameters])
+        given = given_parameter(small, [parameter.name for parameter in spec.family.eta_parameters])
         self.model = small._replace(warp=plain)
         start = self._best_start(plain, start)
         warp = nested_warp(plain, given, self._values, start)
@@ -331,7 +331,7 @@ class MarginalTarget:
 
 def has_edge(model: ModelData, family: Family) -> bool:
     """Whether a linear predictor can leave the range of its link."""
-    pairs = zip(family.parameters, model.links, model.predictors, strict=True)
+    pairs = zip(family.eta_parameters, model.links, model.predictors, strict=True)
     return any(predictor[md.VARIES] and range_of(int(link), p.support) != MEAN for p, link, predictor in pairs)
 
 
