@@ -14,7 +14,7 @@ from nutslite.posterior.resume import Launched
 from nutslite.posterior.run_independence import Independence, independence_for
 from nutslite.posterior.run_slice import Slices, slices_for
 from nutslite.posterior.start_values import given_starts
-from nutslite.posterior.target import JointTarget, Launch, Target
+from nutslite.posterior.target import JointTarget, Launch, MarginalTarget, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.metric import Metric, arrowhead_metric, dense_metric, normal_draws
 from nutslite.sampler.sample import sample
@@ -75,6 +75,8 @@ def method_without_trajectories(
     """
     if (method := independence_for(target, launch, settings)) is not None:
         return launch, method
+    if isinstance(target, MarginalTarget) and target.is_small:
+        return launch, slices_for(target, launch, settings)
     better = better_launch(target, settings)
     if better is None or not isinstance(target, JointTarget):
         return launch, None

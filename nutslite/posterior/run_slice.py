@@ -1,4 +1,4 @@
-"""Slice sampling of models of few rows, in the coordinates of `warp`.
+"""Slice sampling of models of few rows: of the joint density in the coordinates of `warp`, or of the marginal one.
 
 A trial finds how wide the posterior is in which directions, and how many updates make a draw that hardly depends on
 the one before. It goes on until it is long beside the autocorrelation time that it measures, or its budget is spent.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.run_independence import IndependentDraws, Wanted
-from nutslite.posterior.target import JointTarget, Launch
+from nutslite.posterior.target import JointTarget, Launch, MarginalTarget
 from nutslite.sampler.slice import compiled_slices
 
 FloatArray = NDArray[np.float64]
@@ -47,7 +47,7 @@ RIDGE = 1e-8
 class Slices:
     """Directions, updates for each draw, starting points, and the random numbers to go on with."""
 
-    target: JointTarget
+    target: JointTarget | MarginalTarget
     directions: FloatArray
     updates: int
     starts: FloatArray
@@ -55,7 +55,7 @@ class Slices:
     recovery_rng: np.random.Generator
 
 
-def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | None:
+def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Wanted) -> Slices | None:
     """The result of the trial; None where it cannot start."""
     seeds = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(4)
     rng = np.random.default_rng(seeds[0])
@@ -64,7 +64,7 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | 
         return None
     rngs = [np.random.default_rng(seed) for seed in seeds[1].spawn(TRIAL_CHAINS)]
     chains = _Chains(target, states, rngs, wanted.cores)
-    directions = _axes(np.asarray(launch.information, dtype=float))
+    directions = _axes(_covariance(launch))
     kept = chains.settled(directions, 1, FIRST_DRAWS)
     sweeps = 1
     while True:
@@ -118,7 +118,11 @@ class _Chains:
     """
 
     def __init__(
-        self, target: JointTarget, states: FloatArray, rngs: list[np.random.Generator], cores: int | None
+        self,
+        target: JointTarget | MarginalTarget,
+        states: FloatArray,
+        rngs: list[np.random.Generator],
+        cores: int | None,
     ) -> None:
         self.states, self.rngs = states, rngs
         self.cores = cores or available_cpus()
@@ -166,10 +170,14 @@ def _axes(covariance: FloatArray) -> FloatArray:
     return np.ascontiguousarray(WIDTH * np.concatenate(both))
 
 
-def _starts(target: JointTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
+def _covariance(launch: Launch) -> FloatArray:
+    """What is known of the posterior's shape; ones where no mode was found."""
+    return np.eye(launch.center.size) if launch.information is None else np.asarray(launch.information, dtype=float)
+
+
+def _starts(target: JointTarget | MarginalTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
     """Points around the centre with a finite density."""
-    covariance = np.asarray(launch.information, dtype=float)
-    factor = np.linalg.cholesky(covariance)
+    factor = np.linalg.cholesky(_covariance(launch))
     for shrink in (1.0, 0.3, 0.1, 0.0):
         points = launch.center + shrink * rng.standard_normal((16, target.dimension)) @ factor.T
         finite = points[np.isfinite(target.log_densities(points, 1))]
