@@ -33,7 +33,7 @@ FIRST_KNOTS = (0.0, 1.0, -1.0, 2.0, -2.0, 4.0, -4.0)  # tried one after the othe
 MOST_WIDENING, MOST_SHIFT = 2.5, 6.0  # from knot to knot: of a width's logarithm; of a centre, in the larger widths
 DROP = 14.0  # of the log density: e^-14 of the posterior is beyond the last knot
 TAIL_SDS, TAIL_DROP = 4.0, 6.0  # a normal log density falls by 8 over so many sds; heavy tails by less than 6
-MOST_CENTRED = 0.98  # weight of an effect: at 1 it has no width where its scale is zero, and that has no conditional mode
+MOST_CENTRED = 0.9  # weight of an effect: at 1 it has no width at a scale of zero, and no conditional mode there
 LOWEST_PREDICTOR = 0.02  # least that a direction has to add to each row's predictor, to the mean of one
 
 

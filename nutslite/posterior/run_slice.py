@@ -36,8 +36,10 @@ AIM, LONGER = 2.5, 8  # the next round's time in its draws, by more sweeps betwe
 MOST_TRIAL_SWEEPS = 64  # between draws of the trial
 SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
 FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
+MOST_SWEEPS_IN_VAIN = 20  # where chains hardly moved in the longest round: no number would do, and the report says so
 BURN_IN = 10  # draws
 BATCHES = 8  # of each chain of the trial
+TAIL = 0.05  # share of the draws
 DRAWS_PER_BLOCK = 50  # between two reports
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
@@ -74,7 +76,8 @@ def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Wan
         if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
             break
         sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS)
-    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
+    most = MOST_SWEEPS_IN_VAIN if time > 0.5 * kept.shape[1] / BATCHES else MOST_SWEEPS
+    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), most)
     updates = math.ceil(target.dimension * between)
     flat = kept.reshape(-1, target.dimension)
     return Slices(target, _directions(flat, rng), updates, flat, seeds[2], np.random.default_rng(seeds[3]))
@@ -187,13 +190,18 @@ def _starts(target: JointTarget | MarginalTarget, launch: Launch, rng: np.random
 
 
 def _autocorrelation_time(draws: FloatArray) -> float:
-    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws."""
-    size = draws.shape[1] // BATCHES
-    batches = draws[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-    ranks = np.argsort(np.argsort(draws.reshape(-1, draws.shape[2]), axis=0), axis=0).reshape(draws.shape)
-    ranked = ranks[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-    times = [
-        size * found.var(axis=0, ddof=1) / np.maximum(all_.reshape(-1, draws.shape[2]).var(axis=0), 1e-300)
-        for found, all_ in ((batches, draws), (ranked, ranks.astype(float)))
-    ]
-    return float(np.max(times))
+    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws.
+
+    Of values, of ranks, and of being in either tail, where chains are slowest and the report looks, too.
+    """
+    n, dimension = draws.shape[1:]
+    size = n // BATCHES
+    ranks = np.argsort(np.argsort(draws.reshape(-1, dimension), axis=0), axis=0).reshape(draws.shape)
+    tail = TAIL * draws.shape[0] * n
+    seen = [draws, ranks, ranks < tail, ranks >= draws.shape[0] * n - tail]
+    longest = 0.0
+    for numbers in (np.asarray(some, dtype=float) for some in seen):
+        batches = numbers[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
+        variance = np.maximum(numbers.reshape(-1, dimension).var(axis=0), 1e-300)
+        longest = max(longest, float(np.max(size * batches.var(axis=0, ddof=1) / variance)))
+    return longest
