@@ -34,8 +34,9 @@ from scipy.stats import norm
 from small_quadrature import Posterior, exact_shares
 
 import nutslite as nl
-from nutslite.families.family import family_names, get_family
-from nutslite.results.diagnostics import convergence
+from nutslite.families.record.register import get_family
+from nutslite.families.user.built_in import family_names
+from nutslite.results.diagnostics.diagnostics import convergence
 
 SEED = 20261128
 DESIGNS = ("1", "1", "x", "x", "0 + x", "f", "x + z", "x * f", "f * k", "x + (1|g)", "1 + (1|g)", "1 + (1|one)")

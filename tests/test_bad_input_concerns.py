@@ -15,13 +15,13 @@ from scipy.optimize import linprog
 
 import nutslite as nl
 from nutslite.exceptions import NutsliteWarning
-from nutslite.families._separation import separating_columns
+from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import independent_columns
 from nutslite.formula.design import build_design
 from nutslite.formula.terms import CommonTerm, LinearPredictor
 from nutslite.model import Model
-from nutslite.posterior.launching import _inverse
-from nutslite.sampler.metric import dense_metric
+from nutslite.posterior.methods.nuts_start import _inverse
+from nutslite.sampler.transition.metric import dense_metric
 
 OF_FAMILIES = (("gaussian", "y"), ("t", "y"), ("lognormal", "pos"))  # those with a residual sigma, and a response
 

@@ -33,8 +33,8 @@ from bambi_outputs import (
 )
 
 import nutslite as nl
-from nutslite.families.family import family_names
-from nutslite.results.inference_data import build_container, get_group, group_names
+from nutslite.families.user.built_in import family_names
+from nutslite.results.container.inference_data import build_container, get_group, group_names
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "coming_from_bambi.md").read_text("utf-8")
 MODEL, FIT = "`Model`", "`Model.fit`"

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from nutslite.posterior import beside as module
-from nutslite.posterior.beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, Beside, compiling_beside
+from nutslite.posterior.run import compile_beside as module
+from nutslite.posterior.run.compile_beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, CompilerBeside, compiling_beside
 
 FIT = """
 import nutslite as nl
-from nutslite.posterior import beside
+from nutslite.posterior.run import compile_beside
 started = []
-start = beside.Beside._listen
-beside.Beside._listen = lambda self, process: (started.append(self.path), start(self, process))
+start = compile_beside.CompilerBeside._listen
+compile_beside.CompilerBeside._listen = lambda self, process: (started.append(self.path), start(self, process))
 model = nl.Model("Reaction ~ Days", nl.load_data("sleepstudy"))
 results = model.fit(draws=50, chains=2, random_seed=3, progressbar=False)
 print(started, float(results.posterior["Days"].mean()))
@@ -63,7 +63,7 @@ def test_only_a_missing_density_starts_it(serves, monkeypatch, kept):
 
 
 def test_what_was_compiled_is_kept(tmp_path):
-    code = "from nutslite._kernel_cache import is_kept; from nutslite.sampler import independence as i, metric as m; "
+    code = "from nutslite._kernel_cache import is_kept; import nutslite.sampler.independence.independence as i; "
     function, argument = "i.accept_or_stay.py_func", "__import__('numpy').empty(0), " * 3
     code += f"print(is_kept({function})); i.accept_or_stay({argument} __import__('numpy').empty(0, int), "
     code += f"__import__('numpy').empty(0)); print(is_kept({function}))"
@@ -110,7 +110,7 @@ def test_it_ends_with_the_fit(missing, monkeypatch):
 
 
 def test_a_part_that_was_not_asked_for_is_not_waited_for():
-    Beside("joint", (BLOCK,)).wait(MANY)
+    CompilerBeside("joint", (BLOCK,)).wait(MANY)
 
 
 class _Ended:

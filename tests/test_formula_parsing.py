@@ -12,7 +12,7 @@ from patsy.desc import ModelDesc
 
 from nutslite.exceptions import FormulaError
 from nutslite.formula.formula import Formula
-from nutslite.formula.parsing import PredictorSpec, parse
+from nutslite.formula.language.parsing import PredictorSpec, parse
 
 
 def read(text: str, *more: str) -> PredictorSpec:

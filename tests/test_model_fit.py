@@ -15,10 +15,10 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 import nutslite as nl
-from nutslite.families.family import family_names
+from nutslite.families.user.built_in import family_names
 from nutslite.formula.formula import Formula
-from nutslite.results.diagnostics import ess_mean
-from nutslite.results.inference_data import get_group, group_names
+from nutslite.results.container.inference_data import get_group, group_names
+from nutslite.results.diagnostics.diagnostics import ess_mean
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET: dict[str, Any] = {"chains": 2, "random_seed": 1, "progressbar": False}
@@ -295,7 +295,9 @@ class TestSettings:
     def test_impossible_settings_are_refused_before_the_pilot(
         self, arguments: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("nutslite.posterior.plan.Plan.target", lambda self: pytest.fail("the fit had begun"))
+        monkeypatch.setattr(
+            "nutslite.posterior.targets.plan.Plan.target", lambda self: pytest.fail("the fit had begun")
+        )
         with pytest.raises(nl.NutsliteError, match=message):
             model_on_small_data("y ~ x").fit(**{**QUIET, **arguments})
 

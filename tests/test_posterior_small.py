@@ -11,13 +11,13 @@ import pytest
 from scipy import stats
 
 import nutslite as nl
-from nutslite.posterior import run_slice
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.mode import Mode
-from nutslite.posterior.nested import _is_another
-from nutslite.posterior.run_slice import slices_for
-from nutslite.posterior.target import JointTarget, MarginalTarget
-from nutslite.results.diagnostics import ess_bulk, rhat
+from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.methods import slices
+from nutslite.posterior.methods.slices import slices_for
+from nutslite.posterior.pilot.mode import Mode
+from nutslite.posterior.pilot.nested_laplace import _is_another
+from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 
 DATA = pd.DataFrame(
     {
@@ -114,12 +114,12 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> 
     target, _ = small_target("few levels")
     launch = target.launch_small()
     assert launch is not None
-    monkeypatch.setattr(run_slice, "TRIAL_DRAWS", 40)
+    monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
     times = iter([40.0, 20.0, 1.5])
-    monkeypatch.setattr(run_slice, "_autocorrelation_time", lambda draws: next(times))
+    monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
-    assert slow.updates == np.ceil(target.dimension * run_slice.SHARE_OF_TIME * 1.5 * 64)
+    assert slow.updates == np.ceil(target.dimension * slices.SHARE_OF_TIME * 1.5 * 64)
     assert np.isfinite(slow.directions).all()
 
 
@@ -129,8 +129,8 @@ def test_autocorrelation_time_of_known_chains() -> None:
     draws = rng.normal(size=(4, 4000, 2))
     for i in range(1, 4000):
         draws[:, i, 1] = 0.8 * draws[:, i - 1, 1] + 0.6 * draws[:, i, 1]
-    assert 5.0 < run_slice._autocorrelation_time(draws) < 16.0
-    assert run_slice._autocorrelation_time(draws[:, :, :1]) < 3.0
+    assert 5.0 < slices._autocorrelation_time(draws) < 16.0
+    assert slices._autocorrelation_time(draws[:, :, :1]) < 3.0
 
 
 def test_plateau_of_a_prior_that_reaches_far() -> None:

@@ -7,17 +7,18 @@ import pandas as pd
 import pytest
 
 from nutslite.exceptions import DataError, NutsliteWarning
-from nutslite.families.family import get_family, pointwise_loglik
+from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula
 from nutslite.priors.prior import Prior
-from nutslite.results import inference_data as idt
-from nutslite.results import predict as predict_module
 from nutslite.results.added_groups import store_new_rows, store_prediction
-from nutslite.results.new_groups import PopulationSampler
-from nutslite.results.predict import pointwise_log_likelihood, predict
-from nutslite.results.response_draws import PredictionTask
-from nutslite.results.sample_axes import SampleAxes
+from nutslite.results.container import inference_data as idt
+from nutslite.results.container.sample_axes import SampleAxes
+from nutslite.results.predictions import predict as predict_module
+from nutslite.results.predictions.new_groups import PopulationSampler
+from nutslite.results.predictions.predict import pointwise_log_likelihood, predict
+from nutslite.results.predictions.response_draws import PredictionTask
 
 CHAINS, DRAWS = 2, 30
 GAUSSIAN = PredictionTask(get_family("gaussian"), {"mu": "identity", "sigma": "log"})

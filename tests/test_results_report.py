@@ -7,9 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from nutslite.results.chance import largest_r_hat, limits, smallest_size
-from nutslite.results.diagnostics import convergence
-from nutslite.results.report import sampling_report, vanished
+from nutslite.results.diagnostics.chance_limits import largest_r_hat, limits, smallest_size
+from nutslite.results.diagnostics.diagnostics import convergence
+from nutslite.results.diagnostics.report import sampling_report, vanished
 
 
 def healthy(rng=None, chains=4, draws=500):

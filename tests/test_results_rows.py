@@ -12,9 +12,9 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite.results.added_groups import store_new_rows
-from nutslite.results.inference_data import arviz_major, get_group, group_names
-from nutslite.results.predict import Prediction
-from nutslite.results.sample_axes import SampleAxes
+from nutslite.results.container.inference_data import arviz_major, get_group, group_names
+from nutslite.results.container.sample_axes import SampleAxes
+from nutslite.results.predictions.predict import Prediction
 
 SHORT: dict[str, Any] = {"draws": 15, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
 OUTCOMES = {

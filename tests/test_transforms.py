@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nutslite.posterior import transforms as tr
+from nutslite.posterior.record import transforms as tr
 
 ELEMENTWISE = [
     (tr.IDENTITY, -np.inf, np.inf),

@@ -18,18 +18,18 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
-from nutslite.formula.algebra import Term
-from nutslite.formula.data import as_frame, columns_of, rounded_columns, select
-from nutslite.formula.evaluation import Evaluator, Memory
-from nutslite.formula.expression import Expression
+from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
+from nutslite.formula.columns.missing import complete_rows
+from nutslite.formula.evaluation.evaluation import Evaluator, Memory
+from nutslite.formula.evaluation.safety import check, check_extra_namespace
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
-from nutslite.formula.missing import complete_rows
-from nutslite.formula.parsing import PredictorSpec, parse, refuse_response_as_term
+from nutslite.formula.language.algebra import Term
+from nutslite.formula.language.expression import Expression
+from nutslite.formula.language.parsing import PredictorSpec, parse, refuse_response_as_term
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
-from nutslite.formula.safety import check, check_extra_namespace
 from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from nutslite.exceptions import DataError
 from nutslite.formula.bars import BarPlan, plan_bars
 from nutslite.formula.coding import TermPlan, check_not_constant, check_products, matrix_of_terms, plan_terms
-from nutslite.formula.data import matrix_of
-from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.expression import Expression
+from nutslite.formula.columns.data import matrix_of
+from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.factors import Factor, check_finite
-from nutslite.formula.parsing import PredictorSpec
+from nutslite.formula.language.expression import Expression
+from nutslite.formula.language.parsing import PredictorSpec
 from nutslite.formula.terms import CommonTerm, FloatArray, GroupTerm, LinearPredictor
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import FormulaError, warn
-from nutslite.families._separation import separating_columns
-from nutslite.families.family import Family
-from nutslite.families.links import inverse_array, is_custom
-from nutslite.families.parameter import Parameter
+from nutslite.families.links.codes import inverse_array, is_custom
+from nutslite.families.links.parameter import Parameter
+from nutslite.families.record.family import Family
+from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.terms import LinearPredictor

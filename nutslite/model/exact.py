@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import warn
-from nutslite.families.family import Family
-from nutslite.families.links import is_custom, link_array
+from nutslite.families.links.links import is_custom, link_array
+from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.terms import GroupFactor, GroupTerm, LinearPredictor
 

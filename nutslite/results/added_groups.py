@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
-from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.inventory import OBSERVATIONS, ROW_LABELS, SAMPLE_DIMS
-from nutslite.posterior.log_prior import log_prior
-from nutslite.results.explained_variance import r2_draws, r2_table
-from nutslite.results.inference_data import (
+from nutslite.posterior.points.log_prior import log_prior
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.inventory import OBSERVATIONS, ROW_LABELS, SAMPLE_DIMS
+from nutslite.results.container.inference_data import (
     Container,
     add_group,
     get_group,
@@ -31,11 +30,12 @@ from nutslite.results.inference_data import (
     to_dataset,
     update_group,
 )
-from nutslite.results.origin import in_model_order
-from nutslite.results.predict import Prediction, pointwise_log_likelihood, predict, wants_responses
-from nutslite.results.response_draws import PredictionTask
-from nutslite.results.row_labels import row_labels
-from nutslite.results.sample_axes import SampleAxes, check_count, thinned
+from nutslite.results.container.origin import in_model_order
+from nutslite.results.container.row_labels import row_labels
+from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
+from nutslite.results.predictions.explained_variance import r2_draws, r2_table
+from nutslite.results.predictions.predict import Prediction, pointwise_log_likelihood, predict, wants_responses
+from nutslite.results.predictions.response_draws import PredictionTask
 
 if TYPE_CHECKING:
     import xarray
@@ -73,7 +73,7 @@ def add_predictions(
     draws : int, optional
         How many posterior draws to use, evenly spaced. A copy then has no others.
     **options
-        As for `nutslite.results.predict.predict`.
+        As for `nutslite.results.predictions.predict.predict`.
 
     Raises
     ------

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
-from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.inventory import OBSERVATIONS
-from nutslite.posterior.offsets import standardised_effects
-from nutslite.posterior.run import Fit
-from nutslite.results.inference_data import Container, to_inference_data
-from nutslite.results.predict import predict
-from nutslite.results.report import sampling_report, vanished
-from nutslite.results.response_draws import PredictionTask, as_outcomes
-from nutslite.results.row_labels import label_rows
+from nutslite.posterior.points.standardised_effects import standardised_effects
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.inventory import OBSERVATIONS
+from nutslite.posterior.run.fit import Fit
+from nutslite.results.container.inference_data import Container, to_inference_data
+from nutslite.results.container.row_labels import label_rows
+from nutslite.results.diagnostics.report import sampling_report, vanished
+from nutslite.results.predictions.predict import predict
+from nutslite.results.predictions.response_draws import PredictionTask, as_outcomes
 
 FloatArray = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def store_fit(
     report : bool
         Whether to log what is wrong with the draws.
     notes : mapping of str to str, optional
-        Attributes that say of which model they are (`nutslite.results.origin`).
+        Attributes that say of which model they are (`nutslite.results.container.origin`).
     """
     assembled = fit.plan.assembled
     layout = assembled.layout

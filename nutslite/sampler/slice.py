@@ -16,8 +16,8 @@ import numpy as np
 from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
-from nutslite.sampler.compiling import inner
-from nutslite.sampler.logdensity import logdensity_signature
+from nutslite.sampler.transition.compiling import uncounted
+from nutslite.sampler.transition.logdensity import logdensity_signature
 
 MOST_STEPS_OUT = 256
 MOST_SHRINKS = 200
@@ -74,7 +74,7 @@ def run_slices(
         values[row] = value
 
 
-@inner
+@uncounted
 def _update(logdensity, data, rng, position, value, direction, proposal, gradient):
     """Draw anew along a direction; return the log density there. `position` is overwritten."""
     level = value - rng.standard_exponential()
@@ -103,7 +103,7 @@ def _update(logdensity, data, rng, position, value, direction, proposal, gradien
     return value
 
 
-@inner
+@uncounted
 def _at(logdensity, data, position, direction, step, proposal, gradient):
     for i in range(position.shape[0]):
         proposal[i] = position[i] + step * direction[i]
