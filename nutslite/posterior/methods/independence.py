@@ -126,8 +126,10 @@ def _laplace(launch: Launch) -> DefensiveMixture | None:
 def _weighted(
     target: Target, proposal: DefensiveMixture, rng: np.random.Generator, n: int, cores: int
 ) -> tuple[FloatArray, FloatArray]:
+    """Draws of the proposal and their log weights: minus infinity where the link leaves no density, never undefined."""
     positions = proposal.draw(rng, n)
-    return positions, target.log_densities(positions, cores) - proposal.log_density(positions)
+    log_weights = target.log_densities(positions, cores) - proposal.log_density(positions)
+    return positions, np.where(np.isfinite(log_weights), log_weights, -np.inf)
 
 
 class _Chain:

@@ -14,7 +14,7 @@ from nutslite.posterior.methods.slices import Slices, slices_for
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.points.start_values import given_starts
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import JointTarget, Launch, Target
+from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.sample import sample
 from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, normal_draws
@@ -84,6 +84,8 @@ def method_without_trajectories(
     """
     if (method := independence_for(target, launch, settings)) is not None:
         return launch, method
+    if isinstance(target, MarginalTarget) and target.is_small:
+        return launch, slices_for(target, launch, settings)
     better = better_launch(target, settings)
     if better is None or not isinstance(target, JointTarget):
         return launch, None

@@ -1,4 +1,4 @@
-"""Slice sampling of models of few rows, in the coordinates of `warp`.
+"""Slice sampling of models of few rows: of the joint density in the coordinates of `warp`, or of the marginal one.
 
 A trial finds how wide the posterior is in which directions, and how many updates make a draw that hardly depends on
 the one before. It goes on until it is long beside the autocorrelation time that it measures, or its budget is spent.
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.methods.independence import IndependentDraws
 from nutslite.posterior.methods.settings import Settings
-from nutslite.posterior.targets.target import JointTarget, Launch
+from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
 from nutslite.sampler.slice import compiled_slices
 
 FloatArray = NDArray[np.float64]
@@ -37,8 +37,10 @@ AIM, LONGER = 2.5, 8  # the next round's time in its draws, by more sweeps betwe
 MOST_TRIAL_SWEEPS = 64  # between draws of the trial
 SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
 FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
+MOST_SWEEPS_IN_VAIN = 20  # where chains hardly moved in the longest round: no number would do, and the report says so
 BURN_IN = 10  # draws
 BATCHES = 8  # of each chain of the trial
+TAIL = 0.05  # share of the draws
 DRAWS_PER_BLOCK = 50  # between two reports
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
@@ -48,7 +50,7 @@ RIDGE = 1e-8
 class Slices:
     """Directions, updates for each draw, starting points, and the random numbers to go on with."""
 
-    target: JointTarget
+    target: JointTarget | MarginalTarget
     directions: FloatArray
     updates: int
     starts: FloatArray
@@ -56,7 +58,7 @@ class Slices:
     recovery_rng: np.random.Generator
 
 
-def slices_for(target: JointTarget, launch: Launch, wanted: Settings) -> Slices | None:
+def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Settings) -> Slices | None:
     """The result of the trial; None where it cannot start."""
     seeds = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(4)
     rng = np.random.default_rng(seeds[0])
@@ -65,7 +67,7 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Settings) -> Slices 
         return None
     rngs = [np.random.default_rng(seed) for seed in seeds[1].spawn(TRIAL_CHAINS)]
     chains = _Chains(target, states, rngs, wanted.cores)
-    directions = _axes(np.asarray(launch.information, dtype=float))
+    directions = _axes(_covariance(launch))
     kept = chains.settled(directions, 1, FIRST_DRAWS)
     sweeps = 1
     while True:
@@ -75,7 +77,8 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Settings) -> Slices 
         if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
             break
         sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS)
-    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
+    most = MOST_SWEEPS_IN_VAIN if time > 0.5 * kept.shape[1] / BATCHES else MOST_SWEEPS
+    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), most)
     updates = math.ceil(target.dimension * between)
     flat = kept.reshape(-1, target.dimension)
     return Slices(target, _directions(flat, rng), updates, flat, seeds[2], np.random.default_rng(seeds[3]))
@@ -119,7 +122,11 @@ class _Chains:
     """
 
     def __init__(
-        self, target: JointTarget, states: FloatArray, rngs: list[np.random.Generator], cores: int | None
+        self,
+        target: JointTarget | MarginalTarget,
+        states: FloatArray,
+        rngs: list[np.random.Generator],
+        cores: int | None,
     ) -> None:
         self.states, self.rngs = states, rngs
         self.cores = cores or available_cpus()
@@ -167,10 +174,14 @@ def _axes(covariance: FloatArray) -> FloatArray:
     return np.ascontiguousarray(WIDTH * np.concatenate(both))
 
 
-def _starts(target: JointTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
+def _covariance(launch: Launch) -> FloatArray:
+    """What is known of the posterior's shape; ones where no mode was found."""
+    return np.eye(launch.center.size) if launch.information is None else np.asarray(launch.information, dtype=float)
+
+
+def _starts(target: JointTarget | MarginalTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
     """Points around the centre with a finite density."""
-    covariance = np.asarray(launch.information, dtype=float)
-    factor = np.linalg.cholesky(covariance)
+    factor = np.linalg.cholesky(_covariance(launch))
     for shrink in (1.0, 0.3, 0.1, 0.0):
         points = launch.center + shrink * rng.standard_normal((16, target.dimension)) @ factor.T
         finite = points[np.isfinite(target.log_densities(points, 1))]
@@ -180,13 +191,18 @@ def _starts(target: JointTarget, launch: Launch, rng: np.random.Generator) -> Fl
 
 
 def _autocorrelation_time(draws: FloatArray) -> float:
-    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws."""
-    size = draws.shape[1] // BATCHES
-    batches = draws[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-    ranks = np.argsort(np.argsort(draws.reshape(-1, draws.shape[2]), axis=0), axis=0).reshape(draws.shape)
-    ranked = ranks[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-    times = [
-        size * found.var(axis=0, ddof=1) / np.maximum(all_.reshape(-1, draws.shape[2]).var(axis=0), 1e-300)
-        for found, all_ in ((batches, draws), (ranked, ranks.astype(float)))
-    ]
-    return float(np.max(times))
+    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws.
+
+    Of values, of ranks, and of being in either tail, where chains are slowest and the report looks, too.
+    """
+    n, dimension = draws.shape[1:]
+    size = n // BATCHES
+    ranks = np.argsort(np.argsort(draws.reshape(-1, dimension), axis=0), axis=0).reshape(draws.shape)
+    tail = TAIL * draws.shape[0] * n
+    seen = [draws, ranks, ranks < tail, ranks >= draws.shape[0] * n - tail]
+    longest = 0.0
+    for numbers in (np.asarray(some, dtype=float) for some in seen):
+        batches = numbers[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
+        variance = np.maximum(numbers.reshape(-1, dimension).var(axis=0), 1e-300)
+        longest = max(longest, float(np.max(size * batches.var(axis=0, ddof=1) / variance)))
+    return longest

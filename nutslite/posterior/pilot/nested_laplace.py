@@ -33,6 +33,7 @@ FIRST_KNOTS = (0.0, 1.0, -1.0, 2.0, -2.0, 4.0, -4.0)  # tried one after the othe
 MOST_WIDENING, MOST_SHIFT = 2.5, 6.0  # from knot to knot: of a width's logarithm; of a centre, in the larger widths
 DROP = 14.0  # of the log density: e^-14 of the posterior is beyond the last knot
 TAIL_SDS, TAIL_DROP = 4.0, 6.0  # a normal log density falls by 8 over so many sds; heavy tails by less than 6
+MOST_CENTRED = 0.9  # weight of an effect: at 1 it has no width at a scale of zero, and no conditional mode there
 LOWEST_PREDICTOR = 0.02  # least that a direction has to add to each row's predictor, to the mean of one
 
 
@@ -148,6 +149,19 @@ def bent_scales(model: ModelData, position: FloatArray) -> ModelData:
             transforms[place] = BENT_LOG
             bounds[1, place] = np.exp(position[place])
     return model._replace(head=model.head._replace(transforms=transforms, bounds=bounds))
+
+
+def less_centred(model: ModelData) -> ModelData:
+    """The model with no effect as good as fully centred, but those whose scale is a fixed number.
+
+    What a pilot says of a level's information is right for its own sigma only. Here sigma may be anything, and where
+    there are as many effects as rows that of the pilot may be nearly zero.
+    """
+    centring = model.centring.copy()
+    for columns in scale_columns(model).values():
+        for effects in columns:
+            centring[effects] = np.minimum(centring[effects], MOST_CENTRED)
+    return model._replace(centring=centring)
 
 
 def given_parameter(model: ModelData, names: list[str]) -> int:

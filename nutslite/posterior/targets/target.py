@@ -25,15 +25,19 @@ from nutslite.posterior.density.warped import compiled_warped, compiled_warped_n
 from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
+from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.pilot.nested_laplace import (
+    MOST_DIMENSIONS,
+    MOST_ROWS,
     bent_scales,
     bounded,
     given_parameter,
     is_small,
+    less_centred,
     nested_warp,
     range_of,
     start_at_mean,
@@ -161,7 +165,7 @@ class JointTarget:
             return None
         before, spec = self.model, self.assembled.spec
         start = starting_position(self.assembled)
-        small = before if self.pilot is not None else bent_scales(before, start)
+        small = less_centred(before) if self.pilot is not None else bent_scales(before, start)
         start[small.head.transforms.size :] = 0.0
         start[small.coefficients] = 0.0
         start[[i for i, code in enumerate(small.head.transforms) if code == BENT_LOG]] = 0.0
@@ -246,6 +250,15 @@ class MarginalTarget:
     def data(self) -> Any:
         """The cross-products and the prior densities."""
         return (self.reduction.data, self.density)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are so few rows that slices replace NUTS."""
+        return self.assembled.data.y.shape[1] <= MOST_ROWS and self.dimension <= MOST_DIMENSIONS
+
+    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
+        """The density without its gradient, data for one chain, and their type."""
+        return compiled_marginal_value(), self.data, MARGINAL_TYPE
 
     def launch(self) -> Launch:
         """The mode of the few parameters, and the covariance that its curvature implies.

@@ -76,6 +76,7 @@ def predict(
     sample_new_groups: bool | None = False,
     random_seed: Any = None,
     keep_parameters: bool = False,
+    of_prior: bool = False,
 ) -> Prediction:
     """Predict for the rows of a design.
 
@@ -96,6 +97,8 @@ def predict(
     random_seed : int, numpy.random.Generator or anything that `numpy.random.default_rng` takes
     keep_parameters : bool
         With ``kind="response"``: whether to hand the parameters back too.
+    of_prior : bool
+        Whether these are draws of the prior; warnings speak of them.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def predict(
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), group_rng)
     kept = predictors.parameters if keep_parameters or not responses else ()
     parameters: dict[str, FloatArray] = {}
-    response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows)
+    response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows, of_prior)
     for start, stop in _chunks(draws.samples, design.n_rows):
         values = _natural_scale(predictors, task, draws, start, stop)
         for name in kept:

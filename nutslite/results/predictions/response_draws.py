@@ -67,6 +67,7 @@ class ResponseDraws:
         rng: np.random.Generator,
         samples: int,
         rows: int,
+        of_prior: bool = False,
     ) -> None:
         self.task = task
         self.companions = companions
@@ -75,6 +76,11 @@ class ResponseDraws:
         self.values: NDArray[Any] = np.empty(0)
         self.outside: dict[str, int] = {}
         self.capped, self.infinite = 0, 0
+        self._why = (
+            "The priors are wide for this link."
+            if of_prior
+            else "These rows are far from the data that the model was fitted to, or the data leave coefficients open."
+        )
         self._knows_limits = task.family.kind in family_names()
 
     def add(self, parameters: Mapping[str, FloatArray], start: int, stop: int) -> None:
@@ -107,14 +113,12 @@ class ResponseDraws:
         if self.capped:
             warn(
                 f"{self.capped} of {total} predicted responses are larger than a whole number of 64 bits, and stand as "
-                f"{HIGHEST_COUNT}. Quantiles are right, sums and means are not. In draws of the prior this means that "
-                "priors are wide for this link."
+                f"{HIGHEST_COUNT}. Quantiles are right, sums and means are not. {self._why}"
             )
         if self.infinite:
             warn(
                 f"{self.infinite} of {total} predicted responses are infinite, because their parameters are beyond "
-                "floating-point numbers. In draws of the prior this means that "
-                "priors are wide for this link."
+                f"floating-point numbers. {self._why}"
             )
         for name, count in self.outside.items():
             link = self.task.links.get(name)
