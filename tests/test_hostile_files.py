@@ -24,7 +24,7 @@ from nutslite.exceptions import DataError, NutsliteError, SamplingError
 from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
 from nutslite.model.specification import specification_of
-from nutslite.posterior import resume
+from nutslite.posterior.run import resume
 from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
 from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
@@ -189,7 +189,7 @@ LAUNCHES = {
 
 
 @pytest.fixture(scope="module")
-def launched(tmp_path_factory):
+def resumed_start(tmp_path_factory):
     """A model and the records of its run."""
     path = tmp_path_factory.mktemp("launched") / "run"
     model = Model("y ~ x + (x|g)", grouped_data())
@@ -220,8 +220,7 @@ import io, os, resource, struct, sys, zipfile
 import numpy as np, pandas as pd, h5py, pyarrow, xarray
 import nutslite as nl
 import nutslite._files
-from nutslite.sampler.checkpoint.record_log import MAGIC
-from nutslite.sampler.checkpoint.record_log import RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
 from hostile_files import npy
 folder = sys.argv[1]
 data = pd.DataFrame({"y": np.arange(24.0), "x": np.arange(24.0) ** 2})
@@ -343,10 +342,10 @@ def test_every_file_is_closed_on_every_path(tmp_path):
 
 def test_what_a_process_beside_says_is_closed(monkeypatch):
     """The pipe, too, from the process that compiles beside a first fit."""
-    from nutslite.posterior import beside as module
+    from nutslite.posterior.run import compile_beside as module
 
     monkeypatch.setattr(module, "_START", "print('nothing')")
-    beside = module.Beside("joint", (module.BLOCK,))
+    beside = module.CompilerBeside("joint", (module.BLOCK,))
     beside.start()
     beside.done[module.BLOCK].wait()
     beside.stop()

@@ -172,7 +172,7 @@ def test_a_group_that_cannot_be_added_is_missing_and_nothing_else(model, monkeyp
 
 
 def test_results_that_cannot_be_saved_are_returned(model, folder, monkeypatch, caplog):
-    monkeypatch.setattr("nutslite.results.storage.storage.storage.stored_fit.save", failing(UnicodeError("odd")))
+    monkeypatch.setattr("nutslite.results.storage.stored_fit.save", failing(UnicodeError("odd")))
     results = model.fit(file=folder / "fit.nc", **ENDINGS["laplace"], **QUIET)
     assert "posterior" in group_names(results)
     assert "in memory only" in caplog.text
@@ -194,7 +194,7 @@ class TestRehearsal:
 
     @pytest.fixture(autouse=True)
     def _no_sampling(self, monkeypatch):
-        monkeypatch.setattr("nutslite.posterior.run.run.run.run", failing(AssertionError("it sampled")))
+        monkeypatch.setattr("nutslite.posterior.run.run.run", failing(AssertionError("it sampled")))
 
     def test_values_of_every_row_that_do_not_fit_into_memory(self, model):
         for options, words in [
@@ -393,9 +393,9 @@ class TestUsersFunctions:
         assert "enough" in caplog.text
 
     def test_independence_metropolis_keeps_its_blocks(self, model, monkeypatch, caplog):
-        from nutslite.posterior.methods.independence import run_independence
+        from nutslite.posterior.methods import independence
 
-        monkeypatch.setattr(run_independence, "PROPOSALS_PER_BLOCK", 200)
+        monkeypatch.setattr(independence, "PROPOSALS_PER_BLOCK", 200)
         plan = model.plan()
         original = type(plan.target()).log_densities
         asked = []
