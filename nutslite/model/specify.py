@@ -46,10 +46,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
         As for `Model`.
     """
     formula = as_formula(arguments.formula)
-    family = get_family(arguments.family)
-    links = family.choose_links(arguments.link)
-    chosen = family.chosen_links(arguments.link)
-    family = described(with_own_links(family, links), links)
+    family, links = _family_and_links(arguments)
     potentials = read_potentials(arguments.potentials)
     unused = config["UNUSED_PRIORS"] if arguments.unused_priors is None else arguments.unused_priors
     frame = as_frame(data)
@@ -79,12 +76,8 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
         noncentered=_starts_noncentered(arguments, design, family, priors),
         potentials=potentials,
     )
-    posterior = Posterior(spec)
-    _ = posterior.inventory  # two things of one name are refused here
-    if potentials:  # whether they fit shows only with all names
-        from nutslite.posterior.targets.potential_target import check_potentials
-
-        check_potentials(posterior.assembled)
+    posterior = _named(Posterior(spec))
+    chosen = get_family(arguments.family).chosen_links(arguments.link)
     warn_of_concerns(design, family, links, chosen, priors)
     return Specification(arguments, formula, frame, used, unused, posterior)
 
@@ -128,6 +121,23 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
 def prefix(family: Family, parameter: str) -> str:
     """What the names of a parameter's terms begin with in the results."""
     return "" if parameter == family.parent.name else f"{parameter}_"
+
+
+def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
+    """The family, with a kernel that knows its links, and the link of every parameter by name."""
+    family = get_family(arguments.family)
+    links = family.choose_links(arguments.link)
+    return described(with_own_links(family, links), links), links
+
+
+def _named(posterior: Posterior) -> Posterior:
+    """The same, once it is known that each name is of one thing, and that potentials are functions of these."""
+    _ = posterior.inventory
+    if posterior.spec.potentials:
+        from nutslite.posterior.targets.potential_target import check_potentials
+
+        check_potentials(posterior.assembled)
+    return posterior
 
 
 def _used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> pd.DataFrame:
