@@ -189,7 +189,7 @@ LAUNCHES = {
 
 
 @pytest.fixture(scope="module")
-def resumed_start(tmp_path_factory):
+def launched(tmp_path_factory):
     """A model and the records of its run."""
     path = tmp_path_factory.mktemp("launched") / "run"
     model = Model("y ~ x + (x|g)", grouped_data())
