@@ -31,10 +31,12 @@ from nutslite.posterior.nested import (
     bent_scales,
     bounded,
     given_parameter,
+    has_pieces,
     is_small,
     nested_warp,
     range_of,
     start_at_mean,
+    starts_inside,
 )
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, is_plain
@@ -42,7 +44,7 @@ from nutslite.posterior.recovery import recover
 from nutslite.posterior.reduction import Reduction
 from nutslite.posterior.start import other_predictors, starting_position, starting_predictor
 from nutslite.posterior.transforms import BENT_LOG, FOLD, LOG
-from nutslite.posterior.warp import MEAN, Warp
+from nutslite.posterior.warp import FREE, MEAN, Warp
 from nutslite.posterior.warped import compiled_warped, compiled_warped_natural
 from nutslite.posterior.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.priors.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
@@ -52,6 +54,7 @@ FloatArray = NDArray[np.float64]
 
 TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
 TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+UNKNOWN_VARIANCE = 1e-2  # of coordinates, for slices to begin with
 MUCH_HIGHER = 3.0  # a log density than another starting point's
 EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
@@ -119,6 +122,7 @@ class JointTarget:
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
         self.has_edge = has_edge(self.model, assembled.spec.family)
+        self.in_pieces = is_small(self.model) and has_pieces(self.model, assembled.spec.family)
         self.use_pilot = use_pilot
         self.pilot: Pilot | None = None
 
@@ -151,10 +155,11 @@ class JointTarget:
         self.model = self.pilot.model
         return Launch(self.pilot.position, self.pilot.information)
 
-    def launch_small(self) -> Launch | None:
+    def launch_small(self, for_slices: bool = False) -> Launch | None:
         """Move a model of few rows to the coordinates of `warp`, where its posterior is nearly normal.
 
-        None, and nothing is changed, where the model is not one of these or no conditional modes were found.
+        None, and nothing is changed, where the model is not one of these or no conditional modes were found. Slices
+        need none: for them it starts from any point with a density.
         """
         if not self.use_pilot or not is_small(self.model):
             return None
@@ -170,8 +175,12 @@ class JointTarget:
         start = self._best_start(plain, start)
         warp = nested_warp(plain, given, self._values, start)
         if warp is None:
+            if for_slices and np.isfinite(self._values(start[None])[0]):
+                return Launch(start, UNKNOWN_VARIANCE * np.eye(self.dimension))
             self.model = before
             return None
+        if self.in_pieces:
+            warp = warp._replace(stretched=np.ones_like(warp.stretched))
         self.model = small._replace(warp=warp)
         mode = find_mode(self._values, np.zeros(self.dimension), np.ones(self.dimension), roughly=True)
         if mode is None:
@@ -184,6 +193,11 @@ class JointTarget:
         starts = np.tile(start, (len(predictors), 1))
         for some, eta in zip(starts, predictors, strict=True):
             start_at_mean(plain, some, eta)
+        if plain.kind == FREE:
+            found = starts_inside(self.model, self.assembled.spec.family.parent.support, predictors)
+            starts = np.concatenate([starts, np.tile(start, (len(found), 1))])
+            for some, head in zip(starts[len(predictors) :], found, strict=True):
+                some[: head.size] += head
         values = self._values(starts)
         values = np.where(np.isfinite(values), values, -np.inf)
         best = starts[int(np.argmax(values))] if values.max() > values[0] + MUCH_HIGHER else starts[0]
