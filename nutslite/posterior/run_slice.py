@@ -37,8 +37,12 @@ TRIAL_CHAINS = 4
 LONG_ENOUGH = 150  # autocorrelation times in the draws of a round's chain that are looked at
 AIM, LONGER = 2.5, 8  # the next round's time in its draws, by more sweeps between them; how many times more at most
 MOST_TRIAL_SWEEPS = 64  # between draws of the trial
-SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
-FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
+SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws ...
+SHARE_IN_PIECES = 1.0  # ... and where pieces that are seldom come to may make it longer than it seems
+FEWEST_SWEEPS = 0.5  # between draws; a sweep is as many updates as there are parameters
+MOST_UPDATES = 100  # for each draw, those at all powers: some 2 ms
+MOST_TRIAL_UPDATES = 300_000  # of all rounds
+WORTHWHILE = 1.5  # times more sweeps than in the round before
 BURN_IN = 10  # draws
 BATCHES = 8  # of each chain of the trial
 DRAWS_PER_BLOCK = 50  # between two reports
@@ -76,16 +80,20 @@ def slices_for(target: JointTarget, launch: Launch, wanted: Wanted) -> Slices | 
     chains = _Chains(target, powers, states, rngs, wanted.cores)
     directions = np.repeat(_axes(np.asarray(launch.information, dtype=float))[None], powers.size, axis=0)
     kept = chains.settled(directions, 1, FIRST_DRAWS)
-    sweeps = 1
+    sweep = target.dimension * powers.size
+    left, sweeps = MOST_TRIAL_UPDATES // (TRIAL_CHAINS * TRIAL_DRAWS * sweep), 1
     while True:
         directions = _directions(kept, rng)
         kept = chains.settled(directions, sweeps, TRIAL_DRAWS)
+        left -= sweeps
         time = _autocorrelation_time(kept[:, :, 0])
-        if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
+        wanted_sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS, left)
+        if time * LONG_ENOUGH <= kept.shape[1] or wanted_sweeps < WORTHWHILE * sweeps:
             break
-        sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS)
-    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
-    updates = math.ceil(target.dimension * between)
+        sweeps = wanted_sweeps
+    share = SHARE_OF_TIME if powers.size == 1 else SHARE_IN_PIECES
+    between = max(share * time * sweeps, FEWEST_SWEEPS)
+    updates = math.ceil(min(target.dimension * between, MOST_UPDATES / powers.size))
     directions = _directions(kept, rng)
     starts = kept.reshape(-1, powers.size, target.dimension)
     return Slices(target, powers, directions, updates, starts, seeds[2], np.random.default_rng(seeds[3]))
