@@ -10,12 +10,45 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.posterior import model_data as md
+from nutslite.posterior.model_data import ModelData
+from nutslite.posterior.nested import parent_columns, range_of
+from nutslite.posterior.transforms import IDENTITY as UNCHANGED
+from nutslite.posterior.warp import MEAN, UNIT
+
 FloatArray = NDArray[np.float64]
 
 MOST_PASSES = 20_000
 MOST_STEPS = 60
 HALVINGS = 40
 RIDGE = 1e-9
+
+
+def starts_inside(model: ModelData, support: str, etas: list[float]) -> list[FloatArray]:
+    """Coefficients (n_head,) of the parent with predictors about these, inside the link's range; zeros elsewhere."""
+    predictor = model.predictors[0]
+    if not predictor[md.VARIES]:
+        return []
+    kind = range_of(int(model.links[0]), support)
+    columns = parent_columns(model)
+    if predictor[md.INTERCEPT] >= 0:
+        columns[predictor[md.INTERCEPT]] = 1.0
+    used = np.flatnonzero(columns.any(axis=1) & (model.head.transforms == UNCHANGED))
+    offset = model.offsets[predictor[md.OFFSET]] if predictor[md.OFFSET] >= 0 else np.zeros(columns.shape[1])
+    found: list[FloatArray] = []
+    for eta in etas:
+        some: FloatArray | None
+        if kind == MEAN:
+            some = np.asarray(np.linalg.lstsq(columns[used].T, eta - offset, rcond=1e-10)[0])
+        else:
+            wanted = min(max(eta, 0.05), 0.95) if kind == UNIT else max(eta, 1e-2)
+            some = inside(columns[used], offset, kind == UNIT, wanted)
+        if some is None:
+            return found
+        full = np.zeros(len(columns))
+        full[used] = some
+        found.append(full)
+    return found
 
 
 def inside(columns: FloatArray, offset: FloatArray, below_one: bool, wanted: float) -> FloatArray | None:

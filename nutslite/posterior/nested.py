@@ -13,17 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.family import Family
 from nutslite.families.links import IDENTITY, INVERSE, INVERSE_SQUARED, SQRT
 from nutslite.posterior import model_data as md
 from nutslite.posterior.centring import scale_columns
-from nutslite.posterior.inside import inside
 from nutslite.posterior.mode import Mode, find_mode
 from nutslite.posterior.model_data import ModelData
 from nutslite.posterior.transforms import BENT_LOG, LOG, LOGIT_INTERVAL
 from nutslite.posterior.transforms import IDENTITY as UNCHANGED
-from nutslite.posterior.warp import FREE, MEAN, POSITIVE, UNIT, Warp, no_warp
-from nutslite.priors.codes import FLAT, HALF_FLAT
+from nutslite.posterior.warp import MEAN, POSITIVE, UNIT, Warp, no_warp
 
 FloatArray = NDArray[np.float64]
 LogDensities = Callable[[FloatArray], FloatArray]
@@ -76,7 +73,7 @@ def bounded(model: ModelData, support: str) -> Warp:
     kind = range_of(int(model.links[0]), support)
     if not predictor[md.VARIES] or (kind == UNIT and (model.blocks.size or predictor[md.OFFSET] >= 0)):
         return plain
-    columns = _parent_columns(model)
+    columns = parent_columns(model)
     used = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
     if kind == UNIT and (head[used] != UNCHANGED).any():
         return plain
@@ -93,53 +90,16 @@ def bounded(model: ModelData, support: str) -> Warp:
     )
 
 
-def has_pieces(model: ModelData, family: Family) -> bool:
-    """Whether a mean jumps from one end of the real line to the other where its predictor is zero.
-
-    Then nothing tells from one piece of the posterior that there is another. Flat priors are no prior to come from.
-    """
-    flat = np.isin(model.head.densities, (FLAT, HALF_FLAT)).any()
-    triples = zip(family.parameters, model.links, model.predictors, strict=True)
-    breaks = any(row[md.VARIES] and int(link) == INVERSE and p.support == "real" for p, link, row in triples)
-    return breaks and not flat
-
-
-def starts_inside(model: ModelData, support: str, etas: list[float]) -> list[FloatArray]:
-    """Coefficients (n_head,) of the parent with predictors about these, inside the link's range; zeros elsewhere."""
-    predictor = model.predictors[0]
-    if not predictor[md.VARIES]:
-        return []
-    kind = range_of(int(model.links[0]), support)
-    columns = _parent_columns(model)
-    if predictor[md.INTERCEPT] >= 0:
-        columns[predictor[md.INTERCEPT]] = 1.0
-    used = np.flatnonzero(columns.any(axis=1) & (model.head.transforms == UNCHANGED))
-    offset = model.offsets[predictor[md.OFFSET]] if predictor[md.OFFSET] >= 0 else np.zeros(columns.shape[1])
-    found = []
-    for eta in etas:
-        if kind == MEAN:
-            some = np.linalg.lstsq(columns[used].T, eta - offset, rcond=1e-10)[0]
-        else:
-            wanted = min(max(eta, 0.05), 0.95) if kind == UNIT else max(eta, 1e-2)
-            some = inside(columns[used], offset, kind == UNIT, wanted)
-        if some is None:
-            return found
-        full = np.zeros(len(columns))
-        full[used] = some
-        found.append(full)
-    return found
-
-
 def start_inside(model: ModelData, support: str, position: FloatArray, eta: float) -> None:
     """Set coefficients so that all predictors are about `eta`, where there is no intercept and zero is not allowed."""
     if model.predictors[0, md.INTERCEPT] >= 0 or range_of(int(model.links[0]), support) == MEAN:
         return
-    direction = _direction(_parent_columns(model), -1, POSITIVE)
+    direction = _direction(parent_columns(model), -1, POSITIVE)
     if direction is not None and (model.head.transforms[direction != 0.0] == UNCHANGED).all():
         position[: direction.size] += eta * direction
 
 
-def _parent_columns(model: ModelData) -> FloatArray:
+def parent_columns(model: ModelData) -> FloatArray:
     """Columns of the parent's coefficients (n_head, n); those of other parameters are zero."""
     columns = np.zeros((model.head.transforms.size, model.y.shape[1]))
     used = slice(model.predictors[0, md.COLUMN_START], model.predictors[0, md.COLUMN_STOP])

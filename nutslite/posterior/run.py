@@ -26,6 +26,7 @@ from nutslite.posterior.launching import (
     method_without_trajectories,
     named_sample,
 )
+from nutslite.posterior.pieces import warn_of_pieces
 from nutslite.posterior.plan import Plan
 from nutslite.posterior.resume import launched, opened_checkpoint, proposed
 from nutslite.posterior.run_independence import Independence, run_independence
@@ -237,6 +238,7 @@ def _run_target(
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
+    warn_of_pieces(plan.assembled, values, effects)
     settings = replace(settings, tune=begun.tune, target_accept=target_accept)
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
 
@@ -265,6 +267,8 @@ def _run_independence(
     with kept_raw(drawn.positions, drawn.stats), memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
     clock.lap("recovery")
+    if not (isinstance(method, Slices) and method.target.in_pieces):
+        warn_of_pieces(plan.assembled, values, effects)
     settings = replace(settings, tune=0)
     seconds = {**clock.seconds, "compilation": 0.0}
     return Fit(

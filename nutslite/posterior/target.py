@@ -22,6 +22,7 @@ from nutslite.posterior.assembly import Assembled
 from nutslite.posterior.head import NO_DENSITY, Head
 from nutslite.posterior.helpers import helped_chains
 from nutslite.posterior.information import Information
+from nutslite.posterior.inside import starts_inside
 from nutslite.posterior.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.many import compiled_joint_many, compiled_marginal_many, log_densities, values_and_gradients
 from nutslite.posterior.marginal import MARGINAL_TYPE, compiled_marginal
@@ -31,13 +32,12 @@ from nutslite.posterior.nested import (
     bent_scales,
     bounded,
     given_parameter,
-    has_pieces,
     is_small,
     nested_warp,
     range_of,
     start_at_mean,
-    starts_inside,
 )
+from nutslite.posterior.pieces import has_pieces
 from nutslite.posterior.pilot import Pilot, run_pilot
 from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.recovery import recover
