@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 
 LOOKED_AT = 200  # draws
 MOST_ROWS = 2000
-NEAR_ZERO = 1.0  # in standard deviations of a row's mean: how near a mean of zero one of these draws may come
+NEAR_ZERO = 2.5  # in standard deviations of a row's mean: how near a mean of zero none of these draws may come
 
 
 def broken(model: ModelData, family: Family) -> list[int]:
