@@ -90,7 +90,8 @@ def own_seconds(model: Any, options: dict[str, Any], seed: int, attrs: Any) -> d
     They are those of a second, equal run in the same process, off the clock: the first includes the loading of compiled
     code, which no engine's sampling time includes. Runs of many seconds are not made twice.
     """
-    from nutslite.posterior.run import Settings, run
+    from nutslite.posterior.methods.settings import Settings
+    from nutslite.posterior.run.run import run
 
     if attrs["sampling_time"] > LONG_SECONDS:
         return {"chains": float(attrs["sampling_time"]), "pilot": float(attrs["pilot_time"])}

@@ -1,6 +1,7 @@
 """What a run's draws are worth: the same functions for every engine, over every parameter that it reports.
 
-R-hat and effective sizes are `nutslite.results.diagnostics`, which agree with ArviZ's to rounding error (tested).
+R-hat and effective sizes are `nutslite.results.diagnostics.diagnostics`, which agree with ArviZ's to rounding error
+(tested).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import repository  # noqa: F401  it lets the next import find the package
 
-from nutslite.results.diagnostics import ess_bulk, ess_tail, rhat
+from nutslite.results.diagnostics.diagnostics import ess_bulk, ess_tail, rhat
 
 PREFIX = "posterior "
 

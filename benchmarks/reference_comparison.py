@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from reference_values import Target
 
-from nutslite.results import diagnostics
+from nutslite.results.diagnostics import diagnostics
 
 FloatArray = NDArray[np.float64]
 

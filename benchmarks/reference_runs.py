@@ -17,11 +17,11 @@ from reference_comparison import Difference, compare, compare_elpd, exact_margin
 from reference_values import CENTRED_INTERCEPT, Reference, Target
 
 from nutslite import Model
-from nutslite.posterior import compress
-from nutslite.posterior.plan import Plan
-from nutslite.results import diagnostics
-from nutslite.results.inference_data import get_group, named_arrays
-from nutslite.results.labels import element_labels
+from nutslite.posterior.assembly import equal_rows
+from nutslite.posterior.targets.plan import Plan
+from nutslite.results.container.inference_data import get_group, named_arrays
+from nutslite.results.diagnostics import diagnostics
+from nutslite.results.diagnostics.labels import element_labels
 
 FloatArray = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ def serves(model: Model, path: str) -> bool:
 
 def merged_plan(model: Model) -> Plan:
     """The joint plan with equal rows merged wherever there are any, whether that saves time or not."""
-    with mock.patch.multiple(compress, FEWEST_ROWS=0, LARGEST_SHARE=1.0 - 1e-12):
+    with mock.patch.multiple(equal_rows, FEWEST_ROWS=0, LARGEST_SHARE=1.0 - 1e-12):
         return model.plan("joint")
 
 

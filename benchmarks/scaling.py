@@ -25,8 +25,9 @@ from gradient import build
 from provenance import made_by
 from repository import ROOT
 
-from nutslite.posterior.run import Settings, run
-from nutslite.results.diagnostics import ess_bulk, rhat
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.run.run import run
+from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 
 BASE = {"rows": 10_000, "groups": 100, "columns": 5, "chains": 4}
 SWEEPS = {

@@ -18,8 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from nutslite.model import Model  # noqa: E402
-from nutslite.posterior.run import Fit, Settings, run  # noqa: E402
-from nutslite.results.diagnostics import ess_bulk, ess_tail, rhat  # noqa: E402
+from nutslite.posterior.methods.settings import Settings  # noqa: E402
+from nutslite.posterior.run.fit import Fit  # noqa: E402
+from nutslite.posterior.run.run import run  # noqa: E402
+from nutslite.results.diagnostics.diagnostics import ess_bulk, ess_tail, rhat  # noqa: E402
 
 LINE = "| {} | {} | {:.2f} | {:.2f} | {} | {:,} | {:.0f} | {:.0f} | {:.3f} |"
 

@@ -21,15 +21,15 @@ _HOMES = {
     "Model": "nutslite.model",
     "Formula": "nutslite.formula.formula",
     "Prior": "nutslite.priors.prior",
-    "Family": "nutslite.families.family",
-    "Likelihood": "nutslite.families.likelihood",
-    "Link": "nutslite.families.link",
+    "Family": "nutslite.families.record.family",
+    "Likelihood": "nutslite.families.user.likelihood",
+    "Link": "nutslite.families.links.link",
     "load_data": "nutslite.datasets",
     "clear_data_home": "nutslite.datasets",
     "config": "nutslite._config",
-    "summary": "nutslite.results.summary",
-    "save": "nutslite.results.storage",
-    "load": "nutslite.results.storage",
+    "summary": "nutslite.results.diagnostics.summary",
+    "save": "nutslite.results.storage.storage",
+    "load": "nutslite.results.storage.storage",
     "NutsliteError": "nutslite.exceptions",
     "FormulaError": "nutslite.exceptions",
     "DataError": "nutslite.exceptions",
@@ -78,14 +78,14 @@ if TYPE_CHECKING:
         PriorError,
         SamplingError,
     )
-    from nutslite.families.family import Family
-    from nutslite.families.likelihood import Likelihood
-    from nutslite.families.link import Link
+    from nutslite.families.links.link import Link
+    from nutslite.families.record.family import Family
+    from nutslite.families.user.likelihood import Likelihood
     from nutslite.formula.formula import Formula
     from nutslite.model import Model
     from nutslite.priors.prior import Prior
-    from nutslite.results.storage import load, save
-    from nutslite.results.summary import summary
+    from nutslite.results.diagnostics.summary import summary
+    from nutslite.results.storage.storage import load, save
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,8 @@ Scalar functions for use inside other kernels, compared with SciPy in ``tests/te
 
 `exp`, `expm1`, `log`, `log1p`, `log1p_unit`, `log1p_square`, `softplus` and `expit` have no branches and call no
 library, so that LLVM turns a loop over them into vector instructions (four to five times the speed of a loop over
-``math.exp``). What densities need of the gamma function is in ``families/_gamma_functions.py``, made in the same way.
+``math.exp``). What densities need of the gamma function is in ``families/rows/gamma_functions.py``, made in the same
+way.
 
 Sources: asymptotic series of digamma, Abramowitz and Stegun 6.3.18; argument reduction of exp, Cody and Waite (1980);
 normal tail, Abramowitz and Stegun 26.2.12.

@@ -87,10 +87,10 @@ def _refuse_unwritable(file: Path | None, *, results: bool = False) -> None:
     if file is None:
         return
     if results:
-        from nutslite.results.zarr_store import is_zarr_name
+        from nutslite.results.storage.zarr_store import is_zarr_name
 
         if is_zarr_name(file):
-            from nutslite.results.storage import check_results_destination
+            from nutslite.results.storage.storage import check_results_destination
 
             check_results_destination(file)
             return
@@ -102,15 +102,15 @@ def _refuse_unwritable(file: Path | None, *, results: bool = False) -> None:
     if not os.access(file if file.exists() else folder, os.W_OK):
         raise DataError(f"Cannot save to '{file}': no permission to write there.")
     if not results:
-        from nutslite.results.plots import check_picture
+        from nutslite.results.pictures.plots import check_picture
 
         check_picture(file)
 
 
 def _print_summary(results: Any, everything: bool) -> None:
     """The table, without the effects of single groups unless `everything`, and how well the chains agree."""
-    from nutslite.results.summary import summary
-    from nutslite.results.table import table_text
+    from nutslite.results.diagnostics.summary import summary
+    from nutslite.results.diagnostics.table import table_text
 
     table = summary(results)
     shown = table if everything else table.loc[[not _is_group_effect(name) for name in table.index]]
@@ -135,7 +135,7 @@ def _is_group_effect(name: str) -> bool:
 
 
 def _was_interrupted(results: Any) -> bool:
-    from nutslite.results.inference_data import posterior_dataset
+    from nutslite.results.container.inference_data import posterior_dataset
 
     return bool(posterior_dataset(results).attrs.get("interrupted", 0))
 
@@ -144,7 +144,7 @@ def _saved(results: Any, file: Path | None) -> Path | None:
     """Where the draws have gone, if they were to go anywhere."""
     if file is None:
         return None
-    from nutslite.results.storage import save
+    from nutslite.results.storage.storage import save
 
     return save(results, file).absolute()
 
@@ -155,8 +155,8 @@ def _draw(results: Any, file: Path | None) -> None:
     if find_spec("matplotlib") is None:
         print('Picture: none, matplotlib is not installed (python -m pip install "nutslite[plots]")')
         return
-    from nutslite.results.inference_data import get_group, group_names, named_arrays
-    from nutslite.results.plots import plot_trace
+    from nutslite.results.container.inference_data import get_group, group_names, named_arrays
+    from nutslite.results.pictures.plots import plot_trace
 
     arrays, dims, coords = named_arrays(get_group(results, "posterior"))
     few = {name: values for name, values in arrays.items() if not _is_group_effect(f"{name}[")}
@@ -188,7 +188,7 @@ def warm(arguments: argparse.Namespace) -> int:
                 f"No bundled data set has a '{family}' model to warm up with.{did_you_mean(family, known)}"
                 f" There are: {', '.join(known)}."
             )
-    from nutslite.posterior.beside import compile_all
+    from nutslite.posterior.run.compile_beside import compile_all
 
     started = time.perf_counter()
     compile_all()  # the short fits below are by NUTS and would leave out what independence Metropolis needs
@@ -203,9 +203,10 @@ def warm(arguments: argparse.Namespace) -> int:
 
 def _fit_briefly(dataset: Dataset) -> float:
     """Seconds of a fit long enough to call every compiled function and far too short to mean anything."""
-    from nutslite.families.family import compiled_loglik, get_family
+    from nutslite.families.record.family import compiled_loglik
+    from nutslite.families.record.register import get_family
     from nutslite.model import Model
-    from nutslite.results.summary import summary
+    from nutslite.results.diagnostics.summary import summary
 
     started = time.perf_counter()
     log = logging.getLogger("nutslite")

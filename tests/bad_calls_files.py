@@ -22,7 +22,7 @@ from hostile_files import npy
 import nutslite as nl
 from nutslite.exceptions import DataError, SamplingError
 from nutslite.model import Model
-from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
 
 Change = Callable[[Any], Any]
 

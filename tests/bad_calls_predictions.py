@@ -13,7 +13,7 @@ from bad_calls import BadCall, fitted, frame, model
 
 import nutslite as nl
 from nutslite.exceptions import DataError, DataTypeError, NutsliteWarning, SettingError, SettingTypeError
-from nutslite.results.inference_data import build_container, get_group
+from nutslite.results.container.inference_data import build_container, get_group
 
 NEW = {"x": [0.0, 1.0], "s": ["s0", "s1"]}
 

@@ -18,7 +18,7 @@ from nutslite.calibration import simulation_based_calibration
 from nutslite.cli import main
 from nutslite.exceptions import ArgumentError, DataError, NutsliteError, NutsliteWarning, SamplingError
 from nutslite.model import Model
-from nutslite.results.inference_data import build_container
+from nutslite.results.container.inference_data import build_container
 
 LONG = "a" * 5000
 FOLDER = tempfile.gettempdir()

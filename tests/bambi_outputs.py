@@ -13,7 +13,7 @@ import pandas as pd
 import xarray
 
 import nutslite as nl
-from nutslite.results.inference_data import build_container
+from nutslite.results.container.inference_data import build_container
 
 RECORD: dict[str, Any] = json.loads((Path(__file__).parent / "fixtures" / "bambi_outputs.json").read_text("utf-8"))
 CASES: dict[str, dict[str, Any]] = RECORD["cases"]

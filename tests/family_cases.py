@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import integrate
 
-from nutslite.families.family import Family, Parameter, pointwise_loglik
-from nutslite.families.links import link_array
+from nutslite.families.links.codes import link_array
+from nutslite.families.record.family import Family, Parameter, pointwise_loglik
 
 ROWS = 7
 

@@ -139,10 +139,10 @@ def errors(name: str, method: str, seeds: int = 20) -> tuple[float, float]:
     """Largest error of log densities and of gradients by a method, relative to one plus the size, over many cases."""
     from family_cases import ROWS, Case
 
-    from nutslite.families._row_function import RowFunction
-    from nutslite.families.derivatives import compiled_gradient
-    from nutslite.families.family import get_family
-    from nutslite.families.links import inverse_derivative
+    from nutslite.families.derivatives.derivatives import compiled_gradient
+    from nutslite.families.derivatives.row_function import RowFunction
+    from nutslite.families.links.codes import inverse_derivative
+    from nutslite.families.record.register import get_family
 
     family = get_family(name)
     k, n_data = len(family.parameters), 1 + len(family.companions)

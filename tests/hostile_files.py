@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
 
 STRANGE: tuple[Any, ...] = (
     None,

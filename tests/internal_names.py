@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import nutslite as nl
-from nutslite.formula.signatures import SIGNATURES
-from nutslite.priors.catalogue import COUNTS, DENSITIES
+from nutslite.formula.evaluation.signatures import SIGNATURES
+from nutslite.priors.densities.catalogue import COUNTS, DENSITIES
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_FOR_USERS = ("architecture.md", "adding_a_family.md")

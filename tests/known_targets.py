@@ -18,7 +18,7 @@ from sampler_targets import correlated_normal
 from scipy import stats
 
 from nutslite._numba import kernel
-from nutslite.results.diagnostics import ess_mean, rhat
+from nutslite.results.diagnostics.diagnostics import ess_mean, rhat
 from nutslite.sampler import sample
 
 TAIL = 0.05

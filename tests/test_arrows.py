@@ -1,10 +1,14 @@
-"""The house rules that a machine can check: the arrows between rooms (docs/architecture.md), the length of a file."""
+"""The house rules that a machine can check: arrows between rooms and wings, no circles, sizes of files and folders.
+
+docs/architecture.md has the plan of the house.
+"""
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +27,7 @@ BASE = (
     "_log",
     "_parallel",
     "_kernel_cache",
+    "_awaited",
     "_stack",
     "_numba",
     "_special",
@@ -42,6 +47,27 @@ ALLOWED["commands"] = set(ALLOWED) - {"__init__"}
 ALLOWED["cli"] = {"commands", "exceptions", "_columns"}
 ALLOWED["__main__"] = {"cli"}
 
+# Folders inside a room, in order: a wing imports those before it; files of the room's own folder come after them.
+WINGS: dict[str, tuple[str, ...]] = {
+    "formula": ("language", "columns", "evaluation"),
+    "families": ("derivatives", "links", "rows", "user", "record"),
+    "priors": ("densities",),
+    "posterior": (
+        "record",
+        "assembly",
+        "density",
+        "products",
+        "marginal",
+        "pilot",
+        "targets",
+        "points",
+        "methods",
+        "run",
+    ),
+    "sampler": ("transition", "checkpoint", "independence"),
+    "results": ("container", "diagnostics", "predictions", "pictures", "storage"),
+}
+
 # Third-party packages that only some rooms know.
 KEEPERS = {
     "patsy": {"formula"},
@@ -58,6 +84,7 @@ WITHOUT_NUMBA = {"formula", "datasets", "model", "commands", "cli", "__init__", 
 SAMPLER_NEEDS = {"numpy", "numba", "tqdm"}
 
 LONGEST_FILE = 400
+MOST_FILES = 20  # of a folder, its __init__.py not counted
 
 
 class Import(NamedTuple):
@@ -95,6 +122,12 @@ def imports_of(path: Path, source: str | None = None) -> Iterator[Import]:
             yield Import(path, room_of(path), node.lineno, target)
 
 
+def wing_of(room: str, names: list[str]) -> int:
+    """The place of a file in its room, from the names below it: of its wing, or after all wings."""
+    wings = WINGS.get(room, ())
+    return wings.index(names[0]) if names and names[0] in wings else len(wings)
+
+
 def forbidden(found: Import) -> str | None:
     """Why an import breaks a rule, or None."""
     package, *rest = found.target.split(".")
@@ -105,13 +138,41 @@ def forbidden(found: Import) -> str | None:
             return f"{found}; {found.room} knows no Numba"
         return None
     target = rest[0] if rest else "__init__"
-    if target == found.room or target == "__version__":
+    if target == "__version__":
+        return None
+    if target == found.room:
+        here = wing_of(target, list(found.path.relative_to(PACKAGE).parts[1:]))
+        if wing_of(target, rest[1:]) > here:
+            return f"{found}; inside '{target}' a wing imports those before it in {WINGS[target]} only"
         return None
     if target not in ALLOWED:
         return f"{found}; '{target}' is no room of docs/architecture.md: name public things by the module they live in"
     if target not in ALLOWED[found.room]:
         return f"{found}; {found.room} may import {sorted(ALLOWED[found.room])} only"
     return None
+
+
+def module_of(path: Path) -> str:
+    """The dotted name that a file is imported by."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def circle_among(imports: Iterable[Import], files: Iterable[Path]) -> list[str]:
+    """Modules that import each other in a circle, or none: every import counts, wherever it stands."""
+    modules = {module_of(path) for path in files}
+    graph: dict[str, set[str]] = {}
+    for found in imports:
+        target = found.target
+        while target and target not in modules:
+            target = target.rpartition(".")[0]
+        if target not in ("", "nutslite", module_of(found.path)):  # the package itself has names only
+            graph.setdefault(module_of(found.path), set()).add(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 ALL_IMPORTS = [found for path in FILES for found in imports_of(path)]
@@ -123,6 +184,31 @@ def test_every_file_lives_in_a_room():
 
 def test_no_arrow_points_back():
     assert [reason for found in ALL_IMPORTS if (reason := forbidden(found))] == []
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    assert circle_among(ALL_IMPORTS, FILES) == []
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        "from nutslite.posterior.run.run import run",
+        "def late():\n    from nutslite.posterior.run.run import run",
+        "if TYPE_CHECKING:\n    from nutslite.posterior.run import run",
+    ],
+)
+def test_a_circle_is_seen(late):
+    """`run` needs `plan` by way of others; one import back, whatever it hides behind, closes a circle."""
+    path = PACKAGE / "posterior" / "targets" / "plan.py"
+    circle = circle_among([*ALL_IMPORTS, *imports_of(path, late)], FILES)
+    assert {"nutslite.posterior.targets.plan", "nutslite.posterior.run.run"} <= set(circle)
+
+
+def test_every_folder_is_a_wing():
+    folders = {path.parent.relative_to(PACKAGE).parts for path in FILES if path.parent != PACKAGE}
+    wings = {(room, wing) for room, names in WINGS.items() for wing in names}
+    assert {parts for parts in folders if len(parts) > 1} == wings
 
 
 def test_the_sampler_stands_alone():
@@ -137,19 +223,23 @@ def test_the_sampler_stands_alone():
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("formula/data.py", "from nutslite.families import gaussian"),
-        ("formula/data.py", "def late():\n    import nutslite.model"),
-        ("formula/data.py", "from nutslite import model"),
-        ("formula/data.py", "from ..priors.prior import Prior"),
-        ("formula/data.py", "from nutslite import Model"),
-        ("sampler/nuts.py", "from nutslite.posterior.joint import joint"),
-        ("sampler/nuts.py", "from ..formula import terms"),
-        ("posterior/joint.py", "import pandas as pd"),
-        ("results/summary.py", "from patsy import dmatrix"),
+        ("formula/columns/data.py", "from nutslite.families import gaussian"),
+        ("formula/columns/data.py", "def late():\n    import nutslite.model"),
+        ("formula/columns/data.py", "from nutslite import model"),
+        ("formula/columns/data.py", "from ...priors.prior import Prior"),
+        ("formula/columns/data.py", "from nutslite.formula.evaluation.safety import check_calls"),
+        ("formula/columns/data.py", "from nutslite.formula import design"),
+        ("posterior/pilot/pilot.py", "from nutslite.posterior.targets.plan import Plan"),
+        ("posterior/record/head.py", "def late():\n    from ..density.joint import joint"),
+        ("formula/columns/data.py", "from nutslite import Model"),
+        ("sampler/transition/nuts.py", "from nutslite.posterior.density.joint import joint"),
+        ("sampler/transition/nuts.py", "from ...formula import terms"),
+        ("posterior/density/joint.py", "import pandas as pd"),
+        ("results/diagnostics/summary.py", "from patsy import dmatrix"),
         ("model/model.py", "import numba"),
         ("_special.py", "from nutslite.formula.terms import Response"),
         ("exceptions.py", "from nutslite._numba import kernel"),
-        ("results/predict.py", "from nutslite.cli import main"),
+        ("results/predictions/predict.py", "from nutslite.cli import main"),
         ("model/fitting.py", "from nutslite.calibration.study import simulation_based_calibration"),
     ],
 )
@@ -161,12 +251,14 @@ def test_an_arrow_that_points_back_is_seen(file, source):
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("posterior/joint.py", "from nutslite.families.links import inverse"),
-        ("posterior/joint.py", "from .layout import Layout"),
-        ("results/inference_data.py", "from nutslite import __version__"),
+        ("posterior/density/joint.py", "from nutslite.families.links.codes import inverse"),
+        ("posterior/density/joint.py", "from .effects import fill_effects"),
+        ("posterior/density/joint.py", "from ..record.layout import Layout"),
+        ("results/fit.py", "from nutslite.results.diagnostics.report import report"),
+        ("results/container/inference_data.py", "from nutslite import __version__"),
         ("model/fitting.py", "from nutslite.sampler.sample import sample"),
         ("formula/design.py", "import pandas as pd"),
-        ("sampler/nuts.py", "from nutslite._numba import kernel"),
+        ("sampler/transition/nuts.py", "from nutslite._numba import kernel"),
     ],
 )
 def test_an_arrow_that_points_forward_is_free(file, source):
@@ -178,3 +270,13 @@ def test_an_arrow_that_points_forward_is_free(file, source):
 def test_no_file_is_too_long(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= LONGEST_FILE, f"{path.relative_to(ROOT)} has {lines} lines: look for the second noun in it"
+
+
+def test_no_folder_is_too_full():
+    folders = {path.parent for path in FILES}
+    full = {
+        str(folder.relative_to(ROOT)): number
+        for folder in folders
+        if (number := sum(path.parent == folder and path.name != "__init__.py" for path in FILES)) > MOST_FILES
+    }
+    assert full == {}, "look for the wings in them"

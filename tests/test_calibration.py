@@ -16,7 +16,7 @@ from nutslite.calibration.simulation import prediction_task, simulate_data, with
 from nutslite.exceptions import DataError, NutsliteError, PriorError, SamplingError
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
-from nutslite.posterior.run import Settings
+from nutslite.posterior.methods.settings import Settings
 from nutslite.priors.prior import Prior
 
 NARROW = {

@@ -19,12 +19,12 @@ from scipy import stats
 from nutslite.calibration.simulation import prediction_task, with_response
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
-from nutslite.posterior.head import BLOCKWISE
-from nutslite.posterior.prior_draws import draw_prior
-from nutslite.posterior.target import JointTarget
-from nutslite.posterior.transforms import unconstrain
+from nutslite.posterior.points.prior_draws import draw_prior
+from nutslite.posterior.record.head import BLOCKWISE
+from nutslite.posterior.record.transforms import unconstrain
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
-from nutslite.results.predict import pointwise_log_likelihood, predict
+from nutslite.results.predictions.predict import pointwise_log_likelihood, predict
 from nutslite.sampler import diagonal_metric, sample
 
 ROWS = 12

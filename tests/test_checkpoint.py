@@ -17,9 +17,9 @@ from sampler_targets import correlated_normal, independent_normals
 
 from nutslite.exceptions import SamplingError
 from nutslite.sampler import sample
-from nutslite.sampler.checkpoint import differences
-from nutslite.sampler.digest import digest
-from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.checkpoint import differences
+from nutslite.sampler.checkpoint.digest import digest
+from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
 from nutslite.sampler.worker import ChainWorker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -339,7 +339,8 @@ def test_digests_see_every_difference():
 
 
 def test_digests_are_the_same_in_every_process():
-    code = "from nutslite.sampler.digest import digest; print(digest({'x': [1, 2.5, None], 'y': ({'b'}, 'text')}))"
+    module, value = "nutslite.sampler.checkpoint.digest", "{'x': [1, 2.5, None], 'y': ({'b'}, 'text')}"
+    code = f"from {module} import digest; print(digest({value}))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     found = {
         subprocess.run(

@@ -22,11 +22,11 @@ FIT = textwrap.dedent(
     """
     import sys
     import numpy as np
-    import nutslite.posterior.prices as prices
+    import nutslite.posterior.marginal.prices as prices
     import nutslite.sampler.worker as worker
     from nutslite import Model
     from nutslite._log import log
-    from nutslite.results.inference_data import get_group, group_names
+    from nutslite.results.container.inference_data import get_group, group_names
     from small_models import grouped_data
 
     path, checkpoint, out, draws = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])

@@ -11,8 +11,9 @@ from small_models import grouped_data
 from nutslite import Model
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
-from nutslite.posterior import run_large
-from nutslite.posterior.run import Settings, run
+from nutslite.posterior.methods import large_independence
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.run.run import run
 
 MODELS = {
     "joint": {"formula": "b ~ x + (x|g)", "family": "bernoulli"},
@@ -58,7 +59,7 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     with contextlib.suppress(KeyboardInterrupt):  # which means that it came before the first draw
         assert fitted(path, settings, plan, keep_warmup=True, callback=stop).interrupted
     target = "JointTarget" if name == "joint" else "MarginalTarget"
-    monkeypatch.setattr(f"nutslite.posterior.target.{target}.launch", None)  # there is no second pilot
+    monkeypatch.setattr(f"nutslite.posterior.targets.target.{target}.launch", None)  # there is no second pilot
     again = fitted(path, settings, plan, keep_warmup=True)
     assert_same(again, wanted)
     np.testing.assert_array_equal(again.warmup[0], wanted.warmup[0])
@@ -74,19 +75,19 @@ def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, f
     path = tmp_path / "fit.ckpt"
     fitted(path, None, plan, draws=21, independence=False)
     searches = []
-    monkeypatch.setattr("nutslite.posterior.target.JointTarget.launch_small", lambda *_: searches.append(1))
+    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda *_: searches.append(1))
     assert_same(fitted(path, None, plan, draws=41, independence=False), wanted)
     assert not searches
 
 
 def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
+    monkeypatch.setattr("nutslite.posterior.marginal.prices.LARGE_RISK", -1e9)
     plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
     assert plan.reduction is not None
     assert plan.reduction.large
     wanted = fitted(None, None, plan)
     path = tmp_path / "fit.ckpt"
-    step, left = run_large._Chain.step, []
+    step, left = large_independence._Chain.step, []
 
     def stopping(chain):
         if not left:
@@ -94,8 +95,12 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
         left.pop()
         step(chain)
 
-    monkeypatch.setattr(run_large._Chain, "step", stopping)
-    for steps, draws in ((4, 0), (run_large.BURN_IN + 8, 16), (39, 60)):  # in burn-in, in the first chain, the second
+    monkeypatch.setattr(large_independence._Chain, "step", stopping)
+    for steps, draws in (
+        (4, 0),
+        (large_independence.BURN_IN + 8, 16),
+        (39, 60),
+    ):  # in burn-in, in the first chain, the second
         left[:] = [None] * steps
         if draws == 0:
             with pytest.raises(KeyboardInterrupt):
@@ -105,10 +110,12 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
             assert part.interrupted
             assert part.values.shape[1] == draws
             np.testing.assert_array_equal(part.values, wanted.values[: part.values.shape[0], :draws])
-    monkeypatch.setattr(run_large._Chain, "step", step)
-    monkeypatch.setattr("nutslite.posterior.run_large.laplace_proposal", None)  # the mode is not sought again
+    monkeypatch.setattr(large_independence._Chain, "step", step)
+    monkeypatch.setattr(
+        "nutslite.posterior.methods.large_independence.laplace_proposal", None
+    )  # the mode is not sought again
     assert_same(fitted(path, None, plan), wanted)
-    monkeypatch.setattr(run_large._Chain, "step", None)  # and a finished run needs no transition
+    monkeypatch.setattr(large_independence._Chain, "step", None)  # and a finished run needs no transition
     assert_same(fitted(path, None, plan), wanted)
 
 
@@ -116,7 +123,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_more_draws_go_on_and_fewer_are_the_first(tmp_path, monkeypatch, name):
     """Whatever was asked for before, the draws are those of one run of that length, integrated parameters too."""
     if name == "large":
-        monkeypatch.setattr("nutslite.posterior.prices.LARGE_RISK", -1e9)
+        monkeypatch.setattr("nutslite.posterior.marginal.prices.LARGE_RISK", -1e9)
         plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
         assert plan.reduction.large
     else:
@@ -152,7 +159,7 @@ def test_a_stored_fit_is_made_again_from_the_checkpoint(tmp_path, monkeypatch):
     assert (first.sizes["draw"], more.sizes["draw"]) == (60, 90)
     for name in first.data_vars:
         np.testing.assert_array_equal(more[name].values[:, :60], first[name].values)
-    monkeypatch.setattr("nutslite.model.fitting.Fitting._sampled", None)
+    monkeypatch.setattr("nutslite.model.fitting._sampled", None)
     assert model.fit(**{**given, "draws": 90})["posterior"].sizes["draw"] == 90
 
 

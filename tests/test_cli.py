@@ -20,8 +20,8 @@ import nutslite
 from nutslite import cli, commands
 from nutslite.datasets import datasets
 from nutslite.exceptions import FormulaError, NutsliteWarning
-from nutslite.results.inference_data import to_inference_data
-from nutslite.results.storage import load
+from nutslite.results.container.inference_data import to_inference_data
+from nutslite.results.storage.storage import load
 
 ROOT = Path(__file__).resolve().parent.parent
 SLEEP = ["fit", "Reaction ~ Days + (Days|Subject)", "sleepstudy"]

@@ -20,7 +20,7 @@ from nutslite import cli
 from nutslite._columns import columns_of, folded
 from nutslite._log import log
 from nutslite.datasets import datasets
-from nutslite.results.table import SummaryTable, table_text
+from nutslite.results.diagnostics.table import SummaryTable, table_text
 from nutslite.sampler.progress import ProgressBar
 from nutslite.sampler.worker import ChainProgress
 
@@ -278,7 +278,7 @@ def test_the_users_own_import_says_what_it_says(tmp_path):
     here, fresh = tmp_path / "here", tmp_path / "fresh"
     here.mkdir()
     fresh.mkdir()
-    assert first_time("from nutslite.results.arviz_import import import_arviz as do; do()", here).stderr == ""
+    assert first_time("from nutslite.results.container.arviz_import import import_arviz as do; do()", here).stderr == ""
     said = [first_time("import arviz", home).stderr.count("major refactor") for home in (here, fresh)]
     assert said[0] == said[1]
 
@@ -288,7 +288,7 @@ def test_filters_of_the_user_stay():
 import warnings
 warnings.simplefilter("error", ResourceWarning)
 before = list(warnings.filters)
-from nutslite.results.arviz_import import import_arviz
+from nutslite.results.container.arviz_import import import_arviz
 import_arviz()
 missing = [entry for entry in before if entry not in warnings.filters]
 left = [entry for entry in warnings.filters if entry[1] is not None and "refactor" in entry[1].pattern]

@@ -32,7 +32,7 @@ event.register("numba:compile", listener := Compilations())
 from small_models import grouped_data
 import nutslite as nl
 from nutslite._log import log
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 
 log.setLevel("ERROR")  # so few draws have not converged
 data = grouped_data(40, 4)

@@ -8,7 +8,7 @@ import pytest
 
 from nutslite.datasets import datasets, load_data
 from nutslite.exceptions import DataError
-from nutslite.families.family import get_family
+from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 
 FOLDER = resources.files("nutslite.datasets")

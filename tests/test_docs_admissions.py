@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import nutslite as nl
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 
 # mean, sd, ends of the 94 % HDI, bulk effective sample size, as printed; rounded to three decimals
 PRINTED = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import DataError
-from nutslite.families.family import get_family
+from nutslite.families.record.register import get_family
 from nutslite.formula.terms import Response
 
 

@@ -9,9 +9,10 @@ import pytest
 from scipy import stats
 
 from nutslite.families import negativebinomial
-from nutslite.families._gamma_functions import rising
-from nutslite.families.family import get_family, pointwise_loglik
-from nutslite.families.links import CODES
+from nutslite.families.links.codes import CODES
+from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.register import get_family
+from nutslite.families.rows.gamma_functions import rising
 
 
 def one_row(name: str, values: list[float], eta: list[float], links: dict[str, str]) -> tuple[float, np.ndarray]:

@@ -14,14 +14,17 @@ import numpy as np
 import pytest
 from family_cases import ROWS, Case
 from scipy import special
-from small_models import grouped_data
+from small_models import assembled_of, grouped_data
 
 from nutslite import Family, Formula, Likelihood, Link, Model
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import FamilyError, NutsliteWarning
-from nutslite.families.family import compiled_loglik, family_names, get_family
-from nutslite.families.links import CODES, inverse_array, link_array
-from nutslite.posterior.target import JointTarget
+from nutslite.families.links.codes import CODES, inverse_array, link_array
+from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.link_kernels import with_own_links
+from nutslite.families.record.register import get_family
+from nutslite.families.user.built_in import family_names
+from nutslite.posterior.targets.target import JointTarget
 
 DATA = grouped_data()
 LOADED = [get_family(name) for name in family_names()]  # before a test switches Numba off
@@ -61,7 +64,7 @@ KERNELS = [
 )
 def test_kernels_are_those_of_the_links_repeated(name: str, links: dict[str, str]) -> None:
     builtin = get_family(name)
-    own = builtin.linked(builtin.choose_links({parameter: LINKS[link] for parameter, link in links.items()}))
+    own = with_own_links(builtin, builtin.choose_links({parameter: LINKS[link] for parameter, link in links.items()}))
     assert own.is_custom
     weights = np.random.default_rng(2).uniform(0.5, 2.0, ROWS)
     names = [parameter.name for parameter in builtin.parameters]
@@ -83,7 +86,7 @@ def test_kernels_are_those_of_the_links_repeated(name: str, links: dict[str, str
 
 def test_blocks_of_rows_and_scratch_beyond_them() -> None:
     builtin = get_family("poisson")
-    own = builtin.linked({"mu": LINKS["log"]})
+    own = with_own_links(builtin, {"mu": LINKS["log"]})
     case = Case(builtin, {}, {"mu"})
     whole, slopes = case.loglik()
     case.family = own
@@ -99,7 +102,7 @@ def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = Link("fresh", linkinv=lambda x: -math.expm1(-math.exp(x)))
     case = Case(get_family("bernoulli"), {"p": "cloglog"}, {"p"})
     expected = case.loglik()
-    case.family = case.family.linked({"p": fresh})
+    case.family = with_own_links(case.family, {"p": fresh})
     case.links = case.family.link_codes({"p": fresh})
     for ours, theirs in zip(case.loglik(), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-11)
@@ -122,7 +125,7 @@ def test_posteriors_and_predictions_are_those_of_the_links_repeated(
 ) -> None:
     builtin = Model(formula, DATA, family=family, link=links)
     own = Model(formula, DATA, family=family, link={parameter: LINKS[link] for parameter, link in links.items()})
-    builtin_target, own_target = (JointTarget(model._assembly, use_pilot=False) for model in (builtin, own))
+    builtin_target, own_target = (JointTarget(assembled_of(model), use_pilot=False) for model in (builtin, own))
     for seed in range(3):
         position = 0.1 * np.random.default_rng(seed).normal(size=builtin_target.dimension)
         expected, found = np.empty_like(position), np.empty_like(position)
@@ -175,9 +178,11 @@ def test_the_link_shows_and_stays_with_its_model() -> None:
 @pytest.mark.skipif(jit_disabled(), reason="nothing compiles")
 def test_a_link_compiles_once_for_a_family() -> None:
     link = Link("once", linkinv=np.exp)
-    kernels = {id(compiled_loglik(get_family("poisson").linked({"mu": link}))) for _ in range(3)}
+    kernels = {id(compiled_loglik(with_own_links(get_family("poisson"), {"mu": link}))) for _ in range(3)}
     assert len(kernels) == 1
-    assert id(compiled_loglik(get_family("poisson").linked({"mu": Link("once", linkinv=np.exp)}))) not in kernels
+    assert (
+        id(compiled_loglik(with_own_links(get_family("poisson"), {"mu": Link("once", linkinv=np.exp)}))) not in kernels
+    )
 
 
 def test_links_that_numba_cannot_compile_say_so(caplog: pytest.LogCaptureFixture) -> None:
@@ -186,7 +191,7 @@ def test_links_that_numba_cannot_compile_say_so(caplog: pytest.LogCaptureFixture
         link.kernels.clear()
         caplog.clear()
         with caplog.at_level(logging.INFO, logger="nutslite"):
-            compiled_loglik(get_family("bernoulli").linked({"p": link}))
+            compiled_loglik(with_own_links(get_family("bernoulli"), {"p": link}))
         assert ("called from Python" in caplog.text) == (name in THROUGH_PYTHON and not jit_disabled())
 
 
@@ -199,7 +204,7 @@ def test_a_log_density_with_a_link_of_ones_own() -> None:
     expected = case.loglik()
     family = Family("mine", likelihood, LINKS["log"])
     assert family.parent.default_link is LINKS["log"]
-    case.family = family.linked(family.choose_links())
+    case.family = with_own_links(family, family.choose_links())
     for ours, theirs in zip(case.loglik(), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-11)
 

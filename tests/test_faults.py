@@ -19,7 +19,7 @@ import nutslite as nl
 from nutslite._log import log
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import DataError, SamplingError
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
 
 resource = pytest.importorskip("resource", reason="this system has no limits to set")
@@ -107,7 +107,7 @@ class TestFullDisks:
 class TestImpossiblePlaces:
     @pytest.mark.parametrize("option", ["file", "checkpoint"])
     def test_they_are_refused_before_anything_is_drawn(self, tmp_path, monkeypatch, option):
-        monkeypatch.setattr("nutslite.posterior.launching.sample", None)
+        monkeypatch.setattr("nutslite.posterior.methods.nuts_start.sample", None)
         model = nl.Model("y ~ x", grouped_data())
         for path, why in ((tmp_path, "folder"), (tmp_path / "absent" / "fit", "there is no folder")):
             with pytest.raises((DataError, SamplingError), match=why):

@@ -13,9 +13,9 @@ from bad_calls import frame
 from internal_names import internal_names_in
 
 from nutslite.exceptions import DataError, FormulaError, NutsliteError
-from nutslite.formula import functions
 from nutslite.formula.design import Design, build_design
-from nutslite.formula.signatures import SIGNATURES, shown
+from nutslite.formula.evaluation import functions
+from nutslite.formula.evaluation.signatures import SIGNATURES, shown
 
 OF_A_RESPONSE = {*functions.PROPORTIONS, functions.WEIGHTED}
 TERMS_OF_THEIR_OWN = {"Q", "offset"}

@@ -16,10 +16,10 @@ import pytest
 
 import nutslite as nl
 from nutslite.exceptions import DataError
-from nutslite.formula.data import as_frame
+from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import Formula
-from nutslite.results.inference_data import build_container, get_group, group_names
+from nutslite.results.container.inference_data import build_container, get_group, group_names
 
 BIG = 2**53
 Y = np.arange(6.0)

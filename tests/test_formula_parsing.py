@@ -12,7 +12,7 @@ from patsy.desc import ModelDesc
 
 from nutslite.exceptions import FormulaError
 from nutslite.formula.formula import Formula
-from nutslite.formula.parsing import PredictorSpec, parse
+from nutslite.formula.language.parsing import PredictorSpec, parse
 
 
 def read(text: str, *more: str) -> PredictorSpec:
@@ -230,10 +230,6 @@ class TestFurtherFormulas:
     def test_refused(self, text: str, message: str) -> None:
         with pytest.raises(FormulaError, match=message):
             read("y ~ x", text)
-
-    def test_two_formulas_of_one_parameter(self) -> None:
-        with pytest.raises(FormulaError, match="two formulas"):
-            read("y ~ x", "sigma ~ x", "sigma ~ z")
 
     def test_some_predictor_must_hold_something(self) -> None:
         with pytest.raises(FormulaError, match="neither terms"):

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from nutslite.exceptions import DataError, FormulaError
-from nutslite.formula import sizes
 from nutslite.formula.design import build_design
+from nutslite.formula.evaluation import sizes
 
 ROWS = 20_000
 IDS = np.char.add("s", np.arange(10_000).astype(str))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import nutslite as nl
 from nutslite.exceptions import NutsliteWarning, PriorError
 from nutslite.formula.design import build_design
-from nutslite.formula.spelling import as_spelled, normal_spelling, other_spellings
+from nutslite.formula.language.spelling import as_spelled, normal_spelling, other_spellings
 
 ROWS = 24
 COMMON = nl.Prior("Normal", mu=0, sigma=7.25)

@@ -17,7 +17,7 @@ from scipy import special
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel
 from nutslite.families import beta, gamma, negativebinomial, t
-from nutslite.families._gamma_functions import half_step, rising, stirling_errors, stirling_parts
+from nutslite.families.rows.gamma_functions import half_step, rising, stirling_errors, stirling_parts
 
 DIGITS = 60
 SHIFT = 60  # the series at 60 and more have errors below 1e-50

@@ -21,12 +21,13 @@ from small_models import grouped_data
 import nutslite as nl
 from nutslite._schema import DEEPEST_JSON, Misfit, Number, Numbers, Record, check, read_json
 from nutslite.exceptions import DataError, NutsliteError, SamplingError
-from nutslite.formula.data import as_frame
+from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
+from nutslite.model.specification import specification_of
 from nutslite.posterior import resume
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
-from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIES = 150
@@ -219,7 +220,8 @@ import io, os, resource, struct, sys, zipfile
 import numpy as np, pandas as pd, h5py, pyarrow, xarray
 import nutslite as nl
 import nutslite._files
-from nutslite.sampler.record_log import MAGIC, RecordLog
+from nutslite.sampler.checkpoint.record_log import MAGIC
+from nutslite.sampler.checkpoint.record_log import RecordLog
 from hostile_files import npy
 folder = sys.argv[1]
 data = pd.DataFrame({"y": np.arange(24.0), "x": np.arange(24.0) ** 2})
@@ -346,7 +348,7 @@ def test_what_a_process_beside_says_is_closed(monkeypatch):
     monkeypatch.setattr(module, "_START", "print('nothing')")
     beside = module.Beside("joint", (module.BLOCK,))
     beside.start()
-    beside.wait(module.BLOCK)
+    beside.done[module.BLOCK].wait()
     beside.stop()
     assert beside.process is None or beside.process.stdout.closed
 
@@ -382,7 +384,7 @@ def test_what_compresses_well_is_saved_so_that_it_can_be_read(tmp_path, monkeypa
     model = Model("y ~ x", data)
     path = model.save(tmp_path / "a.model")
     assert path.stat().st_size > 3_000_000
-    assert Model.load(path)._identity() == model._identity()
+    assert specification_of(Model.load(path)).identity() == specification_of(model).identity()
 
 
 class TestSchema:

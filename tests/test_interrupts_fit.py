@@ -15,9 +15,9 @@ from small_models import grouped_data
 import nutslite as nl
 from nutslite._log import log
 from nutslite._numba import jit_disabled
-from nutslite.posterior.target import JointTarget
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.results import fit as results_fit
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
 from nutslite.sampler.interrupts import LAST_PRESS, careful_interrupts
 from nutslite.sampler.progress import ProgressBar
@@ -74,7 +74,7 @@ def test_before_the_first_draw_it_goes_through(model, monkeypatch, moment):
     if moment == "pilot":
         monkeypatch.setattr(JointTarget, "launch", pressing(JointTarget.launch))
     elif moment == "compilation":
-        monkeypatch.setattr("nutslite.posterior.run.compiled_block", pressing(None))
+        monkeypatch.setattr("nutslite.posterior.run.run.compiled_block", pressing(None))
     else:
         options = {"callback": lambda progress: press(), "tune": 1_000_000}
     with pytest.raises(KeyboardInterrupt):
@@ -98,7 +98,7 @@ def test_the_third_one_ends_at_once(model, monkeypatch):
 
 
 def test_while_further_groups_are_added(model, whole, monkeypatch):
-    monkeypatch.setattr(nl.Model, "compute_log_likelihood", pressing(None))
+    monkeypatch.setattr("nutslite.results.added_groups.add_log_likelihood", pressing(None))
     assert_whole(model.fit(idata_kwargs={"log_likelihood": True}, **FIT), whole)
 
 

@@ -10,7 +10,7 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite.formula.formula import Formula
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 
 SHORT: dict[str, Any] = {
     "draws": 8, "tune": 8, "chains": 2, "random_seed": 1, "progressbar": False, "compute_convergence_checks": False,

@@ -11,7 +11,7 @@ import pytest
 from small_models import GENERAL, grouped_data, small_model
 
 import nutslite as nl
-from nutslite.results.inference_data import get_group, group_names
+from nutslite.results.container.inference_data import get_group, group_names
 
 QUIET: dict[str, Any] = {"chains": 2, "random_seed": 1, "progressbar": False}
 SHORT: dict[str, Any] = {**QUIET, "draws": 10, "tune": 10, "compute_convergence_checks": False}
@@ -30,10 +30,10 @@ class TestStart:
 
     @pytest.fixture(autouse=True)
     def small_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from nutslite.posterior import launching
+        from nutslite.posterior.methods import nuts_start
 
-        sample = launching.sample
-        monkeypatch.setattr(launching, "sample", lambda *given, **options: sample(*given, step_size=1e-9, **options))
+        sample = nuts_start.sample
+        monkeypatch.setattr(nuts_start, "sample", lambda *given, **options: sample(*given, step_size=1e-9, **options))
 
     def first_draw(self, plan: str, start: Any, **options: Any) -> dict[str, np.ndarray]:
         settings: dict[str, Any] = {**QUIET, "draws": 1, "tune": 0, "plan": plan, "compute_convergence_checks": False}
@@ -102,7 +102,7 @@ class TestStart:
     ],
 )
 def test_starting_values_that_are_none(start: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nutslite.posterior.plan.Plan.target", lambda self: pytest.fail("the fit had begun"))
+    monkeypatch.setattr("nutslite.posterior.targets.plan.Plan.target", lambda self: pytest.fail("the fit had begun"))
     with pytest.raises(nl.SamplingError, match=message):
         model().fit(**QUIET, start=start)
 
@@ -146,11 +146,11 @@ def test_initialisations_by_the_names_of_pymc(init: str) -> None:
 def test_initialisations_choose_metric_and_spread(
     init: str, metric: str, jitter: float, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nutslite.posterior import launching
+    from nutslite.posterior.methods import nuts_start
 
-    sample, seen = launching.sample, {}
+    sample, seen = nuts_start.sample, {}
     monkeypatch.setattr(
-        launching, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options)
+        nuts_start, "sample", lambda *given, **options: seen.update(options) or sample(*given, **options)
     )
     model().fit(**SHORT, init=init, plan=plan)
     assert (seen["metric"], seen["adapt_metric"], seen["jitter"]) == (metric, True, jitter)

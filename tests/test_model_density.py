@@ -12,7 +12,7 @@ from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 import nutslite as nl
 from nutslite.formula.formula import Formula
-from nutslite.posterior.compiled_model import CompiledModel
+from nutslite.posterior.points.compiled_model import CompiledModel
 
 ALL = {**GAUSSIAN, **GENERAL}
 BOUNDED: dict[str, Any] = {

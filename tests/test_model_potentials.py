@@ -11,7 +11,7 @@ from small_models import grouped_data
 from test_model_density import derivative, moved
 
 import nutslite as nl
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 
 QUIET: dict[str, Any] = {"chains": 2, "random_seed": 1, "progressbar": False}
 PRIORS: dict[str, Any] = {

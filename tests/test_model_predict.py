@@ -13,7 +13,7 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite.formula.formula import Formula
-from nutslite.results.inference_data import get_group, group_names
+from nutslite.results.container.inference_data import get_group, group_names
 
 QUIET: dict[str, Any] = {"draws": 100, "tune": 100, "chains": 2, "random_seed": 1, "progressbar": False}
 SLOPES = "y ~ x + c + offset(o) + (x|g)"

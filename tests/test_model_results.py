@@ -12,7 +12,7 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite.formula.formula import Formula
-from nutslite.results.inference_data import arviz_major, get_group, group_names
+from nutslite.results.container.inference_data import arviz_major, get_group, group_names
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*divide by zero:RuntimeWarning", "ignore::FutureWarning")
 

@@ -9,21 +9,25 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from small_models import assembled_of
 from tqdm import tqdm
 
 import nutslite as nl
 from nutslite.commands import fit as fit_command
 from nutslite.exceptions import DataError, NutsliteWarning, SamplingError, warn
-from nutslite.posterior.target import JointTarget, MarginalTarget
+from nutslite.model.after_fit import prediction_task
+from nutslite.model.specification import specification_of
+from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.results import fit as results_fit
-from nutslite.results.explained_variance import r2_draws
-from nutslite.results.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
-from nutslite.results.predict import predict
+from nutslite.results.container.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
+from nutslite.results.predictions.explained_variance import r2_draws
+from nutslite.results.predictions.predict import predict
 from nutslite.sampler import progress
 from nutslite.sampler.rescue import rescued
 
@@ -153,22 +157,22 @@ def test_a_report_that_fails_is_only_a_report(model, monkeypatch, caplog):
 
 
 @pytest.mark.parametrize(
-    ("method", "options"),
+    ("adds", "method", "options"),
     [
-        ("predict", {"include_response_params": True}),
-        ("compute_log_likelihood", {"idata_kwargs": {"log_likelihood": True}}),
-        ("compute_log_prior", {"idata_kwargs": {"log_prior": True}}),
+        ("add_predictions", "predict", {"include_response_params": True}),
+        ("add_log_likelihood", "compute_log_likelihood", {"idata_kwargs": {"log_likelihood": True}}),
+        ("add_log_prior", "compute_log_prior", {"idata_kwargs": {"log_prior": True}}),
     ],
 )
-def test_a_group_that_cannot_be_added_is_missing_and_nothing_else(model, monkeypatch, caplog, method, options):
-    monkeypatch.setattr(nl.Model, method, failing(MemoryError("no room")))
+def test_a_group_that_cannot_be_added_is_missing_and_nothing_else(model, monkeypatch, caplog, adds, method, options):
+    monkeypatch.setattr(f"nutslite.results.added_groups.{adds}", failing(MemoryError("no room")))
     results = model.fit(**ENDINGS["laplace"], **options, **QUIET)
     assert np.isfinite(get_group(results, "posterior")["x"]).all()
     assert f"MemoryError: no room). model.{method}(results)" in caplog.text
 
 
 def test_results_that_cannot_be_saved_are_returned(model, folder, monkeypatch, caplog):
-    monkeypatch.setattr("nutslite.results.stored_fit.save", failing(UnicodeError("odd")))
+    monkeypatch.setattr("nutslite.results.storage.storage.storage.stored_fit.save", failing(UnicodeError("odd")))
     results = model.fit(file=folder / "fit.nc", **ENDINGS["laplace"], **QUIET)
     assert "posterior" in group_names(results)
     assert "in memory only" in caplog.text
@@ -190,7 +194,7 @@ class TestRehearsal:
 
     @pytest.fixture(autouse=True)
     def _no_sampling(self, monkeypatch):
-        monkeypatch.setattr("nutslite.posterior.run.run", failing(AssertionError("it sampled")))
+        monkeypatch.setattr("nutslite.posterior.run.run.run.run", failing(AssertionError("it sampled")))
 
     def test_values_of_every_row_that_do_not_fit_into_memory(self, model):
         for options, words in [
@@ -201,7 +205,8 @@ class TestRehearsal:
                 model.fit(draws=10**9, chains=4, progressbar=False, **options)
 
     def test_names_that_only_aliases_make(self, model, monkeypatch):
-        monkeypatch.setattr(model, "_aliases", {"x": "sigma"})  # as if nobody had looked
+        unchecked = replace(specification_of(model), aliases={"x": "sigma"})  # as if nobody had looked
+        monkeypatch.setattr(model, "_specification", unchecked)
         with pytest.raises(DataError, match="both be called 'sigma'"):
             model.fit(**QUIET)
 
@@ -212,7 +217,9 @@ class TestRehearsal:
 
         def once():
             started = time.perf_counter()
-            rehearse(model._assembly, aliases={}, notes=model._notes(), groups={}, chains=4, draws=1000)
+            rehearse(
+                assembled_of(model), aliases={}, notes=specification_of(model).notes(), groups={}, chains=4, draws=1000
+            )
             return time.perf_counter() - started
 
         assert min(once() for _ in range(20)) < 1e-3
@@ -340,7 +347,7 @@ class TestUsersFunctions:
             else:
                 fixed = (lambda rng, mu, sigma: function()) if place == "random" else (lambda mu, sigma: function())
                 model = nl.Model("y ~ x", DATA, self.family(**{place: fixed}))
-                design, task = model.design, model._prediction_task()
+                design, task = model.design, prediction_task(specification_of(model))
                 draws = {name: np.ones((1, 2)) for name in ("Intercept", "x", "sigma")}
                 if place == "random":
                     predict(draws, design, task, kind="response")
@@ -386,7 +393,7 @@ class TestUsersFunctions:
         assert "enough" in caplog.text
 
     def test_independence_metropolis_keeps_its_blocks(self, model, monkeypatch, caplog):
-        from nutslite.posterior import run_independence
+        from nutslite.posterior.methods.independence import run_independence
 
         monkeypatch.setattr(run_independence, "PROPOSALS_PER_BLOCK", 200)
         plan = model.plan()

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
 
-from nutslite.posterior import model_data as md
-from nutslite.posterior.information import Information, InformationBuilder, head_prior_information
-from nutslite.posterior.joint import compiled_joint
-from nutslite.posterior.model_data import ModelData
-from nutslite.posterior.row_information import linear_predictors, row_information
-from nutslite.posterior.target import JointTarget
+from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
+from nutslite.posterior.pilot.row_information import linear_predictors, row_information
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.targets.target import JointTarget
 
 MODELS = {**GAUSSIAN, **GENERAL}
 CENTRINGS = {"centred": lambda rng, n: np.ones(n), "between": lambda rng, n: rng.choice([0.0, 0.4, 0.8, 1.0], n)}
@@ -84,7 +84,7 @@ def served(options: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("name", [name for name, options in MODELS.items() if served(options)])
 def test_information_is_designs_times_curvatures_and_the_prior(name: str, centring: str) -> None:
     rng = np.random.default_rng(5)
-    assembled = small_model(MODELS[name])._assembly
+    assembled = assembled_of(small_model(MODELS[name]))
     model, target = assembled.data, JointTarget(assembled)
     model = model._replace(
         centring=CENTRINGS[centring](rng, model.centring.size),

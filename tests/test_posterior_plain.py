@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
 
-from nutslite.posterior import model_data as md
-from nutslite.posterior.joint import natural_scale
-from nutslite.posterior.many import values_and_gradients
-from nutslite.posterior.plain import compiled_plain_many, compiled_plain_natural, is_plain
-from nutslite.posterior.predictor import fill_eta, with_code_effects
-from nutslite.posterior.row_information import linear_predictors
-from nutslite.posterior.target import JointTarget
+from nutslite.posterior.density.joint import natural_scale
+from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
+from nutslite.posterior.density.predictor import fill_eta, with_code_effects
+from nutslite.posterior.pilot.row_information import linear_predictors
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.targets.target import JointTarget
 
 MODELS = {**GAUSSIAN, **GENERAL}
 
@@ -27,7 +27,7 @@ FURTHER = {
 
 def plain_targets():
     for name, specification in {**MODELS, **FURTHER}.items():
-        target = JointTarget(small_model(specification)._assembly)
+        target = JointTarget(assembled_of(small_model(specification)))
         if is_plain(target.model):
             yield name, target
 
@@ -60,7 +60,7 @@ def test_natural_scales_are_those_of_the_general_function():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_linear_predictors_in_numpy_are_those_of_the_kernels(name):
-    target = JointTarget(small_model(MODELS[name])._assembly)
+    target = JointTarget(assembled_of(small_model(MODELS[name])))
     model, n = target.model, target.rows
     rng = np.random.default_rng(4)
     values = rng.uniform(0.5, 1.5, model.head.transforms.size + model.head.fixed.size)

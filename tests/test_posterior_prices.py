@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import nutslite as nl
-from nutslite.posterior import prices
-from nutslite.posterior.prices import Sizes, cheapest, pairs_of_columns, too_dear
-from nutslite.posterior.reduction import Reduction
+from nutslite.posterior.marginal import prices
+from nutslite.posterior.marginal.prices import Sizes, cheapest, pairs_of_columns, too_dear
+from nutslite.posterior.marginal.reduction import Reduction
 
 
 def sizes(rows: int, common: int, levels: int, others: int, width: int = 1, classes: int = 20) -> Sizes:

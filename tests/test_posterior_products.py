@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nutslite._parallel import run_in_parts
-from nutslite.posterior import products
-from nutslite.posterior.products import weighted_products
+from nutslite.posterior.products import products
+from nutslite.posterior.products.products import weighted_products
 
 
 @pytest.mark.parametrize("n", [1, 511, 512, 1300, 30_001])

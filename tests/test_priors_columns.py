@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from small_models import assembled_of
 
 from nutslite import Formula, Model, Prior
 from nutslite.exceptions import NutsliteWarning, PriorError
-from nutslite.priors.columns import ColumnPriors
+from nutslite.priors.coefficient_priors import ColumnPriors
 
 RNG = np.random.default_rng(21)
 N = 90
@@ -122,13 +123,13 @@ def test_the_density_is_that_of_the_columns():
         "sigma": 2.0,
     }
     model = Model("y ~ g", DATA, priors=priors)
-    from nutslite.posterior.target import JointTarget
+    from nutslite.posterior.targets.target import JointTarget
 
     flat = Model("y ~ g", DATA, priors={"sigma": 2.0}, auto_scale=False)
     position = np.array([0.3, -0.7, 1.9])
     values = []
     for each in (model, flat):
-        density = JointTarget(each._assembly)
+        density = JointTarget(assembled_of(each))
         values.append(density.logdensity(position, np.empty(3), density.data))
     expected = stats.norm(0, 1).logpdf(0.3) + stats.laplace(1, 2).logpdf(-0.7) + stats.t(3, 0, 4).logpdf(1.9)
     assert values[0] - values[1] == pytest.approx(expected)

@@ -10,10 +10,10 @@ import pytest
 
 from nutslite.exceptions import PriorError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
-from nutslite.priors.assign import choose_priors
+from nutslite.priors.choosing import choose_priors
 from nutslite.priors.defaults import PriorSet, default_priors
-from nutslite.priors.given import Given
 from nutslite.priors.prior import Prior
+from nutslite.priors.user_priors import Given
 
 RRR = Path(__file__).resolve().parents[2] / "shared" / "data" / "rrr_long.csv"
 HALF_NORMAL = ("HalfNormal", {"sigma": 1.0})

@@ -9,10 +9,10 @@ import pytest
 from scipy import integrate, special, stats
 
 from nutslite.exceptions import PriorError
-from nutslite.priors import codes
-from nutslite.priors.bessel import bessel_ratio, log_bessel_0_scaled
-from nutslite.priors.catalogue import DENSITIES
-from nutslite.priors.densities import (
+from nutslite.priors.densities import codes
+from nutslite.priors.densities.bessel import bessel_ratio, log_bessel_0_scaled
+from nutslite.priors.densities.catalogue import DENSITIES
+from nutslite.priors.densities.densities import (
     NORMAL,
     USUAL,
     density_function,
@@ -21,7 +21,7 @@ from nutslite.priors.densities import (
     normal_log_density_gradient,
     usual_log_density_gradient,
 )
-from nutslite.priors.densities_real import log_gamma_half_step
+from nutslite.priors.densities.real import log_gamma_half_step
 
 INF = math.inf
 

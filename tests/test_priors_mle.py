@@ -8,8 +8,8 @@ from scipy import optimize
 
 from nutslite import Formula, Model, Prior
 from nutslite.exceptions import PerfectSeparationError, PriorError
-from nutslite.families.family import get_family
-from nutslite.families.links import inverse_array
+from nutslite.families.links.codes import inverse_array
+from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 from nutslite.priors.newton import FamilyLikelihood, maximise
 from nutslite.priors.profile import GaussianProfile, KernelProfile, make_profile

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import PriorError
-from nutslite.priors.catalogue import DENSITIES
+from nutslite.priors.densities.catalogue import DENSITIES
 from nutslite.priors.prior import Prior, resolve
 
 

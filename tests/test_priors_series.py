@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import PriorError
-from nutslite.priors import series
+from nutslite.priors import power_series
 from nutslite.priors.mle import EXPANSION_POINTS, correlation_moment, distance_series, fit_quartic, prior_sigma
 from nutslite.priors.profile import Curve
 from nutslite.priors.scales import NAMED
@@ -27,21 +27,21 @@ def taylor_by_circle(function, point, order, radius):
 @pytest.mark.parametrize(
     ("ours", "numpys"),
     [
-        (series.log, np.log),
-        (series.sqrt, np.sqrt),
-        (lambda x: series.multiply(x, series.multiply(x, x)), lambda x: x**3),
-        (lambda x: series.divide(series.constant(2.0, ORDER), x), lambda x: 2.0 / x),
-        (lambda x: series.divide(series.sqrt(x), series.log(x)), lambda x: np.sqrt(x) / np.log(x)),
+        (power_series.log, np.log),
+        (power_series.sqrt, np.sqrt),
+        (lambda x: power_series.multiply(x, power_series.multiply(x, x)), lambda x: x**3),
+        (lambda x: power_series.divide(power_series.constant(2.0, ORDER), x), lambda x: 2.0 / x),
+        (lambda x: power_series.divide(power_series.sqrt(x), power_series.log(x)), lambda x: np.sqrt(x) / np.log(x)),
     ],
 )
 def test_series_are_taylor_coefficients(ours, numpys):
     expected = taylor_by_circle(numpys, 2.5, ORDER, 0.9)
-    np.testing.assert_allclose(ours(series.variable(2.5, ORDER)), expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(ours(power_series.variable(2.5, ORDER)), expected, rtol=1e-6, atol=1e-12)
 
 
 def test_series_of_order_zero_are_numbers():
-    assert series.log(series.variable(3.0, 0)).tolist() == [math.log(3.0)]
-    assert series.divide(series.variable(3.0, 0), series.constant(2.0, 0)).tolist() == [1.5]
+    assert power_series.log(power_series.variable(3.0, 0)).tolist() == [math.log(3.0)]
+    assert power_series.divide(power_series.variable(3.0, 0), power_series.constant(2.0, 0)).tolist() == [1.5]
 
 
 @pytest.mark.parametrize("taylor", range(1, ORDER + 1))

@@ -16,7 +16,7 @@ import pytest
 from small_models import grouped_data
 
 import nutslite as nl
-from nutslite.results.inference_data import arviz_major, get_group
+from nutslite.results.container.inference_data import arviz_major, get_group
 
 pytest.importorskip("arviz")
 matplotlib = pytest.importorskip("matplotlib")

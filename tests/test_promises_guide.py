@@ -19,7 +19,7 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite.formula.formula import Formula
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 
 ROOT = Path(__file__).resolve().parent.parent
 SHORT: dict[str, Any] = {

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import DataError
-from nutslite.results import diagnostics
-from nutslite.results.effective_size import _fast_length
-from nutslite.results.ranks import normal_scores
+from nutslite.results.diagnostics import diagnostics
+from nutslite.results.diagnostics.effective_size import _fast_length
+from nutslite.results.diagnostics.ranks import normal_scores
 
 
 class ArvizOld:

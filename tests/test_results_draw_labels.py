@@ -13,9 +13,9 @@ import xarray
 from small_models import grouped_data
 
 import nutslite as nl
-from nutslite.posterior.inventory import SAMPLE_DIMS
-from nutslite.results.inference_data import build_container, get_group, group_names
-from nutslite.results.sample_axes import SampleAxes, thinned
+from nutslite.posterior.record.inventory import SAMPLE_DIMS
+from nutslite.results.container.inference_data import build_container, get_group, group_names
+from nutslite.results.container.sample_axes import SampleAxes, thinned
 
 NEW = pd.DataFrame({"x": [3.0, -1.0], "c": ["w", "v"], "g": ["g1", "g4"], "y": [0.0, 1.0]})
 Change = Callable[[xarray.Dataset], xarray.Dataset]

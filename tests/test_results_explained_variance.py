@@ -9,7 +9,7 @@ import pytest
 from small_models import GENERAL, grouped_data, small_model
 
 import nutslite as nl
-from nutslite.results.inference_data import get_group
+from nutslite.results.container.inference_data import get_group
 
 SHORT: dict[str, Any] = {
     "draws": 50, "tune": 50, "chains": 2, "random_seed": 1, "progressbar": False, "compute_convergence_checks": False,

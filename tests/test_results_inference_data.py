@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import DataError
-from nutslite.results import inference_data as idt
-from nutslite.results import storage
+from nutslite.results.container import inference_data as idt
+from nutslite.results.storage import storage
 
 xarray = pytest.importorskip("xarray")
 needs_netcdf = pytest.mark.skipif(
@@ -202,7 +202,7 @@ def test_arviz_understands_the_container():
 def test_background_import():
     code = (
         "import sys\n"
-        "from nutslite.results.inference_data import arviz_major, preload_arviz\n"
+        "from nutslite.results.container.inference_data import arviz_major, preload_arviz\n"
         "assert 'arviz' not in sys.modules and 'xarray' not in sys.modules\n"
         "thread = preload_arviz()\n"
         "assert preload_arviz() is thread\n"

@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nutslite.families.family import compiled_loglik, get_family
+from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula
-from nutslite.posterior.assembly import ModelSpec, assemble
-from nutslite.posterior.joint import natural_scale
-from nutslite.posterior.model_data import VARIES
-from nutslite.posterior.predictor import fill_eta, with_code_effects
-from nutslite.priors.assign import choose_priors
-from nutslite.results.inference_data import named_arrays, posterior_dataset, to_inference_data
-from nutslite.results.new_groups import PopulationSampler
-from nutslite.results.predict import pointwise_log_likelihood, predict
-from nutslite.results.response_draws import PredictionTask
+from nutslite.posterior.assembly.assembly import assemble
+from nutslite.posterior.density.joint import natural_scale
+from nutslite.posterior.density.predictor import fill_eta, with_code_effects
+from nutslite.posterior.record.model_data import VARIES
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.priors.choosing import choose_priors
+from nutslite.results.container.inference_data import named_arrays, posterior_dataset, to_inference_data
+from nutslite.results.predictions.new_groups import PopulationSampler
+from nutslite.results.predictions.predict import pointwise_log_likelihood, predict
+from nutslite.results.predictions.response_draws import PredictionTask
 
 LINKS = {"mu": "identity", "sigma": "log"}
 

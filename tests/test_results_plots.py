@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import DataError
-from nutslite.results.plots import PlotsMissingError, density, plot_trace
+from nutslite.results.pictures.plots import PlotsMissingError, density, plot_trace
 
 
 def draws():

@@ -7,17 +7,18 @@ import pandas as pd
 import pytest
 
 from nutslite.exceptions import DataError, NutsliteWarning
-from nutslite.families.family import get_family, pointwise_loglik
+from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula
 from nutslite.priors.prior import Prior
-from nutslite.results import inference_data as idt
-from nutslite.results import predict as predict_module
 from nutslite.results.added_groups import store_new_rows, store_prediction
-from nutslite.results.new_groups import PopulationSampler
-from nutslite.results.predict import pointwise_log_likelihood, predict
-from nutslite.results.response_draws import PredictionTask
-from nutslite.results.sample_axes import SampleAxes
+from nutslite.results.container import inference_data as idt
+from nutslite.results.container.sample_axes import SampleAxes
+from nutslite.results.predictions import predict as predict_module
+from nutslite.results.predictions.new_groups import PopulationSampler
+from nutslite.results.predictions.predict import pointwise_log_likelihood, predict
+from nutslite.results.predictions.response_draws import PredictionTask
 
 CHAINS, DRAWS = 2, 30
 GAUSSIAN = PredictionTask(get_family("gaussian"), {"mu": "identity", "sigma": "log"})
@@ -392,7 +393,7 @@ def test_storing(rich, generation, monkeypatch):
     arrays, _, _ = idt.named_arrays(idt.posterior_dataset(idata))
     prediction = predict(arrays, design, GAUSSIAN, kind="response", random_seed=0, keep_parameters=True)
     axes = SampleAxes.of(idt.posterior_dataset(idata))
-    store_prediction(idata, prediction, axes, {})
+    store_prediction(idata, prediction, axes, GAUSSIAN)
     stored = idt.posterior_dataset(idata)
     assert stored["mu"].dims == stored["sigma"].dims == ("chain", "draw", "__obs__")
     assert stored["c|s"].dims == ("chain", "draw", "c__expr_dim", "s__factor_dim")
@@ -403,7 +404,7 @@ def test_storing(rich, generation, monkeypatch):
     new = frame(3)
     fewer = design.evaluate(new)
     options = {"kind": "response", "keep_parameters": True}
-    store_new_rows(idata, predict(arrays, fewer, GAUSSIAN, **options), axes, {}, new[list(fewer.used_columns)])
+    store_new_rows(idata, predict(arrays, fewer, GAUSSIAN, **options), axes, GAUSSIAN, new[list(fewer.used_columns)])
     rows = idt.get_group(idata, "predictions")
     assert rows["mu"].shape == rows["y"].shape == (CHAINS, DRAWS, 3)
     assert idt.posterior_dataset(idata)["mu"].shape == idt.get_group(idata, "posterior_predictive")["y"].shape

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import nutslite as nl
-from nutslite.results.inference_data import get_group
-from nutslite.results.row_labels import label_rows, row_labels
+from nutslite.results.container.inference_data import get_group
+from nutslite.results.container.row_labels import label_rows, row_labels
 
 N = 24
 LEFT_OUT = [2, 5, 11]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import DataError, NutsliteError
-from nutslite.results import diagnostics
-from nutslite.results import inference_data as idt
-from nutslite.results.labels import choose_names, element_labels
-from nutslite.results.summary import summary
+from nutslite.results.container import inference_data as idt
+from nutslite.results.diagnostics import diagnostics
+from nutslite.results.diagnostics.labels import choose_names, element_labels
+from nutslite.results.diagnostics.summary import summary
 
 COLUMNS = ["mean", "sd", "hdi_3%", "hdi_97%", "mcse_mean", "mcse_sd", "ess_bulk", "ess_tail", "r_hat"]
 DIMS = {"g": ("g_dim",), "x|s": ("x__expr_dim", "s__factor_dim")}
@@ -116,7 +116,7 @@ def test_one_draw_has_no_spread():
 def test_a_dict_needs_no_arviz():
     code = (
         "import sys, numpy as np\n"
-        "from nutslite.results.summary import summary\n"
+        "from nutslite.results.diagnostics.summary import summary\n"
         "summary({'a': np.random.default_rng(0).normal(size=(4, 100))})\n"
         "assert 'arviz' not in sys.modules and 'xarray' not in sys.modules\n"
         "assert not [name for name in sys.modules if name.startswith('scipy')]\n"

@@ -13,8 +13,8 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite._log import log
-from nutslite.results import storage, zarr_store
-from nutslite.results.inference_data import build_container, get_group, group_names
+from nutslite.results.container.inference_data import build_container, get_group, group_names
+from nutslite.results.storage import storage, zarr_store
 
 FIT = {"draws": 40, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
 
@@ -40,7 +40,7 @@ def test_without_zarr_it_says_what_to_install(tmp_path, monkeypatch, results):
         raise zarr_store.importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(zarr_store.importlib.metadata, "version", absent)
-    monkeypatch.setattr("nutslite.results.inference_data.arviz_major", lambda: 1)
+    monkeypatch.setattr("nutslite.results.container.inference_data.arviz_major", lambda: 1)
     for call in (
         lambda: nl.save(results, tmp_path / "fit.zarr"),
         lambda: nl.Model("y ~ x", grouped_data()).fit(file=tmp_path / "fit.zarr", **FIT),
@@ -110,7 +110,7 @@ class TestWithZarr:
         first = get_group(model.fit(file=path, **FIT), "posterior")
         more = get_group(model.fit(file=path, **{**FIT, "draws": 50}), "posterior")
         assert (first.sizes["draw"], more.sizes["draw"]) == (40, 50)
-        monkeypatch.setattr("nutslite.model.fitting.Fitting._sampled", None)
+        monkeypatch.setattr("nutslite.model.fitting._sampled", None)
         again = get_group(model.fit(file=path, **{**FIT, "draws": 50}), "posterior")
         np.testing.assert_array_equal(again["x"], more["x"])
 

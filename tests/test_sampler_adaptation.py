@@ -12,8 +12,8 @@ from sampler_targets import correlated_normal, independent_normals
 
 from nutslite.sampler import diagonal_metric, inverse_mass_matrix, sample
 from nutslite.sampler.mass_matrix import Window, gradient_informed_variances, regularised
-from nutslite.sampler.metric import DENSE, DIAGONAL
-from nutslite.sampler.step_size import (
+from nutslite.sampler.transition.metric import DENSE, DIAGONAL
+from nutslite.sampler.transition.step_size import (
     LOG_AVERAGE,
     STEP_SIZE,
     new_adaptation,

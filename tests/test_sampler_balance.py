@@ -14,9 +14,9 @@ from sampler_targets import RecursiveNuts, new_recording, recording_normal
 from test_sampler_trajectory import MAX_TREEDEPTH, METRICS, compiled_repeat
 
 from nutslite.sampler import inverse_mass_matrix
-from nutslite.sampler.hamiltonian import MOMENTUM, POSITION, VELOCITY
-from nutslite.sampler.logdensity import compiled_logdensity, data_type_of
-from nutslite.sampler.trajectory import new_workspace
+from nutslite.sampler.transition.hamiltonian import MOMENTUM, POSITION, VELOCITY
+from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of
+from nutslite.sampler.transition.trajectory import new_workspace
 
 
 class Orbit:

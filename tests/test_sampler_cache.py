@@ -15,10 +15,10 @@ from sampler_targets import correlated_normal, independent_normals
 
 from nutslite._numba import jit_disabled
 from nutslite.sampler import diagonal_metric, sample
-from nutslite.sampler.chain import compiled_block
-from nutslite.sampler.logdensity import compiled_logdensity, data_type_of
-from nutslite.sampler.step_size import new_adaptation
-from nutslite.sampler.trajectory import new_workspace
+from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of
+from nutslite.sampler.transition.step_size import new_adaptation
+from nutslite.sampler.transition.trajectory import new_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,9 +15,9 @@ from sampler_targets import correlated_normal, light_funnel
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel, kernel_with_signature
 from nutslite.exceptions import SamplingError
 from nutslite.sampler import arrowhead_metric, dense_metric, diagonal_metric, inverse_mass_matrix, normal_draws
-from nutslite.sampler.hamiltonian import kinetic_energy, leapfrog
-from nutslite.sampler.logdensity import compiled_logdensity, data_type_of, logdensity_signature
-from nutslite.sampler.metric import draw_momentum, set_velocity
+from nutslite.sampler.transition.hamiltonian import kinetic_energy, leapfrog
+from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of, logdensity_signature
+from nutslite.sampler.transition.metric import draw_momentum, set_velocity
 
 
 @kernel

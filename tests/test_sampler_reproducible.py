@@ -15,7 +15,7 @@ import hashlib, json, sys
 import numpy as np
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 from nutslite.model import Model
-from nutslite.posterior import prices
+from nutslite.posterior.marginal import prices
 from nutslite.sampler import worker
 
 cores, worker.BLOCK_SECONDS = int(sys.argv[1]), float(sys.argv[2])

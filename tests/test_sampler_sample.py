@@ -12,7 +12,7 @@ from scipy import stats
 
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import SamplingError
-from nutslite.results.diagnostics import ess_bulk, rhat
+from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 from nutslite.sampler import (
     STATISTIC_NAMES,
     STATISTICS,

@@ -13,10 +13,10 @@ from scipy import stats
 
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler import diagonal_metric, inverse_mass_matrix
-from nutslite.sampler.hamiltonian import GRADIENT, MOMENTUM, POSITION, VELOCITY
-from nutslite.sampler.logdensity import compiled_logdensity, data_type_of, logdensity_signature
-from nutslite.sampler.metric import dense_metric
-from nutslite.sampler.trajectory import (
+from nutslite.sampler.transition.hamiltonian import GRADIENT, MOMENTUM, POSITION, VELOCITY
+from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of, logdensity_signature
+from nutslite.sampler.transition.metric import dense_metric
+from nutslite.sampler.transition.trajectory import (
     DIVERGING,
     INDEX,
     LOGP,
@@ -27,7 +27,7 @@ from nutslite.sampler.trajectory import (
     new_workspace,
     sample_trajectory,
 )
-from nutslite.sampler.turning import FIRST_MOMENTUM, LAST_MOMENTUM, RHO, add_leaf
+from nutslite.sampler.transition.turning import FIRST_MOMENTUM, LAST_MOMENTUM, RHO, add_leaf
 
 MAX_TREEDEPTH = 6
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nutslite.calibration.uniformity import chi_squared_bins, ecdf_band, ecdf_counts
 from nutslite.exceptions import DataError
-from nutslite.results.plots import PlotsMissingError, check_picture
+from nutslite.results.pictures.plots import PlotsMissingError, check_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

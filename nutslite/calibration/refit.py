@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from nutslite.calibration.simulation import Accept, SimulatedData, prediction_task, simulate_data
 from nutslite.exceptions import SamplingError
-from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.plan import Path, make_plan
-from nutslite.posterior.run import Fit, Settings, run
-from nutslite.results.diagnostics import ess_bulk
-from nutslite.results.predict import pointwise_log_likelihood
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.run.fit import Fit
+from nutslite.posterior.run.run import run
+from nutslite.posterior.targets.plan import Path, make_plan
+from nutslite.results.diagnostics.diagnostics import ess_bulk
+from nutslite.results.predictions.predict import pointwise_log_likelihood
 
 FloatArray = NDArray[np.float64]
 CountArray = NDArray[np.int64]
@@ -37,7 +39,7 @@ class RefitTask:
         Of one chain; its draws are those that ranks are among.
     thin : int or None
         Transitions per kept draw; None: as many as the effective size asks for.
-    path, pilot, merge : as for `nutslite.posterior.plan.make_plan`
+    path, pilot, merge : as for `nutslite.posterior.targets.plan.make_plan`
     accept : callable or None
         As for `simulate_data`.
     """

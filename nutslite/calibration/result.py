@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.calibration.uniformity import chi_squared_test, ecdf_test
-from nutslite.results.labels import choose_names, element_labels
+from nutslite.results.diagnostics.labels import choose_names, element_labels
 
 if TYPE_CHECKING:
     import pandas as pd

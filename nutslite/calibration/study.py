@@ -14,9 +14,9 @@ from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
 from nutslite.calibration.simulation import Accept, check_simulable, quiet
 from nutslite.exceptions import ArgumentTypeError, SamplingError, SettingError, check_flags, refuse_other
-from nutslite.posterior.plan import Path
-from nutslite.posterior.prior_draws import draw_prior
-from nutslite.posterior.run import Settings
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.points.prior_draws import draw_prior
+from nutslite.posterior.targets.plan import Path
 from nutslite.sampler.sample import seed_sequence
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import numpy as np
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.exceptions import DataError
-from nutslite.families._checks import refuse_companions
-from nutslite.families._rows import finish_rows, native_rows
-from nutslite.families.family import UNIT_LINKS, Family, Parameter
-from nutslite.families.links import LOGIT
+from nutslite.families.links.codes import LOGIT
+from nutslite.families.record.family import UNIT_LINKS, Family, Parameter
+from nutslite.families.rows.checks import refuse_companions
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.formula.terms import Response
 
 NATIVE = (LOGIT,)

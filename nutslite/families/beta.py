@@ -15,11 +15,11 @@ import numpy as np
 from nutslite._draws import beta
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, log, log1p_unit
-from nutslite.families._checks import require_numbers, require_values
-from nutslite.families._gamma_functions import stirling_parts
-from nutslite.families._rows import finish_rows, native_rows
-from nutslite.families.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
-from nutslite.families.links import LOG, LOGIT
+from nutslite.families.links.codes import LOG, LOGIT
+from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
+from nutslite.families.rows.checks import require_numbers, require_values
+from nutslite.families.rows.gamma_functions import stirling_parts
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.formula.terms import Response
 
 NATIVE = (LOGIT, LOG)

@@ -16,11 +16,11 @@ import numpy as np
 from nutslite._draws import gamma
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, expm1
-from nutslite.families._checks import check_positive
-from nutslite.families._gamma_functions import stirling_errors
-from nutslite.families._rows import finish_rows, native_rows
-from nutslite.families.family import POSITIVE_LINKS, Family, Parameter
-from nutslite.families.links import LOG
+from nutslite.families.links.codes import LOG
+from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
+from nutslite.families.rows.checks import check_positive
+from nutslite.families.rows.gamma_functions import stirling_errors
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOG)
 _MU_LINKS = ("inverse", *(link for link in POSITIVE_LINKS if link != "inverse"))

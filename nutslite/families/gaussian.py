@@ -12,10 +12,10 @@ import numpy as np
 from nutslite._draws import moved
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp
-from nutslite.families._checks import check_real
-from nutslite.families._rows import finish_rows, native_rows
-from nutslite.families.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
-from nutslite.families.links import IDENTITY, LOG
+from nutslite.families.links.codes import IDENTITY, LOG
+from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
+from nutslite.families.rows.checks import check_real
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (IDENTITY, LOG)
 

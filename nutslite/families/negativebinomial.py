@@ -18,11 +18,11 @@ import numpy as np
 from nutslite._draws import negative_binomial
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
-from nutslite.families._checks import check_counts
-from nutslite.families._gamma_functions import rising
-from nutslite.families._rows import finish_rows, native_rows
-from nutslite.families.family import POSITIVE_LINKS, Family, Parameter, log_factorial
-from nutslite.families.links import LOG
+from nutslite.families.links.codes import LOG
+from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter, log_factorial
+from nutslite.families.rows.checks import check_counts
+from nutslite.families.rows.gamma_functions import rising
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOG)
 _LINKS = (*POSITIVE_LINKS, "cloglog")

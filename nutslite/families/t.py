@@ -16,11 +16,11 @@ import numpy as np
 from nutslite._draws import moved, student_t
 from nutslite._numba import inlined, kernel
 from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1p_square
-from nutslite.families._checks import check_real
-from nutslite.families._gamma_functions import half_step
-from nutslite.families._rows import finish_rows, native_rows
-from nutslite.families.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
-from nutslite.families.links import IDENTITY, LOG
+from nutslite.families.links.codes import IDENTITY, LOG
+from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
+from nutslite.families.rows.checks import check_real
+from nutslite.families.rows.gamma_functions import half_step
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (IDENTITY, LOG, LOG)
 

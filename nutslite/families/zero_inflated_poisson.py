@@ -18,10 +18,10 @@ import numpy as np
 from nutslite._draws import poisson
 from nutslite._numba import kernel
 from nutslite._special import exp, expit, log1p_unit, softplus
-from nutslite.families._checks import check_counts
-from nutslite.families._rows import finish_rows, native_rows
-from nutslite.families.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter, log_factorial
-from nutslite.families.links import LOG, LOGIT
+from nutslite.families.links.codes import LOG, LOGIT
+from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter, log_factorial
+from nutslite.families.rows.checks import check_counts
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOGIT)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nutslite._log import log
 from nutslite.exceptions import FormulaError
-from nutslite.formula.algebra import GroupSpec, Term
 from nutslite.formula.coding import TermPlan
+from nutslite.formula.language.algebra import GroupSpec, Term
 
 _INTERCEPT = "1"
 

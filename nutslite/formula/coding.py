@@ -22,12 +22,12 @@ from patsy.contrasts import code_contrast_matrix
 from patsy.redundancy import pick_contrasts_for_term
 
 from nutslite.exceptions import DataError
-from nutslite.formula.algebra import Term
-from nutslite.formula.categories import Categories
+from nutslite.formula.columns.categories import Categories
+from nutslite.formula.columns.level_names import level_name
+from nutslite.formula.columns.tables import EXACT
+from nutslite.formula.evaluation.sizes import check_columns, check_interaction
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
-from nutslite.formula.level_names import level_name
-from nutslite.formula.sizes import check_columns, check_interaction
-from nutslite.formula.tables import EXACT
+from nutslite.formula.language.algebra import Term
 from nutslite.formula.terms import FloatArray, TermKind
 
 _MOST_LEVELS = 2000  # of a factor whose contrast is a matrix

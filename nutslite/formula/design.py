@@ -18,18 +18,18 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
-from nutslite.formula.algebra import Term
-from nutslite.formula.data import as_frame, columns_of, rounded_columns, select
-from nutslite.formula.evaluation import Evaluator, Memory
-from nutslite.formula.expression import Expression
+from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
+from nutslite.formula.columns.missing import complete_rows
+from nutslite.formula.evaluation.evaluation import Evaluator, Memory
+from nutslite.formula.evaluation.safety import check, check_extra_namespace
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
-from nutslite.formula.missing import complete_rows
-from nutslite.formula.parsing import PredictorSpec, parse, refuse_response_as_term
+from nutslite.formula.language.algebra import Term
+from nutslite.formula.language.expression import Expression
+from nutslite.formula.language.parsing import PredictorSpec, parse, refuse_response_as_term
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.response import ResponsePlan
-from nutslite.formula.safety import check, check_extra_namespace
 from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 
 
@@ -140,6 +140,7 @@ def build_design(
     data: Any,
     *,
     parameters: tuple[str, ...] = ("mu", "sigma"),
+    intercept: bool = True,
     categorical: str | Collection[str] | None = None,
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
@@ -154,6 +155,8 @@ def build_design(
         One row per observation. Never modified.
     parameters : tuple of str
         The family's parameters, the parent first: the main formula models it.
+    intercept : bool
+        Whether the parent may have an intercept. Where not, thresholds are in its place, whatever the formula says.
     categorical : collection of str, optional
         Columns that are categories although they hold numbers.
     dropna : bool
@@ -209,7 +212,10 @@ def build_design(
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = tuple(plan_predictor(item, known, evaluator.rows) for item in parsed.predictors)
+    plans = tuple(
+        plan_predictor(item, known, evaluator.rows, not intercept and item.parameter == parameters[0])
+        for item in parsed.predictors
+    )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, did_you_mean, warn
-from nutslite.formula.categories import Categories
-from nutslite.formula.data import matrix_of, numbers_in_texts
-from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.expression import Expression
-from nutslite.formula.level_names import level_name
+from nutslite.formula.columns.categories import Categories
+from nutslite.formula.columns.data import matrix_of, numbers_in_texts
+from nutslite.formula.columns.level_names import level_name
+from nutslite.formula.evaluation.evaluation import Evaluator
+from nutslite.formula.language.expression import Expression
 
 LARGEST = 1e100  # sums of squares must stay in range, for the data and in the sampler
 

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
-from nutslite.formula.algebra import Term
-from nutslite.formula.categories import Categories
-from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.expression import Expression
+from nutslite.formula.columns.categories import Categories
+from nutslite.formula.evaluation.evaluation import Evaluator
+from nutslite.formula.language.algebra import Term
+from nutslite.formula.language.expression import Expression
 from nutslite.formula.terms import GroupFactor
 
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError
-from nutslite.formula import functions
-from nutslite.formula.categories import Categories, first_level
-from nutslite.formula.data import matrix_of
-from nutslite.formula.evaluation import Evaluator
-from nutslite.formula.expression import Expression, keyword_hint
+from nutslite.formula.columns.categories import Categories, first_level
+from nutslite.formula.columns.data import matrix_of
+from nutslite.formula.columns.level_names import level_name
+from nutslite.formula.evaluation import functions
+from nutslite.formula.evaluation.evaluation import Evaluator
+from nutslite.formula.evaluation.signatures import SIGNATURES, what_is_wrong
 from nutslite.formula.factors import check_finite
-from nutslite.formula.level_names import level_name
-from nutslite.formula.signatures import SIGNATURES, what_is_wrong
+from nutslite.formula.language.expression import Expression, keyword_hint
 from nutslite.formula.terms import FloatArray, Response
 
 
@@ -146,7 +146,12 @@ def learn_response(
     else:
         kind = "numeric" if spec.trials is None else "proportion"
         plan = ResponsePlan(spec, kind, (), () if spec.trials is None else ("trials",), None)
-    response = replace(_response(plan, value, evaluator), as_numbers=_as_numbers(spec, plan.levels, listed))
+    response = replace(
+        _response(plan, value, evaluator),
+        as_numbers=_as_numbers(spec, plan.levels, listed),
+        chosen_order=not any(isinstance(level, str) for level in plan.levels)
+        or spec.value.name in evaluator.categorical,
+    )
     return plan, response, _weights(spec, evaluator)
 
 

@@ -1,1 +1,1 @@
-"""Priors: what users write, the densities behind it, and Bambi's weakly informative defaults."""
+"""Priors: what users write (`prior`), the densities behind it (`densities`), Bambi's weakly informative defaults."""

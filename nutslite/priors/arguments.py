@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, shown
-from nutslite.priors.catalogue import Argument, Density
+from nutslite.priors.densities.catalogue import Argument, Density
 from nutslite.priors.parameterizations import PARAMETERIZATIONS, Parameterization
 
 

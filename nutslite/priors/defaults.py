@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
-from nutslite.priors.given import Choice, Given
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale
+from nutslite.priors.user_priors import Choice, Given
 
 FloatArray = NDArray[np.float64]
 Constant = Prior | float | FloatArray
@@ -55,6 +55,15 @@ class PriorSet:
 
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
+
+    @property
+    def fixed(self) -> dict[str, FloatArray]:
+        """Parameters that are known numbers; vectors where they have several elements."""
+        return {
+            name: np.asarray(value, dtype=float)
+            for name, value in self.constants.items()
+            if not isinstance(value, Prior)
+        }
 
 
 class Scaling(Protocol):

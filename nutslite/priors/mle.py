@@ -32,10 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
-from nutslite.families.family import Family
+from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.terms import CommonTerm, GroupTerm
-from nutslite.priors import series
+from nutslite.priors import power_series
 from nutslite.priors.checks import HIGHEST_ORDER
 from nutslite.priors.defaults import why_no_scale
 from nutslite.priors.profile import Curve, Profile, make_profile
@@ -66,16 +66,16 @@ def distance_series(a: float, b: float, n: float, point: float, order: int) -> F
     PriorError
         Where the likelihood never falls by as much as a correlation of `point` is worth.
     """
-    r = series.variable(point, order)
-    worth = 0.5 * n * series.log(series.constant(1.0, order) - series.multiply(r, r))
-    discriminant = series.constant(b * b, order) + 4.0 * a * worth
+    r = power_series.variable(point, order)
+    worth = 0.5 * n * power_series.log(power_series.constant(1.0, order) - power_series.multiply(r, r))
+    discriminant = power_series.constant(b * b, order) + 4.0 * a * worth
     if not (b < 0.0 and discriminant[0] > 0.0):
         raise PriorError(
             "automatic_priors='mle': the likelihood of a coefficient is too far from a normal one to give it a prior. "
             "Use a smaller taylor=, automatic_priors='default', or indicate priors manually."
         )
-    root = series.sqrt(discriminant)
-    return series.sqrt(series.divide(-2.0 * worth, root - series.constant(b, order)))
+    root = power_series.sqrt(discriminant)
+    return power_series.sqrt(power_series.divide(-2.0 * worth, root - power_series.constant(b, order)))
 
 
 def correlation_moment(scale: float, k: int) -> float:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PerfectSeparationError, PriorError
-from nutslite.families.family import Family, compiled_loglik
-from nutslite.families.links import link_array
+from nutslite.families.links.codes import link_array
+from nutslite.families.record.family import Family, compiled_loglik
 
 FloatArray = NDArray[np.float64]
 

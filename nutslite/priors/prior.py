@@ -10,7 +10,7 @@ import numpy as np
 from nutslite._calls import public
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
-from nutslite.priors.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
+from nutslite.priors.densities.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
 
 DEEPEST = 50
 """Levels of priors within priors, far beyond what data can tell apart."""
@@ -27,8 +27,8 @@ class Prior:
     ----------
     name : str
         One of PyMC's continuous distributions: ``"Normal"``, ``"HalfStudentT"``, ``"Gamma"``, ...
-        (`nutslite.priors.catalogue.DENSITIES` has them all). Distributions of counts are known by name, too, but no
-        term can have one.
+        (`nutslite.priors.densities.catalogue.DENSITIES` has them all). Distributions of counts are known by name, too,
+        but no term can have one.
     auto_scale : bool, default True
         Present because Bambi has it: a prior that a user gives is never changed, whatever this says.
         ``Model(auto_scale=False)`` makes default priors flat.

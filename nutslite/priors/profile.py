@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
-from nutslite.families.family import Family
+from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.priors.newton import FamilyLikelihood, Maximum, maximise
 

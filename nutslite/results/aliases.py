@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, shown, warn
-from nutslite.posterior.inventory import Inventory, stored_name, why_not_storable
+from nutslite.posterior.record.inventory import Inventory, stored_name, why_not_storable
 
 Given = Mapping[str, str | Mapping[str, str]]
 

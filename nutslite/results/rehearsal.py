@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from nutslite.exceptions import DataError
-from nutslite.posterior.assembly import Assembled
-from nutslite.posterior.inventory import why_not_storable
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.inventory import why_not_storable
 from nutslite.results.aliases import check_aliases
 from nutslite.sampler.memory import memory_for
 

@@ -1,14 +1,16 @@
 """The No-U-Turn sampler, on NumPy and Numba alone: any log density with a gradient in, draws out.
 
-In reading order: `logdensity` (what it samples from), `metric`, `hamiltonian`, `turning`, `trajectory`, `nuts` (one
-transition), `step_size`, `chain` (a block of transitions: what is compiled), `warmup`, `mass_matrix`, `worker` (one
-chain), `threads`, `sample` (the driver), `draws` (what comes out).
+In reading order: `transition` (`logdensity`: what it samples from; `metric`, `hamiltonian`, `turning`, `trajectory`,
+`nuts`: one transition; `step_size`, `chain`: a block of transitions, all that is compiled), `warmup`, `mass_matrix`,
+`worker` (one chain), `threads`, `sample` (the driver), `draws` (what comes out). `checkpoint` keeps a run on disk while
+it goes; `independence` samples without gradients.
 """
 
 from __future__ import annotations
 
 from nutslite.sampler.draws import Draws, SamplerSettings
-from nutslite.sampler.metric import (
+from nutslite.sampler.sample import sample
+from nutslite.sampler.transition.metric import (
     Metric,
     arrowhead_metric,
     dense_metric,
@@ -16,8 +18,7 @@ from nutslite.sampler.metric import (
     inverse_mass_matrix,
     normal_draws,
 )
-from nutslite.sampler.sample import sample
-from nutslite.sampler.statistics import STATISTIC_NAMES, STATISTICS
+from nutslite.sampler.transition.statistics import STATISTIC_NAMES, STATISTICS
 from nutslite.sampler.worker import ChainProgress
 
 __all__ = [

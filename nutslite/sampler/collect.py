@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite.sampler.draws import Draws, SamplerSettings
-from nutslite.sampler.statistics import DIVERGING, N_STEPS, named_statistics
+from nutslite.sampler.transition.statistics import DIVERGING, N_STEPS, named_statistics
 from nutslite.sampler.worker import ChainWorker, Phase
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean, error_about
-from nutslite.sampler.logdensity import Matrix
 from nutslite.sampler.mass_matrix import ADAPTATIONS
-from nutslite.sampler.metric import Metric
+from nutslite.sampler.transition.logdensity import Matrix
+from nutslite.sampler.transition.metric import Metric
 
 GREATEST_CHAINS = 10_000
 """Each has memory of its own beside its draws, and work in Python; nobody can look at so many."""

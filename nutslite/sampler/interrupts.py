@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from nutslite._log import log
-from nutslite.sampler.record_log import DamagedCheckpointError
+from nutslite.sampler.checkpoint.record_log import DamagedCheckpointError
 
 LAST_PRESS = 3
 """This Ctrl-C ends everything, whatever is lost. The second ends the wait for blocks that chains have begun."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nutslite.sampler.logdensity import Matrix, Vector
-from nutslite.sampler.metric import Metric, dense_metric, diagonal_metric
+from nutslite.sampler.transition.logdensity import Matrix, Vector
+from nutslite.sampler.transition.metric import Metric, dense_metric, diagonal_metric
 
 ADAPTATIONS = ("diag", "diag_grad", "dense")
 """Names of the adapted metrics: variance of draws, draws and gradients together, covariance of draws."""

@@ -15,19 +15,19 @@ from nutslite._calls import public
 from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite.exceptions import SettingError, SettingTypeError
-from nutslite.sampler.chain import compiled_block
-from nutslite.sampler.checkpoint import ChainJournal, Checkpoint
+from nutslite.sampler.checkpoint.checkpoint import ChainJournal, Checkpoint
+from nutslite.sampler.checkpoint.digest import digest
 from nutslite.sampler.collect import collect
-from nutslite.sampler.digest import digest
 from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.interrupts import careful_interrupts
-from nutslite.sampler.logdensity import Matrix, compiled_logdensity, data_type_of
 from nutslite.sampler.memory import memory_for
-from nutslite.sampler.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
 from nutslite.sampler.progress import ProgressBar
 from nutslite.sampler.start import initial_positions
-from nutslite.sampler.statistics import STATISTICS
 from nutslite.sampler.threads import run_chains
+from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.logdensity import Matrix, compiled_logdensity, data_type_of
+from nutslite.sampler.transition.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
+from nutslite.sampler.transition.statistics import STATISTICS
 from nutslite.sampler.worker import ChainProgress, ChainWorker, Problem
 
 RandomSeed = int | list[int] | tuple[int, ...] | np.random.SeedSequence | np.random.Generator | None
@@ -62,7 +62,7 @@ def sample(
     Parameters
     ----------
     logdensity : callable
-        ``logdensity(position, gradient, data) -> float``, jitted or plain; see `nutslite.sampler.logdensity`.
+        ``logdensity(position, gradient, data) -> float``, jitted or plain; see `transition/logdensity.py`.
     data : Any
         Handed on to `logdensity`: a number, an array, a (named) tuple of them.
     initial : array (dim,) or (chains, dim)

@@ -20,8 +20,8 @@ import numpy as np
 from numba import types
 
 from nutslite._numba import CUBE, MATRIX, VECTOR, jit_disabled, kernel_with_signature
-from nutslite.sampler.compiling import inner
-from nutslite.sampler.logdensity import logdensity_signature
+from nutslite.sampler.transition.compiling import uncounted
+from nutslite.sampler.transition.logdensity import logdensity_signature
 
 MOST_STEPS_OUT = 256
 MOST_SHRINKS = 200
@@ -107,7 +107,7 @@ def run_slices(
         values[row] = heights[0]
 
 
-@inner
+@uncounted
 def _exchange(rng, states, heights, parts, powers):
     """Let neighbours exchange states, from the lowest power to the highest; all but powers is overwritten."""
     for k in range(powers.shape[0] - 2, -1, -1):
@@ -122,7 +122,7 @@ def _exchange(rng, states, heights, parts, powers):
                 states[k, i], states[k + 1, i] = states[k + 1, i], states[k, i]
 
 
-@inner
+@uncounted
 def _update(logdensity, data, rng, position, value, direction, power, proposal, part):
     """Draw anew along a direction; return the log density there. `position` is overwritten."""
     level = value - rng.standard_exponential()
@@ -151,7 +151,7 @@ def _update(logdensity, data, rng, position, value, direction, power, proposal, 
     return value
 
 
-@inner
+@uncounted
 def _at(logdensity, data, position, direction, step, power, proposal, part):
     for i in range(position.shape[0]):
         proposal[i] = position[i] + step * direction[i]

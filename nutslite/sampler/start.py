@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite.exceptions import SamplingError, SettingError, SettingTypeError
-from nutslite.sampler.logdensity import Matrix, Vector
+from nutslite.sampler.transition.logdensity import Matrix, Vector
 
 MAX_ATTEMPTS = 100
 """Jittered positions that are tried before giving up."""

@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite.exceptions import SamplingError
-from nutslite.sampler.block_record import block_kind, check_block
-from nutslite.sampler.chain import SEARCH_FAILED
-from nutslite.sampler.checkpoint import ChainJournal, random_state
+from nutslite.sampler.checkpoint.block_record import block_kind, check_block
+from nutslite.sampler.checkpoint.checkpoint import ChainJournal, random_state
 from nutslite.sampler.draws import SamplerSettings
-from nutslite.sampler.hamiltonian import GRADIENT, POSITION
-from nutslite.sampler.logdensity import LogDensity, Matrix, Vector
 from nutslite.sampler.mass_matrix import Window
-from nutslite.sampler.metric import Metric
 from nutslite.sampler.start import find_start
-from nutslite.sampler.statistics import DIVERGING, N_STEPS, STATISTICS, TREE_DEPTH
-from nutslite.sampler.step_size import LOG_AVERAGE, STEP_SIZE, new_adaptation
-from nutslite.sampler.trajectory import LOGP, SELECTED, new_workspace
+from nutslite.sampler.transition.chain import SEARCH_FAILED
+from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
+from nutslite.sampler.transition.logdensity import LogDensity, Matrix, Vector
+from nutslite.sampler.transition.metric import Metric
+from nutslite.sampler.transition.statistics import DIVERGING, N_STEPS, STATISTICS, TREE_DEPTH
+from nutslite.sampler.transition.step_size import LOG_AVERAGE, STEP_SIZE, new_adaptation
+from nutslite.sampler.transition.trajectory import LOGP, SELECTED, new_workspace
 from nutslite.sampler.warmup import Stage, warmup_stages
 
 BLOCK_SECONDS = 0.06

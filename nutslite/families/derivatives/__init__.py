@@ -1,0 +1,1 @@
+"""Values and gradients of users' functions: by Numba, by dual numbers, by arrays."""

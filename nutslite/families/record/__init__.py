@@ -1,0 +1,1 @@
+"""The record Family, and how one is found."""

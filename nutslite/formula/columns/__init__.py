@@ -1,0 +1,1 @@
+"""Columns of the user's data, and their levels."""

@@ -1,0 +1,1 @@
+"""Expressions of formulas: what they may be, and what they come to."""

@@ -1,0 +1,120 @@
+"""The names that a formula knows: functions, contrasts, and the names that it knows it does not support.
+
+Nothing outside these tables, the data's columns and the user's ``extra_namespace`` can be reached from a formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from patsy import Diff, Helmert, Poly, Sum, Treatment
+
+from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
+
+# Functions that are called by their bare name, each with the number of its arguments.
+ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
+    "log": (np.log, 1),
+    "log2": (np.log2, 1),
+    "log10": (np.log10, 1),
+    "log1p": (np.log1p, 1),
+    "exp": (np.exp, 1),
+    "exp2": (np.exp2, 1),
+    "abs": (np.abs, 1),
+    "sqrt": (np.sqrt, 1),
+}
+
+_UNARY = """
+    abs absolute fabs sign negative positive square sqrt cbrt reciprocal
+    exp exp2 expm1 log log2 log10 log1p
+    sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh deg2rad rad2deg degrees radians
+    floor ceil trunc rint isfinite isinf isnan logical_not
+"""
+_BINARY = """
+    add subtract multiply divide true_divide floor_divide mod remainder fmod power float_power
+    minimum maximum fmin fmax arctan2 hypot logaddexp logaddexp2 copysign heaviside
+    equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
+"""
+# Row-by-row NumPy functions, called as np.<name>, with the number of arguments that are data. The number is enforced:
+# one more positional argument would be `out`, and overwrite the user's data.
+NUMPY: dict[str, tuple[Callable[..., Any], int]] = {
+    **{name: (getattr(np, name), 1) for name in _UNARY.split()},
+    **{name: (getattr(np, name), 2) for name in _BINARY.split()},
+    "where": (np.where, 3),
+    "clip": (np.clip, 3),
+    "round": (np.round, 2),
+}
+NUMPY_MODULES = ("np", "numpy")
+NUMPY_CONSTANTS = {"pi": np.pi, "e": np.e}
+# Functions whose value depends on all rows: in new data they would silently mean something else.
+NUMPY_SUMMARIES = frozenset(
+    [
+        "mean",
+        "std",
+        "var",
+        "median",
+        "min",
+        "max",
+        "sum",
+        "ptp",
+        "average",
+        "quantile",
+        "percentile",
+        "cumsum",
+        "diff",
+        "sort",
+    ]
+)
+
+STATEFUL: dict[str, Callable[[], Any]] = {
+    "center": Center,
+    "scale": Standardize,
+    "standardize": Standardize,
+    "poly": Polynomial,
+    "bs": BSpline,
+    "cr": Natural,
+    "cc": Cyclic,
+    "te": Tensor,
+}
+
+CONTRASTS: dict[str, Any] = {"Treatment": Treatment, "Sum": Sum, "Helmert": Helmert, "Poly": Poly, "Diff": Diff}
+CATEGORICAL = ("C", "T", "S")
+SUCCESS = ("binary", "B")
+PROPORTIONS = ("p", "prop", "proportion")
+WEIGHTED = "weighted"
+
+_INSTEAD = {
+    "factor": "write C(x), or list the column in categorical=[...]",
+    "cbind": "write p(successes, trials) for counts out of trials",
+    "trials": "write p(successes, trials) ~ ... for counts out of trials",
+    "weights": "write weighted(y, w) ~ ... for likelihood weights",
+    "ns": "write cr(x, df=...) for natural cubic splines, bs(x, df=...) for B-splines",
+    "rcs": "write cr(x, df=...) for natural cubic splines",
+    "s": "write bs(x, df=...), cr(x, df=...) or cc(x, df=...) for a spline with a fixed number of columns",
+    "t2": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
+    "ti": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
+    "tp": "write bs(x, df=...) or cr(x, df=...) for a spline with a fixed number of columns",
+    "mo": "write C(x, Diff) for steps between ordered levels",
+    "lag": "compute the lagged column before the fit",
+    "mean": "write center(x) or scale(x), which remember the data the model was built from",
+}
+_UNSUPPORTED = """
+    censored cens truncated trunc constrained counts c hsgp gp mi me ar ma arma cosy sar car cs mm gr mmc
+    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs s t2 ti tp mo lag mean
+"""
+# Known from Bambi, brms, mgcv or R, not (yet) here.
+UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}
+
+RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED)
+
+
+def function_names() -> frozenset[str]:
+    """Every name that has a meaning of its own in front of a parenthesis."""
+    known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *UNSUPPORTED, "I", "Q", "offset"}
+    return frozenset(known)
+
+
+def supported_names() -> list[str]:
+    """The functions that may be called, for suggestions."""
+    return sorted(function_names() - set(UNSUPPORTED))

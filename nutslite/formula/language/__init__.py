@@ -1,0 +1,1 @@
+"""Formulas as text: grammar, terms, names."""

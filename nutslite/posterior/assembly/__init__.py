@@ -1,0 +1,1 @@
+"""From design, family, links and priors to these records."""

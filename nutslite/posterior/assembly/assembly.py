@@ -1,0 +1,341 @@
+"""From a design, a family, links and priors to the numbers that the joint density reads, and their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import PriorError
+from nutslite.families.links.parameter import Parameter
+from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
+from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.inventory import take_inventory
+from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
+from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.shared_work import nothing_shared
+from nutslite.posterior.record.warp import no_warp
+from nutslite.priors.densities.codes import NORMAL
+from nutslite.priors.prior import Prior
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass
+class _Block:
+    """A group block while it is being assembled: columns of one factor in one predictor."""
+
+    predictor: int
+    factor: str
+    terms: list[GroupTerm]
+    correlation: int = -1
+    eta: int = -1
+    rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
+    hyper: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    @property
+    def columns(self) -> int:
+        return sum(term.columns for term in self.terms)
+
+
+def assemble(spec: ModelSpec) -> Assembled:
+    """Numbers and names of a model.
+
+    Raises
+    ------
+    PriorError
+        If a prior does not fit its term (wrong length, correlated effects whose prior is not Normal).
+    """
+    return _Assembler(spec).run()
+
+
+class _Assembler:
+    """One pass over the parameters of the family; every method adds to the head, the blocks and the names."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.head = HeadBuilder()
+        self.inventory = take_inventory(spec)
+        self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
+        self.blocks: list[_Block] = []
+        self.columns: list[FloatArray] = []
+        self.coefficients: list[NDArray[np.int64]] = []
+        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
+        self.offsets: list[FloatArray] = []
+        self.z: list[FloatArray] = []
+
+    def run(self) -> Assembled:
+        first = 0
+        for parameter in self.spec.family.parameters:
+            self._parameter(first, parameter)
+            first += parameter.size
+        starts, strides = self._effect_places()
+        effect_variables = self._effect_variables(starts, strides)
+        data = with_paying_codes(self._data(starts, strides))
+        dimension = self.head.size + data.centring.size
+        variables = tuple(self.head.variables + effect_variables)
+        layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
+        return Assembled(self.spec, data, layout, self.inventory)
+
+    def _parameter(self, first: int, parameter: Parameter) -> None:
+        """Add a parameter whose rows of eta begin with `first`: numbers, or a linear predictor for each row."""
+        predictor = self.spec.design.predictors.get(parameter.name)
+        if predictor is None:
+            self._constant(first, parameter)
+            return
+        before = len(self.head.variables)
+        for j in range(first, first + parameter.size):
+            self._predictor(j, predictor)
+        if parameter.dim:
+            self.head.variables[before:] = stacked(self.head.variables[before:], parameter.dim)
+
+    def _dims(self, j: int, name: str) -> tuple[str, ...]:
+        """Dimensions of a variable of one row of eta: without the one along the rows, where there are several."""
+        dims = self.inventory.dims[name]
+        return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
+
+    def _prefix(self, parameter: str) -> str:
+        return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
+
+    def _constant(self, first: int, parameter: Parameter) -> None:
+        prior = self.spec.priors.constants[parameter.name]
+        rows = self.predictors[first : first + parameter.size]
+        rows[:, [md.VARIES, md.N_COEFFICIENTS]] = 0, 0
+        rows[:, [md.COLUMN_START, md.COLUMN_STOP]] = self._n_columns()
+        if isinstance(prior, Prior):
+            dims = self.inventory.dims[parameter.name]
+            rows[:, md.CONSTANT] = self.head.add(
+                parameter.name, prior, length=parameter.size, dims=dims, ordered=parameter.ordered
+            )
+        else:  # references until `_data`
+            numbers = np.broadcast_to(np.asarray(prior, dtype=float), parameter.size)
+            rows[:, md.CONSTANT] = [self.head.constant(number) for number in numbers]
+
+    def _n_columns(self) -> int:
+        return sum(matrix.shape[0] for matrix in self.columns)
+
+    def _predictor(self, j: int, predictor: LinearPredictor) -> None:
+        prefix = self._prefix(predictor.parameter)
+        priors = self.spec.priors.terms[predictor.parameter]
+        means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
+        row = self.predictors[j]
+        row[md.VARIES] = 1
+        row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
+        intercept_variable = None
+        if predictor.intercept:
+            row[md.INTERCEPT] = self.head.add(f"{prefix}Intercept", priors["Intercept"], length=1, dims=())[0]
+            intercept_variable = self.head.variables.pop()
+        slot = len(self.head.variables)
+        first: int | None = None
+        for term, at in zip(predictor.terms, self._coefficients(j, predictor, prefix), strict=True):
+            first = at[0] if first is None else first
+            if at[0] != first + term.start:
+                raise AssertionError("coefficients of a predictor must be contiguous")
+        row[md.COEFFICIENTS] = -1 if first is None else first
+        coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        if intercept_variable is not None:
+            raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
+            self.head.variables.insert(slot, raw)
+            if not self.spec.center_predictors:
+                self.head.shifts[int(row[md.INTERCEPT])] = (coefficients, means)
+        self._columns(j, predictor, means, coefficients)
+        if predictor.offset is not None:
+            row[md.OFFSET] = len(self.offsets)
+            self.offsets.append(predictor.offset)
+        self._group_terms(j, predictor, prefix)
+
+    def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
+        """Add the common columns, centred: some by code, the others as they are."""
+        spans = [(term.start, term.stop) for term in predictor.terms]
+        dense = self.codes.take(j, predictor.matrix, means, spans, coefficients)
+        matrix = predictor.matrix if dense.size == means.size else predictor.matrix[dense]
+        self.predictors[j, md.COLUMN_START] = self._n_columns()
+        self.columns.append(matrix - means[dense, None])
+        self.predictors[j, md.COLUMN_STOP] = self._n_columns()
+        self.coefficients.append(coefficients[dense])
+
+    def _coefficients(self, j: int, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
+        """Add the coefficients of all common terms, contiguously."""
+        priors = self.spec.priors.terms[predictor.parameter]
+        places = []
+        for term in predictor.terms:
+            name = f"{prefix}{term.name}"
+            dims = self._dims(j, name)
+            places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
+        return places
+
+    def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
+        for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
+            block = _Block(j, terms[0].factor, terms)
+            correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
+            for term in terms:
+                self._group_term(block, term, predictor.parameter, prefix)
+            if correlated and block.columns > 1:
+                self._correlation(block, prefix)
+            self.blocks.append(block)
+
+    def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
+        name = f"{prefix}{term.name}"
+        prior = self.spec.priors.terms[parameter][term.name]
+        dims = self._dims(block.predictor, name)[:-1]
+        density = prior.density
+        location = -1 if density.location is None or density.scale is None else density.location
+        scale = -1 if density.location is None or density.scale is None else density.scale
+        references = [self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)]
+        for column in range(term.columns):
+            z_row = -1
+            if term.matrix is not None:
+                z_row = len(self.z)
+                self.z.append(term.matrix[column])
+            padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
+            block.rows.append([z_row, density.code, location, scale, *padded])
+
+    def _correlation(self, block: _Block, prefix: str) -> None:
+        if any(row[md.DENSITY] != NORMAL for row in block.rows):
+            raise PriorError(
+                f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
+                f"({', '.join(term.name for term in block.terms)})."
+            )
+        if self.spec.family.eta_parameters[block.predictor].dim:
+            raise PriorError(
+                f"Effects of '{block.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
+                "several linear predictors. Leave out correlated= and priors_cor=."
+            )
+        q = block.columns
+        block.eta = self.head.constant(self.spec.correlations[block.factor])
+        block.correlation = self.head.add_block(q * (q - 1) // 2)
+        name = f"{prefix}{correlation_name(block.terms)}"
+        index = np.arange(block.correlation, self.head.size)
+        self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
+
+    def _effect_places(self) -> tuple[list[int], list[int]]:
+        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last."""
+        width: dict[str, int] = {}
+        for block in self.blocks:
+            width[block.factor] = width.get(block.factor, 0) + block.columns
+        size = {name: width[name] * len(self.spec.design.factors[name].levels) for name in width}
+        order = sorted(width, key=lambda name: size[name])
+        first = dict(zip(order, np.cumsum([0, *(size[name] for name in order)]), strict=False))
+        used: dict[str, int] = {}
+        starts, strides = [], []
+        for block in self.blocks:
+            starts.append(int(first[block.factor]) + used.get(block.factor, 0))
+            strides.append(width[block.factor])
+            used[block.factor] = used.get(block.factor, 0) + block.columns
+        return starts, strides
+
+    def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
+        by_parameter: dict[str, list[Variable]] = {}
+        for block, start, stride in zip(self.blocks, starts, strides, strict=True):
+            parameter = self.spec.family.eta_parameters[block.predictor]
+            variables = by_parameter.setdefault(parameter.name, [])
+            prefix = self._prefix(parameter.name)
+            levels = self.spec.design.factors[block.factor].levels
+            column = 0
+            for term in block.terms:
+                index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
+                name = f"{prefix}{term.name}"
+                index = index[0] if term.scalar else index
+                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
+                column += term.columns
+        dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
+        return [
+            variable
+            for name, variables in by_parameter.items()
+            for variable in (stacked(variables, dims[name]) if dims[name] else variables)
+        ]
+
+    def _data(self, starts: list[int], strides: list[int]) -> ModelData:
+        design, head = self.spec.design, self.head
+        n = design.response.values.shape[1]
+        factors = list(dict.fromkeys(block.factor for block in self.blocks))
+        rows: list[NDArray[np.int64]] = []
+        columns: list[list[int]] = []
+        for block, start, stride in zip(self.blocks, starts, strides, strict=True):
+            row = np.zeros(md.BLOCK_FIELDS, dtype=np.int64)
+            row[md.PREDICTOR] = block.predictor
+            row[md.FACTOR] = factors.index(block.factor)
+            row[md.N_LEVELS] = len(design.factors[block.factor].levels)
+            row[md.N_COLUMNS] = block.columns
+            row[md.EFFECT_START], row[md.EFFECT_STRIDE] = start, stride
+            row[md.COLUMN_TABLE] = len(columns)
+            row[md.CORRELATION] = block.correlation
+            row[md.LKJ_ETA] = head.resolve_reference(block.eta)
+            rows.append(row)
+            for column in block.rows:
+                references = [head.resolve_reference(reference) for reference in column[md.ARGUMENTS :]]
+                columns.append([*column[: md.ARGUMENTS], *references])
+        predictors = self.predictors.copy()
+        for predictor in predictors:
+            if predictor[md.VARIES] == 0:
+                predictor[md.CONSTANT] = head.resolve_reference(int(predictor[md.CONSTANT]))
+        blocks = np.array(rows, dtype=np.int64).reshape(-1, md.BLOCK_FIELDS)
+        block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
+        centring = self._centring(starts, strides)
+        codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
+        levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
+        return ModelData(
+            y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
+            weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
+            matrix=_stack(self.columns, n),
+            coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
+            offsets=_stack([offset[None, :] for offset in self.offsets], n),
+            z=_stack([column[None, :] for column in self.z], n),
+            levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
+            links=self._link_codes(),
+            predictors=predictors,
+            blocks=blocks,
+            added=added_blocks(blocks, codes),
+            z_rows=np.append(block_columns[:, md.Z_ROW], -1),
+            block_columns=block_columns,
+            centring=centring,
+            typical_scales=np.ones(len(columns)),
+            head=head.build(),
+            sorted_factor=-1,
+            row_starts=np.empty(0, dtype=np.int64),
+            codes=codes,
+            shared=nothing_shared(),
+            warp=no_warp(),
+        )
+
+    def _link_codes(self) -> NDArray[np.int64]:
+        family = self.spec.family
+        varies = self.predictors[:, md.VARIES] == 1
+        varying = {parameter.name for parameter, own in zip(family.eta_parameters, varies, strict=True) if own}
+        return family.link_codes(self.spec.links, varying)
+
+    def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:
+        """0 for non-centred terms; 1 for centred ones and for those whose scale is fixed (nothing to decouple from)."""
+        sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
+        centring = np.zeros(sum(sizes))
+        for block, start, stride in zip(self.blocks, starts, strides, strict=True):
+            prefix = self._prefix(self.spec.family.eta_parameters[block.predictor].name)
+            n_levels = len(self.spec.design.factors[block.factor].levels)
+            names = [f"{prefix}{term.name}" for term in block.terms for _ in range(term.columns)]
+            for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):
+                scale = row[md.SCALE_ARGUMENT]
+                fixed_scale = scale < 0 or row[md.ARGUMENTS + scale] < 0
+                if fixed_scale or not self.spec.noncentered.get(name, True):
+                    centring[start + c + stride * np.arange(n_levels)] = 1.0
+        return centring
+
+
+def _blocks_of(terms: tuple[GroupTerm, ...], correlations: Mapping[str, float]) -> list[list[GroupTerm]]:
+    """Terms that share a block: all of one factor and one correlation mark; independent ones of a factor together."""
+    blocks: dict[tuple[str, str | None], list[GroupTerm]] = {}
+    for term in terms:
+        mark = term.correlated if term.factor in correlations else None
+        blocks.setdefault((term.factor, mark), []).append(term)
+    return list(blocks.values())
+
+
+def _stack(matrices: list[FloatArray], n: int) -> FloatArray:
+    """Rows of all matrices in one writable C-contiguous array (zero rows if there are none)."""
+    if not matrices:
+        return np.empty((0, n))
+    return np.ascontiguousarray(np.concatenate(matrices, axis=0), dtype=float)

@@ -1,0 +1,87 @@
+"""The general log density: any family, any formula for any parameter, one compiled function for all models."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from nutslite._awaited import EFFECTS, NATURAL, is_coming, wait_for
+from nutslite._numba import VECTOR, kernel, kernel_with_signature
+from nutslite.families.record.family import LOGLIK
+from nutslite.posterior.density.effects import add_effects_prior, fill_effects
+from nutslite.posterior.density.predictor import rows_loglik
+from nutslite.posterior.density.shared_rows import add_loglik
+from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.record.model_data import MODEL_DATA
+from nutslite.priors.densities.densities import DENSITY
+
+JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIK])
+"""Type of what the joint density receives: the record, then pointers to prior densities and family kernel."""
+
+
+def compile_in_halves() -> None:
+    """Compile the larger half of the density while another process compiles the priors of group effects, if one does.
+
+    To be called before a density is compiled that is made of both.
+    """
+    if is_coming(EFFECTS):
+        fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        places = (types.int64, types.int64)
+        rows_loglik.compile((MODEL_DATA, LOGLIK, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        wait_for(EFFECTS)
+
+
+@functools.cache
+def compiled_joint() -> Callable[..., float]:
+    """`joint_logdensity`, compiled (or read from the disk cache) for the one type of data that all models have."""
+    compile_in_halves()
+    return kernel_with_signature(joint_logdensity, types.float64(VECTOR, VECTOR, JOINT_DATA))
+
+
+def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
+    """Log posterior density of the position, up to the evidence; `gradient` is overwritten.
+
+    Parameters
+    ----------
+    position, gradient : (dimension,) float64
+    data : tuple of ModelData, the prior densities' function and the family kernel
+
+    Returns
+    -------
+    float
+        Prior, likelihood and log-Jacobians, normalising constants included; -inf or nan where undefined.
+    """
+    model, density, loglik = data
+    n_head = model.head.transforms.shape[0]
+    values = np.empty(n_head + model.head.fixed.shape[0])
+    adjoint = np.zeros(values.shape[0])
+    effects = np.empty(position.shape[0] - n_head)
+    for i in range(gradient.shape[0]):  # assigning to a slice takes longer to compile
+        gradient[i] = 0.0
+
+    total = constrain_head(position, model.head, values)
+    fill_effects(model, position, values, effects)
+    total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
+    total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
+    total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
+    pull_back_head(position, model.head, adjoint, gradient)
+    return float(total)
+
+
+@kernel
+def natural_scale(positions, model, out_values, out_effects):
+    """Overwrite `out_values` (draws, values) and `out_effects` (draws, effects) from `positions` (draws, dimension)."""
+    for draw in range(positions.shape[0]):
+        constrain_head(positions[draw], model.head, out_values[draw])
+        fill_effects(model, positions[draw], out_values[draw], out_effects[draw])
+
+
+def compiled_natural() -> Callable[..., None]:
+    """`natural_scale`, which is compiled when it is first called."""
+    wait_for(NATURAL)
+    kept: Callable[..., None] = natural_scale
+    return kept

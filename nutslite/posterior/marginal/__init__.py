@@ -1,0 +1,1 @@
+"""Gaussian models with coefficients and effects integrated out, and their exact draws."""

@@ -1,0 +1,370 @@
+"""Reduce a Gaussian model to cross-products: one pass over the data, after which nothing depends on the rows.
+
+`reduce_gaussian` says why a model cannot be reduced, or returns what `marginal.marginal_logdensity` reads together with
+what `recovery` needs to draw the integrated parameters exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior.assembly.coded_columns import common_columns
+from nutslite.posterior.marginal import marginal as mg
+from nutslite.posterior.marginal.marginal import MarginalData
+from nutslite.posterior.marginal.prices import Sizes, cheapest, pairs_of_columns, too_dear
+from nutslite.posterior.marginal.reduction import Reduction, integrated_positions, why_not_reducible
+from nutslite.posterior.products.level_sums import LevelDesign, between, dense_products, own_products, pair_products
+from nutslite.posterior.products.products import weighted_products
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.head import Head
+from nutslite.posterior.record.model_data import ModelData
+from nutslite.priors.densities.codes import FLAT
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
+
+CLOSE_FIT = 1e-3  # share of the response's squares in the residuals below which three digits and more would cancel
+CHUNK_BYTES = 1 << 23  # of common columns at a time
+NO_LEVELS = LevelDesign(np.empty(0, dtype=np.int64), 0, 0, {})  # of the eliminated factor where there is none
+
+
+def reduce_gaussian(assembled: Assembled) -> Reduction | str:
+    """Reduce a model, or say why not."""
+    reason = why_not_reducible(assembled)
+    if reason is not None:
+        return reason
+    return _Reducer(assembled.data).run()
+
+
+class _Reducer:
+    """Columns are ordered: rest = [intercept, common columns, effects of all factors but the eliminated one]."""
+
+    def __init__(self, model: ModelData) -> None:
+        self.model = model
+        self.n = model.y.shape[1]
+        self.weights = model.weights if model.weights.size else None
+        self.integrated = integrated_positions(model)
+        self.n_common = self.integrated.size
+        n_head = model.head.transforms.size
+        self.kept = np.setdiff1d(np.arange(n_head), self.integrated)
+        factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._size)
+        self.eliminated = factors[-1] if factors else -1
+        self.others = factors[:-1]
+
+    def _size(self, factor: int) -> int:
+        return max(int(b[md.N_LEVELS] * b[md.EFFECT_STRIDE]) for b in self.model.blocks if b[md.FACTOR] == factor)
+
+    def _blocks(self, factor: int) -> list[IndexArray]:
+        return [block for block in self.model.blocks if block[md.FACTOR] == factor]
+
+    def _first_effect(self, factor: int) -> int:
+        return min(int(block[md.EFFECT_START]) for block in self._blocks(factor))
+
+    def _location(self, block: IndexArray, column: int) -> float:
+        row = self.model.block_columns[block[md.COLUMN_TABLE] + column]
+        return float(self.model.head.fixed[row[md.ARGUMENTS] - self.model.head.transforms.size])
+
+    def run(self) -> Reduction | str:
+        model = self.model
+        own = self._level_design(self.eliminated) if self.eliminated >= 0 else NO_LEVELS
+        gram = own_products(own, self.weights)
+        classes, level_class = _classes(gram)
+        sizes = self._sizes(own, classes.size)
+        way = cheapest(sizes)
+        if way == "joint":
+            return too_dear(sizes)
+        response, shift, outer = self._residuals()
+        designs = [self._level_design(factor) for factor in self.others]
+        dense = self._dense(slice(0, self.n), response) if self.eliminated >= 0 else np.empty((self.n_common + 1, 0))
+        cross = self._cross(dense, designs, outer)
+        level_cross = self._level_products(own, dense, designs)
+        q = gram.shape[1]
+        if way == "large":
+            classes, level_class = classes[:0], level_class[:0]
+        precision, log_constant = self._prior(shift)
+        data = MarginalData(
+            head=self._kept_head(),
+            sigma=self._sigma(),
+            total_weight=float(self.n if self.weights is None else self.weights.sum()),
+            log_prior_constant=log_constant,
+            cross=cross,
+            precision=precision,
+            blocks=self._block_table(),
+            scales=self._scales(),
+            eliminated=q,
+            class_counts=np.bincount(level_class, minlength=classes.size).astype(float),
+            class_gram=np.ascontiguousarray(gram[classes].reshape(-1, q)) if q else np.empty((0, 0)),
+            class_cross=_class_cross(level_cross, level_class, classes.size),
+        )
+        targets, shifts = self._rest_targets(shift)
+        level_targets, level_shift = self._level_targets()
+        return Reduction(
+            data=data,
+            kept=self.kept,
+            rest_targets=targets,
+            shift=shifts,
+            level_cross=level_cross,
+            level_class=level_class,
+            level_counts=gram[:, 0, 0].copy() if way == "large" else np.empty(0),
+            level_targets=level_targets,
+            level_shift=level_shift,
+            n_values=model.head.transforms.size + model.head.fixed.size,
+            n_effects=model.centring.size,
+        )
+
+    def _sizes(self, own: LevelDesign, classes: int) -> Sizes:
+        """What the prices of the ways depend on; `own` is the design of the eliminated factor."""
+        rest = self.n_common + sum(self._size(factor) for factor in self.others)
+        others = sum(self._stride(factor) for factor in self.others)
+        per_level = np.bincount(own.level, minlength=own.n_levels)
+        return Sizes(
+            rows=self.n,
+            common=self.n_common,
+            effects_per_row=others + own.stride,
+            rest=rest,
+            levels=own.n_levels,
+            width=own.stride,
+            classes=classes,
+            pairs=pairs_of_columns(per_level, self.n_common, others, rest),
+            intercept_only=own.stride == 1 and own.columns[0] is None,
+        )
+
+    def _residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Residuals, coefficients and cross-products of least squares.
+
+        Returns
+        -------
+        residuals : ndarray, shape (n,)
+            The response less offset, locations and least squares; without group effects nothing reads them, and least
+            squares may be left in.
+        shift : ndarray, shape (p,)
+            The least-squares coefficients of the common columns.
+        products : ndarray, shape (p + 1, p + 1)
+            [common, residuals]' W [common, residuals].
+        """
+        model = self.model
+        offset = model.predictors[0, md.OFFSET]
+        response = model.y[0] - model.offsets[offset] if offset >= 0 else model.y[0].copy()
+        for block in model.blocks:
+            for c in range(block[md.N_COLUMNS]):
+                location = self._location(block, c)
+                if location != 0.0:
+                    response -= location * self._z(block, c)
+        p = self.n_common
+        products = np.zeros((p + 1, p + 1))
+        for rows in self._chunks():
+            dense = self._dense(rows, response)
+            products += weighted_products(dense, self._weights(rows), dense)
+        shift = np.asarray(np.linalg.lstsq(products[:p, :p], products[:p, p], rcond=None)[0], dtype=float)
+        left = products[:p, p] - products[:p, :p] @ shift
+        squares = float(products[p, p] - shift @ (products[:p, p] + left))
+        if not model.blocks.size and squares > CLOSE_FIT * products[p, p]:
+            products[p], products[:, p] = np.append(left, squares), np.append(left, squares)
+            return response, shift, products
+        # Those of residuals from the residuals themselves: from the products they would cancel where the fit is close.
+        with_residuals = np.zeros(p + 1)
+        for rows in self._chunks():
+            dense = self._dense(rows, response)
+            dense[p] -= np.einsum("p,pn->n", shift, dense[:p])  # not BLAS, see products.py
+            response[rows] = dense[p]
+            with_residuals += weighted_products(dense[p:], self._weights(rows), dense)[0]
+        products[p], products[:, p] = with_residuals, with_residuals
+        return response, shift, products
+
+    def _chunks(self) -> Iterator[slice]:
+        """Rows of a few megabytes, so that no copy of all columns is made."""
+        size = max(256, CHUNK_BYTES // (8 * (self.n_common + 1)))
+        return (slice(start, min(self.n, start + size)) for start in range(0, self.n, size))
+
+    def _dense(self, rows: slice, response: FloatArray) -> FloatArray:
+        """[common, response]' of some rows, shape (p + 1, rows)."""
+        columns = common_columns(self.model, 0, rows)
+        out = np.empty((self.n_common + 1, columns.shape[1]))
+        out[0] = 1.0  # of the intercept, where there is one
+        out[self.n_common - columns.shape[0] : self.n_common] = columns
+        out[-1] = response[rows]
+        return out
+
+    def _weights(self, rows: slice) -> FloatArray | None:
+        return None if self.weights is None else self.weights[rows]
+
+    def _z(self, block: IndexArray, column: int) -> FloatArray:
+        z_row = self.model.block_columns[block[md.COLUMN_TABLE] + column, md.Z_ROW]
+        return np.ones(self.n) if z_row < 0 else self.model.z[z_row]
+
+    def _level_design(self, factor: int) -> LevelDesign:
+        """One factor's effects, in their order."""
+        first, columns = self._first_effect(factor), {}
+        for block in self._blocks(factor):
+            for c in range(block[md.N_COLUMNS]):
+                z_row = self.model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]
+                columns[int(block[md.EFFECT_START]) - first + c] = None if z_row < 0 else self.model.z[z_row]
+        stride = self._stride(factor)
+        level = self.model.levels[factor].astype(np.int64)
+        return LevelDesign(level, self._size(factor) // stride, stride, columns)
+
+    def _cross(self, dense: FloatArray, designs: list[LevelDesign], products: FloatArray) -> FloatArray:
+        """[rest, y]' W [rest, y], dense, from that of the common columns."""
+        p, m = self.n_common, sum(design.size for design in designs)
+        out = np.empty((p + m + 1, p + m + 1))
+        outer = np.r_[0:p, p + m]
+        out[np.ix_(outer, outer)] = products
+        if m:
+            mixed = np.concatenate([dense_products(design, dense, self.weights) for design in designs])
+            out[np.ix_(np.arange(p, p + m), outer)] = mixed
+            out[np.ix_(outer, np.arange(p, p + m))] = mixed.T
+            out[p : p + m, p : p + m] = between(designs, self.weights)
+        return out
+
+    def _level_products(self, own: LevelDesign, dense: FloatArray, designs: list[LevelDesign]) -> FloatArray:
+        """Z'W[rest, y] of every level of the eliminated factor, shape (L, q, r + 1); `own` is its design."""
+        p = self.n_common
+        r = p + sum(design.size for design in designs)
+        out = np.empty((own.size, r + 1))
+        products = dense_products(own, dense, self.weights)
+        out[:, :p], out[:, r] = products[:, :p], products[:, p]
+        at = p
+        for design in designs:
+            out[:, at : at + design.size] = pair_products(own, design, self.weights)
+            at += design.size
+        return out.reshape(own.n_levels, own.stride, r + 1)
+
+    def _prior(self, shift: FloatArray) -> tuple[FloatArray, float]:
+        """Bordered prior precision of the rest's common columns, means less `shift`, and its log constant."""
+        head = self.model.head
+        r = self.n_common + sum(self._size(factor) for factor in self.others)
+        precision = np.zeros((r + 1, r + 1))
+        where = {int(position): column for column, position in enumerate(self.integrated)}
+        log_constant = 0.0
+        fixed = head.fixed
+        n_head = head.transforms.size
+        for column, position in enumerate(self.integrated):
+            if head.densities[position] == FLAT:
+                # Integrating a flat direction leaves a factor (2 pi)^(1/2).
+                log_constant += 0.5 * np.log(2.0 * np.pi)
+                continue
+            mean, sd = fixed[head.arguments[position, :2] - n_head]
+            direction = np.zeros(r + 1)  # the prior is about direction' b - mean
+            direction[column] = 1.0
+            for s in range(head.shift_start[position], head.shift_start[position + 1]):
+                direction[where[int(head.shift_index[s])]] -= head.shift_weight[s]
+            direction[r] = mean - direction[: self.n_common] @ shift
+            precision += np.outer(direction, direction) / sd**2
+            log_constant -= np.log(sd)
+        return precision, float(log_constant)
+
+    def _kept_head(self) -> Head:
+        head = self.model.head
+        n_head, n_kept = head.transforms.size, self.kept.size
+        index = np.full(n_head + head.fixed.size, -1, dtype=np.int64)
+        index[self.kept] = np.arange(n_kept)
+        index[n_head:] = n_kept + np.arange(head.fixed.size)
+        return Head(
+            transforms=head.transforms[self.kept],
+            bounds=np.ascontiguousarray(head.bounds[:, self.kept]),
+            densities=head.densities[self.kept],
+            arguments=np.ascontiguousarray(index[head.arguments[self.kept]].reshape(-1, 4)),
+            fixed=head.fixed,
+            shift_start=np.zeros(n_kept + 1, dtype=np.int64),
+            shift_index=np.empty(0, dtype=np.int64),
+            shift_weight=np.empty(0),
+        )
+
+    def _new_index(self, reference: int) -> int:
+        """Index into the remaining `values` of an index into the joint ones."""
+        n_head = self.model.head.transforms.size
+        if reference >= n_head:
+            return self.kept.size + reference - n_head
+        return int(np.searchsorted(self.kept, reference))
+
+    def _sigma(self) -> int:
+        return self._new_index(int(self.model.predictors[1, md.CONSTANT]))
+
+    def _block_table(self) -> IndexArray:
+        starts = {}
+        at = self.n_common
+        for factor in self.others:
+            starts[factor] = at
+            at += self._size(factor)
+        rows, column = [], 0
+        for factor in [*self.others, self.eliminated]:
+            for block in self._blocks(factor):
+                row = np.zeros(mg.BLOCK_FIELDS, dtype=np.int64)
+                row[mg.REST_START] = starts.get(factor, -1)
+                row[mg.LEVELS], row[mg.COLUMNS] = block[md.N_LEVELS], block[md.N_COLUMNS]
+                row[mg.STRIDE] = block[md.EFFECT_STRIDE]
+                row[mg.COLUMN_OFFSET] = block[md.EFFECT_START] - self._first_effect(factor)
+                row[mg.SCALES] = column
+                row[mg.CORRELATION] = -1
+                if block[md.CORRELATION] >= 0:
+                    row[mg.CORRELATION] = self._new_index(int(block[md.CORRELATION]))
+                    row[mg.LKJ_ETA] = self._new_index(int(block[md.LKJ_ETA]))
+                column += int(block[md.N_COLUMNS])
+                rows.append(row)
+        return np.array(rows, dtype=np.int64).reshape(-1, mg.BLOCK_FIELDS)
+
+    def _scales(self) -> IndexArray:
+        scales = []
+        for factor in [*self.others, self.eliminated]:
+            for block in self._blocks(factor):
+                for c in range(block[md.N_COLUMNS]):
+                    row = self.model.block_columns[block[md.COLUMN_TABLE] + c]
+                    scales.append(self._new_index(int(row[md.ARGUMENTS + 1])))
+        return np.array(scales, dtype=np.int64)
+
+    def _rest_targets(self, shift: FloatArray) -> tuple[IndexArray, FloatArray]:
+        targets = [*self.integrated]
+        shifts = [*shift]
+        for factor in self.others:
+            first = self._first_effect(factor)
+            targets.extend(-1 - first - np.arange(self._size(factor)))
+            shifts.extend(np.tile(self._locations(factor), self._size(factor) // self._stride(factor)))
+        return np.array(targets, dtype=np.int64), np.array(shifts, dtype=float)
+
+    def _stride(self, factor: int) -> int:
+        return int(self._blocks(factor)[0][md.EFFECT_STRIDE])
+
+    def _locations(self, factor: int) -> FloatArray:
+        first = self._first_effect(factor)
+        out = np.zeros(self._stride(factor))
+        for block in self._blocks(factor):
+            for c in range(block[md.N_COLUMNS]):
+                out[block[md.EFFECT_START] - first + c] = self._location(block, c)
+        return out
+
+    def _level_targets(self) -> tuple[IndexArray, FloatArray]:
+        if self.eliminated < 0:
+            return np.empty((0, 0), dtype=np.int64), np.empty(0)
+        q = self._stride(self.eliminated)
+        n_levels = self._size(self.eliminated) // q
+        targets = self._first_effect(self.eliminated) + np.arange(n_levels * q).reshape(n_levels, q)
+        return targets, self._locations(self.eliminated)
+
+
+def _classes(gram: FloatArray) -> tuple[IndexArray, IndexArray]:
+    """Representative level of every class of equal Z'WZ, and the class of every level."""
+    if gram.shape[0] == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    _, first, inverse = np.unique(gram.reshape(gram.shape[0], -1), axis=0, return_index=True, return_inverse=True)
+    return first.astype(np.int64), inverse.reshape(-1).astype(np.int64)
+
+
+def _class_cross(level_cross: FloatArray, level_class: IndexArray, n_classes: int) -> FloatArray:
+    """Sums over each class's levels of B_c' B_d (+ its transpose for c > d), flattened, pairs (c, d <= c) in order."""
+    _, q, width = level_cross.shape
+    if not n_classes:
+        return np.empty((0, width * width))
+    out = np.empty((n_classes, q * (q + 1) // 2, width * width))
+    for k in range(n_classes):
+        members = level_cross[level_class == k]
+        pair = 0
+        for c in range(q):
+            for d in range(c + 1):
+                product = members[:, c].T @ members[:, d]
+                out[k, pair] = (product if c == d else product + product.T).reshape(-1)
+                pair += 1
+    return np.ascontiguousarray(out.reshape(-1, width * width))

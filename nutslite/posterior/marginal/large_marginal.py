@@ -1,0 +1,157 @@
+"""The marginal density of a Gaussian model whose rest is large (two crossed factors of thousands of levels).
+
+The same integral as `marginal`, but one evaluation costs a factorisation of a matrix of order thousands. So it is made
+by LAPACK, without derivatives, and its factor serves at once to draw the integrated coefficients and effects. The
+largest factor must have an intercept only: its elimination is then a rank-one update per level, on the few columns that
+occur together with that level.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+from scipy import linalg, sparse
+
+from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
+from nutslite.posterior.marginal.marginal import LOG_2PI, MARGINAL_TYPE, fill_system, widest
+from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.record.head import add_head_priors, constrain_head
+
+FloatArray = NDArray[np.float64]
+
+
+@functools.cache
+def _compiled_assemble() -> Callable[..., float]:
+    signature = types.float64(VECTOR, MARGINAL_TYPE, INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, VECTOR, MATRIX, VECTOR)
+    return kernel_with_signature(_assemble, signature)
+
+
+def _assemble(
+    position: Any,
+    data_and_density: Any,
+    starts: Any,
+    columns: Any,
+    cross: Any,
+    counts: Any,
+    values: Any,
+    schur: Any,
+    inverses: Any,
+) -> float:
+    """Overwrite `values`, the lower triangle of `schur` (r + 1, r + 1) and `inverses` (L,), the levels' variances.
+
+    Row l of the sparse matrix (starts, columns, cross) is z_l' W [rest, y]; `counts` (L,) are z_l' W z_l. Returns all
+    of the log density but what depends on the factor of `schur`.
+    """
+    data, density = data_and_density
+    total = constrain_head(position, data.head, values)
+    sigma = values[data.sigma]
+    t = 1.0 / (sigma * sigma)
+    group_precision = np.empty((1, 1))
+    work = np.empty((2, widest(data), widest(data)))
+    total += fill_system(position, data, values, t, schur, group_precision, work)
+    for level in range(counts.shape[0]):
+        variance = 1.0 / (t * counts[level] + group_precision[0, 0])
+        inverses[level] = variance
+        total += 0.5 * np.log(variance)
+        factor = t * t * variance
+        for a in range(starts[level], starts[level + 1]):
+            row = schur[columns[a]]
+            scaled = factor * cross[a]
+            for b in range(starts[level], a + 1):  # columns of a row are sorted
+                row[columns[b]] -= scaled * cross[b]
+    adjoint = np.zeros(values.shape[0])
+    total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
+    total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma))
+    return float(total)
+
+
+@dataclass
+class Conditional:
+    """What one evaluation leaves behind: the integrated parameters' distribution given the others.
+
+    `factor` is the upper triangle U with U'U = S (what is below is not meaningful), `mean` is U'^-1 e.
+    """
+
+    values: FloatArray
+    factor: FloatArray
+    mean: FloatArray
+    level_variances: FloatArray
+
+
+class LargeMarginal:
+    """Log density of the remaining parameters, and draws of the integrated ones at the last position.
+
+    Parameters
+    ----------
+    reduction : Reduction
+        One that is `large`.
+    density : callable
+        Prior densities (`priors.densities.density_function`).
+    """
+
+    def __init__(self, reduction: Reduction, density: Callable[..., float]) -> None:
+        self.reduction = reduction
+        self.data = (reduction.data, density)
+        self.cross = sparse.csr_matrix(reduction.level_cross[:, 0])
+        self.cross.sort_indices()
+        self.starts = self.cross.indptr.astype(np.int64)
+        self.columns = self.cross.indices.astype(np.int64)
+        self.counts = np.ascontiguousarray(reduction.level_counts, dtype=float)
+        self.schur = np.empty_like(reduction.data.cross)
+
+    def evaluate(self, position: FloatArray) -> tuple[float, Conditional | None]:
+        """Log density, and what is needed to draw given this position (None where it is not defined)."""
+        r = self.schur.shape[0] - 1
+        values = np.empty(self.reduction.kept.size + self.reduction.data.head.fixed.size)
+        variances = np.empty(self.counts.size)
+        total = _compiled_assemble()(
+            np.ascontiguousarray(position),
+            self.data,
+            self.starts,
+            self.columns,
+            self.cross.data,
+            self.counts,
+            values,
+            self.schur,
+            variances,
+        )
+        if not np.isfinite(total):
+            return -np.inf, None
+        # The lower triangle of rows is LAPACK's upper triangle of columns: no transposed copy.
+        factor, failed = linalg.lapack.dpotrf(self.schur[:r, :r].copy().T, lower=0, overwrite_a=1, clean=0)
+        if failed:
+            return -np.inf, None
+        mean = linalg.solve_triangular(factor, self.schur[r, :r], trans="T", check_finite=False)
+        rho = self.schur[r, r] - mean @ mean
+        total += -np.log(np.diag(factor)).sum() - 0.5 * rho
+        return float(total), Conditional(values, factor, mean, variances)
+
+    def draw(self, given: Conditional, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw `n` times from the integrated parameters' conditional: joint values and effects."""
+        reduction = self.reduction
+        r = given.factor.shape[0]
+        rest = linalg.solve_triangular(
+            given.factor,
+            given.mean[:, None] + rng.standard_normal((r, n)),
+            check_finite=False,
+        )
+        t = given.values[reduction.data.sigma] ** -2
+        response = np.concatenate([-rest, np.ones((1, n))])
+        levels = (t * given.level_variances)[:, None] * (self.cross @ response)
+        levels += np.sqrt(given.level_variances)[:, None] * rng.standard_normal(levels.shape)
+        values, effects = np.empty((n, reduction.n_values)), np.empty((n, reduction.n_effects))
+        n_kept = reduction.kept.size
+        values[:, reduction.kept] = given.values[:n_kept]
+        values[:, reduction.n_values - reduction.data.head.fixed.size :] = given.values[n_kept:]
+        drawn = (rest + reduction.shift[:, None]).T
+        common = reduction.rest_targets >= 0
+        values[:, reduction.rest_targets[common]] = drawn[:, common]
+        effects[:, -1 - reduction.rest_targets[~common]] = drawn[:, ~common]
+        effects[:, reduction.level_targets[:, 0]] = levels.T + reduction.level_shift[0]
+        return values, effects

@@ -1,0 +1,394 @@
+"""Gaussian models with the coefficients and group effects integrated out: NUTS is left with a handful of parameters.
+
+With y | b ~ N(A b, sigma^2 W^-1) and b ~ N(m, P^-1), P from fixed prior scales and from the hyperparameters,
+
+    log p(y) = -W/2 log(2 pi sigma^2) + 1/2 log|P| - 1/2 log|S| - 1/2 rho + const,    S = A'WA / sigma^2 + P
+
+where rho is the last pivot of S bordered by the right-hand side. The largest grouping factor is eliminated level by
+level (blocks of q x q); levels with the same cross-product Z'WZ are one *class* and cost as much as one level, so
+nothing here depends on the number of rows, and for balanced or intercept-only designs hardly on the number of levels.
+What remains (other factors and common coefficients) is a dense matrix of order r.
+
+The blocked elimination is that of mixed-model solvers (Bates, Maechler, Bolker and Walker 2015,
+doi:10.18637/jss.v067.i01); the derivatives are the reverse pass, written by hand.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature
+from nutslite.posterior.density.effects import add_lkj
+from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
+from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
+from nutslite.priors.densities.densities import DENSITY
+from nutslite.sampler.transition.compiling import uncounted
+
+LOG_2PI = np.log(2.0 * math.pi)
+
+# Columns of `MarginalData.blocks`, one row per group block.
+REST_START = 0  # first column of its levels in the rest, or -1: the block belongs to the eliminated factor
+LEVELS = 1
+COLUMNS = 2
+STRIDE = 3  # columns of all blocks of its factor
+COLUMN_OFFSET = 4  # its first column among those
+SCALES = 5  # first element of `scales`
+CORRELATION = 6  # position of its first unconstrained correlation, or -1
+LKJ_ETA = 7  # index into `values`
+BLOCK_FIELDS = 8
+
+
+class MarginalData(NamedTuple):
+    """What is left of a Gaussian model once its data are reduced to cross-products. r columns in the rest."""
+
+    head: Head  # of the parameters that remain: sigma, group scales, correlations, their hyperparameters
+    sigma: int  # index into `values`
+    total_weight: float  # rows, or the sum of their weights
+    log_prior_constant: float  # 1/2 log|P| of the common coefficients, with normalising constants
+    cross: NDArray[np.float64]  # (r + 1, r + 1) [rest, y]' W [rest, y]
+    precision: NDArray[np.float64]  # (r + 1, r + 1) fixed prior precision, bordered by P m and m'P m
+    blocks: NDArray[np.int64]  # (n_blocks, BLOCK_FIELDS)
+    scales: NDArray[np.int64]  # indices into `values` of the blocks' scales, column by column
+    eliminated: int  # columns q of the eliminated factor
+    class_counts: NDArray[np.float64]  # (K,) levels in each class
+    class_gram: NDArray[np.float64]  # (K * q, q) Z'WZ of a level of each class
+    class_cross: NDArray[np.float64]  # (K * q (q + 1) / 2, (r + 1)^2) sums over levels of B_c' B_d, symmetrised
+
+
+MARGINAL_DATA = types.NamedTuple(
+    [
+        HEAD,
+        types.int64,
+        types.float64,
+        types.float64,
+        MATRIX,
+        MATRIX,
+        INDEX_MATRIX,
+        INDEX_VECTOR,
+        types.int64,
+        VECTOR,
+        MATRIX,
+        MATRIX,
+    ],
+    MarginalData,
+)
+
+
+MARGINAL_TYPE = types.Tuple([MARGINAL_DATA, DENSITY])
+"""Type of what the marginal density receives: the record, then the pointer to the prior densities."""
+
+
+@functools.cache
+def compiled_marginal() -> Callable[..., float]:
+    """`marginal_logdensity`, compiled (or read from the disk cache) for all models."""
+    return kernel_with_signature(marginal_logdensity, types.float64(VECTOR, VECTOR, MARGINAL_TYPE))
+
+
+def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> float:
+    """Log density of the remaining parameters, up to the evidence; `gradient` is overwritten.
+
+    Parameters
+    ----------
+    position, gradient : (dimension,) float64
+    data_and_density : tuple of MarginalData and the prior densities' function
+    """
+    data, density = data_and_density
+    r = data.cross.shape[0] - 1
+    q = data.eliminated
+    values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
+    adjoint = np.zeros(values.shape[0])
+    total = constrain_head(position, data.head, values)
+    sigma = values[data.sigma]
+    t = 1.0 / (sigma * sigma)
+
+    schur = np.empty((r + 1, r + 1))
+    group_precision = np.empty((q, q))
+    work = np.empty((2, widest(data), widest(data)))
+    total += fill_system(position, data, values, t, schur, group_precision, work)
+    inverses = np.empty((data.class_counts.shape[0], q, q))
+    total += eliminate(data, t, group_precision, schur, inverses, work)
+    total -= 0.5 * cholesky_in_place(schur, r)
+    rho = last_pivot(schur, r)
+    total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
+
+    sensitivity = np.empty((r + 1, r + 1))
+    _fill_sensitivity(schur, r, sensitivity)
+    d_t = _dot_lower(sensitivity, data.cross, r + 1)
+    precision_adjoint = np.zeros((q, q))
+    d_t += _pull_back_classes(data, t, sensitivity, inverses, precision_adjoint)
+    adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
+    total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
+    total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
+    pull_back_head(position, data.head, adjoint, gradient)
+    return float(total)
+
+
+@uncounted
+def widest(data: MarginalData):
+    """Most columns that a block or the eliminated factor has: order of the scratch matrices below."""
+    width = max(1, data.eliminated)
+    for b in range(data.blocks.shape[0]):
+        width = max(width, data.blocks[b, COLUMNS])
+    return width
+
+
+@uncounted
+def fill_system(position, data: MarginalData, values, t, schur, group_precision, work):
+    """Overwrite `schur` with the bordered system of the rest, and `group_precision` with that of the eliminated factor.
+
+    Returns half the log determinant of the group effects' prior precision. `work` is scratch, (2, `widest`, `widest`).
+    """
+    r = data.cross.shape[0] - 1
+    for c in range(group_precision.shape[0]):
+        for d in range(group_precision.shape[0]):
+            group_precision[c, d] = 0.0
+    factor, inverse = work[0], work[1]
+    for i in range(r + 1):
+        for j in range(i + 1):
+            schur[i, j] = t * data.cross[i, j] + data.precision[i, j]
+    total = 0.0
+    for b in range(data.blocks.shape[0]):
+        block = data.blocks[b]
+        m = block[COLUMNS]
+        half = _precision_factor(position, data, values, block, factor, inverse)
+        total += block[LEVELS] * half
+        for c in range(m):
+            for d in range(c + 1):
+                p = 0.0
+                for e in range(c, m):
+                    p += inverse[e, c] * inverse[e, d]
+                if block[REST_START] < 0:
+                    group_precision[block[COLUMN_OFFSET] + c, block[COLUMN_OFFSET] + d] += p
+                    if c != d:
+                        group_precision[block[COLUMN_OFFSET] + d, block[COLUMN_OFFSET] + c] += p
+                else:
+                    for level in range(block[LEVELS]):
+                        at = block[REST_START] + level * block[STRIDE] + block[COLUMN_OFFSET]
+                        schur[at + c, at + d] += p
+    return total
+
+
+@uncounted
+def _precision_factor(position, data: MarginalData, values, block, factor, inverse):
+    """Overwrite `factor` with C and `inverse` with K = C^-1 D^-1, so that the precision is K'K; return log|K|."""
+    m = block[COLUMNS]
+    if block[CORRELATION] >= 0:
+        cholesky_constrain(position[block[CORRELATION] : block[CORRELATION] + m * (m - 1) // 2], factor)
+    else:
+        for c in range(m):
+            for d in range(m):
+                factor[c, d] = 1.0 if c == d else 0.0
+    invert_lower(factor, m, inverse)
+    total = 0.0
+    for c in range(m):
+        scale = values[data.scales[block[SCALES] + c]]
+        for e in range(c, m):
+            inverse[e, c] /= scale
+        total += np.log(inverse[c, c])
+    return total
+
+
+@uncounted
+def eliminate(data: MarginalData, t, group_precision, schur, inverses, work):
+    """Subtract the eliminated factor from `schur`; fill `inverses`, M_k = (t G_k + P)^-1; return 1/2 sum n log|M|.
+
+    `work` is scratch, as for `fill_system`.
+    """
+    q = data.eliminated
+    total = 0.0
+    size = schur.shape[0]
+    precision, lower = work[0], work[1]
+    for k in range(data.class_counts.shape[0]):
+        for c in range(q):
+            for d in range(c + 1):
+                precision[c, d] = t * data.class_gram[k * q + c, d] + group_precision[c, d]
+        total -= 0.5 * data.class_counts[k] * cholesky_in_place(precision, q)
+        invert_lower(precision, q, lower)
+        pair = k * (q * (q + 1) // 2)
+        for c in range(q):
+            for d in range(c + 1):
+                m = 0.0
+                for e in range(c, q):
+                    m += lower[e, c] * lower[e, d]
+                inverses[k, c, d] = m
+                inverses[k, d, c] = m
+                cross = data.class_cross[pair]
+                for i in range(size):
+                    row = schur[i]
+                    offset = i * size
+                    for j in range(i + 1):
+                        row[j] -= t * t * m * cross[offset + j]
+                pair += 1
+    return total
+
+
+@inlined
+def last_pivot(schur, r):
+    """rho = f - e'S^-1 e, from the factor of S in the leading rows; the border row becomes L^-1 e."""
+    rho = schur[r, r]
+    border = schur[r]
+    for i in range(r):
+        total = border[i]
+        for c in range(i):
+            total -= schur[i, c] * border[c]
+        border[i] = total / schur[i, i]
+        rho -= border[i] * border[i]
+    return rho
+
+
+@inlined
+def _fill_sensitivity(schur, r, out):
+    """Overwrite the lower triangle of `out` with Q = d log p / d S+ = -1/2 (S^-1 (+) 0 + v v'), v = (-S^-1 e, 1).
+
+    Off-diagonal elements are doubled, so that sums over the lower triangle are sums over the whole matrix.
+    """
+    lower = np.empty((r, r))
+    invert_lower(schur, r, lower)
+    v = np.empty(r + 1)
+    v[r] = 1.0
+    for i in range(r):
+        total = 0.0
+        for c in range(i, r):
+            total -= lower[c, i] * schur[r, c]
+        v[i] = total
+    for i in range(r + 1):
+        for j in range(i + 1):
+            out[i, j] = -0.5 * v[i] * v[j]
+    for c in range(r):
+        row = lower[c]
+        for i in range(c + 1):
+            factor = -0.5 * row[i]
+            target = out[i]
+            for j in range(i + 1):
+                target[j] += factor * row[j]
+    for i in range(r + 1):
+        for j in range(i):
+            out[i, j] *= 2.0
+
+
+@inlined
+def _dot_lower(a, b, n):
+    total = 0.0
+    for i in range(n):
+        for j in range(i + 1):
+            total += a[i, j] * b[i, j]
+    return total
+
+
+@inlined
+def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_adjoint):
+    """Add to `precision_adjoint` (full, symmetric); return the derivative with respect to t through the elimination."""
+    q = data.eliminated
+    size = sensitivity.shape[0]
+    d_t = 0.0
+    m_adjoint = np.empty((q, q))
+    work = np.empty((q, q))
+    for k in range(data.class_counts.shape[0]):
+        pair = k * (q * (q + 1) // 2)
+        m = inverses[k]
+        for c in range(q):
+            for d in range(c + 1):
+                cross = data.class_cross[pair]
+                total = 0.0
+                for i in range(size):
+                    row = sensitivity[i]
+                    offset = i * size
+                    for j in range(i + 1):
+                        total += row[j] * cross[offset + j]
+                d_t -= 2.0 * t * m[c, d] * total
+                # `class_cross` of c != d holds both (c, d) and (d, c).
+                value = -t * t * total * (1.0 if c == d else 0.5)
+                m_adjoint[c, d] = value
+                m_adjoint[d, c] = value
+                pair += 1
+        for c in range(q):
+            for d in range(q):
+                total = 0.0
+                for e in range(q):
+                    total += m[c, e] * m_adjoint[e, d]
+                work[c, d] = total
+        for c in range(q):
+            for d in range(q):
+                total = 0.5 * data.class_counts[k] * m[c, d]
+                for e in range(q):
+                    total += work[c, e] * m[e, d]
+                precision_adjoint[c, d] -= total
+                d_t -= total * data.class_gram[k * q + c, d]
+    return d_t
+
+
+@inlined
+def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precision_adjoint, adjoint):
+    """Add derivatives with respect to scales and correlations to `adjoint`; return the correlations' log prior."""
+    total = 0.0
+    for b in range(data.blocks.shape[0]):
+        block = data.blocks[b]
+        m = block[COLUMNS]
+        p_adjoint = np.zeros((m, m))
+        _collect_precision_adjoint(block, sensitivity, precision_adjoint, p_adjoint)
+        factor = np.empty((m, m))
+        inverse = np.empty((m, m))
+        _precision_factor(position, data, values, block, factor, inverse)
+        # P = K'K: the adjoint of K is 2 K P_adjoint.
+        k_adjoint = np.zeros((m, m))
+        for e in range(m):
+            for c in range(e + 1):
+                for d in range(e + 1):
+                    k_adjoint[e, c] += 2.0 * inverse[e, d] * p_adjoint[d, c]
+        for c in range(m):
+            index = data.scales[block[SCALES] + c]
+            d_log_scale = -float(block[LEVELS])
+            for e in range(c, m):
+                d_log_scale -= k_adjoint[e, c] * inverse[e, c]
+            adjoint[index] += d_log_scale / values[index]
+        if block[CORRELATION] >= 0:
+            total += _pull_back_correlation(position, data, values, block, factor, inverse, k_adjoint, adjoint)
+    return total
+
+
+@inlined
+def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):
+    """Fill `out` (full, symmetric) with derivatives with respect to a level's prior precision, summed over levels."""
+    m = block[COLUMNS]
+    for c in range(m):
+        for d in range(c + 1):
+            total = 0.0
+            if block[REST_START] < 0:
+                total = precision_adjoint[block[COLUMN_OFFSET] + c, block[COLUMN_OFFSET] + d]
+            else:
+                for level in range(block[LEVELS]):
+                    at = block[REST_START] + level * block[STRIDE] + block[COLUMN_OFFSET]
+                    total += sensitivity[at + c, at + d]
+                if c != d:
+                    total *= 0.5
+            out[c, d] = total
+            out[d, c] = total
+
+
+@inlined
+def _pull_back_correlation(position, data: MarginalData, values, block, factor, inverse, k_adjoint, adjoint):
+    """Through K = C^-1 D^-1 to the unconstrained correlations; returns their log prior with the log-Jacobian."""
+    m = block[COLUMNS]
+    factor_adjoint = np.zeros((m, m))
+    for c in range(m):
+        for d in range(c + 1):
+            # d log p / d C = -(C^-T V_adjoint C^-T), V = C^-1 = K D, V_adjoint = K_adjoint D^-1
+            for e in range(c, m):
+                for g in range(d + 1):
+                    scale_c = values[data.scales[block[SCALES] + c]]
+                    factor_adjoint[c, d] -= inverse[e, c] * scale_c * k_adjoint[e, g] * inverse[d, g]
+        factor_adjoint[c, c] -= block[LEVELS] / factor[c, c]
+    stop = block[CORRELATION] + m * (m - 1) // 2
+    unconstrained = position[block[CORRELATION] : stop]
+    total = cholesky_constrain(unconstrained, factor)
+    total += add_lkj(factor, values, block[LKJ_ETA], factor_adjoint, adjoint)
+    cholesky_pull_back(unconstrained, factor, factor_adjoint, adjoint[block[CORRELATION] : stop])
+    return total

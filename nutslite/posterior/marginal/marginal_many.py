@@ -1,0 +1,38 @@
+"""Marginal log densities of many positions at once, without gradients."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
+from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, widest
+from nutslite.posterior.marginal.marginal_value import marginal_at
+
+
+@functools.cache
+def compiled_marginal_many() -> Callable[..., None]:
+    """`marginal_many` for the one type of data that all models have."""
+    signature = types.void(MATRIX, MARGINAL_TYPE, VECTOR)
+    return without_dispatch(kernel_with_signature(marginal_many, signature), signature)
+
+
+def marginal_many(positions: Any, data_and_density: Any, out: Any) -> None:
+    """Overwrite `out` (m,) with the marginal log density of positions (m, dimension)."""
+    data, density = data_and_density
+    r, q = data.cross.shape[0] - 1, data.eliminated
+    values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
+    scratch = np.empty(values.shape[0])
+    partials = np.empty(5)
+    schur = np.empty((r + 1, r + 1))
+    group_precision = np.empty((q, q))
+    inverses = np.empty((data.class_counts.shape[0], q, q))
+    work = np.empty((2, widest(data), widest(data)))
+    for i in range(positions.shape[0]):
+        out[i] = marginal_at(
+            positions[i], data, density, values, scratch, partials, schur, group_precision, inverses, work
+        )

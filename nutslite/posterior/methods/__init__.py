@@ -1,0 +1,1 @@
+"""Ways of sampling a target."""

@@ -1,0 +1,227 @@
+"""Independence Metropolis for posteriors of few parameters that are nearly normal, as most with much data are.
+
+Proposals do not depend on the chain, so their log densities are computed all at once, in threads, each block of data
+being read once for dozens of them, and without gradients (Tierney 1994, section 2.3.3). Whether the proposal fits the
+posterior is measured on draws of their own before any chain starts; where it does not fit closely, NUTS samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._parallel import available_cpus
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.targets.target import Launch, Target
+from nutslite.sampler.independence.independence import compiled_acceptance
+from nutslite.sampler.independence.proposals import DefensiveMixture, fitness, normalised
+from nutslite.sampler.interrupts import careful_interrupts, ended_by
+
+FloatArray = NDArray[np.float64]
+
+MOST_DIMENSIONS = 40
+TRIAL_SHARE = 0.15  # proposals that test the fit, as a share of the chains' transitions
+FEWEST_TRIALS, MOST_TRIALS = 250, 1000
+LOWEST_ACCEPTANCE = 0.6
+LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain may stay at one point
+CORRELATION = 0.05  # of successive kept draws, about
+MOST_THINNING = 4
+BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
+PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
+PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in standard deviations
+PROBED_DIRECTIONS = 32  # besides the principal axes
+FEW_ROWS = 25  # so few that densities cost next to nothing: then ...
+RARE_TRIALS, LARGEST_RARE_WEIGHT = 10_000, 30.0  # ... so many more draws, none with a weight above this
+STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
+STARTS = 64  # proposals that a chain's start is resampled from
+PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
+NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows
+
+
+@dataclass(frozen=True)
+class Independence:
+    """A proposal that fits, how many transitions make one draw, and the random numbers to go on with."""
+
+    proposal: DefensiveMixture
+    acceptance: float
+    thinning: int
+    cores: int
+    chain_seeds: np.random.SeedSequence
+    recovery_rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class IndependentDraws:
+    """Positions (chains, draws, dimension) and statistics by ArviZ's names."""
+
+    positions: FloatArray
+    stats: dict[str, NDArray[Any]]
+    interrupted: bool
+
+
+def independence_for(target: Target, launch: Launch, wanted: Settings) -> Independence | None:
+    """A proposal from the mode's curvature, corrected by importance sampling; None where it does not fit."""
+    proposal = _laplace(launch)
+    if proposal is None:
+        return None
+    transitions = wanted.chains * wanted.draws
+    cores = wanted.cores or available_cpus()
+    trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(3)
+    rng = np.random.default_rng(trial_seed)
+    positions, log_weights = _weighted(target, proposal, rng, FEWEST_TRIALS, cores)
+    if fitness(log_weights).acceptance < 0.5 * LOWEST_ACCEPTANCE:
+        return None
+    proposal = proposal.refined(positions, log_weights)
+    n = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS))
+    _, log_weights = _weighted(target, proposal, rng, n, cores)
+    found = fitness(log_weights)
+    if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
+        return None
+    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, log_weights):
+        return None
+    if 0 < target.rows <= FEW_ROWS and _has_rare_weights(target, proposal, rng, cores):
+        return None
+    staying = max(1e-3, 1.0 - found.acceptance)
+    thinning = min(MOST_THINNING, max(1, math.ceil(math.log(CORRELATION) / math.log(staying))))
+    recovery_rng = np.random.default_rng(recovery_seed)
+    return Independence(proposal, found.acceptance, thinning, cores, chain_seeds, recovery_rng)
+
+
+def _has_rare_weights(target: Target, proposal: DefensiveMixture, rng: np.random.Generator, cores: int) -> bool:
+    """Whether a chain would now and then stay at one point for dozens of draws, which a short trial does not see."""
+    _, log_weights = _weighted(target, proposal, rng, RARE_TRIALS, cores)
+    return fitness(log_weights).largest > LARGEST_RARE_WEIGHT
+
+
+def _has_heavier_tails(target: Target, proposal: DefensiveMixture, log_weights: FloatArray) -> bool:
+    """Whether the posterior falls more slowly than the proposal somewhere that hardly any of its draws reach.
+
+    Looked at along the proposal's axes and some other directions, always the same ones. A chain that came to such a
+    point would stay there, and one that does not come there misses a part of the posterior without a word.
+    """
+    d = target.dimension
+    directions = np.concatenate(
+        [np.eye(d), np.random.default_rng(STREAM).normal(size=(PROBED_DIRECTIONS if d > 1 else 0, d))]
+    )
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    steps = np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
+    positions = proposal.center + steps @ proposal.factor.T
+    found = target.log_densities(positions, 1) - proposal.log_density(positions)
+    largest = float(np.max(np.where(np.isfinite(found), found, -np.inf)))
+    highest = float(np.max(log_weights))
+    mean = highest + math.log(float(np.mean(np.exp(log_weights - highest))))
+    return largest > mean + math.log(LARGEST_WEIGHT)
+
+
+def _laplace(launch: Launch) -> DefensiveMixture | None:
+    """The normal approximation at the mode; None where there is none, or of too many dimensions."""
+    information = launch.information
+    if information is None or launch.center.size > MOST_DIMENSIONS:
+        return None
+    if isinstance(information, Information):
+        if information.blocks.size:
+            return None
+        covariance = np.asarray(np.linalg.inv(information.border), dtype=float)
+    else:
+        covariance = information
+    return DefensiveMixture(launch.center, np.linalg.cholesky(covariance))
+
+
+def _weighted(
+    target: Target, proposal: DefensiveMixture, rng: np.random.Generator, n: int, cores: int
+) -> tuple[FloatArray, FloatArray]:
+    """Draws of the proposal and their log weights: minus infinity where the link leaves no density, never undefined."""
+    positions = proposal.draw(rng, n)
+    log_weights = target.log_densities(positions, cores) - proposal.log_density(positions)
+    return positions, np.where(np.isfinite(log_weights), log_weights, -np.inf)
+
+
+class _Chain:
+    """One chain: its random numbers, its current point and that point's log weight and log density."""
+
+    def __init__(self, target: Target, method: Independence, seed: np.random.SeedSequence) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.proposal, self.thinning = method.proposal, method.thinning
+        positions, log_weights = _weighted(target, self.proposal, self.rng, STARTS, method.cores)
+        chosen = self.rng.choice(STARTS, p=normalised(log_weights))
+        self.position, self.state = positions[chosen], np.array([log_weights[chosen], -1.0])
+        self.log_density = log_weights[chosen] + self.proposal.log_density(positions[chosen : chosen + 1])[0]
+
+    def propose(self, draws: int, burn_in: int) -> FloatArray:
+        """Proposals for as many draws."""
+        return self.proposal.draw(self.rng, burn_in + draws * self.thinning)
+
+    def walk(
+        self, proposals: FloatArray, log_densities: FloatArray, burn_in: int
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Positions, log densities and mean acceptance of the draws, one for every `thinning` transitions."""
+        n = proposals.shape[0]
+        indices, acceptances = np.empty(n, dtype=np.int64), np.empty(n)
+        log_uniforms = np.log(self.rng.random(n))
+        compiled_acceptance()(
+            log_densities - self.proposal.log_density(proposals), log_uniforms, self.state, indices, acceptances
+        )
+        # index -1 is the point from before
+        positions = np.concatenate([proposals, self.position[None]])[indices]
+        values = np.append(log_densities, self.log_density)[indices]
+        self.position, self.log_density = positions[-1], float(values[-1])
+        kept = slice(burn_in + self.thinning - 1, None, self.thinning)
+        acceptance = acceptances[burn_in:].reshape(-1, self.thinning).mean(axis=1)
+        return positions[kept], values[kept], acceptance
+
+
+def run_independence(
+    target: Target,
+    method: Independence,
+    *,
+    draws: int,
+    chains: int,
+    report: Callable[[int, int, float], None],
+) -> IndependentDraws:
+    """Sample; Ctrl-C, or an error on the way, keeps the draws that all chains have.
+
+    Parameters
+    ----------
+    report : callable
+        ``report(chain, draws done, acceptance so far)`` after every block of draws.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If stopped before the first block of draws.
+    """
+    positions = np.empty((chains, draws, target.dimension))
+    stats = {name: np.zeros((chains, draws)) for name in ("lp", "acceptance_rate")}
+    proposals_per_block = min(PROPOSALS_PER_BLOCK, NUMBERS_PER_BLOCK / max(1, target.rows))
+    per_block = max(1, int(proposals_per_block) // (chains * method.thinning))
+    done, interrupted = 0, False
+    with careful_interrupts() as interrupts:
+        try:
+            states = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)]
+            while done < draws:
+                stop = min(draws, done + per_block)
+                burn_in = BURN_IN if done == 0 else 0
+                proposals = np.array([state.propose(stop - done, burn_in) for state in states])
+                flat = proposals.reshape(-1, target.dimension)
+                evaluated = target.log_densities(flat, method.cores).reshape(chains, -1)
+                rows = slice(done, stop)
+                for c, state in enumerate(states):
+                    walked = state.walk(proposals[c], evaluated[c], burn_in)
+                    positions[c, rows], stats["lp"][c, rows], stats["acceptance_rate"][c, rows] = walked
+                    report(c, stop, float(stats["acceptance_rate"][c, :stop].mean()))
+                done = stop
+            interrupts.hold()
+        except (Exception, KeyboardInterrupt) as error:
+            interrupts.hold()
+            ended_by(error, drawn=done > 0)
+            interrupted = True
+    kept: dict[str, NDArray[Any]] = {name: array[:, :done] for name, array in stats.items()}
+    kept["diverging"] = np.zeros((chains, done), dtype=bool)
+    kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
+    return IndependentDraws(positions[:, :done], kept, interrupted)

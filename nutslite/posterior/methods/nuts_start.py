@@ -1,0 +1,230 @@
+"""What the sampler starts with: points, metric, length of the warm-up; from a pilot, from names, from the user."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import SamplingError
+from nutslite.posterior.methods.independence import Independence, independence_for
+from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
+from nutslite.posterior.methods.slices import Slices, slices_for
+from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.points.start_values import given_starts
+from nutslite.posterior.targets.plan import Plan
+from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget, Target
+from nutslite.sampler.draws import Draws
+from nutslite.sampler.sample import sample
+from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, normal_draws
+
+FloatArray = NDArray[np.float64]
+
+TUNE_AFTER_PILOT = 200
+TUNE_OF_FEW_ROWS = 600  # in the coordinates of `warp`, where the metric adapts further
+TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.7, 0.9  # after a pilot, see `default_target_accept`
+TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
+TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
+_LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
+MANY_PARAMETERS = 50
+MOST_HALVINGS = 30  # of the way from a starting point to the centre
+SHOWN_NAMES = 10
+MOST_REPEATS = 100  # of normal draws that fall where there is no density
+
+
+class NutsStart(NamedTuple):
+    """What the sampler is started with.
+
+    Attributes
+    ----------
+    initial : ndarray, shape (chains, dimension)
+    jitter : float
+    metric : Metric or str
+        As for `nutslite.sampler.sample`.
+    adapts : bool
+    tune : int
+    target_accept : float or None
+        What a trial found necessary; None: the usual.
+    """
+
+    initial: NDArray[np.float64]
+    jitter: float
+    metric: Metric | str
+    adapts: bool
+    tune: int
+    target_accept: float | None = None
+
+
+def first_state(target: Target, launch: Launch | None, settings: Settings, rng: np.random.Generator) -> NutsStart:
+    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
+    if launch is None:
+        launch = target.launch()
+        launch = better_launch(target, settings) or launch
+    metric = launch_metric(launch) if settings.init == "auto" else None
+    warped = isinstance(target, JointTarget) and target.is_warped
+    usual = TUNE if metric is None else TUNE_OF_FEW_ROWS if warped else TUNE_AFTER_PILOT
+    tune = usual if settings.tune is None else settings.tune
+    starts = _starts(target, launch, metric, settings.chains, rng)
+    jitter = 1.0 if metric is None and "jitter" in INITS[settings.init] else 0.0
+    if settings.start is not None:
+        starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
+    if metric is None:
+        return NutsStart(starts, jitter, INITS[settings.init][0], True, tune)
+    begun = NutsStart(starts, jitter, metric, False, tune)
+    return after_trial(target, begun, rng) if warped and settings.tune is None else begun
+
+
+def method_without_trajectories(
+    target: Target, launch: Launch, settings: Settings
+) -> tuple[Launch, Independence | Slices | None]:
+    """Independence Metropolis where a proposal fits, slice sampling of models of few rows; None: NUTS from the launch.
+
+    Proposals are tried in the coordinates of `warp`, too, before slices.
+    """
+    in_pieces = isinstance(target, JointTarget) and target.in_pieces
+    if not in_pieces and (method := independence_for(target, launch, settings)) is not None:
+        return launch, method
+    if isinstance(target, MarginalTarget) and target.is_small:
+        return launch, slices_for(target, launch, settings)
+    better = better_launch(target, settings, for_slices=True)
+    if better is None or not isinstance(target, JointTarget):
+        return launch, None
+    proposal = None if in_pieces else independence_for(target, better, settings)
+    return better, proposal or slices_for(target, better, settings)
+
+
+def inside_draws(target: Target, launch: Launch, metric: Metric, rng: np.random.Generator, n: int) -> FloatArray:
+    """Normal draws (n, dimension) around the centre; those outside the range of a link are made again.
+
+    Raises
+    ------
+    SamplingError
+        If hardly any are inside.
+    """
+    positions = launch.center + normal_draws(metric, rng, n)
+    if not target.has_edge:
+        return positions
+    for _ in range(MOST_REPEATS):
+        outside = ~np.isfinite(target.log_densities(positions, 1))
+        if not outside.any():
+            return positions
+        positions[outside] = launch.center + normal_draws(metric, rng, int(outside.sum()))
+    raise SamplingError(
+        "No Laplace approximation of this model: hardly any of its draws lie where the link is defined. Use NUTS."
+    )
+
+
+def better_launch(target: Target, settings: Settings, for_slices: bool = False) -> Launch | None:
+    """Where a model of few rows starts, in coordinates made for it; None for others, and where the user chose."""
+    if not isinstance(target, JointTarget) or settings.init != "auto" or settings.start is not None:
+        return None
+    return target.launch_small(for_slices)
+
+
+def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> NutsStart:
+    """A short run from there: its draws give starting points and a better metric; divergences call for smaller steps.
+
+    It is a part of the launch. How long it is does not depend on how many draws are asked for.
+    """
+    trial = sample(
+        target.logdensity,
+        target.data,
+        data_type=target.data_type,
+        initial=np.resize(begun.initial, (TRIAL_CHAINS, target.dimension)),
+        draws=TRIAL_DRAWS,
+        tune=begun.tune,
+        chains=TRIAL_CHAINS,
+        cores=1,
+        random_seed=rng,
+        target_accept=TARGET_ACCEPT_OF_FEW_ROWS,
+        metric=begun.metric,
+        adapt_metric=True,
+    )
+    draws = trial.positions.reshape(-1, target.dimension)
+    starts = draws[rng.choice(len(draws), len(begun.initial), replace=False)]
+    covariance = np.cov(draws, rowvar=False).reshape(target.dimension, target.dimension)
+    metric = dense_metric(covariance + 1e-6 * np.diag(np.diag(covariance)))
+    diverged = trial.stats["diverging"].any()
+    accept = TARGET_ACCEPT_AFTER_DIVERGENCES if diverged else TARGET_ACCEPT_OF_FEW_ROWS
+    return NutsStart(starts, 0.0, metric, False, TUNE_AFTER_PILOT, accept)
+
+
+def default_target_accept(begun: NutsStart, dimension: int) -> float:
+    """The acceptance that step sizes are adapted to where the user gave none: 0.8; after a pilot 0.7 or 0.9.
+
+    0.7 for many parameters. In coordinates in which the posterior is about a standard normal distribution, half a
+    period is pi long. With a few hundred parameters 0.8 means steps of about 0.4, and a trajectory that needs eight of
+    them takes fifteen, the next doubling; 0.7 means steps of 0.5, and seven do
+    (`benchmarks/results/target_accept.md`).
+
+    0.9 for few. Where independence Metropolis does not serve them the posterior has long tails, mostly of a scale with
+    few levels; out there 0.8 diverged once in 44 fits of a model with four levels, and 0.9 costs an eighth more.
+    """
+    if begun.target_accept is not None:
+        return begun.target_accept
+    if begun.adapts:
+        return TARGET_ACCEPT
+    return TARGET_ACCEPT_OF_FEW if dimension < MANY_PARAMETERS else TARGET_ACCEPT_OF_MANY
+
+
+def _inverse(information: FloatArray) -> FloatArray:
+    """The inverse of an information matrix; of one that is nearly singular, the nearest that float64 can tell.
+
+    Bases of more columns than rows have such: their scales differ by many orders of magnitude.
+    """
+    inverse: FloatArray = np.asarray(np.linalg.inv(information), dtype=np.float64)
+    if np.allclose(inverse, inverse.T, rtol=1e-8, atol=1e-12 * np.abs(inverse).max(initial=0.0)):
+        return inverse
+    scale = 1.0 / np.sqrt(np.diag(information))
+    values, vectors = np.linalg.eigh(information * scale * scale[:, None])
+    half = vectors / np.sqrt(np.maximum(values, _LEAST_EIGENVALUE * values[-1])) * scale[:, None]
+    nearest: FloatArray = half @ half.T
+    return 0.5 * (nearest + nearest.T)
+
+
+def launch_metric(launch: Launch) -> Metric | None:
+    """The sampler's metric from what is known about the posterior's shape."""
+    information = launch.information
+    if information is None:
+        return None
+    if isinstance(information, Information):
+        if not information.blocks.size:
+            return dense_metric(_inverse(information.border))
+        return arrowhead_metric(information.border, information.coupling, information.blocks)
+    return dense_metric(information)
+
+
+def _starts(target: Target, launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:
+    """One starting point per chain: the centre (jittered by the sampler), or draws from the normal approximation.
+
+    A draw at which the density is undefined (a mean below zero under an identity link) is moved halfway to the centre
+    until it is defined.
+    """
+    if metric is None:
+        return np.tile(launch.center, (chains, 1))
+    starts = launch.center + normal_draws(metric, rng, chains)
+    gradient = np.empty(target.dimension)
+    for start in starts:
+        for _ in range(MOST_HALVINGS):
+            if np.isfinite(target.logdensity(start, gradient, target.data)) and np.isfinite(gradient).all():
+                break
+            start[:] = 0.5 * (start + launch.center)
+    return starts
+
+
+def named_sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
+    """`sample`, whose errors speak of coordinates, with the names that these have in the model."""
+    try:
+        return sample(*arguments, **options)
+    except SamplingError as error:
+        layout = plan.assembled.layout
+        names = {int(i): v.name for v in layout.variables if v.source != "effects" for i in np.atleast_1d(v.index)}
+        kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
+        listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
+        more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"
+        said = str(error).replace("Give `initial` where", "Give `fit` values to start from, start={...}, where")
+        raise SamplingError(
+            f"{said}\nThe coordinates belong to {listed}{more}. Another link, or priors that keep parameters where "
+            "the model is defined, may help."
+        ) from error

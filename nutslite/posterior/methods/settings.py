@@ -1,0 +1,94 @@
+"""How to sample: what `Model.fit` was told, checked before anything takes time."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nutslite.exceptions import SettingError, SettingTypeError, refuse_other, shown
+from nutslite.posterior.points.start_values import Start, check_number_of_starts
+from nutslite.sampler.draws import SamplerSettings
+from nutslite.sampler.sample import seed_sequence
+
+INITS = {
+    "auto": ("diag", "jitter"),
+    "adapt_diag": ("diag",),
+    "jitter+adapt_diag": ("diag", "jitter"),
+    "jitter+adapt_diag_grad": ("diag_grad", "jitter"),
+    "adapt_full": ("dense",),
+    "jitter+adapt_full": ("dense", "jitter"),
+}
+"""What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
+TUNE = 1000
+TARGET_ACCEPT = 0.8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample; as for `Model.fit`. What is None, and ``init="auto"``, is left to the pilot.
+
+    ``independence=False`` means NUTS also where independence Metropolis would serve.
+
+    Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
+    """
+
+    draws: int = 1000
+    tune: int | None = None
+    chains: int = 4
+    cores: int | None = None
+    random_seed: Any = None
+    target_accept: float | None = None
+    max_treedepth: int = 10
+    progressbar: bool = True
+    callback: Callable[..., Any] | None = None
+    keep_warmup: bool = False
+    laplace: bool = False
+    independence: bool = True
+    init: str = "auto"
+    start: Start | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    identity: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        SamplerSettings(
+            draws=self.draws,
+            tune=TUNE if self.tune is None else self.tune,
+            chains=self.chains,
+            cores=1 if self.cores is None else self.cores,
+            target_accept=TARGET_ACCEPT if self.target_accept is None else self.target_accept,
+            max_treedepth=self.max_treedepth,
+        )
+        if self.draws == 0:
+            raise SettingError("draws must be an integer of at least 1, not 0.")
+        check_callback(self.callback)
+        refuse_other("init", self.init, INITS)
+        if self.start is not None:
+            check_number_of_starts(self.start, self.chains)
+        object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)
+        object.__setattr__(self, "progressbar", bool(self.progressbar))
+
+    @property
+    def may_be_independence(self) -> bool:
+        """Whether independence Metropolis may replace NUTS: not where something was asked for that only NUTS has."""
+        of_nuts = ("tune", "target_accept", "max_treedepth", "callback", "keep_warmup", "init", "start", "checkpoint")
+        return self.independence and all(getattr(self, name) == getattr(Settings, name) for name in of_nuts)
+
+
+def check_callback(callback: Any) -> None:
+    """Refuse what cannot be called with one argument, before there is something to report."""
+    if callback is None:
+        return
+    wanted = f"callback must be a function that takes one argument, a progress record; not {shown(callback)}."
+    if not callable(callback):
+        raise SettingTypeError(wanted)
+    try:
+        signature = inspect.signature(callback)
+    except (TypeError, ValueError):  # of some functions that are written in C
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise SettingTypeError(f"{wanted} With one: {error}.") from None

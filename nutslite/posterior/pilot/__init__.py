@@ -1,0 +1,1 @@
+"""Mode, curvature, and the coordinates that follow from them, before sampling."""

@@ -1,0 +1,317 @@
+"""Before sampling: where chains start, how the position is scaled, and how far each level's effects are centred.
+
+Given the hyperparameters, Newton's method finds the mode of coefficients, auxiliary parameters and group effects;
+given those, an EM-like step moves the scales of the group effects, using the effects' curvature as their posterior
+variance. At the end each level gets its centring weight and each scale its bent logarithm
+(`centring`), which decouples effects from scales, and the information matrix in these coordinates becomes the sampler's
+metric. The pilot only chooses coordinates: whatever it finds, the posterior that NUTS samples is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior.density.effects import fill_effects, locations_and_scales, places_of, spreads_and_units
+from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.density.plain import compiled_plain_many, is_plain
+from nutslite.posterior.pilot.arrowhead import arrowhead_variances, made_positive, schur_complement, solve_arrowhead
+from nutslite.posterior.pilot.centring import Coordinates, choose_coordinates, in_coordinates, scale_columns
+from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.head import constrain_head
+from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.transforms import LOG
+
+FloatArray = NDArray[np.float64]
+
+OUTER_STEPS = 25
+NEWTON_STEPS = 30
+SCALE_TOLERANCE = 0.02  # change of the log scales at which the outer iteration stops
+LARGEST_NEWTON_STEP = 10.0
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What the pilot found.
+
+    Attributes
+    ----------
+    model : ModelData
+        The model with its centring weights chosen.
+    position : ndarray, shape (dimension,)
+        Conditional mode, in the coordinates of `model`.
+    information : Information
+        There, in these coordinates; hyperparameters on the diagonal of the border.
+    gradients : int
+        Gradient evaluations spent.
+    """
+
+    model: ModelData
+    position: FloatArray
+    information: Information
+    gradients: int
+
+
+def why_no_pilot(model: ModelData) -> str | None:
+    """In plain words why the pilot does not serve this model, or None."""
+    n_head = model.head.transforms.size
+    for row in model.block_columns:
+        if row[md.SCALE_ARGUMENT] < 0:
+            return "a group-specific term has a prior without location and scale"
+        location = row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]]
+        if location < n_head:
+            return "the location of a group-specific term has a prior"
+        scale = row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]
+        if scale < n_head and model.head.transforms[scale] != LOG:
+            return "the scale of a group-specific term has a bounded prior"
+    return None
+
+
+def run_pilot(
+    model: ModelData, density: Callable[..., float], loglik: Callable[..., Any], start: FloatArray
+) -> Pilot | None:
+    """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself)."""
+    if why_no_pilot(model) is not None:
+        return None
+    try:
+        found = _Search(model, density, loglik, start).run()
+    except np.linalg.LinAlgError:  # on the way to a scale of zero numbers leave the range of doubles
+        return None
+    return found if found is not None and _is_usable(found) else None
+
+
+def _is_usable(found: Pilot) -> bool:
+    """Whether there is a mode: where coefficients can fit every row exactly, scales run off to zero without end."""
+    information = found.information
+    parts = (found.position, information.border, information.coupling, information.blocks)
+    if not all(np.isfinite(part).all() for part in parts):
+        return False
+    try:
+        border = np.linalg.inv(information.border) if not information.blocks.size else information.border
+        np.linalg.cholesky(border)
+    except np.linalg.LinAlgError:
+        return False
+    return information.blocks.size == 0 or schur_complement(information) is not None
+
+
+class _Search:
+    """The pilot's state: the model (its centring changes once), the position and the hyperparameters' positions."""
+
+    def __init__(
+        self, model: ModelData, density: Callable[..., float], loglik: Callable[..., Any], start: FloatArray
+    ) -> None:
+        # Effects are searched for on their own scale (centred): there the conditional mode is a smooth convex problem.
+        self.given_centring = model.centring
+        self.model = model._replace(centring=np.ones_like(model.centring))
+        self.density, self.loglik = density, loglik
+        self.builder = InformationBuilder(self.model, density, loglik)
+        self.n_head = self.builder.n_head
+        self.position = np.array(start, dtype=float)
+        self.gradients = 0
+        self.scales = scale_columns(model)
+        self.hyper = self._hyperparameters()
+
+    def _hyperparameters(self) -> NDArray[np.int64]:
+        """Head positions that Newton leaves alone: whatever is not a coefficient or a constant of the likelihood."""
+        own = set()
+        for predictor in self.model.predictors:
+            if predictor[md.VARIES] == 0:
+                own.add(int(predictor[md.CONSTANT]))
+                continue
+            own.add(int(predictor[md.INTERCEPT]))
+            own.update(range(predictor[md.COEFFICIENTS], predictor[md.COEFFICIENTS] + _width(predictor)))
+        return np.array([i for i in range(self.n_head) if i not in own], dtype=np.int64)
+
+    def run(self) -> Pilot | None:
+        information = self._newton()
+        if information is None:
+            return None
+        for _ in range(OUTER_STEPS if self.scales else 0):
+            change = self._update_scales(information)
+            information = self._newton()
+            if information is None:
+                return None
+            if change < SCALE_TOLERANCE:
+                break
+        return self._finish(information)
+
+    def _density(self, position: FloatArray) -> tuple[float, FloatArray]:
+        self.gradients += 1
+        data = (self.model, self.density, self.loglik)
+        if is_plain(self.model):
+            value, gradients = np.empty(1), np.empty((1, position.size))
+            compiled_plain_many()(np.ascontiguousarray(position[None]), data, value, gradients)
+            return float(value[0]), gradients[0]
+        gradient = np.empty_like(position)
+        return float(compiled_joint()(position, gradient, data)), gradient
+
+    def _newton(self) -> Information | None:
+        """Move coefficients, constants and effects to their conditional mode; the information there."""
+        value, gradient = self._density(self.position)
+        if not np.isfinite(value):
+            return None
+        for _ in range(NEWTON_STEPS):
+            information = self._information()
+            if information is None:
+                return None
+            gradient[self.hyper] = 0.0
+            step = solve_arrowhead(information, gradient)
+            if step is None:
+                return None
+            decrement = float(gradient @ step)
+            largest = np.abs(step[: self.n_head]).max(initial=0.0)
+            step *= min(1.0, LARGEST_NEWTON_STEP / max(largest, 1e-300))
+            moved = self._line_search(value, step, decrement)
+            if moved is None:
+                return information
+            self.position, value, gradient = moved
+            if decrement < 1e-3:
+                break
+        return self._information()
+
+    def _information(self) -> Information | None:
+        """Information with hyperparameters uncoupled, positive definite.
+
+        Where it is not, rows count with the positive part of theirs; what is missing still is added to the diagonal.
+        """
+        for convex in (False, True):
+            information = self.builder(self.position, convex)
+            self.gradients += 2
+            if information is None:
+                return None
+            self._uncouple(information)
+            if convex or schur_complement(information) is not None:
+                return made_positive(information)
+        return None
+
+    def _uncouple(self, information: Information) -> None:
+        border = information.border
+        border[self.hyper, :] = 0.0
+        border[:, self.hyper] = 0.0
+        border[self.hyper, self.hyper] = 1.0
+        information.coupling[:, self.hyper] = 0.0
+
+    def _line_search(
+        self, value: float, step: FloatArray, decrement: float
+    ) -> tuple[FloatArray, float, FloatArray] | None:
+        size = 1.0
+        for _ in range(25):
+            proposal = self.position + size * step
+            new_value, gradient = self._density(proposal)
+            if np.isfinite(new_value) and new_value >= value + 1e-4 * size * min(decrement, 1.0) - 1e-10 * abs(value):
+                return proposal, new_value, gradient
+            size *= 0.5
+        return None
+
+    def _update_scales(self, information: Information) -> float:
+        """EM-like step for every scale; largest change of a log scale."""
+        variances = arrowhead_variances(information)[self.n_head :]
+        values, effects = self.builder.natural(self.position)
+        change = 0.0
+        for scale, columns in self.scales.items():
+            total, count = 0.0, 0
+            for at in columns:
+                total += float(np.sum((effects[at] - self._location(int(at[0]))) ** 2 + variances[at]))
+                count += at.size
+            new = np.log(self._best_scale(scale, values, total, count) - self.model.head.bounds[0, scale])
+            change = max(change, abs(new - self.position[scale]))
+            self.position[scale] = new
+        self._keep_effects(effects)
+        return change
+
+    def _location(self, effect: int) -> float:
+        for block in self.model.blocks:
+            c = (effect - block[md.EFFECT_START]) % block[md.EFFECT_STRIDE]
+            if effect >= block[md.EFFECT_START] and c < block[md.N_COLUMNS]:
+                row = self.model.block_columns[block[md.COLUMN_TABLE] + c]
+                return float(self.model.head.fixed[row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]] - self.n_head])
+        return 0.0
+
+    def _best_scale(self, scale: int, values: FloatArray, total: float, count: int) -> float:
+        """Maximise count * -log s - total / (2 s^2) + log prior(s) + log s over log s, by Newton steps."""
+        head = self.model.head
+        log_s = 0.5 * np.log(max(total / count, 1e-12))
+        a, b, c, d = (values[i] for i in head.arguments[scale])
+        partials = np.empty(5)
+        for _ in range(20):
+            s = float(np.exp(log_s))
+            self.density(head.densities[scale], s, a, b, c, d, partials)
+            slope = -count + total / s**2 + 1.0 + partials[0] * s
+            curvature = 2.0 * total / s**2 + 1.0
+            step = float(np.clip(slope / curvature, -1.0, 1.0))
+            log_s += step
+            if abs(step) < 1e-4 or not np.isfinite(log_s):
+                break
+        return float(np.exp(log_s))
+
+    def _keep_effects(self, effects: FloatArray) -> None:
+        """Set the raw effects so that the effects stay what they were (fully centred: effect = location + raw)."""
+        locations = np.zeros_like(effects)
+        self.position[self.n_head :] = 0.0
+        values = np.empty(self.n_head + self.model.head.fixed.size)
+        constrain_head(self.position, self.model.head, values)
+        fill_effects(self.model, self.position, values, locations)
+        self.position[self.n_head :] = effects - locations
+
+    def _finish(self, information: Information) -> Pilot | None:
+        """Choose the coordinates, move to them, and put the hyperparameters' curvature on the border."""
+        chosen = self._coordinates(information)
+        if chosen.bent:
+            # The steps above are short where there is little evidence: ask again where the scales are more typical.
+            _, effects = self.builder.natural(self.position)
+            for hyper, profile in chosen.bent.items():
+                self.position[hyper] = np.log(profile.typical - self.model.head.bounds[0, hyper])
+            self._keep_effects(effects)
+            moved = self._newton()
+            if moved is None:
+                return None
+            chosen = self._coordinates(moved)
+        values, _ = self.builder.natural(self.position)
+        self.model = in_coordinates(self.model, chosen, self.position, values)
+        self.builder = InformationBuilder(self.model, self.density, self.loglik)
+        for block in self.model.blocks:
+            self._to_raw(block, values)
+        final = self._information()
+        if final is None:
+            return None
+        final.border[self.hyper, self.hyper] = self._hyper_information(chosen)
+        return Pilot(self.model, self.position, final, self.gradients)
+
+    def _coordinates(self, information: Information) -> Coordinates:
+        values, _ = self.builder.natural(self.position)
+        deviations = self.position[self.n_head :]
+        return choose_coordinates(self.model, self.density, values, deviations, information.level_information)
+
+    def _to_raw(self, block: NDArray[np.int64], values: FloatArray) -> None:
+        """Deviations of a block's effects to raw numbers (correlations are zero here)."""
+        _, scales = locations_and_scales(self.model, block, values)
+        self.position[self.n_head + places_of(block)] /= spreads_and_units(self.model, block, scales)[1]
+
+    def _hyper_information(self, chosen: Coordinates) -> FloatArray:
+        """Precisions: of scales those of their profiles, sum(r_c r_d) for a correlation, else the prior's."""
+        centring = chosen.centring
+        prior = np.diag(head_prior_information(self.model.head, self.density, self.position)).copy()
+        likelihood = np.zeros(self.n_head)
+        for block in self.model.blocks:
+            if block[md.CORRELATION] < 0:
+                continue
+            first = block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+            place = int(block[md.CORRELATION])
+            for c in range(1, block[md.N_COLUMNS]):
+                for d in range(c):
+                    likelihood[place] += float(np.sum(centring[first + c] * centring[first + d]))
+                    prior[place] = 2.0  # of the order of an LKJ prior's curvature in the unconstrained correlation
+                    place += 1
+        total = np.maximum(likelihood + prior, 0.25)
+        for hyper, profile in chosen.bent.items():
+            total[hyper] = 1.0 / profile.variance
+        return total[self.hyper]
+
+
+def _width(predictor: NDArray[np.int64]) -> int:
+    return int(predictor[md.N_COEFFICIENTS])

@@ -1,0 +1,82 @@
+"""Curvature of the likelihood in the linear predictors, row by row, by differences of the family kernel's derivatives.
+
+No family needs to supply second derivatives. In NumPy but for the kernel: a pilot asks a few dozen times, which would
+not pay for compiling it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.families.links.codes import constant_link
+from nutslite.posterior.assembly.coded_columns import coefficients_of, table_of
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.model_data import ModelData
+
+FloatArray = NDArray[np.float64]
+
+ETA_STEP = 1e-3
+ROWS_AT_ONCE = 1 << 14
+
+
+def row_information(
+    model: ModelData, loglik: Callable[..., Any], values: FloatArray, effects: FloatArray
+) -> FloatArray:
+    """Minus the second derivatives of the pointwise log likelihood in eta.
+
+    Parameters
+    ----------
+    loglik : callable
+        The family's kernel, compiled.
+    values, effects : ndarray
+        As `model_data` defines them.
+
+    Returns
+    -------
+    ndarray, shape (k, k, n)
+        Symmetric, which differences of derivatives alone are not.
+    """
+    n, k = model.y.shape[1], model.predictors.shape[0]
+    out = np.empty((k, k, n))
+    varies = np.ones(k, dtype=np.int64)
+    for start in range(0, n, ROWS_AT_ONCE):
+        rows = slice(start, min(n, start + ROWS_AT_ONCE))
+        eta = linear_predictors(model, values, effects, rows)
+        upper, lower, pointwise = np.empty_like(eta), np.empty_like(eta), np.empty(eta.shape[1])
+        for j in range(k):
+            for step, slopes in ((ETA_STEP, upper), (-ETA_STEP, lower)):
+                moved = eta.copy()
+                moved[j] += step
+                loglik(model.y, model.weights, start, moved, varies, model.links, pointwise, slopes)
+            out[:, j, rows] = (lower - upper) / (2.0 * ETA_STEP)
+    return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
+
+
+def linear_predictors(model: ModelData, values: FloatArray, effects: FloatArray, rows: slice) -> FloatArray:
+    """The predictors eta (k, rows) of some rows on the scale of their links; what does not vary fills its row."""
+    eta = np.empty((model.predictors.shape[0], rows.stop - rows.start))
+    for j, predictor in enumerate(model.predictors):
+        if predictor[md.VARIES] == 0:
+            eta[j] = constant_link(model.links[j], values[predictor[md.CONSTANT]])
+            continue
+        own = slice(predictor[md.COLUMN_START], predictor[md.COLUMN_STOP])
+        # Not BLAS, see products.py.
+        np.einsum("p,pn->n", values[model.coefficients[own]], model.matrix[own, rows], out=eta[j])
+        if predictor[md.INTERCEPT] >= 0:
+            eta[j] += values[predictor[md.INTERCEPT]]
+        if predictor[md.OFFSET] >= 0:
+            eta[j] += model.offsets[predictor[md.OFFSET], rows]
+    for block in model.codes.blocks:
+        by_code = np.einsum("p,pl->l", values[coefficients_of(block, model.codes)], table_of(block, model.codes))
+        eta[block[md.PREDICTOR]] += by_code[model.levels[block[md.FACTOR], rows]]
+    for block in model.blocks:
+        first = block[md.EFFECT_START] + model.levels[block[md.FACTOR], rows].astype(np.int64) * block[md.EFFECT_STRIDE]
+        for c in range(block[md.N_COLUMNS]):
+            z_row = model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]
+            added = effects[first + c]
+            eta[block[md.PREDICTOR]] += added if z_row < 0 else model.z[z_row, rows] * added
+    return eta

@@ -1,0 +1,102 @@
+"""A simple first guess of all parameters, from which the pilot or the sampler's jitter starts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.families.links.codes import CODES, constant_link, is_custom, link_array
+from nutslite.posterior.pilot.nested_laplace import start_inside
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.transforms import IDENTITY, LOG
+
+FloatArray = NDArray[np.float64]
+
+
+def starting_position(assembled: Assembled) -> FloatArray:
+    """Intercept of the parent at the link of the mean response, scales of a size that fits the data, 0 elsewhere."""
+    model, spec = assembled.data, assembled.spec
+    position = np.zeros(assembled.layout.dimension)
+    y = _response(assembled)
+    parent = model.predictors[0]
+    name = spec.links[spec.family.parent.name]
+    eta = starting_predictor(assembled)
+    at = parent[md.INTERCEPT]
+    if at >= 0 and model.head.transforms[at] == IDENTITY:
+        offset = model.offsets[parent[md.OFFSET]].mean() if parent[md.OFFSET] >= 0 else 0.0
+        position[at] = eta - offset
+    start_inside(model, spec.family.parent.support, position, eta)
+    if name == "identity":
+        _set_scales(assembled, position, float(y.std()))
+    return position
+
+
+def starting_predictor(assembled: Assembled) -> float:
+    """The parent's linear predictor at the mean response."""
+    return _predictor_at(assembled, float(_response(assembled).mean()))
+
+
+def other_predictors(assembled: Assembled) -> list[float]:
+    """At quartiles of the responses, and of their logarithms, which are what some families' means are about."""
+    y = _response(assembled)
+    scales = [y, np.log(y)] if (y > 0.0).all() else [y]
+    return [_predictor_at(assembled, float(q)) for scale in scales for q in np.quantile(scale, (0.25, 0.5, 0.75))]
+
+
+def _predictor_at(assembled: Assembled, mean: float) -> float:
+    parent = assembled.spec.family.parent
+    return _link_of_mean(assembled.spec.links[parent.name], parent.support, mean)
+
+
+def _response(assembled: Assembled) -> FloatArray:
+    """Finite responses, as shares where there are trials."""
+    response = assembled.spec.design.response
+    y = response.values[0] / response.values[1] if "trials" in response.companions else response.values[0]
+    return np.asarray(y[np.isfinite(y)])
+
+
+def _link_of_mean(link: str, support: str, mean: float) -> float:
+    """eta at the mean response, kept inside the parameter's support."""
+    if link == "identity":  # this and the two other native links are most models: no function has to be compiled
+        return mean
+    if support == "unit" or link == "cloglog":
+        mean = min(max(mean, 0.01), 0.99)
+    if support == "positive" or link in ("log", "inverse", "inverse_squared", "sqrt", "softplus"):
+        mean = max(mean, 1e-2)
+    if is_custom(link):  # it may have no such function, and no value there
+        eta = float(link.link(mean)) if link.has_link else 0.0  # type: ignore[attr-defined]
+        return eta if np.isfinite(eta) else 0.0
+    if link in ("log", "logit"):
+        return float(constant_link(CODES[link], mean))
+    return float(link_array(link, np.array([mean]))[0])
+
+
+def _set_scales(assembled: Assembled, position: FloatArray, sd: float) -> None:
+    """Positive parameters of an identity-link model are of the order of the response's standard deviation."""
+    if not sd > 0.0:
+        return
+    model, family = assembled.data, assembled.spec.family
+    for j, parameter in enumerate(family.eta_parameters):
+        predictor = model.predictors[j]
+        if parameter.name != "sigma":
+            continue
+        if predictor[md.VARIES] == 0 and predictor[md.CONSTANT] < model.head.transforms.size:
+            if model.head.transforms[predictor[md.CONSTANT]] == LOG:
+                position[predictor[md.CONSTANT]] = np.log(sd)
+        elif predictor[md.VARIES] == 1 and predictor[md.INTERCEPT] >= 0:
+            position[predictor[md.INTERCEPT]] = _link_of_mean(
+                assembled.spec.links[parameter.name], parameter.support, sd
+            )
+    n_head = model.head.transforms.size
+    for block in model.blocks:
+        if block[md.PREDICTOR] != 0:
+            continue
+        for c in range(block[md.N_COLUMNS]):
+            row = model.block_columns[block[md.COLUMN_TABLE] + c]
+            if row[md.SCALE_ARGUMENT] < 0:
+                continue
+            scale = row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]
+            if scale < n_head and model.head.transforms[scale] == LOG:
+                size = 1.0 if row[md.Z_ROW] < 0 else float(np.sqrt(np.mean(model.z[row[md.Z_ROW]] ** 2)))
+                position[scale] = np.log(0.5 * sd / max(size, 1e-12))

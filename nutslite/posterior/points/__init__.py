@@ -1,0 +1,1 @@
+"""Points, densities and draws by the names that users know."""

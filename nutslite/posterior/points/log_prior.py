@@ -1,0 +1,176 @@
+"""Log prior densities of draws, variable by variable, on the natural scale: what power-scaling of a prior needs."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
+from nutslite.exceptions import DataError
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.head import NO_DENSITY
+from nutslite.posterior.record.layout import Variable
+from nutslite.posterior.targets.target import density_of
+from nutslite.priors.correlations import lkj_cholesky_logdensity
+from nutslite.priors.densities.densities import DENSITY
+
+FloatArray = NDArray[np.float64]
+
+
+def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
+    """Log prior density of every sampled variable at every draw.
+
+    Parameters
+    ----------
+    assembled : Assembled
+    draws : mapping of ndarray, shape (..., *shape of the variable)
+        All variables of the model on their natural scale, by name, as the results hold them.
+
+    Returns
+    -------
+    dict of ndarray
+        By variable, of its shape. Group effects have their density given location and scale; of correlated ones the
+        first column has its density, each further one that given the columns before it. Correlations have one number
+        for all (LKJ, as a density of the correlation matrix). No Jacobians: these are densities of the natural values.
+
+    Raises
+    ------
+    DataError
+        If a variable is missing: the draws are from another model.
+    """
+    values, effects = _packed(assembled, draws)
+    evaluate = _Densities(assembled)
+    head = assembled.data.head
+    head_terms = np.zeros((values.shape[0], assembled.layout.n_head))
+    for i in range(assembled.layout.n_head):
+        if head.densities[i] != NO_DENSITY:
+            terms = slice(head.shift_start[i], head.shift_start[i + 1])
+            x = values[:, i] - values[:, head.shift_index[terms]] @ head.shift_weight[terms]
+            head_terms[:, i] = evaluate(int(head.densities[i]), x, values[:, head.arguments[i]].T)
+    effect_terms, block_terms = _effects(assembled, draws, values, effects, evaluate)
+    leading = _leading(assembled.layout.variables[0], draws)
+    out: dict[str, FloatArray] = {}
+    for variable in assembled.layout.variables:
+        if variable.source == "correlation":
+            array = block_terms[variable.name]
+        else:
+            array = (head_terms if variable.source == "values" else effect_terms)[:, variable.index]
+        out[variable.name] = array.reshape(*leading, *array.shape[1:])
+    return out
+
+
+def _leading(variable: Variable, draws: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
+    """Axes before a variable's own: chain and draw."""
+    shape = np.shape(draws[variable.name])
+    return shape[: len(shape) - np.ndim(variable.index)]
+
+
+def _packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
+    """`values` (correlations left out) and `effects`, one row per draw: the inverse of `Layout.unpack`."""
+    layout, fixed = assembled.layout, assembled.data.head.fixed
+    missing = [variable.name for variable in layout.variables if variable.name not in draws]
+    if missing:
+        raise DataError(f"The posterior has no variable '{missing[0]}': is it from another model?")
+    n_draws = int(np.prod(_leading(layout.variables[0], draws), dtype=int))
+    values = np.full((n_draws, layout.n_head + fixed.size), np.nan)
+    values[:, layout.n_head :] = fixed
+    effects = np.empty((n_draws, layout.dimension - layout.n_head))
+    for variable in layout.variables:
+        if variable.source == "correlation":
+            continue
+        shape = np.shape(variable.index)
+        array = np.asarray(draws[variable.name], dtype=float)
+        if array.size != n_draws * np.size(variable.index):
+            raise DataError(f"'{variable.name}' has another size than in the model: is it from another model?")
+        (values if variable.source == "values" else effects)[:, variable.index] = array.reshape(n_draws, *shape)
+    for variable in layout.variables:  # once all coefficients are there
+        if variable.columns.size:
+            values[:, variable.index] += values[:, variable.columns] @ variable.means
+    return values, effects
+
+
+def _effects(
+    assembled: Assembled,
+    draws: Mapping[str, NDArray[Any]],
+    values: FloatArray,
+    effects: FloatArray,
+    evaluate: _Densities,
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Log densities of all effects, and of each block's correlations by name."""
+    model = assembled.data
+    out = np.empty(effects.shape)
+    correlations = {
+        int(variable.index[0]): variable.name
+        for variable in assembled.layout.variables
+        if variable.source == "correlation"
+    }
+    block_terms = {}
+    for block in model.blocks:
+        q = int(block[md.N_COLUMNS])
+        rows = model.block_columns[block[md.COLUMN_TABLE] : block[md.COLUMN_TABLE] + q]
+        levels = np.arange(block[md.N_LEVELS])
+        places = [block[md.EFFECT_START] + c + block[md.EFFECT_STRIDE] * levels for c in range(q)]
+        if block[md.CORRELATION] < 0:
+            for row, at in zip(rows, places, strict=True):
+                for place in at:
+                    out[:, place] = evaluate(int(row[md.DENSITY]), effects[:, place], values[:, row[md.ARGUMENTS :]].T)
+            continue
+        name = correlations[int(block[md.CORRELATION])]
+        factors = _cholesky(np.asarray(draws[name], dtype=float).reshape(len(values), -1), q)
+        block_terms[name] = _lkj(factors, float(values[0, block[md.LKJ_ETA]]))
+        standard = np.empty((len(values), levels.size, q))
+        for c, (row, at) in enumerate(zip(rows, places, strict=True)):
+            location, scale = values[:, row[md.ARGUMENTS]], values[:, row[md.ARGUMENTS + 1]]
+            x = (effects[:, at] - location[:, None]) / scale[:, None]
+            x -= np.einsum("de,dle->dl", factors[:, c, :c], standard[:, :, :c])
+            standard[:, :, c] = x / factors[:, c, c, None]
+            log_sd = np.log(scale * factors[:, c, c])
+            out[:, at] = -0.5 * standard[:, :, c] ** 2 - log_sd[:, None] - 0.5 * math.log(2.0 * math.pi)
+    return out, block_terms
+
+
+def _cholesky(lower: FloatArray, q: int) -> FloatArray:
+    """Cholesky factors of correlations given as lower triangles, one row per draw."""
+    matrices = np.tile(np.eye(q), (len(lower), 1, 1))
+    rows, columns = np.tril_indices(q, -1)
+    matrices[:, rows, columns] = lower
+    matrices[:, columns, rows] = lower
+    return np.asarray(np.linalg.cholesky(matrices), dtype=float)
+
+
+def _lkj(factors: FloatArray, eta: float) -> FloatArray:
+    """LKJ log densities of the correlation matrices that have these Cholesky factors."""
+    diagonal = np.diagonal(factors, axis1=1, axis2=2)
+    constant = float(lkj_cholesky_logdensity(np.eye(factors.shape[1]), eta))
+    return np.asarray(constant + 2.0 * (eta - 1.0) * np.log(diagonal).sum(axis=1))
+
+
+class _Densities:
+    """Evaluates the prior densities that a model has, for vectors of draws."""
+
+    def __init__(self, assembled: Assembled) -> None:
+        self.density = density_of(assembled.data.head, assembled.data.block_columns)
+
+    def __call__(self, code: int, x: FloatArray, arguments: FloatArray) -> FloatArray:
+        out = np.empty(x.size)
+        _compiled()(self.density, code, np.ascontiguousarray(x), np.ascontiguousarray(arguments), out)
+        return out
+
+
+@functools.cache
+def _compiled() -> Callable[..., None]:
+    return kernel_with_signature(_evaluate, types.void(DENSITY, types.int64, VECTOR, MATRIX, VECTOR))
+
+
+def _evaluate(density: Any, code: Any, x: Any, arguments: Any, out: Any) -> None:
+    """Overwrite `out` with log densities of `x`, whose arguments are the rows of `arguments`."""
+    partials = np.empty(5)
+    for i in range(x.shape[0]):
+        out[i] = density(code, x[i], arguments[0, i], arguments[1, i], arguments[2, i], arguments[3, i], partials)

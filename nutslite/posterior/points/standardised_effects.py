@@ -1,0 +1,47 @@
+"""Standardised group effects, as results show them on request: ``1|g_offset`` = (effect - location) / scale."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
+
+FloatArray = NDArray[np.float64]
+
+
+def standardised_effects(
+    assembled: Assembled, values: FloatArray, effects: FloatArray
+) -> tuple[dict[str, FloatArray], dict[str, tuple[str, ...]]]:
+    """Offsets of the non-centred terms whose scale is drawn.
+
+    Parameters
+    ----------
+    values, effects : ndarray, shape (..., n_values), (..., n_effects)
+        Natural-scale draws of the joint model.
+
+    Returns
+    -------
+    arrays : dict of ndarray, shape (..., *shape of the term)
+        By name, ``1|g_offset``. Offsets of correlated effects are as correlated as these.
+    dims : dict of tuple of str
+    """
+    model, n_head = assembled.data, assembled.layout.n_head
+    offsets = np.full(effects.shape, np.nan)
+    for block in model.blocks:
+        for c in range(block[md.N_COLUMNS]):
+            row = model.block_columns[block[md.COLUMN_TABLE] + c]
+            at = block[md.EFFECT_START] + c + block[md.EFFECT_STRIDE] * np.arange(block[md.N_LEVELS])
+            drawn = row[md.SCALE_ARGUMENT] >= 0 and row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]] < n_head
+            if not drawn or model.centring[at[0]] == 1.0:
+                continue
+            location = values[..., row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]]]
+            scale = values[..., row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]]
+            offsets[..., at] = (effects[..., at] - location[..., None]) / scale[..., None]
+    arrays, dims = {}, {}
+    for variable in assembled.layout.variables:
+        if variable.source == "effects" and not np.isnan(offsets[..., variable.index]).any():
+            arrays[f"{variable.name}_offset"] = offsets[..., variable.index]
+            dims[f"{variable.name}_offset"] = variable.dims
+    return arrays, dims

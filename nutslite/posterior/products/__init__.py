@@ -1,0 +1,1 @@
+"""Cross-products of designs, and sums over the rows of levels."""

@@ -1,0 +1,252 @@
+"""The packed vector and the named arrays it stands for.
+
+`HeadBuilder` collects the head element by element while a model is assembled; `Layout` is what remains: which named
+variable reads which elements, with dims and coords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import PriorError
+from nutslite.posterior.record import transforms
+from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
+from nutslite.priors.coefficient_priors import ColumnPriors
+from nutslite.priors.prior import Prior, ResolvedPrior, resolve
+
+FloatArray = NDArray[np.float64]
+Source = Literal["values", "effects", "correlation"]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A named quantity of the model and where its numbers are.
+
+    Attributes
+    ----------
+    name : str
+        As in the results: ``"Intercept"``, ``"1|g_sigma"``, ``"sigma_x"``.
+    dims : tuple of str
+        Without chain and draw.
+    source : str
+        ``"values"`` or ``"effects"`` (natural scale), or ``"correlation"`` (from the block starting at ``index[0]``).
+    index : ndarray of int
+        Element of the source for each element of the variable, in the variable's shape.
+    columns : ndarray of int
+        Only of an intercept: values of the coefficients whose means must be subtracted to uncentre it (of a vector's
+        intercepts a row each) ...
+    means : ndarray of float
+        ... and those means.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    source: Source
+    index: NDArray[np.int64]
+    columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    means: FloatArray = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names for the packed vector.
+
+    Attributes
+    ----------
+    dimension : int
+        Length of the position.
+    n_head : int
+        Elements before the raw group effects.
+    variables : tuple of Variable
+        In the order of the results: intercept, common terms, auxiliary parameters, hyperparameters, group effects.
+    coords : dict
+        Coordinate values of every dim.
+    """
+
+    dimension: int
+    n_head: int
+    variables: tuple[Variable, ...]
+    coords: dict[str, list[Any]]
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Dims of every variable that has any."""
+        return {variable.name: variable.dims for variable in self.variables if variable.dims}
+
+    def unpack(self, values: FloatArray, effects: FloatArray) -> dict[str, FloatArray]:
+        """Named arrays from natural-scale draws.
+
+        Parameters
+        ----------
+        values, effects : ndarray, shape (..., n_values), (..., n_effects)
+            Natural-scale head with fixed numbers (unconstrained where a block transform rules), and effects.
+
+        Returns
+        -------
+        dict of ndarray, shape (..., *shape of the variable)
+        """
+        out: dict[str, FloatArray] = {}
+        for variable in self.variables:
+            if variable.source == "correlation":
+                out[variable.name] = _correlations(values, variable.index)
+                continue
+            array = (values if variable.source == "values" else effects)[..., variable.index]
+            if variable.columns.size:
+                array = array - values[..., variable.columns] @ variable.means
+            out[variable.name] = array
+        return out
+
+
+def _correlations(values: FloatArray, index: NDArray[np.int64]) -> FloatArray:
+    """Lower-triangle correlations, row by row, of a block of unconstrained correlations."""
+    size = index.size
+    q = round((1 + (1 + 8 * size) ** 0.5) / 2)
+    flat = values[..., index].reshape(-1, size)
+    out = np.empty((flat.shape[0], size))
+    lower = np.tril_indices(q, -1)
+    cholesky = np.empty((q, q))
+    for row in range(flat.shape[0]):
+        transforms.cholesky_constrain(np.ascontiguousarray(flat[row]), cholesky)
+        out[row] = (cholesky @ cholesky.T)[lower]
+    return out.reshape(*values.shape[:-1], size)
+
+
+@dataclass
+class HeadBuilder:
+    """Collects head elements, their transforms and priors.
+
+    A prior's argument is a reference: a head element (>= 0) or a fixed number, noted as ``-1 - k`` until the length of
+    the head is known.
+    """
+
+    transforms: list[int] = field(default_factory=list)
+    bounds: list[tuple[float, float]] = field(default_factory=list)
+    densities: list[int] = field(default_factory=list)
+    arguments: list[tuple[int, int, int, int]] = field(default_factory=list)
+    shifts: dict[int, tuple[NDArray[np.int64], FloatArray]] = field(default_factory=dict)
+    fixed: list[float] = field(default_factory=lambda: [0.0])
+    variables: list[Variable] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Elements so far."""
+        return len(self.transforms)
+
+    def constant(self, value: float) -> int:
+        """Reference to a fixed number."""
+        self.fixed.append(float(value))
+        return -len(self.fixed)
+
+    def add(
+        self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...], ordered: bool = False
+    ) -> NDArray[np.int64]:
+        """Add a variable of `length` elements with its prior, hyperparameters first; return their positions.
+
+        Elements of an `ordered` one increase: its density is that of the prior where they do.
+        """
+        if isinstance(prior, ColumnPriors):
+            return self._add_columns(name, prior, dims)
+        resolved = resolve(prior)
+        references = [self.argument(name, key, value, length, dims) for key, value in named_arguments(prior)]
+        start = self.size
+        for element in range(length):
+            row = [reference[element] for reference in references]
+            self._append(resolved, row, element)
+        if ordered:
+            self._order(name, start)
+        index = np.arange(start, self.size)
+        self.variables.append(Variable(name, dims, "values", index if dims else index[0]))
+        return index
+
+    def _order(self, name: str, start: int) -> None:
+        """Put each element from `start` on above the one before."""
+        if any(upper < np.inf for _, upper in self.bounds[start:]):
+            raise PriorError(f"The prior of '{name}' has an upper bound, but its elements increase: give one without.")
+        self.transforms[start + 1 :] = [transforms.ABOVE] * (self.size - start - 1)
+
+    def _add_columns(self, name: str, priors: ColumnPriors, dims: tuple[str, ...]) -> NDArray[np.int64]:
+        """Add a variable each of whose elements has a distribution of its own, with numbers for arguments."""
+        start = self.size
+        for prior in priors.priors:
+            self._append(resolve(prior), [self.argument(name, *pair, 1, ())[0] for pair in named_arguments(prior)], 0)
+        index = np.arange(start, self.size)
+        self.variables.append(Variable(name, dims, "values", index))
+        return index
+
+    def argument(
+        self, name: str, key: str, value: float | FloatArray | Prior, length: int, dims: tuple[str, ...]
+    ) -> list[int]:
+        """References to one argument of a prior, one per element of the variable it belongs to."""
+        if isinstance(value, Prior):
+            return [int(i) for i in self.add(f"{name}_{key}", value, length=length, dims=dims)]
+        array = np.atleast_1d(np.asarray(value, dtype=float))
+        if array.size not in (1, length):
+            raise PriorError(
+                f"The prior of '{name}' gives {array.size} values for '{key}', but '{name}' has {length} element(s)."
+            )
+        if array.size == 1:
+            return [self.constant(array[0])] * length
+        return [self.constant(number) for number in array]
+
+    def add_block(self, size: int) -> int:
+        """Add elements that a block transform and a block prior rule; return the first position."""
+        start = self.size
+        for _ in range(size):
+            self.transforms.append(BLOCKWISE)
+            self.bounds.append((0.0, 0.0))
+            self.densities.append(NO_DENSITY)
+            self.arguments.append((-1, -1, -1, -1))
+        return start
+
+    def _append(self, resolved: ResolvedPrior, references: Sequence[int], element: int) -> None:
+        lower, upper = (float(np.resize(end, element + 1)[element]) for end in (resolved.lower, resolved.upper))
+        code = transforms.transform_code(lower, upper)
+        self.transforms.append(code)
+        self.bounds.append((lower, upper))
+        self.densities.append(resolved.code)
+        padded = [*references, -1, -1, -1, -1][:4]
+        self.arguments.append((padded[0], padded[1], padded[2], padded[3]))
+
+    def resolve_reference(self, reference: int) -> int:
+        """Index into `values` once the head is complete."""
+        return reference if reference >= 0 else self.size - 1 - reference
+
+    def build(self) -> Head:
+        """The finished record."""
+        rows = [[self.resolve_reference(reference) for reference in row] for row in self.arguments]
+        shifts = [self.shifts.get(i, (np.empty(0, np.int64), np.empty(0))) for i in range(self.size)]
+        return Head(
+            transforms=np.array(self.transforms, dtype=np.int64),
+            bounds=np.ascontiguousarray(np.array(self.bounds, dtype=float).reshape(-1, 2).T),
+            densities=np.array(self.densities, dtype=np.int64),
+            arguments=np.array(rows, dtype=np.int64).reshape(-1, 4),
+            fixed=np.array(self.fixed, dtype=float),
+            shift_start=np.cumsum([0, *(len(index) for index, _ in shifts)], dtype=np.int64),
+            shift_index=np.concatenate([np.empty(0, np.int64), *(index for index, _ in shifts)]),
+            shift_weight=np.concatenate([np.empty(0), *(weight for _, weight in shifts)]),
+        )
+
+
+def named_arguments(prior: Prior) -> Iterable[tuple[str, Any]]:
+    """Names and values of a prior's arguments, in the density's order."""
+    return zip(prior.density.argument_names, resolve(prior).arguments, strict=True)
+
+
+def stacked(variables: Sequence[Variable], dim: str) -> list[Variable]:
+    """Variables of the same names, one for each row of eta of a vector, as one each: `dim` is their first dimension."""
+    rows: dict[str, list[Variable]] = {}
+    for variable in variables:
+        rows.setdefault(variable.name, []).append(variable)
+    return [_stack(same, dim) for same in rows.values()]
+
+
+def _stack(same: Sequence[Variable], dim: str) -> Variable:
+    first = same[0]
+    index = np.stack([np.asarray(variable.index) for variable in same])
+    columns = np.array([variable.columns for variable in same])
+    return replace(first, dims=(dim, *first.dims), index=index, columns=columns)

@@ -1,0 +1,1 @@
+"""A run: settings in, draws on the natural scale out, and what stands around it."""

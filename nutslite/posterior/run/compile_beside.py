@@ -1,0 +1,183 @@
+"""Compile, in a process beside this one, what a first fit will need later: the wait is nearly halved.
+
+Nothing starts where the density of a path is on disk already. Otherwise a second Python compiles the other large parts
+of the path into the same cache while this one compiles the density; each part is waited for and loaded where it is
+needed (`nutslite._awaited`). Where that process cannot start or dies, all is compiled here, as without it.
+``NUTSLITE_COMPILE_BESIDE=0`` in the environment forbids it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming
+from nutslite._kernel_cache import is_kept
+from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
+from nutslite._parallel import available_cpus
+from nutslite._stack import with_room
+from nutslite.posterior.density.effects import add_effects_prior
+from nutslite.posterior.density.helper_threads import compiled_help
+from nutslite.posterior.density.joint import JOINT_DATA, joint_logdensity, natural_scale
+from nutslite.posterior.density.many_positions import compiled_joint_many
+from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, plain_many
+from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
+from nutslite.posterior.marginal.marginal_many import marginal_many
+from nutslite.posterior.marginal.recovery import compiled_recovery
+from nutslite.posterior.record.model_data import MODEL_DATA
+from nutslite.posterior.targets.plan import Plan
+from nutslite.priors.densities.densities import DENSITY
+from nutslite.sampler.independence.independence import accept_or_stay
+from nutslite.sampler.transition.chain import compiled_block
+
+VARIABLE = "NUTSLITE_COMPILE_BESIDE"
+
+_HERE = str(Path(__file__).parents[3])  # first, lest the other process finds another copy of this package
+_START = (  # what the other process runs
+    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
+    "from nutslite.posterior.run.compile_beside import work; work()"
+)
+
+
+def _compile_acceptance() -> None:
+    accept_or_stay.compile((VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR))  # type: ignore[attr-defined]
+
+
+def _compile_natural() -> None:
+    natural_scale.compile((MATRIX, MODEL_DATA, MATRIX, MATRIX))  # type: ignore[attr-defined]
+
+
+def _compile_effects() -> None:
+    add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
+
+
+DENSITIES: dict[str, Callable[..., Any]] = {
+    "joint": joint_logdensity,
+    "plain": plain_many,
+    "marginal": marginal_many,
+}
+"""What is compiled here meanwhile, by path."""
+
+PARTS: dict[str, dict[str, Callable[[], Any]]] = {
+    "joint": {
+        EFFECTS: _compile_effects,
+        BLOCK: lambda: compiled_block(JOINT_DATA),
+        MANY: compiled_joint_many,
+        NATURAL: _compile_natural,
+    },
+    "plain": {BLOCK: lambda: compiled_block(JOINT_DATA), MANY: _compile_acceptance, NATURAL: compiled_plain_natural},
+    "marginal": {
+        BLOCK: lambda: (compiled_marginal(), compiled_block(MARGINAL_TYPE)),
+        MANY: _compile_acceptance,
+        NATURAL: compiled_recovery,
+    },
+}
+
+
+def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
+    """What a run will need to have compiled beside the density, the first first."""
+    if laplace:
+        return (NATURAL,)
+    if independence and not (plan.density == "joint" and plan.assembled.data.centring.size):
+        return (MANY, NATURAL, BLOCK)
+    return (EFFECTS, BLOCK, NATURAL) if plan.density == "joint" else (BLOCK, NATURAL)
+
+
+class CompilerBeside:
+    """The process beside this one, if one is needed.
+
+    Parameters
+    ----------
+    path : str
+        ``"joint"``, ``"plain"`` (the joint density of a model that `plain` serves) or ``"marginal"``.
+    parts : sequence of str
+        What to compile, in the order in which it will be waited for.
+    """
+
+    def __init__(self, path: str, parts: Sequence[str]) -> None:
+        self.path, self.parts = path, parts
+        self.process: subprocess.Popen[str] | None = None
+        self._listener: threading.Thread | None = None
+        self.done = {part: threading.Event() for part in parts}
+
+    def start(self) -> None:
+        """Start the process."""
+        with contextlib.suppress(OSError, ValueError):
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _START, json.dumps([_HERE, *sys.path]), self.path, *self.parts],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+            self._listener = threading.Thread(target=self._listen, args=(self.process,), daemon=True)
+            self._listener.start()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        if process.stdout is not None:
+            with process.stdout as lines:
+                for line in lines:
+                    if line.strip() in self.done:
+                        self.done[line.strip()].set()
+        for event in self.done.values():  # it has ended: what is not there is compiled here
+            event.set()
+
+    def stop(self) -> None:
+        """End the process and close what was heard of it: nothing more is needed."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+        if self._listener is not None:
+            self._listener.join()
+
+
+@contextlib.contextmanager
+def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[CompilerBeside]:
+    """The process beside this one runs within this context, where the density of the path is not on disk."""
+    beside = CompilerBeside(path, parts)
+    if _serves() and not is_kept(DENSITIES[path]):
+        beside.start()
+    try:
+        with coming(beside.done if beside.process is not None else {}):
+            yield beside
+    finally:
+        beside.stop()
+
+
+def _serves() -> bool:
+    """Whether a second Python may be started and would help."""
+    return (
+        not jit_disabled()
+        and os.environ.get(VARIABLE, "1") != "0"
+        and available_cpus() > 1
+        and os.path.basename(sys.executable or "").startswith(("python", "pypy"))
+    )
+
+
+def compile_all() -> None:
+    """Every part of every path, here and now; nothing under ``NUMBA_DISABLE_JIT=1``."""
+    if jit_disabled():
+        return
+    for parts in PARTS.values():
+        for compile_part in parts.values():
+            with_room(compile_part)
+    compiled_plain_many()
+    compiled_help()
+
+
+def work() -> None:
+    """What the other process does: compile the parts that its arguments name, and say when each is on disk."""
+    path, *parts = sys.argv[2:]
+    gc.disable()  # for its few seconds: Numba makes millions of objects, most of which stay
+    for part in parts:
+        with_room(PARTS[path][part])
+        sys.stdout.write(f"{part}\n")
+        sys.stdout.flush()

@@ -1,0 +1,371 @@
+"""What is sampled: a log density with its data, where chains start, and how its draws become the model's quantities.
+
+Two targets serve the same posterior. `JointTarget` is the general one. `MarginalTarget` samples the few parameters that
+are left when a Gaussian model's coefficients and effects are integrated out, and draws those exactly afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._parallel import available_cpus, run_in_parts
+from nutslite.exceptions import SamplingError
+from nutslite.families.record.family import Family, compiled_loglik
+from nutslite.posterior.density.helper_threads import helped_chains
+from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, compiled_natural
+from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
+from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
+from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
+from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
+from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
+from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
+from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
+from nutslite.posterior.marginal.recovery import recover
+from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.pilot.inside import starts_inside
+from nutslite.posterior.pilot.mode import Mode, find_mode
+from nutslite.posterior.pilot.nested_laplace import (
+    MOST_DIMENSIONS,
+    MOST_ROWS,
+    bent_scales,
+    bounded,
+    given_parameter,
+    is_small,
+    less_centred,
+    nested_warp,
+    range_of,
+    start_at_mean,
+)
+from nutslite.posterior.pilot.pieces import has_pieces
+from nutslite.posterior.pilot.pilot import Pilot, run_pilot
+from nutslite.posterior.pilot.start import other_predictors, starting_position, starting_predictor
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.head import NO_DENSITY, Head
+from nutslite.posterior.record.model_data import ModelData, sorted_rows
+from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
+from nutslite.posterior.record.warp import FREE, MEAN, Warp
+from nutslite.priors.densities.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
+from nutslite.priors.densities.densities import density_function
+
+FloatArray = NDArray[np.float64]
+
+TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
+TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+UNKNOWN_VARIANCE = 1e-2  # of coordinates, for slices to begin with
+MUCH_HIGHER = 3.0  # a log density than another starting point's
+EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Where chains start and what is known about the posterior's shape there.
+
+    Attributes
+    ----------
+    center : ndarray, shape (dimension,)
+    information : Information or ndarray or None
+        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix; None: not known, the
+        sampler adapts its metric while it warms up.
+    """
+
+    center: FloatArray
+    information: Information | FloatArray | None
+
+
+class Target(Protocol):
+    """A log density that the sampler can run, and the way back to the model's quantities; `rows` of data it reads."""
+
+    dimension: int
+    rows: int
+    data_type: Any
+    has_edge: bool  # whether links leave positions without a density
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """``logdensity(position, gradient, data)``."""
+        ...
+
+    @property
+    def data(self) -> Any:
+        """What the log density receives."""
+        ...
+
+    def launch(self) -> Launch:
+        """Find where to start; may choose better coordinates (and so change `data`)."""
+        ...
+
+    def helped(self, chains: int, cores: int | None) -> AbstractContextManager[Sequence[Any] | None]:
+        """While chains run: their data, one for each, with helping threads where there are processors to spare."""
+        ...
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """Log densities (m,) of positions (m, dimension) for proposals; of mirror images only one is allowed."""
+        ...
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Joint `values` and `effects`, shapes (chains, draws, ...), of draws of shape (chains, draws, dimension)."""
+        ...
+
+
+class JointTarget:
+    """The general log density over all parameters and raw group effects."""
+
+    def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
+        self.assembled = assembled
+        self.model = sorted_rows(assembled.data if merged is None else merged)
+        self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
+        self.dimension = assembled.layout.dimension
+        self.rows = self.model.y.shape[1]
+        self.density = density_of(self.model.head, self.model.block_columns)
+        self.data_type = JOINT_DATA
+        self.has_edge = has_edge(self.model, assembled.spec.family)
+        self.in_pieces = is_small(self.model) and has_pieces(self.model, assembled.spec.family)
+        self.use_pilot = use_pilot
+        self.pilot: Pilot | None = None
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """With its gradient; compiled when NUTS asks for it."""
+        return compiled_warped() if self.is_warped else compiled_joint()
+
+    @property
+    def is_warped(self) -> bool:
+        """Whether positions are the coordinates of `warp`."""
+        return self.model.warp.knots.size > 0
+
+    @property
+    def data(self) -> Any:
+        """The model's record, its prior densities and the family kernel."""
+        return (self.model, self.density, self.loglik)
+
+    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
+        """The density of a model of few rows without its gradient, data for one chain, and their type."""
+        return compiled_warped_value(), (*self.data, scratch_for(self.model)), VALUE_DATA
+
+    def launch(self) -> Launch:
+        """Run the pilot; where it does not serve, start at a simple guess."""
+        start = starting_position(self.assembled)
+        if self.use_pilot:
+            self.pilot = run_pilot(self.model, self.density, self.loglik, start)
+        if self.pilot is None:
+            return Launch(start, None)
+        self.model = self.pilot.model
+        return Launch(self.pilot.position, self.pilot.information)
+
+    def launch_small(self, for_slices: bool = False) -> Launch | None:
+        """Move a model of few rows to the coordinates of `warp`, where its posterior is nearly normal.
+
+        None, and nothing is changed, where the model is not one of these or no conditional modes were found. Slices
+        need none: for them it starts from any point with a density.
+        """
+        if not self.use_pilot or not is_small(self.model):
+            return None
+        before, spec = self.model, self.assembled.spec
+        start = starting_position(self.assembled)
+        small = less_centred(before) if self.pilot is not None else bent_scales(before, start)
+        start[small.head.transforms.size :] = 0.0
+        start[small.coefficients] = 0.0
+        start[[i for i, code in enumerate(small.head.transforms) if code == BENT_LOG]] = 0.0
+        plain = bounded(small, spec.family.parent.support)
+        given = given_parameter(small, [parameter.name for parameter in spec.family.eta_parameters])
+        self.model = small._replace(warp=plain)
+        start = self._best_start(plain, start)
+        warp = nested_warp(plain, given, self._values, start)
+        if warp is None:
+            if for_slices and np.isfinite(self._values(start[None])[0]):
+                return Launch(start, UNKNOWN_VARIANCE * np.eye(self.dimension))
+            self.model = before
+            return None
+        if self.in_pieces:
+            warp = warp._replace(stretched=np.ones_like(warp.stretched))
+        self.model = small._replace(warp=warp)
+        mode = find_mode(self._values, np.zeros(self.dimension), np.ones(self.dimension), roughly=True)
+        if mode is None:
+            return Launch(np.zeros(self.dimension), np.eye(self.dimension))
+        return Launch(mode.position, mode.covariance)
+
+    def _best_start(self, plain: Warp, start: FloatArray) -> FloatArray:
+        """With the mean at the mean response, or where the density is much higher."""
+        predictors = [starting_predictor(self.assembled), *other_predictors(self.assembled)]
+        starts = np.tile(start, (len(predictors), 1))
+        for some, eta in zip(starts, predictors, strict=True):
+            start_at_mean(plain, some, eta)
+        if plain.kind == FREE and (self.has_edge or self.in_pieces):
+            found = starts_inside(self.model, self.assembled.spec.family.parent.support, predictors)
+            starts = np.concatenate([starts, np.tile(start, (len(found), 1))])
+            for some, head in zip(starts[len(predictors) :], found, strict=True):
+                some[: head.size] += head
+        values = self._values(starts)
+        values = np.where(np.isfinite(values), values, -np.inf)
+        best = starts[int(np.argmax(values))] if values.max() > values[0] + MUCH_HIGHER else starts[0]
+        return np.asarray(best)
+
+    def _values(self, positions: FloatArray) -> FloatArray:
+        return self.log_densities(positions, 1)
+
+    @contextmanager
+    def helped(self, chains: int, cores: int | None) -> Iterator[Sequence[Any] | None]:
+        """Rows of a gradient are shared where chains are fewer than cores; functions in Python gain nothing by it."""
+        alone = self.assembled.spec.family.is_custom or bool(self.assembled.spec.potentials)
+        with helped_chains(self.model, self.loglik, chains, 0 if alone else cores or available_cpus()) as models:
+            yield None if models is None else [(model, *self.data[1:]) for model in models]
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """Many at once: rows of data are read once for a chunk of positions."""
+        if self.is_warped:
+            return values_and_gradients(self.logdensity, self.data, self.data_type, positions)[0]
+        if is_plain(self.model):
+            plain, no_gradients = compiled_plain_many(), np.empty((0, self.dimension))
+            return log_densities(lambda some, out: plain(some, self.data, out, no_gradients), positions, cores)
+        evaluate = compiled_joint_many()
+        return log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Natural-scale draws; needs no randomness."""
+        chains, draws, dimension = positions.shape
+        n_head = self.assembled.layout.n_head
+        values = np.empty((chains * draws, n_head + self.model.head.fixed.shape[0]))
+        effects = np.empty((chains * draws, dimension - n_head))
+        flat = np.ascontiguousarray(positions.reshape(-1, dimension))
+        if self.is_warped:
+            compiled_warped_natural()(flat, self.model, values, effects)
+        elif is_plain(self.model):
+            compiled_plain_natural()(flat, self.model.head, values)
+        else:
+            compiled_natural()(flat, self.model, values, effects)
+        return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
+
+
+class MarginalTarget:
+    """Scales, correlations and sigma of a Gaussian model; coefficients and effects are drawn exactly afterwards."""
+
+    def __init__(self, assembled: Assembled, reduction: Reduction) -> None:
+        self.assembled, self.reduction = assembled, reduction
+        self.dimension = reduction.kept.size
+        self.rows = 0
+        self.density = density_of(reduction.data.head)
+        self.data_type = MARGINAL_TYPE
+        self.has_edge = False
+        self.in_pieces = False
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """With its gradient; compiled when NUTS asks for it."""
+        return compiled_marginal()
+
+    @property
+    def data(self) -> Any:
+        """The cross-products and the prior densities."""
+        return (self.reduction.data, self.density)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are so few rows that slices replace NUTS."""
+        return self.assembled.data.y.shape[1] <= MOST_ROWS and self.dimension <= MOST_DIMENSIONS
+
+    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
+        """The density without its gradient, data for one chain, and their type."""
+        return compiled_marginal_value(), self.data, MARGINAL_TYPE
+
+    def launch(self) -> Launch:
+        """The mode of the few parameters, and the covariance that its curvature implies.
+
+        A scale that the data hardly inform has an endless left tail on the log scale, where mixing is slow. It is
+        sampled folded instead (`transforms.FOLD`): as an even function of a number on the line, smooth through zero.
+        """
+        start = starting_position(self.assembled)[self.reduction.kept]
+        mode = find_mode(self._values, start)
+        if mode is None:
+            return Launch(start, None)
+        folded = self._foldable() & self._tailed(mode)
+        if folded.any():
+            self._fold(folded, np.exp(mode.position))
+            start = np.where(folded, np.arcsinh(1.0), mode.position)
+            again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
+            if again is None:
+                return Launch(start, None)
+            mode = again
+            sds = np.sqrt(np.diag(mode.covariance))
+            # A scale of exactly zero has no density, only a limit.
+            mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
+        return Launch(mode.position, mode.covariance)
+
+    def _values(self, positions: FloatArray) -> FloatArray:
+        out = np.empty(positions.shape[0])
+        compiled_marginal_many()(np.ascontiguousarray(positions, dtype=float), self.data, out)
+        return out
+
+    def _foldable(self) -> NDArray[np.bool_]:
+        """Scales of group effects whose prior density is smooth and flat at zero, as an even function of the scale."""
+        head = self.reduction.data.head
+        out = np.zeros(head.transforms.size, dtype=bool)
+        scales = self.reduction.data.scales
+        out[scales[scales < out.size]] = True
+        return out & (head.transforms == LOG) & (head.bounds[0] == 0.0) & np.isin(head.densities, EVEN)
+
+    def _tailed(self, mode: Mode) -> NDArray[np.bool_]:
+        """Parameters whose density falls too slowly to the left."""
+        sds = np.sqrt(np.diag(mode.covariance))
+        return self._values(mode.position - np.diag(TAIL_SDS * sds)) > mode.logdensity - TAIL_DROP
+
+    def _fold(self, which: NDArray[np.bool_], sizes: FloatArray) -> None:
+        """Fold these parameters, each at its typical size."""
+        data = self.reduction.data
+        transforms = np.where(which, FOLD, data.head.transforms)
+        bounds = data.head.bounds.copy()
+        bounds[1, which] = sizes[which]
+        data = data._replace(head=data.head._replace(transforms=transforms, bounds=bounds))
+        self.reduction = replace(self.reduction, data=data)
+
+    def helped(self, chains: int, cores: int | None) -> AbstractContextManager[None]:
+        """There are no rows to share."""
+        return nullcontext()
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """One after the other; a folded scale is the same at u and -u, and proposals are for positive u."""
+        evaluate = compiled_marginal_many()
+        out = log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
+        folded = self.reduction.data.head.transforms[: self.dimension] == FOLD
+        out[(positions[:, folded] < 0.0).any(axis=1)] = -np.inf
+        return out
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw coefficients and effects given the parameters; the draws that follow in a chain do not count."""
+        chains, draws, _ = positions.shape
+        values = np.empty((chains, draws, self.reduction.n_values))
+        effects = np.empty((chains, draws, self.reduction.n_effects))
+        streams = rng.spawn(chains)
+        cores = available_cpus() if chains == 1 else 1
+
+        def recover_chains(some: slice) -> None:
+            for chain in range(chains)[some]:
+                values[chain], effects[chain] = recover(self.reduction, positions[chain], streams[chain], cores)
+
+        run_in_parts(recover_chains, chains, available_cpus(), fewest=1)
+        if not (np.isfinite(values).all() and np.isfinite(effects).all()):
+            raise SamplingError(
+                "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
+            )
+        return values, effects
+
+
+def has_edge(model: ModelData, family: Family) -> bool:
+    """Whether a linear predictor can leave the range of its link."""
+    pairs = zip(family.eta_parameters, model.links, model.predictors, strict=True)
+    return any(predictor[md.VARIES] and range_of(int(link), p.support) != MEAN for p, link, predictor in pairs)
+
+
+def density_of(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:
+    """The function of all prior densities that a model has."""
+    used = {int(code) for code in head.densities if code != NO_DENSITY}
+    if block_columns is not None:
+        used |= {int(code) for code in block_columns[:, md.DENSITY]}
+    return density_function(used)

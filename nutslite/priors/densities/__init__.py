@@ -1,0 +1,1 @@
+"""The closed set of prior densities: catalogue, formulas, draws."""

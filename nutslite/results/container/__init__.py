@@ -1,0 +1,1 @@
+"""The container of results: InferenceData or DataTree, its dimensions, its rows, its origin."""

@@ -1,0 +1,1 @@
+"""Whether draws can be trusted, and the table that says so."""

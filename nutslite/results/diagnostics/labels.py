@@ -1,0 +1,103 @@
+"""One name for every element of every variable: ``Intercept``, ``g[b]``, ``x|g[b, 308]``."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError, DataTypeError, did_you_mean, refuse_other
+
+
+def element_labels(
+    name: str,
+    shape: Sequence[int],
+    dims: Mapping[str, Sequence[str]] | None = None,
+    coords: Mapping[str, Sequence[Any]] | None = None,
+) -> list[str]:
+    """Labels of a variable's elements in C order, as ArviZ writes them.
+
+    Parameters
+    ----------
+    name : str
+    shape : sequence of int
+        Of the variable, without chain and draw.
+    dims, coords : mappings, optional
+        As in `inference_data.to_dataset`; elements along dimensions without coordinates are numbered.
+
+    >>> element_labels("x|g", (2, 2), {"x|g": ("x__expr_dim", "g__factor_dim")}, {"g__factor_dim": ["a", "b"]})
+    ['x|g[0, a]', 'x|g[0, b]', 'x|g[1, a]', 'x|g[1, b]']
+    """
+    if not shape:
+        return [name]
+    names = (dims or {}).get(name, ())
+    axes = []
+    for axis, size in enumerate(shape):
+        values = (coords or {}).get(names[axis]) if axis < len(names) else None
+        axes.append(range(size) if values is None or len(values) != size else list(values))
+    return [f"{name}[{', '.join(str(value) for value in values)}]" for values in itertools.product(*axes)]
+
+
+def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None, filter_vars: str | None = None) -> list[str]:
+    """The variables that `wanted` names, in the order of `known`; names that begin with ``~`` are left out instead.
+
+    Parameters
+    ----------
+    filter_vars : {None, "like", "regex"}
+        As in ArviZ, whether `wanted` has whole names, parts of names, or regular expressions.
+
+    Raises
+    ------
+    DataError
+        If there is no such variable.
+    """
+    if filter_vars is not None:
+        refuse_other("filter_vars", filter_vars, ("like", "regex"))
+    if wanted is None:
+        return list(known)
+    asked = [wanted] if isinstance(wanted, str) else []
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str | Mapping):
+        asked = list(wanted)
+    if not asked or not all(isinstance(name, str) for name in asked):
+        raise DataTypeError(f"var_names is a variable's name or a list of names, not {wanted!r}.")
+    if filter_vars is not None:
+        asked = _matching(known, asked, filter_vars)
+    excluded = {name[1:] for name in asked if name.startswith("~") and name not in known}
+    included = {name for name in asked if name in known or not name.startswith("~")}
+    for name in sorted(included | excluded):
+        if name not in known:
+            raise DataError(
+                f"There is no variable '{name}' in the results.{did_you_mean(name, known)} "
+                f"There are: {', '.join(known)}."
+            )
+    return [name for name in known if name not in excluded and (name in included or not included)]
+
+
+def _matching(known: Sequence[str], asked: Sequence[str], filter_vars: str) -> list[str]:
+    """Whole names, with ``~`` where it was, of the variables that parts of names or regular expressions find."""
+    found = []
+    for pattern in asked:
+        sign, text = ("~", pattern[1:]) if pattern.startswith("~") else ("", pattern)
+        try:
+            expression = re.compile(text if filter_vars == "regex" else re.escape(text))
+        except re.error as error:
+            raise DataError(f"var_names: '{text}' is no regular expression: {error}.") from None
+        names = [name for name in known if expression.search(name)]
+        if not names:
+            raise DataError(f"No variable has a name that fits '{text}'. There are: {', '.join(known)}.")
+        found += [f"{sign}{name}" for name in names]
+    return found
+
+
+def as_columns(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Draws of one variable as (chains, draws, elements)."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"Draws are real numbers, not {array.dtype}.")
+    if array.ndim < 2:
+        raise DataError(f"Draws must have shape (chains, draws, ...), not {array.shape}.")
+    return array.astype(float).reshape(*array.shape[:2], int(np.prod(array.shape[2:])))

@@ -1,0 +1,260 @@
+"""What is wrong with a fit, in plain words, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.results.diagnostics import diagnostics
+from nutslite.results.diagnostics.chance_limits import FEW_PARAMETERS, MAX_R_HAT, MIN_ESS_PER_CHAIN, limits
+from nutslite.results.diagnostics.labels import as_columns, element_labels
+
+MIN_E_BFMI = 0.3  # Betancourt (2016)
+MODEST_DRAWS = 2000  # a run of this length is no trouble, however much shorter this one was
+_SHOWN = 3
+_NOTHING = 1e-10  # of a response's range: rounding, not a residual
+
+
+def sampling_report(
+    draws: Mapping[str, NDArray[Any]],
+    stats: Mapping[str, NDArray[Any]],
+    *,
+    dims: Mapping[str, Sequence[str]] | None = None,
+    coords: Mapping[str, Sequence[Any]] | None = None,
+    max_treedepth: int = 10,
+    target_accept: float = 0.8,
+) -> list[str]:
+    """Messages about a fit; empty when nothing is wrong. The caller decides whether to print or to warn.
+
+    Parameters
+    ----------
+    draws : dict of ndarray, shape (chains, draws, ...)
+        Parameters by name; leave out what is computed for every observation.
+    stats : dict of ndarray, shape (chains, draws)
+        ``diverging``, ``energy``, and ``tree_depth`` or ``reached_max_treedepth``; what is absent is not judged.
+    dims, coords : mappings, optional
+        As for `nutslite.results.container.inference_data.to_dataset`, to name single elements.
+    max_treedepth, target_accept : number
+        Settings of the fit, for advice in numbers.
+
+    Returns
+    -------
+    list of str
+        The gravest first.
+    """
+    messages = [
+        *_divergences(stats, target_accept),
+        *_parameters(draws, dims, coords, diverged=bool(np.any(stats.get("diverging", False)))),
+        *_energy(stats),
+        *_tree_depth(stats, max_treedepth),
+    ]
+    return messages
+
+
+def vanished(sigma: NDArray[Any] | None, spread: float) -> list[str]:
+    """Whether the sd of residuals ran off to zero, where nothing else that a report says means anything.
+
+    Parameters
+    ----------
+    sigma : ndarray, shape (chains, draws, ...), or None
+    spread : float
+        Range of the response, on the scale of `sigma`.
+    """
+    if sigma is None or not np.isfinite(spread):
+        return []
+    low = float(np.quantile(sigma, 0.05))
+    if not low < _NOTHING * spread:
+        return []
+    return [
+        f"sigma nears 0 (as low as {low:.2g}, where responses differ by {spread:.2g}): the terms, or the effects of "
+        "groups, give the responses exactly, and the data do not keep sigma from 0. Do not use these draws; neither "
+        "longer runs nor a higher target_accept help. Remove the term that gives the responses, use a factor with "
+        "several different rows per level, or give sigma a known value or a prior that keeps it from 0."
+    ]
+
+
+def _divergences(stats: Mapping[str, NDArray[Any]], target_accept: float) -> list[str]:
+    if "diverging" not in stats:
+        return []
+    diverging = np.atleast_2d(np.asarray(stats["diverging"], dtype=bool))
+    count = int(diverging.sum())
+    if count == 0:
+        return []
+    where = ""
+    by_chain = diverging.sum(axis=1)
+    if diverging.shape[0] > 1 and by_chain.max() > 0.8 * count:
+        where = f", {by_chain.max()} of them in chain {by_chain.argmax()}"
+    higher = min(0.99, round(1 - (1 - target_accept) / 4, 2))
+    return [
+        f"{count} of {diverging.size} transitions after warm-up diverged ({_percent(count, diverging.size)}{where}). "
+        f"The draws may miss a region of the posterior. Raise target_accept (now {target_accept:g}, try {higher:g}); "
+        f"if divergences remain, give scale parameters tighter priors or simplify the model."
+    ]
+
+
+def _parameters(
+    draws: Mapping[str, NDArray[Any]],
+    dims: Mapping[str, Sequence[str]] | None,
+    coords: Mapping[str, Sequence[Any]] | None,
+    *,
+    diverged: bool,
+) -> list[str]:
+    """Messages about R-hat and effective sizes, and about fits that are too short to judge."""
+    if not draws:
+        return []
+    labels: list[str] = []
+    for name, values in draws.items():
+        labels += element_labels(name, np.shape(values)[2:], dims, coords)
+    columns = np.concatenate([as_columns(values) for values in draws.values()], axis=2)
+    n_chains, n_draws = columns.shape[:2]
+    if n_draws < diagnostics.MIN_DRAWS:
+        return [f"{n_draws} draw(s) per chain are too few to judge convergence: use draws=1000."]
+    messages = _not_finite(columns, labels)
+    varying = np.isfinite(columns).all(axis=(0, 1)) & (np.ptp(columns, axis=(0, 1)) > 0)
+    if not varying.any():
+        return messages
+    columns, labels = columns[:, :, varying], [labels[int(i)] for i in np.flatnonzero(varying)]
+    table = diagnostics.convergence(columns)
+    if n_chains == 1:
+        messages.append("There is one chain only, so that disagreement between chains cannot be seen: use chains=4.")
+    highest, lowest = _limits(draws, n_chains, n_draws)[:, varying]
+    messages += _r_hat(table["r_hat"], labels, highest, diverged)
+    size = np.minimum(table["ess_bulk"], table["ess_tail"])
+    return messages + _effective_size(size, labels, (n_chains, n_draws), lowest, diverged)
+
+
+def _limits(draws: Mapping[str, NDArray[np.float64]], n_chains: int, n_draws: int) -> NDArray[np.float64]:
+    """Largest R-hat and smallest effective size allowed to every element, shape (2, elements).
+
+    The elements of a long variable are judged among themselves, so that the effects of many groups do not excuse a
+    scale; all short variables are judged together.
+    """
+    sizes = [int(np.prod(np.shape(values)[2:])) for values in draws.values()]
+    together = sum(size for size in sizes if size <= FEW_PARAMETERS)
+    among = [size if size > FEW_PARAMETERS else together for size in sizes]
+    return np.repeat([limits(number, n_chains, n_draws) for number in among], sizes, axis=0).T
+
+
+def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
+    bad = np.flatnonzero(~np.isfinite(columns).all(axis=(0, 1)))
+    if bad.size == 0:
+        return []
+    names = _listed([labels[i] for i in bad.tolist()])
+    return [
+        f"{names} {_has(bad.size)} draws that are infinite or not a number. Check the data and priors of the model."
+    ]
+
+
+def _r_hat(
+    values: NDArray[np.float64], labels: Sequence[str], highest: NDArray[np.float64], diverged: bool
+) -> list[str]:
+    bad = np.flatnonzero(values > highest)
+    if bad.size == 0:
+        return []
+    order = bad[np.argsort(-values[bad], kind="stable")]
+    worst = _listed(
+        [f"{labels[i]} ({values[i]:.2f})" if values[i] >= 1.015 else f"{labels[i]} ({values[i]:.3f})" for i in order]
+    )
+    advice = "Run longer (twice the tune and draws) before trusting these parameters"
+    if values[order[0]] > 1.1:
+        advice = "Do not use these draws"
+    elif diverged:
+        advice = "Do not trust these parameters while transitions diverge; running longer will hardly help"
+    limit = f"{MAX_R_HAT}"
+    if (least := highest[bad].min()) > MAX_R_HAT:
+        limit = f"{least:.3f}, which chance alone would hardly exceed,"
+    return [
+        f"The chains disagree: R-hat is above {limit} for {bad.size} of {len(labels)} parameters, worst {worst}. "
+        f"{advice}. If longer runs do not help, look at az.plot_trace: chains that sit in different places mean that "
+        f"the data leave a parameter open (collinear terms, vague priors) or that there is more than one mode."
+    ]
+
+
+def _effective_size(
+    size: NDArray[np.float64],
+    labels: Sequence[str],
+    chains_and_draws: tuple[int, int],
+    lowest: NDArray[np.float64],
+    diverged: bool,
+) -> list[str]:
+    n_chains, n_draws = chains_and_draws
+    needed = MIN_ESS_PER_CHAIN * n_chains
+    bad = np.flatnonzero(size < lowest)
+    if bad.size == 0:
+        return []
+    order = bad[np.argsort(size[bad], kind="stable")]
+    worst = _listed([f"{labels[i]} ({size[i]:.0f})" for i in order])
+    more = int(np.ceil(n_draws * needed / max(size[order[0]], 1.0) / 500) * 500)
+    advice = f"About draws={more} would do"
+    if diverged:
+        advice = "More draws alone will hardly do while transitions diverge"
+    elif more > max(20 * n_draws, MODEST_DRAWS):
+        advice = "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
+    advice += _about_scale(labels[order[0]])
+    limit = f"{needed} ({MIN_ESS_PER_CHAIN} per chain)"
+    if (most := lowest[bad].max()) < needed:
+        limit = f"{most:.0f}, which chance alone would hardly go below,"
+    return [
+        f"The effective sample size is below {limit} for {bad.size} of {len(labels)} "
+        f"parameters, worst {worst}. Their means, intervals and R-hat are unreliable. {advice}."
+    ]
+
+
+def _about_scale(worst: str) -> str:
+    """What helps where the sd of a group-specific term is the slowest parameter."""
+    term = worst.removesuffix("_sigma")
+    if term == worst or "|" not in term:
+        return ""
+    return (
+        f". If {worst} stays the slowest, the data hardly tell '{term}' from other terms, as where one factor is "
+        f"nested in another: compare with the model without '{term}'"
+    )
+
+
+def _energy(stats: Mapping[str, NDArray[Any]]) -> list[str]:
+    if "energy" not in stats:
+        return []
+    fraction = diagnostics.e_bfmi(stats["energy"])
+    bad = np.flatnonzero(fraction < MIN_E_BFMI)
+    if bad.size == 0:
+        return []
+    chains = ", ".join(f"chain {i}: {fraction[i]:.2f}" for i in bad)
+    return [
+        f"E-BFMI is below {MIN_E_BFMI} ({chains}): the sampler moves slowly between the centre and the tails of the "
+        f"posterior, often because of heavy tails or a scale near 0. Give scale parameters tighter priors or tune "
+        f"longer."
+    ]
+
+
+def _tree_depth(stats: Mapping[str, NDArray[Any]], max_treedepth: int) -> list[str]:
+    if "reached_max_treedepth" in stats:
+        reached = np.asarray(stats["reached_max_treedepth"], dtype=bool)
+    elif "tree_depth" in stats:
+        reached = np.asarray(stats["tree_depth"]) >= max_treedepth
+    else:
+        return []
+    count = int(reached.sum())
+    if count == 0:
+        return []
+    return [
+        f"{count} of {reached.size} transitions ({_percent(count, reached.size)}) reached the maximum tree depth of "
+        f"{max_treedepth}. The draws are right but cost more than they should. Put predictors on similar scales or "
+        f"tune longer; if that does not help, raise max_treedepth to {max_treedepth + 2}."
+    ]
+
+
+def _listed(items: Sequence[str]) -> str:
+    shown = ", ".join(items[:_SHOWN])
+    return f"{shown} and {len(items) - _SHOWN} more" if len(items) > _SHOWN else shown
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _percent(count: int, total: int) -> str:
+    share = 100 * count / total
+    return f"{share:.0f} %" if share >= 1 else f"{share:.2g} %"

@@ -1,0 +1,1 @@
+"""A model and its draws, drawn and described."""

@@ -1,0 +1,1 @@
+"""Predictions and pointwise log likelihoods."""

@@ -1,0 +1,56 @@
+"""Bayesian R-squared: how much of the response's variation the model's mean explains, draw by draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError
+from nutslite.results.diagnostics import diagnostics
+from nutslite.results.predictions.predict import predicted_means
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    import pandas as pd
+
+    from nutslite.formula.design import Design
+    from nutslite.results.predictions.response_draws import PredictionTask
+
+FloatArray = NDArray[np.float64]
+
+PROB = 0.94
+
+
+def r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
+    """R-squared of every draw, shape (chains, draws).
+
+    ``var(mean) / (var(mean) + var(y - mean))`` with variances over the rows and the means that the draw's parameters
+    imply: the residual-based version of Gelman, Goodrich, Gabry and Vehtari (2019), "R-squared for Bayesian regression
+    models", The American Statistician 73. Weights of rows do not count.
+
+    Raises
+    ------
+    DataError
+        If the response does not vary, or the design has none.
+    """
+    y = design.response.values[0]
+    if np.isnan(y).any():
+        raise DataError(f"R-squared needs the response '{design.response.name}', which these data lack.")
+    if np.ptp(y) == 0.0:
+        raise DataError(f"The response '{design.response.name}' does not vary, so no share of it can be explained.")
+    means = predicted_means(posterior, design, task)
+    explained = means.var(axis=-1)
+    return np.asarray(explained / (explained + (y - means).var(axis=-1)))
+
+
+def r2_table(draws: FloatArray) -> pd.Series[float]:
+    """Mean, standard deviation and 94 % highest-density interval of R-squared."""
+    import pandas as pd
+
+    low, high = diagnostics.hdi(draws[:, :, None], PROB)[0]
+    sd = float(draws.std(ddof=1)) if draws.size > 1 else float("nan")
+    return pd.Series({"r2": float(draws.mean()), "r2_std": sd, "hdi_3%": float(low), "hdi_97%": float(high)})
