@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import warn
-from nutslite.families.links.links import is_custom, link_array
+from nutslite.families.links.codes import is_custom, link_array
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.terms import GroupFactor, GroupTerm, LinearPredictor
