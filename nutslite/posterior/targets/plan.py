@@ -12,7 +12,7 @@ from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
-from nutslite.posterior.pilot.nested_laplace import is_small
+from nutslite.posterior.pilot.nested_laplace import has_few_rows, is_small
 from nutslite.posterior.pilot.pieces import has_pieces
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
@@ -66,8 +66,10 @@ class Plan:
 
     @property
     def is_small(self) -> bool:
-        """Whether the model has so few rows that coordinates are made for it."""
-        return self.reduction is None and self.pilot and is_small(self.assembled.data)
+        """Whether the model has so few rows that slices replace NUTS."""
+        if self.reduction is not None:
+            return not self.reduction.large and has_few_rows(self.assembled.data, self.reduction.kept.size)
+        return self.pilot and is_small(self.assembled.data)
 
     def target(self) -> Target:
         """A fresh target for one fit."""
@@ -170,6 +172,8 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         "all that was integrated out is drawn exactly afterwards."
     )
     sentences.append(f"A pilot finds their mode and curvature. {_CLOSE_TO_NORMAL}.")
+    if has_few_rows(assembled.data, reduction.kept.size):
+        sentences.append("Few rows: where that does not fit, slice sampling replaces NUTS.")
     return tuple(sentences)
 
 

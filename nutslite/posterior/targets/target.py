@@ -32,11 +32,10 @@ from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.inside import starts_inside
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.pilot.nested_laplace import (
-    MOST_DIMENSIONS,
-    MOST_ROWS,
     bent_scales,
     bounded,
     given_parameter,
+    has_few_rows,
     is_small,
     less_centred,
     nested_warp,
@@ -269,7 +268,7 @@ class MarginalTarget:
     @property
     def is_small(self) -> bool:
         """Whether there are so few rows that slices replace NUTS."""
-        return self.assembled.data.y.shape[1] <= MOST_ROWS and self.dimension <= MOST_DIMENSIONS
+        return has_few_rows(self.assembled.data, self.dimension)
 
     def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
         """The density without its gradient, data for one chain, and their type."""
