@@ -71,8 +71,8 @@ class Launch:
     ----------
     center : ndarray, shape (dimension,)
     information : Information or ndarray or None
-        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix; None: not known, the
-        sampler adapts its metric while it warms up.
+        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix or (a vector) its diagonal;
+        None: not known, the sampler adapts its metric while it warms up.
     """
 
     center: FloatArray
@@ -190,6 +190,14 @@ class JointTarget:
         if mode is None:
             return Launch(np.zeros(self.dimension), np.eye(self.dimension))
         return Launch(mode.position, mode.covariance)
+
+    def joint_positions(self, positions: FloatArray) -> FloatArray:
+        """Positions (m, dimension) of the joint density of the target's model, where the target moves other numbers."""
+        return positions
+
+    def own_positions(self, positions: FloatArray) -> FloatArray:
+        """The inverse of `joint_positions`."""
+        return positions
 
     def _best_start(self, plain: Warp, start: FloatArray) -> FloatArray:
         """With the mean at the mean response, or where the density is much higher."""
