@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from nutslite._capabilities import CODES, FEW_ROWS, INTEGRATES, MERGES, PILOT, Declaration, why_refused
 from nutslite._columns import folded
 from nutslite.exceptions import SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly.coded_columns import coded_sentences, without_codes
@@ -15,6 +17,7 @@ from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.nested_laplace import is_small
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
 
@@ -40,6 +43,8 @@ class Plan:
         Whether a pilot chooses starting points, metric and centring, so that a short warm-up is enough.
     merged : ModelData or None
         The joint density's data with equal rows merged, where many are equal.
+    is_small : bool
+        Whether the model has so few rows that coordinates are made for it.
     sentences : tuple of str
         The plan in plain words.
     """
@@ -50,6 +55,7 @@ class Plan:
     assembled: Assembled
     reduction: Reduction | None
     merged: ModelData | None = None
+    is_small: bool = False
 
     def __str__(self) -> str:
         return folded("\n".join(self.sentences), hanging=2)
@@ -63,11 +69,6 @@ class Plan:
             return "marginal"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
-    @property
-    def is_small(self) -> bool:
-        """Whether the model has so few rows that coordinates are made for it."""
-        return self.reduction is None and self.pilot and is_small(self.assembled.data)
-
     def target(self) -> Target:
         """A fresh target for one fit."""
         if self.reduction is not None:
@@ -78,7 +79,7 @@ class Plan:
             )
 
             return PotentialTarget(self.assembled, self.merged)
-        return JointTarget(self.assembled, self.pilot, self.merged)
+        return JointTarget(self.assembled, self.pilot, self.merged, self.is_small)
 
 
 def make_plan(
@@ -96,28 +97,31 @@ def make_plan(
     if path not in PATHS:
         error = error_about(path, str, SettingError, SettingTypeError)
         raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
-    if not code:
+    declared = declarations_of(assembled.spec)
+    if not code or why_refused(declared, CODES) is not None:
         assembled = replace(assembled, data=without_codes(assembled.data))
-    reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"
+    reduction = _reduced(assembled, declared) if path != "joint" else "the joint density was asked for"
     if not isinstance(reduction, str) and not reduction.kept.size:
         reduction = "no parameter would be left for NUTS"
     if path == "marginal" and isinstance(reduction, str):
         raise SettingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):
-        return _joint_plan(assembled, reduction, pilot, merge)
+        return _joint_plan(assembled, declared, reduction, pilot, merge)
     return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)
 
 
-def _reduced(assembled: Assembled) -> Reduction | str:
+def _reduced(assembled: Assembled, declared: Sequence[Declaration]) -> Reduction | str:
     """The model in cross-products, or why it cannot be reduced to these."""
-    if assembled.spec.potentials:
-        return "the model has potentials, which may be any function of the parameters"
-    return reduce_gaussian(assembled)
+    reduction = reduce_gaussian(assembled)
+    if isinstance(reduction, str):
+        return reduction
+    return why_refused(declared, INTEGRATES) or reduction
 
 
-def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> Plan:
+def _joint_plan(assembled: Assembled, declared: Sequence[Declaration], reason: str, pilot: bool, merge: bool) -> Plan:
     layout, data = assembled.layout, assembled.data
-    merged = merge_equal_rows(data) if merge else None
+    unmerged = why_refused(declared, MERGES)
+    merged = merge_equal_rows(data) if merge and unmerged is None else None
     n = (data if merged is None else merged).y.shape[1]
     first = (
         f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them group effects); "
@@ -126,24 +130,30 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
     if merged is not None:
         sentences.append(f"{data.y.shape[1]:,} rows are {n:,} different ones, which count with weights.")
+    elif unmerged is not None:
+        sentences.append(f"Equal rows are not merged: {unmerged}.")
     sentences += coded_sentences(data if merged is None else merged, layout.variables)
-    why_not = why_no_pilot(data) if pilot else "it was not asked for"
-    if assembled.spec.potentials:
-        why_not = why_not or "it would look for the mode of the model without its potentials"
+    if (uncoded := why_refused(declared, CODES)) is not None:
+        sentences.append(f"No column is read by code: {uncoded}.")
+    why_not = (why_refused(declared, PILOT) or why_no_pilot(data)) if pilot else "it was not asked for"
+    few = why_not is None and is_small(data)
+    unfit = why_refused(declared, FEW_ROWS)
     if why_not is None:
         sentences.append(
             "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up."
             if data.centring.size
             else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )
-        if is_small(data):
+        if few:
             sentences.append(
-                "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice sampling "
-                "replaces NUTS."
+                f"Few rows, but no coordinates are made for them: {unfit}."
+                if unfit is not None
+                else "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice "
+                "sampling replaces NUTS."
             )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
-    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged)
+    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, few and unfit is None)
 
 
 def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, ...]:

@@ -36,7 +36,6 @@ from nutslite.posterior.pilot.nested_laplace import (
     bent_scales,
     bounded,
     given_parameter,
-    is_small,
     less_centred,
     nested_warp,
     range_of,
@@ -115,7 +114,13 @@ class Target(Protocol):
 class JointTarget:
     """The general log density over all parameters and raw group effects."""
 
-    def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
+    def __init__(
+        self,
+        assembled: Assembled,
+        use_pilot: bool = True,
+        merged: ModelData | None = None,
+        few_rows: bool = False,
+    ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
@@ -124,7 +129,7 @@ class JointTarget:
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
         self.has_edge = has_edge(self.model, assembled.spec.family)
-        self.use_pilot = use_pilot
+        self.use_pilot, self.few_rows = use_pilot, few_rows
         self.pilot: Pilot | None = None
 
     @property
@@ -161,7 +166,7 @@ class JointTarget:
 
         None, and nothing is changed, where the model is not one of these or no conditional modes were found.
         """
-        if not self.use_pilot or not is_small(self.model):
+        if not self.few_rows:
             return None
         before, spec = self.model, self.assembled.spec
         start = starting_position(self.assembled)
