@@ -18,7 +18,7 @@ from nutslite.posterior.pilot.centring import scale_columns
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.record.transforms import ABOVE, BENT_LOG, LOG, LOGIT_INTERVAL
+from nutslite.posterior.record.transforms import BENT_LOG, LOG, LOGIT_INTERVAL
 from nutslite.posterior.record.transforms import IDENTITY as UNCHANGED
 from nutslite.posterior.record.warp import MEAN, POSITIVE, UNIT, Warp, no_warp
 
@@ -45,9 +45,7 @@ def has_few_rows(model: ModelData, dimension: int) -> bool:
 def is_small(model: ModelData) -> bool:
     """Whether the coordinates are worth looking for."""
     dimension = model.head.transforms.size + model.centring.size
-    correlated = bool(model.blocks.size and (model.blocks[:, md.CORRELATION] >= 0).any())
-    ordered = bool((model.head.transforms == ABOVE).any())
-    return has_few_rows(model, dimension) and not (model.codes.blocks.size or correlated or ordered)
+    return has_few_rows(model, dimension) and not model.codes.blocks.size
 
 
 def bounded(model: ModelData, support: str) -> Warp:

@@ -117,7 +117,13 @@ class Target(Protocol):
 class JointTarget:
     """The general log density over all parameters and raw group effects."""
 
-    def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
+    def __init__(
+        self,
+        assembled: Assembled,
+        use_pilot: bool = True,
+        merged: ModelData | None = None,
+        few_rows: bool = False,
+    ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
@@ -127,7 +133,7 @@ class JointTarget:
         self.data_type = JOINT_DATA
         self.has_edge = has_edge(self.model, assembled.spec.family)
         self.in_pieces = is_small(self.model) and has_pieces(self.model, assembled.spec.family)
-        self.use_pilot = use_pilot
+        self.use_pilot, self.few_rows = use_pilot, few_rows
         self.pilot: Pilot | None = None
 
     @property
@@ -165,7 +171,7 @@ class JointTarget:
         None, and nothing is changed, where the model is not one of these or no conditional modes were found. Slices
         need none: for them it starts from any point with a density.
         """
-        if not self.use_pilot or not is_small(self.model):
+        if not self.few_rows:
             return None
         before, spec = self.model, self.assembled.spec
         start = starting_position(self.assembled)
