@@ -29,19 +29,20 @@ from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.pilot.inside import starts_inside
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.pilot.nested_laplace import (
-    MOST_DIMENSIONS,
-    MOST_ROWS,
     bent_scales,
     bounded,
     given_parameter,
+    has_few_rows,
     is_small,
     less_centred,
     nested_warp,
     range_of,
     start_at_mean,
 )
+from nutslite.posterior.pilot.pieces import has_pieces
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
 from nutslite.posterior.pilot.start import other_predictors, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
@@ -49,7 +50,7 @@ from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.model_data import ModelData, sorted_rows
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
-from nutslite.posterior.record.warp import MEAN, Warp
+from nutslite.posterior.record.warp import FREE, MEAN, Warp
 from nutslite.priors.densities.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities.densities import density_function
 
@@ -57,6 +58,7 @@ FloatArray = NDArray[np.float64]
 
 TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
 TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+UNKNOWN_VARIANCE = 1e-2  # of coordinates, for slices to begin with
 MUCH_HIGHER = 3.0  # a log density than another starting point's
 EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
@@ -69,8 +71,8 @@ class Launch:
     ----------
     center : ndarray, shape (dimension,)
     information : Information or ndarray or None
-        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix; None: not known, the
-        sampler adapts its metric while it warms up.
+        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix or (a vector) its diagonal;
+        None: not known, the sampler adapts its metric while it warms up.
     """
 
     center: FloatArray
@@ -115,7 +117,13 @@ class Target(Protocol):
 class JointTarget:
     """The general log density over all parameters and raw group effects."""
 
-    def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
+    def __init__(
+        self,
+        assembled: Assembled,
+        use_pilot: bool = True,
+        merged: ModelData | None = None,
+        few_rows: bool = False,
+    ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
@@ -124,7 +132,8 @@ class JointTarget:
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
         self.has_edge = has_edge(self.model, assembled.spec.family)
-        self.use_pilot = use_pilot
+        self.in_pieces = is_small(self.model) and has_pieces(self.model, assembled.spec.family)
+        self.use_pilot, self.few_rows = use_pilot, few_rows
         self.pilot: Pilot | None = None
 
     @property
@@ -156,12 +165,13 @@ class JointTarget:
         self.model = self.pilot.model
         return Launch(self.pilot.position, self.pilot.information)
 
-    def launch_small(self) -> Launch | None:
+    def launch_small(self, for_slices: bool = False) -> Launch | None:
         """Move a model of few rows to the coordinates of `warp`, where its posterior is nearly normal.
 
-        None, and nothing is changed, where the model is not one of these or no conditional modes were found.
+        None, and nothing is changed, where the model is not one of these or no conditional modes were found. Slices
+        need none: for them it starts from any point with a density.
         """
-        if not self.use_pilot or not is_small(self.model):
+        if not self.few_rows:
             return None
         before, spec = self.model, self.assembled.spec
         start = starting_position(self.assembled)
@@ -175,13 +185,25 @@ class JointTarget:
         start = self._best_start(plain, start)
         warp = nested_warp(plain, given, self._values, start)
         if warp is None:
+            if for_slices and np.isfinite(self._values(start[None])[0]):
+                return Launch(start, UNKNOWN_VARIANCE * np.eye(self.dimension))
             self.model = before
             return None
+        if self.in_pieces:
+            warp = warp._replace(stretched=np.ones_like(warp.stretched))
         self.model = small._replace(warp=warp)
         mode = find_mode(self._values, np.zeros(self.dimension), np.ones(self.dimension), roughly=True)
         if mode is None:
             return Launch(np.zeros(self.dimension), np.eye(self.dimension))
         return Launch(mode.position, mode.covariance)
+
+    def joint_positions(self, positions: FloatArray) -> FloatArray:
+        """Positions (m, dimension) of the joint density of the target's model, where the target moves other numbers."""
+        return positions
+
+    def own_positions(self, positions: FloatArray) -> FloatArray:
+        """The inverse of `joint_positions`."""
+        return positions
 
     def _best_start(self, plain: Warp, start: FloatArray) -> FloatArray:
         """With the mean at the mean response, or where the density is much higher."""
@@ -189,6 +211,11 @@ class JointTarget:
         starts = np.tile(start, (len(predictors), 1))
         for some, eta in zip(starts, predictors, strict=True):
             start_at_mean(plain, some, eta)
+        if plain.kind == FREE and (self.has_edge or self.in_pieces):
+            found = starts_inside(self.model, self.assembled.spec.family.parent.support, predictors)
+            starts = np.concatenate([starts, np.tile(start, (len(found), 1))])
+            for some, head in zip(starts[len(predictors) :], found, strict=True):
+                some[: head.size] += head
         values = self._values(starts)
         values = np.where(np.isfinite(values), values, -np.inf)
         best = starts[int(np.argmax(values))] if values.max() > values[0] + MUCH_HIGHER else starts[0]
@@ -240,6 +267,7 @@ class MarginalTarget:
         self.density = density_of(reduction.data.head)
         self.data_type = MARGINAL_TYPE
         self.has_edge = False
+        self.in_pieces = False
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -254,7 +282,7 @@ class MarginalTarget:
     @property
     def is_small(self) -> bool:
         """Whether there are so few rows that slices replace NUTS."""
-        return self.assembled.data.y.shape[1] <= MOST_ROWS and self.dimension <= MOST_DIMENSIONS
+        return has_few_rows(self.assembled.data, self.dimension)
 
     def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
         """The density without its gradient, data for one chain, and their type."""
