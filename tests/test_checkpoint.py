@@ -16,6 +16,7 @@ import pytest
 from sampler_targets import correlated_normal, independent_normals
 
 from nutslite.exceptions import SamplingError
+from nutslite.families.rows.lazy import LazyKernel
 from nutslite.sampler import sample
 from nutslite.sampler.checkpoint.checkpoint import differences
 from nutslite.sampler.checkpoint.digest import digest
@@ -353,6 +354,19 @@ def test_digests_are_the_same_in_every_process():
         for seed in ("1", "2")
     }
     assert len(found) == 1
+
+
+def test_a_class_that_moves_to_another_file_keeps_its_digests():
+    """Else a stored fit or a checkpoint would not know its own model any more after an update."""
+
+    def made(module, **attributes):
+        value = type("Waiting", (), {"__module__": module, "__qualname__": "Waiting", **attributes})()
+        value.inner = None
+        return value
+
+    assert digest(made("here")) != digest(made("there"))
+    assert digest(made("there", digested_as="here.Waiting")) == digest(made("here"))
+    assert LazyKernel.digested_as == "nutslite.families.family.LazyKernel"  # in stored fits since there are any
 
 
 def test_differences_name_what_is_short_only():
