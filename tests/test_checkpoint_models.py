@@ -75,7 +75,7 @@ def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, f
     path = tmp_path / "fit.ckpt"
     fitted(path, None, plan, draws=21, independence=False)
     searches = []
-    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda self: searches.append(1))
+    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda *_: searches.append(1))
     assert_same(fitted(path, None, plan, draws=41, independence=False), wanted)
     assert not searches
 

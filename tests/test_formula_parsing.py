@@ -231,10 +231,6 @@ class TestFurtherFormulas:
         with pytest.raises(FormulaError, match=message):
             read("y ~ x", text)
 
-    def test_two_formulas_of_one_parameter(self) -> None:
-        with pytest.raises(FormulaError, match="two formulas"):
-            read("y ~ x", "sigma ~ x", "sigma ~ z")
-
     def test_some_predictor_must_hold_something(self) -> None:
         with pytest.raises(FormulaError, match="neither terms"):
             parse("y ~ 0", (), ("mu",))

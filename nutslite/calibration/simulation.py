@@ -144,7 +144,7 @@ def _draw_response(
     chains = {name: x[None] for name, x in named.items()}
     try:
         with quiet(), np.errstate(all="ignore"):
-            drawn = predict(chains, design, task, kind="response", random_seed=rng).response
+            drawn = predict(chains, design, task, kind="response", random_seed=rng, of_prior=True).response
         counts = drawn[design.response.name]
         response = np.asarray(counts, dtype=float).reshape(-1)
         if not np.isfinite(response).all() or (counts.dtype.kind == "i" and np.any(counts == HIGHEST_COUNT)):

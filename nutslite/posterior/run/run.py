@@ -24,6 +24,7 @@ from nutslite.posterior.methods.nuts_start import (
 )
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.slices import Slices, run_slice
+from nutslite.posterior.pilot.pieces import warn_of_pieces
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.run.compile_beside import compiling_beside, needed
 from nutslite.posterior.run.fit import Fit
@@ -131,6 +132,7 @@ def _run_target(
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
+    warn_of_pieces(plan.assembled, values, effects)
     settings = replace(settings, tune=begun.tune, target_accept=target_accept)
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
 
@@ -157,6 +159,8 @@ def _run_independence(
     with kept_raw(drawn.positions, drawn.stats), memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
     clock.lap("recovery")
+    if not (isinstance(method, Slices) and method.target.in_pieces):
+        warn_of_pieces(plan.assembled, values, effects)
     settings = replace(settings, tune=0)
     seconds = {**clock.seconds, "compilation": 0.0}
     return Fit(

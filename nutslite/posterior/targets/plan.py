@@ -13,6 +13,7 @@ from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.nested_laplace import is_small
+from nutslite.posterior.pilot.pieces import has_pieces
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.model_data import ModelData
@@ -138,8 +139,11 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool, merge: bool) -> 
         )
         if is_small(data):
             sentences.append(
-                "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice sampling "
-                "replaces NUTS."
+                "Few rows, and an inverse link that breaks the posterior into pieces: in place of all that, slice "
+                "sampling together with powers of the likelihood, which comes to each piece."
+                if has_pieces(data, assembled.spec.family)
+                else "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice "
+                "sampling replaces NUTS."
             )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
