@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from sampler_targets import correlated_normal, independent_normals
 
-from nutslite import Family, Likelihood, Link
+from nutslite import Family, Likelihood, Link, Prior
 from nutslite.exceptions import SamplingError
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.sampler import sample
@@ -382,6 +382,15 @@ def test_digests_of_families_tell_every_function_apart():
     normal, other = (lambda y, mu: -((y - mu) ** 2)), (lambda y, mu: -abs(y - mu))
     assert digest(own_family(normal)) == digest(own_family(normal)) != digest(own_family(other))
     assert digest(own_family(normal, random=other)) != digest(own_family(normal))
+
+
+def test_digests_name_the_modules_of_these_classes():
+    """Moving one changes the digests of all models that have it: every stored fit would be made anew."""
+    assert [kind.__module__ for kind in (Prior, Likelihood, LazyKernel)] == [
+        "nutslite.priors.prior",
+        "nutslite.families.user.likelihood",
+        "nutslite.families.rows.lazy",
+    ]
 
 
 def test_digests_do_not_change_when_something_is_compiled():

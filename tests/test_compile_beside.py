@@ -131,7 +131,7 @@ def test_a_part_that_was_not_asked_for_is_not_waited_for(missing, monkeypatch):
 @pytest.mark.parametrize(
     ("part", "asked"),
     [
-        (BLOCK, lambda: compiled_block(types.float64)),
+        (BLOCK, lambda: compiled_block.__wrapped__(types.float64)),
         (MANY, compiled_joint_many.__wrapped__),
         (MANY, compiled_acceptance),
         (NATURAL, compiled_natural),

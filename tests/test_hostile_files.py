@@ -24,7 +24,7 @@ from nutslite.exceptions import DataError, NutsliteError, SamplingError
 from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
 from nutslite.model.specification import specification_of
-from nutslite.posterior import resume
+from nutslite.posterior.run import resume
 from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
 from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog
@@ -343,10 +343,10 @@ def test_every_file_is_closed_on_every_path(tmp_path):
 
 def test_what_a_process_beside_says_is_closed(monkeypatch):
     """The pipe, too, from the process that compiles beside a first fit."""
-    from nutslite.posterior import beside as module
+    from nutslite.posterior.run import compile_beside as module
 
     monkeypatch.setattr(module, "_START", "print('nothing')")
-    beside = module.Beside("joint", (module.BLOCK,))
+    beside = module.CompilerBeside("joint", (module.BLOCK,))
     beside.start()
     beside.done[module.BLOCK].wait()
     beside.stop()

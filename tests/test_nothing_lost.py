@@ -172,7 +172,7 @@ def test_a_group_that_cannot_be_added_is_missing_and_nothing_else(model, monkeyp
 
 
 def test_results_that_cannot_be_saved_are_returned(model, folder, monkeypatch, caplog):
-    monkeypatch.setattr("nutslite.results.storage.storage.storage.stored_fit.save", failing(UnicodeError("odd")))
+    monkeypatch.setattr("nutslite.results.storage.stored_fit.save", failing(UnicodeError("odd")))
     results = model.fit(file=folder / "fit.nc", **ENDINGS["laplace"], **QUIET)
     assert "posterior" in group_names(results)
     assert "in memory only" in caplog.text
@@ -194,7 +194,7 @@ class TestRehearsal:
 
     @pytest.fixture(autouse=True)
     def _no_sampling(self, monkeypatch):
-        monkeypatch.setattr("nutslite.posterior.run.run.run.run", failing(AssertionError("it sampled")))
+        monkeypatch.setattr("nutslite.posterior.run.run.run", failing(AssertionError("it sampled")))
 
     def test_values_of_every_row_that_do_not_fit_into_memory(self, model):
         for options, words in [

@@ -28,7 +28,7 @@ from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.register import get_family
 from nutslite.model.specification import specification_of
 from nutslite.posterior.run.identity import column_digest
-from nutslite.results import model_file, storage
+from nutslite.results.storage import model_file, storage
 from nutslite.results.container.inference_data import get_group
 
 ROOT = Path(__file__).resolve().parent.parent
