@@ -34,6 +34,7 @@ BASE = (
     "_draws",
     "_files",
     "_schema",
+    "_capabilities",
 )
 CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}

@@ -64,6 +64,8 @@ ACCEPTED = {
     "y ~ `my col`:x": "1 + my col:x",
     "y ~ np.log(`my col`)": "1 + np.log(`my col`)",
     "y ~ log(`ok`)": "1 + log(ok)",
+    "y ~ `my\ncol` +\n x": "1 + my\ncol + x",
+    "y ~ `my\tcol`:x": "1 + my\tcol:x",
     "y ~ `a + b` + x": "1 + a + b + x",
     "y ~ bs(x, df=4):g": "1 + bs(x, df=4):g",
     "y ~ x + offset(log(n))": "1 + x + offset(log(n))",

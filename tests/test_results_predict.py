@@ -213,6 +213,20 @@ def test_impossible_responses_are_made_in_the_limit():
     assert (drawn == np.iinfo(np.int64).max).all()
 
 
+@pytest.mark.parametrize(("kind", "response"), [("poisson", "k"), ("gaussian", "y")])
+def test_responses_beyond_numbers_are_said_of_what_was_drawn(kind, response):
+    """Of a posterior, where rows may be far from the data, and of a prior, which may be wide."""
+    family = get_family(kind)
+    design, posterior = simple(f"{response} ~ 1", frame(5), tuple(p.name for p in family.parameters), Intercept=1e4)
+    task = PredictionTask(family, {"mu": "log"}, constants={"sigma": 1.0})
+    for of_prior, words in ((False, "These rows are far from the data"), (True, "The priors are wide for this link")):
+        with pytest.warns(NutsliteWarning) as heard:
+            predict(posterior, design, task, kind="response", of_prior=of_prior)
+        (text,) = [str(one.message) for one in heard if "predicted responses" in str(one.message)]
+        assert words in text
+        assert ("prior" in text) == of_prior
+
+
 # --- new groups ------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._numba import kernel
 from nutslite._special import exp
 from nutslite.families.links.parameter import Parameter
@@ -87,4 +88,5 @@ FAMILY = Family(
     response_support="category",
     bind=bind,
     combine=combine,
+    allows=frozenset({PILOT, MERGES, CODES}),
 )

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._numba import inner, kernel
 from nutslite._special import expit, log1mexp, log_ndtr, ndtr, softplus
 from nutslite.families.links.codes import CLOGLOG, PROBIT, inverse_array
@@ -182,4 +183,5 @@ FAMILY = Family(
     intercept=False,
     bind=bind,
     combine=combine,
+    allows=frozenset({PILOT, MERGES, CODES}),
 )

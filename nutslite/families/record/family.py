@@ -101,6 +101,8 @@ class Family:
         By parameter that `combine` makes a vector of, its dimension in the results and the labels along it.
     unbound : Family or None
         What `bound` was called on.
+    allows : frozenset of str
+        Fast ways that may serve the family, of `nutslite._capabilities`; none where left out, which is slow but right.
 
     Raises
     ------
@@ -134,6 +136,7 @@ class Family:
     )
     combined: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
     unbound: Family | None = field(default=None, compare=False)
+    allows: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Take from the likelihood what it says, check the parameters and fill the title in."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean
 from nutslite.families.links.codes import LINKS, RELINKED, is_custom
 from nutslite.families.links.link import Link
@@ -76,6 +77,7 @@ def record_of(name: str, likelihood: Likelihood, link: Any) -> dict[str, Any]:
         "response_support": likelihood.support,
         "companions": companions,
         "own_priors": likelihood.priors,
+        "allows": EVERYTHING - {INTEGRATES},
     }
 
 
@@ -111,7 +113,7 @@ def _known_record(name: str, likelihood: Likelihood, links: Mapping[str, str]) -
         others = tuple(other for other in parameter.links if other != chosen)
         parameters.append(replace(parameter, links=(chosen, *others)))
     kept = ("kernel", "prepare", "check_response", "random", "mean", "response_support", "companions")
-    vectors = ("intercept", "bind", "combine")
+    vectors = ("intercept", "bind", "combine", "allows")
     record = {attribute: getattr(base, attribute) for attribute in (*kept, *vectors)}
     record |= {"parameters": tuple(parameters), "kind": base.name, "own_priors": likelihood.priors}
     return record | ({"title": base.title} if name == base.name else {})

@@ -17,7 +17,7 @@ from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.sample import sample
-from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, normal_draws
+from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
 
 FloatArray = NDArray[np.float64]
 
@@ -192,7 +192,7 @@ def launch_metric(launch: Launch) -> Metric | None:
         if not information.blocks.size:
             return dense_metric(_inverse(information.border))
         return arrowhead_metric(information.border, information.coupling, information.blocks)
-    return dense_metric(information)
+    return dense_metric(information) if information.ndim == 2 else diagonal_metric(information)
 
 
 def _starts(target: Target, launch: Launch, metric: Metric | None, chains: int, rng: np.random.Generator) -> FloatArray:

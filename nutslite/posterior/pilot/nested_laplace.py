@@ -18,7 +18,7 @@ from nutslite.posterior.pilot.centring import scale_columns
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.record.transforms import ABOVE, BENT_LOG, LOG, LOGIT_INTERVAL
+from nutslite.posterior.record.transforms import BENT_LOG, LOG, LOGIT_INTERVAL
 from nutslite.posterior.record.transforms import IDENTITY as UNCHANGED
 from nutslite.posterior.record.warp import MEAN, POSITIVE, UNIT, Warp, no_warp
 
@@ -37,17 +37,15 @@ MOST_CENTRED = 0.9  # weight of an effect: at 1 it has no width at a scale of ze
 LOWEST_PREDICTOR = 0.02  # least that a direction has to add to each row's predictor, to the mean of one
 
 
+def has_few_rows(model: ModelData, dimension: int) -> bool:
+    """Whether rows and parameters to sample are so few that slices may replace NUTS."""
+    return model.y.shape[1] <= MOST_ROWS and dimension <= MOST_DIMENSIONS
+
+
 def is_small(model: ModelData) -> bool:
     """Whether the coordinates are worth looking for."""
     dimension = model.head.transforms.size + model.centring.size
-    correlated = model.blocks.size and (model.blocks[:, md.CORRELATION] >= 0).any()
-    return (
-        model.y.shape[1] <= MOST_ROWS
-        and dimension <= MOST_DIMENSIONS
-        and not model.codes.blocks.size
-        and not correlated
-        and not (model.head.transforms == ABOVE).any()
-    )
+    return has_few_rows(model, dimension) and not model.codes.blocks.size
 
 
 def bounded(model: ModelData, support: str) -> Warp:

@@ -28,6 +28,12 @@ from nutslite.posterior.density.effects import add_effects_prior
 from nutslite.posterior.density.helper_threads import compiled_help
 from nutslite.posterior.density.joint import JOINT_DATA, joint_logdensity, natural_scale
 from nutslite.posterior.density.many_positions import compiled_joint_many
+from nutslite.posterior.density.matrix_centring import (
+    MATRIX_DATA,
+    compiled_matrix,
+    compiled_positions,
+    matrix_logdensity,
+)
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, plain_many
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import marginal_many
@@ -55,6 +61,11 @@ def _compile_natural() -> None:
     natural_scale.compile((MATRIX, MODEL_DATA, MATRIX, MATRIX))  # type: ignore[attr-defined]
 
 
+def _compile_matrix_natural() -> None:
+    compiled_positions()
+    _compile_natural()
+
+
 def _compile_effects() -> None:
     add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
 
@@ -63,6 +74,7 @@ DENSITIES: dict[str, Callable[..., Any]] = {
     "joint": joint_logdensity,
     "plain": plain_many,
     "marginal": marginal_many,
+    "matrix": matrix_logdensity,
 }
 """What is compiled here meanwhile, by path."""
 
@@ -79,6 +91,12 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
         MANY: _compile_acceptance,
         NATURAL: compiled_recovery,
     },
+    "matrix": {
+        EFFECTS: _compile_effects,
+        BLOCK: lambda: compiled_block(MATRIX_DATA),
+        MANY: compiled_matrix,
+        NATURAL: _compile_matrix_natural,
+    },
 }
 
 
@@ -86,9 +104,10 @@ def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
     """What a run will need to have compiled beside the density, the first first."""
     if laplace:
         return (NATURAL,)
-    if independence and not (plan.density == "joint" and plan.assembled.data.centring.size):
+    over_effects = plan.density in ("joint", "matrix")
+    if independence and not (over_effects and plan.assembled.data.centring.size):
         return (MANY, NATURAL, BLOCK)
-    return (EFFECTS, BLOCK, NATURAL) if plan.density == "joint" else (BLOCK, NATURAL)
+    return (EFFECTS, BLOCK, NATURAL) if over_effects else (BLOCK, NATURAL)
 
 
 class CompilerBeside:
@@ -97,7 +116,8 @@ class CompilerBeside:
     Parameters
     ----------
     path : str
-        ``"joint"``, ``"plain"`` (the joint density of a model that `plain` serves) or ``"marginal"``.
+        ``"joint"``, ``"plain"`` (the joint density of a model that `plain` serves), ``"matrix"`` (in the coordinates of
+        matrix centring) or ``"marginal"``.
     parts : sequence of str
         What to compile, in the order in which it will be waited for.
     """

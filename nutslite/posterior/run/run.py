@@ -62,6 +62,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     """
     with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
         pass
+    if settings.laplace:  # a normal approximation of the position, not of other coordinates
+        plan = replace(plan, structure=None)
     with careful_interrupts(), named_functions(plan), opened_checkpoint(plan, settings) as checkpoint:
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)

@@ -32,11 +32,10 @@ from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.inside import starts_inside
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.pilot.nested_laplace import (
-    MOST_DIMENSIONS,
-    MOST_ROWS,
     bent_scales,
     bounded,
     given_parameter,
+    has_few_rows,
     is_small,
     less_centred,
     nested_warp,
@@ -72,8 +71,8 @@ class Launch:
     ----------
     center : ndarray, shape (dimension,)
     information : Information or ndarray or None
-        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix; None: not known, the
-        sampler adapts its metric while it warms up.
+        The inverse covariance in arrowhead form, or the covariance itself as a dense matrix or (a vector) its diagonal;
+        None: not known, the sampler adapts its metric while it warms up.
     """
 
     center: FloatArray
@@ -118,7 +117,13 @@ class Target(Protocol):
 class JointTarget:
     """The general log density over all parameters and raw group effects."""
 
-    def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
+    def __init__(
+        self,
+        assembled: Assembled,
+        use_pilot: bool = True,
+        merged: ModelData | None = None,
+        few_rows: bool = False,
+    ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
@@ -128,7 +133,7 @@ class JointTarget:
         self.data_type = JOINT_DATA
         self.has_edge = has_edge(self.model, assembled.spec.family)
         self.in_pieces = is_small(self.model) and has_pieces(self.model, assembled.spec.family)
-        self.use_pilot = use_pilot
+        self.use_pilot, self.few_rows = use_pilot, few_rows
         self.pilot: Pilot | None = None
 
     @property
@@ -166,7 +171,7 @@ class JointTarget:
         None, and nothing is changed, where the model is not one of these or no conditional modes were found. Slices
         need none: for them it starts from any point with a density.
         """
-        if not self.use_pilot or not is_small(self.model):
+        if not self.few_rows:
             return None
         before, spec = self.model, self.assembled.spec
         start = starting_position(self.assembled)
@@ -191,6 +196,14 @@ class JointTarget:
         if mode is None:
             return Launch(np.zeros(self.dimension), np.eye(self.dimension))
         return Launch(mode.position, mode.covariance)
+
+    def joint_positions(self, positions: FloatArray) -> FloatArray:
+        """Positions (m, dimension) of the joint density of the target's model, where the target moves other numbers."""
+        return positions
+
+    def own_positions(self, positions: FloatArray) -> FloatArray:
+        """The inverse of `joint_positions`."""
+        return positions
 
     def _best_start(self, plain: Warp, start: FloatArray) -> FloatArray:
         """With the mean at the mean response, or where the density is much higher."""
@@ -269,7 +282,7 @@ class MarginalTarget:
     @property
     def is_small(self) -> bool:
         """Whether there are so few rows that slices replace NUTS."""
-        return self.assembled.data.y.shape[1] <= MOST_ROWS and self.dimension <= MOST_DIMENSIONS
+        return has_few_rows(self.assembled.data, self.dimension)
 
     def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
         """The density without its gradient, data for one chain, and their type."""
