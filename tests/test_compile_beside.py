@@ -18,7 +18,7 @@ from nutslite.posterior.density.many_positions import compiled_joint_many
 from nutslite.posterior.density.plain import compiled_plain_natural
 from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.run import compile_beside as module
-from nutslite.posterior.run.compile_beside import PARTS, compiling_beside
+from nutslite.posterior.run.compile_beside import DENSITIES, PARTS, compiling_beside
 from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.transition.chain import compiled_block
 
@@ -46,7 +46,7 @@ def serves(monkeypatch):
 
 
 def test_every_part_of_every_path_is_known():
-    assert set(PARTS) == {"joint", "plain", "marginal"}
+    assert set(PARTS) == set(DENSITIES)
     assert all(set(parts) - {EFFECTS} == {BLOCK, MANY, NATURAL} for parts in PARTS.values())
 
 

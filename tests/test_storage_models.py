@@ -28,8 +28,8 @@ from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.register import get_family
 from nutslite.model.specification import specification_of
 from nutslite.posterior.run.identity import column_digest
-from nutslite.results.storage import model_file, storage
 from nutslite.results.container.inference_data import get_group
+from nutslite.results.storage import model_file, storage
 
 ROOT = Path(__file__).resolve().parent.parent
 FIT = {"draws": 40, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
