@@ -18,7 +18,7 @@ from repository import ROOT  # noqa: F401  it lets the next imports find the pac
 
 from nutslite.model import Model
 from nutslite.model.specification import specification_of
-from nutslite.posterior import code_search
+from nutslite.posterior.assembly import code_search
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.targets.target import JointTarget

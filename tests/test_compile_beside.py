@@ -18,7 +18,7 @@ from nutslite.posterior.density.many_positions import compiled_joint_many
 from nutslite.posterior.density.plain import compiled_plain_natural
 from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.run import compile_beside as module
-from nutslite.posterior.run.compile_beside import PARTS, compiling_beside
+from nutslite.posterior.run.compile_beside import DENSITIES, PARTS, compiling_beside
 from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.transition.chain import compiled_block
 
@@ -46,7 +46,7 @@ def serves(monkeypatch):
 
 
 def test_every_part_of_every_path_is_known():
-    assert set(PARTS) == {"joint", "plain", "marginal"}
+    assert set(PARTS) == set(DENSITIES)
     assert all(set(parts) - {EFFECTS} == {BLOCK, MANY, NATURAL} for parts in PARTS.values())
 
 
@@ -131,7 +131,7 @@ def test_a_part_that_was_not_asked_for_is_not_waited_for(missing, monkeypatch):
 @pytest.mark.parametrize(
     ("part", "asked"),
     [
-        (BLOCK, lambda: compiled_block(types.float64)),
+        (BLOCK, lambda: compiled_block.__wrapped__(types.float64)),
         (MANY, compiled_joint_many.__wrapped__),
         (MANY, compiled_acceptance),
         (NATURAL, compiled_natural),
