@@ -213,7 +213,11 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "benchmarks", help="default: build/benchmarks")
     arguments = parser.parse_args()
-    names = arguments.families.split(",") if arguments.families else list(family_names())
+    names = (
+        arguments.families.split(",")
+        if arguments.families
+        else [name for name in family_names() if get_family(name).bind is None]
+    )
     if wrong := set(names) - set(family_names()):
         sys.exit(f"There is no {', '.join(sorted(wrong))}; there are {', '.join(family_names())}.")
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -252,6 +252,7 @@ BINARY = {
     "group_specific": effects(Prior("HalfNormal", sigma=1)),
 }
 JOINT, ADAPTING = {"plan": "joint"}, {"plan": "joint", "pilot": False}
+MATRIX = {"plan": "joint", "pilot": "matrix"}
 BY_NUTS = {"inference_method": "nuts"}
 
 
@@ -313,6 +314,7 @@ def joint_cases() -> list[Case]:
         Case("correlated: joint pilot", "LKJ", slopes, options=correlated, fit=JOINT),
         Case("three correlated: joint", "LKJ(2), adapted metric", "y ~ x + (x + b|g)", options=three, fit=ADAPTING),
         Case("crossed: joint pilot", "two factors", "y ~ x + (1|g) + (1|h)", options=narrow, fit=JOINT),
+        Case("crossed: matrix", "matrix centring, LKJ", "y ~ x + (x|g) + (1|h)", options=correlated, fit=MATRIX),
         Case(
             "hyperprior of a hyperprior",
             "nested priors, a location with a prior",
@@ -333,6 +335,15 @@ def general_cases() -> list[Case]:
         Case("yes or no: merged adapting", "equal rows, adapted metric", **yes, fit={"pilot": False}, patches=MERGED),
         Case("bernoulli: probit", "another link", "yes ~ x + (1|g)", "bernoulli", {**binary, "link": "probit"}),
         Case("bernoulli: correlated", "LKJ, pilot", "yes ~ x + (x|g)", "bernoulli", {**binary, "correlated": True}),
+        Case(
+            "poisson: nested matrix",
+            "matrix centring",
+            "k ~ x + (1|h/b)",
+            "poisson",
+            binary,
+            fit=MATRIX,
+            accept=BOUNDS["poisson"],
+        ),
         Case(
             "poisson: offset crossed",
             "offset, two factors",

@@ -116,7 +116,21 @@ FIT = _rows(
         ),
         ("callback that cannot be called", {"callback": 3}, SamplingError, ("callback", "3")),
         ("progressbar as an unknown text", {"progressbar": "no"}, NutsliteError, ("progressbar", "'no'")),
-        ("pilot as a text", {"pilot": "no"}, NutsliteError, ("pilot", "True or False")),
+        ("pilot as a text", {"pilot": "no"}, NutsliteError, ("pilot", "True or False", "'levels' or 'matrix'")),
+        ("pilot as a number", {"pilot": 1}, NutsliteError, ("pilot", "True or False")),
+        ("matrix centring of what is integrated out", {"pilot": "matrix"}, NutsliteError, ("pilot", "plan='joint'")),
+        (
+            "matrix centring and a Laplace approximation",
+            {"pilot": "matrix", "plan": "joint", "inference_method": "laplace"},
+            NutsliteError,
+            ("pilot='matrix'", "inference_method='laplace'"),
+        ),
+        (
+            "coordinates of a pilot, and none",
+            {"pilot": "levels", "init": "adapt_diag"},
+            NutsliteError,
+            ("pilot='levels'", "init='adapt_diag'"),
+        ),
         ("discard_tuned_samples as a text", {"discard_tuned_samples": "no"}, NutsliteError, ("discard_tuned_samples",)),
         (
             "include_response_params as a text",

@@ -43,8 +43,10 @@ def assert_same(fit, wanted):
     assert fit.settings.tune == wanted.settings.tune
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("pilot", [True, False])
+@pytest.mark.parametrize(
+    ("name", "pilot"),
+    [("joint", True), ("joint", False), ("joint", "matrix"), ("marginal", True), ("marginal", False)],
+)
 def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     settings = dict(MODELS[name])
     plan = Model(settings.pop("formula"), grouped_data(), **settings).plan(pilot=pilot)
@@ -60,6 +62,7 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
         assert fitted(path, settings, plan, keep_warmup=True, callback=stop).interrupted
     target = "JointTarget" if name == "joint" else "MarginalTarget"
     monkeypatch.setattr(f"nutslite.posterior.targets.target.{target}.launch", None)  # there is no second pilot
+    monkeypatch.setattr("nutslite.posterior.targets.matrix_target.MatrixTarget.launch", None)
     again = fitted(path, settings, plan, keep_warmup=True)
     assert_same(again, wanted)
     np.testing.assert_array_equal(again.warmup[0], wanted.warmup[0])
@@ -75,7 +78,7 @@ def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, f
     path = tmp_path / "fit.ckpt"
     fitted(path, None, plan, draws=21, independence=False)
     searches = []
-    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda self: searches.append(1))
+    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda *_: searches.append(1))
     assert_same(fitted(path, None, plan, draws=41, independence=False), wanted)
     assert not searches
 

@@ -348,7 +348,7 @@ def test_what_a_process_beside_says_is_closed(monkeypatch):
     monkeypatch.setattr(module, "_START", "print('nothing')")
     beside = module.Beside("joint", (module.BLOCK,))
     beside.start()
-    beside.wait(module.BLOCK)
+    beside.done[module.BLOCK].wait()
     beside.stop()
     assert beside.process is None or beside.process.stdout.closed
 

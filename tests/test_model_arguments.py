@@ -40,8 +40,8 @@ class TestStart:
         results = model().fit(**{**settings, "start": start, **options})
         return {str(name): array.to_numpy()[:, 0] for name, array in posterior(results).data_vars.items()}
 
-    @pytest.mark.parametrize("pilot", [True, False])
-    def test_natural_values_by_name_whatever_the_coordinates(self, pilot: bool) -> None:
+    @pytest.mark.parametrize("pilot", [True, False, "matrix"])
+    def test_natural_values_by_name_whatever_the_coordinates(self, pilot: bool | str) -> None:
         effects = np.linspace(-1.0, 1.0, 9)
         start = {"Intercept": 0.5, "x": -0.2, "sigma": 2.5, "1|g_sigma": 0.7, "1|g": effects}
         found = self.first_draw("joint", start, pilot=pilot)

@@ -14,6 +14,7 @@ import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.methods import slices
 from nutslite.posterior.methods.slices import slices_for
+from nutslite.posterior.pilot.inside import inside
 from nutslite.posterior.pilot.mode import Mode
 from nutslite.posterior.pilot.nested_laplace import _is_another
 from nutslite.posterior.record.transforms import FOLD
@@ -120,7 +121,7 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
-    assert slow.updates == np.ceil(target.dimension * slices.SHARE_OF_TIME * 1.5 * 64)
+    assert slow.updates == np.ceil(min(target.dimension * slices.SHARE_OF_TIME * 1.5 * 64, slices.MOST_UPDATES))
     assert np.isfinite(slow.directions).all()
 
 
@@ -392,3 +393,100 @@ def test_checkpoint_of_a_small_model(tmp_path: Any) -> None:
     resumed = model.fit(draws=40, checkpoint=path, **options).posterior["sigma"].to_numpy()
     whole = model.fit(draws=40, inference_method="nuts", **options).posterior["sigma"].to_numpy()
     assert np.array_equal(resumed, whole)
+
+
+@pytest.mark.parametrize(
+    ("family", "link", "response"),
+    [
+        ("bernoulli", "identity", [0, 1, 1, 0, 1]),
+        ("beta", "identity", [0.3, 0.6, 0.5, 0.4, 0.7]),
+        ("poisson", "inverse_squared", [2, 1, 0, 3, 1]),
+        ("gaussian", "inverse", [0.3, 0.6, 0.5, 0.4, 0.7]),
+    ],
+)
+@pytest.mark.parametrize("formula", ["y ~ 0 + v", "y ~ 0 + v + w"])
+def test_no_intercept_where_zero_is_outside_the_link(
+    family: str, link: str, response: list[float], formula: str
+) -> None:
+    """The search starts inside the region, whatever its shape, so that slices can serve."""
+    data = pd.DataFrame({"y": response, "v": [0.1, 1.0, 2.0, 5.0, 11.0], "w": [3.0, -0.5, 0.2, 1.0, -1.0]})
+    target = nl.Model(formula, data, family, link=link).plan(path="joint").target()
+    assert isinstance(target, JointTarget)
+    target.launch()
+    launch = target.launch_small(for_slices=True)
+    assert launch is not None
+    assert np.isfinite(target.log_densities(launch.center[None], 1)[0])
+
+
+def test_a_point_inside_any_region() -> None:
+    """Predictors above zero, or between zero and one; with offsets; None where there is no such point."""
+    rng = np.random.default_rng(3)
+    for p in (1, 2, 4):
+        columns = rng.normal(size=(p, 9))
+        columns *= np.where(rng.normal(size=p) @ columns > 0.0, 1.0, -1.0)  # some coefficients raise all rows
+        offset = np.zeros(9)
+        for below_one in (False, True):
+            found = inside(columns, offset, below_one, 0.4)
+            assert found is not None
+            eta = found @ columns
+            assert eta.min() > 0.0
+            assert eta.max() < (1.0 if below_one else np.inf)
+    shifted = inside(np.ones((1, 2)), np.array([-3.0, -3.5]), True, 0.5)
+    assert shifted is not None
+    assert 3.5 < shifted[0] < 4.0
+    assert inside(np.array([[1.0, -1.0]]), np.zeros(2), False, 1.0) is None
+
+
+POLE = pd.DataFrame({"y": [10.201, 8.794, 6.169, 8.115, 6.033]})
+
+
+@pytest.fixture(scope="module")
+def pole() -> nl.Model:
+    """A narrow piece of the posterior, where the mean is near eight, and two wide ones, where it is nearly zero."""
+    return nl.Model("y ~ 1", POLE, "gaussian", link="inverse", priors={"Intercept": nl.Prior("Normal", mu=0, sigma=30)})
+
+
+def test_pieces_on_both_sides_of_a_pole(pole: nl.Model) -> None:
+    results = pole.fit(draws=400, random_seed=7, progressbar=False, cores=1, compute_convergence_checks=False)
+    side = np.union1d(np.geomspace(1e-3, 150.0, 3000), np.linspace(0.05, 0.4, 2001))
+    eta = np.concatenate([-side[::-1], side])
+    column, u = eta[:, None], np.linspace(-3.0, 6.0, 301)  # of the logarithm of sigma
+    prior = pole.priors.constants["sigma"].args
+    logs = stats.norm(0.0, 30.0).logpdf(column) + stats.t(prior["nu"], 0.0, prior["sigma"]).logpdf(np.exp(u)) + u
+    for y in POLE["y"]:
+        logs = logs - u - 0.5 * ((y - 1.0 / column) / np.exp(u)) ** 2
+    shares = np.cumsum(np.exp(logs - logs.max()).sum(axis=1) * np.gradient(eta))
+    shares /= shares[-1]
+    assert shares[side.size] > 0.01  # below zero
+    agrees(results.posterior["Intercept"].to_numpy(), lambda p: eta[np.searchsorted(shares, p)])
+
+
+def test_slices_in_pieces_have_a_budget(pole: nl.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
+    monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: 40.0)
+    target = pole.plan(path="joint").target()
+    assert isinstance(target, JointTarget)
+    assert target.in_pieces
+    target.launch()
+    launch = target.launch_small()
+    assert launch is not None
+    found = slices_for(target, launch, Wanted())
+    assert found is not None
+    assert found.powers.size > 1
+    assert (found.updates - 1) * found.powers.size < slices.MOST_UPDATES
+
+
+def test_a_piece_that_chains_do_not_go_to_is_reported() -> None:
+    """More rows than coordinates are made for, and a mean that may as well be negative."""
+    y = np.random.default_rng(0).normal(0.0, 1.0, 30)
+    heard = Heard()
+    logging.getLogger("nutslite").addHandler(heard)
+    options = {"draws": 100, "random_seed": 1, "progressbar": False, "cores": 1, "compute_convergence_checks": False}
+    try:
+        nl.Model("y ~ 1", pd.DataFrame({"y": y}), "gaussian", link="inverse").fit(**options)
+        assert any("in pieces" in line for line in heard.lines)
+        heard.lines.clear()
+        nl.Model("y ~ 1", pd.DataFrame({"y": 20.0 + y}), "gaussian", link="inverse").fit(**options)
+        assert not any("in pieces" in line for line in heard.lines)
+    finally:
+        logging.getLogger("nutslite").removeHandler(heard)

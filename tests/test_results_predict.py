@@ -407,7 +407,7 @@ def test_storing(rich, generation, monkeypatch):
     arrays, _, _ = idt.named_arrays(idt.posterior_dataset(idata))
     prediction = predict(arrays, design, GAUSSIAN, kind="response", random_seed=0, keep_parameters=True)
     axes = SampleAxes.of(idt.posterior_dataset(idata))
-    store_prediction(idata, prediction, axes, {})
+    store_prediction(idata, prediction, axes, GAUSSIAN)
     stored = idt.posterior_dataset(idata)
     assert stored["mu"].dims == stored["sigma"].dims == ("chain", "draw", "__obs__")
     assert stored["c|s"].dims == ("chain", "draw", "c__expr_dim", "s__factor_dim")
@@ -418,7 +418,7 @@ def test_storing(rich, generation, monkeypatch):
     new = frame(3)
     fewer = design.evaluate(new)
     options = {"kind": "response", "keep_parameters": True}
-    store_new_rows(idata, predict(arrays, fewer, GAUSSIAN, **options), axes, {}, new[list(fewer.used_columns)])
+    store_new_rows(idata, predict(arrays, fewer, GAUSSIAN, **options), axes, GAUSSIAN, new[list(fewer.used_columns)])
     rows = idt.get_group(idata, "predictions")
     assert rows["mu"].shape == rows["y"].shape == (CHAINS, DRAWS, 3)
     assert idt.posterior_dataset(idata)["mu"].shape == idt.get_group(idata, "posterior_predictive")["y"].shape

@@ -14,7 +14,7 @@ from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.run.fit import Fit
 from nutslite.posterior.run.run import run
-from nutslite.posterior.targets.plan import Path, make_plan
+from nutslite.posterior.targets.plan import Centring, Path, make_plan
 from nutslite.results.diagnostics.diagnostics import ess_bulk
 from nutslite.results.predictions.predict import pointwise_log_likelihood
 
@@ -48,7 +48,7 @@ class RefitTask:
     settings: Settings
     thin: int | None = None
     path: Path = "auto"
-    pilot: bool = True
+    pilot: bool | Centring = True
     merge: bool = True
     accept: Accept | None = None
 

@@ -16,7 +16,7 @@ from nutslite.calibration.simulation import Accept, check_simulable, quiet
 from nutslite.exceptions import ArgumentTypeError, SamplingError, SettingError, check_flags, refuse_other
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.points.prior_draws import draw_prior
-from nutslite.posterior.targets.plan import Path
+from nutslite.posterior.targets.plan import Centring, Path, check_pilot
 from nutslite.sampler.sample import seed_sequence
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def simulation_based_calibration(
     thin: int | None = None,
     *,
     plan: Path = "auto",
-    pilot: bool = True,
+    pilot: bool | Centring = True,
     merge: bool = True,
     inference_method: str = "auto",
     tune: int | None = None,
@@ -97,7 +97,8 @@ def simulation_based_calibration(
     if thin is not None and (isinstance(thin, bool) or not isinstance(thin, int | np.integer) or thin < 1):
         raise SettingError(f"thin must be an integer of at least 1 or None, not {thin!r}.")
     refuse_other("inference_method", inference_method, METHODS)
-    check_flags(pilot=pilot, merge=merge)
+    check_pilot(pilot)
+    check_flags(merge=merge)
     if not callable(getattr(model, "plan", None)):
         raise ArgumentTypeError(f"The first argument is a Model, not a {type(model).__name__}.")
     if executor is not None and not callable(getattr(executor, "submit", None)):

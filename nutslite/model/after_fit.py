@@ -60,7 +60,8 @@ def prediction_task(specification: Specification) -> PredictionTask:
     from nutslite.results.predictions.response_draws import PredictionTask
 
     spec = specification.spec
-    sampler = PopulationSampler(spec.priors.terms, spec.family.parent.name)
+    sizes = {parameter.name: parameter.size for parameter in spec.family.parameters if parameter.dim}
+    sampler = PopulationSampler(spec.priors.terms, spec.family.parent.name, sizes)
     coords = specification.posterior.inventory.coords
     return PredictionTask(spec.family, spec.links, spec.priors.fixed, sampler, specification.aliases, coords)
 

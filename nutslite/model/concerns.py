@@ -20,7 +20,7 @@ from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
 _SHOWN = 5
-LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit"}
+LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit", "simplex": "softmax"}
 GRID = np.linspace(-3.0, 3.0, 13)  # linear predictors that models come to
 
 
@@ -46,15 +46,20 @@ def warn_of_concerns(
 
 
 def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str]) -> None:
-    """Raise where a formula without any term leaves its parameter at a value that it cannot have.
+    """Raise where a parameter cannot have its formula, or an empty one leaves it at a value that it cannot have.
 
     Raises
     ------
     FormulaError
-        For ``y ~ 0`` under a link such as the inverse.
+        For thresholds, and for ``y ~ 0`` under a link such as the inverse.
     """
     for name, predictor in design.predictors.items():
-        if predictor.intercept or _moves(predictor):
+        if family.parameter(name).ordered:
+            raise FormulaError(
+                f"'{name}' has no formula in family '{family.name}': its elements increase, and are the same in every "
+                "row. Leave the formula out."
+            )
+        if predictor.intercept or _moves(predictor) or not family.intercept:
             continue
         with np.errstate(all="ignore"):
             value = inverse_array(links[name], np.zeros(1))
@@ -69,7 +74,7 @@ def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str
 def outside_support(support: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Where parameter values are not in the range of the parameter."""
     wrong = ~np.isfinite(values)
-    if support != "real":
+    if support not in ("real", "simplex"):
         wrong |= values <= 0.0
     return wrong | (values >= 1.0) if support == "unit" else wrong
 

@@ -12,7 +12,7 @@ from nutslite.model import after_fit, before_fit, fitting
 from nutslite.model.fit_arguments import read_fit_arguments
 from nutslite.model.specification import Specification
 from nutslite.model.specify import with_priors
-from nutslite.posterior.targets.plan import Path, Plan, make_plan
+from nutslite.posterior.targets.plan import Centring, Path, Plan, make_plan
 
 
 @public
@@ -31,7 +31,7 @@ class Drawn:
         """Whether `build` (or `fit`) has run since the last change."""
         return self._specification.posterior.is_assembled
 
-    def plan(self, path: Path = "auto", pilot: bool = True, merge: bool = True, code: bool = True) -> Plan:
+    def plan(self, path: Path = "auto", pilot: bool | Centring = True, merge: bool = True, code: bool = True) -> Plan:
         """What `fit` will run and why, in plain words."""
         assembled = self._specification.posterior.assembled
         return make_plan(assembled, path, pilot=pilot, merge=merge, code=code)
@@ -48,7 +48,7 @@ class Drawn:
         priors: Mapping[Any, Any] | None = None,
         inference_method: str = "auto",
         plan: Path | Plan = "auto",
-        pilot: bool = True,
+        pilot: bool | Centring = True,
         max_treedepth: int = 10,
         init: str = "auto",
         start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
@@ -88,8 +88,9 @@ class Drawn:
             ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
         plan : {"auto", "joint", "marginal"} or Plan
             Force a path; see `Model.plan`, whose result may be given here.
-        pilot : bool
-            Whether a pilot may choose starting points, metric and centring.
+        pilot : bool or {"levels", "matrix"}
+            Whether a pilot may choose starting points, metric and centring; or which centring it is to choose where
+            group effects are sampled: a weight for each level, or the whole matrix (docs/sampling.md).
         max_treedepth : int
             A trajectory has at most 2**max_treedepth leapfrog steps.
         init : str

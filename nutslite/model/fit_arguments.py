@@ -22,7 +22,7 @@ from nutslite.exceptions import (
     refuse_other,
     warn,
 )
-from nutslite.posterior.targets.plan import Path, Plan
+from nutslite.posterior.targets.plan import Centring, Path, Plan, check_pilot
 
 if TYPE_CHECKING:
     from nutslite.posterior.methods.settings import Settings
@@ -40,7 +40,7 @@ _OTHER_METHODS = {
     "blackjax": "'blackjax' is a program of its own",
     "nuts_blackjax": "'nuts_blackjax' is a program of its own",
 }
-_FLAGS = ("pilot", "include_response_params", "omit_offsets", "discard_tuned_samples", "compute_convergence_checks")
+_FLAGS = ("include_response_params", "omit_offsets", "discard_tuned_samples", "compute_convergence_checks")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class FitArguments:
     priors: Mapping[Any, Any] | None = None
     inference_method: str = "auto"
     plan: Path | Plan = "auto"
-    pilot: bool = True
+    pilot: bool | Centring = True
     max_treedepth: int = 10
     init: str = "auto"
     start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
@@ -83,6 +83,7 @@ class FitArguments:
 
     def __post_init__(self) -> None:
         _check_method(self.inference_method)
+        check_pilot(self.pilot)
         check_flags(**{name: getattr(self, name) for name in _FLAGS})
         paths = {name: getattr(self, name) for name in ("checkpoint", "file")}
         self._set(**{name: checked_path(name, path) for name, path in paths.items() if path is not None})
@@ -94,6 +95,7 @@ class FitArguments:
                 "Model.plan again."
             )
         self._set(**_nuts_options(self), chains=4 if self.chains is None else self.chains)
+        _check_pilot_with(self)
         self._set(idata_kwargs=_group_options(self.idata_kwargs))
         seed = self.settings(self.random_seed).random_seed
         if self.random_seed is not None:
@@ -208,6 +210,26 @@ def _check_method(name: str) -> None:
             "compiler and no other program, and 'laplace', a normal approximation."
         )
     refuse_other("inference_method", name, METHODS)
+
+
+def _check_pilot_with(arguments: FitArguments) -> None:
+    """Refuse a choice of coordinates where nothing would choose them.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    pilot, method, init = arguments.pilot, arguments.inference_method, arguments.init
+    if not isinstance(pilot, str):
+        return
+    others = {
+        "plan=<a Plan>": not isinstance(arguments.plan, str),
+        f"init={init!r}": init != "auto",
+        "inference_method='laplace'": method == "laplace" and pilot == "matrix",
+    }
+    for other, given in others.items():
+        if given:
+            raise ArgumentError(f"pilot={pilot!r} and {other} exclude each other: give one of them.")
 
 
 def _shows_bar(progressbar: Any) -> bool:

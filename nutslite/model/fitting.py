@@ -108,7 +108,7 @@ def _plan(specification: Specification, arguments: FitArguments) -> Plan:
 
     assembled, plan = specification.posterior.assembled, arguments.plan
     if not isinstance(plan, Plan):
-        plan = make_plan(assembled, plan, pilot=arguments.pilot and arguments.init == "auto")
+        plan = make_plan(assembled, plan, pilot=arguments.pilot if arguments.init == "auto" else False)
     elif plan.assembled.spec is not specification.spec:
         raise SettingError(
             "fit(plan=...): this plan was made by another model, or by this one before its priors changed. Call "

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from nutslite._config import config
+from nutslite.exceptions import PriorError
 from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
 from nutslite.families.record.register import described, get_family
@@ -56,12 +57,14 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
         formula,
         frame,
         parameters=tuple(parameter.name for parameter in family.parameters),
+        intercept=family.intercept,
         categorical=arguments.categorical,
         dropna=arguments.dropna,
         extra_namespace=arguments.extra_namespace,
     )
     used = _used_data(frame, design.used_columns, arguments.categorical)
     family.check_response(design.response)
+    family = family.bound(design.response)
     check_empty_formulas(design, family, links)
     arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
@@ -139,6 +142,11 @@ def _choose_priors(
     arguments: ModelArguments, unused: str, design: Design, family: Family, links: Mapping[str, str]
 ) -> PriorSet:
     """The user's priors laid over those of the family, and these over automatic ones."""
+    if arguments.automatic_priors == "mle" and family.bind is not None:
+        raise PriorError(
+            f"automatic_priors='mle' is for one linear predictor and a mean, which family '{family.name}' does not "
+            "have. Leave it out."
+        )
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
     own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
     return choose_priors(
@@ -152,6 +160,7 @@ def _choose_priors(
         auto_scale=arguments.auto_scale,
         unused=unused,  # type: ignore[arg-type]  # checked there, with a message
         mle=mle,
+        sizes={parameter.name: parameter.size for parameter in family.auxiliary if parameter.dim},
     )
 
 

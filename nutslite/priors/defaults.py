@@ -57,9 +57,13 @@ class PriorSet:
     constants: dict[str, Constant] = field(default_factory=dict)
 
     @property
-    def fixed(self) -> dict[str, float]:
-        """Parameters that are known numbers."""
-        return {name: float(value) for name, value in self.constants.items() if not isinstance(value, Prior)}
+    def fixed(self) -> dict[str, FloatArray]:
+        """Parameters that are known numbers; vectors where they have several elements."""
+        return {
+            name: np.asarray(value, dtype=float)
+            for name, value in self.constants.items()
+            if not isinstance(value, Prior)
+        }
 
 
 class Scaling(Protocol):

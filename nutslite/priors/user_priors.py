@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
@@ -17,6 +19,7 @@ from nutslite.priors.coefficient_priors import coefficient_names
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
 
+FloatArray = NDArray[np.float64]
 Unused = Literal["warn", "error", "ignore"]
 Choice = Prior | Scale
 GENERIC = ("common", "group_specific")
@@ -37,7 +40,7 @@ class Given:
     """
 
     terms: dict[str, dict[str, Choice]] = field(default_factory=dict)
-    constants: dict[str, Prior | float] = field(default_factory=dict)
+    constants: dict[str, Prior | float | FloatArray] = field(default_factory=dict)
     columns: dict[str, dict[str, dict[int, Choice]]] = field(default_factory=dict)
 
     def choices(self, parameter: str, term: str, columns: int) -> list[Choice | None]:
@@ -61,6 +64,7 @@ def match_priors(
     parent: str,
     constants: Collection[str],
     unused: Unused = "warn",
+    sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> Given:
     """The user's priors by parameter and term.
 
@@ -80,6 +84,8 @@ def match_priors(
     constants : collection of str
         Parameters without a formula.
     unused : {"warn", "error", "ignore"}
+    sizes : mapping of str to int
+        Elements of the constants that are vectors.
 
     Raises
     ------
@@ -92,7 +98,11 @@ def match_priors(
         raise error(f"unused_priors={unused!r}: choose 'warn', 'error' or 'ignore'.")
     flat = expand_keys(priors)
     nested = {name: flat.pop(name) for name in list(flat) if name in predictors}
-    given = Given(constants={name: read_constant(name, flat.pop(name)) for name in list(flat) if name in constants})
+    given = Given(
+        constants={
+            name: read_constant(name, flat.pop(name), sizes.get(name)) for name in list(flat) if name in constants
+        }
+    )
     leftovers: list[str] = []
     for parameter, predictor in predictors.items():
         own = nested.get(parameter, {})

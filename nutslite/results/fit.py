@@ -12,7 +12,6 @@ from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.posterior.points.standardised_effects import standardised_effects
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import OBSERVATIONS
 from nutslite.posterior.run.fit import Fit
 from nutslite.results.container.inference_data import Container, to_inference_data
 from nutslite.results.container.row_labels import label_rows
@@ -133,7 +132,7 @@ def store_prior(
     predicted = predict(prior, design, task, kind="response", random_seed=rng, keep_parameters=True, of_prior=True)
     response = predicted.response
     prior |= predicted.parameters
-    dims = {**_dims(assembled), **prior_dims, **dict.fromkeys(predicted.parameters, (OBSERVATIONS,))}
+    dims = {**_dims(assembled), **prior_dims}
     if var_names is not None:
         original = {alias: name for name, alias in task.aliases.items()}
         asked: Any = [var_names] if isinstance(var_names, str) else var_names

@@ -7,6 +7,9 @@ Nothing in it depends on how many draws follow.
 Directions are coordinate axes, principal axes and, between them, differences of two draws of the trial, as in
 differential evolution (ter Braak 2006): they point along ridges, and from one mode to another. All are fixed before the
 first draw that is kept, so that each update leaves the posterior as it is.
+
+Where the inverse link of a real mean breaks the posterior into pieces, its powers are sampled beside it, down to one at
+which hardly more than the prior is left, and exchange states with it: pieces get the weights that they have.
 """
 
 from __future__ import annotations
@@ -35,22 +38,30 @@ TRIAL_CHAINS = 4
 LONG_ENOUGH = 150  # autocorrelation times in the draws of a round's chain that are looked at
 AIM, LONGER = 2.5, 8  # the next round's time in its draws, by more sweeps between them; how many times more at most
 MOST_TRIAL_SWEEPS = 64  # between draws of the trial
-SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
-FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
-MOST_SWEEPS_IN_VAIN = 20  # where chains hardly moved in the longest round: no number would do, and the report says so
+SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws ...
+SHARE_IN_PIECES = 0.7  # ... and where pieces that are seldom come to may make it longer than it seems
+FEWEST_SWEEPS = 0.5  # between draws; a sweep is as many updates as there are parameters
+MOST_UPDATES = 150  # for each draw, those at all powers: one or two milliseconds
+MOST_TRIAL_UPDATES = 300_000  # of all rounds
+WORTHWHILE = 1.5  # times more sweeps than in the round before
 BURN_IN = 10  # draws
 BATCHES = 8  # of each chain of the trial
 TAIL = 0.05  # share of the draws
 DRAWS_PER_BLOCK = 50  # between two reports
+POWERS = 0.4 ** np.arange(9.0)  # of the likelihood, where the posterior has pieces
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
 
 
 @dataclass(frozen=True)
 class Slices:
-    """Directions, updates for each draw, starting points, and the random numbers to go on with."""
+    """Directions, updates for each draw, starting points, and the random numbers to go on with.
+
+    `directions` (powers, k, dimension) and `starts` (n, powers, dimension) belong to `powers` of the likelihood.
+    """
 
     target: JointTarget | MarginalTarget
+    powers: FloatArray
     directions: FloatArray
     updates: int
     starts: FloatArray
@@ -65,23 +76,29 @@ def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Set
     states = _starts(target, launch, rng)
     if states is None:
         return None
+    powers = POWERS if target.in_pieces else np.ones(1)
+    states = np.repeat(states[:, None], powers.size, axis=1)
     rngs = [np.random.default_rng(seed) for seed in seeds[1].spawn(TRIAL_CHAINS)]
-    chains = _Chains(target, states, rngs, wanted.cores)
-    directions = _axes(_covariance(launch))
+    chains = _Chains(target, powers, states, rngs, wanted.cores)
+    directions = np.repeat(_axes(_covariance(launch))[None], powers.size, axis=0)
     kept = chains.settled(directions, 1, FIRST_DRAWS)
-    sweeps = 1
+    sweep = target.dimension * powers.size
+    left, sweeps = MOST_TRIAL_UPDATES // (TRIAL_CHAINS * TRIAL_DRAWS * sweep), 1
     while True:
-        directions = _directions(kept.reshape(-1, target.dimension), rng)
+        directions = _directions(kept, rng)
         kept = chains.settled(directions, sweeps, TRIAL_DRAWS)
-        time = _autocorrelation_time(kept)
-        if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
+        left -= sweeps
+        time = _autocorrelation_time(kept[:, :, 0])
+        wanted_sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS, left)
+        if time * LONG_ENOUGH <= kept.shape[1] or wanted_sweeps < WORTHWHILE * sweeps:
             break
-        sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS)
-    most = MOST_SWEEPS_IN_VAIN if time > 0.5 * kept.shape[1] / BATCHES else MOST_SWEEPS
-    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), most)
-    updates = math.ceil(target.dimension * between)
-    flat = kept.reshape(-1, target.dimension)
-    return Slices(target, _directions(flat, rng), updates, flat, seeds[2], np.random.default_rng(seeds[3]))
+        sweeps = wanted_sweeps
+    share = SHARE_OF_TIME if powers.size == 1 else SHARE_IN_PIECES
+    between = max(share * time * sweeps, FEWEST_SWEEPS)
+    updates = math.ceil(min(target.dimension * between, MOST_UPDATES / powers.size))
+    directions = _directions(kept, rng)
+    starts = kept.reshape(-1, powers.size, target.dimension)
+    return Slices(target, powers, directions, updates, starts, seeds[2], np.random.default_rng(seeds[3]))
 
 
 def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, float], None]) -> IndependentDraws:
@@ -96,14 +113,14 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
     positions, values = np.empty((chains, draws, method.target.dimension)), np.empty((chains, draws))
     rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
     states = np.array([method.starts[rng.integers(len(method.starts))] for rng in rngs])
-    several = _Chains(method.target, states, rngs, wanted.cores)
+    several = _Chains(method.target, method.powers, states, rngs, wanted.cores)
     done, interrupted = 0, False
     try:
         several.run(method.directions, method.updates, BURN_IN)
         while done < draws:
             stop = min(draws, done + DRAWS_PER_BLOCK)
             block = several.run(method.directions, method.updates, stop - done)
-            positions[:, done:stop], values[:, done:stop] = block
+            positions[:, done:stop], values[:, done:stop] = block[0][:, :, 0], block[1]
             done = stop
             for c in range(chains):
                 report(c, done, 1.0)
@@ -118,17 +135,18 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
 class _Chains:
     """Chains that go on from where they are, several at once where there are processors; draws do not depend on that.
 
-    `states` (chains, dimension) is overwritten.
+    `states` (chains, powers, dimension) is overwritten.
     """
 
     def __init__(
         self,
         target: JointTarget | MarginalTarget,
+        powers: FloatArray,
         states: FloatArray,
         rngs: list[np.random.Generator],
         cores: int | None,
     ) -> None:
-        self.states, self.rngs = states, rngs
+        self.powers, self.states, self.rngs = powers, states, rngs
         self.cores = cores or available_cpus()
         own = [target.for_slices() for _ in rngs]
         self.logdensity, _, data_type = own[0]
@@ -136,13 +154,13 @@ class _Chains:
         self.slices = compiled_slices(data_type)
 
     def run(self, directions: FloatArray, updates: int, draws: int) -> tuple[FloatArray, FloatArray]:
-        """Positions (chains, draws, dimension) and log densities of so many draws."""
-        chains, dimension = self.states.shape
-        positions, values = np.empty((chains, draws, dimension)), np.empty((chains, draws))
+        """Positions (chains, draws, powers, dimension) and log densities (chains, draws) of so many draws."""
+        chains, n_powers, dimension = self.states.shape
+        positions, values = np.empty((chains, draws, n_powers, dimension)), np.empty((chains, draws))
 
         def some_chains(some: slice) -> None:
             for c in range(chains)[some]:
-                state = self.rngs[c], self.states[c], directions, updates
+                state = self.rngs[c], self.states[c], directions, self.powers, updates
                 self.slices(self.logdensity, self.data[c], *state, positions[c], values[c])
 
         run_in_parts(some_chains, chains, self.cores, fewest=1)
@@ -150,10 +168,17 @@ class _Chains:
 
     def settled(self, directions: FloatArray, sweeps: int, draws: int) -> FloatArray:
         """Positions of the last three quarters of so many draws."""
-        return self.run(directions, self.states.shape[1] * sweeps, draws)[0][:, draws // 4 :]
+        return self.run(directions, self.states.shape[2] * sweeps, draws)[0][:, draws // 4 :]
 
 
 def _directions(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Of each power, (powers, k, dimension), from draws (chains, n, powers, dimension)."""
+    each = [_from_draws(draws[:, :, k].reshape(-1, draws.shape[3]), rng) for k in range(draws.shape[2])]
+    fewest = min(len(directions) for directions in each)
+    return np.stack([directions[:fewest] for directions in each])
+
+
+def _from_draws(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Axes and differences of two of the draws (n, dimension), which take turns."""
     n, dimension = draws.shape
     axes = _axes(np.cov(draws, rowvar=False).reshape(dimension, dimension))

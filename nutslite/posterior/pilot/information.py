@@ -114,11 +114,12 @@ class InformationBuilder:
             fill_effects(self.model, position, values, effects)
         return values, effects
 
-    def __call__(self, position: FloatArray, convex: bool = False) -> Information | None:
+    def __call__(self, position: FloatArray, convex: bool = False, priors: bool = True) -> Information | None:
         """Information at a position; None where it is not finite.
 
         With `convex` each row counts with the positive part of its information only: heavy-tailed families have
         outliers whose log likelihood is not concave, and together they can outweigh the rest away from the mode.
+        Without `priors` it is the data's part alone.
         """
         values, effects = self.natural(position)
         rows = row_information(self.model, self.loglik, values, effects)
@@ -128,7 +129,8 @@ class InformationBuilder:
             rows = _positive_part(rows)
         designs = [self.head_designs(j, position, values) for j in range(rows.shape[0])]
         border = np.zeros((self.m, self.m))
-        border[: self.n_head, : self.n_head] = head_prior_information(self.model.head, self.density, position)
+        if priors:
+            border[: self.n_head, : self.n_head] = head_prior_information(self.model.head, self.density, position)
         for j, h in product(range(rows.shape[0]), repeat=2):
             add_products(designs[j], designs[h], np.ascontiguousarray(rows[j, h]), border[: self.n_head, : self.n_head])
         out = Information(
@@ -139,18 +141,20 @@ class InformationBuilder:
                 own_products(own.design, rows[own.predictor, own.predictor]) for own in self.blocks
             ),
         )
-        self._add_effects(out, rows, designs, position, values)
+        maps_and_priors = [effect_maps(self.model, own.block, position, values) for own in self.blocks]
+        precisions = [precision if priors else np.zeros_like(precision) for _, precision in maps_and_priors]
+        self._add_effects(out, rows, designs, [to_effect for to_effect, _ in maps_and_priors], precisions)
         return out
 
     def _add_effects(
-        self, out: Information, rows: FloatArray, designs: list[HeadDesign], position: FloatArray, values: FloatArray
+        self,
+        out: Information,
+        rows: FloatArray,
+        designs: list[HeadDesign],
+        maps: list[FloatArray],
+        precisions: list[FloatArray],
     ) -> None:
         """Add group effects, as raw numbers, with everything."""
-        maps, precisions = [], []
-        for own in self.blocks:
-            to_effect, precision = effect_maps(self.model, own.block, position, values)
-            maps.append(to_effect)
-            precisions.append(precision)
         for a, left in enumerate(self.blocks):
             self._add_with_head(out, left, maps[a], rows[left.predictor], designs)
             level_sums = out.level_information[a]

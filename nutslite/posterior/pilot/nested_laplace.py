@@ -45,8 +45,7 @@ def has_few_rows(model: ModelData, dimension: int) -> bool:
 def is_small(model: ModelData) -> bool:
     """Whether the coordinates are worth looking for."""
     dimension = model.head.transforms.size + model.centring.size
-    correlated = bool(model.blocks.size and (model.blocks[:, md.CORRELATION] >= 0).any())
-    return has_few_rows(model, dimension) and not model.codes.blocks.size and not correlated
+    return has_few_rows(model, dimension) and not model.codes.blocks.size
 
 
 def bounded(model: ModelData, support: str) -> Warp:
@@ -74,7 +73,7 @@ def bounded(model: ModelData, support: str) -> Warp:
     kind = range_of(int(model.links[0]), support)
     if not predictor[md.VARIES] or (kind == UNIT and (model.blocks.size or predictor[md.OFFSET] >= 0)):
         return plain
-    columns = _parent_columns(model)
+    columns = parent_columns(model)
     used = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
     if kind == UNIT and (head[used] != UNCHANGED).any():
         return plain
@@ -95,12 +94,12 @@ def start_inside(model: ModelData, support: str, position: FloatArray, eta: floa
     """Set coefficients so that all predictors are about `eta`, where there is no intercept and zero is not allowed."""
     if model.predictors[0, md.INTERCEPT] >= 0 or range_of(int(model.links[0]), support) == MEAN:
         return
-    direction = _direction(_parent_columns(model), -1, POSITIVE)
+    direction = _direction(parent_columns(model), -1, POSITIVE)
     if direction is not None and (model.head.transforms[direction != 0.0] == UNCHANGED).all():
         position[: direction.size] += eta * direction
 
 
-def _parent_columns(model: ModelData) -> FloatArray:
+def parent_columns(model: ModelData) -> FloatArray:
     """Columns of the parent's coefficients (n_head, n); those of other parameters are zero."""
     columns = np.zeros((model.head.transforms.size, model.y.shape[1]))
     used = slice(model.predictors[0, md.COLUMN_START], model.predictors[0, md.COLUMN_STOP])

@@ -99,6 +99,19 @@ def _is_usable(found: Pilot) -> bool:
     return information.blocks.size == 0 or schur_complement(information) is not None
 
 
+def hyperparameters(model: ModelData) -> NDArray[np.int64]:
+    """Head positions that Newton leaves alone: whatever is not a coefficient or a constant of the likelihood."""
+    own = set()
+    for predictor in model.predictors:
+        if predictor[md.VARIES] == 0:
+            own.add(int(predictor[md.CONSTANT]))
+            continue
+        own.add(int(predictor[md.INTERCEPT]))
+        first = int(predictor[md.COEFFICIENTS])
+        own.update(range(first, first + int(predictor[md.N_COEFFICIENTS])))
+    return np.array([i for i in range(model.head.transforms.size) if i not in own], dtype=np.int64)
+
+
 class _Search:
     """The pilot's state: the model (its centring changes once), the position and the hyperparameters' positions."""
 
@@ -114,18 +127,7 @@ class _Search:
         self.position = np.array(start, dtype=float)
         self.gradients = 0
         self.scales = scale_columns(model)
-        self.hyper = self._hyperparameters()
-
-    def _hyperparameters(self) -> NDArray[np.int64]:
-        """Head positions that Newton leaves alone: whatever is not a coefficient or a constant of the likelihood."""
-        own = set()
-        for predictor in self.model.predictors:
-            if predictor[md.VARIES] == 0:
-                own.add(int(predictor[md.CONSTANT]))
-                continue
-            own.add(int(predictor[md.INTERCEPT]))
-            own.update(range(predictor[md.COEFFICIENTS], predictor[md.COEFFICIENTS] + _width(predictor)))
-        return np.array([i for i in range(self.n_head) if i not in own], dtype=np.int64)
+        self.hyper = hyperparameters(model)
 
     def run(self) -> Pilot | None:
         information = self._newton()
@@ -311,7 +313,3 @@ class _Search:
         for hyper, profile in chosen.bent.items():
             total[hyper] = 1.0 / profile.variance
         return total[self.hyper]
-
-
-def _width(predictor: NDArray[np.int64]) -> int:
-    return int(predictor[md.N_COEFFICIENTS])

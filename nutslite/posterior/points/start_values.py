@@ -102,13 +102,14 @@ def _put_in_joint(target: Any, point: Mapping[str, Any], base: FloatArray) -> Fl
     head, own = target.model.head, target.assembled.data.head
     bent = (head.transforms != own.transforms).nonzero()[0]
     points = PointMap(target.assembled, target.model._replace(head=own))
-    position = base.copy()
-    values, _ = PointMap(target.assembled, target.model).values(base)
+    position = target.joint_positions(base[None])[0].copy()
+    values, _ = PointMap(target.assembled, target.model).values(position)
     position[bent] = unconstrain_head(own.transforms[bent], own.bounds[:, bent], values[bent])
     position = points.position(point, position, "start")
     values, _ = points.values(position)
     position[bent] = unconstrain_head(head.transforms[bent], head.bounds[:, bent], values[bent])
-    return position
+    own_position: FloatArray = target.own_positions(position[None])[0]
+    return own_position
 
 
 def _given_elements(points: PointMap, point: Mapping[str, Any]) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from nutslite.posterior.methods.nuts_start import NutsStart
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.record.warp import FREE, UNIT
 from nutslite.posterior.run.identity import run_identity
+from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint, RecordKind
@@ -52,6 +53,14 @@ _WARP = {
     "direction": Numbers(("head",), finite=True),
     "raised": Numbers(("rows",), finite=True),
 }
+MATRIX = "matrix."
+_MATRIX = {
+    "numbers": Numbers(("numbers",), finite=True),
+    "right": Numbers(("members",), finite=True),
+    "center": Numbers(("hyper",), finite=True),
+    "stretch": Numbers(("hyper", "hyper"), finite=True),
+}
+"""The constants of matrix centring; its places follow from the model."""
 _PROPOSAL = RecordKind(
     Record(),
     Record(
@@ -97,6 +106,10 @@ def resumed_start(checkpoint: Checkpoint | None, target: Target, launch: Callabl
     if isinstance(target, JointTarget) and target.is_warped:
         fields |= {"warp": [int(target.model.warp.kind), int(target.model.warp.pivot)]}
         arrays |= {name: after[name] for name in after if name in {f"{WARP}{part}" for part in _WARP}}
+    if isinstance(target, MatrixTarget):
+        fields |= {"matrix": target.centring is not None}
+        if target.centring is not None:
+            arrays |= {f"{MATRIX}{name}": getattr(target.centring, name) for name in _MATRIX}
     if isinstance(new.metric, Metric):
         fields |= {"metric": "given", "metric_kind": int(new.metric.kind)}
         arrays |= {name: getattr(new.metric, name) for name in Metric._fields[1:]}
@@ -125,6 +138,14 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Nu
     if warped:
         arrays |= {f"{WARP}{name}": numbers for name, numbers in _WARP.items()}
         fields = {**fields, "warp": Row((Number(0, UNIT, whole=True), Number(0, target.dimension - 1, whole=True)))}
+    moved = isinstance(target, MatrixTarget) and entry.fields.get("matrix") is True
+    if isinstance(target, MatrixTarget):
+        fields = {**fields, "matrix": FLAG}
+        structure = target.structure
+        sizes |= {"numbers": structure.pattern.rows.size, "members": structure.members.size}
+        sizes |= {"hyper": structure.hyper.size}
+    if moved:
+        arrays |= {f"{MATRIX}{name}": numbers for name, numbers in _MATRIX.items()}
     record = checkpoint.read(entry, RecordKind(Record(fields), Record(arrays, coordinates)), sizes)
     metric: Metric | str = record.fields["metric"]
     with checkpoint.damage_in_words():
@@ -139,6 +160,8 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Nu
     if isinstance(target, JointTarget) and warped:
         kind, pivot = record.fields["warp"]
         target.model = target.model._replace(warp=target.model.warp._replace(kind=kind, pivot=pivot))
+    if isinstance(target, MatrixTarget) and moved:
+        target.move_to(target.model, target.structure.centring(*(record.arrays[f"{MATRIX}{name}"] for name in _MATRIX)))
     plain = (record.fields[name] for name in ("adapts", "tune", "target_accept"))
     return NutsStart(record.arrays["initial"], record.fields["jitter"], metric, *plain)
 

@@ -137,7 +137,8 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
         for term in predictor.offset_names:
             nodes[f"{prefix}{term}"] = ("data", _DETERMINISTIC, (OBSERVATIONS,))
             edges.append((f"{prefix}{term}", parameter.name))
-        nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, (OBSERVATIONS,))
+        own = assembled.inventory.dims[parameter.name]
+        nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, own)
     for of, predictor in spec.design.predictors.items():
         prefix = "" if of == spec.family.parent.name else f"{of}_"
         for name, terms in correlated_terms(predictor, spec.correlations).items():

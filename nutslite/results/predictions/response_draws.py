@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_STAND_INS = {"real": 0.0, "positive": 1.0, "unit": 0.5}
+_STAND_INS = {"real": 0.0, "positive": 1.0, "unit": 0.5, "simplex": 0.5}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PredictionTask:
     links : mapping
         Link name of every parameter.
     constants : mapping
-        Parameters that are fixed numbers in the model and therefore not in the posterior.
+        Parameters that are fixed numbers (of a vector an array) in the model and therefore not in the posterior.
     group_sampler : GroupSampler or None
         Draws effects of new groups; `nutslite.results.predictions.new_groups.PopulationSampler`.
     aliases : mapping
@@ -43,7 +43,7 @@ class PredictionTask:
 
     family: Family
     links: Mapping[str, str]
-    constants: Mapping[str, float] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
     group_sampler: GroupSampler | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -145,7 +145,7 @@ class ResponseDraws:
                 safe[name] = values
                 continue
             safe[name] = np.where(inside, values, _STAND_INS[support])
-            bad = np.broadcast_to(~inside, shape)
+            bad = np.broadcast_to(~inside if inside.ndim == 2 else ~inside.all(axis=2), shape)
             self.outside[name] = self.outside.get(name, 0) + int(bad.sum())
             invalid = bad if invalid is None else invalid | bad
         return safe, invalid

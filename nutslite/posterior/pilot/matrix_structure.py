@@ -1,0 +1,114 @@
+"""Whether matrix centring can serve a model, where the numbers of its sparse factor are, and what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.posterior.density.matrix_centring import Centring
+from nutslite.posterior.density.sparse_pattern import Pattern, elimination, factor_pattern, n_updates
+from nutslite.posterior.marginal.prices import FACTOR_UPDATE, NANOSECOND, dearest_factor, factor_price
+from nutslite.posterior.pilot.pilot import hyperparameters
+from nutslite.posterior.products.effect_graph import effect_neighbours, least_share_of_pairs
+from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.model_data import ModelData
+from nutslite.priors.densities.codes import NORMAL
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
+
+MOST_UPDATES = 20_000_000  # products of a factorisation: 80 MB of places, some tens of milliseconds
+USUAL_UPDATES = 400_000  # ... that are looked for where nobody forces it: about two milliseconds a gradient
+CROSSED = 0.5  # of all pairs of levels: with more of them, factors are as good as crossed
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What of the coordinates follows from a model's levels alone.
+
+    Attributes
+    ----------
+    members : ndarray, shape (n,)
+        Places in the position of coefficients, constants and effects, in their order of elimination.
+    hyper : ndarray, shape (h,)
+        Places of all others, in the head.
+    pattern : Pattern
+    priors : ndarray
+        As `matrix_centring.Centring` has it.
+    """
+
+    members: IndexArray
+    hyper: IndexArray
+    pattern: Pattern
+    priors: IndexArray
+
+    def centring(self, numbers: FloatArray, right: FloatArray, center: FloatArray, stretch: FloatArray) -> Centring:
+        """The coordinates with these constants."""
+        return Centring(self.pattern, self.members, self.priors, numbers, right, self.hyper, center, stretch)
+
+
+def why_no_matrix(model: ModelData) -> str | None:
+    """In plain words why matrix centring cannot serve a model that a pilot can serve, or None."""
+    if not model.centring.size:
+        return "the model has no group effects"
+    if (model.block_columns[:, md.DENSITY] != NORMAL).any():
+        return "not all group effects have normal priors"
+    return None
+
+
+def find_structure(model: ModelData, forced: bool) -> Structure | None:
+    """The places of the sparse factor; None where the usual coordinates serve better, or memory does not do.
+
+    Not forced, it is for factors of which one is nested in another or partly crossed with it, where it costs a gradient
+    little enough. One weight of centring per level does the levels of a single factor justice, and of factors that are
+    wholly crossed, too.
+    """
+    most = _dearest(model) if not forced else np.inf
+    if not forced and least_share_of_pairs(model) > CROSSED:
+        return None
+    most_updates = MOST_UPDATES if forced else min(USUAL_UPDATES, most / (NANOSECOND * FACTOR_UPDATE))
+    order = elimination(effect_neighbours(model), most_updates)
+    if order is None:
+        return None
+    n_head, hyper = model.head.transforms.size, hyperparameters(model)
+    own = np.setdiff1d(np.arange(n_head), hyper)
+    numbers, updates = n_updates(order, own.size)
+    if updates > most_updates or factor_price(numbers, updates) > most:
+        return None
+    nodes, pattern = factor_pattern(order, own.size)
+    members = np.concatenate([n_head + np.arange(len(order)), own])[nodes]
+    return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
+
+
+def _dearest(model: ModelData) -> float:
+    """What a factor may cost, beside rows and the arrowhead metric of the usual coordinates."""
+    largest = model.blocks[np.argmax(model.blocks[:, md.EFFECT_START])]
+    eliminated = int(largest[md.N_LEVELS] * largest[md.EFFECT_STRIDE])
+    border = model.head.transforms.size + model.centring.size - eliminated
+    effects = int(model.blocks[:, md.N_COLUMNS].sum())
+    return dearest_factor(model.y.shape[1], model.matrix.shape[0], effects, border, eliminated)
+
+
+def _prior_places(model: ModelData, members: IndexArray, pattern: Pattern) -> IndexArray:
+    """Where D^-1 is added: block by block, level by level, lower triangles of correlated columns, else diagonals."""
+    n_head = model.head.transforms.size
+    node = np.empty(n_head + members.size, dtype=np.int64)
+    node[members] = np.arange(members.size)
+    out: list[int] = []
+    for block in model.blocks:
+        q, correlated = int(block[md.N_COLUMNS]), block[md.CORRELATION] >= 0
+        for level in range(block[md.N_LEVELS]):
+            first = n_head + block[md.EFFECT_START] + level * block[md.EFFECT_STRIDE]
+            for c in range(q):
+                for e in range(c + 1) if correlated else (c,):
+                    out.append(_place(pattern, int(node[first + c]), int(node[first + e])))
+    return np.array(out, dtype=np.int64)
+
+
+def _place(pattern: Pattern, one: int, other: int) -> int:
+    """Of the entry of two nodes in the lower triangle."""
+    row, column = max(one, other), min(one, other)
+    first, last = pattern.starts[column], pattern.starts[column + 1]
+    return int(first + np.searchsorted(pattern.rows[first:last], row))

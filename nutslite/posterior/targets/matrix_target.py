@@ -1,0 +1,95 @@
+"""The joint density in the coordinates of matrix centring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._log import log
+from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.density.matrix_centring import (
+    MATRIX_DATA,
+    Centring,
+    compiled_coordinates,
+    compiled_matrix,
+    compiled_positions,
+)
+from nutslite.posterior.pilot.matrix_pilot import MatrixPilot
+from nutslite.posterior.pilot.matrix_structure import Structure
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.targets.target import JointTarget, Launch
+
+FloatArray = NDArray[np.float64]
+
+
+class MatrixTarget(JointTarget):
+    """The joint target; its launch moves to the coordinates of `matrix_centring`.
+
+    Where the pilot finds no mode, or no such coordinates, it is the joint target that it was.
+    """
+
+    def __init__(self, assembled: Assembled, structure: Structure, merged: ModelData | None = None) -> None:
+        super().__init__(assembled, use_pilot=True, merged=merged)
+        self.structure = structure
+        self.centring: Centring | None = None
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """With its gradient; compiled when it is asked for."""
+        return super().logdensity if self.centring is None else compiled_matrix()
+
+    @property
+    def data(self) -> Any:
+        """As of the joint target; then with the coordinates and the joint density."""
+        if self.centring is None:
+            return super().data
+        return (self.model, self.centring, self.density, self.loglik, compiled_joint())
+
+    def launch(self) -> Launch:
+        """Run the pilot and choose the coordinates: where they serve, all are about standard normal."""
+        launch = super().launch()
+        if self.pilot is None:
+            return launch
+        pilot = MatrixPilot(self.model, self.structure, self.density, self.loglik)
+        centring = pilot.run(pilot.centred(self.model, launch.center))
+        if centring is None:
+            log.info("Matrix centring found no mode: each level is centred by itself.")
+            return launch
+        self.move_to(pilot.model, centring)
+        return Launch(np.zeros(self.dimension), np.ones(self.dimension))
+
+    def move_to(self, model: ModelData, centring: Centring) -> None:
+        """Sample in these coordinates from now on; in the model all effects are centred."""
+        self.model, self.centring, self.data_type = model, centring, MATRIX_DATA
+
+    def joint_positions(self, positions: FloatArray) -> FloatArray:
+        """Positions (m, dimension) of the joint density."""
+        if self.centring is None:
+            return positions
+        out = np.empty(positions.shape)
+        compiled_positions()(np.ascontiguousarray(positions), self.model, self.centring, out)
+        return out
+
+    def own_positions(self, positions: FloatArray) -> FloatArray:
+        """The inverse of `joint_positions`."""
+        if self.centring is None:
+            return positions
+        out = np.empty(positions.shape)
+        compiled_coordinates()(np.ascontiguousarray(positions), self.model, self.centring, out)
+        return out
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """One after the other, with their gradients."""
+        if self.centring is None:
+            return super().log_densities(positions, cores)
+        return values_and_gradients(self.logdensity, self.data, self.data_type, positions)[0]
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Natural-scale draws; needs no randomness."""
+        joint = self.joint_positions(positions.reshape(-1, self.dimension))
+        return super().natural(joint.reshape(positions.shape), rng)

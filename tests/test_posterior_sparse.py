@@ -1,0 +1,145 @@
+"""The sparse Cholesky factor: its order, its numbers, its reverse, and what is not positive definite."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
+from nutslite.posterior.density.sparse_pattern import elimination, factor_pattern, n_updates
+
+
+def nested(outer=3, middle=4, inner=3):
+    """Levels within levels within levels, each joined to what it lies in."""
+    edges, n = [], outer + outer * middle + outer * middle * inner
+    for j in range(outer * middle):
+        edges.append((outer + j, j // middle))
+        for k in range(inner):
+            node = outer + outer * middle + j * inner + k
+            edges += [(node, outer + j), (node, j // middle)]
+    return n, edges
+
+
+def crossed(one=6, other=4):
+    return one + other, [(i, one + j) for i in range(one) for j in range(other)]
+
+
+def random_graph(n=18, share=0.15):
+    rng = np.random.default_rng(4)
+    return n, [(i, j) for i in range(n) for j in range(i) if rng.uniform() < share]
+
+
+GRAPHS = {"nested": nested(), "crossed": crossed(), "random": random_graph(), "alone": (5, []), "nothing": (0, [])}
+
+
+def neighbours(n, edges):
+    out = [set() for _ in range(n)]
+    for i, j in edges:
+        out[i].add(j)
+        out[j].add(i)
+    return out
+
+
+def pattern_of(name, last):
+    order = elimination(neighbours(*GRAPHS[name]))
+    return factor_pattern(order, last)
+
+
+def matrix_of(name, last, seed=0):
+    """A positive definite matrix with these entries, by node."""
+    n, edges = GRAPHS[name]
+    rng = np.random.default_rng(seed)
+    size = n + last
+    matrix = np.zeros((size, size))
+    for i, j in [*edges, *((row, column) for row in range(n, size) for column in range(row))]:
+        matrix[i, j] = matrix[j, i] = rng.normal()
+    return matrix + np.diag(np.abs(matrix).sum(axis=1) + rng.uniform(0.5, 1.5, size))
+
+
+def numbers_of(pattern, matrix):
+    columns = np.repeat(np.arange(pattern.starts.size - 1), np.diff(pattern.starts))
+    return np.ascontiguousarray(matrix[pattern.rows, columns])
+
+
+def dense(pattern, numbers):
+    size = pattern.starts.size - 1
+    out = np.zeros((size, size))
+    out[pattern.rows, np.repeat(np.arange(size), np.diff(pattern.starts))] = numbers
+    return out
+
+
+@pytest.mark.parametrize("last", [0, 3])
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_factor_is_that_of_the_dense_matrix(name, last):
+    nodes, pattern = pattern_of(name, last)
+    assert sorted(nodes) == list(range(GRAPHS[name][0] + last))
+    matrix = matrix_of(name, last)[np.ix_(nodes, nodes)]
+    numbers = numbers_of(pattern, matrix)
+    half = factorise(pattern, numbers)
+    wanted = np.linalg.cholesky(matrix)
+    np.testing.assert_allclose(dense(pattern, numbers), wanted, rtol=1e-12, atol=1e-13)
+    assert half == pytest.approx(np.log(np.diag(wanted)).sum(), rel=1e-12)
+    x = np.random.default_rng(1).normal(size=len(nodes))
+    lower, upper = x.copy(), x.copy()
+    solve_lower(pattern, numbers, lower)
+    solve_upper(pattern, numbers, upper)
+    np.testing.assert_allclose(wanted @ lower, x, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(wanted.T @ upper, x, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["nested", "crossed", "random"])
+def test_the_reverse_agrees_with_differences(name):
+    nodes, pattern = pattern_of(name, 2)
+    matrix = numbers_of(pattern, matrix_of(name, 2)[np.ix_(nodes, nodes)])
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=matrix.size)
+
+    def weighted(numbers):
+        factor = numbers.copy()
+        factorise(pattern, factor)
+        return weights @ factor
+
+    factor, adjoint = matrix.copy(), weights.copy()
+    factorise(pattern, factor)
+    pull_back_factor(pattern, factor, adjoint)
+    for k in rng.choice(matrix.size, min(30, matrix.size), replace=False):
+        step = np.zeros(matrix.size)
+        step[k] = 1e-5
+        slope = (weighted(matrix + step) - weighted(matrix - step)) / 2e-5
+        assert adjoint[k] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+
+
+def test_nested_factors_have_no_fill():
+    n, edges = GRAPHS["nested"]
+    order = elimination(neighbours(n, edges))
+    assert sum(len(around) for _, around in order) == len(edges)
+
+
+def test_of_crossed_factors_the_smaller_one_fills():
+    order = elimination(neighbours(*crossed(30, 3)))
+    assert {node for node, _ in order[:30]} == set(range(30))
+    assert sum(len(around) for _, around in order) == 30 * 3 + 3
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_prices_are_counted_before_the_pattern_is_made(name):
+    order = elimination(neighbours(*GRAPHS[name]))
+    _, pattern = factor_pattern(order, 2)
+    assert n_updates(order, 2) == (pattern.rows.size, pattern.targets.size)
+
+
+def test_too_many_products_end_the_search():
+    graph = crossed(20, 10)
+    _, updates = n_updates(elimination(neighbours(*graph)), 0)
+    assert elimination(neighbours(*graph), updates) is not None
+    assert elimination(neighbours(*graph), updates - 1) is None
+
+
+@pytest.mark.parametrize("bad", [-1.0, 0.0, np.nan, np.inf])
+def test_a_matrix_that_is_not_positive_definite_has_no_factor(bad):
+    nodes, pattern = pattern_of("nested", 1)
+    matrix = matrix_of("nested", 1)[np.ix_(nodes, nodes)]
+    for pivot in (0, len(nodes) - 1):
+        spoilt = matrix.copy()
+        spoilt[pivot, pivot] = bad
+        assert factorise(pattern, numbers_of(pattern, spoilt)) == -np.inf
