@@ -17,6 +17,7 @@ from nutslite.posterior.methods.slices import slices_for
 from nutslite.posterior.pilot.inside import inside
 from nutslite.posterior.pilot.mode import Mode
 from nutslite.posterior.pilot.nested_laplace import _is_another
+from nutslite.posterior.record.transforms import FOLD
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 
@@ -334,6 +335,21 @@ def test_two_scales_on_three_rows_against_quadrature() -> None:
     for grid, share, name in ((log_sigma, shares.sum(axis=1), "sigma"), (log_tau, shares.sum(axis=0), "1|g_sigma")):
         ends, below = grid + 0.5 * (grid[1] - grid[0]), np.cumsum(share) / share.sum()
         agrees(results.posterior[name].to_numpy(), lambda p, e=ends, b=below: np.exp(np.interp(p, b, e)))
+
+
+def test_mode_of_a_folded_scale_is_above_zero() -> None:
+    """Newton's steps may cross zero; a proposal from there would never be accepted, and slices would not start."""
+    y, x = [-0.082, -0.165, -0.103, -0.361], [-2.42, 0.35, 0.95, 2.22]
+    wide = nl.Prior("Normal", mu=0, sigma=nl.Prior("HalfNormal", sigma=8.6123))
+    priors = {"x|g": wide, "sigma": nl.Prior("HalfCauchy", beta=6.0867)}
+    model = nl.Model("y ~ 1 + (x|g)", pd.DataFrame({"y": y, "x": x, "g": list("bccc")}), priors=priors)
+    target = model.plan().target()
+    assert isinstance(target, MarginalTarget)
+    launch = target.launch()
+    folded = target.reduction.data.head.transforms[: target.dimension] == FOLD
+    assert folded.any()
+    assert (launch.center[folded] > 0.0).all()
+    assert slices_for(target, launch, Wanted()) is not None
 
 
 def test_no_proposals_where_some_of_the_trial_are_outside_the_range() -> None:

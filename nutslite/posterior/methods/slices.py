@@ -205,11 +205,12 @@ def _covariance(launch: Launch) -> FloatArray:
 
 
 def _starts(target: JointTarget | MarginalTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
-    """Points around the centre with a finite density."""
+    """Points around the centre with a finite density; those of proposals are for one side of a folded scale only."""
     factor = np.linalg.cholesky(_covariance(launch))
+    density, data, _ = target.for_slices()
     for shrink in (1.0, 0.3, 0.1, 0.0):
         points = launch.center + shrink * rng.standard_normal((16, target.dimension)) @ factor.T
-        finite = points[np.isfinite(target.log_densities(points, 1))]
+        finite = points[[math.isfinite(density(point, np.empty(0), data)) for point in points]]
         if len(finite) >= TRIAL_CHAINS:
             return np.ascontiguousarray(finite[:TRIAL_CHAINS])
     return None

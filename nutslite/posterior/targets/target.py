@@ -305,7 +305,7 @@ class MarginalTarget:
             again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
             if again is None:
                 return Launch(start, None)
-            mode = again
+            mode = _unmirrored(again, folded)
             sds = np.sqrt(np.diag(mode.covariance))
             # A scale of exactly zero has no density, only a limit.
             mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
@@ -368,6 +368,12 @@ class MarginalTarget:
                 "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
             )
         return values, effects
+
+
+def _unmirrored(mode: Mode, folded: NDArray[np.bool_]) -> Mode:
+    """The mode with folded scales above zero, where proposals are allowed; Newton's steps may have crossed it."""
+    signs = np.where(folded & (mode.position < 0.0), -1.0, 1.0)
+    return replace(mode, position=signs * mode.position, covariance=mode.covariance * np.outer(signs, signs))
 
 
 def has_edge(model: ModelData, family: Family) -> bool:
