@@ -17,6 +17,7 @@ from report import machine
 from repository import ROOT  # noqa: F401  it lets the next imports find the package
 
 from nutslite.model import Model
+from nutslite.model.specification import specification_of
 from nutslite.posterior.assembly import code_search
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.record.assembled import Assembled
@@ -37,7 +38,8 @@ def assembled(rows: int, columns: int, groups: bool, family: str) -> Assembled:
         }
     )
     data["f"] = rng.permutation(data["f"])
-    return Model(f"y ~ f + x1 + x2{' + (1|g)' if groups else ''}", data, family=family)._assembly
+    model = Model(f"y ~ f + x1 + x2{' + (1|g)' if groups else ''}", data, family=family)
+    return specification_of(model).posterior.assembled
 
 
 def seconds(targets: list[JointTarget], rounds: int = 5) -> list[float]:

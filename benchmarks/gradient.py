@@ -28,6 +28,7 @@ from nutslite.families.record.family import Family
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
 from nutslite.model import Model
+from nutslite.model.specification import specification_of
 from nutslite.posterior.targets.target import JointTarget, Target
 from nutslite.sampler.transition.logdensity import compiled_logdensity
 
@@ -153,7 +154,7 @@ class Price:
 
 def price(family: str, rows: int, columns: int, groups: int) -> Price:
     """Measure one model."""
-    target = JointTarget(build(family, rows, columns, groups)._assembly, use_pilot=False)
+    target = JointTarget(specification_of(build(family, rows, columns, groups)).posterior.assembled, use_pilot=False)
     return Price(family, rows, groups, gradient_seconds(target), pass_seconds(bytes_read(target)))
 
 
@@ -212,7 +213,11 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "benchmarks", help="default: build/benchmarks")
     arguments = parser.parse_args()
-    names = arguments.families.split(",") if arguments.families else list(family_names())
+    names = (
+        arguments.families.split(",")
+        if arguments.families
+        else [name for name in family_names() if get_family(name).bind is None]
+    )
     if wrong := set(names) - set(family_names()):
         sys.exit(f"There is no {', '.join(sorted(wrong))}; there are {', '.join(family_names())}.")
     arguments.out.mkdir(parents=True, exist_ok=True)

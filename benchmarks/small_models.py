@@ -35,14 +35,17 @@ from small_quadrature import Posterior, exact_shares
 
 import nutslite as nl
 from nutslite.families.record.register import get_family
-from nutslite.families.user.built_in import family_names
 from nutslite.results.diagnostics.diagnostics import convergence
 
 SEED = 20261128
 DESIGNS = ("1", "1", "x", "x", "0 + x", "f", "x + z", "x * f", "f * k", "x + (1|g)", "1 + (1|g)", "1 + (1|one)")
 PRIORS = ("default", "default", "wide", "heavy tails", "narrow")
 RANGES = {"inverse", "inverse_squared", "sqrt", "identity"}
-FAMILIES = tuple(family_names())
+FAMILIES = (
+    *("bernoulli", "beta", "binomial", "gamma", "gaussian", "lognormal"),
+    *("negativebinomial", "poisson", "t", "wald", "zero_inflated_poisson"),
+)
+"""Written down: numbers of models stay what they are when families are added."""
 POINTS = (0.1, 0.5, 0.9)
 GRID_ERROR = 1e-3  # of shares
 DEAR = 4  # every fourth model of three parameters is integrated

@@ -20,6 +20,7 @@ from nutslite._kernel_cache import NO_ENTRIES, cached
 
 VECTOR = types.Array(types.float64, 1, "C")
 MATRIX = types.Array(types.float64, 2, "C")
+CUBE = types.Array(types.float64, 3, "C")
 INDEX_VECTOR = types.Array(types.int64, 1, "C")
 INDEX_MATRIX = types.Array(types.int64, 2, "C")
 LEVEL_MATRIX = types.Array(types.int32, 2, "C")

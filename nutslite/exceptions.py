@@ -50,7 +50,8 @@ class FormulaError(NutsliteError, ValueError):
         self.span = span
         if formula is not None and span is not None:
             start, end = span
-            message = f"{message}\n    {formula}\n    {' ' * start}{'^' * max(1, end - start)}"
+            shown = "".join(" " if character in "\r\n\t" else character for character in formula)
+            message = f"{message}\n    {shown}\n    {' ' * start}{'^' * max(1, end - start)}"
         super().__init__(message)
 
 

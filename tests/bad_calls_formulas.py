@@ -324,7 +324,6 @@ FUNCTIONS: list[Row] = [
 FURTHER: list[Row] = [
     ("unknown parameter", Formula("y ~ x", "tau ~ x"), FormulaError, ("'tau' is not a parameter", "sigma")),
     ("misspelt parameter", Formula("y ~ x", "sigm ~ x"), FormulaError, ("'sigm'", "Did you mean 'sigma'?")),
-    ("parameter twice", Formula("y ~ x", "sigma ~ x", "sigma ~ z"), FormulaError, ("'sigma' has two formulas",)),
     ("the parent's parameter", Formula("y ~ x", "mu ~ z"), FormulaError, ("'mu'", "main formula")),
     ("no tilde", Formula("y ~ x", "sigma"), FormulaError, ("no '~'", "sigma ~ x")),
     ("nothing on the right", Formula("y ~ x", "sigma ~ "), FormulaError, ("Nothing follows",)),
@@ -379,6 +378,18 @@ MAKING: list[BadCall] = [
     BadCall("Formula of a further number", partial(Formula, "y ~ x", 3), FormulaError, ("A formula is a text", "int")),
     BadCall("Formula of a dict", partial(Formula, {"y": "x"}), FormulaError, ("A formula is a text", "dict")),
     BadCall("Formula of nothing", partial(Formula), TypeError, ("main",)),
+    BadCall(
+        "Formula of a parameter twice",
+        partial(Formula, "y ~ x", "sigma ~ x", "sigma ~ z"),
+        FormulaError,
+        ("'sigma' has two formulas", "'sigma ~ z'"),
+    ),
+    BadCall(
+        "Formula of a parameter twice, in the same words",
+        partial(Formula, "y ~ x", "sigma ~ x", "sigma ~ x"),
+        FormulaError,
+        ("'sigma' has two formulas",),
+    ),
     BadCall(
         "two formulas for a family of one parameter",
         partial(model, Formula("b ~ x", "sigma ~ x"), family="bernoulli"),

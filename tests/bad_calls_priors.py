@@ -152,6 +152,8 @@ GIVEN = [
         ("'1|s'", "noncentered", "hyperprior"),
         {"1|s": Prior("Normal", mu=0, sigma=1, noncentered=True)},
     ),
+    _given("an array", ("must be a dict", "[1., 2.]"), np.array([1.0, 2.0])),
+    _given("an empty list", ("must be a dict", "[]"), []),
     _given("an unknown name, as an error", ("'xx'", "Did you mean 'x'?"), {"xx": NORMAL}, unused_priors="error"),
     _given("an unknown answer to unknown names", ("'stop'", "'warn'"), {"x": NORMAL}, unused_priors="stop"),
     BadCall("priors: set_priors of a list", lambda: model().set_priors([1]), PriorError, ("dict",)),

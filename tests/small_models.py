@@ -9,7 +9,14 @@ import pandas as pd
 
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
+from nutslite.model.specification import specification_of
+from nutslite.posterior.record.assembled import Assembled
 from nutslite.priors.prior import Prior
+
+
+def assembled_of(model: Model) -> Assembled:
+    """The numbers of a model and their names, as the rooms after its formula see them."""
+    return specification_of(model).posterior.assembled
 
 
 def grouped_data(n: int = 120, groups: int = 9, seed: int = 1) -> pd.DataFrame:

@@ -27,12 +27,14 @@ BASE = (
     "_log",
     "_parallel",
     "_kernel_cache",
+    "_awaited",
     "_stack",
     "_numba",
     "_special",
     "_draws",
     "_files",
     "_schema",
+    "_capabilities",
 )
 CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}

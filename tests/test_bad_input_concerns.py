@@ -280,6 +280,47 @@ class TestExactResponses:
         assert messages("y ~ a*b", few) == []
 
 
+class TestExactWithinGroups:
+    """The same where it takes the effects of groups: means of groups, a line for each of them, two factors."""
+
+    LINKS = (("gaussian", "identity"), ("gaussian", "log"), ("t", "identity"), ("lognormal", "softplus"))
+
+    @staticmethod
+    def found(formula: str, noise: float = 0.0, family: str = "gaussian", link: str = "identity") -> list[str]:
+        rng = np.random.default_rng(3)
+        a, b = np.arange(24) % 4, np.arange(24) // 4 % 3
+        x = rng.normal(size=24)
+        effects, others = np.array([1.2, 0.4, 2.0, 1.0]), np.array([0.3, 0.9, 0.1])
+        location = {
+            "y ~ 1 + (1|a)": effects[a],
+            "y ~ x + (1|a)": 0.1 * x + effects[a],
+            "y ~ 1 + (x|a)": effects[a] + (0.1 * effects[a]) * x,
+            "y ~ 1 + (1|a) + (1|b)": effects[a] + others[b],
+        }[formula]
+        location = location + noise * rng.normal(size=24)
+        y = {"identity": lambda v: v, "log": np.exp, "softplus": lambda v: np.exp(np.logaddexp(0.0, v))}[link](location)
+        data = pd.DataFrame({"y": y, "x": x, "a": [f"a{i}" for i in a], "b": [f"b{i}" for i in b]})
+        return messages(formula, data, family=family, link=link)
+
+    FORMULAS = ("y ~ 1 + (1|a)", "y ~ x + (1|a)", "y ~ 1 + (x|a)", "y ~ 1 + (1|a) + (1|b)")
+
+    @pytest.mark.parametrize(("family", "link"), LINKS)
+    @pytest.mark.parametrize("formula", FORMULAS)
+    def test_said_with_the_name_of_the_factor(self, formula: str, family: str, link: str) -> None:
+        (text,) = self.found(formula, family=family, link=link)
+        assert "The levels of 'a'" in text
+        assert ("and 'b'" in text) == ("|b" in formula)
+        assert "sigma" in text
+
+    @pytest.mark.parametrize("formula", FORMULAS)
+    def test_not_said_of_small_residuals(self, formula: str) -> None:
+        assert self.found(formula, noise=1e-8) == []
+
+    def test_not_said_where_there_are_no_more_rows_than_effects(self) -> None:
+        data = pd.DataFrame({"y": [1.0, 2.5, 0.5, 3.1], "g": list("abcd")})
+        assert not any("exactly" in text for text in messages("y ~ 1 + (1|g)", data))
+
+
 class TestALevelForEveryRow:
     """Said where the sd of a residual and that of effects by row are both open, and nowhere else."""
 

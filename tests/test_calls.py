@@ -102,4 +102,4 @@ def test_names_of_methods_are_those_of_the_object():
 def test_signatures_and_documentation_stay():
     assert list(inspect.signature(nl.Model).parameters)[:3] == ["formula", "data", "family"]
     assert "posterior" in (nl.Model.fit.__doc__ or "")
-    assert nl.Model.fit.__qualname__ == "Fitting.fit"
+    assert nl.Model.fit.__qualname__ == "Drawn.fit"

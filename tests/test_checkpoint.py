@@ -9,13 +9,16 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sampler_targets import correlated_normal, independent_normals
 
+from nutslite import Family, Likelihood, Link, Prior
 from nutslite.exceptions import SamplingError
+from nutslite.families.rows.lazy import LazyKernel
 from nutslite.sampler import sample
 from nutslite.sampler.checkpoint.checkpoint import differences
 from nutslite.sampler.checkpoint.digest import digest
@@ -353,6 +356,51 @@ def test_digests_are_the_same_in_every_process():
         for seed in ("1", "2")
     }
     assert len(found) == 1
+
+
+def test_digests_see_into_partial_functions_and_methods():
+    def scaled(x, by):
+        return x * by
+
+    class Scaled:
+        def __init__(self, by):
+            self.by = by
+
+        def value(self, x):
+            return x * self.by
+
+    for made in (lambda by: partial(scaled, by=by), lambda by: partial(scaled, by), lambda by: Scaled(by).value):
+        assert digest(made(2.0)) == digest(made(2.0)) != digest(made(3.0))
+
+
+def own_family(logp, random=None):
+    return Family("mine", Likelihood("Mine", params=["mu"], parent="mu", logp=logp, random=random), "identity")
+
+
+def test_digests_of_families_tell_every_function_apart():
+    """Else a stored fit of another log density would be taken for this one's."""
+    normal, other = (lambda y, mu: -((y - mu) ** 2)), (lambda y, mu: -abs(y - mu))
+    assert digest(own_family(normal)) == digest(own_family(normal)) != digest(own_family(other))
+    assert digest(own_family(normal, random=other)) != digest(own_family(normal))
+
+
+def test_digests_name_the_modules_of_these_classes():
+    """Moving one changes the digests of all models that have it: every stored fit would be made anew."""
+    assert [kind.__module__ for kind in (Prior, Likelihood, LazyKernel)] == [
+        "nutslite.priors.prior",
+        "nutslite.families.user.likelihood",
+        "nutslite.families.rows.lazy",
+    ]
+
+
+def test_digests_do_not_change_when_something_is_compiled():
+    """Else a model would not know its own checkpoint any more after its first fit."""
+    link = Link("mine", link=lambda p: p, linkinv=lambda x: x)
+    for kernel in (LazyKernel(lambda: print), own_family(lambda y, mu: -abs(y - mu)).kernel):
+        before = digest([kernel, link])
+        kernel.build()
+        link.kernels["convert"] = kernel.build()
+        assert digest([kernel, link]) == before
 
 
 def test_differences_name_what_is_short_only():

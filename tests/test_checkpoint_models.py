@@ -78,7 +78,7 @@ def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, f
     path = tmp_path / "fit.ckpt"
     fitted(path, None, plan, draws=21, independence=False)
     searches = []
-    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda self: searches.append(1))
+    monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda *_: searches.append(1))
     assert_same(fitted(path, None, plan, draws=41, independence=False), wanted)
     assert not searches
 
@@ -162,7 +162,7 @@ def test_a_stored_fit_is_made_again_from_the_checkpoint(tmp_path, monkeypatch):
     assert (first.sizes["draw"], more.sizes["draw"]) == (60, 90)
     for name in first.data_vars:
         np.testing.assert_array_equal(more[name].values[:, :60], first[name].values)
-    monkeypatch.setattr("nutslite.model.fitting.Fitting._sampled", None)
+    monkeypatch.setattr("nutslite.model.fitting._sampled", None)
     assert model.fit(**{**given, "draws": 90})["posterior"].sizes["draw"] == 90
 
 

@@ -9,9 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
+from numba import types
 
+from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming, is_coming, wait_for
+from nutslite._numba import jit_disabled
+from nutslite.posterior.density.joint import compiled_natural
+from nutslite.posterior.density.many_positions import compiled_joint_many
+from nutslite.posterior.density.plain import compiled_plain_natural
+from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.run import compile_beside as module
-from nutslite.posterior.run.compile_beside import BLOCK, EFFECTS, MANY, NATURAL, PARTS, CompilerBeside, compiling_beside
+from nutslite.posterior.run.compile_beside import DENSITIES, PARTS, compiling_beside
+from nutslite.sampler.independence.independence import compiled_acceptance
+from nutslite.sampler.transition.chain import compiled_block
 
 FIT = """
 import nutslite as nl
@@ -37,7 +46,7 @@ def serves(monkeypatch):
 
 
 def test_every_part_of_every_path_is_known():
-    assert set(PARTS) == {"joint", "plain", "marginal"}
+    assert set(PARTS) == set(DENSITIES)
     assert all(set(parts) - {EFFECTS} == {BLOCK, MANY, NATURAL} for parts in PARTS.values())
 
 
@@ -79,9 +88,9 @@ def missing(serves, monkeypatch):
 
 def test_a_process_that_dies_is_not_waited_for(missing, monkeypatch):
     monkeypatch.setattr(module, "_START", "raise SystemExit(3)")
-    with compiling_beside("joint", (BLOCK,)) as beside:
+    with compiling_beside("joint", (BLOCK,)):
         began = time.perf_counter()
-        beside.wait(BLOCK)
+        wait_for(BLOCK)
         assert time.perf_counter() - began < 30
 
 
@@ -91,8 +100,9 @@ def test_where_no_process_can_start_all_goes_on(missing, monkeypatch):
 
     monkeypatch.setattr(module.subprocess, "Popen", refuse)
     with compiling_beside("joint", (BLOCK,)) as beside:
-        beside.wait(BLOCK)
+        wait_for(BLOCK)
         assert beside.process is None
+        assert not is_coming(BLOCK)
 
 
 def test_it_can_be_forbidden(monkeypatch):
@@ -109,8 +119,37 @@ def test_it_ends_with_the_fit(missing, monkeypatch):
     assert process.poll() is not None
 
 
-def test_a_part_that_was_not_asked_for_is_not_waited_for():
-    CompilerBeside("joint", (BLOCK,)).wait(MANY)
+def test_a_part_that_was_not_asked_for_is_not_waited_for(missing, monkeypatch):
+    monkeypatch.setattr(module, "_START", "import time; time.sleep(600)")
+    with compiling_beside("joint", (BLOCK,)):
+        assert is_coming(BLOCK)
+        assert not is_coming(MANY)
+        wait_for(MANY)
+    assert not is_coming(BLOCK)
+
+
+@pytest.mark.parametrize(
+    ("part", "asked"),
+    [
+        (BLOCK, lambda: compiled_block.__wrapped__(types.float64)),
+        (MANY, compiled_joint_many.__wrapped__),
+        (MANY, compiled_acceptance),
+        (NATURAL, compiled_natural),
+        (NATURAL, compiled_plain_natural.__wrapped__),
+        (NATURAL, compiled_recovery.__wrapped__),
+    ],
+)
+def test_what_is_compiled_elsewhere_is_waited_for_where_it_is_asked_for(part, asked, monkeypatch):
+    """Who needs a kernel does not have to know that another process compiles it."""
+    if jit_disabled():
+        pytest.skip("nothing compiles")
+
+    class Event:
+        def wait(self):
+            raise TimeoutError
+
+    with coming({part: Event()}), pytest.raises(TimeoutError):
+        asked()
 
 
 class _Ended:

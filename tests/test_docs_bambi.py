@@ -233,8 +233,8 @@ def test_what_models_do_not_have(sleep):
     model = nl.Model("Reaction ~ Days", sleep)
     with pytest.raises(AttributeError, match=r"'Model' object has no attribute 'fitt'$"):
         _ = model.fitt
-    del model.design  # a property that fails says over what, and not that there is no such property
-    with pytest.raises(AttributeError, match="no attribute 'design'"):
+    del model._specification  # a property that fails says over what, and not that there is no such property
+    with pytest.raises(AttributeError, match="no attribute '_specification'"):
         _ = model.response_name
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from family_cases import ROWS, Case
 from scipy import special
-from small_models import grouped_data
+from small_models import assembled_of, grouped_data
 
 from nutslite import Family, Formula, Likelihood, Link, Model
 from nutslite._numba import jit_disabled
@@ -125,7 +125,7 @@ def test_posteriors_and_predictions_are_those_of_the_links_repeated(
 ) -> None:
     builtin = Model(formula, DATA, family=family, link=links)
     own = Model(formula, DATA, family=family, link={parameter: LINKS[link] for parameter, link in links.items()})
-    builtin_target, own_target = (JointTarget(model._assembly, use_pilot=False) for model in (builtin, own))
+    builtin_target, own_target = (JointTarget(assembled_of(model), use_pilot=False) for model in (builtin, own))
     for seed in range(3):
         position = 0.1 * np.random.default_rng(seed).normal(size=builtin_target.dimension)
         expected, found = np.empty_like(position), np.empty_like(position)

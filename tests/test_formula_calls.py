@@ -15,7 +15,7 @@ from internal_names import internal_names_in
 from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.evaluation import functions
-from nutslite.formula.evaluation.signatures import SIGNATURES, shown
+from nutslite.formula.evaluation.signatures import SIGNATURES, call_text
 
 OF_A_RESPONSE = {*functions.PROPORTIONS, functions.WEIGHTED}
 TERMS_OF_THEIR_OWN = {"Q", "offset"}
@@ -59,7 +59,7 @@ class TestSignatures:
         name = call.partition("(")[0]
         message = said_of(call)
         assert message.startswith(f"{name}() "), message
-        assert shown(name, SIGNATURES[name]) in message
+        assert call_text(name, SIGNATURES[name]) in message
         assert not internal_names_in(message)
 
     def test_a_misspelt_argument_is_guessed(self) -> None:

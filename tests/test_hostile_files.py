@@ -23,6 +23,7 @@ from nutslite._schema import DEEPEST_JSON, Misfit, Number, Numbers, Record, chec
 from nutslite.exceptions import DataError, NutsliteError, SamplingError
 from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
+from nutslite.model.specification import specification_of
 from nutslite.posterior.run import resume
 from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
@@ -188,7 +189,7 @@ LAUNCHES = {
 
 
 @pytest.fixture(scope="module")
-def resumed_start(tmp_path_factory):
+def launched(tmp_path_factory):
     """A model and the records of its run."""
     path = tmp_path_factory.mktemp("launched") / "run"
     model = Model("y ~ x + (x|g)", grouped_data())
@@ -346,7 +347,7 @@ def test_what_a_process_beside_says_is_closed(monkeypatch):
     monkeypatch.setattr(module, "_START", "print('nothing')")
     beside = module.CompilerBeside("joint", (module.BLOCK,))
     beside.start()
-    beside.wait(module.BLOCK)
+    beside.done[module.BLOCK].wait()
     beside.stop()
     assert beside.process is None or beside.process.stdout.closed
 
@@ -382,7 +383,7 @@ def test_what_compresses_well_is_saved_so_that_it_can_be_read(tmp_path, monkeypa
     model = Model("y ~ x", data)
     path = model.save(tmp_path / "a.model")
     assert path.stat().st_size > 3_000_000
-    assert Model.load(path)._identity() == model._identity()
+    assert specification_of(Model.load(path)).identity() == specification_of(model).identity()
 
 
 class TestSchema:

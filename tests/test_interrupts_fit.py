@@ -98,7 +98,7 @@ def test_the_third_one_ends_at_once(model, monkeypatch):
 
 
 def test_while_further_groups_are_added(model, whole, monkeypatch):
-    monkeypatch.setattr(nl.Model, "compute_log_likelihood", pressing(None))
+    monkeypatch.setattr("nutslite.results.added_groups.add_log_likelihood", pressing(None))
     assert_whole(model.fit(idata_kwargs={"log_likelihood": True}, **FIT), whole)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from small_models import assembled_of
 
 import nutslite as nl
 from nutslite.exceptions import DataError
+from nutslite.model.specification import specification_of
 from nutslite.posterior.record.inventory import take_inventory
 from nutslite.results.container.inference_data import get_group, group_names, stored_name
 
@@ -27,7 +29,7 @@ def frame(**columns):
 
 def table(model):
     """Dimensions of what is drawn."""
-    inventory = take_inventory(model._spec(model.priors))
+    inventory = take_inventory(specification_of(model).spec)
     return {q.name: q.dims for q in inventory.quantities if q.dims and not q.name.endswith("_offset")}
 
 
@@ -106,7 +108,7 @@ def test_aliases_given_one_after_the_other_may_not_clash():
         with pytest.raises(DataError, match=words):
             model.set_alias(wrong)
     model.set_alias({"z": "other"})
-    assert model._aliases == {"x": "slope", "z": "other"}
+    assert specification_of(model).aliases == {"x": "slope", "z": "other"}
 
 
 class TestDimensions:
@@ -157,7 +159,7 @@ def test_the_list_is_what_results_hold(formula, settings):
         **{**SHORT, "inference_method": "nuts", "tune": 10},
     )
     model.predict(results, kind="response", random_seed=1)
-    inventory = model._assembly.inventory
+    inventory = assembled_of(model).inventory
     listed = {stored_name(name): {stored_name(dim) for dim in dims} for name, dims in inventory.dims.items()}
     seen = set()
     for group in group_names(results):

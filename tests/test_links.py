@@ -26,7 +26,7 @@ ETA = {  # linear predictors at which the inverse link is one to one and its val
     "softplus": np.linspace(-30.0, 50.0, 101),
     "cauchit": np.linspace(-500.0, 50.0, 101),
 }
-ALL = list(codes.LINKS)
+ALL = [name for name in codes.LINKS if name != "softmax"]  # which is of several predictors together
 
 
 def central_difference(function, x, step):

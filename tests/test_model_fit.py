@@ -65,7 +65,8 @@ def assert_same_posterior(first: Any, second: Any) -> None:
 
 class TestPosteriors:
     def test_every_family_is_tried(self) -> None:
-        assert set(FAMILIES) == set(family_names())
+        without_means = {"categorical", "cumulative"}  # test_families_categories.py tries these
+        assert set(FAMILIES) | without_means == set(family_names())
 
     @pytest.mark.parametrize("family", FAMILIES)
     def test_draws_predict_the_data_they_come_from(self, family: str) -> None:

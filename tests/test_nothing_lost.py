@@ -9,16 +9,20 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from small_models import assembled_of
 from tqdm import tqdm
 
 import nutslite as nl
 from nutslite.commands import fit as fit_command
 from nutslite.exceptions import DataError, NutsliteWarning, SamplingError, warn
+from nutslite.model.after_fit import prediction_task
+from nutslite.model.specification import specification_of
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.results import fit as results_fit
 from nutslite.results.container.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
@@ -153,15 +157,15 @@ def test_a_report_that_fails_is_only_a_report(model, monkeypatch, caplog):
 
 
 @pytest.mark.parametrize(
-    ("method", "options"),
+    ("adds", "method", "options"),
     [
-        ("predict", {"include_response_params": True}),
-        ("compute_log_likelihood", {"idata_kwargs": {"log_likelihood": True}}),
-        ("compute_log_prior", {"idata_kwargs": {"log_prior": True}}),
+        ("add_predictions", "predict", {"include_response_params": True}),
+        ("add_log_likelihood", "compute_log_likelihood", {"idata_kwargs": {"log_likelihood": True}}),
+        ("add_log_prior", "compute_log_prior", {"idata_kwargs": {"log_prior": True}}),
     ],
 )
-def test_a_group_that_cannot_be_added_is_missing_and_nothing_else(model, monkeypatch, caplog, method, options):
-    monkeypatch.setattr(nl.Model, method, failing(MemoryError("no room")))
+def test_a_group_that_cannot_be_added_is_missing_and_nothing_else(model, monkeypatch, caplog, adds, method, options):
+    monkeypatch.setattr(f"nutslite.results.added_groups.{adds}", failing(MemoryError("no room")))
     results = model.fit(**ENDINGS["laplace"], **options, **QUIET)
     assert np.isfinite(get_group(results, "posterior")["x"]).all()
     assert f"MemoryError: no room). model.{method}(results)" in caplog.text
@@ -201,7 +205,8 @@ class TestRehearsal:
                 model.fit(draws=10**9, chains=4, progressbar=False, **options)
 
     def test_names_that_only_aliases_make(self, model, monkeypatch):
-        monkeypatch.setattr(model, "_aliases", {"x": "sigma"})  # as if nobody had looked
+        unchecked = replace(specification_of(model), aliases={"x": "sigma"})  # as if nobody had looked
+        monkeypatch.setattr(model, "_specification", unchecked)
         with pytest.raises(DataError, match="both be called 'sigma'"):
             model.fit(**QUIET)
 
@@ -212,7 +217,9 @@ class TestRehearsal:
 
         def once():
             started = time.perf_counter()
-            rehearse(model._assembly, aliases={}, notes=model._notes(), groups={}, chains=4, draws=1000)
+            rehearse(
+                assembled_of(model), aliases={}, notes=specification_of(model).notes(), groups={}, chains=4, draws=1000
+            )
             return time.perf_counter() - started
 
         assert min(once() for _ in range(20)) < 1e-3
@@ -340,7 +347,7 @@ class TestUsersFunctions:
             else:
                 fixed = (lambda rng, mu, sigma: function()) if place == "random" else (lambda mu, sigma: function())
                 model = nl.Model("y ~ x", DATA, self.family(**{place: fixed}))
-                design, task = model.design, model._prediction_task()
+                design, task = model.design, prediction_task(specification_of(model))
                 draws = {name: np.ones((1, 2)) for name in ("Intercept", "x", "sigma")}
                 if place == "random":
                     predict(draws, design, task, kind="response")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import assembled_of
 
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
@@ -74,7 +75,7 @@ MODELS = {
 def built(name: str, data: pd.DataFrame | None = None) -> tuple[Assembled, Assembled]:
     """A model with codes, and with dense columns only."""
     model = Model(data=factors() if data is None else data, **{"family": "poisson", **MODELS[name]})
-    coded = model._assembly
+    coded = assembled_of(model)
     assert coded.data.codes.blocks.shape[0] >= 1  # or these tests would test nothing
     return coded, replace(coded, data=without_codes(coded.data))
 
@@ -151,7 +152,7 @@ def test_sets_of_too_many_pairs_to_count_have_the_same_information(monkeypatch):
 
 @pytest.mark.parametrize("formula", ["y ~ s + x", "weighted(y, w) ~ 0 + s*t + offset(off) + (x|g)"])
 def test_the_same_cross_products(formula):
-    coded = Model(formula, factors())._assembly
+    coded = assembled_of(Model(formula, factors()))
     assert coded.data.codes.blocks.shape[0] == 1
     one, other = (reduce_gaussian(assembled) for assembled in (coded, replace(coded, data=without_codes(coded.data))))
     for field in ("cross", "precision", "class_cross"):
@@ -183,7 +184,7 @@ def test_predictors_share_a_code():
     coded, _ = built("both predictors")
     data = factors().assign(t="u")
     assert coded.data.codes.blocks.shape[0] == 2
-    same = Model(Formula("y ~ s + x", "sigma ~ s"), data)._assembly.data
+    same = assembled_of(Model(Formula("y ~ s + x", "sigma ~ s"), data)).data
     assert same.levels.shape[0] == 1
     assert same.codes.blocks[:, md.FACTOR].tolist() == [0, 0]
 
@@ -222,10 +223,10 @@ def test_potentials_see_the_same_density():
     for code in (True, False):
         target = model.plan(code=code).target()
         values, gradients = values_and_gradients(
-            target.logdensity, target.data, target.data_type, positions(model._assembly)
+            target.logdensity, target.data, target.data_type, positions(assembled_of(model))
         )
         found.append((values, gradients))
-    assert model._assembly.data.codes.blocks.shape[0] == 1
+    assert assembled_of(model).data.codes.blocks.shape[0] == 1
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-12)
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-10, atol=1e-9)
 
@@ -236,7 +237,7 @@ def test_merged_rows_keep_only_the_sets_that_pay(monkeypatch):
     )
     data = factors(6000)
     model = Model("b ~ s + (1|t)", data, family="bernoulli")
-    whole = model._assembly.data
+    whole = assembled_of(model).data
     assert whole.codes.blocks.shape[0] == 1
     merged = merge_equal_rows(whole)
     assert merged is not None
@@ -246,7 +247,7 @@ def test_merged_rows_keep_only_the_sets_that_pay(monkeypatch):
     target = model.plan().target()
     dense = model.plan(merge=False, code=False).target()
     one, other = (
-        values_and_gradients(each.logdensity, each.data, each.data_type, positions(model._assembly))
+        values_and_gradients(each.logdensity, each.data, each.data_type, positions(assembled_of(model)))
         for each in (target, dense)
     )
     np.testing.assert_allclose(one[0], other[0], rtol=1e-11)

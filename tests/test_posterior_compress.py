@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from small_models import assembled_of
 
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import compiled_loglik
@@ -43,7 +44,7 @@ def answers(n: int = 3000) -> pd.DataFrame:
 )
 def test_merged_rows_give_the_same_density_and_gradient(formula, family):
     model = Model(formula, answers(), family=family)
-    data = model._assembly.data
+    data = assembled_of(model).data
     merged = merge_equal_rows(data)
     assert merged is not None
     assert merged.y.shape[1] < 0.2 * data.y.shape[1]
@@ -52,7 +53,7 @@ def test_merged_rows_give_the_same_density_and_gradient(formula, family):
     kernel = compiled_loglik(model.family)
     rng = np.random.default_rng(6)
     for _ in range(3):
-        position = rng.normal(0.0, 0.5, model._assembly.layout.dimension)
+        position = rng.normal(0.0, 0.5, assembled_of(model).layout.dimension)
         gradients = np.empty((2, position.size))
         values = [
             compiled_joint()(position, gradient, (record, log_density_gradient, kernel))
@@ -63,8 +64,8 @@ def test_merged_rows_give_the_same_density_and_gradient(formula, family):
 
 
 def test_rows_that_differ_are_left_alone():
-    assert merge_equal_rows(Model("b ~ x", answers(), family="bernoulli")._assembly.data) is None
-    assert merge_equal_rows(Model("b ~ c", answers(300), family="bernoulli")._assembly.data) is None
+    assert merge_equal_rows(assembled_of(Model("b ~ x", answers(), family="bernoulli")).data) is None
+    assert merge_equal_rows(assembled_of(Model("b ~ c", answers(300), family="bernoulli")).data) is None
 
 
 def test_the_plan_says_that_rows_were_merged_and_can_be_told_not_to():

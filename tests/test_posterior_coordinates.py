@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
 
 from nutslite.model import Model
 from nutslite.posterior.marginal import prices
@@ -60,7 +60,7 @@ def test_folding_changes_the_density_by_the_log_jacobian_only():
 
 
 def test_a_scale_that_may_be_zero_is_bent_where_effects_are_sampled():
-    target = JointTarget(Model("y ~ 1 + (1|g)", no_group_differences())._assembly)
+    target = JointTarget(assembled_of(Model("y ~ 1 + (1|g)", no_group_differences())))
     launch = target.launch()
     bent = target.model.head.transforms == BENT_LOG
     assert bent.sum() == 1
@@ -76,7 +76,7 @@ def test_every_scale_of_effects_is_bent_however_clear_it_is_that_it_is_not_zero(
     level, x = np.repeat(np.arange(20), 15), rng.normal(size=300)
     y = 5.0 * rng.normal(size=20)[level] + 3.0 * rng.normal(size=20)[level] * x + 0.1 * rng.normal(size=300)
     data = pd.DataFrame({"y": y, "x": x, "g": level.astype(str)})
-    target = JointTarget(Model("y ~ x + (x|g)", data, correlated=correlated)._assembly)
+    target = JointTarget(assembled_of(Model("y ~ x + (x|g)", data, correlated=correlated)))
     launch = target.launch()
     head = target.model.head
     bent = head.transforms == BENT_LOG
@@ -90,7 +90,7 @@ def test_every_scale_of_effects_is_bent_however_clear_it_is_that_it_is_not_zero(
 
 
 def test_bending_changes_the_density_by_the_log_jacobian_only():
-    target = JointTarget(Model("y ~ 1 + (1|g)", no_group_differences())._assembly)
+    target = JointTarget(assembled_of(Model("y ~ 1 + (1|g)", no_group_differences())))
     target.launch()
     head = target.model.head
     bent = head.transforms == BENT_LOG
@@ -114,10 +114,10 @@ def test_raw_effects_are_equally_wide_at_every_scale():
     level = np.repeat(np.arange(12), 10)
     y = 0.5 * rng.normal(size=12)[level] + rng.normal(size=120)
     model = Model("y ~ 0 + (1|g)", pd.DataFrame({"y": y, "g": level.astype(str)}))
-    target = JointTarget(model._assembly)
+    target = JointTarget(assembled_of(model))
     launch = target.launch()
-    n_head = model._assembly.layout.n_head
-    at = next(int(v.index) for v in model._assembly.layout.variables if v.name == "1|g_sigma")
+    n_head = assembled_of(model).layout.n_head
+    at = next(int(v.index) for v in assembled_of(model).layout.variables if v.name == "1|g_sigma")
     precisions = []
     for shift in (-3.0, 0.0, 3.0):  # of a log or bent log scale, far below and above
         position = launch.center.copy()
@@ -134,15 +134,15 @@ def test_raw_effects_are_equally_wide_at_every_scale():
 
 
 def _assembled_and_reduced(model):
-    reduction = reduce_gaussian(model._assembly)
+    reduction = reduce_gaussian(assembled_of(model))
     assert not isinstance(reduction, str), reduction
-    return model._assembly, reduction
+    return assembled_of(model), reduction
 
 
 @pytest.mark.parametrize("name", ["slopes", "correlated slopes", "crossed", "bernoulli", "poisson with offset", "t"])
 def test_pilot_stops_at_a_conditional_mode(name):
     model = small_model({**GAUSSIAN, **GENERAL}[name])
-    target = JointTarget(model._assembly)
+    target = JointTarget(assembled_of(model))
     launch = target.launch()
     assert target.pilot is not None
     assert np.all((target.model.centring >= 0) & (target.model.centring <= 1))
@@ -150,9 +150,9 @@ def test_pilot_stops_at_a_conditional_mode(name):
     value = target.logdensity(launch.center, gradient, target.data)
     assert np.isfinite(value)
     information = launch.information
-    hyper = [int(v.index) for v in model._assembly.layout.variables if v.name.endswith("_sigma") and not v.dims]
+    hyper = [int(v.index) for v in assembled_of(model).layout.variables if v.name.endswith("_sigma") and not v.dims]
     gradient[hyper] = 0.0
-    correlations = [v.index for v in model._assembly.layout.variables if v.source == "correlation"]
+    correlations = [v.index for v in assembled_of(model).layout.variables if v.source == "correlation"]
     for index in correlations:
         gradient[index] = 0.0
     step = solve_arrowhead(information, gradient)
@@ -162,7 +162,7 @@ def test_pilot_stops_at_a_conditional_mode(name):
 
 def test_pilot_gives_up_where_it_cannot_serve():
     model = small_model(GENERAL["group location with a prior"])
-    target = JointTarget(model._assembly)
+    target = JointTarget(assembled_of(model))
     assert run_pilot(target.model, target.density, target.loglik, np.zeros(target.dimension)) is None
     assert "No pilot" in str(model.plan("joint"))
 
@@ -193,9 +193,9 @@ CROSSED = {"formula": "weighted(y, w) ~ x + offset(o) + (1|g) + (1|h)"}
 
 def test_large_marginal_is_the_marginal_density(all_rests_are_large, monkeypatch):
     model = small_model(CROSSED)
-    large = reduce_gaussian(model._assembly)
+    large = reduce_gaussian(assembled_of(model))
     monkeypatch.undo()
-    small = reduce_gaussian(model._assembly)
+    small = reduce_gaussian(assembled_of(model))
     assert large.large
     assert not small.large
     density = LargeMarginal(large, log_density_gradient)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
 
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.methods import independence
@@ -35,7 +35,7 @@ def mixture(d: int, seed: int = 0) -> DefensiveMixture:
 @pytest.mark.parametrize("name", MODELS)
 def test_many_densities_are_those_of_the_gradient(name):
     model = small_model(MODELS[name])
-    targets = [JointTarget(model._assembly)]
+    targets = [JointTarget(assembled_of(model))]
     plan = model.plan()
     if plan.reduction is not None:
         targets.append(plan.target())
@@ -51,19 +51,19 @@ def test_many_densities_are_those_of_the_gradient(name):
 @pytest.mark.parametrize("name", ["one factor", "crossed", "correlated slopes"])
 def test_sorted_rows_are_the_same_density(name):
     model = small_model({**MODELS[name], "n": 400})
-    target = JointTarget(model._assembly)
+    target = JointTarget(assembled_of(model))
     assert target.model.sorted_factor >= 0
     assert np.all(np.diff(target.model.levels[target.model.sorted_factor]) >= 0)
     positions = 0.3 * np.random.default_rng(1).normal(size=(3, target.dimension))
     here = values_and_gradients(target.logdensity, target.data, target.data_type, positions)
-    target.model = model._assembly.data
+    target.model = assembled_of(model).data
     there = values_and_gradients(target.logdensity, target.data, target.data_type, positions)
     np.testing.assert_allclose(here[0], there[0], rtol=1e-12)
     np.testing.assert_allclose(here[1], there[1], rtol=1e-9, atol=1e-9)
 
 
 def test_rows_of_many_levels_stay_as_they_are():
-    data = small_model({"formula": "y ~ x + (1|g)", "n": 60})._assembly.data
+    data = assembled_of(small_model({"formula": "y ~ x + (1|g)", "n": 60})).data
     assert sorted_rows(data).sorted_factor == -1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
 
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
@@ -84,7 +84,7 @@ def served(options: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("name", [name for name, options in MODELS.items() if served(options)])
 def test_information_is_designs_times_curvatures_and_the_prior(name: str, centring: str) -> None:
     rng = np.random.default_rng(5)
-    assembled = small_model(MODELS[name])._assembly
+    assembled = assembled_of(small_model(MODELS[name]))
     model, target = assembled.data, JointTarget(assembled)
     model = model._replace(
         centring=CENTRINGS[centring](rng, model.centring.size),

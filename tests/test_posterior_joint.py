@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
 
 from nutslite.families.record.family import compiled_loglik
 from nutslite.model import Model
@@ -31,7 +31,7 @@ def central_differences(function, position, step=1e-5):
 @pytest.mark.parametrize("centring", ["as built", "mixed"])
 def test_gradient_is_that_of_central_differences(name, centring):
     model = small_model(MODELS[name])
-    assembled = model._assembly
+    assembled = assembled_of(model)
     data = assembled.data
     rng = np.random.default_rng(3)
     if centring == "mixed":
@@ -48,7 +48,7 @@ def test_gradient_is_that_of_central_differences(name, centring):
 def test_centring_changes_coordinates_but_not_the_density_of_effects(name):
     """For equal effects, densities under two centrings differ by the log determinant of the map between them."""
     model = small_model(MODELS[name])
-    assembled = model._assembly
+    assembled = assembled_of(model)
     rng = np.random.default_rng(4)
     n_head = assembled.layout.n_head
     head = rng.normal(0.0, 0.3, n_head)
@@ -79,7 +79,7 @@ def test_density_equals_one_computed_with_scipy():
         "sigma": Prior("Exponential", lam=1),
     }
     model = Model("y ~ x + (1|g)", frame, priors=priors, noncentered=False, center_predictors=False)
-    assembled = model._assembly
+    assembled = assembled_of(model)
     position = np.random.default_rng(5).normal(0.0, 0.4, assembled.layout.dimension)
     value, _ = logdensity(model, assembled.data, position)
     index = {v.name: v.index for v in assembled.layout.variables}
@@ -104,8 +104,8 @@ def test_density_equals_one_computed_with_scipy():
 
 def test_undefined_points_give_no_finite_density_and_no_exception():
     model = small_model(GAUSSIAN["slopes"])
-    position = np.zeros(model._assembly.layout.dimension)
+    position = np.zeros(assembled_of(model).layout.dimension)
     for bad in (np.nan, np.inf, -np.inf, 1e308):
         position[:] = bad
-        value, _ = logdensity(model, model._assembly.data, position)
+        value, _ = logdensity(model, assembled_of(model).data, position)
         assert not np.isfinite(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
 
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import compiled_loglik
@@ -22,7 +22,7 @@ class Conditional:
     """The joint density at given remaining parameters is Gaussian in the rest: its mean, covariance and integral."""
 
     def __init__(self, model, reduction, remaining):
-        assembled = model._assembly
+        assembled = assembled_of(model)
         data = assembled.data._replace(centring=np.ones_like(assembled.data.centring))
         kernel = compiled_loglik(model.family)
         position = np.zeros(assembled.layout.dimension)
@@ -59,7 +59,7 @@ def locations(assembled, data, remaining, reduction):
 @pytest.mark.parametrize("name", GAUSSIAN)
 def test_density_is_the_joint_density_integrated(name):
     model = small_model(GAUSSIAN[name])
-    reduction = reduce_gaussian(model._assembly)
+    reduction = reduce_gaussian(assembled_of(model))
     assert not isinstance(reduction, str), reduction
     rng = np.random.default_rng(7)
     for _ in range(3):
@@ -80,7 +80,7 @@ def test_density_is_the_joint_density_integrated(name):
 @pytest.mark.parametrize("name", ["correlated, three columns", "crossed", "group means", "raw intercept", "nested"])
 def test_recovered_draws_have_the_conditional_distribution(name):
     model = small_model(GAUSSIAN[name])
-    reduction = reduce_gaussian(model._assembly)
+    reduction = reduce_gaussian(assembled_of(model))
     remaining = np.random.default_rng(8).normal(0.0, 0.3, reduction.kept.size)
     exact = Conditional(model, reduction, remaining)
     draws = 8000
@@ -97,7 +97,7 @@ def test_recovered_draws_have_the_conditional_distribution(name):
 @pytest.mark.parametrize("name", GENERAL)
 def test_models_that_cannot_be_integrated_say_why(name):
     model = small_model(GENERAL[name])
-    reason = why_not_reducible(model._assembly)
+    reason = why_not_reducible(assembled_of(model))
     assert isinstance(reason, str)
     assert reason in " ".join(model.plan().sentences)
     assert model.plan().path == "joint"
@@ -106,7 +106,7 @@ def test_models_that_cannot_be_integrated_say_why(name):
 
 
 def test_levels_with_equal_design_share_one_class():
-    reduction = reduce_gaussian(small_model(GAUSSIAN["one factor"])._assembly)
+    reduction = reduce_gaussian(assembled_of(small_model(GAUSSIAN["one factor"])))
     sizes = np.bincount(small_model(GAUSSIAN["one factor"]).design.factors["g"].index)
     assert reduction.data.class_counts.size == np.unique(sizes).size
     assert reduction.data.class_counts.sum() == sizes.size
@@ -119,7 +119,7 @@ def test_an_unknown_plan_is_refused():
 
 @pytest.mark.parametrize("formula", ["y ~ x + z", "weighted(y, w) ~ x*c + offset(o)", "y ~ 0 + x", "y ~ 1"])
 def test_one_pass_over_the_data_gives_the_products_of_two(monkeypatch: pytest.MonkeyPatch, formula: str) -> None:
-    assembled = Model(formula, grouped_data(500))._assembly
+    assembled = assembled_of(Model(formula, grouped_data(500)))
     one = reduce_gaussian(assembled)
     monkeypatch.setattr(crossproducts, "CLOSE_FIT", np.inf)
     two = reduce_gaussian(assembled)

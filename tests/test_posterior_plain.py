@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
 
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.density.many_positions import values_and_gradients
@@ -27,7 +27,7 @@ FURTHER = {
 
 def plain_targets():
     for name, specification in {**MODELS, **FURTHER}.items():
-        target = JointTarget(small_model(specification)._assembly)
+        target = JointTarget(assembled_of(small_model(specification)))
         if is_plain(target.model):
             yield name, target
 
@@ -60,7 +60,7 @@ def test_natural_scales_are_those_of_the_general_function():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_linear_predictors_in_numpy_are_those_of_the_kernels(name):
-    target = JointTarget(small_model(MODELS[name])._assembly)
+    target = JointTarget(assembled_of(small_model(MODELS[name])))
     model, n = target.model, target.rows
     rng = np.random.default_rng(4)
     values = rng.uniform(0.5, 1.5, model.head.transforms.size + model.head.fixed.size)

@@ -14,9 +14,11 @@ import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.methods import slices
 from nutslite.posterior.methods.slices import slices_for
+from nutslite.posterior.pilot.inside import inside
 from nutslite.posterior.pilot.mode import Mode
 from nutslite.posterior.pilot.nested_laplace import _is_another
-from nutslite.posterior.targets.target import JointTarget
+from nutslite.posterior.record.transforms import FOLD
+from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 
 DATA = pd.DataFrame(
@@ -115,11 +117,11 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> 
     launch = target.launch_small()
     assert launch is not None
     monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
-    times = iter([40.0, 20.0, 3.0])
+    times = iter([40.0, 20.0, 1.5])
     monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
-    assert slow.updates == np.ceil(target.dimension * slices.SHARE_OF_TIME * 3.0 * 64)
+    assert slow.updates == np.ceil(min(target.dimension * slices.SHARE_OF_TIME * 1.5 * 64, slices.MOST_UPDATES))
     assert np.isfinite(slow.directions).all()
 
 
@@ -297,6 +299,83 @@ def test_start_where_the_mean_response_is_outside_the_link() -> None:
     clean_fit(model, draws=500, random_seed=1)
 
 
+MARGINAL = pd.DataFrame({"y": [-2.051, -2.680, -0.782], "x": [-0.056, 0.072, -0.045], "g": list("bcb")})
+WIDE = dict.fromkeys(["Intercept", "x"], nl.Prior("Normal", mu=0, sigma=30))
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1|g)", "y ~ 1 + (x|g)"])
+def test_marginal_density_without_its_gradient(formula: str) -> None:
+    target = nl.Model(formula, MARGINAL, priors={"Intercept": WIDE["x"]}).plan().target()
+    assert isinstance(target, MarginalTarget)
+    launch = target.launch()
+    points = launch.center + 0.1 * np.random.default_rng(1).normal(size=(6, target.dimension))
+    density, data, _ = target.for_slices()
+    gradient = np.empty(target.dimension)
+    with_gradient = [target.logdensity(point, gradient, target.data) for point in points]
+    np.testing.assert_allclose([density(p, np.empty(0), data) for p in points], with_gradient, rtol=1e-10)
+
+
+def test_two_scales_on_three_rows_against_quadrature() -> None:
+    """More coefficients and effects than rows: the marginal density of the scales, by slices, without a divergence."""
+    model = nl.Model("y ~ x + (1|g)", MARGINAL, priors=WIDE)
+    results = clean_fit(model, random_seed=228)
+    assert results.posterior.attrs["inference_method"] == "slice"
+    log_sigma, log_tau = np.linspace(-9.0, 4.0, 131), np.linspace(-9.0, 3.0, 121)
+    sigma, tau = np.exp(log_sigma)[:, None], np.exp(log_tau)
+    x, y = (MARGINAL["x"] - MARGINAL["x"].mean()).to_numpy(), MARGINAL["y"].to_numpy()
+    same = (MARGINAL["g"].to_numpy()[:, None] == MARGINAL["g"].to_numpy()).astype(float)
+    covariance = 900.0 * (np.ones((3, 3)) + np.outer(x, x)) + np.multiply.outer(tau**2, same)
+    covariance = covariance + np.multiply.outer(sigma**2, np.eye(3))
+    logs = -0.5 * (
+        np.linalg.slogdet(covariance)[1] + (y * np.linalg.solve(covariance, y[:, None])[..., 0]).sum(axis=-1)
+    )
+    scales = model.priors.constants["sigma"].args["sigma"], model.priors.terms["mu"]["1|g"].args["sigma"].args["sigma"]
+    logs += stats.t(4.0, scale=scales[0]).logpdf(sigma) + stats.norm(scale=scales[1]).logpdf(tau) + np.log(sigma * tau)
+    shares = np.exp(logs - logs.max())
+    for grid, share, name in ((log_sigma, shares.sum(axis=1), "sigma"), (log_tau, shares.sum(axis=0), "1|g_sigma")):
+        ends, below = grid + 0.5 * (grid[1] - grid[0]), np.cumsum(share) / share.sum()
+        agrees(results.posterior[name].to_numpy(), lambda p, e=ends, b=below: np.exp(np.interp(p, b, e)))
+
+
+def test_mode_of_a_folded_scale_is_above_zero() -> None:
+    """Newton's steps may cross zero; a proposal from there would never be accepted, and slices would not start."""
+    y, x = [-0.082, -0.165, -0.103, -0.361], [-2.42, 0.35, 0.95, 2.22]
+    wide = nl.Prior("Normal", mu=0, sigma=nl.Prior("HalfNormal", sigma=8.6123))
+    priors = {"x|g": wide, "sigma": nl.Prior("HalfCauchy", beta=6.0867)}
+    model = nl.Model("y ~ 1 + (x|g)", pd.DataFrame({"y": y, "x": x, "g": list("bccc")}), priors=priors)
+    target = model.plan().target()
+    assert isinstance(target, MarginalTarget)
+    launch = target.launch()
+    folded = target.reduction.data.head.transforms[: target.dimension] == FOLD
+    assert folded.any()
+    assert (launch.center[folded] > 0.0).all()
+    assert slices_for(target, launch, Wanted()) is not None
+
+
+def test_no_proposals_where_some_of_the_trial_are_outside_the_range() -> None:
+    """Weights that are not defined there did not count as none: tails that no proposal reaches went unseen."""
+    results = clean_fit(
+        nl.Model("y ~ 1", pd.DataFrame({"y": [1.711, 0.681, 1.490]}), "gamma", link="identity"), random_seed=810
+    )
+    assert ess_bulk(results.posterior["alpha"].to_numpy()[:, :, None])[0] > 400
+
+
+def test_as_many_effects_as_rows() -> None:
+    """The pilot's sigma is as good as zero, at which every level would be centred and have no width at a zero scale."""
+    y, x = [2.214, 3.123, 1.394], [-11.0, 2.3, 18.5]
+    model = nl.Model("y ~ x + (1|g)", pd.DataFrame({"y": y, "x": x, "g": list("bac")}), "lognormal", link="softplus")
+    target = model.plan().target()
+    launch = target.launch()
+    assert isinstance(target, JointTarget)
+    assert target.model.centring.min() > 0.99
+    launch = target.launch_small()
+    assert launch is not None
+    assert target.model.centring.max() < 0.95
+    natural = target.natural(launch.center[None, None], np.random.default_rng(0))
+    assert all(np.isfinite(part).all() for part in natural)
+    assert np.exp(target.model.warp.logs).min() > 1e-4
+
+
 def test_draws_do_not_depend_on_cores_or_on_how_many_follow() -> None:
     model = nl.Model("y ~ a * b", SATURATED, "lognormal")
     options = {"random_seed": 4, "chains": 2, "progressbar": False, "compute_convergence_checks": False}
@@ -314,3 +393,100 @@ def test_checkpoint_of_a_small_model(tmp_path: Any) -> None:
     resumed = model.fit(draws=40, checkpoint=path, **options).posterior["sigma"].to_numpy()
     whole = model.fit(draws=40, inference_method="nuts", **options).posterior["sigma"].to_numpy()
     assert np.array_equal(resumed, whole)
+
+
+@pytest.mark.parametrize(
+    ("family", "link", "response"),
+    [
+        ("bernoulli", "identity", [0, 1, 1, 0, 1]),
+        ("beta", "identity", [0.3, 0.6, 0.5, 0.4, 0.7]),
+        ("poisson", "inverse_squared", [2, 1, 0, 3, 1]),
+        ("gaussian", "inverse", [0.3, 0.6, 0.5, 0.4, 0.7]),
+    ],
+)
+@pytest.mark.parametrize("formula", ["y ~ 0 + v", "y ~ 0 + v + w"])
+def test_no_intercept_where_zero_is_outside_the_link(
+    family: str, link: str, response: list[float], formula: str
+) -> None:
+    """The search starts inside the region, whatever its shape, so that slices can serve."""
+    data = pd.DataFrame({"y": response, "v": [0.1, 1.0, 2.0, 5.0, 11.0], "w": [3.0, -0.5, 0.2, 1.0, -1.0]})
+    target = nl.Model(formula, data, family, link=link).plan(path="joint").target()
+    assert isinstance(target, JointTarget)
+    target.launch()
+    launch = target.launch_small(for_slices=True)
+    assert launch is not None
+    assert np.isfinite(target.log_densities(launch.center[None], 1)[0])
+
+
+def test_a_point_inside_any_region() -> None:
+    """Predictors above zero, or between zero and one; with offsets; None where there is no such point."""
+    rng = np.random.default_rng(3)
+    for p in (1, 2, 4):
+        columns = rng.normal(size=(p, 9))
+        columns *= np.where(rng.normal(size=p) @ columns > 0.0, 1.0, -1.0)  # some coefficients raise all rows
+        offset = np.zeros(9)
+        for below_one in (False, True):
+            found = inside(columns, offset, below_one, 0.4)
+            assert found is not None
+            eta = found @ columns
+            assert eta.min() > 0.0
+            assert eta.max() < (1.0 if below_one else np.inf)
+    shifted = inside(np.ones((1, 2)), np.array([-3.0, -3.5]), True, 0.5)
+    assert shifted is not None
+    assert 3.5 < shifted[0] < 4.0
+    assert inside(np.array([[1.0, -1.0]]), np.zeros(2), False, 1.0) is None
+
+
+POLE = pd.DataFrame({"y": [10.201, 8.794, 6.169, 8.115, 6.033]})
+
+
+@pytest.fixture(scope="module")
+def pole() -> nl.Model:
+    """A narrow piece of the posterior, where the mean is near eight, and two wide ones, where it is nearly zero."""
+    return nl.Model("y ~ 1", POLE, "gaussian", link="inverse", priors={"Intercept": nl.Prior("Normal", mu=0, sigma=30)})
+
+
+def test_pieces_on_both_sides_of_a_pole(pole: nl.Model) -> None:
+    results = pole.fit(draws=400, random_seed=7, progressbar=False, cores=1, compute_convergence_checks=False)
+    side = np.union1d(np.geomspace(1e-3, 150.0, 3000), np.linspace(0.05, 0.4, 2001))
+    eta = np.concatenate([-side[::-1], side])
+    column, u = eta[:, None], np.linspace(-3.0, 6.0, 301)  # of the logarithm of sigma
+    prior = pole.priors.constants["sigma"].args
+    logs = stats.norm(0.0, 30.0).logpdf(column) + stats.t(prior["nu"], 0.0, prior["sigma"]).logpdf(np.exp(u)) + u
+    for y in POLE["y"]:
+        logs = logs - u - 0.5 * ((y - 1.0 / column) / np.exp(u)) ** 2
+    shares = np.cumsum(np.exp(logs - logs.max()).sum(axis=1) * np.gradient(eta))
+    shares /= shares[-1]
+    assert shares[side.size] > 0.01  # below zero
+    agrees(results.posterior["Intercept"].to_numpy(), lambda p: eta[np.searchsorted(shares, p)])
+
+
+def test_slices_in_pieces_have_a_budget(pole: nl.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
+    monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: 40.0)
+    target = pole.plan(path="joint").target()
+    assert isinstance(target, JointTarget)
+    assert target.in_pieces
+    target.launch()
+    launch = target.launch_small()
+    assert launch is not None
+    found = slices_for(target, launch, Wanted())
+    assert found is not None
+    assert found.powers.size > 1
+    assert (found.updates - 1) * found.powers.size < slices.MOST_UPDATES
+
+
+def test_a_piece_that_chains_do_not_go_to_is_reported() -> None:
+    """More rows than coordinates are made for, and a mean that may as well be negative."""
+    y = np.random.default_rng(0).normal(0.0, 1.0, 30)
+    heard = Heard()
+    logging.getLogger("nutslite").addHandler(heard)
+    options = {"draws": 100, "random_seed": 1, "progressbar": False, "cores": 1, "compute_convergence_checks": False}
+    try:
+        nl.Model("y ~ 1", pd.DataFrame({"y": y}), "gaussian", link="inverse").fit(**options)
+        assert any("in pieces" in line for line in heard.lines)
+        heard.lines.clear()
+        nl.Model("y ~ 1", pd.DataFrame({"y": 20.0 + y}), "gaussian", link="inverse").fit(**options)
+        assert not any("in pieces" in line for line in heard.lines)
+    finally:
+        logging.getLogger("nutslite").removeHandler(heard)

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+from small_models import assembled_of
 
 from nutslite._numba import jit_disabled
 from nutslite.model import Model
@@ -38,7 +39,7 @@ def test_parts_depend_on_the_model_alone(rows, effects, parts):
 
 
 def test_parts_add_up_to_the_density_in_one_piece():
-    target = JointTarget(model("b ~ x + z")._assembly)
+    target = JointTarget(assembled_of(model("b ~ x + z")))
     assert parts_of(target.rows, 0) > 1
     positions = np.random.default_rng(1).normal(0.0, 0.5, (5, target.dimension))
     values, gradients = np.empty(5), np.empty(positions.shape)
@@ -50,7 +51,7 @@ def test_parts_add_up_to_the_density_in_one_piece():
 
 @needs_jit
 def test_a_helper_computes_what_the_chain_would():
-    target = JointTarget(model("k ~ x + (z|g)", "poisson")._assembly)
+    target = JointTarget(assembled_of(model("k ~ x + (z|g)", "poisson")))
     record = target.model
     n_values = record.head.transforms.size + record.head.fixed.size
     shared = new_shared_work(target.rows, n_values, record.centring.size)
@@ -69,7 +70,7 @@ def test_a_helper_computes_what_the_chain_would():
 
 @needs_jit
 def test_gradients_do_not_depend_on_helpers():
-    target = JointTarget(model("k ~ x + (z|g)", "poisson")._assembly)
+    target = JointTarget(assembled_of(model("k ~ x + (z|g)", "poisson")))
     positions = np.random.default_rng(2).normal(0.0, 0.3, (300, target.dimension))
     alone = values_and_gradients(target.logdensity, target.data, target.data_type, positions)
     with helped_chains(target.model, target.loglik, 1, 3) as models:
@@ -93,17 +94,17 @@ def test_draws_do_not_depend_on_helpers():
 
 @needs_jit
 def test_no_helpers_where_there_is_nothing_to_share():
-    target = JointTarget(model("b ~ x + z", rows=500)._assembly)
+    target = JointTarget(assembled_of(model("b ~ x + z", rows=500)))
     with helped_chains(target.model, target.loglik, 1, 8) as models:
         assert models is None
-    target = JointTarget(model("b ~ x + z")._assembly)
+    target = JointTarget(assembled_of(model("b ~ x + z")))
     with helped_chains(target.model, target.loglik, 4, 4) as models:
         assert models is None
 
 
 @needs_jit
 def test_helpers_end_when_the_chain_fails():
-    target = JointTarget(model("b ~ x + z")._assembly)
+    target = JointTarget(assembled_of(model("b ~ x + z")))
     with pytest.raises(KeyboardInterrupt), helped_chains(target.model, target.loglik, 1, 2):
         raise KeyboardInterrupt
     assert not any("helper" in thread.name for thread in threading.enumerate())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from small_models import assembled_of
 
 from nutslite import Formula, Model, Prior
 from nutslite.exceptions import NutsliteWarning, PriorError
@@ -128,7 +129,7 @@ def test_the_density_is_that_of_the_columns():
     position = np.array([0.3, -0.7, 1.9])
     values = []
     for each in (model, flat):
-        density = JointTarget(each._assembly)
+        density = JointTarget(assembled_of(each))
         values.append(density.logdensity(position, np.empty(3), density.data))
     expected = stats.norm(0, 1).logpdf(0.3) + stats.laplace(1, 2).logpdf(-0.7) + stats.t(3, 0, 4).logpdf(1.9)
     assert values[0] - values[1] == pytest.approx(expected)

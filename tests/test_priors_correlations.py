@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import integrate
-from small_models import grouped_data
+from small_models import assembled_of, grouped_data
 
 from nutslite import Formula, Model
 from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
@@ -102,7 +102,7 @@ def test_a_model_in_words_has_the_priors_of_correlations(style):
     model = Model(formula, grouped_data(), priors_cor={"g": 1, "h": 2.5})
     lines = [line.strip() for line in model.describe(style).splitlines() if "LKJ" in line]
     assert lines == ["1+x|g_corr ~ LKJ(eta: 1.0)", "sigma_1+c|h_corr ~ LKJ(eta: 2.5)"]
-    sampled = {variable.name for variable in model._assembly.layout.variables}
+    sampled = {variable.name for variable in assembled_of(model).layout.variables}
     assert {line.split(" ~ ")[0] for line in lines} == {name for name in sampled if name.endswith("_corr")}
     assert model._repr_html_().count("LKJ") == 2
     model.set_alias({"1+x|g_corr": "together"})

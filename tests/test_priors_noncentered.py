@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from small_models import assembled_of
 
 from nutslite import Formula, Model, Prior
 from nutslite.exceptions import PriorError
@@ -16,7 +17,7 @@ FORMULA = Formula("y ~ x + (1|g)", "sigma ~ (1|g)")
 def centred(**settings):
     """Which effects start centred, by term: the weights that the joint density is assembled with."""
     model = Model(FORMULA, DATA, **settings)
-    assembled = model._assembly
+    assembled = assembled_of(model)
     effects = {v.name: v.index for v in assembled.layout.variables if v.source == "effects"}
     out = {}
     for name, index in effects.items():

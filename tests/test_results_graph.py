@@ -55,6 +55,18 @@ def test_every_name_in_an_arrow_is_a_node() -> None:
     assert {name for pair in edges(graph) for name in pair} == nodes
 
 
+@pytest.mark.parametrize("expression", ["I(x + z)", "I((x > 3) | (x < 2))", "c", "np.abs(x)", "sigma_x"])
+def test_correlations_point_at_all_effects_that_they_are_of(expression: str) -> None:
+    """Whatever stands in their names: signs of formulas, a prefix that looks like that of a parameter."""
+    data = grouped_data().assign(sigma_x=lambda d: d["z"] ** 2, x=lambda d: d["x"].round().astype(int))
+    model = nl.Model(Formula(f"y ~ 1 + ({expression}|g)", f"sigma ~ 1 + ({expression}|h)"), data, correlated=True)
+    model.build()
+    found = edges(model.graph())
+    for prefix, factor in (("", "g"), ("sigma_", "h")):
+        of = {end for start, end in found if start == f"{prefix}1+{expression}|{factor}_corr"}
+        assert of == {f"{prefix}1|{factor}", f"{prefix}{expression}|{factor}"}
+
+
 def test_names_with_quotes_are_escaped() -> None:
     data = grouped_data().rename(columns={"x": 'the "x"'})
     model = nl.Model('y ~ `the "x"`', data)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
+from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
 
 import nutslite as nl
 from nutslite.posterior.points.log_prior import log_prior
@@ -29,7 +29,7 @@ SHORT: dict[str, Any] = {
 def test_sum_is_the_prior_part_of_the_joint_density(name: str, noncentered: bool) -> None:
     """Joint density = likelihood + priors + log-Jacobians of head and effects."""
     model = small_model({**ALL[name], "noncentered": noncentered})
-    assembled = model._assembly
+    assembled = assembled_of(model)
     target, points = JointTarget(assembled, use_pilot=False), PointMap(assembled)
     rng = np.random.default_rng(3)
     position = rng.normal(0.0, 0.4, target.dimension)
@@ -60,7 +60,7 @@ def _effects_jacobian(assembled: Any, position: np.ndarray) -> float:
 def test_correlated_effects_against_scipy() -> None:
     model = small_model(GAUSSIAN["correlated, three columns"])  # LKJ(2)
     posterior = get_group(model.fit(**SHORT), "posterior")
-    prior = log_prior(model._assembly, named_arrays(posterior)[0])
+    prior = log_prior(assembled_of(model), named_arrays(posterior)[0])
     terms = ("1|g", "x|g", "z|g")
     total = sum(prior[term].sum(axis=-1) for term in terms)
     correlations = posterior["1+x+z|g_corr"].to_numpy()

@@ -213,6 +213,20 @@ def test_impossible_responses_are_made_in_the_limit():
     assert (drawn == np.iinfo(np.int64).max).all()
 
 
+@pytest.mark.parametrize(("kind", "response"), [("poisson", "k"), ("gaussian", "y")])
+def test_responses_beyond_numbers_are_said_of_what_was_drawn(kind, response):
+    """Of a posterior, where rows may be far from the data, and of a prior, which may be wide."""
+    family = get_family(kind)
+    design, posterior = simple(f"{response} ~ 1", frame(5), tuple(p.name for p in family.parameters), Intercept=1e4)
+    task = PredictionTask(family, {"mu": "log"}, constants={"sigma": 1.0})
+    for of_prior, words in ((False, "These rows are far from the data"), (True, "The priors are wide for this link")):
+        with pytest.warns(NutsliteWarning) as heard:
+            predict(posterior, design, task, kind="response", of_prior=of_prior)
+        (text,) = [str(one.message) for one in heard if "predicted responses" in str(one.message)]
+        assert words in text
+        assert ("prior" in text) == of_prior
+
+
 # --- new groups ------------------------------------------------------------------------------------------------------
 
 
@@ -393,7 +407,7 @@ def test_storing(rich, generation, monkeypatch):
     arrays, _, _ = idt.named_arrays(idt.posterior_dataset(idata))
     prediction = predict(arrays, design, GAUSSIAN, kind="response", random_seed=0, keep_parameters=True)
     axes = SampleAxes.of(idt.posterior_dataset(idata))
-    store_prediction(idata, prediction, axes, {})
+    store_prediction(idata, prediction, axes, GAUSSIAN)
     stored = idt.posterior_dataset(idata)
     assert stored["mu"].dims == stored["sigma"].dims == ("chain", "draw", "__obs__")
     assert stored["c|s"].dims == ("chain", "draw", "c__expr_dim", "s__factor_dim")
@@ -404,7 +418,7 @@ def test_storing(rich, generation, monkeypatch):
     new = frame(3)
     fewer = design.evaluate(new)
     options = {"kind": "response", "keep_parameters": True}
-    store_new_rows(idata, predict(arrays, fewer, GAUSSIAN, **options), axes, {}, new[list(fewer.used_columns)])
+    store_new_rows(idata, predict(arrays, fewer, GAUSSIAN, **options), axes, GAUSSIAN, new[list(fewer.used_columns)])
     rows = idt.get_group(idata, "predictions")
     assert rows["mu"].shape == rows["y"].shape == (CHAINS, DRAWS, 3)
     assert idt.posterior_dataset(idata)["mu"].shape == idt.get_group(idata, "posterior_predictive")["y"].shape

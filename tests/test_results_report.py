@@ -9,7 +9,7 @@ import pytest
 
 from nutslite.results.diagnostics.chance_limits import largest_r_hat, limits, smallest_size
 from nutslite.results.diagnostics.diagnostics import convergence
-from nutslite.results.diagnostics.report import sampling_report
+from nutslite.results.diagnostics.report import sampling_report, vanished
 
 
 def healthy(rng=None, chains=4, draws=500):
@@ -42,6 +42,16 @@ def test_divergences():
     (message,) = report(parameters, stats, target_accept=0.8)
     assert message.startswith("10 of 2000 transitions after warm-up diverged (0.5 %, 9 of them in chain 2)")
     assert "now 0.8, try 0.95" in message
+
+
+def test_a_residual_that_ran_off_to_zero_gets_advice_of_its_own():
+    """Chains that are stuck at any tiny number look converged: said by size, and without longer runs."""
+    rng = np.random.default_rng(0)
+    (message,) = vanished(np.exp(rng.normal(-50.0, 10.0, size=(4, 500))), 3.0)
+    assert "give the responses exactly" in message
+    assert "neither longer runs nor a higher target_accept help" in message
+    assert vanished(1e-8 * np.abs(rng.normal(size=(4, 500))), 3.0) == []
+    assert vanished(None, 3.0) == []
 
 
 def test_r_hat_names_the_worst_elements():

@@ -15,6 +15,7 @@ from nutslite.results.added_groups import store_new_rows
 from nutslite.results.container.inference_data import arviz_major, get_group, group_names
 from nutslite.results.container.sample_axes import SampleAxes
 from nutslite.results.predictions.predict import Prediction
+from nutslite.results.predictions.response_draws import PredictionTask
 
 SHORT: dict[str, Any] = {"draws": 15, "tune": 40, "chains": 2, "random_seed": 1, "progressbar": False}
 OUTCOMES = {
@@ -163,7 +164,10 @@ class TestRows:
         model = nl.Model("y ~ x", grouped_data())
         results = model.prior_predictive(draws=2)
         axes = SampleAxes.of(get_group(results, "prior"))
-        store_new_rows(results, Prediction({"mu": np.zeros((1, 2, 2))}, {}), axes, {}, rows.set_index("o", drop=False))
+        task = PredictionTask(model.family, model.links)
+        store_new_rows(
+            results, Prediction({"mu": np.zeros((1, 2, 2))}, {}), axes, task, rows.set_index("o", drop=False)
+        )
         again = get_group(nl.load(nl.save(results, tmp_path / "a.nc")), "predictions_constant_data")
         assert again["g"].values.tolist() == ["a\\0b", "\\ud800"]
         assert again["p"].values.tolist() == ["2020-01", "2020-02"]

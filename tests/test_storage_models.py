@@ -26,6 +26,7 @@ import nutslite as nl
 from nutslite._log import log
 from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.register import get_family
+from nutslite.model.specification import specification_of
 from nutslite.posterior.run.identity import column_digest
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.storage import model_file, storage
@@ -61,7 +62,7 @@ def test_every_kind_of_model_comes_back(tmp_path, case):
     back = nl.Model.load(model.save(tmp_path / "a.model"))
     assert repr(back) == repr(model)
     assert str(back.plan()) == str(model.plan())
-    assert back._identity() == model._identity()
+    assert specification_of(back).identity() == specification_of(model).identity()
 
 
 @pytest.mark.parametrize("case", ["slopes", "bernoulli"])
@@ -88,8 +89,9 @@ def test_another_process_loads_the_same_model(tmp_path):
     model.save(tmp_path / "a.model")
     code = (
         "import sys, nutslite, json\n"
+        "from nutslite.model.specification import specification_of\n"
         "model = nutslite.Model.load(sys.argv[1])\n"
-        "print(json.dumps([repr(model), model._identity()]))"
+        "print(json.dumps([repr(model), specification_of(model).identity()]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "a.model"],
@@ -100,7 +102,7 @@ def test_another_process_loads_the_same_model(tmp_path):
     )
     words, identity = json.loads(done.stdout)
     assert words == repr(model)
-    assert identity == json.loads(json.dumps(model._identity()))
+    assert identity == json.loads(json.dumps(specification_of(model).identity()))
     assert done.stderr == ""
 
 
@@ -141,9 +143,9 @@ def test_columns_keep_their_types(tmp_path, column):
     back = nl.Model.load(model.save(tmp_path / "a.model"))
     assert back.design.predictors["mu"].terms == model.design.predictors["mu"].terms
     np.testing.assert_array_equal(back.design.predictors["mu"].matrix, model.design.predictors["mu"].matrix)
-    assert back._identity() == model._identity()
-    assert back._data.dtypes.to_dict().keys() == {"y", column}
-    pd.testing.assert_frame_equal(back._data, model._data)
+    assert specification_of(back).identity() == specification_of(model).identity()
+    assert specification_of(back).used.dtypes.to_dict().keys() == {"y", column}
+    pd.testing.assert_frame_equal(specification_of(back).used, specification_of(model).used)
 
 
 class Grade(enum.Enum):
@@ -197,7 +199,7 @@ def test_categories_of_all_kinds_of_objects_come_back(tmp_path, kind):
     data = pd.DataFrame({"y": np.arange(60.0) ** 2, "k": column})
     model = nl.Model("y ~ C(k) + (1|k)", data, categorical=["k"], dropna=True)
     back = nl.Model.load(model.save(tmp_path / "a.model"))
-    assert back._identity() == model._identity()
+    assert specification_of(back).identity() == specification_of(model).identity()
     assert back.design.factors["k"].levels == model.design.factors["k"].levels
     np.testing.assert_array_equal(back.design.factors["k"].index, model.design.factors["k"].index)
     new = data[data["k"].notna()].iloc[[0, 5, 9]]
@@ -249,16 +251,16 @@ def test_incomplete_rows_are_stored_and_dropped_again(tmp_path):
     model = nl.Model("y ~ x + c", data, dropna=True)
     back = nl.Model.load(model.save(tmp_path / "a.model"))
     assert (back.design.n_rows, back.design.n_dropped) == (model.design.n_rows, 3)
-    assert back._identity() == model._identity()
+    assert specification_of(back).identity() == specification_of(model).identity()
 
 
 def test_the_model_keeps_its_own_data(tmp_path):
     data = grouped_data()
     model = nl.Model("y ~ x", data)
-    before = model._identity()
+    before = specification_of(model).identity()
     data.loc[0, "x"] = 1e6
     data["y"] = 0.0
-    assert nl.Model.load(model.save(tmp_path / "a.model"))._identity() == before
+    assert specification_of(nl.Model.load(model.save(tmp_path / "a.model"))).identity() == before
 
 
 def test_changes_after_construction_are_stored(tmp_path):
@@ -267,7 +269,7 @@ def test_changes_after_construction_are_stored(tmp_path):
     model.set_alias({"x": "slope"})
     back = nl.Model.load(model.save(tmp_path / "a.model"))
     assert repr(back) == repr(model)
-    assert back._aliases == model._aliases
+    assert specification_of(back).aliases == specification_of(model).aliases
     assert back.priors.terms["mu"]["x"] == nl.Prior("Normal", mu=0, sigma=0.5)
 
 
@@ -283,7 +285,7 @@ class TestWhatNoFileHolds:
         with pytest.raises(DataError, match=r"Model.load\('.*', extra_namespace=\{'cube': cube\}\)"):
             nl.Model.load(path)
         back = nl.Model.load(path, extra_namespace={"cube": cube})  # k is in the file
-        assert back._identity() == model._identity()
+        assert specification_of(back).identity() == specification_of(model).identity()
         caplog.clear()
         nl.Model.load(path, extra_namespace={"cube": lambda x: x**2})
         assert "not quite what it was" in caplog.text
@@ -295,7 +297,7 @@ class TestWhatNoFileHolds:
         path = model.save(tmp_path / "a.model")
         with pytest.raises(DataError, match="family=<the family 'mine'>"):
             nl.Model.load(path)
-        assert nl.Model.load(path, family=own)._identity() == model._identity()
+        assert specification_of(nl.Model.load(path, family=own)).identity() == specification_of(model).identity()
 
     def test_potentials_are_asked_for(self, tmp_path):
         potentials = [("sigma", lambda sigma: -10 * sigma)]
@@ -303,7 +305,10 @@ class TestWhatNoFileHolds:
         path = model.save(tmp_path / "a.model")
         with pytest.raises(DataError, match="potentials="):
             nl.Model.load(path)
-        assert nl.Model.load(path, potentials=potentials)._identity() == model._identity()
+        assert (
+            specification_of(nl.Model.load(path, potentials=potentials)).identity()
+            == specification_of(model).identity()
+        )
 
     def test_what_the_file_has_is_not_taken_from_the_call(self, tmp_path):
         path = nl.Model("y ~ x", grouped_data()).save(tmp_path / "a.model")

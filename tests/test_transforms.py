@@ -130,16 +130,6 @@ def check_block(call, free, pull_back, unconstrain, u, atol=1e-6):
     np.testing.assert_allclose(gradient - 0.25, numeric, rtol=1e-6, atol=atol)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5])
-@pytest.mark.parametrize("scale", [0.3, 1.5])
-def test_ordered(size, scale):
-    u = scale * np.random.default_rng(size).normal(size=size)
-    call = constrain_with(tr.ordered_constrain, (size,))
-    x, _ = call(u)
-    assert np.all(np.diff(x) > 0)
-    check_block(call, lambda x: x, lambda u, x, a, g: tr.ordered_pull_back(u, a, g), tr.ordered_unconstrain, u)
-
-
 @pytest.mark.parametrize("size", [2, 3, 5])
 @pytest.mark.parametrize("scale", [0.3, 1.2])
 def test_cholesky_of_a_correlation_matrix(size, scale):

@@ -21,7 +21,6 @@ from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
 from nutslite.posterior.points.prior_draws import draw_prior
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.priors.prior import Prior
 from nutslite.results.predictions.predict import predict
 from nutslite.results.predictions.response_draws import PredictionTask
 
@@ -134,8 +133,7 @@ def with_response(assembled: Assembled, response: FloatArray) -> Assembled:
 def prediction_task(assembled: Assembled) -> PredictionTask:
     """What predictions of a model's own rows need."""
     spec = assembled.spec
-    fixed = {name: float(v) for name, v in spec.priors.constants.items() if not isinstance(v, Prior)}
-    return PredictionTask(spec.family, spec.links, fixed)
+    return PredictionTask(spec.family, spec.links, spec.priors.fixed)
 
 
 def _draw_response(
@@ -146,7 +144,7 @@ def _draw_response(
     chains = {name: x[None] for name, x in named.items()}
     try:
         with quiet(), np.errstate(all="ignore"):
-            drawn = predict(chains, design, task, kind="response", random_seed=rng).response
+            drawn = predict(chains, design, task, kind="response", random_seed=rng, of_prior=True).response
         counts = drawn[design.response.name]
         response = np.asarray(counts, dtype=float).reshape(-1)
         if not np.isfinite(response).all() or (counts.dtype.kind == "i" and np.any(counts == HIGHEST_COUNT)):

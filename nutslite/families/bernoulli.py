@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.exceptions import DataError
@@ -94,4 +95,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="binary",
+    allows=EVERYTHING - {INTEGRATES},
 )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import beta
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, log, log1p_unit
@@ -123,4 +124,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="unit",
+    allows=EVERYTHING - {INTEGRATES},
 )

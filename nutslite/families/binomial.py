@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import binomial
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
@@ -90,4 +91,5 @@ FAMILY = Family(
     mean=mean,
     response_support="trials",
     companions=("trials",),
+    allows=EVERYTHING - {INTEGRATES},
 )

@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import gamma
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, expm1
@@ -95,4 +96,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="positive",
+    allows=EVERYTHING - {INTEGRATES},
 )

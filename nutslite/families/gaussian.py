@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING
 from nutslite._draws import moved
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp
@@ -77,4 +78,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="real",
+    allows=EVERYTHING,
 )

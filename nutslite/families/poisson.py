@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import poisson
 from nutslite._numba import kernel
 from nutslite._special import exp
@@ -61,4 +62,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="count",
+    allows=EVERYTHING - {INTEGRATES},
 )

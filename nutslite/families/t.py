@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import moved, student_t
 from nutslite._numba import inlined, kernel
 from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1p_square
@@ -131,4 +132,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="real",
+    allows=EVERYTHING - {INTEGRATES},
 )

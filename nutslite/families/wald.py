@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import wald
 from nutslite._numba import kernel
 from nutslite._special import HALF_LOG_2PI, exp, expm1
@@ -78,4 +79,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="positive",
+    allows=EVERYTHING - {INTEGRATES},
 )

@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import poisson
 from nutslite._numba import kernel
 from nutslite._special import exp, expit, log1p_unit, softplus
@@ -120,4 +121,5 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="count",
+    allows=EVERYTHING - {INTEGRATES},
 )

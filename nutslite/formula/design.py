@@ -140,6 +140,7 @@ def build_design(
     data: Any,
     *,
     parameters: tuple[str, ...] = ("mu", "sigma"),
+    intercept: bool = True,
     categorical: str | Collection[str] | None = None,
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
@@ -154,6 +155,8 @@ def build_design(
         One row per observation. Never modified.
     parameters : tuple of str
         The family's parameters, the parent first: the main formula models it.
+    intercept : bool
+        Whether the parent may have an intercept. Where not, thresholds are in its place, whatever the formula says.
     categorical : collection of str, optional
         Columns that are categories although they hold numbers.
     dropna : bool
@@ -209,7 +212,10 @@ def build_design(
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = tuple(plan_predictor(item, known, evaluator.rows) for item in parsed.predictors)
+    plans = tuple(
+        plan_predictor(item, known, evaluator.rows, not intercept and item.parameter == parameters[0])
+        for item in parsed.predictors
+    )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])

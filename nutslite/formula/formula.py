@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from nutslite._calls import public
-from nutslite.exceptions import FormulaTypeError
+from nutslite.exceptions import FormulaError, FormulaTypeError
+
+_QUOTED_OR_BREAK = re.compile(r"""`[^`]*`|"[^"]*"|'[^']*'|[\r\n\t]""")
 
 
 @public
@@ -23,7 +26,7 @@ class Formula:
     Raises
     ------
     FormulaError
-        When a formula is not a text.
+        When a formula is not a text, or a parameter has two.
 
     Examples
     --------
@@ -44,6 +47,11 @@ class Formula:
                 raise FormulaTypeError(f"A formula is a text such as 'y ~ x + (1|g)', not a {type(text).__name__}.")
         object.__setattr__(self, "main", _one_line(main))
         object.__setattr__(self, "additionals", tuple(_one_line(text) for text in additionals))
+        first: dict[str, str] = {}
+        for name, text in zip(self.additionals_lhs, self.additionals, strict=True):
+            if "~" in text and name in first:
+                raise FormulaError(f"'{name}' has two formulas, '{first[name]}' and '{text}'. Give it one.")
+            first[name] = text
 
     @property
     def additionals_lhs(self) -> list[str]:
@@ -67,5 +75,13 @@ def as_formula(formula: str | Formula) -> Formula:
 
 
 def _one_line(text: str) -> str:
-    """`text` on one line without outer blanks, so that carets in error messages point at the right place."""
-    return text.replace("\r", " ").replace("\n", " ").replace("\t", " ").strip()
+    """`text` on one line without outer blanks, so that carets in error messages point at the right place.
+
+    A name in back-quotes stays as it is: columns may have line breaks in their names.
+    """
+    return _QUOTED_OR_BREAK.sub(_without_break, text).strip()
+
+
+def _without_break(found: re.Match[str]) -> str:
+    piece = found.group()
+    return piece if piece.startswith("`") else re.sub(r"[\r\n\t]", " ", piece)

@@ -21,22 +21,29 @@ from nutslite.formula.terms import CommonTerm, FloatArray, GroupTerm, LinearPred
 
 @dataclass(frozen=True)
 class PredictorPlan:
-    """How to fill one linear predictor on any data."""
+    """How to fill one linear predictor on any data.
+
+    Columns are coded as beside an intercept also where another parameter (thresholds) is `elsewhere` in its place.
+    """
 
     spec: PredictorSpec
     terms: tuple[TermPlan, ...]
     bars: tuple[BarPlan, ...]
+    elsewhere: bool = False
 
     def without_groups(self) -> PredictorPlan:
         """The same without group-specific terms."""
         return replace(self, spec=self.spec.without_groups(), bars=())
 
 
-def plan_predictor(spec: PredictorSpec, factors: Mapping[str, Factor], rows: int) -> PredictorPlan:
+def plan_predictor(
+    spec: PredictorSpec, factors: Mapping[str, Factor], rows: int, elsewhere: bool = False
+) -> PredictorPlan:
     """Decide the columns of common terms and of every bar, for data of so many rows."""
+    spec = replace(spec, intercept=True) if elsewhere else spec
     terms = tuple(plan_terms(spec.terms, spec.intercept, factors, rows))
     effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]
-    return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects))
+    return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects), elsewhere)
 
 
 def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
@@ -51,7 +58,8 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
     group_terms = tuple(term for bar in plan.bars for term in _group_terms(bar, values, evaluator.rows))
     names = tuple(item.name for item in spec.offsets)
     offset = _offset(spec.offsets, evaluator)
-    return LinearPredictor(spec.parameter, spec.intercept, matrix, tuple(terms), group_terms, offset, names)
+    intercept = spec.intercept and not plan.elsewhere
+    return LinearPredictor(spec.parameter, intercept, matrix, tuple(terms), group_terms, offset, names)
 
 
 def _group_terms(bar: BarPlan, values: Mapping[str, Any], rows: int) -> Iterator[GroupTerm]:

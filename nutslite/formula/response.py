@@ -146,7 +146,12 @@ def learn_response(
     else:
         kind = "numeric" if spec.trials is None else "proportion"
         plan = ResponsePlan(spec, kind, (), () if spec.trials is None else ("trials",), None)
-    response = replace(_response(plan, value, evaluator), as_numbers=_as_numbers(spec, plan.levels, listed))
+    response = replace(
+        _response(plan, value, evaluator),
+        as_numbers=_as_numbers(spec, plan.levels, listed),
+        chosen_order=not any(isinstance(level, str) for level in plan.levels)
+        or spec.value.name in evaluator.categorical,
+    )
     return plan, response, _weights(spec, evaluator)
 
 

@@ -39,6 +39,8 @@ class Response:
         The level that counts as 1 in a binary response.
     as_numbers : str
         What makes numbers of a categorical response, in words; empty where nothing does.
+    chosen_order : bool
+        Whether the user chose the order of the levels; otherwise they are sorted.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Response:
     levels: tuple[str, ...] = ()
     success: str | None = None
     as_numbers: str = field(default="", compare=False)
+    chosen_order: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)

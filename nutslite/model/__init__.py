@@ -1,4 +1,4 @@
-"""The front door: `Model`. Wiring only: the rooms do the work."""
+"""The front door: `Model`. The rooms do the work."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from nutslite.formula.terms import CommonTerm, GroupTerm, Response
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.priors.defaults import PriorSet
+    from nutslite.posterior.record.model_spec import ModelSpec
 
 INTERCEPT = "Intercept"
 
@@ -100,20 +100,17 @@ class ResponseComponent:
 Parameter = ConditionalParameter | MarginalParameter
 
 
-def list_parameters(
-    names: tuple[str, ...], design: Design, priors: PriorSet, aliases: Mapping[str, str]
-) -> dict[str, Parameter]:
-    """All parameters by name.
+def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Parameter]:
+    """All parameters by name, the parent first.
 
     Parameters
     ----------
-    names : tuple of str
-        Of the family's parameters, the parent first.
-    design : Design
-    priors : PriorSet
+    spec : ModelSpec
     aliases : mapping
         By full name of a variable (``sigma_x``), its alias.
     """
+    names = [parameter.name for parameter in spec.family.parameters]
+    design, priors = spec.design, spec.priors
     out: dict[str, Parameter] = {}
     for name in names:
         predictor = design.predictors.get(name)

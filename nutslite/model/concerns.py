@@ -15,14 +15,12 @@ from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.terms import LinearPredictor
+from nutslite.model.exact import RESIDUAL, warn_where_exact
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
 _SHOWN = 5
-_ROUNDING = 1e-11  # of the response's range, left by terms that give it exactly
-_MOST_VALUES = 1_000_000  # in a matrix that is solved for a warning
-RESIDUAL = "sigma"  # the parameter that makes rows differ in a linear way, in every family that has one
-LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit"}
+LEAVES_NOTHING = {"real": "identity", "positive": "log", "unit": "logit", "simplex": "softmax"}
 GRID = np.linspace(-3.0, 3.0, 13)  # linear predictors that models come to
 
 
@@ -39,8 +37,8 @@ def warn_of_concerns(
     kept = {name: _collinear(name, predictor, family) for name, predictor in design.predictors.items()}
     parent = design.predictors[family.parent.name]
     _separated(design, family, parent, kept[family.parent.name])
-    if links[family.parent.name] == "identity" and _residual_is_open(design, family, priors):
-        _exact(design, family, parent, kept[family.parent.name])
+    if _residual_is_open(design, family, priors):
+        warn_where_exact(design, family, links[family.parent.name], kept[family.parent.name])
     _groups(design, family, priors)
     for name, predictor in design.predictors.items():
         if _moves(predictor):
@@ -48,15 +46,20 @@ def warn_of_concerns(
 
 
 def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str]) -> None:
-    """Raise where a formula without any term leaves its parameter at a value that it cannot have.
+    """Raise where a parameter cannot have its formula, or an empty one leaves it at a value that it cannot have.
 
     Raises
     ------
     FormulaError
-        For ``y ~ 0`` under a link such as the inverse.
+        For thresholds, and for ``y ~ 0`` under a link such as the inverse.
     """
     for name, predictor in design.predictors.items():
-        if predictor.intercept or _moves(predictor):
+        if family.parameter(name).ordered:
+            raise FormulaError(
+                f"'{name}' has no formula in family '{family.name}': its elements increase, and are the same in every "
+                "row. Leave the formula out."
+            )
+        if predictor.intercept or _moves(predictor) or not family.intercept:
             continue
         with np.errstate(all="ignore"):
             value = inverse_array(links[name], np.zeros(1))
@@ -71,7 +74,7 @@ def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str
 def outside_support(support: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Where parameter values are not in the range of the parameter."""
     wrong = ~np.isfinite(values)
-    if support != "real":
+    if support not in ("real", "simplex"):
         wrong |= values <= 0.0
     return wrong | (values >= 1.0) if support == "unit" else wrong
 
@@ -170,27 +173,6 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
             f"{_listed(tuple(names))} {how} the outcomes of '{design.response.name}' perfectly, or all but: the "
             "likelihood has no maximum, and the priors decide how large the coefficients come out. Choose these priors "
             "with care, merge levels, or remove the term."
-        )
-
-
-def _exact(design: Design, family: Family, predictor: LinearPredictor, kept: list[int]) -> None:
-    """Warn of more rows than coefficients that common terms give exactly: the density rises for ever as sigma falls."""
-    rows, rank = design.n_rows, len(kept) + predictor.intercept
-    if rows <= rank or rows * rank > _MOST_VALUES:
-        return
-    values = design.response.values[0]
-    target = np.log(values) if family.response_support == "positive" else values
-    spread = np.ptp(target)
-    target = target - (0.0 if predictor.offset is None else predictor.offset)
-    matrix = np.vstack([predictor.matrix[kept], np.ones((int(predictor.intercept), rows))])
-    matrix = matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), np.finfo(float).tiny)
-    left = target - matrix.T @ np.linalg.lstsq(matrix.T, target, rcond=None)[0]
-    if np.isfinite(spread) and np.abs(left).max() <= _ROUNDING * spread:
-        warn(
-            f"The terms give every response '{design.response.name}' exactly: nothing is left for {RESIDUAL}, the "
-            "posterior has no bound as it nears 0, and the draws cannot be trusted. A predictor that was computed from "
-            f"the response, or the response from it, has to go; a known {RESIDUAL} can be given, such as "
-            f"priors={{'{RESIDUAL}': 0.1}}."
         )
 
 

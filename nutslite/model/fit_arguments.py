@@ -1,22 +1,31 @@
-"""Arguments of `Model.fit` by the names of other versions and of PyMC's `sample`: translated, or refused by name."""
+"""The arguments of `Model.fit`: one frozen record, by today's names, checked before anything takes time.
+
+Names of other versions and of PyMC's `sample` are translated, or refused by name.
+"""
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import unknown_argument
 from nutslite.exceptions import (
     ArgumentError,
     ArgumentTypeError,
+    PriorError,
     check_flags,
     checked_options,
+    checked_path,
     did_you_mean,
     refuse_other,
     warn,
 )
+from nutslite.posterior.targets.plan import Centring, Path, Plan, check_pilot
+
+if TYPE_CHECKING:
+    from nutslite.posterior.methods.settings import Settings
 
 METHODS = ("auto", "nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
@@ -31,19 +40,122 @@ _OTHER_METHODS = {
     "blackjax": "'blackjax' is a program of its own",
     "nuts_blackjax": "'nuts_blackjax' is a program of its own",
 }
+_FLAGS = ("include_response_params", "omit_offsets", "discard_tuned_samples", "compute_convergence_checks")
 
 
-def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callable[..., Any]) -> dict[str, Any]:
-    """Arguments under today's names.
+@dataclass(frozen=True, kw_only=True)
+class FitArguments:
+    """What `Model.fit` was asked for.
 
-    Parameters
-    ----------
-    given : mapping
-        Values of the arguments that have other names too, under today's names.
-    others : mapping
-        What the call gave under names that `fit` does not have.
-    fit : callable
-        For the names that it has.
+    The fields are its arguments, with its defaults and in its order. Those that say one thing in several ways are told
+    apart here: `progressbar` is True or False, `chains` a number, a seed that was given is plain integers, `nuts` has
+    gone into `target_accept` and `max_treedepth`, and `idata_kwargs` has flags only.
+
+    Raises
+    ------
+    ArgumentError, SettingError, DataError, PriorError
+        Naming the argument that is impossible, or those that cannot go together.
+    """
+
+    draws: int = 1000
+    tune: int | None = None
+    chains: int | None = 4
+    cores: int | None = None
+    random_seed: Any = None
+    target_accept: float | None = None
+    priors: Mapping[Any, Any] | None = None
+    inference_method: str = "auto"
+    plan: Path | Plan = "auto"
+    pilot: bool | Centring = True
+    max_treedepth: int = 10
+    init: str = "auto"
+    start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+    progressbar: bool | str = True
+    callback: Callable[..., Any] | None = None
+    include_response_params: bool = False
+    omit_offsets: bool = True
+    idata_kwargs: Mapping[str, Any] | None = None
+    discard_tuned_samples: bool = True
+    compute_convergence_checks: bool = True
+    nuts: Mapping[str, Any] | None = None
+    checkpoint: str | os.PathLike[str] | None = None
+    file: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        _check_method(self.inference_method)
+        check_pilot(self.pilot)
+        check_flags(**{name: getattr(self, name) for name in _FLAGS})
+        paths = {name: getattr(self, name) for name in ("checkpoint", "file")}
+        self._set(**{name: checked_path(name, path) for name, path in paths.items() if path is not None})
+        _check_apart(self.checkpoint, self.file)
+        self._set(progressbar=_shows_bar(self.progressbar))
+        if self.priors is not None and isinstance(self.plan, Plan):
+            raise PriorError(
+                "fit(priors=..., plan=<a Plan>): that plan was made for the priors before. Call set_priors, then "
+                "Model.plan again."
+            )
+        self._set(**_nuts_options(self), chains=4 if self.chains is None else self.chains)
+        _check_pilot_with(self)
+        self._set(idata_kwargs=_group_options(self.idata_kwargs))
+        seed = self.settings(self.random_seed).random_seed
+        if self.random_seed is not None:
+            self._set(random_seed=seed)
+
+    def _set(self, **values: Any) -> None:
+        """Give fields their final values, while the record is made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def groups(self) -> dict[str, bool]:
+        """What the results are to hold beside the draws."""
+        kwargs = self.idata_kwargs or {}
+        return {"include_response_params": self.include_response_params, "omit_offsets": self.omit_offsets, **kwargs}
+
+    def settings(self, random_seed: Any, identity: Mapping[str, Any] | None = None) -> Settings:
+        """What the sampler needs to know of them.
+
+        Parameters
+        ----------
+        random_seed : int, sequence of int, SeedSequence, Generator or None
+        identity : mapping, optional
+            What determines the posterior, for files that must recognise it.
+
+        Raises
+        ------
+        SettingError
+            For numbers that are impossible.
+        """
+        from nutslite.posterior.methods.settings import Settings
+
+        same = {setting.name for setting in fields(Settings)}.intersection(_NAMES)
+        return Settings(
+            **{name: getattr(self, name) for name in same} | {"random_seed": random_seed, "identity": identity},
+            keep_warmup=not self.discard_tuned_samples,
+            laplace=self.inference_method == "laplace",
+            independence=self.inference_method == "auto",
+        )
+
+
+_NAMES = tuple(argument.name for argument in fields(FitArguments))
+
+
+def read_fit_arguments(variables: Mapping[str, Any]) -> FitArguments:
+    """The record of the variables that are called as its fields, and of what ``others`` has under other names.
+
+    Raises
+    ------
+    CallError
+        For a name that `Model.fit` does not have, with the nearest one.
+    NutsliteError
+        As for `FitArguments`.
+    """
+    given = {name: variables[name] for name in _NAMES}
+    return FitArguments(**{**given, **_translated(given, variables["others"])})
+
+
+def _translated(given: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """What `others` gives under names that `fit` does not have, under today's; `given` has the rest of the call.
 
     Raises
     ------
@@ -63,11 +175,11 @@ def translated(given: Mapping[str, Any], others: Mapping[str, Any], fit: Callabl
             warn("include_mean is now called include_response_params.", FutureWarning)
             out["include_response_params"] = bool(value)
         else:
-            _refuse(name, value, fit)
+            _refuse(name, value)
     return out
 
 
-def _refuse(name: str, value: Any, fit: Callable[..., Any]) -> None:
+def _refuse(name: str, value: Any) -> None:
     """Raise about an argument that is not one of `fit`, unless its value asks for what happens anyway."""
     if name == "return_inferencedata":
         if value is not True:
@@ -82,11 +194,10 @@ def _refuse(name: str, value: Any, fit: Callable[..., Any]) -> None:
             "step: there are no step functions to choose from; NUTS is what samples. Its own arguments go into "
             "nuts={'target_accept': 0.9, 'max_treedepth': 12}."
         )
-    known = [key for key in inspect.signature(fit).parameters if key not in ("self", "others")]
-    raise unknown_argument("fit", name, known, [*_OTHER_NAMES, "include_mean"])
+    raise unknown_argument("fit", name, _NAMES, [*_OTHER_NAMES, "include_mean"])
 
 
-def check_method(name: str) -> None:
+def _check_method(name: str) -> None:
     """Refuse an unknown inference method; the methods of other programs say what there is instead.
 
     Raises
@@ -101,17 +212,18 @@ def check_method(name: str) -> None:
     refuse_other("inference_method", name, METHODS)
 
 
-def check_pilot_with(pilot: Any, plan: Any, method: str, init: str) -> None:
+def _check_pilot_with(arguments: FitArguments) -> None:
     """Refuse a choice of coordinates where nothing would choose them.
 
     Raises
     ------
     ArgumentError
     """
+    pilot, method, init = arguments.pilot, arguments.inference_method, arguments.init
     if not isinstance(pilot, str):
         return
     others = {
-        "plan=<a Plan>": not isinstance(plan, str),
+        "plan=<a Plan>": not isinstance(arguments.plan, str),
         f"init={init!r}": init != "auto",
         "inference_method='laplace'": method == "laplace" and pilot == "matrix",
     }
@@ -120,7 +232,7 @@ def check_pilot_with(pilot: Any, plan: Any, method: str, init: str) -> None:
             raise ArgumentError(f"pilot={pilot!r} and {other} exclude each other: give one of them.")
 
 
-def check_bar(progressbar: Any) -> bool:
+def _shows_bar(progressbar: Any) -> bool:
     """Whether to show a progress bar; the names of PyMC's layouts all mean the one that there is.
 
     Raises
@@ -135,7 +247,7 @@ def check_bar(progressbar: Any) -> bool:
     return progressbar
 
 
-def check_group_options(given: Any) -> dict[str, bool]:
+def _group_options(given: Any) -> dict[str, bool]:
     """What ``idata_kwargs`` asks for.
 
     Raises
@@ -162,22 +274,22 @@ def check_group_options(given: Any) -> dict[str, bool]:
     return out
 
 
-def nuts_options(given: Any, named: Mapping[str, Any], fit: Callable[..., Any]) -> dict[str, Any]:
-    """What ``nuts={...}`` gives of the arguments in `named`, unless one is given in both places.
+def _nuts_options(arguments: FitArguments) -> dict[str, Any]:
+    """What ``nuts={...}`` gives of two arguments, unless one is given in both places.
 
     Raises
     ------
     ArgumentError
     """
-    options = checked_options("nuts", given, tuple(named))
-    defaults = inspect.signature(fit).parameters
+    options = checked_options("nuts", arguments.nuts, ("target_accept", "max_treedepth"))
     for name, value in options.items():
-        if named[name] != defaults[name].default and named[name] != value:
-            raise ArgumentError(f"{name} is {named[name]!r}, and {value!r} in nuts={{...}}: give it once.")
+        named = getattr(arguments, name)
+        if named != getattr(FitArguments, name) and named != value:
+            raise ArgumentError(f"{name} is {named!r}, and {value!r} in nuts={{...}}: give it once.")
     return options
 
 
-def check_apart(checkpoint: str | None, file: str | None) -> None:
+def _check_apart(checkpoint: Any, file: Any) -> None:
     """Refuse one file for two things.
 
     Raises

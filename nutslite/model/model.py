@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
 
 from nutslite._calls import public
-from nutslite._config import config
-from nutslite.exceptions import check_flags
+from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.family import Family
-from nutslite.families.record.link_kernels import with_own_links
-from nutslite.families.record.register import described, get_family, own_links
-from nutslite.formula.columns.data import as_frame
-from nutslite.formula.design import build_design
-from nutslite.formula.formula import Formula, as_formula
-from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
-from nutslite.model.fitting import Fitting
-from nutslite.model.saving import given_arguments, used_data
-from nutslite.posterior.record.inventory import take_inventory
-from nutslite.posterior.record.potential import read_potentials
-from nutslite.priors.checks import check_automatic, check_noncentered
-from nutslite.priors.correlations import choose_correlations
+from nutslite.formula.design import Design
+from nutslite.formula.formula import Formula
+from nutslite.model.drawn import Drawn
+from nutslite.model.saving import read_file, save_model, warn_of_differences
+from nutslite.model.shown import Shown
+from nutslite.model.specification import ModelArguments
+from nutslite.model.specify import specify, with_aliases, with_priors
+from nutslite.posterior.record.potential import Potential
+from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
+
+SETTERS = {
+    "priors": " set_priors replaces priors.",
+    "prior": " set_priors replaces priors.",
+    "aliases": " set_alias gives other names.",
+    "alias": " set_alias gives other names.",
+}
+"""What to call instead of an assignment."""
+
+
+class ReadOnlyError(NutsliteError, AttributeError):
+    """An assignment to an attribute of a model."""
 
 
 @public
-class Model(Fitting):
+class Model(Drawn, Shown):
     """A Bayesian generalized linear mixed model.
 
     Parameters
@@ -113,43 +126,202 @@ class Model(Fitting):
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
     ) -> None:
-        link = own_links(family) if link is None else link
-        self._arguments = given_arguments(locals())
-        check_flags(dropna=dropna, auto_scale=auto_scale, center_predictors=center_predictors, correlated=correlated)
-        self.formula = as_formula(formula)
-        self.family = get_family(family)
-        self.links = self.family.choose_links(link)
-        chosen = self.family.chosen_links(link)
-        self.family = described(with_own_links(self.family, self.links), self.links)
-        self.automatic_priors, self.taylor = check_automatic(automatic_priors, taylor, auto_scale)
-        self.auto_scale = auto_scale
-        self.center_predictors = center_predictors
-        self.potentials = read_potentials(potentials)
-        self.unused_priors = config["UNUSED_PRIORS"] if unused_priors is None else unused_priors
-        parameters = tuple(parameter.name for parameter in self.family.parameters)
-        self.data = as_frame(data)
-        self.design = build_design(
-            self.formula,
-            self.data,
-            parameters=parameters,
-            categorical=categorical,
-            dropna=dropna,
-            extra_namespace=extra_namespace,
-        )
-        self._data = used_data(self.data, self.design.used_columns, categorical)
-        self.family.check_response(self.design.response)
-        check_empty_formulas(self.design, self.family, self.links)
-        self.noncentered = check_noncentered(noncentered, self.design.predictors)
-        self.correlations = choose_correlations(self.design.factors, correlated, priors_cor, self.design.group_terms)
-        self._given_priors = priors or {}
-        self.priors = self._choose_priors(self._given_priors)
-        self._inventory = take_inventory(self._spec(self.priors))
-        self._assembled = None
-        self._backend = None
-        self._aliases = {}
+        self._specification = specify(ModelArguments.among(locals()), data)
         self._fitted = False
-        if self.potentials:  # whether they fit shows only with all names
-            from nutslite.posterior.targets.potential_target import check_potentials
 
-            check_potentials(self._assembly)
-        warn_of_concerns(self.design, self.family, self.links, chosen, self.priors)
+    if not TYPE_CHECKING:  # otherwise type checkers would let any name pass
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property failed over something inside: that error, not this name
+                return object.__getattribute__(self, name)
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not name.startswith("_") and "_fitted" in self.__dict__:  # so it has been made
+                raise ReadOnlyError(
+                    f"model.{name} = ... would not change what is fitted: a model keeps what it was made of."
+                    f"{SETTERS.get(name, ' Make a new Model.')}"
+                )
+            object.__setattr__(self, name, value)
+
+    @property
+    def formula(self) -> Formula:
+        """The formula, with those of further parameters."""
+        return self._specification.formula
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """The data as given, with all rows and columns."""
+        return self._specification.data
+
+    @property
+    def family(self) -> Family:
+        """The family."""
+        return self._specification.spec.family
+
+    @property
+    def links(self) -> Mapping[str, str]:
+        """Names of links by parameter."""
+        return self._specification.spec.links
+
+    @property
+    def design(self) -> Design:
+        """The data as the numbers that the formula makes of them."""
+        return self._specification.spec.design
+
+    @property
+    def priors(self) -> PriorSet:
+        """All priors, those given and the automatic ones."""
+        return self._specification.spec.priors
+
+    @property
+    def correlations(self) -> Mapping[str, float]:
+        """Shape of the LKJ prior by grouping factor, where its effects are correlated."""
+        return self._specification.spec.correlations
+
+    @property
+    def potentials(self) -> tuple[Potential, ...]:
+        """Terms added to the log density."""
+        return self._specification.spec.potentials
+
+    @property
+    def center_predictors(self) -> bool:
+        """Whether the prior of an intercept is about centred predictors."""
+        return self._specification.spec.center_predictors
+
+    @property
+    def automatic_priors(self) -> str:
+        """Where priors that are not given come from."""
+        return self._specification.arguments.automatic_priors
+
+    @property
+    def taylor(self) -> int | None:
+        """Order of the expansion behind ``automatic_priors="mle"``."""
+        return self._specification.arguments.taylor
+
+    @property
+    def auto_scale(self) -> bool:
+        """Whether default priors are scaled; flat ones otherwise."""
+        return self._specification.arguments.auto_scale
+
+    @property
+    def noncentered(self) -> bool | Mapping[str, bool]:
+        """Whether group effects start non-centred, for all or by parameter."""
+        return self._specification.arguments.noncentered
+
+    @property
+    def unused_priors(self) -> str:
+        """What is done about names in `priors` that are not in the model."""
+        return self._specification.unused_priors
+
+    def set_priors(
+        self,
+        priors: Mapping[Any, Any] | None = None,
+        common: Prior | float | str | None = None,
+        group_specific: Prior | float | str | None = None,
+    ) -> None:
+        """Replace priors, those named here only. Needs a new `fit` to take effect.
+
+        Parameters
+        ----------
+        priors : dict, optional
+            As ``priors`` of the model.
+        common, group_specific : Prior, number or str, optional
+            For all common terms (without the intercept), and for all group-specific ones, that have no prior of their
+            own by name.
+
+        Raises
+        ------
+        PriorError
+            The model is then unchanged.
+        """
+        generic = {"common": common, "group_specific": group_specific}
+        self._specification = with_priors(self._specification, priors, **generic)
+
+    def set_alias(self, aliases: Mapping[str, str | Mapping[str, str]]) -> None:
+        """Give variables other names, which descriptions, results, tables and pictures then use.
+
+        Parameters
+        ----------
+        aliases : dict
+            By name of a term, parameter, hyperparameter or of the response, its alias. There may be one such dict per
+            parameter, for its terms and itself: ``{"mu": {"x": "slope"}, "sigma": {"x": "spread", "sigma": "sd"}}``.
+            Hyperparameters follow the alias of their term (``1|g`` as ``group`` makes ``group_sigma``), dimensions
+            keep their names. Names that were given before and are not here keep their alias.
+
+        Raises
+        ------
+        DataError
+            If an alias is no text, or two variables would be called the same.
+
+        Warns
+        -----
+        NutsliteWarning
+            About names that are not in the model.
+
+        Examples
+        --------
+        >>> import nutslite as nl
+        >>> model = nl.Model("Reaction ~ Days + (1|Subject)", nl.load_data("sleepstudy"))
+        >>> model.set_alias({"Days": "slope", "1|Subject": "person"})
+        >>> print("slope ~" in str(model))
+        True
+        """
+        self._specification = with_aliases(self._specification, aliases)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the model to one file: formula, the used columns of the data, family, links, priors, all arguments.
+
+        Draws are not in it: ``nutslite.save`` writes results. Functions of your own (in ``extra_namespace``,
+        ``potentials``, a family or a link) cannot be written; a line says so, and `load` asks for them.
+
+        Parameters
+        ----------
+        path : path-like
+            A file there is replaced once the new one is complete.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        DataError
+            If no file can be made there, or a column holds values that cannot be stored.
+
+        Examples
+        --------
+        >>> import nutslite as nl
+        >>> model = nl.Model("Reaction ~ Days", nl.load_data("sleepstudy"))
+        >>> path = model.save("sleep.model")  # doctest: +SKIP
+        >>> same = nl.Model.load("sleep.model")  # doctest: +SKIP
+        """
+        return save_model(path, self._specification, fitted=self._fitted)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **again: Any) -> Self:
+        """Read a model that `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+        **again
+            What the file could not hold: ``extra_namespace``, ``family``, ``link``, ``potentials``, as for `Model`.
+
+        Raises
+        ------
+        DataError
+            If there is no such file, it is no model, damaged, or of a newer version; if something that it lacks is not
+            passed, or something that it has.
+        NutsliteError
+            As for `Model`.
+        """
+        stored = read_file(path, again)
+        try:
+            model = cls(data=stored.data, **stored.arguments)
+        except Exception as error:  # the file's fields have the right types; what they say must make a model
+            raise DataError(f"What '{path}' holds makes no model: {error}") from error
+        model._specification = replace(model._specification, aliases=stored.state["aliases"])
+        model._fitted = stored.state["fitted"]
+        warn_of_differences(path, stored.identity, model._specification)
+        return model

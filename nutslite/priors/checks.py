@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.prior import Prior, find_density
@@ -45,8 +46,8 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
     _check_lengths(name, prior, columns)
 
 
-def read_constant(name: str, value: Any) -> Prior | float:
-    """Prior or fixed value of a parameter without a formula.
+def read_constant(name: str, value: Any, size: int | None = None) -> Prior | float | NDArray[np.float64]:
+    """Prior or fixed value of a parameter without a formula; of a vector that increases, its `size` elements.
 
     Raises
     ------
@@ -66,6 +67,13 @@ def read_constant(name: str, value: Any) -> Prior | float:
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.size == 0 or not np.all(np.isfinite(array)):
         raise PriorError(f"The prior of '{name}' must be a Prior, or finite numbers that fix it, not {value!r}.")
+    if size is not None:
+        if array.shape != (size,) or not (np.diff(array) > 0.0).all():
+            raise PriorError(
+                f"'{name}' has {size} elements, which increase; the prior fixes it to {value!r}. Give a Prior, or "
+                f"{size} increasing numbers."
+            )
+        return array.astype(float)
     if array.size > 1:
         raise PriorError(
             f"'{name}' is one number for all rows, but the prior fixes it to {array.size} numbers. Known values per "
@@ -74,7 +82,9 @@ def read_constant(name: str, value: Any) -> Prior | float:
     return float(array.reshape(()).item())
 
 
-def check_support(name: str, value: Prior | float, default: tuple[str, Mapping[str, Any]]) -> None:
+def check_support(
+    name: str, value: Prior | float | NDArray[np.float64], default: tuple[str, Mapping[str, Any]]
+) -> None:
     """A parameter's prior or fixed value must respect the range that its default prior has.
 
     Raises

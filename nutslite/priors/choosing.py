@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from nutslite._log import log
@@ -28,6 +29,7 @@ def choose_priors(
     auto_scale: bool = True,
     unused: Unused = "warn",
     mle: MLEPriors | None = None,
+    sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> PriorSet:
     """All priors of a model: the user's where given (`match_priors`), the defaults elsewhere (`default_priors`).
 
@@ -41,6 +43,8 @@ def choose_priors(
         What to do about names in `priors` that are not in the model.
     mle : MLEPriors, optional
         Automatic priors come from the likelihood instead of the default rules.
+    sizes : mapping of str to int
+        Elements of the auxiliary parameters that are vectors.
 
     Returns
     -------
@@ -48,9 +52,9 @@ def choose_priors(
         Complete, every prior checked against its place.
     """
     constants = [name for name in auxiliary if name not in predictors]
-    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused)
+    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, sizes=sizes)
     _explain_scales(given, auto_scale=auto_scale, mle=mle is not None)
-    fixed = {name: value for name, value in given.constants.items() if not isinstance(value, Prior)}
+    fixed = {name: value for name, value in given.constants.items() if isinstance(value, float)}
     defaults = default_priors(
         predictors,
         response,

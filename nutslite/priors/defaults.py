@@ -56,6 +56,15 @@ class PriorSet:
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
 
+    @property
+    def fixed(self) -> dict[str, FloatArray]:
+        """Parameters that are known numbers; vectors where they have several elements."""
+        return {
+            name: np.asarray(value, dtype=float)
+            for name, value in self.constants.items()
+            if not isinstance(value, Prior)
+        }
+
 
 class Scaling(Protocol):
     """A rule for the widths of the parent's automatic priors.

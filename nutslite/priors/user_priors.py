@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
@@ -15,6 +19,7 @@ from nutslite.priors.coefficient_priors import coefficient_names
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
 
+FloatArray = NDArray[np.float64]
 Unused = Literal["warn", "error", "ignore"]
 Choice = Prior | Scale
 GENERIC = ("common", "group_specific")
@@ -35,7 +40,7 @@ class Given:
     """
 
     terms: dict[str, dict[str, Choice]] = field(default_factory=dict)
-    constants: dict[str, Prior | float] = field(default_factory=dict)
+    constants: dict[str, Prior | float | FloatArray] = field(default_factory=dict)
     columns: dict[str, dict[str, dict[int, Choice]]] = field(default_factory=dict)
 
     def choices(self, parameter: str, term: str, columns: int) -> list[Choice | None]:
@@ -59,6 +64,7 @@ def match_priors(
     parent: str,
     constants: Collection[str],
     unused: Unused = "warn",
+    sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> Given:
     """The user's priors by parameter and term.
 
@@ -78,6 +84,8 @@ def match_priors(
     constants : collection of str
         Parameters without a formula.
     unused : {"warn", "error", "ignore"}
+    sizes : mapping of str to int
+        Elements of the constants that are vectors.
 
     Raises
     ------
@@ -90,7 +98,11 @@ def match_priors(
         raise error(f"unused_priors={unused!r}: choose 'warn', 'error' or 'ignore'.")
     flat = expand_keys(priors)
     nested = {name: flat.pop(name) for name in list(flat) if name in predictors}
-    given = Given(constants={name: read_constant(name, flat.pop(name)) for name in list(flat) if name in constants})
+    given = Given(
+        constants={
+            name: read_constant(name, flat.pop(name), sizes.get(name)) for name in list(flat) if name in constants
+        }
+    )
     leftovers: list[str] = []
     for parameter, predictor in predictors.items():
         own = nested.get(parameter, {})
@@ -150,6 +162,15 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
                 raise PriorError(f"priors: '{name}' is named twice.")
             expanded[name] = value
     return expanded
+
+
+def apart(priors: Any, levels: int = 2) -> Any:
+    """The same priors by name, which stay as they are whatever becomes of the dicts and objects given."""
+    if isinstance(priors, Prior | np.ndarray):
+        return copy.deepcopy(priors)
+    if isinstance(priors, Mapping) and levels > 0:
+        return {name: apart(prior, levels - 1) for name, prior in priors.items()}
+    return priors
 
 
 def update_priors(old: Mapping[Any, Any] | None, new: Mapping[Any, Any] | None) -> dict[str, Any]:

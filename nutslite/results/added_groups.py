@@ -95,9 +95,9 @@ def add_predictions(
     if per_chain is not None and not inplace:
         _thin(results, per_chain)
     if new_rows is None:
-        store_prediction(results, prediction, posterior.axes, task.aliases)
+        store_prediction(results, prediction, posterior.axes, task)
     else:
-        store_new_rows(results, prediction, posterior.axes, task.aliases, new_rows[list(design.used_columns)])
+        store_new_rows(results, prediction, posterior.axes, task, new_rows[list(design.used_columns)])
     return None if inplace else results
 
 
@@ -109,7 +109,7 @@ def add_log_likelihood(
     posterior = _posterior(get_group(idata, "posterior"), task.coords, task.aliases)
     loglik = pointwise_log_likelihood(posterior.arrays, design, task)
     results = idata if inplace else copy.deepcopy(idata)
-    add_group(results, "log_likelihood", _by_row({name: loglik}, posterior.axes, task.aliases))
+    add_group(results, "log_likelihood", _by_row({name: loglik}, posterior.axes, task))
     return None if inplace else results
 
 
@@ -138,22 +138,22 @@ def explained_variance(idata: Container, design: Design, task: PredictionTask, *
     return r2_table(draws) if summary else draws
 
 
-def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes, aliases: Mapping[str, str]) -> None:
+def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes, task: PredictionTask) -> None:
     """Put predictions for the model's own rows where Bambi puts them: parameters into ``posterior``."""
     if prediction.parameters:
-        update_group(idata, "posterior", _by_row(prediction.parameters, axes, aliases))
+        update_group(idata, "posterior", _by_row(prediction.parameters, axes, task))
     if prediction.response:
-        add_group(idata, OWN, _by_row(prediction.response, axes, aliases))
+        add_group(idata, OWN, _by_row(prediction.response, axes, task))
 
 
 def store_new_rows(
-    idata: Container, prediction: Prediction, axes: SampleAxes, aliases: Mapping[str, str], rows: pd.DataFrame
+    idata: Container, prediction: Prediction, axes: SampleAxes, task: PredictionTask, rows: pd.DataFrame
 ) -> None:
     """Put predictions for new rows into groups of their own, with the columns that they are made from.
 
     The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
     """
-    add_group(idata, NEW, _by_row({**prediction.parameters, **prediction.response}, axes, aliases))
+    add_group(idata, NEW, _by_row({**prediction.parameters, **prediction.response}, axes, task))
     columns = {str(name): _plain(rows[name]) for name in rows.columns if name not in (OBSERVATIONS, ROW_LABELS)}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
     dataset = to_dataset(columns, dims=dims, coords={OBSERVATIONS: range(len(rows))}, sampled=False)
@@ -185,8 +185,12 @@ def _thin(idata: Container, per_chain: int) -> None:
             add_group(idata, name, thinned(group, per_chain))
 
 
-def _by_row(arrays: Mapping[str, NDArray[Any]], axes: SampleAxes, aliases: Mapping[str, str]) -> xarray.Dataset:
-    return to_dataset(arrays, dims=dict.fromkeys(arrays, (OBSERVATIONS,)), coords={}, aliases=aliases, axes=axes)
+def _by_row(arrays: Mapping[str, NDArray[Any]], axes: SampleAxes, task: PredictionTask) -> xarray.Dataset:
+    """Arrays (chain, draw, row); of what the family combines to vectors (chain, draw, row, element)."""
+    vectors = {name: task.family.combined[name] for name in arrays if name in task.family.combined}
+    dims = {name: (OBSERVATIONS, vectors[name][0]) if name in vectors else (OBSERVATIONS,) for name in arrays}
+    coords = {dim: list(labels) for dim, labels in vectors.values()}
+    return to_dataset(arrays, dims=dims, coords=coords, aliases=task.aliases, axes=axes)
 
 
 def _hierarchical(assembled: Assembled) -> set[str]:

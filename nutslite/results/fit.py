@@ -12,11 +12,10 @@ from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.posterior.points.standardised_effects import standardised_effects
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import OBSERVATIONS
 from nutslite.posterior.run.fit import Fit
 from nutslite.results.container.inference_data import Container, to_inference_data
 from nutslite.results.container.row_labels import label_rows
-from nutslite.results.diagnostics.report import sampling_report
+from nutslite.results.diagnostics.report import sampling_report, vanished
 from nutslite.results.predictions.predict import predict
 from nutslite.results.predictions.response_draws import PredictionTask, as_outcomes
 
@@ -90,7 +89,7 @@ def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
     """Say in plain words what is wrong with a run, if anything."""
     layout = fit.plan.assembled.layout
-    for message in sampling_report(
+    for message in vanished(posterior.get("sigma"), _spread(fit.plan.assembled)) or sampling_report(
         {aliases.get(name, name): array for name, array in posterior.items()},
         fit.stats,
         dims={aliases.get(name, name): dims for name, dims in layout.dims.items()},
@@ -99,6 +98,12 @@ def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, st
         target_accept=fit.settings.target_accept or 0.8,
     ):
         log.warning(message)
+
+
+def _spread(assembled: Assembled) -> float:
+    """Range of the response: of its logarithm where it is positive, as sigma's scale is in the family that has one."""
+    values = np.asarray(assembled.spec.design.response.values[0], dtype=float)
+    return float(np.ptp(np.log(values) if assembled.spec.family.response_support == "positive" else values))
 
 
 def _warmup(fit: Fit) -> dict[str, dict[str, Any]]:
@@ -124,10 +129,10 @@ def store_prior(
     layout = assembled.layout
     design = assembled.spec.design
     prior, prior_dims = named_prior(assembled, values, effects, omit_offsets=omit_offsets)
-    predicted = predict(prior, design, task, kind="response", random_seed=rng, keep_parameters=True)
+    predicted = predict(prior, design, task, kind="response", random_seed=rng, keep_parameters=True, of_prior=True)
     response = predicted.response
     prior |= predicted.parameters
-    dims = {**_dims(assembled), **prior_dims, **dict.fromkeys(predicted.parameters, (OBSERVATIONS,))}
+    dims = {**_dims(assembled), **prior_dims}
     if var_names is not None:
         original = {alias: name for name, alias in task.aliases.items()}
         asked: Any = [var_names] if isinstance(var_names, str) else var_names

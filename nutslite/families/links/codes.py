@@ -19,7 +19,7 @@ from nutslite._numba import inner, kernel
 from nutslite._special import expit, log1mexp, logit, ndtr, ndtri, softplus
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, error_about
 
-IDENTITY, LOG, LOGIT, PROBIT, CLOGLOG, INVERSE, INVERSE_SQUARED, SQRT, SOFTPLUS, CAUCHIT = range(10)
+IDENTITY, LOG, LOGIT, PROBIT, CLOGLOG, INVERSE, INVERSE_SQUARED, SQRT, SOFTPLUS, CAUCHIT, SOFTMAX = range(11)
 
 CODES: dict[str, int] = {
     "identity": IDENTITY,
@@ -32,6 +32,7 @@ CODES: dict[str, int] = {
     "sqrt": SQRT,
     "softplus": SOFTPLUS,
     "cauchit": CAUCHIT,
+    "softmax": SOFTMAX,  # of several predictors together: by itself each stays as it is, the family does the rest
 }
 
 
@@ -71,6 +72,7 @@ LINKS: dict[str, KnownLink] = {
         ("sqrt", 0.0, math.inf, 0.0),
         ("softplus", 0.0, math.inf, -math.inf),
         ("cauchit", 0.0, 1.0, -math.inf),
+        ("softmax", -math.inf, math.inf, -math.inf),
     )
 }
 
@@ -99,6 +101,7 @@ RELINKED: dict[str, tuple[str, ...]] = {
     "real": ("identity", "log", "inverse", "softplus", "sqrt"),
     "positive": ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus", "cloglog"),
     "unit": ("logit", "probit", "cloglog", "cauchit", "identity"),
+    "simplex": ("softmax",),
 }
 
 
@@ -108,7 +111,7 @@ RELINKED: dict[str, tuple[str, ...]] = {
 @kernel
 def link(code, theta):
     """``eta`` for a parameter value; nan or infinite outside the link's domain."""
-    if code == IDENTITY:
+    if code in (IDENTITY, SOFTMAX):
         return theta
     if code == LOG:
         return np.log(theta)
@@ -146,7 +149,7 @@ def _cauchit(p):
 @kernel
 def inverse(code, eta):
     """The parameter value at ``eta``; nan where the link does not reach."""
-    if code == IDENTITY:
+    if code in (IDENTITY, SOFTMAX):
         return eta
     if code == LOG:
         return np.exp(eta)
@@ -172,7 +175,7 @@ def inverse(code, eta):
 @kernel
 def inverse_derivative(code, eta):
     """``d theta / d eta``, the derivative of `inverse`."""
-    if code == IDENTITY:
+    if code in (IDENTITY, SOFTMAX):
         return 1.0
     if code == LOG:
         return np.exp(eta)

@@ -54,7 +54,7 @@ class Link(str):
     """
 
     _functions: tuple[Callable[..., Any] | None, ...]
-    kernels: dict[Any, Any]  # compiled for this link, so that a second model compiles nothing (`_linked.py`)
+    kernels: dict[Any, Any]  # compiled for this link, so that a second model compiles nothing (`link_kernels.py`)
 
     def __new__(
         cls,
@@ -90,6 +90,10 @@ class Link(str):
 
     def __getstate__(self) -> None:
         return None
+
+    def _digested(self) -> dict[str, Any]:
+        """What decides about draws: the functions, not what has been compiled of them."""
+        return {**vars(self), "kernels": {}}
 
     def __copy__(self) -> Link:
         return self

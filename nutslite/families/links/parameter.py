@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from nutslite.exceptions import FamilyError, did_you_mean
-from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, get_link, is_custom
+from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, SOFTMAX, get_link, is_custom
 
-Support = Literal["real", "positive", "unit"]
-ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials"]
+Support = Literal["real", "positive", "unit", "simplex"]
+ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials", "category"]
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
 POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")
 UNIT_LINKS = ("logit", "probit", "cloglog", "cauchit", "identity")
 
-_NATIVE_LINKS: dict[Support, int] = {"real": IDENTITY, "positive": LOG, "unit": LOGIT}
-_NATIVE_NAMES: dict[Support, str] = {"real": "identity", "positive": "log", "unit": "logit"}
+SCALAR_SUPPORTS = ("real", "positive", "unit")
+"""Of one number; a simplex is a vector."""
+
+_NATIVE_LINKS: dict[Support, int] = {"real": IDENTITY, "positive": LOG, "unit": LOGIT, "simplex": SOFTMAX}
+_NATIVE_NAMES: dict[Support, str] = {"real": "identity", "positive": "log", "unit": "logit", "simplex": "softmax"}
 
 
 @dataclass(frozen=True)
@@ -29,17 +32,26 @@ class Parameter:
     name : str
     links : tuple of str
         Links it allows, the default first.
-    support : {"real", "positive", "unit"}
-        Values it can take; also decides the link its kernel is written in (identity, log, logit).
+    support : {"real", "positive", "unit", "simplex"}
+        Values it can take; also decides the link its kernel is written in (identity, log, logit, softmax).
     default_prior : (str, dict) or None
         Name and arguments of the prior it gets when it has neither a formula nor a prior of the user's.
         None for parents, which always have a linear predictor.
+    dim : str
+        Only of a vector: the dimension along it in the results. Its elements are rows of eta.
+    labels : tuple
+        Coordinates along `dim`, one per element.
+    ordered : bool
+        Whether the elements increase. Such a vector has no formula.
     """
 
     name: str
     links: tuple[str, ...]
     support: Support = "real"
-    default_prior: tuple[str, Mapping[str, float]] | None = None
+    default_prior: tuple[str, Mapping[str, Any]] | None = None
+    dim: str = ""
+    labels: tuple[Any, ...] = ()
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         """Check the names of the links."""
@@ -50,6 +62,11 @@ class Parameter:
         for name in self.links:
             if not is_custom(name) and get_link(name).name not in RELINKED[self.support]:
                 raise FamilyError(f"Parameter '{self.name}' is {self.support} and cannot have the link '{name}'.")
+
+    @property
+    def size(self) -> int:
+        """Rows of eta that it has: its elements, or one."""
+        return len(self.labels) if self.dim else 1
 
     @property
     def default_link(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,8 @@ class Family:
         ``mean(parameters, companions) -> ndarray``: mean of the response, on the response's own scale
         (a binomial count, not a proportion).
     response_support : str
-        ``"real"``, ``"positive"``, ``"unit"``, ``"binary"``, ``"count"`` or ``"trials"`` (0 ... trials).
+        ``"real"``, ``"positive"``, ``"unit"``, ``"binary"``, ``"count"``, ``"trials"`` (0 ... trials) or ``"category"``
+        (codes of levels: 0, 1, ...).
     companions : tuple of str
         Names of the rows that must follow the response (``("trials",)``).
     title : str
@@ -87,6 +88,21 @@ class Family:
         name when left out.
     own_priors : mapping
         By auxiliary parameter, the user's own default prior; see `set_default_priors`.
+    intercept : bool
+        Whether the parent has an intercept. Thresholds take its place where not.
+    bind : callable, optional
+        ``bind(family, response) -> dict`` of attributes that depend on the response: the parameters of a family that
+        has one for each level. `bound` applies it.
+    combine : callable, optional
+        ``combine(links, predictors) -> dict``: what results call parameters, where these are no elementwise inverse
+        links of linear predictors. It gets linear predictors of what has a formula, and numbers on their natural scale
+        of what has none: arrays (..., rows), of a vector (..., rows, size); a constant's rows are 1.
+    combined : mapping
+        By parameter that `combine` makes a vector of, its dimension in the results and the labels along it.
+    unbound : Family or None
+        What `bound` was called on.
+    allows : frozenset of str
+        Fast ways that may serve the family, of `nutslite._capabilities`; none where left out, which is slow but right.
 
     Raises
     ------
@@ -113,6 +129,14 @@ class Family:
     title: str = ""
     kind: str = ""
     own_priors: Mapping[str, Any] = field(default_factory=dict)
+    intercept: bool = True
+    bind: Callable[[Family, Response], Mapping[str, Any]] | None = field(default=None, compare=False)
+    combine: Callable[[Mapping[str, str], Mapping[str, FloatArray]], dict[str, FloatArray]] | None = field(
+        default=None, compare=False
+    )
+    combined: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
+    unbound: Family | None = field(default=None, compare=False)
+    allows: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Take from the likelihood what it says, check the parameters and fill the title in."""
@@ -144,12 +168,31 @@ class Family:
     @property
     def discrete(self) -> bool:
         """Whether responses are integers."""
-        return self.response_support in ("binary", "count", "trials")
+        return self.response_support in ("binary", "count", "trials", "category")
+
+    @property
+    def eta_parameters(self) -> tuple[Parameter, ...]:
+        """The parameter that each row of eta belongs to: a vector has one row for each of its elements."""
+        return tuple(parameter for parameter in self.parameters for _ in range(parameter.size))
+
+    def bound(self, response: Response) -> Family:
+        """The family with the parameters that it has for a response; itself where these are always the same.
+
+        Raises
+        ------
+        DataError
+            If the family cannot model this response.
+        """
+        family = self.unbound or self
+        if family.bind is None:
+            return self
+        family.check_response(response)
+        return replace(family, **family.bind(family, response), unbound=family, link=self.link)
 
     @property
     def is_custom(self) -> bool:
         """Whether the name alone does not bring this family back: anything but an unchanged record of this folder."""
-        return self.name not in family_names() or self != built_in(self.name)
+        return self.name not in family_names() or (self.unbound or self) != built_in(self.name)
 
     @property
     def auxiliary_parameters(self) -> tuple[str, ...]:
@@ -207,7 +250,7 @@ class Family:
     def link_codes(
         self, links: Mapping[str, str] | str | None = None, varying: Container[str] | None = None
     ) -> NDArray[np.int64]:
-        """Link codes as kernels take them, shape (k,), one per parameter.
+        """Link codes as kernels take them, shape (k,), one per row of eta.
 
         Parameters
         ----------
@@ -228,7 +271,7 @@ class Family:
         for j, item in enumerate(self.parameters):
             if varying is not None and item.name not in varying:
                 codes[j] = self._constant_code(item)
-        return np.array(codes, dtype=np.int64)
+        return np.repeat(np.array(codes, dtype=np.int64), [item.size for item in self.parameters])
 
     def _constant_code(self, parameter: Parameter) -> int:
         """Link code of a parameter that is one number for all rows."""
@@ -256,7 +299,7 @@ def compiled_loglik(family: Family, codes: NDArray[np.int64] | None = None) -> C
     Given the link `codes` of a model, it may be a kernel that knows no others.
     """
     kernel = family.kernel.build() if isinstance(family.kernel, LazyKernel) else family.kernel
-    if codes is not None and np.array_equal(codes, [parameter.native_link for parameter in family.parameters]):
+    if codes is not None and np.array_equal(codes, [parameter.native_link for parameter in family.eta_parameters]):
         kernel = without_relinks(kernel)
     if not jit_disabled():
         if not isinstance(kernel, Dispatcher):
@@ -279,7 +322,8 @@ def pointwise_loglik(
     values : array_like, shape (n,) or (c, n)
         The response, and its companions in further rows.
     parameters : mapping of str to float or array_like of shape (n,)
-        Parameter values on their natural scale, all of them.
+        Parameter values on their natural scale, all of them; of vectors with a last axis more, and as rows of eta where
+        the link is softmax.
     weights : array_like of shape (n,), optional
 
     Returns
@@ -298,11 +342,15 @@ def pointwise_loglik(
         raise FamilyError(f"Family '{family.name}' also needs {', '.join(sorted(names - set(parameters)))}.")
     response = np.array(np.atleast_2d(np.asarray(values, dtype=np.float64)), order="C")
     rows = response.shape[1]
-    eta = np.empty((len(family.parameters), rows))
-    varies = np.zeros(len(family.parameters), dtype=np.int64)
-    for j, parameter in enumerate(family.parameters):
-        eta[j] = link_array(parameter.default_link, parameters[parameter.name])
-        varies[j] = int(np.ndim(parameters[parameter.name]) > 0)
+    eta = np.empty((len(family.eta_parameters), rows))
+    varies = np.zeros(len(eta), dtype=np.int64)
+    j = 0
+    for parameter in family.parameters:
+        own = slice(j, j + parameter.size)
+        value = link_array(parameter.default_link, parameters[parameter.name])
+        eta[own] = np.broadcast_to(value, (rows, parameter.size)).T if parameter.dim else value
+        varies[own] = int(value.ndim > bool(parameter.dim))
+        j += parameter.size
     out = np.empty(rows)
     weight = np.empty(0) if weights is None else np.array(weights, dtype=np.float64)
     with np.errstate(all="ignore"):

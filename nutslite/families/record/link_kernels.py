@@ -17,7 +17,7 @@ from numba import types
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
-from nutslite.exceptions import in_users_function
+from nutslite.exceptions import FamilyError, in_users_function
 from nutslite.families.derivatives.derivatives import ARRAYS, compiled_gradient, compiles, jitted
 from nutslite.families.derivatives.row_function import RowFunction
 from nutslite.families.links.codes import inverse_derivative, is_custom, link
@@ -29,10 +29,22 @@ _ROWS = types.void(VECTOR, types.int64, VECTOR, VECTOR)  # convert(eta, rows, th
 
 
 def with_own_links(family: Family, links: Mapping[str, Any]) -> Family:
-    """The family with a kernel that also knows the links of the user's own among `links`; itself without any."""
+    """The family with a kernel that also knows the links of the user's own among `links`; itself without any.
+
+    Raises
+    ------
+    FamilyError
+        If the family's kernel cannot be wrapped.
+    """
     plain = getattr(family.kernel, "inner", None)  # of a family that comes from another model
     family = family if plain is None else replace(family, kernel=plain)
     own = {name: link for name, link in links.items() if is_custom(link)}
+    if own and family.bind is not None:
+        known = family.parameter(next(iter(own))).links
+        raise FamilyError(
+            f"Family '{family.name}' takes no links of your own for '{next(iter(own))}'; it has "
+            f"{', '.join(map(str, known))}."
+        )
     return replace(family, kernel=linked_kernel(family, own)) if own else family
 
 

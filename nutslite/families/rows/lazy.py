@@ -15,8 +15,6 @@ class LazyKernel:
         The kernel that this one translates linear predictors for, where it does.
     """
 
-    digested_as = "nutslite.families.family.LazyKernel"  # where it was when stored fits first knew it
-
     def __init__(self, make: Callable[[], Callable[..., None]], inner: Callable[..., None] | None = None) -> None:
         self._make = make
         self.inner = inner
@@ -27,6 +25,10 @@ class LazyKernel:
         if self._kernel is None:
             self._kernel = self._make()
         return self._kernel
+
+    def _digested(self) -> dict[str, Any]:
+        """What decides about draws: how the kernel is made, not whether it has been made."""
+        return {"make": self._make, "inner": self.inner}
 
     def __call__(self, *arguments: Any) -> None:
         """Build the kernel and call it."""

@@ -25,6 +25,8 @@ DISTRIBUTIONS = {
     "Lognormal": "lognormal",
     "LogNormal": "lognormal",
     "ZeroInflatedPoisson": "zero_inflated_poisson",
+    "Cumulative": "cumulative",
+    "Categorical": "categorical",
 }
 """Distributions by PyMC's names, and the built-in families that have their kernels."""
 

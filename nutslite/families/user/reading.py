@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean
 from nutslite.families.links.codes import LINKS, RELINKED, is_custom
 from nutslite.families.links.link import Link
-from nutslite.families.links.parameter import Parameter, Support
+from nutslite.families.links.parameter import SCALAR_SUPPORTS, Parameter, Support
 from nutslite.families.rows.checks import check_support
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.user.built_in import built_in, family_names
@@ -76,6 +77,7 @@ def record_of(name: str, likelihood: Likelihood, link: Any) -> dict[str, Any]:
         "response_support": likelihood.support,
         "companions": companions,
         "own_priors": likelihood.priors,
+        "allows": EVERYTHING - {INTEGRATES},
     }
 
 
@@ -111,7 +113,8 @@ def _known_record(name: str, likelihood: Likelihood, links: Mapping[str, str]) -
         others = tuple(other for other in parameter.links if other != chosen)
         parameters.append(replace(parameter, links=(chosen, *others)))
     kept = ("kernel", "prepare", "check_response", "random", "mean", "response_support", "companions")
-    record = {attribute: getattr(base, attribute) for attribute in kept}
+    vectors = ("intercept", "bind", "combine", "allows")
+    record = {attribute: getattr(base, attribute) for attribute in (*kept, *vectors)}
     record |= {"parameters": tuple(parameters), "kind": base.name, "own_priors": likelihood.priors}
     return record | ({"title": base.title} if name == base.name else {})
 
@@ -122,12 +125,12 @@ def _parameter(likelihood: Likelihood, name: str, link: str | None) -> Parameter
         Link(link)  # raises, with what was meant
     density = getattr(likelihood.priors.get(name), "density", None)  # a Prior knows what it allows
     of_prior = getattr(density, "support", "real")
-    of_link = _RANGES.get(link or "", of_prior if of_prior in RELINKED else "real")
+    of_link = _RANGES.get(link or "", of_prior if of_prior in SCALAR_SUPPORTS else "real")
     support: Any = likelihood.parameter_support.get(name, of_link)
-    if support not in RELINKED:
+    if support not in SCALAR_SUPPORTS:
         raise FamilyError(
-            f"Likelihood('{likelihood.name}'): parameter_support of '{name}' is one of {', '.join(RELINKED)}; not "
-            f"{support!r}."
+            f"Likelihood('{likelihood.name}'): parameter_support of '{name}' is one of {', '.join(SCALAR_SUPPORTS)}; "
+            f"not {support!r}."
         )
     fitting = RELINKED[support]
     chosen = fitting[0] if link is None else link if is_custom(link) else str(link)

@@ -77,7 +77,7 @@ SIGNATURES = _table()
 """Name -> signature, for every function that is not the user's own."""
 
 
-def shown(name: str, signature: inspect.Signature) -> str:
+def call_text(name: str, signature: inspect.Signature) -> str:
     """``poly(x, degree=1, raw=False)``; arguments that may be left out without a value of their own by name alone."""
     parts = []
     for item in signature.parameters.values():
@@ -103,7 +103,7 @@ def what_is_wrong(name: str, signature: inspect.Signature, positional: int, keyw
     kinds = {item.name: item.kind for item in items}
     by_name = [key for key, kind in kinds.items() if kind in (_EITHER, inspect.Parameter.KEYWORD_ONLY)]
     by_position = [key for key, kind in kinds.items() if kind in (_EITHER, _ONLY_BY_POSITION)]
-    written = shown(name, signature)
+    written = call_text(name, signature)
     if keywords and not by_name and inspect.Parameter.VAR_KEYWORD not in kinds.values():
         return f"{name}() takes no keyword arguments: {written}."
     if positional > len(by_position) and inspect.Parameter.VAR_POSITIONAL not in kinds.values():

@@ -78,7 +78,7 @@ def parse(main: str, additionals: Iterable[str], parameters: tuple[str, ...]) ->
     main : str
         ``"response ~ terms"``.
     additionals : iterable of str
-        ``"parameter ~ terms"``.
+        ``"parameter ~ terms"``, at most one for each parameter.
     parameters : tuple of str
         The family's parameters, the parent first.
 
@@ -92,7 +92,7 @@ def parse(main: str, additionals: Iterable[str], parameters: tuple[str, ...]) ->
     predictors = [_read_predictor(parameters[0], right, source)]
     for text in additionals:
         left, right, source = _split_at_tilde(text, "A further formula starts with its parameter: 'sigma ~ x'.")
-        parameter = _parameter_name(left, source, parameters, {item.parameter for item in predictors})
+        parameter = _parameter_name(left, source, parameters)
         predictors.append(_read_predictor(parameter, right, source))
     if len(predictors) == len(parameters) and all(item.empty for item in predictors):
         # without terms, a formula fixes its parameter; here that leaves nothing
@@ -152,7 +152,7 @@ def _response_span(left: ParseNode, source: FormulaText) -> tuple[int, int]:
     return span
 
 
-def _parameter_name(node: ParseNode, source: FormulaText, parameters: tuple[str, ...], seen: set[str]) -> str:
+def _parameter_name(node: ParseNode, source: FormulaText, parameters: tuple[str, ...]) -> str:
     name, span = source.text[slice(*span_of(node))].strip(), span_of(node)
     auxiliary = ", ".join(parameters[1:]) or "none"
     if name == parameters[0]:
@@ -161,8 +161,6 @@ def _parameter_name(node: ParseNode, source: FormulaText, parameters: tuple[str,
     if name not in parameters:
         hint = did_you_mean(name, parameters[1:])
         raise FormulaError(f"'{name}' is not a parameter of this family ({auxiliary}).{hint}", source.text, span)
-    if name in seen:
-        raise FormulaError(f"'{name}' has two formulas.", source.text, span)
     return name
 
 

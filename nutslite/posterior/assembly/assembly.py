@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
+from nutslite.families.links.parameter import Parameter
 from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import take_inventory
-from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments
+from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
@@ -60,7 +61,7 @@ class _Assembler:
         self.spec = spec
         self.head = HeadBuilder()
         self.inventory = take_inventory(spec)
-        self.predictors = np.full((len(spec.family.parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
+        self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
@@ -69,12 +70,10 @@ class _Assembler:
         self.z: list[FloatArray] = []
 
     def run(self) -> Assembled:
-        for j, parameter in enumerate(self.spec.family.parameters):
-            predictor = self.spec.design.predictors.get(parameter.name)
-            if predictor is None:
-                self._constant(j, parameter.name)
-            else:
-                self._predictor(j, predictor)
+        first = 0
+        for parameter in self.spec.family.parameters:
+            self._parameter(first, parameter)
+            first += parameter.size
         starts, strides = self._effect_places()
         effect_variables = self._effect_variables(starts, strides)
         data = with_paying_codes(self._data(starts, strides))
@@ -83,18 +82,39 @@ class _Assembler:
         layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
         return Assembled(self.spec, data, layout, self.inventory)
 
+    def _parameter(self, first: int, parameter: Parameter) -> None:
+        """Add a parameter whose rows of eta begin with `first`: numbers, or a linear predictor for each row."""
+        predictor = self.spec.design.predictors.get(parameter.name)
+        if predictor is None:
+            self._constant(first, parameter)
+            return
+        before = len(self.head.variables)
+        for j in range(first, first + parameter.size):
+            self._predictor(j, predictor)
+        if parameter.dim:
+            self.head.variables[before:] = stacked(self.head.variables[before:], parameter.dim)
+
+    def _dims(self, j: int, name: str) -> tuple[str, ...]:
+        """Dimensions of a variable of one row of eta: without the one along the rows, where there are several."""
+        dims = self.inventory.dims[name]
+        return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
+
     def _prefix(self, parameter: str) -> str:
         return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
 
-    def _constant(self, j: int, name: str) -> None:
-        prior = self.spec.priors.constants[name]
-        row = self.predictors[j]
-        row[[md.VARIES, md.N_COEFFICIENTS]] = 0, 0
-        row[[md.COLUMN_START, md.COLUMN_STOP]] = self._n_columns()
+    def _constant(self, first: int, parameter: Parameter) -> None:
+        prior = self.spec.priors.constants[parameter.name]
+        rows = self.predictors[first : first + parameter.size]
+        rows[:, [md.VARIES, md.N_COEFFICIENTS]] = 0, 0
+        rows[:, [md.COLUMN_START, md.COLUMN_STOP]] = self._n_columns()
         if isinstance(prior, Prior):
-            row[md.CONSTANT] = self.head.add(name, prior, length=1, dims=())[0]
-        else:
-            row[md.CONSTANT] = self.head.constant(float(np.asarray(prior).item()))  # a reference until `_data`
+            dims = self.inventory.dims[parameter.name]
+            rows[:, md.CONSTANT] = self.head.add(
+                parameter.name, prior, length=parameter.size, dims=dims, ordered=parameter.ordered
+            )
+        else:  # references until `_data`
+            numbers = np.broadcast_to(np.asarray(prior, dtype=float), parameter.size)
+            rows[:, md.CONSTANT] = [self.head.constant(number) for number in numbers]
 
     def _n_columns(self) -> int:
         return sum(matrix.shape[0] for matrix in self.columns)
@@ -112,7 +132,7 @@ class _Assembler:
             intercept_variable = self.head.variables.pop()
         slot = len(self.head.variables)
         first: int | None = None
-        for term, at in zip(predictor.terms, self._coefficients(predictor, prefix), strict=True):
+        for term, at in zip(predictor.terms, self._coefficients(j, predictor, prefix), strict=True):
             first = at[0] if first is None else first
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
@@ -139,13 +159,13 @@ class _Assembler:
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
         self.coefficients.append(coefficients[dense])
 
-    def _coefficients(self, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
+    def _coefficients(self, j: int, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
             name = f"{prefix}{term.name}"
-            dims = self.inventory.dims[name]
+            dims = self._dims(j, name)
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
@@ -162,7 +182,7 @@ class _Assembler:
     def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
         name = f"{prefix}{term.name}"
         prior = self.spec.priors.terms[parameter][term.name]
-        dims = self.inventory.dims[name][:-1]
+        dims = self._dims(block.predictor, name)[:-1]
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
@@ -180,6 +200,11 @@ class _Assembler:
             raise PriorError(
                 f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
                 f"({', '.join(term.name for term in block.terms)})."
+            )
+        if self.spec.family.eta_parameters[block.predictor].dim:
+            raise PriorError(
+                f"Effects of '{block.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
+                "several linear predictors. Leave out correlated= and priors_cor=."
             )
         q = block.columns
         block.eta = self.head.constant(self.spec.correlations[block.factor])
@@ -205,18 +230,25 @@ class _Assembler:
         return starts, strides
 
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
-        variables = []
+        by_parameter: dict[str, list[Variable]] = {}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self._prefix(self.spec.family.parameters[block.predictor].name)
+            parameter = self.spec.family.eta_parameters[block.predictor]
+            variables = by_parameter.setdefault(parameter.name, [])
+            prefix = self._prefix(parameter.name)
             levels = self.spec.design.factors[block.factor].levels
             column = 0
             for term in block.terms:
                 index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
                 name = f"{prefix}{term.name}"
                 index = index[0] if term.scalar else index
-                variables.append(Variable(name, self.inventory.dims[name], "effects", index))
+                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
                 column += term.columns
-        return variables
+        dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
+        return [
+            variable
+            for name, variables in by_parameter.items()
+            for variable in (stacked(variables, dims[name]) if dims[name] else variables)
+        ]
 
     def _data(self, starts: list[int], strides: list[int]) -> ModelData:
         design, head = self.spec.design, self.head
@@ -274,7 +306,7 @@ class _Assembler:
     def _link_codes(self) -> NDArray[np.int64]:
         family = self.spec.family
         varies = self.predictors[:, md.VARIES] == 1
-        varying = {parameter.name for parameter, own in zip(family.parameters, varies, strict=True) if own}
+        varying = {parameter.name for parameter, own in zip(family.eta_parameters, varies, strict=True) if own}
         return family.link_codes(self.spec.links, varying)
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:
@@ -282,7 +314,7 @@ class _Assembler:
         sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self._prefix(self.spec.family.parameters[block.predictor].name)
+            prefix = self._prefix(self.spec.family.eta_parameters[block.predictor].name)
             n_levels = len(self.spec.design.factors[block.factor].levels)
             names = [f"{prefix}{term.name}" for term in block.terms for _ in range(term.columns)]
             for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):

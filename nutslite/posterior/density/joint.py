@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from nutslite._awaited import EFFECTS, NATURAL, is_coming, wait_for
 from nutslite._numba import VECTOR, kernel, kernel_with_signature
 from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
+from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import MODEL_DATA
@@ -21,9 +23,22 @@ JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIK])
 """Type of what the joint density receives: the record, then pointers to prior densities and family kernel."""
 
 
+def compile_in_halves() -> None:
+    """Compile the larger half of the density while another process compiles the priors of group effects, if one does.
+
+    To be called before a density is compiled that is made of both.
+    """
+    if is_coming(EFFECTS):
+        fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        places = (types.int64, types.int64)
+        rows_loglik.compile((MODEL_DATA, LOGLIK, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        wait_for(EFFECTS)
+
+
 @functools.cache
 def compiled_joint() -> Callable[..., float]:
     """`joint_logdensity`, compiled (or read from the disk cache) for the one type of data that all models have."""
+    compile_in_halves()
     return kernel_with_signature(joint_logdensity, types.float64(VECTOR, VECTOR, JOINT_DATA))
 
 
@@ -63,3 +78,10 @@ def natural_scale(positions, model, out_values, out_effects):
     for draw in range(positions.shape[0]):
         constrain_head(positions[draw], model.head, out_values[draw])
         fill_effects(model, positions[draw], out_values[draw], out_effects[draw])
+
+
+def compiled_natural() -> Callable[..., None]:
+    """`natural_scale`, which is compiled when it is first called."""
+    wait_for(NATURAL)
+    kept: Callable[..., None] = natural_scale
+    return kept

@@ -15,6 +15,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from nutslite._awaited import MANY, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite._parallel import run_in_parts
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
@@ -35,6 +36,7 @@ ROWS_AT_ONCE = 1024  # more than a gradient takes: nothing but the design needs 
 @functools.cache
 def compiled_joint_many() -> Callable[..., None]:
     """`_joint_many` for the one type of data that all models have."""
+    wait_for(MANY)
     signature = types.void(MATRIX, JOINT_DATA, VECTOR)
     return without_dispatch(kernel_with_signature(_joint_many, signature), signature)
 

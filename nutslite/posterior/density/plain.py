@@ -14,6 +14,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from nutslite._awaited import NATURAL, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.families.links.codes import inner_constant_slope
 from nutslite.posterior.density.joint import JOINT_DATA
@@ -96,6 +97,7 @@ def _add_rows(
 @functools.cache
 def compiled_plain_natural() -> Callable[..., None]:
     """`_plain_natural` for all models."""
+    wait_for(NATURAL)
     return kernel_with_signature(_plain_natural, types.void(MATRIX, HEAD, MATRIX))
 
 

@@ -94,12 +94,15 @@ def compiled_warped_value() -> Callable[..., float]:
 
 
 def warped_value(coordinates: Any, gradient: Any, data: Any) -> float:
-    """`warped.warped_logdensity` of models of few rows, whose `gradient` is left as it is; -inf where undefined."""
-    return _value(coordinates, data)  # type: ignore[no-any-return]
+    """`warped.warped_logdensity` of models of few rows; -inf where undefined.
+
+    Of `gradient` the first element, where it has one, is overwritten with the log likelihood.
+    """
+    return _value(coordinates, gradient, data)  # type: ignore[no-any-return]
 
 
 @uncounted
-def _value(coordinates, data):
+def _value(coordinates, part, data):
     model, density, loglik, scratch = data
     warp, values, effects = model.warp, scratch.values, scratch.effects
     raw = scratch.position[model.head.transforms.shape[0] :]
@@ -111,9 +114,12 @@ def _value(coordinates, data):
     if warp.kind != FREE:
         place_intercept(model, values, effects, scratch.rows[0], scratch.eta, scratch.bend)
     n = scratch.pointwise.shape[0]
-    total += block_loglik(
+    likelihood = block_loglik(
         model, loglik, values, effects, 0, n, scratch.varies, scratch.eta, scratch.d_eta, scratch.pointwise
     )
+    if part.shape[0] > 0:
+        part[0] = likelihood
+    total += likelihood
     total += add_head_priors(model.head, density, values, scratch.unused, scratch.numbers[0])
     if not np.isfinite(total):
         return -np.inf

@@ -10,6 +10,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from nutslite._awaited import NATURAL, wait_for
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.density.linalg import backward_solve, cholesky_in_place, forward_solve
@@ -85,6 +86,7 @@ class _Recovery:
 @functools.cache
 def compiled_recovery() -> Callable[..., None]:
     """`_recover` for the one type of data that all models have."""
+    wait_for(NATURAL)
     cube = types.Array(types.float64, 3, "C")
     system = (MARGINAL_DATA, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR)
     levels = (cube, INDEX_VECTOR, INDEX_MATRIX, VECTOR)

@@ -19,7 +19,7 @@ from nutslite._parallel import available_cpus
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.targets.target import Launch, Target
-from nutslite.sampler.independence.independence import accept_or_stay
+from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness, normalised
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 
@@ -36,6 +36,8 @@ BURN_IN = 5  # transitions; chains start at draws of the posterior by importance
 PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
 PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in standard deviations
 PROBED_DIRECTIONS = 32  # besides the principal axes
+FEW_ROWS = 25  # so few that densities cost next to nothing: then ...
+RARE_TRIALS, LARGEST_RARE_WEIGHT = 10_000, 30.0  # ... so many more draws, none with a weight above this
 STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
 STARTS = 64  # proposals that a chain's start is resampled from
 PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
@@ -83,10 +85,18 @@ def independence_for(target: Target, launch: Launch, wanted: Settings) -> Indepe
         return None
     if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, log_weights):
         return None
+    if 0 < target.rows <= FEW_ROWS and _has_rare_weights(target, proposal, rng, cores):
+        return None
     staying = max(1e-3, 1.0 - found.acceptance)
     thinning = min(MOST_THINNING, max(1, math.ceil(math.log(CORRELATION) / math.log(staying))))
     recovery_rng = np.random.default_rng(recovery_seed)
     return Independence(proposal, found.acceptance, thinning, cores, chain_seeds, recovery_rng)
+
+
+def _has_rare_weights(target: Target, proposal: DefensiveMixture, rng: np.random.Generator, cores: int) -> bool:
+    """Whether a chain would now and then stay at one point for dozens of draws, which a short trial does not see."""
+    _, log_weights = _weighted(target, proposal, rng, RARE_TRIALS, cores)
+    return fitness(log_weights).largest > LARGEST_RARE_WEIGHT
 
 
 def _has_heavier_tails(target: Target, proposal: DefensiveMixture, log_weights: FloatArray) -> bool:
@@ -128,8 +138,10 @@ def _laplace(launch: Launch) -> DefensiveMixture | None:
 def _weighted(
     target: Target, proposal: DefensiveMixture, rng: np.random.Generator, n: int, cores: int
 ) -> tuple[FloatArray, FloatArray]:
+    """Draws of the proposal and their log weights: minus infinity where the link leaves no density, never undefined."""
     positions = proposal.draw(rng, n)
-    return positions, target.log_densities(positions, cores) - proposal.log_density(positions)
+    log_weights = target.log_densities(positions, cores) - proposal.log_density(positions)
+    return positions, np.where(np.isfinite(log_weights), log_weights, -np.inf)
 
 
 class _Chain:
@@ -154,7 +166,7 @@ class _Chain:
         n = proposals.shape[0]
         indices, acceptances = np.empty(n, dtype=np.int64), np.empty(n)
         log_uniforms = np.log(self.rng.random(n))
-        accept_or_stay(
+        compiled_acceptance()(
             log_densities - self.proposal.log_density(proposals), log_uniforms, self.state, indices, acceptances
         )
         # index -1 is the point from before

@@ -14,7 +14,7 @@ from nutslite.posterior.methods.slices import Slices, slices_for
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.points.start_values import given_starts
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import JointTarget, Launch, Target
+from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.sample import sample
 from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
@@ -82,12 +82,16 @@ def method_without_trajectories(
 
     Proposals are tried in the coordinates of `warp`, too, before slices.
     """
-    if (method := independence_for(target, launch, settings)) is not None:
+    in_pieces = isinstance(target, JointTarget) and target.in_pieces
+    if not in_pieces and (method := independence_for(target, launch, settings)) is not None:
         return launch, method
-    better = better_launch(target, settings)
+    if isinstance(target, MarginalTarget) and target.is_small:
+        return launch, slices_for(target, launch, settings)
+    better = better_launch(target, settings, for_slices=True)
     if better is None or not isinstance(target, JointTarget):
         return launch, None
-    return better, independence_for(target, better, settings) or slices_for(target, better, settings)
+    proposal = None if in_pieces else independence_for(target, better, settings)
+    return better, proposal or slices_for(target, better, settings)
 
 
 def inside_draws(target: Target, launch: Launch, metric: Metric, rng: np.random.Generator, n: int) -> FloatArray:
@@ -111,11 +115,11 @@ def inside_draws(target: Target, launch: Launch, metric: Metric, rng: np.random.
     )
 
 
-def better_launch(target: Target, settings: Settings) -> Launch | None:
+def better_launch(target: Target, settings: Settings, for_slices: bool = False) -> Launch | None:
     """Where a model of few rows starts, in coordinates made for it; None for others, and where the user chose."""
     if not isinstance(target, JointTarget) or settings.init != "auto" or settings.start is not None:
         return None
-    return target.launch_small()
+    return target.launch_small(for_slices)
 
 
 def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> NutsStart:

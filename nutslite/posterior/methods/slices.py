@@ -1,4 +1,4 @@
-"""Slice sampling of models of few rows, in the coordinates of `warp`.
+"""Slice sampling of models of few rows: of the joint density in the coordinates of `warp`, or of the marginal one.
 
 A trial finds how wide the posterior is in which directions, and how many updates make a draw that hardly depends on
 the one before. It goes on until it is long beside the autocorrelation time that it measures, or its budget is spent.
@@ -7,6 +7,9 @@ Nothing in it depends on how many draws follow.
 Directions are coordinate axes, principal axes and, between them, differences of two draws of the trial, as in
 differential evolution (ter Braak 2006): they point along ridges, and from one mode to another. All are fixed before the
 first draw that is kept, so that each update leaves the posterior as it is.
+
+Where the inverse link of a real mean breaks the posterior into pieces, its powers are sampled beside it, down to one at
+which hardly more than the prior is left, and exchange states with it: pieces get the weights that they have.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from numpy.typing import NDArray
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.methods.independence import IndependentDraws
 from nutslite.posterior.methods.settings import Settings
-from nutslite.posterior.targets.target import JointTarget, Launch
+from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
 from nutslite.sampler.slice import compiled_slices
 
 FloatArray = NDArray[np.float64]
@@ -35,20 +38,30 @@ TRIAL_CHAINS = 4
 LONG_ENOUGH = 150  # autocorrelation times in the draws of a round's chain that are looked at
 AIM, LONGER = 2.5, 8  # the next round's time in its draws, by more sweeps between them; how many times more at most
 MOST_TRIAL_SWEEPS = 64  # between draws of the trial
-SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws
-FEWEST_SWEEPS, MOST_SWEEPS = 0.5, 300  # between draws; a sweep is as many updates as there are parameters
+SHARE_OF_TIME = 0.4  # of the slowest parameter's autocorrelation time, between draws ...
+SHARE_IN_PIECES = 1.0  # ... and where pieces that are seldom come to may make it longer than it seems
+FEWEST_SWEEPS = 2.0  # between draws; a sweep is as many updates as there are parameters
+MOST_UPDATES = 150  # for each draw, those at all powers: one or two milliseconds
+MOST_TRIAL_UPDATES = 300_000  # of all rounds
+WORTHWHILE = 1.5  # times more sweeps than in the round before
 BURN_IN = 10  # draws
 BATCHES = 8  # of each chain of the trial
+TAIL = 0.05  # share of the draws
 DRAWS_PER_BLOCK = 50  # between two reports
+POWERS = 0.4 ** np.arange(9.0)  # of the likelihood, where the posterior has pieces
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
 
 
 @dataclass(frozen=True)
 class Slices:
-    """Directions, updates for each draw, starting points, and the random numbers to go on with."""
+    """Directions, updates for each draw, starting points, and the random numbers to go on with.
 
-    target: JointTarget
+    `directions` (powers, k, dimension) and `starts` (n, powers, dimension) belong to `powers` of the likelihood.
+    """
+
+    target: JointTarget | MarginalTarget
+    powers: FloatArray
     directions: FloatArray
     updates: int
     starts: FloatArray
@@ -56,29 +69,36 @@ class Slices:
     recovery_rng: np.random.Generator
 
 
-def slices_for(target: JointTarget, launch: Launch, wanted: Settings) -> Slices | None:
+def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Settings) -> Slices | None:
     """The result of the trial; None where it cannot start."""
     seeds = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(4)
     rng = np.random.default_rng(seeds[0])
     states = _starts(target, launch, rng)
     if states is None:
         return None
+    powers = POWERS if target.in_pieces else np.ones(1)
+    states = np.repeat(states[:, None], powers.size, axis=1)
     rngs = [np.random.default_rng(seed) for seed in seeds[1].spawn(TRIAL_CHAINS)]
-    chains = _Chains(target, states, rngs, wanted.cores)
-    directions = _axes(np.asarray(launch.information, dtype=float))
+    chains = _Chains(target, powers, states, rngs, wanted.cores)
+    directions = np.repeat(_axes(_covariance(launch))[None], powers.size, axis=0)
     kept = chains.settled(directions, 1, FIRST_DRAWS)
-    sweeps = 1
+    sweep = target.dimension * powers.size
+    left, sweeps = MOST_TRIAL_UPDATES // (TRIAL_CHAINS * TRIAL_DRAWS * sweep), 1
     while True:
-        directions = _directions(kept.reshape(-1, target.dimension), rng)
+        directions = _directions(kept, rng)
         kept = chains.settled(directions, sweeps, TRIAL_DRAWS)
-        time = _autocorrelation_time(kept)
-        if time * LONG_ENOUGH <= kept.shape[1] or sweeps == MOST_TRIAL_SWEEPS:
+        left -= sweeps
+        time = _autocorrelation_time(kept[:, :, 0])
+        wanted_sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS, left)
+        if time * LONG_ENOUGH <= kept.shape[1] or wanted_sweeps < WORTHWHILE * sweeps:
             break
-        sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS)
-    between = min(max(SHARE_OF_TIME * time * sweeps, FEWEST_SWEEPS), MOST_SWEEPS)
-    updates = math.ceil(target.dimension * between)
-    flat = kept.reshape(-1, target.dimension)
-    return Slices(target, _directions(flat, rng), updates, flat, seeds[2], np.random.default_rng(seeds[3]))
+        sweeps = wanted_sweeps
+    share = SHARE_OF_TIME if powers.size == 1 else SHARE_IN_PIECES
+    between = max(share * time * sweeps, FEWEST_SWEEPS)
+    updates = math.ceil(min(target.dimension * between, MOST_UPDATES / powers.size))
+    directions = _directions(kept, rng)
+    starts = kept.reshape(-1, powers.size, target.dimension)
+    return Slices(target, powers, directions, updates, starts, seeds[2], np.random.default_rng(seeds[3]))
 
 
 def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, float], None]) -> IndependentDraws:
@@ -93,14 +113,14 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
     positions, values = np.empty((chains, draws, method.target.dimension)), np.empty((chains, draws))
     rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
     states = np.array([method.starts[rng.integers(len(method.starts))] for rng in rngs])
-    several = _Chains(method.target, states, rngs, wanted.cores)
+    several = _Chains(method.target, method.powers, states, rngs, wanted.cores)
     done, interrupted = 0, False
     try:
         several.run(method.directions, method.updates, BURN_IN)
         while done < draws:
             stop = min(draws, done + DRAWS_PER_BLOCK)
             block = several.run(method.directions, method.updates, stop - done)
-            positions[:, done:stop], values[:, done:stop] = block
+            positions[:, done:stop], values[:, done:stop] = block[0][:, :, 0], block[1]
             done = stop
             for c in range(chains):
                 report(c, done, 1.0)
@@ -115,13 +135,18 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
 class _Chains:
     """Chains that go on from where they are, several at once where there are processors; draws do not depend on that.
 
-    `states` (chains, dimension) is overwritten.
+    `states` (chains, powers, dimension) is overwritten.
     """
 
     def __init__(
-        self, target: JointTarget, states: FloatArray, rngs: list[np.random.Generator], cores: int | None
+        self,
+        target: JointTarget | MarginalTarget,
+        powers: FloatArray,
+        states: FloatArray,
+        rngs: list[np.random.Generator],
+        cores: int | None,
     ) -> None:
-        self.states, self.rngs = states, rngs
+        self.powers, self.states, self.rngs = powers, states, rngs
         self.cores = cores or available_cpus()
         own = [target.for_slices() for _ in rngs]
         self.logdensity, _, data_type = own[0]
@@ -129,13 +154,13 @@ class _Chains:
         self.slices = compiled_slices(data_type)
 
     def run(self, directions: FloatArray, updates: int, draws: int) -> tuple[FloatArray, FloatArray]:
-        """Positions (chains, draws, dimension) and log densities of so many draws."""
-        chains, dimension = self.states.shape
-        positions, values = np.empty((chains, draws, dimension)), np.empty((chains, draws))
+        """Positions (chains, draws, powers, dimension) and log densities (chains, draws) of so many draws."""
+        chains, n_powers, dimension = self.states.shape
+        positions, values = np.empty((chains, draws, n_powers, dimension)), np.empty((chains, draws))
 
         def some_chains(some: slice) -> None:
             for c in range(chains)[some]:
-                state = self.rngs[c], self.states[c], directions, updates
+                state = self.rngs[c], self.states[c], directions, self.powers, updates
                 self.slices(self.logdensity, self.data[c], *state, positions[c], values[c])
 
         run_in_parts(some_chains, chains, self.cores, fewest=1)
@@ -143,10 +168,17 @@ class _Chains:
 
     def settled(self, directions: FloatArray, sweeps: int, draws: int) -> FloatArray:
         """Positions of the last three quarters of so many draws."""
-        return self.run(directions, self.states.shape[1] * sweeps, draws)[0][:, draws // 4 :]
+        return self.run(directions, self.states.shape[2] * sweeps, draws)[0][:, draws // 4 :]
 
 
 def _directions(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Of each power, (powers, k, dimension), from draws (chains, n, powers, dimension)."""
+    each = [_from_draws(draws[:, :, k].reshape(-1, draws.shape[3]), rng) for k in range(draws.shape[2])]
+    fewest = min(len(directions) for directions in each)
+    return np.stack([directions[:fewest] for directions in each])
+
+
+def _from_draws(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Axes and differences of two of the draws (n, dimension), which take turns."""
     n, dimension = draws.shape
     axes = _axes(np.cov(draws, rowvar=False).reshape(dimension, dimension))
@@ -167,26 +199,36 @@ def _axes(covariance: FloatArray) -> FloatArray:
     return np.ascontiguousarray(WIDTH * np.concatenate(both))
 
 
-def _starts(target: JointTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
-    """Points around the centre with a finite density."""
-    covariance = np.asarray(launch.information, dtype=float)
-    factor = np.linalg.cholesky(covariance)
+def _covariance(launch: Launch) -> FloatArray:
+    """What is known of the posterior's shape; ones where no mode was found."""
+    return np.eye(launch.center.size) if launch.information is None else np.asarray(launch.information, dtype=float)
+
+
+def _starts(target: JointTarget | MarginalTarget, launch: Launch, rng: np.random.Generator) -> FloatArray | None:
+    """Points around the centre with a finite density; those of proposals are for one side of a folded scale only."""
+    factor = np.linalg.cholesky(_covariance(launch))
+    density, data, _ = target.for_slices()
     for shrink in (1.0, 0.3, 0.1, 0.0):
         points = launch.center + shrink * rng.standard_normal((16, target.dimension)) @ factor.T
-        finite = points[np.isfinite(target.log_densities(points, 1))]
+        finite = points[[math.isfinite(density(point, np.empty(0), data)) for point in points]]
         if len(finite) >= TRIAL_CHAINS:
             return np.ascontiguousarray(finite[:TRIAL_CHAINS])
     return None
 
 
 def _autocorrelation_time(draws: FloatArray) -> float:
-    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws."""
-    size = draws.shape[1] // BATCHES
-    batches = draws[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-    ranks = np.argsort(np.argsort(draws.reshape(-1, draws.shape[2]), axis=0), axis=0).reshape(draws.shape)
-    ranked = ranks[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-    times = [
-        size * found.var(axis=0, ddof=1) / np.maximum(all_.reshape(-1, draws.shape[2]).var(axis=0), 1e-300)
-        for found, all_ in ((batches, draws), (ranked, ranks.astype(float)))
-    ]
-    return float(np.max(times))
+    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws.
+
+    Of values, of ranks, and of being in either tail, where chains are slowest and the report looks, too.
+    """
+    n, dimension = draws.shape[1:]
+    size = n // BATCHES
+    ranks = np.argsort(np.argsort(draws.reshape(-1, dimension), axis=0), axis=0).reshape(draws.shape)
+    tail = TAIL * draws.shape[0] * n
+    seen = [draws, ranks, ranks < tail, ranks >= draws.shape[0] * n - tail]
+    longest = 0.0
+    for numbers in (np.asarray(some, dtype=float) for some in seen):
+        batches = numbers[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
+        variance = np.maximum(numbers.reshape(-1, dimension).var(axis=0), 1e-300)
+        longest = max(longest, float(np.max(size * batches.var(axis=0, ddof=1) / variance)))
+    return longest

@@ -33,19 +33,19 @@ FIRST_KNOTS = (0.0, 1.0, -1.0, 2.0, -2.0, 4.0, -4.0)  # tried one after the othe
 MOST_WIDENING, MOST_SHIFT = 2.5, 6.0  # from knot to knot: of a width's logarithm; of a centre, in the larger widths
 DROP = 14.0  # of the log density: e^-14 of the posterior is beyond the last knot
 TAIL_SDS, TAIL_DROP = 4.0, 6.0  # a normal log density falls by 8 over so many sds; heavy tails by less than 6
+MOST_CENTRED = 0.9  # weight of an effect: at 1 it has no width at a scale of zero, and no conditional mode there
 LOWEST_PREDICTOR = 0.02  # least that a direction has to add to each row's predictor, to the mean of one
+
+
+def has_few_rows(model: ModelData, dimension: int) -> bool:
+    """Whether rows and parameters to sample are so few that slices may replace NUTS."""
+    return model.y.shape[1] <= MOST_ROWS and dimension <= MOST_DIMENSIONS
 
 
 def is_small(model: ModelData) -> bool:
     """Whether the coordinates are worth looking for."""
     dimension = model.head.transforms.size + model.centring.size
-    correlated = model.blocks.size and (model.blocks[:, md.CORRELATION] >= 0).any()
-    return (
-        model.y.shape[1] <= MOST_ROWS
-        and dimension <= MOST_DIMENSIONS
-        and not model.codes.blocks.size
-        and not correlated
-    )
+    return has_few_rows(model, dimension) and not model.codes.blocks.size
 
 
 def bounded(model: ModelData, support: str) -> Warp:
@@ -73,7 +73,7 @@ def bounded(model: ModelData, support: str) -> Warp:
     kind = range_of(int(model.links[0]), support)
     if not predictor[md.VARIES] or (kind == UNIT and (model.blocks.size or predictor[md.OFFSET] >= 0)):
         return plain
-    columns = _parent_columns(model)
+    columns = parent_columns(model)
     used = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
     if kind == UNIT and (head[used] != UNCHANGED).any():
         return plain
@@ -94,12 +94,12 @@ def start_inside(model: ModelData, support: str, position: FloatArray, eta: floa
     """Set coefficients so that all predictors are about `eta`, where there is no intercept and zero is not allowed."""
     if model.predictors[0, md.INTERCEPT] >= 0 or range_of(int(model.links[0]), support) == MEAN:
         return
-    direction = _direction(_parent_columns(model), -1, POSITIVE)
+    direction = _direction(parent_columns(model), -1, POSITIVE)
     if direction is not None and (model.head.transforms[direction != 0.0] == UNCHANGED).all():
         position[: direction.size] += eta * direction
 
 
-def _parent_columns(model: ModelData) -> FloatArray:
+def parent_columns(model: ModelData) -> FloatArray:
     """Columns of the parent's coefficients (n_head, n); those of other parameters are zero."""
     columns = np.zeros((model.head.transforms.size, model.y.shape[1]))
     used = slice(model.predictors[0, md.COLUMN_START], model.predictors[0, md.COLUMN_STOP])
@@ -147,6 +147,19 @@ def bent_scales(model: ModelData, position: FloatArray) -> ModelData:
             transforms[place] = BENT_LOG
             bounds[1, place] = np.exp(position[place])
     return model._replace(head=model.head._replace(transforms=transforms, bounds=bounds))
+
+
+def less_centred(model: ModelData) -> ModelData:
+    """The model with no effect as good as fully centred, but those whose scale is a fixed number.
+
+    What a pilot says of a level's information is right for its own sigma only. Here sigma may be anything, and where
+    there are as many effects as rows that of the pilot may be nearly zero.
+    """
+    centring = model.centring.copy()
+    for columns in scale_columns(model).values():
+        for effects in columns:
+            centring[effects] = np.minimum(centring[effects], MOST_CENTRED)
+    return model._replace(centring=centring)
 
 
 def given_parameter(model: ModelData, names: list[str]) -> int:

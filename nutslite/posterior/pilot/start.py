@@ -77,7 +77,7 @@ def _set_scales(assembled: Assembled, position: FloatArray, sd: float) -> None:
     if not sd > 0.0:
         return
     model, family = assembled.data, assembled.spec.family
-    for j, parameter in enumerate(family.parameters):
+    for j, parameter in enumerate(family.eta_parameters):
         predictor = model.predictors[j]
         if parameter.name != "sigma":
             continue

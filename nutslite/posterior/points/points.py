@@ -8,6 +8,7 @@ in the results. The other is for the unconstrained number that the sampler moves
 ``<name>_log__``        logarithm of a positive number; ``_lowerbound__`` where the bound is not zero
 ``<name>_upperbound__`` logarithm of the distance from an upper bound
 ``<name>_interval__``   log odds of the place in an interval; ``_logodds__`` where the interval is (0, 1)
+``<name>_ordered__``    of a vector whose elements increase: the first, then logarithms of the steps
 ``<name>_cholesky__``   of correlations: canonical partial correlations, as inverse hyperbolic tangents
 ``<name>_offset``       of group effects: ``effect = location + scale ** (1 - r) * offset``, r = 0 non-centred, r = 1
                         centred; of correlated effects the Cholesky factor times the offsets where r = 0
@@ -40,6 +41,7 @@ from nutslite.posterior.record.head import BLOCKWISE
 from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.transforms import (
+    ABOVE,
     BENT_LOG,
     FOLD,
     IDENTITY,
@@ -113,7 +115,7 @@ class PointMap:
             )
         suffix = "_cholesky__"
         if variable.source == "values":
-            suffix = "_centered" if variable.columns.size else _suffix(self.model, int(np.atleast_1d(index)[0]))
+            suffix = "_centered" if variable.columns.size else _suffix(self.model, int(index.flat[-1]))
         return FreeVariable(variable.name, f"{variable.name}{suffix}", variable.dims, index, variable)
 
     def check(self, point: Point, what: str) -> None:
@@ -191,7 +193,9 @@ class PointMap:
             lower, upper = self.model.head.bounds[:, at]
             flat = np.atleast_1d(array)
             codes = self.model.head.transforms[at]
-            low = np.where((codes == IDENTITY) | (codes == NEGATIVE_LOG), -math.inf, lower)
+            if (codes == ABOVE).any() and not (np.diff(flat) > 0.0).all():
+                raise SettingError(f"{what}: '{name}' is {value!r}, but its elements must increase.")
+            low = np.where((codes == ABOVE) | (codes == IDENTITY) | (codes == NEGATIVE_LOG), -math.inf, lower)
             high = np.where((codes == LOGIT_INTERVAL) | (codes == NEGATIVE_LOG), upper, math.inf)
             if np.any((flat <= low) | (flat >= high)):
                 raise SettingError(f"{what}: '{name}' is {value!r}, but must be between {low[0]:g} and {high[0]:g}.")
@@ -261,6 +265,7 @@ def offsets_of(model: ModelData, position: FloatArray, values: FloatArray, effec
 
 def _unconstrain(model: ModelData, index: NDArray[np.int64], array: FloatArray) -> FloatArray:
     """Unconstrained numbers of head elements given on their natural scale, inside their bounds."""
+    index = np.ravel(index)
     return unconstrain_head(model.head.transforms[index], model.head.bounds[:, index], np.ravel(array))
 
 
@@ -273,6 +278,7 @@ def unconstrain_head(codes: NDArray[np.int64], bounds: FloatArray, x: FloatArray
             (LOG, lambda at: np.log(x[at] - lower[at])),
             (LOGIT_INTERVAL, lambda at: np.log(x[at] - lower[at]) - np.log(upper[at] - x[at])),
             (NEGATIVE_LOG, lambda at: np.log(upper[at] - x[at])),
+            (ABOVE, lambda at: np.log(x[at] - x[np.flatnonzero(at) - 1])),
             (FOLD, lambda at: np.arcsinh(x[at] / upper[at])),
             (BENT_LOG, lambda at: np.array([unconstrain(BENT_LOG, x[i], lower[i], upper[i]) for i in at.nonzero()[0]])),
         ):
@@ -292,4 +298,6 @@ def _suffix(model: ModelData, element: int) -> str:
         return "_logodds__" if (lower, upper) == (0.0, 1.0) else "_interval__"
     if code == BLOCKWISE:
         return "_cholesky__"
+    if code == ABOVE:
+        return "_ordered__"
     return "_upperbound__" if code == NEGATIVE_LOG else ""

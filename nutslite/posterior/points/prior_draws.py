@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, SettingError, SettingTypeError, error_about
+from nutslite.posterior.points.increasing import increasing_draws
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY
-from nutslite.posterior.record.transforms import cholesky_unconstrain
+from nutslite.posterior.record.transforms import ABOVE, cholesky_unconstrain
 from nutslite.priors.correlations import sample_lkj_cholesky
 from nutslite.priors.densities.catalogue import DENSITIES, Density
 from nutslite.priors.densities.codes import FLAT, HALF_FLAT
@@ -58,7 +59,11 @@ def draw_prior(
         effects = np.empty((draws, model.centring.size))
     values[:, n_head:] = head.fixed
     for i in range(n_head):  # hyperparameters come before what they govern
-        if flat == "nan" and _undrawable(int(head.densities[i]), head.arguments[i], values):
+        if head.transforms[i] == ABOVE:
+            continue  # drawn with the first of its vector
+        if i + 1 < n_head and head.transforms[i + 1] == ABOVE:
+            _draw_increasing(model, i, by_code, values, rng, flat)
+        elif flat == "nan" and _undrawable(int(head.densities[i]), head.arguments[i], values):
             values[:, i] = np.nan
         elif head.densities[i] != NO_DENSITY:
             try:
@@ -74,6 +79,32 @@ def draw_prior(
         else:
             _draw_independent(model, block, by_code, values, effects, rng, flat)
     return values, effects
+
+
+def _draw_increasing(
+    model: md.ModelData,
+    first: int,
+    by_code: dict[int, Density],
+    values: FloatArray,
+    rng: np.random.Generator,
+    flat: str,
+) -> None:
+    """Draw a vector whose elements increase: its density is the product of its elements' where they do."""
+    head = model.head
+    last = first + 1
+    while last < head.transforms.size and head.transforms[last] == ABOVE:
+        last += 1
+    if any(_undrawable(int(head.densities[i]), head.arguments[i], values) for i in range(first, last)):
+        if flat != "nan":
+            raise PriorError("A prior of a vector that increases is flat, and nothing can be drawn from it.")
+        values[:, first:last] = np.nan
+        return
+
+    def draw(element: int, rows: NDArray[np.intp]) -> FloatArray:
+        i = first + element
+        return _sample(by_code[int(head.densities[i])], head.arguments[i], values[rows], rng, rows.size)
+
+    values[:, first:last] = increasing_draws(draw, len(values), last - first)
 
 
 def _name(assembled: Assembled, position: int) -> str:

@@ -14,7 +14,7 @@ from nutslite.posterior.products.products import weighted_products
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.head import BLOCKWISE
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.record.transforms import constrain_derivative
+from nutslite.posterior.record.transforms import ABOVE, constrain_derivative
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -78,19 +78,28 @@ class HeadDesigns:
         self._codes_of: dict[int, IndexArray] = {}
 
     def __call__(self, j: int, position: FloatArray, values: FloatArray) -> HeadDesign:
-        """Of predictor `j`; of a constant parameter one dense row."""
+        """Of predictor `j`; of a constant parameter one dense row, and one for each element that is below it."""
         model, predictor = self.model, self.model.predictors[j]
         if predictor[md.VARIES] == 0:
             at = int(predictor[md.CONSTANT])
             if at >= model.head.transforms.size:
                 return HeadDesign(np.empty((0, self.n)), np.empty(0, dtype=np.int64))
-            slope = 1.0 / constant_slope(model.links[j], values[at])
-            return HeadDesign(np.full((1, self.n), slope * self._slope(at, position)), np.array([at]))
+            chain = self._chain(at)
+            slopes = np.array([self._slope(place, position) for place in chain])
+            slopes *= 1.0 / constant_slope(model.links[j], values[at])
+            return HeadDesign(np.repeat(slopes[:, None], self.n, axis=1), np.array(chain))
         columns = self._columns(j)
         places = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
         if predictor[md.INTERCEPT] >= 0:
             places = np.concatenate([[predictor[md.INTERCEPT]], places])
         return HeadDesign(self._times_slopes(columns, places, position), places, self._coded(j, position))
+
+    def _chain(self, at: int) -> list[int]:
+        """Elements that the value of one depends on: those below it, where it is of an ordered vector, and itself."""
+        first = at
+        while self.model.head.transforms[first] == ABOVE:
+            first -= 1
+        return list(range(first, at + 1))
 
     def _columns(self, j: int) -> FloatArray:
         """Dense columns, an intercept's first."""

@@ -13,7 +13,13 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR
-from nutslite.posterior.record.transforms import constrain, constrain_derivative, log_jacobian, log_jacobian_derivative
+from nutslite.posterior.record.transforms import (
+    ABOVE,
+    constrain,
+    constrain_derivative,
+    log_jacobian,
+    log_jacobian_derivative,
+)
 from nutslite.sampler.transition.compiling import uncounted, uncounted_kernel
 
 BLOCKWISE = -1  # transform code of an element that a block transform rules (correlations)
@@ -53,8 +59,9 @@ def constrain_head(position, head: Head, values):
         if code == BLOCKWISE:
             values[i] = position[i]
         else:
-            values[i] = constrain(code, position[i], head.bounds[0, i], head.bounds[1, i])
-            total += log_jacobian(code, position[i], head.bounds[0, i], head.bounds[1, i])
+            lower = values[i - 1] if code == ABOVE else head.bounds[0, i]
+            values[i] = constrain(code, position[i], lower, head.bounds[1, i])
+            total += log_jacobian(code, position[i], lower, head.bounds[1, i])
     for i in range(head.fixed.shape[0]):
         values[n_head + i] = head.fixed[i]
     return total
@@ -88,9 +95,14 @@ def add_head_priors(head: Head, density, values, adjoint, partials):
 
 @uncounted
 def pull_back_head(position, head: Head, adjoint, gradient):
-    """Overwrite the head of `gradient` with derivatives with respect to the position."""
-    for i in range(head.transforms.shape[0]):
+    """Overwrite the head of `gradient` with derivatives with respect to the position.
+
+    `adjoint` is used up: the derivative by an element that is above the one before counts for that one, too.
+    """
+    for i in range(head.transforms.shape[0] - 1, -1, -1):
         code = head.transforms[i]
+        if code == ABOVE:
+            adjoint[i - 1] += adjoint[i]
         if code == BLOCKWISE:
             gradient[i] = adjoint[i]
         else:

@@ -148,6 +148,7 @@ class _Taker:
         ]
         self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
         self.dimensions: dict[str, Dimension] = {}
+        self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
 
     def run(self) -> None:
         response = self.spec.design.response.name
@@ -155,16 +156,22 @@ class _Taker:
         for parameter in self.spec.family.parameters:
             predictor = self.spec.design.predictors.get(parameter.name)
             own = f"the parameter '{parameter.name}' of the family"
+            self.along = self._vector(parameter.dim, parameter.labels, own)
             if predictor is None:
                 prior = self.spec.priors.constants[parameter.name]
                 if isinstance(prior, Prior):
-                    self._add(parameter.name, (), own)
+                    self._add(parameter.name, self.along, own)
                     self._hyperparameters(parameter.name, prior, (), "")
                 else:  # a number: not in the results, but nothing else may be called so
                     self.reserved.append(Quantity(parameter.name, (), own))
             else:
-                self._add(parameter.name, (OBSERVATIONS,), own)
+                combined = self._vector(*self.spec.family.combined.get(parameter.name, ("", ())), own)
+                self._add(parameter.name, (OBSERVATIONS, *combined), own)
                 self._predictor(predictor)
+
+    def _vector(self, dim: str, labels: tuple[Any, ...], own: str) -> tuple[str, ...]:
+        """The dimension along a vector, as dims; none where it is no vector."""
+        return (self._register(Dimension(dim, labels, f"the dimension of {own}", "")),) if dim else ()
 
     def _add(self, name: str, dims: tuple[str, ...], made_by: str, column: str = "", of: str | None = None) -> None:
         self.quantities.append(Quantity(name, dims, made_by, column, of))
@@ -174,13 +181,14 @@ class _Taker:
         within = f" in the formula of {predictor.parameter}" if prefix else ""
         priors = self.spec.priors.terms[predictor.parameter]
         if predictor.intercept:
-            self._add(f"{prefix}Intercept", (), f"the intercept{within}")
+            self._add(f"{prefix}Intercept", self.along, f"the intercept{within}")
             self._hyperparameters(f"{prefix}Intercept", priors["Intercept"], (), "")
         for term in predictor.terms:
             dims = (
                 () if term.scalar else (self._dim(f"{prefix}{term.name}_dim", term, f"the columns of '{term.name}'"),)
             )
-            self._add(f"{prefix}{term.name}", dims, f"the coefficients of the term '{term.name}'{within}", term.name)
+            own = f"the coefficients of the term '{term.name}'{within}"
+            self._add(f"{prefix}{term.name}", (*self.along, *dims), own, term.name)
             self._hyperparameters(f"{prefix}{term.name}", priors[term.name], dims, term.name)
         for group_term in predictor.group_terms:
             self._group_term(group_term, prefix, within, priors[group_term.name])
@@ -193,7 +201,7 @@ class _Taker:
         factor = f"{term.factor}__factor_dim"
         levels = self.spec.design.factors[term.factor].levels
         self.dimensions.setdefault(factor, Dimension(factor, levels, f"the levels of '{term.factor}'", term.factor))
-        dims = (*columns, factor)
+        dims = (*self.along, *columns, factor)
         self._add(name, dims, f"the effects of '{term.name}'{within}", term.factor)
         self._hyperparameters(name, prior, columns, term.factor)
         if self.spec.noncentered.get(name, True) and _draws_scale(prior):
@@ -207,7 +215,8 @@ class _Taker:
             return
         for key, value in zip(prior.density.argument_names, resolve(prior).arguments, strict=True):
             if isinstance(value, Prior):
-                self._add(f"{name}_{key}", dims, f"the {key} of the prior of '{name}'", column, of or name)
+                own = f"the {key} of the prior of '{name}'"
+                self._add(f"{name}_{key}", (*self.along, *dims), own, column, of or name)
                 self._hyperparameters(f"{name}_{key}", value, dims, column, of or name)
 
     def _correlations(self, name: str, terms: list[GroupTerm], within: str) -> None:

@@ -7,7 +7,7 @@ variable reads which elements, with dims and coords.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -38,7 +38,8 @@ class Variable:
     index : ndarray of int
         Element of the source for each element of the variable, in the variable's shape.
     columns : ndarray of int
-        Only of an intercept: values of the coefficients whose means must be subtracted to uncentre it ...
+        Only of an intercept: values of the coefficients whose means must be subtracted to uncentre it (of a vector's
+        intercepts a row each) ...
     means : ndarray of float
         ... and those means.
     """
@@ -141,8 +142,13 @@ class HeadBuilder:
         self.fixed.append(float(value))
         return -len(self.fixed)
 
-    def add(self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...]) -> NDArray[np.int64]:
-        """Add a variable of `length` elements with its prior, hyperparameters first; return their positions."""
+    def add(
+        self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...], ordered: bool = False
+    ) -> NDArray[np.int64]:
+        """Add a variable of `length` elements with its prior, hyperparameters first; return their positions.
+
+        Elements of an `ordered` one increase: its density is that of the prior where they do.
+        """
         if isinstance(prior, ColumnPriors):
             return self._add_columns(name, prior, dims)
         resolved = resolve(prior)
@@ -151,9 +157,17 @@ class HeadBuilder:
         for element in range(length):
             row = [reference[element] for reference in references]
             self._append(resolved, row, element)
+        if ordered:
+            self._order(name, start)
         index = np.arange(start, self.size)
         self.variables.append(Variable(name, dims, "values", index if dims else index[0]))
         return index
+
+    def _order(self, name: str, start: int) -> None:
+        """Put each element from `start` on above the one before."""
+        if any(upper < np.inf for _, upper in self.bounds[start:]):
+            raise PriorError(f"The prior of '{name}' has an upper bound, but its elements increase: give one without.")
+        self.transforms[start + 1 :] = [transforms.ABOVE] * (self.size - start - 1)
 
     def _add_columns(self, name: str, priors: ColumnPriors, dims: tuple[str, ...]) -> NDArray[np.int64]:
         """Add a variable each of whose elements has a distribution of its own, with numbers for arguments."""
@@ -221,3 +235,18 @@ class HeadBuilder:
 def named_arguments(prior: Prior) -> Iterable[tuple[str, Any]]:
     """Names and values of a prior's arguments, in the density's order."""
     return zip(prior.density.argument_names, resolve(prior).arguments, strict=True)
+
+
+def stacked(variables: Sequence[Variable], dim: str) -> list[Variable]:
+    """Variables of the same names, one for each row of eta of a vector, as one each: `dim` is their first dimension."""
+    rows: dict[str, list[Variable]] = {}
+    for variable in variables:
+        rows.setdefault(variable.name, []).append(variable)
+    return [_stack(same, dim) for same in rows.values()]
+
+
+def _stack(same: Sequence[Variable], dim: str) -> Variable:
+    first = same[0]
+    index = np.stack([np.asarray(variable.index) for variable in same])
+    columns = np.array([variable.columns for variable in same])
+    return replace(first, dims=(dim, *first.dims), index=index, columns=columns)

@@ -1,8 +1,8 @@
 r"""From unconstrained numbers, which the sampler moves freely, to the constrained ones of the model.
 
 For a density p of a constrained x = f(u), the sampler sees ``log p(f(u)) + log |det f'(u)|``. Elementwise transforms
-are chosen by integer code. Block transforms (ordered vectors, Cholesky factors of correlation matrices, simplexes) are
-three functions each: ``*_constrain`` returns the log-Jacobian, ``*_pull_back`` turns the derivative with respect to the
+are chosen by integer code. Block transforms (Cholesky factors of correlation matrices, simplexes) are three functions
+each: ``*_constrain`` returns the log-Jacobian, ``*_pull_back`` turns the derivative with respect to the
 constrained values into that of the whole with respect to u, ``*_unconstrain`` is the inverse.
 
 `FOLD` (x = c |sinh(u)|, with c in the place of the upper bound) takes two numbers to one: with an even density of u it
@@ -13,6 +13,8 @@ the log scale, and large numbers are as near as on the log scale.
 log scale for large x. To the left it bends downwards, log x falling as -u^2, so that a finite density at x = lower has
 a tail there as short as a normal distribution's, where the log scale's is exponential. Unlike `FOLD` it is one-to-one,
 and x stays positive, whatever fractional powers of x the density holds.
+
+`ABOVE` is `LOG` with the element before in the place of the lower bound: it makes a vector whose elements increase.
 
 Sources: Stan Reference Manual, "Constraint Transforms"; canonical partial correlations: Lewandowski, Kurowicka and Joe
 (2009); isometric log-ratio: Egozcue et al. (2003), Mathematical Geology 35.
@@ -26,7 +28,7 @@ import numpy as np
 
 from nutslite._numba import inner, kernel
 
-IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG, FOLD, BENT_LOG = range(6)
+IDENTITY, LOG, LOGIT_INTERVAL, NEGATIVE_LOG, FOLD, BENT_LOG, ABOVE = range(7)
 
 LOG_2 = math.log(2.0)
 
@@ -57,7 +59,7 @@ def _bend(u):
 @kernel
 def constrain(code, u, lower, upper):
     """x: u, ``lower + exp(u)``, a point between `lower` and `upper`, ``upper - exp(u)``, the fold, or the bent log."""
-    if code == LOG:
+    if code in (LOG, ABOVE):
         return lower + np.exp(u)
     if code == LOGIT_INTERVAL:
         if u < 0.0:  # measured from the nearer end, so that neither end loses digits
@@ -76,7 +78,7 @@ def constrain(code, u, lower, upper):
 @kernel
 def constrain_derivative(code, u, lower, upper):
     """Slope of `constrain`, dx / du."""
-    if code == LOG:
+    if code in (LOG, ABOVE):
         return np.exp(u)
     if code == LOGIT_INTERVAL:
         return (upper - lower) * _expit(u) * _expit(-u)
@@ -151,57 +153,6 @@ def unconstrain(code, x, lower, upper):
     if code == BENT_LOG:
         return _unbend(np.log((x - lower) / upper))
     return x
-
-
-# ordered vectors ------------------------------------------------------------------------------------------------------
-
-
-@kernel
-def ordered_constrain(u, out):
-    """Increasing vector: its first element u[0], then steps ``exp(u[i])``.
-
-    Parameters
-    ----------
-    u, out : ndarray, shape (k,)
-        `out` is overwritten.
-
-    Returns
-    -------
-    float
-        The log-Jacobian.
-    """
-    value = 0.0
-    for i in range(u.shape[0]):
-        out[i] = u[i] if i == 0 else out[i - 1] + np.exp(u[i])
-        value += u[i] if i > 0 else 0.0
-    return value
-
-
-@kernel
-def ordered_pull_back(u, adjoint, gradient):
-    """Add the derivative with respect to `u`, log-Jacobian included.
-
-    Parameters
-    ----------
-    u : ndarray, shape (k,)
-    adjoint : ndarray, shape (k,)
-        Derivative of the log density with respect to the ordered vector.
-    gradient : ndarray, shape (k,)
-        Added to.
-    """
-    following = 0.0
-    for i in range(u.shape[0] - 1, 0, -1):
-        following += adjoint[i]
-        gradient[i] += following * np.exp(u[i]) + 1.0
-    if u.shape[0] > 0:
-        gradient[0] += following + adjoint[0]
-
-
-@kernel
-def ordered_unconstrain(x, out):
-    """Inverse of `ordered_constrain`; `out` (k,) is overwritten."""
-    for i in range(x.shape[0]):
-        out[i] = x[i] if i == 0 else np.log(x[i] - x[i - 1])
 
 
 # Cholesky factors of correlation matrices -----------------------------------------------------------------------------

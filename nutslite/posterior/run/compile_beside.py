@@ -1,8 +1,8 @@
 """Compile, in a process beside this one, what a first fit will need later: the wait is nearly halved.
 
 Nothing starts where the density of a path is on disk already. Otherwise a second Python compiles the other large parts
-of the path into the same cache while this one compiles the density; each part is then waited for and loaded. Where that
-process cannot start or dies, all is compiled here, as without it.
+of the path into the same cache while this one compiles the density; each part is waited for and loaded where it is
+needed (`nutslite._awaited`). Where that process cannot start or dies, all is compiled here, as without it.
 ``NUTSLITE_COMPILE_BESIDE=0`` in the environment forbids it.
 """
 
@@ -19,14 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from numba import types
-
+from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming
 from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite._parallel import available_cpus
 from nutslite._stack import with_room
-from nutslite.families.record.family import LOGLIK
-from nutslite.posterior.density.effects import add_effects_prior, fill_effects
+from nutslite.posterior.density.effects import add_effects_prior
 from nutslite.posterior.density.helper_threads import compiled_help
 from nutslite.posterior.density.joint import JOINT_DATA, joint_logdensity, natural_scale
 from nutslite.posterior.density.many_positions import compiled_joint_many
@@ -37,7 +35,6 @@ from nutslite.posterior.density.matrix_centring import (
     matrix_logdensity,
 )
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, plain_many
-from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
@@ -48,10 +45,6 @@ from nutslite.sampler.independence.independence import accept_or_stay
 from nutslite.sampler.transition.chain import compiled_block
 
 VARIABLE = "NUTSLITE_COMPILE_BESIDE"
-
-EFFECTS, BLOCK, MANY, NATURAL = "effects", "block", "many", "natural"
-"""Parts of a path: the priors of group effects, the sampler's block of transitions, many densities at once, the way
-to natural scales."""
 
 _HERE = str(Path(__file__).parents[3])  # first, lest the other process finds another copy of this package
 _START = (  # what the other process runs
@@ -75,12 +68,6 @@ def _compile_matrix_natural() -> None:
 
 def _compile_effects() -> None:
     add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
-
-
-def _compile_rows() -> None:
-    fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
-    places = (types.int64, types.int64)
-    rows_loglik.compile((MODEL_DATA, LOGLIK, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
 
 
 DENSITIES: dict[str, Callable[..., Any]] = {
@@ -163,17 +150,6 @@ class CompilerBeside:
         for event in self.done.values():  # it has ended: what is not there is compiled here
             event.set()
 
-    def wait(self, part: str) -> None:
-        """Wait until `part` is on disk, or until it will not come."""
-        if self.process is not None and part in self.done:
-            self.done[part].wait()
-
-    def share_density(self) -> None:
-        """Compile the joint density's larger half here while the priors of group effects are compiled there."""
-        if self.process is not None and EFFECTS in self.done:
-            _compile_rows()
-            self.wait(EFFECTS)
-
     def stop(self) -> None:
         """End the process and close what was heard of it: nothing more is needed."""
         if self.process is not None:
@@ -190,7 +166,8 @@ def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[CompilerBeside
     if _serves() and not is_kept(DENSITIES[path]):
         beside.start()
     try:
-        yield beside
+        with coming(beside.done if beside.process is not None else {}):
+            yield beside
     finally:
         beside.stop()
 

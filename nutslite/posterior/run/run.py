@@ -24,8 +24,9 @@ from nutslite.posterior.methods.nuts_start import (
 )
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.slices import Slices, run_slice
+from nutslite.posterior.pilot.pieces import warn_of_pieces
 from nutslite.posterior.pilot.start import starting_position
-from nutslite.posterior.run.compile_beside import BLOCK, MANY, NATURAL, CompilerBeside, compiling_beside, needed
+from nutslite.posterior.run.compile_beside import compiling_beside, needed
 from nutslite.posterior.run.fit import Fit
 from nutslite.posterior.run.resume import opened_checkpoint, proposed, resumed_start
 from nutslite.posterior.run.safeguards import kept_raw, memory_of_results, named_functions
@@ -67,8 +68,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         if plan.reduction is not None and plan.reduction.large:
             return _run_large(plan, settings, checkpoint, before_sampling)
         parts = needed(plan, settings.laplace, settings.may_be_independence)
-        with compiling_beside(plan.density, parts) as beside:
-            return with_room(lambda: _run_target(plan, settings, checkpoint, before_sampling, beside))
+        with compiling_beside(plan.density, parts):
+            return with_room(lambda: _run_target(plan, settings, checkpoint, before_sampling))
 
 
 def _run_target(
@@ -76,10 +77,8 @@ def _run_target(
     settings: Settings,
     checkpoint: Checkpoint | None,
     before_sampling: Callable[[], Any] | None,
-    beside: CompilerBeside,
 ) -> Fit:
     target = plan.target()
-    beside.share_density()
     if target.dimension == 0:
         raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
     start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
@@ -88,18 +87,16 @@ def _run_target(
         return _run_laplace(plan, settings, target, clock)
     launch = target.launch() if settings.may_be_independence else None
     if launch is not None:
-        beside.wait(MANY)
         launch, method = method_without_trajectories(target, launch, settings)
         if method is not None:
             clock.lap("pilot")
-            return _run_independence(plan, settings, target, method, clock, before_sampling, beside)
+            return _run_independence(plan, settings, target, method, clock, before_sampling)
     start_rng = np.random.default_rng(start_seed)
     begun = resumed_start(checkpoint, target, lambda: first_state(target, launch, settings, start_rng))
     target_accept = settings.target_accept
     if target_accept is None:
         target_accept = default_target_accept(begun, target.dimension)
     clock.lap("pilot")
-    beside.wait(BLOCK)
     compiled_block(target.data_type)
     compiled_logdensity(target.logdensity, target.data_type)
     clock.lap("compilation")
@@ -132,12 +129,12 @@ def _run_target(
     draws = _finished(draws, settings)
     rng = np.random.default_rng(recovery_seed)
     warmup = None
-    beside.wait(NATURAL)
     with kept_raw(draws.positions, draws.stats), memory_of_results(plan, settings):
         values, effects = target.natural(draws.positions, rng)
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
     clock.lap("recovery")
+    warn_of_pieces(plan.assembled, values, effects)
     settings = replace(settings, tune=begun.tune, target_accept=target_accept)
     return Fit(plan, settings, draws.stats, draws.interrupted, draws, values, effects, warmup, clock.seconds)
 
@@ -149,7 +146,6 @@ def _run_independence(
     method: Independence | Slices,
     clock: _Clock,
     before_sampling: Callable[[], Any] | None,
-    beside: CompilerBeside,
 ) -> Fit:
     """Independence Metropolis with a proposal that was found to fit, or slice sampling of a model of few rows."""
     if before_sampling is not None:
@@ -162,10 +158,11 @@ def _run_independence(
     clock.lap("sampling")
     if drawn.interrupted:
         _say_what_is_kept(drawn.positions, settings)
-    beside.wait(NATURAL)
     with kept_raw(drawn.positions, drawn.stats), memory_of_results(plan, settings):
         values, effects = target.natural(drawn.positions, method.recovery_rng)
     clock.lap("recovery")
+    if not (isinstance(method, Slices) and method.target.in_pieces):
+        warn_of_pieces(plan.assembled, values, effects)
     settings = replace(settings, tune=0)
     seconds = {**clock.seconds, "compilation": 0.0}
     return Fit(

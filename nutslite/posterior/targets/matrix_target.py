@@ -67,10 +67,6 @@ class MatrixTarget(JointTarget):
         """Sample in these coordinates from now on; in the model all effects are centred."""
         self.model, self.centring, self.data_type = model, centring, MATRIX_DATA
 
-    def launch_small(self) -> None:
-        """Matrix centring was asked for: models of few rows have no other coordinates then."""
-        return
-
     def joint_positions(self, positions: FloatArray) -> FloatArray:
         """Positions (m, dimension) of the joint density."""
         if self.centring is None:

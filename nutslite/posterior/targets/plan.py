@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from nutslite._capabilities import CODES, FEW_ROWS, INTEGRATES, MATRIX, MERGES, PILOT, Declaration, why_refused
 from nutslite._columns import folded
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly.coded_columns import coded_sentences, without_codes
@@ -13,9 +15,11 @@ from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.matrix_structure import Structure, find_structure, why_no_matrix
-from nutslite.posterior.pilot.nested_laplace import is_small
+from nutslite.posterior.pilot.nested_laplace import has_few_rows, is_small
+from nutslite.posterior.pilot.pieces import has_pieces
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
@@ -47,6 +51,8 @@ class Plan:
         The joint density's data with equal rows merged, where many are equal.
     structure : Structure or None
         The sparse factor's places, where the pilot is to find the coordinates of matrix centring.
+    is_small : bool
+        Whether the model has so few rows that coordinates are made for it, or slices replace NUTS.
     sentences : tuple of str
         The plan in plain words.
     """
@@ -58,6 +64,7 @@ class Plan:
     reduction: Reduction | None
     merged: ModelData | None = None
     structure: Structure | None = None
+    is_small: bool = False
 
     def __str__(self) -> str:
         return folded("\n".join(self.sentences), hanging=2)
@@ -73,11 +80,6 @@ class Plan:
             return "matrix"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
-    @property
-    def is_small(self) -> bool:
-        """Whether the model has so few rows that coordinates are made for it."""
-        return self.reduction is None and self.pilot and self.structure is None and is_small(self.assembled.data)
-
     def target(self) -> Target:
         """A fresh target for one fit."""
         if self.reduction is not None:
@@ -90,7 +92,7 @@ class Plan:
             return PotentialTarget(self.assembled, self.merged)
         if self.structure is not None:
             return MatrixTarget(self.assembled, self.structure, self.merged)
-        return JointTarget(self.assembled, self.pilot, self.merged)
+        return JointTarget(self.assembled, self.pilot, self.merged, self.is_small)
 
 
 def check_pilot(pilot: Any) -> None:
@@ -134,33 +136,39 @@ def make_plan(
     if path not in PATHS:
         error = error_about(path, str, SettingError, SettingTypeError)
         raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
-    if not code:
+    declared = declarations_of(assembled.spec)
+    if not code or why_refused(declared, CODES) is not None:
         assembled = replace(assembled, data=without_codes(assembled.data))
-    reduction = _reduced(assembled) if path != "joint" else "the joint density was asked for"
+    reduction = _reduced(assembled, declared) if path != "joint" else "the joint density was asked for"
     if not isinstance(reduction, str) and not reduction.kept.size:
         reduction = "no parameter would be left for NUTS"
     if path == "marginal" and isinstance(reduction, str):
         raise SettingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):
-        return _joint_plan(assembled, reduction, pilot, merge)
+        return _joint_plan(assembled, declared, reduction, pilot, merge)
     if pilot == "matrix":
         raise SettingError(
             "pilot='matrix' has no use here: coefficients and group effects of this model are integrated out. Add "
             "plan='joint' to sample them."
         )
-    return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction)
+    few = not reduction.large and has_few_rows(assembled.data, reduction.kept.size)
+    return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction, is_small=few)
 
 
-def _reduced(assembled: Assembled) -> Reduction | str:
+def _reduced(assembled: Assembled, declared: Sequence[Declaration]) -> Reduction | str:
     """The model in cross-products, or why it cannot be reduced to these."""
-    if assembled.spec.potentials:
-        return "the model has potentials, which may be any function of the parameters"
-    return reduce_gaussian(assembled)
+    reduction = reduce_gaussian(assembled)
+    if isinstance(reduction, str):
+        return reduction
+    return why_refused(declared, INTEGRATES) or reduction
 
 
-def _joint_plan(assembled: Assembled, reason: str, pilot: bool | Centring, merge: bool) -> Plan:
+def _joint_plan(
+    assembled: Assembled, declared: Sequence[Declaration], reason: str, pilot: bool | Centring, merge: bool
+) -> Plan:
     layout, data = assembled.layout, assembled.data
-    merged = merge_equal_rows(data) if merge else None
+    unmerged = why_refused(declared, MERGES)
+    merged = merge_equal_rows(data) if merge and unmerged is None else None
     n = (data if merged is None else merged).y.shape[1]
     first = (
         f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them group effects); "
@@ -169,9 +177,15 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool | Centring, merge
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
     if merged is not None:
         sentences.append(f"{data.y.shape[1]:,} rows are {n:,} different ones, which count with weights.")
+    elif unmerged is not None:
+        sentences.append(f"Equal rows are not merged: {unmerged}.")
     sentences += coded_sentences(data if merged is None else merged, layout.variables)
-    why_not = _why_no_pilot(assembled, pilot)
-    structure = None if why_not is not None else _structure(data, pilot)
+    if (uncoded := why_refused(declared, CODES)) is not None:
+        sentences.append(f"No column is read by code: {uncoded}.")
+    why_not = _why_no_pilot(assembled, declared, pilot)
+    structure = None if why_not is not None else _structure(data, declared, pilot)
+    few = why_not is None and structure is None and is_small(data)
+    unfit = why_refused(declared, FEW_ROWS)
     if structure is not None:
         sentences += _matrix_sentences(structure)
     elif why_not is None:
@@ -180,17 +194,22 @@ def _joint_plan(assembled: Assembled, reason: str, pilot: bool | Centring, merge
             if data.centring.size
             else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )
-        if is_small(data):
+        if few:
             sentences.append(
-                "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice sampling "
-                "replaces NUTS."
+                f"Few rows, but no coordinates are made for them: {unfit}."
+                if unfit is not None
+                else "Few rows, and an inverse link that breaks the posterior into pieces: in place of all that, slice "
+                "sampling together with powers of the likelihood, which comes to each piece."
+                if has_pieces(data, assembled.spec.family)
+                else "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice "
+                "sampling replaces NUTS."
             )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
-    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure)
+    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, few and unfit is None)
 
 
-def _why_no_pilot(assembled: Assembled, pilot: bool | Centring) -> str | None:
+def _why_no_pilot(assembled: Assembled, declared: Sequence[Declaration], pilot: bool | Centring) -> str | None:
     """In plain words why there is no pilot, or None.
 
     Raises
@@ -198,15 +217,13 @@ def _why_no_pilot(assembled: Assembled, pilot: bool | Centring) -> str | None:
     SettingError
         If matrix centring was asked for, which needs one.
     """
-    why_not = why_no_pilot(assembled.data) if pilot else "it was not asked for"
-    if assembled.spec.potentials:
-        why_not = why_not or "it would look for the mode of the model without its potentials"
+    why_not = (why_refused(declared, PILOT) or why_no_pilot(assembled.data)) if pilot else "it was not asked for"
     if pilot == "matrix" and why_not is not None:
         raise SettingError(f"pilot='matrix' cannot serve this model, which has no pilot: {why_not}.")
     return why_not
 
 
-def _structure(data: ModelData, pilot: bool | Centring) -> Structure | None:
+def _structure(data: ModelData, declared: Sequence[Declaration], pilot: bool | Centring) -> Structure | None:
     """The places of matrix centring's factor where it was asked for, or serves and is cheaper; None: level by level.
 
     Raises
@@ -217,7 +234,7 @@ def _structure(data: ModelData, pilot: bool | Centring) -> Structure | None:
     forced = pilot == "matrix"
     if pilot == "levels" or (not forced and is_small(data)):
         return None
-    why_not = why_no_matrix(data)
+    why_not = why_refused(declared, MATRIX) or why_no_matrix(data)
     structure = find_structure(data, forced) if why_not is None else None
     if forced and structure is None:
         why_not = why_not or "its factors are crossed, and a factorisation would take too much memory"
@@ -253,6 +270,8 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         "all that was integrated out is drawn exactly afterwards."
     )
     sentences.append(f"A pilot finds their mode and curvature. {_CLOSE_TO_NORMAL}.")
+    if has_few_rows(assembled.data, reduction.kept.size):
+        sentences.append("Few rows: where that does not fit, slice sampling replaces NUTS.")
     return tuple(sentences)
 
 

@@ -20,7 +20,7 @@ from nutslite.exceptions import ArgumentError, did_you_mean
 from nutslite.families.derivatives.derivatives import packed_gradient
 from nutslite.families.record.family import LOGLIK
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
-from nutslite.posterior.density.joint import natural_scale
+from nutslite.posterior.density.joint import compile_in_halves, natural_scale
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.pilot.start import starting_position
@@ -81,6 +81,7 @@ class PotentialTarget(JointTarget):
 @functools.cache
 def compiled_density() -> Callable[..., float]:
     """`potential_logdensity`, compiled (or read from the disk cache) for the one type of data."""
+    compile_in_halves()
     return kernel_with_signature(potential_logdensity, types.float64(VECTOR, VECTOR, POTENTIAL_DATA))
 
 

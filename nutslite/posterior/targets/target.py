@@ -18,26 +18,31 @@ from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import Family, compiled_loglik
 from nutslite.posterior.density.helper_threads import helped_chains
-from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
+from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, compiled_natural
 from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
 from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
+from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.pilot.inside import starts_inside
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.pilot.nested_laplace import (
     bent_scales,
     bounded,
     given_parameter,
+    has_few_rows,
     is_small,
+    less_centred,
     nested_warp,
     range_of,
     start_at_mean,
 )
+from nutslite.posterior.pilot.pieces import has_pieces
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
 from nutslite.posterior.pilot.start import other_predictors, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
@@ -45,7 +50,7 @@ from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.model_data import ModelData, sorted_rows
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
-from nutslite.posterior.record.warp import MEAN, Warp
+from nutslite.posterior.record.warp import FREE, MEAN, Warp
 from nutslite.priors.densities.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities.densities import density_function
 
@@ -53,6 +58,7 @@ FloatArray = NDArray[np.float64]
 
 TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
 TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+UNKNOWN_VARIANCE = 1e-2  # of coordinates, for slices to begin with
 MUCH_HIGHER = 3.0  # a log density than another starting point's
 EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
@@ -111,7 +117,13 @@ class Target(Protocol):
 class JointTarget:
     """The general log density over all parameters and raw group effects."""
 
-    def __init__(self, assembled: Assembled, use_pilot: bool = True, merged: ModelData | None = None) -> None:
+    def __init__(
+        self,
+        assembled: Assembled,
+        use_pilot: bool = True,
+        merged: ModelData | None = None,
+        few_rows: bool = False,
+    ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
         self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
@@ -120,7 +132,8 @@ class JointTarget:
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA
         self.has_edge = has_edge(self.model, assembled.spec.family)
-        self.use_pilot = use_pilot
+        self.in_pieces = is_small(self.model) and has_pieces(self.model, assembled.spec.family)
+        self.use_pilot, self.few_rows = use_pilot, few_rows
         self.pilot: Pilot | None = None
 
     @property
@@ -152,27 +165,32 @@ class JointTarget:
         self.model = self.pilot.model
         return Launch(self.pilot.position, self.pilot.information)
 
-    def launch_small(self) -> Launch | None:
+    def launch_small(self, for_slices: bool = False) -> Launch | None:
         """Move a model of few rows to the coordinates of `warp`, where its posterior is nearly normal.
 
-        None, and nothing is changed, where the model is not one of these or no conditional modes were found.
+        None, and nothing is changed, where the model is not one of these or no conditional modes were found. Slices
+        need none: for them it starts from any point with a density.
         """
-        if not self.use_pilot or not is_small(self.model):
+        if not self.few_rows:
             return None
         before, spec = self.model, self.assembled.spec
         start = starting_position(self.assembled)
-        small = before if self.pilot is not None else bent_scales(before, start)
+        small = less_centred(before) if self.pilot is not None else bent_scales(before, start)
         start[small.head.transforms.size :] = 0.0
         start[small.coefficients] = 0.0
         start[[i for i, code in enumerate(small.head.transforms) if code == BENT_LOG]] = 0.0
         plain = bounded(small, spec.family.parent.support)
-        given = given_parameter(small, [parameter.name for parameter in spec.family.parameters])
+        given = given_parameter(small, [parameter.name for parameter in spec.family.eta_parameters])
         self.model = small._replace(warp=plain)
         start = self._best_start(plain, start)
         warp = nested_warp(plain, given, self._values, start)
         if warp is None:
+            if for_slices and np.isfinite(self._values(start[None])[0]):
+                return Launch(start, UNKNOWN_VARIANCE * np.eye(self.dimension))
             self.model = before
             return None
+        if self.in_pieces:
+            warp = warp._replace(stretched=np.ones_like(warp.stretched))
         self.model = small._replace(warp=warp)
         mode = find_mode(self._values, np.zeros(self.dimension), np.ones(self.dimension), roughly=True)
         if mode is None:
@@ -193,6 +211,11 @@ class JointTarget:
         starts = np.tile(start, (len(predictors), 1))
         for some, eta in zip(starts, predictors, strict=True):
             start_at_mean(plain, some, eta)
+        if plain.kind == FREE and (self.has_edge or self.in_pieces):
+            found = starts_inside(self.model, self.assembled.spec.family.parent.support, predictors)
+            starts = np.concatenate([starts, np.tile(start, (len(found), 1))])
+            for some, head in zip(starts[len(predictors) :], found, strict=True):
+                some[: head.size] += head
         values = self._values(starts)
         values = np.where(np.isfinite(values), values, -np.inf)
         best = starts[int(np.argmax(values))] if values.max() > values[0] + MUCH_HIGHER else starts[0]
@@ -230,7 +253,7 @@ class JointTarget:
         elif is_plain(self.model):
             compiled_plain_natural()(flat, self.model.head, values)
         else:
-            natural_scale(flat, self.model, values, effects)
+            compiled_natural()(flat, self.model, values, effects)
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
 
 
@@ -244,6 +267,7 @@ class MarginalTarget:
         self.density = density_of(reduction.data.head)
         self.data_type = MARGINAL_TYPE
         self.has_edge = False
+        self.in_pieces = False
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -254,6 +278,15 @@ class MarginalTarget:
     def data(self) -> Any:
         """The cross-products and the prior densities."""
         return (self.reduction.data, self.density)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are so few rows that slices replace NUTS."""
+        return has_few_rows(self.assembled.data, self.dimension)
+
+    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
+        """The density without its gradient, data for one chain, and their type."""
+        return compiled_marginal_value(), self.data, MARGINAL_TYPE
 
     def launch(self) -> Launch:
         """The mode of the few parameters, and the covariance that its curvature implies.
@@ -272,7 +305,7 @@ class MarginalTarget:
             again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
             if again is None:
                 return Launch(start, None)
-            mode = again
+            mode = _unmirrored(again, folded)
             sds = np.sqrt(np.diag(mode.covariance))
             # A scale of exactly zero has no density, only a limit.
             mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
@@ -337,9 +370,15 @@ class MarginalTarget:
         return values, effects
 
 
+def _unmirrored(mode: Mode, folded: NDArray[np.bool_]) -> Mode:
+    """The mode with folded scales above zero, where proposals are allowed; Newton's steps may have crossed it."""
+    signs = np.where(folded & (mode.position < 0.0), -1.0, 1.0)
+    return replace(mode, position=signs * mode.position, covariance=mode.covariance * np.outer(signs, signs))
+
+
 def has_edge(model: ModelData, family: Family) -> bool:
     """Whether a linear predictor can leave the range of its link."""
-    pairs = zip(family.parameters, model.links, model.predictors, strict=True)
+    pairs = zip(family.eta_parameters, model.links, model.predictors, strict=True)
     return any(predictor[md.VARIES] and range_of(int(link), p.support) != MEAN for p, link, predictor in pairs)
 
 

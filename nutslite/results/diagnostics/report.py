@@ -15,6 +15,7 @@ from nutslite.results.diagnostics.labels import as_columns, element_labels
 MIN_E_BFMI = 0.3  # Betancourt (2016)
 MODEST_DRAWS = 2000  # a run of this length is no trouble, however much shorter this one was
 _SHOWN = 3
+_NOTHING = 1e-10  # of a response's range: rounding, not a residual
 
 
 def sampling_report(
@@ -51,6 +52,28 @@ def sampling_report(
         *_tree_depth(stats, max_treedepth),
     ]
     return messages
+
+
+def vanished(sigma: NDArray[Any] | None, spread: float) -> list[str]:
+    """Whether the sd of residuals ran off to zero, where nothing else that a report says means anything.
+
+    Parameters
+    ----------
+    sigma : ndarray, shape (chains, draws, ...), or None
+    spread : float
+        Range of the response, on the scale of `sigma`.
+    """
+    if sigma is None or not np.isfinite(spread):
+        return []
+    low = float(np.quantile(sigma, 0.05))
+    if not low < _NOTHING * spread:
+        return []
+    return [
+        f"sigma nears 0 (as low as {low:.2g}, where responses differ by {spread:.2g}): the terms, or the effects of "
+        "groups, give the responses exactly, and the data do not keep sigma from 0. Do not use these draws; neither "
+        "longer runs nor a higher target_accept help. Remove the term that gives the responses, use a factor with "
+        "several different rows per level, or give sigma a known value or a prior that keeps it from 0."
+    ]
 
 
 def _divergences(stats: Mapping[str, NDArray[Any]], target_accept: float) -> list[str]:

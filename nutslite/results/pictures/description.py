@@ -9,9 +9,8 @@ from html import escape
 from typing import Any, Literal
 
 from nutslite._columns import folded
-from nutslite.families.record.family import Family
-from nutslite.formula.terms import LinearPredictor, correlated_terms
-from nutslite.priors.defaults import PriorSet
+from nutslite.formula.terms import correlated_terms
+from nutslite.posterior.record.model_spec import ModelSpec
 
 Style = Literal["modern", "classic"]
 WHOLE_DEGREES = re.compile(r"\bnu: (\d+)\.0(?=[,)])")  # Bambi 0.6 printed HalfStudentT(nu: 4, ...), 0.21 prints 4.0
@@ -31,41 +30,39 @@ class Described:
     ----------
     formulas : sequence of str
         The main formula first.
-    family : Family
-    links : mapping of str to str
-        Of the parameters that have a formula at least.
-    n_rows : int
-    predictors : mapping of str to LinearPredictor
-        By parameter, the parent first.
-    priors : PriorSet
+    spec : ModelSpec
     aliases : mapping
         By full name of a term or parameter, the name to show.
-    correlations : mapping
-        By grouping factor, the shape of the LKJ prior of its effects' correlations.
     """
 
     formulas: Sequence[str]
-    family: Family
-    links: Mapping[str, str]
-    n_rows: int
-    predictors: Mapping[str, LinearPredictor]
-    priors: PriorSet
+    spec: ModelSpec
     aliases: Mapping[str, str]
-    correlations: Mapping[str, float]
+
+    @property
+    def parameters(self) -> list[str]:
+        """Those that have a formula, the parent first."""
+        return list(self.spec.design.predictors)
+
+    @property
+    def links(self) -> list[str]:
+        """``mu = identity``, one for each of them."""
+        return [f"{parameter} = {self.spec.links[parameter]}" for parameter in self.parameters]
 
     def sections(self, parameter: str) -> dict[str, dict[str, Any]]:
         """Priors of one parameter's terms by section; the parent's last one has those of the constant parameters."""
-        parent = parameter == self.family.parent.name
+        parent = parameter == self.spec.family.parent.name
         prefix = "" if parent else f"{parameter}_"
-        predictor, terms, constants = self.predictors[parameter], self.priors.terms[parameter], self.priors.constants
+        predictor, correlations = self.spec.design.predictors[parameter], self.spec.correlations
+        terms, constants = self.spec.priors.terms[parameter], self.spec.priors.constants
         groups = {term.name for term in predictor.group_terms}
 
         def named(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
             return {self.aliases.get(f"{prefix}{name}", f"{prefix}{name}"): values[name] for name in names}
 
         correlated = {
-            name: f"LKJ(eta: {self.correlations[members[0].factor]})"
-            for name, members in correlated_terms(predictor, self.correlations).items()
+            name: f"LKJ(eta: {correlations[members[0].factor]})"
+            for name, members in correlated_terms(predictor, correlations).items()
         }
         of_groups = named((name for name in terms if name in groups), terms)
         return {
@@ -91,13 +88,13 @@ def describe(model: Described, *, fitted: bool = False, style: Style = "modern")
         return _classic(model)
     header = {
         "Formula": model.formulas,
-        "Family": [model.family.name],
-        "Link": [f"{parameter} = {model.links[parameter]}" for parameter in model.predictors],
-        "Observations": [str(model.n_rows)],
+        "Family": [model.spec.family.name],
+        "Link": model.links,
+        "Observations": [str(model.spec.design.n_rows)],
         "Priors": [""],
     }
     lines = [line for key, entries in header.items() for line in _entry(key, entries)]  # formulas as they are written
-    for parameter in model.predictors:
+    for parameter in model.parameters:
         lines.append(f"    target = {parameter}")
         lines.append(_text(model.sections(parameter), indent=8, step=4, gap=" " * 8))
     if fitted:
@@ -124,13 +121,13 @@ def _text(sections: Mapping[str, Mapping[str, Any]], *, indent: int, step: int, 
 def _classic(model: Described) -> str:
     lines = [
         f"Formula: {'; '.join(model.formulas)}",
-        f"Family name: {model.family.name.capitalize()}",
-        f"Link: {', '.join(model.links[parameter] for parameter in model.predictors)}",
-        f"Observations: {model.n_rows}",
+        f"Family name: {model.spec.family.name.capitalize()}",
+        f"Link: {', '.join(model.spec.links[parameter] for parameter in model.parameters)}",
+        f"Observations: {model.spec.design.n_rows}",
         "Priors:",
     ]
-    for parameter in model.predictors:
-        if parameter != model.family.parent.name:
+    for parameter in model.parameters:
+        if parameter != model.spec.family.parent.name:
             lines.append(f"  Parameter {parameter}")
         lines.append(WHOLE_DEGREES.sub(r"nu: \1", _text(model.sections(parameter), indent=2, step=2, gap="")))
     return "\n".join(lines)
@@ -140,14 +137,14 @@ def describe_html(model: Described) -> str:
     """A model as a compact HTML table; everything that comes from the user is escaped."""
     header = {
         "Formula": "<br>".join(escape(formula) for formula in model.formulas),
-        "Family": escape(model.family.name),
-        "Link": "<br>".join(escape(f"{parameter} = {model.links[parameter]}") for parameter in model.predictors),
-        "Observations": f"{model.n_rows:,}",
+        "Family": escape(model.spec.family.name),
+        "Link": "<br>".join(escape(link) for link in model.links),
+        "Observations": f"{model.spec.design.n_rows:,}",
     }
     rows = [f'<tr><th>{key}</th><td colspan="2"{LEFT}>{value}</td></tr>' for key, value in header.items()]
-    for parameter in model.predictors:
+    for parameter in model.parameters:
         for title, entries in model.sections(parameter).items():
-            heading = title if len(model.predictors) == 1 else f"{parameter}: {title}"
+            heading = title if len(model.parameters) == 1 else f"{parameter}: {title}"
             for name, prior in entries.items():
                 cells = f"<td{LEFT}>{escape(name)}</td><td{LEFT}>{escape(str(prior))}</td>"
                 rows.append(f"<tr><th>{escape(heading)}</th>{cells}</tr>")

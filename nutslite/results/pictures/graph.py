@@ -10,6 +10,7 @@ from numbers import Real
 from pathlib import Path
 
 from nutslite.exceptions import ArgumentError, DataError, NutsliteError, checked_path
+from nutslite.formula.terms import correlated_terms
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
 from nutslite.priors.prior import Prior
@@ -136,23 +137,15 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
         for term in predictor.offset_names:
             nodes[f"{prefix}{term}"] = ("data", _DETERMINISTIC, (OBSERVATIONS,))
             edges.append((f"{prefix}{term}", parameter.name))
-        nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, (OBSERVATIONS,))
-    for variable in layout.variables:
-        if variable.source == "correlation":
-            nodes[variable.name] = ("LKJ", _FREE, variable.dims)
-            expressions, factor = variable.name.removesuffix("_corr").split("|", 1)
-            prefix = next(f for f in _prefixes(assembled) if expressions.startswith(f))
-            for expression in expressions[len(prefix) :].split("+"):
-                if f"{prefix}{expression}|{factor}" in nodes:
-                    edges.append((variable.name, f"{prefix}{expression}|{factor}"))
+        own = assembled.inventory.dims[parameter.name]
+        nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, own)
+    for of, predictor in spec.design.predictors.items():
+        prefix = "" if of == spec.family.parent.name else f"{of}_"
+        for name, terms in correlated_terms(predictor, spec.correlations).items():
+            nodes[f"{prefix}{name}"] = ("LKJ", _FREE, dims[f"{prefix}{name}"])
+            edges += [(f"{prefix}{name}", f"{prefix}{term.name}") for term in terms]
     nodes[response] = (spec.family.title.capitalize(), _OBSERVED, (OBSERVATIONS,))
     return nodes, edges
-
-
-def _prefixes(assembled: Assembled) -> list[str]:
-    """Prefixes of parameters with formulas, the empty one last."""
-    others = [name for name in assembled.spec.design.predictors if name != assembled.spec.family.parent.name]
-    return [*(f"{name}_" for name in others), ""]
 
 
 def _hyperpriors(prior: Prior) -> Iterable[tuple[str, Prior]]:

@@ -69,7 +69,7 @@ class NamedDraws:
 
 
 def join_chains(posterior: Mapping[str, NDArray[Any]]) -> NamedDraws:
-    """NamedDraws of shape (chains, draws, ...) by name, chains joined end to end.
+    """Draws of shape (chains, draws, ...) by name, chains joined end to end.
 
     Raises
     ------
@@ -146,6 +146,8 @@ class LinearPredictors:
         How to draw them; needed when `sample_new_groups` meets a new level.
     rng : numpy.random.Generator
         Used for new levels only.
+    sizes : mapping of str to int, optional
+        Of parameters that are vectors, how many linear predictors they have.
 
     Raises
     ------
@@ -163,64 +165,88 @@ class LinearPredictors:
         include_group_specific: bool = True,
         sample_new_groups: bool = False,
         group_sampler: GroupSampler | None = None,
+        sizes: Mapping[str, int] | None = None,
     ) -> None:
         self.samples = posterior.samples
         self.n_rows = design.n_rows
+        self.sizes = dict(sizes or {})
         new: dict[str, dict[str, FloatArray]] = {}
         if include_group_specific:
             new = draw_new_levels(
                 design, posterior.arrays, parent=parent, allowed=sample_new_groups, sampler=group_sampler, rng=rng
             )
-        self._predictors = {
-            name: _prepare(
-                posterior,
-                design,
-                predictor,
-                "" if name == parent else f"{name}_",
-                new.get(name, {}) if include_group_specific else None,
-            )
-            for name, predictor in design.predictors.items()
-        }
+        self._predictors = {}
+        for name, predictor in design.predictors.items():
+            prefix = "" if name == parent else f"{name}_"
+            new_effects = new.get(name, {}) if include_group_specific else None
+            rows = range(self.sizes[name]) if name in self.sizes else (None,)
+            self._predictors[name] = [
+                _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new_effects)
+                for row in rows
+            ]
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Parameters that have a linear predictor."""
         return tuple(self._predictors)
 
-    def fill(self, parameter: str, eta: FloatArray, start: int) -> None:
-        """Overwrite `eta`, shape (chunk, n), with linear predictors for the samples from `start` on."""
-        self._predictors[parameter].fill(eta, start)
+    def eta(self, parameter: str, start: int, stop: int) -> FloatArray:
+        """Linear predictors for the samples from `start` to `stop`: (chunk, rows), of a vector (chunk, rows, size)."""
+        out = np.empty((stop - start, self.n_rows))
+        if parameter not in self.sizes:
+            self._predictors[parameter][0].fill(out, start)
+            return out
+        every = np.empty((*out.shape, self.sizes[parameter]))
+        for row, predictor in enumerate(self._predictors[parameter]):
+            predictor.fill(out, start)
+            every[:, :, row] = out
+        return every
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Draws of the variables of one linear predictor: of a vector's variables, those that belong to one row."""
+
+    posterior: NamedDraws
+    row: int | None
+    size: int
+
+    def get(self, name: str, *, width: tuple[int, ...]) -> FloatArray:
+        if self.row is None:
+            return self.posterior.get(name, width=width)
+        return self.posterior.get(name, width=(self.size, *width))[:, self.row]
+
+    def new(self, effects: FloatArray | None) -> FloatArray | None:
+        return effects if effects is None or self.row is None else effects[..., self.row]
 
 
 def _prepare(
-    posterior: NamedDraws,
+    draws: _Row,
     design: Design,
     predictor: LinearPredictor,
     prefix: str,
     new_effects: Mapping[str, FloatArray] | None,
 ) -> _PreparedPredictor:
-    parts = [posterior.get(f"{prefix}{term.name}", width=(term.stop - term.start,)) for term in predictor.terms]
+    parts = [draws.get(f"{prefix}{term.name}", width=(term.stop - term.start,)) for term in predictor.terms]
     groups: list[_GroupEffects] = []
     if new_effects is not None:
         groups = [
-            _group_effects(posterior, design, term, prefix, new_effects.get(term.name))
+            _group_effects(draws, design, term, prefix, draws.new(new_effects.get(term.name)))
             for term in predictor.group_terms
         ]
     return _PreparedPredictor(
-        intercept=posterior.get(f"{prefix}Intercept", width=()) if predictor.intercept else None,
-        coefficients=np.concatenate(parts, axis=1) if parts else np.empty((posterior.samples, 0)),
+        intercept=draws.get(f"{prefix}Intercept", width=()) if predictor.intercept else None,
+        coefficients=np.concatenate(parts, axis=1) if parts else np.empty((draws.posterior.samples, 0)),
         matrix=predictor.matrix,
         offset=predictor.offset,
         groups=tuple(groups),
     )
 
 
-def _group_effects(
-    posterior: NamedDraws, design: Design, term: GroupTerm, prefix: str, new: FloatArray | None
-) -> _GroupEffects:
+def _group_effects(draws: _Row, design: Design, term: GroupTerm, prefix: str, new: FloatArray | None) -> _GroupEffects:
     factor = design.factors[term.factor]
     n_levels = len(factor.levels)
-    effects = posterior.get(f"{prefix}{term.name}", width=(term.columns, n_levels))
+    effects = draws.get(f"{prefix}{term.name}", width=(term.columns, n_levels))
     index = np.asarray(factor.index, dtype=np.intp)
     if new is not None:
         effects = np.concatenate((effects, new), axis=2)

@@ -65,9 +65,12 @@ class PopulationSampler:
     and ``z`` standard normal.
     """
 
-    def __init__(self, priors: Mapping[str, Mapping[str, Prior]], parent: str) -> None:
+    def __init__(
+        self, priors: Mapping[str, Mapping[str, Prior]], parent: str, sizes: Mapping[str, int] | None = None
+    ) -> None:
         self.priors = priors
         self.parent = parent
+        self.sizes = dict(sizes or {})
 
     def __call__(
         self,
@@ -100,9 +103,12 @@ class PopulationSampler:
     ) -> FloatArray:
         from nutslite.priors.densities.densities import DENSITIES
 
-        name, arguments = self._arguments(parameter, prefix, term, posterior)
-        samples = len(next(iter(posterior.values())))
-        return DENSITIES[name].sample(rng, tuple(arguments.values()), (samples, term.columns, n_new))
+        shape = (len(next(iter(posterior.values()))), term.columns, n_new)
+        draws = []
+        for row in range(self.sizes.get(parameter, 1)):
+            name, arguments = self._arguments(parameter, prefix, term, posterior, row)
+            draws.append(DENSITIES[name].sample(rng, tuple(arguments.values()), shape))
+        return np.stack(draws, axis=-1) if parameter in self.sizes else draws[0]
 
     def _correlated(
         self,
@@ -129,7 +135,7 @@ class PopulationSampler:
         return effects
 
     def _arguments(
-        self, parameter: str, prefix: str, term: GroupTerm, posterior: Mapping[str, FloatArray]
+        self, parameter: str, prefix: str, term: GroupTerm, posterior: Mapping[str, FloatArray], row: int = 0
     ) -> tuple[str, dict[str, FloatArray]]:
         """Name of a term's prior, and its arguments by name, shaped to fit (samples, columns, levels)."""
         from nutslite.priors.densities.densities import DENSITIES
@@ -144,7 +150,7 @@ class PopulationSampler:
                     raise DataError(
                         f"The posterior has no variable '{variable}', which the effects of new groups need."
                     )
-                draws = posterior[variable]
+                draws = posterior[variable][:, row] if parameter in self.sizes else posterior[variable]
                 arguments[key] = draws.reshape(draws.shape[0], -1, 1)
             else:
                 arguments[key] = np.asarray(value, dtype=float).reshape(1, -1, 1)

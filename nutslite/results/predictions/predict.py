@@ -20,6 +20,7 @@ from nutslite.results.predictions.linear_predictor import LinearPredictors, Name
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
 
 if TYPE_CHECKING:
+    from nutslite.families.links.parameter import Parameter
     from nutslite.families.record.family import Family
     from nutslite.formula.design import Design
 
@@ -42,8 +43,9 @@ class Prediction:
     ----------
     parameters : dict
         Distributional parameters that vary by row, on the natural scale: ``mu``, and ``sigma`` if it has a formula.
+        Probabilities of levels have shape (chains, draws, rows, levels).
     response : dict
-        NamedDraws of the response by its name; empty unless asked for.
+        Draws of the response by its name; empty unless asked for.
     """
 
     parameters: dict[str, FloatArray]
@@ -74,13 +76,14 @@ def predict(
     sample_new_groups: bool | None = False,
     random_seed: Any = None,
     keep_parameters: bool = False,
+    of_prior: bool = False,
 ) -> Prediction:
     """Predict for the rows of a design.
 
     Parameters
     ----------
     posterior : mapping of ndarray, shape (chains, draws, ...)
-        NamedDraws by name, in the naming of the results.
+        Draws by name, in the naming of the results.
     design : Design
         The model's own, or ``design.evaluate(new_data)``.
     task : PredictionTask
@@ -94,6 +97,8 @@ def predict(
     random_seed : int, numpy.random.Generator or anything that `numpy.random.default_rng` takes
     keep_parameters : bool
         With ``kind="response"``: whether to hand the parameters back too.
+    of_prior : bool
+        Whether these are draws of the prior; warnings speak of them.
 
     Returns
     -------
@@ -111,19 +116,21 @@ def predict(
     draws = join_chains(posterior)
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), group_rng)
     kept = predictors.parameters if keep_parameters or not responses else ()
-    parameters = {name: np.empty((draws.samples, design.n_rows)) for name in kept}
-    response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows)
+    parameters: dict[str, FloatArray] = {}
+    response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows, of_prior)
     for start, stop in _chunks(draws.samples, design.n_rows):
         values = _natural_scale(predictors, task, draws, start, stop)
         for name in kept:
+            if start == 0:
+                parameters[name] = np.empty((draws.samples, *values[name].shape[1:]))
             parameters[name][start:stop] = values[name]
         if responses:
             response.add(values, start, stop)
     response.warn()
-    shape = (draws.chains, draws.draws, design.n_rows)
+    leading = (draws.chains, draws.draws)
     return Prediction(
-        {name: values.reshape(shape) for name, values in parameters.items()},
-        {design.response.name: response.values.reshape(shape)} if responses else {},
+        {name: values.reshape(*leading, *values.shape[1:]) for name, values in parameters.items()},
+        {design.response.name: response.values.reshape(*leading, design.n_rows)} if responses else {},
     )
 
 
@@ -178,25 +185,26 @@ def pointwise_log_likelihood(
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
     links = family.link_codes(task.links)
     loglik = compiled_loglik(family, links)
-    varies = np.array([int(item.name in predictors.parameters) for item in family.parameters], dtype=np.int64)
-    constant = {
-        item.name: _link_scale(task, item.name, _constant(draws, task, item.name))
+    varies = np.array([int(item.name in predictors.parameters) for item in family.eta_parameters], dtype=np.int64)
+    constants = {
+        item.name: _link_scale(task, item.name, _constant(draws, task, item))
         for item in family.parameters
         if item.name not in predictors.parameters
     }
     out = np.empty((draws.samples, design.n_rows))
-    eta = np.zeros((len(family.parameters), design.n_rows))
+    eta = np.zeros((len(family.eta_parameters), design.n_rows))
     d_eta = np.empty_like(eta)
     for start, stop in _chunks(draws.samples, design.n_rows):
-        chunk = {name: np.empty((stop - start, design.n_rows)) for name in predictors.parameters}
-        for name, values in chunk.items():
-            predictors.fill(name, values, start)
+        chunk = {name: predictors.eta(name, start, stop) for name in predictors.parameters}
         for sample in range(start, stop):
-            for j, item in enumerate(family.parameters):
-                if varies[j]:
-                    eta[j] = chunk[item.name][sample - start]
+            j = 0
+            for item in family.parameters:
+                rows = slice(j, j + item.size)
+                if item.name in chunk:
+                    eta[rows] = chunk[item.name][sample - start].T
                 else:
-                    eta[j, 0] = constant[item.name][sample]
+                    eta[rows, 0] = constants[item.name][sample]
+                j += item.size
             loglik(y, weights, 0, eta, varies, links, out[sample], d_eta)
     return out.reshape(draws.chains, draws.draws, design.n_rows)
 
@@ -217,29 +225,34 @@ def _linear_predictors(
         include_group_specific=include_group_specific,
         sample_new_groups=sample_new_groups,
         group_sampler=task.group_sampler,
+        sizes={item.name: item.size for item in task.family.parameters if item.dim},
     )
 
 
 def _natural_scale(
     predictors: LinearPredictors, task: PredictionTask, draws: NamedDraws, start: int, stop: int
 ) -> dict[str, FloatArray]:
-    """All parameters for a chunk of draws: (chunk, rows) with a linear predictor, (chunk, 1) without."""
+    """All parameters for a chunk of draws: (chunk, rows) with a linear predictor, (chunk, 1) without.
+
+    A family that combines its linear predictors makes vectors of them, (chunk, rows, size).
+    """
     values: dict[str, FloatArray] = {}
     for item in task.family.parameters:
-        if item.name in predictors.parameters:
-            eta = np.empty((stop - start, predictors.n_rows))
-            predictors.fill(item.name, eta, start)
-            values[item.name] = inverse_array(task.link(item.name), eta)
+        if item.name not in predictors.parameters:
+            values[item.name] = _constant(draws, task, item)[start:stop, None]
+        elif task.family.combine is not None:
+            values[item.name] = predictors.eta(item.name, start, stop)
         else:
-            values[item.name] = _constant(draws, task, item.name)[start:stop, None]
-    return values
+            values[item.name] = inverse_array(task.link(item.name), predictors.eta(item.name, start, stop))
+    return values if task.family.combine is None else task.family.combine(task.links, values)
 
 
-def _constant(draws: NamedDraws, task: PredictionTask, name: str) -> FloatArray:
-    """NamedDraws of a parameter without a formula, shape (samples,), on the natural scale."""
-    if name in task.constants:
-        return np.full(draws.samples, float(task.constants[name]))
-    return draws.get(name, width=())
+def _constant(draws: NamedDraws, task: PredictionTask, item: Parameter) -> FloatArray:
+    """Draws of a parameter without a formula, shape (samples,), of a vector (samples, size), on the natural scale."""
+    width = (item.size,) if item.dim else ()
+    if item.name in task.constants:
+        return np.broadcast_to(np.asarray(task.constants[item.name], dtype=float), (draws.samples, *width))
+    return draws.get(item.name, width=width)
 
 
 def _link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:

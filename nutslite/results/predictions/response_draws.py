@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_STAND_INS = {"real": 0.0, "positive": 1.0, "unit": 0.5}
+_STAND_INS = {"real": 0.0, "positive": 1.0, "unit": 0.5, "simplex": 0.5}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PredictionTask:
     links : mapping
         Link name of every parameter.
     constants : mapping
-        Parameters that are fixed numbers in the model and therefore not in the posterior.
+        Parameters that are fixed numbers (of a vector an array) in the model and therefore not in the posterior.
     group_sampler : GroupSampler or None
         Draws effects of new groups; `nutslite.results.predictions.new_groups.PopulationSampler`.
     aliases : mapping
@@ -43,7 +43,7 @@ class PredictionTask:
 
     family: Family
     links: Mapping[str, str]
-    constants: Mapping[str, float] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
     group_sampler: GroupSampler | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -67,6 +67,7 @@ class ResponseDraws:
         rng: np.random.Generator,
         samples: int,
         rows: int,
+        of_prior: bool = False,
     ) -> None:
         self.task = task
         self.companions = companions
@@ -75,6 +76,11 @@ class ResponseDraws:
         self.values: NDArray[Any] = np.empty(0)
         self.outside: dict[str, int] = {}
         self.capped, self.infinite = 0, 0
+        self._why = (
+            "The priors are wide for this link."
+            if of_prior
+            else "These rows are far from the data that the model was fitted to, or the data leave coefficients open."
+        )
         self._knows_limits = task.family.kind in family_names()
 
     def add(self, parameters: Mapping[str, FloatArray], start: int, stop: int) -> None:
@@ -107,14 +113,12 @@ class ResponseDraws:
         if self.capped:
             warn(
                 f"{self.capped} of {total} predicted responses are larger than a whole number of 64 bits, and stand as "
-                f"{HIGHEST_COUNT}. Quantiles are right, sums and means are not. In draws of the prior this means that "
-                "priors are wide for this link."
+                f"{HIGHEST_COUNT}. Quantiles are right, sums and means are not. {self._why}"
             )
         if self.infinite:
             warn(
                 f"{self.infinite} of {total} predicted responses are infinite, because their parameters are beyond "
-                "floating-point numbers. In draws of the prior this means that "
-                "priors are wide for this link."
+                f"floating-point numbers. {self._why}"
             )
         for name, count in self.outside.items():
             link = self.task.links.get(name)
@@ -141,7 +145,7 @@ class ResponseDraws:
                 safe[name] = values
                 continue
             safe[name] = np.where(inside, values, _STAND_INS[support])
-            bad = np.broadcast_to(~inside, shape)
+            bad = np.broadcast_to(~inside if inside.ndim == 2 else ~inside.all(axis=2), shape)
             self.outside[name] = self.outside.get(name, 0) + int(bad.sum())
             invalid = bad if invalid is None else invalid | bad
         return safe, invalid

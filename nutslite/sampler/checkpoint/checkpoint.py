@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nutslite._log import log
-from nutslite._schema import FLAG, NOTHING, Anything, Either, Listed, Number, Table, Text, check
-from nutslite._schema import Record as Fields
+from nutslite._schema import FLAG, NOTHING, Anything, Either, Listed, Number, Record, Table, Text, check
 from nutslite.exceptions import SamplingError
-from nutslite.sampler.checkpoint.record_log import Arrays, Entry, Record, RecordLog, damage_in_words, first_record
+from nutslite.sampler.checkpoint.record_log import Arrays, Entry, LoggedRecord, RecordLog, damage_in_words, first_record
 
 FORMAT = 1
 """Of the records; a file of another format is refused."""
@@ -40,7 +39,7 @@ IDENTITY = Table(
 
 SEED = Either((Number(0, whole=True), Listed(Number(0, whole=True), shortest=1, longest=10_000)), "a seed")
 
-_HEADER = Fields(
+_HEADER = Record(
     {
         "kind": Text(among=(HEADER,)),
         "format": Number(FORMAT, FORMAT, whole=True),
@@ -51,10 +50,10 @@ _HEADER = Fields(
     }
 )
 
-RANDOM_STATE = Fields(
+RANDOM_STATE = Record(
     {
         "bit_generator": Text(among=("PCG64",)),
-        "state": Fields({"state": Number(0, BITS - 1, whole=True), "inc": Number(0, BITS - 1, whole=True)}),
+        "state": Record({"state": Number(0, BITS - 1, whole=True), "inc": Number(0, BITS - 1, whole=True)}),
         "has_uint32": Number(0, 1, whole=True),
         "uinteger": Number(0, WORD - 1, whole=True),
     }
@@ -65,8 +64,8 @@ RANDOM_STATE = Fields(
 class RecordKind(NamedTuple):
     """What the records of one kind hold: fields beside ``kind``, and arrays by name (`nutslite._schema`)."""
 
-    fields: Fields
-    arrays: Fields
+    fields: Record
+    arrays: Record
 
 
 class Checkpoint:
@@ -120,7 +119,7 @@ class Checkpoint:
             if all(entry.fields.get(name) == value for name, value in wanted.items())
         ]
 
-    def read(self, entry: Entry, kind: RecordKind, sizes: dict[str, int] | None = None) -> Record:
+    def read(self, entry: Entry, kind: RecordKind, sizes: dict[str, int] | None = None) -> LoggedRecord:
         """A record with its arrays, if they are what such a record holds.
 
         Parameters
@@ -203,7 +202,7 @@ class ChainJournal:
         """Whether there are blocks that the chain has not taken yet."""
         return bool(self._waiting)
 
-    def take(self, kind: RecordKind, sizes: dict[str, int]) -> Record:
+    def take(self, kind: RecordKind, sizes: dict[str, int]) -> LoggedRecord:
         """The next block of the earlier process, compared with what it should hold as `Checkpoint.read` does."""
         return self._checkpoint.read(self._waiting.pop(), kind, sizes)
 

@@ -7,6 +7,7 @@ process to process, and pickles change with the version of whatever they hold.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import types
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ def digest(value: Any) -> str:
 
     Dicts count as their sorted items. A function counts by its code, what it closes over and the global constants that
     it names, so that an edit is seen (not one of a function that it calls), and a jitted one by the function that was
-    decorated; other objects by their attributes, or by `repr` where they have none.
+    decorated; other objects by their attributes, or by `repr` where they have none. A class whose objects also hold
+    what does not decide about draws (something that was compiled, say) has a method `_digested` that leaves it out.
 
     >>> digest({"a": 1, "b": [2.0]}) == digest({"b": [2.0], "a": 1})
     True
@@ -45,7 +47,7 @@ def _feed(hasher: Any, value: Any, seen: tuple[int, ...]) -> None:
     elif value is None or isinstance(value, bool | int | float | complex | str | bytes):
         hasher.update(f"{type(value).__name__} {value!r};".encode(errors="surrogatepass"))
         if getattr(value, "__dict__", None) and id(value) not in seen:  # of a subclass
-            _feed(hasher, vars(value), (*seen, id(value)))
+            _feed(hasher, _attributes(value), (*seen, id(value)))
     elif isinstance(value, Mapping):
         ordered = sorted(((digest(key), item) for key, item in value.items()), key=lambda pair: pair[0])
         _feed_parts(hasher, "dict", [part for pair in ordered for part in pair], seen)
@@ -53,6 +55,10 @@ def _feed(hasher: Any, value: Any, seen: tuple[int, ...]) -> None:
         _feed_parts(hasher, "sequence", value, seen)
     elif isinstance(value, set | frozenset):
         _feed_parts(hasher, "set", sorted(digest(item) for item in value), seen)
+    elif isinstance(value, functools.partial):
+        _feed_parts(hasher, "partial", [value.func, value.args, value.keywords], seen)
+    elif isinstance(value, types.MethodType):
+        _feed_parts(hasher, "method", [value.__func__, value.__self__], seen)
     elif isinstance(function, types.FunctionType):
         _feed_function(hasher, function, seen)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -61,10 +67,10 @@ def _feed(hasher: Any, value: Any, seen: tuple[int, ...]) -> None:
     elif isinstance(value, types.CodeType):
         _feed_parts(hasher, "code", [value.co_code, value.co_names, *value.co_consts], seen)
     elif getattr(value, "__dict__", None) and not isinstance(value, type | types.ModuleType) and id(value) not in seen:
-        hasher.update(f"{_class_name(type(value))};".encode())
-        _feed(hasher, vars(value), (*seen, id(value)))
+        hasher.update(f"{type(value).__module__}.{type(value).__qualname__};".encode())
+        _feed(hasher, _attributes(value), (*seen, id(value)))
     else:
-        hasher.update(f"{_class_name(type(value))} {_text(value)};".encode())
+        hasher.update(f"{type(value).__module__}.{type(value).__qualname__} {_text(value)};".encode())
 
 
 def _feed_parts(hasher: Any, kind: str, parts: Any, seen: tuple[int, ...]) -> None:
@@ -94,9 +100,9 @@ def _feed_function(hasher: Any, function: types.FunctionType, seen: tuple[int, .
     _feed_parts(hasher, "made of", [function.__code__, function.__defaults__ or (), cells, constants], inside)
 
 
-def _class_name(kind: type) -> str:
-    """Where a class is; for one that has moved since digests were first kept, where it was (`digested_as`)."""
-    return vars(kind).get("digested_as", f"{kind.__module__}.{kind.__qualname__}")
+def _attributes(value: Any) -> Any:
+    """The attributes of an object that decide: all of them, or what its method `_digested` returns."""
+    return value._digested() if hasattr(type(value), "_digested") else vars(value)
 
 
 def _text(value: Any) -> str:

@@ -31,8 +31,7 @@ import numpy.typing as npt
 
 from nutslite._files import NotAFile, open_descriptor
 from nutslite._log import log
-from nutslite._schema import Anything, Listed, Misfit, Number, Row, Text, check, read_json
-from nutslite._schema import Record as Fields
+from nutslite._schema import Anything, Listed, Misfit, Number, Record, Row, Text, check, read_json
 from nutslite.exceptions import SamplingError, SettingError
 
 MAGIC = b"nutslite log 1\n"
@@ -42,9 +41,9 @@ PLAIN_KINDS = "biuf"  # of arrays: booleans, integers, floats
 LONGEST_JSON = 16 * 2**20  # bytes of the fields of a record
 LARGEST_RECORD = 4 * 2**30  # bytes
 
-_CONTENT = Fields(
+_CONTENT = Record(
     {
-        "fields": Fields(others=Anything()),
+        "fields": Record(others=Anything()),
         "arrays": Listed(
             Row((Text(longest=1000), Text(pattern="[<>|][biuf][1248]"), Listed(Number(0, 2**50, whole=True))))
         ),
@@ -62,7 +61,7 @@ class DamagedCheckpointError(SamplingError):
     """A checkpoint that is not as it was written; what was drawn is in it still, so that a run keeps nothing beside."""
 
 
-class Record(NamedTuple):
+class LoggedRecord(NamedTuple):
     """One record: plain fields, and arrays by name."""
 
     fields: dict[str, Any]
@@ -125,7 +124,7 @@ class RecordLog:
             except OSError as error:
                 self._give_up(error)
 
-    def read(self, entry: Entry) -> Record:
+    def read(self, entry: Entry) -> LoggedRecord:
         """A record with its arrays, which are the reader's own.
 
         Raises
@@ -329,7 +328,7 @@ def _encoded(fields: Mapping[str, Any], arrays: Mapping[str, npt.ArrayLike]) -> 
     return _HEAD.pack(len(text), len(body) - len(text), _checksum(len(text), body)) + body
 
 
-def _decoded(data: bytes) -> Record:
+def _decoded(data: bytes) -> LoggedRecord:
     """The record in `data`, which was looked at when its log was opened."""
     json_length, arrays_length, _ = _HEAD.unpack_from(data)
     content = _content(data[_HEAD.size : _HEAD.size + json_length], arrays_length)
@@ -338,7 +337,7 @@ def _decoded(data: bytes) -> Record:
         array: npt.NDArray[Any] = np.ndarray(shape, np.dtype(dtype), data, offset)
         arrays[name] = array.copy()
         offset += array.nbytes
-    return Record(content["fields"], arrays)
+    return LoggedRecord(content["fields"], arrays)
 
 
 def _checksum(json_length: int, body: bytes) -> bytes:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._awaited import MANY, wait_for
 from nutslite._numba import kernel
 from nutslite.exceptions import SamplingError
 
@@ -137,3 +138,10 @@ def accept_or_stay(log_weights, log_uniforms, state, indices, acceptances):
                 current, index = log_weights[i], i
         indices[i] = index
     state[0], state[1] = current, index
+
+
+def compiled_acceptance() -> Callable[..., None]:
+    """`accept_or_stay`, which is compiled when it is first called."""
+    wait_for(MANY)
+    kept: Callable[..., None] = accept_or_stay
+    return kept

@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numba import types
 
+from nutslite._awaited import BLOCK, wait_for
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.transition import statistics
 from nutslite.sampler.transition.compiling import uncounted
@@ -75,6 +76,7 @@ def compiled_block(data_type: Any) -> Callable[..., int]:
     """`run_block` compiled for one type of data, from the disk cache where possible; plain Python without the JIT."""
     if jit_disabled():
         return run_block
+    wait_for(BLOCK)
     return kernel_with_signature(run_block, block_signature(data_type))
 
 

@@ -1,13 +1,13 @@
-"""What a model says and shows of itself: text, names, its log density, its graph, its priors."""
+"""The part of `Model` that is looked at: text, names, its log density, its graph, its priors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nutslite._calls import public
-from nutslite.exceptions import ArgumentError, NutsliteError, check_flags, random_generator, refuse_other, warn
+from nutslite.exceptions import ArgumentError, check_flags, refuse_other, warn
 from nutslite.formula.terms import Response
+from nutslite.model.before_fit import plot_priors
 from nutslite.model.components import (
     ConditionalParameter,
     MarginalParameter,
@@ -15,11 +15,8 @@ from nutslite.model.components import (
     ResponseComponent,
     list_parameters,
 )
-from nutslite.model.wiring import Wiring
+from nutslite.model.specification import Specification
 from nutslite.posterior.points.compiled_model import Backend
-
-if TYPE_CHECKING:
-    from nutslite.results.pictures.description import Described
 
 STYLES = ("modern", "classic")
 NOT_BUILT = (
@@ -28,37 +25,12 @@ NOT_BUILT = (
 )
 
 
-SETTERS = {
-    "priors": " set_priors replaces priors.",
-    "prior": " set_priors replaces priors.",
-    "aliases": " set_alias gives other names.",
-    "alias": " set_alias gives other names.",
-}
-"""What to call instead of an assignment."""
-
-
-class ReadOnlyError(NutsliteError, AttributeError):
-    """An assignment to an attribute of a model."""
-
-
 @public
-class Inspection(Wiring):
-    """The part of `Model` that is looked at."""
+class Shown:
+    """What `Model` says and shows of itself; the texts and pictures are made in the room of results."""
 
-    if not TYPE_CHECKING:  # otherwise type checkers would let any name pass
-
-        def __getattr__(self, name: str) -> Any:
-            if hasattr(type(self), name):  # a property failed over something inside: that error, not this name
-                return object.__getattribute__(self, name)
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            if not name.startswith("_") and "_fitted" in self.__dict__:  # so it has been made
-                raise ReadOnlyError(
-                    f"model.{name} = ... would not change what is fitted: a model keeps what it was made of."
-                    f"{SETTERS.get(name, ' Make a new Model.')}"
-                )
-            object.__setattr__(self, name, value)
+    _specification: Specification
+    _fitted: bool
 
     def __repr__(self) -> str:
         return self.describe()
@@ -67,36 +39,20 @@ class Inspection(Wiring):
         """The description as a table, for notebooks."""
         from nutslite.results.pictures.description import describe_html
 
-        return describe_html(self._described())
+        return describe_html(self._specification.described())
 
     def describe(self, style: str = "modern") -> str:
         """The model in words; ``style="classic"`` gives the layout of Bambi 0.6."""
         from nutslite.results.pictures.description import describe
 
         refuse_other("style", style, STYLES)
-        return describe(self._described(), fitted=self._fitted, style="classic" if style == "classic" else "modern")
-
-    def _described(self) -> Described:
-        from nutslite.results.pictures.description import Described
-
-        return Described(
-            formulas=self.formula.get_all_formulas(),
-            family=self.family,
-            links=self.links,
-            n_rows=self.design.n_rows,
-            predictors=self.design.predictors,
-            priors=self.priors,
-            aliases=self._aliases,
-            correlations=self.correlations,
-        )
-
-    # ------------------------------------------------------------------------------------------------------- names
+        described = self._specification.described()
+        return describe(described, fitted=self._fitted, style="classic" if style == "classic" else "modern")
 
     @property
     def parameters(self) -> dict[str, Parameter]:
         """The family's parameters by name, with their terms and priors; the parent first."""
-        names = tuple(parameter.name for parameter in self.family.parameters)
-        return list_parameters(names, self.design, self.priors, self._aliases)
+        return list_parameters(self._specification.spec, self._specification.aliases)
 
     @property
     def conditional_parameters(self) -> dict[str, ConditionalParameter]:
@@ -135,59 +91,17 @@ class Inspection(Wiring):
     @property
     def response_term(self) -> Response:
         """The left-hand side of the formula, its name and values."""
-        return self.design.response
+        return self._specification.spec.design.response
 
     @property
     def response_name(self) -> str:
         """Name of the response in the results."""
-        return self.design.response.name
-
-    def set_alias(self, aliases: Mapping[str, str | Mapping[str, str]]) -> None:
-        """Give variables other names, which descriptions, results, tables and pictures then use.
-
-        Parameters
-        ----------
-        aliases : dict
-            By name of a term, parameter, hyperparameter or of the response, its alias. There may be one such dict per
-            parameter, for its terms and itself: ``{"mu": {"x": "slope"}, "sigma": {"x": "spread", "sigma": "sd"}}``.
-            Hyperparameters follow the alias of their term (``1|g`` as ``group`` makes ``group_sigma``), dimensions
-            keep their names. Names that were given before and are not here keep their alias.
-
-        Raises
-        ------
-        DataError
-            If an alias is no text, or two variables would be called the same.
-
-        Warns
-        -----
-        NutsliteWarning
-            About names that are not in the model.
-
-        Examples
-        --------
-        >>> import nutslite as nl
-        >>> model = nl.Model("Reaction ~ Days + (1|Subject)", nl.load_data("sleepstudy"))
-        >>> model.set_alias({"Days": "slope", "1|Subject": "person"})
-        >>> print("slope ~" in str(model))
-        True
-        """
-        from nutslite.results.aliases import check_aliases, choose_aliases
-
-        prefixes = {name: self._prefix(name) for name in self.parameters}
-        inventory = self._inventory
-        known = tuple(dict.fromkeys([*inventory.dims, *self.parameters]))
-        chosen = choose_aliases(aliases, names=known, derived=inventory.followers(), prefixes=prefixes)
-        check_aliases({**self._aliases, **chosen}, inventory)
-        self._aliases = {**self._aliases, **chosen}
-
-    # ------------------------------------------------------------------------------------------- density and pictures
+        return self._specification.spec.design.response.name
 
     @property
     def backend(self) -> Backend:
         """What the model runs on; ``backend.model`` has its log density, gradient and named variables."""
-        if self._backend is None:
-            self._backend = Backend(self._assembly)
-        return self._backend
+        return self._specification.posterior.backend
 
     def graph(
         self, formatting: str = "plain", name: str | None = None, figsize: Any = None, dpi: int = 300, fmt: str = "png"
@@ -215,9 +129,10 @@ class Inspection(Wiring):
         """
         from nutslite.results.pictures.graph import FORMATS, draw_graph
 
-        self._need_build("graph")
+        _need_build(self._specification, "graph")
         refuse_other("formatting", formatting, FORMATS)
-        graph = draw_graph(self._assembly, formatting=formatting, aliases=self._aliases, figsize=figsize, dpi=dpi)
+        assembled, aliases = self._specification.posterior.assembled, self._specification.aliases
+        graph = draw_graph(assembled, formatting=formatting, aliases=aliases, figsize=figsize, dpi=dpi)
         if name is not None:
             graph.save(name, fmt)
         return graph
@@ -271,31 +186,27 @@ class Inspection(Wiring):
             Before the model is built, without matplotlib (``pip install nutslite[plots]``), or where there is
             nothing to show.
         """
-        from nutslite.posterior.points.prior_draws import draw_prior
-        from nutslite.results.fit import named_prior
-        from nutslite.results.pictures.prior_plots import Look, plot_priors
+        from nutslite.results.pictures.prior_plots import Look
 
-        self._need_build("plot_priors")
+        _need_build(self._specification, "plot_priors")
         if hdi_prob is not None and ci_prob is not None:
             raise ArgumentError("hdi_prob and ci_prob are the same: give one of them.")
         check_flags(omit_offsets=omit_offsets, omit_group_specific=omit_group_specific)
-        look = Look(kind, figsize, hdi_prob if ci_prob is None else ci_prob, point_estimate, round_to, bins)
-        values, effects = draw_prior(self._assembly, draws, random_generator(random_seed), flat="nan")
-        arrays, dims = named_prior(self._assembly, values[None], effects[None], omit_offsets=omit_offsets)
-        factors = {f"{factor}__factor_dim" for factor in self.design.factors} if omit_group_specific else set()
         return plot_priors(
-            {name: array for name, array in arrays.items() if not factors.intersection(dims.get(name, ()))},
-            dims=dims,
-            coords=self._assembly.layout.coords,
-            aliases=self._aliases,
+            self._specification,
+            draws,
             var_names=var_names,
             filter_vars=filter_vars,
-            look=look,
+            look=Look(kind, figsize, hdi_prob if ci_prob is None else ci_prob, point_estimate, round_to, bins),
+            omit_offsets=omit_offsets,
+            omit_group_specific=omit_group_specific,
+            random_seed=random_seed,
         )
 
-    def _need_build(self, method: str) -> None:
-        if not self.built:
-            raise ArgumentError(NOT_BUILT.format(method=method))
+
+def _need_build(specification: Specification, method: str) -> None:
+    if not specification.posterior.is_assembled:
+        raise ArgumentError(NOT_BUILT.format(method=method))
 
 
 def _say_older(name: str, today: str) -> None:

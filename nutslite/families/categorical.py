@@ -1,0 +1,92 @@
+"""Categorical family: probabilities p of unordered levels, with one linear predictor for each level but the first.
+
+With eta_0 = 0 for the first level, ``log p(y = k) = eta_k - log(sum_j exp(eta_j))``, whose derivative by eta_j is
+``1(y = j) - p_j``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite._capabilities import CODES, MERGES, PILOT
+from nutslite._numba import kernel
+from nutslite._special import exp
+from nutslite.families.links.parameter import Parameter
+from nutslite.families.record.family import Family
+from nutslite.families.rows.categories import check_categories, draw_codes, no_mean
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: codes of levels; eta: one row for each level but the first."""
+    rows = out_loglik.shape[0]
+    k = eta.shape[0]
+    weighted = weights.shape[0] > 0
+    for j in range(k):
+        if varies[j] == 0:
+            out_d_eta[j, 0] = 0.0
+    for i in range(rows):
+        weight = weights[start + i] if weighted else 1.0
+        largest = 0.0
+        finite = True
+        for j in range(k):
+            x = eta[j, i if varies[j] == 1 else 0]
+            finite = finite and abs(x) < np.inf
+            largest = max(largest, x)
+        total = exp(-largest)
+        for j in range(k):
+            total += exp(eta[j, i if varies[j] == 1 else 0] - largest)
+        log_total = largest + np.log(total)
+        level = int(y[0, start + i])
+        own = 0.0
+        for j in range(k):
+            x = eta[j, i if varies[j] == 1 else 0]
+            derivative = -exp(x - log_total)
+            if level == j + 1:
+                own = x
+                derivative += 1.0
+            if varies[j] == 1:
+                out_d_eta[j, i] = weight * derivative
+            else:
+                out_d_eta[j, 0] += weight * derivative
+        out_loglik[i] = weight * (own - log_total) if finite else np.nan
+
+
+def prepare(values):
+    """Nothing to precompute."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def bind(family, response):
+    """One row of eta for each level but the first, which is the reference."""
+    reduced = Parameter(
+        "p", links=("softmax",), support="simplex", dim=f"{response.name}_reduced_dim", labels=response.levels[1:]
+    )
+    return {"parameters": (reduced,), "combined": {"p": (f"{response.name}_dim", response.levels)}}
+
+
+def combine(links, predictors):
+    """Probabilities of all levels: softmax of the linear predictors, the first level's being 0."""
+    eta = predictors["p"]
+    every = np.concatenate([np.zeros((*eta.shape[:-1], 1)), eta], axis=-1)
+    every -= every.max(axis=-1, keepdims=True)
+    np.exp(every, out=every)
+    return {"p": every / every.sum(axis=-1, keepdims=True)}
+
+
+FAMILY = Family(
+    name="categorical",
+    title="Categorical",
+    parameters=(Parameter("p", links=("softmax",), support="simplex", dim="reduced_dim"),),
+    kernel=loglik,
+    prepare=prepare,
+    check_response=partial(check_categories, family="categorical", fewest=2),
+    random=draw_codes,
+    mean=no_mean,
+    response_support="category",
+    bind=bind,
+    combine=combine,
+    allows=frozenset({PILOT, MERGES, CODES}),
+)

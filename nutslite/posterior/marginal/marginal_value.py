@@ -1,0 +1,85 @@
+"""The marginal log density without its gradient: what proposals are weighed by, and slices are cut from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from nutslite._numba import VECTOR, inlined, kernel_with_signature
+from nutslite.posterior.density.effects import add_lkj
+from nutslite.posterior.density.linalg import cholesky_in_place
+from nutslite.posterior.marginal.marginal import (
+    COLUMNS,
+    CORRELATION,
+    LKJ_ETA,
+    LOG_2PI,
+    MARGINAL_TYPE,
+    eliminate,
+    fill_system,
+    last_pivot,
+    widest,
+)
+from nutslite.posterior.record.head import add_head_priors, constrain_head
+from nutslite.posterior.record.transforms import cholesky_constrain
+
+
+@functools.cache
+def compiled_marginal_value() -> Callable[..., float]:
+    """`marginal_value` for the one type of data that all models have."""
+    return kernel_with_signature(marginal_value, types.float64(VECTOR, VECTOR, MARGINAL_TYPE))
+
+
+def marginal_value(position: Any, gradient: Any, data_and_density: Any) -> float:
+    """`marginal.marginal_logdensity`, whose `gradient` is left as it is."""
+    data, density = data_and_density
+    r, q = data.cross.shape[0] - 1, data.eliminated
+    values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
+    schur = np.empty((r + 1, r + 1))
+    inverses = np.empty((data.class_counts.shape[0], q, q))
+    work = np.empty((2, widest(data), widest(data)))
+    scratch, partials = np.empty(values.shape[0]), np.empty(5)
+    return marginal_at(  # type: ignore[no-any-return]
+        position, data, density, values, scratch, partials, schur, np.empty((q, q)), inverses, work
+    )
+
+
+@inlined
+def marginal_at(position, data, density, values, scratch, partials, schur, group_precision, inverses, work):
+    """The log density of one position; all arrays from `values` on are overwritten.
+
+    Parameters
+    ----------
+    values, scratch : ndarray
+        As long as the head and its fixed numbers.
+    partials : ndarray, shape (5,)
+    schur, group_precision, inverses, work : ndarray
+        As for `marginal.fill_system` and `marginal.eliminate`.
+    """
+    r = data.cross.shape[0] - 1
+    total = constrain_head(position, data.head, values)
+    sigma = values[data.sigma]
+    t = 1.0 / (sigma * sigma)
+    total += fill_system(position, data, values, t, schur, group_precision, work)
+    total += eliminate(data, t, group_precision, schur, inverses, work)
+    total -= 0.5 * cholesky_in_place(schur, r)
+    rho = last_pivot(schur, r)
+    total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
+    total += _correlation_priors(position, data, values, scratch)
+    return total + add_head_priors(data.head, density, values, scratch, partials)
+
+
+@inlined
+def _correlation_priors(position, data, values, scratch):
+    total = 0.0
+    for b in range(data.blocks.shape[0]):
+        block = data.blocks[b]
+        if block[CORRELATION] >= 0:
+            m = block[COLUMNS]
+            factor = np.empty((m, m))
+            total += cholesky_constrain(position[block[CORRELATION] : block[CORRELATION] + m * (m - 1) // 2], factor)
+            total += add_lkj(factor, values, block[LKJ_ETA], np.empty((m, m)), scratch)
+    return total

@@ -1,0 +1,32 @@
+"""What the pieces of a model declare that fast ways may do with them."""
+
+from __future__ import annotations
+
+from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES, PILOT, Declaration
+from nutslite.families.links.codes import is_custom
+from nutslite.formula.terms import correlated_terms
+from nutslite.posterior.record.model_spec import ModelSpec
+
+OWN_LINKS = EVERYTHING - {INTEGRATES}
+ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
+CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES})
+POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
+
+
+def declarations_of(spec: ModelSpec) -> list[Declaration]:
+    """One for each piece of a model that has a say."""
+    family = spec.family
+    found = [Declaration(f"the family is {family.name}", family.allows)]
+    for name, predictor in spec.design.predictors.items():
+        if is_custom(spec.links[name]):
+            found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))
+        if correlated_terms(predictor, spec.correlations):
+            found.append(Declaration("effects are correlated", CORRELATED_EFFECTS))
+    found += [
+        Declaration(f"elements of {parameter.name} increase", ORDERED_VECTORS)
+        for parameter in family.parameters
+        if parameter.ordered
+    ]
+    if spec.potentials:
+        found.append(Declaration("the model has potentials, which may be any function of the parameters", POTENTIALS))
+    return found

@@ -1,0 +1,449 @@
+"""Families of categories, which have a row of eta for each level: kernels, probabilities, posteriors, names."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import special, stats
+
+import nutslite as nl
+from nutslite.exceptions import DataError, FamilyError, PriorError
+from nutslite.families.record.family import Family, compiled_loglik, pointwise_loglik
+from nutslite.families.record.register import get_family
+from nutslite.formula.terms import Response
+from nutslite.posterior.points.increasing import increasing_draws
+from nutslite.results.container.inference_data import get_group
+
+LEVELS = ("low", "mid", "high", "top")
+LINKS = ("logit", "probit", "cloglog")
+DISTRIBUTIONS = {"logit": stats.logistic, "probit": stats.norm, "cloglog": stats.gumbel_l}
+ROWS = 9
+
+
+def bound(name: str, levels: tuple[str, ...] = LEVELS) -> Family:
+    values = np.arange(len(levels), dtype=float)[None]
+    return get_family(name).bound(Response("y", values, kind="categorical", levels=levels))
+
+
+class Case:
+    """A family of four levels at some rows of eta."""
+
+    def __init__(self, name: str, link: str | None, varying: set[int], seed: int = 1) -> None:
+        rng = np.random.default_rng(seed)
+        self.family = bound(name)
+        k = len(self.family.eta_parameters)
+        self.links = self.family.link_codes(link)
+        self.varies = np.array([int(j in varying) for j in range(k)], dtype=np.int64)
+        self.y = rng.integers(0, len(LEVELS), (1, ROWS)).astype(float)
+        self.eta = np.full((k, ROWS + 2), np.nan)  # a kernel must not read past what it is given
+        base = [0.2, -1.1, 0.3, 1.4] if name == "cumulative" else [0.5, -0.3, 0.9]
+        for j in range(k):
+            size = ROWS if self.varies[j] else 1
+            self.eta[j, :size] = base[j] + (0.3 * rng.uniform(-1, 1, size) if self.varies[j] else 0.0)
+
+    def loglik(self, eta: np.ndarray | None = None, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        eta = self.eta if eta is None else eta
+        out, slopes = np.full(ROWS, np.nan), np.full(eta.shape, np.nan)
+        kernel = compiled_loglik(self.family, self.links)
+        with np.errstate(all="ignore"):
+            kernel(self.y, np.empty(0) if weights is None else weights, 0, eta, self.varies, self.links, out, slopes)
+        for j, varies in enumerate(self.varies):
+            slopes[j, ROWS if varies else 1 :] = np.nan
+        return out, slopes
+
+
+CASES = [("categorical", None, {0, 1, 2}), ("categorical", None, {1})]
+CASES += [("cumulative", link, varying) for link in LINKS for varying in ({0}, {0, 1, 2, 3}, {2})]
+
+
+@pytest.mark.parametrize(("name", "link", "varying"), CASES)
+def test_gradient(name: str, link: str | None, varying: set[int]) -> None:
+    for weights in (None, np.linspace(0.0, 2.0, ROWS)):
+        case = Case(name, link, varying)
+        out, slopes = case.loglik(weights=weights)
+        assert np.isfinite(out).all()
+        numeric = np.full(case.eta.shape, np.nan)
+        for j, i in zip(*np.nonzero(np.isfinite(case.eta)), strict=True):
+            total = 0.0
+            for shift, factor in ((1, 8.0), (-1, -8.0), (2, -1.0), (-2, 1.0)):
+                moved = case.eta.copy()
+                moved[j, i] += shift * 1e-3
+                total += factor * case.loglik(moved, weights)[0].sum()
+            numeric[j, i] = total / 12e-3
+        np.testing.assert_allclose(slopes, numeric, rtol=1e-6, atol=1e-8)
+
+
+def probabilities(family: Family, link: str, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
+    assert family.combine is not None
+    return np.asarray(family.combine({"p": link}, parameters)["p"])
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_cumulative_probabilities_are_differences_of_the_distribution(link: str) -> None:
+    family = bound("cumulative")
+    latent, thresholds = np.array([[-1.0, 0.4, 2.0]]), np.array([[[-1.2, 0.1, 1.5]]])
+    p = probabilities(family, link, {"p": latent, "threshold": thresholds})
+    below = DISTRIBUTIONS[link].cdf(thresholds - latent[..., None])
+    expected = np.diff(np.concatenate([np.zeros((1, 3, 1)), below, np.ones((1, 3, 1))], axis=-1), axis=-1)
+    np.testing.assert_allclose(p, expected, rtol=1e-10)
+    for level in range(4):
+        case = Case("cumulative", link, {0})
+        case.y[:] = level
+        case.eta[0, :3], case.eta[1:, 0] = latent[0], thresholds[0, 0]
+        np.testing.assert_allclose(case.loglik()[0][:3], np.log(expected[0, :, level]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("eta", [-40.0, -12.0, 12.0, 40.0])
+def test_cumulative_keeps_its_digits_far_out(link: str, eta: float) -> None:
+    """P(a < z < b) by the nearer tail, where differences of the distribution function would be zero."""
+    log_below, log_above = {
+        "logit": (special.log_expit, lambda x: special.log_expit(-x)),
+        "probit": (special.log_ndtr, lambda x: special.log_ndtr(-x)),
+        "cloglog": (lambda x: np.log(-np.expm1(-np.exp(x))) if x > -30.0 else x, lambda x: -np.exp(x)),
+    }[link]
+    case = Case("cumulative", link, {0})
+    case.eta[1:, 0] = -1.1, 0.3, 1.4
+    case.eta[0, :ROWS] = eta
+    ends = np.array([-np.inf, -1.1 - eta, 0.3 - eta, 1.4 - eta, np.inf])
+    for level in range(4):
+        case.y[:] = level
+        if eta > 0.0:  # all ends are far below
+            larger, smaller = (
+                log_below(end) if np.isfinite(end) else min(0.0, end) for end in ends[[level + 1, level]]
+            )
+        else:
+            larger, smaller = (
+                log_above(end) if np.isfinite(end) else min(0.0, -end) for end in ends[[level, level + 1]]
+            )
+        expected = larger + np.log(-np.expm1(smaller - larger))
+        np.testing.assert_allclose(case.loglik()[0], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_thresholds_out_of_order_have_no_density() -> None:
+    for link in LINKS:
+        case = Case("cumulative", link, {0})
+        case.y[:] = 1
+        case.eta[1, 0], case.eta[2, 0] = 0.5, 0.5
+        assert not np.isfinite(case.loglik()[0]).any()
+
+
+@pytest.mark.parametrize("name", ["categorical", "cumulative"])
+def test_infinite_predictors_are_not_mistaken_for_finite_ones(name: str) -> None:
+    for link in LINKS if name == "cumulative" else [None]:
+        for eta, level in itertools.product((np.inf, -np.inf, np.nan), range(4)):
+            case = Case(name, link, {0, 1, 2, 3})
+            case.y[:] = level
+            case.eta[:, :ROWS] = eta
+            out, slopes = case.loglik()
+            assert not (np.isfinite(out) & np.isfinite(slopes[:, :ROWS]).all(axis=0)).any()
+
+
+def test_categorical_is_the_softmax() -> None:
+    family = bound("categorical")
+    eta = np.array([[0.3, -2.0, 900.0]])
+    p = probabilities(family, "softmax", {"p": eta[None]})[0, 0]
+    np.testing.assert_allclose(p, [0.0, 0.0, 0.0, 1.0], atol=1e-300)
+    eta = np.array([0.3, -2.0, 1.1])
+    weights = np.exp([0.0, *eta])
+    expected = np.log(weights / weights.sum())
+    np.testing.assert_allclose(
+        pointwise_loglik(family, [0, 1, 2, 3], {"p": np.tile(eta, (4, 1))}), expected, rtol=1e-13
+    )
+    np.testing.assert_allclose(pointwise_loglik(family, [3, 0], {"p": eta}), expected[[3, 0]], rtol=1e-13)
+
+
+def test_draws_follow_the_probabilities() -> None:
+    p = np.array([0.1, 0.0, 0.6, 0.3])
+    draws = get_family("categorical").random(np.random.default_rng(1), {"p": np.tile(p, (40_000, 1))}, {})
+    assert draws.dtype.kind == "i"
+    np.testing.assert_allclose(np.bincount(draws, minlength=4) / 40_000, p, atol=0.012)
+
+
+# ---------------------------------------------------------------------------------------------------------- the model
+
+
+def answers(n: int = 80, seed: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    codes = np.digitize(x + rng.logistic(size=n), [-0.8, 1.0])
+    y = pd.Categorical.from_codes(codes, ["no", "perhaps", "yes"], ordered=True)
+    return pd.DataFrame({"y": y, "x": x, "g": rng.choice(list("abcde"), n), "f": rng.choice(list("uvw"), n)})
+
+
+def grid_moments(log_density: np.ndarray, axes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Means and sds of a density on a grid."""
+    weights = np.exp(log_density - log_density.max())
+    weights /= weights.sum()
+    means, sds = [], []
+    for axis, values in enumerate(axes):
+        marginal = weights.sum(axis=tuple(other for other in range(len(axes)) if other != axis))
+        means.append(marginal @ values)
+        sds.append(np.sqrt(marginal @ (values - means[-1]) ** 2))
+    return np.array(means), np.array(sds)
+
+
+@pytest.fixture(scope="module")
+def cumulative() -> tuple[nl.Model, Any]:
+    model = nl.Model("y ~ x", answers(), family="cumulative", link="probit")
+    return model, model.fit(draws=2000, chains=2, random_seed=1, progressbar=False)
+
+
+def test_cumulative_posterior_is_that_of_quadrature(cumulative: tuple[nl.Model, Any]) -> None:
+    model, results = cumulative
+    data = model.data
+    width = 2.5 / data.x.std(ddof=0)
+    slopes, first, second = np.linspace(0.0, 1.8, 61), np.linspace(-1.6, 0.6, 62), np.linspace(-0.5, 1.8, 63)
+    total = stats.norm(0, width).logpdf(slopes)[:, None, None]
+    total = total + stats.norm(-2.0, 1.0).logpdf(first)[:, None] + stats.norm(2.0, 1.0).logpdf(second)
+    for x, code in zip(data.x, data.y.cat.codes, strict=True):
+        low = stats.norm.cdf(first[None, :] - slopes[:, None] * x)[:, :, None]
+        high = stats.norm.cdf(second[None, :] - slopes[:, None] * x)[:, None, :]
+        p = (low, high - low, 1.0 - high)[code]
+        total = total + np.log(np.where(p > 0.0, p, 1e-300))
+    total = np.where(first[:, None] < second, total, -np.inf)
+    means, sds = grid_moments(total, [slopes, first, second])
+    posterior = get_group(results, "posterior")
+    draws = np.column_stack([posterior["x"].to_numpy().ravel(), posterior["threshold"].to_numpy().reshape(-1, 2)])
+    np.testing.assert_allclose(draws.mean(axis=0), means, atol=4.5 * sds.max() / np.sqrt(1500))
+    np.testing.assert_allclose(draws.std(axis=0), sds, rtol=0.1)
+
+
+def test_gradients_of_the_joint_density() -> None:
+    """By differences, at three positions: the transform of thresholds, its Jacobian, priors, rows and group effects."""
+    for name in ("cumulative", "categorical"):
+        model = nl.Model("y ~ x + (1|g)", answers(), family=name)
+        target = model.plan("joint").target()
+        rng = np.random.default_rng(5)
+        for _ in range(3):
+            position = 0.5 * rng.standard_normal(target.dimension)
+            gradient, scratch = np.empty_like(position), np.empty_like(position)
+            target.logdensity(position, gradient, target.data)
+            numeric = np.empty_like(position)
+            for i in range(position.size):
+                step = np.zeros_like(position)
+                step[i] = 1e-3
+                values = [target.logdensity(position + k * step, scratch, target.data) for k in (1, -1, 2, -2)]
+                numeric[i] = (8.0 * (values[0] - values[1]) - (values[2] - values[3])) / 12e-3
+            np.testing.assert_allclose(gradient, numeric, rtol=1e-7, atol=1e-7)
+
+
+def test_cumulative_paths_agree(cumulative: tuple[nl.Model, Any]) -> None:
+    model, results = cumulative
+    expected = get_group(results, "posterior")
+    for options in ({"inference_method": "nuts"}, {"pilot": False}):
+        other = get_group(model.fit(draws=1000, chains=2, random_seed=2, progressbar=False, **options), "posterior")
+        for name in ("x", "threshold"):
+            sd = expected[name].std(("chain", "draw"))
+            difference = abs(other[name].mean(("chain", "draw")) - expected[name].mean(("chain", "draw"))) / sd
+            assert float(difference.max()) < 0.2
+
+
+def test_names_and_dimensions_of_cumulative(cumulative: tuple[nl.Model, Any]) -> None:
+    model, results = cumulative
+    model.predict(results, kind="response")
+    posterior = get_group(results, "posterior")
+    assert posterior["threshold"].dims == ("chain", "draw", "threshold_dim")
+    assert posterior["threshold_dim"].values.tolist() == [0, 1]
+    assert posterior["x"].dims == ("chain", "draw")
+    assert posterior["p"].dims == ("chain", "draw", "__obs__", "y_dim")
+    assert posterior["y_dim"].values.tolist() == ["no", "perhaps", "yes"]
+    np.testing.assert_allclose(posterior["p"].sum("y_dim"), 1.0, rtol=1e-12)
+    predicted = get_group(results, "posterior_predictive")["y"]
+    assert predicted.dtype.kind == "i"
+    shares = [float((predicted == code).mean()) for code in range(3)]
+    np.testing.assert_allclose(shares, posterior["p"].mean(("chain", "draw", "__obs__")), atol=0.01)
+    assert "Intercept" not in posterior
+
+
+def test_log_likelihood_is_that_of_the_probabilities(cumulative: tuple[nl.Model, Any]) -> None:
+    model, results = cumulative
+    model.predict(results)
+    model.compute_log_likelihood(results)
+    p = get_group(results, "posterior")["p"].to_numpy()
+    observed = model.data.y.cat.codes.to_numpy().astype(int)
+    ours = get_group(results, "log_likelihood")["y"].to_numpy()
+    np.testing.assert_allclose(ours, np.log(p[:, :, np.arange(len(observed)), observed]), rtol=1e-9)
+
+
+def test_starting_values_and_points(cumulative: tuple[nl.Model, Any]) -> None:
+    model, _ = cumulative
+    point = model.backend.model.initial_point()
+    assert set(point) == {"x", "threshold_ordered__"}
+    start = {"threshold": [-0.7, 1.2], "x": 0.4}
+    results = model.fit(draws=5, tune=5, chains=1, initvals=start, inference_method="nuts", progressbar=False)
+    assert (np.diff(get_group(results, "posterior")["threshold"], axis=-1) > 0.0).all()
+    with pytest.raises(nl.NutsliteError, match=r"'threshold'.*must increase"):
+        model.fit(draws=5, tune=5, chains=1, initvals={"threshold": [1.0, 0.5]}, progressbar=False)
+
+
+def test_thresholds_can_be_fixed() -> None:
+    data = answers()
+    model = nl.Model("y ~ x", data, family="cumulative", priors={"threshold": [-0.8, 1.0]})
+    results = model.fit(draws=100, chains=1, random_seed=1, progressbar=False)
+    model.predict(results)
+    posterior = get_group(results, "posterior")
+    assert "threshold" not in posterior
+    x, eta = data.x.to_numpy(), posterior["x"].to_numpy()[..., None]
+    np.testing.assert_allclose(posterior["p"][..., 0], 1.0 / (1.0 + np.exp(0.8 + eta * x)), rtol=1e-10)
+    for wrong in ([1.0, 0.5], [0.0], 0.0, [[0.0, 1.0]]):
+        with pytest.raises(PriorError, match="'threshold' has 2 elements, which increase"):
+            nl.Model("y ~ x", data, family="cumulative", priors={"threshold": wrong})
+
+
+def test_prior_draws_of_thresholds_are_of_the_ordered_density() -> None:
+    model = nl.Model("y ~ x", answers(), family="cumulative", priors={"threshold": nl.Prior("Normal", mu=0, sigma=1)})
+    drawn = get_group(model.prior_predictive(draws=4000, random_seed=1), "prior")["threshold"].to_numpy()[0]
+    grid = np.linspace(-6, 6, 1201)
+    density = 2.0 * stats.norm.pdf(grid) * stats.norm.sf(grid)  # of the smaller of two
+    exact = float((grid * density).sum() * (grid[1] - grid[0]))
+    np.testing.assert_allclose(drawn.mean(axis=0), [exact, -exact], atol=0.06)
+
+
+def test_rare_orders_are_drawn_by_sweeps() -> None:
+    """Twelve elements of one distribution: given that they increase they are its order statistics."""
+    rng = np.random.default_rng(4)
+    draws = increasing_draws(lambda element, rows: rng.random(rows.size), 400, 12)
+    assert (np.diff(draws, axis=1) > 0.0).all()
+    expected = np.arange(1, 13) / 13.0
+    sds = np.sqrt(expected * (1.0 - expected) / 14.0)
+    np.testing.assert_array_less(abs(draws.mean(axis=0) - expected), 4.5 * sds / 20.0)
+    np.testing.assert_allclose(draws.std(axis=0), sds, rtol=0.2)
+
+
+def test_thresholds_take_the_intercepts_place() -> None:
+    data = answers()
+    plain = nl.Model("y ~ f", data, family="cumulative")
+    assert plain.design.predictors["p"].terms[0].labels == ("v", "w")
+    assert not plain.design.predictors["p"].intercept
+    without = nl.Model("y ~ 0 + f", data, family="cumulative")
+    assert without.design.predictors["p"].terms[0].labels == ("v", "w")
+    assert nl.Model("y ~ 1", data, family="cumulative").fit(draws=50, chains=1, progressbar=False) is not None
+
+
+def test_published_proportional_odds() -> None:
+    """Housing satisfaction: Venables and Ripley (2002), Modern Applied Statistics with S, section 7.3, by polr."""
+    wide = nl.Prior("Normal", mu=0, sigma=20)
+    data = nl.load_data("housing")
+    model = nl.Model(
+        "weighted(Sat, Freq) ~ Infl + Type + Cont",
+        data,
+        family="cumulative",
+        priors={"common": wide, "threshold": wide},
+    )
+    posterior = get_group(model.fit(draws=2000, chains=2, random_seed=1, progressbar=False), "posterior")
+    means = {name: posterior[name].mean(("chain", "draw")).to_numpy() for name in ("Infl", "Type", "Cont", "threshold")}
+    np.testing.assert_allclose(means["Infl"], [0.5664, 1.2888], atol=0.02)
+    np.testing.assert_allclose(means["Type"], [-0.5724, -0.3662, -1.0910], atol=0.02)
+    np.testing.assert_allclose(means["Cont"], [0.3603], atol=0.02)
+    np.testing.assert_allclose(means["threshold"], [-0.4961, 0.6907], atol=0.02)
+    np.testing.assert_allclose(posterior["Infl"].std(("chain", "draw")), [0.1047, 0.1272], rtol=0.08)
+
+
+def test_categorical_posterior_is_that_of_quadrature() -> None:
+    data = answers(40)
+    priors = {"Intercept": nl.Prior("Normal", mu=0, sigma=1.5)}
+    model = nl.Model("y ~ 1", data, family="categorical", priors=priors)
+    results = model.fit(draws=2000, chains=2, random_seed=1, progressbar=False)
+    counts = np.bincount(data.y.cat.codes, minlength=3)
+    axis = np.linspace(-3.0, 3.0, 241)
+    a, b = axis[:, None], axis[None, :]
+    total = stats.norm(0, 1.5).logpdf(a) + stats.norm(0, 1.5).logpdf(b) + counts[1] * a + counts[2] * b
+    means, sds = grid_moments(total - counts.sum() * np.logaddexp(0.0, np.logaddexp(a, b)), [axis, axis])
+    draws = get_group(results, "posterior")["Intercept"].to_numpy().reshape(-1, 2)
+    np.testing.assert_allclose(draws.mean(axis=0), means, atol=4.5 * sds.max() / np.sqrt(1500))
+    np.testing.assert_allclose(draws.std(axis=0), sds, rtol=0.1)
+
+
+def test_names_and_dimensions_of_categorical() -> None:
+    model = nl.Model("y ~ x + f + (1|g) + (x|g)", answers(), family="categorical")
+    model.build()
+    results = model.fit(draws=30, tune=30, chains=1, random_seed=1, progressbar=False)
+    new = pd.DataFrame({"x": [0.0, 1.0], "f": ["u", "w"], "g": ["a", "z"]})
+    model.predict(results, data=new, sample_new_groups=True, kind="response")
+    posterior = get_group(results, "posterior")
+    reduced, draws = "y_reduced_dim", ("chain", "draw")
+    assert posterior["Intercept"].dims == (*draws, reduced)
+    assert posterior[reduced].values.tolist() == ["perhaps", "yes"]
+    assert posterior["x"].dims == (*draws, reduced)
+    assert posterior["f"].dims == (*draws, reduced, "f_dim")
+    assert posterior["1|g"].dims == (*draws, reduced, "g__factor_dim")
+    assert posterior["1|g_sigma"].dims == (*draws, reduced)
+    predictions = get_group(results, "predictions")
+    assert predictions["p"].dims == (*draws, "__obs__", "y_dim")
+    np.testing.assert_allclose(predictions["p"].sum("y_dim"), 1.0, rtol=1e-12)
+
+
+def test_categorical_intercepts_are_reported_uncentred() -> None:
+    """Probabilities of rows by hand from the reported coefficients."""
+    data = answers()
+    model = nl.Model("y ~ x", data, family="categorical")
+    results = model.fit(draws=20, chains=1, random_seed=1, progressbar=False)
+    model.predict(results)
+    posterior = get_group(results, "posterior")
+    eta = (
+        posterior["Intercept"].to_numpy()[0][:, None]
+        + data.x.to_numpy()[:, None] * posterior["x"].to_numpy()[0][:, None]
+    )
+    weights = np.exp(np.concatenate([np.zeros((20, 80, 1)), eta], axis=-1))
+    np.testing.assert_allclose(posterior["p"].to_numpy()[0], weights / weights.sum(-1, keepdims=True), rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "message"),
+    [
+        ("x ~ f", {"family": "cumulative"}, r"'x' is numeric.*categorical=\['x'\]"),
+        ("x ~ f", {"family": "categorical"}, r"'x' is numeric.*categorical=\['x'\]"),
+        ("y['no'] ~ f", {"family": "cumulative"}, "picks the level 'no'"),
+        ("p(a, b) ~ x", {"family": "categorical"}, "is a proportion"),
+        (
+            "y ~ x + (x|g)",
+            {"family": "categorical", "correlated": True},
+            "cannot be correlated in family 'categorical'",
+        ),
+        ("y ~ x", {"family": "cumulative", "automatic_priors": "mle"}, "automatic_priors='mle' is for one linear"),
+        ("y ~ x", {"family": "cumulative", "link": "cauchit"}, "does not allow the link 'cauchit'"),
+        ("y ~ x", {"family": "categorical", "link": "logit"}, "does not allow the link 'logit'"),
+    ],
+)
+def test_wrong_uses_are_refused(formula: str, options: dict[str, Any], message: str) -> None:
+    data = answers().assign(a=1, b=3)
+    with pytest.raises((DataError, FamilyError, PriorError), match=message):
+        nl.Model(formula, data, **options).build()
+
+
+def test_means_are_refused(cumulative: tuple[nl.Model, Any]) -> None:
+    model, results = cumulative
+    with pytest.raises(DataError, match="categories have no mean"):
+        model.r2_score(results)
+
+
+def test_thresholds_have_no_formula() -> None:
+    with pytest.raises(nl.NutsliteError, match=r"'threshold'.*no formula"):
+        nl.Model(nl.Formula("y ~ x", "threshold ~ x"), answers(), family="cumulative")
+
+
+def test_sorted_levels_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    data = answers()
+    with caplog.at_level("INFO", logger="nutslite"):
+        nl.Model("y ~ x", data, family="cumulative")
+        assert "in this order" not in caplog.text
+        nl.Model("y ~ x", data.assign(y=data.y.astype(str)), family="cumulative")
+    assert "no < perhaps < yes" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["categorical", "cumulative"])
+def test_models_survive_a_file(name: str, tmp_path: Any) -> None:
+    model = nl.Model("y ~ x", answers(), family=name)
+    assert not model.family.is_custom
+    again = nl.Model.load(model.save(tmp_path / "model"))
+    assert str(again) == str(model)
+    draws = [
+        get_group(m.fit(draws=20, chains=1, random_seed=1, progressbar=False), "posterior")["x"] for m in (model, again)
+    ]
+    np.testing.assert_array_equal(*draws)
