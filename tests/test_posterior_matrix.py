@@ -227,7 +227,7 @@ class TestPlan:
 def test_few_parameters_are_sampled_by_nuts_as_well():
     """Of at most 40 parameters others are tried by independence Metropolis, which group effects are not."""
     model = small_model(GENERAL["bernoulli"])
-    assert model._assembly.layout.dimension < 40
+    assert model.plan(pilot="matrix").assembled.layout.dimension < 40
     results = model.fit(draws=20, chains=1, pilot="matrix", random_seed=1, progressbar=False, **UNCHECKED)
     assert results.posterior.attrs["inference_method"] == "nuts"
 

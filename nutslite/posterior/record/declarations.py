@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES, PILOT, Declaration
+from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
 from nutslite.formula.terms import correlated_terms
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
-CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES})
+CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
 
 
