@@ -47,7 +47,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 
-class Centring(NamedTuple):
+class MatrixCentring(NamedTuple):
     """The constants of the coordinates. `n` members of u, in the order in which they are eliminated."""
 
     pattern: Pattern
@@ -60,11 +60,11 @@ class Centring(NamedTuple):
     stretch: FloatArray  # (h, h) lower triangle
 
 
-CENTRING = types.NamedTuple(
-    [PATTERN, INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR, MATRIX], Centring
+MATRIX_CENTRING = types.NamedTuple(
+    [PATTERN, INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR, MATRIX], MatrixCentring
 )
 _JOINT = types.FunctionType(types.float64(VECTOR, VECTOR, JOINT_DATA))
-MATRIX_DATA = types.Tuple([MODEL_DATA, CENTRING, DENSITY, LOGLIK, _JOINT])
+MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, DENSITY, LOGLIK, _JOINT])
 """As `joint.JOINT_DATA`, with the coordinates; the joint density comes last, compiled as for all models."""
 
 
@@ -77,13 +77,13 @@ def compiled_matrix() -> Callable[..., float]:
 @functools.cache
 def compiled_positions() -> Callable[..., None]:
     """`_matrix_positions` for the one type of data."""
-    return kernel_with_signature(_matrix_positions, types.void(MATRIX, MODEL_DATA, CENTRING, MATRIX))
+    return kernel_with_signature(_matrix_positions, types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX))
 
 
 @functools.cache
 def compiled_coordinates() -> Callable[..., None]:
     """`_matrix_coordinates` for the one type of data."""
-    return kernel_with_signature(_matrix_coordinates, types.void(MATRIX, MODEL_DATA, CENTRING, MATRIX))
+    return kernel_with_signature(_matrix_coordinates, types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX))
 
 
 def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
@@ -148,7 +148,7 @@ MEAN, MEMBERS, SLOPES, RIGHT = range(4)
 
 
 @inner
-def _place(model: ModelData, centring: Centring, coordinates, position, factor, vectors):
+def _place(model: ModelData, centring: MatrixCentring, coordinates, position, factor, vectors):
     """Overwrite `position`, `factor` (L) and two of the vectors; return the log-Jacobian, -inf where there is none."""
     pattern, members = centring.pattern, centring.members
     h = centring.hyper.shape[0]
@@ -172,7 +172,7 @@ def _place(model: ModelData, centring: Centring, coordinates, position, factor, 
 
 
 @inner
-def _fill_factor(model: ModelData, centring: Centring, position, factor, mean):
+def _fill_factor(model: ModelData, centring: MatrixCentring, position, factor, mean):
     """Overwrite `factor` with L at the position's theta, `mean` with L^-1 b; return sum log diag L, or -inf."""
     for k in range(factor.shape[0]):
         factor[k] = centring.numbers[k]
@@ -217,7 +217,7 @@ def _standardise(model: ModelData, block, position, correlation, standard):
 
 
 @inlined
-def _add_prior_precisions(model: ModelData, centring: Centring, position, factor):
+def _add_prior_precisions(model: ModelData, centring: MatrixCentring, position, factor):
     """Add D^-1 to the matrix in the places of `factor`."""
     at = 0
     for b in range(model.blocks.shape[0]):
@@ -244,7 +244,7 @@ def _add_prior_precisions(model: ModelData, centring: Centring, position, factor
 
 
 @inlined
-def _pull_back(model: ModelData, centring: Centring, position, factor, vectors, gradient):
+def _pull_back(model: ModelData, centring: MatrixCentring, position, factor, vectors, gradient):
     """Turn derivatives by the position into derivatives by the coordinates, of the log-Jacobian too."""
     pattern, members = centring.pattern, centring.members
     starts, rows = pattern.starts, pattern.rows
@@ -274,7 +274,7 @@ def _pull_back(model: ModelData, centring: Centring, position, factor, vectors, 
 
 
 @inlined
-def _add_prior_slopes(model: ModelData, centring: Centring, position, adjoint, gradient):
+def _add_prior_slopes(model: ModelData, centring: MatrixCentring, position, adjoint, gradient):
     """Add to the head of the gradient what scales and correlations do to D^-1, whose derivatives are in `adjoint`."""
     at = 0
     for b in range(model.blocks.shape[0]):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite.posterior.density.effects import effect_maps, fill_effects
 from nutslite.posterior.density.joint import compiled_joint
-from nutslite.posterior.density.matrix_centring import Centring, compiled_matrix, compiled_positions
+from nutslite.posterior.density.matrix_centring import MatrixCentring, compiled_matrix, compiled_positions
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.pilot.matrix_structure import Structure
 from nutslite.posterior.record.model_data import CORRELATION, N_COLUMNS, ModelData
@@ -56,7 +56,7 @@ class MatrixPilot:
         self.columns = np.repeat(np.arange(starts.size - 1), np.diff(starts))
         self.own = np.setdiff1d(np.arange(self.n_head), structure.hyper)
 
-    def run(self, position: FloatArray) -> Centring | None:
+    def run(self, position: FloatArray) -> MatrixCentring | None:
         """The coordinates, from a position of the model that was given (with its centring); None where they fail."""
         for _ in range(ROUNDS):
             moved = self._mode(position)
@@ -69,7 +69,7 @@ class MatrixPilot:
         centring = self._constants(position)
         return None if centring is None else centring._replace(center=center, stretch=stretch)
 
-    def data(self, centring: Centring) -> Any:
+    def data(self, centring: MatrixCentring) -> Any:
         """What the log density receives."""
         return (self.model, centring, self.density, self.loglik, compiled_joint())
 
@@ -111,12 +111,12 @@ class MatrixPilot:
         gradient = np.empty_like(position)
         return float(compiled_joint()(position, gradient, (self.model, self.density, self.loglik))), gradient
 
-    def _positions(self, centring: Centring, coordinates: FloatArray) -> FloatArray:
+    def _positions(self, centring: MatrixCentring, coordinates: FloatArray) -> FloatArray:
         out = np.empty((1, coordinates.size))
         compiled_positions()(coordinates[None], self.model, centring, out)
         return out[0]
 
-    def _constants(self, position: FloatArray) -> Centring | None:
+    def _constants(self, position: FloatArray) -> MatrixCentring | None:
         """H and b that make this point, or where a Newton step from it leads, the centre; theta is at its own."""
         structure = self.structure
         gradient = self._joint(position)[1]
@@ -154,7 +154,7 @@ class MatrixPilot:
         below = self.rows != self.columns
         return np.asarray(out + np.bincount(self.columns[below], (numbers * u[self.rows])[below], n))
 
-    def _theta(self, centring: Centring, position: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _theta(self, centring: MatrixCentring, position: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The position with theta at its mode, where that is, and a factor of its covariance there."""
         h = centring.hyper.size
         value, slope = self._at(centring, np.zeros((1, h)))
@@ -179,7 +179,7 @@ class MatrixPilot:
         stretch = np.linalg.cholesky(np.linalg.inv(hessian)) if h else np.empty((0, 0))
         return self._positions(centring, coordinates), centring.center + here, np.ascontiguousarray(stretch)
 
-    def _at(self, centring: Centring, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _at(self, centring: MatrixCentring, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities and their slopes at coordinates of theta, all others zero."""
         coordinates, gradient = np.zeros((2, self.builder.dimension))
         values, slopes = np.empty(thetas.shape[0]), np.empty(thetas.shape)
@@ -190,7 +190,7 @@ class MatrixPilot:
             slopes[k] = gradient[centring.hyper]
         return values, slopes
 
-    def _hessian(self, centring: Centring, here: FloatArray) -> FloatArray:
+    def _hessian(self, centring: MatrixCentring, here: FloatArray) -> FloatArray:
         """Minus the second derivatives by theta, made positive definite."""
         steps = THETA_STEP * np.eye(here.size)
         slopes = (self._at(centring, here - steps)[1] - self._at(centring, here + steps)[1]) / (2.0 * THETA_STEP)

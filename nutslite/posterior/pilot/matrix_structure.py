@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.density.matrix_centring import Centring
+from nutslite.posterior.density.matrix_centring import MatrixCentring
 from nutslite.posterior.density.sparse_pattern import Pattern, elimination, factor_pattern, n_updates
 from nutslite.posterior.marginal.prices import FACTOR_UPDATE, NANOSECOND, dearest_factor, factor_price
 from nutslite.posterior.pilot.pilot import hyperparameters
@@ -36,7 +36,7 @@ class Structure:
         Places of all others, in the head.
     pattern : Pattern
     priors : ndarray
-        As `matrix_centring.Centring` has it.
+        As `matrix_centring.MatrixCentring` has it.
     """
 
     members: IndexArray
@@ -44,9 +44,11 @@ class Structure:
     pattern: Pattern
     priors: IndexArray
 
-    def centring(self, numbers: FloatArray, right: FloatArray, center: FloatArray, stretch: FloatArray) -> Centring:
+    def centring(
+        self, numbers: FloatArray, right: FloatArray, center: FloatArray, stretch: FloatArray
+    ) -> MatrixCentring:
         """The coordinates with these constants."""
-        return Centring(self.pattern, self.members, self.priors, numbers, right, self.hyper, center, stretch)
+        return MatrixCentring(self.pattern, self.members, self.priors, numbers, right, self.hyper, center, stretch)
 
 
 def why_no_matrix(model: ModelData) -> str | None:

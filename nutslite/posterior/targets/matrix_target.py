@@ -13,7 +13,7 @@ from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import (
     MATRIX_DATA,
-    Centring,
+    MatrixCentring,
     compiled_coordinates,
     compiled_matrix,
     compiled_positions,
@@ -36,7 +36,7 @@ class MatrixTarget(JointTarget):
     def __init__(self, assembled: Assembled, structure: Structure, merged: ModelData | None = None) -> None:
         super().__init__(assembled, use_pilot=True, merged=merged)
         self.structure = structure
-        self.centring: Centring | None = None
+        self.centring: MatrixCentring | None = None
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -63,7 +63,7 @@ class MatrixTarget(JointTarget):
         self.move_to(pilot.model, centring)
         return Launch(np.zeros(self.dimension), np.ones(self.dimension))
 
-    def move_to(self, model: ModelData, centring: Centring) -> None:
+    def move_to(self, model: ModelData, centring: MatrixCentring) -> None:
         """Sample in these coordinates from now on; in the model all effects are centred."""
         self.model, self.centring, self.data_type = model, centring, MATRIX_DATA
 
