@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._log import log
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.methods.independence import IndependentDraws
 from nutslite.posterior.methods.settings import Settings
@@ -44,6 +45,9 @@ FEWEST_SWEEPS = 2.0  # between draws; a sweep is as many updates as there are pa
 MOST_UPDATES = 150  # for each draw, those at all powers: one or two milliseconds
 MOST_TRIAL_UPDATES = 300_000  # of all rounds
 WORTHWHILE = 1.5  # times more sweeps than in the round before
+SLOW = 4.0  # draws: a longer autocorrelation time of the draws themselves than that, and they are made again ...
+MOST_UPDATES_AGAIN = 400  # ... with more updates between them, at all powers
+FEWEST_DRAWS = 200  # of a chain, for their time to be known
 BURN_IN = 10  # draws
 BATCHES = 8  # of each chain of the trial
 TAIL = 0.05  # share of the draws
@@ -104,22 +108,53 @@ def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Set
 def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, float], None]) -> IndependentDraws:
     """Sample; Ctrl-C keeps the draws that all chains have.
 
+    The trial is short beside the draws, so that rare excursions may be seen by these only. Where they are, the chains
+    go on from where they ended and make all draws again, with more updates between them.
+
     Raises
     ------
     KeyboardInterrupt
         If stopped before the first block of draws.
     """
-    chains, draws = wanted.chains, wanted.draws
-    positions, values = np.empty((chains, draws, method.target.dimension)), np.empty((chains, draws))
-    rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
+    rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(wanted.chains)]
     states = np.array([method.starts[rng.integers(len(method.starts))] for rng in rngs])
     several = _Chains(method.target, method.powers, states, rngs, wanted.cores)
+    found = _draws(several, method, method.updates, wanted, report, BURN_IN)
+    updates = method.updates
+    while not found.interrupted and wanted.draws >= FEWEST_DRAWS:
+        time = _autocorrelation_time(found.positions)
+        more = min(updates * min(math.ceil(time / AIM), LONGER), MOST_UPDATES_AGAIN // method.powers.size)
+        if time <= SLOW or more < WORTHWHILE * updates:
+            break
+        log.info(
+            "Draws by slice sampling depend on each other too much: they are made again, with %.1f times the updates.",
+            more / updates,
+        )
+        updates = more
+        try:
+            found = _draws(several, method, updates, wanted, lambda *progress: None, 0)
+        except KeyboardInterrupt:
+            return IndependentDraws(found.positions, found.stats, True)
+    return found
+
+
+def _draws(
+    several: _Chains,
+    method: Slices,
+    updates: int,
+    wanted: Settings,
+    report: Callable[[int, int, float], None],
+    burn_in: int,
+) -> IndependentDraws:
+    """All draws of the chains, which go on from where they are; fewer where Ctrl-C stops them."""
+    chains, draws = wanted.chains, wanted.draws
+    positions, values = np.empty((chains, draws, method.target.dimension)), np.empty((chains, draws))
     done, interrupted = 0, False
     try:
-        several.run(method.directions, method.updates, BURN_IN)
+        several.run(method.directions, updates, burn_in)
         while done < draws:
             stop = min(draws, done + DRAWS_PER_BLOCK)
-            block = several.run(method.directions, method.updates, stop - done)
+            block = several.run(method.directions, updates, stop - done)
             positions[:, done:stop], values[:, done:stop] = block[0][:, :, 0], block[1]
             done = stop
             for c in range(chains):
