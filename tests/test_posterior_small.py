@@ -125,6 +125,26 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> 
     assert np.isfinite(slow.directions).all()
 
 
+def test_draws_that_depend_too_much_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial may miss rare excursions; the draws' own time then asks for more updates between them, once."""
+    target, _ = small_target("few levels")
+    launch = target.launch_small()
+    assert launch is not None
+    method = slices_for(target, launch, Wanted())
+    assert method is not None
+    times = iter([2.0 * slices.AIM * 1.99, 1.0])
+    monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: next(times))
+    updates: list[int] = []
+    run = slices._Chains.run
+    monkeypatch.setattr(slices._Chains, "run", lambda self, *given: updates.append(given[1]) or run(self, *given))
+    found = slices.run_slice(method, Wanted(draws=slices.FEWEST_DRAWS), lambda *progress: None)
+    assert sorted(set(updates)) == [method.updates, 4 * method.updates]
+    assert found.positions.shape == (2, slices.FEWEST_DRAWS, target.dimension)
+    updates.clear()
+    slices.run_slice(method, Wanted(draws=slices.FEWEST_DRAWS - 1), lambda *progress: None)
+    assert set(updates) == {method.updates}  # too few to know their time
+
+
 def test_autocorrelation_time_of_known_chains() -> None:
     """Of an AR(1) process with the coefficient 0.8: (1 + 0.8) / (1 - 0.8) = 9."""
     rng = np.random.default_rng(0)
