@@ -12,12 +12,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nutslite.exceptions import DataError
 from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
-from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.priors.prior import Prior, resolve
+
+if TYPE_CHECKING:  # who only wants names need not load Numba
+    from nutslite.posterior.record.model_spec import ModelSpec
 
 SAMPLE_DIMS = ("chain", "draw")
 OBSERVATIONS = "__obs__"
