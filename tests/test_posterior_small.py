@@ -12,7 +12,8 @@ from scipy import stats
 
 import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
-from nutslite.posterior.methods import slices
+from nutslite.posterior.methods import independence, slices
+from nutslite.posterior.methods.autocorrelation import FEWEST_DRAWS, autocorrelation_time, is_slow
 from nutslite.posterior.methods.slices import slices_for
 from nutslite.posterior.pilot.inside import inside
 from nutslite.posterior.pilot.mode import Mode
@@ -118,7 +119,7 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> 
     assert launch is not None
     monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
     times = iter([40.0, 20.0, 1.5])
-    monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: next(times))
+    monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
     assert slow.updates == np.ceil(min(target.dimension * slices.SHARE_OF_TIME * 1.5 * 64, slices.MOST_UPDATES))
@@ -132,17 +133,39 @@ def test_draws_that_depend_too_much_are_made_again(monkeypatch: pytest.MonkeyPat
     assert launch is not None
     method = slices_for(target, launch, Wanted())
     assert method is not None
-    times = iter([2.0 * slices.AIM * 1.99, 1.0])
-    monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: next(times))
+    monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: 2.0 * slices.AIM * 1.99)
+    slow = iter([True, False])
+    monkeypatch.setattr(slices, "is_slow", lambda draws: next(slow, False))
     updates: list[int] = []
     run = slices._Chains.run
     monkeypatch.setattr(slices._Chains, "run", lambda self, *given: updates.append(given[1]) or run(self, *given))
-    found = slices.run_slice(method, Wanted(draws=slices.FEWEST_DRAWS), lambda *progress: None)
+    found = slices.run_slice(method, Wanted(draws=FEWEST_DRAWS), lambda *progress: None)
     assert sorted(set(updates)) == [method.updates, 4 * method.updates]
-    assert found.positions.shape == (2, slices.FEWEST_DRAWS, target.dimension)
-    updates.clear()
-    slices.run_slice(method, Wanted(draws=slices.FEWEST_DRAWS - 1), lambda *progress: None)
-    assert set(updates) == {method.updates}  # too few to know their time
+    assert found.positions.shape == (2, FEWEST_DRAWS, target.dimension)
+
+
+def test_few_draws_do_not_say_that_they_are_slow() -> None:
+    still = np.repeat(np.random.default_rng(1).normal(size=(2, 20, 1)), 20, axis=1)
+    assert is_slow(still)
+    assert not is_slow(still[:, : FEWEST_DRAWS - 1])
+    assert not is_slow(np.random.default_rng(1).normal(size=(2, 400, 3)))
+
+
+def test_slow_proposals_are_tried_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few rows, draws of independence Metropolis that turn out slow are made again, with more transitions."""
+    model = nl.Model("y ~ x", DATA, "gaussian")
+    thinnings: list[int] = []
+    draws = independence._draws
+    monkeypatch.setattr(
+        independence,
+        "_draws",
+        lambda target, method, *rest: thinnings.append(method.thinning) or draws(target, method, *rest),
+    )
+    slow = iter([True, False])
+    monkeypatch.setattr(independence, "is_slow", lambda draws: next(slow, False))
+    results = model.fit(draws=50, chains=2, random_seed=1, progressbar=False)
+    assert results.posterior.attrs["inference_method"] == "independence"
+    assert thinnings == [thinnings[0], 4 * thinnings[0]]
 
 
 def test_autocorrelation_time_of_known_chains() -> None:
@@ -151,8 +174,8 @@ def test_autocorrelation_time_of_known_chains() -> None:
     draws = rng.normal(size=(4, 4000, 2))
     for i in range(1, 4000):
         draws[:, i, 1] = 0.8 * draws[:, i - 1, 1] + 0.6 * draws[:, i, 1]
-    assert 5.0 < slices._autocorrelation_time(draws) < 16.0
-    assert slices._autocorrelation_time(draws[:, :, :1]) < 3.0
+    assert 5.0 < autocorrelation_time(draws) < 16.0
+    assert autocorrelation_time(draws[:, :, :1]) < 3.0
 
 
 def test_plateau_of_a_prior_that_reaches_far() -> None:
@@ -483,7 +506,7 @@ def test_pieces_on_both_sides_of_a_pole(pole: nl.Model) -> None:
 
 def test_slices_in_pieces_have_a_budget(pole: nl.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
-    monkeypatch.setattr(slices, "_autocorrelation_time", lambda draws: 40.0)
+    monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: 40.0)
     target = pole.plan(path="joint").target()
     assert isinstance(target, JointTarget)
     assert target.in_pieces

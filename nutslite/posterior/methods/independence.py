@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus
+from nutslite.posterior.methods.autocorrelation import is_slow
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.targets.target import Launch, Target
@@ -32,6 +33,7 @@ LOWEST_ACCEPTANCE = 0.6
 LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain may stay at one point
 CORRELATION = 0.05  # of successive kept draws, about
 MOST_THINNING = 4
+AGAIN, MOST_THINNING_AGAIN = 4, 64  # times as many transitions, where draws turn out slow; and at most so many
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
 PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
 PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in standard deviations
@@ -188,6 +190,9 @@ def run_independence(
 ) -> IndependentDraws:
     """Sample; Ctrl-C, or an error on the way, keeps the draws that all chains have.
 
+    With few rows, which cost next to nothing, draws that depend on each other too much are made again with more
+    transitions between them: a chain may stay at a point that the trial did not come to.
+
     Parameters
     ----------
     report : callable
@@ -198,6 +203,25 @@ def run_independence(
     KeyboardInterrupt
         If stopped before the first block of draws.
     """
+    found = _draws(target, method, draws, chains, report)
+    while not found.interrupted and target.rows <= FEW_ROWS and is_slow(found.positions):
+        method = replace(method, thinning=AGAIN * method.thinning)
+        if method.thinning > MOST_THINNING_AGAIN:
+            break
+        try:
+            again = _draws(target, method, draws, chains, lambda *progress: None)
+        except KeyboardInterrupt:
+            return replace(found, interrupted=True)
+        if again.interrupted:
+            return replace(found, interrupted=True)
+        found = again
+    return found
+
+
+def _draws(
+    target: Target, method: Independence, draws: int, chains: int, report: Callable[[int, int, float], None]
+) -> IndependentDraws:
+    """All draws, or those that all chains have before Ctrl-C or an error."""
     positions = np.empty((chains, draws, target.dimension))
     stats = {name: np.zeros((chains, draws)) for name in ("lp", "acceptance_rate")}
     proposals_per_block = min(PROPOSALS_PER_BLOCK, NUMBERS_PER_BLOCK / max(1, target.rows))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._parallel import available_cpus, run_in_parts
+from nutslite.posterior.methods.autocorrelation import autocorrelation_time, is_slow
 from nutslite.posterior.methods.independence import IndependentDraws
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
@@ -45,12 +46,8 @@ FEWEST_SWEEPS = 2.0  # between draws; a sweep is as many updates as there are pa
 MOST_UPDATES = 150  # for each draw, those at all powers: one or two milliseconds
 MOST_TRIAL_UPDATES = 300_000  # of all rounds
 WORTHWHILE = 1.5  # times more sweeps than in the round before
-SLOW = 4.0  # draws: a longer autocorrelation time of the draws themselves than that, and they are made again ...
-MOST_UPDATES_AGAIN = 400  # ... with more updates between them, at all powers
-FEWEST_DRAWS = 200  # of a chain, for their time to be known
+MOST_UPDATES_AGAIN = 400  # at all powers, where draws turn out slow and are made again
 BURN_IN = 10  # draws
-BATCHES = 8  # of each chain of the trial
-TAIL = 0.05  # share of the draws
 DRAWS_PER_BLOCK = 50  # between two reports
 POWERS = 0.4 ** np.arange(9.0)  # of the likelihood, where the posterior has pieces
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
@@ -92,7 +89,7 @@ def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Set
         directions = _directions(kept, rng)
         kept = chains.settled(directions, sweeps, TRIAL_DRAWS)
         left -= sweeps
-        time = _autocorrelation_time(kept[:, :, 0])
+        time = autocorrelation_time(kept[:, :, 0])
         wanted_sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS, left)
         if time * LONG_ENOUGH <= kept.shape[1] or wanted_sweeps < WORTHWHILE * sweeps:
             break
@@ -121,10 +118,10 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
     several = _Chains(method.target, method.powers, states, rngs, wanted.cores)
     found = _draws(several, method, method.updates, wanted, report, BURN_IN)
     updates = method.updates
-    while not found.interrupted and wanted.draws >= FEWEST_DRAWS:
-        time = _autocorrelation_time(found.positions)
-        more = min(updates * min(math.ceil(time / AIM), LONGER), MOST_UPDATES_AGAIN // method.powers.size)
-        if time <= SLOW or more < WORTHWHILE * updates:
+    while not found.interrupted and is_slow(found.positions):
+        wanted_times = min(math.ceil(autocorrelation_time(found.positions) / AIM), LONGER)
+        more = min(updates * wanted_times, MOST_UPDATES_AGAIN // method.powers.size)
+        if more < WORTHWHILE * updates:
             break
         log.info(
             "Draws by slice sampling depend on each other too much: they are made again, with %.1f times the updates.",
@@ -249,21 +246,3 @@ def _starts(target: JointTarget | MarginalTarget, launch: Launch, rng: np.random
         if len(finite) >= TRIAL_CHAINS:
             return np.ascontiguousarray(finite[:TRIAL_CHAINS])
     return None
-
-
-def _autocorrelation_time(draws: FloatArray) -> float:
-    """Of the slowest coordinate of draws (chains, n, dimension), by means of batches; rough, in draws.
-
-    Of values, of ranks, and of being in either tail, where chains are slowest and the report looks, too.
-    """
-    n, dimension = draws.shape[1:]
-    size = n // BATCHES
-    ranks = np.argsort(np.argsort(draws.reshape(-1, dimension), axis=0), axis=0).reshape(draws.shape)
-    tail = TAIL * draws.shape[0] * n
-    seen = [draws, ranks, ranks < tail, ranks >= draws.shape[0] * n - tail]
-    longest = 0.0
-    for numbers in (np.asarray(some, dtype=float) for some in seen):
-        batches = numbers[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-        variance = np.maximum(numbers.reshape(-1, dimension).var(axis=0), 1e-300)
-        longest = max(longest, float(np.max(size * batches.var(axis=0, ddof=1) / variance)))
-    return longest
