@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._parallel import available_cpus, run_in_parts
-from nutslite.posterior.methods.autocorrelation import autocorrelation_time, is_slow
+from nutslite.posterior.methods.autocorrelation import BATCHES, autocorrelation_time, is_slow
 from nutslite.posterior.methods.independence import IndependentDraws
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
@@ -119,9 +119,9 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
     found = _draws(several, method, method.updates, wanted, report, BURN_IN)
     updates = method.updates
     while not found.interrupted and is_slow(found.positions):
-        wanted_times = min(math.ceil(autocorrelation_time(found.positions) / AIM), LONGER)
-        more = min(updates * wanted_times, MOST_UPDATES_AGAIN // method.powers.size)
-        if more < WORTHWHILE * updates:
+        time = autocorrelation_time(found.positions)
+        more = min(updates * min(math.ceil(time / AIM), LONGER), MOST_UPDATES_AGAIN // method.powers.size)
+        if more < WORTHWHILE * updates or time > found.positions.shape[1] / BATCHES:  # it hardly moved: none would do
             break
         log.info(
             "Draws by slice sampling depend on each other too much: they are made again, with %.1f times the updates.",
