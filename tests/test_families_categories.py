@@ -316,12 +316,14 @@ def test_rare_orders_are_drawn_by_sweeps() -> None:
     np.testing.assert_allclose(draws.std(axis=0), sds, rtol=0.2)
 
 
-def test_thresholds_take_the_intercepts_place() -> None:
+def test_thresholds_take_the_intercepts_place(caplog: pytest.LogCaptureFixture) -> None:
     data = answers()
     plain = nl.Model("y ~ f", data, family="cumulative")
     assert plain.design.predictors["p"].terms[0].labels == ("v", "w")
     assert not plain.design.predictors["p"].intercept
-    without = nl.Model("y ~ 0 + f", data, family="cumulative")
+    with caplog.at_level("INFO", logger="nutslite"):
+        without = nl.Model("y ~ 0 + f", data, family="cumulative")
+    assert "0 in its formula changes nothing" in caplog.text
     assert without.design.predictors["p"].terms[0].labels == ("v", "w")
     assert nl.Model("y ~ 1", data, family="cumulative").fit(draws=50, chains=1, progressbar=False) is not None
 

@@ -144,6 +144,27 @@ def test_draws_that_depend_too_much_are_made_again(monkeypatch: pytest.MonkeyPat
     assert found.positions.shape == (2, FEWEST_DRAWS, target.dimension)
 
 
+def test_stopped_while_draws_are_made_again_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, _ = small_target("few levels")
+    launch = target.launch_small()
+    assert launch is not None
+    method = slices_for(target, launch, Wanted())
+    assert method is not None
+    monkeypatch.setattr(slices, "is_slow", lambda draws: True)
+    monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: 10.0)
+    run, blocks = slices._Chains.run, iter(range(9))
+
+    def stopped(self: Any, directions: Any, updates: int, draws: int) -> Any:
+        if updates > method.updates and next(blocks) == 2:  # some draws are there by then
+            raise KeyboardInterrupt
+        return run(self, directions, updates, draws)
+
+    monkeypatch.setattr(slices._Chains, "run", stopped)
+    found = slices.run_slice(method, Wanted(draws=FEWEST_DRAWS), lambda *progress: None)
+    assert found.interrupted
+    assert found.positions.shape[1] == FEWEST_DRAWS
+
+
 def test_few_draws_do_not_say_that_they_are_slow() -> None:
     still = np.repeat(np.random.default_rng(1).normal(size=(2, 20, 1)), 20, axis=1)
     assert is_slow(still)

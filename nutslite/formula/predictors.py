@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._log import log
 from nutslite.exceptions import DataError
 from nutslite.formula.bars import BarPlan, plan_bars
 from nutslite.formula.coding import TermPlan, check_not_constant, check_products, matrix_of_terms, plan_terms
@@ -40,6 +41,8 @@ def plan_predictor(
     spec: PredictorSpec, factors: Mapping[str, Factor], rows: int, elsewhere: bool = False
 ) -> PredictorPlan:
     """Decide the columns of common terms and of every bar, for data of so many rows."""
+    if elsewhere and not spec.intercept:
+        log.info("Thresholds are the intercepts of '%s', so that 0 in its formula changes nothing.", spec.parameter)
     spec = replace(spec, intercept=True) if elsewhere else spec
     terms = tuple(plan_terms(spec.terms, spec.intercept, factors, rows))
     effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -129,9 +129,12 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
         )
         updates = more
         try:
-            found = _draws(several, method, updates, wanted, lambda *progress: None, 0)
+            again = _draws(several, method, updates, wanted, lambda *progress: None, 0)
         except KeyboardInterrupt:
-            return IndependentDraws(found.positions, found.stats, True)
+            return replace(found, interrupted=True)
+        if again.interrupted:  # all draws of before are more than some of these
+            return replace(found, interrupted=True)
+        found = again
     return found
 
 
