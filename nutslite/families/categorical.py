@@ -15,7 +15,7 @@ from nutslite._numba import kernel
 from nutslite._special import exp
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
-from nutslite.families.rows.categories import check_categories, draw_codes, no_mean
+from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean
 
 
 @kernel
@@ -54,11 +54,6 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
         out_loglik[i] = weight * (own - log_total) if finite else np.nan
 
 
-def prepare(values):
-    """Nothing to precompute."""
-    return np.ascontiguousarray(values, dtype=np.float64)
-
-
 def bind(family, response):
     """One row of eta for each level but the first, which is the reference."""
     reduced = Parameter(
@@ -81,7 +76,7 @@ FAMILY = Family(
     title="Categorical",
     parameters=(Parameter("p", links=("softmax",), support="simplex", dim="reduced_dim"),),
     kernel=loglik,
-    prepare=prepare,
+    prepare=as_given,
     check_response=partial(check_categories, family="categorical", fewest=2),
     random=draw_codes,
     mean=no_mean,

@@ -18,7 +18,7 @@ from nutslite._special import expit, log1mexp, log_ndtr, ndtr, softplus
 from nutslite.families.links.codes import CLOGLOG, PROBIT, inverse_array
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
-from nutslite.families.rows.categories import check_categories, draw_codes, no_mean, say_order
+from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean, say_order
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 ROOT_HALF = math.sqrt(0.5)
@@ -127,11 +127,6 @@ def _gumbel_between(a, b, has_lower, has_upper, slopes):
     return log1mexp(hazard) - lower
 
 
-def prepare(values):
-    """Nothing to precompute."""
-    return np.ascontiguousarray(values, dtype=np.float64)
-
-
 def bind(family, response):
     """One threshold between any two neighbouring levels, with priors spread over the latent scale as Bambi's are."""
     say_order(response)
@@ -175,7 +170,7 @@ FAMILY = Family(
         Parameter("threshold", links=("identity",), dim="threshold_dim", ordered=True, default_prior=("Normal", {})),
     ),
     kernel=loglik,
-    prepare=prepare,
+    prepare=as_given,
     check_response=partial(check_categories, family="cumulative", fewest=2),
     random=draw_codes,
     mean=no_mean,

@@ -1,4 +1,4 @@
-"""What families of categories share: checks of the response, draws of codes, no mean."""
+"""What families of categories share: checks of the response, codes for kernels, draws of codes, no mean."""
 
 from __future__ import annotations
 
@@ -56,6 +56,11 @@ def say_order(response: Response) -> None:
             response.name,
             " < ".join(response.levels),
         )
+
+
+def as_given(values: Any) -> Any:
+    """Nothing to precompute: the codes, as kernels take them."""
+    return np.ascontiguousarray(values, dtype=np.float64)
 
 
 def draw_codes(rng: np.random.Generator, parameters: Mapping[str, Any], companions: Mapping[str, Any]) -> Any:

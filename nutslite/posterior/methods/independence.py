@@ -210,7 +210,8 @@ def run_independence(
             break
         try:
             again = _draws(target, method, draws, chains, lambda *progress: None)
-        except KeyboardInterrupt:
+        except (Exception, KeyboardInterrupt) as error:
+            ended_by(error, drawn=True)
             return replace(found, interrupted=True)
         if again.interrupted:
             return replace(found, interrupted=True)

@@ -195,18 +195,24 @@ def _joint_plan(
             else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )
         if few:
-            sentences.append(
-                f"Few rows, but no coordinates are made for them: {unfit}."
-                if unfit is not None
-                else "Few rows, and an inverse link that breaks the posterior into pieces: in place of all that, slice "
-                "sampling together with powers of the likelihood, which comes to each piece."
-                if has_pieces(data, assembled.spec.family)
-                else "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice "
-                "sampling replaces NUTS."
-            )
+            sentences.append(_few_rows_sentence(unfit, has_pieces(data, assembled.spec.family)))
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, few and unfit is None)
+
+
+def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
+    if unfit is not None:
+        return f"Few rows, but no coordinates are made for them: {unfit}."
+    if in_pieces:
+        return (
+            "Few rows, and an inverse link that breaks the posterior into pieces: in place of all that, slice sampling "
+            "together with powers of the likelihood, which comes to each piece."
+        )
+    return (
+        "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice sampling "
+        "replaces NUTS."
+    )
 
 
 def _why_no_pilot(assembled: Assembled, declared: Sequence[Declaration], pilot: bool | Centring) -> str | None:
