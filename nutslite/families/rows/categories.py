@@ -32,8 +32,8 @@ def check_categories(response: Response, family: str, fewest: int) -> None:
     refuse_companions(response, family)
     if response.kind == "numeric":
         raise DataError(
-            f"The response '{name}' is numeric, but family '{family}' models categories. Name the column in "
-            f"categorical=['{name}'], or make it one: pandas.Categorical(data['{name}'], ordered=True)."
+            f"The response '{name}' is numeric, but family '{family}' models categories. Name its column in "
+            f"categorical=[{repr(name) if name.isidentifier() else '...'}], or make it a pandas.Categorical."
         )
     if response.kind == "binary" and response.success != response.levels[-1]:
         raise DataError(
