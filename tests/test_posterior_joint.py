@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
+from small_models import CENSORED, GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
 
-from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.censoring import compiled_logliks
 from nutslite.model import Model
 from nutslite.posterior.density.joint import compiled_joint, natural_scale
+from nutslite.posterior.record import model_data as md
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 
-MODELS = {**GAUSSIAN, **GENERAL}
+MODELS = {**GAUSSIAN, **GENERAL, **CENSORED}
 
 
 def logdensity(model, data, position):
     gradient = np.empty_like(position)
-    value = compiled_joint()(position, gradient, (data, log_density_gradient, compiled_loglik(model.family)))
+    loglik = compiled_logliks(model.family, places=data.segments[:, md.KERNEL])
+    value = compiled_joint()(position, gradient, (data, log_density_gradient, loglik))
     return value, gradient
 
 

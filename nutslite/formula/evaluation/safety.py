@@ -284,7 +284,7 @@ class _Checker:
         if name == "offset":
             message = "offset() is a term of its own: 'y ~ x + offset(log(n))'."
             raise self._error(message, node)
-        if name in functions.PROPORTIONS or name == functions.WEIGHTED:
+        if name in (*functions.PROPORTIONS, functions.WEIGHTED, functions.CENSORED):
             raise self._error(f"{name}() describes a response and stands alone, left of '~'.", node)
         if name in functions.UNSUPPORTED and name not in self.extra:
             instead = functions.UNSUPPORTED[name]

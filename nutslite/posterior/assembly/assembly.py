@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
+from nutslite.families.record.censoring import observed
 from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
@@ -279,8 +280,8 @@ class _Assembler:
         centring = self._centring(starts, strides)
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
         levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
-        return ModelData(
-            y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
+        data = ModelData(
+            y=observed(self.spec.family, design.response),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=_stack(self.columns, n),
             coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
@@ -298,10 +299,13 @@ class _Assembler:
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
+            segments=md.one_segment(n, len(predictors)),
             codes=codes,
             shared=nothing_shared(),
             warp=no_warp(),
         )
+        censoring = design.response.censoring
+        return data if censoring is None else md.in_segments(data, censoring.status)
 
     def _link_codes(self) -> NDArray[np.int64]:
         family = self.spec.family

@@ -11,7 +11,7 @@ from numba import types
 
 from nutslite._awaited import EFFECTS, NATURAL, is_coming, wait_for
 from nutslite._numba import VECTOR, kernel, kernel_with_signature
-from nutslite.families.record.family import LOGLIK
+from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.density.shared_rows import add_loglik
@@ -19,8 +19,8 @@ from nutslite.posterior.record.head import add_head_priors, constrain_head, pull
 from nutslite.posterior.record.model_data import MODEL_DATA
 from nutslite.priors.densities.densities import DENSITY
 
-JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIK])
-"""Type of what the joint density receives: the record, then pointers to prior densities and family kernel."""
+JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIKS])
+"""Type of what the joint density receives: the record, then pointers to prior densities and the family's kernels."""
 
 
 def compile_in_halves() -> None:
@@ -31,7 +31,7 @@ def compile_in_halves() -> None:
     if is_coming(EFFECTS):
         fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
         places = (types.int64, types.int64)
-        rows_loglik.compile((MODEL_DATA, LOGLIK, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        rows_loglik.compile((MODEL_DATA, LOGLIKS, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
         wait_for(EFFECTS)
 
 
@@ -48,7 +48,7 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     Parameters
     ----------
     position, gradient : (dimension,) float64
-    data : tuple of ModelData, the prior densities' function and the family kernel
+    data : tuple of ModelData, the prior densities' function and the kernels of the family
 
     Returns
     -------

@@ -28,6 +28,9 @@ OBSERVATIONS = "__obs__"
 ROW_LABELS = "__row__"
 """The coordinate along it that holds the user's own labels of the rows."""
 
+STATUS, UPPER_ENDS = "__status__", "__upper__"
+"""Coordinates along it of a censored response: what is known of each row, and ends of intervals."""
+
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -149,6 +152,9 @@ class _Taker:
             for name in (*SAMPLE_DIMS, OBSERVATIONS)
         ]
         self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
+        if spec.design.response.censoring is not None:
+            own = "what results say of a censored response"
+            self.reserved += [Quantity(name, (), own) for name in (STATUS, UPPER_ENDS)]
         self.dimensions: dict[str, Dimension] = {}
         self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
 

@@ -144,7 +144,8 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
         for name, terms in correlated_terms(predictor, spec.correlations).items():
             nodes[f"{prefix}{name}"] = ("LKJ", _FREE, dims[f"{prefix}{name}"])
             edges += [(f"{prefix}{name}", f"{prefix}{term.name}") for term in terms]
-    nodes[response] = (spec.family.title.capitalize(), _OBSERVED, (OBSERVATIONS,))
+    censored = ", censored" if spec.design.response.censoring is not None else ""
+    nodes[response] = (f"{spec.family.title.capitalize()}{censored}", _OBSERVED, (OBSERVATIONS,))
     return nodes, edges
 
 
