@@ -14,7 +14,7 @@ from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import take_inventory
+from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
@@ -43,24 +43,24 @@ class _Block:
         return sum(term.columns for term in self.terms)
 
 
-def assemble(spec: ModelSpec) -> Assembled:
-    """Numbers and names of a model.
+def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
+    """Numbers of a model, under the names of its inventory.
 
     Raises
     ------
     PriorError
         If a prior does not fit its term (wrong length, correlated effects whose prior is not Normal).
     """
-    return _Assembler(spec).run()
+    return _Assembler(spec, inventory).run()
 
 
 class _Assembler:
     """One pass over the parameters of the family; every method adds to the head, the blocks and the names."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, inventory: Inventory) -> None:
         self.spec = spec
         self.head = HeadBuilder()
-        self.inventory = take_inventory(spec)
+        self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
@@ -99,9 +99,6 @@ class _Assembler:
         dims = self.inventory.dims[name]
         return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
 
-    def _prefix(self, parameter: str) -> str:
-        return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
-
     def _constant(self, first: int, parameter: Parameter) -> None:
         prior = self.spec.priors.constants[parameter.name]
         rows = self.predictors[first : first + parameter.size]
@@ -120,7 +117,7 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        prefix = self._prefix(predictor.parameter)
+        prefix = self.spec.family.prefix(predictor.parameter)
         priors = self.spec.priors.terms[predictor.parameter]
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
@@ -234,7 +231,7 @@ class _Assembler:
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             parameter = self.spec.family.eta_parameters[block.predictor]
             variables = by_parameter.setdefault(parameter.name, [])
-            prefix = self._prefix(parameter.name)
+            prefix = self.spec.family.prefix(parameter.name)
             levels = self.spec.design.factors[block.factor].levels
             column = 0
             for term in block.terms:
@@ -314,7 +311,7 @@ class _Assembler:
         sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self._prefix(self.spec.family.eta_parameters[block.predictor].name)
+            prefix = self.spec.family.prefix(self.spec.family.eta_parameters[block.predictor].name)
             n_levels = len(self.spec.design.factors[block.factor].levels)
             names = [f"{prefix}{term.name}" for term in block.terms for _ in range(term.columns)]
             for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):
