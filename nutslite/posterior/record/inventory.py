@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nutslite.exceptions import DataError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
 from nutslite.priors.prior import Prior, resolve
 
 if TYPE_CHECKING:  # who only wants names need not load Numba

@@ -10,7 +10,7 @@ from numbers import Real
 from pathlib import Path
 
 from nutslite.exceptions import ArgumentError, DataError, NutsliteError, checked_path
-from nutslite.formula.terms import correlated_terms
+from nutslite.formula.records import correlated_terms
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
 from nutslite.priors.prior import Prior
