@@ -28,7 +28,7 @@ from nutslite.formula.columns.tables import EXACT
 from nutslite.formula.evaluation.sizes import check_columns, check_interaction
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
 from nutslite.formula.language.algebra import Term
-from nutslite.formula.terms import FloatArray, TermKind
+from nutslite.formula.records import FloatArray, TermKind
 
 _MOST_LEVELS = 2000  # of a factor whose contrast is a matrix
 _ROUNDING = 1e-12  # columns that vary by less are constant but for rounding

@@ -29,8 +29,8 @@ from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec, parse, refuse_response_as_term
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
+from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 from nutslite.formula.response import ResponsePlan
-from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 
 
 @dataclass(frozen=True)

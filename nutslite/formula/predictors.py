@@ -17,7 +17,7 @@ from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.factors import Factor, check_finite
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec
-from nutslite.formula.terms import CommonTerm, FloatArray, GroupTerm, LinearPredictor
+from nutslite.formula.records import CommonTerm, FloatArray, GroupTerm, LinearPredictor
 
 
 @dataclass(frozen=True)

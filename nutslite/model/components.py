@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nutslite.formula.terms import CommonTerm, GroupTerm, Response
+from nutslite.formula.records import CommonTerm, GroupTerm, Response
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design

@@ -15,7 +15,7 @@ from nutslite.exceptions import warn
 from nutslite.families.links.codes import is_custom, link_array
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
-from nutslite.formula.terms import GroupFactor, GroupTerm, LinearPredictor
+from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 

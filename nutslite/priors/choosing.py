@@ -8,7 +8,7 @@ from typing import Any
 
 from nutslite._log import log
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import LinearPredictor, Response
+from nutslite.formula.records import LinearPredictor, Response
 from nutslite.priors.checks import check_support
 from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors

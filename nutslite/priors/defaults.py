@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, Response
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale
 from nutslite.priors.user_priors import Choice, Given

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.coefficient_priors import coefficient_names
 from nutslite.priors.prior import Prior

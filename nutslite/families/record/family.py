@@ -25,7 +25,7 @@ from nutslite.families.rows.kernel_rows import without_relinks
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.families.user.reading import read_likelihood
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 __all__ = [
     "LOGLIK",

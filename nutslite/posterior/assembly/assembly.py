@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
+from nutslite.formula.records import GroupTerm, LinearPredictor, correlation_name
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
-from nutslite.formula.terms import correlated_terms
+from nutslite.formula.records import correlated_terms
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nutslite.exceptions import DataError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any, Literal
 
 from nutslite._columns import folded
-from nutslite.formula.terms import correlated_terms
+from nutslite.formula.records import correlated_terms
 from nutslite.posterior.record.model_spec import ModelSpec
 
 Style = Literal["modern", "classic"]

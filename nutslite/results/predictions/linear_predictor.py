@@ -18,7 +18,7 @@ from nutslite.results.predictions.new_groups import GroupSampler, draw_new_level
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.formula.terms import GroupTerm, LinearPredictor
+    from nutslite.formula.records import GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
