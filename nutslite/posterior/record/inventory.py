@@ -15,14 +15,6 @@ from functools import cached_property
 from typing import Any, Literal
 
 from nutslite.exceptions import DataError
-<<<<<<< HEAD
-=======
-from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
-from nutslite.priors.prior import Prior, resolve
-
-if TYPE_CHECKING:  # who only wants names need not load Numba
-    from nutslite.posterior.record.model_spec import ModelSpec
->>>>>>> terms
 
 SAMPLE_DIMS = ("chain", "draw")
 OBSERVATIONS = "__obs__"
