@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.records import GroupTerm, LinearPredictor, correlation_name
+from nutslite.formula.records import GroupTerm, LinearPredictor
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
@@ -59,7 +59,7 @@ class _Assembler:
 
     def __init__(self, spec: ModelSpec, inventory: Inventory) -> None:
         self.spec = spec
-        self.head = HeadBuilder()
+        self.head = HeadBuilder(inventory)
         self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.blocks: list[_Block] = []
@@ -117,19 +117,19 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        prefix = self.spec.family.prefix(predictor.parameter)
-        priors = self.spec.priors.terms[predictor.parameter]
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
         intercept_variable = None
         if predictor.intercept:
-            row[md.INTERCEPT] = self.head.add(f"{prefix}Intercept", priors["Intercept"], length=1, dims=())[0]
+            prior = self.spec.priors.terms[predictor.parameter]["Intercept"]
+            name = self.inventory.name_of(predictor.parameter, "Intercept")
+            row[md.INTERCEPT] = self.head.add(name, prior, length=1, dims=())[0]
             intercept_variable = self.head.variables.pop()
         slot = len(self.head.variables)
         first: int | None = None
-        for term, at in zip(predictor.terms, self._coefficients(j, predictor, prefix), strict=True):
+        for term, at in zip(predictor.terms, self._coefficients(j, predictor), strict=True):
             first = at[0] if first is None else first
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
@@ -144,7 +144,7 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
-        self._group_terms(j, predictor, prefix)
+        self._group_terms(j, predictor)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
         """Add the common columns, centred: some by code, the others as they are."""
@@ -156,28 +156,28 @@ class _Assembler:
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
         self.coefficients.append(coefficients[dense])
 
-    def _coefficients(self, j: int, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
+    def _coefficients(self, j: int, predictor: LinearPredictor) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
-            name = f"{prefix}{term.name}"
+            name = self.inventory.name_of(predictor.parameter, term.name)
             dims = self._dims(j, name)
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
+    def _group_terms(self, j: int, predictor: LinearPredictor) -> None:
         for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
             block = _Block(j, terms[0].factor, terms)
             correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
             for term in terms:
-                self._group_term(block, term, predictor.parameter, prefix)
+                self._group_term(block, term, predictor.parameter)
             if correlated and block.columns > 1:
-                self._correlation(block, prefix)
+                self._correlation(block)
             self.blocks.append(block)
 
-    def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
-        name = f"{prefix}{term.name}"
+    def _group_term(self, block: _Block, term: GroupTerm, parameter: str) -> None:
+        name = self.inventory.name_of(parameter, term.name)
         prior = self.spec.priors.terms[parameter][term.name]
         dims = self._dims(block.predictor, name)[:-1]
         density = prior.density
@@ -192,7 +192,7 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block, prefix: str) -> None:
+    def _correlation(self, block: _Block) -> None:
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
                 f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
@@ -206,9 +206,14 @@ class _Assembler:
         q = block.columns
         block.eta = self.head.constant(self.spec.correlations[block.factor])
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        name = f"{prefix}{correlation_name(block.terms)}"
+        name = self.inventory.correlations_of(self._names(block))
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
+
+    def _names(self, block: _Block) -> tuple[str, ...]:
+        """What the effects of a block's terms are called."""
+        parameter = self.spec.family.eta_parameters[block.predictor].name
+        return tuple(self.inventory.name_of(parameter, term.name) for term in block.terms)
 
     def _effect_places(self) -> tuple[list[int], list[int]]:
         """Start and stride of every block's effects: factor by factor, level by level, the largest factor last."""
@@ -231,12 +236,11 @@ class _Assembler:
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             parameter = self.spec.family.eta_parameters[block.predictor]
             variables = by_parameter.setdefault(parameter.name, [])
-            prefix = self.spec.family.prefix(parameter.name)
             levels = self.spec.design.factors[block.factor].levels
             column = 0
             for term in block.terms:
                 index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
-                name = f"{prefix}{term.name}"
+                name = self.inventory.name_of(parameter.name, term.name)
                 index = index[0] if term.scalar else index
                 variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
                 column += term.columns
@@ -311,9 +315,9 @@ class _Assembler:
         sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self.spec.family.prefix(self.spec.family.eta_parameters[block.predictor].name)
             n_levels = len(self.spec.design.factors[block.factor].levels)
-            names = [f"{prefix}{term.name}" for term in block.terms for _ in range(term.columns)]
+            of_terms = zip(self._names(block), block.terms, strict=True)
+            names = [name for name, term in of_terms for _ in range(term.columns)]
             for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
                 fixed_scale = scale < 0 or row[md.ARGUMENTS + scale] < 0

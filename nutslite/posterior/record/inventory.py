@@ -147,6 +147,15 @@ class Inventory:
         """
         return self._by_meaning[parameter, term, arguments]
 
+    def argument_of(self, name: str, argument: str) -> str:
+        """What results call an argument of a quantity's prior."""
+        of = self.by_name[name]
+        return self.name_of(of.parameter, of.term, *of.arguments, argument)
+
+    def correlations_of(self, members: tuple[str, ...]) -> str:
+        """What results call the correlations of these effects."""
+        return next(quantity.name for quantity in self.of_kind("correlations") if quantity.members == members)
+
     def of_kind(self, *kinds: Kind) -> list[Quantity]:
         """Quantities of these kinds, in order."""
         return [quantity for quantity in self.quantities if quantity.kind in kinds]
