@@ -50,7 +50,7 @@ ALLOWED["__main__"] = {"cli"}
 
 # Folders inside a room, in order: a wing imports those before it; files of the room's own folder come after them.
 WINGS: dict[str, tuple[str, ...]] = {
-    "formula": ("language", "columns", "evaluation"),
+    "formula": ("language", "columns", "evaluation", "terms"),
     "families": ("derivatives", "links", "rows", "user", "record"),
     "priors": ("densities",),
     "posterior": (
@@ -115,7 +115,7 @@ def imports_of(path: Path, source: str | None = None) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             above = list(inside[: len(inside) - node.level + 1]) if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
-            # `from nutslite import formula` asks for the room, `from nutslite.formula import records` for something in it
+            # `from nutslite import formula` asks for the room, `from nutslite.formula import records` for a thing in it
             targets = [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue

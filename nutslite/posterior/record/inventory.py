@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nutslite.exceptions import DataError
-from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
+from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor, correlated_terms
 from nutslite.priors.prior import Prior, resolve
 
 if TYPE_CHECKING:  # who only wants names need not load Numba
@@ -28,6 +28,7 @@ OBSERVATIONS = "__obs__"
 ROW_LABELS = "__row__"
 """The coordinate along it that holds the user's own labels of the rows."""
 
+_PLURALS = ("coefficients", "effects", "standardised", "columns", "levels", "correlations", "weights")
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -192,10 +193,33 @@ class _Taker:
             own = f"the coefficients of the term '{term.name}'{within}"
             self._add(f"{prefix}{term.name}", (*self.along, *dims), own, term.name)
             self._hyperparameters(f"{prefix}{term.name}", priors[term.name], dims, term.name)
+        for basis_term in predictor.basis_terms:
+            self._basis_term(basis_term, prefix, within, priors)
         for group_term in predictor.group_terms:
             self._group_term(group_term, prefix, within, priors[group_term.name])
         for name, terms in correlated_terms(predictor, self.spec.correlations).items():
             self._correlations(f"{prefix}{name}", terms, within)
+
+    def _basis_term(self, term: BasisTerm, prefix: str, within: str, priors: Mapping[str, Any]) -> None:
+        """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
+        for quantity in term.hyperparameters:
+            name, own = term.full(quantity), f"the {quantity.name} of the term '{term.name}'{within}"
+            if isinstance(priors[name], Prior):
+                self._add(f"{prefix}{name}", self.along, own, term.name)
+                self._hyperparameters(f"{prefix}{name}", priors[name], (), term.name)
+            else:  # a number
+                self.reserved.append(Quantity(f"{prefix}{name}", (), own, term.name))
+        weights = f"{prefix}{term.full(term.weights)}"
+        own = f"the weights of the term '{term.name}'{within}"
+        labels = tuple(int(label) if label.isdigit() else label for label in term.weights.labels)
+        dim = self._register(Dimension(f"{weights}_dim", labels, f"the dimension of {own}", term.name))
+        self._add(weights, (*self.along, dim), own, term.name)
+        if self.spec.noncentered.get(weights, True) and self._scales_are_drawn(term, priors):
+            of = f"the standardised weights of the term '{term.name}'{within}"
+            self._add(f"{weights}_offset", (*self.along, dim), of, term.name, weights)
+
+    def _scales_are_drawn(self, term: BasisTerm, priors: Mapping[str, Any]) -> bool:
+        return any(isinstance(priors[term.full(quantity)], Prior) for quantity in term.hyperparameters)
 
     def _group_term(self, term: GroupTerm, prefix: str, within: str, prior: Prior) -> None:
         name = f"{prefix}{term.name}"
@@ -302,7 +326,7 @@ def _capital(text: str) -> str:
 
 
 def _plural(item: Quantity | Dimension) -> bool:
-    return item.made_by.split()[1] in ("coefficients", "effects", "standardised", "columns", "levels", "correlations")
+    return item.made_by.split()[1] in _PLURALS
 
 
 def _check_texts(quantities: Iterable[Quantity], dimensions: Iterable[Dimension]) -> None:

@@ -10,7 +10,7 @@ from numbers import Real
 from pathlib import Path
 
 from nutslite.exceptions import ArgumentError, DataError, NutsliteError, checked_path
-from nutslite.formula.records import correlated_terms
+from nutslite.formula.records import LinearPredictor, correlated_terms
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
 from nutslite.priors.prior import Prior
@@ -113,7 +113,10 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
     nodes: _Nodes = {}
     edges: list[tuple[str, str]] = []
 
-    def add(name: str, prior: Prior) -> None:
+    def add(name: str, prior: Prior | float) -> None:
+        if not isinstance(prior, Prior):  # a hyperparameter that is a known number
+            nodes[name] = (f"{prior}", _DETERMINISTIC, ())
+            return
         for argument, value in _hyperpriors(prior):
             add(f"{name}_{argument}", value)
             edges.append((f"{name}_{argument}", name))
@@ -131,9 +134,13 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
                 nodes[parameter.name] = (f"{constant}", _DETERMINISTIC, ())
             continue
         prefix = "" if parameter.name == spec.family.parent.name else f"{parameter.name}_"
+        above = _weights_below(predictor)
         for term, prior in spec.priors.terms[parameter.name].items():
             add(f"{prefix}{term}", prior)
-            edges.append((f"{prefix}{term}", parameter.name))
+            edges.append((f"{prefix}{term}", f"{prefix}{above[term]}" if term in above else parameter.name))
+        for weights in dict.fromkeys(above.values()):
+            nodes[f"{prefix}{weights}"] = ("Normal", _FREE, dims[f"{prefix}{weights}"])
+            edges.append((f"{prefix}{weights}", parameter.name))
         for term in predictor.offset_names:
             nodes[f"{prefix}{term}"] = ("data", _DETERMINISTIC, (OBSERVATIONS,))
             edges.append((f"{prefix}{term}", parameter.name))
@@ -146,6 +153,15 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
             edges += [(f"{prefix}{name}", f"{prefix}{term.name}") for term in terms]
     nodes[response] = (spec.family.title.capitalize(), _OBSERVED, (OBSERVATIONS,))
     return nodes, edges
+
+
+def _weights_below(predictor: LinearPredictor) -> dict[str, str]:
+    """By hyperparameter of a term of a special kind, the weights that it governs."""
+    return {
+        term.full(quantity): term.full(term.weights)
+        for term in predictor.basis_terms
+        for quantity in term.hyperparameters
+    }
 
 
 def _hyperpriors(prior: Prior) -> Iterable[tuple[str, Prior]]:
