@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nutslite.formula.records import CommonTerm, GroupTerm, Response
+from nutslite.priors.hyperparameters import hyperparameters
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
@@ -120,6 +121,7 @@ def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Pa
         prefix = spec.family.prefix(name)
         own = priors.terms[name]
         listed = [Term(INTERCEPT, own[INTERCEPT], aliases.get(f"{prefix}{INTERCEPT}"))] if predictor.intercept else []
+        listed += [Term(known, own[known], aliases.get(f"{prefix}{known}")) for known in hyperparameters(predictor)]
         formula: list[CommonTerm | GroupTerm] = [*predictor.terms, *predictor.group_terms]
         listed += [
             Term(term.name, own[term.name], aliases.get(f"{prefix}{term.name}"), _levels(term), _groups(term, design))

@@ -170,7 +170,7 @@ def _choose_priors(
 
 
 def _starts_noncentered(arguments: ModelArguments, design: Design, family: Family, priors: PriorSet) -> dict[str, bool]:
-    """Whether each group term starts non-centred: as its prior says, or else the model."""
+    """Whether effects of each group term, and weights, start non-centred: as their prior says, or else the model."""
     general = arguments.noncentered
     out = {}
     for name, predictor in design.predictors.items():
@@ -178,4 +178,6 @@ def _starts_noncentered(arguments: ModelArguments, design: Design, family: Famil
         for term in predictor.group_terms:
             said = priors.terms[name][term.name].noncentered
             out[f"{family.prefix(name)}{term.name}"] = own if said is None else bool(said)
+        for basis in predictor.basis_terms:
+            out[f"{family.prefix(name)}{basis.full(basis.weights)}"] = own
     return out

@@ -23,18 +23,16 @@ OBSERVATIONS = "__obs__"
 ROW_LABELS = "__row__"
 """The coordinate along it that holds the user's own labels of the rows."""
 
+_PLURALS = ("coefficients", "effects", "standardised", "columns", "levels", "correlations", "weights")
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 Kind = Literal[
     "reserved", "response", "row parameter", "constant", "intercept", "coefficients", "effects", "hyperparameter",
-    "correlations", "standardised effects",
+    "correlations", "standardised effects", "weights",
 ]  # fmt: skip
 """What a quantity is. A row parameter has a value for each row, a constant one for all."""
-
-SAMPLED = ("constant", "intercept", "coefficients", "effects", "hyperparameter", "correlations")
-"""Kinds of what the posterior has draws of."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,9 @@ class Quantity:
         The term that it belongs to, as the formula has it: ``"Intercept"``, ``"x"``, ``"1|g"``; of a constant's empty.
     arguments : tuple of str
         Of a hyperparameter, which argument of the prior it is; of the prior of a hyperparameter, one more:
-        ``("sigma",)``, ``("sigma", "sigma")``.
+        ``("sigma",)``, ``("sigma", "sigma")``. Of a term of a special kind the term's own name for it.
+    governs : str
+        Of a hyperparameter, the quantity whose distribution it is an argument of.
     of : str
         Of hyperparameters and standardised effects, the quantity after which they are called, whose alias they follow:
         ``"1|g"`` for ``"1|g_sigma"``.
@@ -81,6 +81,7 @@ class Quantity:
     parameter: str = ""
     term: str = ""
     arguments: tuple[str, ...] = ()
+    governs: str = ""
     of: str = ""
     is_group_scale: bool = False
     prior: Any = field(default=None, compare=False)
@@ -134,7 +135,7 @@ class Inventory:
 
     @cached_property
     def _by_meaning(self) -> dict[tuple[str, str, tuple[str, ...]], str]:
-        named = ("constant", "row parameter", "intercept", "coefficients", "effects", "hyperparameter")
+        named = ("constant", "row parameter", "intercept", "coefficients", "effects", "hyperparameter", "weights")
         return {(q.parameter, q.term, q.arguments): q.name for q in self.quantities if q.kind in named}
 
     def name_of(self, parameter: str, term: str = "", *arguments: str) -> str:
@@ -228,7 +229,7 @@ def _capital(text: str) -> str:
 
 
 def _plural(item: Quantity | Dimension) -> bool:
-    return item.made_by.split()[1] in ("coefficients", "effects", "standardised", "columns", "levels", "correlations")
+    return item.made_by.split()[1] in _PLURALS
 
 
 def check_texts(quantities: Iterable[Quantity], dimensions: Iterable[Dimension]) -> None:

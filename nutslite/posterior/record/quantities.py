@@ -6,13 +6,14 @@ A new kind of quantity has a line here, so that a clash with it is found before 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nutslite.exceptions import DataError
-from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
+from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor, correlated_terms
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
@@ -120,10 +121,47 @@ class _Taker:
                 _suffix(prior),
                 dims,
             )
+        for basis_term in predictor.basis_terms:
+            self._basis_term(basis_term, parameter, within, priors)
         for group_term in predictor.group_terms:
             self._group_term(group_term, parameter, within, priors[group_term.name])
         for name, terms in correlated_terms(predictor, self.spec.correlations).items():
             self._correlations(f"{prefix}{name}", terms, parameter, within)
+
+    def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
+        """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
+        prefix = self.spec.family.prefix(parameter)
+        weights = f"{prefix}{term.full(term.weights)}"
+        drawn = False
+        for item in term.hyperparameters:
+            prior = priors[term.full(item)]
+            quantity = Quantity(
+                f"{prefix}{term.full(item)}",
+                self.along,
+                f"the {item.name} of the term '{term.name}'{within}",
+                term.name,
+                "hyperparameter",
+                parameter,
+                term.name,
+                (item.name,),
+                governs=weights,
+                prior=prior,
+            )
+            if isinstance(prior, Prior):
+                drawn = True
+                self._add_with_prior(quantity, _suffix(prior))
+            else:  # a number: not in the results, but nothing else may be called so
+                self.reserved.append(replace(quantity, dims=(), kind="reserved"))
+        own = f"the weights of the term '{term.name}'{within}"
+        labels = tuple(int(label) if label.isdigit() else label for label in term.weights.labels)
+        dim = self._register(Dimension(f"{weights}_dim", labels, f"the dimension of {own}", term.name))
+        quantity = Quantity(
+            weights, (*self.along, dim), own, term.name, "weights", parameter, term.name, (term.weights.name,)
+        )
+        self._add(quantity, "_offset")
+        if self.spec.noncentered.get(weights, True) and drawn:
+            own = f"the standardised weights of the term '{term.name}'{within}"
+            self._add(replace(quantity, name=f"{weights}_offset", made_by=own, kind="standardised effects", of=weights))
 
     def _group_term(self, term: GroupTerm, parameter: str, within: str, prior: Prior) -> None:
         prefix = self.spec.family.prefix(parameter)
@@ -158,6 +196,7 @@ class _Taker:
                     made_by=own,
                     kind="hyperparameter",
                     arguments=(*of.arguments, key),
+                    governs=of.name,
                     of=of.of or of.name,
                     is_group_scale=of.kind == "effects" and key == scale,
                     prior=value,

@@ -119,9 +119,11 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
             nodes[name] = (f"Deterministic, {spec.links[name]} link", _DETERMINISTIC, quantity.dims)
         elif prior is not None:
             nodes[name] = (str(prior) if with_arguments else prior.name, _FREE, quantity.dims)
-        if quantity.kind == "hyperparameter":
-            edges.append((name, inventory.name_of(quantity.parameter, quantity.term, *quantity.arguments[:-1])))
-        elif quantity.term and prior is not None:
+        elif quantity.kind == "weights":
+            nodes[name] = ("Normal", _FREE, quantity.dims)
+        if quantity.governs:
+            edges.append((name, quantity.governs))
+        elif quantity.term and name in nodes:
             edges.append((name, quantity.parameter))
     for parameter in spec.family.parameters:
         edges.append((parameter.name, response))
