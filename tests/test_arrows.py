@@ -55,6 +55,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "priors": ("densities",),
     "posterior": (
         "record",
+        "nodes",
         "assembly",
         "density",
         "products",

@@ -16,7 +16,7 @@ from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
-from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
+from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, is_constant, named_arguments, stacked
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
@@ -83,7 +83,7 @@ class _Assembler:
         effect_variables = self._effect_variables(starts, strides)
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
-        variables = tuple(self.head.variables + effect_variables)
+        variables = (*self.head.named(), *effect_variables)
         layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
         return Assembled(self.spec, data, layout, self.inventory)
 
@@ -357,7 +357,7 @@ class _Assembler:
             n_levels = self._n_levels(block.factor)
             for c, (name, row) in enumerate(zip(self._column_names(block), block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
-                fixed_scale = scale < 0 or row[md.ARGUMENTS + scale] < 0
+                fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
