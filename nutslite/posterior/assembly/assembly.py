@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
+from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
+from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import take_inventory
+from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, is_constant, named_arguments, stacked
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
@@ -28,11 +29,15 @@ FloatArray = NDArray[np.float64]
 
 @dataclass
 class _Block:
-    """A group block while it is being assembled: columns of one factor in one predictor."""
+    """A group block while it is being assembled: columns of one factor in one predictor.
+
+    A term of a special kind is a block of one level, without a factor, whose columns are those of its weights.
+    """
 
     predictor: int
-    factor: str
+    factor: str | None
     terms: list[GroupTerm]
+    basis: BasisTerm | None = None
     correlation: int = -1
     eta: int = -1
     rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
@@ -40,27 +45,27 @@ class _Block:
 
     @property
     def columns(self) -> int:
-        return sum(term.columns for term in self.terms)
+        return sum(term.columns for term in self.terms) if self.basis is None else self.basis.matrix.shape[0]
 
 
-def assemble(spec: ModelSpec) -> Assembled:
-    """Numbers and names of a model.
+def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
+    """Numbers of a model, under the names of its inventory.
 
     Raises
     ------
     PriorError
         If a prior does not fit its term (wrong length, correlated effects whose prior is not Normal).
     """
-    return _Assembler(spec).run()
+    return _Assembler(spec, inventory).run()
 
 
 class _Assembler:
     """One pass over the parameters of the family; every method adds to the head, the blocks and the names."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, inventory: Inventory) -> None:
         self.spec = spec
-        self.head = HeadBuilder()
-        self.inventory = take_inventory(spec)
+        self.head = HeadBuilder(inventory)
+        self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
@@ -99,9 +104,6 @@ class _Assembler:
         dims = self.inventory.dims[name]
         return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
 
-    def _prefix(self, parameter: str) -> str:
-        return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
-
     def _constant(self, first: int, parameter: Parameter) -> None:
         prior = self.spec.priors.constants[parameter.name]
         rows = self.predictors[first : first + parameter.size]
@@ -120,19 +122,19 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        prefix = self._prefix(predictor.parameter)
-        priors = self.spec.priors.terms[predictor.parameter]
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
         intercept_variable = None
         if predictor.intercept:
-            row[md.INTERCEPT] = self.head.add(f"{prefix}Intercept", priors["Intercept"], length=1, dims=())[0]
+            prior = self.spec.priors.terms[predictor.parameter]["Intercept"]
+            name = self.inventory.name_of(predictor.parameter, "Intercept")
+            row[md.INTERCEPT] = self.head.add(name, prior, length=1, dims=())[0]
             intercept_variable = self.head.variables.pop()
         slot = len(self.head.variables)
         first: int | None = None
-        for term, at in zip(predictor.terms, self._coefficients(j, predictor, prefix), strict=True):
+        for term, at in zip(predictor.terms, self._coefficients(j, predictor), strict=True):
             first = at[0] if first is None else first
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
@@ -147,7 +149,9 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
-        self._group_terms(j, predictor, prefix)
+        for basis in predictor.basis_terms:
+            self._basis_term(j, basis, predictor.parameter)
+        self._group_terms(j, predictor)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
         """Add the common columns, centred: some by code, the others as they are."""
@@ -159,28 +163,37 @@ class _Assembler:
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
         self.coefficients.append(coefficients[dense])
 
-    def _coefficients(self, j: int, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
+    def _coefficients(self, j: int, predictor: LinearPredictor) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
-            name = f"{prefix}{term.name}"
+            name = self.inventory.name_of(predictor.parameter, term.name)
             dims = self._dims(j, name)
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
+    def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
+        """Add the weights of a term of a special kind, and what their scales depend on."""
+        block = _Block(j, None, [], term)
+        priors = self.spec.priors.terms[parameter]
+        for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
+            block.rows.append([len(self.z), *row])
+            self.z.append(term.matrix[column])
+        self.blocks.append(block)
+
+    def _group_terms(self, j: int, predictor: LinearPredictor) -> None:
         for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
             block = _Block(j, terms[0].factor, terms)
             correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
             for term in terms:
-                self._group_term(block, term, predictor.parameter, prefix)
+                self._group_term(block, term, predictor.parameter)
             if correlated and block.columns > 1:
-                self._correlation(block, prefix)
+                self._correlation(block)
             self.blocks.append(block)
 
-    def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
-        name = f"{prefix}{term.name}"
+    def _group_term(self, block: _Block, term: GroupTerm, parameter: str) -> None:
+        name = self.inventory.name_of(parameter, term.name)
         prior = self.spec.priors.terms[parameter][term.name]
         dims = self._dims(block.predictor, name)[:-1]
         density = prior.density
@@ -195,7 +208,7 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block, prefix: str) -> None:
+    def _correlation(self, block: _Block) -> None:
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
                 f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
@@ -207,21 +220,37 @@ class _Assembler:
                 "several linear predictors. Leave out correlated= and priors_cor=."
             )
         q = block.columns
-        block.eta = self.head.constant(self.spec.correlations[block.factor])
+        block.eta = self.head.constant(self.spec.correlations[block.terms[0].factor])
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        name = f"{prefix}{correlation_name(block.terms)}"
+        name = self.inventory.correlations_of(self._names(block))
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
 
+    def _names(self, block: _Block) -> tuple[str, ...]:
+        """What the effects of a block's terms are called."""
+        parameter = self.spec.family.eta_parameters[block.predictor].name
+        return tuple(self.inventory.name_of(parameter, term.name) for term in block.terms)
+
+    def _column_names(self, block: _Block) -> list[str]:
+        """What the effects of each column of a block are called."""
+        if block.basis is not None:
+            parameter = self.spec.family.eta_parameters[block.predictor].name
+            return [self.inventory.name_of(parameter, block.basis.name, block.basis.weights.name)] * block.columns
+        of_terms = zip(self._names(block), block.terms, strict=True)
+        return [name for name, term in of_terms for _ in range(term.columns)]
+
     def _effect_places(self) -> tuple[list[int], list[int]]:
-        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last."""
-        width: dict[str, int] = {}
+        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
+
+        Weights of special terms come first.
+        """
+        width: dict[str | None, int] = {}
         for block in self.blocks:
             width[block.factor] = width.get(block.factor, 0) + block.columns
-        size = {name: width[name] * len(self.spec.design.factors[name].levels) for name in width}
-        order = sorted(width, key=lambda name: size[name])
+        size = {name: width[name] * self._n_levels(name) for name in width}
+        order = sorted(width, key=lambda name: (name is not None, size[name]))
         first = dict(zip(order, np.cumsum([0, *(size[name] for name in order)]), strict=False))
-        used: dict[str, int] = {}
+        used: dict[str | None, int] = {}
         starts, strides = [], []
         for block in self.blocks:
             starts.append(int(first[block.factor]) + used.get(block.factor, 0))
@@ -229,17 +258,28 @@ class _Assembler:
             used[block.factor] = used.get(block.factor, 0) + block.columns
         return starts, strides
 
+    def _n_levels(self, factor: str | None) -> int:
+        return 1 if factor is None else len(self.spec.design.factors[factor].levels)
+
+    def _levels(self, factor: str | None) -> NDArray[np.int32]:
+        """The level of each row."""
+        design = self.spec.design
+        return np.zeros(design.n_rows, dtype=np.int32) if factor is None else design.factors[factor].index
+
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
         by_parameter: dict[str, list[Variable]] = {}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             parameter = self.spec.family.eta_parameters[block.predictor]
             variables = by_parameter.setdefault(parameter.name, [])
-            prefix = self._prefix(parameter.name)
-            levels = self.spec.design.factors[block.factor].levels
+            levels = np.arange(self._n_levels(block.factor))
             column = 0
+            if block.basis is not None:
+                name = self._column_names(block)[0]
+                places = start + np.arange(block.columns)
+                variables.append(Variable(name, self._dims(block.predictor, name), "effects", places))
             for term in block.terms:
-                index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
-                name = f"{prefix}{term.name}"
+                index = start + levels * stride + column + np.arange(term.columns)[:, None]
+                name = self.inventory.name_of(parameter.name, term.name)
                 index = index[0] if term.scalar else index
                 variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
                 column += term.columns
@@ -260,7 +300,7 @@ class _Assembler:
             row = np.zeros(md.BLOCK_FIELDS, dtype=np.int64)
             row[md.PREDICTOR] = block.predictor
             row[md.FACTOR] = factors.index(block.factor)
-            row[md.N_LEVELS] = len(design.factors[block.factor].levels)
+            row[md.N_LEVELS] = self._n_levels(block.factor)
             row[md.N_COLUMNS] = block.columns
             row[md.EFFECT_START], row[md.EFFECT_STRIDE] = start, stride
             row[md.COLUMN_TABLE] = len(columns)
@@ -278,7 +318,7 @@ class _Assembler:
         block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
         centring = self._centring(starts, strides)
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
-        levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
+        levels = [*(self._levels(name) for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
@@ -311,13 +351,11 @@ class _Assembler:
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:
         """0 for non-centred terms; 1 for centred ones and for those whose scale is fixed (nothing to decouple from)."""
-        sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
+        sizes = [block.columns * self._n_levels(block.factor) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self._prefix(self.spec.family.eta_parameters[block.predictor].name)
-            n_levels = len(self.spec.design.factors[block.factor].levels)
-            names = [f"{prefix}{term.name}" for term in block.terms for _ in range(term.columns)]
-            for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):
+            n_levels = self._n_levels(block.factor)
+            for c, (name, row) in enumerate(zip(self._column_names(block), block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
                 fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
                 if fixed_scale or not self.spec.noncentered.get(name, True):

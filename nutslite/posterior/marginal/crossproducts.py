@@ -52,12 +52,16 @@ class _Reducer:
         self.n_common = self.integrated.size
         n_head = model.head.transforms.size
         self.kept = np.setdiff1d(np.arange(n_head), self.integrated)
-        factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._size)
+        factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._worth_eliminating)
         self.eliminated = factors[-1] if factors else -1
         self.others = factors[:-1]
 
     def _size(self, factor: int) -> int:
         return max(int(b[md.N_LEVELS] * b[md.EFFECT_STRIDE]) for b in self.model.blocks if b[md.FACTOR] == factor)
+
+    def _worth_eliminating(self, factor: int) -> tuple[bool, int]:
+        """Its size; what has one level, such as the weights of smooths, is a part of the rest wherever it can be."""
+        return int(self._blocks(factor)[0][md.N_LEVELS]) > 1, self._size(factor)
 
     def _blocks(self, factor: int) -> list[IndexArray]:
         return [block for block in self.model.blocks if block[md.FACTOR] == factor]

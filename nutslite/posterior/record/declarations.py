@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
-from nutslite.formula.terms import correlated_terms
+from nutslite.formula.records import correlated_terms
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}
@@ -22,6 +22,7 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
             found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))
         if correlated_terms(predictor, spec.correlations):
             found.append(Declaration("effects are correlated", CORRELATED_EFFECTS))
+        found += [Declaration(f"'{term.name}' {term.kind.title}", term.kind.allows) for term in predictor.basis_terms]
     found += [
         Declaration(f"elements of {parameter.name} increase", ORDERED_VECTORS)
         for parameter in family.parameters

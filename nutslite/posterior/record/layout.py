@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
 from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
+from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.node_table import NODE_FIELDS, Nodes
 from nutslite.priors.coefficient_priors import ColumnPriors
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
@@ -128,6 +129,7 @@ class HeadBuilder:
     and ``DERIVED - k`` until the lengths of what comes before them are known.
     """
 
+    inventory: Inventory
     transforms: list[int] = field(default_factory=list)
     bounds: list[tuple[float, float]] = field(default_factory=list)
     densities: list[int] = field(default_factory=list)
@@ -196,7 +198,8 @@ class HeadBuilder:
     ) -> list[int]:
         """References to one argument of a prior, one per element of the variable it belongs to."""
         if isinstance(value, Prior):
-            return [int(i) for i in self.add(f"{name}_{key}", value, length=length, dims=dims)]
+            own = self.inventory.argument_of(name, key)
+            return [int(i) for i in self.add(own, value, length=length, dims=dims)]
         array = np.atleast_1d(np.asarray(value, dtype=float))
         if array.size not in (1, length):
             raise PriorError(

@@ -81,6 +81,11 @@ class Plan:
             return "matrix"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is of a marginal density of which one value is a large factorisation."""
+        return self.reduction is not None and self.reduction.large
+
     def target(self) -> Target:
         """A fresh target for one fit."""
         if self.reduction is not None:
@@ -172,7 +177,7 @@ def _joint_plan(
     merged = merge_equal_rows(data) if merge and unmerged is None else None
     n = (data if merged is None else merged).y.shape[1]
     first = (
-        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them group effects); "
+        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them {_effects(assembled)}); "
         f"every gradient reads {n:,} rows."
     )
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
@@ -200,6 +205,14 @@ def _joint_plan(
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, few and unfit is None)
+
+
+def _effects(assembled: Assembled) -> str:
+    """What the joint density's effects are called."""
+    predictors = assembled.spec.design.predictors.values()
+    if not any(predictor.basis_terms for predictor in predictors):
+        return "group effects"
+    return "group effects and weights" if any(predictor.group_terms for predictor in predictors) else "weights"
 
 
 def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
@@ -268,7 +281,9 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
         sentences.append(
-            f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
+            f"The {q} weights are integrated out together."
+            if levels == 1 and _effects(assembled) == "weights"
+            else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
         )
     sentences.append(f"{r} coefficients and other effects are integrated out by one dense factorisation.")

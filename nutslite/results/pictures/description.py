@@ -9,7 +9,7 @@ from html import escape
 from typing import Any, Literal
 
 from nutslite._columns import folded
-from nutslite.formula.terms import correlated_terms
+from nutslite.formula.records import correlated_terms
 from nutslite.posterior.record.model_spec import ModelSpec
 
 Style = Literal["modern", "classic"]
@@ -52,7 +52,7 @@ class Described:
     def sections(self, parameter: str) -> dict[str, dict[str, Any]]:
         """Priors of one parameter's terms by section; the parent's last one has those of the constant parameters."""
         parent = parameter == self.spec.family.parent.name
-        prefix = "" if parent else f"{parameter}_"
+        prefix = self.spec.family.prefix(parameter)
         predictor, correlations = self.spec.design.predictors[parameter], self.spec.correlations
         terms, constants = self.spec.priors.terms[parameter], self.spec.priors.constants
         groups = {term.name for term in predictor.group_terms}

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
-from nutslite.formula.terms import correlation_name
+from nutslite.formula.records import correlation_name
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.formula.terms import GroupFactor, GroupTerm
+    from nutslite.formula.records import GroupFactor, GroupTerm
     from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
