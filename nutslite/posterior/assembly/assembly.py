@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +9,9 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
-from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.formula.correlated import EffectGroup, Member, effect_groups
+from nutslite.formula.terms import LinearPredictor
+from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import take_inventory
@@ -28,19 +28,36 @@ FloatArray = NDArray[np.float64]
 
 @dataclass
 class _Block:
-    """A group block while it is being assembled: columns of one factor in one predictor."""
+    """A group block while it is being assembled: columns of one factor, of one predictor if it is not correlated."""
 
-    predictor: int
     factor: str
-    terms: list[GroupTerm]
+    parts: list[tuple[int, Member]] = field(default_factory=list)  # predictor and term, in the order of the columns
     correlation: int = -1
     eta: int = -1
     rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
-    hyper: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     @property
     def columns(self) -> int:
-        return sum(term.columns for term in self.terms)
+        return len(self.rows)
+
+    def order_as(self, group: EffectGroup) -> None:
+        """Put the terms in their order in the group: formulas may come in another order than the parameters."""
+        stops = np.cumsum([member.term.columns for _, member in self.parts])
+        own = {
+            member.name: ((j, member), self.rows[stop - member.term.columns : stop])
+            for (j, member), stop in zip(self.parts, stops, strict=True)
+        }
+        chosen = [own[member.name] for member in group.members]
+        self.parts = [part for part, _ in chosen]
+        self.rows = [row for _, rows in chosen for row in rows]
+
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Predictor, first column and number of columns, for each predictor that reads some."""
+        count: dict[int, int] = {}
+        for predictor, member in self.parts:
+            count[predictor] = count.get(predictor, 0) + member.term.columns
+        starts = np.cumsum([0, *count.values()])
+        return [(j, int(start), columns) for (j, columns), start in zip(count.items(), starts, strict=False)]
 
 
 def assemble(spec: ModelSpec) -> Assembled:
@@ -62,7 +79,9 @@ class _Assembler:
         self.head = HeadBuilder()
         self.inventory = take_inventory(spec)
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
+        self.groups = effect_groups(spec.design.predictors, spec.correlations)
         self.blocks: list[_Block] = []
+        self.joint: dict[int, _Block] = {}  # blocks that more than one predictor has a part of, by place in `groups`
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
         self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
@@ -147,7 +166,7 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
-        self._group_terms(j, predictor, prefix)
+        self._group_terms(j, predictor.parameter)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
         """Add the common columns, centred: some by code, the others as they are."""
@@ -169,24 +188,39 @@ class _Assembler:
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
-        for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
-            block = _Block(j, terms[0].factor, terms)
-            correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
-            for term in terms:
-                self._group_term(block, term, predictor.parameter, prefix)
-            if correlated and block.columns > 1:
-                self._correlation(block, prefix)
-            self.blocks.append(block)
+    def _group_terms(self, j: int, parameter: str) -> None:
+        """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
+        together: dict[str, _Block] = {}
+        for place, group in enumerate(self.groups):
+            own = [member for member in group.members if member.parameter == parameter]
+            if not own:
+                continue
+            if group.correlated:
+                block = self.joint.get(place) or self._new_block(group.factor)
+            else:
+                block = together.get(group.factor) or self._new_block(group.factor)
+                together[group.factor] = block
+            for member in own:
+                self._group_term(j, block, member)
+            if group.correlated and len(group.parameters) > 1:
+                self.joint[place] = block
+            if group.correlated and len(block.parts) == len(group.members):
+                block.order_as(group)
+                self._correlation(block, group)
 
-    def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
-        name = f"{prefix}{term.name}"
-        prior = self.spec.priors.terms[parameter][term.name]
-        dims = self._dims(block.predictor, name)[:-1]
+    def _new_block(self, factor: str) -> _Block:
+        self.blocks.append(_Block(factor))
+        return self.blocks[-1]
+
+    def _group_term(self, j: int, block: _Block, member: Member) -> None:
+        term, name = member.term, member.name
+        prior = self.spec.priors.terms[member.parameter][term.name]
+        dims = self._dims(j, name)[:-1]
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
         references = [self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)]
+        block.parts.append((j, member))
         for column in range(term.columns):
             z_row = -1
             if term.matrix is not None:
@@ -195,23 +229,25 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block, prefix: str) -> None:
+    def _correlation(self, block: _Block, group: EffectGroup) -> None:
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
                 f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
-                f"({', '.join(term.name for term in block.terms)})."
+                f"({', '.join(member.name for member in group.members)})."
             )
-        if self.spec.family.eta_parameters[block.predictor].dim:
+        if any(self.spec.family.eta_parameters[j].dim for j, _ in block.parts):
+            remedy = "Leave out correlated= and priors_cor=."
+            if group.members[0].term.id is not None:
+                remedy = "Leave out the id: (x||g)."
             raise PriorError(
                 f"Effects of '{block.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
-                "several linear predictors. Leave out correlated= and priors_cor=."
+                f"several linear predictors. {remedy}"
             )
         q = block.columns
-        block.eta = self.head.constant(self.spec.correlations[block.factor])
+        block.eta = self.head.constant(self.spec.correlations.get(block.factor, 1.0))
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        name = f"{prefix}{correlation_name(block.terms)}"
         index = np.arange(block.correlation, self.head.size)
-        self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
+        self.head.variables.append(Variable(group.name, self.inventory.dims[group.name], "correlation", index))
 
     def _effect_places(self) -> tuple[list[int], list[int]]:
         """Start and stride of every block's effects: factor by factor, level by level, the largest factor last."""
@@ -230,19 +266,17 @@ class _Assembler:
         return starts, strides
 
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
-        by_parameter: dict[str, list[Variable]] = {}
+        by_parameter: dict[str, list[Variable]] = {parameter.name: [] for parameter in self.spec.family.parameters}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            parameter = self.spec.family.eta_parameters[block.predictor]
-            variables = by_parameter.setdefault(parameter.name, [])
-            prefix = self._prefix(parameter.name)
             levels = self.spec.design.factors[block.factor].levels
             column = 0
-            for term in block.terms:
-                index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
-                name = f"{prefix}{term.name}"
-                index = index[0] if term.scalar else index
-                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
-                column += term.columns
+            for j, member in block.parts:
+                columns = member.term.columns
+                index = start + np.arange(len(levels)) * stride + column + np.arange(columns)[:, None]
+                index = index[0] if member.term.scalar else index
+                variable = Variable(member.name, self._dims(j, member.name), "effects", index)
+                by_parameter[member.parameter].append(variable)
+                column += columns
         dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
         return [
             variable
@@ -255,10 +289,12 @@ class _Assembler:
         n = design.response.values.shape[1]
         factors = list(dict.fromkeys(block.factor for block in self.blocks))
         rows: list[NDArray[np.int64]] = []
+        added: list[NDArray[np.int64]] = []
         columns: list[list[int]] = []
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             row = np.zeros(md.BLOCK_FIELDS, dtype=np.int64)
-            row[md.PREDICTOR] = block.predictor
+            runs = block.runs()
+            row[md.PREDICTOR] = runs[0][0] if len(runs) == 1 else -1
             row[md.FACTOR] = factors.index(block.factor)
             row[md.N_LEVELS] = len(design.factors[block.factor].levels)
             row[md.N_COLUMNS] = block.columns
@@ -267,6 +303,7 @@ class _Assembler:
             row[md.CORRELATION] = block.correlation
             row[md.LKJ_ETA] = head.resolve_reference(block.eta)
             rows.append(row)
+            added += [md.part_of(row, *run) for run in runs]
             for column in block.rows:
                 references = [head.resolve_reference(reference) for reference in column[md.ARGUMENTS :]]
                 columns.append([*column[: md.ARGUMENTS], *references])
@@ -290,7 +327,7 @@ class _Assembler:
             links=self._link_codes(),
             predictors=predictors,
             blocks=blocks,
-            added=added_blocks(blocks, codes),
+            added=np.array([*added, *codes.blocks[:, : md.ADDED_FIELDS]], dtype=np.int64).reshape(-1, md.ADDED_FIELDS),
             z_rows=np.append(block_columns[:, md.Z_ROW], -1),
             block_columns=block_columns,
             centring=centring,
@@ -314,24 +351,14 @@ class _Assembler:
         sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self._prefix(self.spec.family.eta_parameters[block.predictor].name)
             n_levels = len(self.spec.design.factors[block.factor].levels)
-            names = [f"{prefix}{term.name}" for term in block.terms for _ in range(term.columns)]
+            names = [member.name for _, member in block.parts for _ in range(member.term.columns)]
             for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
                 fixed_scale = scale < 0 or row[md.ARGUMENTS + scale] < 0
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
-
-
-def _blocks_of(terms: tuple[GroupTerm, ...], correlations: Mapping[str, float]) -> list[list[GroupTerm]]:
-    """Terms that share a block: all of one factor and one correlation mark; independent ones of a factor together."""
-    blocks: dict[tuple[str, str | None], list[GroupTerm]] = {}
-    for term in terms:
-        mark = term.correlated if term.factor in correlations else None
-        blocks.setdefault((term.factor, mark), []).append(term)
-    return list(blocks.values())
 
 
 def _stack(matrices: list[FloatArray], n: int) -> FloatArray:

@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nutslite.exceptions import DataError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
+from nutslite.formula.correlated import EffectGroup, correlated_effects
+from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.prior import Prior, resolve
 
 if TYPE_CHECKING:  # who only wants names need not load Numba
@@ -194,8 +195,9 @@ class _Taker:
             self._hyperparameters(f"{prefix}{term.name}", priors[term.name], dims, term.name)
         for group_term in predictor.group_terms:
             self._group_term(group_term, prefix, within, priors[group_term.name])
-        for name, terms in correlated_terms(predictor, self.spec.correlations).items():
-            self._correlations(f"{prefix}{name}", terms, within)
+        for group in correlated_effects(self.spec.design.predictors, self.spec.correlations):
+            if group.members[-1].parameter == predictor.parameter:
+                self._correlations(group, within)
 
     def _group_term(self, term: GroupTerm, prefix: str, within: str, prior: Prior) -> None:
         name = f"{prefix}{term.name}"
@@ -221,14 +223,14 @@ class _Taker:
                 self._add(f"{name}_{key}", (*self.along, *dims), own, column, of or name)
                 self._hyperparameters(f"{name}_{key}", value, dims, column, of or name)
 
-    def _correlations(self, name: str, terms: list[GroupTerm], within: str) -> None:
-        labels = [
-            term.expression if term.scalar else f"{term.expression}[{label}]" for term in terms for label in term.labels
-        ]
+    def _correlations(self, group: EffectGroup, within: str) -> None:
+        labels = group.labels
         pairs = tuple(f"{labels[c]}, {labels[r]}" for r in range(len(labels)) for c in range(r))
-        dim, own = f"{name}_dim", f"the correlations of the effects of '{terms[0].factor}'{within}"
-        self._register(Dimension(dim, pairs, f"the dimension of {own}", terms[0].factor))
-        self._add(name, (dim,), own, terms[0].factor)
+        if len(group.parameters) > 1:
+            within = f" in the formulas of {' and '.join(group.parameters)}"
+        dim, own = f"{group.name}_dim", f"the correlations of the effects of '{group.factor}'{within}"
+        self._register(Dimension(dim, pairs, f"the dimension of {own}", group.factor))
+        self._add(group.name, (dim,), own, group.factor)
 
     def _expression_dims(self, term: GroupTerm, prefix: str) -> tuple[str, ...]:
         """The dimension of a group term's columns, if it has one.

@@ -10,7 +10,7 @@ from numbers import Real
 from pathlib import Path
 
 from nutslite.exceptions import ArgumentError, DataError, NutsliteError, checked_path
-from nutslite.formula.terms import correlated_terms
+from nutslite.formula.correlated import correlated_effects
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
 from nutslite.priors.prior import Prior
@@ -139,11 +139,9 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
             edges.append((f"{prefix}{term}", parameter.name))
         own = assembled.inventory.dims[parameter.name]
         nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, own)
-    for of, predictor in spec.design.predictors.items():
-        prefix = "" if of == spec.family.parent.name else f"{of}_"
-        for name, terms in correlated_terms(predictor, spec.correlations).items():
-            nodes[f"{prefix}{name}"] = ("LKJ", _FREE, dims[f"{prefix}{name}"])
-            edges += [(f"{prefix}{name}", f"{prefix}{term.name}") for term in terms]
+    for group in correlated_effects(spec.design.predictors, spec.correlations):
+        nodes[group.name] = ("LKJ", _FREE, dims[group.name])
+        edges += [(group.name, member.name) for member in group.members]
     nodes[response] = (spec.family.title.capitalize(), _OBSERVED, (OBSERVATIONS,))
     return nodes, edges
 
