@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from nutslite._log import log
-from nutslite.formula.terms import GroupTerm, LinearPredictor
+from nutslite.formula.records import GroupTerm, LinearPredictor
 
 
 class Member(NamedTuple):

@@ -15,7 +15,7 @@ from nutslite.formula.columns.categories import Categories
 from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.terms import GroupFactor
+from nutslite.formula.records import GroupFactor
 
 
 @dataclass(frozen=True)

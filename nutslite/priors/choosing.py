@@ -8,10 +8,11 @@ from typing import Any
 
 from nutslite._log import log
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import LinearPredictor, Response
+from nutslite.formula.records import LinearPredictor, Response
 from nutslite.priors.checks import check_support
 from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
+from nutslite.priors.hyperparameters import hyperparameters
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
 from nutslite.priors.user_priors import Given, Unused, all_terms, match_priors, terms_of
@@ -115,4 +116,4 @@ def _lay_over(
             terms[name] = overlay(name, labels[name], whole, columns, grouped=name in grouped)
         else:
             terms[name] = whole
-    return terms
+    return terms | {name: defaults[name] for name in hyperparameters(predictor)}

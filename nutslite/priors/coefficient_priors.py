@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import CommonTerm, GroupTerm
+from nutslite.formula.records import CommonTerm, GroupTerm
 from nutslite.priors.prior import Prior, resolve
 
 

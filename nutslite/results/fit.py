@@ -88,12 +88,18 @@ def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
 
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
     """Say in plain words what is wrong with a run, if anything."""
-    layout = fit.plan.assembled.layout
+    layout, inventory = fit.plan.assembled.layout, fit.plan.assembled.inventory
+    scales = {
+        aliases.get(quantity.name, quantity.name): aliases.get(quantity.of, quantity.of)
+        for quantity in inventory.of_kind("hyperparameter")
+        if quantity.is_group_scale
+    }
     for message in vanished(posterior.get("sigma"), _spread(fit.plan.assembled)) or sampling_report(
         {aliases.get(name, name): array for name, array in posterior.items()},
         fit.stats,
         dims={aliases.get(name, name): dims for name, dims in layout.dims.items()},
         coords=layout.coords,
+        group_scales=scales,
         max_treedepth=fit.settings.max_treedepth,
         target_accept=fit.settings.target_accept or 0.8,
     ):

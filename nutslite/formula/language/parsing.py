@@ -35,6 +35,8 @@ class PredictorSpec:
     offsets : tuple of Expression
     notes : tuple of str
         How it was understood where it can be a slip, for the log.
+    special : tuple of Expression
+        Calls that are whole terms of kinds of their own, once they are set apart from `terms`.
     """
 
     parameter: str
@@ -44,18 +46,19 @@ class PredictorSpec:
     groups: tuple[GroupSpec, ...]
     offsets: tuple[Expression, ...]
     notes: tuple[str, ...] = ()
+    special: tuple[Expression, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether it says nothing: ``y ~ 0``."""
-        return not (self.intercept or self.terms or self.groups or self.offsets)
+        return not (self.intercept or self.terms or self.groups or self.offsets or self.special)
 
     def without_groups(self) -> PredictorSpec:
         """The same without bars."""
         return replace(self, groups=())
 
     def expressions(self) -> list[Expression]:
-        """Every factor and offset, group factors included."""
+        """Every factor and offset, group factors included, but no special terms."""
         terms = [*self.terms]
         for group in self.groups:
             terms += [*group.terms, *group.factors]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
-from nutslite.formula.terms import LinearPredictor
+from nutslite.formula.records import BasisTerm, LinearPredictor
+from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import take_inventory
-from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
+from nutslite.posterior.record.inventory import Inventory
+from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, is_constant, named_arguments, stacked
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
@@ -26,62 +26,28 @@ from nutslite.priors.prior import Prior
 FloatArray = NDArray[np.float64]
 
 
-@dataclass
-class _Block:
-    """A group block while it is being assembled: columns of one factor, of one predictor if it is not correlated."""
-
-    factor: str
-    parts: list[tuple[int, Member]] = field(default_factory=list)  # predictor and term, in the order of the columns
-    correlation: int = -1
-    eta: int = -1
-    rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
-
-    @property
-    def columns(self) -> int:
-        return len(self.rows)
-
-    def order_as(self, group: EffectGroup) -> None:
-        """Put the terms in their order in the group: formulas may come in another order than the parameters."""
-        stops = np.cumsum([member.term.columns for _, member in self.parts])
-        own = {
-            member.name: ((j, member), self.rows[stop - member.term.columns : stop])
-            for (j, member), stop in zip(self.parts, stops, strict=True)
-        }
-        chosen = [own[member.name] for member in group.members]
-        self.parts = [part for part, _ in chosen]
-        self.rows = [row for _, rows in chosen for row in rows]
-
-    def runs(self) -> list[tuple[int, int, int]]:
-        """Predictor, first column and number of columns, for each predictor that reads some."""
-        count: dict[int, int] = {}
-        for predictor, member in self.parts:
-            count[predictor] = count.get(predictor, 0) + member.term.columns
-        starts = np.cumsum([0, *count.values()])
-        return [(j, int(start), columns) for (j, columns), start in zip(count.items(), starts, strict=False)]
-
-
-def assemble(spec: ModelSpec) -> Assembled:
-    """Numbers and names of a model.
+def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
+    """Numbers of a model, under the names of its inventory.
 
     Raises
     ------
     PriorError
         If a prior does not fit its term (wrong length, correlated effects whose prior is not Normal).
     """
-    return _Assembler(spec).run()
+    return _Assembler(spec, inventory).run()
 
 
 class _Assembler:
     """One pass over the parameters of the family; every method adds to the head, the blocks and the names."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, inventory: Inventory) -> None:
         self.spec = spec
-        self.head = HeadBuilder()
-        self.inventory = take_inventory(spec)
+        self.head = HeadBuilder(inventory)
+        self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.groups = effect_groups(spec.design.predictors, spec.correlations)
-        self.blocks: list[_Block] = []
-        self.joint: dict[int, _Block] = {}  # blocks that more than one predictor has a part of, by place in `groups`
+        self.blocks: list[EffectBlock] = []
+        self.across: dict[int, EffectBlock] = {}  # by place in `groups`, blocks of several predictors
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
         self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
@@ -97,7 +63,7 @@ class _Assembler:
         effect_variables = self._effect_variables(starts, strides)
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
-        variables = tuple(self.head.variables + effect_variables)
+        variables = (*self.head.named(), *effect_variables)
         layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
         return Assembled(self.spec, data, layout, self.inventory)
 
@@ -118,9 +84,6 @@ class _Assembler:
         dims = self.inventory.dims[name]
         return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
 
-    def _prefix(self, parameter: str) -> str:
-        return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
-
     def _constant(self, first: int, parameter: Parameter) -> None:
         prior = self.spec.priors.constants[parameter.name]
         rows = self.predictors[first : first + parameter.size]
@@ -139,19 +102,19 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        prefix = self._prefix(predictor.parameter)
-        priors = self.spec.priors.terms[predictor.parameter]
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
         intercept_variable = None
         if predictor.intercept:
-            row[md.INTERCEPT] = self.head.add(f"{prefix}Intercept", priors["Intercept"], length=1, dims=())[0]
+            prior = self.spec.priors.terms[predictor.parameter]["Intercept"]
+            name = self.inventory.name_of(predictor.parameter, "Intercept")
+            row[md.INTERCEPT] = self.head.add(name, prior, length=1, dims=())[0]
             intercept_variable = self.head.variables.pop()
         slot = len(self.head.variables)
         first: int | None = None
-        for term, at in zip(predictor.terms, self._coefficients(j, predictor, prefix), strict=True):
+        for term, at in zip(predictor.terms, self._coefficients(j, predictor), strict=True):
             first = at[0] if first is None else first
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
@@ -166,6 +129,8 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
+        for basis in predictor.basis_terms:
+            self._basis_term(j, basis, predictor.parameter)
         self._group_terms(j, predictor.parameter)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
@@ -178,49 +143,59 @@ class _Assembler:
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
         self.coefficients.append(coefficients[dense])
 
-    def _coefficients(self, j: int, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
+    def _coefficients(self, j: int, predictor: LinearPredictor) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
-            name = f"{prefix}{term.name}"
+            name = self.inventory.name_of(predictor.parameter, term.name)
             dims = self._dims(j, name)
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
+    def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
+        """Add the weights of a term of a special kind, and what their scales depend on."""
+        block = self._new_block(None)
+        priors = self.spec.priors.terms[parameter]
+        name = self.inventory.name_of(parameter, term.name, term.weights.name)
+        for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
+            block.rows.append([len(self.z), *row])
+            self.z.append(term.matrix[column])
+        block.parts.append(Part(j, name, (block.columns,)))
+
     def _group_terms(self, j: int, parameter: str) -> None:
         """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
-        together: dict[str, _Block] = {}
+        together: dict[str, EffectBlock] = {}
         for place, group in enumerate(self.groups):
             own = [member for member in group.members if member.parameter == parameter]
             if not own:
                 continue
             if group.correlated:
-                block = self.joint.get(place) or self._new_block(group.factor)
+                block = self.across.get(place) or self._new_block(group.factor)
             else:
                 block = together.get(group.factor) or self._new_block(group.factor)
                 together[group.factor] = block
             for member in own:
                 self._group_term(j, block, member)
-            if group.correlated and len(group.parameters) > 1:
-                self.joint[place] = block
+            if len(group.parameters) > 1:
+                self.across[place] = block
             if group.correlated and len(block.parts) == len(group.members):
-                block.order_as(group)
                 self._correlation(block, group)
 
-    def _new_block(self, factor: str) -> _Block:
-        self.blocks.append(_Block(factor))
+    def _new_block(self, factor: str | None) -> EffectBlock:
+        self.blocks.append(EffectBlock(factor))
         return self.blocks[-1]
 
-    def _group_term(self, j: int, block: _Block, member: Member) -> None:
-        term, name = member.term, member.name
-        prior = self.spec.priors.terms[member.parameter][term.name]
+    def _group_term(self, j: int, block: EffectBlock, member: Member) -> None:
+        term, parameter = member.term, member.parameter
+        name = self.inventory.name_of(parameter, term.name)
+        prior = self.spec.priors.terms[parameter][term.name]
         dims = self._dims(j, name)[:-1]
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
         references = [self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)]
-        block.parts.append((j, member))
+        block.parts.append(Part(j, name, () if term.scalar else (term.columns,)))
         for column in range(term.columns):
             z_row = -1
             if term.matrix is not None:
@@ -229,35 +204,38 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block, group: EffectGroup) -> None:
+    def _correlation(self, block: EffectBlock, group: EffectGroup) -> None:
+        names = tuple(self.inventory.name_of(member.parameter, member.term.name) for member in group.members)
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
-                f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
-                f"({', '.join(member.name for member in group.members)})."
+                f"Correlated effects of '{group.factor}' need Normal priors for all their terms ({', '.join(names)})."
             )
-        if any(self.spec.family.eta_parameters[j].dim for j, _ in block.parts):
-            remedy = "Leave out correlated= and priors_cor=."
-            if group.members[0].term.id is not None:
-                remedy = "Leave out the id: (x||g)."
+        if any(self.spec.family.eta_parameters[part.predictor].dim for part in block.parts):
+            lonely = group.members[0].term.id is None
             raise PriorError(
-                f"Effects of '{block.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
-                f"several linear predictors. {remedy}"
+                f"Effects of '{group.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
+                f"several linear predictors. Leave out {'correlated= and priors_cor=' if lonely else 'the id: (x||g)'}."
             )
+        block.order_as(names)
         q = block.columns
-        block.eta = self.head.constant(self.spec.correlations.get(block.factor, 1.0))
+        block.eta = self.head.constant(self.spec.correlations.get(group.factor, 1.0))
         block.correlation = self.head.add_block(q * (q - 1) // 2)
+        name = self.inventory.correlations_of(names)
         index = np.arange(block.correlation, self.head.size)
-        self.head.variables.append(Variable(group.name, self.inventory.dims[group.name], "correlation", index))
+        self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
 
     def _effect_places(self) -> tuple[list[int], list[int]]:
-        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last."""
-        width: dict[str, int] = {}
+        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
+
+        Weights of special terms come first.
+        """
+        width: dict[str | None, int] = {}
         for block in self.blocks:
             width[block.factor] = width.get(block.factor, 0) + block.columns
-        size = {name: width[name] * len(self.spec.design.factors[name].levels) for name in width}
-        order = sorted(width, key=lambda name: size[name])
+        size = {name: width[name] * self._n_levels(name) for name in width}
+        order = sorted(width, key=lambda name: (name is not None, size[name]))
         first = dict(zip(order, np.cumsum([0, *(size[name] for name in order)]), strict=False))
-        used: dict[str, int] = {}
+        used: dict[str | None, int] = {}
         starts, strides = [], []
         for block in self.blocks:
             starts.append(int(first[block.factor]) + used.get(block.factor, 0))
@@ -265,18 +243,21 @@ class _Assembler:
             used[block.factor] = used.get(block.factor, 0) + block.columns
         return starts, strides
 
+    def _n_levels(self, factor: str | None) -> int:
+        return 1 if factor is None else len(self.spec.design.factors[factor].levels)
+
+    def _levels(self, factor: str | None) -> NDArray[np.int32]:
+        """The level of each row."""
+        design = self.spec.design
+        return np.zeros(design.n_rows, dtype=np.int32) if factor is None else design.factors[factor].index
+
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
         by_parameter: dict[str, list[Variable]] = {parameter.name: [] for parameter in self.spec.family.parameters}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            levels = self.spec.design.factors[block.factor].levels
-            column = 0
-            for j, member in block.parts:
-                columns = member.term.columns
-                index = start + np.arange(len(levels)) * stride + column + np.arange(columns)[:, None]
-                index = index[0] if member.term.scalar else index
-                variable = Variable(member.name, self._dims(j, member.name), "effects", index)
-                by_parameter[member.parameter].append(variable)
-                column += columns
+            places = block.places(start, stride, self._n_levels(block.factor))
+            for part, index in zip(block.parts, places, strict=True):
+                own = by_parameter[self.spec.family.eta_parameters[part.predictor].name]
+                own.append(Variable(part.name, self._dims(part.predictor, part.name), "effects", index))
         dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
         return [
             variable
@@ -296,7 +277,7 @@ class _Assembler:
             runs = block.runs()
             row[md.PREDICTOR] = runs[0][0] if len(runs) == 1 else -1
             row[md.FACTOR] = factors.index(block.factor)
-            row[md.N_LEVELS] = len(design.factors[block.factor].levels)
+            row[md.N_LEVELS] = self._n_levels(block.factor)
             row[md.N_COLUMNS] = block.columns
             row[md.EFFECT_START], row[md.EFFECT_STRIDE] = start, stride
             row[md.COLUMN_TABLE] = len(columns)
@@ -315,7 +296,7 @@ class _Assembler:
         block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
         centring = self._centring(starts, strides)
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
-        levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
+        levels = [*(self._levels(name) for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
@@ -348,14 +329,13 @@ class _Assembler:
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:
         """0 for non-centred terms; 1 for centred ones and for those whose scale is fixed (nothing to decouple from)."""
-        sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
+        sizes = [block.columns * self._n_levels(block.factor) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            n_levels = len(self.spec.design.factors[block.factor].levels)
-            names = [member.name for _, member in block.parts for _ in range(member.term.columns)]
-            for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):
+            n_levels = self._n_levels(block.factor)
+            for c, (name, row) in enumerate(zip(block.column_names, block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
-                fixed_scale = scale < 0 or row[md.ARGUMENTS + scale] < 0
+                fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring

@@ -98,6 +98,8 @@ def sorted_by_groups(design: Design) -> bool:
             width[term.factor] = width.get(term.factor, 0) + term.columns
     levels = {name: len(design.factors[name].levels) for name in width}
     largest = max(width, key=lambda name: width[name] * levels[name], default=None)
+    if largest is None and any(predictor.basis_terms for predictor in design.predictors.values()):
+        return md.is_sortable(design.n_rows, 1)
     return largest is not None and md.is_sortable(design.n_rows, levels[largest])
 
 

@@ -22,6 +22,7 @@ from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.node_table import moved_nodes
 from nutslite.priors.densities.codes import FLAT
 
 FloatArray = NDArray[np.float64]
@@ -51,12 +52,16 @@ class _Reducer:
         self.n_common = self.integrated.size
         n_head = model.head.transforms.size
         self.kept = np.setdiff1d(np.arange(n_head), self.integrated)
-        factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._size)
+        factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._worth_eliminating)
         self.eliminated = factors[-1] if factors else -1
         self.others = factors[:-1]
 
     def _size(self, factor: int) -> int:
         return max(int(b[md.N_LEVELS] * b[md.EFFECT_STRIDE]) for b in self.model.blocks if b[md.FACTOR] == factor)
+
+    def _worth_eliminating(self, factor: int) -> tuple[bool, int]:
+        """Its size; what has one level, such as the weights of smooths, is a part of the rest wherever it can be."""
+        return int(self._blocks(factor)[0][md.N_LEVELS]) > 1, self._size(factor)
 
     def _blocks(self, factor: int) -> list[IndexArray]:
         return [block for block in self.model.blocks if block[md.FACTOR] == factor]
@@ -272,6 +277,7 @@ class _Reducer:
             shift_start=np.zeros(n_kept + 1, dtype=np.int64),
             shift_index=np.empty(0, dtype=np.int64),
             shift_weight=np.empty(0),
+            nodes=moved_nodes(head.nodes, index),
         )
 
     def _new_index(self, reference: int) -> int:

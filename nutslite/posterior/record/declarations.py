@@ -18,9 +18,10 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
     """One for each piece of a model that has a say."""
     family = spec.family
     found = [Declaration(f"the family is {family.name}", family.allows)]
-    for name in spec.design.predictors:
+    for name, predictor in spec.design.predictors.items():
         if is_custom(spec.links[name]):
             found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))
+        found += [Declaration(f"'{term.name}' {term.kind.title}", term.kind.allows) for term in predictor.basis_terms]
     found += [
         Declaration(f"effects of {' and '.join(group.parameters)} are correlated", CORRELATED_ACROSS)
         if len(group.parameters) > 1

@@ -21,12 +21,12 @@ from typing import Any
 
 from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming
 from nutslite._kernel_cache import is_kept
-from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
+from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled
 from nutslite._parallel import available_cpus
 from nutslite._stack import with_room
 from nutslite.posterior.density.effects import add_effects_prior
 from nutslite.posterior.density.helper_threads import compiled_help
-from nutslite.posterior.density.joint import JOINT_DATA, joint_logdensity, natural_scale
+from nutslite.posterior.density.joint import JOINT_DATA, compiled_natural, joint_logdensity
 from nutslite.posterior.density.many_positions import compiled_joint_many
 from nutslite.posterior.density.matrix_centring import (
     MATRIX_DATA,
@@ -58,7 +58,7 @@ def _compile_acceptance() -> None:
 
 
 def _compile_natural() -> None:
-    natural_scale.compile((MATRIX, MODEL_DATA, MATRIX, MATRIX))  # type: ignore[attr-defined]
+    compiled_natural()
 
 
 def _compile_matrix_natural() -> None:

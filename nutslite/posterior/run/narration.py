@@ -15,17 +15,18 @@ from nutslite.posterior.targets.plan import Plan
 def what_is_sampled(plan: Plan, settings: Settings, aliases: Mapping[str, str]) -> str:
     """``NUTS: [sigma, 1|g_sigma]``, with what is drawn exactly afterwards.
 
-    Group effects are sampled as offsets (``1|g_offset``), and shown so.
+    Group effects that start as offsets (``1|g_offset``) are shown so.
     """
     free = PointMap(plan.assembled).free
+    offsets = {q.of: q.name for q in plan.assembled.inventory.of_kind("standardised effects")}
     kept = range(plan.assembled.layout.dimension) if plan.reduction is None else plan.reduction.kept
     sampled, exact = [], []
     for variable in free:
-        name = aliases.get(variable.name, variable.name)
         if not np.isin(variable.index, kept).all():
-            exact.append(name)
+            exact.append(aliases.get(variable.name, variable.name))
         else:
-            sampled.append(f"{name}_offset" if variable.variable.source == "effects" else name)
+            name = offsets.get(variable.name, variable.name)
+            sampled.append(aliases.get(name, name))
     method = "NUTS"
     if settings.may_be_independence and (plan.reduction is not None or not plan.assembled.data.centring.size):
         method = "Independence Metropolis or NUTS"  # by what the pilot finds; `how_long_it_took` says which

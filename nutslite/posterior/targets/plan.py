@@ -14,6 +14,7 @@ from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import declarations_of_nodes
 from nutslite.posterior.pilot.matrix_structure import Structure, find_structure, why_no_matrix
 from nutslite.posterior.pilot.nested_laplace import has_few_rows, is_small
 from nutslite.posterior.pilot.pieces import has_pieces
@@ -136,7 +137,7 @@ def make_plan(
     if path not in PATHS:
         error = error_about(path, str, SettingError, SettingTypeError)
         raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
-    declared = declarations_of(assembled.spec)
+    declared = [*declarations_of(assembled.spec), *declarations_of_nodes(assembled.data.head)]
     if not code or why_refused(declared, CODES) is not None:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled, declared) if path != "joint" else "the joint density was asked for"
@@ -171,7 +172,7 @@ def _joint_plan(
     merged = merge_equal_rows(data) if merge and unmerged is None else None
     n = (data if merged is None else merged).y.shape[1]
     first = (
-        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them group effects); "
+        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them {_effects(assembled)}); "
         f"every gradient reads {n:,} rows."
     )
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
@@ -199,6 +200,14 @@ def _joint_plan(
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, few and unfit is None)
+
+
+def _effects(assembled: Assembled) -> str:
+    """What the joint density's effects are called."""
+    predictors = assembled.spec.design.predictors.values()
+    if not any(predictor.basis_terms for predictor in predictors):
+        return "group effects"
+    return "group effects and weights" if any(predictor.group_terms for predictor in predictors) else "weights"
 
 
 def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
@@ -267,7 +276,9 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
         sentences.append(
-            f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
+            f"The {q} weights are integrated out together."
+            if levels == 1 and _effects(assembled) == "weights"
+            else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
         )
     sentences.append(f"{r} coefficients and other effects are integrated out by one dense factorisation.")

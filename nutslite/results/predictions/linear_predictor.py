@@ -18,7 +18,7 @@ from nutslite.results.predictions.new_groups import GroupSampler, draw_new_level
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.formula.terms import GroupTerm, LinearPredictor
+    from nutslite.formula.records import GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
@@ -224,6 +224,9 @@ def _prepare(
     new_effects: Mapping[str, FloatArray] | None,
 ) -> _PreparedPredictor:
     parts = [draws.get(f"{prefix}{term.name}", width=(term.stop - term.start,)) for term in predictor.terms]
+    for basis in predictor.basis_terms:  # weights are coefficients, wherever they were sampled
+        parts.append(draws.get(f"{prefix}{basis.full(basis.weights)}", width=(basis.matrix.shape[0],)))
+    matrices = [predictor.matrix, *(basis.matrix for basis in predictor.basis_terms)]
     groups: list[_GroupEffects] = []
     if new_effects is not None:
         groups = [
@@ -233,7 +236,7 @@ def _prepare(
     return _PreparedPredictor(
         intercept=draws.get(f"{prefix}Intercept", width=()) if predictor.intercept else None,
         coefficients=np.concatenate(parts, axis=1) if parts else np.empty((draws.posterior.samples, 0)),
-        matrix=predictor.matrix,
+        matrix=predictor.matrix if len(matrices) == 1 else np.concatenate(matrices),
         offset=predictor.offset,
         groups=tuple(groups),
     )

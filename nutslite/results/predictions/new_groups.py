@@ -14,7 +14,7 @@ from nutslite.formula.correlated import effect_groups
 if TYPE_CHECKING:
     from nutslite.formula.correlated import EffectGroup, Member
     from nutslite.formula.design import Design
-    from nutslite.formula.terms import GroupFactor
+    from nutslite.formula.records import GroupFactor
     from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]

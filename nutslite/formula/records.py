@@ -12,8 +12,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.formula.terms.kinds import Quantity, TermKind
+
 FloatArray = NDArray[np.float64]
-TermKind = Literal["numeric", "categorical", "interaction"]
+ColumnKind = Literal["numeric", "categorical", "interaction"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class CommonTerm:
     stop: int
     labels: tuple[str, ...]
     scalar: bool
-    kind: TermKind
+    kind: ColumnKind
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class GroupTerm:
     matrix: FloatArray | None
     labels: tuple[str, ...]
     scalar: bool
-    kind: TermKind
+    kind: ColumnKind
     correlated: str | None = None
     contested: str | None = None
     id: str | None = None
@@ -126,6 +128,48 @@ class GroupTerm:
     def columns(self) -> int:
         """Number of effects per level."""
         return 1 if self.matrix is None else self.matrix.shape[0]
+
+
+@dataclass(frozen=True)
+class BasisTerm:
+    """What a term of a special kind adds beside coefficients: columns whose weights have one distribution.
+
+    Its other columns, with coefficients like those of any common term, are a `CommonTerm` called `coefficients`.
+
+    Attributes
+    ----------
+    name : str
+        The whole call: ``"s(x, k=10)"``.
+    kind : TermKind
+    matrix : ndarray, shape (m, n)
+        Columns of the weights.
+    quantities : tuple of Quantity
+        What the term adds to the parameters of the model.
+    """
+
+    name: str
+    kind: TermKind
+    matrix: FloatArray
+    quantities: tuple[Quantity, ...]
+
+    @property
+    def weights(self) -> Quantity:
+        """The weights of its columns."""
+        return next(quantity for quantity in self.quantities if quantity.role == "weights")
+
+    @property
+    def coefficients(self) -> str | None:
+        """Name of the common term that has its other columns; None where there are none."""
+        return next((self.full(item) for item in self.quantities if item.role == "coefficients"), None)
+
+    @property
+    def hyperparameters(self) -> tuple[Quantity, ...]:
+        """What the scales of the weights depend on."""
+        return tuple(quantity for quantity in self.quantities if quantity.role == "hyperparameter")
+
+    def full(self, quantity: Quantity) -> str:
+        """What results call one of its quantities, but for the parameter's prefix: ``"s(x, k=10)_sigma"``."""
+        return f"{self.name}_{quantity.name}"
 
 
 @dataclass(frozen=True)
@@ -170,6 +214,8 @@ class LinearPredictor:
         Sum of the offset terms.
     offset_names : tuple of str
         ``("offset(log(N))",)``.
+    basis_terms : tuple of BasisTerm
+        Of terms of special kinds, in the order of the formula.
     """
 
     parameter: str
@@ -179,3 +225,4 @@ class LinearPredictor:
     group_terms: tuple[GroupTerm, ...] = ()
     offset: FloatArray | None = None
     offset_names: tuple[str, ...] = ()
+    basis_terms: tuple[BasisTerm, ...] = ()
