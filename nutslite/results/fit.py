@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
+from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.points.standardised_effects import standardised_effects
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.run.fit import Fit
 from nutslite.results.container.inference_data import Container, to_inference_data
 from nutslite.results.container.row_labels import label_rows
 from nutslite.results.diagnostics.report import sampling_report, vanished
@@ -47,7 +47,7 @@ def store_fit(
     assembled = fit.plan.assembled
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
-    if report and not fit.settings.laplace:
+    if report:
         try:
             _report(fit, posterior, aliases or {})
         except Exception as error:  # the draws are as good as they are
@@ -64,6 +64,7 @@ def store_fit(
         "plan": fit.plan.path,
         "inference_method": fit.method,
         "interrupted": fit.interrupted,
+        **fit.attributes,
         **(notes or {}),
     }
     groups: dict[str, dict[str, Any]] = {
@@ -88,6 +89,10 @@ def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
 
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
     """Say in plain words what is wrong with a run, if anything."""
+    for message in fit.warnings:
+        log.warning(message)
+    if fit.approximate:
+        return
     layout, inventory = fit.plan.assembled.layout, fit.plan.assembled.inventory
     scales = {
         aliases.get(quantity.name, quantity.name): aliases.get(quantity.of, quantity.of)

@@ -39,7 +39,6 @@ from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_margina
 from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.record.model_data import MODEL_DATA
-from nutslite.posterior.targets.plan import Plan
 from nutslite.priors.densities.densities import DENSITY
 from nutslite.sampler.independence.independence import accept_or_stay
 from nutslite.sampler.transition.chain import compiled_block
@@ -98,16 +97,6 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
         NATURAL: _compile_matrix_natural,
     },
 }
-
-
-def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
-    """What a run will need to have compiled beside the density, the first first."""
-    if laplace:
-        return (NATURAL,)
-    over_effects = plan.density in ("joint", "matrix")
-    if independence and not (over_effects and plan.assembled.data.centring.size):
-        return (MANY, NATURAL, BLOCK)
-    return (EFFECTS, BLOCK, NATURAL) if over_effects else (BLOCK, NATURAL)
 
 
 class CompilerBeside:

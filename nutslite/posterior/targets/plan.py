@@ -81,6 +81,11 @@ class Plan:
             return "matrix"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is of a marginal density of which one value is a large factorisation."""
+        return self.reduction is not None and self.reduction.large
+
     def target(self) -> Target:
         """A fresh target for one fit."""
         if self.reduction is not None:

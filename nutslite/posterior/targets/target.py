@@ -87,6 +87,7 @@ class Target(Protocol):
     rows: int
     data_type: Any
     has_edge: bool  # whether links leave positions without a density
+    in_pieces: bool  # whether they break the posterior of a model of few rows into pieces
 
     @property
     def logdensity(self) -> Callable[..., float]:
