@@ -11,12 +11,11 @@ from scipy import stats
 from small_models import assembled_of, grouped_data
 
 import nutslite as nl
-from nutslite.families.record.family import compiled_loglik
-from nutslite.posterior.density.joint import compiled_joint, natural_scale
+from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.points.log_prior import log_prior
 from nutslite.posterior.points.prior_draws import draw_prior
 from nutslite.posterior.record import model_data as md
-from nutslite.priors.densities.densities import log_density_gradient
+from nutslite.posterior.targets.target import JointTarget
 
 ACROSS = nl.Formula("y ~ x + (x|p|g)", "sigma ~ z + (1|p|g)")
 QUIET: dict[str, Any] = {"progressbar": False, "random_seed": 1}
@@ -95,13 +94,11 @@ def test_families_with_a_vector_refuse() -> None:
 def test_log_likelihood_by_names() -> None:
     """What weights bring into the log density is SciPy's log likelihood at the effects by their names."""
     assembled, data = assembled_of(across()), grouped_data()
-    model, kernel = assembled.data, compiled_loglik(assembled.spec.family)
-    position = np.random.default_rng(2).normal(0.0, 0.4, assembled.layout.dimension)
+    model = assembled.data
     silent = model._replace(weights=np.zeros(len(data)))
-    full, none = (
-        compiled_joint()(position, np.empty_like(position), (record, log_density_gradient, kernel))
-        for record in (model, silent)
-    )
+    position = np.random.default_rng(2).normal(0.0, 0.4, assembled.layout.dimension)
+    targets = [JointTarget(assembled, use_pilot=False, merged=record) for record in (model, silent)]
+    full, none = (target.logdensity(position, np.empty_like(position), target.data) for target in targets)
     n_head = assembled.layout.n_head
     values, effects = np.empty((1, n_head + model.head.fixed.size)), np.empty((1, model.centring.size))
     natural_scale(position[None], model, values, effects)
