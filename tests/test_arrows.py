@@ -55,6 +55,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "priors": ("densities",),
     "posterior": (
         "record",
+        "nodes",
         "assembly",
         "density",
         "products",
@@ -115,7 +116,7 @@ def imports_of(path: Path, source: str | None = None) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             above = list(inside[: len(inside) - node.level + 1]) if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
-            # `from nutslite import formula` asks for the room, `from nutslite.formula import records` for a thing in it
+            # `from nutslite import formula` asks for the room, `from nutslite.formula import records` for a part
             targets = [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue

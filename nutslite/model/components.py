@@ -118,7 +118,7 @@ def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Pa
         if predictor is None:
             out[name] = MarginalParameter(name, priors.constants[name], aliases.get(name))
             continue
-        prefix = "" if name == names[0] else f"{name}_"
+        prefix = spec.family.prefix(name)
         own = priors.terms[name]
         listed = [Term(INTERCEPT, own[INTERCEPT], aliases.get(f"{prefix}{INTERCEPT}"))] if predictor.intercept else []
         formula: list[CommonTerm | GroupTerm] = [*predictor.terms, *predictor.group_terms]

@@ -110,17 +110,12 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
         If an alias is no text, or two variables would be called the same.
     """
     family, inventory = specification.spec.family, specification.posterior.inventory
-    prefixes = {parameter.name: prefix(family, parameter.name) for parameter in family.parameters}
+    prefixes = {parameter.name: family.prefix(parameter.name) for parameter in family.parameters}
     known = tuple(dict.fromkeys([*inventory.dims, *prefixes]))
     chosen = choose_aliases(given, names=known, derived=inventory.followers(), prefixes=prefixes)
     aliases = {**specification.aliases, **chosen}
     check_aliases(aliases, inventory)
     return replace(specification, aliases=aliases)
-
-
-def prefix(family: Family, parameter: str) -> str:
-    """What the names of a parameter's terms begin with in the results."""
-    return "" if parameter == family.parent.name else f"{parameter}_"
 
 
 def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
@@ -182,7 +177,7 @@ def _starts_noncentered(arguments: ModelArguments, design: Design, family: Famil
         own = general if isinstance(general, bool) else general.get(name, True)
         for term in predictor.group_terms:
             said = priors.terms[name][term.name].noncentered
-            out[f"{prefix(family, name)}{term.name}"] = own if said is None else bool(said)
+            out[f"{family.prefix(name)}{term.name}"] = own if said is None else bool(said)
         for basis in predictor.basis_terms:
-            out[f"{prefix(family, name)}{basis.full(basis.weights)}"] = own
+            out[f"{family.prefix(name)}{basis.full(basis.weights)}"] = own
     return out

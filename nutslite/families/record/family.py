@@ -165,6 +165,10 @@ class Family:
         """All parameters but the parent."""
         return self.parameters[1:]
 
+    def prefix(self, parameter: str) -> str:
+        """What results put before the names of a parameter's terms: nothing for the parent."""
+        return "" if parameter == self.parent.name else f"{parameter}_"
+
     @property
     def discrete(self) -> bool:
         """Whether responses are integers."""

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor, correlation_name
+from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import take_inventory
-from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
+from nutslite.posterior.record.inventory import Inventory
+from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, is_constant, named_arguments, stacked
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
@@ -47,32 +47,25 @@ class _Block:
     def columns(self) -> int:
         return sum(term.columns for term in self.terms) if self.basis is None else self.basis.matrix.shape[0]
 
-    @property
-    def names(self) -> list[str]:
-        """What each column's effects are called, without the parameter's prefix."""
-        if self.basis is not None:
-            return [self.basis.full(self.basis.weights)] * self.columns
-        return [term.name for term in self.terms for _ in range(term.columns)]
 
-
-def assemble(spec: ModelSpec) -> Assembled:
-    """Numbers and names of a model.
+def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
+    """Numbers of a model, under the names of its inventory.
 
     Raises
     ------
     PriorError
         If a prior does not fit its term (wrong length, correlated effects whose prior is not Normal).
     """
-    return _Assembler(spec).run()
+    return _Assembler(spec, inventory).run()
 
 
 class _Assembler:
     """One pass over the parameters of the family; every method adds to the head, the blocks and the names."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, inventory: Inventory) -> None:
         self.spec = spec
-        self.head = HeadBuilder()
-        self.inventory = take_inventory(spec)
+        self.head = HeadBuilder(inventory)
+        self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
         self.blocks: list[_Block] = []
         self.columns: list[FloatArray] = []
@@ -90,7 +83,7 @@ class _Assembler:
         effect_variables = self._effect_variables(starts, strides)
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
-        variables = tuple(self.head.variables + effect_variables)
+        variables = (*self.head.named(), *effect_variables)
         layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
         return Assembled(self.spec, data, layout, self.inventory)
 
@@ -111,9 +104,6 @@ class _Assembler:
         dims = self.inventory.dims[name]
         return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
 
-    def _prefix(self, parameter: str) -> str:
-        return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
-
     def _constant(self, first: int, parameter: Parameter) -> None:
         prior = self.spec.priors.constants[parameter.name]
         rows = self.predictors[first : first + parameter.size]
@@ -132,19 +122,19 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        prefix = self._prefix(predictor.parameter)
-        priors = self.spec.priors.terms[predictor.parameter]
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
         intercept_variable = None
         if predictor.intercept:
-            row[md.INTERCEPT] = self.head.add(f"{prefix}Intercept", priors["Intercept"], length=1, dims=())[0]
+            prior = self.spec.priors.terms[predictor.parameter]["Intercept"]
+            name = self.inventory.name_of(predictor.parameter, "Intercept")
+            row[md.INTERCEPT] = self.head.add(name, prior, length=1, dims=())[0]
             intercept_variable = self.head.variables.pop()
         slot = len(self.head.variables)
         first: int | None = None
-        for term, at in zip(predictor.terms, self._coefficients(j, predictor, prefix), strict=True):
+        for term, at in zip(predictor.terms, self._coefficients(j, predictor), strict=True):
             first = at[0] if first is None else first
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
@@ -160,8 +150,8 @@ class _Assembler:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
         for basis in predictor.basis_terms:
-            self._basis_term(j, basis, predictor.parameter, prefix)
-        self._group_terms(j, predictor, prefix)
+            self._basis_term(j, basis, predictor.parameter)
+        self._group_terms(j, predictor)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
         """Add the common columns, centred: some by code, the others as they are."""
@@ -173,37 +163,37 @@ class _Assembler:
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
         self.coefficients.append(coefficients[dense])
 
-    def _coefficients(self, j: int, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
+    def _coefficients(self, j: int, predictor: LinearPredictor) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
-            name = f"{prefix}{term.name}"
+            name = self.inventory.name_of(predictor.parameter, term.name)
             dims = self._dims(j, name)
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _basis_term(self, j: int, term: BasisTerm, parameter: str, prefix: str) -> None:
+    def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
         block = _Block(j, None, [], term)
         priors = self.spec.priors.terms[parameter]
-        for column, row in enumerate(basis_columns(self.head, term, prefix, priors)):
+        for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
             block.rows.append([len(self.z), *row])
             self.z.append(term.matrix[column])
         self.blocks.append(block)
 
-    def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
+    def _group_terms(self, j: int, predictor: LinearPredictor) -> None:
         for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
             block = _Block(j, terms[0].factor, terms)
             correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
             for term in terms:
-                self._group_term(block, term, predictor.parameter, prefix)
+                self._group_term(block, term, predictor.parameter)
             if correlated and block.columns > 1:
-                self._correlation(block, prefix)
+                self._correlation(block)
             self.blocks.append(block)
 
-    def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
-        name = f"{prefix}{term.name}"
+    def _group_term(self, block: _Block, term: GroupTerm, parameter: str) -> None:
+        name = self.inventory.name_of(parameter, term.name)
         prior = self.spec.priors.terms[parameter][term.name]
         dims = self._dims(block.predictor, name)[:-1]
         density = prior.density
@@ -218,7 +208,7 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block, prefix: str) -> None:
+    def _correlation(self, block: _Block) -> None:
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
                 f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
@@ -232,9 +222,22 @@ class _Assembler:
         q = block.columns
         block.eta = self.head.constant(self.spec.correlations[block.terms[0].factor])
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        name = f"{prefix}{correlation_name(block.terms)}"
+        name = self.inventory.correlations_of(self._names(block))
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
+
+    def _names(self, block: _Block) -> tuple[str, ...]:
+        """What the effects of a block's terms are called."""
+        parameter = self.spec.family.eta_parameters[block.predictor].name
+        return tuple(self.inventory.name_of(parameter, term.name) for term in block.terms)
+
+    def _column_names(self, block: _Block) -> list[str]:
+        """What the effects of each column of a block are called."""
+        if block.basis is not None:
+            parameter = self.spec.family.eta_parameters[block.predictor].name
+            return [self.inventory.name_of(parameter, block.basis.name, block.basis.weights.name)] * block.columns
+        of_terms = zip(self._names(block), block.terms, strict=True)
+        return [name for name, term in of_terms for _ in range(term.columns)]
 
     def _effect_places(self) -> tuple[list[int], list[int]]:
         """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
@@ -268,16 +271,15 @@ class _Assembler:
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             parameter = self.spec.family.eta_parameters[block.predictor]
             variables = by_parameter.setdefault(parameter.name, [])
-            prefix = self._prefix(parameter.name)
             levels = np.arange(self._n_levels(block.factor))
             column = 0
             if block.basis is not None:
-                name = f"{prefix}{block.names[0]}"
+                name = self._column_names(block)[0]
                 places = start + np.arange(block.columns)
                 variables.append(Variable(name, self._dims(block.predictor, name), "effects", places))
             for term in block.terms:
                 index = start + levels * stride + column + np.arange(term.columns)[:, None]
-                name = f"{prefix}{term.name}"
+                name = self.inventory.name_of(parameter.name, term.name)
                 index = index[0] if term.scalar else index
                 variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
                 column += term.columns
@@ -352,12 +354,11 @@ class _Assembler:
         sizes = [block.columns * self._n_levels(block.factor) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self._prefix(self.spec.family.eta_parameters[block.predictor].name)
             n_levels = self._n_levels(block.factor)
-            for c, (name, row) in enumerate(zip(block.names, block.rows, strict=True)):
+            for c, (name, row) in enumerate(zip(self._column_names(block), block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
-                fixed_scale = scale < 0 or row[md.ARGUMENTS + scale] < 0
-                if fixed_scale or not self.spec.noncentered.get(f"{prefix}{name}", True):
+                fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
+                if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
 

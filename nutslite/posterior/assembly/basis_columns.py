@@ -13,7 +13,7 @@ from nutslite.priors.prior import Prior
 LOCATION, SCALE = 0, 1  # of a normal density's arguments
 
 
-def basis_columns(head: HeadBuilder, term: BasisTerm, prefix: str, priors: Mapping[str, Any]) -> list[list[int]]:
+def basis_columns(head: HeadBuilder, term: BasisTerm, parameter: str, priors: Mapping[str, Any]) -> list[list[int]]:
     """Rows of `ModelData.block_columns` for a term's weights, without the first field, references unresolved.
 
     Parameters
@@ -21,19 +21,19 @@ def basis_columns(head: HeadBuilder, term: BasisTerm, prefix: str, priors: Mappi
     head : HeadBuilder
         Gets the hyperparameters.
     term : BasisTerm
-    prefix : str
-        Of the parameter, in the names of results.
+    parameter : str
+        Whose linear predictor has the term.
     priors : mapping
         Of each hyperparameter, by its full name without the prefix: a prior, or a number.
     """
     references = {}
     for quantity in term.hyperparameters:
-        name = term.full(quantity)
-        prior = priors[name]
-        drawn = isinstance(prior, Prior)
-        references[quantity.name] = (
-            int(head.add(f"{prefix}{name}", prior, length=1, dims=())[0]) if drawn else head.constant(prior)
-        )
+        prior = priors[term.full(quantity)]
+        if isinstance(prior, Prior):
+            name = head.inventory.name_of(parameter, term.name, quantity.name)
+            references[quantity.name] = int(head.add(name, prior, length=1, dims=())[0])
+        else:
+            references[quantity.name] = head.constant(prior)
     zero = head.constant(0.0)
     return [
         [NORMAL, LOCATION, SCALE, zero, scale, -1, -1] for scale in SCALES[term.kind.scales](head, term, references)

@@ -22,6 +22,7 @@ from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.node_table import moved_nodes
 from nutslite.priors.densities.codes import FLAT
 
 FloatArray = NDArray[np.float64]
@@ -276,6 +277,7 @@ class _Reducer:
             shift_start=np.zeros(n_kept + 1, dtype=np.int64),
             shift_index=np.empty(0, dtype=np.int64),
             shift_weight=np.empty(0),
+            nodes=moved_nodes(head.nodes, index),
         )
 
     def _new_index(self, reference: int) -> int:

@@ -21,6 +21,7 @@ from scipy import linalg, sparse
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
 from nutslite.posterior.marginal.marginal import LOG_2PI, MARGINAL_TYPE, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import fill_derived, with_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 
 FloatArray = NDArray[np.float64]
@@ -34,7 +35,7 @@ def _compiled_assemble() -> Callable[..., float]:
 
 def _assemble(
     position: Any,
-    data_and_density: Any,
+    data_and_priors: Any,
     starts: Any,
     columns: Any,
     cross: Any,
@@ -48,8 +49,9 @@ def _assemble(
     Row l of the sparse matrix (starts, columns, cross) is z_l' W [rest, y]; `counts` (L,) are z_l' W z_l. Returns all
     of the log density but what depends on the factor of `schur`.
     """
-    data, density = data_and_density
+    data, (derived, density) = data_and_priors
     total = constrain_head(position, data.head, values)
+    total += fill_derived(derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
     group_precision = np.empty((1, 1))
@@ -97,7 +99,7 @@ class LargeMarginal:
 
     def __init__(self, reduction: Reduction, density: Callable[..., float]) -> None:
         self.reduction = reduction
-        self.data = (reduction.data, density)
+        self.data = (reduction.data, with_derived(reduction.data.head, density))
         self.cross = sparse.csr_matrix(reduction.level_cross[:, 0])
         self.cross.sort_indices()
         self.starts = self.cross.indptr.astype(np.int64)

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import SamplingError
-from nutslite.posterior.methods.independence import Independence, independence_for
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
-from nutslite.posterior.methods.slices import Slices, slices_for
+from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.points.start_values import given_starts
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget, Target
+from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.sample import sample
 from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
@@ -30,7 +29,6 @@ _LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
 MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 SHOWN_NAMES = 10
-MOST_REPEATS = 100  # of normal draws that fall where there is no density
 
 
 class NutsStart(NamedTuple):
@@ -73,53 +71,6 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
         return NutsStart(starts, jitter, INITS[settings.init][0], True, tune)
     begun = NutsStart(starts, jitter, metric, False, tune)
     return after_trial(target, begun, rng) if warped and settings.tune is None else begun
-
-
-def method_without_trajectories(
-    target: Target, launch: Launch, settings: Settings
-) -> tuple[Launch, Independence | Slices | None]:
-    """Independence Metropolis where a proposal fits, slice sampling of models of few rows; None: NUTS from the launch.
-
-    Proposals are tried in the coordinates of `warp`, too, before slices.
-    """
-    in_pieces = isinstance(target, JointTarget) and target.in_pieces
-    if not in_pieces and (method := independence_for(target, launch, settings)) is not None:
-        return launch, method
-    if isinstance(target, MarginalTarget) and target.is_small:
-        return launch, slices_for(target, launch, settings)
-    better = better_launch(target, settings, for_slices=True)
-    if better is None or not isinstance(target, JointTarget):
-        return launch, None
-    proposal = None if in_pieces else independence_for(target, better, settings)
-    return better, proposal or slices_for(target, better, settings)
-
-
-def inside_draws(target: Target, launch: Launch, metric: Metric, rng: np.random.Generator, n: int) -> FloatArray:
-    """Normal draws (n, dimension) around the centre; those outside the range of a link are made again.
-
-    Raises
-    ------
-    SamplingError
-        If hardly any are inside.
-    """
-    positions = launch.center + normal_draws(metric, rng, n)
-    if not target.has_edge:
-        return positions
-    for _ in range(MOST_REPEATS):
-        outside = ~np.isfinite(target.log_densities(positions, 1))
-        if not outside.any():
-            return positions
-        positions[outside] = launch.center + normal_draws(metric, rng, int(outside.sum()))
-    raise SamplingError(
-        "No Laplace approximation of this model: hardly any of its draws lie where the link is defined. Use NUTS."
-    )
-
-
-def better_launch(target: Target, settings: Settings, for_slices: bool = False) -> Launch | None:
-    """Where a model of few rows starts, in coordinates made for it; None for others, and where the user chose."""
-    if not isinstance(target, JointTarget) or settings.init != "auto" or settings.start is not None:
-        return None
-    return target.launch_small(for_slices)
 
 
 def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> NutsStart:

@@ -22,12 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._awaited import NATURAL
 from nutslite._log import log
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.methods.autocorrelation import BATCHES, autocorrelation_time, is_slow
-from nutslite.posterior.methods.independence import IndependentDraws
+from nutslite.posterior.methods.fit import Fit
+from nutslite.posterior.methods.independence import IndependentDraws, independent_fit
+from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.methods.task import Task
+from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
+from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.slice import compiled_slices
 
 FloatArray = NDArray[np.float64]
@@ -68,6 +74,25 @@ class Slices:
     starts: FloatArray
     chain_seeds: np.random.SeedSequence
     recovery_rng: np.random.Generator
+
+
+def run(task: Task) -> Fit | None:
+    """Draw by slices; None where the trial cannot start, or no coordinates are made for the model."""
+    target = task.target
+    if not isinstance(target, JointTarget | MarginalTarget) or not (isinstance(target, MarginalTarget) or task.moved):
+        return None
+    method = slices_for(target, task.launched(), task.settings)
+    if method is None:
+        return None
+    task.clock.lap("pilot")
+    task.before_sampling()
+    settings = task.settings
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_slice(method, settings, report)
+    fit = independent_fit(task, "slice", drawn, method.recovery_rng, ", by slice sampling")
+    if not target.in_pieces:  # which slices come to
+        task.warn_of_pieces(fit.values, fit.effects)
+    return fit
 
 
 def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Settings) -> Slices | None:
@@ -249,3 +274,19 @@ def _starts(target: JointTarget | MarginalTarget, launch: Launch, rng: np.random
         if len(finite) >= TRIAL_CHAINS:
             return np.ascontiguousarray(finite[:TRIAL_CHAINS])
     return None
+
+
+def serves(plan: Plan) -> str | None:
+    """Models of few rows."""
+    return None if plan.is_small else "Slices are for models of few rows: use NUTS."
+
+
+METHOD = Method(
+    name="slice",
+    about="slice sampling of models of few rows",
+    title=lambda plan: "slice sampling",
+    heeds=frozenset({"cores"}),
+    parts=lambda plan: (NATURAL,),
+    run=run,
+    serves=serves,
+)

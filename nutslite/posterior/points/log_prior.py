@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
 from nutslite.exceptions import DataError
+from nutslite.posterior.points.prior_nodes import fill_rows, simplexes_to_positions
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY
@@ -90,6 +91,8 @@ def _packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[Fl
         if array.size != n_draws * np.size(variable.index):
             raise DataError(f"'{variable.name}' has another size than in the model: is it from another model?")
         (values if variable.source == "values" else effects)[:, variable.index] = array.reshape(n_draws, *shape)
+    simplexes_to_positions(assembled.data.head, values)
+    fill_rows(assembled.data.head, values)
     for variable in layout.variables:  # once all coefficients are there
         if variable.columns.size:
             values[:, variable.index] += values[:, variable.columns] @ variable.means

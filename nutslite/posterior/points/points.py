@@ -37,7 +37,6 @@ from nutslite.posterior.density.effects import (
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.head import BLOCKWISE
 from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.transforms import (
@@ -103,20 +102,14 @@ class PointMap:
     def __init__(self, assembled: Assembled, model: ModelData | None = None) -> None:
         self.layout: Layout = assembled.layout
         self.model = assembled.data if model is None else model
-        self.free = tuple(self._free(variable) for variable in self.layout.variables)
+        named = assembled.inventory.by_name
+        self.free = tuple(self._free(item, named[item.name].unconstrained) for item in self.layout.variables)
         self._by_name = {free.name: free for free in self.free}
         self._by_unconstrained = {free.unconstrained: free for free in self.free}
 
-    def _free(self, variable: Variable) -> FreeVariable:
-        index = np.asarray(variable.index)
-        if variable.source == "effects":
-            return FreeVariable(
-                variable.name, f"{variable.name}_offset", variable.dims, index + self.layout.n_head, variable
-            )
-        suffix = "_cholesky__"
-        if variable.source == "values":
-            suffix = "_centered" if variable.columns.size else _suffix(self.model, int(index.flat[-1]))
-        return FreeVariable(variable.name, f"{variable.name}{suffix}", variable.dims, index, variable)
+    def _free(self, variable: Variable, unconstrained: str) -> FreeVariable:
+        index = np.asarray(variable.index) + (self.layout.n_head if variable.source == "effects" else 0)
+        return FreeVariable(variable.name, unconstrained, variable.dims, index, variable)
 
     def check(self, point: Point, what: str) -> None:
         """Refuse a point with unknown names, one variable by two names, values of a wrong shape or outside the support.
@@ -286,18 +279,3 @@ def unconstrain_head(codes: NDArray[np.int64], bounds: FloatArray, x: FloatArray
             if at.any():
                 out[at] = inverse(at)
     return out
-
-
-def _suffix(model: ModelData, element: int) -> str:
-    """PyMC's suffix for the transform of a head element."""
-    code = model.head.transforms[element]
-    lower, upper = model.head.bounds[:, element]
-    if code == LOG:
-        return "_log__" if lower == 0.0 else "_lowerbound__"
-    if code == LOGIT_INTERVAL:
-        return "_logodds__" if (lower, upper) == (0.0, 1.0) else "_interval__"
-    if code == BLOCKWISE:
-        return "_cholesky__"
-    if code == ABOVE:
-        return "_ordered__"
-    return "_upperbound__" if code == NEGATIVE_LOG else ""

@@ -16,11 +16,16 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
 from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
+from nutslite.posterior.record.inventory import Inventory
+from nutslite.posterior.record.node_table import NODE_FIELDS, Nodes
 from nutslite.priors.coefficient_priors import ColumnPriors
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 
 FloatArray = NDArray[np.float64]
 Source = Literal["values", "effects", "correlation"]
+
+DERIVED = -(2**40)
+"""Reference to the first derived value while the lengths of what comes before are not known."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +125,11 @@ def _correlations(values: FloatArray, index: NDArray[np.int64]) -> FloatArray:
 class HeadBuilder:
     """Collects head elements, their transforms and priors.
 
-    A prior's argument is a reference: a head element (>= 0) or a fixed number, noted as ``-1 - k`` until the length of
-    the head is known.
+    A prior's argument is a reference: a head element (>= 0), or a fixed number or a derived value, noted as ``-1 - k``
+    and ``DERIVED - k`` until the lengths of what comes before them are known.
     """
 
+    inventory: Inventory
     transforms: list[int] = field(default_factory=list)
     bounds: list[tuple[float, float]] = field(default_factory=list)
     densities: list[int] = field(default_factory=list)
@@ -131,6 +137,8 @@ class HeadBuilder:
     shifts: dict[int, tuple[NDArray[np.int64], FloatArray]] = field(default_factory=dict)
     fixed: list[float] = field(default_factory=lambda: [0.0])
     variables: list[Variable] = field(default_factory=list)
+    nodes: list[tuple[int, list[int], int, int]] = field(default_factory=list)  # operation, inputs, outputs
+    n_derived: int = 0
 
     @property
     def size(self) -> int:
@@ -141,6 +149,13 @@ class HeadBuilder:
         """Reference to a fixed number."""
         self.fixed.append(float(value))
         return -len(self.fixed)
+
+    def derive(self, op: int, inputs: Sequence[int], n_outputs: int) -> list[int]:
+        """Add a node, which reads what `inputs` refer to; return references to the values that it writes."""
+        self.nodes.append((op, [int(reference) for reference in inputs], self.n_derived, n_outputs))
+        first = self.n_derived
+        self.n_derived += n_outputs
+        return [DERIVED - k for k in range(first, self.n_derived)]
 
     def add(
         self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...], ordered: bool = False
@@ -183,7 +198,8 @@ class HeadBuilder:
     ) -> list[int]:
         """References to one argument of a prior, one per element of the variable it belongs to."""
         if isinstance(value, Prior):
-            return [int(i) for i in self.add(f"{name}_{key}", value, length=length, dims=dims)]
+            own = self.inventory.argument_of(name, key)
+            return [int(i) for i in self.add(own, value, length=length, dims=dims)]
         array = np.atleast_1d(np.asarray(value, dtype=float))
         if array.size not in (1, length):
             raise PriorError(
@@ -214,7 +230,17 @@ class HeadBuilder:
 
     def resolve_reference(self, reference: int) -> int:
         """Index into `values` once the head is complete."""
+        if reference <= DERIVED:
+            return self.size + len(self.fixed) + DERIVED - reference
         return reference if reference >= 0 else self.size - 1 - reference
+
+    def named(self) -> list[Variable]:
+        """The variables, with their places in `values` once the head is complete."""
+        resolve_all = np.vectorize(self.resolve_reference, otypes=[np.int64])
+        return [
+            replace(variable, index=resolve_all(variable.index)) if np.min(variable.index) < 0 else variable
+            for variable in self.variables
+        ]
 
     def build(self) -> Head:
         """The finished record."""
@@ -225,11 +251,25 @@ class HeadBuilder:
             bounds=np.ascontiguousarray(np.array(self.bounds, dtype=float).reshape(-1, 2).T),
             densities=np.array(self.densities, dtype=np.int64),
             arguments=np.array(rows, dtype=np.int64).reshape(-1, 4),
-            fixed=np.array(self.fixed, dtype=float),
+            fixed=np.array([*self.fixed, *[np.nan] * self.n_derived], dtype=float),
             shift_start=np.cumsum([0, *(len(index) for index, _ in shifts)], dtype=np.int64),
             shift_index=np.concatenate([np.empty(0, np.int64), *(index for index, _ in shifts)]),
             shift_weight=np.concatenate([np.empty(0), *(weight for _, weight in shifts)]),
+            nodes=self._nodes(),
         )
+
+    def _nodes(self) -> Nodes:
+        rows: list[list[int]] = []
+        inputs: list[int] = []
+        for op, references, first, n_outputs in self.nodes:
+            rows.append([op, len(inputs), len(references), self.resolve_reference(DERIVED - first), n_outputs])
+            inputs += [self.resolve_reference(reference) for reference in references]
+        return Nodes(np.array(rows, dtype=np.int64).reshape(-1, NODE_FIELDS), np.array(inputs, dtype=np.int64))
+
+
+def is_constant(reference: int) -> bool:
+    """Whether a reference of `HeadBuilder` is a fixed number."""
+    return DERIVED < reference < 0
 
 
 def named_arguments(prior: Prior) -> Iterable[tuple[str, Any]]:

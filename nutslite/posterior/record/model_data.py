@@ -25,7 +25,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
-from nutslite.posterior.record.head import HEAD, Head
+from nutslite.posterior.record.head import HEAD, Head, is_derived
 from nutslite.posterior.record.shared_work import SHARED_WORK, SharedWork
 from nutslite.posterior.record.warp import WARP, Warp
 
@@ -137,6 +137,12 @@ MODEL_DATA = types.NamedTuple(
     ],
     ModelData,
 )
+
+
+def has_derived_coefficients(model: ModelData) -> bool:
+    """Whether columns have coefficients that are no elements of the head."""
+    coefficients = np.concatenate([model.coefficients, model.codes.coefficients])
+    return bool(is_derived(model.head, coefficients).any())
 
 
 def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:

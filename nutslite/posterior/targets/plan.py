@@ -14,6 +14,7 @@ from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import declarations_of_nodes
 from nutslite.posterior.pilot.matrix_structure import Structure, find_structure, why_no_matrix
 from nutslite.posterior.pilot.nested_laplace import has_few_rows, is_small
 from nutslite.posterior.pilot.pieces import has_pieces
@@ -80,6 +81,11 @@ class Plan:
             return "matrix"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is of a marginal density of which one value is a large factorisation."""
+        return self.reduction is not None and self.reduction.large
+
     def target(self) -> Target:
         """A fresh target for one fit."""
         if self.reduction is not None:
@@ -136,7 +142,7 @@ def make_plan(
     if path not in PATHS:
         error = error_about(path, str, SettingError, SettingTypeError)
         raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
-    declared = declarations_of(assembled.spec)
+    declared = [*declarations_of(assembled.spec), *declarations_of_nodes(assembled.data.head)]
     if not code or why_refused(declared, CODES) is not None:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled, declared) if path != "joint" else "the joint density was asked for"

@@ -23,6 +23,7 @@ from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import compile_in_halves, natural_scale
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.shared_rows import add_loglik
+from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
@@ -30,7 +31,6 @@ from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.record.potential import Potential
 from nutslite.posterior.targets.target import JointTarget
-from nutslite.priors.densities.densities import DENSITY
 
 FloatArray = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Gather(NamedTuple):
 
 
 GATHER = types.NamedTuple([INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, VECTOR], Gather)
-POTENTIAL_DATA = types.Tuple([MODEL_DATA, GATHER, DENSITY, LOGLIK, POTENTIAL])
+POTENTIAL_DATA = types.Tuple([MODEL_DATA, GATHER, PRIORS, LOGLIK, POTENTIAL])
 """As `joint.JOINT_DATA`, with the potentials."""
 
 
@@ -70,7 +70,7 @@ class PotentialTarget(JointTarget):
     @property
     def data(self) -> Any:
         """The model's record, the arguments of the potentials, and three functions."""
-        return (self.model, self.gather, self.density, self.loglik, self.potential)
+        return (self.model, self.gather, self.priors, self.loglik, self.potential)
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """One after the other and with their gradients, whatever `cores`: potentials may be called in Python."""
@@ -87,7 +87,7 @@ def compiled_density() -> Callable[..., float]:
 
 def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
     """As `joint.joint_logdensity`, with the potentials."""
-    model, gather, density, loglik, potential = data
+    model, gather, (derived, density), loglik, potential = data
     n_head = model.head.transforms.shape[0]
     values = np.empty(n_head + model.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
@@ -96,11 +96,13 @@ def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
         gradient[i] = 0.0
 
     total = constrain_head(position, model.head, values)
+    total += fill_derived(derived, values)
     fill_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_potentials(gather, potential, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
     total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
+    pull_back_derived(derived, values, adjoint)
     pull_back_head(position, model.head, adjoint, gradient)
     return float(total)
 

@@ -18,7 +18,7 @@ from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import Family, compiled_loglik
 from nutslite.posterior.density.helper_threads import helped_chains
-from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, compiled_natural
+from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
@@ -28,6 +28,7 @@ from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
 from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.inside import starts_inside
 from nutslite.posterior.pilot.mode import Mode, find_mode
@@ -86,6 +87,7 @@ class Target(Protocol):
     rows: int
     data_type: Any
     has_edge: bool  # whether links leave positions without a density
+    in_pieces: bool  # whether they break the posterior of a model of few rows into pieces
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -148,8 +150,13 @@ class JointTarget:
 
     @property
     def data(self) -> Any:
-        """The model's record, its prior densities and the family kernel."""
-        return (self.model, self.density, self.loglik)
+        """The model's record, its derived values and prior densities, and the family kernel."""
+        return (self.model, self.priors, self.loglik)
+
+    @property
+    def priors(self) -> Any:
+        """Derived values and prior densities."""
+        return with_derived(self.model.head, self.density)
 
     def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
         """The density of a model of few rows without its gradient, data for one chain, and their type."""
@@ -253,7 +260,7 @@ class JointTarget:
         elif is_plain(self.model):
             compiled_plain_natural()(flat, self.model.head, values)
         else:
-            compiled_natural()(flat, self.model, values, effects)
+            natural_scale(flat, self.model, values, effects)
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
 
 
@@ -276,8 +283,8 @@ class MarginalTarget:
 
     @property
     def data(self) -> Any:
-        """The cross-products and the prior densities."""
-        return (self.reduction.data, self.density)
+        """The cross-products, then derived values and prior densities."""
+        return (self.reduction.data, with_derived(self.reduction.data.head, self.density))
 
     @property
     def is_small(self) -> bool:

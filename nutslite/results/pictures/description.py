@@ -52,7 +52,7 @@ class Described:
     def sections(self, parameter: str) -> dict[str, dict[str, Any]]:
         """Priors of one parameter's terms by section; the parent's last one has those of the constant parameters."""
         parent = parameter == self.spec.family.parent.name
-        prefix = "" if parent else f"{parameter}_"
+        prefix = self.spec.family.prefix(parameter)
         predictor, correlations = self.spec.design.predictors[parameter], self.spec.correlations
         terms, constants = self.spec.priors.terms[parameter], self.spec.priors.constants
         groups = {term.name for term in predictor.group_terms}
