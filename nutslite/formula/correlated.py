@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from nutslite._log import log
-from nutslite.formula.records import GroupTerm, LinearPredictor
+from nutslite.formula.records import GroupTerm, LinearPredictor, prefix_of
 
 
 class Member(NamedTuple):
@@ -66,7 +66,7 @@ def members_of(predictors: Mapping[str, LinearPredictor]) -> list[Member]:
     """All group-specific terms of a model; the parent parameter comes first."""
     parent = next(iter(predictors), "")
     return [
-        Member(parameter, "" if parameter == parent else f"{parameter}_", term)
+        Member(parameter, prefix_of(parameter, parent), term)
         for parameter, predictor in predictors.items()
         for term in predictor.group_terms
     ]

@@ -226,3 +226,8 @@ class LinearPredictor:
     offset: FloatArray | None = None
     offset_names: tuple[str, ...] = ()
     basis_terms: tuple[BasisTerm, ...] = ()
+
+
+def prefix_of(parameter: str, parent: str) -> str:
+    """What results put before the names of a parameter's terms: nothing for the parent."""
+    return "" if parameter == parent else f"{parameter}_"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, did_you_mean
+from nutslite.formula.records import prefix_of
 from nutslite.results.predictions.new_groups import GroupSampler, draw_new_levels
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class LinearPredictors:
             new = draw_new_levels(design, posterior.arrays, allowed=sample_new_groups, sampler=group_sampler, rng=rng)
         self._predictors = {}
         for name, predictor in design.predictors.items():
-            prefix = "" if name == parent else f"{name}_"
+            prefix = prefix_of(name, parent)
             rows = range(self.sizes[name]) if name in self.sizes else (None,)
             self._predictors[name] = [
                 _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new) for row in rows
