@@ -274,6 +274,25 @@ def marginal_cases() -> list[Case]:
     ]
 
 
+def term_cases() -> list[Case]:
+    """Terms of special kinds: weights integrated out, with a pilot, and without."""
+    priors = {**NARROW, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=1)}}
+    smooth = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
+    return [
+        Case("smooth: marginal", "weights integrated out", **smooth),
+        Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
+        Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
+        Case(
+            "smooth: poisson and groups",
+            "weights beside group effects",
+            "k ~ s(z, k=6) + (1|g)",
+            "poisson",
+            {"priors": {**BINARY, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=0.5)}}},
+            accept=BOUNDS["poisson"],
+        ),
+    ]
+
+
 def few_parameters_cases() -> list[Case]:
     """Models that independence Metropolis serves wherever its proposal fits, and the same by NUTS."""
     sizes = {**BINARY, "alpha": Prior("Gamma", alpha=4, beta=1.5)}
@@ -377,6 +396,7 @@ def all_cases() -> list[Case]:
         *(modelled_case(family) for family in MODELLED),
         *marginal_cases(),
         *few_parameters_cases(),
+        *term_cases(),
         *joint_cases(),
         *general_cases(),
     ]

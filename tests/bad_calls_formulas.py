@@ -144,7 +144,7 @@ NAMES: list[Row] = [
     ("factor of R", "y ~ factor(g)", FormulaError, ("factor()", "C(x)")),
     ("as.factor of R", "y ~ as.factor(g)", FormulaError, ("as.factor",)),
     ("natural spline of R", "y ~ ns(x, 3)", FormulaError, ("ns()", "cr(x, df=...)")),
-    ("smooth of mgcv", "y ~ s(x)", FormulaError, ("s()", "bs(x, df=...)")),
+    ("thin plate of mgcv", "y ~ tp(x)", FormulaError, ("tp()", "s(x, k=10)")),
     ("tensor of mgcv", "y ~ t2(x, z)", FormulaError, ("t2()", "te(")),
     ("monotonic effect of brms", "y ~ mo(k)", FormulaError, ("mo()", "C(x, Diff)")),
     ("Gaussian process of Bambi", "y ~ hsgp(x, m=10, c=2)", FormulaError, ("hsgp() is not supported",)),

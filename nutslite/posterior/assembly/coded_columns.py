@@ -119,18 +119,26 @@ def common_columns(model: ModelData, j: int, rows: slice = slice(None)) -> Float
     """All common columns of predictor `j`, coded ones written out, in the order of its coefficients: a new array."""
     predictor = model.predictors[j]
     dense = slice(int(predictor[md.COLUMN_START]), int(predictor[md.COLUMN_STOP]))
-    first = int(predictor[md.COEFFICIENTS])
+    places = _all_coefficients(model, j)
     some = model.matrix[dense, rows]
-    out = np.empty((int(predictor[md.N_COEFFICIENTS]), some.shape[1]))
-    out[model.coefficients[dense] - first] = some
+    out = np.empty((places.size, some.shape[1]))
+    out[np.searchsorted(places, model.coefficients[dense])] = some
     for block in model.codes.blocks:
         if block[md.PREDICTOR] == j:
             code = model.levels[block[md.FACTOR], rows]
-            for place, column in zip(
-                coefficients_of(block, model.codes) - first, table_of(block, model.codes), strict=True
-            ):
+            own = np.searchsorted(places, coefficients_of(block, model.codes))
+            for place, column in zip(own, table_of(block, model.codes), strict=True):
                 np.take(column, code, out=out[place])
     return out
+
+
+def _all_coefficients(model: ModelData, j: int) -> IndexArray:
+    """Indices into `values` of all coefficients of predictor `j`, in order: those of the head, then derived ones."""
+    predictor = model.predictors[j]
+    dense = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
+    coded = [coefficients_of(block, model.codes) for block in model.codes.blocks if block[md.PREDICTOR] == j]
+    places: IndexArray = np.sort(np.concatenate([dense, *coded]))
+    return places
 
 
 def without_codes(model: ModelData) -> ModelData:
@@ -143,7 +151,7 @@ def with_paying_codes(model: ModelData) -> ModelData:
     n, sorting = model.y.shape[1], sorting_block(model)
     keep = []
     for block in model.codes.blocks:
-        p = int(model.predictors[block[md.PREDICTOR], md.N_COEFFICIENTS])
+        p = _all_coefficients(model, int(block[md.PREDICTOR])).size
         by_runs = sorting is not None and sorting[md.FACTOR] == block[md.FACTOR]
         keep.append(pays(n, p, int(block[md.CODED_COLUMNS]), int(block[md.N_LEVELS]), by_runs))
     return _keeping(model, np.array(keep, dtype=bool))
@@ -180,7 +188,7 @@ def _keeping(model: ModelData, keep: NDArray[np.bool_]) -> ModelData:
             code = model.levels[block[md.FACTOR]]
             found = CodeSet(np.empty(0, dtype=np.int64), code, np.empty(block[md.N_LEVELS], dtype=np.int64))
             builder.add(j, found, table_of(block, model.codes), coefficients_of(block, model.codes))
-        places = np.arange(predictor[md.N_COEFFICIENTS]) + predictor[md.COEFFICIENTS]
+        places = _all_coefficients(model, j)
         dense = ~np.isin(places, np.concatenate([[-1], *(coefficients_of(block, model.codes) for block in own)]))
         if places.size:
             columns.append(common_columns(model, j)[dense])
