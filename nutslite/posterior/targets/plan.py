@@ -281,8 +281,8 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
         sentences.append(
-            f"The {q} weights are integrated out together."
-            if levels == 1 and _effects(assembled) == "weights"
+            f"The {q} {'weights' if _effects(assembled) == 'weights' else 'effects'} are integrated out together."
+            if levels == 1
             else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
         )
@@ -302,7 +302,9 @@ def _large_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, .
     return (
         f"Gaussian, identity link: {n:,} rows reduced to cross-products.",
         f"The {reduction.level_targets.size:,} effects of the largest grouping factor are integrated out one by one, "
-        f"{r:,} coefficients and other effects by a factorisation of order {r:,}.",
+        f"{r:,} coefficients and other effects by a factorisation of order {r:,}."
+        if reduction.level_targets.size
+        else f"{r:,} coefficients and effects are integrated out by a factorisation of order {r:,}.",
         f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, "
         "each transition with two exact draws of all that was integrated out.",
     )
