@@ -13,6 +13,7 @@ from nutslite.families.links.parameter import Parameter
 from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
@@ -31,13 +32,15 @@ FloatArray = NDArray[np.float64]
 class _Block:
     """A group block while it is being assembled: columns of one factor in one predictor.
 
-    A term of a special kind is a block of one level, without a factor, whose columns are those of its weights.
+    A term of a special kind is a block of one level, without a factor, whose columns are those of its weights. So are
+    the columns of a horseshoe.
     """
 
     predictor: int
     factor: str | None
     terms: list[GroupTerm]
     basis: BasisTerm | None = None
+    shrunk: ShrunkColumns | None = None
     correlation: int = -1
     eta: int = -1
     rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
@@ -45,7 +48,12 @@ class _Block:
 
     @property
     def columns(self) -> int:
-        return sum(term.columns for term in self.terms) if self.basis is None else self.basis.matrix.shape[0]
+        return sum(term.columns for term in self.terms) if self.terms else self.matrix.shape[0]
+
+    @property
+    def matrix(self) -> FloatArray:
+        """Of a block without a factor, its columns."""
+        return self.basis.matrix if self.shrunk is None else self.shrunk.matrix  # type: ignore[union-attr]
 
 
 def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
@@ -81,6 +89,9 @@ class _Assembler:
             first += parameter.size
         starts, strides = self._effect_places()
         effect_variables = self._effect_variables(starts, strides)
+        for block, start in zip(self.blocks, starts, strict=True):
+            if block.shrunk is not None:
+                uncentre(self.head, self.spec.family.eta_parameters[block.predictor].name, block.shrunk, start)
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
         variables = (*self.head.named(), *effect_variables)
@@ -122,6 +133,7 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
+        predictor, shrunk = take_apart(self.spec, predictor)
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
@@ -149,8 +161,12 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
+        parameter = predictor.parameter
+        if shrunk is not None:
+            self._one_level(_Block(j, None, [], shrunk=shrunk), shrunk_rows(self.head, shrunk.horseshoe, parameter))
         for basis in predictor.basis_terms:
-            self._basis_term(j, basis, predictor.parameter)
+            rows = basis_columns(self.head, basis, parameter, self.spec.priors.terms[parameter])
+            self._one_level(_Block(j, None, [], basis), rows)
         self._group_terms(j, predictor)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
@@ -173,13 +189,10 @@ class _Assembler:
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
-        """Add the weights of a term of a special kind, and what their scales depend on."""
-        block = _Block(j, None, [], term)
-        priors = self.spec.priors.terms[parameter]
-        for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
-            block.rows.append([len(self.z), *row])
-            self.z.append(term.matrix[column])
+    def _one_level(self, block: _Block, rows: list[list[int]]) -> None:
+        """Add a block without a factor; `rows` are those of its columns, without their places in `z`."""
+        block.rows = [[len(self.z) + column, *row] for column, row in enumerate(rows)]
+        self.z += list(block.matrix)
         self.blocks.append(block)
 
     def _group_terms(self, j: int, predictor: LinearPredictor) -> None:
@@ -233,9 +246,12 @@ class _Assembler:
 
     def _column_names(self, block: _Block) -> list[str]:
         """What the effects of each column of a block are called."""
+        parameter = self.spec.family.eta_parameters[block.predictor].name
         if block.basis is not None:
-            parameter = self.spec.family.eta_parameters[block.predictor].name
             return [self.inventory.name_of(parameter, block.basis.name, block.basis.weights.name)] * block.columns
+        if block.shrunk is not None:
+            terms = [term for term, at in block.shrunk.places for _ in range(at.size)]
+            return [self.inventory.name_of(parameter, term.name) for term in terms]
         of_terms = zip(self._names(block), block.terms, strict=True)
         return [name for name, term in of_terms for _ in range(term.columns)]
 
@@ -277,6 +293,10 @@ class _Assembler:
                 name = self._column_names(block)[0]
                 places = start + np.arange(block.columns)
                 variables.append(Variable(name, self._dims(block.predictor, name), "effects", places))
+            for common, at in () if block.shrunk is None else block.shrunk.places:
+                name = self.inventory.name_of(parameter.name, common.name)
+                index = start + (at[0] if common.scalar else at)
+                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
             for term in block.terms:
                 index = start + levels * stride + column + np.arange(term.columns)[:, None]
                 name = self.inventory.name_of(parameter.name, term.name)
