@@ -274,6 +274,25 @@ def marginal_cases() -> list[Case]:
     ]
 
 
+def term_cases() -> list[Case]:
+    """Terms of special kinds: weights integrated out, with a pilot, and without."""
+    priors = {**NARROW, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=1)}}
+    smooth = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
+    return [
+        Case("smooth: marginal", "weights integrated out", **smooth),
+        Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
+        Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
+        Case(
+            "smooth: poisson and groups",
+            "weights beside group effects",
+            "k ~ s(z, k=6) + (1|g)",
+            "poisson",
+            {"priors": {**BINARY, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=0.5)}}},
+            accept=BOUNDS["poisson"],
+        ),
+    ]
+
+
 def few_parameters_cases() -> list[Case]:
     """Models that independence Metropolis serves wherever its proposal fits, and the same by NUTS."""
     sizes = {**BINARY, "alpha": Prior("Gamma", alpha=4, beta=1.5)}
@@ -300,6 +319,9 @@ def joint_cases() -> list[Case]:
     """The same by NUTS over everything."""
     narrow = {"priors": NARROW}
     one, slopes = "y ~ x + (1|g)", "y ~ x + (x|g)"
+    across = Formula("y ~ x + (x|p|g)", "sigma ~ 1 + (1|p|g)")
+    scatter = {"Intercept": Prior("Normal", mu=0, sigma=0.5), "1|g": effects(Prior("HalfNormal", sigma=0.5))}
+    both = {"priors": {**NARROW, "sigma": scatter}}
     hyper = Prior(
         "Normal",
         mu=Prior("Normal", mu=0, sigma=1),
@@ -313,6 +335,8 @@ def joint_cases() -> list[Case]:
         Case("one factor: joint centred", "adapted metric, centred effects", one, options=centred, fit=ADAPTING),
         Case("correlated: joint pilot", "LKJ", slopes, options=correlated, fit=JOINT),
         Case("three correlated: joint", "LKJ(2), adapted metric", "y ~ x + (x + b|g)", options=three, fit=ADAPTING),
+        Case("across parameters: joint pilot", "one LKJ matrix for mu and sigma", across, options=both, fit=JOINT),
+        Case("across parameters: adapting", "the same, adapted metric", across, options=both, fit=ADAPTING),
         Case("crossed: joint pilot", "two factors", "y ~ x + (1|g) + (1|h)", options=narrow, fit=JOINT),
         Case("crossed: matrix", "matrix centring, LKJ", "y ~ x + (x|g) + (1|h)", options=correlated, fit=MATRIX),
         Case(
@@ -372,6 +396,7 @@ def all_cases() -> list[Case]:
         *(modelled_case(family) for family in MODELLED),
         *marginal_cases(),
         *few_parameters_cases(),
+        *term_cases(),
         *joint_cases(),
         *general_cases(),
     ]

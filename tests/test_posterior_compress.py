@@ -9,6 +9,7 @@ from small_models import assembled_of
 
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import compiled_loglik
+from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.joint import compiled_joint
@@ -41,6 +42,7 @@ def answers(n: int = 3000) -> pd.DataFrame:
         ("k ~ c + (c|g)", "poisson"),
         ("k ~ c + (1|g)", "negativebinomial"),
         ("weighted(b, w) ~ c", "bernoulli"),
+        (Formula("k ~ c + (c|p|g)", "alpha ~ c + (1|p|g)"), "negativebinomial"),
     ],
 )
 def test_merged_rows_give_the_same_density_and_gradient(formula, family):

@@ -121,12 +121,12 @@ def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Pa
         prefix = spec.family.prefix(name)
         own = priors.terms[name]
         listed = [Term(INTERCEPT, own[INTERCEPT], aliases.get(f"{prefix}{INTERCEPT}"))] if predictor.intercept else []
-        listed += [Term(known, own[known], aliases.get(f"{prefix}{known}")) for known in hyperparameters(predictor)]
         formula: list[CommonTerm | GroupTerm] = [*predictor.terms, *predictor.group_terms]
         listed += [
             Term(term.name, own[term.name], aliases.get(f"{prefix}{term.name}"), _levels(term), _groups(term, design))
             for term in formula
         ]
+        listed += [Term(known, own[known], aliases.get(f"{prefix}{known}")) for known in hyperparameters(predictor)]
         terms = {term.name: term for term in listed}
         out[name] = ConditionalParameter(name, name == names[0], terms, predictor.offset_names, aliases.get(name))
     return out

@@ -47,13 +47,14 @@ class Term:
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """``(terms|factors)``: the same effects for every level of each of `factors`."""
+    """``(terms|factors)`` or ``(terms|id|factor)``: the same effects for every level of each of `factors`."""
 
     intercept: bool
     terms: tuple[Term, ...]
     factors: tuple[Term, ...]
     correlated: bool
     span: tuple[int, int]
+    id: str | None = None
 
 
 def span_of(node: ParseNode) -> tuple[int, int]:
@@ -254,7 +255,7 @@ class Reader:
         return list(products.values())
 
     def _bar(self, node: ParseNode, additive: bool) -> Sum:
-        """``(expr|group)`` or ``(expr||group)``."""
+        """``(expr|group)``, ``(expr||group)`` or ``(expr|id|group)``."""
         if self.inside_bar:
             raise self.error("There is one '|' (or '||') between effects and grouping factor.", node)
         if not _in_parentheses(self.source.plain, span_of(node)):
@@ -264,9 +265,8 @@ class Reader:
         if len(node.args) == 1:
             raise self.error("Nothing stands left of '|'; write (1|g) for group intercepts.", node)
         left, right = node.args
-        if left.type == "|":
-            raise self.error("'(x|id|g)' is not supported; there is one '|' between effects and grouping factor.", node)
         correlated = not (right.type == "|" and len(right.args) == 1)
+        left, shared = self._id(left, node, correlated) if left.type == "|" else (left, None)
         effects = self._side(left)
         factors = self._side(right if correlated else right.args[0])
         if factors.intercept is not None or not factors.terms:
@@ -274,9 +274,28 @@ class Reader:
         intercept = effects.intercept is not False
         if not intercept and not effects.terms:
             raise self.error("Left of '|' stands nothing but 0.", left)
-        spec = GroupSpec(intercept, tuple(effects.terms), tuple(factors.terms), correlated, span_of(node))
+        if shared is not None and len(factors.terms) > 1:
+            raise self.error(f"The id '{shared}' stands beside one grouping factor: write a bar for each.", right)
+        spec = GroupSpec(intercept, tuple(effects.terms), tuple(factors.terms), correlated, span_of(node), shared)
         self.groups.append(spec)
         return Sum()
+
+    def _id(self, left: ParseNode, node: ParseNode, correlated: bool) -> tuple[ParseNode, str]:
+        """Effects and id of ``(effects|id|group)``, whose first two parts are `left`."""
+        middle = left.args[-1]
+        if len(left.args) == 1:
+            raise self.error("Nothing stands left of '|'; write (1|id|g) for group intercepts.", node)
+        if _in_parentheses(self.source.plain, span_of(left)):
+            raise self.error("There is one '|' (or '||') between effects and grouping factor.", node)
+        if left.args[0].type == "|":
+            raise self.error("A bar has three parts at most: effects, an id, a grouping factor: (x|id|g).", node)
+        if not correlated or middle.type == "|":
+            message = "An id asks for correlated effects, '||' for independent ones: write (x|id|g) or (x||g)."
+            raise self.error(message, node)
+        text = self.source.text[slice(*span_of(middle))]
+        if not (text.isidentifier() or text.isdecimal()):
+            raise self.error("Between two '|' stands an id, which is a plain name: (x|id|g).", middle)
+        return left.args[0], text
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""

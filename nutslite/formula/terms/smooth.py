@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT
+from nutslite._capabilities import CODES, INTEGRATES, MATRIX, MERGES, PILOT
 from nutslite.exceptions import FormulaError
 from nutslite.formula.evaluation.sizes import check_basis
 from nutslite.formula.evaluation.transforms import Cyclic, Natural
@@ -141,6 +141,6 @@ def quantities(memory: Memory) -> tuple[Quantity, ...]:
     return (*linear, Quantity("weights", "weights", weights), Quantity("sigma", "hyperparameter"))
 
 
-ALLOWS = frozenset({INTEGRATES, PILOT, MERGES, CODES})
+ALLOWS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 
 SMOOTH = TermKind(("s",), "is a penalised smooth", learn, apply, quantities, "shared", ALLOWS)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
+from nutslite.formula.correlated import EffectGroup, Member, effect_groups
+from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
-from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part
 from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
@@ -26,34 +25,6 @@ from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass
-class _Block:
-    """A group block while it is being assembled: columns of one factor in one predictor.
-
-    A term of a special kind is a block of one level, without a factor, whose columns are those of its weights. So are
-    the columns of a horseshoe.
-    """
-
-    predictor: int
-    factor: str | None
-    terms: list[GroupTerm]
-    basis: BasisTerm | None = None
-    shrunk: ShrunkColumns | None = None
-    correlation: int = -1
-    eta: int = -1
-    rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
-    hyper: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-
-    @property
-    def columns(self) -> int:
-        return sum(term.columns for term in self.terms) if self.terms else self.matrix.shape[0]
-
-    @property
-    def matrix(self) -> FloatArray:
-        """Of a block without a factor, its columns."""
-        return self.basis.matrix if self.shrunk is None else self.shrunk.matrix  # type: ignore[union-attr]
 
 
 def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
@@ -75,7 +46,10 @@ class _Assembler:
         self.head = HeadBuilder(inventory)
         self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
-        self.blocks: list[_Block] = []
+        self.groups = effect_groups(spec.design.predictors, spec.correlations)
+        self.blocks: list[EffectBlock] = []
+        self.across: dict[int, EffectBlock] = {}  # by place in `groups`, blocks of several predictors
+        self.shrunk: dict[int, tuple[str, ShrunkColumns]] = {}  # by place in `blocks`, whose columns share a horseshoe
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
         self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
@@ -89,9 +63,8 @@ class _Assembler:
             first += parameter.size
         starts, strides = self._effect_places()
         effect_variables = self._effect_variables(starts, strides)
-        for block, start in zip(self.blocks, starts, strict=True):
-            if block.shrunk is not None:
-                uncentre(self.head, self.spec.family.eta_parameters[block.predictor].name, block.shrunk, start)
+        for place, (of, shrunk) in self.shrunk.items():
+            uncentre(self.head, of, shrunk, starts[place])
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
         variables = (*self.head.named(), *effect_variables)
@@ -161,13 +134,11 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
-        parameter = predictor.parameter
         if shrunk is not None:
-            self._one_level(_Block(j, None, [], shrunk=shrunk), shrunk_rows(self.head, shrunk.horseshoe, parameter))
+            self._shrunk(j, shrunk, predictor.parameter)
         for basis in predictor.basis_terms:
-            rows = basis_columns(self.head, basis, parameter, self.spec.priors.terms[parameter])
-            self._one_level(_Block(j, None, [], basis), rows)
-        self._group_terms(j, predictor)
+            self._basis_term(j, basis, predictor.parameter)
+        self._group_terms(j, predictor.parameter)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
         """Add the common columns, centred: some by code, the others as they are."""
@@ -189,30 +160,61 @@ class _Assembler:
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _one_level(self, block: _Block, rows: list[list[int]]) -> None:
+    def _one_level(self, parts: list[Part], rows: list[list[int]], matrix: FloatArray) -> None:
         """Add a block without a factor; `rows` are those of its columns, without their places in `z`."""
+        block = self._new_block(None)
         block.rows = [[len(self.z) + column, *row] for column, row in enumerate(rows)]
-        self.z += list(block.matrix)
-        self.blocks.append(block)
+        block.parts = parts
+        self.z += list(matrix)
 
-    def _group_terms(self, j: int, predictor: LinearPredictor) -> None:
-        for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
-            block = _Block(j, terms[0].factor, terms)
-            correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
-            for term in terms:
-                self._group_term(block, term, predictor.parameter)
-            if correlated and block.columns > 1:
-                self._correlation(block)
-            self.blocks.append(block)
+    def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
+        """Add the weights of a term of a special kind, and what their scales depend on."""
+        name = self.inventory.name_of(parameter, term.name, term.weights.name)
+        rows = basis_columns(self.head, term, parameter, self.spec.priors.terms[parameter])
+        self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
 
-    def _group_term(self, block: _Block, term: GroupTerm, parameter: str) -> None:
+    def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
+        """Add the columns of a horseshoe, and what their scales depend on."""
+        self.shrunk[len(self.blocks)] = parameter, shrunk
+        parts = [
+            Part(j, self.inventory.name_of(parameter, term.name), () if term.scalar else (term.stop - term.start,))
+            for term in shrunk.horseshoe.terms
+        ]
+        self._one_level(parts, shrunk_rows(self.head, shrunk.horseshoe, parameter), shrunk.matrix)
+
+    def _group_terms(self, j: int, parameter: str) -> None:
+        """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
+        together: dict[str, EffectBlock] = {}
+        for place, group in enumerate(self.groups):
+            own = [member for member in group.members if member.parameter == parameter]
+            if not own:
+                continue
+            if group.correlated:
+                block = self.across.get(place) or self._new_block(group.factor)
+            else:
+                block = together.get(group.factor) or self._new_block(group.factor)
+                together[group.factor] = block
+            for member in own:
+                self._group_term(j, block, member)
+            if len(group.parameters) > 1:
+                self.across[place] = block
+            if group.correlated and len(block.parts) == len(group.members):
+                self._correlation(block, group)
+
+    def _new_block(self, factor: str | None) -> EffectBlock:
+        self.blocks.append(EffectBlock(factor))
+        return self.blocks[-1]
+
+    def _group_term(self, j: int, block: EffectBlock, member: Member) -> None:
+        term, parameter = member.term, member.parameter
         name = self.inventory.name_of(parameter, term.name)
         prior = self.spec.priors.terms[parameter][term.name]
-        dims = self._dims(block.predictor, name)[:-1]
+        dims = self._dims(j, name)[:-1]
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
         references = [self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)]
+        block.parts.append(Part(j, name, () if term.scalar else (term.columns,)))
         for column in range(term.columns):
             z_row = -1
             if term.matrix is not None:
@@ -221,39 +223,25 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block) -> None:
+    def _correlation(self, block: EffectBlock, group: EffectGroup) -> None:
+        names = tuple(self.inventory.name_of(member.parameter, member.term.name) for member in group.members)
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
-                f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
-                f"({', '.join(term.name for term in block.terms)})."
+                f"Correlated effects of '{group.factor}' need Normal priors for all their terms ({', '.join(names)})."
             )
-        if self.spec.family.eta_parameters[block.predictor].dim:
+        if any(self.spec.family.eta_parameters[part.predictor].dim for part in block.parts):
+            lonely = group.members[0].term.id is None
             raise PriorError(
-                f"Effects of '{block.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
-                "several linear predictors. Leave out correlated= and priors_cor=."
+                f"Effects of '{group.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
+                f"several linear predictors. Leave out {'correlated= and priors_cor=' if lonely else 'the id: (x||g)'}."
             )
+        block.order_as(names)
         q = block.columns
-        block.eta = self.head.constant(self.spec.correlations[block.terms[0].factor])
+        block.eta = self.head.constant(self.spec.correlations.get(group.factor, 1.0))
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        name = self.inventory.correlations_of(self._names(block))
+        name = self.inventory.correlations_of(names)
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
-
-    def _names(self, block: _Block) -> tuple[str, ...]:
-        """What the effects of a block's terms are called."""
-        parameter = self.spec.family.eta_parameters[block.predictor].name
-        return tuple(self.inventory.name_of(parameter, term.name) for term in block.terms)
-
-    def _column_names(self, block: _Block) -> list[str]:
-        """What the effects of each column of a block are called."""
-        parameter = self.spec.family.eta_parameters[block.predictor].name
-        if block.basis is not None:
-            return [self.inventory.name_of(parameter, block.basis.name, block.basis.weights.name)] * block.columns
-        if block.shrunk is not None:
-            terms = [term for term, at in block.shrunk.places for _ in range(at.size)]
-            return [self.inventory.name_of(parameter, term.name) for term in terms]
-        of_terms = zip(self._names(block), block.terms, strict=True)
-        return [name for name, term in of_terms for _ in range(term.columns)]
 
     def _effect_places(self) -> tuple[list[int], list[int]]:
         """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
@@ -283,26 +271,12 @@ class _Assembler:
         return np.zeros(design.n_rows, dtype=np.int32) if factor is None else design.factors[factor].index
 
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
-        by_parameter: dict[str, list[Variable]] = {}
+        by_parameter: dict[str, list[Variable]] = {parameter.name: [] for parameter in self.spec.family.parameters}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            parameter = self.spec.family.eta_parameters[block.predictor]
-            variables = by_parameter.setdefault(parameter.name, [])
-            levels = np.arange(self._n_levels(block.factor))
-            column = 0
-            if block.basis is not None:
-                name = self._column_names(block)[0]
-                places = start + np.arange(block.columns)
-                variables.append(Variable(name, self._dims(block.predictor, name), "effects", places))
-            for common, at in () if block.shrunk is None else block.shrunk.places:
-                name = self.inventory.name_of(parameter.name, common.name)
-                index = start + (at[0] if common.scalar else at)
-                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
-            for term in block.terms:
-                index = start + levels * stride + column + np.arange(term.columns)[:, None]
-                name = self.inventory.name_of(parameter.name, term.name)
-                index = index[0] if term.scalar else index
-                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
-                column += term.columns
+            places = block.places(start, stride, self._n_levels(block.factor))
+            for part, index in zip(block.parts, places, strict=True):
+                own = by_parameter[self.spec.family.eta_parameters[part.predictor].name]
+                own.append(Variable(part.name, self._dims(part.predictor, part.name), "effects", index))
         dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
         return [
             variable
@@ -315,10 +289,12 @@ class _Assembler:
         n = design.response.values.shape[1]
         factors = list(dict.fromkeys(block.factor for block in self.blocks))
         rows: list[NDArray[np.int64]] = []
+        added: list[NDArray[np.int64]] = []
         columns: list[list[int]] = []
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             row = np.zeros(md.BLOCK_FIELDS, dtype=np.int64)
-            row[md.PREDICTOR] = block.predictor
+            runs = block.runs()
+            row[md.PREDICTOR] = runs[0][0] if len(runs) == 1 else -1
             row[md.FACTOR] = factors.index(block.factor)
             row[md.N_LEVELS] = self._n_levels(block.factor)
             row[md.N_COLUMNS] = block.columns
@@ -327,6 +303,7 @@ class _Assembler:
             row[md.CORRELATION] = block.correlation
             row[md.LKJ_ETA] = head.resolve_reference(block.eta)
             rows.append(row)
+            added += [md.part_of(row, *run) for run in runs]
             for column in block.rows:
                 references = [head.resolve_reference(reference) for reference in column[md.ARGUMENTS :]]
                 columns.append([*column[: md.ARGUMENTS], *references])
@@ -350,7 +327,7 @@ class _Assembler:
             links=self._link_codes(),
             predictors=predictors,
             blocks=blocks,
-            added=added_blocks(blocks, codes),
+            added=np.array([*added, *codes.blocks[:, : md.ADDED_FIELDS]], dtype=np.int64).reshape(-1, md.ADDED_FIELDS),
             z_rows=np.append(block_columns[:, md.Z_ROW], -1),
             block_columns=block_columns,
             centring=centring,
@@ -375,21 +352,12 @@ class _Assembler:
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             n_levels = self._n_levels(block.factor)
-            for c, (name, row) in enumerate(zip(self._column_names(block), block.rows, strict=True)):
+            for c, (name, row) in enumerate(zip(block.column_names, block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
                 fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
-
-
-def _blocks_of(terms: tuple[GroupTerm, ...], correlations: Mapping[str, float]) -> list[list[GroupTerm]]:
-    """Terms that share a block: all of one factor and one correlation mark; independent ones of a factor together."""
-    blocks: dict[tuple[str, str | None], list[GroupTerm]] = {}
-    for term in terms:
-        mark = term.correlated if term.factor in correlations else None
-        blocks.setdefault((term.factor, mark), []).append(term)
-    return list(blocks.values())
 
 
 def _stack(matrices: list[FloatArray], n: int) -> FloatArray:

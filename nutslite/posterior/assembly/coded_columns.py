@@ -84,10 +84,10 @@ class CodesBuilder:
         )
 
 
-def added_blocks(blocks: IndexArray, codes: Codes) -> IndexArray:
-    """`ModelData.added`."""
-    fields = md.COLUMN_TABLE + 1
-    return np.ascontiguousarray(np.concatenate([blocks[:, :fields], codes.blocks[:, :fields]]))
+def with_codes(added: IndexArray, n_block_columns: int, codes: Codes) -> IndexArray:
+    """`ModelData.added` with these sets of coded columns behind its parts of group blocks, in place of others."""
+    parts = added[added[:, md.COLUMN_TABLE] < n_block_columns]
+    return np.ascontiguousarray(np.concatenate([parts, codes.blocks[:, : md.ADDED_FIELDS]]))
 
 
 def sorted_by_groups(design: Design) -> bool:
@@ -201,6 +201,6 @@ def _keeping(model: ModelData, keep: NDArray[np.bool_]) -> ModelData:
         matrix=np.ascontiguousarray(np.concatenate(columns)),
         coefficients=np.concatenate(coefficients).astype(np.int64),
         levels=np.ascontiguousarray(levels, dtype=np.int32),
-        added=added_blocks(model.blocks, codes),
+        added=with_codes(model.added, model.block_columns.shape[0], codes),
         codes=codes,
     )

@@ -36,16 +36,6 @@ class ShrunkColumns:
     matrix: FloatArray
     means: FloatArray
 
-    @property
-    def places(self) -> list[tuple[CommonTerm, NDArray[np.int64]]]:
-        """Which of the columns each term has."""
-        out, used = [], 0
-        for term in self.horseshoe.terms:
-            width = term.stop - term.start
-            out.append((term, used + np.arange(width)))
-            used += width
-        return out
-
 
 def take_apart(spec: ModelSpec, predictor: LinearPredictor) -> tuple[LinearPredictor, ShrunkColumns | None]:
     """The predictor without the terms of its horseshoe, and their columns; as it is where it has no horseshoe.
