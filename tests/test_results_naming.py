@@ -100,7 +100,7 @@ def test_new_groups_by_names(model):
 
     sampler = PopulationSampler(priors.terms)
     task = PredictionTask(
-        assembled.spec.family, LINKS, group_sampler=lambda rng, g, draws, n: sampler(rng, g, Recorder(draws), n)
+        assembled.spec.family, LINKS, group_sampler=lambda rng, g, draws, *rest: sampler(rng, g, Recorder(draws), *rest)
     )
     evaluated = assembled.spec.design.evaluate(rows)
     mu = predict(named, evaluated, task, sample_new_groups=True, random_seed=0).parameters["mu"]

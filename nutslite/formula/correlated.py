@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from nutslite._log import log
-from nutslite.formula.records import GroupTerm, LinearPredictor, prefix_of
+from nutslite.exceptions import FormulaError
+from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor, prefix_of
 
 
 class Member(NamedTuple):
@@ -94,6 +95,25 @@ def effect_groups(predictors: Mapping[str, LinearPredictor], factors: Collection
 def correlated_effects(predictors: Mapping[str, LinearPredictor], factors: Collection[str]) -> list[EffectGroup]:
     """Of the groups of `effect_groups` those that have a correlation matrix."""
     return [group for group in effect_groups(predictors, factors) if group.correlated]
+
+
+def refuse_known_covariances(
+    predictors: Mapping[str, LinearPredictor], factors: Mapping[str, GroupFactor], correlated: Collection[str]
+) -> None:
+    """Raise where effects of a factor whose levels have a known covariance would be correlated with each other, too.
+
+    Raises
+    ------
+    FormulaError
+        Naming the factor.
+    """
+    for group in effect_groups(predictors, correlated):
+        if group.correlated and factors[group.factor].covariance is not None:
+            names = " and ".join(f"'{member.name}'" for member in group.members)
+            raise FormulaError(
+                f"{names} cannot be correlated with each other: the levels of '{group.factor}' have a known "
+                f"covariance. Write two bars and no id, (x||{group.factor})."
+            )
 
 
 def _key(member: Member, factors: Collection[str]) -> tuple[str, ...]:

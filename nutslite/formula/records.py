@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.terms.kinds import Quantity, TermKind
 
 FloatArray = NDArray[np.float64]
@@ -186,12 +187,15 @@ class GroupFactor:
         Level names, in the order of `index`. Of an interaction only the observed combinations (``"a:b"``).
     new_levels : tuple of str, one per row with index -1, in row order
         Only in new data: the names of the unseen levels, so that rows of one new level share one draw.
+    covariance : KnownCovariance or None
+        Of the levels, for ``gr(g, cov=K)``.
     """
 
     name: str
     index: NDArray[np.int32]
     levels: tuple[str, ...]
     new_levels: tuple[str, ...] = ()
+    covariance: KnownCovariance | None = None
 
 
 @dataclass(frozen=True)

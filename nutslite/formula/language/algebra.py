@@ -16,7 +16,10 @@ from functools import cached_property
 from patsy.infix_parser import ParseNode
 
 from nutslite.exceptions import FormulaError
-from nutslite.formula.language.expression import Expression, FormulaText, keyword_hint, read_expression
+from nutslite.formula.language.expression import Expression, FormulaText, is_quoted, keyword_hint, read_expression
+
+GROUPING = "gr"
+"""What stands around a grouping factor whose levels have known covariances."""
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -24,10 +27,14 @@ _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be t
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """A product of factors; two terms are the same when they have the same factors, in whatever order."""
+    """A product of factors; two terms are the same when they have the same factors, in whatever order.
+
+    A factor that groups rows may have `covariance`, the name of a matrix: ``gr(g, cov=K)``.
+    """
 
     factors: tuple[Expression, ...]
     span: tuple[int, int]
+    covariance: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -37,12 +44,13 @@ class Term:
     @cached_property
     def key(self) -> frozenset[str]:
         """What makes two terms the same."""
-        return frozenset(self.names)
+        return frozenset(self.names if self.covariance is None else [self.name])
 
     @property
     def name(self) -> str:
-        """``"x:g"``."""
-        return ":".join(self.names)
+        """``"x:g"``, ``"gr(g, cov=K)"``."""
+        names = ":".join(self.names)
+        return names if self.covariance is None else f"{GROUPING}({names}, cov={self.covariance})"
 
 
 @dataclass(frozen=True)
@@ -276,7 +284,8 @@ class Reader:
             raise self.error("Left of '|' stands nothing but 0.", left)
         if shared is not None and len(factors.terms) > 1:
             raise self.error(f"The id '{shared}' stands beside one grouping factor: write a bar for each.", right)
-        spec = GroupSpec(intercept, tuple(effects.terms), tuple(factors.terms), correlated, span_of(node), shared)
+        grouping = tuple(self._grouping(term) for term in factors.terms)
+        spec = GroupSpec(intercept, tuple(effects.terms), grouping, correlated, span_of(node), shared)
         self.groups.append(spec)
         return Sum()
 
@@ -296,6 +305,26 @@ class Reader:
         if not (text.isidentifier() or text.isdecimal()):
             raise self.error("Between two '|' stands an id, which is a plain name: (x|id|g).", middle)
         return left.args[0], text
+
+    def _grouping(self, term: Term) -> Term:
+        """A grouping factor; of ``gr(g, cov=K)`` the factor g and the name of its matrix."""
+        whole = term.factors[0]
+        call = whole.tree
+        if len(term.factors) > 1 or not (isinstance(call, ast.Call) and getattr(call.func, "id", None) == GROUPING):
+            return term
+        written = f"{GROUPING}(g, cov=K)"
+        for keyword in call.keywords:
+            if keyword.arg != "cov":
+                raise whole.error(f"{GROUPING}() has no argument '{keyword.arg}': {written}.", keyword)
+        if len(call.args) != 1 or not call.keywords:
+            message = f"{GROUPING}() takes a factor and cov=, the covariances of its levels: {written}."
+            raise whole.error(f"{message} Without them write the factor alone: (1|g).")
+        matrix = call.keywords[0].value
+        if not isinstance(matrix, ast.Name) or is_quoted(matrix):
+            raise whole.error(
+                "cov= is the name of a matrix that extra_namespace holds: extra_namespace={'K': K}.", matrix
+            )
+        return Term((whole.part(call.args[0]),), term.span, matrix.id)
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""

@@ -12,11 +12,20 @@ from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
 from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part
+from nutslite.posterior.assembly.known_columns import known_columns
 from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
-from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, is_constant, named_arguments, stacked
+from nutslite.posterior.record.layout import (
+    NO_MIX,
+    HeadBuilder,
+    Layout,
+    Variable,
+    is_constant,
+    named_arguments,
+    stacked,
+)
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
@@ -189,6 +198,9 @@ class _Assembler:
             own = [member for member in group.members if member.parameter == parameter]
             if not own:
                 continue
+            if self.spec.design.factors[group.factor].covariance is not None:
+                self._known_term(j, group.members[0])
+                continue
             if group.correlated:
                 block = self.across.get(place) or self._new_block(group.factor)
             else:
@@ -200,6 +212,19 @@ class _Assembler:
                 self.across[place] = block
             if group.correlated and len(block.parts) == len(group.members):
                 self._correlation(block, group)
+
+    def _known_term(self, j: int, member: Member) -> None:
+        """Add effects whose levels have a known covariance."""
+        term, name = member.term, self.inventory.name_of(member.parameter, member.term.name)
+        prior = self.spec.priors.terms[member.parameter][term.name]
+        factor = self.spec.design.factors[term.factor]
+        rows, columns = known_columns(self.head, name, term, factor, prior, self._dims(j, name)[:-1])
+        block = self._new_block(None)
+        for row, column in zip(rows, columns, strict=True):
+            block.rows.append([len(self.z), *row])
+            self.z.append(column)
+        mix = NO_MIX if factor.covariance is None else factor.covariance.factor
+        block.parts.append(Part(j, name, (*(() if term.scalar else (term.columns,)), len(mix)), mix))
 
     def _new_block(self, factor: str | None) -> EffectBlock:
         self.blocks.append(EffectBlock(factor))
@@ -276,7 +301,8 @@ class _Assembler:
             places = block.places(start, stride, self._n_levels(block.factor))
             for part, index in zip(block.parts, places, strict=True):
                 own = by_parameter[self.spec.family.eta_parameters[part.predictor].name]
-                own.append(Variable(part.name, self._dims(part.predictor, part.name), "effects", index))
+                along = self._dims(part.predictor, part.name)
+                own.append(Variable(part.name, along, "effects", index, mix=part.mix))
         dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
         return [
             variable

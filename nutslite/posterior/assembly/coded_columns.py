@@ -95,7 +95,8 @@ def sorted_by_groups(design: Design) -> bool:
     width: dict[str, int] = {}
     for predictor in design.predictors.values():
         for term in predictor.group_terms:
-            width[term.factor] = width.get(term.factor, 0) + term.columns
+            if design.factors[term.factor].covariance is None:  # otherwise its levels are columns
+                width[term.factor] = width.get(term.factor, 0) + term.columns
     levels = {name: len(design.factors[name].levels) for name in width}
     largest = max(width, key=lambda name: width[name] * levels[name], default=None)
     if largest is None and any(predictor.basis_terms for predictor in design.predictors.values()):

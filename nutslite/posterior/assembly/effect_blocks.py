@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.posterior.record.layout import NO_MIX
+
+FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 
@@ -23,11 +26,14 @@ class Part:
         Of the variable.
     shape : tuple of int
         Of the variable, without its levels: ``()`` for one column without a dimension.
+    mix : ndarray
+        As `Variable.mix`.
     """
 
     predictor: int
     name: str
     shape: tuple[int, ...]
+    mix: FloatArray = field(default_factory=lambda: NO_MIX)
 
     @property
     def columns(self) -> int:
@@ -42,7 +48,7 @@ class EffectBlock:
     Attributes
     ----------
     factor : str or None
-        The grouping factor. Without one it is a block of one level, whose columns belong to weights.
+        The grouping factor. Without one it is a block of one level: of weights, or of levels with a known covariance.
     parts : list of Part
         In the order of the columns.
     correlation : int

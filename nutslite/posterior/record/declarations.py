@@ -11,6 +11,7 @@ OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 CORRELATED_ACROSS = frozenset({PILOT, MERGES, CODES, MATRIX})  # of several parameters
+KNOWN_COVARIANCES = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
 
 
@@ -27,6 +28,11 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
         if len(group.parameters) > 1
         else Declaration("effects are correlated", CORRELATED_EFFECTS)
         for group in correlated_effects(spec.design.predictors, spec.correlations)
+    ]
+    found += [
+        Declaration(f"the levels of '{factor.name}' have a known covariance", KNOWN_COVARIANCES)
+        for factor in spec.design.factors.values()
+        if factor.covariance is not None
     ]
     found += [
         Declaration(f"elements of {parameter.name} increase", ORDERED_VECTORS)

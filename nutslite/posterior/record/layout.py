@@ -24,6 +24,8 @@ from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 FloatArray = NDArray[np.float64]
 Source = Literal["values", "effects", "correlation"]
 
+NO_MIX = np.empty((0, 0))
+
 DERIVED = -(2**40)
 """Reference to the first derived value while the lengths of what comes before are not known."""
 
@@ -47,6 +49,8 @@ class Variable:
         row each), each an element of `values`, or ``-1 - effect`` ...
     means : ndarray of float
         ... and those means.
+    mix : ndarray, shape (levels, levels)
+        Only of effects with a known covariance: along the last axis they are this matrix times the elements.
     """
 
     name: str
@@ -55,6 +59,18 @@ class Variable:
     index: NDArray[np.int64]
     columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     means: FloatArray = field(default_factory=lambda: np.empty(0))
+    mix: FloatArray = field(default_factory=lambda: NO_MIX)
+
+    def mixed(self, elements: FloatArray) -> FloatArray:
+        """The variable's own numbers, of its elements in the source: shape (..., *shape of the variable)."""
+        return elements @ self.mix.T if self.mix.size else elements
+
+    def unmixed(self, natural: FloatArray) -> FloatArray:
+        """The way back."""
+        if not self.mix.size:
+            return natural
+        elements = np.linalg.solve(self.mix, natural.reshape(-1, len(self.mix)).T).T
+        return np.asarray(elements.reshape(natural.shape), dtype=float)
 
     def centring(self, values: FloatArray, effects: FloatArray) -> FloatArray:
         """What an intercept of centred columns is above that of the columns themselves, for every draw."""
@@ -111,7 +127,7 @@ class Layout:
             array = (values if variable.source == "values" else effects)[..., variable.index]
             if variable.columns.size:
                 array = array - variable.centring(values, effects)
-            out[variable.name] = array
+            out[variable.name] = variable.mixed(array)
         return out
 
 

@@ -287,9 +287,10 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
     if reduction.level_targets.size:
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
+        kind = "effects" if "group" in _effects(assembled) else _effects(assembled)
         sentences.append(
-            f"The {q} {_effects(assembled)} are integrated out together."
-            if levels == 1 and "group" not in _effects(assembled)
+            f"The {q} {kind} are integrated out together."
+            if levels == 1
             else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
         )
@@ -309,7 +310,9 @@ def _large_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, .
     return (
         f"Gaussian, identity link: {n:,} rows reduced to cross-products.",
         f"The {reduction.level_targets.size:,} effects of the largest grouping factor are integrated out one by one, "
-        f"{r:,} coefficients and other effects by a factorisation of order {r:,}.",
+        f"{r:,} coefficients and other effects by a factorisation of order {r:,}."
+        if reduction.level_targets.size
+        else f"{r:,} coefficients and effects are integrated out by a factorisation of order {r:,}.",
         f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, "
         "each transition with two exact draws of all that was integrated out.",
     )

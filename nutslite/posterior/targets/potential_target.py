@@ -194,6 +194,11 @@ def _variable(layout: Layout, name: str, potential: Potential) -> Variable:
             f"The potential of {potential.shown} is a function of correlations, '{name}', which potentials cannot "
             "read. Their prior is LKJ: priors_cor={...} makes it narrower."
         )
+    if known[name].mix.size:
+        raise ArgumentError(
+            f"The potential of {potential.shown} is a function of '{name}', effects with a known covariance, which "
+            "potentials cannot read."
+        )
     return known[name]
 
 

@@ -18,13 +18,19 @@ if TYPE_CHECKING:
     from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
+Known = tuple[FloatArray, FloatArray]
 
 
 class GroupSampler(Protocol):
     """Draws effects of new levels of a grouping factor, for terms that are drawn together."""
 
     def __call__(
-        self, rng: np.random.Generator, group: EffectGroup, posterior: Mapping[str, FloatArray], n_new: int
+        self,
+        rng: np.random.Generator,
+        group: EffectGroup,
+        posterior: Mapping[str, FloatArray],
+        n_new: int,
+        known: Known | None = None,
     ) -> dict[str, FloatArray]:
         """Effects by full name of their term, each of shape (samples, columns of the term, n_new).
 
@@ -37,6 +43,9 @@ class GroupSampler(Protocol):
             All draws by their full names.
         n_new : int
             Number of new levels.
+        known : tuple of two ndarrays, optional
+            Where levels have a known covariance, weights of the model's levels and a factor, as
+            `KnownCovariance.of_others` returns them.
         """
         ...
 
@@ -63,9 +72,16 @@ class PopulationSampler:
         self.sizes = dict(sizes or {})
 
     def __call__(
-        self, rng: np.random.Generator, group: EffectGroup, posterior: Mapping[str, FloatArray], n_new: int
+        self,
+        rng: np.random.Generator,
+        group: EffectGroup,
+        posterior: Mapping[str, FloatArray],
+        n_new: int,
+        known: Known | None = None,
     ) -> dict[str, FloatArray]:
         """Effects of new levels; see `GroupSampler`."""
+        if known is not None:
+            return {member.name: self._conditional(rng, member, posterior, *known) for member in group.members}
         if group.correlated and group.name in posterior:
             return self._correlated(rng, group.members, posterior, posterior[group.name], n_new)
         return {member.name: self._independent(rng, member, posterior, n_new) for member in group.members}
@@ -80,6 +96,24 @@ class PopulationSampler:
         for row in range(self.sizes.get(member.parameter, 1)):
             name, arguments = self._arguments(member, posterior, row)
             draws.append(DENSITIES[name].sample(rng, tuple(arguments.values()), shape))
+        return np.stack(draws, axis=-1) if member.parameter in self.sizes else draws[0]
+
+    def _conditional(
+        self,
+        rng: np.random.Generator,
+        member: Member,
+        posterior: Mapping[str, FloatArray],
+        weights: FloatArray,
+        factor: FloatArray,
+    ) -> FloatArray:
+        """Given the effects of the model's levels: weights @ effects + scale * (factor @ z)."""
+        effects, columns, rows = posterior[member.name], member.term.columns, self.sizes.get(member.parameter, 1)
+        effects = effects.reshape(len(effects), rows, columns, -1)
+        draws = []
+        for row in range(rows):
+            _, arguments = self._arguments(member, posterior, row)
+            z = rng.standard_normal((len(effects), columns, len(factor)))
+            draws.append(effects[:, row] @ weights.T + arguments["sigma"] * (z @ factor.T))
         return np.stack(draws, axis=-1) if member.parameter in self.sizes else draws[0]
 
     def _correlated(
@@ -154,9 +188,10 @@ def draw_new_levels(
             raise DataError(_refusal(factor, new))
         if sampler is None:
             raise DataError(f"This model cannot draw effects of new levels of '{factor.name}'.")
+        known = None if factor.covariance is None else factor.covariance.of_others(new, factor.name)
         for group in groups:
             if group.factor == factor.name:
-                effects |= sampler(rng, group, posterior, len(new))
+                effects |= sampler(rng, group, posterior, len(new), known)
     return effects
 
 
