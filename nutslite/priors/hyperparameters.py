@@ -81,7 +81,9 @@ def read_hyperprior(name: str, value: Any) -> Hyperprior:
     PriorError
     """
     if isinstance(value, Prior):
-        if value.density.support in ("count", "correlation") or np.any(np.asarray(value.bounds()[0]) < 0.0):
+        if value.density.support in ("count", "correlation", "coefficients") or np.any(
+            np.asarray(value.bounds()[0]) < 0.0
+        ):
             raise PriorError(
                 f"'{name}' is positive, and {value} is no prior of one positive number. Use HalfNormal, Exponential, "
                 "Gamma or the like."

@@ -99,7 +99,7 @@ def _packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[Fl
     fill_rows(assembled.data.head, values)
     for variable in layout.variables:  # once all coefficients are there
         if variable.columns.size:
-            values[:, variable.index] += values[:, variable.columns] @ variable.means
+            values[:, variable.index] += variable.centring(values, effects)
     return values, effects
 
 

@@ -155,14 +155,12 @@ class PointMap:
                 position[free.index] = self._unconstrained_correlations(free, array, what)
             elif free.variable.source == "values" and not free.variable.columns.size:
                 position[free.index] = _unconstrain(self.model, np.atleast_1d(free.index), array).reshape(free.shape)
-        for free in natural:
-            if free.variable.columns.size:
-                values, _ = self.values(position)
-                means = values[free.variable.columns] @ free.variable.means
-                position[free.index] = given[free] + means
         effects = {free: given[free] for free in natural if free.variable.source == "effects"}
         if effects:
             self._set_effects(position, effects)
+        for free in natural:
+            if free.variable.columns.size:
+                position[free.index] = given[free] + free.variable.centring(*self.values(position))
         return position
 
     def _entries(self, point: Point) -> Iterable[tuple[str, FreeVariable]]:

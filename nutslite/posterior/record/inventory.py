@@ -68,7 +68,7 @@ class Quantity:
     prior : Prior, ColumnPriors or None
         Of what has one of its own.
     members : tuple of str
-        Of correlations, the names of the effects that they are of.
+        Of correlations, the names of the effects that they are of; of what coefficients share, their names.
     unconstrained : str
         What the number is called that the sampler moves; empty of what is not sampled.
     """

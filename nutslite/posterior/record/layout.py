@@ -45,8 +45,8 @@ class Variable:
     index : ndarray of int
         Element of the source for each element of the variable, in the variable's shape.
     columns : ndarray of int
-        Only of an intercept: values of the coefficients whose means must be subtracted to uncentre it (of a vector's
-        intercepts a row each) ...
+        Only of an intercept: the coefficients whose means must be subtracted to uncentre it (of a vector's intercepts a
+        row each), each an element of `values`, or ``-1 - effect`` ...
     means : ndarray of float
         ... and those means.
     mix : ndarray, shape (levels, levels)
@@ -71,6 +71,14 @@ class Variable:
             return natural
         elements = np.linalg.solve(self.mix, natural.reshape(-1, len(self.mix)).T).T
         return np.asarray(elements.reshape(natural.shape), dtype=float)
+
+    def centring(self, values: FloatArray, effects: FloatArray) -> FloatArray:
+        """What an intercept of centred columns is above that of the columns themselves, for every draw."""
+        own = self.columns >= 0
+        if own.all():
+            return np.asarray(values[..., self.columns] @ self.means)
+        others = effects[..., -1 - self.columns[~own]] @ self.means[~own]
+        return np.asarray(values[..., self.columns[own]] @ self.means[own] + others)
 
 
 @dataclass(frozen=True)
@@ -118,7 +126,7 @@ class Layout:
                 continue
             array = (values if variable.source == "values" else effects)[..., variable.index]
             if variable.columns.size:
-                array = array - values[..., variable.columns] @ variable.means
+                array = array - variable.centring(values, effects)
             out[variable.name] = variable.mixed(array)
         return out
 
