@@ -181,6 +181,11 @@ def _check_group_prior(name: str, prior: Prior) -> None:
 def _refuse_unfit(name: str, prior: Prior) -> None:
     if prior.density.support == "correlation":
         raise PriorError(f"'{name}': {prior.name} is a prior for correlation matrices, not for coefficients.")
+    if prior.density.support == "simplex":
+        raise PriorError(
+            f"'{name}': {prior.name} is a prior of shares that sum to one, such as the simplex of mo(x): "
+            "priors={'mo(x)': {'simplex': Prior('Dirichlet', a=2)}}."
+        )
     if prior.density.support == "count":
         raise PriorError(
             f"'{name}': {prior.name} is a distribution of counts; coefficients and scales need a continuous prior, "

@@ -13,6 +13,7 @@ from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
 from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part
 from nutslite.posterior.assembly.known_columns import known_columns
+from nutslite.posterior.assembly.monotonic_columns import with_monotonic
 from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
@@ -116,7 +117,6 @@ class _Assembler:
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
         predictor, shrunk = take_apart(self.spec, predictor)
-        means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
@@ -133,27 +133,37 @@ class _Assembler:
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
-        coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        own = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        priors = self.spec.priors.terms[predictor.parameter]
+        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, priors)
+        means = matrix.mean(axis=1) if predictor.intercept else np.zeros(matrix.shape[0])
         if intercept_variable is not None:
             raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
             self.head.variables.insert(slot, raw)
             if not self.spec.center_predictors:
                 self.head.shifts[int(row[md.INTERCEPT])] = (coefficients, means)
-        self._columns(j, predictor, means, coefficients)
+        self._columns(j, matrix, means, spans, coefficients)
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
         if shrunk is not None:
             self._shrunk(j, shrunk, predictor.parameter)
         for basis in predictor.basis_terms:
-            self._basis_term(j, basis, predictor.parameter)
+            if basis.simplex is None:
+                self._basis_term(j, basis, predictor.parameter)
         self._group_terms(j, predictor.parameter)
 
-    def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
-        """Add the common columns, centred: some by code, the others as they are."""
-        spans = [(term.start, term.stop) for term in predictor.terms]
-        dense = self.codes.take(j, predictor.matrix, means, spans, coefficients)
-        matrix = predictor.matrix if dense.size == means.size else predictor.matrix[dense]
+    def _columns(
+        self,
+        j: int,
+        matrix: FloatArray,
+        means: FloatArray,
+        spans: list[tuple[int, int]],
+        coefficients: NDArray[np.int64],
+    ) -> None:
+        """Add the common columns, centred: some by code, the others as they are; each term has one span of them."""
+        dense = self.codes.take(j, matrix, means, spans, coefficients)
+        matrix = matrix if dense.size == means.size else matrix[dense]
         self.predictors[j, md.COLUMN_START] = self._n_columns()
         self.columns.append(matrix - means[dense, None])
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
@@ -341,12 +351,13 @@ class _Assembler:
         block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
         centring = self._centring(starts, strides)
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
+        codes = codes._replace(coefficients=head.resolved(codes.coefficients))
         levels = [*(self._levels(name) for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=_stack(self.columns, n),
-            coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
+            coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
             offsets=_stack([offset[None, :] for offset in self.offsets], n),
             z=_stack([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),

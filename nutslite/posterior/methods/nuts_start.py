@@ -11,6 +11,7 @@ from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
 from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.points.points import PointMap
 from nutslite.posterior.points.start_values import given_starts
 from nutslite.posterior.record.node_table import HORSESHOE, OP
 from nutslite.posterior.targets.plan import Plan
@@ -180,7 +181,8 @@ def named_sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
         return sample(*arguments, **options)
     except SamplingError as error:
         layout = plan.assembled.layout
-        names = {int(i): v.name for v in layout.variables if v.source != "effects" for i in np.atleast_1d(v.index)}
+        free = PointMap(plan.assembled).free
+        names = {int(i): v.name for v in free if v.variable.source != "effects" for i in np.atleast_1d(v.index)}
         kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
         listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
         more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"

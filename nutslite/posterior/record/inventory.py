@@ -30,7 +30,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 Kind = Literal[
     "reserved", "response", "row parameter", "constant", "intercept", "coefficients", "effects", "hyperparameter",
-    "correlations", "standardised effects", "weights",
+    "correlations", "standardised effects", "weights", "simplex",
 ]  # fmt: skip
 """What a quantity is. A row parameter has a value for each row, a constant one for all."""
 
@@ -135,7 +135,9 @@ class Inventory:
 
     @cached_property
     def _by_meaning(self) -> dict[tuple[str, str, tuple[str, ...]], str]:
-        named = ("constant", "row parameter", "intercept", "coefficients", "effects", "hyperparameter", "weights")
+        named = (
+            "constant", "row parameter", "intercept", "coefficients", "effects", "hyperparameter", "weights", "simplex"
+        )  # fmt: skip
         return {(q.parameter, q.term, q.arguments): q.name for q in self.quantities if q.kind in named}
 
     def name_of(self, parameter: str, term: str = "", *arguments: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from nutslite.exceptions import DataError
 from nutslite.formula.correlated import EffectGroup, correlated_effects
 from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.terms.kinds import Quantity as Part
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
@@ -161,6 +162,9 @@ class _Taker:
 
     def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
         """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
+        if term.simplex is not None:
+            self._simplex(term, term.simplex, parameter, within, priors)
+            return
         prefix = self.spec.family.prefix(parameter)
         weights = f"{prefix}{term.full(term.weights)}"
         drawn = False
@@ -193,6 +197,16 @@ class _Taker:
         if self.spec.noncentered.get(weights, True) and drawn:
             own = f"the standardised weights of the term '{term.name}'{within}"
             self._add(replace(quantity, name=f"{weights}_offset", made_by=own, kind="standardised effects", of=weights))
+
+    def _simplex(self, term: BasisTerm, shares: Part, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
+        """The shares that the weights of a term are made of, and of its coefficient."""
+        name = f"{self.spec.family.prefix(parameter)}{term.full(shares)}"
+        own = f"the {shares.name} of the term '{term.name}'{within}"
+        labels = tuple(int(label) for label in shares.labels)
+        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
+        prior = priors[term.full(shares)]
+        quantity = Quantity(name, (dim,), own, term.name, "simplex", parameter, term.name, (shares.name,), prior=prior)
+        self._add(quantity, "_simplex__")
 
     def _group_term(self, term: GroupTerm, parameter: str, within: str, prior: Prior) -> None:
         prefix = self.spec.family.prefix(parameter)

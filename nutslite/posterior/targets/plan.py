@@ -214,7 +214,7 @@ def _effects(assembled: Assembled) -> str:
     predictors = spec.design.predictors.values()
     kinds = {
         "group effects": any(predictor.group_terms for predictor in predictors),
-        "weights": any(predictor.basis_terms for predictor in predictors),
+        "weights": any(term.simplex is None for predictor in predictors for term in predictor.basis_terms),
         "coefficients of a horseshoe": any(
             is_horseshoe(prior) for own in spec.priors.terms.values() for prior in own.values()
         ),
