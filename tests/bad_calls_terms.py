@@ -86,6 +86,15 @@ def _shares(what: str, prior: Any, *words: str) -> BadCall:
     return BadCall(f"terms: {what}", call, PriorError, words)
 
 
+VECTORS = [
+    _formula("monotonic effect of categories", "g ~ mo(k)", "'mo(k)'", "several", "C(k)", family="categorical"),
+    BadCall(
+        "terms: horseshoe of categories",
+        partial(model, "g ~ x + z", family="categorical", priors={"common": Prior("Horseshoe")}),
+        PriorError,
+        ("Horseshoe", "several", "'x', 'z'"),
+    ),
+]
 SHARES = [
     _shares("shares of another number", {"mo(k)": {"simplex": [1.0, 2.0]}}, "mo(k)_simplex", "shares"),
     _shares("shares with a normal prior", {"mo(k)": {"simplex": NORMAL}}, "mo(k)_simplex", "Dirichlet"),
@@ -108,4 +117,4 @@ def _predict_without_numbers() -> None:
 
 USES = [BadCall("terms: texts for numbers in new data", _predict_without_numbers, FormulaError, ("x is categorical",))]
 
-CALLS = [*PLACES, *ARGUMENTS, *PRIORS, *SHARES, *USES]
+CALLS = [*PLACES, *ARGUMENTS, *PRIORS, *SHARES, *VECTORS, *USES]
