@@ -281,7 +281,9 @@ def term_cases() -> list[Case]:
     smooth = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
     horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
     shrunk = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
+    steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     return [
+        Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
         Case("smooth: marginal", "weights integrated out", **smooth),
         Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
         Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
