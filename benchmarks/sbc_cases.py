@@ -289,10 +289,14 @@ def term_cases() -> list[Case]:
     """Terms of special kinds: weights integrated out, with a pilot, and without."""
     priors = {**NARROW, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=1)}}
     smooth = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
+    horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
+    shrunk = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
     return [
         Case("smooth: marginal", "weights integrated out", **smooth),
         Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
         Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
+        Case("horseshoe: marginal", "coefficients integrated out", **shrunk),
+        Case("horseshoe: joint", "one prior of many coefficients", **shrunk, fit=JOINT),
         Case(
             "smooth: poisson and groups",
             "weights beside group effects",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from nutslite._log import log
 from nutslite.exceptions import FormulaError
-from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor
+from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor, prefix_of
 
 
 class Member(NamedTuple):
@@ -67,7 +67,7 @@ def members_of(predictors: Mapping[str, LinearPredictor]) -> list[Member]:
     """All group-specific terms of a model; the parent parameter comes first."""
     parent = next(iter(predictors), "")
     return [
-        Member(parameter, "" if parameter == parent else f"{parameter}_", term)
+        Member(parameter, prefix_of(parameter, parent), term)
         for parameter, predictor in predictors.items()
         for term in predictor.group_terms
     ]
