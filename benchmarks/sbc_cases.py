@@ -77,11 +77,16 @@ def within(low: float, high: float, response: np.ndarray) -> bool:
 def apply_patches(patches: Mapping[str, float]) -> None:
     """Set thresholds of the package in this process."""
     for dotted, value in patches.items():
-        module, name = dotted.rsplit(".", 1)
-        target = import_module(f"nutslite.{module}")
-        if not hasattr(target, name):
-            raise AttributeError(f"nutslite.{module} has no threshold {name}: did it move?")
-        setattr(target, name, value)
+        setattr(*threshold_of(dotted), value)
+
+
+def threshold_of(dotted: str) -> tuple[Any, str]:
+    """The module and the name of a threshold; AttributeError or ImportError where it has moved."""
+    module, name = dotted.rsplit(".", 1)
+    target = import_module(f"nutslite.{module}")
+    if not hasattr(target, name):
+        raise AttributeError(f"nutslite.{module} has no threshold {name}: did it move?")
+    return target, name
 
 
 def case_data(rows: int = ROWS) -> pd.DataFrame:
