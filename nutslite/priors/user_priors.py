@@ -125,7 +125,9 @@ def match_priors(
         given.terms[parameter] = _by_term(own, predictor)
         given.columns[parameter] = _by_column(own, predictor)
         given.hyperparameters[parameter] = {
-            name: read_hyperprior(name, own[name]) for name in hyperparameters(predictor) if name in own
+            name: read_hyperprior(name, own[name], quantity)
+            for name, quantity in hyperparameters(predictor).items()
+            if name in own
         }
     _report(leftovers, predictors, parent, constants, unused)
     return given

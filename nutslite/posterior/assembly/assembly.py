@@ -11,8 +11,10 @@ from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
-from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part
+from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places
 from nutslite.posterior.assembly.known_columns import known_columns
+from nutslite.posterior.assembly.monotonic_columns import with_monotonic
+from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
@@ -57,6 +59,7 @@ class _Assembler:
         self.groups = effect_groups(spec.design.predictors, spec.correlations)
         self.blocks: list[EffectBlock] = []
         self.across: dict[int, EffectBlock] = {}  # by place in `groups`, blocks of several predictors
+        self.shrunk: dict[int, tuple[str, ShrunkColumns]] = {}  # by place in `blocks`, whose columns share a horseshoe
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
         self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
@@ -68,8 +71,10 @@ class _Assembler:
         for parameter in self.spec.family.parameters:
             self._parameter(first, parameter)
             first += parameter.size
-        starts, strides = self._effect_places()
+        starts, strides = effect_places(self.blocks, [self._n_levels(block.factor) for block in self.blocks])
         effect_variables = self._effect_variables(starts, strides)
+        for place, (of, shrunk) in self.shrunk.items():
+            uncentre(self.head, of, shrunk, starts[place])
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
         variables = (*self.head.named(), *effect_variables)
@@ -111,7 +116,7 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
+        predictor, shrunk = take_apart(self.spec, predictor)
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
@@ -128,25 +133,36 @@ class _Assembler:
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
-        coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        own = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, self.spec)
+        means = matrix.mean(axis=1) if predictor.intercept else np.zeros(matrix.shape[0])
         if intercept_variable is not None:
             raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
             self.head.variables.insert(slot, raw)
             if not self.spec.center_predictors:
                 self.head.shifts[int(row[md.INTERCEPT])] = (coefficients, means)
-        self._columns(j, predictor, means, coefficients)
+        self._columns(j, matrix, means, spans, coefficients)
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
+        if shrunk is not None:
+            self._shrunk(j, shrunk, predictor.parameter)
         for basis in predictor.basis_terms:
-            self._basis_term(j, basis, predictor.parameter)
+            if basis.simplex is None:
+                self._basis_term(j, basis, predictor.parameter)
         self._group_terms(j, predictor.parameter)
 
-    def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
-        """Add the common columns, centred: some by code, the others as they are."""
-        spans = [(term.start, term.stop) for term in predictor.terms]
-        dense = self.codes.take(j, predictor.matrix, means, spans, coefficients)
-        matrix = predictor.matrix if dense.size == means.size else predictor.matrix[dense]
+    def _columns(
+        self,
+        j: int,
+        matrix: FloatArray,
+        means: FloatArray,
+        spans: list[tuple[int, int]],
+        coefficients: NDArray[np.int64],
+    ) -> None:
+        """Add the common columns, centred: some by code, the others as they are; each term has one span of them."""
+        dense = self.codes.take(j, matrix, means, spans, coefficients)
+        matrix = matrix if dense.size == means.size else matrix[dense]
         self.predictors[j, md.COLUMN_START] = self._n_columns()
         self.columns.append(matrix - means[dense, None])
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
@@ -162,15 +178,27 @@ class _Assembler:
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
+    def _one_level(self, parts: list[Part], rows: list[list[int]], matrix: FloatArray) -> None:
+        """Add a block without a factor; `rows` are those of its columns, without their places in `z`."""
+        block = self._new_block(None)
+        block.rows = [[len(self.z) + column, *row] for column, row in enumerate(rows)]
+        block.parts = parts
+        self.z += list(matrix)
+
     def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
-        block = self._new_block(None)
-        priors = self.spec.priors.terms[parameter]
         name = self.inventory.name_of(parameter, term.name, term.weights.name)
-        for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
-            block.rows.append([len(self.z), *row])
-            self.z.append(term.matrix[column])
-        block.parts.append(Part(j, name, (block.columns,)))
+        rows = basis_columns(self.head, term, parameter, self.spec.priors.terms[parameter])
+        self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
+
+    def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
+        """Add the columns of a horseshoe, and what their scales depend on."""
+        self.shrunk[len(self.blocks)] = parameter, shrunk
+        parts = [
+            Part(j, self.inventory.name_of(parameter, term.name), () if term.scalar else (term.stop - term.start,))
+            for term in shrunk.horseshoe.terms
+        ]
+        self._one_level(parts, shrunk_rows(self.head, shrunk.horseshoe, parameter), shrunk.matrix)
 
     def _group_terms(self, j: int, parameter: str) -> None:
         """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
@@ -249,25 +277,6 @@ class _Assembler:
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
 
-    def _effect_places(self) -> tuple[list[int], list[int]]:
-        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
-
-        Weights of special terms come first.
-        """
-        width: dict[str | None, int] = {}
-        for block in self.blocks:
-            width[block.factor] = width.get(block.factor, 0) + block.columns
-        size = {name: width[name] * self._n_levels(name) for name in width}
-        order = sorted(width, key=lambda name: (name is not None, size[name]))
-        first = dict(zip(order, np.cumsum([0, *(size[name] for name in order)]), strict=False))
-        used: dict[str | None, int] = {}
-        starts, strides = [], []
-        for block in self.blocks:
-            starts.append(int(first[block.factor]) + used.get(block.factor, 0))
-            strides.append(width[block.factor])
-            used[block.factor] = used.get(block.factor, 0) + block.columns
-        return starts, strides
-
     def _n_levels(self, factor: str | None) -> int:
         return 1 if factor is None else len(self.spec.design.factors[factor].levels)
 
@@ -322,12 +331,13 @@ class _Assembler:
         block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
         centring = self._centring(starts, strides)
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
+        codes = codes._replace(coefficients=head.resolved(codes.coefficients))
         levels = [*(self._levels(name) for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=_stack(self.columns, n),
-            coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
+            coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
             offsets=_stack([offset[None, :] for offset in self.offsets], n),
             z=_stack([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, FormulaError, PriorError
 from nutslite.formula.correlated import EffectGroup, correlated_effects
 from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.terms.kinds import Quantity as Part
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
@@ -27,6 +28,7 @@ from nutslite.posterior.record.inventory import (
     check_unconstrained,
     two_things,
 )
+from nutslite.priors.horseshoe import Horseshoe, horseshoe_of, is_horseshoe
 from nutslite.priors.prior import Prior, resolve
 
 if TYPE_CHECKING:  # who only wants names need not load Numba
@@ -40,6 +42,8 @@ def take_inventory(spec: ModelSpec) -> Inventory:
     ------
     DataError
         If two things would have one name, or a name or a level is a text that no file can hold.
+    PriorError, FormulaError
+        If a parameter with several linear predictors has a horseshoe, or a monotonic effect.
     """
     taker = _Taker(spec)
     taker.run()
@@ -117,11 +121,20 @@ class _Taker:
             )
             own = f"the coefficients of the term '{term.name}'{within}"
             name, along = f"{prefix}{term.name}", (*self.along, *dims)
+            if is_horseshoe(prior):
+                self._effects_of_one_level(
+                    Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior),
+                    f"the standardised coefficients of the term '{term.name}'{within}",
+                )
+                continue
             self._add_with_prior(
                 Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior),
                 _suffix(prior),
                 dims,
             )
+        horseshoe = horseshoe_of(predictor, priors)
+        if horseshoe is not None:
+            self._horseshoe(horseshoe, parameter, prefix, within)
         for basis_term in predictor.basis_terms:
             self._basis_term(basis_term, parameter, within, priors)
         for group_term in predictor.group_terms:
@@ -130,8 +143,35 @@ class _Taker:
             if group.members[-1].parameter == parameter:
                 self._correlations(group, within)
 
+    def _effects_of_one_level(self, quantity: Quantity, own: str) -> None:
+        """Add what is sampled as effects are, standardised; `own` says what the standardised ones are."""
+        name = quantity.name
+        self._add(quantity, "_offset")
+        self._add(
+            replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name)
+        )
+
+    def _horseshoe(self, horseshoe: Horseshoe, parameter: str, prefix: str, within: str) -> None:
+        """The parameters that the coefficients of a formula share, and the local scales."""
+        if self.along:
+            raise PriorError(
+                f"A Horseshoe cannot serve family '{self.spec.family.name}', which has several linear predictors: give "
+                f"{', '.join(repr(term.name) for term in horseshoe.terms)} a Normal prior."
+            )
+        name = f"{prefix}horseshoe"
+        dim = Dimension(f"{name}_dim", horseshoe.labels, f"the coefficients of the horseshoe{within}", "")
+        members = tuple(f"{prefix}{term.name}" for term in horseshoe.terms)
+        for key, prior in horseshoe.priors.items():
+            own = f"the {key.replace('_', ' ')} {'scales' if key == 'local' else 'parameter'} of the horseshoe{within}"
+            dims = (self._register(dim),) if key == "local" else ()
+            quantity = Quantity(f"{name}_{key}", dims, own, "", "hyperparameter", parameter, "horseshoe", (key,))
+            self._add(replace(quantity, prior=prior, members=members), "_log__")
+
     def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
         """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
+        if term.simplex is not None:
+            self._simplex(term, term.simplex, parameter, within, priors)
+            return
         prefix = self.spec.family.prefix(parameter)
         weights = f"{prefix}{term.full(term.weights)}"
         drawn = False
@@ -164,6 +204,21 @@ class _Taker:
         if self.spec.noncentered.get(weights, True) and drawn:
             own = f"the standardised weights of the term '{term.name}'{within}"
             self._add(replace(quantity, name=f"{weights}_offset", made_by=own, kind="standardised effects", of=weights))
+
+    def _simplex(self, term: BasisTerm, shares: Part, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
+        """The shares that the weights of a term are made of, and of its coefficient."""
+        if self.along:
+            raise FormulaError(
+                f"'{term.name}' cannot serve family '{self.spec.family.name}', which has several linear predictors: "
+                f"write C({term.name[3:-1]}) for an effect of each level."
+            )
+        name = f"{self.spec.family.prefix(parameter)}{term.full(shares)}"
+        own = f"the {shares.name} of the term '{term.name}'{within}"
+        labels = tuple(int(label) for label in shares.labels)
+        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
+        prior = priors[term.full(shares)]
+        quantity = Quantity(name, (dim,), own, term.name, "simplex", parameter, term.name, (shares.name,), prior=prior)
+        self._add(quantity, "_simplex__")
 
     def _group_term(self, term: GroupTerm, parameter: str, within: str, prior: Prior) -> None:
         prefix = self.spec.family.prefix(parameter)

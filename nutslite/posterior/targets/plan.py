@@ -24,6 +24,7 @@ from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
+from nutslite.priors.horseshoe import is_horseshoe
 
 Path = Literal["auto", "joint", "marginal"]
 PATHS = ("auto", "joint", "marginal")
@@ -209,10 +210,16 @@ def _joint_plan(
 
 def _effects(assembled: Assembled) -> str:
     """What the joint density's effects are called."""
-    predictors = assembled.spec.design.predictors.values()
-    if not any(predictor.basis_terms for predictor in predictors):
-        return "group effects"
-    return "group effects and weights" if any(predictor.group_terms for predictor in predictors) else "weights"
+    spec = assembled.spec
+    predictors = spec.design.predictors.values()
+    kinds = {
+        "group effects": any(predictor.group_terms for predictor in predictors),
+        "weights": any(term.simplex is None for predictor in predictors for term in predictor.basis_terms),
+        "coefficients of a horseshoe": any(
+            is_horseshoe(prior) for own in spec.priors.terms.values() for prior in own.values()
+        ),
+    }
+    return " and ".join(kind for kind, has in kinds.items() if has) or "group effects"
 
 
 def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
@@ -280,8 +287,9 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
     if reduction.level_targets.size:
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
+        kind = "effects" if "group" in _effects(assembled) else _effects(assembled)
         sentences.append(
-            f"The {q} {'weights' if _effects(assembled) == 'weights' else 'effects'} are integrated out together."
+            f"The {q} {kind} are integrated out together."
             if levels == 1
             else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
