@@ -109,6 +109,7 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "trials": trials,
             "pos": rng.gamma(2.0, 1.0, rows),
             "unit": rng.uniform(0.05, 0.95, rows),
+            "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
     )
 
@@ -296,7 +297,9 @@ def term_cases() -> list[Case]:
     smooth = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
     horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
     shrunk = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
+    steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     return [
+        Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
         Case("smooth: marginal", "weights integrated out", **smooth),
         Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
         Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
@@ -408,6 +411,21 @@ def general_cases() -> list[Case]:
     ]
 
 
+def category_cases() -> list[Case]:
+    """Responses that are categories: thresholds that increase, and a linear predictor for each level."""
+    priors = {
+        "x": Prior("Normal", mu=0, sigma=1),
+        "group_specific": effects(Prior("HalfNormal", sigma=1)),
+    }
+    ordered = {"priors": {**priors, "threshold": Prior("Normal", mu=0, sigma=1.5)}}
+    several = {"priors": {**priors, "Intercept": Prior("Normal", mu=0, sigma=1)}}
+    return [
+        Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
+        Case("cumulative: probit", "another link", "level ~ x + c", "cumulative", {**ordered, "link": "probit"}),
+        Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
+    ]
+
+
 def all_cases() -> list[Case]:
     """The whole study, families first."""
     families = list(RESPONSES)
@@ -420,4 +438,5 @@ def all_cases() -> list[Case]:
         *term_cases(),
         *joint_cases(),
         *general_cases(),
+        *category_cases(),
     ]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import PriorError
 from nutslite.formula.records import CommonTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import LOCATION, SCALE
 from nutslite.posterior.record.layout import HeadBuilder
@@ -42,20 +41,10 @@ def take_apart(spec: ModelSpec, predictor: LinearPredictor) -> tuple[LinearPredi
 
     Where priors are about uncentred predictors the columns are not centred: then the intercept that is sampled does not
     depend on their coefficients.
-
-    Raises
-    ------
-    PriorError
-        If the parameter has several linear predictors.
     """
     horseshoe = horseshoe_of(predictor, spec.priors.terms[predictor.parameter])
     if horseshoe is None:
         return predictor, None
-    if spec.family.parameter(predictor.parameter).dim:
-        raise PriorError(
-            f"A Horseshoe cannot serve family '{spec.family.name}', which has several linear predictors. Give the "
-            "terms Normal priors."
-        )
     centred = predictor.intercept and spec.center_predictors
     matrix = predictor.matrix[horseshoe.columns]
     means = matrix.mean(axis=1) if centred else np.zeros(matrix.shape[0])
