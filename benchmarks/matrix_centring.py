@@ -75,7 +75,7 @@ WAYS: tuple[Literal["matrix", "levels"], ...] = ("matrix", "levels")
 def line(name: str, model: Model, way: Literal["matrix", "levels"], seed: int) -> str:
     """One row of the table."""
     began = time.process_time()
-    fit = run(model.plan(pilot=way), Settings(random_seed=seed, progressbar=False, independence=False, cores=1))
+    fit = run(model.plan(pilot=way), Settings(random_seed=seed, progressbar=False, inference_method="nuts", cores=1))
     seconds = time.process_time() - began
     draws = np.concatenate([fit.values, fit.effects], axis=2)
     draws = draws[:, :, np.ptp(draws, axis=(0, 1)) > 0.0]
@@ -105,7 +105,7 @@ def main() -> None:
             continue
         model = make()
         for way in WAYS:
-            run(model.plan(pilot=way), Settings(draws=2, tune=2, chains=1, progressbar=False, independence=False))
+            run(model.plan(pilot=way), Settings(draws=2, tune=2, chains=1, progressbar=False, inference_method="nuts"))
             for seed in range(arguments.seeds):
                 lines.append(line(name, model, way, seed))
                 sys.stdout.write(lines[-1] + "\n")

@@ -22,6 +22,9 @@ from nutslite.priors.prior import Prior
 
 ROWS, GROUPS, CROSSED = 48, 6, 4
 
+KNOWN = "y ~ x + (1|gr(g, cov=K))"
+MATRIX_K = {"extra_namespace": {"K": 0.6 ** np.abs(np.subtract.outer(np.arange(GROUPS), np.arange(GROUPS)))}}
+
 LARGE = {"posterior.marginal.prices.LARGE_RISK": -1e9}
 MERGED = {"posterior.assembly.equal_rows.FEWEST_ROWS": 1, "posterior.assembly.equal_rows.LARGEST_SHARE": 1.0}
 
@@ -89,11 +92,16 @@ def in_steps(step: float, high: float, response: np.ndarray) -> tuple[np.ndarray
 def apply_patches(patches: Mapping[str, float]) -> None:
     """Set thresholds of the package in this process."""
     for dotted, value in patches.items():
-        module, name = dotted.rsplit(".", 1)
-        target = import_module(f"nutslite.{module}")
-        if not hasattr(target, name):
-            raise AttributeError(f"nutslite.{module} has no threshold {name}: did it move?")
-        setattr(target, name, value)
+        setattr(*threshold_of(dotted), value)
+
+
+def threshold_of(dotted: str) -> tuple[Any, str]:
+    """The module and the name of a threshold; AttributeError or ImportError where it has moved."""
+    module, name = dotted.rsplit(".", 1)
+    target = import_module(f"nutslite.{module}")
+    if not hasattr(target, name):
+        raise AttributeError(f"nutslite.{module} has no threshold {name}: did it move?")
+    return target, name
 
 
 def case_data(rows: int = ROWS) -> pd.DataFrame:
@@ -117,6 +125,7 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "pos": rng.gamma(2.0, 1.0, rows),
             "unit": rng.uniform(0.05, 0.95, rows),
             "status": np.array(["none", "none", "right"])[np.arange(rows) % 3],
+            "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
     )
 
@@ -286,10 +295,43 @@ def marginal_cases() -> list[Case]:
         Case("few groups: marginal", "folded scales", "y ~ 1 + (1|h)", options=narrow, rows=16),
         Case("slopes: marginal", "independent slopes", "y ~ x + (x|g)", options=narrow),
         Case("correlated: marginal", "LKJ", "y ~ x + (x|g)", options={**narrow, "correlated": True}),
+        Case("known covariance: marginal", "a matrix between levels", KNOWN, options={**narrow, **MATRIX_K}),
+        Case(
+            "known covariance: large marginal",
+            "no factor to eliminate",
+            KNOWN,
+            options={**narrow, **MATRIX_K},
+            patches={**LARGE, "posterior.marginal.crossproducts.WIDEST_ELIMINATED": 1},
+        ),
         Case("crossed: marginal", "two factors", crossed, options=narrow),
         Case("crossed: large marginal", "independence Metropolis", crossed, options=narrow, patches=LARGE),
         Case("nested: marginal", "nested factors", "y ~ 1 + (1|h/b)", options=narrow),
         Case("raw intercept and offset", "prior about the raw intercept", "y ~ z + offset(o) + (1|g)", options=raw),
+    ]
+
+
+def term_cases() -> list[Case]:
+    """Terms of special kinds: weights integrated out, with a pilot, and without."""
+    priors = {**NARROW, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=1)}}
+    smooth = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
+    horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
+    shrunk = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
+    steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
+    return [
+        Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
+        Case("smooth: marginal", "weights integrated out", **smooth),
+        Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
+        Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
+        Case("horseshoe: marginal", "coefficients integrated out", **shrunk),
+        Case("horseshoe: joint", "one prior of many coefficients", **shrunk, fit=JOINT),
+        Case(
+            "smooth: poisson and groups",
+            "weights beside group effects",
+            "k ~ s(z, k=6) + (1|g)",
+            "poisson",
+            {"priors": {**BINARY, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=0.5)}}},
+            accept=BOUNDS["poisson"],
+        ),
     ]
 
 
@@ -319,6 +361,9 @@ def joint_cases() -> list[Case]:
     """The same by NUTS over everything."""
     narrow = {"priors": NARROW}
     one, slopes = "y ~ x + (1|g)", "y ~ x + (x|g)"
+    across = Formula("y ~ x + (x|p|g)", "sigma ~ 1 + (1|p|g)")
+    scatter = {"Intercept": Prior("Normal", mu=0, sigma=0.5), "1|g": effects(Prior("HalfNormal", sigma=0.5))}
+    both = {"priors": {**NARROW, "sigma": scatter}}
     hyper = Prior(
         "Normal",
         mu=Prior("Normal", mu=0, sigma=1),
@@ -332,6 +377,8 @@ def joint_cases() -> list[Case]:
         Case("one factor: joint centred", "adapted metric, centred effects", one, options=centred, fit=ADAPTING),
         Case("correlated: joint pilot", "LKJ", slopes, options=correlated, fit=JOINT),
         Case("three correlated: joint", "LKJ(2), adapted metric", "y ~ x + (x + b|g)", options=three, fit=ADAPTING),
+        Case("across parameters: joint pilot", "one LKJ matrix for mu and sigma", across, options=both, fit=JOINT),
+        Case("across parameters: adapting", "the same, adapted metric", across, options=both, fit=ADAPTING),
         Case("crossed: joint pilot", "two factors", "y ~ x + (1|g) + (1|h)", options=narrow, fit=JOINT),
         Case("crossed: matrix", "matrix centring, LKJ", "y ~ x + (x|g) + (1|h)", options=correlated, fit=MATRIX),
         Case(
@@ -353,6 +400,7 @@ def general_cases() -> list[Case]:
         Case("yes or no: merged rows", "equal rows merged", **yes, patches=MERGED),
         Case("yes or no: merged adapting", "equal rows, adapted metric", **yes, fit={"pilot": False}, patches=MERGED),
         Case("bernoulli: probit", "another link", "yes ~ x + (1|g)", "bernoulli", {**binary, "link": "probit"}),
+        Case("bernoulli: known covariance", "pilot", f"yes{KNOWN[1:]}", "bernoulli", {**binary, **MATRIX_K}),
         Case("bernoulli: correlated", "LKJ, pilot", "yes ~ x + (x|g)", "bernoulli", {**binary, "correlated": True}),
         Case(
             "poisson: nested matrix",
@@ -400,6 +448,21 @@ def censored_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def category_cases() -> list[Case]:
+    """Responses that are categories: thresholds that increase, and a linear predictor for each level."""
+    priors = {
+        "x": Prior("Normal", mu=0, sigma=1),
+        "group_specific": effects(Prior("HalfNormal", sigma=1)),
+    }
+    ordered = {"priors": {**priors, "threshold": Prior("Normal", mu=0, sigma=1.5)}}
+    several = {"priors": {**priors, "Intercept": Prior("Normal", mu=0, sigma=1)}}
+    return [
+        Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
+        Case("cumulative: probit", "another link", "level ~ x + c", "cumulative", {**ordered, "link": "probit"}),
+        Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
+    ]
+
+
 def all_cases() -> list[Case]:
     """The whole study, families first."""
     families = list(RESPONSES)
@@ -409,7 +472,9 @@ def all_cases() -> list[Case]:
         *(modelled_case(family) for family in MODELLED),
         *marginal_cases(),
         *few_parameters_cases(),
+        *term_cases(),
         *joint_cases(),
         *general_cases(),
         *censored_cases(),
+        *category_cases(),
     ]

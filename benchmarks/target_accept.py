@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from nutslite.model import Model  # noqa: E402
+from nutslite.posterior.methods.fit import Fit  # noqa: E402
 from nutslite.posterior.methods.settings import Settings  # noqa: E402
-from nutslite.posterior.run.fit import Fit  # noqa: E402
 from nutslite.posterior.run.run import run  # noqa: E402
 from nutslite.results.diagnostics.diagnostics import ess_bulk, ess_tail, rhat  # noqa: E402
 
@@ -69,7 +69,7 @@ def main() -> None:
             continue
         plan = Model(case.formula, case.make(), family=case.family, link=case.link).plan()
         for target in map(float, arguments.targets.split(",")):
-            settings = Settings(random_seed=1, progressbar=False, independence=False, target_accept=target)
+            settings = Settings(random_seed=1, progressbar=False, inference_method="nuts", target_accept=target)
             lines.append(line(case.name, target, run(plan, settings)))
             sys.stdout.write(lines[-1] + "\n")
     if arguments.out is not None:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,13 +44,13 @@ def fit(arguments: argparse.Namespace) -> int:
         file=arguments.file,
     )
     saved = _saved(results, out)  # before anything is printed, which may be into a pipe that is closed
-    _print_summary(results, everything=arguments.all)
+    _print_summary(results, model, everything=arguments.all)
     print(f"\nDone in {time.perf_counter() - started:.1f} s.")
     if saved is not None:
         print(f"Draws:   {saved}")
     if arguments.file is not None and arguments.file.exists():  # where it could not be written a line has said so
         print(f"Draws:   {arguments.file.absolute()}")
-    _draw(results, arguments.plot)
+    _draw(results, model, arguments.plot)
     return INTERRUPTED if _was_interrupted(results) else DONE
 
 
@@ -107,13 +108,13 @@ def _refuse_unwritable(file: Path | None, *, results: bool = False) -> None:
         check_picture(file)
 
 
-def _print_summary(results: Any, everything: bool) -> None:
+def _print_summary(results: Any, model: Any, everything: bool) -> None:
     """The table, without the effects of single groups unless `everything`, and how well the chains agree."""
     from nutslite.results.diagnostics.summary import summary
     from nutslite.results.diagnostics.table import table_text
 
     table = summary(results)
-    shown = table if everything else table.loc[[not _is_group_effect(name) for name in table.index]]
+    shown = table if everything else table.loc[~table.index.isin(_labels(results, _group_effects(model)))]
     width = columns_of(sys.stdout)
     print(shown.to_string() if width is None else table_text(shown, width))
     hidden = len(table) - len(shown)
@@ -125,13 +126,25 @@ def _print_summary(results: Any, everything: bool) -> None:
     )
 
 
-def _is_group_effect(name: str) -> bool:
-    """Whether a row of the summary is the effect of one group, such as ``Days|Subject[308]``.
+def _group_effects(model: Any) -> set[str]:
+    """Variables that hold an effect for each group, such as ``Days|Subject``."""
+    from nutslite.model.specification import specification_of
 
-    Its standard deviation ``Days|Subject_sigma`` is not, nor are correlations.
-    """
-    term, bracket, _ = name.partition("[")
-    return "|" in term and bool(bracket) and not term.endswith(("_sigma", "_corr"))
+    return {quantity.name for quantity in specification_of(model).posterior.inventory.of_kind("effects")}
+
+
+def _labels(results: Any, variables: Collection[str]) -> list[str]:
+    """Rows of the summary that belong to some variables."""
+    from nutslite.results.container.inference_data import get_group, named_arrays
+    from nutslite.results.diagnostics.labels import element_labels
+
+    arrays, dims, coords = named_arrays(get_group(results, "posterior"))
+    return [
+        label
+        for name, array in arrays.items()
+        if name in variables
+        for label in element_labels(name, array.shape[2:], dims, coords)
+    ]
 
 
 def _was_interrupted(results: Any) -> bool:
@@ -149,7 +162,7 @@ def _saved(results: Any, file: Path | None) -> Path | None:
     return save(results, file).absolute()
 
 
-def _draw(results: Any, file: Path | None) -> None:
+def _draw(results: Any, model: Any, file: Path | None) -> None:
     if file is None:
         return
     if find_spec("matplotlib") is None:
@@ -159,7 +172,7 @@ def _draw(results: Any, file: Path | None) -> None:
     from nutslite.results.pictures.plots import plot_trace
 
     arrays, dims, coords = named_arrays(get_group(results, "posterior"))
-    few = {name: values for name, values in arrays.items() if not _is_group_effect(f"{name}[")}
+    few = {name: values for name, values in arrays.items() if name not in _group_effects(model)}
     diverging = None
     if "sample_stats" in group_names(results):
         diverging = get_group(results, "sample_stats")["diverging"].to_numpy()

@@ -52,6 +52,10 @@ def group_prior(name: str = "Normal", **arguments: Any) -> Prior:
     return Prior(name, mu=0, sigma=Prior("HalfNormal", sigma=1.5), **arguments)
 
 
+_DISTANCES = np.abs(np.subtract.outer(np.arange(9), np.arange(9)))
+KNOWN = pd.DataFrame(0.6**_DISTANCES, index=[f"g{i}" for i in range(9)], columns=[f"g{i}" for i in range(9)])
+"""Covariances between the levels of g, up to a scale."""
+
 GAUSSIAN: dict[str, dict[str, Any]] = {
     "common terms only": {"formula": "y ~ x + c"},
     "one factor": {"formula": "y ~ x + (1|g)"},
@@ -73,11 +77,15 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
         "formula": "y ~ x + (1|g)",
         "priors": {"1|g": Prior("Normal", mu=0, sigma=Prior("HalfCauchy", beta=Prior("Exponential", lam=1)))},
     },
+    "smooth": {"formula": "y ~ c + s(x, k=6)"},
+    "smooths, correlated groups": {"formula": "y ~ s(x, k=6) + s(z, k=5, bs='cc') + (x|g)", "correlated": True},
+    "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
     "fixed sigma, flat slopes": {"formula": "y ~ x + (1|g)", "priors": {"sigma": 0.9, "x": Prior("Flat")}},
 }
 
 GENERAL: dict[str, dict[str, Any]] = {
     "every parameter modelled": {"formula": Formula("y ~ x + (x|g)", "sigma ~ z + (1|g)"), "correlated": True},
+    "correlated across parameters": {"formula": Formula("y ~ x + (x|p|g) + (1|h)", "sigma ~ z + (z|h) + (1|p|g)")},
     "other priors": {
         "formula": "y ~ x + z + (1|g) + (1|h)",
         "priors": {
@@ -98,6 +106,7 @@ GENERAL: dict[str, dict[str, Any]] = {
     "negative binomial": {"formula": Formula("k ~ x + (1|g)", "alpha ~ z"), "family": "negativebinomial"},
     "gamma, log": {"formula": "pos ~ x + (1|g)", "family": "gamma", "link": "log"},
     "beta": {"formula": Formula("unit ~ x", "kappa ~ 1 + (1|g)"), "family": "beta"},
+    "smooths of two parameters": {"formula": Formula("y ~ s(x, k=5) + (1|g)", "sigma ~ s(x, k=5)")},
     "wald, log, weighted": {"formula": "weighted(pos, w) ~ x", "family": "wald", "link": "log"},
 }
 

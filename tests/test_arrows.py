@@ -31,6 +31,7 @@ BASE = (
     "_stack",
     "_numba",
     "_special",
+    "_pareto",
     "_draws",
     "_files",
     "_schema",
@@ -50,11 +51,12 @@ ALLOWED["__main__"] = {"cli"}
 
 # Folders inside a room, in order: a wing imports those before it; files of the room's own folder come after them.
 WINGS: dict[str, tuple[str, ...]] = {
-    "formula": ("language", "columns", "evaluation"),
+    "formula": ("language", "columns", "evaluation", "terms"),
     "families": ("derivatives", "links", "rows", "user", "record"),
     "priors": ("densities",),
     "posterior": (
         "record",
+        "nodes",
         "assembly",
         "density",
         "products",
@@ -65,7 +67,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "methods",
         "run",
     ),
-    "sampler": ("transition", "checkpoint", "independence"),
+    "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
     "results": ("container", "diagnostics", "predictions", "pictures", "storage"),
 }
 
@@ -115,7 +117,7 @@ def imports_of(path: Path, source: str | None = None) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             above = list(inside[: len(inside) - node.level + 1]) if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
-            # `from nutslite import formula` asks for the room, `from nutslite.formula import terms` for something in it
+            # `from nutslite import formula` asks for the room, `from nutslite.formula import records` for a part
             targets = [f"{module}.{alias.name}" for alias in node.names]
         else:
             continue
@@ -238,7 +240,7 @@ def test_the_sampler_stands_alone():
         ("posterior/density/joint.py", "import pandas as pd"),
         ("results/diagnostics/summary.py", "from patsy import dmatrix"),
         ("model/model.py", "import numba"),
-        ("_special.py", "from nutslite.formula.terms import Response"),
+        ("_special.py", "from nutslite.formula.records import Response"),
         ("exceptions.py", "from nutslite._numba import kernel"),
         ("results/predictions/predict.py", "from nutslite.cli import main"),
         ("model/fitting.py", "from nutslite.calibration.study import simulation_based_calibration"),

@@ -18,7 +18,7 @@ from nutslite.exceptions import NutsliteWarning
 from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import independent_columns
 from nutslite.formula.design import build_design
-from nutslite.formula.terms import CommonTerm, LinearPredictor
+from nutslite.formula.records import CommonTerm, LinearPredictor
 from nutslite.model import Model
 from nutslite.posterior.methods.nuts_start import _inverse
 from nutslite.sampler.transition.metric import dense_metric

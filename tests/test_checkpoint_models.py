@@ -56,17 +56,17 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
         if progress.done >= 70:
             raise KeyboardInterrupt
 
-    wanted = fitted(None, settings, plan, keep_warmup=True)
+    wanted = fitted(None, settings, plan, discard_tuned_samples=False)
     path = tmp_path / "fit.ckpt"
     with contextlib.suppress(KeyboardInterrupt):  # which means that it came before the first draw
-        assert fitted(path, settings, plan, keep_warmup=True, callback=stop).interrupted
+        assert fitted(path, settings, plan, discard_tuned_samples=False, callback=stop).interrupted
     target = "JointTarget" if name == "joint" else "MarginalTarget"
     monkeypatch.setattr(f"nutslite.posterior.targets.target.{target}.launch", None)  # there is no second pilot
     monkeypatch.setattr("nutslite.posterior.targets.matrix_target.MatrixTarget.launch", None)
-    again = fitted(path, settings, plan, keep_warmup=True)
+    again = fitted(path, settings, plan, discard_tuned_samples=False)
     assert_same(again, wanted)
     np.testing.assert_array_equal(again.warmup[0], wanted.warmup[0])
-    assert_same(fitted(path, settings, plan, keep_warmup=True), wanted)
+    assert_same(fitted(path, settings, plan, discard_tuned_samples=False), wanted)
 
 
 @pytest.mark.parametrize("formula", ["pos ~ x", "pos ~ x + (1|h)"])
@@ -74,12 +74,12 @@ def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, f
     """A mean that must be positive: its coordinates come from the file, without a second search."""
     data = grouped_data().iloc[:8].assign(h=list("aabbccdd"))
     plan = Model(formula, data, family="gamma", link="inverse").plan()
-    wanted = fitted(None, None, plan, draws=41, independence=False)
+    wanted = fitted(None, None, plan, draws=41, inference_method="nuts")
     path = tmp_path / "fit.ckpt"
-    fitted(path, None, plan, draws=21, independence=False)
+    fitted(path, None, plan, draws=21, inference_method="nuts")
     searches = []
     monkeypatch.setattr("nutslite.posterior.targets.target.JointTarget.launch_small", lambda *_: searches.append(1))
-    assert_same(fitted(path, None, plan, draws=41, independence=False), wanted)
+    assert_same(fitted(path, None, plan, draws=41, inference_method="nuts"), wanted)
     assert not searches
 
 
@@ -132,10 +132,10 @@ def test_more_draws_go_on_and_fewer_are_the_first(tmp_path, monkeypatch, name):
     else:
         settings = dict(MODELS[name])
         plan = Model(settings.pop("formula"), grouped_data(), **settings).plan()
-    wanted = fitted(None, None, plan, draws=61, independence=False, keep_warmup=name != "large")
+    wanted = fitted(None, None, plan, draws=61, inference_method="nuts", discard_tuned_samples=name == "large")
     path = tmp_path / "fit.ckpt"
     for draws in (21, 61, 40, 1, 61):  # odd numbers: a transition of the large path makes two
-        part = fitted(path, None, plan, draws=draws, independence=False, keep_warmup=name != "large")
+        part = fitted(path, None, plan, draws=draws, inference_method="nuts", discard_tuned_samples=name == "large")
         np.testing.assert_array_equal(part.values, wanted.values[:, :draws])
         np.testing.assert_array_equal(part.effects, wanted.effects[:, :draws])
         if wanted.warmup is not None:
@@ -170,7 +170,7 @@ def test_a_laplace_approximation_needs_no_checkpoint_and_says_so(tmp_path, caplo
     log.setLevel("INFO")
     plan = Model("y ~ x", grouped_data()).plan()
     with caplog.at_level("WARNING", logger="nutslite"):
-        fitted(tmp_path / "fit.ckpt", None, plan, laplace=True, tune=None, cores=None)
+        fitted(tmp_path / "fit.ckpt", None, plan, inference_method="laplace", tune=None, cores=None)
     assert "no use for: checkpoint" in caplog.text
     assert not (tmp_path / "fit.ckpt").exists()
 

@@ -20,6 +20,7 @@ import nutslite
 from nutslite import cli, commands
 from nutslite.datasets import datasets
 from nutslite.exceptions import FormulaError, NutsliteWarning
+from nutslite.model.specification import specification_of
 from nutslite.results.container.inference_data import to_inference_data
 from nutslite.results.storage.storage import load
 
@@ -32,6 +33,7 @@ class RecordingModel:
 
     asked: ClassVar[dict] = {}
     interrupted: ClassVar[bool] = False
+    _specification = specification_of(nutslite.Model("Reaction ~ Days + (1|Subject)", nutslite.load_data("sleepstudy")))
 
     def __init__(self, formula, data, **options):
         self.asked.update(formula=str(formula), data=data, **options)
@@ -220,21 +222,14 @@ def test_interrupted_draws_are_kept(asked, monkeypatch, tmp_path, capsys):
     assert "r_hat" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("name", "is_group_effect"),
-    [
-        ("1|Subject[308]", True),
-        ("Days|Subject[308]", True),
-        ("sigma_1|g[a]", True),
-        ("Days|Subject_sigma", False),
-        ("period|herd_sigma[2]", False),
-        ("Subject_corr[Days, Intercept]", False),
-        ("period[2]", False),
-        ("Intercept", False),
-    ],
-)
-def test_which_rows_are_effects_of_single_groups(name, is_group_effect):
-    assert commands._is_group_effect(name) == is_group_effect
+def test_effects_of_single_groups_are_left_out_whatever_they_are_called(asked, capsys):
+    assert cli.main([*SLEEP, "--draws", "100"]) == 0
+    table = capsys.readouterr().out
+    assert "1|Subject_sigma" in table
+    assert "1|Subject[" not in table
+    assert "3 effects of single groups are not shown" in table
+    assert cli.main([*SLEEP, "--draws", "100", "--all"]) == 0
+    assert "1|Subject[309]" in capsys.readouterr().out
 
 
 # ------------------------------------------------------------------------------------------- how it fails

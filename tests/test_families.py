@@ -24,7 +24,7 @@ from nutslite.families.links.codes import CODES, inverse_array, inverse_derivati
 from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 NAMES = [name for name in family_names() if get_family(name).bind is None]  # test_families_categories.py has the others
 LINKED = [(name, p.name, link) for name in NAMES for p in get_family(name).parameters for link in p.links]

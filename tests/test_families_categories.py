@@ -15,7 +15,7 @@ import nutslite as nl
 from nutslite.exceptions import DataError, FamilyError, PriorError
 from nutslite.families.record.family import Family, compiled_loglik, pointwise_loglik
 from nutslite.families.record.register import get_family
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 from nutslite.posterior.points.increasing import increasing_draws
 from nutslite.results.container.inference_data import get_group
 

@@ -9,10 +9,10 @@ import pytest
 from family_references import REFERENCES
 from scipy import special
 
-from nutslite.families.record.censoring import compiled_logliks
+from nutslite.families.record.censoring import compiled_kernels, compiled_logliks, kernel_of
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import built_in, family_names
-from nutslite.formula.terms import STATUSES
+from nutslite.formula.records import STATUSES
 
 CENSORED = [name for name in family_names() if built_in(name).censored]
 RESPONSES = {
@@ -28,7 +28,7 @@ def run(name: str, status: str, y, upper, eta, *, links=None, varies=1, weights=
     """Log likelihood (n,) and derivatives (k, n) of rows that all have a status."""
     family, place = get_family(name), STATUSES.index(status)
     codes = family.link_codes(links)
-    kernel = compiled_logliks(family, codes, [place])[1 + place]
+    kernel = compiled_kernels(family, codes, [place])[place]
     values = family.prepare(np.atleast_2d(np.asarray(y, dtype=float)))
     if status == "interval":
         values = np.vstack([values, family.prepare(np.atleast_2d(np.asarray(upper, dtype=float)))])
@@ -203,9 +203,9 @@ def test_nothing_is_lost_at_the_ends(name: str, status: str) -> None:
             assert np.isfinite(slopes[:, finite]).all() or (np.abs(out[finite]) > 1e200).any(), (first, second)
 
 
-def test_a_status_without_a_kernel_is_the_first_one_that_has() -> None:
+def test_places_without_a_kernel_hold_another_one() -> None:
     family = get_family("gaussian")
-    four = compiled_logliks(family, family.link_codes(), [2, 0])
-    assert four[0] == 4
-    assert four[2] is four[4] is four[1]
-    assert four[3] is not four[1]
+    some = compiled_logliks(family, family.link_codes(), [2, 0])
+    assert len(some) == 1 + len(STATUSES)
+    assert kernel_of(some, 1) is kernel_of(some, 3) is some[1]
+    assert kernel_of(some, 2) is compiled_kernels(family, family.link_codes(), [2])[2] is not some[1]

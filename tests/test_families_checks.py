@@ -7,7 +7,7 @@ import pytest
 
 from nutslite.exceptions import DataError
 from nutslite.families.record.register import get_family
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 
 def response(values: list[float] | list[list[float]], **rest: object) -> Response:

@@ -25,7 +25,7 @@ from nutslite.families.record.family import compiled_loglik, pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
 from nutslite.families.user.likelihood import DISTRIBUTIONS
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 from nutslite.posterior.targets.target import JointTarget
 
 DATA = grouped_data()

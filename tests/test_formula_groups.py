@@ -12,7 +12,7 @@ import pytest
 import nutslite as nl
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula.design import build_design
-from nutslite.formula.terms import GroupTerm
+from nutslite.formula.records import GroupTerm
 
 
 def frame() -> pd.DataFrame:

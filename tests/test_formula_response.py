@@ -8,7 +8,7 @@ import pytest
 
 from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula.design import build_design
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 
 def frame() -> pd.DataFrame:

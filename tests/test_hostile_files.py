@@ -24,7 +24,7 @@ from nutslite.exceptions import DataError, NutsliteError, SamplingError
 from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
 from nutslite.model.specification import specification_of
-from nutslite.posterior.run import resume
+from nutslite.posterior.methods import resume
 from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample
 from nutslite.sampler.checkpoint.record_log import MAGIC, RecordLog

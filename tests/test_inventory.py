@@ -10,7 +10,7 @@ from small_models import assembled_of
 import nutslite as nl
 from nutslite.exceptions import DataError
 from nutslite.model.specification import specification_of
-from nutslite.posterior.record.inventory import take_inventory
+from nutslite.posterior.record.quantities import take_inventory
 from nutslite.results.container.inference_data import get_group, group_names, stored_name
 
 N = 36

@@ -13,10 +13,10 @@ from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite.calibration import simulation_based_calibration
 from nutslite.calibration.simulation import simulate_data
 from nutslite.exceptions import DataError
-from nutslite.families.record.censoring import compiled_logliks
+from nutslite.families.record.censoring import compiled_kernels, logliks_of
 from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
-from nutslite.formula.terms import STATUSES
+from nutslite.formula.records import STATUSES
 from nutslite.model.specification import specification_of
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.joint import compiled_joint
@@ -52,7 +52,7 @@ def pointwise(data: pd.DataFrame, mu: np.ndarray, sigma: np.ndarray | float) -> 
 def evaluate(target: JointTarget, position: np.ndarray, model: md.ModelData | None = None) -> tuple[float, np.ndarray]:
     gradient = np.empty_like(position)
     record = target.model if model is None else model
-    return compiled_joint()(position, gradient, (record, target.density, target.loglik)), gradient
+    return compiled_joint()(position, gradient, (record, target.priors, target.loglik)), gradient
 
 
 def positions(target: JointTarget, count: int = 3) -> np.ndarray:
@@ -169,17 +169,16 @@ def test_segments_may_have_predictors_of_their_own() -> None:
     np.testing.assert_allclose(
         evaluate(target, position, whole._replace(segments=two))[1], evaluate(target, position)[1], rtol=1e-11
     )
-    poisson, gaussian = compiled_logliks(get_family("poisson")), target.loglik
     counts = np.vstack([np.round(whole.y[0]), np.zeros(100)])
     two[1, [md.KERNEL, md.FIRST_ETA, md.N_ETA]] = 1, 1, 1  # counts whose mean is what was sigma
     mixed = whole._replace(segments=two, y=counts)
-    loglik = (4, gaussian[1], poisson[1], *gaussian[3:])
+    loglik = logliks_of({0: target.loglik[1], 1: compiled_kernels(get_family("poisson"))[0]})
 
     def value(at: np.ndarray) -> float:
-        return float(compiled_joint()(at, np.empty_like(at), (mixed, target.density, loglik)))
+        return float(compiled_joint()(at, np.empty_like(at), (mixed, target.priors, loglik)))
 
     gradient = np.empty_like(position)
-    compiled_joint()(position, gradient, (mixed, target.density, loglik))
+    compiled_joint()(position, gradient, (mixed, target.priors, loglik))
     slopes = [(value(position + e) - value(position - e)) / 2e-6 for e in 1e-6 * np.eye(position.size)]
     np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-5)
 

@@ -130,7 +130,7 @@ def test_the_same_posterior_as_nuts(name):
     model = small_model(SERVED[name])
     plan = model.plan()
     independent = run(plan, Settings(draws=1500, random_seed=11, progressbar=False))
-    nuts = run(plan, Settings(draws=1500, random_seed=11, progressbar=False, independence=False))
+    nuts = run(plan, Settings(draws=1500, random_seed=11, progressbar=False, inference_method="nuts"))
     assert (independent.method, nuts.method) == ("independence", "nuts")
     for column in range(independent.values.shape[2]):
         a, b = independent.values[..., column].ravel(), nuts.values[..., column].ravel()
@@ -164,7 +164,13 @@ def test_a_proposal_that_does_not_fit_gives_way_to_nuts():
 
 @pytest.mark.parametrize(
     "asked",
-    [{"tune": 100}, {"target_accept": 0.9}, {"max_treedepth": 5}, {"keep_warmup": True}, {"independence": False}],
+    [
+        {"tune": 100},
+        {"target_accept": 0.9},
+        {"max_treedepth": 5},
+        {"discard_tuned_samples": False},
+        {"inference_method": "nuts"},
+    ],
 )
 def test_settings_of_nuts_mean_nuts(asked):
     plan = small_model(SERVED["bernoulli"]).plan()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import NutsliteWarning, PriorError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, Response
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.prior import Prior
 from nutslite.priors.user_priors import match_priors

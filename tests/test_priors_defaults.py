@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, Response
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.defaults import PriorSet, default_priors
 from nutslite.priors.prior import Prior

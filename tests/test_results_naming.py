@@ -15,6 +15,7 @@ from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.density.predictor import fill_eta, with_code_effects
 from nutslite.posterior.record.model_data import VARIES
 from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.quantities import take_inventory
 from nutslite.priors.choosing import choose_priors
 from nutslite.results.container.inference_data import named_arrays, posterior_dataset, to_inference_data
 from nutslite.results.predictions.new_groups import PopulationSampler
@@ -52,7 +53,7 @@ def model(request):
         None, design.predictors, design.response, family="gaussian", link="identity", parent="mu", auxiliary={}
     )
     spec = ModelSpec(design=design, family=family, links=LINKS, priors=priors, correlations=request.param)
-    return assemble(spec), priors, data
+    return assemble(spec, take_inventory(spec)), priors, data
 
 
 def draw_names(assembled, chains=2, draws=6, seed=0):
@@ -97,9 +98,9 @@ def test_new_groups_by_names(model):
             used.append(key)
             return super().__getitem__(key)
 
-    sampler = PopulationSampler(priors.terms, "mu")
+    sampler = PopulationSampler(priors.terms)
     task = PredictionTask(
-        assembled.spec.family, LINKS, group_sampler=lambda rng, p, t, draws, n: sampler(rng, p, t, Recorder(draws), n)
+        assembled.spec.family, LINKS, group_sampler=lambda rng, g, draws, *rest: sampler(rng, g, Recorder(draws), *rest)
     )
     evaluated = assembled.spec.design.evaluate(rows)
     mu = predict(named, evaluated, task, sample_new_groups=True, random_seed=0).parameters["mu"]

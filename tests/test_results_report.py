@@ -211,6 +211,8 @@ def test_more_draws_are_not_promised_to_help_while_transitions_diverge(diverging
 def test_a_slow_scale_of_groups_points_at_its_term(name, hint):
     parameters = {"Intercept": np.random.default_rng(1).normal(size=(4, 1000))}
     parameters[name] = slow(np.random.default_rng(4), 4, 1000, 0.97)
-    (message,) = [text for text in sampling_report(parameters, {}) if "effective sample size" in text]
+    scales = {"1|g_sigma": "1|g", "x|a:b_sigma": "x|a:b"}
+    found = sampling_report(parameters, {}, group_scales=scales)
+    (message,) = [text for text in found if "effective sample size" in text]
     assert (f"hardly tell '{hint}' from other terms" in message) is bool(hint)
     assert (f"the model without '{hint}'" in message) is bool(hint)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nutslite.calibration.simulation import Accept, Censor, SimulatedData, prediction_task, simulate_data
 from nutslite.exceptions import SamplingError
+from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.run.fit import Fit
 from nutslite.posterior.run.run import run
 from nutslite.posterior.targets.plan import Centring, Path, make_plan
 from nutslite.results.diagnostics.diagnostics import ess_bulk

@@ -21,7 +21,7 @@ from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
 from nutslite.families.record.censoring import observed
 from nutslite.formula.censoring import censoring_of, place_of
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.points.prior_draws import draw_prior
 from nutslite.posterior.record.assembled import Assembled
@@ -146,7 +146,7 @@ def with_response(assembled: Assembled, response: FloatArray, censor: Censor | N
     values[0] = response
     if censor is not None:
         seen = _censored(censor, replace(spec.design.response, values=values))
-        return assemble(replace(spec, design=replace(spec.design, response=seen)))
+        return assemble(replace(spec, design=replace(spec.design, response=seen)), assembled.inventory)
     design = replace(spec.design, response=replace(spec.design.response, values=values))
     y = observed(spec.family, design.response)
     return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=y))

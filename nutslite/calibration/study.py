@@ -124,7 +124,7 @@ def simulation_based_calibration(
         target_accept=target_accept,
         max_treedepth=max_treedepth,
         progressbar=False,
-        independence=inference_method == "auto",
+        inference_method=inference_method,
     )
     assembled = model.plan(plan, pilot, merge).assembled
     check_simulable(assembled, censor)

@@ -21,7 +21,7 @@ from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, 
 from nutslite.families.rows.checks import require_numbers, require_values
 from nutslite.families.rows.gamma_functions import stirling_parts
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 NATIVE = (LOGIT, LOG)
 

@@ -16,7 +16,7 @@ from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import require_values, whole_and_not_negative
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 NATIVE = (LOGIT,)
 

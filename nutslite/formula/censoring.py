@@ -15,7 +15,7 @@ from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.terms import STATUSES, Censoring, FloatArray
+from nutslite.formula.records import STATUSES, Censoring, FloatArray
 
 _NUMBERS = {-1.0: "left", 0.0: "none", 1.0: "right", 2.0: "interval"}
 _WRITTEN = "censored(y, status), or censored(lower, upper, status) where there are intervals"

@@ -28,7 +28,7 @@ from nutslite.formula.columns.tables import EXACT
 from nutslite.formula.evaluation.sizes import check_columns, check_interaction
 from nutslite.formula.factors import LARGEST, Factor, FactorValues
 from nutslite.formula.language.algebra import Term
-from nutslite.formula.terms import FloatArray, TermKind
+from nutslite.formula.records import ColumnKind, FloatArray
 
 _MOST_LEVELS = 2000  # of a factor whose contrast is a matrix
 _ROUNDING = 1e-12  # columns that vary by less are constant but for rounding
@@ -64,7 +64,7 @@ class TermPlan:
     columns: tuple[tuple[Piece, ...], ...]
     labels: tuple[str, ...]
     scalar: bool
-    kind: TermKind
+    kind: ColumnKind
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _plan(term: Term, coding: list[dict[str, bool]], factors: Mapping[str, Facto
         ]
         columns += list(itertools.product(*parts))
     kinds = [factors[name].numeric for name in term.names]
-    kind: TermKind = "categorical" if not any(kinds) else "numeric" if len(kinds) == 1 else "interaction"
+    kind: ColumnKind = "categorical" if not any(kinds) else "numeric" if len(kinds) == 1 else "interaction"
     scalar = all(kinds) and len(columns) == 1
     labels = (term.name,) if scalar else _labels(columns)
     return TermPlan(term.name, tuple(columns), labels, scalar, kind)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nutslite.formula.terms import FloatArray, LinearPredictor
+from nutslite.formula.records import FloatArray, LinearPredictor
 
 _SUSPECT = 1e-9  # of a column's variance, left when those before it are taken out: look closer
 _DEPENDENT = 1e-7  # of a column's norm, likewise: it is a combination of the others

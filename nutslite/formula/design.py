@@ -20,6 +20,7 @@ from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_
 from nutslite.formula import response as response_room
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.columns.missing import complete_rows
+from nutslite.formula.correlated import note_lonely_ids
 from nutslite.formula.evaluation.evaluation import Evaluator, Memory
 from nutslite.formula.evaluation.safety import check, check_extra_namespace
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
@@ -27,10 +28,11 @@ from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.language.parsing import PredictorSpec, parse, refuse_response_as_term
+from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, refuse_response_as_term
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
+from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 from nutslite.formula.response import ResponsePlan
-from nutslite.formula.terms import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
+from nutslite.formula.terms.learned import set_apart
 
 
 @dataclass(frozen=True)
@@ -192,17 +194,21 @@ def build_design(
     """
     formula = as_formula(formula)
     try:
-        parsed = parse(formula.main, formula.additionals, tuple(parameters))
+        parsed = set_apart(parse(formula.main, formula.additionals, tuple(parameters)))
         spec = response_room.read_response(parsed.response)
     except FormulaError as error:
         raise _with_quote_hint(error, data) from None
     refuse_response_as_term(spec.value, parsed.predictors)
     frame = as_frame(data)
+    check_ids(parsed.predictors, frame.columns)
     extra = check_extra_namespace(extra_namespace)
     forced = _check_categorical(categorical, frame)
     response_columns = _used_columns(spec.expressions(), frame, extra)
-    predictor_columns = _used_columns([e for item in parsed.predictors for e in item.expressions()], frame, extra)
-    common = _used_columns([e for item in parsed.predictors for e in item.without_groups().expressions()], frame, extra)
+    special = _used_columns([e for item in parsed.predictors for e in item.special], frame, extra, term=True)
+    predictor_columns, common = (
+        tuple(dict.fromkeys((*_used_columns([e for item in some for e in item.expressions()], frame, extra), *special)))
+        for some in (parsed.predictors, [item.without_groups() for item in parsed.predictors])
+    )
     used_columns = tuple(dict.fromkeys((*response_columns, *predictor_columns)))
 
     frame = select(frame, used_columns)
@@ -221,12 +227,13 @@ def build_design(
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
     plans = tuple(
-        plan_predictor(item, known, evaluator.rows, not intercept and item.parameter == parameters[0])
+        plan_predictor(item, known, evaluator, not intercept and item.parameter == parameters[0])
         for item in parsed.predictors
     )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
+    note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns,
@@ -248,14 +255,16 @@ def _check_categorical(categorical: str | Collection[str] | None, frame: pd.Data
     return frozenset(names)
 
 
-def _used_columns(expressions: Iterable[Expression], frame: pd.DataFrame, extra: Mapping[str, Any]) -> tuple[str, ...]:
-    """Check every expression; collect the columns that they use."""
+def _used_columns(
+    expressions: Iterable[Expression], frame: pd.DataFrame, extra: Mapping[str, Any], *, term: bool = False
+) -> tuple[str, ...]:
+    """Check every expression, each of which may be a whole `term`; collect the columns that they use."""
     columns = dict.fromkeys(frame.columns)
     used: dict[str, None] = {}
     for expression in expressions:
         # an offset's call is this room's own word; what it holds is the expression
         try:
-            used.update(dict.fromkeys(check(without_offset(expression), columns, extra)))
+            used.update(dict.fromkeys(check(without_offset(expression), columns, extra, term=term)))
         except DataError as error:
             hints = _index_hint(str(error), frame), _quote_hint(expression.formula, frame)
             raise DataError("\n".join([str(error), *filter(None, hints)])) from None

@@ -17,7 +17,8 @@ from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.factors import Factor, check_finite
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec
-from nutslite.formula.terms import CommonTerm, FloatArray, GroupTerm, LinearPredictor
+from nutslite.formula.records import BasisTerm, CommonTerm, FloatArray, GroupTerm, LinearPredictor
+from nutslite.formula.terms.learned import LearnedTerm, learn_term
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class PredictorPlan:
     spec: PredictorSpec
     terms: tuple[TermPlan, ...]
     bars: tuple[BarPlan, ...]
+    special: tuple[LearnedTerm, ...] = ()
     elsewhere: bool = False
 
     def without_groups(self) -> PredictorPlan:
@@ -38,15 +40,17 @@ class PredictorPlan:
 
 
 def plan_predictor(
-    spec: PredictorSpec, factors: Mapping[str, Factor], rows: int, elsewhere: bool = False
+    spec: PredictorSpec, factors: Mapping[str, Factor], evaluator: Evaluator, elsewhere: bool = False
 ) -> PredictorPlan:
-    """Decide the columns of common terms and of every bar, for data of so many rows."""
+    """Decide the columns of common terms and of every bar; terms of special kinds learn from the evaluator's rows."""
+    rows = evaluator.rows
     if elsewhere and not spec.intercept:
         log.info("Thresholds are the intercepts of '%s', so that 0 in its formula changes nothing.", spec.parameter)
     spec = replace(spec, intercept=True) if elsewhere else spec
     terms = tuple(plan_terms(spec.terms, spec.intercept, factors, rows))
     effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]
-    return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects), elsewhere)
+    special = tuple(learn_term(expression, evaluator) for expression in spec.special)
+    return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects), special, elsewhere)
 
 
 def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
@@ -58,11 +62,30 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
         stop = start + len(term.columns)
         terms.append(CommonTerm(term.name, start, stop, term.labels, term.scalar, term.kind))
         start = stop
+    bases = [learned.basis(evaluator) for learned in plan.special]
+    basis_terms = tuple(
+        BasisTerm(learned.name, learned.kind, basis.weights, learned.quantities)
+        for learned, basis in zip(plan.special, bases, strict=True)
+    )
+    for special, basis in zip(basis_terms, bases, strict=True):
+        terms += _common_part(special, basis.common, start)
+        start += basis.common.shape[0]
+    if any(basis.common.size for basis in bases):
+        matrix = np.concatenate([matrix, *(basis.common for basis in bases)])
     group_terms = tuple(term for bar in plan.bars for term in _group_terms(bar, values, evaluator.rows))
     names = tuple(item.name for item in spec.offsets)
     offset = _offset(spec.offsets, evaluator)
     intercept = spec.intercept and not plan.elsewhere
-    return LinearPredictor(spec.parameter, intercept, matrix, tuple(terms), group_terms, offset, names)
+    return LinearPredictor(spec.parameter, intercept, matrix, tuple(terms), group_terms, offset, names, basis_terms)
+
+
+def _common_part(term: BasisTerm, columns: FloatArray, start: int) -> list[CommonTerm]:
+    """The columns of a special term that have coefficients like those of any other."""
+    if term.coefficients is None:
+        return []
+    labels = next(quantity.labels for quantity in term.quantities if quantity.role == "coefficients")
+    scalar = not labels
+    return [CommonTerm(term.coefficients, start, start + len(columns), labels or (term.name,), scalar, "numeric")]
 
 
 def _group_terms(bar: BarPlan, values: Mapping[str, Any], rows: int) -> Iterator[GroupTerm]:
@@ -71,7 +94,7 @@ def _group_terms(bar: BarPlan, values: Mapping[str, Any], rows: int) -> Iterator
         name, effect = f"{member.effect}|{member.factor}", bar.effects.get(member.effect)
         shape = (("1",), True, "numeric") if effect is None else (effect.labels, effect.scalar, effect.kind)
         matrix = matrices.get(member.effect)
-        yield GroupTerm(name, member.effect, member.factor, matrix, *shape, member.mark, member.contested)
+        yield GroupTerm(name, member.effect, member.factor, matrix, *shape, member.mark, member.contested, member.id)
 
 
 def _offset(offsets: tuple[Expression, ...], evaluator: Evaluator) -> FloatArray | None:

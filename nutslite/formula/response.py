@@ -21,7 +21,7 @@ from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.evaluation.signatures import SIGNATURES, what_is_wrong
 from nutslite.formula.factors import check_finite
 from nutslite.formula.language.expression import Expression, keyword_hint
-from nutslite.formula.terms import FloatArray, Response
+from nutslite.formula.records import FloatArray, Response
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nutslite.formula.terms import CommonTerm, GroupTerm, Response
+from nutslite.formula.records import CommonTerm, GroupTerm, Response
+from nutslite.priors.hyperparameters import hyperparameters
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
@@ -117,7 +118,7 @@ def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Pa
         if predictor is None:
             out[name] = MarginalParameter(name, priors.constants[name], aliases.get(name))
             continue
-        prefix = "" if name == names[0] else f"{name}_"
+        prefix = spec.family.prefix(name)
         own = priors.terms[name]
         listed = [Term(INTERCEPT, own[INTERCEPT], aliases.get(f"{prefix}{INTERCEPT}"))] if predictor.intercept else []
         formula: list[CommonTerm | GroupTerm] = [*predictor.terms, *predictor.group_terms]
@@ -125,6 +126,7 @@ def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Pa
             Term(term.name, own[term.name], aliases.get(f"{prefix}{term.name}"), _levels(term), _groups(term, design))
             for term in formula
         ]
+        listed += [Term(known, own[known], aliases.get(f"{prefix}{known}")) for known in hyperparameters(predictor)]
         terms = {term.name: term for term in listed}
         out[name] = ConditionalParameter(name, name == names[0], terms, predictor.offset_names, aliases.get(name))
     return out

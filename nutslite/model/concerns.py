@@ -14,7 +14,7 @@ from nutslite.families.record.family import Family
 from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
-from nutslite.formula.terms import LinearPredictor
+from nutslite.formula.records import LinearPredictor
 from nutslite.model.exact import RESIDUAL, warn_where_exact
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
@@ -87,7 +87,7 @@ def outside_support(support: str, values: NDArray[np.float64]) -> NDArray[np.boo
 
 def _moves(predictor: LinearPredictor) -> bool:
     """Whether the linear predictor is more than an intercept."""
-    return bool(predictor.terms or predictor.group_terms or predictor.offset is not None)
+    return bool(predictor.terms or predictor.basis_terms or predictor.group_terms or predictor.offset is not None)
 
 
 def _link(parameter: Parameter, link: str, family: Family, *, chosen: bool) -> None:
@@ -192,7 +192,12 @@ def _groups(design: Design, family: Family, priors: PriorSet) -> None:
                 "cannot be told apart, only the priors do. Remove the term."
             )
         term = f"1|{name}"
-        if term not in intercepts or len(factor.levels) < design.n_rows or design.n_rows == 1:
+        if (
+            factor.covariance is not None
+            or term not in intercepts
+            or len(factor.levels) < design.n_rows
+            or design.n_rows == 1
+        ):
             continue
         scale_is_open = priors.terms[family.parent.name][term].hierarchical
         if scale_is_open and _residual_is_open(design, family, priors):
@@ -215,4 +220,4 @@ def _residual_is_open(design: Design, family: Family, priors: PriorSet) -> bool:
         return isinstance(priors.constants[RESIDUAL], Prior)
     if predictor.offset is not None and np.ptp(predictor.offset) > 0.0:
         return False
-    return bool(predictor.intercept or predictor.terms or predictor.group_terms)
+    return bool(predictor.intercept or predictor.terms or predictor.basis_terms or predictor.group_terms)

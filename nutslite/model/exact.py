@@ -15,7 +15,7 @@ from nutslite.exceptions import warn
 from nutslite.families.links.codes import is_custom, link_array
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
-from nutslite.formula.terms import GroupFactor, GroupTerm, LinearPredictor
+from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +37,8 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
     target = link_array(link, np.log(values) if family.response_support == "positive" else values)
     spread = float(np.ptp(target)) if np.isfinite(target).all() else np.nan
     target = target - (0.0 if predictor.offset is None else predictor.offset)
-    columns = np.vstack([predictor.matrix[kept], np.ones((int(predictor.intercept), design.n_rows))])
+    bases = [term.matrix for term in predictor.basis_terms]
+    columns = np.vstack([predictor.matrix[kept], *bases, np.ones((int(predictor.intercept), design.n_rows))])
     if not np.isfinite(spread):  # a response that no predictor gives
         return
     name = design.response.name

@@ -25,9 +25,9 @@ from nutslite.exceptions import (
 from nutslite.posterior.targets.plan import Centring, Path, Plan, check_pilot
 
 if TYPE_CHECKING:
+    from nutslite.posterior.methods.method import Method
     from nutslite.posterior.methods.settings import Settings
 
-METHODS = ("auto", "nuts", "pymc", "mcmc", "laplace")  # "pymc" is what Bambi calls its default, our NUTS
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
 
 _OTHER_NAMES = {"initvals": "start", "jobs": "cores", "njobs": "cores", "seed": "random_seed"}
@@ -82,7 +82,7 @@ class FitArguments:
     file: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        _check_method(self.inference_method)
+        self._set(inference_method=_method(self.inference_method).name)
         check_pilot(self.pilot)
         check_flags(**{name: getattr(self, name) for name in _FLAGS})
         paths = {name: getattr(self, name) for name in ("checkpoint", "file")}
@@ -96,6 +96,7 @@ class FitArguments:
             )
         self._set(**_nuts_options(self), chains=4 if self.chains is None else self.chains)
         _check_pilot_with(self)
+        _check_method_with(self)
         self._set(idata_kwargs=_group_options(self.idata_kwargs))
         seed = self.settings(self.random_seed).random_seed
         if self.random_seed is not None:
@@ -131,9 +132,6 @@ class FitArguments:
         same = {setting.name for setting in fields(Settings)}.intersection(_NAMES)
         return Settings(
             **{name: getattr(self, name) for name in same} | {"random_seed": random_seed, "identity": identity},
-            keep_warmup=not self.discard_tuned_samples,
-            laplace=self.inference_method == "laplace",
-            independence=self.inference_method == "auto",
         )
 
 
@@ -197,19 +195,34 @@ def _refuse(name: str, value: Any) -> None:
     raise unknown_argument("fit", name, _NAMES, [*_OTHER_NAMES, "include_mean"])
 
 
-def _check_method(name: str) -> None:
-    """Refuse an unknown inference method; the methods of other programs say what there is instead.
+def _method(name: str) -> Method:
+    """The inference method of that name; the methods of other programs say what there is instead.
 
     Raises
     ------
     ArgumentError
     """
+    from nutslite.posterior.methods.registry import NAMES, method_called
+
     if isinstance(name, str) and name in _OTHER_METHODS:
+        *others, last = [f"'{known}', {method_called(known).about}" for known in NAMES if known != "auto"]
         raise ArgumentError(
-            f"inference_method='{name}': {_OTHER_METHODS[name]}. There are 'nuts', the sampler that needs no "
-            "compiler and no other program, and 'laplace', a normal approximation."
+            f"inference_method='{name}': {_OTHER_METHODS[name]}. There are {', '.join(others)}, and {last}."
         )
-    refuse_other("inference_method", name, METHODS)
+    return method_called(name)
+
+
+def _check_method_with(arguments: FitArguments) -> None:
+    """Refuse what an inference method does not go together with.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    method = _method(arguments.inference_method)
+    for name in sorted(method.refuses):
+        if getattr(arguments, name) != getattr(FitArguments, name):
+            raise ArgumentError(f"{name} and inference_method='{method.name}' exclude each other: give one of them.")
 
 
 def _check_pilot_with(arguments: FitArguments) -> None:
@@ -219,13 +232,13 @@ def _check_pilot_with(arguments: FitArguments) -> None:
     ------
     ArgumentError
     """
-    pilot, method, init = arguments.pilot, arguments.inference_method, arguments.init
+    pilot, method, init = arguments.pilot, _method(arguments.inference_method), arguments.init
     if not isinstance(pilot, str):
         return
     others = {
         "plan=<a Plan>": not isinstance(arguments.plan, str),
         f"init={init!r}": init != "auto",
-        "inference_method='laplace'": method == "laplace" and pilot == "matrix",
+        f"inference_method='{method.name}'": method.usual_coordinates and pilot == "matrix",
     }
     for other, given in others.items():
         if given:

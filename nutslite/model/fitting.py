@@ -54,12 +54,9 @@ def prepare(specification: Specification, arguments: FitArguments) -> Job:
     NutsliteError
         As for `Model.fit`, whose ``priors`` are in the specification already.
     """
+    from nutslite.posterior.methods.registry import method_for
     from nutslite.sampler.checkpoint.checkpoint import stored_seed
 
-    if specification.spec.potentials and arguments.inference_method == "laplace":
-        raise SettingError(
-            "A Laplace approximation starts from a pilot, which knows the model without its potentials: use NUTS."
-        )
     seed, checkpoint = arguments.random_seed, arguments.checkpoint
     if seed is None and checkpoint is not None:
         seed = stored_seed(checkpoint)
@@ -67,6 +64,7 @@ def prepare(specification: Specification, arguments: FitArguments) -> Job:
     settings = arguments.settings(seed, specification.identity() if recognised else None)
     _say_what_is_modelled(specification)
     plan = _plan(specification, arguments)
+    method_for(plan, settings)  # which must serve
     return Job(specification, arguments, plan, settings, _stored(specification, arguments, plan, settings))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, check_flags, refuse_other, warn
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 from nutslite.model.before_fit import plot_priors
 from nutslite.model.components import (
     ConditionalParameter,

@@ -21,8 +21,9 @@ from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.points.compiled_model import Backend
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import Inventory, take_inventory
+from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.quantities import take_inventory
 from nutslite.posterior.run.identity import column_digest, model_identity
 from nutslite.priors.checks import check_automatic
 from nutslite.priors.prior import Prior
@@ -98,7 +99,7 @@ class Posterior:
     @cached_property
     def assembled(self) -> Assembled:
         """Numbers and names of the packed vector."""
-        return assemble(self.spec)
+        return assemble(self.spec, self.inventory)
 
     @property
     def is_assembled(self) -> bool:

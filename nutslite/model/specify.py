@@ -18,6 +18,7 @@ from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
 from nutslite.families.record.register import described, get_family
 from nutslite.formula.columns.data import as_frame
+from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import as_formula
 from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
@@ -66,6 +67,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     check_empty_formulas(design, family, links)
     arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
+    refuse_known_covariances(design.predictors, design.factors, correlations)
     priors = _choose_priors(arguments, unused, design, family, links)
     spec = ModelSpec(
         design=design,
@@ -111,17 +113,12 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
         If an alias is no text, or two variables would be called the same.
     """
     family, inventory = specification.spec.family, specification.posterior.inventory
-    prefixes = {parameter.name: prefix(family, parameter.name) for parameter in family.parameters}
+    prefixes = {parameter.name: family.prefix(parameter.name) for parameter in family.parameters}
     known = tuple(dict.fromkeys([*inventory.dims, *prefixes]))
     chosen = choose_aliases(given, names=known, derived=inventory.followers(), prefixes=prefixes)
     aliases = {**specification.aliases, **chosen}
     check_aliases(aliases, inventory)
     return replace(specification, aliases=aliases)
-
-
-def prefix(family: Family, parameter: str) -> str:
-    """What the names of a parameter's terms begin with in the results."""
-    return "" if parameter == family.parent.name else f"{parameter}_"
 
 
 def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
@@ -178,12 +175,15 @@ def _choose_priors(
 
 
 def _starts_noncentered(arguments: ModelArguments, design: Design, family: Family, priors: PriorSet) -> dict[str, bool]:
-    """Whether each group term starts non-centred: as its prior says, or else the model."""
+    """Whether effects of each group term, and weights, start non-centred: as their prior says, or else the model."""
     general = arguments.noncentered
     out = {}
     for name, predictor in design.predictors.items():
         own = general if isinstance(general, bool) else general.get(name, True)
         for term in predictor.group_terms:
             said = priors.terms[name][term.name].noncentered
-            out[f"{prefix(family, name)}{term.name}"] = own if said is None else bool(said)
+            out[f"{family.prefix(name)}{term.name}"] = own if said is None else bool(said)
+        for basis in predictor.basis_terms:
+            if basis.simplex is None:
+                out[f"{family.prefix(name)}{basis.full(basis.weights)}"] = own
     return out

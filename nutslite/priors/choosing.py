@@ -8,10 +8,12 @@ from typing import Any
 
 from nutslite._log import log
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import LinearPredictor, Response
+from nutslite.formula.records import LinearPredictor, Response
 from nutslite.priors.checks import check_support
 from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
+from nutslite.priors.horseshoe import complete_horseshoe, is_horseshoe
+from nutslite.priors.hyperparameters import hyperparameters
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
 from nutslite.priors.user_priors import Given, Unused, all_terms, match_priors, terms_of
@@ -70,7 +72,13 @@ def choose_priors(
         default = auxiliary[name]
         if default is not None:
             check_support(name, value, default)
-    terms = {parameter: _lay_over(defaults.terms[parameter], given, predictors[parameter]) for parameter in predictors}
+    terms = {}
+    for parameter, predictor in predictors.items():
+        laid = _lay_over(defaults.terms[parameter], given, predictor)
+        sd = 1.0
+        if parameter == parent and any(is_horseshoe(prior) for prior in laid.values()):
+            sd = DefaultScaling(family, link, response).sd
+        terms[parameter] = complete_horseshoe(laid, predictor, sd if auto_scale else None)
     return PriorSet(terms, {**defaults.constants, **given.constants})
 
 
@@ -115,4 +123,4 @@ def _lay_over(
             terms[name] = overlay(name, labels[name], whole, columns, grouped=name in grouped)
         else:
             terms[name] = whole
-    return terms
+    return terms | {name: defaults[name] for name in hyperparameters(predictor)}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import CommonTerm, GroupTerm
+from nutslite.formula.records import CommonTerm, GroupTerm
 from nutslite.priors.prior import Prior, resolve
 
 
@@ -97,6 +97,11 @@ def overlay(
     PriorError
         Where a group-specific term would have columns of different distributions.
     """
+    given = [*columns.values(), *([] if whole is None else [whole])]
+    if any(prior.density.support == "coefficients" for prior in given):
+        raise PriorError(
+            f"priors: a Horseshoe is the prior of all coefficients of '{name}'; none of them can have one of its own."
+        )
     every = [columns[c] if whole is None or c in columns else _column(whole, c) for c in range(len(labels))]
     together = _together(every)
     if together is not None:

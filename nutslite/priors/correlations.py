@@ -20,7 +20,7 @@ from nutslite._numba import inner, kernel
 from nutslite._special import digamma
 from nutslite.exceptions import FormulaError, PriorError, PriorTypeError, did_you_mean
 from nutslite.formula.language.spelling import as_spelled
-from nutslite.formula.terms import GroupTerm
+from nutslite.formula.records import GroupTerm
 from nutslite.priors.prior import Prior
 
 

@@ -12,6 +12,7 @@ deviations divide by n; weights of observations are ignored.
   Normal(0, 1 / sd(x)), columns of categorical terms Normal(0, 1).
 * Group-specific terms: Normal(0, HalfNormal(s)), s by the general rules for an intercept and for columns.
 * ``sigma`` of ``gaussian`` and ``t``: HalfStudentT(4, s_y).
+* Hyperparameters of special terms (``s(x)_sigma``): that of group intercepts, unless their kind has one of its own.
 * Terms of any other parameter: Normal(0, 1), group-specific ones with HalfNormal(1).
 
 A scale that the user gives in place of a prior multiplies these standard deviations (`scales.Scale.factor`).
@@ -27,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, Response
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, Response
+from nutslite.priors.hyperparameters import default_hyperpriors
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale
 from nutslite.priors.user_priors import Choice, Given
@@ -48,7 +50,8 @@ class PriorSet:
     ----------
     terms : dict of str to dict of str to Prior or ColumnPriors
         ``terms["mu"]["x"]``: per parameter with a formula and per term; ``"Intercept"`` first, then common terms,
-        then group-specific ones (``"1|g"``). Only common terms may have `ColumnPriors`.
+        then group-specific ones (``"1|g"``). Only common terms may have `ColumnPriors`. Hyperparameters of terms of
+        special kinds are there, too, by their full names (``"s(x, k=10)_sigma"``): a prior, or a number.
     constants : dict of str to Prior, float or ndarray
         Per parameter without a formula; a number fixes it.
     """
@@ -135,14 +138,16 @@ def default_priors(
     """
     given = Given() if given is None else given
     default = DefaultScaling(family, link, response)
-    terms = {}
+    terms: dict[str, dict[str, Any]] = {}
     for parameter, predictor in predictors.items():
+        own = given.hyperparameters.get(parameter, {})
         if not auto_scale:
-            terms[parameter] = _flat(predictor, given)
+            terms[parameter] = _flat(predictor, given) | default_hyperpriors(predictor, own, None, flat=True)
         elif parameter == parent:
-            terms[parameter] = _scaled(predictor, given, default if scaling is None else scaling)
+            rule = default if scaling is None else scaling
+            terms[parameter] = _scaled(predictor, given, rule) | default_hyperpriors(predictor, own, rule)
         else:
-            terms[parameter] = _unit(predictor, given)
+            terms[parameter] = _unit(predictor, given) | default_hyperpriors(predictor, own, None)
     constants: dict[str, Constant] = {
         parameter: _constant(parameter, data, default, auto_scale)
         for parameter, data in auxiliary.items()

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
-from nutslite.formula.terms import CommonTerm, GroupTerm
+from nutslite.formula.records import CommonTerm, GroupTerm
 from nutslite.priors import power_series
 from nutslite.priors.checks import HIGHEST_ORDER
 from nutslite.priors.defaults import why_no_scale

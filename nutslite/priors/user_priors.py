@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.coefficient_priors import coefficient_names
+from nutslite.priors.hyperparameters import Hyperprior, by_full_names, hyperparameters, read_hyperprior
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
 
@@ -37,11 +38,14 @@ class Given:
         Per parameter without a formula; a number fixes it.
     columns : dict of str to dict of str to dict of int to Prior or Scale
         ``columns["mu"]["g"][0]``: of single columns of a term; these win over the term's own.
+    hyperparameters : dict of str to dict of str to Prior or float
+        ``hyperparameters["mu"]["s(x, k=10)_sigma"]``: of terms of special kinds; a number fixes it.
     """
 
     terms: dict[str, dict[str, Choice]] = field(default_factory=dict)
     constants: dict[str, Prior | float | FloatArray] = field(default_factory=dict)
     columns: dict[str, dict[str, dict[int, Choice]]] = field(default_factory=dict)
+    hyperparameters: dict[str, dict[str, Hyperprior]] = field(default_factory=dict)
 
     def choices(self, parameter: str, term: str, columns: int) -> list[Choice | None]:
         """What was said about each column of a term; None where nothing was."""
@@ -76,7 +80,8 @@ def match_priors(
         common terms, but not the intercept), ``"group_specific"``, or names of parameters. Terms may be spelled as in
         the formula: other blanks and quotes, factors in another order, ``"(1 | g)"``. Values are priors, or
         scales of default priors (``0.3``, ``"wide"``). A parameter without a formula takes a Prior, or a number that
-        fixes it; one with a formula takes a mapping of the same kind for its terms. A coefficient wins over its term,
+        fixes it; one with a formula takes a mapping of the same kind for its terms. A term of a special kind
+        (``"s(x, k=10)"``) takes a mapping from the names of its quantities. A coefficient wins over its term,
         a named term over a generic key, and a term nested under the parent parameter over one that is not. A name
         that is both a parameter and a term means the parameter.
     predictors : mapping of str to LinearPredictor
@@ -111,14 +116,19 @@ def match_priors(
                 f"priors={{'{parameter}': {own}}}: '{parameter}' has a formula, so its priors are given per term: "
                 f"{{'{parameter}': {{'Intercept': Prior(...), ...}}}}."
             )
-        own = _as_in_model(expand_keys(own), predictor)
+        own = by_full_names(_as_in_model(expand_keys(own), predictor), predictor)
         leftovers += [f"{parameter}: {name}" for name in _unknown(own, predictor)]
         if parameter == parent:
-            flat = _as_in_model(flat, predictor)
+            flat = by_full_names(_as_in_model(flat, predictor), predictor)
             leftovers += _unknown(flat, predictor)
             own = flat | own
         given.terms[parameter] = _by_term(own, predictor)
         given.columns[parameter] = _by_column(own, predictor)
+        given.hyperparameters[parameter] = {
+            name: read_hyperprior(name, own[name], quantity)
+            for name, quantity in hyperparameters(predictor).items()
+            if name in own
+        }
     _report(leftovers, predictors, parent, constants, unused)
     return given
 
@@ -131,7 +141,7 @@ def _as_in_model(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[
     PriorError
         Where two keys say the same name.
     """
-    known = _names(predictor)
+    known = _names(predictor) | {term.name for term in predictor.basis_terms}
     found: dict[str, Any] = {}
     for key, value in priors.items():
         name = as_spelled(key, known)
@@ -164,7 +174,7 @@ def expand_keys(priors: Mapping[Any, Any] | None) -> dict[str, Any]:
     return expanded
 
 
-def apart(priors: Any, levels: int = 2) -> Any:
+def apart(priors: Any, levels: int = 3) -> Any:
     """The same priors by name, which stay as they are whatever becomes of the dicts and objects given."""
     if isinstance(priors, Prior | np.ndarray):
         return copy.deepcopy(priors)
@@ -216,7 +226,7 @@ def _unknown(priors: Mapping[str, Any], predictor: LinearPredictor) -> list[str]
 
 def _names(predictor: LinearPredictor) -> set[str]:
     """All names that a prior for something in the predictor can have."""
-    known = {name for name, _ in terms_of(predictor)} | set(_coefficients(predictor))
+    known = {name for name, _ in terms_of(predictor)} | set(_coefficients(predictor)) | set(hyperparameters(predictor))
     if predictor.terms:
         known.add("common")
     if predictor.group_terms:
@@ -281,6 +291,7 @@ def _report(
     for parameter, predictor in predictors.items():
         prefix = "" if parameter == parent else f"{parameter}: "
         known += [prefix + name for name, _ in terms_of(predictor)]
+        known += [prefix + term.name for term in predictor.basis_terms]
         single += [prefix + name for name in _coefficients(predictor)]
     listed = "; ".join(f"'{name}'.{did_you_mean(name, [*known, *single])}".rstrip(".") for name in leftovers)
     message = f"Nothing in the model is called what these names in priors say: {listed}"

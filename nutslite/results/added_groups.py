@@ -124,7 +124,7 @@ def add_log_prior(
     layout = assembled.layout
     posterior = _posterior(get_group(idata, "posterior"), layout.coords, aliases)
     densities = log_prior(assembled, posterior.arrays)
-    dims = {v.name: () if v.source == "correlation" else v.dims for v in layout.variables}
+    dims = {v.name: () if v.source in ("correlation", "simplex") else v.dims for v in layout.variables}
     chosen = {name: values for name, values in densities.items() if name not in _hierarchical(assembled)}
     results = idata if inplace else copy.deepcopy(idata)
     dataset = to_dataset(chosen, dims=dims, coords=layout.coords, aliases=aliases, axes=posterior.axes)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
+from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.points.standardised_effects import standardised_effects
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.run.fit import Fit
 from nutslite.results.container.inference_data import Container, to_inference_data
 from nutslite.results.container.row_labels import label_rows
 from nutslite.results.diagnostics.report import sampling_report, vanished
@@ -47,7 +47,7 @@ def store_fit(
     assembled = fit.plan.assembled
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
-    if report and not fit.settings.laplace:
+    if report:
         try:
             _report(fit, posterior, aliases or {})
         except Exception as error:  # the draws are as good as they are
@@ -64,6 +64,7 @@ def store_fit(
         "plan": fit.plan.path,
         "inference_method": fit.method,
         "interrupted": fit.interrupted,
+        **fit.attributes,
         **(notes or {}),
     }
     groups: dict[str, dict[str, Any]] = {
@@ -88,12 +89,22 @@ def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
 
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
     """Say in plain words what is wrong with a run, if anything."""
-    layout = fit.plan.assembled.layout
+    for message in fit.warnings:
+        log.warning(message)
+    if fit.approximate:
+        return
+    layout, inventory = fit.plan.assembled.layout, fit.plan.assembled.inventory
+    scales = {
+        aliases.get(quantity.name, quantity.name): aliases.get(quantity.of, quantity.of)
+        for quantity in inventory.of_kind("hyperparameter")
+        if quantity.is_group_scale
+    }
     for message in vanished(posterior.get("sigma"), _spread(fit.plan.assembled)) or sampling_report(
         {aliases.get(name, name): array for name, array in posterior.items()},
         fit.stats,
         dims={aliases.get(name, name): dims for name, dims in layout.dims.items()},
         coords=layout.coords,
+        group_scales=scales,
         max_treedepth=fit.settings.max_treedepth,
         target_accept=fit.settings.target_accept or 0.8,
     ):

@@ -25,7 +25,7 @@ from nutslite.families.rows.kernel_rows import without_relinks
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.families.user.reading import read_likelihood
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response, prefix_of
 
 __all__ = [
     "LOGLIK",
@@ -168,6 +168,10 @@ class Family:
     def auxiliary(self) -> tuple[Parameter, ...]:
         """All parameters but the parent."""
         return self.parameters[1:]
+
+    def prefix(self, parameter: str) -> str:
+        """What results put before the names of a parameter's terms: nothing for the parent."""
+        return prefix_of(parameter, self.parent.name)
 
     @property
     def discrete(self) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite.exceptions import DataError
 from nutslite.families.rows.checks import refuse_companions
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 FloatArray = NDArray[np.float64]
 

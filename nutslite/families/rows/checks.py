@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
-from nutslite.formula.terms import Response
+from nutslite.formula.records import Response
 
 _SHOWN = 3
 _LARGEST_COUNT = 2.0**53  # float64 tells whole numbers apart up to here

@@ -57,7 +57,8 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "scores": ("a list of numbers, one per level", _are_numbers),
     "knots": ("a list of numbers", _are_numbers),
     "constraints": ("'center' or rows of numbers", _are_constraints),
-    **dict.fromkeys(("df", "degree", "ddof", "decimals"), ("a whole number", _is_whole)),
+    **dict.fromkeys(("df", "degree", "ddof", "decimals", "k"), ("a whole number", _is_whole)),
+    "bs": ("a text, such as 'cr'", lambda value: isinstance(value, str)),
     "levels": ("a list, such as ['a', 'b']", _is_list),
 }
 """Name of an argument -> what it is, in words, and whether a value is that; None stands for a default everywhere."""

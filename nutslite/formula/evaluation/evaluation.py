@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -120,9 +121,15 @@ class Evaluator:
         FormulaError, DataError
             When it cannot be worked out; the message names the expression.
         """
+        with self.errors_of(expression):
+            return self._value(expression.tree)
+
+    @contextmanager
+    def errors_of(self, expression: Expression) -> Iterator[None]:
+        """What goes wrong inside becomes an error that names the expression."""
         try:
             with np.errstate(all="ignore"):
-                return self._value(expression.tree)
+                yield
         except NutsliteError as error:
             if isinstance(error, FormulaError) and error.span is None:
                 raise expression.error(str(error)) from None
@@ -134,6 +141,28 @@ class Evaluator:
         except Exception as error:
             reason = str(error.args[0] if isinstance(error, PatsyError) else error).rstrip(".")
             raise expression.error(f"'{expression.name}' cannot be computed: {reason}.") from error
+
+    def call_arguments(self, expression: Expression) -> tuple[str, dict[str, Any], dict[str, str]]:
+        """Name of a call that is a term, its arguments, defaults included, and how the formula has them."""
+        node = expression.tree
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            raise AssertionError("a term of a special kind is a call")
+        values, texts = self._arguments_of(node, node.func.id)
+        bound = SIGNATURES[node.func.id].bind_partial()
+        bound.apply_defaults()
+        given = {key: value for key, value in values.items() if value is not None}
+        return node.func.id, {**bound.arguments, **given}, texts
+
+    def _arguments_of(self, node: ast.Call, name: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Values and texts of the arguments of a function that has a signature here, checked by their names."""
+        keywords = {keyword.arg or "": keyword.value for keyword in node.keywords}
+        nodes = SIGNATURES[name].bind(*node.args, **keywords).arguments
+        several = {key: item for key, item in nodes.items() if isinstance(item, tuple)}  # *x
+        written = {key: canonical_name(item) for key, item in nodes.items() if key not in several}
+        values = {key: self._value(item) for key, item in nodes.items() if key not in several}
+        check_arguments(name, values, written)
+        values |= {key: tuple(self._value(item) for item in items) for key, items in several.items()}
+        return values, written | {key: ", ".join(map(canonical_name, items)) for key, items in several.items()}
 
     def categories(self, value: Any, node: ast.AST, name: str) -> Categories:
         """`value`, which is what `node` evaluates to, as categories; numbers of a column as they are in the data.

@@ -12,6 +12,7 @@ import numpy as np
 from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
+from nutslite.formula.language.algebra import GROUPING
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -94,28 +95,29 @@ _INSTEAD = {
     "weights": "write weighted(y, w) ~ ... for likelihood weights",
     "ns": "write cr(x, df=...) for natural cubic splines, bs(x, df=...) for B-splines",
     "rcs": "write cr(x, df=...) for natural cubic splines",
-    "s": "write bs(x, df=...), cr(x, df=...) or cc(x, df=...) for a spline with a fixed number of columns",
     "t2": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
     "ti": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
-    "tp": "write bs(x, df=...) or cr(x, df=...) for a spline with a fixed number of columns",
-    "mo": "write C(x, Diff) for steps between ordered levels",
+    "tp": "write s(x, k=10) for a penalised smooth, cr(x, df=...) for a spline with a fixed number of columns",
     "lag": "compute the lagged column before the fit",
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained counts c hsgp gp mi me ar ma arma cosy sar car cs mm gr mmc
-    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs s t2 ti tp mo lag mean
+    cens Surv truncated trunc constrained counts c hsgp gp mi me ar ma arma cosy sar car cs mm mmc
+    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
 UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}
+
+TERMS = {"s": "x, k=10, bs='cr', lower_bound=None, upper_bound=None", "mo": "x"}
+"""Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
 
 RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED, CENSORED)
 
 
 def function_names() -> frozenset[str]:
     """Every name that has a meaning of its own in front of a parenthesis."""
-    known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *UNSUPPORTED, "I", "Q", "offset"}
-    return frozenset(known)
+    known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *TERMS, *UNSUPPORTED}
+    return frozenset(known | {GROUPING, "I", "Q", "offset"})
 
 
 def supported_names() -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from nutslite.exceptions import DataError, FormulaError, FormulaTypeError, did_you_mean
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES, signature_of, what_is_wrong
+from nutslite.formula.language.algebra import GROUPING
 from nutslite.formula.language.expression import Expression, is_quoted, node_span
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
@@ -37,7 +38,9 @@ _PLURAL = {
 }
 
 
-def check(expression: Expression, columns: Collection[str], extra: Collection[str] = ()) -> tuple[str, ...]:
+def check(
+    expression: Expression, columns: Collection[str], extra: Collection[str] = (), *, term: bool = False
+) -> tuple[str, ...]:
     """Refuse everything that a factor must not contain.
 
     Parameters
@@ -48,6 +51,8 @@ def check(expression: Expression, columns: Collection[str], extra: Collection[st
         Names of the data's columns.
     extra : collection of str
         Names in the caller's ``extra_namespace``.
+    term : bool
+        Whether it is a whole term, which may be a call that only serves as one.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def check(expression: Expression, columns: Collection[str], extra: Collection[st
     DataError
         For a name that is neither a column nor known.
     """
-    checker = _Checker(expression, columns, extra)
+    checker = _Checker(expression, columns, extra, term)
     try:
         checker.visit(expression.tree)
     except RecursionError:
@@ -100,8 +105,11 @@ def _hand_over(name: str) -> str:
 class _Checker:
     """Walks one tree; every node type without a rule of its own is refused."""
 
-    def __init__(self, expression: Expression, columns: Collection[str], extra: Collection[str]) -> None:
+    def __init__(
+        self, expression: Expression, columns: Collection[str], extra: Collection[str], term: bool = False
+    ) -> None:
         self.expression = expression
+        self.whole_term = expression.tree if term else None
         self.columns = columns
         self.extra = extra
         self.used: dict[str, None] = {}
@@ -284,8 +292,16 @@ class _Checker:
         if name == "offset":
             message = "offset() is a term of its own: 'y ~ x + offset(log(n))'."
             raise self._error(message, node)
+        if name == GROUPING:
+            raise self._error(f"{name}() stands alone right of a bar, as in (1|{name}(g, cov=K)).", node)
         if name in (*functions.PROPORTIONS, functions.WEIGHTED, functions.CENSORED):
             raise self._error(f"{name}() describes a response and stands alone, left of '~'.", node)
+        if name in functions.TERMS and node is not self.whole_term:
+            raise self._error(
+                f"{name}() is a term of its own, as in 'y ~ {name}(x) + z': it takes no part in interactions, bars, "
+                "other functions or the response.",
+                node,
+            )
         if name in functions.UNSUPPORTED and name not in self.extra:
             instead = functions.UNSUPPORTED[name]
             raise self._error(f"{name}() is not supported{f'; {instead}' if instead else ' yet'}.", node)

@@ -42,10 +42,11 @@ _TEXTS = {
     functions.CENSORED: "*y_and_status",
     **dict.fromkeys(functions.PROPORTIONS, "y, n"),
     **dict.fromkeys(functions.SUCCESS, "x, success=None"),
+    **functions.TERMS,
 }
 _EITHER, _ONLY_BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-_DEFAULTS = {"": inspect.Parameter.empty, "None": None, "False": False, "0": 0, "1": 1, "3": 3}
+_DEFAULTS = {"": inspect.Parameter.empty, "None": None, "False": False, "0": 0, "1": 1, "3": 3, "10": 10, "'cr'": "cr"}
 _BY_NUMBER = {1: "x, /", 2: "x, y, /"}
 _COUNTED = {0: "no argument", 1: "one argument", 2: "two arguments", 3: "three arguments"}
 

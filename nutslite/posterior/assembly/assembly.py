@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.censoring import observed
-from nutslite.formula.terms import GroupTerm, LinearPredictor, correlation_name
-from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.formula.correlated import EffectGroup, Member, effect_groups
+from nutslite.formula.records import BasisTerm, LinearPredictor
+from nutslite.posterior.assembly.basis_columns import basis_columns
+from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places
+from nutslite.posterior.assembly.known_columns import known_columns
+from nutslite.posterior.assembly.monotonic_columns import with_monotonic
+from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.inventory import take_inventory
-from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, named_arguments, stacked
+from nutslite.posterior.record.inventory import Inventory
+from nutslite.posterior.record.layout import (
+    NO_MIX,
+    HeadBuilder,
+    Layout,
+    Variable,
+    is_constant,
+    named_arguments,
+    stacked,
+)
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
@@ -27,43 +38,29 @@ from nutslite.priors.prior import Prior
 FloatArray = NDArray[np.float64]
 
 
-@dataclass
-class _Block:
-    """A group block while it is being assembled: columns of one factor in one predictor."""
-
-    predictor: int
-    factor: str
-    terms: list[GroupTerm]
-    correlation: int = -1
-    eta: int = -1
-    rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
-    hyper: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-
-    @property
-    def columns(self) -> int:
-        return sum(term.columns for term in self.terms)
-
-
-def assemble(spec: ModelSpec) -> Assembled:
-    """Numbers and names of a model.
+def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
+    """Numbers of a model, under the names of its inventory.
 
     Raises
     ------
     PriorError
         If a prior does not fit its term (wrong length, correlated effects whose prior is not Normal).
     """
-    return _Assembler(spec).run()
+    return _Assembler(spec, inventory).run()
 
 
 class _Assembler:
     """One pass over the parameters of the family; every method adds to the head, the blocks and the names."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, inventory: Inventory) -> None:
         self.spec = spec
-        self.head = HeadBuilder()
-        self.inventory = take_inventory(spec)
+        self.head = HeadBuilder(inventory)
+        self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
-        self.blocks: list[_Block] = []
+        self.groups = effect_groups(spec.design.predictors, spec.correlations)
+        self.blocks: list[EffectBlock] = []
+        self.across: dict[int, EffectBlock] = {}  # by place in `groups`, blocks of several predictors
+        self.shrunk: dict[int, tuple[str, ShrunkColumns]] = {}  # by place in `blocks`, whose columns share a horseshoe
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
         self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
@@ -75,11 +72,13 @@ class _Assembler:
         for parameter in self.spec.family.parameters:
             self._parameter(first, parameter)
             first += parameter.size
-        starts, strides = self._effect_places()
+        starts, strides = effect_places(self.blocks, [self._n_levels(block.factor) for block in self.blocks])
         effect_variables = self._effect_variables(starts, strides)
+        for place, (of, shrunk) in self.shrunk.items():
+            uncentre(self.head, of, shrunk, starts[place])
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
-        variables = tuple(self.head.variables + effect_variables)
+        variables = (*self.head.named(), *effect_variables)
         layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
         return Assembled(self.spec, data, layout, self.inventory)
 
@@ -100,9 +99,6 @@ class _Assembler:
         dims = self.inventory.dims[name]
         return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
 
-    def _prefix(self, parameter: str) -> str:
-        return "" if parameter == self.spec.family.parent.name else f"{parameter}_"
-
     def _constant(self, first: int, parameter: Parameter) -> None:
         prior = self.spec.priors.constants[parameter.name]
         rows = self.predictors[first : first + parameter.size]
@@ -121,73 +117,139 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        prefix = self._prefix(predictor.parameter)
-        priors = self.spec.priors.terms[predictor.parameter]
-        means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
+        predictor, shrunk = take_apart(self.spec, predictor)
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
         intercept_variable = None
         if predictor.intercept:
-            row[md.INTERCEPT] = self.head.add(f"{prefix}Intercept", priors["Intercept"], length=1, dims=())[0]
+            prior = self.spec.priors.terms[predictor.parameter]["Intercept"]
+            name = self.inventory.name_of(predictor.parameter, "Intercept")
+            row[md.INTERCEPT] = self.head.add(name, prior, length=1, dims=())[0]
             intercept_variable = self.head.variables.pop()
         slot = len(self.head.variables)
         first: int | None = None
-        for term, at in zip(predictor.terms, self._coefficients(j, predictor, prefix), strict=True):
+        for term, at in zip(predictor.terms, self._coefficients(j, predictor), strict=True):
             first = at[0] if first is None else first
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
-        coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        own = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, self.spec)
+        means = matrix.mean(axis=1) if predictor.intercept else np.zeros(matrix.shape[0])
         if intercept_variable is not None:
             raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
             self.head.variables.insert(slot, raw)
             if not self.spec.center_predictors:
                 self.head.shifts[int(row[md.INTERCEPT])] = (coefficients, means)
-        self._columns(j, predictor, means, coefficients)
+        self._columns(j, matrix, means, spans, coefficients)
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
-        self._group_terms(j, predictor, prefix)
+        if shrunk is not None:
+            self._shrunk(j, shrunk, predictor.parameter)
+        for basis in predictor.basis_terms:
+            if basis.simplex is None:
+                self._basis_term(j, basis, predictor.parameter)
+        self._group_terms(j, predictor.parameter)
 
-    def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
-        """Add the common columns, centred: some by code, the others as they are."""
-        spans = [(term.start, term.stop) for term in predictor.terms]
-        dense = self.codes.take(j, predictor.matrix, means, spans, coefficients)
-        matrix = predictor.matrix if dense.size == means.size else predictor.matrix[dense]
+    def _columns(
+        self,
+        j: int,
+        matrix: FloatArray,
+        means: FloatArray,
+        spans: list[tuple[int, int]],
+        coefficients: NDArray[np.int64],
+    ) -> None:
+        """Add the common columns, centred: some by code, the others as they are; each term has one span of them."""
+        dense = self.codes.take(j, matrix, means, spans, coefficients)
+        matrix = matrix if dense.size == means.size else matrix[dense]
         self.predictors[j, md.COLUMN_START] = self._n_columns()
         self.columns.append(matrix - means[dense, None])
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
         self.coefficients.append(coefficients[dense])
 
-    def _coefficients(self, j: int, predictor: LinearPredictor, prefix: str) -> list[NDArray[np.int64]]:
+    def _coefficients(self, j: int, predictor: LinearPredictor) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
         priors = self.spec.priors.terms[predictor.parameter]
         places = []
         for term in predictor.terms:
-            name = f"{prefix}{term.name}"
+            name = self.inventory.name_of(predictor.parameter, term.name)
             dims = self._dims(j, name)
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _group_terms(self, j: int, predictor: LinearPredictor, prefix: str) -> None:
-        for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
-            block = _Block(j, terms[0].factor, terms)
-            correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
-            for term in terms:
-                self._group_term(block, term, predictor.parameter, prefix)
-            if correlated and block.columns > 1:
-                self._correlation(block, prefix)
-            self.blocks.append(block)
+    def _one_level(self, parts: list[Part], rows: list[list[int]], matrix: FloatArray) -> None:
+        """Add a block without a factor; `rows` are those of its columns, without their places in `z`."""
+        block = self._new_block(None)
+        block.rows = [[len(self.z) + column, *row] for column, row in enumerate(rows)]
+        block.parts = parts
+        self.z += list(matrix)
 
-    def _group_term(self, block: _Block, term: GroupTerm, parameter: str, prefix: str) -> None:
-        name = f"{prefix}{term.name}"
+    def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
+        """Add the weights of a term of a special kind, and what their scales depend on."""
+        name = self.inventory.name_of(parameter, term.name, term.weights.name)
+        rows = basis_columns(self.head, term, parameter, self.spec.priors.terms[parameter])
+        self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
+
+    def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
+        """Add the columns of a horseshoe, and what their scales depend on."""
+        self.shrunk[len(self.blocks)] = parameter, shrunk
+        parts = [
+            Part(j, self.inventory.name_of(parameter, term.name), () if term.scalar else (term.stop - term.start,))
+            for term in shrunk.horseshoe.terms
+        ]
+        self._one_level(parts, shrunk_rows(self.head, shrunk.horseshoe, parameter), shrunk.matrix)
+
+    def _group_terms(self, j: int, parameter: str) -> None:
+        """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
+        together: dict[str, EffectBlock] = {}
+        for place, group in enumerate(self.groups):
+            own = [member for member in group.members if member.parameter == parameter]
+            if not own:
+                continue
+            if self.spec.design.factors[group.factor].covariance is not None:
+                self._known_term(j, group.members[0])
+                continue
+            if group.correlated:
+                block = self.across.get(place) or self._new_block(group.factor)
+            else:
+                block = together.get(group.factor) or self._new_block(group.factor)
+                together[group.factor] = block
+            for member in own:
+                self._group_term(j, block, member)
+            if len(group.parameters) > 1:
+                self.across[place] = block
+            if group.correlated and len(block.parts) == len(group.members):
+                self._correlation(block, group)
+
+    def _known_term(self, j: int, member: Member) -> None:
+        """Add effects whose levels have a known covariance."""
+        term, name = member.term, self.inventory.name_of(member.parameter, member.term.name)
+        prior = self.spec.priors.terms[member.parameter][term.name]
+        factor = self.spec.design.factors[term.factor]
+        rows, columns = known_columns(self.head, name, term, factor, prior, self._dims(j, name)[:-1])
+        block = self._new_block(None)
+        for row, column in zip(rows, columns, strict=True):
+            block.rows.append([len(self.z), *row])
+            self.z.append(column)
+        mix = NO_MIX if factor.covariance is None else factor.covariance.factor
+        block.parts.append(Part(j, name, (*(() if term.scalar else (term.columns,)), len(mix)), mix))
+
+    def _new_block(self, factor: str | None) -> EffectBlock:
+        self.blocks.append(EffectBlock(factor))
+        return self.blocks[-1]
+
+    def _group_term(self, j: int, block: EffectBlock, member: Member) -> None:
+        term, parameter = member.term, member.parameter
+        name = self.inventory.name_of(parameter, term.name)
         prior = self.spec.priors.terms[parameter][term.name]
-        dims = self._dims(block.predictor, name)[:-1]
+        dims = self._dims(j, name)[:-1]
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
         references = [self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)]
+        block.parts.append(Part(j, name, () if term.scalar else (term.columns,)))
         for column in range(term.columns):
             z_row = -1
             if term.matrix is not None:
@@ -196,54 +258,42 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block, prefix: str) -> None:
+    def _correlation(self, block: EffectBlock, group: EffectGroup) -> None:
+        names = tuple(self.inventory.name_of(member.parameter, member.term.name) for member in group.members)
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
-                f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
-                f"({', '.join(term.name for term in block.terms)})."
+                f"Correlated effects of '{group.factor}' need Normal priors for all their terms ({', '.join(names)})."
             )
-        if self.spec.family.eta_parameters[block.predictor].dim:
+        if any(self.spec.family.eta_parameters[part.predictor].dim for part in block.parts):
+            lonely = group.members[0].term.id is None
             raise PriorError(
-                f"Effects of '{block.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
-                "several linear predictors. Leave out correlated= and priors_cor=."
+                f"Effects of '{group.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
+                f"several linear predictors. Leave out {'correlated= and priors_cor=' if lonely else 'the id: (x||g)'}."
             )
+        block.order_as(names)
         q = block.columns
-        block.eta = self.head.constant(self.spec.correlations[block.factor])
+        block.eta = self.head.constant(self.spec.correlations.get(group.factor, 1.0))
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        name = f"{prefix}{correlation_name(block.terms)}"
+        name = self.inventory.correlations_of(names)
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
 
-    def _effect_places(self) -> tuple[list[int], list[int]]:
-        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last."""
-        width: dict[str, int] = {}
-        for block in self.blocks:
-            width[block.factor] = width.get(block.factor, 0) + block.columns
-        size = {name: width[name] * len(self.spec.design.factors[name].levels) for name in width}
-        order = sorted(width, key=lambda name: size[name])
-        first = dict(zip(order, np.cumsum([0, *(size[name] for name in order)]), strict=False))
-        used: dict[str, int] = {}
-        starts, strides = [], []
-        for block in self.blocks:
-            starts.append(int(first[block.factor]) + used.get(block.factor, 0))
-            strides.append(width[block.factor])
-            used[block.factor] = used.get(block.factor, 0) + block.columns
-        return starts, strides
+    def _n_levels(self, factor: str | None) -> int:
+        return 1 if factor is None else len(self.spec.design.factors[factor].levels)
+
+    def _levels(self, factor: str | None) -> NDArray[np.int32]:
+        """The level of each row."""
+        design = self.spec.design
+        return np.zeros(design.n_rows, dtype=np.int32) if factor is None else design.factors[factor].index
 
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
-        by_parameter: dict[str, list[Variable]] = {}
+        by_parameter: dict[str, list[Variable]] = {parameter.name: [] for parameter in self.spec.family.parameters}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            parameter = self.spec.family.eta_parameters[block.predictor]
-            variables = by_parameter.setdefault(parameter.name, [])
-            prefix = self._prefix(parameter.name)
-            levels = self.spec.design.factors[block.factor].levels
-            column = 0
-            for term in block.terms:
-                index = start + np.arange(len(levels)) * stride + column + np.arange(term.columns)[:, None]
-                name = f"{prefix}{term.name}"
-                index = index[0] if term.scalar else index
-                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
-                column += term.columns
+            places = block.places(start, stride, self._n_levels(block.factor))
+            for part, index in zip(block.parts, places, strict=True):
+                own = by_parameter[self.spec.family.eta_parameters[part.predictor].name]
+                along = self._dims(part.predictor, part.name)
+                own.append(Variable(part.name, along, "effects", index, mix=part.mix))
         dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
         return [
             variable
@@ -256,18 +306,21 @@ class _Assembler:
         n = design.response.values.shape[1]
         factors = list(dict.fromkeys(block.factor for block in self.blocks))
         rows: list[NDArray[np.int64]] = []
+        added: list[NDArray[np.int64]] = []
         columns: list[list[int]] = []
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             row = np.zeros(md.BLOCK_FIELDS, dtype=np.int64)
-            row[md.PREDICTOR] = block.predictor
+            runs = block.runs()
+            row[md.PREDICTOR] = runs[0][0] if len(runs) == 1 else -1
             row[md.FACTOR] = factors.index(block.factor)
-            row[md.N_LEVELS] = len(design.factors[block.factor].levels)
+            row[md.N_LEVELS] = self._n_levels(block.factor)
             row[md.N_COLUMNS] = block.columns
             row[md.EFFECT_START], row[md.EFFECT_STRIDE] = start, stride
             row[md.COLUMN_TABLE] = len(columns)
             row[md.CORRELATION] = block.correlation
             row[md.LKJ_ETA] = head.resolve_reference(block.eta)
             rows.append(row)
+            added += [md.part_of(row, *run) for run in runs]
             for column in block.rows:
                 references = [head.resolve_reference(reference) for reference in column[md.ARGUMENTS :]]
                 columns.append([*column[: md.ARGUMENTS], *references])
@@ -279,19 +332,20 @@ class _Assembler:
         block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
         centring = self._centring(starts, strides)
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
-        levels = [*(design.factors[name].index for name in factors), *self.codes.levels]
+        codes = codes._replace(coefficients=head.resolved(codes.coefficients))
+        levels = [*(self._levels(name) for name in factors), *self.codes.levels]
         data = ModelData(
             y=observed(self.spec.family, design.response),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=_stack(self.columns, n),
-            coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
+            coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
             offsets=_stack([offset[None, :] for offset in self.offsets], n),
             z=_stack([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
             links=self._link_codes(),
             predictors=predictors,
             blocks=blocks,
-            added=added_blocks(blocks, codes),
+            added=np.array([*added, *codes.blocks[:, : md.ADDED_FIELDS]], dtype=np.int64).reshape(-1, md.ADDED_FIELDS),
             z_rows=np.append(block_columns[:, md.Z_ROW], -1),
             block_columns=block_columns,
             centring=centring,
@@ -315,27 +369,16 @@ class _Assembler:
 
     def _centring(self, starts: list[int], strides: list[int]) -> FloatArray:
         """0 for non-centred terms; 1 for centred ones and for those whose scale is fixed (nothing to decouple from)."""
-        sizes = [block.columns * len(self.spec.design.factors[block.factor].levels) for block in self.blocks]
+        sizes = [block.columns * self._n_levels(block.factor) for block in self.blocks]
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            prefix = self._prefix(self.spec.family.eta_parameters[block.predictor].name)
-            n_levels = len(self.spec.design.factors[block.factor].levels)
-            names = [f"{prefix}{term.name}" for term in block.terms for _ in range(term.columns)]
-            for c, (name, row) in enumerate(zip(names, block.rows, strict=True)):
+            n_levels = self._n_levels(block.factor)
+            for c, (name, row) in enumerate(zip(block.column_names, block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
-                fixed_scale = scale < 0 or row[md.ARGUMENTS + scale] < 0
+                fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
-
-
-def _blocks_of(terms: tuple[GroupTerm, ...], correlations: Mapping[str, float]) -> list[list[GroupTerm]]:
-    """Terms that share a block: all of one factor and one correlation mark; independent ones of a factor together."""
-    blocks: dict[tuple[str, str | None], list[GroupTerm]] = {}
-    for term in terms:
-        mark = term.correlated if term.factor in correlations else None
-        blocks.setdefault((term.factor, mark), []).append(term)
-    return list(blocks.values())
 
 
 def _stack(matrices: list[FloatArray], n: int) -> FloatArray:

@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 from numba import types
+from numpy.typing import NDArray
 
 from nutslite._awaited import EFFECTS, NATURAL, is_coming, wait_for
-from nutslite._numba import VECTOR, kernel, kernel_with_signature
+from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.density.shared_rows import add_loglik
+from nutslite.posterior.nodes.program import DERIVED, PRIORS, derived_of, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.record.model_data import MODEL_DATA
-from nutslite.priors.densities.densities import DENSITY
+from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
 
-JOINT_DATA = types.Tuple([MODEL_DATA, DENSITY, LOGLIKS])
-"""Type of what the joint density receives: the record, then pointers to prior densities and the family's kernels."""
+FloatArray = NDArray[np.float64]
+
+JOINT_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIKS])
+"""Type of what the joint density receives: the record, derived values and prior densities, the family's kernels."""
 
 
 def compile_in_halves() -> None:
@@ -48,14 +51,14 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     Parameters
     ----------
     position, gradient : (dimension,) float64
-    data : tuple of ModelData, the prior densities' function and the kernels of the family
+    data : tuple of ModelData, derived values with prior densities (`PRIORS`) and the family's kernels
 
     Returns
     -------
     float
         Prior, likelihood and log-Jacobians, normalising constants included; -inf or nan where undefined.
     """
-    model, density, loglik = data
+    model, (derived, density), loglik = data
     n_head = model.head.transforms.shape[0]
     values = np.empty(n_head + model.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
@@ -64,24 +67,30 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
         gradient[i] = 0.0
 
     total = constrain_head(position, model.head, values)
+    total += fill_derived(derived, values)
     fill_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
     total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
+    pull_back_derived(derived, values, adjoint)
     pull_back_head(position, model.head, adjoint, gradient)
     return float(total)
 
 
-@kernel
-def natural_scale(positions, model, out_values, out_effects):
+def natural_scale(positions: FloatArray, model: ModelData, out_values: FloatArray, out_effects: FloatArray) -> None:
     """Overwrite `out_values` (draws, values) and `out_effects` (draws, effects) from `positions` (draws, dimension)."""
+    compiled_natural()(positions, model, derived_of(model.head), out_values, out_effects)
+
+
+@functools.cache
+def compiled_natural() -> Callable[..., None]:
+    """`_natural_scale` for the one type of data that all models have."""
+    wait_for(NATURAL)
+    return kernel_with_signature(_natural_scale, types.void(MATRIX, MODEL_DATA, DERIVED, MATRIX, MATRIX))
+
+
+def _natural_scale(positions: Any, model: Any, derived: Any, out_values: Any, out_effects: Any) -> None:
     for draw in range(positions.shape[0]):
         constrain_head(positions[draw], model.head, out_values[draw])
+        fill_derived(derived, out_values[draw])
         fill_effects(model, positions[draw], out_values[draw], out_effects[draw])
-
-
-def compiled_natural() -> Callable[..., None]:
-    """`natural_scale`, which is compiled when it is first called."""
-    wait_for(NATURAL)
-    kept: Callable[..., None] = natural_scale
-    return kept

@@ -21,6 +21,7 @@ from nutslite._parallel import run_in_parts
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.predictor import block_loglik, fill_code_effects, n_code_effects, rows_together
+from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import VARIES
 from nutslite.sampler.transition.compiling import uncounted
@@ -43,7 +44,7 @@ def compiled_joint_many() -> Callable[..., None]:
 
 def _joint_many(positions: Any, data: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the joint log density of positions (m, dimension)."""
-    model, density, loglik = data
+    model, (derived, density), loglik = data
     m = positions.shape[0]
     n_head = model.head.transforms.shape[0]
     values = np.empty((m, n_head + model.head.fixed.shape[0]))
@@ -53,6 +54,7 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
     gradient = np.empty(positions.shape[1])
     for i in range(m):
         out[i] = constrain_head(positions[i], model.head, values[i])
+        out[i] += fill_derived(derived, values[i])
         fill_effects(model, positions[i], values[i], effects[i])
         fill_code_effects(model.codes, values[i], effects[i])
         out[i] += add_effects_prior(model, density, positions[i], values[i], effects[i], adjoint, gradient)
@@ -85,7 +87,8 @@ def _add_block_logliks(model, loglik, values, effects, first, last, start, rows,
 
 
 @functools.cache
-def _compiled_gradients(data_type: Any) -> Callable[..., None]:
+def compiled_gradients(data_type: Any) -> Callable[..., None]:
+    """`_gradients` for log densities of one type of data."""
     logdensity = types.FunctionType(types.float64(VECTOR, VECTOR, data_type))
     signature = types.void(logdensity, MATRIX, data_type, VECTOR, MATRIX)
     return without_dispatch(kernel_with_signature(_gradients, signature), signature)
@@ -105,7 +108,7 @@ def values_and_gradients(
     Calling compiled code from Python takes longer than most gradients: the type of every array is looked at.
     """
     values, gradients = np.empty(positions.shape[0]), np.empty(positions.shape)
-    _compiled_gradients(data_type)(logdensity, np.ascontiguousarray(positions), data, values, gradients)
+    compiled_gradients(data_type)(logdensity, np.ascontiguousarray(positions), data, values, gradients)
     return values, gradients
 
 

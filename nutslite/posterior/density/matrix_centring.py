@@ -30,6 +30,7 @@ from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.linalg import invert_lower
 from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
 from nutslite.posterior.density.sparse_pattern import PATTERN, Pattern
+from nutslite.posterior.nodes.program import PRIORS
 from nutslite.posterior.record.model_data import (
     ARGUMENTS,
     COLUMN_TABLE,
@@ -41,7 +42,6 @@ from nutslite.posterior.record.model_data import (
     ModelData,
 )
 from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back, constrain, constrain_derivative
-from nutslite.priors.densities.densities import DENSITY
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -64,7 +64,7 @@ MATRIX_CENTRING = types.NamedTuple(
     [PATTERN, INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR, MATRIX], MatrixCentring
 )
 _JOINT = types.FunctionType(types.float64(VECTOR, VECTOR, JOINT_DATA))
-MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, DENSITY, LOGLIKS, _JOINT])
+MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, PRIORS, LOGLIKS, _JOINT])
 """As `joint.JOINT_DATA`, with the coordinates; the joint density comes last, compiled as for all models."""
 
 
@@ -101,7 +101,7 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     float
         -inf or nan where undefined.
     """
-    model, centring, density, loglik, joint = data
+    model, centring, priors, loglik, joint = data
     n = centring.members.shape[0]
     position = np.empty(coordinates.shape[0])
     factor = np.empty(centring.numbers.shape[0])
@@ -109,7 +109,7 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     total = _place(model, centring, coordinates, position, factor, vectors)
     if not np.isfinite(total):
         return -np.inf
-    total += joint(position, gradient, (model, density, loglik))
+    total += joint(position, gradient, (model, priors, loglik))
     if not np.isfinite(total):
         return -np.inf
     _pull_back(model, centring, position, factor, vectors, gradient)

@@ -1,4 +1,4 @@
-"""Models whose predictors are columns and coefficients only: no group effects, no columns by code.
+"""Models whose predictors are columns and coefficients only: no group effects, columns by code or derived values.
 
 The general functions serve them too. These compile in a third of the time, because nothing of group effects is in
 them, and independence Metropolis, which serves most such models, needs nothing else: so a first fit starts sooner.
@@ -29,7 +29,7 @@ FloatArray = NDArray[np.float64]
 
 def is_plain(model: ModelData) -> bool:
     """Whether the functions below serve the model."""
-    return not model.blocks.size and not model.codes.blocks.size
+    return not model.blocks.size and not model.codes.blocks.size and not model.head.nodes.rows.size
 
 
 @functools.cache
@@ -44,7 +44,7 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
 
     `gradients` (m, dimension) is overwritten, too, unless it has no rows.
     """
-    model, density, loglik = data
+    model, (_, density), loglik = data
     m = positions.shape[0]
     values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
     adjoint = np.zeros(values.shape)

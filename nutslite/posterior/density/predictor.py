@@ -10,6 +10,7 @@ import numpy as np
 
 from nutslite._numba import inlined, inner, reduction
 from nutslite.families.links.codes import inner_constant_link, inner_constant_slope
+from nutslite.families.record.censoring import kernel_at
 from nutslite.posterior.record.model_data import (
     CODED_COLUMNS,
     CODED_START,
@@ -168,12 +169,9 @@ def call_kernel(model: ModelData, logliks, start, eta, varies, out, d_eta):
     """Overwrite `out` (rows,) and `d_eta` by the kernel of the segment that the rows from `start` on are in."""
     segment = model.segments[segment_of(model.segments, start)]
     loglik = logliks[1]  # behind a number, see `LOGLIKS`
-    if segment[KERNEL] == 1:
-        loglik = logliks[2]
-    elif segment[KERNEL] == 2:
-        loglik = logliks[3]
-    elif segment[KERNEL] == 3:
-        loglik = logliks[4]
+    place = segment[KERNEL]
+    if place > 0:
+        loglik = kernel_at(logliks[2] if place == 1 else logliks[3] if place == 2 else logliks[4])
     first, stop = segment[FIRST_ETA], segment[FIRST_ETA] + segment[N_ETA]
     own = d_eta[first:stop]
     loglik(model.y, model.weights, start, eta[first:stop], varies[first:stop], model.links[first:stop], out, own)

@@ -64,7 +64,7 @@ def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
     `gradient` is overwritten; -inf or nan where undefined.
     """
-    model, density, loglik = data
+    model, (_, density), loglik = data
     warp = model.warp
     m, n = warp.members.shape[0], warp.raised.shape[0]
     n_head = model.head.transforms.shape[0]

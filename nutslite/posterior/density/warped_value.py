@@ -103,7 +103,7 @@ def warped_value(coordinates: Any, gradient: Any, data: Any) -> float:
 
 @uncounted
 def _value(coordinates, part, data):
-    model, density, loglik, scratch = data
+    model, (_, density), loglik, scratch = data
     warp, values, effects = model.warp, scratch.values, scratch.effects
     raw = scratch.position[model.head.transforms.shape[0] :]
     total, _ = untable(warp, coordinates, scratch.position, scratch.members, scratch.weights, scratch.lower)

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature
 from nutslite.posterior.density.effects import add_lkj
 from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
+from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
-from nutslite.priors.densities.densities import DENSITY
 from nutslite.sampler.transition.compiling import uncounted
 
 LOG_2PI = np.log(2.0 * math.pi)
@@ -82,8 +82,8 @@ MARGINAL_DATA = types.NamedTuple(
 )
 
 
-MARGINAL_TYPE = types.Tuple([MARGINAL_DATA, DENSITY])
-"""Type of what the marginal density receives: the record, then the pointer to the prior densities."""
+MARGINAL_TYPE = types.Tuple([MARGINAL_DATA, PRIORS])
+"""Type of what the marginal density receives: the record, then derived values and prior densities."""
 
 
 @functools.cache
@@ -92,20 +92,21 @@ def compiled_marginal() -> Callable[..., float]:
     return kernel_with_signature(marginal_logdensity, types.float64(VECTOR, VECTOR, MARGINAL_TYPE))
 
 
-def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> float:
+def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> float:
     """Log density of the remaining parameters, up to the evidence; `gradient` is overwritten.
 
     Parameters
     ----------
     position, gradient : (dimension,) float64
-    data_and_density : tuple of MarginalData and the prior densities' function
+    data_and_priors : tuple of MarginalData and derived values with prior densities (`PRIORS`)
     """
-    data, density = data_and_density
+    data, (derived, density) = data_and_priors
     r = data.cross.shape[0] - 1
     q = data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     total = constrain_head(position, data.head, values)
+    total += fill_derived(derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
 
@@ -127,6 +128,7 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_density: Any) -> 
     adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
     total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
     total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
+    pull_back_derived(derived, values, adjoint)
     pull_back_head(position, data.head, adjoint, gradient)
     return float(total)
 

@@ -21,9 +21,9 @@ def compiled_marginal_many() -> Callable[..., None]:
     return without_dispatch(kernel_with_signature(marginal_many, signature), signature)
 
 
-def marginal_many(positions: Any, data_and_density: Any, out: Any) -> None:
+def marginal_many(positions: Any, data_and_priors: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the marginal log density of positions (m, dimension)."""
-    data, density = data_and_density
+    data, (derived, density) = data_and_priors
     r, q = data.cross.shape[0] - 1, data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
     scratch = np.empty(values.shape[0])
@@ -34,5 +34,5 @@ def marginal_many(positions: Any, data_and_density: Any, out: Any) -> None:
     work = np.empty((2, widest(data), widest(data)))
     for i in range(positions.shape[0]):
         out[i] = marginal_at(
-            positions[i], data, density, values, scratch, partials, schur, group_precision, inverses, work
+            positions[i], data, derived, density, values, scratch, partials, schur, group_precision, inverses, work
         )

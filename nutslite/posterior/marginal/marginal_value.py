@@ -23,6 +23,7 @@ from nutslite.posterior.marginal.marginal import (
     last_pivot,
     widest,
 )
+from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.transforms import cholesky_constrain
 
@@ -33,9 +34,9 @@ def compiled_marginal_value() -> Callable[..., float]:
     return kernel_with_signature(marginal_value, types.float64(VECTOR, VECTOR, MARGINAL_TYPE))
 
 
-def marginal_value(position: Any, gradient: Any, data_and_density: Any) -> float:
+def marginal_value(position: Any, gradient: Any, data_and_priors: Any) -> float:
     """`marginal.marginal_logdensity`, whose `gradient` is left as it is."""
-    data, density = data_and_density
+    data, (derived, density) = data_and_priors
     r, q = data.cross.shape[0] - 1, data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
     schur = np.empty((r + 1, r + 1))
@@ -43,24 +44,25 @@ def marginal_value(position: Any, gradient: Any, data_and_density: Any) -> float
     work = np.empty((2, widest(data), widest(data)))
     scratch, partials = np.empty(values.shape[0]), np.empty(5)
     return marginal_at(  # type: ignore[no-any-return]
-        position, data, density, values, scratch, partials, schur, np.empty((q, q)), inverses, work
+        position, data, derived, density, values, scratch, partials, schur, np.empty((q, q)), inverses, work
     )
 
 
 @inlined
-def marginal_at(position, data, density, values, scratch, partials, schur, group_precision, inverses, work):
+def marginal_at(position, data, derived, density, values, scratch, partials, schur, group_precision, inverses, work):
     """The log density of one position; all arrays from `values` on are overwritten.
 
     Parameters
     ----------
     values, scratch : ndarray
-        As long as the head and its fixed numbers.
+        As long as the head and what follows it.
     partials : ndarray, shape (5,)
     schur, group_precision, inverses, work : ndarray
         As for `marginal.fill_system` and `marginal.eliminate`.
     """
     r = data.cross.shape[0] - 1
     total = constrain_head(position, data.head, values)
+    total += fill_derived(derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
     total += fill_system(position, data, values, t, schur, group_precision, work)

@@ -16,6 +16,7 @@ from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.density.linalg import backward_solve, cholesky_in_place, forward_solve
 from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
 from nutslite.posterior.record.head import constrain_head
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -69,6 +70,7 @@ class _Recovery:
         reduction = self.reduction
         compiled_recovery()(
             reduction.data,
+            derived_of(reduction.data.head),
             np.ascontiguousarray(self.positions[part]),
             reduction.kept,
             reduction.rest_targets,
@@ -88,13 +90,14 @@ def compiled_recovery() -> Callable[..., None]:
     """`_recover` for the one type of data that all models have."""
     wait_for(NATURAL)
     cube = types.Array(types.float64, 3, "C")
-    system = (MARGINAL_DATA, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR)
+    system = (MARGINAL_DATA, DERIVED, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR)
     levels = (cube, INDEX_VECTOR, INDEX_MATRIX, VECTOR)
     return kernel_with_signature(_recover, types.void(*system, *levels, MATRIX, MATRIX, MATRIX))
 
 
 def _recover(
     data: MarginalData,
+    derived,
     positions,
     kept,
     rest_targets,
@@ -121,6 +124,7 @@ def _recover(
     for draw in range(positions.shape[0]):
         position = positions[draw]
         constrain_head(position, data.head, own)
+        fill_derived(derived, own)
         t = 1.0 / (own[data.sigma] * own[data.sigma])
         fill_system(position, data, own, t, schur, group_precision, work)
         eliminate(data, t, group_precision, schur, inverses, work)
@@ -132,7 +136,7 @@ def _recover(
         for i in range(n_kept):
             values[draw, kept[i]] = own[i]
         for i in range(data.head.fixed.shape[0]):
-            values[draw, n_head + i] = data.head.fixed[i]
+            values[draw, n_head + i] = own[n_kept + i]
         for c in range(r):
             if rest_targets[c] >= 0:
                 values[draw, rest_targets[c]] = rest[c] + shift[c]

@@ -11,7 +11,8 @@ from nutslite.families.links.codes import IDENTITY, is_custom
 from nutslite.posterior.marginal.marginal import MarginalData
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.head import is_fixed
+from nutslite.posterior.record.model_data import ModelData, has_derived_coefficients
 from nutslite.priors.densities.codes import FLAT, NORMAL
 
 FloatArray = NDArray[np.float64]
@@ -38,6 +39,8 @@ class Reduction:
         Class of every level; empty if `large`.
     level_counts : ndarray, shape (L,)
         Z'WZ of every level; only if `large`.
+    large : bool
+        Whether the rest is so large that it is for `large_marginal`.
     level_targets : ndarray of int, shape (L, q)
         Effect of every level and column.
     level_shift : ndarray, shape (q,)
@@ -57,11 +60,7 @@ class Reduction:
     level_shift: FloatArray
     n_values: int
     n_effects: int
-
-    @property
-    def large(self) -> bool:
-        """Whether the rest is so large that it is for `large_marginal`."""
-        return self.level_counts.size > 0
+    large: bool
 
 
 def why_not_reducible(assembled: Assembled) -> str | None:
@@ -74,16 +73,18 @@ def why_not_reducible(assembled: Assembled) -> str | None:
         return "the link of mu is not the identity"
     if model.predictors[1, md.VARIES]:
         return "sigma has a formula of its own"
-    n_head = model.head.transforms.size
+    if has_derived_coefficients(model):
+        return "a coefficient is computed from other parameters"
     for position in integrated_positions(model):
         if model.head.densities[position] not in (NORMAL, FLAT):
             return "a coefficient has a prior that is not Normal"
-        if model.head.densities[position] == NORMAL and (model.head.arguments[position, :2] < n_head).any():
+        given = is_fixed(model.head, model.head.arguments[position, :2])
+        if model.head.densities[position] == NORMAL and not given.all():
             return "a coefficient's prior has a hyperparameter"
     for row in model.block_columns:
         if row[md.DENSITY] != NORMAL:
             return "a group-specific term has a prior that is not Normal"
-        if row[md.ARGUMENTS] < n_head:
+        if not is_fixed(model.head, row[md.ARGUMENTS]):
             return "the location of a group-specific term has a prior"
     return None
 

@@ -15,14 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._awaited import MANY, NATURAL
 from nutslite._parallel import available_cpus
 from nutslite.posterior.methods.autocorrelation import is_slow
+from nutslite.posterior.methods.fit import Fit
+from nutslite.posterior.methods.independent_draws import IndependentDraws, independent_fit
+from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.methods.task import Task
 from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Launch, Target
 from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness, normalised
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
+from nutslite.sampler.progress import transition_bar
 
 FloatArray = NDArray[np.float64]
 
@@ -58,13 +65,24 @@ class Independence:
     recovery_rng: np.random.Generator
 
 
-@dataclass(frozen=True)
-class IndependentDraws:
-    """Positions (chains, draws, dimension) and statistics by ArviZ's names."""
-
-    positions: FloatArray
-    stats: dict[str, NDArray[Any]]
-    interrupted: bool
+def run(task: Task) -> Fit | None:
+    """Draw by proposals that fit, which are tried in the coordinates of `warp`, too; None where none do."""
+    if task.target.in_pieces:
+        return None
+    method = independence_for(task.target, task.launched(), task.settings)
+    if method is None and task.moved:
+        method = independence_for(task.target, task.launched(), task.settings)
+    if method is None:
+        return None
+    task.clock.lap("pilot")
+    task.before_sampling()
+    settings = task.settings
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_independence(task.target, method, draws=settings.draws, chains=settings.chains, report=report)
+    remark = f", by independence Metropolis (acceptance {drawn.stats['acceptance_rate'].mean():.2f})"
+    fit = independent_fit(task, "independence", drawn, method.recovery_rng, remark)
+    task.warn_of_pieces(fit.values, fit.effects)
+    return fit
 
 
 def independence_for(target: Target, launch: Launch, wanted: Settings) -> Independence | None:
@@ -252,3 +270,21 @@ def _draws(
     kept["diverging"] = np.zeros((chains, done), dtype=bool)
     kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
     return IndependentDraws(positions[:, :done], kept, interrupted)
+
+
+def serves(plan: Plan) -> str | None:
+    """Not where group effects are sampled, but in models of few rows."""
+    if plan.reduction is None and plan.assembled.data.centring.size and not plan.is_small:
+        return "Group effects are sampled, for which no proposal is tried: use NUTS."
+    return None
+
+
+METHOD = Method(
+    name="independence",
+    about="independence Metropolis where a proposal fits",
+    title=lambda plan: "Independence Metropolis",
+    heeds=frozenset({"cores"}),
+    parts=lambda plan: (MANY, NATURAL),
+    run=run,
+    serves=serves,
+)

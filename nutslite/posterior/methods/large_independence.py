@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._log import log
 from nutslite._schema import Number, Numbers, Record
 from nutslite.exceptions import SamplingError
-from nutslite.posterior.marginal.large_marginal import Conditional, LargeMarginal
+from nutslite.posterior.methods.fit import Fit
+from nutslite.posterior.methods.method import Method
+from nutslite.posterior.methods.resume import proposed
+from nutslite.posterior.methods.task import Task
+from nutslite.posterior.pilot.start import starting_position
+from nutslite.posterior.targets.target import density_of
 from nutslite.sampler.checkpoint.checkpoint import RANDOM_STATE, ChainJournal, Checkpoint, RecordKind, random_state
 from nutslite.sampler.draws import largest_rectangle
 from nutslite.sampler.independence.independence import IndependenceChain, Proposal, centred_proposal
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.memory import memory_for
+from nutslite.sampler.progress import transition_bar
+
+if TYPE_CHECKING:
+    from nutslite.posterior.marginal.large_marginal import Conditional, LargeMarginal
 
 FloatArray = NDArray[np.float64]
 
@@ -40,6 +50,50 @@ TRANSITION = RecordKind(
 """What a checkpoint holds of each transition."""
 
 SECOND_DIFFERENCE = 0.02  # step of the differences that give the curvature at the mode, on the log scale
+
+
+LOW_ACCEPTANCE = 0.5
+
+
+def run(task: Task) -> Fit:
+    """Find a proposal, or take that of the checkpoint, and sample chain after chain; LAPACK uses all cores."""
+    from nutslite.posterior.marginal.large_marginal import LargeMarginal  # loads SciPy
+
+    reduction, settings = task.plan.reduction, task.settings
+    if reduction is None:
+        raise AssertionError("a large plan has a reduction")
+    warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
+    density = LargeMarginal(reduction, density_of(reduction.data.head))
+
+    def propose() -> Proposal:
+        rough = laplace_proposal(density, starting_position(task.plan.assembled)[reduction.kept])
+        return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
+
+    proposal = proposed(task.checkpoint, reduction.kept.size, propose)
+    task.clock.lap("pilot")
+    task.before_sampling()
+    sizes = {"draws": settings.draws, "chains": settings.chains}
+    with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
+        drawn = run_large(density, proposal, **sizes, seeds=chain_seed, report=report, checkpoint=task.checkpoint)
+    task.clock.lap("sampling")
+    if drawn.interrupted:
+        task.say_what_is_kept(drawn.values)
+    acceptance = float(drawn.stats["acceptance_rate"].mean())
+    if acceptance < LOW_ACCEPTANCE:
+        log.warning(
+            "Only %.0f%% of the proposals were accepted: the scales' posterior is far from normal, and draws are few. "
+            "Fit with plan='joint' instead.",
+            100 * acceptance,
+        )
+    return task.fit(
+        "independence",
+        drawn.values,
+        drawn.effects,
+        stats=drawn.stats,
+        settings=replace(settings, tune=WARMUP_TRANSITIONS),
+        interrupted=drawn.interrupted,
+        remark=f", by independence Metropolis (acceptance {acceptance:.2f})",
+    )
 
 
 @dataclass(frozen=True)
@@ -240,3 +294,13 @@ def run_large(
     kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
     kept["diverging"] = np.zeros((chosen.size, n_draws), dtype=bool)
     return LargeDraws(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted)
+
+
+METHOD = Method(
+    name="independence",
+    about="independence Metropolis on a large marginal density",
+    title=lambda plan: "Independence Metropolis",
+    heeds=frozenset({"checkpoint"}),
+    parts=lambda plan: (),
+    run=run,
+)

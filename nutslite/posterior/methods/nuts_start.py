@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import SamplingError
-from nutslite.posterior.methods.independence import Independence, independence_for
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
-from nutslite.posterior.methods.slices import Slices, slices_for
+from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.points.points import PointMap
 from nutslite.posterior.points.start_values import given_starts
+from nutslite.posterior.record.node_table import HORSESHOE, OP
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget, Target
+from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.sample import sample
 from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric, normal_draws
@@ -23,6 +24,7 @@ FloatArray = NDArray[np.float64]
 
 TUNE_AFTER_PILOT = 200
 TUNE_OF_FEW_ROWS = 600  # in the coordinates of `warp`, where the metric adapts further
+TARGET_ACCEPT_OF_HORSESHOES = 0.95
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.7, 0.9  # after a pilot, see `default_target_accept`
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
@@ -30,7 +32,6 @@ _LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
 MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 SHOWN_NAMES = 10
-MOST_REPEATS = 100  # of normal draws that fall where there is no density
 
 
 class NutsStart(NamedTuple):
@@ -70,56 +71,15 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
     if settings.start is not None:
         starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
     if metric is None:
-        return NutsStart(starts, jitter, INITS[settings.init][0], True, tune)
+        accept = TARGET_ACCEPT_OF_HORSESHOES if _has_horseshoe(target) else None
+        return NutsStart(starts, jitter, INITS[settings.init][0], True, tune, accept)
     begun = NutsStart(starts, jitter, metric, False, tune)
     return after_trial(target, begun, rng) if warped and settings.tune is None else begun
 
 
-def method_without_trajectories(
-    target: Target, launch: Launch, settings: Settings
-) -> tuple[Launch, Independence | Slices | None]:
-    """Independence Metropolis where a proposal fits, slice sampling of models of few rows; None: NUTS from the launch.
-
-    Proposals are tried in the coordinates of `warp`, too, before slices.
-    """
-    in_pieces = isinstance(target, JointTarget) and target.in_pieces
-    if not in_pieces and (method := independence_for(target, launch, settings)) is not None:
-        return launch, method
-    if isinstance(target, MarginalTarget) and target.is_small:
-        return launch, slices_for(target, launch, settings)
-    better = better_launch(target, settings, for_slices=True)
-    if better is None or not isinstance(target, JointTarget):
-        return launch, None
-    proposal = None if in_pieces else independence_for(target, better, settings)
-    return better, proposal or slices_for(target, better, settings)
-
-
-def inside_draws(target: Target, launch: Launch, metric: Metric, rng: np.random.Generator, n: int) -> FloatArray:
-    """Normal draws (n, dimension) around the centre; those outside the range of a link are made again.
-
-    Raises
-    ------
-    SamplingError
-        If hardly any are inside.
-    """
-    positions = launch.center + normal_draws(metric, rng, n)
-    if not target.has_edge:
-        return positions
-    for _ in range(MOST_REPEATS):
-        outside = ~np.isfinite(target.log_densities(positions, 1))
-        if not outside.any():
-            return positions
-        positions[outside] = launch.center + normal_draws(metric, rng, int(outside.sum()))
-    raise SamplingError(
-        "No Laplace approximation of this model: hardly any of its draws lie where the link is defined. Use NUTS."
-    )
-
-
-def better_launch(target: Target, settings: Settings, for_slices: bool = False) -> Launch | None:
-    """Where a model of few rows starts, in coordinates made for it; None for others, and where the user chose."""
-    if not isinstance(target, JointTarget) or settings.init != "auto" or settings.start is not None:
-        return None
-    return target.launch_small(for_slices)
+def _has_horseshoe(target: Target) -> bool:
+    """Whether coefficients with scales of a horseshoe are sampled: a funnel, which needs small steps."""
+    return isinstance(target, JointTarget) and HORSESHOE in target.model.head.nodes.rows[:, OP]
 
 
 def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> NutsStart:
@@ -152,6 +112,8 @@ def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> N
 
 def default_target_accept(begun: NutsStart, dimension: int) -> float:
     """The acceptance that step sizes are adapted to where the user gave none: 0.8; after a pilot 0.7 or 0.9.
+
+    0.95 where coefficients have a horseshoe.
 
     0.7 for many parameters. In coordinates in which the posterior is about a standard normal distribution, half a
     period is pi long. With a few hundred parameters 0.8 means steps of about 0.4, and a trajectory that needs eight of
@@ -219,7 +181,8 @@ def named_sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
         return sample(*arguments, **options)
     except SamplingError as error:
         layout = plan.assembled.layout
-        names = {int(i): v.name for v in layout.variables if v.source != "effects" for i in np.atleast_1d(v.index)}
+        free = PointMap(plan.assembled).free
+        names = {int(i): v.name for v in free if v.variable.source != "effects" for i in np.atleast_1d(v.index)}
         kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
         listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
         more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"

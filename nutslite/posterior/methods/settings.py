@@ -22,6 +22,18 @@ INITS = {
     "jitter+adapt_full": ("dense", "jitter"),
 }
 """What PyMC's names of initialisations mean: how warm-up estimates the metric, and whether starts are jittered."""
+OPTIONAL = (
+    "tune",
+    "cores",
+    "target_accept",
+    "max_treedepth",
+    "callback",
+    "discard_tuned_samples",
+    "init",
+    "start",
+    "checkpoint",
+)
+"""Arguments of `Model.fit` that only some methods heed."""
 TUNE = 1000
 TARGET_ACCEPT = 0.8
 
@@ -30,7 +42,7 @@ TARGET_ACCEPT = 0.8
 class Settings:
     """How to sample; as for `Model.fit`. What is None, and ``init="auto"``, is left to the pilot.
 
-    ``independence=False`` means NUTS also where independence Metropolis would serve.
+    `inference_method` is a name of `registry.NAMES`.
 
     Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
     """
@@ -44,9 +56,8 @@ class Settings:
     max_treedepth: int = 10
     progressbar: bool = True
     callback: Callable[..., Any] | None = None
-    keep_warmup: bool = False
-    laplace: bool = False
-    independence: bool = True
+    discard_tuned_samples: bool = True
+    inference_method: str = "auto"
     init: str = "auto"
     start: Start | None = None
     checkpoint: str | os.PathLike[str] | None = None
@@ -71,10 +82,9 @@ class Settings:
         object.__setattr__(self, "progressbar", bool(self.progressbar))
 
     @property
-    def may_be_independence(self) -> bool:
-        """Whether independence Metropolis may replace NUTS: not where something was asked for that only NUTS has."""
-        of_nuts = ("tune", "target_accept", "max_treedepth", "callback", "keep_warmup", "init", "start", "checkpoint")
-        return self.independence and all(getattr(self, name) == getattr(Settings, name) for name in of_nuts)
+    def given(self) -> tuple[str, ...]:
+        """Which of the arguments that only some methods heed were given."""
+        return tuple(name for name in OPTIONAL if getattr(self, name) != getattr(Settings, name))
 
 
 def check_callback(callback: Any) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nutslite.posterior.density.effects import effect_maps, fill_effects
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.matrix_centring import MatrixCentring, compiled_matrix, compiled_positions
+from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.pilot.matrix_structure import Structure
 from nutslite.posterior.record.model_data import CORRELATION, N_COLUMNS, ModelData
@@ -72,7 +73,7 @@ class MatrixPilot:
 
     def data(self, centring: MatrixCentring) -> Any:
         """What the log density receives."""
-        return (self.model, centring, self.density, self.loglik, compiled_joint())
+        return (self.model, centring, with_derived(self.model.head, self.density), self.loglik, compiled_joint())
 
     def centred(self, given: ModelData, position: FloatArray) -> FloatArray:
         """The same point with effects as deviations from their locations; `position` is one of the model `given`."""
@@ -110,7 +111,8 @@ class MatrixPilot:
 
     def _joint(self, position: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.empty_like(position)
-        return float(compiled_joint()(position, gradient, (self.model, self.density, self.loglik))), gradient
+        data = (self.model, with_derived(self.model.head, self.density), self.loglik)
+        return float(compiled_joint()(position, gradient, data)), gradient
 
     def _positions(self, centring: MatrixCentring, coordinates: FloatArray) -> FloatArray:
         out = np.empty((1, coordinates.size))

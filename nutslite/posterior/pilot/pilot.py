@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from nutslite.posterior.density.effects import fill_effects, locations_and_scales, places_of, spreads_and_units
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.plain import compiled_plain_many, is_plain
+from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.arrowhead import arrowhead_variances, made_positive, schur_complement, solve_arrowhead
 from nutslite.posterior.pilot.centring import Coordinates, choose_coordinates, in_coordinates, scale_columns
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.record import model_data as md
-from nutslite.posterior.record.head import constrain_head
-from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.head import constrain_head, is_derived, is_fixed
+from nutslite.posterior.record.model_data import ModelData, has_derived_coefficients
 from nutslite.posterior.record.transforms import LOG
 
 FloatArray = NDArray[np.float64]
@@ -59,14 +60,18 @@ class Pilot:
 
 def why_no_pilot(model: ModelData) -> str | None:
     """In plain words why the pilot does not serve this model, or None."""
+    if has_derived_coefficients(model):
+        return "a coefficient is computed from other parameters"
     n_head = model.head.transforms.size
     for row in model.block_columns:
         if row[md.SCALE_ARGUMENT] < 0:
             return "a group-specific term has a prior without location and scale"
         location = row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]]
-        if location < n_head:
+        if not is_fixed(model.head, location):
             return "the location of a group-specific term has a prior"
         scale = row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]
+        if is_derived(model.head, scale):
+            return "the scale of a group-specific term is computed from other parameters"
         if scale < n_head and model.head.transforms[scale] != LOG:
             return "the scale of a group-specific term has a bounded prior"
     return None
@@ -144,7 +149,7 @@ class _Search:
 
     def _density(self, position: FloatArray) -> tuple[float, FloatArray]:
         self.gradients += 1
-        data = (self.model, self.density, self.loglik)
+        data = (self.model, with_derived(self.model.head, self.density), self.loglik)
         if is_plain(self.model):
             value, gradients = np.empty(1), np.empty((1, position.size))
             compiled_plain_many()(np.ascontiguousarray(position[None]), data, value, gradients)

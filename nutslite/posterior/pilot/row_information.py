@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.codes import constant_link
+from nutslite.families.record.censoring import kernel_of
 from nutslite.posterior.assembly.coded_columns import coefficients_of, table_of
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
@@ -40,7 +41,7 @@ def row_information(model: ModelData, loglik: tuple[Any, ...], values: FloatArra
     n, k = model.y.shape[1], model.predictors.shape[0]
     out = np.zeros((k, k, n))
     for first, last, place, first_eta, n_eta in model.segments:
-        own = slice(first_eta, first_eta + n_eta)
+        own, kernel = slice(first_eta, first_eta + n_eta), kernel_of(loglik, int(place))
         varies, links = np.ones(n_eta, dtype=np.int64), model.links[own]
         for start in range(first, last, ROWS_AT_ONCE):
             rows = slice(start, min(last, start + ROWS_AT_ONCE))
@@ -50,7 +51,7 @@ def row_information(model: ModelData, loglik: tuple[Any, ...], values: FloatArra
                 for step, slopes in ((ETA_STEP, upper), (-ETA_STEP, lower)):
                     moved = eta.copy()
                     moved[j] += step
-                    loglik[1 + place](model.y, model.weights, start, moved, varies, links, pointwise, slopes)
+                    kernel(model.y, model.weights, start, moved, varies, links, pointwise, slopes)
                 out[own, first_eta + j, rows] = (lower - upper) / (2.0 * ETA_STEP)
     return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
 
@@ -72,7 +73,7 @@ def linear_predictors(model: ModelData, values: FloatArray, effects: FloatArray,
     for block in model.codes.blocks:
         by_code = np.einsum("p,pl->l", values[coefficients_of(block, model.codes)], table_of(block, model.codes))
         eta[block[md.PREDICTOR]] += by_code[model.levels[block[md.FACTOR], rows]]
-    for block in model.blocks:
+    for block in model.added[: model.added.shape[0] - model.codes.blocks.shape[0]]:
         first = block[md.EFFECT_START] + model.levels[block[md.FACTOR], rows].astype(np.int64) * block[md.EFFECT_STRIDE]
         for c in range(block[md.N_COLUMNS]):
             z_row = model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]

@@ -9,6 +9,7 @@ in the results. The other is for the unconstrained number that the sampler moves
 ``<name>_upperbound__`` logarithm of the distance from an upper bound
 ``<name>_interval__``   log odds of the place in an interval; ``_logodds__`` where the interval is (0, 1)
 ``<name>_ordered__``    of a vector whose elements increase: the first, then logarithms of the steps
+``<name>_simplex__``    of numbers that sum to one: one fewer, isometric log-ratios
 ``<name>_cholesky__``   of correlations: canonical partial correlations, as inverse hyperbolic tangents
 ``<name>_offset``       of group effects: ``effect = location + scale ** (1 - r) * offset``, r = 0 non-centred, r = 1
                         centred; of correlated effects the Cholesky factor times the offsets where r = 0
@@ -37,9 +38,9 @@ from nutslite.posterior.density.effects import (
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.head import BLOCKWISE
 from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.node_table import simplex_places
 from nutslite.posterior.record.transforms import (
     ABOVE,
     BENT_LOG,
@@ -49,6 +50,7 @@ from nutslite.posterior.record.transforms import (
     LOGIT_INTERVAL,
     NEGATIVE_LOG,
     cholesky_unconstrain,
+    simplex_unconstrain,
     unconstrain,
 )
 
@@ -81,8 +83,8 @@ class FreeVariable:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the natural value and of the unconstrained one."""
-        return self.index.shape
+        """Of the natural value, and of the unconstrained one but for a simplex."""
+        return np.shape(self.variable.index)
 
     def __str__(self) -> str:
         return self.name
@@ -103,20 +105,16 @@ class PointMap:
     def __init__(self, assembled: Assembled, model: ModelData | None = None) -> None:
         self.layout: Layout = assembled.layout
         self.model = assembled.data if model is None else model
-        self.free = tuple(self._free(variable) for variable in self.layout.variables)
+        named = assembled.inventory.by_name
+        self.free = tuple(self._free(item, named[item.name].unconstrained) for item in self.layout.variables)
         self._by_name = {free.name: free for free in self.free}
         self._by_unconstrained = {free.unconstrained: free for free in self.free}
 
-    def _free(self, variable: Variable) -> FreeVariable:
-        index = np.asarray(variable.index)
-        if variable.source == "effects":
-            return FreeVariable(
-                variable.name, f"{variable.name}_offset", variable.dims, index + self.layout.n_head, variable
-            )
-        suffix = "_cholesky__"
-        if variable.source == "values":
-            suffix = "_centered" if variable.columns.size else _suffix(self.model, int(index.flat[-1]))
-        return FreeVariable(variable.name, f"{variable.name}{suffix}", variable.dims, index, variable)
+    def _free(self, variable: Variable, unconstrained: str) -> FreeVariable:
+        index = np.asarray(variable.index) + (self.layout.n_head if variable.source == "effects" else 0)
+        if variable.source == "simplex":
+            index, _ = simplex_places(self.model.head.nodes, int(index[0]))
+        return FreeVariable(variable.name, unconstrained, variable.dims, index, variable)
 
     def check(self, point: Point, what: str) -> None:
         """Refuse a point with unknown names, one variable by two names, values of a wrong shape or outside the support.
@@ -160,16 +158,17 @@ class PointMap:
                 position[free.index] = array
             elif free.variable.source == "correlation":
                 position[free.index] = self._unconstrained_correlations(free, array, what)
+            elif free.variable.source == "simplex":
+                simplex_unconstrain(array, out := np.empty(array.size - 1))
+                position[free.index] = out
             elif free.variable.source == "values" and not free.variable.columns.size:
                 position[free.index] = _unconstrain(self.model, np.atleast_1d(free.index), array).reshape(free.shape)
-        for free in natural:
-            if free.variable.columns.size:
-                values, _ = self.values(position)
-                means = values[free.variable.columns] @ free.variable.means
-                position[free.index] = given[free] + means
         effects = {free: given[free] for free in natural if free.variable.source == "effects"}
         if effects:
             self._set_effects(position, effects)
+        for free in natural:
+            if free.variable.columns.size:
+                position[free.index] = given[free] + free.variable.centring(*self.values(position))
         return position
 
     def _entries(self, point: Point) -> Iterable[tuple[str, FreeVariable]]:
@@ -177,17 +176,22 @@ class PointMap:
             yield name, self._by_name.get(name) or self._by_unconstrained[name]
 
     def _array(self, name: str, value: Any, free: FreeVariable, what: str) -> FloatArray:
+        expected = free.shape if name == free.name else free.index.shape
         try:
             array = np.asarray(value, dtype=float)
-            array = np.broadcast_to(array, free.shape)
+            array = np.broadcast_to(array, expected)
         except (TypeError, ValueError):
             shape = np.shape(value)
             raise SettingError(
-                f"{what}: '{name}' is {f'an array of shape {free.shape}' if free.shape else 'one number'}"
+                f"{what}: '{name}' is {f'an array of shape {expected}' if expected else 'one number'}"
                 f"{f', by {free.dims}' if free.dims else ''}; not {f'of shape {shape}' if shape else repr(value)}."
             ) from None
         if not np.isfinite(array).all():
             raise SettingError(f"{what}: '{name}' is {value!r}; start from finite numbers.")
+        if name == free.name and free.variable.source == "simplex":
+            if not (array > 0.0).all() or abs(array.sum() - 1.0) > 1e-6:
+                raise SettingError(f"{what}: '{name}' is {value!r}, but it must be positive and sum to one.")
+            return np.ascontiguousarray(array)
         if name == free.name and free.variable.source == "values" and not free.variable.columns.size:
             at = np.atleast_1d(free.index)
             lower, upper = self.model.head.bounds[:, at]
@@ -222,7 +226,7 @@ class PointMap:
         values, effects = self.values(position)
         touched = np.zeros(effects.size, dtype=bool)
         for free, array in given.items():
-            effects[free.index - n_head] = array
+            effects[free.index - n_head] = free.variable.unmixed(array)
             touched[free.index - n_head] = True
         raw = offsets_of(self.model, position, values, effects)
         position[n_head:][touched] = raw[touched]
@@ -286,18 +290,3 @@ def unconstrain_head(codes: NDArray[np.int64], bounds: FloatArray, x: FloatArray
             if at.any():
                 out[at] = inverse(at)
     return out
-
-
-def _suffix(model: ModelData, element: int) -> str:
-    """PyMC's suffix for the transform of a head element."""
-    code = model.head.transforms[element]
-    lower, upper = model.head.bounds[:, element]
-    if code == LOG:
-        return "_log__" if lower == 0.0 else "_lowerbound__"
-    if code == LOGIT_INTERVAL:
-        return "_logodds__" if (lower, upper) == (0.0, 1.0) else "_interval__"
-    if code == BLOCKWISE:
-        return "_cholesky__"
-    if code == ABOVE:
-        return "_ordered__"
-    return "_upperbound__" if code == NEGATIVE_LOG else ""

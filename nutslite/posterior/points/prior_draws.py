@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, SettingError, SettingTypeError, error_about
 from nutslite.posterior.points.increasing import increasing_draws
+from nutslite.posterior.points.prior_nodes import PriorNodes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY
@@ -58,7 +59,9 @@ def draw_prior(
         values = np.zeros((draws, n_head + head.fixed.size))  # correlations come last and are read before
         effects = np.empty((draws, model.centring.size))
     values[:, n_head:] = head.fixed
+    derived = PriorNodes(head, values, rng)
     for i in range(n_head):  # hyperparameters come before what they govern
+        derived.draw(before=i)
         if head.transforms[i] == ABOVE:
             continue  # drawn with the first of its vector
         if i + 1 < n_head and head.transforms[i + 1] == ABOVE:
@@ -70,6 +73,7 @@ def draw_prior(
                 values[:, i] = _sample(by_code[int(head.densities[i])], head.arguments[i], values, rng, draws)
             except PriorError as error:
                 raise PriorError(f"The prior of '{_name(assembled, i)}': {error}") from None
+    derived.draw(before=n_head)
     for i in range(n_head):  # from raw to centred intercepts, once the coefficients are known
         terms = slice(head.shift_start[i], head.shift_start[i + 1])
         values[:, i] += values[:, head.shift_index[terms]] @ head.shift_weight[terms]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.head import is_fixed
 
 FloatArray = NDArray[np.float64]
 
@@ -24,24 +25,25 @@ def standardised_effects(
     Returns
     -------
     arrays : dict of ndarray, shape (..., *shape of the term)
-        By name, ``1|g_offset``. Offsets of correlated effects are as correlated as these.
+        By name, ``1|g_offset``. Offsets of correlated effects are as correlated as these, and
+        those of levels with a known covariance have it.
     dims : dict of tuple of str
     """
-    model, n_head = assembled.data, assembled.layout.n_head
+    model = assembled.data
     offsets = np.full(effects.shape, np.nan)
     for block in model.blocks:
         for c in range(block[md.N_COLUMNS]):
             row = model.block_columns[block[md.COLUMN_TABLE] + c]
             at = block[md.EFFECT_START] + c + block[md.EFFECT_STRIDE] * np.arange(block[md.N_LEVELS])
-            drawn = row[md.SCALE_ARGUMENT] >= 0 and row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]] < n_head
-            if not drawn or model.centring[at[0]] == 1.0:
+            scale_place = row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]
+            if row[md.SCALE_ARGUMENT] < 0 or is_fixed(model.head, scale_place) or model.centring[at[0]] == 1.0:
                 continue
             location = values[..., row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]]]
-            scale = values[..., row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]]
+            scale = values[..., scale_place]
             offsets[..., at] = (effects[..., at] - location[..., None]) / scale[..., None]
     arrays, dims = {}, {}
     for variable in assembled.layout.variables:
         if variable.source == "effects" and not np.isnan(offsets[..., variable.index]).any():
-            arrays[f"{variable.name}_offset"] = offsets[..., variable.index]
+            arrays[f"{variable.name}_offset"] = variable.mixed(offsets[..., variable.index])
             dims[f"{variable.name}_offset"] = variable.dims
     return arrays, dims

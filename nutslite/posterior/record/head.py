@@ -6,13 +6,14 @@ an index into `values`, the natural-scale head followed by fixed numbers, so pri
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR
+from nutslite.posterior.record.node_table import NODES, OUTPUTS, Nodes
 from nutslite.posterior.record.transforms import (
     ABOVE,
     constrain,
@@ -33,24 +34,38 @@ class Head(NamedTuple):
     bounds: NDArray[np.float64]  # (2, n_head) lower and upper bounds
     densities: NDArray[np.int64]  # (n_head,) prior density codes, or NO_DENSITY
     arguments: NDArray[np.int64]  # (n_head, 4) indices into `values`
-    fixed: NDArray[np.float64]  # numbers that follow the head in `values`
+    fixed: NDArray[np.float64]  # what follows the head in `values`: fixed numbers, then nan for each derived value
     # A prior may be about values[i] minus a weighted sum of other values (a raw intercept: the centred one minus
     # column means times coefficients): terms shift_start[i] ... shift_start[i + 1] - 1.
     shift_start: NDArray[np.int64]  # (n_head + 1,)
     shift_index: NDArray[np.int64]
     shift_weight: NDArray[np.float64]
+    nodes: Nodes  # what fills the derived values
 
 
 HEAD = types.NamedTuple(
-    [INDEX_VECTOR, MATRIX, INDEX_VECTOR, INDEX_MATRIX, VECTOR, INDEX_VECTOR, INDEX_VECTOR, VECTOR], Head
+    [INDEX_VECTOR, MATRIX, INDEX_VECTOR, INDEX_MATRIX, VECTOR, INDEX_VECTOR, INDEX_VECTOR, VECTOR, NODES], Head
 )
+
+
+def is_fixed(head: Head, index: Any) -> Any:
+    """Whether elements of `values` are fixed numbers, neither sampled nor derived; `index` may be an array."""
+    n_head = head.transforms.size
+    first_derived = head.nodes.rows[:, OUTPUTS].min(initial=n_head + head.fixed.size)
+    return (index >= n_head) & (index < first_derived)
+
+
+def is_derived(head: Head, index: Any) -> Any:
+    """Whether elements of `values` are derived ones."""
+    return (index >= head.transforms.size) & ~is_fixed(head, index)
 
 
 @uncounted_kernel
 def constrain_head(position, head: Head, values):
     """Fill `values` (overwritten); return the log-Jacobian of the elementwise transforms.
 
-    Elements under a block transform are left as they are: their block reads them from the position.
+    Elements under a block transform are left as they are: their block reads them from the position. Derived values are
+    nan until their nodes have run.
     """
     total = 0.0
     n_head = head.transforms.shape[0]

@@ -10,16 +10,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from nutslite.exceptions import DataError
-from nutslite.formula.terms import CommonTerm, GroupTerm, LinearPredictor, correlated_terms
-from nutslite.priors.prior import Prior, resolve
-
-if TYPE_CHECKING:  # who only wants names need not load Numba
-    from nutslite.posterior.record.model_spec import ModelSpec
 
 SAMPLE_DIMS = ("chain", "draw")
 OBSERVATIONS = "__obs__"
@@ -31,8 +26,16 @@ ROW_LABELS = "__row__"
 STATUS, UPPER_ENDS = "__status__", "__upper__"
 """Coordinates along it of a censored response: what is known of each row, and ends of intervals."""
 
+_PLURALS = ("coefficients", "effects", "standardised", "columns", "levels", "correlations", "weights")
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 _SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+Kind = Literal[
+    "reserved", "response", "row parameter", "constant", "intercept", "coefficients", "effects", "hyperparameter",
+    "correlations", "standardised effects", "weights", "simplex",
+]  # fmt: skip
+"""What a quantity is. A row parameter has a value for each row, a constant one for all."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,44 @@ class Quantity:
         What it is, in the user's words, as part of a sentence.
     column : str
         The user's own name behind it, of a term, a factor or the response; empty where there is none.
-    of : str or None
-        The quantity after which it is called, whose alias it follows: ``"1|g"`` for ``"1|g_sigma"``.
+    kind : str
+        One of `Kind`.
+    parameter : str
+        The distributional parameter that it is, or whose linear predictor or prior it belongs to.
+    term : str
+        The term that it belongs to, as the formula has it: ``"Intercept"``, ``"x"``, ``"1|g"``; of a constant's empty.
+    arguments : tuple of str
+        Of a hyperparameter, which argument of the prior it is; of the prior of a hyperparameter, one more:
+        ``("sigma",)``, ``("sigma", "sigma")``. Of a term of a special kind the term's own name for it.
+    governs : str
+        Of a hyperparameter, the quantity whose distribution it is an argument of.
+    of : str
+        Of hyperparameters and standardised effects, the quantity after which they are called, whose alias they follow:
+        ``"1|g"`` for ``"1|g_sigma"``.
+    is_group_scale : bool
+        Whether it is the sd, or another scale, of the effects of groups.
+    prior : Prior, ColumnPriors or None
+        Of what has one of its own.
+    members : tuple of str
+        Of correlations, the names of the effects that they are of; of what coefficients share, their names.
+    unconstrained : str
+        What the number is called that the sampler moves; empty of what is not sampled.
     """
 
     name: str
     dims: tuple[str, ...]
     made_by: str
     column: str = ""
-    of: str | None = None
+    kind: Kind = "reserved"
+    parameter: str = ""
+    term: str = ""
+    arguments: tuple[str, ...] = ()
+    governs: str = ""
+    of: str = ""
+    is_group_scale: bool = False
+    prior: Any = field(default=None, compare=False)
+    members: tuple[str, ...] = ()
+    unconstrained: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,28 +131,48 @@ class Inventory:
         """Names of all dimensions, which no quantity may have."""
         return frozenset((*SAMPLE_DIMS, OBSERVATIONS, *self.coords))
 
+    @cached_property
+    def by_name(self) -> dict[str, Quantity]:
+        """All quantities."""
+        return {quantity.name: quantity for quantity in self.quantities}
+
+    @cached_property
+    def _by_meaning(self) -> dict[tuple[str, str, tuple[str, ...]], str]:
+        named = (
+            "constant", "row parameter", "intercept", "coefficients", "effects", "hyperparameter", "weights", "simplex"
+        )  # fmt: skip
+        return {(q.parameter, q.term, q.arguments): q.name for q in self.quantities if q.kind in named}
+
+    def name_of(self, parameter: str, term: str = "", *arguments: str) -> str:
+        """What results call a parameter, a term of it, or an argument of the prior of either.
+
+        Raises
+        ------
+        KeyError
+            If the model has no such thing.
+        """
+        return self._by_meaning[parameter, term, arguments]
+
+    def argument_of(self, name: str, argument: str) -> str:
+        """What results call an argument of a quantity's prior."""
+        of = self.by_name[name]
+        return self.name_of(of.parameter, of.term, *of.arguments, argument)
+
+    def correlations_of(self, members: tuple[str, ...]) -> str:
+        """What results call the correlations of these effects."""
+        return next(quantity.name for quantity in self.of_kind("correlations") if quantity.members == members)
+
+    def of_kind(self, *kinds: Kind) -> list[Quantity]:
+        """Quantities of these kinds, in order."""
+        return [quantity for quantity in self.quantities if quantity.kind in kinds]
+
     def followers(self) -> dict[str, list[str]]:
         """By quantity, those that are called after it."""
         out: dict[str, list[str]] = {}
         for quantity in self.quantities:
-            if quantity.of is not None:
+            if quantity.of:
                 out.setdefault(quantity.of, []).append(quantity.name)
         return out
-
-
-def take_inventory(spec: ModelSpec) -> Inventory:
-    """List what the results of a model hold.
-
-    Raises
-    ------
-    DataError
-        If two things would have one name, or a name or a level is a text that no file can hold.
-    """
-    taker = _Taker(spec)
-    taker.run()
-    _check_texts(taker.quantities, taker.dimensions.values())
-    _check_names(taker.reserved, taker.dimensions.values(), taker.quantities)
-    return Inventory(tuple(taker.quantities), tuple(taker.dimensions.values()))
 
 
 def stored_name(name: str) -> str:
@@ -141,154 +193,28 @@ def why_not_storable(text: str) -> str | None:
     return None
 
 
-class _Taker:
-    """One pass over the parameters of the family."""
-
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
-        self.quantities: list[Quantity] = []
-        self.reserved = [
-            Quantity(name, (), f"the dimension '{name}', which all results have")
-            for name in (*SAMPLE_DIMS, OBSERVATIONS)
-        ]
-        self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
-        if spec.design.response.censoring is not None:
-            own = "what results say of a censored response"
-            self.reserved += [Quantity(name, (), own) for name in (STATUS, UPPER_ENDS)]
-        self.dimensions: dict[str, Dimension] = {}
-        self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
-
-    def run(self) -> None:
-        response = self.spec.design.response.name
-        self._add(response, (OBSERVATIONS,), "the response", response)
-        for parameter in self.spec.family.parameters:
-            predictor = self.spec.design.predictors.get(parameter.name)
-            own = f"the parameter '{parameter.name}' of the family"
-            self.along = self._vector(parameter.dim, parameter.labels, own)
-            if predictor is None:
-                prior = self.spec.priors.constants[parameter.name]
-                if isinstance(prior, Prior):
-                    self._add(parameter.name, self.along, own)
-                    self._hyperparameters(parameter.name, prior, (), "")
-                else:  # a number: not in the results, but nothing else may be called so
-                    self.reserved.append(Quantity(parameter.name, (), own))
-            else:
-                combined = self._vector(*self.spec.family.combined.get(parameter.name, ("", ())), own)
-                self._add(parameter.name, (OBSERVATIONS, *combined), own)
-                self._predictor(predictor)
-
-    def _vector(self, dim: str, labels: tuple[Any, ...], own: str) -> tuple[str, ...]:
-        """The dimension along a vector, as dims; none where it is no vector."""
-        return (self._register(Dimension(dim, labels, f"the dimension of {own}", "")),) if dim else ()
-
-    def _add(self, name: str, dims: tuple[str, ...], made_by: str, column: str = "", of: str | None = None) -> None:
-        self.quantities.append(Quantity(name, dims, made_by, column, of))
-
-    def _predictor(self, predictor: LinearPredictor) -> None:
-        prefix = "" if predictor.parameter == self.spec.family.parent.name else f"{predictor.parameter}_"
-        within = f" in the formula of {predictor.parameter}" if prefix else ""
-        priors = self.spec.priors.terms[predictor.parameter]
-        if predictor.intercept:
-            self._add(f"{prefix}Intercept", self.along, f"the intercept{within}")
-            self._hyperparameters(f"{prefix}Intercept", priors["Intercept"], (), "")
-        for term in predictor.terms:
-            dims = (
-                () if term.scalar else (self._dim(f"{prefix}{term.name}_dim", term, f"the columns of '{term.name}'"),)
-            )
-            own = f"the coefficients of the term '{term.name}'{within}"
-            self._add(f"{prefix}{term.name}", (*self.along, *dims), own, term.name)
-            self._hyperparameters(f"{prefix}{term.name}", priors[term.name], dims, term.name)
-        for group_term in predictor.group_terms:
-            self._group_term(group_term, prefix, within, priors[group_term.name])
-        for name, terms in correlated_terms(predictor, self.spec.correlations).items():
-            self._correlations(f"{prefix}{name}", terms, within)
-
-    def _group_term(self, term: GroupTerm, prefix: str, within: str, prior: Prior) -> None:
-        name = f"{prefix}{term.name}"
-        columns = self._expression_dims(term, prefix)
-        factor = f"{term.factor}__factor_dim"
-        levels = self.spec.design.factors[term.factor].levels
-        self.dimensions.setdefault(factor, Dimension(factor, levels, f"the levels of '{term.factor}'", term.factor))
-        dims = (*self.along, *columns, factor)
-        self._add(name, dims, f"the effects of '{term.name}'{within}", term.factor)
-        self._hyperparameters(name, prior, columns, term.factor)
-        if self.spec.noncentered.get(name, True) and _draws_scale(prior):
-            self._add(f"{name}_offset", dims, f"the standardised effects of '{term.name}'{within}", term.factor, name)
-
-    def _hyperparameters(
-        self, name: str, prior: Any, dims: tuple[str, ...], column: str, of: str | None = None
-    ) -> None:
-        """What the prior's arguments are called that have priors of their own."""
-        if not isinstance(prior, Prior):  # one distribution a column, without hyperpriors
-            return
-        for key, value in zip(prior.density.argument_names, resolve(prior).arguments, strict=True):
-            if isinstance(value, Prior):
-                own = f"the {key} of the prior of '{name}'"
-                self._add(f"{name}_{key}", (*self.along, *dims), own, column, of or name)
-                self._hyperparameters(f"{name}_{key}", value, dims, column, of or name)
-
-    def _correlations(self, name: str, terms: list[GroupTerm], within: str) -> None:
-        labels = [
-            term.expression if term.scalar else f"{term.expression}[{label}]" for term in terms for label in term.labels
-        ]
-        pairs = tuple(f"{labels[c]}, {labels[r]}" for r in range(len(labels)) for c in range(r))
-        dim, own = f"{name}_dim", f"the correlations of the effects of '{terms[0].factor}'{within}"
-        self._register(Dimension(dim, pairs, f"the dimension of {own}", terms[0].factor))
-        self._add(name, (dim,), own, terms[0].factor)
-
-    def _expression_dims(self, term: GroupTerm, prefix: str) -> tuple[str, ...]:
-        """The dimension of a group term's columns, if it has one.
-
-        Terms of one formula share it where they have the same columns. ``(g|s) + (0 + g|u)`` have not: the second
-        gets a dimension with its factor in its name.
-        """
-        if term.scalar:
-            return ()
-        name = f"{prefix}{term.expression}__expr_dim"
-        known = self.dimensions.get(name)
-        own = f"the columns of '{term.expression}' for groups"
-        if known is not None and known.made_by == own:
-            if known.labels == _labels(term):
-                return (name,)
-            name = f"{prefix}{term.name}__expr_dim"
-        return (self._dim(name, term, own),)
-
-    def _dim(self, name: str, term: CommonTerm | GroupTerm, made_by: str) -> str:
-        column = term.expression if isinstance(term, GroupTerm) else term.name
-        return self._register(Dimension(name, _labels(term), made_by, column))
-
-    def _register(self, dimension: Dimension) -> str:
-        known = self.dimensions.setdefault(dimension.name, dimension)
-        if known != dimension:
-            raise DataError(_two_things(known, dimension))
-        return dimension.name
-
-
-def _labels(term: CommonTerm | GroupTerm) -> tuple[Any, ...]:
-    """Labels of a term's columns: numbers for ``bs(x, df=4)``; the levels of a factor are texts, even "2001"."""
-    numbered = term.kind == "numeric" and all(label.isdigit() for label in term.labels)
-    return tuple(int(label) for label in term.labels) if numbered else term.labels
-
-
-def _draws_scale(prior: Prior) -> bool:
-    """Whether a prior has a location and a scale, and the scale a prior of its own."""
-    density = prior.density
-    if density.location is None or density.scale is None:
-        return False
-    return isinstance(resolve(prior).arguments[density.scale], Prior)
-
-
-def _check_names(*items: Iterable[Quantity | Dimension]) -> None:
+def check_names(*items: Iterable[Quantity | Dimension]) -> None:
     """Refuse one name for two things; names that differ by the kind of slash are one in a file."""
     taken: dict[str, Quantity | Dimension] = {}
     for item in itertools.chain(*items):
         key = stored_name(item.name)
         if key in taken:
-            raise DataError(_two_things(taken[key], item))
+            raise DataError(two_things(taken[key], item))
         taken[key] = item
 
 
-def _two_things(one: Quantity | Dimension, other: Quantity | Dimension) -> str:
+def check_unconstrained(quantities: Iterable[Quantity]) -> None:
+    """Refuse that the number sampled for one thing is called like another thing."""
+    named = {quantity.name: quantity for quantity in quantities}
+    for quantity in quantities:
+        other = named.get(quantity.unconstrained, quantity)
+        if other.name != quantity.name and (other.parameter, other.term) != (quantity.parameter, quantity.term):
+            own = f"the number that is sampled for {quantity.made_by}"
+            raise DataError(two_things(other, replace(quantity, name=quantity.unconstrained, made_by=own, column="")))
+
+
+def two_things(one: Quantity | Dimension, other: Quantity | Dimension) -> str:
+    """That two things would have one name, and what to do."""
     if not other.column and one.column:  # what the user has named comes first
         one, other = other, one
     columns = " or ".join(dict.fromkeys(f"'{item.column}'" for item in (other, one) if item.column))
@@ -308,10 +234,10 @@ def _capital(text: str) -> str:
 
 
 def _plural(item: Quantity | Dimension) -> bool:
-    return item.made_by.split()[1] in ("coefficients", "effects", "standardised", "columns", "levels", "correlations")
+    return item.made_by.split()[1] in _PLURALS
 
 
-def _check_texts(quantities: Iterable[Quantity], dimensions: Iterable[Dimension]) -> None:
+def check_texts(quantities: Iterable[Quantity], dimensions: Iterable[Dimension]) -> None:
     """Refuse names and levels that no file of results can hold, while there is nothing to lose."""
     for item in itertools.chain[Quantity | Dimension](quantities, dimensions):
         if (reason := why_not_storable(item.name)) or item.name in (".", ".."):

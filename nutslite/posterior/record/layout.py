@@ -16,11 +16,18 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
 from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
+from nutslite.posterior.record.inventory import Inventory
+from nutslite.posterior.record.node_table import NODE_FIELDS, Nodes
 from nutslite.priors.coefficient_priors import ColumnPriors
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 
 FloatArray = NDArray[np.float64]
-Source = Literal["values", "effects", "correlation"]
+Source = Literal["values", "effects", "correlation", "simplex"]
+
+NO_MIX = np.empty((0, 0))
+
+DERIVED = -(2**40)
+"""Reference to the first derived value while the lengths of what comes before are not known."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +41,17 @@ class Variable:
     dims : tuple of str
         Without chain and draw.
     source : str
-        ``"values"`` or ``"effects"`` (natural scale), or ``"correlation"`` (from the block starting at ``index[0]``).
+        ``"values"`` or ``"effects"`` (natural scale), ``"simplex"`` (derived values that sum to one), or
+        ``"correlation"`` (from the block starting at ``index[0]``).
     index : ndarray of int
         Element of the source for each element of the variable, in the variable's shape.
     columns : ndarray of int
-        Only of an intercept: values of the coefficients whose means must be subtracted to uncentre it (of a vector's
-        intercepts a row each) ...
+        Only of an intercept: the coefficients whose means must be subtracted to uncentre it (of a vector's intercepts a
+        row each), each an element of `values`, or ``-1 - effect`` ...
     means : ndarray of float
         ... and those means.
+    mix : ndarray, shape (levels, levels)
+        Only of effects with a known covariance: along the last axis they are this matrix times the elements.
     """
 
     name: str
@@ -50,6 +60,26 @@ class Variable:
     index: NDArray[np.int64]
     columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     means: FloatArray = field(default_factory=lambda: np.empty(0))
+    mix: FloatArray = field(default_factory=lambda: NO_MIX)
+
+    def mixed(self, elements: FloatArray) -> FloatArray:
+        """The variable's own numbers, of its elements in the source: shape (..., *shape of the variable)."""
+        return elements @ self.mix.T if self.mix.size else elements
+
+    def unmixed(self, natural: FloatArray) -> FloatArray:
+        """The way back."""
+        if not self.mix.size:
+            return natural
+        elements = np.linalg.solve(self.mix, natural.reshape(-1, len(self.mix)).T).T
+        return np.asarray(elements.reshape(natural.shape), dtype=float)
+
+    def centring(self, values: FloatArray, effects: FloatArray) -> FloatArray:
+        """What an intercept of centred columns is above that of the columns themselves, for every draw."""
+        own = self.columns >= 0
+        if own.all():
+            return np.asarray(values[..., self.columns] @ self.means)
+        others = effects[..., -1 - self.columns[~own]] @ self.means[~own]
+        return np.asarray(values[..., self.columns[own]] @ self.means[own] + others)
 
 
 @dataclass(frozen=True)
@@ -95,10 +125,10 @@ class Layout:
             if variable.source == "correlation":
                 out[variable.name] = _correlations(values, variable.index)
                 continue
-            array = (values if variable.source == "values" else effects)[..., variable.index]
+            array = (effects if variable.source == "effects" else values)[..., variable.index]
             if variable.columns.size:
-                array = array - values[..., variable.columns] @ variable.means
-            out[variable.name] = array
+                array = array - variable.centring(values, effects)
+            out[variable.name] = variable.mixed(array)
         return out
 
 
@@ -120,10 +150,11 @@ def _correlations(values: FloatArray, index: NDArray[np.int64]) -> FloatArray:
 class HeadBuilder:
     """Collects head elements, their transforms and priors.
 
-    A prior's argument is a reference: a head element (>= 0) or a fixed number, noted as ``-1 - k`` until the length of
-    the head is known.
+    A prior's argument is a reference: a head element (>= 0), or a fixed number or a derived value, noted as ``-1 - k``
+    and ``DERIVED - k`` until the lengths of what comes before them are known.
     """
 
+    inventory: Inventory
     transforms: list[int] = field(default_factory=list)
     bounds: list[tuple[float, float]] = field(default_factory=list)
     densities: list[int] = field(default_factory=list)
@@ -131,6 +162,8 @@ class HeadBuilder:
     shifts: dict[int, tuple[NDArray[np.int64], FloatArray]] = field(default_factory=dict)
     fixed: list[float] = field(default_factory=lambda: [0.0])
     variables: list[Variable] = field(default_factory=list)
+    nodes: list[tuple[int, list[int], int, int]] = field(default_factory=list)  # operation, inputs, outputs
+    n_derived: int = 0
 
     @property
     def size(self) -> int:
@@ -141,6 +174,13 @@ class HeadBuilder:
         """Reference to a fixed number."""
         self.fixed.append(float(value))
         return -len(self.fixed)
+
+    def derive(self, op: int, inputs: Sequence[int], n_outputs: int) -> list[int]:
+        """Add a node, which reads what `inputs` refer to; return references to the values that it writes."""
+        self.nodes.append((op, [int(reference) for reference in inputs], self.n_derived, n_outputs))
+        first = self.n_derived
+        self.n_derived += n_outputs
+        return [DERIVED - k for k in range(first, self.n_derived)]
 
     def add(
         self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...], ordered: bool = False
@@ -183,7 +223,8 @@ class HeadBuilder:
     ) -> list[int]:
         """References to one argument of a prior, one per element of the variable it belongs to."""
         if isinstance(value, Prior):
-            return [int(i) for i in self.add(f"{name}_{key}", value, length=length, dims=dims)]
+            own = self.inventory.argument_of(name, key)
+            return [int(i) for i in self.add(own, value, length=length, dims=dims)]
         array = np.atleast_1d(np.asarray(value, dtype=float))
         if array.size not in (1, length):
             raise PriorError(
@@ -214,7 +255,22 @@ class HeadBuilder:
 
     def resolve_reference(self, reference: int) -> int:
         """Index into `values` once the head is complete."""
+        if reference <= DERIVED:
+            return self.size + len(self.fixed) + DERIVED - reference
         return reference if reference >= 0 else self.size - 1 - reference
+
+    def named(self) -> list[Variable]:
+        """The variables, with their places in `values` once the head is complete."""
+        return [
+            replace(variable, index=self.resolved(variable.index), columns=self.resolved(variable.columns))
+            for variable in self.variables
+        ]
+
+    def resolved(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places among which there are references to derived values, once the head is complete."""
+        places = np.asarray(places, dtype=np.int64)
+        out: NDArray[np.int64] = np.where(places <= DERIVED, self.size + len(self.fixed) + DERIVED - places, places)
+        return out
 
     def build(self) -> Head:
         """The finished record."""
@@ -225,11 +281,25 @@ class HeadBuilder:
             bounds=np.ascontiguousarray(np.array(self.bounds, dtype=float).reshape(-1, 2).T),
             densities=np.array(self.densities, dtype=np.int64),
             arguments=np.array(rows, dtype=np.int64).reshape(-1, 4),
-            fixed=np.array(self.fixed, dtype=float),
+            fixed=np.array([*self.fixed, *[np.nan] * self.n_derived], dtype=float),
             shift_start=np.cumsum([0, *(len(index) for index, _ in shifts)], dtype=np.int64),
-            shift_index=np.concatenate([np.empty(0, np.int64), *(index for index, _ in shifts)]),
+            shift_index=self.resolved(np.concatenate([np.empty(0, np.int64), *(index for index, _ in shifts)])),
             shift_weight=np.concatenate([np.empty(0), *(weight for _, weight in shifts)]),
+            nodes=self._nodes(),
         )
+
+    def _nodes(self) -> Nodes:
+        rows: list[list[int]] = []
+        inputs: list[int] = []
+        for op, references, first, n_outputs in self.nodes:
+            rows.append([op, len(inputs), len(references), self.resolve_reference(DERIVED - first), n_outputs])
+            inputs += [self.resolve_reference(reference) for reference in references]
+        return Nodes(np.array(rows, dtype=np.int64).reshape(-1, NODE_FIELDS), np.array(inputs, dtype=np.int64))
+
+
+def is_constant(reference: int) -> bool:
+    """Whether a reference of `HeadBuilder` is a fixed number."""
+    return DERIVED < reference < 0
 
 
 def named_arguments(prior: Prior) -> Iterable[tuple[str, Any]]:

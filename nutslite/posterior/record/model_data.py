@@ -25,7 +25,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
-from nutslite.posterior.record.head import HEAD, Head
+from nutslite.posterior.record.head import HEAD, Head, is_derived
 from nutslite.posterior.record.shared_work import SHARED_WORK, SharedWork
 from nutslite.posterior.record.warp import WARP, Warp
 
@@ -43,8 +43,8 @@ CONSTANT = 6  # index into `values` where VARIES is 0
 N_COEFFICIENTS = 7  # of its columns, the coded ones included
 PREDICTOR_FIELDS = 8
 
-# Columns of `ModelData.blocks`, one row per group block (one predictor, one factor).
-PREDICTOR = 0  # row of `predictors`
+# Columns of `ModelData.blocks`, one row per group block: effects of one factor whose prior is one.
+PREDICTOR = 0  # row of `predictors`, or -1 where its columns are of several (only `added` says which)
 FACTOR = 1  # row of `levels`
 N_LEVELS = 2
 N_COLUMNS = 3
@@ -54,6 +54,7 @@ COLUMN_TABLE = 6  # first row of `block_columns`
 CORRELATION = 7  # position of its first unconstrained correlation, or -1 where its columns are independent
 LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
 BLOCK_FIELDS = 9
+ADDED_FIELDS = COLUMN_TABLE + 1  # of a row of `ModelData.added`
 
 # Columns of `ModelData.segments`, one row per run of rows of data that share a kernel; in order, without gaps.
 FIRST_ROW = 0
@@ -106,7 +107,8 @@ class ModelData(NamedTuple):
     links: IndexArray  # (k,) link codes
     predictors: IndexArray  # (k, PREDICTOR_FIELDS)
     blocks: IndexArray  # (n_blocks, BLOCK_FIELDS)
-    added: IndexArray  # (n_blocks + n_sets, COLUMN_TABLE + 1) what kernels add up: blocks, then sets of coded columns
+    added: IndexArray  # (n_parts + n_sets, ADDED_FIELDS) what kernels add up: of each block the columns of one
+    # predictor, then sets of coded columns
     z_rows: IndexArray  # (n_block_columns + 1,) Z_ROW of each block column, and -1 for codes
     block_columns: IndexArray  # (n_block_columns, BLOCK_COLUMN_FIELDS)
     centring: FloatArray  # (n_effects,) 0 non-centred ... 1 centred, in the order of the effects
@@ -169,6 +171,12 @@ def segment_by_row(model: ModelData) -> IndexArray:
     return np.repeat(np.arange(len(model.segments)), np.diff(model.segments[:, STOP_ROW], prepend=0))
 
 
+def has_derived_coefficients(model: ModelData) -> bool:
+    """Whether columns have coefficients that are no elements of the head."""
+    coefficients = np.concatenate([model.coefficients, model.codes.coefficients])
+    return bool(is_derived(model.head, coefficients).any())
+
+
 def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
     """The same model on some of its rows: segment by segment, and in the order given within each."""
     segment = segment_by_row(model)[chosen]
@@ -191,6 +199,21 @@ def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
         row_starts=np.empty(0, dtype=np.int64),
         segments=segments,
     )
+
+
+def part_of(block: IndexArray, predictor: int, column: int, columns: int) -> IndexArray:
+    """The row of `ModelData.added` for some columns of a block, which one predictor reads."""
+    part: IndexArray = block[:ADDED_FIELDS].copy()
+    part[PREDICTOR], part[N_COLUMNS] = predictor, columns
+    part[[EFFECT_START, COLUMN_TABLE]] += column
+    return part
+
+
+def parts_of(model: ModelData, block: IndexArray) -> IndexArray:
+    """The rows of `ModelData.added` that read the columns of a block, one for each predictor."""
+    at = model.added[:, COLUMN_TABLE] - block[COLUMN_TABLE]
+    parts: IndexArray = model.added[(at >= 0) & (at < block[N_COLUMNS])]
+    return parts
 
 
 def is_sortable(n: int, levels: int) -> bool:

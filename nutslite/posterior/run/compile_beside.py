@@ -21,13 +21,13 @@ from typing import Any
 
 from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming
 from nutslite._kernel_cache import is_kept
-from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
+from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled
 from nutslite._parallel import available_cpus
 from nutslite._stack import with_room
 from nutslite.posterior.density.effects import add_effects_prior
 from nutslite.posterior.density.helper_threads import compiled_help
-from nutslite.posterior.density.joint import JOINT_DATA, joint_logdensity, natural_scale
-from nutslite.posterior.density.many_positions import compiled_joint_many
+from nutslite.posterior.density.joint import JOINT_DATA, compiled_natural, joint_logdensity
+from nutslite.posterior.density.many_positions import compiled_gradients, compiled_joint_many
 from nutslite.posterior.density.matrix_centring import (
     MATRIX_DATA,
     compiled_matrix,
@@ -39,7 +39,6 @@ from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_margina
 from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.record.model_data import MODEL_DATA
-from nutslite.posterior.targets.plan import Plan
 from nutslite.priors.densities.densities import DENSITY
 from nutslite.sampler.independence.independence import accept_or_stay
 from nutslite.sampler.transition.chain import compiled_block
@@ -58,7 +57,7 @@ def _compile_acceptance() -> None:
 
 
 def _compile_natural() -> None:
-    natural_scale.compile((MATRIX, MODEL_DATA, MATRIX, MATRIX))  # type: ignore[attr-defined]
+    compiled_natural()
 
 
 def _compile_matrix_natural() -> None:
@@ -98,16 +97,6 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
         NATURAL: _compile_matrix_natural,
     },
 }
-
-
-def needed(plan: Plan, laplace: bool, independence: bool) -> tuple[str, ...]:
-    """What a run will need to have compiled beside the density, the first first."""
-    if laplace:
-        return (NATURAL,)
-    over_effects = plan.density in ("joint", "matrix")
-    if independence and not (over_effects and plan.assembled.data.centring.size):
-        return (MANY, NATURAL, BLOCK)
-    return (EFFECTS, BLOCK, NATURAL) if over_effects else (BLOCK, NATURAL)
 
 
 class CompilerBeside:
@@ -191,6 +180,8 @@ def compile_all() -> None:
             with_room(compile_part)
     compiled_plain_many()
     compiled_help()
+    for data_type in (JOINT_DATA, MARGINAL_TYPE, MATRIX_DATA):
+        compiled_gradients(data_type)
 
 
 def work() -> None:

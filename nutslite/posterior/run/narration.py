@@ -6,36 +6,29 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nutslite.posterior.methods.fit import Fit
+from nutslite.posterior.methods.registry import method_for
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.points.points import PointMap
-from nutslite.posterior.run.fit import Fit
 from nutslite.posterior.targets.plan import Plan
 
 
 def what_is_sampled(plan: Plan, settings: Settings, aliases: Mapping[str, str]) -> str:
     """``NUTS: [sigma, 1|g_sigma]``, with what is drawn exactly afterwards.
 
-    Group effects are sampled as offsets (``1|g_offset``), and shown so.
+    Group effects that start as offsets (``1|g_offset``) are shown so.
     """
     free = PointMap(plan.assembled).free
+    offsets = {q.of: q.name for q in plan.assembled.inventory.of_kind("standardised effects")}
     kept = range(plan.assembled.layout.dimension) if plan.reduction is None else plan.reduction.kept
     sampled, exact = [], []
     for variable in free:
-        name = aliases.get(variable.name, variable.name)
         if not np.isin(variable.index, kept).all():
-            exact.append(name)
+            exact.append(aliases.get(variable.name, variable.name))
         else:
-            sampled.append(f"{name}_offset" if variable.variable.source == "effects" else name)
-    method = "NUTS"
-    if settings.may_be_independence and (plan.reduction is not None or not plan.assembled.data.centring.size):
-        method = "Independence Metropolis or NUTS"  # by what the pilot finds; `how_long_it_took` says which
-    if settings.may_be_independence and plan.is_small:
-        method = "Independence Metropolis or slice sampling"
-    if settings.laplace:
-        method = "Laplace approximation"
-    elif plan.reduction is not None and plan.reduction.large:
-        method = "Independence Metropolis"
-    line = f"{method}: [{', '.join(sampled)}]"
+            name = offsets.get(variable.name, variable.name)
+            sampled.append(aliases.get(name, name))
+    line = f"{method_for(plan, settings).title(plan)}: [{', '.join(sampled)}]"
     return f"{line}, then exact draws of [{', '.join(exact)}]" if exact else line
 
 
@@ -48,14 +41,5 @@ def how_long_it_took(fit: Fit) -> str:
     took = f"{seconds:.1f}" if seconds < 9.95 else f"{seconds:.0f}"
     return (
         f"Sampling {chains} chain{'s' if chains > 1 else ''} for {tune:_} tune and {draws:_} draw iterations "
-        f"({chains * tune:_} + {chains * draws:_} draws total) took {took} seconds{compiled}{_other_method(fit)}."
+        f"({chains * tune:_} + {chains * draws:_} draws total) took {took} seconds{compiled}{fit.remark}."
     )
-
-
-def _other_method(fit: Fit) -> str:
-    """What replaced NUTS, where something did."""
-    if fit.method == "slice":
-        return ", by slice sampling"
-    if fit.method != "independence":
-        return ""
-    return f", by independence Metropolis (acceptance {fit.stats['acceptance_rate'].mean():.2f})"

@@ -48,7 +48,7 @@ class MatrixTarget(JointTarget):
         """As of the joint target; then with the coordinates and the joint density."""
         if self.centring is None:
             return super().data
-        return (self.model, self.centring, self.density, self.loglik, compiled_joint())
+        return (self.model, self.centring, self.priors, self.loglik, compiled_joint())
 
     def launch(self) -> Launch:
         """Run the pilot and choose the coordinates: where they serve, all are about standard normal."""

@@ -14,6 +14,7 @@ from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import declarations_of_nodes
 from nutslite.posterior.pilot.matrix_structure import Structure, find_structure, why_no_matrix
 from nutslite.posterior.pilot.nested_laplace import has_few_rows, is_small
 from nutslite.posterior.pilot.pieces import has_pieces
@@ -23,6 +24,7 @@ from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
+from nutslite.priors.horseshoe import is_horseshoe
 
 Path = Literal["auto", "joint", "marginal"]
 PATHS = ("auto", "joint", "marginal")
@@ -80,6 +82,11 @@ class Plan:
             return "matrix"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is of a marginal density of which one value is a large factorisation."""
+        return self.reduction is not None and self.reduction.large
+
     def target(self) -> Target:
         """A fresh target for one fit."""
         if self.reduction is not None:
@@ -136,7 +143,7 @@ def make_plan(
     if path not in PATHS:
         error = error_about(path, str, SettingError, SettingTypeError)
         raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
-    declared = declarations_of(assembled.spec)
+    declared = [*declarations_of(assembled.spec), *declarations_of_nodes(assembled.data.head)]
     if not code or why_refused(declared, CODES) is not None:
         assembled = replace(assembled, data=without_codes(assembled.data))
     reduction = _reduced(assembled, declared) if path != "joint" else "the joint density was asked for"
@@ -171,7 +178,7 @@ def _joint_plan(
     merged = merge_equal_rows(data) if merge and unmerged is None else None
     n = (data if merged is None else merged).y.shape[1]
     first = (
-        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them group effects); "
+        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them {_effects(assembled)}); "
         f"every gradient reads {n:,} rows."
     )
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
@@ -199,6 +206,20 @@ def _joint_plan(
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, few and unfit is None)
+
+
+def _effects(assembled: Assembled) -> str:
+    """What the joint density's effects are called."""
+    spec = assembled.spec
+    predictors = spec.design.predictors.values()
+    kinds = {
+        "group effects": any(predictor.group_terms for predictor in predictors),
+        "weights": any(term.simplex is None for predictor in predictors for term in predictor.basis_terms),
+        "coefficients of a horseshoe": any(
+            is_horseshoe(prior) for own in spec.priors.terms.values() for prior in own.values()
+        ),
+    }
+    return " and ".join(kind for kind, has in kinds.items() if has) or "group effects"
 
 
 def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
@@ -266,8 +287,11 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
     if reduction.level_targets.size:
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
+        kind = "effects" if "group" in _effects(assembled) else _effects(assembled)
         sentences.append(
-            f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
+            f"The {q} {kind} are integrated out together."
+            if levels == 1
+            else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
         )
     sentences.append(f"{r} coefficients and other effects are integrated out by one dense factorisation.")
@@ -286,7 +310,9 @@ def _large_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, .
     return (
         f"Gaussian, identity link: {n:,} rows reduced to cross-products.",
         f"The {reduction.level_targets.size:,} effects of the largest grouping factor are integrated out one by one, "
-        f"{r:,} coefficients and other effects by a factorisation of order {r:,}.",
+        f"{r:,} coefficients and other effects by a factorisation of order {r:,}."
+        if reduction.level_targets.size
+        else f"{r:,} coefficients and effects are integrated out by a factorisation of order {r:,}.",
         f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, "
         "each transition with two exact draws of all that was integrated out.",
     )

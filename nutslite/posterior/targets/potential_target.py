@@ -23,6 +23,7 @@ from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import compile_in_halves, natural_scale
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.shared_rows import add_loglik
+from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
@@ -30,7 +31,6 @@ from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.record.potential import Potential
 from nutslite.posterior.targets.target import JointTarget
-from nutslite.priors.densities.densities import DENSITY
 
 FloatArray = NDArray[np.float64]
 
@@ -43,14 +43,15 @@ class Gather(NamedTuple):
 
     effect: NDArray[np.int64]  # 1: an element of `effects`, 0: of `values`
     element: NDArray[np.int64]
-    # An intercept is told without centring: the sampled one minus column means times coefficients.
+    # An intercept is told without centring: the sampled one minus column means times coefficients, which are elements
+    # of `values`, or effects, noted as -1 - effect.
     shift_start: NDArray[np.int64]
     shift_index: NDArray[np.int64]
     shift_weight: FloatArray
 
 
 GATHER = types.NamedTuple([INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, VECTOR], Gather)
-POTENTIAL_DATA = types.Tuple([MODEL_DATA, GATHER, DENSITY, LOGLIKS, POTENTIAL])
+POTENTIAL_DATA = types.Tuple([MODEL_DATA, GATHER, PRIORS, LOGLIKS, POTENTIAL])
 """As `joint.JOINT_DATA`, with the potentials."""
 
 
@@ -70,7 +71,7 @@ class PotentialTarget(JointTarget):
     @property
     def data(self) -> Any:
         """The model's record, the arguments of the potentials, and three functions."""
-        return (self.model, self.gather, self.density, self.loglik, self.potential)
+        return (self.model, self.gather, self.priors, self.loglik, self.potential)
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """One after the other and with their gradients, whatever `cores`: potentials may be called in Python."""
@@ -87,7 +88,7 @@ def compiled_density() -> Callable[..., float]:
 
 def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
     """As `joint.joint_logdensity`, with the potentials."""
-    model, gather, density, loglik, potential = data
+    model, gather, (derived, density), loglik, potential = data
     n_head = model.head.transforms.shape[0]
     values = np.empty(n_head + model.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
@@ -96,11 +97,13 @@ def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
         gradient[i] = 0.0
 
     total = constrain_head(position, model.head, values)
+    total += fill_derived(derived, values)
     fill_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_potentials(gather, potential, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
     total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
+    pull_back_derived(derived, values, adjoint)
     pull_back_head(position, model.head, adjoint, gradient)
     return float(total)
 
@@ -117,7 +120,8 @@ def add_potentials(gather, potential, values, effects, adjoint, effects_adjoint)
         else:
             arguments[k] = values[gather.element[k]]
             for s in range(gather.shift_start[k], gather.shift_start[k + 1]):
-                arguments[k] -= gather.shift_weight[s] * values[gather.shift_index[s]]
+                at = gather.shift_index[s]
+                arguments[k] -= gather.shift_weight[s] * (values[at] if at >= 0 else effects[-1 - at])
     total = potential(arguments, slopes)
     for k in range(n):
         if gather.effect[k] == 1:
@@ -125,7 +129,11 @@ def add_potentials(gather, potential, values, effects, adjoint, effects_adjoint)
         else:
             adjoint[gather.element[k]] += slopes[k]
             for s in range(gather.shift_start[k], gather.shift_start[k + 1]):
-                adjoint[gather.shift_index[s]] -= gather.shift_weight[s] * slopes[k]
+                at = gather.shift_index[s]
+                if at >= 0:
+                    adjoint[at] -= gather.shift_weight[s] * slopes[k]
+                else:
+                    effects_adjoint[-1 - at] -= gather.shift_weight[s] * slopes[k]
     return total
 
 
@@ -185,6 +193,11 @@ def _variable(layout: Layout, name: str, potential: Potential) -> Variable:
         raise ArgumentError(
             f"The potential of {potential.shown} is a function of correlations, '{name}', which potentials cannot "
             "read. Their prior is LKJ: priors_cor={...} makes it narrower."
+        )
+    if known[name].mix.size:
+        raise ArgumentError(
+            f"The potential of {potential.shown} is a function of '{name}', effects with a known covariance, which "
+            "potentials cannot read."
         )
     return known[name]
 

@@ -19,9 +19,10 @@ from nutslite.exceptions import SamplingError
 from nutslite.families.record.censoring import compiled_logliks
 from nutslite.families.record.family import Family
 from nutslite.posterior.density.helper_threads import helped_chains
-from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, compiled_natural
+from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
+from nutslite.posterior.density.reciprocal import CURVE_DATA, compiled_reciprocal, reciprocals_for
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
 from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
@@ -29,6 +30,7 @@ from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
 from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.inside import starts_inside
 from nutslite.posterior.pilot.mode import Mode, find_mode
@@ -43,7 +45,7 @@ from nutslite.posterior.pilot.nested_laplace import (
     range_of,
     start_at_mean,
 )
-from nutslite.posterior.pilot.pieces import has_pieces
+from nutslite.posterior.pilot.pieces import Lines, has_pieces
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
 from nutslite.posterior.pilot.start import other_predictors, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
@@ -87,6 +89,7 @@ class Target(Protocol):
     rows: int
     data_type: Any
     has_edge: bool  # whether links leave positions without a density
+    in_pieces: bool  # whether they break the posterior of a model of few rows into pieces
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -150,12 +153,23 @@ class JointTarget:
 
     @property
     def data(self) -> Any:
-        """The model's record, its prior densities and the family kernel."""
-        return (self.model, self.density, self.loglik)
+        """The model's record, its derived values and prior densities, and the family kernel."""
+        return (self.model, self.priors, self.loglik)
+
+    @property
+    def priors(self) -> Any:
+        """Derived values and prior densities."""
+        return with_derived(self.model.head, self.density)
 
     def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
         """The density of a model of few rows without its gradient, data for one chain, and their type."""
         return compiled_warped_value(), (*self.data, scratch_for(self.model)), VALUE_DATA
+
+    def curves(self, lines: Lines) -> tuple[Callable[..., float], Any, Any]:
+        """Ways from piece to piece along lines, data for one chain with those of `for_slices`, and their type."""
+        value_data = (*self.data, scratch_for(self.model))
+        own = reciprocals_for(self.dimension, self.model.warp.members.size, lines)
+        return compiled_reciprocal(), (value_data, own), CURVE_DATA
 
     def launch(self) -> Launch:
         """Run the pilot; where it does not serve, start at a simple guess."""
@@ -255,7 +269,7 @@ class JointTarget:
         elif is_plain(self.model):
             compiled_plain_natural()(flat, self.model.head, values)
         else:
-            compiled_natural()(flat, self.model, values, effects)
+            natural_scale(flat, self.model, values, effects)
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
 
 
@@ -278,8 +292,8 @@ class MarginalTarget:
 
     @property
     def data(self) -> Any:
-        """The cross-products and the prior densities."""
-        return (self.reduction.data, self.density)
+        """The cross-products, then derived values and prior densities."""
+        return (self.reduction.data, with_derived(self.reduction.data.head, self.density))
 
     @property
     def is_small(self) -> bool:

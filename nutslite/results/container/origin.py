@@ -16,7 +16,7 @@ from nutslite.results.container.inference_data import Container, get_group
 if TYPE_CHECKING:
     import xarray
 
-    from nutslite.formula.terms import GroupFactor
+    from nutslite.formula.records import GroupFactor
 
 LONGEST = 10_000
 """Characters of a note; HDF5 takes 64 kB of attributes."""

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.formula.columns.level_names import level_name
-from nutslite.formula.terms import STATUSES
+from nutslite.formula.records import STATUSES
 from nutslite.posterior.record.inventory import OBSERVATIONS, ROW_LABELS, STATUS, UPPER_ENDS
 from nutslite.results.container.inference_data import group_names
 

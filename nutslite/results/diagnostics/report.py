@@ -24,6 +24,7 @@ def sampling_report(
     *,
     dims: Mapping[str, Sequence[str]] | None = None,
     coords: Mapping[str, Sequence[Any]] | None = None,
+    group_scales: Mapping[str, str] | None = None,
     max_treedepth: int = 10,
     target_accept: float = 0.8,
 ) -> list[str]:
@@ -37,6 +38,8 @@ def sampling_report(
         ``diverging``, ``energy``, and ``tree_depth`` or ``reached_max_treedepth``; what is absent is not judged.
     dims, coords : mappings, optional
         As for `nutslite.results.container.inference_data.to_dataset`, to name single elements.
+    group_scales : mapping, optional
+        By variable that is the sd of a group-specific term, the term.
     max_treedepth, target_accept : number
         Settings of the fit, for advice in numbers.
 
@@ -47,7 +50,7 @@ def sampling_report(
     """
     messages = [
         *_divergences(stats, target_accept),
-        *_parameters(draws, dims, coords, diverged=bool(np.any(stats.get("diverging", False)))),
+        *_parameters(draws, dims, coords, group_scales or {}, diverged=bool(np.any(stats.get("diverging", False)))),
         *_energy(stats),
         *_tree_depth(stats, max_treedepth),
     ]
@@ -99,6 +102,7 @@ def _parameters(
     draws: Mapping[str, NDArray[Any]],
     dims: Mapping[str, Sequence[str]] | None,
     coords: Mapping[str, Sequence[Any]] | None,
+    group_scales: Mapping[str, str],
     *,
     diverged: bool,
 ) -> list[str]:
@@ -106,8 +110,11 @@ def _parameters(
     if not draws:
         return []
     labels: list[str] = []
+    terms: dict[str, str] = {}  # by label of an sd, the term
     for name, values in draws.items():
-        labels += element_labels(name, np.shape(values)[2:], dims, coords)
+        own = element_labels(name, np.shape(values)[2:], dims, coords)
+        labels += own
+        terms |= dict.fromkeys(own, group_scales.get(name, ""))
     columns = np.concatenate([as_columns(values) for values in draws.values()], axis=2)
     n_chains, n_draws = columns.shape[:2]
     if n_draws < diagnostics.MIN_DRAWS:
@@ -123,7 +130,7 @@ def _parameters(
     highest, lowest = _limits(draws, n_chains, n_draws)[:, varying]
     messages += _r_hat(table["r_hat"], labels, highest, diverged)
     size = np.minimum(table["ess_bulk"], table["ess_tail"])
-    return messages + _effective_size(size, labels, (n_chains, n_draws), lowest, diverged)
+    return messages + _effective_size(size, labels, (n_chains, n_draws), lowest, terms, diverged)
 
 
 def _limits(draws: Mapping[str, NDArray[np.float64]], n_chains: int, n_draws: int) -> NDArray[np.float64]:
@@ -178,6 +185,7 @@ def _effective_size(
     labels: Sequence[str],
     chains_and_draws: tuple[int, int],
     lowest: NDArray[np.float64],
+    terms: Mapping[str, str],
     diverged: bool,
 ) -> list[str]:
     n_chains, n_draws = chains_and_draws
@@ -193,7 +201,8 @@ def _effective_size(
         advice = "More draws alone will hardly do while transitions diverge"
     elif more > max(20 * n_draws, MODEST_DRAWS):
         advice = "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
-    advice += _about_scale(labels[order[0]])
+    slowest = labels[order[0]]
+    advice += _about_scale(slowest, terms[slowest])
     limit = f"{needed} ({MIN_ESS_PER_CHAIN} per chain)"
     if (most := lowest[bad].max()) < needed:
         limit = f"{most:.0f}, which chance alone would hardly go below,"
@@ -203,10 +212,9 @@ def _effective_size(
     ]
 
 
-def _about_scale(worst: str) -> str:
-    """What helps where the sd of a group-specific term is the slowest parameter."""
-    term = worst.removesuffix("_sigma")
-    if term == worst or "|" not in term:
+def _about_scale(worst: str, term: str) -> str:
+    """What helps where the slowest parameter is the sd of a group-specific term, if it is."""
+    if not term:
         return ""
     return (
         f". If {worst} stays the slowest, the data hardly tell '{term}' from other terms, as where one factor is "

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 
 from nutslite.exceptions import ArgumentError, DataError, NutsliteError, checked_path
-from nutslite.formula.terms import correlated_terms
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
-from nutslite.priors.prior import Prior
 from nutslite.results.pictures.plots import check_figsize
 
 FORMATS = ("plain", "plain_with_params")
@@ -108,51 +106,38 @@ _FREE, _DETERMINISTIC, _OBSERVED = "shape=ellipse", "shape=box", "shape=ellipse 
 
 
 def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes, list[tuple[str, str]]]:
-    spec, layout = assembled.spec, assembled.layout
-    dims = {variable.name: variable.dims for variable in layout.variables}
+    spec, inventory = assembled.spec, assembled.inventory
+    response = spec.design.response.name
     nodes: _Nodes = {}
     edges: list[tuple[str, str]] = []
-
-    def add(name: str, prior: Prior) -> None:
-        for argument, value in _hyperpriors(prior):
-            add(f"{name}_{argument}", value)
-            edges.append((f"{name}_{argument}", name))
-        nodes[name] = (str(prior) if with_arguments else prior.name, _FREE, dims[name])
-
-    response = spec.design.response.name
+    for quantity in inventory.quantities:
+        name, prior = quantity.name, quantity.prior
+        if quantity.kind == "correlations":
+            nodes[name] = ("LKJ", _FREE, quantity.dims)
+            edges += [(name, member) for member in quantity.members]
+        elif quantity.kind == "row parameter":
+            nodes[name] = (f"Deterministic, {spec.links[name]} link", _DETERMINISTIC, quantity.dims)
+        elif prior is not None:
+            nodes[name] = (str(prior) if with_arguments else prior.name, _FREE, quantity.dims)
+        elif quantity.kind == "weights":
+            nodes[name] = ("Normal", _FREE, quantity.dims)
+        if quantity.governs:
+            edges.append((name, quantity.governs))
+        elif quantity.kind == "hyperparameter":
+            edges += [(name, member) for member in quantity.members]
+        elif quantity.term and name in nodes:
+            edges.append((name, quantity.parameter))
     for parameter in spec.family.parameters:
         edges.append((parameter.name, response))
+        nodes.setdefault(parameter.name, (f"{spec.priors.constants.get(parameter.name)}", _DETERMINISTIC, ()))
         predictor = spec.design.predictors.get(parameter.name)
-        if predictor is None:
-            constant = spec.priors.constants[parameter.name]
-            if isinstance(constant, Prior):
-                add(parameter.name, constant)
-            else:
-                nodes[parameter.name] = (f"{constant}", _DETERMINISTIC, ())
-            continue
-        prefix = "" if parameter.name == spec.family.parent.name else f"{parameter.name}_"
-        for term, prior in spec.priors.terms[parameter.name].items():
-            add(f"{prefix}{term}", prior)
-            edges.append((f"{prefix}{term}", parameter.name))
-        for term in predictor.offset_names:
-            nodes[f"{prefix}{term}"] = ("data", _DETERMINISTIC, (OBSERVATIONS,))
-            edges.append((f"{prefix}{term}", parameter.name))
-        own = assembled.inventory.dims[parameter.name]
-        nodes[parameter.name] = (f"Deterministic, {spec.links[parameter.name]} link", _DETERMINISTIC, own)
-    for of, predictor in spec.design.predictors.items():
-        prefix = "" if of == spec.family.parent.name else f"{of}_"
-        for name, terms in correlated_terms(predictor, spec.correlations).items():
-            nodes[f"{prefix}{name}"] = ("LKJ", _FREE, dims[f"{prefix}{name}"])
-            edges += [(f"{prefix}{name}", f"{prefix}{term.name}") for term in terms]
+        for term in () if predictor is None else predictor.offset_names:
+            name = f"{spec.family.prefix(parameter.name)}{term}"
+            nodes[name] = ("data", _DETERMINISTIC, (OBSERVATIONS,))
+            edges.append((name, parameter.name))
     censored = ", censored" if spec.design.response.censoring is not None else ""
     nodes[response] = (f"{spec.family.title.capitalize()}{censored}", _OBSERVED, (OBSERVATIONS,))
     return nodes, edges
-
-
-def _hyperpriors(prior: Prior) -> Iterable[tuple[str, Prior]]:
-    for argument, value in prior.args.items():
-        if isinstance(value, Prior):
-            yield next((known.name for known in prior.density.arguments if argument in known.aliases), argument), value
 
 
 def _quoted(text: str) -> str:

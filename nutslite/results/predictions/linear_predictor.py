@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, did_you_mean
+from nutslite.formula.records import prefix_of
 from nutslite.results.predictions.new_groups import GroupSampler, draw_new_levels
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.formula.terms import GroupTerm, LinearPredictor
+    from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
@@ -170,19 +171,15 @@ class LinearPredictors:
         self.samples = posterior.samples
         self.n_rows = design.n_rows
         self.sizes = dict(sizes or {})
-        new: dict[str, dict[str, FloatArray]] = {}
+        new: dict[str, FloatArray] | None = None
         if include_group_specific:
-            new = draw_new_levels(
-                design, posterior.arrays, parent=parent, allowed=sample_new_groups, sampler=group_sampler, rng=rng
-            )
+            new = draw_new_levels(design, posterior.arrays, allowed=sample_new_groups, sampler=group_sampler, rng=rng)
         self._predictors = {}
         for name, predictor in design.predictors.items():
-            prefix = "" if name == parent else f"{name}_"
-            new_effects = new.get(name, {}) if include_group_specific else None
+            prefix = prefix_of(name, parent)
             rows = range(self.sizes[name]) if name in self.sizes else (None,)
             self._predictors[name] = [
-                _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new_effects)
-                for row in rows
+                _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new) for row in rows
             ]
 
     @property
@@ -228,19 +225,31 @@ def _prepare(
     new_effects: Mapping[str, FloatArray] | None,
 ) -> _PreparedPredictor:
     parts = [draws.get(f"{prefix}{term.name}", width=(term.stop - term.start,)) for term in predictor.terms]
+    for basis in predictor.basis_terms:  # weights are coefficients, wherever they were sampled
+        parts.append(_weights(draws, basis, prefix))
+    matrices = [predictor.matrix, *(basis.matrix for basis in predictor.basis_terms)]
     groups: list[_GroupEffects] = []
     if new_effects is not None:
         groups = [
-            _group_effects(draws, design, term, prefix, draws.new(new_effects.get(term.name)))
+            _group_effects(draws, design, term, prefix, draws.new(new_effects.get(f"{prefix}{term.name}")))
             for term in predictor.group_terms
         ]
     return _PreparedPredictor(
         intercept=draws.get(f"{prefix}Intercept", width=()) if predictor.intercept else None,
         coefficients=np.concatenate(parts, axis=1) if parts else np.empty((draws.posterior.samples, 0)),
-        matrix=predictor.matrix,
+        matrix=predictor.matrix if len(matrices) == 1 else np.concatenate(matrices),
         offset=predictor.offset,
         groups=tuple(groups),
     )
+
+
+def _weights(draws: _Row, term: BasisTerm, prefix: str) -> FloatArray:
+    """Of a term of a special kind: in the results, or made of what is there."""
+    if term.simplex is None or term.kind.weigh is None:
+        return draws.get(f"{prefix}{term.full(term.weights)}", width=(term.matrix.shape[0],))
+    shares = draws.get(f"{prefix}{term.full(term.simplex)}", width=(term.matrix.shape[0],))
+    weights: FloatArray = term.kind.weigh(draws.get(f"{prefix}{term.coefficients}", width=()), shares)
+    return weights
 
 
 def _group_effects(draws: _Row, design: Design, term: GroupTerm, prefix: str, new: FloatArray | None) -> _GroupEffects:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
 from nutslite.families.links.codes import inverse_array
-from nutslite.families.record.censoring import compiled_logliks, observed
+from nutslite.families.record.censoring import compiled_kernels, observed
 from nutslite.results.predictions.linear_predictor import LinearPredictors, NamedDraws, join_chains
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
 
@@ -237,9 +237,9 @@ def _parts(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Pa
     y, censoring = observed(family, design.response), design.response.censoring
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
     if censoring is None:
-        return [_Part(None, compiled_logliks(family, links)[1], y, weights)]
+        return [_Part(None, compiled_kernels(family, links)[0], y, weights)]
     places = np.unique(censoring.status)
-    kernels = compiled_logliks(family, links, places)[1:]
+    kernels = compiled_kernels(family, links, places)
     parts = []
     for place in places:
         rows = np.flatnonzero(censoring.status == place)

@@ -6,15 +6,17 @@ C-contiguous and writable, so that a block of consecutive data rows is contiguou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.formula.known_covariance import KnownCovariance
+from nutslite.formula.terms.kinds import Quantity, TermKind
+
 FloatArray = NDArray[np.float64]
-TermKind = Literal["numeric", "categorical", "interaction"]
+ColumnKind = Literal["numeric", "categorical", "interaction"]
 STATUSES = ("none", "left", "right", "interval")
 
 
@@ -101,7 +103,7 @@ class CommonTerm:
     stop: int
     labels: tuple[str, ...]
     scalar: bool
-    kind: TermKind
+    kind: ColumnKind
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,9 @@ class GroupTerm:
         (``correlated=``, ``priors_cor=``), because Bambi's default is independence.
     contested : str or None
         Bars that hold this effect and do not agree on what it is correlated with; None where they agree.
+    id : str or None
+        Of ``(x|id|g)``: effects of a factor with one id, in whatever formulas, are correlated with each other, also
+        where the model's other effects are independent.
     """
 
     name: str
@@ -138,14 +143,62 @@ class GroupTerm:
     matrix: FloatArray | None
     labels: tuple[str, ...]
     scalar: bool
-    kind: TermKind
+    kind: ColumnKind
     correlated: str | None = None
     contested: str | None = None
+    id: str | None = None
 
     @property
     def columns(self) -> int:
         """Number of effects per level."""
         return 1 if self.matrix is None else self.matrix.shape[0]
+
+
+@dataclass(frozen=True)
+class BasisTerm:
+    """What a term of a special kind adds beside coefficients: columns whose weights have one distribution.
+
+    Its other columns, with coefficients like those of any common term, are a `CommonTerm` called `coefficients`.
+
+    Attributes
+    ----------
+    name : str
+        The whole call: ``"s(x, k=10)"``.
+    kind : TermKind
+    matrix : ndarray, shape (m, n)
+        Columns of the weights.
+    quantities : tuple of Quantity
+        What the term adds to the parameters of the model.
+    """
+
+    name: str
+    kind: TermKind
+    matrix: FloatArray
+    quantities: tuple[Quantity, ...]
+
+    @property
+    def weights(self) -> Quantity:
+        """The weights of its columns."""
+        return next(quantity for quantity in self.quantities if quantity.role == "weights")
+
+    @property
+    def simplex(self) -> Quantity | None:
+        """Shares that the weights of its columns are made of, and of the coefficient, where they are no parameters."""
+        return next((quantity for quantity in self.quantities if quantity.role == "simplex"), None)
+
+    @property
+    def coefficients(self) -> str | None:
+        """Name of the common term that has its other columns; None where there are none."""
+        return next((self.full(item) for item in self.quantities if item.role == "coefficients"), None)
+
+    @property
+    def hyperparameters(self) -> tuple[Quantity, ...]:
+        """What the weights or their scales depend on, beside coefficients."""
+        return tuple(quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex"))
+
+    def full(self, quantity: Quantity) -> str:
+        """What results call one of its quantities, but for the parameter's prefix: ``"s(x, k=10)_sigma"``."""
+        return f"{self.name}_{quantity.name}" if quantity.ending is None else f"{self.name}{quantity.ending}"
 
 
 @dataclass(frozen=True)
@@ -162,12 +215,15 @@ class GroupFactor:
         Level names, in the order of `index`. Of an interaction only the observed combinations (``"a:b"``).
     new_levels : tuple of str, one per row with index -1, in row order
         Only in new data: the names of the unseen levels, so that rows of one new level share one draw.
+    covariance : KnownCovariance or None
+        Of the levels, for ``gr(g, cov=K)``.
     """
 
     name: str
     index: NDArray[np.int32]
     levels: tuple[str, ...]
     new_levels: tuple[str, ...] = ()
+    covariance: KnownCovariance | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +246,8 @@ class LinearPredictor:
         Sum of the offset terms.
     offset_names : tuple of str
         ``("offset(log(N))",)``.
+    basis_terms : tuple of BasisTerm
+        Of terms of special kinds, in the order of the formula.
     """
 
     parameter: str
@@ -199,24 +257,9 @@ class LinearPredictor:
     group_terms: tuple[GroupTerm, ...] = ()
     offset: FloatArray | None = None
     offset_names: tuple[str, ...] = ()
+    basis_terms: tuple[BasisTerm, ...] = ()
 
 
-def correlation_name(terms: Sequence[GroupTerm]) -> str:
-    """What the correlations of some terms' effects are called in the results, without the parameter's prefix."""
-    return f"{'+'.join(term.expression for term in terms)}|{terms[0].factor}_corr"
-
-
-def correlated_terms(predictor: LinearPredictor, factors: Collection[str]) -> dict[str, list[GroupTerm]]:
-    """Terms whose effects are correlated with each other, by `correlation_name`.
-
-    Parameters
-    ----------
-    predictor : LinearPredictor
-    factors : collection of str
-        Grouping factors of which effects are correlated, as far as the formula allows.
-    """
-    marked: dict[tuple[str, str], list[GroupTerm]] = {}
-    for term in predictor.group_terms:
-        if term.factor in factors and term.correlated is not None:
-            marked.setdefault((term.factor, term.correlated), []).append(term)
-    return {correlation_name(terms): terms for terms in marked.values() if sum(term.columns for term in terms) > 1}
+def prefix_of(parameter: str, parent: str) -> str:
+    """What results put before the names of a parameter's terms: nothing for the parent."""
+    return "" if parameter == parent else f"{parameter}_"

@@ -6,22 +6,18 @@ all of them, on a machine that may be busier or have other libraries today.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._log import log
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
 from nutslite.posterior.methods.nuts_start import NutsStart
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.record.warp import FREE, UNIT
-from nutslite.posterior.run.identity import run_identity
 from nutslite.posterior.targets.matrix_target import MatrixTarget
-from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint, RecordKind
 from nutslite.sampler.checkpoint.metric_shapes import METRIC_SHAPES, check_arrowhead
@@ -70,25 +66,6 @@ _PROPOSAL = RecordKind(
         }
     ),
 )
-
-
-@contextlib.contextmanager
-def opened_checkpoint(plan: Plan, settings: Any) -> Iterator[Checkpoint | None]:
-    """The checkpoint that the settings name, open; None where they name none.
-
-    Raises
-    ------
-    SamplingError
-        If it cannot be written or belongs to another run.
-    """
-    if settings.checkpoint is None or settings.laplace:  # which is done in no time
-        yield None
-        return
-    identity = run_identity(plan, settings, numbered=False)
-    with Checkpoint(settings.checkpoint, identity, settings.random_seed) as checkpoint:
-        if checkpoint.resumed:
-            log.info("Going on with the run of the checkpoint '%s'.", checkpoint.path)
-        yield checkpoint
 
 
 def resumed_start(checkpoint: Checkpoint | None, target: Target, launch: Callable[[], NutsStart]) -> NutsStart:

@@ -1,0 +1,8 @@
+"""The kinds of terms by the names that formulas have for them. A new kind has a line here."""
+
+from __future__ import annotations
+
+from nutslite.formula.terms import monotonic, smooth
+from nutslite.formula.terms.kinds import TermKind
+
+KINDS: dict[str, TermKind] = {name: kind for kind in (smooth.SMOOTH, monotonic.MONOTONIC) for name in kind.names}

@@ -1,0 +1,108 @@
+"""NUTS, from the launch of the target: the method that serves every posterior with a gradient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from nutslite._awaited import BLOCK, EFFECTS, NATURAL
+from nutslite.posterior.methods.fit import Fit
+from nutslite.posterior.methods.method import Method
+from nutslite.posterior.methods.nuts_start import NutsStart, default_target_accept, first_state, named_sample
+from nutslite.posterior.methods.resume import resumed_start
+from nutslite.posterior.methods.settings import OPTIONAL, Settings
+from nutslite.posterior.methods.task import Task
+from nutslite.posterior.targets.plan import Plan
+from nutslite.sampler.draws import Draws
+from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.logdensity import compiled_logdensity
+
+
+def run(task: Task) -> Fit:
+    """Warm up and sample from the task's launch, or from that of its checkpoint."""
+    target, settings = task.target, task.settings
+    start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
+    start_rng = np.random.default_rng(start_seed)
+    begun = resumed_start(task.checkpoint, target, lambda: first_state(target, task.launch, settings, start_rng))
+    if settings.target_accept is None:
+        settings = replace(settings, target_accept=default_target_accept(begun, target.dimension))
+    task.clock.lap("pilot")
+    compiled_block(target.data_type)
+    compiled_logdensity(target.logdensity, target.data_type)
+    task.clock.lap("compilation")
+    task.before_sampling()
+    draws = _finished(_sampled(task, replace(settings, tune=begun.tune), begun, chain_seed), task)
+    rng = np.random.default_rng(recovery_seed)
+    warmup = None
+    with task.recovering(draws.positions, draws.stats):
+        values, effects = target.natural(draws.positions, rng)
+        if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
+            warmup = target.natural(draws.warmup_positions, rng)
+    task.warn_of_pieces(values, effects)
+    return task.fit(
+        "nuts",
+        values,
+        effects,
+        stats=draws.stats,
+        settings=replace(settings, tune=begun.tune),
+        interrupted=draws.interrupted,
+        draws=draws,
+        warmup=warmup,
+    )
+
+
+def _sampled(task: Task, settings: Settings, begun: NutsStart, seed: np.random.SeedSequence) -> Draws:
+    """The chains' draws; `settings` with the warm-up and the acceptance that serve."""
+    target = task.target
+    with target.helped(settings.chains, settings.cores) as chain_data:
+        draws = named_sample(
+            task.plan,
+            target.logdensity,
+            target.data,
+            data_type=target.data_type,
+            initial=begun.initial,
+            jitter=begun.jitter,
+            draws=settings.draws,
+            tune=settings.tune,
+            chains=settings.chains,
+            cores=settings.cores,
+            random_seed=seed,
+            target_accept=settings.target_accept,
+            max_treedepth=settings.max_treedepth,
+            metric=begun.metric,
+            adapt_metric=begun.adapts,
+            progress=settings.progressbar,
+            callback=settings.callback,
+            save_warmup=not settings.discard_tuned_samples,
+            checkpoint=task.checkpoint,
+            chain_data=chain_data,
+        )
+    task.clock.lap("sampling")
+    return draws
+
+
+def _finished(draws: Draws, task: Task) -> Draws:
+    """The complete part of a run; a run that was interrupted before its first draw is an interruption."""
+    if not draws.interrupted:
+        return draws
+    kept = draws.rectangular()
+    if kept.positions.shape[1] == 0:
+        raise KeyboardInterrupt
+    task.say_what_is_kept(kept.positions)
+    return kept
+
+
+def parts(plan: Plan) -> tuple[str, ...]:
+    """The block of transitions, and the priors of group effects where there are any."""
+    return (EFFECTS, BLOCK, NATURAL) if plan.density in ("joint", "matrix") else (BLOCK, NATURAL)
+
+
+METHOD = Method(
+    name="nuts",
+    about="the sampler that needs no compiler and no other program",
+    title=lambda plan: "NUTS",
+    heeds=frozenset(OPTIONAL),
+    parts=parts,
+    run=run,
+)

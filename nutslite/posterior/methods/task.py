@@ -1,0 +1,138 @@
+"""What a method is given: a plan's target, the settings, and what was found on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._log import log
+from nutslite.exceptions import SamplingError
+from nutslite.posterior.methods.fit import Fit
+from nutslite.posterior.methods.safeguards import kept_raw, memory_of_results
+from nutslite.posterior.methods.settings import Settings
+from nutslite.posterior.pilot.pieces import warn_of_pieces
+from nutslite.posterior.targets.plan import Plan
+from nutslite.posterior.targets.target import JointTarget, Launch, Target
+from nutslite.sampler.checkpoint.checkpoint import Checkpoint
+from nutslite.sampler.interrupts import careful_interrupts
+
+FloatArray = NDArray[np.float64]
+
+
+class Clock:
+    """Seconds between laps, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = dict.fromkeys(("pilot", "compilation", "sampling", "recovery"), 0.0)
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Note the time since the last lap."""
+        now = time.perf_counter()
+        self.seconds[name], self._last = now - self._last, now
+
+
+@dataclass(eq=False)
+class Task:
+    """One run of a plan.
+
+    Attributes
+    ----------
+    plan : Plan
+    settings : Settings
+    checkpoint : Checkpoint or None
+        Open, for methods that heed it.
+    before_sampling : callable
+        To be called once, just before draws are made.
+    launch : Launch or None
+        What is known of where the posterior is, in the coordinates that the target has now.
+    clock : Clock
+    """
+
+    plan: Plan
+    settings: Settings
+    checkpoint: Checkpoint | None = None
+    before_sampling: Callable[[], Any] = lambda: None
+    launch: Launch | None = None
+    clock: Clock = field(default_factory=Clock)
+
+    @cached_property
+    def target(self) -> Target:
+        """The plan's target.
+
+        Raises
+        ------
+        SamplingError
+            If there is nothing to sample.
+        """
+        target = self.plan.target()
+        if target.dimension == 0:
+            raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
+        return target
+
+    def launched(self) -> Launch:
+        """The launch, found at the first call."""
+        if self.launch is None:
+            self.launch = self.target.launch()
+        return self.launch
+
+    @cached_property
+    def moved(self) -> bool:
+        """Whether this is a model of few rows, whose target is now in coordinates made for it, `launch` too."""
+        self.launched()
+        better = better_launch(self.target, self.settings, for_slices=True)
+        self.launch = better or self.launch
+        return better is not None
+
+    @contextmanager
+    def recovering(self, positions: FloatArray, stats: dict[str, NDArray[Any]]) -> Iterator[None]:
+        """Around the way from positions (chains, draws, dimension) to natural scales: no draw is lost on it."""
+        with careful_interrupts() as interrupts:
+            interrupts.hold()
+            with kept_raw(positions, stats), memory_of_results(self.plan, self.settings):
+                yield
+        self.clock.lap("recovery")
+
+    def natural(
+        self,
+        positions: FloatArray,
+        stats: dict[str, NDArray[Any]],
+        rng: np.random.Generator,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values and effects of positions (chains, draws, dimension), which are kept raw where that fails."""
+        with self.recovering(positions, stats):
+            return self.target.natural(positions, rng)
+
+    def fit(self, method: str, values: FloatArray, effects: FloatArray, **others: Any) -> Fit:
+        """The record of the finished run; `others` are further fields of `Fit`."""
+        fields = {"stats": {}, "settings": self.settings, "seconds": self.clock.seconds, **others}
+        return Fit(plan=self.plan, method=method, values=values, effects=effects, **fields)
+
+    def warn_of_pieces(self, values: FloatArray, effects: FloatArray) -> None:
+        """Warn where draws come near a place at which the link breaks the posterior into pieces."""
+        warn_of_pieces(self.plan.assembled, values, effects)
+
+    def say_what_is_kept(self, draws: FloatArray) -> None:
+        """Of an interrupted run; `draws` has the shape (chains, draws, ...)."""
+        settings = self.settings
+        log.warning(
+            "Interrupted: kept the %d finished draws of %d of %d chains.%s",
+            draws.shape[1],
+            draws.shape[0],
+            settings.chains,
+            "" if settings.checkpoint is None else f" The same call goes on from '{settings.checkpoint}'.",
+        )
+
+
+def better_launch(target: Target, settings: Settings, for_slices: bool = False) -> Launch | None:
+    """Where a model of few rows starts, in coordinates made for it; None for others, and where the user chose."""
+    if not isinstance(target, JointTarget) or settings.init != "auto" or settings.start is not None:
+        return None
+    return target.launch_small(for_slices)

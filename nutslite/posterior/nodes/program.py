@@ -1,0 +1,145 @@
+"""A model's nodes, run forwards and backwards behind pointers, as prior densities are.
+
+The smallest functions that know a model's operations are what its density receives: those of models without nodes know
+none. In the densities' data derived values stand beside the prior densities: ``((nodes, fill, pull back), density)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import types
+
+from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
+from nutslite._numba import VECTOR, jit_disabled, kernel
+from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
+from nutslite.posterior.nodes.product import fill_product, pull_back_product
+from nutslite.posterior.nodes.simplex import fill_simplex, pull_back_simplex
+from nutslite.posterior.nodes.spectral import fill_spectral, pull_back_spectral
+from nutslite.posterior.nodes.weighted_sum import fill_weighted_sum, pull_back_weighted_sum
+from nutslite.posterior.record.head import Head
+from nutslite.posterior.record.node_table import (
+    EXP_QUAD,
+    HORSESHOE,
+    INPUTS,
+    MATERN32,
+    MATERN52,
+    N_INPUTS,
+    N_OUTPUTS,
+    NODES,
+    OP,
+    OUTPUTS,
+    PRODUCT,
+    SIMPLEX,
+    WEIGHTED_SUM,
+)
+from nutslite.priors.densities.densities import DENSITY
+from nutslite.sampler.transition.compiling import uncounted
+
+FILL = types.FunctionType(types.float64(NODES, VECTOR))
+PULL_BACK = types.FunctionType(types.void(NODES, VECTOR, VECTOR))
+DERIVED = types.Tuple([NODES, FILL, PULL_BACK])
+PRIORS = types.Tuple([DERIVED, DENSITY])
+"""Type of the element of a density's data that has its derived values and prior densities."""
+
+ALLOWED = frozenset({INTEGRATES, MERGES, CODES})
+"""Of scales, whose nodes the marginal density runs, too; it refuses coefficients that are derived."""
+
+OPERATIONS: dict[int, Declaration] = {
+    PRODUCT: Declaration("a value is a product of others", ALLOWED),
+    WEIGHTED_SUM: Declaration("a value is a sum of others", ALLOWED),
+    SIMPLEX: Declaration("values sum to one", ALLOWED),
+    HORSESHOE: Declaration("scales are those of a horseshoe", ALLOWED),
+    EXP_QUAD: Declaration("scales are those of a Gaussian process", ALLOWED),
+    MATERN32: Declaration("scales are those of a Gaussian process", ALLOWED),
+    MATERN52: Declaration("scales are those of a Gaussian process", ALLOWED),
+}
+"""Every operation in words, and which fast ways may serve a model that has it."""
+
+
+@uncounted
+def fill_derived(derived, values):
+    """Compute derived values, in place; return what they add to the log density."""
+    nodes, fill, _ = derived
+    if nodes.rows.shape[0] == 0:
+        return 0.0
+    return fill(nodes, values)
+
+
+@uncounted
+def pull_back_derived(derived, values, adjoint):
+    """Add to the adjoints of what nodes read what follows from those of their outputs."""
+    nodes, _, pull_back = derived
+    if nodes.rows.shape[0] > 0:
+        pull_back(nodes, values, adjoint)
+
+
+@kernel
+def fill_all(nodes, values):
+    """Run the nodes in order. `values` is overwritten where they write."""
+    total = 0.0
+    for k in range(nodes.rows.shape[0]):
+        row = nodes.rows[k]
+        op, n, out, n_out = row[OP], row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS]
+        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + n]
+        if op == PRODUCT:
+            total += fill_product(values, inputs, n, out, n_out)
+        elif op == WEIGHTED_SUM:
+            total += fill_weighted_sum(values, inputs, n, out, n_out)
+        elif op == SIMPLEX:
+            total += fill_simplex(values, inputs, n, out, n_out)
+        elif op == HORSESHOE:
+            total += fill_horseshoe(values, inputs, n, out, n_out)
+        else:
+            total += fill_spectral(op, values, inputs, n, out, n_out)
+    return total
+
+
+@kernel
+def pull_back_all(nodes, values, adjoint):
+    """Run the nodes backwards: the adjoint of an output is complete when its node's turn comes."""
+    for k in range(nodes.rows.shape[0] - 1, -1, -1):
+        row = nodes.rows[k]
+        op, n, out, n_out = row[OP], row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS]
+        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + n]
+        if op == PRODUCT:
+            pull_back_product(values, adjoint, inputs, n, out, n_out)
+        elif op == WEIGHTED_SUM:
+            pull_back_weighted_sum(values, adjoint, inputs, n, out, n_out)
+        elif op == SIMPLEX:
+            pull_back_simplex(values, adjoint, inputs, n, out, n_out)
+        elif op == HORSESHOE:
+            pull_back_horseshoe(values, adjoint, inputs, n, out, n_out)
+        else:
+            pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
+
+
+@kernel
+def fill_none(nodes, values):
+    """`fill_all` of models without nodes."""
+    return 0.0
+
+
+@kernel
+def pull_back_none(nodes, values, adjoint):
+    """`pull_back_all` of models without nodes."""
+
+
+def derived_of(head: Head) -> tuple[Any, Callable[..., float], Callable[..., None]]:
+    """The nodes of a head with the functions that know them, as `DERIVED`."""
+    fill, pull_back = (fill_all, pull_back_all) if head.nodes.rows.size else (fill_none, pull_back_none)
+    if not jit_disabled():
+        fill.compile(FILL.signature)  # type: ignore[attr-defined]
+        pull_back.compile(PULL_BACK.signature)  # type: ignore[attr-defined]
+    return head.nodes, fill, pull_back
+
+
+def with_derived(head: Head, density: Callable[..., float]) -> tuple[Any, Callable[..., float]]:
+    """Derived values and prior densities of a head, as `PRIORS`."""
+    return derived_of(head), density
+
+
+def declarations_of_nodes(head: Head) -> list[Declaration]:
+    """What the operations of a model allow."""
+    return [OPERATIONS[op] for op in dict.fromkeys(head.nodes.rows[:, OP].tolist())]

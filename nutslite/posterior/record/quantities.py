@@ -1,0 +1,332 @@
+"""All quantities and dimensions of a model, by the rules that name them.
+
+A new kind of quantity has a line here, so that a clash with it is found before anything is sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nutslite.exceptions import DataError, FormulaError, PriorError
+from nutslite.formula.correlated import EffectGroup, correlated_effects
+from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.terms.kinds import Quantity as Part
+from nutslite.posterior.record.inventory import (
+    OBSERVATIONS,
+    ROW_LABELS,
+    SAMPLE_DIMS,
+    STATUS,
+    UPPER_ENDS,
+    Dimension,
+    Inventory,
+    Quantity,
+    check_names,
+    check_texts,
+    check_unconstrained,
+    two_things,
+)
+from nutslite.priors.horseshoe import Horseshoe, horseshoe_of, is_horseshoe
+from nutslite.priors.prior import Prior, resolve
+
+if TYPE_CHECKING:  # who only wants names need not load Numba
+    from nutslite.posterior.record.model_spec import ModelSpec
+
+
+def take_inventory(spec: ModelSpec) -> Inventory:
+    """List what the results of a model hold.
+
+    Raises
+    ------
+    DataError
+        If two things would have one name, or a name or a level is a text that no file can hold.
+    PriorError, FormulaError
+        If a parameter with several linear predictors has a horseshoe, or a monotonic effect.
+    """
+    taker = _Taker(spec)
+    taker.run()
+    check_texts(taker.quantities, taker.dimensions.values())
+    check_names(taker.reserved, taker.dimensions.values(), taker.quantities)
+    check_unconstrained(taker.quantities)
+    return Inventory(tuple(taker.quantities), tuple(taker.dimensions.values()))
+
+
+class _Taker:
+    """One pass over the parameters of the family."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+        self.quantities: list[Quantity] = []
+        self.reserved = [
+            Quantity(name, (), f"the dimension '{name}', which all results have")
+            for name in (*SAMPLE_DIMS, OBSERVATIONS)
+        ]
+        self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
+        if spec.design.response.censoring is not None:
+            own = "what results say of a censored response"
+            self.reserved += [Quantity(name, (), own) for name in (STATUS, UPPER_ENDS)]
+        self.dimensions: dict[str, Dimension] = {}
+        self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
+
+    def run(self) -> None:
+        response = self.spec.design.response.name
+        self._add(Quantity(response, (OBSERVATIONS,), "the response", response, "response"))
+        for parameter in self.spec.family.parameters:
+            predictor = self.spec.design.predictors.get(parameter.name)
+            own = f"the parameter '{parameter.name}' of the family"
+            self.along = self._vector(parameter.dim, parameter.labels, own)
+            if predictor is None:
+                prior = self.spec.priors.constants[parameter.name]
+                if isinstance(prior, Prior):
+                    suffix = "_ordered__" if parameter.ordered and parameter.size > 1 else _suffix(prior)
+                    self._add_with_prior(
+                        Quantity(parameter.name, self.along, own, "", "constant", parameter.name, prior=prior), suffix
+                    )
+                else:  # a number: not in the results, but nothing else may be called so
+                    self.reserved.append(Quantity(parameter.name, (), own))
+            else:
+                combined = self._vector(*self.spec.family.combined.get(parameter.name, ("", ())), own)
+                self._add(Quantity(parameter.name, (OBSERVATIONS, *combined), own, "", "row parameter", parameter.name))
+                self._predictor(predictor)
+
+    def _vector(self, dim: str, labels: tuple[Any, ...], own: str) -> tuple[str, ...]:
+        """The dimension along a vector, as dims; none where it is no vector."""
+        return (self._register(Dimension(dim, labels, f"the dimension of {own}", "")),) if dim else ()
+
+    def _add(self, quantity: Quantity, suffix: str | None = None) -> None:
+        """Add a quantity; where it is sampled with what its unconstrained number's name ends in."""
+        unconstrained = "" if suffix is None else f"{quantity.name}{suffix}"
+        self.quantities.append(replace(quantity, unconstrained=unconstrained))
+
+    def _add_with_prior(self, quantity: Quantity, suffix: str, dims: tuple[str, ...] = ()) -> None:
+        """Add a quantity, and the hyperparameters of its prior, which have `dims`."""
+        self._add(quantity, suffix)
+        self._hyperparameters(quantity, (*self.along, *dims))
+
+    def _predictor(self, predictor: LinearPredictor) -> None:
+        prefix = self.spec.family.prefix(predictor.parameter)
+        within = f" in the formula of {predictor.parameter}" if prefix else ""
+        priors = self.spec.priors.terms[predictor.parameter]
+        parameter = predictor.parameter
+        if predictor.intercept:
+            prior, suffix = priors["Intercept"], "_centered" if predictor.terms else _suffix(priors["Intercept"])
+            own = f"the intercept{within}"
+            self._add_with_prior(
+                Quantity(f"{prefix}Intercept", self.along, own, "", "intercept", parameter, "Intercept", prior=prior),
+                suffix,
+            )
+        for term in predictor.terms:
+            prior = priors[term.name]
+            dims = (
+                () if term.scalar else (self._dim(f"{prefix}{term.name}_dim", term, f"the columns of '{term.name}'"),)
+            )
+            own = f"the coefficients of the term '{term.name}'{within}"
+            name, along = f"{prefix}{term.name}", (*self.along, *dims)
+            if is_horseshoe(prior):
+                self._effects_of_one_level(
+                    Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior),
+                    f"the standardised coefficients of the term '{term.name}'{within}",
+                )
+                continue
+            self._add_with_prior(
+                Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior),
+                _suffix(prior),
+                dims,
+            )
+        horseshoe = horseshoe_of(predictor, priors)
+        if horseshoe is not None:
+            self._horseshoe(horseshoe, parameter, prefix, within)
+        for basis_term in predictor.basis_terms:
+            self._basis_term(basis_term, parameter, within, priors)
+        for group_term in predictor.group_terms:
+            self._group_term(group_term, parameter, within, priors[group_term.name])
+        for group in correlated_effects(self.spec.design.predictors, self.spec.correlations):
+            if group.members[-1].parameter == parameter:
+                self._correlations(group, within)
+
+    def _effects_of_one_level(self, quantity: Quantity, own: str) -> None:
+        """Add what is sampled as effects are, standardised; `own` says what the standardised ones are."""
+        name = quantity.name
+        self._add(quantity, "_offset")
+        self._add(
+            replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name)
+        )
+
+    def _horseshoe(self, horseshoe: Horseshoe, parameter: str, prefix: str, within: str) -> None:
+        """The parameters that the coefficients of a formula share, and the local scales."""
+        if self.along:
+            raise PriorError(
+                f"A Horseshoe cannot serve family '{self.spec.family.name}', which has several linear predictors: give "
+                f"{', '.join(repr(term.name) for term in horseshoe.terms)} a Normal prior."
+            )
+        name = f"{prefix}horseshoe"
+        dim = Dimension(f"{name}_dim", horseshoe.labels, f"the coefficients of the horseshoe{within}", "")
+        members = tuple(f"{prefix}{term.name}" for term in horseshoe.terms)
+        for key, prior in horseshoe.priors.items():
+            own = f"the {key.replace('_', ' ')} {'scales' if key == 'local' else 'parameter'} of the horseshoe{within}"
+            dims = (self._register(dim),) if key == "local" else ()
+            quantity = Quantity(f"{name}_{key}", dims, own, "", "hyperparameter", parameter, "horseshoe", (key,))
+            self._add(replace(quantity, prior=prior, members=members), "_log__")
+
+    def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
+        """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
+        if term.simplex is not None:
+            self._simplex(term, term.simplex, parameter, within, priors)
+            return
+        prefix = self.spec.family.prefix(parameter)
+        weights = f"{prefix}{term.full(term.weights)}"
+        drawn = False
+        for item in term.hyperparameters:
+            prior = priors[term.full(item)]
+            quantity = Quantity(
+                f"{prefix}{term.full(item)}",
+                self.along,
+                f"the {item.name} of the term '{term.name}'{within}",
+                term.name,
+                "hyperparameter",
+                parameter,
+                term.name,
+                (item.name,),
+                governs=weights,
+                prior=prior,
+            )
+            if isinstance(prior, Prior):
+                drawn = True
+                self._add_with_prior(quantity, _suffix(prior))
+            else:  # a number: not in the results, but nothing else may be called so
+                self.reserved.append(replace(quantity, dims=(), kind="reserved"))
+        own = f"the weights of the term '{term.name}'{within}"
+        labels = tuple(int(label) if label.isdigit() else label for label in term.weights.labels)
+        dim = self._register(Dimension(f"{weights}_dim", labels, f"the dimension of {own}", term.name))
+        quantity = Quantity(
+            weights, (*self.along, dim), own, term.name, "weights", parameter, term.name, (term.weights.name,)
+        )
+        self._add(quantity, "_offset")
+        if self.spec.noncentered.get(weights, True) and drawn:
+            own = f"the standardised weights of the term '{term.name}'{within}"
+            self._add(replace(quantity, name=f"{weights}_offset", made_by=own, kind="standardised effects", of=weights))
+
+    def _simplex(self, term: BasisTerm, shares: Part, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
+        """The shares that the weights of a term are made of, and of its coefficient."""
+        if self.along:
+            raise FormulaError(
+                f"'{term.name}' cannot serve family '{self.spec.family.name}', which has several linear predictors: "
+                f"write C({term.name[3:-1]}) for an effect of each level."
+            )
+        name = f"{self.spec.family.prefix(parameter)}{term.full(shares)}"
+        own = f"the {shares.name} of the term '{term.name}'{within}"
+        labels = tuple(int(label) for label in shares.labels)
+        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
+        prior = priors[term.full(shares)]
+        quantity = Quantity(name, (dim,), own, term.name, "simplex", parameter, term.name, (shares.name,), prior=prior)
+        self._add(quantity, "_simplex__")
+
+    def _group_term(self, term: GroupTerm, parameter: str, within: str, prior: Prior) -> None:
+        prefix = self.spec.family.prefix(parameter)
+        name = f"{prefix}{term.name}"
+        columns = self._expression_dims(term, prefix)
+        factor = f"{term.factor}__factor_dim"
+        levels = self.spec.design.factors[term.factor].levels
+        self.dimensions.setdefault(factor, Dimension(factor, levels, f"the levels of '{term.factor}'", term.factor))
+        dims = (*self.along, *columns, factor)
+        own = f"the effects of '{term.name}'{within}"
+        effects = Quantity(name, dims, own, term.factor, "effects", parameter, term.name, prior=prior)
+        self._add_with_prior(effects, "_offset", columns)
+        if self.spec.noncentered.get(name, True) and _draws_scale(prior):
+            own = f"the standardised effects of '{term.name}'{within}"
+            self._add(
+                replace(effects, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name)
+            )
+
+    def _hyperparameters(self, of: Quantity, dims: tuple[str, ...]) -> None:
+        """The arguments of a quantity's prior that have priors of their own."""
+        if not isinstance(of.prior, Prior):  # one distribution a column, without hyperpriors
+            return
+        for key, value in zip(of.prior.density.argument_names, resolve(of.prior).arguments, strict=True):
+            if isinstance(value, Prior):
+                own = f"the {key} of the prior of '{of.name}'"
+                density = of.prior.density
+                scale = "" if density.scale is None else density.argument_names[density.scale]
+                hyperparameter = replace(
+                    of,
+                    name=f"{of.name}_{key}",
+                    dims=dims,
+                    made_by=own,
+                    kind="hyperparameter",
+                    arguments=(*of.arguments, key),
+                    governs=of.name,
+                    of=of.of or of.name,
+                    is_group_scale=of.kind == "effects" and key == scale,
+                    prior=value,
+                )
+                self._add(hyperparameter, _suffix(value))
+                self._hyperparameters(hyperparameter, dims)
+
+    def _correlations(self, group: EffectGroup, within: str) -> None:
+        labels, factor = group.labels, group.factor
+        pairs = tuple(f"{labels[c]}, {labels[r]}" for r in range(len(labels)) for c in range(r))
+        if len(group.parameters) > 1:
+            within = f" in the formulas of {' and '.join(group.parameters)}"
+        dim, own = f"{group.name}_dim", f"the correlations of the effects of '{factor}'{within}"
+        self._register(Dimension(dim, pairs, f"the dimension of {own}", factor))
+        members = tuple(member.name for member in group.members)
+        parameter = group.parameters[0]
+        self._add(Quantity(group.name, (dim,), own, factor, "correlations", parameter, members=members), "_cholesky__")
+
+    def _expression_dims(self, term: GroupTerm, prefix: str) -> tuple[str, ...]:
+        """The dimension of a group term's columns, if it has one.
+
+        Terms of one formula share it where they have the same columns. ``(g|s) + (0 + g|u)`` have not: the second
+        gets a dimension with its factor in its name.
+        """
+        if term.scalar:
+            return ()
+        name = f"{prefix}{term.expression}__expr_dim"
+        known = self.dimensions.get(name)
+        own = f"the columns of '{term.expression}' for groups"
+        if known is not None and known.made_by == own:
+            if known.labels == _labels(term):
+                return (name,)
+            name = f"{prefix}{term.name}__expr_dim"
+        return (self._dim(name, term, own),)
+
+    def _dim(self, name: str, term: CommonTerm | GroupTerm, made_by: str) -> str:
+        column = term.expression if isinstance(term, GroupTerm) else term.name
+        return self._register(Dimension(name, _labels(term), made_by, column))
+
+    def _register(self, dimension: Dimension) -> str:
+        known = self.dimensions.setdefault(dimension.name, dimension)
+        if known != dimension:
+            raise DataError(two_things(known, dimension))
+        return dimension.name
+
+
+def _labels(term: CommonTerm | GroupTerm) -> tuple[Any, ...]:
+    """Labels of a term's columns: numbers for ``bs(x, df=4)``; the levels of a factor are texts, even "2001"."""
+    numbered = term.kind == "numeric" and all(label.isdigit() for label in term.labels)
+    return tuple(int(label) for label in term.labels) if numbered else term.labels
+
+
+def _suffix(prior: Any) -> str:
+    """PyMC's ending for the number that is sampled in place of one with this prior."""
+    if not isinstance(prior, Prior):  # one distribution a column
+        return _suffix(prior.priors[-1])
+    resolved = resolve(prior)
+    lower, upper = (float(np.ravel(end)[-1]) for end in (resolved.lower, resolved.upper))
+    if lower == -math.inf:
+        return "" if upper == math.inf else "_upperbound__"
+    if upper == math.inf:
+        return "_log__" if lower == 0.0 else "_lowerbound__"
+    return "_logodds__" if (lower, upper) == (0.0, 1.0) else "_interval__"
+
+
+def _draws_scale(prior: Prior) -> bool:
+    """Whether a prior has a location and a scale, and the scale a prior of its own."""
+    density = prior.density
+    if density.location is None or density.scale is None:
+        return False
+    return isinstance(resolve(prior).arguments[density.scale], Prior)

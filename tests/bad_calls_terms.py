@@ -1,0 +1,121 @@
+"""Wrong calls of terms of special kinds: where they stand, their arguments, their priors, new data."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from bad_calls import BadCall, frame, model
+
+from nutslite.exceptions import DataError, FormulaError, NutsliteWarning, PriorError
+from nutslite.formula.formula import Formula
+from nutslite.priors.prior import Prior
+
+HALF, NORMAL = Prior("HalfNormal", sigma=1), Prior("Normal", mu=0, sigma=1)
+
+
+def _formula(what: str, formula: Any, *words: str, **settings: Any) -> BadCall:
+    return BadCall(f"terms: {what}", partial(model, formula, **settings), FormulaError, words)
+
+
+def _prior(what: str, prior: Any, *words: str, raises: type[Exception] | type[Warning] = PriorError) -> BadCall:
+    call = partial(model, "y ~ z + s(x, k=5)", priors=prior)
+    return BadCall(f"terms: {what}", call, raises, words)
+
+
+PLACES = [
+    _formula("smooth in an interaction", "y ~ s(x, k=5):z", "s() is a term of its own", "^"),
+    _formula("smooth times a column", "y ~ z*s(x, k=5)", "s() is a term of its own", "^"),
+    _formula("smooth in a bar", "y ~ (s(x, k=5)|g)", "s() is a term of its own", "bars"),
+    _formula("smooth as a grouping factor", "y ~ (1|s(x, k=5))", "s() is a term of its own", "bars"),
+    _formula("smooth in a function", "y ~ log(s(x, k=5))", "s() is a term of its own", "functions"),
+    _formula("smooth in arithmetic", "y ~ I(s(x, k=5) + 1)", "s() is a term of its own"),
+    _formula("smooth as the response", "s(y, k=5) ~ x", "s() is a term of its own", "response"),
+    _formula("smooth as an offset", "y ~ x + offset(s(x, k=5))", "s() is a term of its own"),
+    _formula(
+        "function of the user's own called s", "y ~ s(x)", "extra_namespace", "'s'", extra_namespace={"s": lambda x: x}
+    ),
+]
+ARGUMENTS = [
+    _formula("smooth of nothing", "y ~ s()", "s()", "'x'"),
+    _formula("smooth of two columns", "y ~ s(x, z)", "k of s()", "not z"),
+    _formula("smooth of a factor", "y ~ s(g)", "s()", "g is categorical"),
+    _formula("smooth of a number", "y ~ s(3)", "s()", "3"),
+    _formula("smooth of an infinite column", "y ~ s(log(x - x), k=5)", "log(x - x)", "not finite"),
+    _formula("argument of mgcv", "y ~ s(x, by=g)", "s()", "'by'"),
+    _formula("k that is no number", "y ~ s(x, k='ten')", "k of s()", "whole number"),
+    _formula("k with a fraction", "y ~ s(x, k=5.5)", "k of s()", "whole number"),
+    _formula("k too small", "y ~ s(x, k=2)", "k of s()", "from 3"),
+    _formula("k negative", "y ~ s(x, k=-1)", "k of s()", "from 3"),
+    _formula("k of a cyclic smooth too small", "y ~ s(x, k=3, bs='cc')", "k of s()", "from 4"),
+    _formula("k above the rows", "y ~ s(x, k=100)", "k=100", "write k="),
+    _formula("constant column", "y ~ s(x - x, k=5)", "k=5", "x - x has 1"),
+    _formula("basis of mgcv", "y ~ s(x, k=5, bs='tp')", "'tp'", "bs='cr'"),
+    _formula("basis that is no text", "y ~ s(x, k=5, bs=3)", "bs of s()", "text"),
+    _formula("bounds the wrong way round", "y ~ s(x, k=5, lower_bound=9, upper_bound=1)", "s(x", "bounds"),
+    BadCall("terms: column that is not there", partial(model, "y ~ s(w5, k=5)"), DataError, ("'w5'",)),
+    _formula("smooth in a further formula", Formula("y ~ x", "sigma ~ s(x, k=5):z"), "s() is a term of its own"),
+]
+PRIORS = [
+    _prior("one prior for a whole smooth", {"s(x, k=5)": NORMAL}, "'s(x, k=5)'", "'linear'", "'sigma'"),
+    _prior("scale for a whole smooth", {"s(x, k=5)": 0.5}, "'s(x, k=5)'", "'linear'", "'sigma'"),
+    _prior("part that is not there", {"s(x, k=5)": {"sgma": HALF}}, "'sgma'", "Did you mean 'sigma'"),
+    _prior("prior of the weights", {"s(x, k=5)": {"weights": NORMAL}}, "'weights'", "linear, sigma"),
+    _prior("sigma that may be negative", {"s(x, k=5)": {"sigma": NORMAL}}, "s(x, k=5)_sigma", "positive"),
+    _prior("sigma of zero", {"s(x, k=5)": {"sigma": 0}}, "s(x, k=5)_sigma", "positive number"),
+    _prior("sigma by a name", {"s(x, k=5)": {"sigma": "wide"}}, "s(x, k=5)_sigma", "positive number"),
+    _prior("sigma of several numbers", {"s(x, k=5)": {"sigma": [1.0, 2.0]}}, "s(x, k=5)_sigma", "positive number"),
+    _prior(
+        "several numbers in the prior of sigma",
+        {"s(x, k=5)": {"sigma": Prior("HalfNormal", sigma=[1, 2])}},
+        "s(x, k=5)_sigma",
+        "single numbers",
+    ),
+    _prior(
+        "the same part twice",
+        {"s(x, k=5)": {"sigma": HALF}, "s(x, k=5)_sigma": HALF},
+        "'s(x, k=5)_sigma'",
+        "named twice",
+    ),
+    _prior("another smooth", {"s(x)": {"sigma": HALF}}, "'s(x)'", raises=NutsliteWarning),
+]
+
+
+def _shares(what: str, prior: Any, *words: str) -> BadCall:
+    call = partial(model, "y ~ mo(k)", priors=prior)
+    return BadCall(f"terms: {what}", call, PriorError, words)
+
+
+VECTORS = [
+    _formula("monotonic effect of categories", "g ~ mo(k)", "'mo(k)'", "several", "C(k)", family="categorical"),
+    BadCall(
+        "terms: horseshoe of categories",
+        partial(model, "g ~ x + z", family="categorical", priors={"common": Prior("Horseshoe")}),
+        PriorError,
+        ("Horseshoe", "several", "'x', 'z'"),
+    ),
+]
+SHARES = [
+    _shares("shares of another number", {"mo(k)": {"simplex": [1.0, 2.0]}}, "mo(k)_simplex", "shares"),
+    _shares("shares with a normal prior", {"mo(k)": {"simplex": NORMAL}}, "mo(k)_simplex", "Dirichlet"),
+    _shares("negative shares", {"mo(k)": {"simplex": -1}}, "mo(k)_simplex", "positive"),
+    _shares("shares by a name", {"mo(k)": {"simplex": "wide"}}, "mo(k)_simplex", "number"),
+    _shares("shares with a hyperprior", {"mo(k)": {"simplex": Prior("Dirichlet", a=HALF)}}, "mo(k)_simplex", "shares"),
+    _shares("part of a monotonic effect", {"mo(k)": {"shares": 1}}, "'shares'", "slope, simplex"),
+    _shares("the slope twice", {"mo(k)": {"slope": NORMAL, "simplex": 1}, "mo(k)_simplex": 1}, "named twice"),
+    _shares("shares for a slope", {"mo(k)": Prior("Dirichlet", a=1)}, "'mo(k)'", "Dirichlet", "simplex"),
+    _shares("shares for the intercept", {"Intercept": Prior("Dirichlet", a=1)}, "'Intercept'", "shares"),
+    _shares("horseshoe of a slope", {"common": Prior("Horseshoe")}, "'mo(k)'", "Horseshoe"),
+    _shares("shares for sigma", {"sigma": Prior("Dirichlet", a=1)}, "'sigma'", "shares"),
+]
+
+
+def _predict_without_numbers() -> None:
+    fitted = model("y ~ s(x, k=5)")
+    results = fitted.fit(draws=20, tune=20, chains=1, random_seed=1, progressbar=False)
+    fitted.predict(results, data=frame()[["x"]].astype(str) + "a", inplace=False)
+
+
+USES = [BadCall("terms: texts for numbers in new data", _predict_without_numbers, FormulaError, ("x is categorical",))]
+
+CALLS = [*PLACES, *ARGUMENTS, *PRIORS, *SHARES, *VECTORS, *USES]
