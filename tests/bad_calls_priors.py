@@ -105,9 +105,14 @@ GIVEN = [
     _given("yes or no", ("'1|s'", "Bernoulli", "continuous"), {"1|s": Prior("Bernoulli", p=0.5)}),
     _given("a class instead of an object", ("'x'",), {"x": Prior}),
     _given("a function", ("'x'",), {"x": len}),
-    _given("hyperprior on a common effect", ("'x'", "hyperprior"), {"x": GROUPED}),
+    _given("hyperprior on one coefficient of a term", ("'g[b]'", "whole term"), {"g[b]": GROUPED}),
+    _given("hyperprior and one coefficient", ("'g'", "a single one"), {"g": GROUPED, "g[b]": NORMAL}),
+    _given(
+        "hyperprior of a distribution without a location",
+        ("'x'", "location and a scale"),
+        {"x": Prior("Gamma", alpha=HALF, beta=1)},
+    ),
     _given("hyperprior on the intercept", ("'Intercept'", "hyperprior"), {"Intercept": GROUPED}),
-    _given("hyperprior on all common effects", ("hyperprior",), {"common": GROUPED}),
     _given("hyperprior on a parameter", ("'sigma'", "hyperprior"), {"sigma": Prior("HalfNormal", sigma=HALF)}),
     _given("correlations for a term", ("'x'", "correlation"), {"x": Prior("LKJ", eta=1)}),
     _given("correlations for a group term", ("'x|s'", "correlation"), {"x|s": Prior("LKJ", eta=1)}),
@@ -162,10 +167,10 @@ GIVEN = [
         "priors: set_priors of a bad common prior", lambda: model().set_priors(common=[]), PriorError, ("'common'",)
     ),
     BadCall(
-        "priors: set_priors of a hyperprior for common effects",
-        lambda: model().set_priors(common=GROUPED),
+        "priors: set_priors of a hyperprior for an intercept",
+        lambda: model().set_priors({"Intercept": GROUPED}),
         PriorError,
-        ("hyperprior",),
+        ("'Intercept'", "hyperprior"),
     ),
 ]
 

@@ -18,7 +18,7 @@ SOURCES = ("default", "mle")
 HIGHEST_ORDER = 13  # of the expansion behind automatic_priors="mle"
 
 
-def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: bool) -> None:
+def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: bool, single: bool = False) -> None:
     """Raise where a prior does not fit a term; a scale fits every term.
 
     Parameters
@@ -30,6 +30,8 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
         Coefficients that the prior is for.
     grouped : bool
         Whether the term is group-specific.
+    single : bool
+        Whether it is about an intercept, or about one of several coefficients of a term.
 
     Raises
     ------
@@ -40,9 +42,9 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
     _refuse_unfit(name, prior)
     _refuse_inner_noncentered(name, prior)
     if grouped:
-        _check_group_prior(name, prior)
+        _check_hyperpriors(name, prior)
     else:
-        _check_common_prior(name, prior)
+        _check_common_prior(name, prior, single)
     _check_lengths(name, prior, columns)
 
 
@@ -148,14 +150,16 @@ def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tup
     return automatic_priors, None if taylor is None else int(taylor)
 
 
-def _check_common_prior(name: str, prior: Prior) -> None:
-    if prior.hierarchical:
-        raise PriorError(f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on common effects.")
-    if prior.noncentered:
-        raise PriorError(f"'{name}': noncentered=True is for group-specific terms with a hyperprior on their scale.")
+def _check_common_prior(name: str, prior: Prior, single: bool) -> None:
+    if prior.hierarchical and single:
+        raise PriorError(
+            f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single coefficient; give the whole "
+            "term one."
+        )
+    _check_hyperpriors(name, prior)
 
 
-def _check_group_prior(name: str, prior: Prior) -> None:
+def _check_hyperpriors(name: str, prior: Prior) -> None:
     density = prior.density
     if prior.hierarchical and not density.location_scale:
         raise PriorError(

@@ -242,7 +242,7 @@ def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str,
             key = "group_specific" if name in grouped else "common"
         if key in priors:
             found[name] = _read_choice(key, priors[key])
-            check_term_prior(name, found[name], columns, grouped=name in grouped)
+            check_term_prior(name, found[name], columns, grouped=name in grouped, single=name == "Intercept")
     return found
 
 
@@ -256,7 +256,7 @@ def _by_column(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[st
         if column in found.setdefault(name, {}):
             raise PriorError(f"priors: the coefficient '{key}' is named twice.")
         found[name][column] = _read_choice(key, priors[key])
-        check_term_prior(key, found[name][column], 1, grouped=name in grouped)
+        check_term_prior(key, found[name][column], 1, grouped=name in grouped, single=name not in grouped)
     return found
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
+from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
+from nutslite.posterior.assembly.blocks import Block, blocks_of
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.shrunk_columns import (
+    has_weights,
+    references_to_effects,
+    shrunk_columns,
+    shrunk_terms,
+    with_effects,
+    without_terms,
+)
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
@@ -25,27 +33,6 @@ from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass
-class _Block:
-    """A group block while it is being assembled: columns of one factor in one predictor.
-
-    A term of a special kind is a block of one level, without a factor, whose columns are those of its weights.
-    """
-
-    predictor: int
-    factor: str | None
-    terms: list[GroupTerm]
-    basis: BasisTerm | None = None
-    correlation: int = -1
-    eta: int = -1
-    rows: list[list[int]] = field(default_factory=list)  # as in ModelData.block_columns, with unresolved references
-    hyper: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
-
-    @property
-    def columns(self) -> int:
-        return sum(term.columns for term in self.terms) if self.basis is None else self.basis.matrix.shape[0]
 
 
 def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
@@ -67,10 +54,10 @@ class _Assembler:
         self.head = HeadBuilder(inventory)
         self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
-        self.blocks: list[_Block] = []
+        self.blocks: list[Block] = []
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
-        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
+        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design, has_weights(spec)))
         self.offsets: list[FloatArray] = []
         self.z: list[FloatArray] = []
 
@@ -83,7 +70,7 @@ class _Assembler:
         effect_variables = self._effect_variables(starts, strides)
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
-        variables = (*self.head.named(), *effect_variables)
+        variables = (*(with_effects(variable, starts) for variable in self.head.named()), *effect_variables)
         layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
         return Assembled(self.spec, data, layout, self.inventory)
 
@@ -122,6 +109,8 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
+        apart = shrunk_terms(predictor, self.spec.priors.terms[predictor.parameter])
+        whole, predictor = predictor, without_terms(predictor, apart)
         means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
         row = self.predictors[j]
         row[md.VARIES] = 1
@@ -141,7 +130,11 @@ class _Assembler:
         row[md.COEFFICIENTS] = -1 if first is None else first
         coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
         if intercept_variable is not None:
-            raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
+            centred = apart if self.spec.center_predictors else []
+            raw = replace(
+                Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means),
+                **references_to_effects(centred, whole, len(self.blocks)),
+            )
             self.head.variables.insert(slot, raw)
             if not self.spec.center_predictors:
                 self.head.shifts[int(row[md.INTERCEPT])] = (coefficients, means)
@@ -149,6 +142,8 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
+        for term in apart:
+            self._shrunk_term(j, term, whole)
         for basis in predictor.basis_terms:
             self._basis_term(j, basis, predictor.parameter)
         self._group_terms(j, predictor)
@@ -173,9 +168,24 @@ class _Assembler:
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
+    def _shrunk_term(self, j: int, term: CommonTerm, predictor: LinearPredictor) -> None:
+        """Add a common term whose coefficients have hyperpriors."""
+        name = self.inventory.name_of(predictor.parameter, term.name)
+        prior = self.spec.priors.terms[predictor.parameter][term.name]
+        columns = predictor.matrix[term.start : term.stop]
+        if predictor.intercept and self.spec.center_predictors:
+            columns = columns - columns.mean(axis=1, keepdims=True)
+        block = Block(j, None, [], shrunk=term)
+        for column, row in zip(
+            columns, shrunk_columns(self.head, name, prior, len(columns), self._dims(j, name)), strict=True
+        ):
+            block.rows.append([len(self.z), *row])
+            self.z.append(column)
+        self.blocks.append(block)
+
     def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
-        block = _Block(j, None, [], term)
+        block = Block(j, None, [], term)
         priors = self.spec.priors.terms[parameter]
         for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
             block.rows.append([len(self.z), *row])
@@ -183,8 +193,8 @@ class _Assembler:
         self.blocks.append(block)
 
     def _group_terms(self, j: int, predictor: LinearPredictor) -> None:
-        for terms in _blocks_of(predictor.group_terms, self.spec.correlations):
-            block = _Block(j, terms[0].factor, terms)
+        for terms in blocks_of(predictor.group_terms, self.spec.correlations):
+            block = Block(j, terms[0].factor, terms)
             correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
             for term in terms:
                 self._group_term(block, term, predictor.parameter)
@@ -192,7 +202,7 @@ class _Assembler:
                 self._correlation(block)
             self.blocks.append(block)
 
-    def _group_term(self, block: _Block, term: GroupTerm, parameter: str) -> None:
+    def _group_term(self, block: Block, term: GroupTerm, parameter: str) -> None:
         name = self.inventory.name_of(parameter, term.name)
         prior = self.spec.priors.terms[parameter][term.name]
         dims = self._dims(block.predictor, name)[:-1]
@@ -208,7 +218,7 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: _Block) -> None:
+    def _correlation(self, block: Block) -> None:
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
                 f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
@@ -226,15 +236,17 @@ class _Assembler:
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
 
-    def _names(self, block: _Block) -> tuple[str, ...]:
+    def _names(self, block: Block) -> tuple[str, ...]:
         """What the effects of a block's terms are called."""
         parameter = self.spec.family.eta_parameters[block.predictor].name
         return tuple(self.inventory.name_of(parameter, term.name) for term in block.terms)
 
-    def _column_names(self, block: _Block) -> list[str]:
+    def _column_names(self, block: Block) -> list[str]:
         """What the effects of each column of a block are called."""
+        parameter = self.spec.family.eta_parameters[block.predictor].name
+        if block.shrunk is not None:
+            return [self.inventory.name_of(parameter, block.shrunk.name)] * block.columns
         if block.basis is not None:
-            parameter = self.spec.family.eta_parameters[block.predictor].name
             return [self.inventory.name_of(parameter, block.basis.name, block.basis.weights.name)] * block.columns
         of_terms = zip(self._names(block), block.terms, strict=True)
         return [name for name, term in of_terms for _ in range(term.columns)]
@@ -273,10 +285,11 @@ class _Assembler:
             variables = by_parameter.setdefault(parameter.name, [])
             levels = np.arange(self._n_levels(block.factor))
             column = 0
-            if block.basis is not None:
+            if block.factor is None:
                 name = self._column_names(block)[0]
+                own = self._dims(block.predictor, name)
                 places = start + np.arange(block.columns)
-                variables.append(Variable(name, self._dims(block.predictor, name), "effects", places))
+                variables.append(Variable(name, own, "effects", places if own else places[0]))
             for term in block.terms:
                 index = start + levels * stride + column + np.arange(term.columns)[:, None]
                 name = self.inventory.name_of(parameter.name, term.name)
@@ -361,15 +374,6 @@ class _Assembler:
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
-
-
-def _blocks_of(terms: tuple[GroupTerm, ...], correlations: Mapping[str, float]) -> list[list[GroupTerm]]:
-    """Terms that share a block: all of one factor and one correlation mark; independent ones of a factor together."""
-    blocks: dict[tuple[str, str | None], list[GroupTerm]] = {}
-    for term in terms:
-        mark = term.correlated if term.factor in correlations else None
-        blocks.setdefault((term.factor, mark), []).append(term)
-    return list(blocks.values())
 
 
 def _stack(matrices: list[FloatArray], n: int) -> FloatArray:

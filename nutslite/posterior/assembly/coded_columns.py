@@ -90,15 +90,18 @@ def added_blocks(blocks: IndexArray, codes: Codes) -> IndexArray:
     return np.ascontiguousarray(np.concatenate([blocks[:, :fields], codes.blocks[:, :fields]]))
 
 
-def sorted_by_groups(design: Design) -> bool:
-    """Whether rows will be sorted by the largest grouping factor, as `model_data.sorting_block` will say."""
+def sorted_by_groups(design: Design, has_weights: bool = False) -> bool:
+    """Whether rows will be sorted by the largest grouping factor, as `model_data.sorting_block` will say.
+
+    Without one, weights and coefficients that have hyperpriors are a factor of one level.
+    """
     width: dict[str, int] = {}
     for predictor in design.predictors.values():
         for term in predictor.group_terms:
             width[term.factor] = width.get(term.factor, 0) + term.columns
     levels = {name: len(design.factors[name].levels) for name in width}
     largest = max(width, key=lambda name: width[name] * levels[name], default=None)
-    if largest is None and any(predictor.basis_terms for predictor in design.predictors.values()):
+    if largest is None and has_weights:
         return md.is_sortable(design.n_rows, 1)
     return largest is not None and md.is_sortable(design.n_rows, levels[largest])
 
@@ -153,7 +156,7 @@ def coded_sentences(model: ModelData, variables: Iterable[Variable]) -> list[str
     by_name = {
         variable.name: np.atleast_1d(variable.index)
         for variable in variables
-        if variable.source == "values" and not variable.columns.size
+        if variable.source == "values" and not variable.is_uncentred
     }
     sentences = []
     for block in model.codes.blocks:

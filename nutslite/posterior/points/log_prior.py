@@ -94,8 +94,8 @@ def _packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[Fl
     simplexes_to_positions(assembled.data.head, values)
     fill_rows(assembled.data.head, values)
     for variable in layout.variables:  # once all coefficients are there
-        if variable.columns.size:
-            values[:, variable.index] += values[:, variable.columns] @ variable.means
+        if variable.is_uncentred:
+            values[:, variable.index] += variable.centring(values, effects)
     return values, effects
 
 

@@ -153,16 +153,14 @@ class PointMap:
                 position[free.index] = array
             elif free.variable.source == "correlation":
                 position[free.index] = self._unconstrained_correlations(free, array, what)
-            elif free.variable.source == "values" and not free.variable.columns.size:
+            elif free.variable.source == "values" and not free.variable.is_uncentred:
                 position[free.index] = _unconstrain(self.model, np.atleast_1d(free.index), array).reshape(free.shape)
-        for free in natural:
-            if free.variable.columns.size:
-                values, _ = self.values(position)
-                means = values[free.variable.columns] @ free.variable.means
-                position[free.index] = given[free] + means
         effects = {free: given[free] for free in natural if free.variable.source == "effects"}
         if effects:
             self._set_effects(position, effects)
+        for free in natural:
+            if free.variable.is_uncentred:
+                position[free.index] = given[free] + free.variable.centring(*self.values(position))
         return position
 
     def _entries(self, point: Point) -> Iterable[tuple[str, FreeVariable]]:
@@ -181,7 +179,7 @@ class PointMap:
             ) from None
         if not np.isfinite(array).all():
             raise SettingError(f"{what}: '{name}' is {value!r}; start from finite numbers.")
-        if name == free.name and free.variable.source == "values" and not free.variable.columns.size:
+        if name == free.name and free.variable.source == "values" and not free.variable.is_uncentred:
             at = np.atleast_1d(free.index)
             lower, upper = self.model.head.bounds[:, at]
             flat = np.atleast_1d(array)

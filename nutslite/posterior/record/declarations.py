@@ -10,6 +10,7 @@ from nutslite.posterior.record.model_spec import ModelSpec
 OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
+HYPERPRIORS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
 
 
@@ -22,6 +23,12 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
             found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))
         if correlated_terms(predictor, spec.correlations):
             found.append(Declaration("effects are correlated", CORRELATED_EFFECTS))
+        priors = spec.priors.terms[name]
+        found += [
+            Declaration(f"the coefficients of '{term.name}' have a hyperprior", HYPERPRIORS)
+            for term in predictor.terms
+            if priors[term.name].hierarchical
+        ]
         found += [Declaration(f"'{term.name}' {term.kind.title}", term.kind.allows) for term in predictor.basis_terms]
     found += [
         Declaration(f"elements of {parameter.name} increase", ORDERED_VECTORS)

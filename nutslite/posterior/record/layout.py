@@ -47,6 +47,8 @@ class Variable:
         intercepts a row each) ...
     means : ndarray of float
         ... and those means.
+    effect_columns, effect_means : ndarray
+        The same of coefficients that are effects: those that have hyperpriors.
     """
 
     name: str
@@ -55,6 +57,22 @@ class Variable:
     index: NDArray[np.int64]
     columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     means: FloatArray = field(default_factory=lambda: np.empty(0))
+    effect_columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    effect_means: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def is_uncentred(self) -> bool:
+        """Whether it is an intercept that is sampled as that of centred columns."""
+        return bool(self.columns.size or self.effect_columns.size)
+
+    def centring(self, values: FloatArray, effects: FloatArray) -> FloatArray:
+        """What the sampled intercept has more than this one: means of columns times coefficients, shape (..., *own)."""
+        total = np.zeros((*values.shape[:-1], *np.shape(self.index)))
+        if self.columns.size:
+            total = total + values[..., self.columns] @ self.means
+        if self.effect_columns.size:
+            total = total + effects[..., self.effect_columns] @ self.effect_means
+        return total
 
 
 @dataclass(frozen=True)
@@ -101,8 +119,8 @@ class Layout:
                 out[variable.name] = _correlations(values, variable.index)
                 continue
             array = (values if variable.source == "values" else effects)[..., variable.index]
-            if variable.columns.size:
-                array = array - values[..., variable.columns] @ variable.means
+            if variable.is_uncentred:
+                array = array - variable.centring(values, effects)
             out[variable.name] = array
         return out
 
@@ -289,4 +307,5 @@ def _stack(same: Sequence[Variable], dim: str) -> Variable:
     first = same[0]
     index = np.stack([np.asarray(variable.index) for variable in same])
     columns = np.array([variable.columns for variable in same])
-    return replace(first, dims=(dim, *first.dims), index=index, columns=columns)
+    effects = np.array([variable.effect_columns for variable in same])
+    return replace(first, dims=(dim, *first.dims), index=index, columns=columns, effect_columns=effects)

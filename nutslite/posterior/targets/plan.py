@@ -208,11 +208,11 @@ def _joint_plan(
 
 
 def _effects(assembled: Assembled) -> str:
-    """What the joint density's effects are called."""
-    predictors = assembled.spec.design.predictors.values()
-    if not any(predictor.basis_terms for predictor in predictors):
-        return "group effects"
-    return "group effects and weights" if any(predictor.group_terms for predictor in predictors) else "weights"
+    """What the joint density's effects are: of groups, weights, coefficients that have hyperpriors."""
+    known = assembled.inventory.by_name
+    words = {"effects": "group effects", "weights": "weights", "coefficients": "coefficients with hyperpriors"}
+    kinds = {known[variable.name].kind for variable in assembled.layout.variables if variable.source == "effects"}
+    return " and ".join(text for kind, text in words.items() if kind in kinds) or "group effects"
 
 
 def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
@@ -281,8 +281,8 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
         sentences.append(
-            f"The {q} weights are integrated out together."
-            if levels == 1 and _effects(assembled) == "weights"
+            f"The {q} {_effects(assembled)} are integrated out together."
+            if levels == 1 and "group" not in _effects(assembled)
             else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
         )

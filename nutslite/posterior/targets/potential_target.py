@@ -188,6 +188,11 @@ def _variable(layout: Layout, name: str, potential: Potential) -> Variable:
             f"The potential of {potential.shown} is a function of correlations, '{name}', which potentials cannot "
             "read. Their prior is LKJ: priors_cor={...} makes it narrower."
         )
+    if known[name].effect_columns.size:
+        raise ArgumentError(
+            f"The potential of {potential.shown} is a function of '{name}', beside which other coefficients have "
+            "hyperpriors; potentials cannot read it there. Give those coefficients priors with fixed numbers."
+        )
     return known[name]
 
 
