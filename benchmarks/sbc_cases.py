@@ -319,6 +319,9 @@ def joint_cases() -> list[Case]:
     """The same by NUTS over everything."""
     narrow = {"priors": NARROW}
     one, slopes = "y ~ x + (1|g)", "y ~ x + (x|g)"
+    across = Formula("y ~ x + (x|p|g)", "sigma ~ 1 + (1|p|g)")
+    scatter = {"Intercept": Prior("Normal", mu=0, sigma=0.5), "1|g": effects(Prior("HalfNormal", sigma=0.5))}
+    both = {"priors": {**NARROW, "sigma": scatter}}
     hyper = Prior(
         "Normal",
         mu=Prior("Normal", mu=0, sigma=1),
@@ -332,6 +335,8 @@ def joint_cases() -> list[Case]:
         Case("one factor: joint centred", "adapted metric, centred effects", one, options=centred, fit=ADAPTING),
         Case("correlated: joint pilot", "LKJ", slopes, options=correlated, fit=JOINT),
         Case("three correlated: joint", "LKJ(2), adapted metric", "y ~ x + (x + b|g)", options=three, fit=ADAPTING),
+        Case("across parameters: joint pilot", "one LKJ matrix for mu and sigma", across, options=both, fit=JOINT),
+        Case("across parameters: adapting", "the same, adapted metric", across, options=both, fit=ADAPTING),
         Case("crossed: joint pilot", "two factors", "y ~ x + (1|g) + (1|h)", options=narrow, fit=JOINT),
         Case("crossed: matrix", "matrix centring, LKJ", "y ~ x + (x|g) + (1|h)", options=correlated, fit=MATRIX),
         Case(

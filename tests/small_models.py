@@ -89,6 +89,7 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
 
 GENERAL: dict[str, dict[str, Any]] = {
     "every parameter modelled": {"formula": Formula("y ~ x + (x|g)", "sigma ~ z + (1|g)"), "correlated": True},
+    "correlated across parameters": {"formula": Formula("y ~ x + (x|p|g) + (1|h)", "sigma ~ z + (z|h) + (1|p|g)")},
     "other priors": {
         "formula": "y ~ x + z + (1|g) + (1|h)",
         "priors": {

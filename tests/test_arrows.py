@@ -31,6 +31,7 @@ BASE = (
     "_stack",
     "_numba",
     "_special",
+    "_pareto",
     "_draws",
     "_files",
     "_schema",
@@ -66,7 +67,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "methods",
         "run",
     ),
-    "sampler": ("transition", "checkpoint", "independence"),
+    "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
     "results": ("container", "diagnostics", "predictions", "pictures", "storage"),
 }
 

@@ -11,6 +11,7 @@ from scipy import integrate, stats
 
 import nutslite as nl
 from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES
+from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.nodes.program import OPERATIONS, fill_all, pull_back_all
@@ -219,6 +220,7 @@ def test_marginal_densities_are_those_without_nodes() -> None:
     for assembled in (plain, through_nodes(plain, coefficients=False)):
         reduction = reduce_gaussian(assembled)
         assert not isinstance(reduction, str)
+        assert make_plan(assembled).path == "marginal"
         targets.append(MarginalTarget(assembled, reduction))
     rng = np.random.default_rng(1)
     for position in rng.normal(0.0, 0.5, (3, targets[0].dimension)):
@@ -249,6 +251,16 @@ def test_operations_declare_what_is_tested(op: int) -> None:
     assert OPERATIONS[op].allows <= {INTEGRATES, MERGES, CODES}
 
 
+def test_equal_rows_are_merged() -> None:
+    data = pd.concat([data_of_groups()] * 10)
+    derived = through_nodes(assembled_of(nl.Model("c ~ x + (1|g)", data, family="poisson")), coefficients=True)
+    merged = make_plan(derived).merged
+    assert merged is not None
+    position = np.full(derived.layout.dimension, 0.1)
+    found = [JointTarget(derived, False, rows).log_densities(position[None], 1)[0] for rows in (None, merged)]
+    assert found[0] == pytest.approx(found[1])
+
+
 def test_natural_scale_fills_derived_values(pair: tuple[Assembled, Assembled]) -> None:
     derived = pair[1]
     values, effects = (
@@ -257,3 +269,27 @@ def test_natural_scale_fills_derived_values(pair: tuple[Assembled, Assembled]) -
     )
     natural_scale(np.zeros((1, derived.layout.dimension)), derived.data, values, effects)
     assert np.isfinite(values).all()
+
+
+def test_columns_by_code_may_have_derived_coefficients() -> None:
+    """Written out again, they are the columns that they were, in the order of their coefficients."""
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame(
+        {"f": rng.choice(list("abcdefgh"), 600), "x": rng.normal(size=600), "b": rng.integers(0, 2, 600)}
+    )
+    plain = assembled_of(nl.Model("b ~ f + x", data, family="bernoulli"))
+    assert plain.data.codes.blocks.size
+    head, own = plain.data.head, plain.data.codes.coefficients
+    one = head.transforms.size + head.fixed.size
+    nodes = Nodes(
+        np.array([[PRODUCT, 0, 2 * own.size, one + 1, own.size]]), np.array([[place, one] for place in own]).ravel()
+    )
+    fixed = np.concatenate([head.fixed, [1.0], np.full(own.size, np.nan)])
+    codes = plain.data.codes._replace(coefficients=one + 1 + np.arange(own.size))
+    coded = plain.data._replace(head=head._replace(fixed=fixed, nodes=nodes), codes=codes)
+    dense = without_codes(coded)
+    assert not dense.codes.blocks.size
+    assert dense.matrix.shape == (own.size + 1, 600)
+    position = rng.normal(0.0, 0.3, plain.layout.dimension)
+    found = [JointTarget(plain, False, rows).log_densities(position[None], 1)[0] for rows in (None, coded, dense)]
+    np.testing.assert_allclose(found, found[0], rtol=1e-12)

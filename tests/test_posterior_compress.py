@@ -9,9 +9,11 @@ from small_models import assembled_of
 
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.family import compiled_loglik
+from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.nodes.program import with_derived
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.results.container.inference_data import get_group, group_names
 from nutslite.results.diagnostics.summary import summary
@@ -40,6 +42,7 @@ def answers(n: int = 3000) -> pd.DataFrame:
         ("k ~ c + (c|g)", "poisson"),
         ("k ~ c + (1|g)", "negativebinomial"),
         ("weighted(b, w) ~ c", "bernoulli"),
+        (Formula("k ~ c + (c|p|g)", "alpha ~ c + (1|p|g)"), "negativebinomial"),
     ],
 )
 def test_merged_rows_give_the_same_density_and_gradient(formula, family):
@@ -56,7 +59,7 @@ def test_merged_rows_give_the_same_density_and_gradient(formula, family):
         position = rng.normal(0.0, 0.5, assembled_of(model).layout.dimension)
         gradients = np.empty((2, position.size))
         values = [
-            compiled_joint()(position, gradient, (record, log_density_gradient, kernel))
+            compiled_joint()(position, gradient, (record, with_derived(record.head, log_density_gradient), kernel))
             for gradient, record in zip(gradients, (data, merged), strict=True)
         ]
         np.testing.assert_allclose(values[1], values[0], rtol=1e-11)

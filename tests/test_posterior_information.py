@@ -67,7 +67,7 @@ def prior_curvature(model: ModelData, target: JointTarget, position: np.ndarray,
         for sign in (1.0, -1.0):
             moved, gradient = position.copy(), np.empty_like(position)
             moved[i] += sign * STEP
-            compiled_joint()(moved, gradient, (silent, target.density, target.loglik))
+            compiled_joint()(moved, gradient, (silent, target.priors, target.loglik))
             both.append(gradient)
         out[n_head:, i] = (both[1] - both[0])[n_head:] / (2 * STEP)
     return out

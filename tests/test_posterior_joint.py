@@ -10,6 +10,7 @@ from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_mo
 from nutslite.families.record.family import compiled_loglik
 from nutslite.model import Model
 from nutslite.posterior.density.joint import compiled_joint, natural_scale
+from nutslite.posterior.nodes.program import with_derived
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 
@@ -18,7 +19,8 @@ MODELS = {**GAUSSIAN, **GENERAL}
 
 def logdensity(model, data, position):
     gradient = np.empty_like(position)
-    value = compiled_joint()(position, gradient, (data, log_density_gradient, compiled_loglik(model.family)))
+    priors = with_derived(data.head, log_density_gradient)
+    value = compiled_joint()(position, gradient, (data, priors, compiled_loglik(model.family)))
     return value, gradient
 
 

@@ -15,6 +15,7 @@ from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.marginal import compiled_marginal
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import why_not_reducible
+from nutslite.posterior.nodes.program import with_derived
 from nutslite.priors.densities.densities import log_density_gradient
 
 
@@ -29,9 +30,11 @@ class Conditional:
         position[reduction.kept] = remaining
         linear = np.setdiff1d(np.arange(position.size), reduction.kept)
 
+        priors = with_derived(data.head, log_density_gradient)
+
         def density(point):
             gradient = np.empty_like(point)
-            return compiled_joint()(point, gradient, (data, log_density_gradient, kernel)), gradient[linear]
+            return compiled_joint()(point, gradient, (data, priors, kernel)), gradient[linear]
 
         at_zero = density(position)[1]
         precision = -np.array([density(position + unit)[1] - at_zero for unit in np.eye(position.size)[linear]])
@@ -64,16 +67,13 @@ def test_density_is_the_joint_density_integrated(name):
     rng = np.random.default_rng(7)
     for _ in range(3):
         remaining = rng.normal(0.0, 0.5, reduction.kept.size)
-        data, gradient = (reduction.data, log_density_gradient), np.empty_like(remaining)
+        priors = with_derived(reduction.data.head, log_density_gradient)
+        data, gradient = (reduction.data, priors), np.empty_like(remaining)
         value = compiled_marginal()(remaining, gradient, data)
         np.testing.assert_allclose(value, Conditional(model, reduction, remaining).log_integral, rtol=1e-9)
         for i, unit in enumerate(np.eye(remaining.size) * 1e-5):
-            upper = compiled_marginal()(
-                remaining + unit, np.empty_like(remaining), (reduction.data, log_density_gradient)
-            )
-            lower = compiled_marginal()(
-                remaining - unit, np.empty_like(remaining), (reduction.data, log_density_gradient)
-            )
+            upper = compiled_marginal()(remaining + unit, np.empty_like(remaining), data)
+            lower = compiled_marginal()(remaining - unit, np.empty_like(remaining), data)
             np.testing.assert_allclose(gradient[i], (upper - lower) / 2e-5, rtol=1e-6, atol=1e-6)
 
 

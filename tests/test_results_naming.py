@@ -98,9 +98,9 @@ def test_new_groups_by_names(model):
             used.append(key)
             return super().__getitem__(key)
 
-    sampler = PopulationSampler(priors.terms, "mu")
+    sampler = PopulationSampler(priors.terms)
     task = PredictionTask(
-        assembled.spec.family, LINKS, group_sampler=lambda rng, p, t, draws, n: sampler(rng, p, t, Recorder(draws), n)
+        assembled.spec.family, LINKS, group_sampler=lambda rng, g, draws, *rest: sampler(rng, g, Recorder(draws), *rest)
     )
     evaluated = assembled.spec.design.evaluate(rows)
     mu = predict(named, evaluated, task, sample_new_groups=True, random_seed=0).parameters["mu"]

@@ -9,6 +9,7 @@ import pytest
 from nutslite.exceptions import DataError, NutsliteWarning
 from nutslite.families.record.family import pointwise_loglik
 from nutslite.families.record.register import get_family
+from nutslite.formula.correlated import effect_groups
 from nutslite.formula.design import build_design
 from nutslite.formula.formula import Formula
 from nutslite.priors.prior import Prior
@@ -264,7 +265,7 @@ def test_new_groups_come_from_the_population(rich):
     evaluated, _ = with_new_groups(design)
     posterior = many(posterior)
     p = {name: values[0, 0] for name, values in posterior.items()}
-    task = PredictionTask(GAUSSIAN.family, GAUSSIAN.links, group_sampler=PopulationSampler(PRIORS, "mu"))
+    task = PredictionTask(GAUSSIAN.family, GAUSSIAN.links, group_sampler=PopulationSampler(PRIORS))
     result = predict(posterior, evaluated, task, sample_new_groups=True, random_seed=5).parameters
     fixed = predict(posterior, evaluated, task, include_group_specific=False).parameters["mu"]
     effect = (result["mu"] - fixed)[0]
@@ -285,7 +286,7 @@ def test_new_groups_come_from_the_population(rich):
 def test_new_groups_are_the_same_for_every_kind_and_order_of_rows(rich):
     design, posterior = rich
     _, rows = with_new_groups(design)
-    task = PredictionTask(GAUSSIAN.family, GAUSSIAN.links, group_sampler=PopulationSampler(PRIORS, "mu"))
+    task = PredictionTask(GAUSSIAN.family, GAUSSIAN.links, group_sampler=PopulationSampler(PRIORS))
 
     def mu(data, **options):
         evaluated = design.evaluate(data)
@@ -301,10 +302,10 @@ def test_correlated_new_groups(rich):
     evaluated, _ = with_new_groups(design)
     correlations = np.array([0.8, 0.0, -0.5, 0.1, 0.2, 0.3])  # of 1, x, c[b], c[c]: x with 1; c[b] with 1, x; ...
     posterior = many({**posterior, "1+x+c|s_corr": np.broadcast_to(correlations, (CHAINS, DRAWS, 6))}, copies=8000)
-    sampler = PopulationSampler(PRIORS, "mu")
+    sampler = PopulationSampler(PRIORS)
     flat = {name: values[0] for name, values in posterior.items()}
-    terms = design.predictors["mu"].group_terms
-    effects = sampler(np.random.default_rng(0), "mu", terms, flat, 2)
+    group = effect_groups(design.predictors, ("s",))[0]
+    effects = sampler(np.random.default_rng(0), group, flat, 2)
     assert effects["c|s"].shape == (8000, 2, 2)
     stacked = np.concatenate([effects["1|s"], effects["x|s"], effects["c|s"]], axis=1)
     expected = np.eye(4)
@@ -325,21 +326,19 @@ def test_other_priors_of_groups():
     data = frame(30)
     design = build_design("y ~ 1 + (1|s)", data, parameters=("mu", "sigma"))
     n = 20_000
-    (term,) = design.predictors["mu"].group_terms
+    (group,) = effect_groups(design.predictors, ())
     posterior = {"1|s": np.zeros((n, 4)), "1|s_nu": np.full(n, 5.0), "1|s_mu": np.full(n, 10.0)}
-    laplace = PopulationSampler({"mu": {"1|s": Prior("Laplace", mu=0, b=10)}}, "mu")
-    effects = laplace(np.random.default_rng(0), "mu", [term], posterior, 3)["1|s"]
+    laplace = PopulationSampler({"mu": {"1|s": Prior("Laplace", mu=0, b=10)}})
+    effects = laplace(np.random.default_rng(0), group, posterior, 3)["1|s"]
     assert effects.shape == (n, 1, 3)
     assert effects.std() == pytest.approx(10 * np.sqrt(2), rel=0.03)
     prior = Prior("StudentT", nu=Prior("Gamma", alpha=2, beta=0.1), mu=Prior("Normal", mu=0, sigma=1), sigma=2)
-    effects = PopulationSampler({"mu": {"1|s": prior}}, "mu")(np.random.default_rng(0), "mu", [term], posterior, 1)[
-        "1|s"
-    ]
+    effects = PopulationSampler({"mu": {"1|s": prior}})(np.random.default_rng(0), group, posterior, 1)["1|s"]
     assert effects.mean() == pytest.approx(10, abs=0.1)
     assert effects.std() == pytest.approx(2 * np.sqrt(5 / 3), rel=0.05)
-    normal = PopulationSampler(PRIORS, "mu")
+    normal = PopulationSampler(PRIORS)
     with pytest.raises(DataError, match=r"no variable '1\|s_sigma'"):
-        normal(np.random.default_rng(0), "mu", [term], {"1|s": np.zeros((n, 4))}, 1)
+        normal(np.random.default_rng(0), group, {"1|s": np.zeros((n, 4))}, 1)
 
 
 # --- log likelihood --------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nutslite._log import log
 from nutslite.exceptions import FormulaError
@@ -25,12 +25,15 @@ class Member:
         Common to effects that may be correlated.
     contested : str or None
         The bars that do not agree on which effects are correlated with this one.
+    id : str or None
+        Of the bars that hold it.
     """
 
     effect: str
     factor: str
     mark: str | None = None
     contested: str | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,13 @@ class BarPlan:
 
 @dataclass(frozen=True)
 class _Block:
-    """The effects of one factor in one bar, as written."""
+    """The effects of one factor in one bar, as written, or in all bars of one id."""
 
     bar: int
     factor: Term
     effects: dict[frozenset[str], TermPlan | None]  # None for the intercept
     correlated: bool
+    id: str | None = None
 
     @property
     def width(self) -> int:
@@ -68,9 +72,10 @@ class _Block:
 
     @property
     def text(self) -> str:
-        """``"1 + x|g"``; two bars between independent effects."""
+        """``"1 + x|g"``, ``"1 + x|id|g"``; two bars between independent effects."""
         names = " + ".join(_INTERCEPT if plan is None else plan.name for plan in self.effects.values())
-        return f"{names}{'|' if self.correlated or self.width == 1 else '||'}{self.factor.name}"
+        bar = f"|{self.id}|" if self.id is not None else "|" if self.correlated or self.width == 1 else "||"
+        return f"{names}{bar}{self.factor.name}"
 
 
 def plan_bars(
@@ -90,9 +95,11 @@ def plan_bars(
     Raises
     ------
     FormulaError
-        Where two bars code the same effect in different columns: ``(f|g) + (0 + f|g)`` of a category f.
+        Where two bars code the same effect in different columns: ``(f|g) + (0 + f|g)`` of a category f. Where one
+        has an id and another says otherwise: ``(x|id|g) + (x||g)``.
     """
     blocks = list(_blocks(groups, effects))
+    joined = _joined(blocks)
     seen: dict[tuple[frozenset[str], frozenset[str]], TermPlan | None] = {}
     repeated: dict[str, None] = {}
     members: list[list[tuple[Member, TermPlan | None]]] = [[] for _ in groups]
@@ -104,8 +111,8 @@ def plan_bars(
                 repeated[f"{name}|{block.factor.name}"] = None
                 continue
             seen[place] = plan
-            rivals = [item for item in blocks if item.factor.key == block.factor.key and key in item.effects]
-            members[block.bar].append((Member(name, block.factor.name, *_correlations(rivals)), plan))
+            rivals = [item for item in joined if item.factor.key == block.factor.key and key in item.effects]
+            members[block.bar].append((Member(name, block.factor.name, *_correlations(rivals, name)), plan))
     for name in repeated:
         log.info("%s: The group-specific term '%s' is there twice; it counts once.", formula, name)
     return tuple(
@@ -119,7 +126,16 @@ def _blocks(groups: Iterable[GroupSpec], effects: Iterable[tuple[TermPlan, ...]]
         written: dict[frozenset[str], TermPlan | None] = {frozenset(): None} if group.intercept else {}
         written |= {term.key: plan for term, plan in zip(group.terms, plans, strict=True)}
         for factor in group.factors:
-            yield _Block(bar, factor, written, group.correlated)
+            yield _Block(bar, factor, written, group.correlated, group.id)
+
+
+def _joined(blocks: Sequence[_Block]) -> list[_Block]:
+    """The blocks, those of one id put together."""
+    out: dict[str | int, _Block] = {}
+    for place, block in enumerate(blocks):
+        key = place if block.id is None else block.id
+        out[key] = replace(block, effects=out[key].effects | block.effects) if key in out else block
+    return list(out.values())
 
 
 def _check_same_columns(plan: TermPlan | None, before: TermPlan | None, block: _Block) -> None:
@@ -130,15 +146,23 @@ def _check_same_columns(plan: TermPlan | None, before: TermPlan | None, block: _
         )
 
 
-def _correlations(blocks: Sequence[_Block]) -> tuple[str | None, str | None]:
-    """Mark of an effect that all of `blocks` hold, and their texts where they disagree on what it is correlated with.
+def _correlations(blocks: Sequence[_Block], name: str) -> tuple[str | None, str | None, str | None]:
+    """Mark of an effect that all of `blocks` hold, their texts where they disagree on what goes with it, and its id.
 
     ``(1|g) + (x|g)`` means what ``(x|g)`` means; ``(x|g) + (z|g)`` could mean two things once effects are correlated.
     """
-    largest = max(blocks, key=lambda block: len(block.effects))
+    largest = max(blocks, key=lambda block: (len(block.effects), block.id is not None))
     mark = largest.text if largest.correlated and largest.width > 1 else None
     agree = all(
         block.effects.keys() <= largest.effects.keys() and (block.width == 1 or block.correlated == largest.correlated)
         for block in blocks
     )
-    return mark, None if agree else " and ".join(f"({text})" for text in dict.fromkeys(block.text for block in blocks))
+    contested = None if agree else " and ".join(f"({text})" for text in dict.fromkeys(block.text for block in blocks))
+    ids = {block.id for block in blocks} - {None}
+    if len(ids) > 1 or (ids and (contested or largest.id is None)):
+        texts = contested or " and ".join(f"({block.text})" for block in blocks)
+        raise FormulaError(
+            f"The formula has {texts}, and an effect goes with one id: leave '{name}|{blocks[0].factor.name}' "
+            f"out of all but one of them."
+        )
+    return mark, contested, largest.id

@@ -20,6 +20,7 @@ from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_
 from nutslite.formula import response as response_room
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.columns.missing import complete_rows
+from nutslite.formula.correlated import note_lonely_ids
 from nutslite.formula.evaluation.evaluation import Evaluator, Memory
 from nutslite.formula.evaluation.safety import check, check_extra_namespace
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
@@ -27,7 +28,7 @@ from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.language.parsing import PredictorSpec, parse, refuse_response_as_term
+from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, refuse_response_as_term
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 from nutslite.formula.response import ResponsePlan
@@ -193,6 +194,7 @@ def build_design(
         raise _with_quote_hint(error, data) from None
     refuse_response_as_term(spec.value, parsed.predictors)
     frame = as_frame(data)
+    check_ids(parsed.predictors, frame.columns)
     extra = check_extra_namespace(extra_namespace)
     forced = _check_categorical(categorical, frame)
     response_columns = _used_columns(spec.expressions(), frame, extra)
@@ -223,6 +225,7 @@ def build_design(
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
+    note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, did_you_mean
 from nutslite.formula.columns.categories import Categories
 from nutslite.formula.evaluation.evaluation import Evaluator
+from nutslite.formula.known_covariance import KnownCovariance, known_covariance
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.records import GroupFactor
@@ -33,12 +34,15 @@ class GroupPlan:
         combinations that occur.
     levels : tuple of str
         Names of the levels of the whole.
+    covariance : KnownCovariance or None
+        Of the levels, where the user knows them.
     """
 
     term: Term
     components: tuple[tuple[Any, ...], ...]
     observed: tuple[NDArray[np.int64], ...]
     levels: tuple[str, ...]
+    covariance: KnownCovariance | None = None
 
 
 def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFactor]:
@@ -64,8 +68,21 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
         names = tuple(f"{names[key // len(own)]}:{own[key % len(own)]}" for key in found.tolist())
     if len(set(names)) < len(names):
         raise DataError(f"Two levels of '{term.name}' would have the same name; take the colons out of its levels.")
-    plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names)
-    return plan, GroupFactor(term.name, np.array(codes, dtype=np.int32), names)
+    known = None if term.covariance is None else _known_covariance(term, names, evaluator)
+    plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names, known)
+    return plan, GroupFactor(term.name, np.array(codes, dtype=np.int32), names, covariance=known)
+
+
+def _known_covariance(term: Term, levels: tuple[str, ...], evaluator: Evaluator) -> KnownCovariance:
+    """The matrix that the formula names."""
+    name, column = str(term.covariance), term.factors[0]
+    if name not in evaluator.extra:
+        known = [other for other, value in evaluator.extra.items() if getattr(value, "ndim", 0) == 2]
+        message = (
+            f"cov={name} is a matrix that extra_namespace holds: Model(..., extra_namespace={{'{name}': {name}}})."
+        )
+        raise column.error(message + did_you_mean(name, known))
+    return known_covariance(evaluator.extra[name], name, column.name, levels)
 
 
 def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
@@ -82,7 +99,7 @@ def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
         known = (codes >= 0) & (part.codes >= 0) & (keys[place] == wanted)
         codes = np.where(known, place, -1)
     new = _new_names(plan, parts, np.flatnonzero(codes < 0))
-    return GroupFactor(plan.term.name, np.array(codes, dtype=np.int32), plan.levels, new)
+    return GroupFactor(plan.term.name, np.array(codes, dtype=np.int32), plan.levels, new, plan.covariance)
 
 
 def _component(factor: Expression, evaluator: Evaluator) -> Categories:

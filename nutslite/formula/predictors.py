@@ -94,7 +94,7 @@ def _group_terms(bar: BarPlan, values: Mapping[str, Any], rows: int) -> Iterator
         name, effect = f"{member.effect}|{member.factor}", bar.effects.get(member.effect)
         shape = (("1",), True, "numeric") if effect is None else (effect.labels, effect.scalar, effect.kind)
         matrix = matrices.get(member.effect)
-        yield GroupTerm(name, member.effect, member.factor, matrix, *shape, member.mark, member.contested)
+        yield GroupTerm(name, member.effect, member.factor, matrix, *shape, member.mark, member.contested, member.id)
 
 
 def _offset(offsets: tuple[Expression, ...], evaluator: Evaluator) -> FloatArray | None:

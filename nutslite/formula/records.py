@@ -6,13 +6,13 @@ C-contiguous and writable, so that a block of consecutive data rows is contiguou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.terms.kinds import Quantity, TermKind
 
 FloatArray = NDArray[np.float64]
@@ -109,6 +109,9 @@ class GroupTerm:
         (``correlated=``, ``priors_cor=``), because Bambi's default is independence.
     contested : str or None
         Bars that hold this effect and do not agree on what it is correlated with; None where they agree.
+    id : str or None
+        Of ``(x|id|g)``: effects of a factor with one id, in whatever formulas, are correlated with each other, also
+        where the model's other effects are independent.
     """
 
     name: str
@@ -120,6 +123,7 @@ class GroupTerm:
     kind: ColumnKind
     correlated: str | None = None
     contested: str | None = None
+    id: str | None = None
 
     @property
     def columns(self) -> int:
@@ -183,12 +187,15 @@ class GroupFactor:
         Level names, in the order of `index`. Of an interaction only the observed combinations (``"a:b"``).
     new_levels : tuple of str, one per row with index -1, in row order
         Only in new data: the names of the unseen levels, so that rows of one new level share one draw.
+    covariance : KnownCovariance or None
+        Of the levels, for ``gr(g, cov=K)``.
     """
 
     name: str
     index: NDArray[np.int32]
     levels: tuple[str, ...]
     new_levels: tuple[str, ...] = ()
+    covariance: KnownCovariance | None = None
 
 
 @dataclass(frozen=True)
@@ -225,22 +232,6 @@ class LinearPredictor:
     basis_terms: tuple[BasisTerm, ...] = ()
 
 
-def correlation_name(terms: Sequence[GroupTerm]) -> str:
-    """What the correlations of some terms' effects are called in the results, without the parameter's prefix."""
-    return f"{'+'.join(term.expression for term in terms)}|{terms[0].factor}_corr"
-
-
-def correlated_terms(predictor: LinearPredictor, factors: Collection[str]) -> dict[str, list[GroupTerm]]:
-    """Terms whose effects are correlated with each other, by `correlation_name`.
-
-    Parameters
-    ----------
-    predictor : LinearPredictor
-    factors : collection of str
-        Grouping factors of which effects are correlated, as far as the formula allows.
-    """
-    marked: dict[tuple[str, str], list[GroupTerm]] = {}
-    for term in predictor.group_terms:
-        if term.factor in factors and term.correlated is not None:
-            marked.setdefault((term.factor, term.correlated), []).append(term)
-    return {correlation_name(terms): terms for terms in marked.values() if sum(term.columns for term in terms) > 1}
+def prefix_of(parameter: str, parent: str) -> str:
+    """What results put before the names of a parameter's terms: nothing for the parent."""
+    return "" if parameter == parent else f"{parameter}_"

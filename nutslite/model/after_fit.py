@@ -61,7 +61,7 @@ def prediction_task(specification: Specification) -> PredictionTask:
 
     spec = specification.spec
     sizes = {parameter.name: parameter.size for parameter in spec.family.parameters if parameter.dim}
-    sampler = PopulationSampler(spec.priors.terms, spec.family.parent.name, sizes)
+    sampler = PopulationSampler(spec.priors.terms, sizes)
     coords = specification.posterior.inventory.coords
     return PredictionTask(spec.family, spec.links, spec.priors.fixed, sampler, specification.aliases, coords)
 

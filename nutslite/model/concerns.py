@@ -186,7 +186,12 @@ def _groups(design: Design, family: Family, priors: PriorSet) -> None:
                 "cannot be told apart, only the priors do. Remove the term."
             )
         term = f"1|{name}"
-        if term not in intercepts or len(factor.levels) < design.n_rows or design.n_rows == 1:
+        if (
+            factor.covariance is not None
+            or term not in intercepts
+            or len(factor.levels) < design.n_rows
+            or design.n_rows == 1
+        ):
             continue
         scale_is_open = priors.terms[family.parent.name][term].hierarchical
         if scale_is_open and _residual_is_open(design, family, priors):

@@ -17,6 +17,7 @@ from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
 from nutslite.families.record.register import described, get_family
 from nutslite.formula.columns.data import as_frame
+from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import as_formula
 from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
@@ -65,6 +66,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     check_empty_formulas(design, family, links)
     arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
+    refuse_known_covariances(design.predictors, design.factors, correlations)
     priors = _choose_priors(arguments, unused, design, family, links)
     spec = ModelSpec(
         design=design,

@@ -25,7 +25,7 @@ from nutslite.families.rows.kernel_rows import without_relinks
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.families.user.reading import read_likelihood
-from nutslite.formula.records import Response
+from nutslite.formula.records import Response, prefix_of
 
 __all__ = [
     "LOGLIK",
@@ -167,7 +167,7 @@ class Family:
 
     def prefix(self, parameter: str) -> str:
         """What results put before the names of a parameter's terms: nothing for the parent."""
-        return "" if parameter == self.parent.name else f"{parameter}_"
+        return prefix_of(parameter, self.parent.name)
 
     @property
     def discrete(self) -> bool:

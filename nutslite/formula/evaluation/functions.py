@@ -12,6 +12,7 @@ import numpy as np
 from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
+from nutslite.formula.language.algebra import GROUPING
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -99,7 +100,7 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    censored cens truncated trunc constrained counts c hsgp gp mi me ar ma arma cosy sar car cs mm gr mmc
+    censored cens truncated trunc constrained counts c hsgp gp mi me ar ma arma cosy sar car cs mm mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp mo lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
@@ -113,8 +114,8 @@ RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED)
 
 def function_names() -> frozenset[str]:
     """Every name that has a meaning of its own in front of a parenthesis."""
-    known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *TERMS, *UNSUPPORTED, "I", "Q", "offset"}
-    return frozenset(known)
+    known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *TERMS, *UNSUPPORTED}
+    return frozenset(known | {GROUPING, "I", "Q", "offset"})
 
 
 def supported_names() -> list[str]:

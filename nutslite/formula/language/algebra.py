@@ -16,7 +16,10 @@ from functools import cached_property
 from patsy.infix_parser import ParseNode
 
 from nutslite.exceptions import FormulaError
-from nutslite.formula.language.expression import Expression, FormulaText, keyword_hint, read_expression
+from nutslite.formula.language.expression import Expression, FormulaText, is_quoted, keyword_hint, read_expression
+
+GROUPING = "gr"
+"""What stands around a grouping factor whose levels have known covariances."""
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -24,10 +27,14 @@ _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be t
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """A product of factors; two terms are the same when they have the same factors, in whatever order."""
+    """A product of factors; two terms are the same when they have the same factors, in whatever order.
+
+    A factor that groups rows may have `covariance`, the name of a matrix: ``gr(g, cov=K)``.
+    """
 
     factors: tuple[Expression, ...]
     span: tuple[int, int]
+    covariance: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -37,23 +44,25 @@ class Term:
     @cached_property
     def key(self) -> frozenset[str]:
         """What makes two terms the same."""
-        return frozenset(self.names)
+        return frozenset(self.names if self.covariance is None else [self.name])
 
     @property
     def name(self) -> str:
-        """``"x:g"``."""
-        return ":".join(self.names)
+        """``"x:g"``, ``"gr(g, cov=K)"``."""
+        names = ":".join(self.names)
+        return names if self.covariance is None else f"{GROUPING}({names}, cov={self.covariance})"
 
 
 @dataclass(frozen=True)
 class GroupSpec:
-    """``(terms|factors)``: the same effects for every level of each of `factors`."""
+    """``(terms|factors)`` or ``(terms|id|factor)``: the same effects for every level of each of `factors`."""
 
     intercept: bool
     terms: tuple[Term, ...]
     factors: tuple[Term, ...]
     correlated: bool
     span: tuple[int, int]
+    id: str | None = None
 
 
 def span_of(node: ParseNode) -> tuple[int, int]:
@@ -254,7 +263,7 @@ class Reader:
         return list(products.values())
 
     def _bar(self, node: ParseNode, additive: bool) -> Sum:
-        """``(expr|group)`` or ``(expr||group)``."""
+        """``(expr|group)``, ``(expr||group)`` or ``(expr|id|group)``."""
         if self.inside_bar:
             raise self.error("There is one '|' (or '||') between effects and grouping factor.", node)
         if not _in_parentheses(self.source.plain, span_of(node)):
@@ -264,9 +273,8 @@ class Reader:
         if len(node.args) == 1:
             raise self.error("Nothing stands left of '|'; write (1|g) for group intercepts.", node)
         left, right = node.args
-        if left.type == "|":
-            raise self.error("'(x|id|g)' is not supported; there is one '|' between effects and grouping factor.", node)
         correlated = not (right.type == "|" and len(right.args) == 1)
+        left, shared = self._id(left, node, correlated) if left.type == "|" else (left, None)
         effects = self._side(left)
         factors = self._side(right if correlated else right.args[0])
         if factors.intercept is not None or not factors.terms:
@@ -274,9 +282,49 @@ class Reader:
         intercept = effects.intercept is not False
         if not intercept and not effects.terms:
             raise self.error("Left of '|' stands nothing but 0.", left)
-        spec = GroupSpec(intercept, tuple(effects.terms), tuple(factors.terms), correlated, span_of(node))
+        if shared is not None and len(factors.terms) > 1:
+            raise self.error(f"The id '{shared}' stands beside one grouping factor: write a bar for each.", right)
+        grouping = tuple(self._grouping(term) for term in factors.terms)
+        spec = GroupSpec(intercept, tuple(effects.terms), grouping, correlated, span_of(node), shared)
         self.groups.append(spec)
         return Sum()
+
+    def _id(self, left: ParseNode, node: ParseNode, correlated: bool) -> tuple[ParseNode, str]:
+        """Effects and id of ``(effects|id|group)``, whose first two parts are `left`."""
+        middle = left.args[-1]
+        if len(left.args) == 1:
+            raise self.error("Nothing stands left of '|'; write (1|id|g) for group intercepts.", node)
+        if _in_parentheses(self.source.plain, span_of(left)):
+            raise self.error("There is one '|' (or '||') between effects and grouping factor.", node)
+        if left.args[0].type == "|":
+            raise self.error("A bar has three parts at most: effects, an id, a grouping factor: (x|id|g).", node)
+        if not correlated or middle.type == "|":
+            message = "An id asks for correlated effects, '||' for independent ones: write (x|id|g) or (x||g)."
+            raise self.error(message, node)
+        text = self.source.text[slice(*span_of(middle))]
+        if not (text.isidentifier() or text.isdecimal()):
+            raise self.error("Between two '|' stands an id, which is a plain name: (x|id|g).", middle)
+        return left.args[0], text
+
+    def _grouping(self, term: Term) -> Term:
+        """A grouping factor; of ``gr(g, cov=K)`` the factor g and the name of its matrix."""
+        whole = term.factors[0]
+        call = whole.tree
+        if len(term.factors) > 1 or not (isinstance(call, ast.Call) and getattr(call.func, "id", None) == GROUPING):
+            return term
+        written = f"{GROUPING}(g, cov=K)"
+        for keyword in call.keywords:
+            if keyword.arg != "cov":
+                raise whole.error(f"{GROUPING}() has no argument '{keyword.arg}': {written}.", keyword)
+        if len(call.args) != 1 or not call.keywords:
+            message = f"{GROUPING}() takes a factor and cov=, the covariances of its levels: {written}."
+            raise whole.error(f"{message} Without them write the factor alone: (1|g).")
+        matrix = call.keywords[0].value
+        if not isinstance(matrix, ast.Name) or is_quoted(matrix):
+            raise whole.error(
+                "cov= is the name of a matrix that extra_namespace holds: extra_namespace={'K': K}.", matrix
+            )
+        return Term((whole.part(call.args[0]),), term.span, matrix.id)
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 
 from patsy import PatsyError
@@ -107,6 +107,29 @@ def parse(main: str, additionals: Iterable[str], parameters: tuple[str, ...]) ->
         for note in item.notes:
             log.info("%s: %s", item.formula, note)
     return ParsedFormula(response, tuple(predictors))
+
+
+def check_ids(predictors: Iterable[PredictorSpec], columns: Container[str]) -> None:
+    """Refuse an id of bars that stands beside two grouping factors, or that is a column of the data.
+
+    Raises
+    ------
+    FormulaError
+        With carets below the bar.
+    """
+    factors: dict[str, Term] = {}
+    for item in predictors:
+        for group in item.groups:
+            if group.id is None:
+                continue
+            if group.id in columns:
+                message = f"'{group.id}' stands in the place of an id and is a column of the data. Choose another id"
+                remedy = f"for factors, write bars of their own: (1|{group.id}) + (1|{group.factors[0].name})."
+                raise FormulaError(f"{message}; {remedy}", item.formula, group.span)
+            if factors.setdefault(group.id, group.factors[0]).key != group.factors[0].key:
+                names = f"'{factors[group.id].name}' and '{group.factors[0].name}'"
+                message = f"The id '{group.id}' stands beside {names}: effects of different factors are not correlated."
+                raise FormulaError(f"{message} Give each factor an id of its own.", item.formula, group.span)
 
 
 def _split_at_tilde(text: str, no_left: str) -> tuple[ParseNode, ParseNode, FormulaText]:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
-from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.correlated import EffectGroup, Member, effect_groups
+from nutslite.formula.records import BasisTerm, CommonTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
-from nutslite.posterior.assembly.blocks import Block, blocks_of
-from nutslite.posterior.assembly.coded_columns import CodesBuilder, added_blocks, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, rows_of_all
+from nutslite.posterior.assembly.known_columns import known_columns
 from nutslite.posterior.assembly.shrunk_columns import (
     has_weights,
     references_to_effects,
@@ -24,7 +26,15 @@ from nutslite.posterior.assembly.shrunk_columns import (
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
-from nutslite.posterior.record.layout import HeadBuilder, Layout, Variable, is_constant, named_arguments, stacked
+from nutslite.posterior.record.layout import (
+    NO_MIX,
+    HeadBuilder,
+    Layout,
+    Variable,
+    is_constant,
+    named_arguments,
+    stacked,
+)
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
@@ -54,7 +64,9 @@ class _Assembler:
         self.head = HeadBuilder(inventory)
         self.inventory = inventory
         self.predictors = np.full((len(spec.family.eta_parameters), md.PREDICTOR_FIELDS), -1, dtype=np.int64)
-        self.blocks: list[Block] = []
+        self.groups = effect_groups(spec.design.predictors, spec.correlations)
+        self.blocks: list[EffectBlock] = []
+        self.across: dict[int, EffectBlock] = {}  # by place in `groups`, blocks of several predictors
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
         self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design, has_weights(spec)))
@@ -146,7 +158,7 @@ class _Assembler:
             self._shrunk_term(j, term, whole)
         for basis in predictor.basis_terms:
             self._basis_term(j, basis, predictor.parameter)
-        self._group_terms(j, predictor)
+        self._group_terms(j, predictor.parameter)
 
     def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
         """Add the common columns, centred: some by code, the others as they are."""
@@ -175,41 +187,72 @@ class _Assembler:
         columns = predictor.matrix[term.start : term.stop]
         if predictor.intercept and self.spec.center_predictors:
             columns = columns - columns.mean(axis=1, keepdims=True)
-        block = Block(j, None, [], shrunk=term)
-        for column, row in zip(
-            columns, shrunk_columns(self.head, name, prior, len(columns), self._dims(j, name)), strict=True
-        ):
+        block = self._new_block(None)
+        rows = shrunk_columns(self.head, name, prior, len(columns), self._dims(j, name))
+        for column, row in zip(columns, rows, strict=True):
             block.rows.append([len(self.z), *row])
             self.z.append(column)
-        self.blocks.append(block)
+        block.parts.append(Part(j, name, () if term.scalar else (len(columns),)))
 
     def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
-        block = Block(j, None, [], term)
+        block = self._new_block(None)
         priors = self.spec.priors.terms[parameter]
+        name = self.inventory.name_of(parameter, term.name, term.weights.name)
         for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
             block.rows.append([len(self.z), *row])
             self.z.append(term.matrix[column])
-        self.blocks.append(block)
+        block.parts.append(Part(j, name, (block.columns,)))
 
-    def _group_terms(self, j: int, predictor: LinearPredictor) -> None:
-        for terms in blocks_of(predictor.group_terms, self.spec.correlations):
-            block = Block(j, terms[0].factor, terms)
-            correlated = terms[0].correlated is not None and terms[0].factor in self.spec.correlations
-            for term in terms:
-                self._group_term(block, term, predictor.parameter)
-            if correlated and block.columns > 1:
-                self._correlation(block)
-            self.blocks.append(block)
+    def _group_terms(self, j: int, parameter: str) -> None:
+        """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
+        together: dict[str, EffectBlock] = {}
+        for place, group in enumerate(self.groups):
+            own = [member for member in group.members if member.parameter == parameter]
+            if not own:
+                continue
+            if self.spec.design.factors[group.factor].covariance is not None:
+                self._known_term(j, group.members[0])
+                continue
+            if group.correlated:
+                block = self.across.get(place) or self._new_block(group.factor)
+            else:
+                block = together.get(group.factor) or self._new_block(group.factor)
+                together[group.factor] = block
+            for member in own:
+                self._group_term(j, block, member)
+            if len(group.parameters) > 1:
+                self.across[place] = block
+            if group.correlated and len(block.parts) == len(group.members):
+                self._correlation(block, group)
 
-    def _group_term(self, block: Block, term: GroupTerm, parameter: str) -> None:
+    def _known_term(self, j: int, member: Member) -> None:
+        """Add effects whose levels have a known covariance."""
+        term, name = member.term, self.inventory.name_of(member.parameter, member.term.name)
+        prior = self.spec.priors.terms[member.parameter][term.name]
+        factor = self.spec.design.factors[term.factor]
+        rows, columns = known_columns(self.head, name, term, factor, prior, self._dims(j, name)[:-1])
+        block = self._new_block(None)
+        for row, column in zip(rows, columns, strict=True):
+            block.rows.append([len(self.z), *row])
+            self.z.append(column)
+        mix = NO_MIX if factor.covariance is None else factor.covariance.factor
+        block.parts.append(Part(j, name, (*(() if term.scalar else (term.columns,)), len(mix)), mix))
+
+    def _new_block(self, factor: str | None) -> EffectBlock:
+        self.blocks.append(EffectBlock(factor))
+        return self.blocks[-1]
+
+    def _group_term(self, j: int, block: EffectBlock, member: Member) -> None:
+        term, parameter = member.term, member.parameter
         name = self.inventory.name_of(parameter, term.name)
         prior = self.spec.priors.terms[parameter][term.name]
-        dims = self._dims(block.predictor, name)[:-1]
+        dims = self._dims(j, name)[:-1]
         density = prior.density
         location = -1 if density.location is None or density.scale is None else density.location
         scale = -1 if density.location is None or density.scale is None else density.scale
         references = [self.head.argument(name, key, value, term.columns, dims) for key, value in named_arguments(prior)]
+        block.parts.append(Part(j, name, () if term.scalar else (term.columns,)))
         for column in range(term.columns):
             z_row = -1
             if term.matrix is not None:
@@ -218,38 +261,25 @@ class _Assembler:
             padded = [*(reference[column] for reference in references), -1, -1, -1, -1][:4]
             block.rows.append([z_row, density.code, location, scale, *padded])
 
-    def _correlation(self, block: Block) -> None:
+    def _correlation(self, block: EffectBlock, group: EffectGroup) -> None:
+        names = tuple(self.inventory.name_of(member.parameter, member.term.name) for member in group.members)
         if any(row[md.DENSITY] != NORMAL for row in block.rows):
             raise PriorError(
-                f"Correlated effects of '{block.factor}' need Normal priors for all their terms "
-                f"({', '.join(term.name for term in block.terms)})."
+                f"Correlated effects of '{group.factor}' need Normal priors for all their terms ({', '.join(names)})."
             )
-        if self.spec.family.eta_parameters[block.predictor].dim:
+        if any(self.spec.family.eta_parameters[part.predictor].dim for part in block.parts):
+            lonely = group.members[0].term.id is None
             raise PriorError(
-                f"Effects of '{block.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
-                "several linear predictors. Leave out correlated= and priors_cor=."
+                f"Effects of '{group.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
+                f"several linear predictors. Leave out {'correlated= and priors_cor=' if lonely else 'the id: (x||g)'}."
             )
+        block.order_as(names)
         q = block.columns
-        block.eta = self.head.constant(self.spec.correlations[block.terms[0].factor])
+        block.eta = self.head.constant(self.spec.correlations.get(group.factor, 1.0))
         block.correlation = self.head.add_block(q * (q - 1) // 2)
-        name = self.inventory.correlations_of(self._names(block))
+        name = self.inventory.correlations_of(names)
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
-
-    def _names(self, block: Block) -> tuple[str, ...]:
-        """What the effects of a block's terms are called."""
-        parameter = self.spec.family.eta_parameters[block.predictor].name
-        return tuple(self.inventory.name_of(parameter, term.name) for term in block.terms)
-
-    def _column_names(self, block: Block) -> list[str]:
-        """What the effects of each column of a block are called."""
-        parameter = self.spec.family.eta_parameters[block.predictor].name
-        if block.shrunk is not None:
-            return [self.inventory.name_of(parameter, block.shrunk.name)] * block.columns
-        if block.basis is not None:
-            return [self.inventory.name_of(parameter, block.basis.name, block.basis.weights.name)] * block.columns
-        of_terms = zip(self._names(block), block.terms, strict=True)
-        return [name for name, term in of_terms for _ in range(term.columns)]
 
     def _effect_places(self) -> tuple[list[int], list[int]]:
         """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
@@ -279,23 +309,13 @@ class _Assembler:
         return np.zeros(design.n_rows, dtype=np.int32) if factor is None else design.factors[factor].index
 
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
-        by_parameter: dict[str, list[Variable]] = {}
+        by_parameter: dict[str, list[Variable]] = {parameter.name: [] for parameter in self.spec.family.parameters}
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
-            parameter = self.spec.family.eta_parameters[block.predictor]
-            variables = by_parameter.setdefault(parameter.name, [])
-            levels = np.arange(self._n_levels(block.factor))
-            column = 0
-            if block.factor is None:
-                name = self._column_names(block)[0]
-                own = self._dims(block.predictor, name)
-                places = start + np.arange(block.columns)
-                variables.append(Variable(name, own, "effects", places if own else places[0]))
-            for term in block.terms:
-                index = start + levels * stride + column + np.arange(term.columns)[:, None]
-                name = self.inventory.name_of(parameter.name, term.name)
-                index = index[0] if term.scalar else index
-                variables.append(Variable(name, self._dims(block.predictor, name), "effects", index))
-                column += term.columns
+            places = block.places(start, stride, self._n_levels(block.factor))
+            for part, index in zip(block.parts, places, strict=True):
+                own = by_parameter[self.spec.family.eta_parameters[part.predictor].name]
+                along = self._dims(part.predictor, part.name)
+                own.append(Variable(part.name, along, "effects", index, mix=part.mix))
         dims = {parameter.name: parameter.dim for parameter in self.spec.family.parameters}
         return [
             variable
@@ -308,10 +328,12 @@ class _Assembler:
         n = design.response.values.shape[1]
         factors = list(dict.fromkeys(block.factor for block in self.blocks))
         rows: list[NDArray[np.int64]] = []
+        added: list[NDArray[np.int64]] = []
         columns: list[list[int]] = []
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             row = np.zeros(md.BLOCK_FIELDS, dtype=np.int64)
-            row[md.PREDICTOR] = block.predictor
+            runs = block.runs()
+            row[md.PREDICTOR] = runs[0][0] if len(runs) == 1 else -1
             row[md.FACTOR] = factors.index(block.factor)
             row[md.N_LEVELS] = self._n_levels(block.factor)
             row[md.N_COLUMNS] = block.columns
@@ -320,6 +342,7 @@ class _Assembler:
             row[md.CORRELATION] = block.correlation
             row[md.LKJ_ETA] = head.resolve_reference(block.eta)
             rows.append(row)
+            added += [md.part_of(row, *run) for run in runs]
             for column in block.rows:
                 references = [head.resolve_reference(reference) for reference in column[md.ARGUMENTS :]]
                 columns.append([*column[: md.ARGUMENTS], *references])
@@ -335,15 +358,15 @@ class _Assembler:
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
-            matrix=_stack(self.columns, n),
+            matrix=rows_of_all(self.columns, n),
             coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
-            offsets=_stack([offset[None, :] for offset in self.offsets], n),
-            z=_stack([column[None, :] for column in self.z], n),
+            offsets=rows_of_all([offset[None, :] for offset in self.offsets], n),
+            z=rows_of_all([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
             links=self._link_codes(),
             predictors=predictors,
             blocks=blocks,
-            added=added_blocks(blocks, codes),
+            added=np.array([*added, *codes.blocks[:, : md.ADDED_FIELDS]], dtype=np.int64).reshape(-1, md.ADDED_FIELDS),
             z_rows=np.append(block_columns[:, md.Z_ROW], -1),
             block_columns=block_columns,
             centring=centring,
@@ -368,16 +391,9 @@ class _Assembler:
         centring = np.zeros(sum(sizes))
         for block, start, stride in zip(self.blocks, starts, strides, strict=True):
             n_levels = self._n_levels(block.factor)
-            for c, (name, row) in enumerate(zip(self._column_names(block), block.rows, strict=True)):
+            for c, (name, row) in enumerate(zip(block.column_names, block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
                 fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
-
-
-def _stack(matrices: list[FloatArray], n: int) -> FloatArray:
-    """Rows of all matrices in one writable C-contiguous array (zero rows if there are none)."""
-    if not matrices:
-        return np.empty((0, n))
-    return np.ascontiguousarray(np.concatenate(matrices, axis=0), dtype=float)

@@ -84,10 +84,10 @@ class CodesBuilder:
         )
 
 
-def added_blocks(blocks: IndexArray, codes: Codes) -> IndexArray:
-    """`ModelData.added`."""
-    fields = md.COLUMN_TABLE + 1
-    return np.ascontiguousarray(np.concatenate([blocks[:, :fields], codes.blocks[:, :fields]]))
+def with_codes(added: IndexArray, n_block_columns: int, codes: Codes) -> IndexArray:
+    """`ModelData.added` with these sets of coded columns behind its parts of group blocks, in place of others."""
+    parts = added[added[:, md.COLUMN_TABLE] < n_block_columns]
+    return np.ascontiguousarray(np.concatenate([parts, codes.blocks[:, : md.ADDED_FIELDS]]))
 
 
 def sorted_by_groups(design: Design, has_weights: bool = False) -> bool:
@@ -98,7 +98,8 @@ def sorted_by_groups(design: Design, has_weights: bool = False) -> bool:
     width: dict[str, int] = {}
     for predictor in design.predictors.values():
         for term in predictor.group_terms:
-            width[term.factor] = width.get(term.factor, 0) + term.columns
+            if design.factors[term.factor].covariance is None:  # otherwise its levels are columns
+                width[term.factor] = width.get(term.factor, 0) + term.columns
     levels = {name: len(design.factors[name].levels) for name in width}
     largest = max(width, key=lambda name: width[name] * levels[name], default=None)
     if largest is None and has_weights:
@@ -121,18 +122,26 @@ def common_columns(model: ModelData, j: int, rows: slice = slice(None)) -> Float
     """All common columns of predictor `j`, coded ones written out, in the order of its coefficients: a new array."""
     predictor = model.predictors[j]
     dense = slice(int(predictor[md.COLUMN_START]), int(predictor[md.COLUMN_STOP]))
-    first = int(predictor[md.COEFFICIENTS])
+    places = _all_coefficients(model, j)
     some = model.matrix[dense, rows]
-    out = np.empty((int(predictor[md.N_COEFFICIENTS]), some.shape[1]))
-    out[model.coefficients[dense] - first] = some
+    out = np.empty((places.size, some.shape[1]))
+    out[np.searchsorted(places, model.coefficients[dense])] = some
     for block in model.codes.blocks:
         if block[md.PREDICTOR] == j:
             code = model.levels[block[md.FACTOR], rows]
-            for place, column in zip(
-                coefficients_of(block, model.codes) - first, table_of(block, model.codes), strict=True
-            ):
+            own = np.searchsorted(places, coefficients_of(block, model.codes))
+            for place, column in zip(own, table_of(block, model.codes), strict=True):
                 np.take(column, code, out=out[place])
     return out
+
+
+def _all_coefficients(model: ModelData, j: int) -> IndexArray:
+    """Indices into `values` of all coefficients of predictor `j`, in order: those of the head, then derived ones."""
+    predictor = model.predictors[j]
+    dense = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
+    coded = [coefficients_of(block, model.codes) for block in model.codes.blocks if block[md.PREDICTOR] == j]
+    places: IndexArray = np.sort(np.concatenate([dense, *coded]))
+    return places
 
 
 def without_codes(model: ModelData) -> ModelData:
@@ -145,7 +154,7 @@ def with_paying_codes(model: ModelData) -> ModelData:
     n, sorting = model.y.shape[1], sorting_block(model)
     keep = []
     for block in model.codes.blocks:
-        p = int(model.predictors[block[md.PREDICTOR], md.N_COEFFICIENTS])
+        p = _all_coefficients(model, int(block[md.PREDICTOR])).size
         by_runs = sorting is not None and sorting[md.FACTOR] == block[md.FACTOR]
         keep.append(pays(n, p, int(block[md.CODED_COLUMNS]), int(block[md.N_LEVELS]), by_runs))
     return _keeping(model, np.array(keep, dtype=bool))
@@ -182,7 +191,7 @@ def _keeping(model: ModelData, keep: NDArray[np.bool_]) -> ModelData:
             code = model.levels[block[md.FACTOR]]
             found = CodeSet(np.empty(0, dtype=np.int64), code, np.empty(block[md.N_LEVELS], dtype=np.int64))
             builder.add(j, found, table_of(block, model.codes), coefficients_of(block, model.codes))
-        places = np.arange(predictor[md.N_COEFFICIENTS]) + predictor[md.COEFFICIENTS]
+        places = _all_coefficients(model, j)
         dense = ~np.isin(places, np.concatenate([[-1], *(coefficients_of(block, model.codes) for block in own)]))
         if places.size:
             columns.append(common_columns(model, j)[dense])
@@ -196,6 +205,6 @@ def _keeping(model: ModelData, keep: NDArray[np.bool_]) -> ModelData:
         matrix=np.ascontiguousarray(np.concatenate(columns)),
         coefficients=np.concatenate(coefficients).astype(np.int64),
         levels=np.ascontiguousarray(levels, dtype=np.int32),
-        added=added_blocks(model.blocks, codes),
+        added=with_codes(model.added, model.block_columns.shape[0], codes),
         codes=codes,
     )

@@ -7,12 +7,14 @@ what `recovery` needs to draw the integrated parameters exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior.assembly.coded_columns import common_columns
 from nutslite.posterior.marginal import marginal as mg
+from nutslite.posterior.marginal.level_classes import class_cross_products, equal_classes
 from nutslite.posterior.marginal.marginal import MarginalData
 from nutslite.posterior.marginal.prices import Sizes, cheapest, pairs_of_columns, too_dear
 from nutslite.posterior.marginal.reduction import Reduction, integrated_positions, why_not_reducible
@@ -29,6 +31,7 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 CLOSE_FIT = 1e-3  # share of the response's squares in the residuals below which three digits and more would cancel
+WIDEST_ELIMINATED = 64  # columns of one level, such as the weights of smooths, where there is no grouping factor
 CHUNK_BYTES = 1 << 23  # of common columns at a time
 NO_LEVELS = LevelDesign(np.empty(0, dtype=np.int64), 0, 0, {})  # of the eliminated factor where there is none
 
@@ -53,8 +56,8 @@ class _Reducer:
         n_head = model.head.transforms.size
         self.kept = np.setdiff1d(np.arange(n_head), self.integrated)
         factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._worth_eliminating)
-        self.eliminated = factors[-1] if factors else -1
-        self.others = factors[:-1]
+        self.eliminated = factors[-1] if factors and self._is_eliminated(factors[-1]) else -1
+        self.others = [factor for factor in factors if factor != self.eliminated]
 
     def _size(self, factor: int) -> int:
         return max(int(b[md.N_LEVELS] * b[md.EFFECT_STRIDE]) for b in self.model.blocks if b[md.FACTOR] == factor)
@@ -62,6 +65,10 @@ class _Reducer:
     def _worth_eliminating(self, factor: int) -> tuple[bool, int]:
         """Its size; what has one level, such as the weights of smooths, is a part of the rest wherever it can be."""
         return int(self._blocks(factor)[0][md.N_LEVELS]) > 1, self._size(factor)
+
+    def _is_eliminated(self, factor: int) -> bool:
+        """Whether one of the best worth is: hundreds of columns of one level would not go level by level at all."""
+        return self._worth_eliminating(factor)[0] or self._size(factor) <= WIDEST_ELIMINATED
 
     def _blocks(self, factor: int) -> list[IndexArray]:
         return [block for block in self.model.blocks if block[md.FACTOR] == factor]
@@ -77,20 +84,21 @@ class _Reducer:
         model = self.model
         own = self._level_design(self.eliminated) if self.eliminated >= 0 else NO_LEVELS
         gram = own_products(own, self.weights)
-        classes, level_class = _classes(gram)
+        classes, level_class = equal_classes(gram)
         sizes = self._sizes(own, classes.size)
         way = cheapest(sizes)
         if way == "joint":
             return too_dear(sizes)
         response, shift, outer = self._residuals()
         designs = [self._level_design(factor) for factor in self.others]
-        dense = self._dense(slice(0, self.n), response) if self.eliminated >= 0 else np.empty((self.n_common + 1, 0))
+        dense = self._dense(slice(0, self.n), response) if model.blocks.size else np.empty((self.n_common + 1, 0))
         cross = self._cross(dense, designs, outer)
         level_cross = self._level_products(own, dense, designs)
         q = gram.shape[1]
         if way == "large":
             classes, level_class = classes[:0], level_class[:0]
         precision, log_constant = self._prior(shift)
+        blocks, scales = self._block_table()
         data = MarginalData(
             head=self._kept_head(),
             sigma=self._sigma(),
@@ -98,12 +106,12 @@ class _Reducer:
             log_prior_constant=log_constant,
             cross=cross,
             precision=precision,
-            blocks=self._block_table(),
-            scales=self._scales(),
+            blocks=blocks,
+            scales=scales,
             eliminated=q,
             class_counts=np.bincount(level_class, minlength=classes.size).astype(float),
             class_gram=np.ascontiguousarray(gram[classes].reshape(-1, q)) if q else np.empty((0, 0)),
-            class_cross=_class_cross(level_cross, level_class, classes.size),
+            class_cross=class_cross_products(level_cross, level_class, classes.size),
         )
         targets, shifts = self._rest_targets(shift)
         level_targets, level_shift = self._level_targets()
@@ -114,7 +122,8 @@ class _Reducer:
             shift=shifts,
             level_cross=level_cross,
             level_class=level_class,
-            level_counts=gram[:, 0, 0].copy() if way == "large" else np.empty(0),
+            level_counts=gram[:, 0, 0].copy() if way == "large" and q else np.empty(0),
+            large=way == "large",
             level_targets=level_targets,
             level_shift=level_shift,
             n_values=model.head.transforms.size + model.head.fixed.size,
@@ -229,6 +238,8 @@ class _Reducer:
         """Z'W[rest, y] of every level of the eliminated factor, shape (L, q, r + 1); `own` is its design."""
         p = self.n_common
         r = p + sum(design.size for design in designs)
+        if not own.size:
+            return np.empty((0, 0, r + 1))
         out = np.empty((own.size, r + 1))
         products = dense_products(own, dense, self.weights)
         out[:, :p], out[:, r] = products[:, :p], products[:, p]
@@ -290,37 +301,35 @@ class _Reducer:
     def _sigma(self) -> int:
         return self._new_index(int(self.model.predictors[1, md.CONSTANT]))
 
-    def _block_table(self) -> IndexArray:
+    def _block_table(self) -> tuple[IndexArray, IndexArray]:
+        """`MarginalData.blocks` and `.scales`."""
         starts = {}
         at = self.n_common
         for factor in self.others:
             starts[factor] = at
             at += self._size(factor)
-        rows, column = [], 0
-        for factor in [*self.others, self.eliminated]:
+        rows: list[IndexArray] = []
+        scales: list[int] = []
+        for factor in [*self.others, *([self.eliminated] if self.eliminated >= 0 else [])]:
             for block in self._blocks(factor):
+                table = int(block[md.COLUMN_TABLE])
+                own = self.model.block_columns[table : table + block[md.N_COLUMNS], md.ARGUMENTS + 1]
+                own = np.array([self._new_index(int(scale)) for scale in own])
                 row = np.zeros(mg.BLOCK_FIELDS, dtype=np.int64)
                 row[mg.REST_START] = starts.get(factor, -1)
                 row[mg.LEVELS], row[mg.COLUMNS] = block[md.N_LEVELS], block[md.N_COLUMNS]
                 row[mg.STRIDE] = block[md.EFFECT_STRIDE]
                 row[mg.COLUMN_OFFSET] = block[md.EFFECT_START] - self._first_effect(factor)
-                row[mg.SCALES] = column
                 row[mg.CORRELATION] = -1
                 if block[md.CORRELATION] >= 0:
                     row[mg.CORRELATION] = self._new_index(int(block[md.CORRELATION]))
                     row[mg.LKJ_ETA] = self._new_index(int(block[md.LKJ_ETA]))
-                column += int(block[md.N_COLUMNS])
-                rows.append(row)
-        return np.array(rows, dtype=np.int64).reshape(-1, mg.BLOCK_FIELDS)
-
-    def _scales(self) -> IndexArray:
-        scales = []
-        for factor in [*self.others, self.eliminated]:
-            for block in self._blocks(factor):
-                for c in range(block[md.N_COLUMNS]):
-                    row = self.model.block_columns[block[md.COLUMN_TABLE] + c]
-                    scales.append(self._new_index(int(row[md.ARGUMENTS + 1])))
-        return np.array(scales, dtype=np.int64)
+                parts = _as_levels(row, own) if factor in starts and block[md.N_LEVELS] == 1 else [(row, own)]
+                for part, used in parts:
+                    part[mg.SCALES] = len(scales)
+                    rows.append(part)
+                    scales += used.tolist()
+        return np.array(rows, dtype=np.int64).reshape(-1, mg.BLOCK_FIELDS), np.array(scales, dtype=np.int64)
 
     def _rest_targets(self, shift: FloatArray) -> tuple[IndexArray, FloatArray]:
         targets = [*self.integrated]
@@ -351,26 +360,16 @@ class _Reducer:
         return targets, self._locations(self.eliminated)
 
 
-def _classes(gram: FloatArray) -> tuple[IndexArray, IndexArray]:
-    """Representative level of every class of equal Z'WZ, and the class of every level."""
-    if gram.shape[0] == 0:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    _, first, inverse = np.unique(gram.reshape(gram.shape[0], -1), axis=0, return_index=True, return_inverse=True)
-    return first.astype(np.int64), inverse.reshape(-1).astype(np.int64)
-
-
-def _class_cross(level_cross: FloatArray, level_class: IndexArray, n_classes: int) -> FloatArray:
-    """Sums over each class's levels of B_c' B_d (+ its transpose for c > d), flattened, pairs (c, d <= c) in order."""
-    _, q, width = level_cross.shape
-    if not n_classes:
-        return np.empty((0, width * width))
-    out = np.empty((n_classes, q * (q + 1) // 2, width * width))
-    for k in range(n_classes):
-        members = level_cross[level_class == k]
-        pair = 0
-        for c in range(q):
-            for d in range(c + 1):
-                product = members[:, c].T @ members[:, d]
-                out[k, pair] = (product if c == d else product + product.T).reshape(-1)
-                pair += 1
-    return np.ascontiguousarray(out.reshape(-1, width * width))
+def _as_levels(row: IndexArray, scales: IndexArray) -> list[tuple[IndexArray, IndexArray]]:
+    """Independent columns of one level, those of one scale together, as levels of one column, which cost less."""
+    if row[mg.CORRELATION] >= 0:
+        return [(row, scales)]
+    edges = [0, *(np.flatnonzero(np.diff(scales)) + 1).tolist(), scales.size]
+    out = []
+    for first, last in pairwise(edges):
+        part = row.copy()
+        part[[mg.LEVELS, mg.COLUMNS, mg.STRIDE]] = last - first, 1, 1
+        part[mg.REST_START] += row[mg.COLUMN_OFFSET] + first
+        part[mg.COLUMN_OFFSET] = 0
+        out.append((part, scales[first : first + 1]))
+    return out

@@ -2,8 +2,8 @@
 
 The same integral as `marginal`, but one evaluation costs a factorisation of a matrix of order thousands. So it is made
 by LAPACK, without derivatives, and its factor serves at once to draw the integrated coefficients and effects. The
-largest factor must have an intercept only: its elimination is then a rank-one update per level, on the few columns that
-occur together with that level.
+largest factor, if there is one, must have an intercept only: its elimination is then a rank-one update per level, on
+the few columns that occur together with that level.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ class LargeMarginal:
     def __init__(self, reduction: Reduction, density: Callable[..., float]) -> None:
         self.reduction = reduction
         self.data = (reduction.data, with_derived(reduction.data.head, density))
-        self.cross = sparse.csr_matrix(reduction.level_cross[:, 0])
+        levels = reduction.level_counts.size  # none where all effects are those of one level
+        self.cross = sparse.csr_matrix(reduction.level_cross.reshape(levels, -1) if levels else (0, 1))
         self.cross.sort_indices()
         self.starts = self.cross.indptr.astype(np.int64)
         self.columns = self.cross.indices.astype(np.int64)
@@ -145,8 +146,7 @@ class LargeMarginal:
         )
         t = given.values[reduction.data.sigma] ** -2
         response = np.concatenate([-rest, np.ones((1, n))])
-        levels = (t * given.level_variances)[:, None] * (self.cross @ response)
-        levels += np.sqrt(given.level_variances)[:, None] * rng.standard_normal(levels.shape)
+        noise = rng.standard_normal((self.counts.size, n))
         values, effects = np.empty((n, reduction.n_values)), np.empty((n, reduction.n_effects))
         n_kept = reduction.kept.size
         values[:, reduction.kept] = given.values[:n_kept]
@@ -155,5 +155,8 @@ class LargeMarginal:
         common = reduction.rest_targets >= 0
         values[:, reduction.rest_targets[common]] = drawn[:, common]
         effects[:, -1 - reduction.rest_targets[~common]] = drawn[:, ~common]
-        effects[:, reduction.level_targets[:, 0]] = levels.T + reduction.level_shift[0]
+        if self.counts.size:
+            levels = (t * given.level_variances)[:, None] * (self.cross @ response)
+            levels += np.sqrt(given.level_variances)[:, None] * noise
+            effects[:, reduction.level_targets[:, 0]] = levels.T + reduction.level_shift[0]
         return values, effects

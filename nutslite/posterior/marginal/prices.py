@@ -118,7 +118,8 @@ def _marginal(sizes: Sizes) -> float:
 
 def _large(sizes: Sizes) -> float:
     """Independence Metropolis with a factorisation for each proposal."""
-    if not sizes.intercept_only or 8.0 * (sizes.levels + 3.0 * sizes.rest) * (sizes.rest + 1.0) > MAX_CROSS_BYTES:
+    serves = sizes.intercept_only or not sizes.levels
+    if not serves or 8.0 * (sizes.levels + 3.0 * sizes.rest) * (sizes.rest + 1.0) > MAX_CROSS_BYTES:
         return np.inf
     work = LAPACK_CUBED * float(sizes.rest) ** 3 + LAPACK_SQUARED * float(sizes.rest) ** 2 + PAIR * sizes.pairs
     return LARGE_RISK + LARGE_EVALUATIONS * (EVALUATION + NANOSECOND * work)

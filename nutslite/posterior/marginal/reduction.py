@@ -39,6 +39,8 @@ class Reduction:
         Class of every level; empty if `large`.
     level_counts : ndarray, shape (L,)
         Z'WZ of every level; only if `large`.
+    large : bool
+        Whether the rest is so large that it is for `large_marginal`.
     level_targets : ndarray of int, shape (L, q)
         Effect of every level and column.
     level_shift : ndarray, shape (q,)
@@ -58,11 +60,7 @@ class Reduction:
     level_shift: FloatArray
     n_values: int
     n_effects: int
-
-    @property
-    def large(self) -> bool:
-        """Whether the rest is so large that it is for `large_marginal`."""
-        return self.level_counts.size > 0
+    large: bool
 
 
 def why_not_reducible(assembled: Assembled) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from numba import types
 
-from nutslite._capabilities import Declaration
+from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
 from nutslite._numba import VECTOR, jit_disabled, kernel
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
 from nutslite.posterior.nodes.product import fill_product, pull_back_product
@@ -43,15 +43,17 @@ DERIVED = types.Tuple([NODES, FILL, PULL_BACK])
 PRIORS = types.Tuple([DERIVED, DENSITY])
 """Type of the element of a density's data that has its derived values and prior densities."""
 
-NOTHING: frozenset[str] = frozenset()
+ALLOWED = frozenset({INTEGRATES, MERGES, CODES})
+"""Of scales, whose nodes the marginal density runs, too; it refuses coefficients that are derived."""
+
 OPERATIONS: dict[int, Declaration] = {
-    PRODUCT: Declaration("a value is a product of others", NOTHING),
-    WEIGHTED_SUM: Declaration("a value is a sum of others", NOTHING),
-    SIMPLEX: Declaration("values sum to one", NOTHING),
-    HORSESHOE: Declaration("scales are those of a horseshoe", NOTHING),
-    EXP_QUAD: Declaration("scales are those of a Gaussian process", NOTHING),
-    MATERN32: Declaration("scales are those of a Gaussian process", NOTHING),
-    MATERN52: Declaration("scales are those of a Gaussian process", NOTHING),
+    PRODUCT: Declaration("a value is a product of others", ALLOWED),
+    WEIGHTED_SUM: Declaration("a value is a sum of others", ALLOWED),
+    SIMPLEX: Declaration("values sum to one", ALLOWED),
+    HORSESHOE: Declaration("scales are those of a horseshoe", ALLOWED),
+    EXP_QUAD: Declaration("scales are those of a Gaussian process", ALLOWED),
+    MATERN32: Declaration("scales are those of a Gaussian process", ALLOWED),
+    MATERN52: Declaration("scales are those of a Gaussian process", ALLOWED),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 

@@ -101,7 +101,7 @@ class InformationBuilder:
         self.blocks = [_block_design(model, block) for block in model.blocks]
         last = max(self.blocks, key=lambda own: int(own.block[md.EFFECT_START]), default=None)
         self.q = 0 if last is None else int(last.block[md.EFFECT_STRIDE])
-        self.levels = 0 if last is None else last.design.n_levels
+        self.levels = 0 if last is None else last.n_levels
         self.m = self.dimension - self.q * self.levels
         self.head_designs = HeadDesigns(model)
 
@@ -137,9 +137,7 @@ class InformationBuilder:
             border=0.5 * (border + border.T),
             coupling=np.zeros((self.levels * self.q, self.m)),
             blocks=np.zeros((self.levels, self.q, self.q)),
-            level_information=tuple(
-                own_products(own.design, rows[own.predictor, own.predictor]) for own in self.blocks
-            ),
+            level_information=tuple(_level_information(own, rows) for own in self.blocks),
         )
         maps_and_priors = [effect_maps(self.model, own.block, position, values) for own in self.blocks]
         precisions = [precision if priors else np.zeros_like(precision) for _, precision in maps_and_priors]
@@ -156,30 +154,31 @@ class InformationBuilder:
     ) -> None:
         """Add group effects, as raw numbers, with everything."""
         for a, left in enumerate(self.blocks):
-            self._add_with_head(out, left, maps[a], rows[left.predictor], designs)
+            self._add_with_head(out, left, maps[a], rows, designs)
             level_sums = out.level_information[a]
             self._add_level_blocks(out, left, left, maps[a].swapaxes(1, 2) @ level_sums @ maps[a] + precisions[a])
             for b, right in enumerate(self.blocks[:a]):
-                weights = rows[left.predictor, right.predictor]
-                if not weights.any():
+                same = left.factor == right.factor
+                sums = _block_products(level_products if same else pair_products, left, right, rows)
+                if sums is None:
                     continue
-                if left.factor == right.factor:
-                    sums = level_products(left.design, right.design, weights)
+                if same:
                     self._add_level_blocks(out, left, right, maps[a].swapaxes(1, 2) @ sums @ maps[b])
                 else:
-                    pairs = _mapped(pair_products(left.design, right.design, weights), maps[a])
+                    pairs = _mapped(sums, maps[a])
                     self._add_pairs(out, left.places.ravel(), right.places.ravel(), _mapped(pairs.T, maps[b]).T)
 
     def _add_with_head(
         self, out: Information, own: _BlockDesign, to_effect: FloatArray, rows: FloatArray, designs: list[HeadDesign]
     ) -> None:
-        mixed = np.zeros((own.design.size, self.n_head))
-        for weights, design in zip(rows, designs, strict=True):
+        mixed = np.zeros((own.places.size, self.n_head))
+        for (predictor, part), (j, design) in product(own.parts, enumerate(designs)):
+            weights = rows[predictor, j]
             if not weights.any():
                 continue
-            mixed[:, design.places] += dense_products(own.design, design.dense, weights)
+            mixed[:, design.places] += dense_products(part, design.dense, weights)
             for coded in design.coded:
-                mixed[:, coded.places] += coded.level_sums(own.design, weights)
+                mixed[:, coded.places] += coded.level_sums(part, weights)
         self._add_pairs(out, own.places.ravel(), np.arange(self.n_head), _mapped(mixed, to_effect))
 
     def _add_level_blocks(self, out: Information, left: _BlockDesign, right: _BlockDesign, sums: FloatArray) -> None:
@@ -212,20 +211,45 @@ class _BlockDesign:
     """The design of one block of group terms, and where its effects are in the position."""
 
     block: IndexArray
-    predictor: int
     factor: int
-    design: LevelDesign
+    parts: tuple[tuple[int, LevelDesign], ...]  # for each predictor that reads columns of it the design of these
+    n_levels: int
     places: IndexArray  # (levels, columns)
 
 
 def _block_design(model: ModelData, block: IndexArray) -> _BlockDesign:
-    q, table = int(block[md.N_COLUMNS]), int(block[md.COLUMN_TABLE])
-    z_rows = model.block_columns[table : table + q, md.Z_ROW]
-    columns = {c: None if z_row < 0 else model.z[z_row] for c, z_row in enumerate(z_rows)}
+    q, levels = int(block[md.N_COLUMNS]), int(block[md.N_LEVELS])
     level = model.levels[block[md.FACTOR]].astype(np.int64)
-    design = LevelDesign(level, int(block[md.N_LEVELS]), q, columns)
+    parts = []
+    for part in md.parts_of(model, block):
+        columns: dict[int, FloatArray | None] = {}
+        for column in range(part[md.COLUMN_TABLE], part[md.COLUMN_TABLE] + part[md.N_COLUMNS]):
+            z_row = model.block_columns[column, md.Z_ROW]
+            columns[int(column - block[md.COLUMN_TABLE])] = None if z_row < 0 else model.z[z_row]
+        parts.append((int(part[md.PREDICTOR]), LevelDesign(level, levels, q, columns)))
     places = model.head.transforms.size + places_of(block)
-    return _BlockDesign(block, int(block[md.PREDICTOR]), int(block[md.FACTOR]), design, places)
+    return _BlockDesign(block, int(block[md.FACTOR]), tuple(parts), levels, places)
+
+
+def _block_products(
+    products: Callable[..., FloatArray], left: _BlockDesign, right: _BlockDesign, rows: FloatArray
+) -> FloatArray | None:
+    """`products` of two blocks, summed over the predictors that their columns are of; None where all weights are 0."""
+    total: FloatArray | None = None
+    for (j, one), (h, other) in product(left.parts, right.parts):
+        if rows[j, h].any():
+            sums = products(one, other, rows[j, h])
+            total = sums if total is None else total + sums
+    return total
+
+
+def _level_information(own: _BlockDesign, rows: FloatArray) -> FloatArray:
+    """What the data say of the effects of each level, (levels, q, q)."""
+    if len(own.parts) == 1:
+        ((j, design),) = own.parts
+        return own_products(design, rows[j, j])
+    sums = _block_products(level_products, own, own, rows)
+    return np.zeros((own.n_levels, *(2 * own.places.shape[1:]))) if sums is None else sums
 
 
 def _mapped(sums: FloatArray, to_effect: FloatArray) -> FloatArray:

@@ -73,7 +73,7 @@ def linear_predictors(model: ModelData, values: FloatArray, effects: FloatArray,
     for block in model.codes.blocks:
         by_code = np.einsum("p,pl->l", values[coefficients_of(block, model.codes)], table_of(block, model.codes))
         eta[block[md.PREDICTOR]] += by_code[model.levels[block[md.FACTOR], rows]]
-    for block in model.blocks:
+    for block in model.added[: model.added.shape[0] - model.codes.blocks.shape[0]]:
         first = block[md.EFFECT_START] + model.levels[block[md.FACTOR], rows].astype(np.int64) * block[md.EFFECT_STRIDE]
         for c in range(block[md.N_COLUMNS]):
             z_row = model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]

@@ -89,7 +89,7 @@ def _set_scales(assembled: Assembled, position: FloatArray, sd: float) -> None:
                 assembled.spec.links[parameter.name], parameter.support, sd
             )
     n_head = model.head.transforms.size
-    for block in model.blocks:
+    for block in model.added[: model.added.shape[0] - model.codes.blocks.shape[0]]:
         if block[md.PREDICTOR] != 0:
             continue
         for c in range(block[md.N_COLUMNS]):

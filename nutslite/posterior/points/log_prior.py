@@ -38,7 +38,8 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
     -------
     dict of ndarray
         By variable, of its shape. Group effects have their density given location and scale; of correlated ones the
-        first column has its density, each further one that given the columns before it. Correlations have one number
+        first column has its density, each further one that given the columns before it; with a known covariance each
+        level has that given the levels before it. Correlations have one number
         for all (LKJ, as a density of the correlation matrix). No Jacobians: these are densities of the natural values.
 
     Raises
@@ -63,6 +64,8 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
             array = block_terms[variable.name]
         else:
             array = (head_terms if variable.source == "values" else effect_terms)[:, variable.index]
+            if variable.mix.size:
+                array = array - np.log(np.diag(variable.mix))
         out[variable.name] = array.reshape(*leading, *array.shape[1:])
     return out
 
@@ -90,7 +93,8 @@ def _packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[Fl
         array = np.asarray(draws[variable.name], dtype=float)
         if array.size != n_draws * np.size(variable.index):
             raise DataError(f"'{variable.name}' has another size than in the model: is it from another model?")
-        (values if variable.source == "values" else effects)[:, variable.index] = array.reshape(n_draws, *shape)
+        array = variable.unmixed(array.reshape(n_draws, *shape))
+        (values if variable.source == "values" else effects)[:, variable.index] = array
     simplexes_to_positions(assembled.data.head, values)
     fill_rows(assembled.data.head, values)
     for variable in layout.variables:  # once all coefficients are there

@@ -213,7 +213,7 @@ class PointMap:
         values, effects = self.values(position)
         touched = np.zeros(effects.size, dtype=bool)
         for free, array in given.items():
-            effects[free.index - n_head] = array
+            effects[free.index - n_head] = free.variable.unmixed(array)
             touched[free.index - n_head] = True
         raw = offsets_of(self.model, position, values, effects)
         position[n_head:][touched] = raw[touched]

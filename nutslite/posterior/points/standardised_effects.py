@@ -25,7 +25,8 @@ def standardised_effects(
     Returns
     -------
     arrays : dict of ndarray, shape (..., *shape of the term)
-        By name, ``1|g_offset``. Offsets of correlated effects are as correlated as these.
+        By name, ``1|g_offset``. Offsets of correlated effects are as correlated as these, and
+        those of levels with a known covariance have it.
     dims : dict of tuple of str
     """
     model = assembled.data
@@ -43,6 +44,6 @@ def standardised_effects(
     arrays, dims = {}, {}
     for variable in assembled.layout.variables:
         if variable.source == "effects" and not np.isnan(offsets[..., variable.index]).any():
-            arrays[f"{variable.name}_offset"] = offsets[..., variable.index]
+            arrays[f"{variable.name}_offset"] = variable.mixed(offsets[..., variable.index])
             dims[f"{variable.name}_offset"] = variable.dims
     return arrays, dims

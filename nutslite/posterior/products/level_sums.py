@@ -12,7 +12,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.posterior.products.products import weighted_products
+
 FloatArray = NDArray[np.float64]
+
+MANY_COLUMNS = 32
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ def pair_products(left: LevelDesign, right: LevelDesign, weights: FloatArray | N
 
 def own_products(design: LevelDesign, weights: FloatArray | None) -> FloatArray:
     """design' diag(weights) design, whose other blocks are zero: shape (levels, stride, stride)."""
+    if _is_wide(design):
+        return level_products(design, design, weights)
     out = np.zeros((design.n_levels, design.stride, design.stride))
     for (c, z), (d, other) in product(design.columns.items(), repeat=2):
         if d <= c:
@@ -73,9 +79,14 @@ def own_products(design: LevelDesign, weights: FloatArray | None) -> FloatArray:
     return out
 
 
-def level_products(left: LevelDesign, right: LevelDesign, weights: FloatArray) -> FloatArray:
+def level_products(left: LevelDesign, right: LevelDesign, weights: FloatArray | None) -> FloatArray:
     """left' diag(weights) right of two designs of one factor: shape (levels, left.stride, right.stride)."""
     out = np.zeros((left.n_levels, left.stride, right.stride))
+    if _is_wide(left):
+        one = _matrix(left)
+        sums = weighted_products(one, weights, one if left is right else _matrix(right))
+        out[0][np.ix_(list(left.columns), list(right.columns))] = sums
+        return out
     for (c, z), (d, other) in product(left.columns.items(), right.columns.items()):
         out[:, c, d] = np.bincount(left.level, _times(_times(z, other), weights), left.n_levels)
     return out
@@ -103,6 +114,17 @@ def _places(designs: list[LevelDesign]) -> Iterator[tuple[int, LevelDesign]]:
     for design in designs:
         yield at, design
         at += design.size
+
+
+def _is_wide(design: LevelDesign) -> bool:
+    """Whether it is a matrix of many columns rather than levels, as where levels have a known covariance."""
+    return design.n_levels == 1 and len(design.columns) >= MANY_COLUMNS
+
+
+def _matrix(design: LevelDesign) -> FloatArray:
+    """The columns of a design of one level, (columns, n)."""
+    ones = np.ones(design.level.size)
+    return np.array([ones if z is None else z for z in design.columns.values()])
 
 
 def _times(left: FloatArray | None, right: FloatArray | None) -> FloatArray | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
-from nutslite.formula.records import correlated_terms
+from nutslite.formula.correlated import correlated_effects
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 HYPERPRIORS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
+CORRELATED_ACROSS = frozenset({PILOT, MERGES, CODES, MATRIX})  # of several parameters
+KNOWN_COVARIANCES = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
 
 
@@ -21,8 +23,6 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
     for name, predictor in spec.design.predictors.items():
         if is_custom(spec.links[name]):
             found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))
-        if correlated_terms(predictor, spec.correlations):
-            found.append(Declaration("effects are correlated", CORRELATED_EFFECTS))
         priors = spec.priors.terms[name]
         found += [
             Declaration(f"the coefficients of '{term.name}' have a hyperprior", HYPERPRIORS)
@@ -30,6 +30,17 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
             if priors[term.name].hierarchical
         ]
         found += [Declaration(f"'{term.name}' {term.kind.title}", term.kind.allows) for term in predictor.basis_terms]
+    found += [
+        Declaration(f"effects of {' and '.join(group.parameters)} are correlated", CORRELATED_ACROSS)
+        if len(group.parameters) > 1
+        else Declaration("effects are correlated", CORRELATED_EFFECTS)
+        for group in correlated_effects(spec.design.predictors, spec.correlations)
+    ]
+    found += [
+        Declaration(f"the levels of '{factor.name}' have a known covariance", KNOWN_COVARIANCES)
+        for factor in spec.design.factors.values()
+        if factor.covariance is not None
+    ]
     found += [
         Declaration(f"elements of {parameter.name} increase", ORDERED_VECTORS)
         for parameter in family.parameters

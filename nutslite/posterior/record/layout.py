@@ -24,6 +24,8 @@ from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 FloatArray = NDArray[np.float64]
 Source = Literal["values", "effects", "correlation"]
 
+NO_MIX = np.empty((0, 0))
+
 DERIVED = -(2**40)
 """Reference to the first derived value while the lengths of what comes before are not known."""
 
@@ -49,6 +51,8 @@ class Variable:
         ... and those means.
     effect_columns, effect_means : ndarray
         The same of coefficients that are effects: those that have hyperpriors.
+    mix : ndarray, shape (levels, levels)
+        Only of effects with a known covariance: along the last axis they are this matrix times the elements.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Variable:
     means: FloatArray = field(default_factory=lambda: np.empty(0))
     effect_columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     effect_means: FloatArray = field(default_factory=lambda: np.empty(0))
+    mix: FloatArray = field(default_factory=lambda: NO_MIX)
 
     @property
     def is_uncentred(self) -> bool:
@@ -73,6 +78,17 @@ class Variable:
         if self.effect_columns.size:
             total = total + effects[..., self.effect_columns] @ self.effect_means
         return total
+
+    def mixed(self, elements: FloatArray) -> FloatArray:
+        """The variable's own numbers, of its elements in the source: shape (..., *shape of the variable)."""
+        return elements @ self.mix.T if self.mix.size else elements
+
+    def unmixed(self, natural: FloatArray) -> FloatArray:
+        """The way back."""
+        if not self.mix.size:
+            return natural
+        elements = np.linalg.solve(self.mix, natural.reshape(-1, len(self.mix)).T).T
+        return np.asarray(elements.reshape(natural.shape), dtype=float)
 
 
 @dataclass(frozen=True)
@@ -121,7 +137,7 @@ class Layout:
             array = (values if variable.source == "values" else effects)[..., variable.index]
             if variable.is_uncentred:
                 array = array - variable.centring(values, effects)
-            out[variable.name] = array
+            out[variable.name] = variable.mixed(array)
         return out
 
 

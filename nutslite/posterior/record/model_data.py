@@ -43,8 +43,8 @@ CONSTANT = 6  # index into `values` where VARIES is 0
 N_COEFFICIENTS = 7  # of its columns, the coded ones included
 PREDICTOR_FIELDS = 8
 
-# Columns of `ModelData.blocks`, one row per group block (one predictor, one factor).
-PREDICTOR = 0  # row of `predictors`
+# Columns of `ModelData.blocks`, one row per group block: effects of one factor whose prior is one.
+PREDICTOR = 0  # row of `predictors`, or -1 where its columns are of several (only `added` says which)
 FACTOR = 1  # row of `levels`
 N_LEVELS = 2
 N_COLUMNS = 3
@@ -54,6 +54,7 @@ COLUMN_TABLE = 6  # first row of `block_columns`
 CORRELATION = 7  # position of its first unconstrained correlation, or -1 where its columns are independent
 LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
 BLOCK_FIELDS = 9
+ADDED_FIELDS = COLUMN_TABLE + 1  # of a row of `ModelData.added`
 
 # Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`: to a
 # linear predictor a set is a block with an intercept only. N_LEVELS is the number of distinct rows, EFFECT_START a
@@ -98,7 +99,8 @@ class ModelData(NamedTuple):
     links: IndexArray  # (k,) link codes
     predictors: IndexArray  # (k, PREDICTOR_FIELDS)
     blocks: IndexArray  # (n_blocks, BLOCK_FIELDS)
-    added: IndexArray  # (n_blocks + n_sets, COLUMN_TABLE + 1) what kernels add up: blocks, then sets of coded columns
+    added: IndexArray  # (n_parts + n_sets, ADDED_FIELDS) what kernels add up: of each block the columns of one
+    # predictor, then sets of coded columns
     z_rows: IndexArray  # (n_block_columns + 1,) Z_ROW of each block column, and -1 for codes
     block_columns: IndexArray  # (n_block_columns, BLOCK_COLUMN_FIELDS)
     centring: FloatArray  # (n_effects,) 0 non-centred ... 1 centred, in the order of the effects
@@ -161,6 +163,21 @@ def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
         sorted_factor=-1,
         row_starts=np.empty(0, dtype=np.int64),
     )
+
+
+def part_of(block: IndexArray, predictor: int, column: int, columns: int) -> IndexArray:
+    """The row of `ModelData.added` for some columns of a block, which one predictor reads."""
+    part: IndexArray = block[:ADDED_FIELDS].copy()
+    part[PREDICTOR], part[N_COLUMNS] = predictor, columns
+    part[[EFFECT_START, COLUMN_TABLE]] += column
+    return part
+
+
+def parts_of(model: ModelData, block: IndexArray) -> IndexArray:
+    """The rows of `ModelData.added` that read the columns of a block, one for each predictor."""
+    at = model.added[:, COLUMN_TABLE] - block[COLUMN_TABLE]
+    parts: IndexArray = model.added[(at >= 0) & (at < block[N_COLUMNS])]
+    return parts
 
 
 def is_sortable(n: int, levels: int) -> bool:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nutslite.exceptions import DataError
-from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor, correlated_terms
+from nutslite.formula.correlated import EffectGroup, correlated_effects
+from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
@@ -132,8 +133,9 @@ class _Taker:
             self._basis_term(basis_term, parameter, within, priors)
         for group_term in predictor.group_terms:
             self._group_term(group_term, parameter, within, priors[group_term.name])
-        for name, terms in correlated_terms(predictor, self.spec.correlations).items():
-            self._correlations(f"{prefix}{name}", terms, parameter, within)
+        for group in correlated_effects(self.spec.design.predictors, self.spec.correlations):
+            if group.members[-1].parameter == parameter:
+                self._correlations(group, within)
 
     def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
         """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
@@ -212,17 +214,16 @@ class _Taker:
                 self._add(hyperparameter, _suffix(value))
                 self._hyperparameters(hyperparameter, own_dims)
 
-    def _correlations(self, name: str, terms: list[GroupTerm], parameter: str, within: str) -> None:
-        labels = [
-            term.expression if term.scalar else f"{term.expression}[{label}]" for term in terms for label in term.labels
-        ]
+    def _correlations(self, group: EffectGroup, within: str) -> None:
+        labels, factor = group.labels, group.factor
         pairs = tuple(f"{labels[c]}, {labels[r]}" for r in range(len(labels)) for c in range(r))
-        dim, own = f"{name}_dim", f"the correlations of the effects of '{terms[0].factor}'{within}"
-        self._register(Dimension(dim, pairs, f"the dimension of {own}", terms[0].factor))
-        members = tuple(f"{self.spec.family.prefix(parameter)}{term.name}" for term in terms)
-        self._add(
-            Quantity(name, (dim,), own, terms[0].factor, "correlations", parameter, members=members), "_cholesky__"
-        )
+        if len(group.parameters) > 1:
+            within = f" in the formulas of {' and '.join(group.parameters)}"
+        dim, own = f"{group.name}_dim", f"the correlations of the effects of '{factor}'{within}"
+        self._register(Dimension(dim, pairs, f"the dimension of {own}", factor))
+        members = tuple(member.name for member in group.members)
+        parameter = group.parameters[0]
+        self._add(Quantity(group.name, (dim,), own, factor, "correlations", parameter, members=members), "_cholesky__")
 
     def _expression_dims(self, term: GroupTerm, prefix: str) -> tuple[str, ...]:
         """The dimension of a group term's columns, if it has one.

@@ -302,7 +302,9 @@ def _large_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, .
     return (
         f"Gaussian, identity link: {n:,} rows reduced to cross-products.",
         f"The {reduction.level_targets.size:,} effects of the largest grouping factor are integrated out one by one, "
-        f"{r:,} coefficients and other effects by a factorisation of order {r:,}.",
+        f"{r:,} coefficients and other effects by a factorisation of order {r:,}."
+        if reduction.level_targets.size
+        else f"{r:,} coefficients and effects are integrated out by a factorisation of order {r:,}.",
         f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, "
         "each transition with two exact draws of all that was integrated out.",
     )

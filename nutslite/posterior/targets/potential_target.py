@@ -193,6 +193,11 @@ def _variable(layout: Layout, name: str, potential: Potential) -> Variable:
             f"The potential of {potential.shown} is a function of '{name}', beside which other coefficients have "
             "hyperpriors; potentials cannot read it there. Give those coefficients priors with fixed numbers."
         )
+    if known[name].mix.size:
+        raise ArgumentError(
+            f"The potential of {potential.shown} is a function of '{name}', effects with a known covariance, which "
+            "potentials cannot read."
+        )
     return known[name]
 
 

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any, Literal
 
 from nutslite._columns import folded
-from nutslite.formula.records import correlated_terms
+from nutslite.formula.correlated import correlated_effects
 from nutslite.posterior.record.model_spec import ModelSpec
 
 Style = Literal["modern", "classic"]
@@ -60,14 +60,15 @@ class Described:
         def named(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
             return {self.aliases.get(f"{prefix}{name}", f"{prefix}{name}"): values[name] for name in names}
 
-        correlated = {
-            name: f"LKJ(eta: {correlations[members[0].factor]})"
-            for name, members in correlated_terms(predictor, correlations).items()
+        correlated = {  # shown with the last parameter that they belong to
+            self.aliases.get(group.name, group.name): f"LKJ(eta: {correlations.get(group.factor, 1.0)})"
+            for group in correlated_effects(self.spec.design.predictors, correlations)
+            if group.members[-1].parameter == parameter
         }
         of_groups = named((name for name in terms if name in groups), terms)
         return {
             "Common-level effects": named((name for name in terms if name not in groups), terms),
-            "Group-level effects": of_groups | named(correlated, correlated),
+            "Group-level effects": of_groups | correlated,
             "Offset effects": dict.fromkeys(predictor.offset_names, 1),
             "Auxiliary parameters": named(constants, constants) if parent else {},
         }

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, did_you_mean
+from nutslite.formula.records import prefix_of
 from nutslite.results.predictions.new_groups import GroupSampler, draw_new_levels
 
 if TYPE_CHECKING:
@@ -170,19 +171,15 @@ class LinearPredictors:
         self.samples = posterior.samples
         self.n_rows = design.n_rows
         self.sizes = dict(sizes or {})
-        new: dict[str, dict[str, FloatArray]] = {}
+        new: dict[str, FloatArray] | None = None
         if include_group_specific:
-            new = draw_new_levels(
-                design, posterior.arrays, parent=parent, allowed=sample_new_groups, sampler=group_sampler, rng=rng
-            )
+            new = draw_new_levels(design, posterior.arrays, allowed=sample_new_groups, sampler=group_sampler, rng=rng)
         self._predictors = {}
         for name, predictor in design.predictors.items():
-            prefix = "" if name == parent else f"{name}_"
-            new_effects = new.get(name, {}) if include_group_specific else None
+            prefix = prefix_of(name, parent)
             rows = range(self.sizes[name]) if name in self.sizes else (None,)
             self._predictors[name] = [
-                _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new_effects)
-                for row in rows
+                _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new) for row in rows
             ]
 
     @property
@@ -234,7 +231,7 @@ def _prepare(
     groups: list[_GroupEffects] = []
     if new_effects is not None:
         groups = [
-            _group_effects(draws, design, term, prefix, draws.new(new_effects.get(term.name)))
+            _group_effects(draws, design, term, prefix, draws.new(new_effects.get(f"{prefix}{term.name}")))
             for term in predictor.group_terms
         ]
     return _PreparedPredictor(

@@ -9,40 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
-from nutslite.formula.records import correlation_name
+from nutslite.formula.correlated import effect_groups
 
 if TYPE_CHECKING:
+    from nutslite.formula.correlated import EffectGroup, Member
     from nutslite.formula.design import Design
-    from nutslite.formula.records import GroupFactor, GroupTerm
+    from nutslite.formula.records import GroupFactor
     from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
+Known = tuple[FloatArray, FloatArray]
 
 
 class GroupSampler(Protocol):
-    """Draws effects of new levels of one grouping factor in one linear predictor."""
+    """Draws effects of new levels of a grouping factor, for terms that are drawn together."""
 
     def __call__(
         self,
         rng: np.random.Generator,
-        parameter: str,
-        terms: Sequence[GroupTerm],
+        group: EffectGroup,
         posterior: Mapping[str, FloatArray],
         n_new: int,
+        known: Known | None = None,
     ) -> dict[str, FloatArray]:
-        """Effects by name of term (without prefix), each of shape (samples, columns of the term, n_new).
+        """Effects by full name of their term, each of shape (samples, columns of the term, n_new).
 
         Parameters
         ----------
         rng : numpy.random.Generator
-        parameter : str
-            Whose linear predictor: ``"mu"``, ``"sigma"``.
-        terms : sequence of GroupTerm
-            All terms of the factor in that predictor.
+        group : EffectGroup
+            Terms that are correlated with each other, where the posterior has their correlations.
         posterior : mapping of ndarray, shape (samples, ...)
             All draws by their full names.
         n_new : int
             Number of new levels.
+        known : tuple of two ndarrays, optional
+            Where levels have a known covariance, weights of the model's levels and a factor, as
+            `KnownCovariance.of_others` returns them.
         """
         ...
 
@@ -55,102 +58,103 @@ class PopulationSampler:
     priors : mapping
         ``priors[parameter][term]``: prior of each group-specific term; arguments that are priors themselves are read
         from the posterior (``1|g_sigma``), numbers are taken as they are.
-    parent : str
-        Name of the parent parameter, whose variables have no prefix.
+    sizes : mapping of str to int, optional
+        Of parameters that are vectors, how many linear predictors they have: the last axis of their effects.
 
     Notes
     -----
-    Terms are correlated where the posterior has their correlations, ``<expressions joined by +>|<factor>_corr``, the
-    lower triangle row by row. Then ``effects = mu + sigma * (L z)`` with ``L`` the Cholesky factor of the correlations
-    and ``z`` standard normal.
+    Terms are correlated where the posterior has their correlations (`EffectGroup.name`), the lower triangle row by row.
+    Then ``effects = mu + sigma * (L z)`` with ``L`` the Cholesky factor of the correlations and ``z`` standard normal.
     """
 
-    def __init__(
-        self, priors: Mapping[str, Mapping[str, Prior]], parent: str, sizes: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, priors: Mapping[str, Mapping[str, Prior]], sizes: Mapping[str, int] | None = None) -> None:
         self.priors = priors
-        self.parent = parent
         self.sizes = dict(sizes or {})
 
     def __call__(
         self,
         rng: np.random.Generator,
-        parameter: str,
-        terms: Sequence[GroupTerm],
+        group: EffectGroup,
         posterior: Mapping[str, FloatArray],
         n_new: int,
+        known: Known | None = None,
     ) -> dict[str, FloatArray]:
         """Effects of new levels; see `GroupSampler`."""
-        prefix = "" if parameter == self.parent else f"{parameter}_"
-        effects: dict[str, FloatArray] = {}
-        for block in _blocks(terms):
-            name = f"{prefix}{correlation_name(block)}"
-            if sum(term.columns for term in block) > 1 and name in posterior:
-                effects |= self._correlated(rng, parameter, prefix, block, posterior, posterior[name], n_new)
-            else:
-                for term in block:
-                    effects[term.name] = self._independent(rng, parameter, prefix, term, posterior, n_new)
-        return effects
+        if known is not None:
+            return {member.name: self._conditional(rng, member, posterior, *known) for member in group.members}
+        if group.correlated and group.name in posterior:
+            return self._correlated(rng, group.members, posterior, posterior[group.name], n_new)
+        return {member.name: self._independent(rng, member, posterior, n_new) for member in group.members}
 
     def _independent(
-        self,
-        rng: np.random.Generator,
-        parameter: str,
-        prefix: str,
-        term: GroupTerm,
-        posterior: Mapping[str, FloatArray],
-        n_new: int,
+        self, rng: np.random.Generator, member: Member, posterior: Mapping[str, FloatArray], n_new: int
     ) -> FloatArray:
         from nutslite.priors.densities.densities import DENSITIES
 
-        shape = (len(next(iter(posterior.values()))), term.columns, n_new)
+        shape = (len(next(iter(posterior.values()))), member.term.columns, n_new)
         draws = []
-        for row in range(self.sizes.get(parameter, 1)):
-            name, arguments = self._arguments(parameter, prefix, term, posterior, row)
+        for row in range(self.sizes.get(member.parameter, 1)):
+            name, arguments = self._arguments(member, posterior, row)
             draws.append(DENSITIES[name].sample(rng, tuple(arguments.values()), shape))
-        return np.stack(draws, axis=-1) if parameter in self.sizes else draws[0]
+        return np.stack(draws, axis=-1) if member.parameter in self.sizes else draws[0]
+
+    def _conditional(
+        self,
+        rng: np.random.Generator,
+        member: Member,
+        posterior: Mapping[str, FloatArray],
+        weights: FloatArray,
+        factor: FloatArray,
+    ) -> FloatArray:
+        """Given the effects of the model's levels: weights @ effects + scale * (factor @ z)."""
+        effects, columns, rows = posterior[member.name], member.term.columns, self.sizes.get(member.parameter, 1)
+        effects = effects.reshape(len(effects), rows, columns, -1)
+        draws = []
+        for row in range(rows):
+            _, arguments = self._arguments(member, posterior, row)
+            z = rng.standard_normal((len(effects), columns, len(factor)))
+            draws.append(effects[:, row] @ weights.T + arguments["sigma"] * (z @ factor.T))
+        return np.stack(draws, axis=-1) if member.parameter in self.sizes else draws[0]
 
     def _correlated(
         self,
         rng: np.random.Generator,
-        parameter: str,
-        prefix: str,
-        block: Sequence[GroupTerm],
+        members: Sequence[Member],
         posterior: Mapping[str, FloatArray],
         correlations: FloatArray,
         n_new: int,
     ) -> dict[str, FloatArray]:
-        cholesky = _cholesky_factors(correlations, sum(term.columns for term in block))
+        cholesky = _cholesky_factors(correlations, sum(member.term.columns for member in members))
         samples, q = cholesky.shape[:2]
         standard = cholesky @ rng.standard_normal((samples, q, n_new))
         effects = {}
         start = 0
-        for term in block:
-            name, arguments = self._arguments(parameter, prefix, term, posterior)
+        for member in members:
+            name, arguments = self._arguments(member, posterior)
             if name != "Normal":
-                raise DataError(f"Correlated effects are Normal, but the prior of '{prefix}{term.name}' is {name}.")
-            stop = start + term.columns
-            effects[term.name] = arguments["mu"] + arguments["sigma"] * standard[:, start:stop]
+                raise DataError(f"Correlated effects are Normal, but the prior of '{member.name}' is {name}.")
+            stop = start + member.term.columns
+            effects[member.name] = arguments["mu"] + arguments["sigma"] * standard[:, start:stop]
             start = stop
         return effects
 
     def _arguments(
-        self, parameter: str, prefix: str, term: GroupTerm, posterior: Mapping[str, FloatArray], row: int = 0
+        self, member: Member, posterior: Mapping[str, FloatArray], row: int = 0
     ) -> tuple[str, dict[str, FloatArray]]:
         """Name of a term's prior, and its arguments by name, shaped to fit (samples, columns, levels)."""
         from nutslite.priors.densities.densities import DENSITIES
         from nutslite.priors.prior import Prior, resolve
 
-        resolved = resolve(self.priors[parameter][term.name])
+        resolved = resolve(self.priors[member.parameter][member.term.name])
         arguments = {}
         for key, value in zip(DENSITIES[resolved.name].argument_names, resolved.arguments, strict=True):
             if isinstance(value, Prior):
-                variable = f"{prefix}{term.name}_{key}"
+                variable = f"{member.name}_{key}"
                 if variable not in posterior:
                     raise DataError(
                         f"The posterior has no variable '{variable}', which the effects of new groups need."
                     )
-                draws = posterior[variable][:, row] if parameter in self.sizes else posterior[variable]
+                draws = posterior[variable][:, row] if member.parameter in self.sizes else posterior[variable]
                 arguments[key] = draws.reshape(draws.shape[0], -1, 1)
             else:
                 arguments[key] = np.asarray(value, dtype=float).reshape(1, -1, 1)
@@ -161,12 +165,11 @@ def draw_new_levels(
     design: Design,
     posterior: Mapping[str, FloatArray],
     *,
-    parent: str,
     allowed: bool,
     sampler: GroupSampler | None,
     rng: np.random.Generator,
-) -> dict[str, dict[str, FloatArray]]:
-    """Effects of all new levels of a design, by parameter and name of term; levels in sorted order.
+) -> dict[str, FloatArray]:
+    """Effects of all new levels of a design, by full name of their term; levels in sorted order.
 
     Rows of one new level share its effects, in every linear predictor.
 
@@ -175,7 +178,8 @@ def draw_new_levels(
     DataError
         If there are new levels and `allowed` is False or there is no `sampler`.
     """
-    effects: dict[str, dict[str, FloatArray]] = {}
+    effects: dict[str, FloatArray] = {}
+    groups = effect_groups(design.predictors, design.factors)
     for factor in design.factors.values():
         new = sorted(set(factor.new_levels))
         if not new:
@@ -184,10 +188,10 @@ def draw_new_levels(
             raise DataError(_refusal(factor, new))
         if sampler is None:
             raise DataError(f"This model cannot draw effects of new levels of '{factor.name}'.")
-        for parameter, predictor in design.predictors.items():
-            terms = [term for term in predictor.group_terms if term.factor == factor.name]
-            if terms:
-                effects.setdefault(parameter, {}).update(sampler(rng, parameter, terms, posterior, len(new)))
+        known = None if factor.covariance is None else factor.covariance.of_others(new, factor.name)
+        for group in groups:
+            if group.factor == factor.name:
+                effects |= sampler(rng, group, posterior, len(new), known)
     return effects
 
 
@@ -198,15 +202,6 @@ def _refusal(factor: GroupFactor, new: Sequence[str]) -> str:
         f"fitted to: {shown}. Use sample_new_groups=True to draw the effects of new groups from the distribution of "
         f"all groups, or include_group_specific=False to leave group effects out."
     )
-
-
-def _blocks(terms: Sequence[GroupTerm]) -> list[list[GroupTerm]]:
-    """Terms of one factor by their correlation mark, in order; unmarked ones are on their own."""
-    blocks: dict[str, list[GroupTerm]] = {}
-    for place, term in enumerate(terms):
-        key = f"unmarked {place}" if term.correlated is None else f"marked {term.correlated}"
-        blocks.setdefault(key, []).append(term)
-    return list(blocks.values())
 
 
 def _cholesky_factors(correlations: FloatArray, q: int) -> FloatArray:

@@ -24,11 +24,13 @@ def _plain() -> Either:
 
 
 _ITEMS = Listed(Later(_plain))
+_NUMBERS = Row((ARRAY_TYPE, Listed(Number(0, ROWS, whole=True), longest=8), Listed(SCALAR)))
 _TAGGED = {
     "family": NAME,
     "prior": Row((NAME, FLAG, Either((NOTHING, FLAG), "True, False or None"), Listed(Row((NAME, Later(_plain)))))),
     "formula": Listed(NAME, shortest=1),
-    "array": Row((ARRAY_TYPE, Listed(Number(0, ROWS, whole=True), longest=8), Listed(SCALAR))),
+    "array": _NUMBERS,
+    "matrix": Row((Tagged({"list": _ITEMS}), Tagged({"list": _ITEMS}), Tagged({"array": _NUMBERS}))),
     "dict": Listed(Row((Later(_plain), Later(_plain)))),
     "tuple": _ITEMS,
     "set": _ITEMS,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite._schema import Misfit
@@ -64,6 +65,9 @@ def to_plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind in ARRAY_KINDS:
         text = value.astype(np.int64) if value.dtype.kind in "mM" else value
         return {"array": [value.dtype.str, list(value.shape), text.ravel().tolist()]}
+    if isinstance(value, pd.DataFrame) and value.to_numpy().dtype.kind in "biuf":  # a matrix with names
+        labels = [to_plain(axis.tolist(), depth) for axis in value.axes]
+        return {"matrix": [*labels, to_plain(value.to_numpy(), depth)]}
     if isinstance(value, Mapping):
         return {"dict": [[to_plain(key, depth), to_plain(item, depth)] for key, item in value.items()]}
     if isinstance(value, tuple):
@@ -101,6 +105,8 @@ def from_plain(value: Any) -> Any:
         return Formula(*content)
     if kind == "array":
         return _array(*content)
+    if kind == "matrix":
+        return _matrix(*(from_plain(item) for item in content))
     try:
         if kind == "dict":
             return {from_plain(key): from_plain(item) for key, item in content}
@@ -108,6 +114,12 @@ def from_plain(value: Any) -> Any:
         return makers[kind]([from_plain(item) for item in content])
     except TypeError:
         raise Misfit(f"a {kind} of what has no hash, lists for example") from None
+
+
+def _matrix(index: list[Any], columns: list[Any], values: NDArray[Any]) -> pd.DataFrame:
+    if values.shape != (len(index), len(columns)):
+        raise Misfit(f"a matrix of {len(index)} rows and {len(columns)} columns with numbers of shape {values.shape}")
+    return pd.DataFrame(values, index=index, columns=columns)
 
 
 def _array(dtype: str, shape: list[int], items: list[Any]) -> NDArray[Any]:

@@ -1,0 +1,1 @@
+"""Pathfinder: normals on the way to a mode, for any log density."""

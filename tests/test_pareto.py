@@ -1,0 +1,101 @@
+"""Pareto-smoothed importance sampling: known tails, ArviZ's numbers, weights that are no sample of anything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from nutslite._pareto import largest_shape, pareto_fit, smoothed
+
+
+def arviz_smoothed(log_weights, relative_efficiency=1.0):
+    try:
+        from arviz_stats.base import array_stats
+    except ImportError:
+        import arviz
+
+        return arviz.psislw(log_weights, reff=relative_efficiency)
+    smooth, shape = array_stats.psislw(-log_weights, r_eff=relative_efficiency)
+    return smooth, float(shape)
+
+
+@pytest.mark.parametrize("n", [30, 100, 1000, 4001])
+@pytest.mark.parametrize("efficiency", [1.0, 0.7])
+@pytest.mark.parametrize("tail", ["normal", "exponential", "heavy", "with zeros"])
+def test_agreement_with_arviz(n, efficiency, tail):
+    rng = np.random.default_rng(n)
+    log_weights = {
+        "normal": lambda: rng.normal(size=n),
+        "exponential": lambda: rng.exponential(size=n),
+        "heavy": lambda: 3.0 * rng.standard_t(4, size=n),
+        "with zeros": lambda: np.where(rng.random(n) < 0.3, -1e9, rng.normal(size=n)),
+    }[tail]()
+    wanted, wanted_shape = arviz_smoothed(log_weights.copy(), efficiency)
+    found, shape = smoothed(log_weights, efficiency)
+    assert shape == pytest.approx(wanted_shape, abs=1e-8)
+    np.testing.assert_allclose(np.exp(found), np.exp(wanted), atol=1e-12, rtol=1e-8)
+
+
+@pytest.mark.parametrize("shape", [-0.3, 0.0, 0.3, 0.7, 1.2])
+def test_the_shape_of_known_tails(shape):
+    """Weights of a generalised Pareto distribution have its tail beyond every cutoff."""
+    weights = stats.genpareto(shape, scale=2.0).rvs(100_000, random_state=1)
+    assert smoothed(np.log(weights))[1] == pytest.approx(shape, abs=0.1)
+
+
+def test_the_fit_finds_shape_and_scale():
+    exceedances = np.sort(stats.genpareto(0.4, scale=3.0).rvs(20_000, random_state=2))
+    shape, scale = pareto_fit(exceedances)
+    assert shape == pytest.approx(0.4, abs=0.03)
+    assert scale == pytest.approx(3.0, rel=0.03)
+
+
+def test_an_importance_sample_is_mended():
+    """A t distribution's mean square from normal draws: nearer with smoothed weights, over many repetitions."""
+    target, errors = stats.t(5), []
+    for seed in range(200):
+        draws = np.random.default_rng(seed).normal(size=400)
+        log_weights = target.logpdf(draws) - stats.norm.logpdf(draws)
+        raw = np.exp(log_weights - log_weights.max())
+        smooth = np.exp(smoothed(log_weights)[0])
+        errors.append([np.sum(raw / raw.sum() * draws**2) - 5 / 3, np.sum(smooth * draws**2) - 5 / 3])
+    raw_error, smooth_error = np.sqrt(np.mean(np.square(errors), axis=0))
+    assert smooth_error < raw_error
+
+
+def test_weights_add_up_and_keep_their_order():
+    log_weights = np.random.default_rng(3).standard_t(3, size=500)
+    found, _ = smoothed(log_weights)
+    assert np.exp(found).sum() == pytest.approx(1.0)
+    order = np.argsort(log_weights)
+    assert (np.diff(found[order]) >= 0.0).all()
+
+
+def test_what_is_given_stays():
+    log_weights = np.random.default_rng(3).normal(size=50)
+    before = log_weights.copy()
+    smoothed(log_weights)
+    np.testing.assert_array_equal(log_weights, before)
+
+
+def test_equal_weights_have_no_tail():
+    found, shape = smoothed(5.0 + 1e-13 * np.random.default_rng(0).normal(size=100))
+    assert shape == -np.inf
+    np.testing.assert_allclose(found, -np.log(100))
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_hardly_any_weight(kept):
+    log_weights = np.full(200, -np.inf)
+    log_weights[:kept] = np.arange(kept)
+    found, shape = smoothed(log_weights)
+    assert shape == np.inf
+    assert np.exp(found).sum() == pytest.approx(1.0)
+    assert np.isneginf(found[kept:]).all()
+
+
+def test_how_heavy_a_tail_may_be_depends_on_the_draws():
+    assert largest_shape(100) == pytest.approx(0.5)
+    assert largest_shape(10_000) == 0.7
+    assert largest_shape(1) < largest_shape(50) < largest_shape(1000)
