@@ -147,7 +147,6 @@ NAMES: list[Row] = [
     ("thin plate of mgcv", "y ~ tp(x)", FormulaError, ("tp()", "s(x, k=10)")),
     ("tensor of mgcv", "y ~ t2(x, z)", FormulaError, ("t2()", "te(")),
     ("monotonic effect of brms", "y ~ mo(k)", FormulaError, ("mo()", "C(x, Diff)")),
-    ("Gaussian process of Bambi", "y ~ hsgp(x, m=10, c=2)", FormulaError, ("hsgp() is not supported",)),
     ("measurement error of brms", "y ~ me(x, w)", FormulaError, ("me() is not supported",)),
     ("missing values of brms", "y ~ mi(x)", FormulaError, ("mi() is not supported",)),
     ("autocorrelation of brms", "y ~ ar(k)", FormulaError, ("ar() is not supported",)),

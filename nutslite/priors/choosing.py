@@ -72,7 +72,8 @@ def choose_priors(
         if default is not None:
             check_support(name, value, default)
     terms = {parameter: _lay_over(defaults.terms[parameter], given, predictors[parameter]) for parameter in predictors}
-    return PriorSet(terms, {**defaults.constants, **given.constants})
+    chosen = {parameter: frozenset(names) for parameter, names in given.hyperparameters.items()}
+    return PriorSet(terms, {**defaults.constants, **given.constants}, chosen)
 
 
 def _explain_scales(given: Given, *, auto_scale: bool, mle: bool) -> None:

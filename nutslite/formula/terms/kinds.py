@@ -96,6 +96,11 @@ class Basis:
     weights: FloatArray
 
 
+def no_constants(_: Any) -> Mapping[str, Any]:
+    """Of a kind whose scales need none."""
+    return {}
+
+
 @dataclass(frozen=True)
 class TermKind:
     """A kind of term.
@@ -114,9 +119,11 @@ class TermKind:
         ``quantities(memory) -> tuple of Quantity``.
     scales : str
         How the weights' scales follow from the hyperparameters: ``"shared"``, the one hyperparameter is the scale of
-        all. The posterior room has a rule for each.
+        all, ``"spectral"``, they are roots of a spectral density. The posterior room has a rule for each.
     allows : frozenset of str
         Which fast ways may serve a model with such a term (`_capabilities`); none at first.
+    constants : callable
+        ``constants(memory)``: by name, numbers and texts that the rule of `scales` needs.
     """
 
     names: tuple[str, ...]
@@ -126,3 +133,4 @@ class TermKind:
     quantities: Callable[[Any], tuple[Quantity, ...]]
     scales: str = "shared"
     allows: frozenset[str] = frozenset()
+    constants: Callable[[Any], Mapping[str, Any]] = no_constants

@@ -197,9 +197,8 @@ class _Assembler:
     def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
         block = self._new_block(None)
-        priors = self.spec.priors.terms[parameter]
         name = self.inventory.name_of(parameter, term.name, term.weights.name)
-        for column, row in enumerate(basis_columns(self.head, term, parameter, priors)):
+        for column, row in enumerate(basis_columns(self.head, term, parameter, self.spec.priors)):
             block.rows.append([len(self.z), *row])
             self.z.append(term.matrix[column])
         block.parts.append(Part(j, name, (block.columns,)))
