@@ -34,6 +34,7 @@ PATHS: dict[str, dict[str, Any]] = {
     "marginal": {"plan": "marginal", "inference_method": "nuts"},
     "laplace": {"inference_method": "laplace"},
 }
+APPROXIMATE = ("laplace", "pathfinder")
 PARTS = 5  # of the draws, whose leave-one-out scores show how much that score varies
 REFERENCE_DRAWS = 4000  # behind the references' scores
 LARGEST_R_HAT = 1.01
@@ -195,7 +196,7 @@ def differences(case: Case, model: Model, results: Any, reference: Reference, da
             draws[name] = np.sum([draws[part] for part in name.split(" + ")], axis=0)
     if CENTRED_INTERCEPT in targets:
         draws[CENTRED_INTERCEPT] = _centred_intercept(model, draws)
-    approximate = get_group(results, "posterior").attrs["inference_method"] == "laplace"
+    approximate = get_group(results, "posterior").attrs["inference_method"] in APPROXIMATE
     margins_of = laplace_margins if approximate else exact_margins
     found = compare(draws, targets, margins_of)
     if reference.predictions:
@@ -222,7 +223,7 @@ def health(results: Any) -> Health:
     """The worst diagnostics of a fit."""
     stacked = np.stack(list(named_draws(results).values()), axis=-1)
     table = diagnostics.convergence(stacked)
-    if get_group(results, "posterior").attrs["inference_method"] == "laplace":
+    if get_group(results, "posterior").attrs["inference_method"] in APPROXIMATE:
         stats = {"diverging": np.zeros(1)}  # there are no trajectories
     else:
         stats = get_group(results, "sample_stats")

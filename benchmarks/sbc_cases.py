@@ -283,6 +283,8 @@ def term_cases() -> list[Case]:
         "options": {"priors": {**NARROW, "hsgp(z, m=8, c=1.5, scale=True)": inverse}},
     }
     smooth: dict[str, Any] = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
+    horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
+    shrunk: dict[str, Any] = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
     return [
         Case("smooth: marginal", "weights integrated out", **smooth),
         Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
@@ -295,6 +297,8 @@ def term_cases() -> list[Case]:
             "y ~ x + h",
             options={"priors": {**NARROW, "h": effects(Prior("HalfNormal", sigma=1))}},
         ),
+        Case("horseshoe: marginal", "coefficients integrated out", **shrunk),
+        Case("horseshoe: joint", "one prior of many coefficients", **shrunk, fit=JOINT),
         Case(
             "smooth: poisson and groups",
             "weights beside group effects",

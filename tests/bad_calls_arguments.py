@@ -126,6 +126,12 @@ FIT = _rows(
             ("pilot='matrix'", "inference_method='laplace'"),
         ),
         (
+            "a checkpoint of an approximation",
+            {"checkpoint": "run.ckpt", "inference_method": "pathfinder"},
+            NutsliteError,
+            ("checkpoint", "inference_method='pathfinder'"),
+        ),
+        (
             "coordinates of a pilot, and none",
             {"pilot": "levels", "init": "adapt_diag"},
             NutsliteError,

@@ -117,6 +117,17 @@ def _predict_without_numbers() -> None:
 USES = [BadCall("terms: texts for numbers in new data", _predict_without_numbers, FormulaError, ("x is categorical",))]
 
 
+def _of_slope(what: str, prior: Prior) -> BadCall:
+    call = partial(model, "y ~ x + mo(k)", data=frame(k=[0, 1, 2, 3] * 6), priors={"common": prior})
+    return BadCall(f"terms: {what}", call, PriorError, ("'mo(k)'",))
+
+
+PRIORS += [
+    _of_slope("hyperprior of a monotonic effect", Prior("Normal", mu=0, sigma=HALF)),
+    _of_slope("horseshoe of a monotonic effect", Prior("Horseshoe")),
+]
+
+
 def _predict_beyond() -> None:
     fitted = model("y ~ hsgp(x, m=5, c=1.5)")
     results = fitted.fit(draws=20, tune=20, chains=1, random_seed=1, progressbar=False)

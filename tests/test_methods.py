@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import sys
+import textwrap
+from pathlib import Path
+from types import ModuleType
 
 import pytest
-from small_models import grouped_data
+from small_models import grouped_data, small_model
 
 import nutslite as nl
 from nutslite.posterior.marginal import prices
-from nutslite.posterior.methods import independence, large_independence, slices
+from nutslite.posterior.methods import independence, large_independence, registry, slices
 from nutslite.posterior.methods.registry import NAMES, OTHER_NAMES, method_called, method_for
 from nutslite.posterior.methods.settings import OPTIONAL, Settings
+from nutslite.results.container.inference_data import get_group
 
 GIVEN = {
     "tune": 5,
@@ -101,3 +106,27 @@ def test_arguments_without_a_use_are_named(name, caplog, tmp_path):
     with caplog.at_level(logging.WARNING, logger="nutslite"):
         model.fit(draws=4, chains=1, inference_method="laplace", progressbar=False, random_seed=1, **{name: given})
     assert f"has no use for: {name}." in caplog.text
+
+
+def test_the_guide_s_method_is_one(monkeypatch):
+    """The file of docs/adding_a_method.md and its name in the registry are all that a method needs."""
+    text = (Path(__file__).resolve().parent.parent / "docs" / "adding_a_method.md").read_text(encoding="utf-8")
+    section = text.split("## The file")[1].split("\n## ")[0]
+    code = textwrap.dedent("\n".join(line for line in section.splitlines() if line.startswith("    ") or not line))
+    module = ModuleType("importance")
+    exec(code, module.__dict__)
+    monkeypatch.setitem(sys.modules, f"{registry.__package__}.importance", module)
+    with pytest.raises(nl.NutsliteError, match="'importance'"):
+        method_called("importance")
+    monkeypatch.setattr(registry, "NAMES", (*NAMES, "importance"))
+
+    model = small_model({"formula": "b ~ x + z", "family": "bernoulli"})
+    options = {"draws": 500, "random_seed": 1, "progressbar": False}
+    found = get_group(model.fit(inference_method="importance", **options), "posterior")
+    exact = get_group(model.fit(**options), "posterior")
+    assert found.attrs["inference_method"] == "importance"
+    assert found.attrs["khat"] < 0.7
+    for name in exact.data_vars:
+        assert abs(float(found[name].mean() - exact[name].mean())) < 0.15 * float(exact[name].std())
+    with pytest.raises(nl.NutsliteError, match=r"'advi': .* 'importance', draws of a normal"):
+        model.fit(inference_method="advi")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from known_targets import funnel
 from scipy import stats
-from small_models import GAUSSIAN, small_model
+from small_models import GAUSSIAN, grouped_data, small_model
 
 import nutslite as nl
 from nutslite._pareto import smoothed
@@ -282,6 +282,23 @@ class TestModels:
         )
         with pytest.raises(nl.NutsliteError, match="None of Pathfinder's draws has a density"):
             logistic.fit(**FIT)
+
+    @pytest.mark.parametrize(
+        ("formula", "rows", "options"),
+        [
+            ("y ~ x", 8, {"family": "t"}),
+            ("k ~ x", 60, {"family": "poisson", "link": "identity"}),
+            ("b ~ x", 60, {"family": "bernoulli", "potentials": [("x", lambda x: -x * x)]}),
+        ],
+        ids=["few rows", "a link with an edge", "a potential"],
+    )
+    def test_models_of_every_kind(self, formula, rows, options):
+        model = nl.Model(formula, grouped_data().head(rows), **options)
+        found = get_group(model.fit(**FIT), "posterior")
+        exact = get_group(model.fit(draws=500, chains=4, random_seed=1, progressbar=False), "posterior")
+        sd = float(exact["x"].std())
+        assert abs(float(found["x"].mean() - exact["x"].mean())) < 0.3 * sd
+        assert found.attrs["khat"] < 1.0
 
     @pytest.mark.parametrize("told", [True, False])
     def test_centred_schools_are_not_believed(self, told, caplog):

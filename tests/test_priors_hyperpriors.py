@@ -11,7 +11,6 @@ from scipy import stats
 from small_models import assembled_of
 
 import nutslite as nl
-from nutslite.exceptions import ArgumentError
 from nutslite.model.specification import specification_of
 from nutslite.posterior.pilot.pilot import scale_columns
 from nutslite.posterior.points.points import PointMap
@@ -136,6 +135,10 @@ def test_vectors_have_one_for_each_predictor() -> None:
     assert results.posterior["c"].dims == ("chain", "draw", "k_reduced_dim", "c_dim")
 
 
-def test_a_potential_cannot_read_an_intercept_beside_them() -> None:
-    with pytest.raises(ArgumentError, match="'Intercept', beside which other coefficients have hyperpriors"):
-        nl.Model("y ~ x", data(), priors={"x": SHRUNK}, potentials=[("Intercept", lambda value: -(value**2))])
+def test_a_potential_reads_the_intercept_as_results_have_it() -> None:
+    """A narrow potential of the raw intercept moves it, although what is sampled is that of centred columns."""
+    narrow = nl.Model(
+        "y ~ x", data(), priors={"x": SHRUNK}, potentials=[("Intercept", lambda a: -50.0 * (a - 2.0) ** 2)]
+    )
+    results = narrow.fit(draws=300, chains=2, random_seed=1, progressbar=False)
+    assert float(results.posterior["Intercept"].mean()) == pytest.approx(2.0, abs=0.3)

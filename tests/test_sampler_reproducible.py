@@ -50,6 +50,9 @@ found["independence"] = digest(few.posterior)
 LAPLACE = {"draws": 12, "chains": 3, "random_seed": 11, "inference_method": "laplace"}
 found["laplace, joint"] = digest(counts.fit(**LAPLACE).posterior)
 found["laplace, marginal"] = digest(crossed.fit(**LAPLACE).posterior)
+PATHFINDER = {**LAPLACE, "inference_method": "pathfinder", "cores": cores, "compute_convergence_checks": False}
+found["pathfinder, joint"] = digest(counts.fit(**PATHFINDER).posterior)
+found["pathfinder, marginal"] = digest(crossed.fit(**PATHFINDER).posterior)
 found["predictions"] = predicted(counts, joint)
 new = grouped_data().head(4).assign(g=["new", "newer", "new", "g1"])
 found["predictions, new groups"] = predicted(counts, joint, data=new, sample_new_groups=True)
@@ -97,6 +100,8 @@ def digests() -> tuple[dict[str, str], dict[str, str]]:
         "independence",
         "laplace, joint",
         "laplace, marginal",
+        "pathfinder, joint",
+        "pathfinder, marginal",
         "large marginal",
         "predictions",
         "predictions, new groups",
@@ -110,4 +115,4 @@ def test_another_process_gives_the_same_numbers(digests, path):
 
 def test_every_path_gives_other_numbers(digests):
     """The digests are of something: no two are equal."""
-    assert len(set(digests[0].values())) == len(digests[0]) == 12
+    assert len(set(digests[0].values())) == len(digests[0]) == 14

@@ -100,8 +100,8 @@ def known_covariance(given: Any, name: str, what: str, levels: Sequence[str]) ->
         For what is no covariance matrix of these levels.
     """
     if isinstance(given, pd.DataFrame):
-        names = _names(given.index, f"the index of {name}")
-        columns = _names(given.columns, f"the columns of {name}")
+        names = _names(given.index, f"the index of '{name}'")
+        columns = _names(given.columns, f"the columns of '{name}'")
         if sorted(names) != sorted(columns):
             raise DataError(f"'{name}': index and columns must have the same levels{_difference(names, columns)}.")
         order = {column: place for place, column in enumerate(columns)}
@@ -133,7 +133,7 @@ def _names(index: pd.Index, what: str) -> tuple[str, ...]:
     names = tuple(level_name(level) for level in python_levels(index, what))
     if len(set(names)) < len(names):
         twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise DataError(f"'{twice}' is twice in {what}.")
+        raise DataError(f"'{twice}' is there twice in {what}.")
     return names
 
 

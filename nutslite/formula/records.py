@@ -163,18 +163,23 @@ class BasisTerm:
         return next(quantity for quantity in self.quantities if quantity.role == "weights")
 
     @property
+    def simplex(self) -> Quantity | None:
+        """Shares that the weights of its columns are made of, and of the coefficient, where they are no parameters."""
+        return next((quantity for quantity in self.quantities if quantity.role == "simplex"), None)
+
+    @property
     def coefficients(self) -> str | None:
         """Name of the common term that has its other columns; None where there are none."""
         return next((self.full(item) for item in self.quantities if item.role == "coefficients"), None)
 
     @property
     def hyperparameters(self) -> tuple[Quantity, ...]:
-        """What the scales of the weights depend on."""
-        return tuple(quantity for quantity in self.quantities if quantity.role == "hyperparameter")
+        """What the weights or their scales depend on, beside coefficients."""
+        return tuple(quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex"))
 
     def full(self, quantity: Quantity) -> str:
         """What results call one of its quantities, but for the parameter's prefix: ``"s(x, k=10)_sigma"``."""
-        return f"{self.name}_{quantity.name}"
+        return f"{self.name}_{quantity.name}" if quantity.ending is None else f"{self.name}{quantity.ending}"
 
 
 @dataclass(frozen=True)

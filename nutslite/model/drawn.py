@@ -85,7 +85,8 @@ class Drawn:
             part fits the posterior closely, otherwise NUTS; NUTS also where `tune`, `target_accept` or another
             argument asks for what only NUTS has, and slice sampling for models of few rows. ``"nuts"``: NUTS in any
             case. All sample the posterior itself.
-            ``"laplace"``: independent draws from a normal approximation at the mode, in no time.
+            ``"laplace"``: independent draws from a normal approximation at the mode, in no time. ``"pathfinder"``: an
+            approximation, too, whose weighted draws say by k-hat whether to believe them (docs/sampling.md).
         plan : {"auto", "joint", "marginal"} or Plan
             Force a path; see `Model.plan`, whose result may be given here.
         pilot : bool or {"levels", "matrix"}

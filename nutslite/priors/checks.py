@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
+from nutslite.priors.horseshoe import check_horseshoe, is_horseshoe
 from nutslite.priors.prior import Prior, find_density
 from nutslite.priors.scales import Scale
 
@@ -42,7 +43,7 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
     _refuse_unfit(name, prior)
     _refuse_inner_noncentered(name, prior)
     if grouped:
-        _check_hyperpriors(name, prior)
+        _check_group_prior(name, prior)
     else:
         _check_common_prior(name, prior, single)
     _check_lengths(name, prior, columns)
@@ -59,6 +60,8 @@ def read_constant(name: str, value: Any, size: int | None = None) -> Prior | flo
         if value.hierarchical:
             raise PriorError(f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single parameter.")
         _refuse_unfit(name, value)
+        if is_horseshoe(value):
+            raise PriorError(f"'{name}': a Horseshoe is a prior of common terms, not of a single parameter.")
         if value.noncentered:
             raise PriorError(f"'{name}': noncentered=True is for group-specific terms, not for a single parameter.")
         return copy.deepcopy(value)
@@ -151,10 +154,23 @@ def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tup
 
 
 def _check_common_prior(name: str, prior: Prior, single: bool) -> None:
+    if is_horseshoe(prior):
+        check_horseshoe(name, prior)
+        if prior.hierarchical:
+            raise PriorError(f"'{name}': the arguments of a Horseshoe are numbers; it has hyperpriors of its own.")
+        return
     if prior.hierarchical and single:
         raise PriorError(
             f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single coefficient; give the whole "
             "term one."
+        )
+    _check_hyperpriors(name, prior)
+
+
+def _check_group_prior(name: str, prior: Prior) -> None:
+    if is_horseshoe(prior):
+        raise PriorError(
+            f"'{name}': a Horseshoe is a prior of common terms. Effects of groups have a Normal with a prior on sigma."
         )
     _check_hyperpriors(name, prior)
 
@@ -176,6 +192,11 @@ def _check_hyperpriors(name: str, prior: Prior) -> None:
 def _refuse_unfit(name: str, prior: Prior) -> None:
     if prior.density.support == "correlation":
         raise PriorError(f"'{name}': {prior.name} is a prior for correlation matrices, not for coefficients.")
+    if prior.density.support == "simplex":
+        raise PriorError(
+            f"'{name}': {prior.name} is a prior of shares that sum to one, such as the simplex of mo(x): "
+            "priors={'mo(x)': {'simplex': Prior('Dirichlet', a=2)}}."
+        )
     if prior.density.support == "count":
         raise PriorError(
             f"'{name}': {prior.name} is a distribution of counts; coefficients and scales need a continuous prior, "

@@ -12,6 +12,7 @@ from nutslite.formula.records import LinearPredictor, Response
 from nutslite.priors.checks import check_support
 from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
+from nutslite.priors.horseshoe import complete_horseshoe, is_horseshoe
 from nutslite.priors.hyperparameters import hyperparameters
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
@@ -71,7 +72,13 @@ def choose_priors(
         default = auxiliary[name]
         if default is not None:
             check_support(name, value, default)
-    terms = {parameter: _lay_over(defaults.terms[parameter], given, predictors[parameter]) for parameter in predictors}
+    terms = {}
+    for parameter, predictor in predictors.items():
+        laid = _lay_over(defaults.terms[parameter], given, predictor)
+        sd = 1.0
+        if parameter == parent and any(is_horseshoe(prior) for prior in laid.values()):
+            sd = DefaultScaling(family, link, response).sd
+        terms[parameter] = complete_horseshoe(laid, predictor, sd if auto_scale else None)
     chosen = {parameter: frozenset(names) for parameter, names in given.hyperparameters.items()}
     return PriorSet(terms, {**defaults.constants, **given.constants}, chosen)
 

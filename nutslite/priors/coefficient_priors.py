@@ -103,6 +103,11 @@ def overlay(
         Where a group-specific term would have columns of different distributions, and where a common one has
         hyperpriors.
     """
+    given = [*columns.values(), *([] if whole is None else [whole])]
+    if any(prior.density.support == "coefficients" for prior in given):
+        raise PriorError(
+            f"priors: a Horseshoe is the prior of all coefficients of '{name}'; none of them can have one of its own."
+        )
     every = [columns[c] if whole is None or c in columns else _column(whole, c) for c in range(len(labels))]
     if not grouped and any(prior.hierarchical for prior in every):
         raise PriorError(

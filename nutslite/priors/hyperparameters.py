@@ -11,7 +11,7 @@ import numpy as np
 from nutslite.exceptions import PriorError, did_you_mean, shown
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.formula.terms.kinds import Quantity
-from nutslite.priors.prior import Prior, find_density
+from nutslite.priors.prior import Prior, find_density, resolve
 
 Hyperprior = Prior | float
 """What a hyperparameter has: a prior, or the number that it is known to be."""
@@ -56,6 +56,9 @@ def by_full_names(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict
     for name, value in priors.items():
         if name not in terms:
             continue
+        if not isinstance(value, Mapping) and terms[name].coefficients == name:
+            found[name] = value  # of the coefficient that is called as the term is
+            continue
         for full, prior in _parts(terms[name], value).items():
             if full in found:
                 raise PriorError(f"priors: '{full}' is named twice, once within '{name}'.")
@@ -80,15 +83,19 @@ def _parts(term: BasisTerm, value: Any) -> dict[str, Any]:
     return {term.full(own[key]): prior for key, prior in value.items()}
 
 
-def read_hyperprior(name: str, value: Any) -> Hyperprior:
-    """A prior on positive numbers, or the positive number that a hyperparameter is known to be.
+def read_hyperprior(name: str, value: Any, quantity: Quantity) -> Hyperprior:
+    """A prior on positive numbers, or the positive number that it is known to be; of a simplex a Dirichlet.
 
     Raises
     ------
     PriorError
     """
+    if quantity.role == "simplex":
+        return _read_dirichlet(name, value, len(quantity.labels))
     if isinstance(value, Prior):
-        if value.density.support in ("count", "correlation") or np.any(np.asarray(value.bounds()[0]) < 0.0):
+        if value.density.support in ("count", "correlation", "coefficients", "simplex") or np.any(
+            np.asarray(value.bounds()[0]) < 0.0
+        ):
             raise PriorError(
                 f"'{name}' is positive, and {value} is no prior of one positive number. Use HalfNormal, Exponential, "
                 "Gamma or the like."
@@ -105,6 +112,20 @@ def read_hyperprior(name: str, value: Any) -> Hyperprior:
             "Prior('HalfNormal', sigma=1)."
         )
     return float(value)
+
+
+def _read_dirichlet(name: str, value: Any, size: int) -> Prior:
+    if not isinstance(value, Prior):
+        try:
+            value = Prior("Dirichlet", a=value)
+        except PriorError as error:
+            raise PriorError(f"'{name}': {error}") from None
+    if value.density.support != "simplex":
+        raise PriorError(f"'{name}' sums to one: give Prior('Dirichlet', a=...), or the numbers a, not {value}.")
+    (concentration,) = resolve(value).arguments
+    if isinstance(concentration, Prior) or np.size(concentration) not in (1, size) or np.ndim(concentration) > 1:
+        raise PriorError(f"'{name}' has {size} shares: a of {value} is one number for all, or {size} numbers.")
+    return copy.deepcopy(value)
 
 
 def default_hyperpriors(

@@ -10,7 +10,7 @@ import numpy as np
 from nutslite._calls import public
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
-from nutslite.priors.densities.catalogue import COUNTS, DENSITIES, NAME_ALIASES, Density, Support, Value
+from nutslite.priors.densities.catalogue import COUNTS, DENSITIES, NAME_ALIASES, TOGETHER, Density, Support, Value
 
 DEEPEST = 50
 """Levels of priors within priors, far beyond what data can tell apart."""
@@ -222,11 +222,12 @@ def resolve(prior: Prior) -> ResolvedPrior:
 
 def find_density(name: str) -> Density:
     """The density called `name`; `PriorError` with a suggestion where there is none."""
-    density = (DENSITIES | COUNTS).get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
+    density = (DENSITIES | TOGETHER | COUNTS).get(NAME_ALIASES.get(name, name)) if isinstance(name, str) else None
     if density is not None:
         return density
     raise error_about(name, str, PriorError, PriorTypeError)(
-        f"There is no prior distribution '{name}'.{did_you_mean(name, DENSITIES)} There are: {', '.join(DENSITIES)}."
+        f"There is no prior distribution '{name}'.{did_you_mean(name, DENSITIES | TOGETHER)} There are: "
+        f"{', '.join(DENSITIES | TOGETHER)}."
     )
 
 
@@ -236,6 +237,10 @@ def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprio
             f"{density.name}({argument}={hyperprior}): {hyperprior.name} is a distribution of counts; {argument} needs "
             "a continuous prior."
         )
+    if hyperprior.density.support == "coefficients":
+        raise PriorError(f"{density.name}({argument}={hyperprior}): {hyperprior.name} is a prior of coefficients.")
+    if hyperprior.density.support == "simplex":
+        raise PriorError(f"{density.name}({argument}={hyperprior}): {hyperprior.name} is a prior of shares.")
     if hyperprior.density.support == "correlation":
         raise PriorError(f"{density.name}({argument}={hyperprior}): LKJ is a prior for whole correlation matrices.")
     if positive and np.any(np.asarray(hyperprior.bounds()[0]) < 0.0):

@@ -16,6 +16,7 @@ from nutslite.formula.language.spelling import as_spelled, normal_spelling
 from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.coefficient_priors import coefficient_names
+from nutslite.priors.horseshoe import is_horseshoe
 from nutslite.priors.hyperparameters import Hyperprior, by_full_names, hyperparameters, read_hyperprior
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
@@ -125,7 +126,9 @@ def match_priors(
         given.terms[parameter] = _by_term(own, predictor)
         given.columns[parameter] = _by_column(own, predictor)
         given.hyperparameters[parameter] = {
-            name: read_hyperprior(name, own[name]) for name in hyperparameters(predictor) if name in own
+            name: read_hyperprior(name, own[name], quantity)
+            for name, quantity in hyperparameters(predictor).items()
+            if name in own
         }
     _report(leftovers, predictors, parent, constants, unused)
     return given
@@ -235,6 +238,7 @@ def _names(predictor: LinearPredictor) -> set[str]:
 def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str, Choice]:
     """A checked prior or scale for every term that has one, named or generic."""
     grouped = {term.name for term in predictor.group_terms}
+    alone = {"Intercept", *(term.coefficients for term in predictor.basis_terms if term.simplex is not None)}
     found = {}
     for name, columns in terms_of(predictor):
         key = name
@@ -242,7 +246,12 @@ def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str,
             key = "group_specific" if name in grouped else "common"
         if key in priors:
             found[name] = _read_choice(key, priors[key])
-            check_term_prior(name, found[name], columns, grouped=name in grouped, single=name == "Intercept")
+            check_term_prior(name, found[name], columns, grouped=name in grouped, single=name in alone)
+            if name in alone and is_horseshoe(found[name]):
+                raise PriorError(
+                    f"'{name}' cannot have a Horseshoe, which is about the coefficients of columns. Name the terms that "
+                    "it is for."
+                )
     return found
 
 

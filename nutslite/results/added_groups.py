@@ -124,7 +124,7 @@ def add_log_prior(
     layout = assembled.layout
     posterior = _posterior(get_group(idata, "posterior"), layout.coords, aliases)
     densities = log_prior(assembled, posterior.arrays)
-    dims = {v.name: () if v.source == "correlation" else v.dims for v in layout.variables}
+    dims = {v.name: () if v.source in ("correlation", "simplex") else v.dims for v in layout.variables}
     chosen = {name: values for name, values in densities.items() if name not in _hierarchical(assembled)}
     results = idata if inplace else copy.deepcopy(idata)
     dataset = to_dataset(chosen, dims=dims, coords=layout.coords, aliases=aliases, axes=posterior.axes)
@@ -197,7 +197,7 @@ def _hierarchical(assembled: Assembled) -> set[str]:
     """Effects of groups, coefficients and weights whose prior has parameters that are estimated too."""
     known = assembled.inventory.by_name
     governed = {quantity.governs for quantity in assembled.inventory.of_kind("hyperparameter")}
-    return {name for name in governed if known[name].kind in ("effects", "coefficients", "weights")}
+    return {name for name in governed if name in known and known[name].kind in ("effects", "coefficients", "weights")}
 
 
 def _plain(column: pd.Series[Any]) -> NDArray[Any]:

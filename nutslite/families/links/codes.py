@@ -247,6 +247,8 @@ def _fill_derivative(code, eta, out):
 
 def _apply(fill: Callable[..., Any], name: str, values: ArrayLike) -> NDArray[np.float64]:
     array = np.array(values, dtype=np.float64, order="C")
+    if name == "identity" and fill is not _fill_derivative:
+        return array  # most Gaussian models have no other link, and need not compile any
     out = np.empty_like(array)
     with np.errstate(all="ignore"):
         fill(get_link(name).code, array.reshape(-1), out.reshape(-1))

@@ -95,18 +95,18 @@ _INSTEAD = {
     "t2": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
     "ti": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
     "tp": "write s(x, k=10) for a penalised smooth, cr(x, df=...) for a spline with a fixed number of columns",
-    "mo": "write C(x, Diff) for steps between ordered levels",
     "lag": "compute the lagged column before the fit",
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
     censored cens truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
-    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp mo lag mean
+    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
 UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}
 
 TERMS = {
+    "mo": "x",
     "s": "x, k=10, bs='cr', lower_bound=None, upper_bound=None",
     "hsgp": "*x, m, L=None, c=None, by=None, cov='ExpQuad', share_cov=True, scale=None, iso=True, drop_first=False, "
     "centered=False",

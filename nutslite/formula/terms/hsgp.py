@@ -155,4 +155,4 @@ def constants(memory: Memory) -> Mapping[str, Any]:
 
 ALLOWS = frozenset({INTEGRATES, MERGES, CODES})
 
-HSGP = TermKind(("hsgp",), "is a Gaussian process", learn, apply, quantities, "spectral", ALLOWS, constants)
+HSGP = TermKind(("hsgp",), "is a Gaussian process", learn, apply, quantities, "spectral", ALLOWS, constants=constants)

@@ -19,7 +19,7 @@ from nutslite.formula.columns.categories import Categories
 from nutslite.formula.evaluation.arguments import check_rows
 
 FloatArray = NDArray[np.float64]
-Role = Literal["coefficients", "weights", "hyperparameter"]
+Role = Literal["coefficients", "weights", "hyperparameter", "simplex"]
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,21 @@ class Quantity:
     role : str
         ``"coefficients"``: of the columns `Basis.common`, with priors like those of any common term. ``"weights"``: of
         the columns `Basis.weights`, normal around zero. ``"hyperparameter"``: what the scales of the weights depend on.
+        ``"simplex"``: shares that sum to one, of which and of the coefficient the weights are made.
     labels : tuple of str
         One per element along its dimension; none where it is a single number.
     prior : tuple of (str, mapping), optional
         Name and arguments of its default prior. Where there is none, coefficients and hyperparameters have automatic
         priors: those of a common term, and that of the standard deviation of groups' intercepts.
+    ending : str, optional
+        What its name in results has after the term's, where that is not an underscore and `name`.
     """
 
     name: str
     role: Role
     labels: tuple[str, ...] = ()
     prior: tuple[str, Mapping[str, Any]] | None = None
+    ending: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ class TermKind:
         Which fast ways may serve a model with such a term (`_capabilities`); none at first.
     constants : callable
         ``constants(memory)``: by name, numbers and texts that the rule of `scales` needs.
+    weigh : callable, optional
+        Where the weights are no parameters: ``weigh(coefficient, simplex) -> weights``, of draws.
     """
 
     names: tuple[str, ...]
@@ -133,4 +139,5 @@ class TermKind:
     quantities: Callable[[Any], tuple[Quantity, ...]]
     scales: str = "shared"
     allows: frozenset[str] = frozenset()
+    weigh: Callable[[FloatArray, FloatArray], FloatArray] | None = None
     constants: Callable[[Any], Mapping[str, Any]] = no_constants

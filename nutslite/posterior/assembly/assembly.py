@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
-from nutslite.formula.records import BasisTerm, CommonTerm, LinearPredictor
+from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
 from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, rows_of_all
 from nutslite.posterior.assembly.known_columns import known_columns
-from nutslite.posterior.assembly.shrunk_columns import (
-    has_weights,
-    references_to_effects,
-    shrunk_columns,
-    shrunk_terms,
-    with_effects,
-    without_terms,
-)
+from nutslite.posterior.assembly.monotonic_columns import with_monotonic
+from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, has_weights, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
@@ -67,6 +59,7 @@ class _Assembler:
         self.groups = effect_groups(spec.design.predictors, spec.correlations)
         self.blocks: list[EffectBlock] = []
         self.across: dict[int, EffectBlock] = {}  # by place in `groups`, blocks of several predictors
+        self.shrunk: dict[str, dict[int, list[tuple[int, ShrunkColumns]]]] = {}  # by parameter and row of eta: places
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
         self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design, has_weights(spec)))
@@ -80,9 +73,11 @@ class _Assembler:
             first += parameter.size
         starts, strides = self._effect_places()
         effect_variables = self._effect_variables(starts, strides)
+        for of, rows in self.shrunk.items():
+            uncentre(self.head, of, [[(starts[place], own) for place, own in blocks] for blocks in rows.values()])
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
-        variables = (*(with_effects(variable, starts) for variable in self.head.named()), *effect_variables)
+        variables = (*self.head.named(), *effect_variables)
         layout = Layout(dimension, self.head.size, variables, self.inventory.coords)
         return Assembled(self.spec, data, layout, self.inventory)
 
@@ -121,9 +116,7 @@ class _Assembler:
         return sum(matrix.shape[0] for matrix in self.columns)
 
     def _predictor(self, j: int, predictor: LinearPredictor) -> None:
-        apart = shrunk_terms(predictor, self.spec.priors.terms[predictor.parameter])
-        whole, predictor = predictor, without_terms(predictor, apart)
-        means = predictor.matrix.mean(axis=1) if predictor.intercept else np.zeros(predictor.matrix.shape[0])
+        predictor, shrunk = take_apart(self.spec, predictor)
         row = self.predictors[j]
         row[md.VARIES] = 1
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
@@ -140,31 +133,37 @@ class _Assembler:
             if at[0] != first + term.start:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
-        coefficients = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        own = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
+        priors = self.spec.priors.terms[predictor.parameter]
+        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, priors)
+        means = matrix.mean(axis=1) if predictor.intercept else np.zeros(matrix.shape[0])
         if intercept_variable is not None:
-            centred = apart if self.spec.center_predictors else []
-            raw = replace(
-                Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means),
-                **references_to_effects(centred, whole, len(self.blocks)),
-            )
+            raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
             self.head.variables.insert(slot, raw)
             if not self.spec.center_predictors:
                 self.head.shifts[int(row[md.INTERCEPT])] = (coefficients, means)
-        self._columns(j, predictor, means, coefficients)
+        self._columns(j, matrix, means, spans, coefficients)
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
-        for term in apart:
-            self._shrunk_term(j, term, whole)
+        for block in shrunk:
+            self._shrunk(j, block, predictor.parameter)
         for basis in predictor.basis_terms:
-            self._basis_term(j, basis, predictor.parameter)
+            if basis.simplex is None:
+                self._basis_term(j, basis, predictor.parameter)
         self._group_terms(j, predictor.parameter)
 
-    def _columns(self, j: int, predictor: LinearPredictor, means: FloatArray, coefficients: NDArray[np.int64]) -> None:
-        """Add the common columns, centred: some by code, the others as they are."""
-        spans = [(term.start, term.stop) for term in predictor.terms]
-        dense = self.codes.take(j, predictor.matrix, means, spans, coefficients)
-        matrix = predictor.matrix if dense.size == means.size else predictor.matrix[dense]
+    def _columns(
+        self,
+        j: int,
+        matrix: FloatArray,
+        means: FloatArray,
+        spans: list[tuple[int, int]],
+        coefficients: NDArray[np.int64],
+    ) -> None:
+        """Add the common columns, centred: some by code, the others as they are; each term has one span of them."""
+        dense = self.codes.take(j, matrix, means, spans, coefficients)
+        matrix = matrix if dense.size == means.size else matrix[dense]
         self.predictors[j, md.COLUMN_START] = self._n_columns()
         self.columns.append(matrix - means[dense, None])
         self.predictors[j, md.COLUMN_STOP] = self._n_columns()
@@ -180,28 +179,28 @@ class _Assembler:
             places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
         return places
 
-    def _shrunk_term(self, j: int, term: CommonTerm, predictor: LinearPredictor) -> None:
-        """Add a common term whose coefficients have hyperpriors."""
-        name = self.inventory.name_of(predictor.parameter, term.name)
-        prior = self.spec.priors.terms[predictor.parameter][term.name]
-        columns = predictor.matrix[term.start : term.stop]
-        if predictor.intercept and self.spec.center_predictors:
-            columns = columns - columns.mean(axis=1, keepdims=True)
+    def _one_level(self, parts: list[Part], rows: list[list[int]], matrix: FloatArray) -> None:
+        """Add a block without a factor; `rows` are those of its columns, without their places in `z`."""
         block = self._new_block(None)
-        rows = shrunk_columns(self.head, name, prior, len(columns), self._dims(j, name))
-        for column, row in zip(columns, rows, strict=True):
-            block.rows.append([len(self.z), *row])
-            self.z.append(column)
-        block.parts.append(Part(j, name, () if term.scalar else (len(columns),)))
+        block.rows = [[len(self.z) + column, *row] for column, row in enumerate(rows)]
+        block.parts = parts
+        self.z += list(matrix)
 
     def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
-        block = self._new_block(None)
         name = self.inventory.name_of(parameter, term.name, term.weights.name)
-        for column, row in enumerate(basis_columns(self.head, term, parameter, self.spec.priors)):
-            block.rows.append([len(self.z), *row])
-            self.z.append(term.matrix[column])
-        block.parts.append(Part(j, name, (block.columns,)))
+        rows = basis_columns(self.head, term, parameter, self.spec.priors)
+        self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
+
+    def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
+        """Add columns whose coefficients have hyperpriors or a horseshoe, and what their scales depend on."""
+        self.shrunk.setdefault(parameter, {}).setdefault(j, []).append((len(self.blocks), shrunk))
+        parts = [
+            Part(j, self.inventory.name_of(parameter, term.name), () if term.scalar else (term.stop - term.start,))
+            for term in shrunk.terms
+        ]
+        priors, dims = self.spec.priors.terms[parameter], self._dims(j, parts[0].name)
+        self._one_level(parts, shrunk_rows(self.head, shrunk, parameter, priors, dims), shrunk.matrix)
 
     def _group_terms(self, j: int, parameter: str) -> None:
         """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
@@ -353,12 +352,13 @@ class _Assembler:
         block_columns = np.array(columns, dtype=np.int64).reshape(-1, md.BLOCK_COLUMN_FIELDS)
         centring = self._centring(starts, strides)
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
+        codes = codes._replace(coefficients=head.resolved(codes.coefficients))
         levels = [*(self._levels(name) for name in factors), *self.codes.levels]
         return ModelData(
             y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=rows_of_all(self.columns, n),
-            coefficients=np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients]),
+            coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
             offsets=rows_of_all([offset[None, :] for offset in self.offsets], n),
             z=rows_of_all([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),

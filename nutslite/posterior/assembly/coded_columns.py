@@ -165,7 +165,7 @@ def coded_sentences(model: ModelData, variables: Iterable[Variable]) -> list[str
     by_name = {
         variable.name: np.atleast_1d(variable.index)
         for variable in variables
-        if variable.source == "values" and not variable.is_uncentred
+        if variable.source == "values" and not variable.columns.size
     }
     sentences = []
     for block in model.codes.blocks:

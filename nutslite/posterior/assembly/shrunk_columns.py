@@ -1,56 +1,137 @@
-"""Common terms whose coefficients have hyperpriors: blocks of one level, centred as group effects are."""
+"""Common columns whose coefficients have hyperpriors, or share a horseshoe: columns of blocks of one level.
+
+So they are centred as effects of groups are, and integrated out with these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nutslite.exceptions import PriorError
 from nutslite.formula.records import CommonTerm, LinearPredictor
-from nutslite.posterior.record.layout import HeadBuilder, Variable, named_arguments
+from nutslite.posterior.assembly.basis_columns import LOCATION, SCALE
+from nutslite.posterior.record.layout import HeadBuilder, named_arguments
 from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.node_table import HORSESHOE
+from nutslite.priors.densities.codes import NORMAL
+from nutslite.priors.horseshoe import Horseshoe, horseshoe_of
 from nutslite.priors.hyperparameters import is_shared
 from nutslite.priors.prior import Prior
 
-
-def shrunk_terms(predictor: LinearPredictor, priors: Mapping[str, Any]) -> list[CommonTerm]:
-    """Common terms whose prior has hyperparameters."""
-    return [term for term in predictor.terms if priors[term.name].hierarchical]
+FloatArray = NDArray[np.float64]
 
 
-def without_terms(predictor: LinearPredictor, apart: Collection[CommonTerm]) -> LinearPredictor:
-    """The predictor without some of its common terms and their columns; itself where there are none."""
-    if not apart:
-        return predictor
-    kept = [term for term in predictor.terms if term not in apart]
-    columns = [np.arange(term.start, term.stop) for term in kept]
-    stops = np.cumsum([term.stop - term.start for term in kept]).tolist()
-    terms = tuple(
-        replace(term, start=stop - (term.stop - term.start), stop=stop) for term, stop in zip(kept, stops, strict=True)
-    )
-    chosen = np.concatenate([np.empty(0, dtype=np.intp), *columns])
-    return replace(predictor, matrix=predictor.matrix[chosen], terms=terms)
+@dataclass(frozen=True)
+class ShrunkColumns:
+    """The columns of a linear predictor that are one block.
 
-
-def shrunk_columns(head: HeadBuilder, name: str, prior: Prior, columns: int, dims: tuple[str, ...]) -> list[list[int]]:
-    """Rows of `ModelData.block_columns` for a term's coefficients, without the first field, references unresolved.
-
-    A hyperprior whose own arguments are single numbers is of one number for all columns; else each column has its own.
-
-    Parameters
+    Attributes
     ----------
-    head : HeadBuilder
-        Gets the hyperparameters.
-    name : str
-        Of the coefficients in the results.
-    prior : Prior
-        With a location and a scale.
-    columns : int
-    dims : tuple of str
-        Of the coefficients, without the dimension along a vector's rows.
+    terms : tuple of CommonTerm
+        Of one horseshoe; or one term, whose coefficients have hyperpriors.
+    matrix : ndarray, shape (columns, n)
+        Centred where there is an intercept.
+    means : ndarray, shape (columns,)
+        What was subtracted.
+    horseshoe : Horseshoe, optional
     """
+
+    terms: tuple[CommonTerm, ...]
+    matrix: FloatArray
+    means: FloatArray
+    horseshoe: Horseshoe | None = None
+
+
+def has_weights(spec: ModelSpec) -> bool:
+    """Whether there are blocks of one level, of weights or of such columns."""
+    return any(
+        any(term.simplex is None for term in predictor.basis_terms) or take_apart(spec, predictor)[1]
+        for predictor in spec.design.predictors.values()
+    )
+
+
+def take_apart(spec: ModelSpec, predictor: LinearPredictor) -> tuple[LinearPredictor, list[ShrunkColumns]]:
+    """The predictor without terms that have hyperpriors or a horseshoe, and their columns, a block each.
+
+    Where priors are about uncentred predictors the columns are not centred: then the intercept that is sampled does not
+    depend on their coefficients.
+
+    Raises
+    ------
+    PriorError
+        If a parameter with a horseshoe has several linear predictors.
+    """
+    priors = spec.priors.terms[predictor.parameter]
+    horseshoe = horseshoe_of(predictor, priors)
+    if horseshoe is not None and spec.family.parameter(predictor.parameter).dim:
+        raise PriorError(
+            f"A Horseshoe cannot serve family '{spec.family.name}', which has several linear predictors. Give the "
+            "terms Normal priors."
+        )
+    groups: list[tuple[tuple[CommonTerm, ...], Horseshoe | None]] = []
+    if horseshoe is not None:
+        groups.append((horseshoe.terms, horseshoe))
+    groups += [((term,), None) for term in predictor.terms if priors[term.name].hierarchical]
+    if not groups:
+        return predictor, []
+    apart = [term for own, _ in groups for term in own]
+    terms: list[CommonTerm] = []
+    for term in predictor.terms:
+        if term not in apart:
+            start = terms[-1].stop if terms else 0
+            terms.append(replace(term, start=start, stop=start + term.stop - term.start))
+    gone = np.concatenate([np.arange(term.start, term.stop) for term in apart])
+    rest = np.ascontiguousarray(np.delete(predictor.matrix, gone, axis=0))
+    centred = predictor.intercept and spec.center_predictors
+    blocks = [_block(predictor, own, horseshoe, centred) for own, horseshoe in groups]
+    return replace(predictor, matrix=rest, terms=tuple(terms)), blocks
+
+
+def _block(
+    predictor: LinearPredictor, terms: tuple[CommonTerm, ...], horseshoe: Horseshoe | None, centred: bool
+) -> ShrunkColumns:
+    matrix = np.concatenate([predictor.matrix[term.start : term.stop] for term in terms])
+    means = matrix.mean(axis=1) if centred else np.zeros(matrix.shape[0])
+    return ShrunkColumns(terms, matrix - means[:, None], means, horseshoe)
+
+
+def shrunk_rows(
+    head: HeadBuilder, shrunk: ShrunkColumns, parameter: str, priors: Mapping[str, Any], dims: tuple[str, ...]
+) -> list[list[int]]:
+    """Rows of `ModelData.block_columns`, without the first field, references unresolved; `head` gets the parameters.
+
+    `dims` are those of the first term's coefficients, without the dimension along a vector's rows.
+    """
+    if shrunk.horseshoe is not None:
+        return _horseshoe_rows(head, shrunk.horseshoe, parameter)
+    (term,) = shrunk.terms
+    name = head.inventory.name_of(parameter, term.name)
+    return _hyperprior_rows(head, name, priors[term.name], len(shrunk.matrix), dims)
+
+
+def _horseshoe_rows(head: HeadBuilder, horseshoe: Horseshoe, parameter: str) -> list[list[int]]:
+    n = horseshoe.units.size
+    references = {}
+    for key, prior in horseshoe.priors.items():
+        name = head.inventory.name_of(parameter, "horseshoe", key)
+        length = n if key == "local" else 1
+        references[key] = [int(i) for i in head.add(name, prior, length=length, dims=head.inventory.dims[name])]
+    inputs = [*references["global"], *references["slab_variance"]]
+    for unit, local in zip(horseshoe.units, references["local"], strict=True):
+        inputs += [head.constant(unit), local]
+    zero = head.constant(0.0)
+    return [[NORMAL, LOCATION, SCALE, zero, scale, -1, -1] for scale in head.derive(HORSESHOE, inputs, n)]
+
+
+def _hyperprior_rows(
+    head: HeadBuilder, name: str, prior: Prior, columns: int, dims: tuple[str, ...]
+) -> list[list[int]]:
+    """A hyperprior whose own arguments are single numbers is of one number for all columns; else each has its own."""
     density = prior.density
     references = []
     for key, value in named_arguments(prior):
@@ -65,32 +146,23 @@ def shrunk_columns(head: HeadBuilder, name: str, prior: Prior, columns: int, dim
     ]
 
 
-_COLUMNS = 1 << 20  # more than a block has: what tells blocks and columns in a reference to an effect
+def uncentre(head: HeadBuilder, parameter: str, rows: Sequence[Sequence[tuple[int, ShrunkColumns]]]) -> None:
+    """Tell a parameter's intercept that columns are centred whose coefficients are effects.
 
-
-def has_weights(spec: ModelSpec) -> bool:
-    """Whether there are blocks of one level beside groups."""
-    return any(
-        predictor.basis_terms or shrunk_terms(predictor, spec.priors.terms[name])
-        for name, predictor in spec.design.predictors.items()
-    )
-
-
-def references_to_effects(terms: list[CommonTerm], predictor: LinearPredictor, first_block: int) -> dict[str, Any]:
-    """Fields of an intercept: coefficients that are effects of blocks to come, and means of their columns."""
+    Parameters
+    ----------
+    head : HeadBuilder
+    parameter : str
+    rows : sequence
+        For each of its linear predictors, where the effects of each block begin, and the block.
+    """
     places = [
-        (first_block + b) * _COLUMNS + np.arange(term.stop - term.start, dtype=np.int64) for b, term in enumerate(terms)
+        np.concatenate([-1 - (start + np.arange(shrunk.means.size)) for start, shrunk in blocks]) for blocks in rows
     ]
-    means = [predictor.matrix[term.start : term.stop].mean(axis=1) for term in terms]
-    return {
-        "effect_columns": np.concatenate([np.empty(0, dtype=np.int64), *places]),
-        "effect_means": np.concatenate([np.empty(0), *means]),
-    }
-
-
-def with_effects(variable: Variable, starts: list[int]) -> Variable:
-    """The variable with its references to effects resolved."""
-    if not variable.effect_columns.size:
-        return variable
-    blocks, columns = np.divmod(variable.effect_columns, _COLUMNS)
-    return replace(variable, effect_columns=np.asarray(starts, dtype=np.int64)[blocks] + columns)
+    means = np.concatenate([shrunk.means for _, shrunk in rows[0]])
+    for i, variable in enumerate(head.variables):
+        of = head.inventory.by_name[variable.name]
+        if (of.parameter, of.kind) == (parameter, "intercept"):
+            effects = places[0] if variable.columns.ndim == 1 else np.stack(places)
+            columns = np.concatenate([variable.columns, effects], axis=-1)
+            head.variables[i] = replace(variable, columns=columns, means=np.append(variable.means, means))

@@ -19,6 +19,7 @@ from nutslite._awaited import MANY, NATURAL
 from nutslite._parallel import available_cpus
 from nutslite.posterior.methods.autocorrelation import is_slow
 from nutslite.posterior.methods.fit import Fit
+from nutslite.posterior.methods.independent_draws import IndependentDraws, independent_fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.task import Task
@@ -64,15 +65,6 @@ class Independence:
     recovery_rng: np.random.Generator
 
 
-@dataclass(frozen=True)
-class IndependentDraws:
-    """Positions (chains, draws, dimension) and statistics by ArviZ's names."""
-
-    positions: FloatArray
-    stats: dict[str, NDArray[Any]]
-    interrupted: bool
-
-
 def run(task: Task) -> Fit | None:
     """Draw by proposals that fit, which are tried in the coordinates of `warp`, too; None where none do."""
     if task.target.in_pieces:
@@ -91,25 +83,6 @@ def run(task: Task) -> Fit | None:
     fit = independent_fit(task, "independence", drawn, method.recovery_rng, remark)
     task.warn_of_pieces(fit.values, fit.effects)
     return fit
-
-
-def independent_fit(
-    task: Task, name: str, drawn: IndependentDraws, recovery_rng: np.random.Generator, remark: str
-) -> Fit:
-    """What is left to do once a method without trajectories has drawn."""
-    task.clock.lap("sampling")
-    if drawn.interrupted:
-        task.say_what_is_kept(drawn.positions)
-    values, effects = task.natural(drawn.positions, drawn.stats, recovery_rng)
-    return task.fit(
-        name,
-        values,
-        effects,
-        stats=drawn.stats,
-        settings=replace(task.settings, tune=0),
-        interrupted=drawn.interrupted,
-        remark=remark,
-    )
 
 
 def independence_for(target: Target, launch: Launch, wanted: Settings) -> Independence | None:

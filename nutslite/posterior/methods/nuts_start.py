@@ -11,7 +11,9 @@ from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
 from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.points.points import PointMap
 from nutslite.posterior.points.start_values import given_starts
+from nutslite.posterior.record.node_table import HORSESHOE, OP
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
@@ -22,6 +24,7 @@ FloatArray = NDArray[np.float64]
 
 TUNE_AFTER_PILOT = 200
 TUNE_OF_FEW_ROWS = 600  # in the coordinates of `warp`, where the metric adapts further
+TARGET_ACCEPT_OF_HORSESHOES = 0.95
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.7, 0.9  # after a pilot, see `default_target_accept`
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
@@ -68,9 +71,15 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
     if settings.start is not None:
         starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
     if metric is None:
-        return NutsStart(starts, jitter, INITS[settings.init][0], True, tune)
+        accept = TARGET_ACCEPT_OF_HORSESHOES if _has_horseshoe(target) else None
+        return NutsStart(starts, jitter, INITS[settings.init][0], True, tune, accept)
     begun = NutsStart(starts, jitter, metric, False, tune)
     return after_trial(target, begun, rng) if warped and settings.tune is None else begun
+
+
+def _has_horseshoe(target: Target) -> bool:
+    """Whether coefficients with scales of a horseshoe are sampled: a funnel, which needs small steps."""
+    return isinstance(target, JointTarget) and HORSESHOE in target.model.head.nodes.rows[:, OP]
 
 
 def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> NutsStart:
@@ -103,6 +112,8 @@ def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> N
 
 def default_target_accept(begun: NutsStart, dimension: int) -> float:
     """The acceptance that step sizes are adapted to where the user gave none: 0.8; after a pilot 0.7 or 0.9.
+
+    0.95 where coefficients have a horseshoe.
 
     0.7 for many parameters. In coordinates in which the posterior is about a standard normal distribution, half a
     period is pi long. With a few hundred parameters 0.8 means steps of about 0.4, and a trajectory that needs eight of
@@ -170,7 +181,8 @@ def named_sample(plan: Plan, *arguments: Any, **options: Any) -> Draws:
         return sample(*arguments, **options)
     except SamplingError as error:
         layout = plan.assembled.layout
-        names = {int(i): v.name for v in layout.variables if v.source != "effects" for i in np.atleast_1d(v.index)}
+        free = PointMap(plan.assembled).free
+        names = {int(i): v.name for v in free if v.variable.source != "effects" for i in np.atleast_1d(v.index)}
         kept = range(layout.n_head) if plan.reduction is None else plan.reduction.kept.tolist()
         listed = ", ".join(f"{place}: {names[i]}" for place, i in enumerate(kept[:SHOWN_NAMES]) if i in names)
         more = "" if plan.reduction is not None or layout.n_head == layout.dimension else "; then group effects"

@@ -27,7 +27,7 @@ from nutslite._log import log
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.methods.autocorrelation import BATCHES, autocorrelation_time, is_slow
 from nutslite.posterior.methods.fit import Fit
-from nutslite.posterior.methods.independence import IndependentDraws, independent_fit
+from nutslite.posterior.methods.independent_draws import IndependentDraws, independent_fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.task import Task

@@ -21,6 +21,7 @@ from nutslite.posterior.pilot.pieces import warn_of_pieces
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint
+from nutslite.sampler.interrupts import careful_interrupts
 
 FloatArray = NDArray[np.float64]
 
@@ -92,9 +93,11 @@ class Task:
 
     @contextmanager
     def recovering(self, positions: FloatArray, stats: dict[str, NDArray[Any]]) -> Iterator[None]:
-        """Around the way from positions (chains, draws, dimension) to natural scales: no draw is lost by it."""
-        with kept_raw(positions, stats), memory_of_results(self.plan, self.settings):
-            yield
+        """Around the way from positions (chains, draws, dimension) to natural scales: no draw is lost on it."""
+        with careful_interrupts() as interrupts:
+            interrupts.hold()
+            with kept_raw(positions, stats), memory_of_results(self.plan, self.settings):
+                yield
         self.clock.lap("recovery")
 
     def natural(

@@ -16,8 +16,9 @@ from nutslite.exceptions import DataError
 from nutslite.posterior.points.prior_nodes import fill_rows, simplexes_to_positions
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.head import NO_DENSITY
+from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.layout import Variable
+from nutslite.posterior.record.node_table import simplex_places
 from nutslite.posterior.targets.target import density_of
 from nutslite.priors.correlations import lkj_cholesky_logdensity
 from nutslite.priors.densities.densities import DENSITY
@@ -39,8 +40,8 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
     dict of ndarray
         By variable, of its shape. Group effects have their density given location and scale; of correlated ones the
         first column has its density, each further one that given the columns before it; with a known covariance each
-        level has that given the levels before it. Correlations have one number
-        for all (LKJ, as a density of the correlation matrix). No Jacobians: these are densities of the natural values.
+        level has that given the levels before it. Correlations have one number for all (LKJ, as a density of the
+        correlation matrix), and so has a simplex. No Jacobians: these are densities of the natural values.
 
     Raises
     ------
@@ -62,12 +63,24 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
     for variable in assembled.layout.variables:
         if variable.source == "correlation":
             array = block_terms[variable.name]
+        elif variable.source == "simplex":
+            array = _dirichlet(head, values, variable.index)
         else:
             array = (head_terms if variable.source == "values" else effect_terms)[:, variable.index]
             if variable.mix.size:
                 array = array - np.log(np.diag(variable.mix))
         out[variable.name] = array.reshape(*leading, *array.shape[1:])
     return out
+
+
+def _dirichlet(head: Head, values: FloatArray, index: NDArray[np.int64]) -> FloatArray:
+    """Log densities of a simplex, as a density of all its elements but one."""
+    _, concentrations = simplex_places(head.nodes, int(index[0]))
+    alpha = values[0, concentrations]
+    constant = math.lgamma(alpha.sum()) - sum(math.lgamma(a) for a in alpha)
+    with np.errstate(divide="ignore"):
+        terms = np.where(alpha == 1.0, 0.0, (alpha - 1.0) * np.log(values[:, index]))
+    return np.asarray(constant + terms.sum(axis=1))
 
 
 def _leading(variable: Variable, draws: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
@@ -94,11 +107,11 @@ def _packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[Fl
         if array.size != n_draws * np.size(variable.index):
             raise DataError(f"'{variable.name}' has another size than in the model: is it from another model?")
         array = variable.unmixed(array.reshape(n_draws, *shape))
-        (values if variable.source == "values" else effects)[:, variable.index] = array
+        (effects if variable.source == "effects" else values)[:, variable.index] = array
     simplexes_to_positions(assembled.data.head, values)
     fill_rows(assembled.data.head, values)
     for variable in layout.variables:  # once all coefficients are there
-        if variable.is_uncentred:
+        if variable.columns.size:
             values[:, variable.index] += variable.centring(values, effects)
     return values, effects
 

@@ -9,6 +9,7 @@ in the results. The other is for the unconstrained number that the sampler moves
 ``<name>_upperbound__`` logarithm of the distance from an upper bound
 ``<name>_interval__``   log odds of the place in an interval; ``_logodds__`` where the interval is (0, 1)
 ``<name>_ordered__``    of a vector whose elements increase: the first, then logarithms of the steps
+``<name>_simplex__``    of numbers that sum to one: one fewer, isometric log-ratios
 ``<name>_cholesky__``   of correlations: canonical partial correlations, as inverse hyperbolic tangents
 ``<name>_offset``       of group effects: ``effect = location + scale ** (1 - r) * offset``, r = 0 non-centred, r = 1
                         centred; of correlated effects the Cholesky factor times the offsets where r = 0
@@ -39,6 +40,7 @@ from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.node_table import simplex_places
 from nutslite.posterior.record.transforms import (
     ABOVE,
     BENT_LOG,
@@ -48,6 +50,7 @@ from nutslite.posterior.record.transforms import (
     LOGIT_INTERVAL,
     NEGATIVE_LOG,
     cholesky_unconstrain,
+    simplex_unconstrain,
     unconstrain,
 )
 
@@ -80,8 +83,8 @@ class FreeVariable:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the natural value and of the unconstrained one."""
-        return self.index.shape
+        """Of the natural value, and of the unconstrained one but for a simplex."""
+        return np.shape(self.variable.index)
 
     def __str__(self) -> str:
         return self.name
@@ -109,6 +112,8 @@ class PointMap:
 
     def _free(self, variable: Variable, unconstrained: str) -> FreeVariable:
         index = np.asarray(variable.index) + (self.layout.n_head if variable.source == "effects" else 0)
+        if variable.source == "simplex":
+            index, _ = simplex_places(self.model.head.nodes, int(index[0]))
         return FreeVariable(variable.name, unconstrained, variable.dims, index, variable)
 
     def check(self, point: Point, what: str) -> None:
@@ -153,13 +158,16 @@ class PointMap:
                 position[free.index] = array
             elif free.variable.source == "correlation":
                 position[free.index] = self._unconstrained_correlations(free, array, what)
-            elif free.variable.source == "values" and not free.variable.is_uncentred:
+            elif free.variable.source == "simplex":
+                simplex_unconstrain(array, out := np.empty(array.size - 1))
+                position[free.index] = out
+            elif free.variable.source == "values" and not free.variable.columns.size:
                 position[free.index] = _unconstrain(self.model, np.atleast_1d(free.index), array).reshape(free.shape)
         effects = {free: given[free] for free in natural if free.variable.source == "effects"}
         if effects:
             self._set_effects(position, effects)
         for free in natural:
-            if free.variable.is_uncentred:
+            if free.variable.columns.size:
                 position[free.index] = given[free] + free.variable.centring(*self.values(position))
         return position
 
@@ -168,18 +176,23 @@ class PointMap:
             yield name, self._by_name.get(name) or self._by_unconstrained[name]
 
     def _array(self, name: str, value: Any, free: FreeVariable, what: str) -> FloatArray:
+        expected = free.shape if name == free.name else free.index.shape
         try:
             array = np.asarray(value, dtype=float)
-            array = np.broadcast_to(array, free.shape)
+            array = np.broadcast_to(array, expected)
         except (TypeError, ValueError):
             shape = np.shape(value)
             raise SettingError(
-                f"{what}: '{name}' is {f'an array of shape {free.shape}' if free.shape else 'one number'}"
+                f"{what}: '{name}' is {f'an array of shape {expected}' if expected else 'one number'}"
                 f"{f', by {free.dims}' if free.dims else ''}; not {f'of shape {shape}' if shape else repr(value)}."
             ) from None
         if not np.isfinite(array).all():
             raise SettingError(f"{what}: '{name}' is {value!r}; start from finite numbers.")
-        if name == free.name and free.variable.source == "values" and not free.variable.is_uncentred:
+        if name == free.name and free.variable.source == "simplex":
+            if not (array > 0.0).all() or abs(array.sum() - 1.0) > 1e-6:
+                raise SettingError(f"{what}: '{name}' is {value!r}, but it must be positive and sum to one.")
+            return np.ascontiguousarray(array)
+        if name == free.name and free.variable.source == "values" and not free.variable.columns.size:
             at = np.atleast_1d(free.index)
             lower, upper = self.model.head.bounds[:, at]
             flat = np.atleast_1d(array)

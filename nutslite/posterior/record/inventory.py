@@ -30,7 +30,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 Kind = Literal[
     "reserved", "response", "row parameter", "constant", "intercept", "coefficients", "effects", "hyperparameter",
-    "correlations", "standardised effects", "weights",
+    "correlations", "standardised effects", "weights", "simplex",
 ]  # fmt: skip
 """What a quantity is. A row parameter has a value for each row, a constant one for all."""
 
@@ -68,7 +68,7 @@ class Quantity:
     prior : Prior, ColumnPriors or None
         Of what has one of its own.
     members : tuple of str
-        Of correlations, the names of the effects that they are of.
+        Of correlations, the names of the effects that they are of; of what coefficients share, their names.
     unconstrained : str
         What the number is called that the sampler moves; empty of what is not sampled.
     """
@@ -135,7 +135,9 @@ class Inventory:
 
     @cached_property
     def _by_meaning(self) -> dict[tuple[str, str, tuple[str, ...]], str]:
-        named = ("constant", "row parameter", "intercept", "coefficients", "effects", "hyperparameter", "weights")
+        named = (
+            "constant", "row parameter", "intercept", "coefficients", "effects", "hyperparameter", "weights", "simplex"
+        )  # fmt: skip
         return {(q.parameter, q.term, q.arguments): q.name for q in self.quantities if q.kind in named}
 
     def name_of(self, parameter: str, term: str = "", *arguments: str) -> str:

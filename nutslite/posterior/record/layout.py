@@ -22,7 +22,7 @@ from nutslite.priors.coefficient_priors import ColumnPriors
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 
 FloatArray = NDArray[np.float64]
-Source = Literal["values", "effects", "correlation"]
+Source = Literal["values", "effects", "correlation", "simplex"]
 
 NO_MIX = np.empty((0, 0))
 
@@ -41,16 +41,15 @@ class Variable:
     dims : tuple of str
         Without chain and draw.
     source : str
-        ``"values"`` or ``"effects"`` (natural scale), or ``"correlation"`` (from the block starting at ``index[0]``).
+        ``"values"`` or ``"effects"`` (natural scale), ``"simplex"`` (derived values that sum to one), or
+        ``"correlation"`` (from the block starting at ``index[0]``).
     index : ndarray of int
         Element of the source for each element of the variable, in the variable's shape.
     columns : ndarray of int
-        Only of an intercept: values of the coefficients whose means must be subtracted to uncentre it (of a vector's
-        intercepts a row each) ...
+        Only of an intercept: the coefficients whose means must be subtracted to uncentre it (of a vector's intercepts a
+        row each), each an element of `values`, or ``-1 - effect`` ...
     means : ndarray of float
         ... and those means.
-    effect_columns, effect_means : ndarray
-        The same of coefficients that are effects: those that have hyperpriors.
     mix : ndarray, shape (levels, levels)
         Only of effects with a known covariance: along the last axis they are this matrix times the elements.
     """
@@ -61,23 +60,7 @@ class Variable:
     index: NDArray[np.int64]
     columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     means: FloatArray = field(default_factory=lambda: np.empty(0))
-    effect_columns: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    effect_means: FloatArray = field(default_factory=lambda: np.empty(0))
     mix: FloatArray = field(default_factory=lambda: NO_MIX)
-
-    @property
-    def is_uncentred(self) -> bool:
-        """Whether it is an intercept that is sampled as that of centred columns."""
-        return bool(self.columns.size or self.effect_columns.size)
-
-    def centring(self, values: FloatArray, effects: FloatArray) -> FloatArray:
-        """What the sampled intercept has more than this one: means of columns times coefficients, shape (..., *own)."""
-        total = np.zeros((*values.shape[:-1], *np.shape(self.index)))
-        if self.columns.size:
-            total = total + values[..., self.columns] @ self.means
-        if self.effect_columns.size:
-            total = total + effects[..., self.effect_columns] @ self.effect_means
-        return total
 
     def mixed(self, elements: FloatArray) -> FloatArray:
         """The variable's own numbers, of its elements in the source: shape (..., *shape of the variable)."""
@@ -89,6 +72,14 @@ class Variable:
             return natural
         elements = np.linalg.solve(self.mix, natural.reshape(-1, len(self.mix)).T).T
         return np.asarray(elements.reshape(natural.shape), dtype=float)
+
+    def centring(self, values: FloatArray, effects: FloatArray) -> FloatArray:
+        """What an intercept of centred columns is above that of the columns themselves, for every draw."""
+        own = self.columns.reshape(-1, self.means.size)[0] >= 0  # the same in all rows of a vector's intercepts
+        if own.all():
+            return np.asarray(values[..., self.columns] @ self.means)
+        others = effects[..., -1 - self.columns[..., ~own]] @ self.means[~own]
+        return np.asarray(values[..., self.columns[..., own]] @ self.means[own] + others)
 
 
 @dataclass(frozen=True)
@@ -134,8 +125,8 @@ class Layout:
             if variable.source == "correlation":
                 out[variable.name] = _correlations(values, variable.index)
                 continue
-            array = (values if variable.source == "values" else effects)[..., variable.index]
-            if variable.is_uncentred:
+            array = (effects if variable.source == "effects" else values)[..., variable.index]
+            if variable.columns.size:
                 array = array - variable.centring(values, effects)
             out[variable.name] = variable.mixed(array)
         return out
@@ -270,11 +261,16 @@ class HeadBuilder:
 
     def named(self) -> list[Variable]:
         """The variables, with their places in `values` once the head is complete."""
-        resolve_all = np.vectorize(self.resolve_reference, otypes=[np.int64])
         return [
-            replace(variable, index=resolve_all(variable.index)) if np.min(variable.index) < 0 else variable
+            replace(variable, index=self.resolved(variable.index), columns=self.resolved(variable.columns))
             for variable in self.variables
         ]
+
+    def resolved(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places among which there are references to derived values, once the head is complete."""
+        places = np.asarray(places, dtype=np.int64)
+        out: NDArray[np.int64] = np.where(places <= DERIVED, self.size + len(self.fixed) + DERIVED - places, places)
+        return out
 
     def build(self) -> Head:
         """The finished record."""
@@ -287,7 +283,7 @@ class HeadBuilder:
             arguments=np.array(rows, dtype=np.int64).reshape(-1, 4),
             fixed=np.array([*self.fixed, *[np.nan] * self.n_derived], dtype=float),
             shift_start=np.cumsum([0, *(len(index) for index, _ in shifts)], dtype=np.int64),
-            shift_index=np.concatenate([np.empty(0, np.int64), *(index for index, _ in shifts)]),
+            shift_index=self.resolved(np.concatenate([np.empty(0, np.int64), *(index for index, _ in shifts)])),
             shift_weight=np.concatenate([np.empty(0), *(weight for _, weight in shifts)]),
             nodes=self._nodes(),
         )
@@ -323,5 +319,4 @@ def _stack(same: Sequence[Variable], dim: str) -> Variable:
     first = same[0]
     index = np.stack([np.asarray(variable.index) for variable in same])
     columns = np.array([variable.columns for variable in same])
-    effects = np.array([variable.effect_columns for variable in same])
-    return replace(first, dims=(dim, *first.dims), index=index, columns=columns, effect_columns=effects)
+    return replace(first, dims=(dim, *first.dims), index=index, columns=columns)

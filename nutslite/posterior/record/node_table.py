@@ -41,6 +41,13 @@ def no_nodes() -> Nodes:
     return Nodes(np.empty((0, NODE_FIELDS), dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
+def simplex_places(nodes: Nodes, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the unconstrained numbers and the concentrations of the simplex are that begins at ``values[first]``."""
+    (row,) = nodes.rows[(nodes.rows[:, OP] == SIMPLEX) & (nodes.rows[:, OUTPUTS] == first)]
+    inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + row[N_INPUTS]]
+    return inputs[: row[N_OUTPUTS] - 1], inputs[row[N_OUTPUTS] - 1 :]
+
+
 def moved_nodes(nodes: Nodes, index: NDArray[np.int64]) -> Nodes:
     """The same nodes where the element i of `values` has become ``index[i]``."""
     rows = nodes.rows.copy()

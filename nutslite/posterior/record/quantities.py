@@ -15,6 +15,7 @@ import numpy as np
 from nutslite.exceptions import DataError
 from nutslite.formula.correlated import EffectGroup, correlated_effects
 from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
+from nutslite.formula.terms.kinds import Quantity as Part
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
@@ -27,6 +28,7 @@ from nutslite.posterior.record.inventory import (
     check_unconstrained,
     two_things,
 )
+from nutslite.priors.horseshoe import Horseshoe, horseshoe_of, is_horseshoe
 from nutslite.priors.hyperparameters import is_shared
 from nutslite.priors.prior import Prior, resolve
 
@@ -118,6 +120,12 @@ class _Taker:
             )
             own = f"the coefficients of the term '{term.name}'{within}"
             name, along = f"{prefix}{term.name}", (*self.along, *dims)
+            if is_horseshoe(prior):
+                self._effects_of_one_level(
+                    Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior),
+                    f"the standardised coefficients of the term '{term.name}'{within}",
+                )
+                continue
             quantity = Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior)
             if not prior.hierarchical:
                 self._add(quantity, _suffix(prior))
@@ -129,6 +137,9 @@ class _Taker:
                     quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name
                 )
                 self._add(offset)
+        horseshoe = horseshoe_of(predictor, priors)
+        if horseshoe is not None:
+            self._horseshoe(horseshoe, parameter, prefix, within)
         for basis_term in predictor.basis_terms:
             self._basis_term(basis_term, parameter, within, priors)
         for group_term in predictor.group_terms:
@@ -137,8 +148,30 @@ class _Taker:
             if group.members[-1].parameter == parameter:
                 self._correlations(group, within)
 
+    def _effects_of_one_level(self, quantity: Quantity, own: str) -> None:
+        """Add what is sampled as effects are, standardised; `own` says what the standardised ones are."""
+        name = quantity.name
+        self._add(quantity, "_offset")
+        self._add(
+            replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name)
+        )
+
+    def _horseshoe(self, horseshoe: Horseshoe, parameter: str, prefix: str, within: str) -> None:
+        """The parameters that the coefficients of a formula share, and the local scales."""
+        name = f"{prefix}horseshoe"
+        dim = Dimension(f"{name}_dim", horseshoe.labels, f"the coefficients of the horseshoe{within}", "")
+        members = tuple(f"{prefix}{term.name}" for term in horseshoe.terms)
+        for key, prior in horseshoe.priors.items():
+            own = f"the {key.replace('_', ' ')} {'scales' if key == 'local' else 'parameter'} of the horseshoe{within}"
+            dims = (self._register(dim),) if key == "local" else ()
+            quantity = Quantity(f"{name}_{key}", dims, own, "", "hyperparameter", parameter, "horseshoe", (key,))
+            self._add(replace(quantity, prior=prior, members=members), "_log__")
+
     def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
         """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
+        if term.simplex is not None:
+            self._simplex(term, term.simplex, parameter, within, priors)
+            return
         prefix = self.spec.family.prefix(parameter)
         weights = f"{prefix}{term.full(term.weights)}"
         drawn = False
@@ -171,6 +204,16 @@ class _Taker:
         if self.spec.noncentered.get(weights, True) and drawn:
             own = f"the standardised weights of the term '{term.name}'{within}"
             self._add(replace(quantity, name=f"{weights}_offset", made_by=own, kind="standardised effects", of=weights))
+
+    def _simplex(self, term: BasisTerm, shares: Part, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
+        """The shares that the weights of a term are made of, and of its coefficient."""
+        name = f"{self.spec.family.prefix(parameter)}{term.full(shares)}"
+        own = f"the {shares.name} of the term '{term.name}'{within}"
+        labels = tuple(int(label) for label in shares.labels)
+        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
+        prior = priors[term.full(shares)]
+        quantity = Quantity(name, (dim,), own, term.name, "simplex", parameter, term.name, (shares.name,), prior=prior)
+        self._add(quantity, "_simplex__")
 
     def _group_term(self, term: GroupTerm, parameter: str, within: str, prior: Prior) -> None:
         prefix = self.spec.family.prefix(parameter)

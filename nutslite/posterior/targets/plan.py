@@ -24,6 +24,7 @@ from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
+from nutslite.priors.horseshoe import is_horseshoe
 
 Path = Literal["auto", "joint", "marginal"]
 PATHS = ("auto", "joint", "marginal")
@@ -208,11 +209,16 @@ def _joint_plan(
 
 
 def _effects(assembled: Assembled) -> str:
-    """What the joint density's effects are: of groups, weights, coefficients that have hyperpriors."""
-    known = assembled.inventory.by_name
-    words = {"effects": "group effects", "weights": "weights", "coefficients": "coefficients with hyperpriors"}
-    kinds = {known[variable.name].kind for variable in assembled.layout.variables if variable.source == "effects"}
-    return " and ".join(text for kind, text in words.items() if kind in kinds) or "group effects"
+    """What the joint density's effects are: of groups, weights, coefficients that have hyperpriors or a horseshoe."""
+    words = {"effects": "group effects", "weights": "weights"}
+    found = set()
+    for variable in assembled.layout.variables:
+        own = assembled.inventory.by_name.get(variable.name)
+        if variable.source == "effects" and own is not None:
+            shrunk = "coefficients of a horseshoe" if is_horseshoe(own.prior) else "coefficients with hyperpriors"
+            found.add(words.get(own.kind, shrunk))
+    every = (*words.values(), "coefficients with hyperpriors", "coefficients of a horseshoe")
+    return " and ".join(text for text in every if text in found) or "group effects"
 
 
 def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
@@ -280,9 +286,10 @@ def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str
     if reduction.level_targets.size:
         levels, q = reduction.level_targets.shape
         classes = data.class_counts.size
+        kind = "effects" if "group" in _effects(assembled) else _effects(assembled)
         sentences.append(
-            f"The {q} {_effects(assembled)} are integrated out together."
-            if levels == 1 and "group" not in _effects(assembled)
+            f"The {q} {kind} are integrated out together."
+            if levels == 1
             else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
             f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
         )

@@ -43,7 +43,8 @@ class Gather(NamedTuple):
 
     effect: NDArray[np.int64]  # 1: an element of `effects`, 0: of `values`
     element: NDArray[np.int64]
-    # An intercept is told without centring: the sampled one minus column means times coefficients.
+    # An intercept is told without centring: the sampled one minus column means times coefficients, which are elements
+    # of `values`, or effects, noted as -1 - effect.
     shift_start: NDArray[np.int64]
     shift_index: NDArray[np.int64]
     shift_weight: FloatArray
@@ -119,7 +120,8 @@ def add_potentials(gather, potential, values, effects, adjoint, effects_adjoint)
         else:
             arguments[k] = values[gather.element[k]]
             for s in range(gather.shift_start[k], gather.shift_start[k + 1]):
-                arguments[k] -= gather.shift_weight[s] * values[gather.shift_index[s]]
+                at = gather.shift_index[s]
+                arguments[k] -= gather.shift_weight[s] * (values[at] if at >= 0 else effects[-1 - at])
     total = potential(arguments, slopes)
     for k in range(n):
         if gather.effect[k] == 1:
@@ -127,7 +129,11 @@ def add_potentials(gather, potential, values, effects, adjoint, effects_adjoint)
         else:
             adjoint[gather.element[k]] += slopes[k]
             for s in range(gather.shift_start[k], gather.shift_start[k + 1]):
-                adjoint[gather.shift_index[s]] -= gather.shift_weight[s] * slopes[k]
+                at = gather.shift_index[s]
+                if at >= 0:
+                    adjoint[at] -= gather.shift_weight[s] * slopes[k]
+                else:
+                    effects_adjoint[-1 - at] -= gather.shift_weight[s] * slopes[k]
     return total
 
 
@@ -187,11 +193,6 @@ def _variable(layout: Layout, name: str, potential: Potential) -> Variable:
         raise ArgumentError(
             f"The potential of {potential.shown} is a function of correlations, '{name}', which potentials cannot "
             "read. Their prior is LKJ: priors_cor={...} makes it narrower."
-        )
-    if known[name].effect_columns.size:
-        raise ArgumentError(
-            f"The potential of {potential.shown} is a function of '{name}', beside which other coefficients have "
-            "hyperpriors; potentials cannot read it there. Give those coefficients priors with fixed numbers."
         )
     if known[name].mix.size:
         raise ArgumentError(

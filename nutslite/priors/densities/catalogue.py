@@ -20,7 +20,7 @@ from nutslite.priors.densities import codes
 from nutslite.priors.densities.random import SAMPLERS
 
 FloatArray = NDArray[np.float64]
-Support = Literal["real", "positive", "unit", "interval", "correlation", "count"]
+Support = Literal["real", "positive", "unit", "interval", "correlation", "count", "coefficients", "simplex"]
 Value = float | FloatArray
 INFINITY = float("inf")
 
@@ -61,7 +61,8 @@ class Density:
         In canonical order: the order of `log_density_gradient`'s a, b, c, d.
     support : str
         ``"real"``, ``"positive"``, ``"unit"``, ``"interval"`` (ends from `lower` and `upper`) or ``"correlation"``
-        (a whole matrix, not elementwise: `nutslite.priors.correlations`), ``"count"`` (integers: `COUNTS`).
+        (a whole matrix, not elementwise: `nutslite.priors.correlations`), ``"count"`` (integers: `COUNTS`),
+        ``"coefficients"``, ``"simplex"`` (many at once: `TOGETHER`).
     lower, upper : float or str
         Ends of the support; a string is the name of the argument that gives the end.
     location, scale : int or None
@@ -236,6 +237,15 @@ def _count(name: str, *arguments: str, aliases: tuple[tuple[str, str], ...] = ()
     renamed = dict(aliases)
     known = tuple(Argument(key, aliases=(renamed[key],) if key in renamed else ()) for key in arguments)
     return Density(name, -1, known, "count", lower=0.0, proper=False)
+
+
+_HORSESHOE = {"scale_global": 1.0, "df_global": 1.0, "df": 1.0, "scale_slab": 2.0, "df_slab": 4.0, "unit": 1.0}
+
+TOGETHER: dict[str, Density] = {
+    "Horseshoe": Density("Horseshoe", -1, tuple(_positive(*item) for item in _HORSESHOE.items()), "coefficients"),
+    "Dirichlet": Density("Dirichlet", -1, (_positive("a", 1.0, ("alpha",)),), "simplex"),
+}
+"""Priors of many numbers together, which have no density of one (`nutslite.priors.horseshoe`)."""
 
 
 # Known by name, so that a prior that is written for PyMC can be made, and refused where it is put to a use.

@@ -123,6 +123,8 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
             nodes[name] = ("Normal", _FREE, quantity.dims)
         if quantity.governs:
             edges.append((name, quantity.governs))
+        elif quantity.kind == "hyperparameter":
+            edges += [(name, member) for member in quantity.members]
         elif quantity.term and name in nodes:
             edges.append((name, quantity.parameter))
     for parameter in spec.family.parameters:

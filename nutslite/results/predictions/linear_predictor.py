@@ -19,7 +19,7 @@ from nutslite.results.predictions.new_groups import GroupSampler, draw_new_level
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.formula.records import GroupTerm, LinearPredictor
+    from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
@@ -226,7 +226,7 @@ def _prepare(
 ) -> _PreparedPredictor:
     parts = [draws.get(f"{prefix}{term.name}", width=(term.stop - term.start,)) for term in predictor.terms]
     for basis in predictor.basis_terms:  # weights are coefficients, wherever they were sampled
-        parts.append(draws.get(f"{prefix}{basis.full(basis.weights)}", width=(basis.matrix.shape[0],)))
+        parts.append(_weights(draws, basis, prefix))
     matrices = [predictor.matrix, *(basis.matrix for basis in predictor.basis_terms)]
     groups: list[_GroupEffects] = []
     if new_effects is not None:
@@ -241,6 +241,15 @@ def _prepare(
         offset=predictor.offset,
         groups=tuple(groups),
     )
+
+
+def _weights(draws: _Row, term: BasisTerm, prefix: str) -> FloatArray:
+    """Of a term of a special kind: in the results, or made of what is there."""
+    if term.simplex is None or term.kind.weigh is None:
+        return draws.get(f"{prefix}{term.full(term.weights)}", width=(term.matrix.shape[0],))
+    shares = draws.get(f"{prefix}{term.full(term.simplex)}", width=(term.matrix.shape[0],))
+    weights: FloatArray = term.kind.weigh(draws.get(f"{prefix}{term.coefficients}", width=()), shares)
+    return weights
 
 
 def _group_effects(draws: _Row, design: Design, term: GroupTerm, prefix: str, new: FloatArray | None) -> _GroupEffects:

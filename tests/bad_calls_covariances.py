@@ -1,0 +1,78 @@
+"""Wrong calls about known covariances of levels."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bad_calls import BadCall, frame, model
+
+from nutslite.exceptions import DataError, DataTypeError, FormulaError, PriorError
+from nutslite.priors.prior import Prior
+
+LEVELS = sorted(frame()["g"].unique())
+K = np.eye(len(LEVELS)) + 0.1
+NAMED = pd.DataFrame(K, index=LEVELS, columns=LEVELS)
+TERM = "y ~ x + (1|gr(g, cov=K))"
+
+
+def _formula(id: str, words: tuple[str, ...], formula: str, matrix: Any = K, **options: Any) -> BadCall:
+    return BadCall(id, partial(model, formula, extra_namespace={"K": matrix}, **options), FormulaError, words)
+
+
+def _matrix(id: str, words: tuple[str, ...], matrix: Any, raises: type[Exception] = DataError) -> BadCall:
+    return BadCall(id, partial(model, TERM, extra_namespace={"K": matrix}), raises, ("'K'", *words))
+
+
+def _with(matrix: np.ndarray, row: int, column: int, value: float) -> np.ndarray:
+    out = matrix.copy()
+    out[row, column] = value
+    return out
+
+
+def _build(**options: Any) -> None:
+    model(TERM, extra_namespace={"K": K}, **options).build()
+
+
+CALLS = [
+    _formula("gr without cov", ("cov=", "(1|g)"), "y ~ (1|gr(g))"),
+    _formula("gr with by", ("no argument 'by'", "gr(g, cov=K)"), "y ~ (1|gr(g, cov=K, by=h))"),
+    _formula("gr of two factors", ("takes a factor",), "y ~ (1|gr(g, h, cov=K))"),
+    _formula("gr in an interaction", ("right of a bar",), "y ~ (1|gr(g, cov=K):h)"),
+    _formula("gr as a common term", ("right of a bar", "(1|gr(g, cov=K))"), "y ~ gr(g, cov=K)"),
+    _formula("gr left of a bar", ("right of a bar",), "y ~ (gr(g, cov=K)|h)"),
+    _formula("cov as a text", ("name of a matrix", "extra_namespace"), "y ~ (1|gr(g, cov='K'))"),
+    _formula("cov as an expression", ("name of a matrix", "extra_namespace"), "y ~ (1|gr(g, cov=K + 1))"),
+    _formula("cov of a matrix that is not there", ("cov=L", "'L': L"), "y ~ (1|gr(g, cov=L))"),
+    _formula("known covariance and correlated", ("correlated", "(x||gr("), "y ~ (x|gr(g, cov=K))", correlated=True),
+    _formula("known covariance and an id", ("correlated", "no id"), "y ~ (x|id|gr(g, cov=K))"),
+    _matrix("matrix that is a text", ("covariance matrix",), "K", DataTypeError),
+    _matrix("matrix that is a list", ("NumPy array",), K.tolist(), DataTypeError),
+    _matrix("matrix of texts", ("real numbers",), np.full(K.shape, "a")),
+    _matrix("complex matrix", ("real numbers",), K.astype(complex)),
+    _matrix("matrix with a gap", ("finite",), _with(K, 0, 0, np.nan)),
+    _matrix("matrix that is not square", ("square",), K[1:]),
+    _matrix("vector for a matrix", ("square",), K[0]),
+    _matrix("matrix of another size", ("levels", "in this order"), K[1:, 1:]),
+    _matrix("matrix that is not symmetric", ("not symmetric", "row 0, column 1"), _with(K, 0, 1, 0.9)),
+    _matrix("matrix with a negative variance", ("diagonal",), -K),
+    _matrix("semidefinite matrix", ("not positive definite", "diagonal"), np.ones(K.shape)),
+    _matrix("indefinite matrix", ("not positive definite",), np.eye(len(K)) * 3.0 - 2.0),
+    _matrix("data frame that lacks a level", ("does not know", f"'{LEVELS[0]}'"), NAMED.iloc[1:, 1:]),
+    _matrix("data frame whose columns are others", ("same levels",), NAMED.rename(columns={LEVELS[0]: "other"})),
+    _matrix("data frame with a level twice", ("twice",), NAMED.iloc[[0, 0, *range(1, len(K))], :].T.iloc[[0, 0], :]),
+    BadCall(
+        "known covariance of effects that are not normal",
+        partial(_build, priors={"1|gr(g, cov=K)": Prior("StudentT", nu=3, mu=0, sigma=1)}),
+        PriorError,
+        ("'1|gr(g, cov=K)'", "Normal around 0"),
+    ),
+    BadCall(
+        "known covariance of effects around a mean",
+        partial(_build, priors={"1|gr(g, cov=K)": Prior("Normal", mu=1, sigma=1)}),
+        PriorError,
+        ("'1|gr(g, cov=K)'", "Normal around 0"),
+    ),
+]
