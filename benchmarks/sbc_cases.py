@@ -22,8 +22,11 @@ from nutslite.priors.prior import Prior
 
 ROWS, GROUPS, CROSSED = 48, 6, 4
 
-LARGE = {"posterior.prices.LARGE_RISK": -1e9}
-MERGED = {"posterior.compress.FEWEST_ROWS": 1, "posterior.compress.LARGEST_SHARE": 1.0}
+KNOWN = "y ~ x + (1|gr(g, cov=K))"
+MATRIX_K = {"extra_namespace": {"K": 0.6 ** np.abs(np.subtract.outer(np.arange(GROUPS), np.arange(GROUPS)))}}
+
+LARGE = {"posterior.marginal.prices.LARGE_RISK": -1e9}
+MERGED = {"posterior.assembly.equal_rows.FEWEST_ROWS": 1, "posterior.assembly.equal_rows.LARGEST_SHARE": 1.0}
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,16 @@ def within(low: float, high: float, response: np.ndarray) -> bool:
 def apply_patches(patches: Mapping[str, float]) -> None:
     """Set thresholds of the package in this process."""
     for dotted, value in patches.items():
-        module, name = dotted.rsplit(".", 1)
-        target = import_module(f"nutslite.{module}")
-        if not hasattr(target, name):
-            raise AttributeError(f"nutslite.{module} has no threshold {name}: did it move?")
-        setattr(target, name, value)
+        setattr(*threshold_of(dotted), value)
+
+
+def threshold_of(dotted: str) -> tuple[Any, str]:
+    """The module and the name of a threshold; AttributeError or ImportError where it has moved."""
+    module, name = dotted.rsplit(".", 1)
+    target = import_module(f"nutslite.{module}")
+    if not hasattr(target, name):
+        raise AttributeError(f"nutslite.{module} has no threshold {name}: did it move?")
+    return target, name
 
 
 def case_data(rows: int = ROWS) -> pd.DataFrame:
@@ -101,6 +109,7 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "trials": trials,
             "pos": rng.gamma(2.0, 1.0, rows),
             "unit": rng.uniform(0.05, 0.95, rows),
+            "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
     )
 
@@ -267,6 +276,14 @@ def marginal_cases() -> list[Case]:
         Case("few groups: marginal", "folded scales", "y ~ 1 + (1|h)", options=narrow, rows=16),
         Case("slopes: marginal", "independent slopes", "y ~ x + (x|g)", options=narrow),
         Case("correlated: marginal", "LKJ", "y ~ x + (x|g)", options={**narrow, "correlated": True}),
+        Case("known covariance: marginal", "a matrix between levels", KNOWN, options={**narrow, **MATRIX_K}),
+        Case(
+            "known covariance: large marginal",
+            "no factor to eliminate",
+            KNOWN,
+            options={**narrow, **MATRIX_K},
+            patches={**LARGE, "posterior.marginal.crossproducts.WIDEST_ELIMINATED": 1},
+        ),
         Case("crossed: marginal", "two factors", crossed, options=narrow),
         Case("crossed: large marginal", "independence Metropolis", crossed, options=narrow, patches=LARGE),
         Case("nested: marginal", "nested factors", "y ~ 1 + (1|h/b)", options=narrow),
@@ -285,7 +302,9 @@ def term_cases() -> list[Case]:
     smooth: dict[str, Any] = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
     horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
     shrunk: dict[str, Any] = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
+    steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     return [
+        Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
         Case("smooth: marginal", "weights integrated out", **smooth),
         Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
         Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
@@ -375,6 +394,7 @@ def general_cases() -> list[Case]:
         Case("yes or no: merged rows", "equal rows merged", **yes, patches=MERGED),
         Case("yes or no: merged adapting", "equal rows, adapted metric", **yes, fit={"pilot": False}, patches=MERGED),
         Case("bernoulli: probit", "another link", "yes ~ x + (1|g)", "bernoulli", {**binary, "link": "probit"}),
+        Case("bernoulli: known covariance", "pilot", f"yes{KNOWN[1:]}", "bernoulli", {**binary, **MATRIX_K}),
         Case("bernoulli: correlated", "LKJ, pilot", "yes ~ x + (x|g)", "bernoulli", {**binary, "correlated": True}),
         Case(
             "poisson: nested matrix",
@@ -404,6 +424,21 @@ def general_cases() -> list[Case]:
     ]
 
 
+def category_cases() -> list[Case]:
+    """Responses that are categories: thresholds that increase, and a linear predictor for each level."""
+    priors = {
+        "x": Prior("Normal", mu=0, sigma=1),
+        "group_specific": effects(Prior("HalfNormal", sigma=1)),
+    }
+    ordered = {"priors": {**priors, "threshold": Prior("Normal", mu=0, sigma=1.5)}}
+    several = {"priors": {**priors, "Intercept": Prior("Normal", mu=0, sigma=1)}}
+    return [
+        Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
+        Case("cumulative: probit", "another link", "level ~ x + c", "cumulative", {**ordered, "link": "probit"}),
+        Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
+    ]
+
+
 def all_cases() -> list[Case]:
     """The whole study, families first."""
     families = list(RESPONSES)
@@ -416,4 +451,5 @@ def all_cases() -> list[Case]:
         *term_cases(),
         *joint_cases(),
         *general_cases(),
+        *category_cases(),
     ]

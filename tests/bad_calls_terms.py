@@ -108,6 +108,34 @@ PRIORS = [
 ]
 
 
+def _shares(what: str, prior: Any, *words: str) -> BadCall:
+    call = partial(model, "y ~ mo(k)", priors=prior)
+    return BadCall(f"terms: {what}", call, PriorError, words)
+
+
+VECTORS = [
+    _formula("monotonic effect of categories", "g ~ mo(k)", "'mo(k)'", "several", "C(k)", family="categorical"),
+    BadCall(
+        "terms: horseshoe of categories",
+        partial(model, "g ~ x + z", family="categorical", priors={"common": Prior("Horseshoe")}),
+        PriorError,
+        ("Horseshoe", "several", "'x', 'z'"),
+    ),
+]
+SHARES = [
+    _shares("shares of another number", {"mo(k)": {"simplex": [1.0, 2.0]}}, "mo(k)_simplex", "shares"),
+    _shares("shares with a normal prior", {"mo(k)": {"simplex": NORMAL}}, "mo(k)_simplex", "Dirichlet"),
+    _shares("negative shares", {"mo(k)": {"simplex": -1}}, "mo(k)_simplex", "positive"),
+    _shares("shares by a name", {"mo(k)": {"simplex": "wide"}}, "mo(k)_simplex", "number"),
+    _shares("shares with a hyperprior", {"mo(k)": {"simplex": Prior("Dirichlet", a=HALF)}}, "mo(k)_simplex", "shares"),
+    _shares("part of a monotonic effect", {"mo(k)": {"shares": 1}}, "'shares'", "slope, simplex"),
+    _shares("the slope twice", {"mo(k)": {"slope": NORMAL, "simplex": 1}, "mo(k)_simplex": 1}, "named twice"),
+    _shares("shares for a slope", {"mo(k)": Prior("Dirichlet", a=1)}, "'mo(k)'", "Dirichlet", "simplex"),
+    _shares("shares for the intercept", {"Intercept": Prior("Dirichlet", a=1)}, "'Intercept'", "shares"),
+    _shares("shares for sigma", {"sigma": Prior("Dirichlet", a=1)}, "'sigma'", "shares"),
+]
+
+
 def _predict_without_numbers() -> None:
     fitted = model("y ~ s(x, k=5)")
     results = fitted.fit(draws=20, tune=20, chains=1, random_seed=1, progressbar=False)
@@ -138,4 +166,4 @@ USES.append(
     BadCall("terms: new data beyond the boundary", _predict_beyond, DataError, ("beyond the boundary", "larger c="))
 )
 
-CALLS = [*PLACES, *ARGUMENTS, *PROCESSES, *PRIORS, *USES]
+CALLS = [*PLACES, *ARGUMENTS, *PROCESSES, *PRIORS, *SHARES, *VECTORS, *USES]

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import gradient
 import provenance
 import published_times
+import sbc_cases
 import scaling
 from cases import CASES
 
@@ -78,3 +79,9 @@ def test_published_times_stand_beside_our_own():
     text = published_times.section({"M1": 0.0213})
     assert text.count("0.02 (M1)") == sum(found.case == "M1" for found in published_times.PUBLISHED)
     assert "(InstEval)" not in text
+
+
+def test_thresholds_that_calibration_cases_patch_are_there():
+    for dotted in {name for case in sbc_cases.all_cases() for name in case.patches}:
+        module, name = sbc_cases.threshold_of(dotted)
+        assert isinstance(getattr(module, name), int | float)

@@ -225,7 +225,7 @@ def test_predictions_know_the_levels_of_the_matrix_only() -> None:
 def test_files_keep_the_matrix(tmp_path: Any) -> None:
     model = known()
     model.save(tmp_path / "model.nutslite")
-    back = nl.load_model(tmp_path / "model.nutslite")
+    back = nl.Model.load(tmp_path / "model.nutslite")
     one, other = (item.design.factors["gr(g, cov=K)"].covariance for item in (model, back))
     assert one.names == other.names
     np.testing.assert_array_equal(one.matrix, other.matrix)

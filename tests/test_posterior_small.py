@@ -12,13 +12,18 @@ from scipy import stats
 
 import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.density.warped_value import scratch_for
 from nutslite.posterior.methods import independence, slices
 from nutslite.posterior.methods.autocorrelation import FEWEST_DRAWS, autocorrelation_time, is_slow
+from nutslite.posterior.methods.mixture import mixture_of
 from nutslite.posterior.methods.slices import slices_for
 from nutslite.posterior.pilot.inside import inside
 from nutslite.posterior.pilot.mode import Mode
-from nutslite.posterior.pilot.nested_laplace import _is_another
+from nutslite.posterior.pilot.nested_laplace import _is_another, bounded
+from nutslite.posterior.pilot.pieces import lines_through_pieces
+from nutslite.posterior.pilot.row_information import linear_predictors
 from nutslite.posterior.record.transforms import FOLD
+from nutslite.posterior.record.warp import untable
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 
@@ -113,17 +118,20 @@ class Wanted(NamedTuple):
 
 
 def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds with more and more sweeps between draws; how many updates make a draw follows from the last."""
+    """Rounds with more and more sweeps between draws; where they want too many updates, others with jumps."""
     target, _ = small_target("few levels")
     launch = target.launch_small()
     assert launch is not None
     monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
-    times = iter([40.0, 20.0, 1.5])
+    times = iter([40.0, 20.0, 4.0, 40.0, 0.9])
     monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
-    assert slow.updates == np.ceil(min(target.dimension * slices.SHARE_OF_TIME * 1.5 * 64, slices.MOST_UPDATES))
-    assert np.isfinite(slow.directions).all()
+    assert slow.updates == np.ceil(target.dimension * slices.SHARE_OF_TIME * 0.9 * 8)
+    assert np.isfinite(slow.moves.directions).all()
+    assert slow.moves.mixture.shares.size > 0
+    found = slices.run_slice(slow, Wanted(), lambda *progress: None)
+    assert np.isfinite(found.stats["lp"]).all()
 
 
 def test_draws_that_depend_too_much_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -523,6 +531,88 @@ def test_pieces_on_both_sides_of_a_pole(pole: nl.Model) -> None:
     shares /= shares[-1]
     assert shares[side.size] > 0.01  # below zero
     agrees(results.posterior["Intercept"].to_numpy(), lambda p: eta[np.searchsorted(shares, p)])
+
+
+POLE_CURVES = pd.DataFrame(
+    {"y": [0.9, 1.4, 0.2, 2.2, 1.1, 0.7], "x": [-1.0, 0.4, 1.2, -0.3, 0.8, 0.1], "g": list("aabbcc")}
+)
+
+
+def test_curves_from_piece_to_piece() -> None:
+    """The row's mean moves by the step; the volume is that of a straight line in coefficients and raw effects."""
+    model = nl.Model("y ~ x + (1|g)", POLE_CURVES, "gaussian", link="inverse")
+    target = model.plan(path="joint").target()
+    assert isinstance(target, JointTarget)
+    target.launch()
+    launch = target.launch_small(for_slices=True)
+    assert launch is not None
+    assert target.model.warp.stretched.all()
+    family, n_head = target.assembled.spec.family, target.model.head.transforms.size
+    lines = lines_through_pieces(target.model, family, np.random.default_rng(1))
+    curve, data, _ = target.curves(lines)
+    straight = target.model._replace(warp=bounded(target.model, "real"))
+    density, own, _ = target.for_slices()
+    nothing, out = np.empty(0), np.empty(target.dimension)
+    state = launch.center + 0.3 * np.random.default_rng(2).normal(size=target.dimension)
+
+    def position(coordinates: Any) -> Any:
+        """What the lines are straight in."""
+        scratch = scratch_for(target.model)
+        untable(target.model.warp, coordinates, scratch.position, scratch.members, scratch.weights, scratch.lower)
+        return scratch.position.copy()
+
+    def mean(coordinates: Any, row: int) -> float:
+        values, effects = target.natural(coordinates[None, None], np.random.default_rng(0))
+        eta = linear_predictors(target.model, values[0, 0], effects[0, 0], slice(0, target.rows))
+        return float(1.0 / eta[0, row])
+
+    start = position(state)
+    for which, (direction, row, predictor) in enumerate(zip(*lines, strict=True)):
+        volumes = []
+        for step in (0.0, 0.3, -0.4, 5.0, -30.0) if predictor >= 0 else (0.0, 0.3, -0.4, 2.0, -3.0):
+            volume = curve(which, state, step, out, data)
+            moved = position(out) - start
+            at = int(np.argmax(np.abs(direction)))
+            along = moved[at] / direction[at]
+            np.testing.assert_allclose(moved, along * direction, atol=1e-9 * max(1.0, abs(along)))
+            if predictor >= 0:
+                np.testing.assert_allclose(mean(out, row), mean(state, row) + step, rtol=1e-7)
+                volume += 2.0 * np.log(abs(mean(out, row)))
+            else:
+                np.testing.assert_allclose(along, step, atol=1e-9)
+            there = (straight, *own[1:3], scratch_for(straight))
+            volumes.append(density(out.copy(), nothing, own) + volume - density(position(out), nothing, there))
+        np.testing.assert_allclose(volumes, volumes[0], atol=1e-7)
+    assert not lines[0][lines[2] >= 0][:, [0]].all()
+    assert lines[0].shape[1] == n_head + 3
+
+
+def test_a_mixture_has_components_in_all_pieces() -> None:
+    """Also where few draws are, and weights that make such jumps frequent."""
+    rng = np.random.default_rng(4)
+    centers = np.array([[0.0, 0.0], [30.0, -5.0]])
+    draws = np.concatenate([rng.normal(size=(1950, 2)), centers[1] + 0.01 * rng.normal(size=(50, 2))])
+    mixture = mixture_of(draws, rng)
+    assert mixture.shares[-1] == pytest.approx(1.0)
+    nearest = np.linalg.norm(mixture.centers[:, None] - centers, axis=2).argmin(axis=1)
+    assert np.diff(mixture.shares, prepend=0.0)[nearest == 1].sum() > 0.02
+    assert mixture_of(draws[:5], rng).shares.size == 0
+
+
+def test_shares_of_pieces_of_two_cells_by_quadrature() -> None:
+    """With sigma given the cells are independent: each has a piece at its responses, and one on either side of zero."""
+    data = pd.DataFrame({"y": [1.9, 1.2, 0.9, 0.2], "f": list("aabb")})
+    prior = nl.Prior("Normal", mu=0, sigma=8)
+    model = nl.Model("y ~ 0 + f", data, "gaussian", link="inverse", priors={"f": prior, "sigma": 0.6})
+    results = model.fit(draws=400, random_seed=3, progressbar=False, cores=1, compute_convergence_checks=False)
+    draws = results.posterior["f"].to_numpy()
+    eta = np.linspace(-60.0, 60.0, 240_002)
+    for cell, responses in enumerate(([1.9, 1.2], [0.9, 0.2])):
+        logs = stats.norm(0.0, 8.0).logpdf(eta) - sum(0.5 * ((y - 1.0 / eta) / 0.6) ** 2 for y in responses)
+        shares = np.cumsum(np.exp(logs - logs.max()))
+        shares /= shares[-1]
+        assert 0.004 < shares[120_000] < 0.3
+        agrees(draws[..., cell], lambda p, s=shares: eta[np.searchsorted(s, p)])
 
 
 def test_slices_in_pieces_have_a_budget(pole: nl.Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,8 +249,8 @@ def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str,
             check_term_prior(name, found[name], columns, grouped=name in grouped, single=name in alone)
             if name in alone and is_horseshoe(found[name]):
                 raise PriorError(
-                    f"'{name}' cannot have a Horseshoe, which is about the coefficients of columns. Name the terms that "
-                    "it is for."
+                    f"'{name}' cannot have a Horseshoe, which is about the coefficients of columns. Name the terms "
+                    "that it is for."
                 )
     return found
 

@@ -2,10 +2,6 @@
 
 It costs some evaluations a direction, so it is for few dimensions and cheap densities, where it is at ease with what
 trajectories are not: walls, edges, several scales at once.
-
-Posteriors of several pieces are sampled together with flatter versions of themselves (parallel tempering, Geyer 1991):
-a part of the log density, the likelihood, counts with powers from one down to nearly zero, and neighbours exchange
-their states. Draws are those at power one.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ import numba
 import numpy as np
 from numba import types
 
-from nutslite._numba import CUBE, MATRIX, VECTOR, jit_disabled, kernel_with_signature
+from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.transition.compiling import uncounted
 from nutslite.sampler.transition.logdensity import logdensity_signature
 
@@ -28,21 +24,20 @@ MOST_SHRINKS = 200
 
 
 @functools.cache
-def compiled_slices(data_type: Any) -> Callable[..., None]:
+def compiled_slices(data_type: Any) -> Callable[..., Any]:
     """`run_slices` compiled for one type of data, from the disk cache where possible."""
     if jit_disabled():
         return run_slices
     return kernel_with_signature(
         run_slices,
-        types.void(
+        types.int64(
             types.FunctionType(logdensity_signature(data_type)),
             data_type,
             numba.typeof(np.random.default_rng(0)),
-            MATRIX,
-            CUBE,
             VECTOR,
+            MATRIX,
             types.int64,
-            CUBE,
+            MATRIX,
             VECTOR,
         ),
     )
@@ -52,110 +47,95 @@ def run_slices(
     logdensity: Any,
     data: Any,
     rng: Any,
-    states: Any,
+    state: Any,
     directions: Any,
-    powers: Any,
     updates: Any,
     positions: Any,
     values: Any,
-) -> None:
-    """Make as many draws as `positions` has rows.
-
-    The log density is given a gradient of one element, which it overwrites with the part that powers are of; where
-    there is one power, which is one, it has no element, and nothing is overwritten.
+) -> int:
+    """Make as many draws as `positions` has rows. The log density is given a gradient without elements.
 
     Parameters
     ----------
-    states : ndarray (powers, dim)
-        The chain's state at each power, with a finite log density: read and overwritten.
-    directions : ndarray (powers, k, dim)
+    state : ndarray (dim,)
+        The chain's state, with a finite log density: read and overwritten.
+    directions : ndarray (k, dim)
         Each as long as the density is wide there; they take turns.
-    powers : ndarray (powers,)
-        The first is one.
     updates : int
-        At each power, for each draw. After as many as there are dimensions neighbours exchange states.
-    positions, values : ndarray (n, powers, dim) and (n,)
-        Overwritten with states, and log densities at the first power.
+        For each draw.
+    positions, values : ndarray (n, dim) and (n,)
+        Overwritten with states and log densities.
+
+    Returns
+    -------
+    int
+        Evaluations of the log density.
     """
-    n_powers, dimension = states.shape
-    part = np.empty(1 if n_powers > 1 else 0)
-    parts = np.empty(n_powers)
-    proposal = np.empty(dimension)
-    heights = np.empty(n_powers)
-    for k in range(n_powers):
-        found = logdensity(states[k], part, data)
-        heights[k] = found if n_powers == 1 else found - (1.0 - powers[k]) * part[0]
-    turn = int(rng.random() * directions.shape[1])
-    since = 0
+    nothing, proposal = np.empty(0), np.empty(state.shape[0])
+    height = logdensity(state, nothing, data)
+    turn = int(rng.random() * directions.shape[0])
+    evaluations = 1
     for row in range(positions.shape[0]):
         for _ in range(updates):
-            for k in range(n_powers):
-                heights[k] = _update(
-                    logdensity, data, rng, states[k], heights[k], directions[k, turn], powers[k], proposal, part
-                )
-            turn = (turn + 1) % directions.shape[1]
-            since += 1
-            if n_powers > 1 and since >= dimension:
-                since = 0
-                for k in range(n_powers):
-                    logdensity(states[k], part, data)
-                    parts[k] = part[0]
-                _exchange(rng, states, heights, parts, powers)
-        for k in range(n_powers):
-            for i in range(dimension):
-                positions[row, k, i] = states[k, i]
-        values[row] = heights[0]
+            height, more = slice_update(
+                logdensity, data, rng, state, height, directions[turn], 1.0, MOST_STEPS_OUT, proposal, nothing
+            )
+            evaluations += more
+            turn = (turn + 1) % directions.shape[0]
+        for i in range(state.shape[0]):
+            positions[row, i] = state[i]
+        values[row] = height
+    return evaluations
 
 
 @uncounted
-def _exchange(rng, states, heights, parts, powers):
-    """Let neighbours exchange states, from the lowest power to the highest; all but powers is overwritten."""
-    for k in range(powers.shape[0] - 2, -1, -1):
-        gain = (powers[k] - powers[k + 1]) * (parts[k + 1] - parts[k])
-        if -rng.standard_exponential() < gain:
-            step = powers[k] - powers[k + 1]
-            height = heights[k + 1] + step * parts[k + 1]
-            heights[k + 1] = heights[k] - step * parts[k]
-            heights[k] = height
-            parts[k], parts[k + 1] = parts[k + 1], parts[k]
-            for i in range(states.shape[1]):
-                states[k, i], states[k + 1, i] = states[k + 1, i], states[k, i]
+def slice_update(logdensity, data, rng, position, value, direction, power, steps_out, proposal, part):
+    """Draw anew along a direction; return the log density there, and how often it was evaluated.
 
-
-@uncounted
-def _update(logdensity, data, rng, position, value, direction, power, proposal, part):
-    """Draw anew along a direction; return the log density there. `position` is overwritten."""
+    `position` is overwritten. The interval is at most `steps_out` times the direction's length.
+    """
     level = value - rng.standard_exponential()
     lower = -rng.random()
     upper = lower + 1.0
-    below = int(rng.random() * MOST_STEPS_OUT)
+    below = int(rng.random() * steps_out)
+    evaluations = 0
     for _ in range(below):
-        if not _at(logdensity, data, position, direction, lower, power, proposal, part) > level:
+        evaluations += 1
+        if not density_at(logdensity, data, position, direction, lower, power, proposal, part) > level:
             break
         lower -= 1.0
-    for _ in range(MOST_STEPS_OUT - 1 - below):
-        if not _at(logdensity, data, position, direction, upper, power, proposal, part) > level:
+    for _ in range(steps_out - 1 - below):
+        evaluations += 1
+        if not density_at(logdensity, data, position, direction, upper, power, proposal, part) > level:
             break
         upper += 1.0
     for _ in range(MOST_SHRINKS):
         step = lower + rng.random() * (upper - lower)
-        found = _at(logdensity, data, position, direction, step, power, proposal, part)
+        evaluations += 1
+        found = density_at(logdensity, data, position, direction, step, power, proposal, part)
         if found >= level:
             for i in range(position.shape[0]):
                 position[i] = proposal[i]
-            return found
+            return found, evaluations
         if step < 0.0:
             lower = step
         else:
             upper = step
-    return value
+    return value, evaluations
 
 
 @uncounted
-def _at(logdensity, data, position, direction, step, power, proposal, part):
+def density_at(logdensity, data, position, direction, step, power, proposal, part):
+    """Log density of a power of the likelihood at a step along a direction; `proposal` is overwritten."""
     for i in range(position.shape[0]):
         proposal[i] = position[i] + step * direction[i]
-    found = logdensity(proposal, part, data)
+    return density_of_power(logdensity, data, proposal, power, part)
+
+
+@uncounted
+def density_of_power(logdensity, data, position, power, part):
+    """The log density writes the likelihood's part of it into `part`, which is read where the power is not one."""
+    found = logdensity(position, part, data)
     if not math.isfinite(found):
         return -math.inf
     return found if power == 1.0 else found - (1.0 - power) * part[0]

@@ -11,7 +11,7 @@ from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
-from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, rows_of_all
+from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places, rows_of_all
 from nutslite.posterior.assembly.known_columns import known_columns
 from nutslite.posterior.assembly.monotonic_columns import with_monotonic
 from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, has_weights, shrunk_rows, take_apart, uncentre
@@ -71,7 +71,7 @@ class _Assembler:
         for parameter in self.spec.family.parameters:
             self._parameter(first, parameter)
             first += parameter.size
-        starts, strides = self._effect_places()
+        starts, strides = effect_places(self.blocks, [self._n_levels(block.factor) for block in self.blocks])
         effect_variables = self._effect_variables(starts, strides)
         for of, rows in self.shrunk.items():
             uncentre(self.head, of, [[(starts[place], own) for place, own in blocks] for blocks in rows.values()])
@@ -134,8 +134,7 @@ class _Assembler:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
         own = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
-        priors = self.spec.priors.terms[predictor.parameter]
-        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, priors)
+        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, self.spec)
         means = matrix.mean(axis=1) if predictor.intercept else np.zeros(matrix.shape[0])
         if intercept_variable is not None:
             raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
@@ -278,25 +277,6 @@ class _Assembler:
         name = self.inventory.correlations_of(names)
         index = np.arange(block.correlation, self.head.size)
         self.head.variables.append(Variable(name, self.inventory.dims[name], "correlation", index))
-
-    def _effect_places(self) -> tuple[list[int], list[int]]:
-        """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
-
-        Weights of special terms come first.
-        """
-        width: dict[str | None, int] = {}
-        for block in self.blocks:
-            width[block.factor] = width.get(block.factor, 0) + block.columns
-        size = {name: width[name] * self._n_levels(name) for name in width}
-        order = sorted(width, key=lambda name: (name is not None, size[name]))
-        first = dict(zip(order, np.cumsum([0, *(size[name] for name in order)]), strict=False))
-        used: dict[str | None, int] = {}
-        starts, strides = [], []
-        for block in self.blocks:
-            starts.append(int(first[block.factor]) + used.get(block.factor, 0))
-            strides.append(width[block.factor])
-            used[block.factor] = used.get(block.factor, 0) + block.columns
-        return starts, strides
 
     def _n_levels(self, factor: str | None) -> int:
         return 1 if factor is None else len(self.spec.design.factors[factor].levels)

@@ -103,6 +103,27 @@ class EffectBlock:
         return out
 
 
+def effect_places(blocks: Sequence[EffectBlock], n_levels: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Start and stride of every block's effects: factor by factor, level by level, the largest factor last.
+
+    Blocks without a factor come first. `n_levels` are those of each block.
+    """
+    width: dict[str | None, int] = {}
+    size: dict[str | None, int] = {}
+    for block, levels in zip(blocks, n_levels, strict=True):
+        width[block.factor] = width.get(block.factor, 0) + block.columns
+        size[block.factor] = width[block.factor] * levels
+    order = sorted(width, key=lambda name: (name is not None, size[name]))
+    first = dict(zip(order, np.cumsum([0, *(size[name] for name in order)]), strict=False))
+    used: dict[str | None, int] = {}
+    starts, strides = [], []
+    for block in blocks:
+        starts.append(int(first[block.factor]) + used.get(block.factor, 0))
+        strides.append(width[block.factor])
+        used[block.factor] = used.get(block.factor, 0) + block.columns
+    return starts, strides
+
+
 def rows_of_all(matrices: list[FloatArray], n: int) -> FloatArray:
     """Rows of all matrices in one writable C-contiguous array (zero rows if there are none)."""
     if not matrices:

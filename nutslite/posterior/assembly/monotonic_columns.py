@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.record.layout import HeadBuilder, Variable
+from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.node_table import PRODUCT, SIMPLEX, WEIGHTED_SUM
-from nutslite.priors.prior import Prior, resolve
+from nutslite.priors.prior import resolve
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -20,7 +24,7 @@ def monotonic_terms(predictor: LinearPredictor) -> list[BasisTerm]:
 
 
 def with_monotonic(
-    head: HeadBuilder, predictor: LinearPredictor, coefficients: IndexArray, priors: dict[str, Prior]
+    head: HeadBuilder, predictor: LinearPredictor, coefficients: IndexArray, spec: ModelSpec
 ) -> tuple[FloatArray, IndexArray, list[tuple[int, int]]]:
     """All common columns: those of the predictor's matrix, then those of monotonic terms.
 
@@ -31,8 +35,7 @@ def with_monotonic(
     predictor : LinearPredictor
     coefficients : ndarray of int
         Places in the head of the matrix's coefficients.
-    priors : dict
-        By full name, without the parameter's prefix.
+    spec : ModelSpec
 
     Returns
     -------
@@ -42,6 +45,7 @@ def with_monotonic(
     spans : list of (int, int)
         The columns of each term.
     """
+    priors = spec.priors.terms[predictor.parameter]
     matrices, references = [predictor.matrix], [coefficients]
     spans = [(term.start, term.stop) for term in predictor.terms]
     for term in monotonic_terms(predictor):
@@ -55,7 +59,7 @@ def with_monotonic(
     return np.concatenate(matrices), np.concatenate(references), spans
 
 
-def _weights(head: HeadBuilder, term: BasisTerm, parameter: str, slope: int, priors: dict[str, Prior]) -> list[int]:
+def _weights(head: HeadBuilder, term: BasisTerm, parameter: str, slope: int, priors: Mapping[str, Any]) -> list[int]:
     """References to slope (D z_i - 1)."""
     quantity = term.simplex
     if quantity is None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import PriorError
 from nutslite.formula.records import CommonTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import LOCATION, SCALE
 from nutslite.posterior.record.layout import HeadBuilder, named_arguments
@@ -60,19 +59,9 @@ def take_apart(spec: ModelSpec, predictor: LinearPredictor) -> tuple[LinearPredi
 
     Where priors are about uncentred predictors the columns are not centred: then the intercept that is sampled does not
     depend on their coefficients.
-
-    Raises
-    ------
-    PriorError
-        If a parameter with a horseshoe has several linear predictors.
     """
     priors = spec.priors.terms[predictor.parameter]
     horseshoe = horseshoe_of(predictor, priors)
-    if horseshoe is not None and spec.family.parameter(predictor.parameter).dim:
-        raise PriorError(
-            f"A Horseshoe cannot serve family '{spec.family.name}', which has several linear predictors. Give the "
-            "terms Normal priors."
-        )
     groups: list[tuple[tuple[CommonTerm, ...], Horseshoe | None]] = []
     if horseshoe is not None:
         groups.append((horseshoe.terms, horseshoe))

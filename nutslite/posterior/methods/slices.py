@@ -8,8 +8,9 @@ Directions are coordinate axes, principal axes and, between them, differences of
 differential evolution (ter Braak 2006): they point along ridges, and from one mode to another. All are fixed before the
 first draw that is kept, so that each update leaves the posterior as it is.
 
-Where the inverse link of a real mean breaks the posterior into pieces, its powers are sampled beside it, down to one at
-which hardly more than the prior is left, and exchange states with it: pieces get the weights that they have.
+Where the inverse link of a real mean breaks the posterior into pieces, its powers are sampled beside it and exchange
+states with it, curves lead from one piece to another, and jumps are proposed from a mixture that is fitted to the
+trial: pieces get the weights that they have. Jumps also help where straight slices alone would need too many updates.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +30,16 @@ from nutslite.posterior.methods.autocorrelation import BATCHES, autocorrelation_
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.independent_draws import IndependentDraws, independent_fit
 from nutslite.posterior.methods.method import Method
+from nutslite.posterior.methods.mixture import mixture_of
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.task import Task
+from nutslite.posterior.pilot.pieces import Lines, lines_through_pieces, no_lines
+from nutslite.posterior.pilot.row_information import linear_predictors
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
 from nutslite.sampler.progress import transition_bar
 from nutslite.sampler.slice import compiled_slices
+from nutslite.sampler.tempering import Mixture, compiled_tempered, no_mixture
 
 FloatArray = NDArray[np.float64]
 
@@ -52,24 +57,41 @@ FEWEST_SWEEPS = 2.0  # between draws; a sweep is as many updates as there are pa
 MOST_UPDATES = 150  # for each draw, those at all powers: one or two milliseconds
 MOST_TRIAL_UPDATES = 300_000  # of all rounds
 WORTHWHILE = 1.5  # times more sweeps than in the round before
+MOST_EVALUATIONS = 40  # for each update of the first draws, before updates step out less far, with jumps between them
 MOST_UPDATES_AGAIN = 400  # at all powers, where draws turn out slow and are made again
 BURN_IN = 10  # draws
 DRAWS_PER_BLOCK = 50  # between two reports
-POWERS = 0.4 ** np.arange(9.0)  # of the likelihood, where the posterior has pieces
+POWERS = 0.45 ** np.arange(4.0)  # of the likelihood, where the posterior has pieces
+LOOKED_AT = 400  # draws at any power, for first intervals on curves ...
+NARROWEST_WIDEST = (1.0, 3.0)  # ... beside means among the smallest, and among the largest
+NARROW_WIDE = (0.3, 3.0)  # first intervals for logarithms of other parameters
 STREAM = 2000  # keeps these random numbers apart from those of other samplers with the same seed
 RIDGE = 1e-8
+
+
+class Moves(NamedTuple):
+    """What updates go along: straight directions (powers, k, dimension), and curves from piece to piece.
+
+    `widths` (curves, 2) are logarithms of the smallest and largest first interval on each of `lines`; none where
+    `widths` is empty.
+    """
+
+    directions: FloatArray
+    widths: FloatArray
+    mixture: Mixture
 
 
 @dataclass(frozen=True)
 class Slices:
     """Directions, updates for each draw, starting points, and the random numbers to go on with.
 
-    `directions` (powers, k, dimension) and `starts` (n, powers, dimension) belong to `powers` of the likelihood.
+    `starts` (n, powers, dimension) belong to `powers` of the likelihood.
     """
 
     target: JointTarget | MarginalTarget
     powers: FloatArray
-    directions: FloatArray
+    lines: Lines | None
+    moves: Moves
     updates: int
     starts: FloatArray
     chain_seeds: np.random.SeedSequence
@@ -105,26 +127,43 @@ def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Set
     powers = POWERS if target.in_pieces else np.ones(1)
     states = np.repeat(states[:, None], powers.size, axis=1)
     rngs = [np.random.default_rng(seed) for seed in seeds[1].spawn(TRIAL_CHAINS)]
-    chains = _Chains(target, powers, states, rngs, wanted.cores)
+    lines = None
+    if isinstance(target, JointTarget) and target.in_pieces:
+        lines = lines_through_pieces(target.model, target.assembled.spec.family, rng)
+    chains = _Chains(target, powers, states, rngs, wanted.cores, lines)
     directions = np.repeat(_axes(_covariance(launch))[None], powers.size, axis=0)
-    kept = chains.settled(directions, 1, FIRST_DRAWS)
-    sweep = target.dimension * powers.size
-    left, sweeps = MOST_TRIAL_UPDATES // (TRIAL_CHAINS * TRIAL_DRAWS * sweep), 1
+    kept = chains.settled(Moves(directions, np.empty((0, 2)), no_mixture(target.dimension)), 1, FIRST_DRAWS)
+    if chains.evaluations > MOST_EVALUATIONS * TRIAL_CHAINS * FIRST_DRAWS * target.dimension:
+        chains.jump()
+    kept, time, sweeps = _rounds(chains, kept, rng)
+    share = SHARE_OF_TIME if powers.size == 1 else SHARE_IN_PIECES
+    wanted_updates = target.dimension * max(share * time * sweeps, FEWEST_SWEEPS)
+    if wanted_updates > MOST_UPDATES and chains.lines is None and isinstance(target, JointTarget):
+        chains.jump()
+        kept, time, sweeps = _rounds(chains, kept, rng)
+        wanted_updates = target.dimension * max(share * time * sweeps, FEWEST_SWEEPS)
+    updates = math.ceil(min(wanted_updates, MOST_UPDATES / powers.size))
+    moves = _moves(target, kept, chains.lines, rng)
+    starts = kept.reshape(-1, powers.size, target.dimension)
+    return Slices(target, powers, chains.lines, moves, updates, starts, seeds[2], np.random.default_rng(seeds[3]))
+
+
+def _rounds(chains: _Chains, kept: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, float, int]:
+    """Draws of the last round, their autocorrelation time and the sweeps between them, after some draws to begin with.
+
+    Each round is longer than the one before, until one is long beside that time, or the budget is spent.
+    """
+    target, n_powers = chains.target, chains.powers.size
+    left = MOST_TRIAL_UPDATES // (TRIAL_CHAINS * TRIAL_DRAWS * target.dimension * n_powers)
+    sweeps = 1
     while True:
-        directions = _directions(kept, rng)
-        kept = chains.settled(directions, sweeps, TRIAL_DRAWS)
+        kept = chains.settled(_moves(target, kept, chains.lines, rng), sweeps, TRIAL_DRAWS)
         left -= sweeps
         time = autocorrelation_time(kept[:, :, 0])
         wanted_sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS, left)
         if time * LONG_ENOUGH <= kept.shape[1] or wanted_sweeps < WORTHWHILE * sweeps:
-            break
+            return kept, time, sweeps
         sweeps = wanted_sweeps
-    share = SHARE_OF_TIME if powers.size == 1 else SHARE_IN_PIECES
-    between = max(share * time * sweeps, FEWEST_SWEEPS)
-    updates = math.ceil(min(target.dimension * between, MOST_UPDATES / powers.size))
-    directions = _directions(kept, rng)
-    starts = kept.reshape(-1, powers.size, target.dimension)
-    return Slices(target, powers, directions, updates, starts, seeds[2], np.random.default_rng(seeds[3]))
 
 
 def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, float], None]) -> IndependentDraws:
@@ -140,7 +179,7 @@ def run_slice(method: Slices, wanted: Settings, report: Callable[[int, int, floa
     """
     rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(wanted.chains)]
     states = np.array([method.starts[rng.integers(len(method.starts))] for rng in rngs])
-    several = _Chains(method.target, method.powers, states, rngs, wanted.cores)
+    several = _Chains(method.target, method.powers, states, rngs, wanted.cores, method.lines)
     found = _draws(several, method, method.updates, wanted, report, BURN_IN)
     updates = method.updates
     while not found.interrupted and is_slow(found.positions):
@@ -176,10 +215,10 @@ def _draws(
     positions, values = np.empty((chains, draws, method.target.dimension)), np.empty((chains, draws))
     done, interrupted = 0, False
     try:
-        several.run(method.directions, updates, burn_in)
+        several.run(method.moves, updates, burn_in)
         while done < draws:
             stop = min(draws, done + DRAWS_PER_BLOCK)
-            block = several.run(method.directions, updates, stop - done)
+            block = several.run(method.moves, updates, stop - done)
             positions[:, done:stop], values[:, done:stop] = block[0][:, :, 0], block[1]
             done = stop
             for c in range(chains):
@@ -205,30 +244,83 @@ class _Chains:
         states: FloatArray,
         rngs: list[np.random.Generator],
         cores: int | None,
+        lines: Lines | None,
     ) -> None:
-        self.powers, self.states, self.rngs = powers, states, rngs
+        self.target, self.powers, self.states, self.rngs = target, powers, states, rngs
         self.cores = cores or available_cpus()
-        own = [target.for_slices() for _ in rngs]
-        self.logdensity, _, data_type = own[0]
-        self.data = [data for _, data, _ in own]
-        self.slices = compiled_slices(data_type)
+        self.lines, self.evaluations = lines, 0
+        self.some = [_one_chain(target, lines) for _ in rngs]
 
-    def run(self, directions: FloatArray, updates: int, draws: int) -> tuple[FloatArray, FloatArray]:
+    def jump(self) -> None:
+        """From now on updates step out less far, and jumps are between them."""
+        self.lines = no_lines(self.target.dimension)
+        self.some = [_one_chain(self.target, self.lines) for _ in self.rngs]
+
+    def run(self, moves: Moves, updates: int, draws: int) -> tuple[FloatArray, FloatArray]:
         """Positions (chains, draws, powers, dimension) and log densities (chains, draws) of so many draws."""
         chains, n_powers, dimension = self.states.shape
         positions, values = np.empty((chains, draws, n_powers, dimension)), np.empty((chains, draws))
+        evaluations = np.zeros(chains, dtype=np.int64)
 
         def some_chains(some: slice) -> None:
             for c in range(chains)[some]:
-                state = self.rngs[c], self.states[c], directions, self.powers, updates
-                self.slices(self.logdensity, self.data[c], *state, positions[c], values[c])
+                own = positions[c], values[c]
+                evaluations[c] = self.some[c](self.rngs[c], self.states[c], moves, self.powers, updates, *own)
 
         run_in_parts(some_chains, chains, self.cores, fewest=1)
+        self.evaluations += int(evaluations.sum())
         return positions, values
 
-    def settled(self, directions: FloatArray, sweeps: int, draws: int) -> FloatArray:
+    def settled(self, moves: Moves, sweeps: int, draws: int) -> FloatArray:
         """Positions of the last three quarters of so many draws."""
-        return self.run(directions, self.states.shape[2] * sweeps, draws)[0][:, draws // 4 :]
+        return self.run(moves, self.states.shape[2] * sweeps, draws)[0][:, draws // 4 :]
+
+
+def _one_chain(target: JointTarget | MarginalTarget, lines: Lines | None) -> Callable[..., int]:
+    """The kernel that moves a chain, with the data that are its own; it returns evaluations, or 0 if not counted."""
+    logdensity, data, data_type = target.for_slices()
+    if lines is None or not isinstance(target, JointTarget):
+        slices = compiled_slices(data_type)
+
+        def plain(rng: Any, states: Any, moves: Moves, powers: Any, updates: int, positions: Any, values: Any) -> int:
+            state = rng, states[0], moves.directions[0], updates
+            return int(slices(logdensity, data, *state, positions[:, 0], values))
+
+        return plain
+    curve, (data, own), curve_type = target.curves(lines)
+    tempered = compiled_tempered(data_type, curve_type)
+
+    def jumping(rng: Any, states: Any, moves: Moves, powers: Any, updates: int, positions: Any, values: Any) -> int:
+        state = rng, states, moves.directions, powers, updates
+        tempered(logdensity, data, curve, (data, own), moves.widths, moves.mixture, *state, positions, values)
+        return 0
+
+    return jumping
+
+
+def _moves(
+    target: JointTarget | MarginalTarget, draws: FloatArray, lines: Lines | None, rng: np.random.Generator
+) -> Moves:
+    """What draws (chains, n, powers, dimension) say."""
+    directions, mixture = _directions(draws, rng), no_mixture(target.dimension)
+    if lines is not None:
+        mixture = mixture_of(draws.reshape(-1, target.dimension), rng)
+    return Moves(directions, _widths(target, draws, lines), mixture)
+
+
+def _widths(target: JointTarget | MarginalTarget, draws: FloatArray, lines: Lines | None) -> FloatArray:
+    """Of first intervals on the lines, from draws (chains, n, powers, dimension): from small means to large ones."""
+    if lines is None or not isinstance(target, JointTarget):
+        return np.empty((0, 2))
+    flat = draws.reshape(1, -1, target.dimension)
+    some = flat[:, np.linspace(0, flat.shape[1] - 1, LOOKED_AT).astype(int)]
+    values, effects = target.natural(some, np.random.default_rng(0))
+    rows = slice(0, target.rows)
+    eta = np.array([linear_predictors(target.model, *one, rows) for one in zip(values[0], effects[0], strict=True)])
+    sizes = np.array([np.quantile(np.abs(eta[:, j]), (0.95, 0.05)) for j in range(eta.shape[1])])
+    logs = np.log(NARROWEST_WIDEST) - np.log(np.maximum(sizes, 1e-300))
+    logs = np.concatenate([logs, np.log([NARROW_WIDE])])  # the last for lines of other parameters
+    return np.ascontiguousarray(logs[lines[2]])
 
 
 def _directions(draws: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, FormulaError, PriorError
 from nutslite.formula.correlated import EffectGroup, correlated_effects
 from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
 from nutslite.formula.terms.kinds import Quantity as Part
@@ -43,6 +43,8 @@ def take_inventory(spec: ModelSpec) -> Inventory:
     ------
     DataError
         If two things would have one name, or a name or a level is a text that no file can hold.
+    PriorError, FormulaError
+        If a parameter with several linear predictors has a horseshoe, or a monotonic effect.
     """
     taker = _Taker(spec)
     taker.run()
@@ -158,6 +160,11 @@ class _Taker:
 
     def _horseshoe(self, horseshoe: Horseshoe, parameter: str, prefix: str, within: str) -> None:
         """The parameters that the coefficients of a formula share, and the local scales."""
+        if self.along:
+            raise PriorError(
+                f"A Horseshoe cannot serve family '{self.spec.family.name}', which has several linear predictors: give "
+                f"{', '.join(repr(term.name) for term in horseshoe.terms)} a Normal prior."
+            )
         name = f"{prefix}horseshoe"
         dim = Dimension(f"{name}_dim", horseshoe.labels, f"the coefficients of the horseshoe{within}", "")
         members = tuple(f"{prefix}{term.name}" for term in horseshoe.terms)
@@ -207,6 +214,11 @@ class _Taker:
 
     def _simplex(self, term: BasisTerm, shares: Part, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
         """The shares that the weights of a term are made of, and of its coefficient."""
+        if self.along:
+            raise FormulaError(
+                f"'{term.name}' cannot serve family '{self.spec.family.name}', which has several linear predictors: "
+                f"write C({term.name[3:-1]}) for an effect of each level."
+            )
         name = f"{self.spec.family.prefix(parameter)}{term.full(shares)}"
         own = f"the {shares.name} of the term '{term.name}'{within}"
         labels = tuple(int(label) for label in shares.labels)

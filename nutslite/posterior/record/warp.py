@@ -143,6 +143,29 @@ def multiply(lower, diagonal, y, out):
 
 
 @uncounted
+def divide(lower, diagonal, y):
+    """Solve for what `multiply` turns into `y`, in place."""
+    at = 0
+    for i in range(y.shape[0]):
+        for j in range(i):
+            y[i] -= lower[at] * diagonal[j] * y[j]
+            at += 1
+        y[i] /= diagonal[i]
+
+
+@uncounted
+def unstretch(warp: Warp, y):
+    """The inverse of `stretch`, in place; return the log-Jacobian of `stretch` there."""
+    total = 0.0
+    for k in range(y.shape[0]):
+        if warp.stretched[k] > 0.0:
+            x = math.asinh(y[k] / STRETCH)
+            y[k] = STRETCH * x
+            total += math.log(math.cosh(x))
+    return total
+
+
+@uncounted
 def untable(warp: Warp, coordinates, position, scratch, weights, lower):
     """Overwrite all but the first two, from the tables; return the log-Jacobian and the first knot."""
     for i in range(coordinates.shape[0]):

@@ -21,6 +21,7 @@ from nutslite.posterior.density.helper_threads import helped_chains
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, is_plain
+from nutslite.posterior.density.reciprocal import CURVE_DATA, compiled_reciprocal, reciprocals_for
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
 from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
@@ -43,7 +44,7 @@ from nutslite.posterior.pilot.nested_laplace import (
     range_of,
     start_at_mean,
 )
-from nutslite.posterior.pilot.pieces import has_pieces
+from nutslite.posterior.pilot.pieces import Lines, has_pieces
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
 from nutslite.posterior.pilot.start import other_predictors, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
@@ -161,6 +162,12 @@ class JointTarget:
     def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
         """The density of a model of few rows without its gradient, data for one chain, and their type."""
         return compiled_warped_value(), (*self.data, scratch_for(self.model)), VALUE_DATA
+
+    def curves(self, lines: Lines) -> tuple[Callable[..., float], Any, Any]:
+        """Ways from piece to piece along lines, data for one chain with those of `for_slices`, and their type."""
+        value_data = (*self.data, scratch_for(self.model))
+        own = reciprocals_for(self.dimension, self.model.warp.members.size, lines)
+        return compiled_reciprocal(), (value_data, own), CURVE_DATA
 
     def launch(self) -> Launch:
         """Run the pilot; where it does not serve, start at a simple guess."""
