@@ -132,6 +132,7 @@ SHARES = [
     _shares("the slope twice", {"mo(k)": {"slope": NORMAL, "simplex": 1}, "mo(k)_simplex": 1}, "named twice"),
     _shares("shares for a slope", {"mo(k)": Prior("Dirichlet", a=1)}, "'mo(k)'", "Dirichlet", "simplex"),
     _shares("shares for the intercept", {"Intercept": Prior("Dirichlet", a=1)}, "'Intercept'", "shares"),
+    _shares("horseshoe of a slope", {"common": Prior("Horseshoe")}, "'mo(k)'", "Horseshoe"),
     _shares("shares for sigma", {"sigma": Prior("Dirichlet", a=1)}, "'sigma'", "shares"),
 ]
 
