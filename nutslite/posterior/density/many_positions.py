@@ -85,7 +85,8 @@ def _add_block_logliks(model, loglik, values, effects, first, last, start, rows,
 
 
 @functools.cache
-def _compiled_gradients(data_type: Any) -> Callable[..., None]:
+def compiled_gradients(data_type: Any) -> Callable[..., None]:
+    """`_gradients` for log densities of one type of data."""
     logdensity = types.FunctionType(types.float64(VECTOR, VECTOR, data_type))
     signature = types.void(logdensity, MATRIX, data_type, VECTOR, MATRIX)
     return without_dispatch(kernel_with_signature(_gradients, signature), signature)
@@ -105,7 +106,7 @@ def values_and_gradients(
     Calling compiled code from Python takes longer than most gradients: the type of every array is looked at.
     """
     values, gradients = np.empty(positions.shape[0]), np.empty(positions.shape)
-    _compiled_gradients(data_type)(logdensity, np.ascontiguousarray(positions), data, values, gradients)
+    compiled_gradients(data_type)(logdensity, np.ascontiguousarray(positions), data, values, gradients)
     return values, gradients
 
 

@@ -17,6 +17,7 @@ from nutslite._awaited import MANY, NATURAL
 from nutslite._parallel import available_cpus
 from nutslite._pareto import largest_shape, smoothed
 from nutslite.exceptions import SamplingError
+from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.nuts_start import launch_metric
@@ -51,7 +52,7 @@ def run(task: Task) -> Fit:
     way_rng, draw_rng, recovery_rng = (np.random.default_rng(seed) for seed in seeds)
     whitening = Whitening(launch.center, launch_metric(launch))
     task.clock.lap("pilot")
-    target.logdensity(launch.center, np.empty(target.dimension), target.data)  # compiles, or loads
+    values_and_gradients(target.logdensity, target.data, target.data_type, launch.center[None])  # compiles, or loads
     target.log_densities(launch.center[None], 1)
     task.clock.lap("compilation")
     task.before_sampling()
@@ -96,9 +97,9 @@ def _paths(
         data: Any = target.data if helped is None else helped[0]
 
         def evaluate(z: FloatArray) -> tuple[float, FloatArray]:
-            gradient = np.empty(z.size)
-            value = target.logdensity(whitening.positions(z[None])[0], gradient, data)
-            return float(value), whitening.gradient(gradient)
+            position = whitening.positions(z[None])
+            values, gradients = values_and_gradients(target.logdensity, data, target.data_type, position)
+            return float(values[0]), whitening.gradient(gradients[0])
 
         found = [find_path(evaluate, log_densities, start, normals) for start in starts]
     paths = [path for path in found if path is not None]

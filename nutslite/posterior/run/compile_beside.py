@@ -27,7 +27,7 @@ from nutslite._stack import with_room
 from nutslite.posterior.density.effects import add_effects_prior
 from nutslite.posterior.density.helper_threads import compiled_help
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_natural, joint_logdensity
-from nutslite.posterior.density.many_positions import compiled_joint_many
+from nutslite.posterior.density.many_positions import compiled_gradients, compiled_joint_many
 from nutslite.posterior.density.matrix_centring import (
     MATRIX_DATA,
     compiled_matrix,
@@ -180,6 +180,8 @@ def compile_all() -> None:
             with_room(compile_part)
     compiled_plain_many()
     compiled_help()
+    for data_type in (JOINT_DATA, MARGINAL_TYPE, MATRIX_DATA):
+        compiled_gradients(data_type)
 
 
 def work() -> None:

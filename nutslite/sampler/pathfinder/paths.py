@@ -22,6 +22,8 @@ IndexArray = NDArray[np.int64]
 
 ELBO_DRAWS = 25
 """For each normal: so many decide which one is nearest."""
+PATIENCE = 100
+"""Steps without a nearer normal after which a way ends, as where it leads into the mouth of a funnel."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,14 @@ def find_path(
         gradients += 1
         return evaluate(position)
 
-    best, highest = None, -math.inf
+    best, highest, since = None, -math.inf, 0
     for _, normal in climb(counted, start, history):
         found = _elbo(log_densities, normal, normals)
+        since += 1
         if found > highest:
-            best, highest = normal, found
+            best, highest, since = normal, found, 0
+        if since == PATIENCE:
+            break
     return None if best is None else Path(best, highest, gradients)
 
 
