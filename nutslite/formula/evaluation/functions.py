@@ -12,7 +12,7 @@ import numpy as np
 from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
-from nutslite.formula.language.algebra import GROUPING
+from nutslite.formula.language.algebra import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -119,7 +119,7 @@ RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED)
 def function_names() -> frozenset[str]:
     """Every name that has a meaning of its own in front of a parenthesis."""
     known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *TERMS, *UNSUPPORTED}
-    return frozenset(known | {GROUPING, "I", "Q", "offset"})
+    return frozenset(known | {*GROUPINGS, "I", "Q", "offset"})
 
 
 def supported_names() -> list[str]:
