@@ -52,6 +52,10 @@ def group_prior(name: str = "Normal", **arguments: Any) -> Prior:
     return Prior(name, mu=0, sigma=Prior("HalfNormal", sigma=1.5), **arguments)
 
 
+_DISTANCES = np.abs(np.subtract.outer(np.arange(9), np.arange(9)))
+KNOWN = pd.DataFrame(0.6**_DISTANCES, index=[f"g{i}" for i in range(9)], columns=[f"g{i}" for i in range(9)])
+"""Covariances between the levels of g, up to a scale."""
+
 GAUSSIAN: dict[str, dict[str, Any]] = {
     "common terms only": {"formula": "y ~ x + c"},
     "one factor": {"formula": "y ~ x + (1|g)"},
@@ -73,8 +77,19 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
         "formula": "y ~ x + (1|g)",
         "priors": {"1|g": Prior("Normal", mu=0, sigma=Prior("HalfCauchy", beta=Prior("Exponential", lam=1)))},
     },
+    "process": {"formula": "y ~ c + hsgp(x, m=6, c=1.5) + (1|g)"},
     "smooth": {"formula": "y ~ c + s(x, k=6)"},
     "smooths, correlated groups": {"formula": "y ~ s(x, k=6) + s(z, k=5, bs='cc') + (x|g)", "correlated": True},
+    "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
+    "hyperpriors of coefficients": {
+        "formula": "y ~ z + x + c + (1|g)",
+        "priors": {"x": group_prior(), "c": Prior("Normal", mu=0.3, sigma=Prior("Exponential", lam=1))},
+    },
+    "hyperpriors, raw intercept": {
+        "formula": "y ~ z + x + c",
+        "priors": {"common": group_prior()},
+        "center_predictors": False,
+    },
     "fixed sigma, flat slopes": {"formula": "y ~ x + (1|g)", "priors": {"sigma": 0.9, "x": Prior("Flat")}},
 }
 

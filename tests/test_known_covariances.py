@@ -68,6 +68,15 @@ def test_names_are_those_of_the_formula() -> None:
     known(priors={"1|gr(g,cov=K)": nl.Prior("Normal", mu=0, sigma=2.0)})  # however its name is spelled
 
 
+def test_quoted_names_are_spelled_as_elsewhere() -> None:
+    data = grouped_data().rename(columns={"g": "my g"})
+    prior = nl.Prior("Normal", mu=0, sigma=1.5)
+    model = nl.Model(
+        "y ~ (1|gr(`my g`, cov=K))", data, extra_namespace={"K": matrix()}, priors={"1|gr(`my g`, cov=K)": prior}
+    )
+    assert model.priors.terms["mu"]["1|gr(`my g`, cov=K)"].args["sigma"] == 1.5
+
+
 # --- beside other ways to the same numbers ----------------------------------------------------------------------------
 
 

@@ -123,7 +123,7 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> 
     launch = target.launch_small()
     assert launch is not None
     monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
-    times = iter([40.0, 20.0, 4.0, 40.0, 0.9])
+    times = iter([40.0, 20.0, 40.0, 0.9])
     monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
@@ -617,6 +617,7 @@ def test_shares_of_pieces_of_two_cells_by_quadrature() -> None:
 
 def test_slices_in_pieces_have_a_budget(pole: nl.Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
+    monkeypatch.setattr(slices, "MOST_TRIAL_UPDATES", 20_000)
     monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: 40.0)
     target = pole.plan(path="joint").target()
     assert isinstance(target, JointTarget)

@@ -48,13 +48,14 @@ def test_sum_is_the_prior_part_of_the_joint_density(name: str, noncentered: bool
 
 
 def _effects_jacobian(assembled: Any, position: np.ndarray) -> float:
-    """log |d effects / d offsets| by differences: each effect depends on its own offset only."""
+    """log |d effects / d offsets| by differences: each depends on its own offset, or on others', too."""
     points, n_head = PointMap(assembled), assembled.layout.n_head
     _, before = points.values(position)
     step = np.zeros(position.size)
     step[n_head:] = 1.0  # effects are linear in their offsets
     _, after = points.values(position + step)
-    return float(np.log(after - before).sum())
+    mixed = [np.log(np.diag(own.mix)).sum() for own in assembled.layout.variables if own.mix.size]
+    return float(np.log(after - before).sum() + sum(mixed))
 
 
 def test_correlated_effects_against_scipy() -> None:

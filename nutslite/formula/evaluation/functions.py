@@ -99,13 +99,18 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    censored cens truncated trunc constrained counts c hsgp gp mi me ar ma arma cosy sar car cs mm mmc
+    censored cens truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
 UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}
 
-TERMS = {"s": "x, k=10, bs='cr', lower_bound=None, upper_bound=None", "mo": "x"}
+TERMS = {
+    "mo": "x",
+    "s": "x, k=10, bs='cr', lower_bound=None, upper_bound=None",
+    "hsgp": "*x, m, L=None, c=None, by=None, cov='ExpQuad', share_cov=True, scale=None, iso=True, drop_first=False, "
+    "centered=False",
+}
 """Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
 
 RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED)

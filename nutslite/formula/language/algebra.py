@@ -29,12 +29,14 @@ _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be t
 class Term:
     """A product of factors; two terms are the same when they have the same factors, in whatever order.
 
-    A factor that groups rows may have `covariance`, the name of a matrix: ``gr(g, cov=K)``.
+    A factor that groups rows may have `covariance`, the name of a matrix; then `written` is the whole call,
+    ``"gr(g, cov=K)"``.
     """
 
     factors: tuple[Expression, ...]
     span: tuple[int, int]
     covariance: str | None = None
+    written: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,8 +51,7 @@ class Term:
     @property
     def name(self) -> str:
         """``"x:g"``, ``"gr(g, cov=K)"``."""
-        names = ":".join(self.names)
-        return names if self.covariance is None else f"{GROUPING}({names}, cov={self.covariance})"
+        return self.written or ":".join(self.names)
 
 
 @dataclass(frozen=True)
@@ -324,7 +325,7 @@ class Reader:
             raise whole.error(
                 "cov= is the name of a matrix that extra_namespace holds: extra_namespace={'K': K}.", matrix
             )
-        return Term((whole.part(call.args[0]),), term.span, matrix.id)
+        return Term((whole.part(call.args[0]),), term.span, matrix.id, whole.name)
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""

@@ -133,26 +133,25 @@ def slices_for(target: JointTarget | MarginalTarget, launch: Launch, wanted: Set
     chains = _Chains(target, powers, states, rngs, wanted.cores, lines)
     directions = np.repeat(_axes(_covariance(launch))[None], powers.size, axis=0)
     kept = chains.settled(Moves(directions, np.empty((0, 2)), no_mixture(target.dimension)), 1, FIRST_DRAWS)
-    if chains.evaluations > MOST_EVALUATIONS * TRIAL_CHAINS * FIRST_DRAWS * target.dimension:
+    if chains.may_jump and chains.evaluations > MOST_EVALUATIONS * TRIAL_CHAINS * FIRST_DRAWS * target.dimension:
         chains.jump()
-    kept, time, sweeps = _rounds(chains, kept, rng)
-    share = SHARE_OF_TIME if powers.size == 1 else SHARE_IN_PIECES
-    wanted_updates = target.dimension * max(share * time * sweeps, FEWEST_SWEEPS)
-    if wanted_updates > MOST_UPDATES and chains.lines is None and isinstance(target, JointTarget):
+    kept, wanted_updates = _rounds(chains, kept, rng)
+    if wanted_updates > MOST_UPDATES and chains.may_jump:
         chains.jump()
-        kept, time, sweeps = _rounds(chains, kept, rng)
-        wanted_updates = target.dimension * max(share * time * sweeps, FEWEST_SWEEPS)
+        kept, wanted_updates = _rounds(chains, kept, rng)
     updates = math.ceil(min(wanted_updates, MOST_UPDATES / powers.size))
     moves = _moves(target, kept, chains.lines, rng)
     starts = kept.reshape(-1, powers.size, target.dimension)
     return Slices(target, powers, chains.lines, moves, updates, starts, seeds[2], np.random.default_rng(seeds[3]))
 
 
-def _rounds(chains: _Chains, kept: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, float, int]:
-    """Draws of the last round, their autocorrelation time and the sweeps between them, after some draws to begin with.
+def _rounds(chains: _Chains, kept: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, float]:
+    """Draws of the last round, and how many updates ought to lie between two; after some draws to begin with.
 
-    Each round is longer than the one before, until one is long beside that time, or the budget is spent.
+    Each round is longer than the one before, until one is long beside the autocorrelation time, or the budget is spent,
+    or it is certain that more updates are wanted than there may be, and jumps have not been tried.
     """
+    share = SHARE_OF_TIME if chains.powers.size == 1 else SHARE_IN_PIECES
     target, n_powers = chains.target, chains.powers.size
     left = MOST_TRIAL_UPDATES // (TRIAL_CHAINS * TRIAL_DRAWS * target.dimension * n_powers)
     sweeps = 1
@@ -161,8 +160,10 @@ def _rounds(chains: _Chains, kept: FloatArray, rng: np.random.Generator) -> tupl
         left -= sweeps
         time = autocorrelation_time(kept[:, :, 0])
         wanted_sweeps = min(sweeps * min(math.ceil(time / AIM), LONGER), MOST_TRIAL_SWEEPS, left)
-        if time * LONG_ENOUGH <= kept.shape[1] or wanted_sweeps < WORTHWHILE * sweeps:
-            return kept, time, sweeps
+        updates = target.dimension * max(share * time * sweeps, FEWEST_SWEEPS)
+        too_many = chains.may_jump and updates > MOST_UPDATES
+        if time * LONG_ENOUGH <= kept.shape[1] or wanted_sweeps < WORTHWHILE * sweeps or too_many:
+            return kept, updates
         sweeps = wanted_sweeps
 
 
@@ -250,6 +251,11 @@ class _Chains:
         self.cores = cores or available_cpus()
         self.lines, self.evaluations = lines, 0
         self.some = [_one_chain(target, lines) for _ in rngs]
+
+    @property
+    def may_jump(self) -> bool:
+        """Whether there are no jumps yet, and the target's density is one that they are for."""
+        return self.lines is None and isinstance(self.target, JointTarget)
 
     def jump(self) -> None:
         """From now on updates step out less far, and jumps are between them."""
