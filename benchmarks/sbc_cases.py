@@ -313,15 +313,28 @@ def marginal_cases() -> list[Case]:
 def term_cases() -> list[Case]:
     """Terms of special kinds: weights integrated out, with a pilot, and without."""
     priors = {**NARROW, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=1)}}
-    smooth = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
+    inverse = {"sigma": Prior("HalfNormal", sigma=1), "ell": Prior("InverseGamma", alpha=5, beta=2)}
+    process: dict[str, Any] = {
+        "formula": "y ~ x + hsgp(z, m=8, c=1.5, scale=True)",
+        "options": {"priors": {**NARROW, "hsgp(z, m=8, c=1.5, scale=True)": inverse}},
+    }
+    smooth: dict[str, Any] = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
     horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
-    shrunk = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
+    shrunk: dict[str, Any] = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     return [
         Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
         Case("smooth: marginal", "weights integrated out", **smooth),
         Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
         Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
+        Case("process: marginal", "scales that are derived values", **process),
+        Case("process: joint adapting", "the same in the joint density", **process, fit=ADAPTING),
+        Case(
+            "shrunk coefficients: marginal",
+            "one scale of a factor's coefficients",
+            "y ~ x + h",
+            options={"priors": {**NARROW, "h": effects(Prior("HalfNormal", sigma=1))}},
+        ),
         Case("horseshoe: marginal", "coefficients integrated out", **shrunk),
         Case("horseshoe: joint", "one prior of many coefficients", **shrunk, fit=JOINT),
         Case(

@@ -153,7 +153,6 @@ NAMES: list[Row] = [
     ("monotonic effect of nothing", "y ~ mo()", FormulaError, ("mo(",)),
     ("monotonic effect of one value", "y ~ mo(I(0 * k))", FormulaError, ("one value", "at least two")),
     ("monotonic effect of many values", "y ~ mo(I(1000 * k))", FormulaError, ("mo()", "201", "s(")),
-    ("Gaussian process of Bambi", "y ~ hsgp(x, m=10, c=2)", FormulaError, ("hsgp() is not supported",)),
     ("measurement error of brms", "y ~ me(x, w)", FormulaError, ("me() is not supported",)),
     ("missing values of brms", "y ~ mi(x)", FormulaError, ("mi() is not supported",)),
     ("autocorrelation of brms", "y ~ ar(k)", FormulaError, ("ar() is not supported",)),

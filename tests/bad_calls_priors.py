@@ -108,9 +108,14 @@ GIVEN = [
     _given("yes or no", ("'1|s'", "Bernoulli", "continuous"), {"1|s": Prior("Bernoulli", p=0.5)}),
     _given("a class instead of an object", ("'x'",), {"x": Prior}),
     _given("a function", ("'x'",), {"x": len}),
-    _given("hyperprior on a common effect", ("'x'", "hyperprior"), {"x": GROUPED}),
+    _given("hyperprior on one coefficient of a term", ("'g[b]'", "whole term"), {"g[b]": GROUPED}),
+    _given("hyperprior and one coefficient", ("'g'", "a single one"), {"g": GROUPED, "g[b]": NORMAL}),
+    _given(
+        "hyperprior of a distribution without a location",
+        ("'x'", "location and a scale"),
+        {"x": Prior("Gamma", alpha=HALF, beta=1)},
+    ),
     _given("hyperprior on the intercept", ("'Intercept'", "hyperprior"), {"Intercept": GROUPED}),
-    _given("hyperprior on all common effects", ("hyperprior",), {"common": GROUPED}),
     _given("hyperprior on a parameter", ("'sigma'", "hyperprior"), {"sigma": Prior("HalfNormal", sigma=HALF)}),
     _given("a horseshoe of the intercept", ("intercept", "Horseshoe"), {"Intercept": Prior("Horseshoe")}),
     _given("a horseshoe of group effects", ("'x|s'", "Horseshoe", "common"), {"x|s": Prior("Horseshoe")}),
@@ -174,10 +179,10 @@ GIVEN = [
         "priors: set_priors of a bad common prior", lambda: model().set_priors(common=[]), PriorError, ("'common'",)
     ),
     BadCall(
-        "priors: set_priors of a hyperprior for common effects",
-        lambda: model().set_priors(common=GROUPED),
+        "priors: set_priors of a hyperprior for an intercept",
+        lambda: model().set_priors({"Intercept": GROUPED}),
         PriorError,
-        ("hyperprior",),
+        ("'Intercept'", "hyperprior"),
     ),
 ]
 

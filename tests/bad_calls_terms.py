@@ -56,6 +56,33 @@ ARGUMENTS = [
     BadCall("terms: column that is not there", partial(model, "y ~ s(w5, k=5)"), DataError, ("'w5'",)),
     _formula("smooth in a further formula", Formula("y ~ x", "sigma ~ s(x, k=5):z"), "s() is a term of its own"),
 ]
+PROCESSES = [
+    _formula("process without m", "y ~ hsgp(x, c=2)", "hsgp()", "'m'"),
+    _formula("process of nothing", "y ~ hsgp(m=10, c=2)", "hsgp()", "one column"),
+    _formula("process of two columns", "y ~ hsgp(x, z, m=10, c=2)", "hsgp()", "not of x, z"),
+    _formula("process of a factor", "y ~ hsgp(g, m=10, c=2)", "hsgp()", "g is categorical"),
+    _formula("process without a boundary", "y ~ hsgp(x, m=10)", "either c= or L="),
+    _formula("process with two boundaries", "y ~ hsgp(x, m=10, c=2, L=30)", "either c= or L="),
+    _formula("boundary inside the data", "y ~ hsgp(x, m=10, c=0.5)", "c=0.5", "rows outside"),
+    _formula("negative boundary", "y ~ hsgp(x, m=10, L=-1)", "L=-1", "rows outside"),
+    _formula("boundary that is no number", "y ~ hsgp(x, m=10, c='wide')", "c of hsgp()", "number"),
+    _formula("no basis functions", "y ~ hsgp(x, m=0, c=2)", "m of hsgp()", "from 1"),
+    _formula("half a basis function", "y ~ hsgp(x, m=2.5, c=2)", "m of hsgp()", "whole number"),
+    _formula("m of several columns", "y ~ hsgp(x, m=[10, 5], c=2)", "m of hsgp()", "whole number"),
+    _formula("covariance that is not there", "y ~ hsgp(x, m=10, c=2, cov='Matern12')", "'Matern12'", "ExpQuad"),
+    _formula("process by groups", "y ~ hsgp(x, m=10, c=2, by=g)", "by= of hsgp()", "not there yet"),
+    _formula("covariances by groups", "y ~ hsgp(x, m=10, c=2, share_cov=False)", "share_cov=", "not there yet"),
+    _formula("length scales by columns", "y ~ hsgp(x, m=10, c=2, iso=False)", "iso=", "not there yet"),
+    _formula("centred weights", "y ~ hsgp(x, m=10, c=2, centered=True)", "centered=", "noncentered=False"),
+    _formula("process of a constant", "y ~ hsgp(x - x, m=10, c=2)", "x - x", "same value"),
+    _formula("process in an interaction", "y ~ hsgp(x, m=10, c=2):z", "hsgp() is a term of its own"),
+    BadCall(
+        "terms: length scale that may be negative",
+        partial(model, "y ~ hsgp(x, m=5, c=2)", priors={"hsgp(x, m=5, c=2)": {"ell": NORMAL}}),
+        PriorError,
+        ("hsgp(x, m=5, c=2)_ell", "positive"),
+    ),
+]
 PRIORS = [
     _prior("one prior for a whole smooth", {"s(x, k=5)": NORMAL}, "'s(x, k=5)'", "'linear'", "'sigma'"),
     _prior("scale for a whole smooth", {"s(x, k=5)": 0.5}, "'s(x, k=5)'", "'linear'", "'sigma'"),
@@ -106,6 +133,7 @@ SHARES = [
     _shares("shares for a slope", {"mo(k)": Prior("Dirichlet", a=1)}, "'mo(k)'", "Dirichlet", "simplex"),
     _shares("shares for the intercept", {"Intercept": Prior("Dirichlet", a=1)}, "'Intercept'", "shares"),
     _shares("horseshoe of a slope", {"common": Prior("Horseshoe")}, "'mo(k)'", "Horseshoe"),
+    _shares("hyperprior of a slope", {"mo(k)": Prior("Normal", mu=0, sigma=HALF)}, "'mo(k)'", "hyperprior"),
     _shares("shares for sigma", {"sigma": Prior("Dirichlet", a=1)}, "'sigma'", "shares"),
 ]
 
@@ -118,4 +146,26 @@ def _predict_without_numbers() -> None:
 
 USES = [BadCall("terms: texts for numbers in new data", _predict_without_numbers, FormulaError, ("x is categorical",))]
 
-CALLS = [*PLACES, *ARGUMENTS, *PRIORS, *SHARES, *VECTORS, *USES]
+
+def _of_slope(what: str, prior: Prior) -> BadCall:
+    call = partial(model, "y ~ x + mo(k)", data=frame(k=[0, 1, 2, 3] * 6), priors={"common": prior})
+    return BadCall(f"terms: {what}", call, PriorError, ("'mo(k)'",))
+
+
+PRIORS += [
+    _of_slope("hyperprior of a monotonic effect", Prior("Normal", mu=0, sigma=HALF)),
+    _of_slope("horseshoe of a monotonic effect", Prior("Horseshoe")),
+]
+
+
+def _predict_beyond() -> None:
+    fitted = model("y ~ hsgp(x, m=5, c=1.5)")
+    results = fitted.fit(draws=20, tune=20, chains=1, random_seed=1, progressbar=False)
+    fitted.predict(results, data=frame(x=frame()["x"] + 1e3), inplace=False)
+
+
+USES.append(
+    BadCall("terms: new data beyond the boundary", _predict_beyond, DataError, ("beyond the boundary", "larger c="))
+)
+
+CALLS = [*PLACES, *ARGUMENTS, *PROCESSES, *PRIORS, *SHARES, *VECTORS, *USES]

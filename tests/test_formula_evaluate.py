@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -182,3 +184,18 @@ def test_evaluating_twice_from_an_evaluated_design() -> None:
     design = build_design("y ~ scale(x) + (1|k)", frame())
     again = design.evaluate(frame(seed=3)).evaluate(frame())
     assert_same(again, design, np.arange(60))
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["bs(x, df=4)", "cr(x, df=4)", "cc(x, df=4)", "te(cr(x, df=3), cr(z, df=3))", "s(x, k=5)", "hsgp(x, m=4, c=2)"],
+)
+def test_designs_travel_to_other_processes(term: str) -> None:
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({name: rng.uniform(size=20) for name in ("x", "z", "y")})
+    design = build_design(f"y ~ {term}", data)
+    there = pickle.loads(pickle.dumps(design))
+    one, other = (some.evaluate(data.iloc[:5]).predictors["mu"] for some in (design, there))
+    np.testing.assert_array_equal(one.matrix, other.matrix)
+    for own, copied in zip(one.basis_terms, other.basis_terms, strict=True):
+        np.testing.assert_array_equal(own.matrix, copied.matrix)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from small_models import assembled_of, grouped_data
+from small_models import KNOWN, assembled_of, grouped_data
 
 import nutslite as nl
 from nutslite.exceptions import ArgumentError, DataError
+from nutslite.formula import covariances
 from nutslite.formula.correlated import effect_groups
+from nutslite.formula.language import algebra
 from nutslite.model.specification import specification_of
 from nutslite.posterior.marginal import crossproducts, prices
 from nutslite.posterior.marginal.large_marginal import LargeMarginal
@@ -248,3 +252,23 @@ def test_another_matrix_is_another_model() -> None:
 def test_potentials_do_not_read_such_effects() -> None:
     with pytest.raises(ArgumentError, match="known covariance"):
         known(potentials=[(NAME, lambda u: -np.sum(u))]).build()
+
+
+def test_the_guide_s_covariance_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of docs/adding_a_covariance.md and its two lines are all that a covariance needs."""
+    text = (Path(__file__).resolve().parent.parent / "docs" / "adding_a_covariance.md").read_text(encoding="utf-8")
+    section = text.split("up to a scale\n")[1].split("\n## ")[0]
+    code = textwrap.dedent("\n".join(line for line in section.splitlines() if line.startswith("    ") or not line))
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)
+    with pytest.raises(nl.NutsliteError, match="'steps'"):
+        nl.Model("y ~ x + (1|steps(g, rho=0.6))", grouped_data())
+    monkeypatch.setitem(covariances.COVARIANCES, "steps", namespace["of_steps"])
+    monkeypatch.setitem(algebra.GROUPINGS, "steps", {"rho": "0.5"})
+    with pytest.raises(nl.NutsliteError, match="rho=2 is no correlation"):
+        nl.Model("y ~ x + (1|steps(g, rho=2))", grouped_data())
+    one, other = nl.Model("y ~ x + (1|steps(g, rho=0.6))", grouped_data()), known(K=KNOWN)
+    ours, theirs = (model.plan().target() for model in (one, other))
+    for position in positions_of(ours):
+        values = [target.logdensity(position, np.empty_like(position), target.data) for target in (ours, theirs)]
+        assert values[0] == pytest.approx(values[1], rel=1e-12)

@@ -119,11 +119,7 @@ def test_nested_priors_of_a_modelled_parameter():
 @pytest.mark.parametrize(
     ("priors", "message"),
     [
-        (
-            {"condition": HIERARCHICAL},
-            "Trying to set hyperprior on 'condition'. Can't set a hyperprior on common effects.",
-        ),
-        ({"common": HIERARCHICAL}, "Can't set a hyperprior on common effects"),
+        ({"condition": Prior("HalfNormal", sigma=Prior("HalfNormal"))}, "must have a location and a scale"),
         ({"Intercept": HIERARCHICAL}, "Trying to set hyperprior on 'Intercept'"),
         ({"sigma": Prior("HalfNormal", sigma=Prior("HalfNormal"))}, "Trying to set hyperprior on 'sigma'"),
         ({"condition": None}, "must be a Prior, or a scale of the default prior, not None"),
@@ -136,7 +132,7 @@ def test_nested_priors_of_a_modelled_parameter():
         ({"condition|uid": Prior("Normal", sigma=Prior("HalfNormal", sigma=[1, 2]))}, "'condition.uid' has 1 column,"),
         ({"1|uid": Prior("Gamma", alpha=2, beta=Prior("HalfNormal"))}, "must have a location and a scale"),
         ({"1|uid": Prior("Normal", noncentered=True)}, "noncentered=True needs"),
-        ({"condition": Prior("Normal", noncentered=True)}, "noncentered=True is for group-specific"),
+        ({"condition": Prior("Normal", noncentered=True)}, "noncentered=True needs a prior with a hyperprior"),
         ({"1|uid": Prior("LKJ", eta=2)}, "correlation matrices"),
         ({"sigma": Prior("Normal")}, "'sigma' lies between 0 and inf"),
         ({"sigma": Prior("Uniform", lower=-1, upper=1)}, "'sigma' lies between 0 and inf"),

@@ -161,8 +161,10 @@ def test_coefficients_that_are_not_there(priors, error):
 def test_refused():
     with pytest.raises(PriorError, match=r"coefficient 'g.*' is named twice"):
         priors_of("y ~ g + h + g:h", {"g:h[b, v]": Prior("Normal"), "g[b]:h[v]": Prior("Normal")})
-    with pytest.raises(PriorError, match="Can't set a hyperprior on common effects"):
+    with pytest.raises(PriorError, match="Can't set a hyperprior on a single coefficient"):
         priors_of("y ~ g", {"g[b]": Prior("Normal", sigma=Prior("HalfNormal"))})
+    with pytest.raises(PriorError, match="'g' has hyperpriors, which are about all its coefficients"):
+        priors_of("y ~ g", {"g": Prior("Normal", sigma=Prior("HalfNormal")), "g[b]": Prior("Normal")})
     with pytest.raises(PriorError, match=r"'g.b.' has 1 column, but mu"):
         priors_of("y ~ g", {"g[b]": Prior("Normal", mu=[1, 2])})
     with pytest.raises(PriorError, match=r"'g.b.' must be a Prior, or a scale"):

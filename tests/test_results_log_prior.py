@@ -48,7 +48,7 @@ def test_sum_is_the_prior_part_of_the_joint_density(name: str, noncentered: bool
 
 
 def _effects_jacobian(assembled: Any, position: np.ndarray) -> float:
-    """log |d effects / d offsets| by differences: each depends on its own offset, with a known covariance on others'."""
+    """log |d effects / d offsets| by differences: each depends on its own offset, or on others', too."""
     points, n_head = PointMap(assembled), assembled.layout.n_head
     _, before = points.values(position)
     step = np.zeros(position.size)

@@ -64,7 +64,7 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
         start = stop
     bases = [learned.basis(evaluator) for learned in plan.special]
     basis_terms = tuple(
-        BasisTerm(learned.name, learned.kind, basis.weights, learned.quantities)
+        BasisTerm(learned.name, learned.kind, basis.weights, learned.quantities, learned.constants)
         for learned, basis in zip(plan.special, bases, strict=True)
     )
     for special, basis in zip(basis_terms, bases, strict=True):

@@ -6,8 +6,9 @@ C-contiguous and writable, so that a block of consecutive data rows is contiguou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,12 +170,15 @@ class BasisTerm:
         Columns of the weights.
     quantities : tuple of Quantity
         What the term adds to the parameters of the model.
+    constants : mapping
+        What the scales of the weights depend on beside hyperparameters.
     """
 
     name: str
     kind: TermKind
     matrix: FloatArray
     quantities: tuple[Quantity, ...]
+    constants: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def weights(self) -> Quantity:

@@ -180,9 +180,10 @@ def _starts_noncentered(arguments: ModelArguments, design: Design, family: Famil
     out = {}
     for name, predictor in design.predictors.items():
         own = general if isinstance(general, bool) else general.get(name, True)
-        for term in predictor.group_terms:
-            said = priors.terms[name][term.name].noncentered
-            out[f"{family.prefix(name)}{term.name}"] = own if said is None else bool(said)
+        shrunk = [term.name for term in predictor.terms if priors.terms[name][term.name].hierarchical]
+        for term in [*(term.name for term in predictor.group_terms), *shrunk]:
+            said = priors.terms[name][term].noncentered
+            out[f"{family.prefix(name)}{term}"] = own if said is None else bool(said)
         for basis in predictor.basis_terms:
             if basis.simplex is None:
                 out[f"{family.prefix(name)}{basis.full(basis.weights)}"] = own

@@ -19,7 +19,7 @@ SOURCES = ("default", "mle")
 HIGHEST_ORDER = 13  # of the expansion behind automatic_priors="mle"
 
 
-def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: bool) -> None:
+def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: bool, single: bool = False) -> None:
     """Raise where a prior does not fit a term; a scale fits every term.
 
     Parameters
@@ -31,6 +31,8 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
         Coefficients that the prior is for.
     grouped : bool
         Whether the term is group-specific.
+    single : bool
+        Whether it is about an intercept, or about one of several coefficients of a term.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
     if grouped:
         _check_group_prior(name, prior)
     else:
-        _check_common_prior(name, prior)
+        _check_common_prior(name, prior, single)
     _check_lengths(name, prior, columns)
 
 
@@ -151,21 +153,30 @@ def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tup
     return automatic_priors, None if taylor is None else int(taylor)
 
 
-def _check_common_prior(name: str, prior: Prior) -> None:
+def _check_common_prior(name: str, prior: Prior, single: bool) -> None:
     if is_horseshoe(prior):
         check_horseshoe(name, prior)
-    if prior.hierarchical:
-        raise PriorError(f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on common effects.")
-    if prior.noncentered:
-        raise PriorError(f"'{name}': noncentered=True is for group-specific terms with a hyperprior on their scale.")
+        if prior.hierarchical:
+            raise PriorError(f"'{name}': the arguments of a Horseshoe are numbers; it has hyperpriors of its own.")
+        return
+    if prior.hierarchical and single:
+        raise PriorError(
+            f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single coefficient; give the whole "
+            "term one."
+        )
+    _check_hyperpriors(name, prior)
 
 
 def _check_group_prior(name: str, prior: Prior) -> None:
-    density = prior.density
     if is_horseshoe(prior):
         raise PriorError(
             f"'{name}': a Horseshoe is a prior of common terms. Effects of groups have a Normal with a prior on sigma."
         )
+    _check_hyperpriors(name, prior)
+
+
+def _check_hyperpriors(name: str, prior: Prior) -> None:
+    density = prior.density
     if prior.hierarchical and not density.location_scale:
         raise PriorError(
             f"'{name}': a prior with hyperpriors must have a location and a scale, such as Normal or StudentT, "

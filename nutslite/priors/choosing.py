@@ -79,7 +79,8 @@ def choose_priors(
         if parameter == parent and any(is_horseshoe(prior) for prior in laid.values()):
             sd = DefaultScaling(family, link, response).sd
         terms[parameter] = complete_horseshoe(laid, predictor, sd if auto_scale else None)
-    return PriorSet(terms, {**defaults.constants, **given.constants})
+    chosen = {parameter: frozenset(names) for parameter, names in given.hyperparameters.items()}
+    return PriorSet(terms, {**defaults.constants, **given.constants}, chosen)
 
 
 def _explain_scales(given: Given, *, auto_scale: bool, mle: bool) -> None:

@@ -30,6 +30,11 @@ class ColumnPriors:
     noncentered: None = None  # common terms have no centring
 
     @property
+    def hierarchical(self) -> bool:
+        """Whether there are hyperpriors: never."""
+        return False
+
+    @property
     def name(self) -> str:
         """The names of the distributions, one after the other."""
         return ", ".join(dict.fromkeys(prior.name for prior in self.priors))
@@ -95,7 +100,8 @@ def overlay(
     Raises
     ------
     PriorError
-        Where a group-specific term would have columns of different distributions.
+        Where a group-specific term would have columns of different distributions, and where a common one has
+        hyperpriors.
     """
     given = [*columns.values(), *([] if whole is None else [whole])]
     if any(prior.density.support == "coefficients" for prior in given):
@@ -103,6 +109,11 @@ def overlay(
             f"priors: a Horseshoe is the prior of all coefficients of '{name}'; none of them can have one of its own."
         )
     every = [columns[c] if whole is None or c in columns else _column(whole, c) for c in range(len(labels))]
+    if not grouped and any(prior.hierarchical for prior in every):
+        raise PriorError(
+            f"The prior of '{name}' has hyperpriors, which are about all its coefficients: a single one can have no "
+            "prior of its own beside them."
+        )
     together = _together(every)
     if together is not None:
         return together

@@ -54,10 +54,13 @@ class PriorSet:
         special kinds are there, too, by their full names (``"s(x, k=10)_sigma"``): a prior, or a number.
     constants : dict of str to Prior, float or ndarray
         Per parameter without a formula; a number fixes it.
+    chosen : dict of str to frozenset of str
+        Per parameter with a formula, hyperparameters of special terms whose prior is the user's.
     """
 
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)
     constants: dict[str, Constant] = field(default_factory=dict)
+    chosen: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def fixed(self) -> dict[str, FloatArray]:

@@ -30,6 +30,13 @@ def hyperparameters(predictor: LinearPredictor) -> dict[str, Quantity]:
     return {term.full(quantity): quantity for term in predictor.basis_terms for quantity in term.hyperparameters}
 
 
+def is_shared(hyperprior: Prior) -> bool:
+    """Whether a hyperprior of a common term is of one number for all its columns: its arguments are single numbers."""
+    return all(
+        is_shared(value) if isinstance(value, Prior) else np.size(value) == 1 for value in hyperprior.args.values()
+    )
+
+
 def by_full_names(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str, Any]:
     """Priors with those of special terms by the full names of their quantities.
 

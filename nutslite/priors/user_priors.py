@@ -16,6 +16,7 @@ from nutslite.formula.language.spelling import as_spelled, normal_spelling
 from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import check_term_prior, read_constant
 from nutslite.priors.coefficient_priors import coefficient_names
+from nutslite.priors.horseshoe import is_horseshoe
 from nutslite.priors.hyperparameters import Hyperprior, by_full_names, hyperparameters, read_hyperprior
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
@@ -237,6 +238,7 @@ def _names(predictor: LinearPredictor) -> set[str]:
 def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str, Choice]:
     """A checked prior or scale for every term that has one, named or generic."""
     grouped = {term.name for term in predictor.group_terms}
+    alone = {"Intercept", *(term.coefficients for term in predictor.basis_terms if term.simplex is not None)}
     found = {}
     for name, columns in terms_of(predictor):
         key = name
@@ -244,7 +246,12 @@ def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str,
             key = "group_specific" if name in grouped else "common"
         if key in priors:
             found[name] = _read_choice(key, priors[key])
-            check_term_prior(name, found[name], columns, grouped=name in grouped)
+            check_term_prior(name, found[name], columns, grouped=name in grouped, single=name in alone)
+            if name in alone and is_horseshoe(found[name]):
+                raise PriorError(
+                    f"'{name}' cannot have a Horseshoe, which is about the coefficients of columns. Name the terms "
+                    "that it is for."
+                )
     return found
 
 
@@ -258,7 +265,7 @@ def _by_column(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[st
         if column in found.setdefault(name, {}):
             raise PriorError(f"priors: the coefficient '{key}' is named twice.")
         found[name][column] = _read_choice(key, priors[key])
-        check_term_prior(key, found[name][column], 1, grouped=name in grouped)
+        check_term_prior(key, found[name][column], 1, grouped=name in grouped, single=name not in grouped)
     return found
 
 

@@ -118,8 +118,8 @@ def add_log_prior(
 ) -> Container | None:
     """Compute log prior densities of all draws; into `idata`, or into a copy that is returned.
 
-    Group effects whose prior has parameters of its own are left out: power-scaling is about the priors that somebody
-    chose, and theirs is a part of the model (Kallioinen et al., 2024, Statistics and Computing 34).
+    Effects and weights whose prior has parameters of its own are left out: power-scaling is about the priors that
+    somebody chose, and theirs is a part of the model (Kallioinen et al., 2024, Statistics and Computing 34).
     """
     layout = assembled.layout
     posterior = _posterior(get_group(idata, "posterior"), layout.coords, aliases)
@@ -200,15 +200,10 @@ def _by_row(arrays: Mapping[str, NDArray[Any]], axes: SampleAxes, task: Predicti
 
 
 def _hierarchical(assembled: Assembled) -> set[str]:
-    """Group effects whose prior has parameters that are estimated too."""
-    spec = assembled.spec
-    parent = spec.family.parent.name
-    return {
-        f"{'' if parameter == parent else f'{parameter}_'}{term.name}"
-        for parameter, predictor in spec.design.predictors.items()
-        for term in predictor.group_terms
-        if spec.priors.terms[parameter][term.name].hierarchical
-    }
+    """Effects of groups, coefficients and weights whose prior has parameters that are estimated too."""
+    known = assembled.inventory.by_name
+    governed = {quantity.governs for quantity in assembled.inventory.of_kind("hyperparameter")}
+    return {name for name in governed if name in known and known[name].kind in ("effects", "coefficients", "weights")}
 
 
 def _plain(column: pd.Series[Any]) -> NDArray[Any]:

@@ -51,14 +51,16 @@ def _is_list(value: Any) -> bool:
 
 
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("lower_bound", "upper_bound"), ("a number", _is_number)),
+    **dict.fromkeys(("lower_bound", "upper_bound", "c", "L"), ("a number", _is_number)),
     **dict.fromkeys(("include_intercept", "intercept", "raw"), ("True or False", _is_truth)),
+    **dict.fromkeys(("share_cov", "scale", "iso", "drop_first", "centered"), ("True or False", _is_truth)),
     **dict.fromkeys(("ref", "omit", "success", "reference"), ("one level, such as 'a'", _is_level)),
     "scores": ("a list of numbers, one per level", _are_numbers),
     "knots": ("a list of numbers", _are_numbers),
     "constraints": ("'center' or rows of numbers", _are_constraints),
-    **dict.fromkeys(("df", "degree", "ddof", "decimals", "k"), ("a whole number", _is_whole)),
+    **dict.fromkeys(("df", "degree", "ddof", "decimals", "k", "m"), ("a whole number", _is_whole)),
     "bs": ("a text, such as 'cr'", lambda value: isinstance(value, str)),
+    "cov": ("a text, such as 'ExpQuad'", lambda value: isinstance(value, str)),
     "levels": ("a list, such as ['a', 'b']", _is_list),
 }
 """Name of an argument -> what it is, in words, and whether a value is that; None stands for a default everywhere."""

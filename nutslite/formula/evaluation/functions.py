@@ -12,7 +12,7 @@ import numpy as np
 from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
-from nutslite.formula.language.algebra import GROUPING
+from nutslite.formula.language.algebra import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -102,13 +102,18 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained counts c hsgp gp mi me ar ma arma cosy sar car cs mm mmc
+    cens Surv truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
 UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}
 
-TERMS = {"s": "x, k=10, bs='cr', lower_bound=None, upper_bound=None", "mo": "x"}
+TERMS = {
+    "mo": "x",
+    "s": "x, k=10, bs='cr', lower_bound=None, upper_bound=None",
+    "hsgp": "*x, m, L=None, c=None, by=None, cov='ExpQuad', share_cov=True, scale=None, iso=True, drop_first=False, "
+    "centered=False",
+}
 """Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
 
 RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED, CENSORED)
@@ -117,7 +122,7 @@ RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED, CENSORED)
 def function_names() -> frozenset[str]:
     """Every name that has a meaning of its own in front of a parenthesis."""
     known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *TERMS, *UNSUPPORTED}
-    return frozenset(known | {GROUPING, "I", "Q", "offset"})
+    return frozenset(known | {*GROUPINGS, "I", "Q", "offset"})
 
 
 def supported_names() -> list[str]:

@@ -46,7 +46,8 @@ _TEXTS = {
 }
 _EITHER, _ONLY_BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-_DEFAULTS = {"": inspect.Parameter.empty, "None": None, "False": False, "0": 0, "1": 1, "3": 3, "10": 10, "'cr'": "cr"}
+_DEFAULTS: dict[str, Any] = {"": inspect.Parameter.empty, "None": None, "False": False, "True": True}
+_DEFAULTS |= {"0": 0, "1": 1, "3": 3, "10": 10, "'cr'": "cr", "'ExpQuad'": "ExpQuad"}
 _BY_NUMBER = {1: "x, /", 2: "x, y, /"}
 _COUNTED = {0: "no argument", 1: "one argument", 2: "two arguments", 3: "three arguments"}
 

@@ -138,6 +138,20 @@ class Polynomial:
         return self._columns(values, int(degree))
 
 
+class _Portable:
+    """Patsy forbids to pickle its transforms, and so models that other processes are to fit; their state is plain."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+
+class _PortableBS(_Portable, BS):  # type: ignore[misc]
+    """Patsy's B-spline."""
+
+
 class BSpline:
     """``bs(x, df=None, knots=None, degree=3, include_intercept=False, lower_bound=None, upper_bound=None)``.
 
@@ -146,7 +160,7 @@ class BSpline:
     """
 
     def __init__(self) -> None:
-        self.spline = BS()
+        self.spline = _PortableBS()
 
     def memorize_chunk(
         self,
@@ -247,7 +261,7 @@ def _rows_of(constraints: Any) -> int:
     return 1 if isinstance(constraints, str) else len(np.atleast_2d(np.asarray(constraints)))
 
 
-class Natural(CR):  # type: ignore[misc]
+class Natural(_Portable, CR):  # type: ignore[misc]
     """``cr(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: natural cubic spline."""
 
     def memorize_chunk(
@@ -264,7 +278,7 @@ class Natural(CR):  # type: ignore[misc]
         super().memorize_chunk(x, df, knots, lower_bound, upper_bound, constraints)
 
 
-class Cyclic(CC):  # type: ignore[misc]
+class Cyclic(_Portable, CC):  # type: ignore[misc]
     """``cc(x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None)``: cyclic cubic spline."""
 
     def memorize_chunk(
@@ -281,7 +295,7 @@ class Cyclic(CC):  # type: ignore[misc]
         super().memorize_chunk(x, df, knots, lower_bound, upper_bound, constraints)
 
 
-class Tensor(TE):  # type: ignore[misc]
+class Tensor(_Portable, TE):  # type: ignore[misc]
     """``te(cr(x, df=4), cr(z, df=4), constraints=None)``: tensor product of splines."""
 
     def memorize_chunk(self, *args: Any, **kwargs: Any) -> None:

@@ -100,6 +100,11 @@ class Basis:
     weights: FloatArray
 
 
+def no_constants(_: Any) -> Mapping[str, Any]:
+    """Of a kind whose scales need none."""
+    return {}
+
+
 @dataclass(frozen=True)
 class TermKind:
     """A kind of term.
@@ -118,9 +123,11 @@ class TermKind:
         ``quantities(memory) -> tuple of Quantity``.
     scales : str
         How the weights' scales follow from the hyperparameters: ``"shared"``, the one hyperparameter is the scale of
-        all. The posterior room has a rule for each.
+        all, ``"spectral"``, they are roots of a spectral density. The posterior room has a rule for each.
     allows : frozenset of str
         Which fast ways may serve a model with such a term (`_capabilities`); none at first.
+    constants : callable
+        ``constants(memory)``: by name, numbers and texts that the rule of `scales` needs.
     weigh : callable, optional
         Where the weights are no parameters: ``weigh(coefficient, simplex) -> weights``, of draws.
     """
@@ -133,3 +140,4 @@ class TermKind:
     scales: str = "shared"
     allows: frozenset[str] = frozenset()
     weigh: Callable[[FloatArray, FloatArray], FloatArray] | None = None
+    constants: Callable[[Any], Mapping[str, Any]] = no_constants

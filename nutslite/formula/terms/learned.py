@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,11 @@ class LearnedTerm:
     def quantities(self) -> tuple[Quantity, ...]:
         """What it adds to the parameters of the model."""
         return self.kind.quantities(self.memory)
+
+    @property
+    def constants(self) -> Mapping[str, Any]:
+        """What the scales of its weights depend on beside hyperparameters."""
+        return self.kind.constants(self.memory)
 
     def basis(self, evaluator: Evaluator) -> Basis:
         """Its columns on the evaluator's rows."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from nutslite.formula.terms import monotonic, smooth
+from nutslite.formula.terms import hsgp, monotonic, smooth
 from nutslite.formula.terms.kinds import TermKind
 
-KINDS: dict[str, TermKind] = {name: kind for kind in (smooth.SMOOTH, monotonic.MONOTONIC) for name in kind.names}
+KINDS: dict[str, TermKind] = {
+    name: kind for kind in (smooth.SMOOTH, hsgp.HSGP, monotonic.MONOTONIC) for name in kind.names
+}

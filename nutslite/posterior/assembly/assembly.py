@@ -12,10 +12,10 @@ from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
-from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places
+from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places, rows_of_all
 from nutslite.posterior.assembly.known_columns import known_columns
 from nutslite.posterior.assembly.monotonic_columns import with_monotonic
-from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, shrunk_rows, take_apart, uncentre
+from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, has_weights, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
@@ -60,10 +60,10 @@ class _Assembler:
         self.groups = effect_groups(spec.design.predictors, spec.correlations)
         self.blocks: list[EffectBlock] = []
         self.across: dict[int, EffectBlock] = {}  # by place in `groups`, blocks of several predictors
-        self.shrunk: dict[int, tuple[str, ShrunkColumns]] = {}  # by place in `blocks`, whose columns share a horseshoe
+        self.shrunk: dict[str, dict[int, list[tuple[int, ShrunkColumns]]]] = {}  # by parameter and row of eta: places
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
-        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design))
+        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design, has_weights(spec)))
         self.offsets: list[FloatArray] = []
         self.z: list[FloatArray] = []
 
@@ -74,8 +74,8 @@ class _Assembler:
             first += parameter.size
         starts, strides = effect_places(self.blocks, [self._n_levels(block.factor) for block in self.blocks])
         effect_variables = self._effect_variables(starts, strides)
-        for place, (of, shrunk) in self.shrunk.items():
-            uncentre(self.head, of, shrunk, starts[place])
+        for of, rows in self.shrunk.items():
+            uncentre(self.head, of, [[(starts[place], own) for place, own in blocks] for blocks in rows.values()])
         data = with_paying_codes(self._data(starts, strides))
         dimension = self.head.size + data.centring.size
         variables = (*self.head.named(), *effect_variables)
@@ -146,8 +146,8 @@ class _Assembler:
         if predictor.offset is not None:
             row[md.OFFSET] = len(self.offsets)
             self.offsets.append(predictor.offset)
-        if shrunk is not None:
-            self._shrunk(j, shrunk, predictor.parameter)
+        for block in shrunk:
+            self._shrunk(j, block, predictor.parameter)
         for basis in predictor.basis_terms:
             if basis.simplex is None:
                 self._basis_term(j, basis, predictor.parameter)
@@ -189,17 +189,18 @@ class _Assembler:
     def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
         name = self.inventory.name_of(parameter, term.name, term.weights.name)
-        rows = basis_columns(self.head, term, parameter, self.spec.priors.terms[parameter])
+        rows = basis_columns(self.head, term, parameter, self.spec.priors)
         self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
 
     def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
-        """Add the columns of a horseshoe, and what their scales depend on."""
-        self.shrunk[len(self.blocks)] = parameter, shrunk
+        """Add columns whose coefficients have hyperpriors or a horseshoe, and what their scales depend on."""
+        self.shrunk.setdefault(parameter, {}).setdefault(j, []).append((len(self.blocks), shrunk))
         parts = [
             Part(j, self.inventory.name_of(parameter, term.name), () if term.scalar else (term.stop - term.start,))
-            for term in shrunk.horseshoe.terms
+            for term in shrunk.terms
         ]
-        self._one_level(parts, shrunk_rows(self.head, shrunk.horseshoe, parameter), shrunk.matrix)
+        priors, dims = self.spec.priors.terms[parameter], self._dims(j, parts[0].name)
+        self._one_level(parts, shrunk_rows(self.head, shrunk, parameter, priors, dims), shrunk.matrix)
 
     def _group_terms(self, j: int, parameter: str) -> None:
         """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
@@ -337,10 +338,10 @@ class _Assembler:
         data = ModelData(
             y=observed(self.spec.family, design.response),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
-            matrix=_stack(self.columns, n),
+            matrix=rows_of_all(self.columns, n),
             coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
-            offsets=_stack([offset[None, :] for offset in self.offsets], n),
-            z=_stack([column[None, :] for column in self.z], n),
+            offsets=rows_of_all([offset[None, :] for offset in self.offsets], n),
+            z=rows_of_all([column[None, :] for column in self.z], n),
             levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
             links=self._link_codes(),
             predictors=predictors,
@@ -379,10 +380,3 @@ class _Assembler:
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring
-
-
-def _stack(matrices: list[FloatArray], n: int) -> FloatArray:
-    """Rows of all matrices in one writable C-contiguous array (zero rows if there are none)."""
-    if not matrices:
-        return np.empty((0, n))
-    return np.ascontiguousarray(np.concatenate(matrices, axis=0), dtype=float)

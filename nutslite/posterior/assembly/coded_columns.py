@@ -90,8 +90,11 @@ def with_codes(added: IndexArray, n_block_columns: int, codes: Codes) -> IndexAr
     return np.ascontiguousarray(np.concatenate([parts, codes.blocks[:, : md.ADDED_FIELDS]]))
 
 
-def sorted_by_groups(design: Design) -> bool:
-    """Whether rows will be sorted by the largest grouping factor, as `model_data.sorting_block` will say."""
+def sorted_by_groups(design: Design, has_weights: bool = False) -> bool:
+    """Whether rows will be sorted by the largest grouping factor, as `model_data.sorting_block` will say.
+
+    Without one, weights and coefficients that have hyperpriors are a factor of one level.
+    """
     width: dict[str, int] = {}
     for predictor in design.predictors.values():
         for term in predictor.group_terms:
@@ -99,7 +102,7 @@ def sorted_by_groups(design: Design) -> bool:
                 width[term.factor] = width.get(term.factor, 0) + term.columns
     levels = {name: len(design.factors[name].levels) for name in width}
     largest = max(width, key=lambda name: width[name] * levels[name], default=None)
-    if largest is None and any(predictor.basis_terms for predictor in design.predictors.values()):
+    if largest is None and has_weights:
         return md.is_sortable(design.n_rows, 1)
     return largest is not None and md.is_sortable(design.n_rows, levels[largest])
 

@@ -122,3 +122,10 @@ def effect_places(blocks: Sequence[EffectBlock], n_levels: Sequence[int]) -> tup
         strides.append(width[block.factor])
         used[block.factor] = used.get(block.factor, 0) + block.columns
     return starts, strides
+
+
+def rows_of_all(matrices: list[FloatArray], n: int) -> FloatArray:
+    """Rows of all matrices in one writable C-contiguous array (zero rows if there are none)."""
+    if not matrices:
+        return np.empty((0, n))
+    return np.ascontiguousarray(np.concatenate(matrices, axis=0), dtype=float)

@@ -11,6 +11,7 @@ OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 CENSORED = EVERYTHING - {INTEGRATES}
+HYPERPRIORS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 CORRELATED_ACROSS = frozenset({PILOT, MERGES, CODES, MATRIX})  # of several parameters
 KNOWN_COVARIANCES = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
@@ -25,6 +26,12 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
     for name, predictor in spec.design.predictors.items():
         if is_custom(spec.links[name]):
             found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))
+        priors = spec.priors.terms[name]
+        found += [
+            Declaration(f"the coefficients of '{term.name}' have a hyperprior", HYPERPRIORS)
+            for term in predictor.terms
+            if priors[term.name].hierarchical
+        ]
         found += [Declaration(f"'{term.name}' {term.kind.title}", term.kind.allows) for term in predictor.basis_terms]
     found += [
         Declaration(f"effects of {' and '.join(group.parameters)} are correlated", CORRELATED_ACROSS)

@@ -75,11 +75,11 @@ class Variable:
 
     def centring(self, values: FloatArray, effects: FloatArray) -> FloatArray:
         """What an intercept of centred columns is above that of the columns themselves, for every draw."""
-        own = self.columns >= 0
+        own = self.columns.reshape(-1, self.means.size)[0] >= 0  # the same in all rows of a vector's intercepts
         if own.all():
             return np.asarray(values[..., self.columns] @ self.means)
-        others = effects[..., -1 - self.columns[~own]] @ self.means[~own]
-        return np.asarray(values[..., self.columns[own]] @ self.means[own] + others)
+        others = effects[..., -1 - self.columns[..., ~own]] @ self.means[~own]
+        return np.asarray(values[..., self.columns[..., own]] @ self.means[own] + others)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from nutslite.posterior.record.inventory import (
     two_things,
 )
 from nutslite.priors.horseshoe import Horseshoe, horseshoe_of, is_horseshoe
+from nutslite.priors.hyperparameters import is_shared
 from nutslite.priors.prior import Prior, resolve
 
 if TYPE_CHECKING:  # who only wants names need not load Numba
@@ -132,11 +133,17 @@ class _Taker:
                     f"the standardised coefficients of the term '{term.name}'{within}",
                 )
                 continue
-            self._add_with_prior(
-                Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior),
-                _suffix(prior),
-                dims,
-            )
+            quantity = Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior)
+            if not prior.hierarchical:
+                self._add(quantity, _suffix(prior))
+                continue
+            self._add_with_prior(quantity, "_offset", dims)
+            if self.spec.noncentered.get(name, True) and _draws_scale(prior):
+                own = f"the standardised coefficients of the term '{term.name}'{within}"
+                offset = replace(
+                    quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name
+                )
+                self._add(offset)
         horseshoe = horseshoe_of(predictor, priors)
         if horseshoe is not None:
             self._horseshoe(horseshoe, parameter, prefix, within)
@@ -248,13 +255,14 @@ class _Taker:
             return
         for key, value in zip(of.prior.density.argument_names, resolve(of.prior).arguments, strict=True):
             if isinstance(value, Prior):
+                own_dims = self.along if of.kind == "coefficients" and is_shared(value) else dims
                 own = f"the {key} of the prior of '{of.name}'"
                 density = of.prior.density
                 scale = "" if density.scale is None else density.argument_names[density.scale]
                 hyperparameter = replace(
                     of,
                     name=f"{of.name}_{key}",
-                    dims=dims,
+                    dims=own_dims,
                     made_by=own,
                     kind="hyperparameter",
                     arguments=(*of.arguments, key),
@@ -264,7 +272,7 @@ class _Taker:
                     prior=value,
                 )
                 self._add(hyperparameter, _suffix(value))
-                self._hyperparameters(hyperparameter, dims)
+                self._hyperparameters(hyperparameter, own_dims)
 
     def _correlations(self, group: EffectGroup, within: str) -> None:
         labels, factor = group.labels, group.factor

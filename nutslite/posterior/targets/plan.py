@@ -209,17 +209,16 @@ def _joint_plan(
 
 
 def _effects(assembled: Assembled) -> str:
-    """What the joint density's effects are called."""
-    spec = assembled.spec
-    predictors = spec.design.predictors.values()
-    kinds = {
-        "group effects": any(predictor.group_terms for predictor in predictors),
-        "weights": any(term.simplex is None for predictor in predictors for term in predictor.basis_terms),
-        "coefficients of a horseshoe": any(
-            is_horseshoe(prior) for own in spec.priors.terms.values() for prior in own.values()
-        ),
-    }
-    return " and ".join(kind for kind, has in kinds.items() if has) or "group effects"
+    """What the joint density's effects are: of groups, weights, coefficients that have hyperpriors or a horseshoe."""
+    words = {"effects": "group effects", "weights": "weights"}
+    found = set()
+    for variable in assembled.layout.variables:
+        own = assembled.inventory.by_name.get(variable.name)
+        if variable.source == "effects" and own is not None:
+            shrunk = "coefficients of a horseshoe" if is_horseshoe(own.prior) else "coefficients with hyperpriors"
+            found.add(words.get(own.kind, shrunk))
+    every = (*words.values(), "coefficients with hyperpriors", "coefficients of a horseshoe")
+    return " and ".join(text for text in every if text in found) or "group effects"
 
 
 def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:

@@ -1,0 +1,106 @@
+"""Kinds of terms: what is registered, new rows, and a new kind that is one record, slow and right until it declares."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_models import assembled_of
+
+import nutslite as nl
+from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT
+from nutslite.formula.design import build_design
+from nutslite.formula.evaluation import functions
+from nutslite.formula.evaluation.signatures import SIGNATURES
+from nutslite.formula.terms.kinds import Basis, Call, Quantity, TermKind
+from nutslite.formula.terms.register import KINDS
+from nutslite.posterior.assembly.basis_columns import SCALES
+
+CALLS = {"s": "s(x, k=5)", "hsgp": "hsgp(x, m=5, c=1.5)", "mo": "mo(k)"}
+
+
+def frame(n: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0.0, 4.0, n)
+    return pd.DataFrame({"x": x, "k": np.arange(n) % 4, "y": np.sin(x) + rng.normal(0.0, 0.3, n)})
+
+
+def test_every_kind_has_a_signature_and_a_rule_for_its_scales() -> None:
+    assert KINDS.keys() == functions.TERMS.keys() == CALLS.keys()
+    assert set(KINDS) <= set(SIGNATURES) & set(functions.supported_names())
+    assert {kind.scales for kind in KINDS.values() if kind.weigh is None} <= SCALES.keys()
+
+
+@pytest.mark.parametrize("call", CALLS.values())
+def test_rows_of_the_data_as_new_rows_are_the_same_columns(call: str) -> None:
+    data = frame()
+    design = build_design(f"y ~ {call}", data)
+    some = design.evaluate(data.iloc[[5, 0, 17]])
+    for one, other in ((design, some),):
+        before, after = one.predictors["mu"], other.predictors["mu"]
+        np.testing.assert_allclose(after.matrix, before.matrix[:, [5, 0, 17]], atol=1e-12)
+        for own, new in zip(before.basis_terms, after.basis_terms, strict=True):
+            np.testing.assert_allclose(new.matrix, own.matrix[:, [5, 0, 17]], atol=1e-12)
+
+
+def _learn(call: Call) -> tuple[float, float]:
+    x = call.numbers("x")
+    return float(x.mean()), float(x.std())
+
+
+def _apply(memory: tuple[float, float], call: Call) -> Basis:
+    z = (call.numbers("x") - memory[0]) / memory[1]
+    return Basis(np.empty((0, z.size)), np.array([z, z**2 - 1.0]))
+
+
+def _quantities(_: object) -> tuple[Quantity, ...]:
+    return (Quantity("weights", "weights", ("0", "1")), Quantity("sd", "hyperparameter"))
+
+
+BEND = TermKind(("bend",), "is something new", _learn, _apply, _quantities)
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """What the two lines do."""
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    monkeypatch.setitem(functions.TERMS, "bend", "x")
+    monkeypatch.setitem(SIGNATURES, "bend", inspect.Signature([inspect.Parameter("x", either)]))
+    monkeypatch.setitem(KINDS, "bend", BEND)
+    return monkeypatch
+
+
+def test_a_new_kind_is_slow_until_it_declares(registered: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    model = nl.Model("y ~ bend(x)", frame(), priors={"bend(x)": {"sd": nl.Prior("Exponential", lam=1)}})
+    text = " ".join(str(model.plan()).split())
+    for refusal in ("not integrated out: 'bend(x)' is something new", "No pilot ('bend(x)' is something new)"):
+        assert refusal in text
+    results = model.fit(draws=300, chains=2, random_seed=1, progressbar=False)
+    assert set(results.posterior.data_vars) == {"Intercept", "sigma", "bend(x)_sd", "bend(x)_weights"}
+    new = pd.DataFrame({"x": [1.0, 9.0]})
+    mu = np.asarray(model.predict(results, data=new, inplace=False).predictions["mu"])
+    assert mu.shape[-1] == 2
+    model.save(tmp_path / "model")
+    assert str(nl.Model.load(tmp_path / "model")) == str(model)
+    registered.setitem(KINDS, "bend", replace(BEND, allows=frozenset({INTEGRATES, PILOT, MERGES, CODES})))
+    fast = nl.Model("y ~ bend(x)", frame(), priors={"bend(x)": {"sd": nl.Prior("Exponential", lam=1)}})
+    assert "The 2 weights are integrated out together." in " ".join(str(fast.plan()).split())
+    exact = fast.fit(draws=1000, chains=2, random_seed=2, progressbar=False)
+    one, other = nl.summary(exact), nl.summary(results)
+    error = np.hypot(one["sd"] / np.sqrt(one["ess_bulk"]), other["sd"] / np.sqrt(other["ess_bulk"]))
+    assert (np.abs(one["mean"] - other["mean"]) < 5.0 * error + 0.01).all()
+
+
+def test_weights_come_before_groups_which_are_eliminated() -> None:
+    """However few the groups are: rows are sorted by them, and the weights are a part of the rest."""
+    data = frame().assign(g=lambda some: np.where(some["k"] > 1, "a", "b"))
+    assembled = assembled_of(nl.Model("y ~ s(x, k=9) + (1|g)", data))
+    starts = {variable.name: int(np.min(variable.index)) for variable in assembled.layout.variables[-2:]}
+    assert starts["s(x, k=9)_weights"] == 0
+    assert starts["1|g"] == 7
+    text = " ".join(str(nl.Model("y ~ s(x, k=9) + (1|g)", data).plan()).split())
+    assert "The 2 effects of the largest grouping factor" in text
