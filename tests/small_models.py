@@ -121,6 +121,17 @@ GENERAL: dict[str, dict[str, Any]] = {
 }
 
 
+CENSORED: dict[str, dict[str, Any]] = {
+    "censored": {"formula": "censored(y, np.where(y > 0.6, 1, np.where(y < -0.6, -1, 0))) ~ x + (x|g) + (1|h)"},
+    "censored counts": {"formula": "censored(k, k + 2, np.where(x > 3, 'interval', 'none')) ~ z", "family": "poisson"},
+    "censored times": {
+        "formula": Formula("censored(pos, pos + 1, np.where(x > 3, 'interval', 'none')) ~ x + (1|g)", "alpha ~ z"),
+        "family": "weibull",
+    },
+}
+"""Rows under several kernels."""
+
+
 def small_model(settings: dict[str, Any]) -> Model:
     """The model of one of the entries above on `grouped_data`; ``"n"`` rows where that is given."""
     data = grouped_data(settings.get("n", 120))
