@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,13 @@ def test_hundreds_of_levels_are_integrated_out_at_once(monkeypatch: pytest.Monke
     mean, covariance = conditional(natural[SCALE][0], natural["sigma"][0])
     np.testing.assert_allclose(natural[NAME].mean(axis=0), mean, atol=4.5 * np.sqrt(covariance.max() / 4000))
     np.testing.assert_allclose(np.cov(natural[NAME].T), covariance, atol=0.12 * covariance.max())
+
+
+def test_plain_regressions_of_many_columns_stay_what_they_were() -> None:
+    """Without any effects nothing is for a large factorisation, whatever it would cost."""
+    sizes = prices.Sizes(5000, 400, 0, 400, 0, 0, 0, 0.0, False)
+    assert prices.prices(sizes)["large"] == np.inf
+    assert prices.prices(replace(sizes, effects_per_row=300))["large"] < np.inf
 
 
 def conditional(scale: float, sigma: float) -> tuple[np.ndarray, np.ndarray]:
