@@ -90,6 +90,11 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
         "priors": {"common": group_prior()},
         "center_predictors": False,
     },
+    "horseshoe, correlated groups": {
+        "formula": "y ~ x + z + c + (z|g)",
+        "priors": {("x", "c"): Prior("Horseshoe", scale_global=0.5, df=3)},
+        "correlated": True,
+    },
     "fixed sigma, flat slopes": {"formula": "y ~ x + (1|g)", "priors": {"sigma": 0.9, "x": Prior("Flat")}},
 }
 
@@ -116,6 +121,11 @@ GENERAL: dict[str, dict[str, Any]] = {
     "negative binomial": {"formula": Formula("k ~ x + (1|g)", "alpha ~ z"), "family": "negativebinomial"},
     "gamma, log": {"formula": "pos ~ x + (1|g)", "family": "gamma", "link": "log"},
     "beta": {"formula": Formula("unit ~ x", "kappa ~ 1 + (1|g)"), "family": "beta"},
+    "horseshoe, monotonic": {
+        "formula": Formula("k ~ z + mo(c) + (1|g)", "alpha ~ x + c + mo(h)"),
+        "family": "negativebinomial",
+        "priors": {"alpha": {("x", "c"): Prior("Horseshoe", scale_slab=1)}, "mo(c)": {"simplex": [2, 3]}},
+    },
     "smooths of two parameters": {"formula": Formula("y ~ s(x, k=5) + (1|g)", "sigma ~ s(x, k=5)")},
     "wald, log, weighted": {"formula": "weighted(pos, w) ~ x", "family": "wald", "link": "log"},
 }

@@ -29,6 +29,9 @@ NOT_SERVED = {
     "wald, log, weighted": "no group effects",
     "other priors": "not all group effects have normal priors",
     "group location with a prior": "has no pilot: the location of a group-specific term has a prior",
+    "process": "has no pilot: ",
+    "horseshoe, correlated groups": "has no pilot: scales are those of a horseshoe",
+    "horseshoe, monotonic": "has no pilot: 'mo.c.' is a monotonic effect",
 }
 UNCHECKED = {"compute_convergence_checks": False}  # so few draws have not converged
 MODELS = {name: settings for name, settings in ALL.items() if name not in NOT_SERVED}
