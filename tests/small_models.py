@@ -77,7 +77,6 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
         "formula": "y ~ x + (1|g)",
         "priors": {"1|g": Prior("Normal", mu=0, sigma=Prior("HalfCauchy", beta=Prior("Exponential", lam=1)))},
     },
-    "process": {"formula": "y ~ c + hsgp(x, m=6, c=1.5) + (1|g)"},
     "smooth": {"formula": "y ~ c + s(x, k=6)"},
     "smooths, correlated groups": {"formula": "y ~ s(x, k=6) + s(z, k=5, bs='cc') + (x|g)", "correlated": True},
     "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
