@@ -19,6 +19,8 @@ from nutslite.formula import covariances
 from nutslite.formula.correlated import effect_groups
 from nutslite.formula.language import algebra
 from nutslite.model.specification import specification_of
+from nutslite.posterior.assembly.coded_columns import without_codes
+from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.marginal import crossproducts, prices
 from nutslite.posterior.marginal.large_marginal import LargeMarginal
 from nutslite.posterior.points.log_prior import log_prior
@@ -127,6 +129,25 @@ def test_hundreds_of_levels_are_integrated_out_at_once(monkeypatch: pytest.Monke
     mean, covariance = conditional(natural[SCALE][0], natural["sigma"][0])
     np.testing.assert_allclose(natural[NAME].mean(axis=0), mean, atol=4.5 * np.sqrt(covariance.max() / 4000))
     np.testing.assert_allclose(np.cov(natural[NAME].T), covariance, atol=0.12 * covariance.max())
+
+
+def test_merged_rows_and_codes_change_no_density() -> None:
+    """What the levels declare that they allow: equal rows counted once, and columns read by code."""
+    rng = np.random.default_rng(8)
+    g, c = rng.integers(0, 9, 1500), rng.integers(0, 3, 1500)
+    data = pd.DataFrame({"b": rng.integers(0, 2, 1500), "g": np.array(LEVELS)[g], "c": np.array(["u", "v", "w"])[c]})
+    formula = "b ~ c + (1|gr(g, cov=K))"
+    assembled = assembled_of(nl.Model(formula, data, family="bernoulli", extra_namespace={"K": matrix()}))
+    merged = merge_equal_rows(assembled.data)
+    assert merged is not None
+    assert merged.y.shape[1] <= 54
+    records = [assembled.data, merged, without_codes(assembled.data), without_codes(merged)]
+    targets = [JointTarget(assembled, use_pilot=False, merged=record) for record in records]
+    for position in positions_of(targets[0]):
+        slopes = [np.empty_like(position) for _ in targets]
+        values = [target.logdensity(position, own, target.data) for target, own in zip(targets, slopes, strict=True)]
+        np.testing.assert_allclose(values, values[0], rtol=1e-11)
+        np.testing.assert_allclose(slopes, np.tile(slopes[0], (4, 1)), rtol=1e-8, atol=1e-8)
 
 
 def test_plain_regressions_of_many_columns_stay_what_they_were() -> None:
