@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.record.family import Family
 from nutslite.posterior.pilot.nested_laplace import parent_columns, range_of
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
@@ -116,9 +115,3 @@ def _middle(
         if gained < 1e-6:
             break
     return w
-
-
-def has_edge(model: ModelData, family: Family) -> bool:
-    """Whether a linear predictor can leave the range of its link."""
-    pairs = zip(family.eta_parameters, model.links, model.predictors, strict=True)
-    return any(predictor[md.VARIES] and range_of(int(link), p.support) != MEAN for p, link, predictor in pairs)

@@ -31,7 +31,7 @@ from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information
-from nutslite.posterior.pilot.inside import has_edge, starts_inside
+from nutslite.posterior.pilot.inside import starts_inside
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.pilot.nested_laplace import (
     bent_scales,
