@@ -258,7 +258,9 @@ def table(records: list[dict[str, Any]], command: str) -> str:
         "",
         f"{len(records):,} random models of 3 to 12 rows at default settings: {counts['clean']:,} clean "
         f"({100 * counts['clean'] / n:.2f} %), {counts['warned']} warned, {counts['silently wrong']} silently wrong, "
-        f"{counts['crashed']} crashed, {counts['told']} told before they were fitted that they have no posterior. {quadratures:,} of them were compared with quadrature at {compared:,} points; "
+        f"{counts['crashed']} crashed, {counts['told']} told before they were fitted "
+        f"that they have no posterior. "
+        f"{quadratures:,} of them were compared with quadrature at {compared:,} points; "
         f"wrong is more than {bound:.1f} standard errors, which chance alone exceeds once in {1 / CHANCE:.0f} such "
         "studies.",
         "",

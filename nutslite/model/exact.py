@@ -19,6 +19,7 @@ from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
+COMPUTED = "A predictor that was computed from the response, or the response from it, has to go. "
 RESIDUAL = "sigma"  # the parameter that makes rows differ in a linear way, in every family that has one
 _ROUNDING = 1e-11  # of the response's range, left by terms that give it exactly ...
 _LAST_DIGITS = 1e-14  # ... or of its size, where all responses are equal
@@ -45,7 +46,10 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
         return
     name = design.response.name
     if _leaves_nothing(target, columns, left, None):
-        warn(f"The terms give every response '{name}' exactly: {_what_follows()}")
+        if spread <= left:
+            warn(f"Every response '{name}' is {values[0]:.6g}, which an intercept gives exactly: {_what_follows('')}")
+        else:
+            warn(f"The terms give every response '{name}' exactly: {_what_follows()}")
     elif predictor.group_terms and _groups_leave_nothing(target, columns, left, predictor, design.factors):
         factors = dict.fromkeys(term.factor for term in predictor.group_terms)
         listed = " and ".join(f"'{factor}'" for factor in factors)
@@ -56,11 +60,10 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
         )
 
 
-def _what_follows() -> str:
+def _what_follows(remedy: str = COMPUTED) -> str:
     return (
-        f"nothing is left for {RESIDUAL}, the posterior has no bound as it nears 0, and the draws cannot be trusted. A "
-        "predictor that was computed from the response, or the response from it, has to go; a known "
-        f"{RESIDUAL} can be given, such as priors={{'{RESIDUAL}': 0.1}}."
+        f"nothing is left for {RESIDUAL}, the posterior has no bound as it nears 0, and the draws cannot be trusted. "
+        f"{remedy}A known {RESIDUAL} can be given, such as priors={{'{RESIDUAL}': 0.1}}."
     )
 
 
@@ -92,7 +95,7 @@ def _columns_of(term: GroupTerm, factor: GroupFactor) -> FloatArray:
 
 
 def _leaves_nothing(target: FloatArray, columns: FloatArray, left: float, index: NDArray[np.int32] | None) -> bool:
-    """Whether columns, and means of the levels of `index`, give the target but for `left`, and are fewer than its rows."""
+    """Whether columns, and means of the levels of `index`, give the target but for `left`, and are fewer than rows."""
     rows = target.size
     if columns.size > _MOST_VALUES:
         return False
