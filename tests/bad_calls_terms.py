@@ -133,6 +133,7 @@ SHARES = [
     _shares("shares for a slope", {"mo(k)": Prior("Dirichlet", a=1)}, "'mo(k)'", "Dirichlet", "simplex"),
     _shares("shares for the intercept", {"Intercept": Prior("Dirichlet", a=1)}, "'Intercept'", "shares"),
     _shares("horseshoe of a slope", {"common": Prior("Horseshoe")}, "'mo(k)'", "Horseshoe"),
+    _shares("hyperprior of a slope", {"mo(k)": Prior("Normal", mu=0, sigma=HALF)}, "'mo(k)'", "hyperprior"),
     _shares("shares for sigma", {"sigma": Prior("Dirichlet", a=1)}, "'sigma'", "shares"),
 ]
 

@@ -15,7 +15,7 @@ from nutslite.formula.evaluation.signatures import SIGNATURES
 from nutslite.priors.densities.catalogue import COUNTS, DENSITIES
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_FOR_USERS = ("architecture.md", "adding_a_family.md", "adding_a_method.md")
+NOT_FOR_USERS = ("architecture.md", "adding_a_covariance.md", "adding_a_family.md", "adding_a_method.md")
 LIBRARIES = ("patsy", "numba")
 # what libraries call their own, and Python's ways of showing objects
 FOREIGN = (

@@ -26,12 +26,16 @@ def shown(text: str) -> str:
     parts = ["1" if spec.intercept else "0"] + [term.name for term in spec.terms]
     for group in spec.groups:
         inner = ["1" if group.intercept else "0"] + [term.name for term in group.terms]
-        bar = "|" if group.correlated else "||"
+        bar = f"|{group.id}|" if group.id else "|" if group.correlated else "||"
         parts.append(f"({' + '.join(inner)}{bar}{', '.join(term.name for term in group.factors)})")
     return " + ".join(parts + [offset.name for offset in spec.offsets])
 
 
 ACCEPTED = {
+    "y ~ (x|p|g)": "1 + (1 + x|p|g)",
+    "y ~ x + (0 + x | id1 | a:b) + (1|2|a)": "1 + x + (0 + x|id1|a:b) + (1|2|a)",
+    "y ~ (1|gr(g, cov = K))": "1 + (1|gr(g, cov=K))",
+    "y ~ (x||gr(C(g),cov=K) + h)": "1 + (1 + x||gr(C(g), cov=K), h)",
     "y ~ 1": "1",
     "y ~ x": "1 + x",
     "y~x+z": "1 + x + z",

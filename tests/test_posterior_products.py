@@ -7,6 +7,7 @@ import pytest
 
 from nutslite._parallel import run_in_parts
 from nutslite.posterior.products import products
+from nutslite.posterior.products.level_sums import MANY_COLUMNS, LevelDesign, level_products, own_products
 from nutslite.posterior.products.products import weighted_products
 
 
@@ -50,3 +51,22 @@ def test_an_error_in_a_part_is_raised():
 
     with pytest.raises(ValueError, match="second part"):
         run_in_parts(fail, 10, 2, 1)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_wide_designs_of_one_level_are_matrices(weighted):
+    """Columns of one level, as levels with a known covariance have them: the products of the columns written out."""
+    rng = np.random.default_rng(3)
+    n, width, stride = 60, MANY_COLUMNS + 5, MANY_COLUMNS + 9
+    columns = {c: None if c == 7 else rng.normal(size=n) for c in range(2, width + 2)}
+    few = {c: rng.normal(size=n) for c in (0, 4)}
+    level, weights = np.zeros(n, dtype=np.int64), rng.uniform(0.5, 2.0, n) if weighted else None
+    wide, narrow = LevelDesign(level, 1, stride, columns), LevelDesign(level, 1, 5, few)
+    one, other = np.zeros((stride, n)), np.zeros((5, n))
+    for design, out in ((columns, one), (few, other)):
+        for c, z in design.items():
+            out[c] = 1.0 if z is None else z
+    scaled = one if weights is None else one * weights
+    np.testing.assert_allclose(own_products(wide, weights)[0], scaled @ one.T, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(level_products(wide, narrow, weights)[0], scaled @ other.T, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(level_products(narrow, wide, weights)[0], other @ scaled.T, rtol=1e-11, atol=1e-11)

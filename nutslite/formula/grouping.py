@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, did_you_mean
+from nutslite.exceptions import DataError
 from nutslite.formula.columns.categories import Categories
+from nutslite.formula.covariances import covariance_of
 from nutslite.formula.evaluation.evaluation import Evaluator
-from nutslite.formula.known_covariance import KnownCovariance, known_covariance
+from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.records import GroupFactor
@@ -68,21 +69,9 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
         names = tuple(f"{names[key // len(own)]}:{own[key % len(own)]}" for key in found.tolist())
     if len(set(names)) < len(names):
         raise DataError(f"Two levels of '{term.name}' would have the same name; take the colons out of its levels.")
-    known = None if term.covariance is None else _known_covariance(term, names, evaluator)
+    known = covariance_of(term, names, evaluator.extra)
     plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names, known)
     return plan, GroupFactor(term.name, np.array(codes, dtype=np.int32), names, covariance=known)
-
-
-def _known_covariance(term: Term, levels: tuple[str, ...], evaluator: Evaluator) -> KnownCovariance:
-    """The matrix that the formula names."""
-    name, column = str(term.covariance), term.factors[0]
-    if name not in evaluator.extra:
-        known = [other for other, value in evaluator.extra.items() if getattr(value, "ndim", 0) == 2]
-        message = (
-            f"cov={name} is a matrix that extra_namespace holds: Model(..., extra_namespace={{'{name}': {name}}})."
-        )
-        raise column.error(message + did_you_mean(name, known))
-    return known_covariance(evaluator.extra[name], name, column.name, levels)
 
 
 def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:

@@ -99,21 +99,14 @@ def complete_horseshoe(
     Raises
     ------
     PriorError
-        Where terms that share a horseshoe disagree about its arguments, a column does not vary, or a slope of a
-        monotonic effect would have one.
+        Where terms that share a horseshoe disagree about its arguments, or a column does not vary.
     """
     found = dict(priors)
     shared: tuple[str, Prior] | None = None
-    slopes = {basis.coefficients for basis in predictor.basis_terms if basis.simplex is not None}
     for term in predictor.terms:
         prior = priors[term.name]
         if not is_horseshoe(prior):
             continue
-        if term.name in slopes:
-            raise PriorError(
-                f"The slope of '{term.name}' cannot have a Horseshoe. Give it a prior of its own: "
-                f"priors={{'{term.name}': Prior('Normal', mu=0, sigma=1), ...}}."
-            )
         shared = (term.name, prior) if shared is None else shared
         if _arguments(prior) != _arguments(shared[1]):
             raise PriorError(

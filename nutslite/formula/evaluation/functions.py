@@ -12,7 +12,7 @@ import numpy as np
 from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
-from nutslite.formula.language.algebra import GROUPING
+from nutslite.formula.language.algebra import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -84,11 +84,14 @@ CATEGORICAL = ("C", "T", "S")
 SUCCESS = ("binary", "B")
 PROPORTIONS = ("p", "prop", "proportion")
 WEIGHTED = "weighted"
+CENSORED = "censored"
 
 _INSTEAD = {
     "factor": "write C(x), or list the column in categorical=[...]",
     "cbind": "write p(successes, trials) for counts out of trials",
     "trials": "write p(successes, trials) ~ ... for counts out of trials",
+    "cens": "write censored(y, status) ~ ..., with a status of 'none', 'left', 'right' or 'interval'",
+    "Surv": "write censored(time, status) ~ ..., with a status of 'none' (an event) or 'right' (none until then)",
     "weights": "write weighted(y, w) ~ ... for likelihood weights",
     "ns": "write cr(x, df=...) for natural cubic splines, bs(x, df=...) for B-splines",
     "rcs": "write cr(x, df=...) for natural cubic splines",
@@ -99,7 +102,7 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    censored cens truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
+    cens Surv truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
@@ -113,13 +116,13 @@ TERMS = {
 }
 """Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
 
-RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED)
+RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED, CENSORED)
 
 
 def function_names() -> frozenset[str]:
     """Every name that has a meaning of its own in front of a parenthesis."""
     known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *TERMS, *UNSUPPORTED}
-    return frozenset(known | {GROUPING, "I", "Q", "offset"})
+    return frozenset(known | {*GROUPINGS, "I", "Q", "offset"})
 
 
 def supported_names() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 from nutslite.exceptions import DataError, FormulaError, FormulaTypeError, did_you_mean
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES, signature_of, what_is_wrong
-from nutslite.formula.language.algebra import GROUPING
+from nutslite.formula.language.algebra import GROUPINGS
 from nutslite.formula.language.expression import Expression, is_quoted, node_span
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
@@ -292,9 +292,9 @@ class _Checker:
         if name == "offset":
             message = "offset() is a term of its own: 'y ~ x + offset(log(n))'."
             raise self._error(message, node)
-        if name == GROUPING:
-            raise self._error(f"{name}() stands alone right of a bar, as in (1|{name}(g, cov=K)).", node)
-        if name in functions.PROPORTIONS or name == functions.WEIGHTED:
+        if name in GROUPINGS:
+            raise self._error(f"{name}() stands alone right of a bar, around a factor: (1|{name}(g, ...)).", node)
+        if name in (*functions.PROPORTIONS, functions.WEIGHTED, functions.CENSORED):
             raise self._error(f"{name}() describes a response and stands alone, left of '~'.", node)
         if name in functions.TERMS and node is not self.whole_term:
             raise self._error(

@@ -18,8 +18,8 @@ from patsy.infix_parser import ParseNode
 from nutslite.exceptions import FormulaError
 from nutslite.formula.language.expression import Expression, FormulaText, is_quoted, keyword_hint, read_expression
 
-GROUPING = "gr"
-"""What stands around a grouping factor whose levels have known covariances."""
+GROUPINGS: dict[str, dict[str, str]] = {"gr": {"cov": "K"}}
+"""Calls that stand around a grouping factor, with an example of each argument; `formula/covariances.py` has them."""
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -29,14 +29,12 @@ _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be t
 class Term:
     """A product of factors; two terms are the same when they have the same factors, in whatever order.
 
-    A factor that groups rows may have `covariance`, the name of a matrix; then `written` is the whole call,
-    ``"gr(g, cov=K)"``.
+    Of a factor that groups rows, `call` is the call around it that says how its levels vary together: ``gr(g, cov=K)``.
     """
 
     factors: tuple[Expression, ...]
     span: tuple[int, int]
-    covariance: str | None = None
-    written: str = ""
+    call: Expression | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -46,12 +44,12 @@ class Term:
     @cached_property
     def key(self) -> frozenset[str]:
         """What makes two terms the same."""
-        return frozenset(self.names if self.covariance is None else [self.name])
+        return frozenset(self.names if self.call is None else [self.call.name])
 
     @property
     def name(self) -> str:
         """``"x:g"``, ``"gr(g, cov=K)"``."""
-        return self.written or ":".join(self.names)
+        return ":".join(self.names) if self.call is None else self.call.name
 
 
 @dataclass(frozen=True)
@@ -308,24 +306,24 @@ class Reader:
         return left.args[0], text
 
     def _grouping(self, term: Term) -> Term:
-        """A grouping factor; of ``gr(g, cov=K)`` the factor g and the name of its matrix."""
+        """A grouping factor; of ``gr(g, cov=K)`` the factor g, and the call."""
         whole = term.factors[0]
         call = whole.tree
-        if len(term.factors) > 1 or not (isinstance(call, ast.Call) and getattr(call.func, "id", None) == GROUPING):
+        name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
+        if len(term.factors) > 1 or not isinstance(call, ast.Call) or name not in GROUPINGS:
             return term
-        written = f"{GROUPING}(g, cov=K)"
+        examples = GROUPINGS[name]
+        written = f"{name}(g, {', '.join(f'{key}={example}' for key, example in examples.items())})"
         for keyword in call.keywords:
-            if keyword.arg != "cov":
-                raise whole.error(f"{GROUPING}() has no argument '{keyword.arg}': {written}.", keyword)
-        if len(call.args) != 1 or not call.keywords:
-            message = f"{GROUPING}() takes a factor and cov=, the covariances of its levels: {written}."
-            raise whole.error(f"{message} Without them write the factor alone: (1|g).")
-        matrix = call.keywords[0].value
-        if not isinstance(matrix, ast.Name) or is_quoted(matrix):
-            raise whole.error(
-                "cov= is the name of a matrix that extra_namespace holds: extra_namespace={'K': K}.", matrix
-            )
-        return Term((whole.part(call.args[0]),), term.span, matrix.id, whole.name)
+            if keyword.arg not in examples:
+                raise whole.error(f"{name}() has no argument '{keyword.arg}': {written}.", keyword)
+            if not _is_name_or_number(keyword.value):
+                message = f"{keyword.arg}= is a number, or a name for which extra_namespace has a value: "
+                raise whole.error(f"{message}extra_namespace={{'{examples[keyword.arg]}': ...}}.", keyword.value)
+        if len(call.args) != 1 or len(call.keywords) != len(examples):
+            message = f"{name}() takes a factor and {', '.join(f'{key}=' for key in examples)}: {written}."
+            raise whole.error(f"{message} A factor whose levels are independent stands alone: (1|g).")
+        return Term((whole.part(call.args[0]),), term.span, whole)
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""
@@ -333,6 +331,13 @@ class Reader:
         result = reader.read(node, additive=True)
         self.notes += reader.notes
         return result
+
+
+def _is_name_or_number(node: ast.expr) -> bool:
+    inner = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
+    if isinstance(inner, ast.Name):
+        return inner is node and not is_quoted(inner)
+    return isinstance(inner, ast.Constant) and type(inner.value) in (int, float)
 
 
 def _in_parentheses(plain: str, span: tuple[int, int]) -> bool:

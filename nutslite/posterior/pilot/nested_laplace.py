@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.codes import IDENTITY, INVERSE, INVERSE_SQUARED, SQRT
+from nutslite.families.record.family import Family
 from nutslite.posterior.pilot.centring import scale_columns
 from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.record import model_data as md
@@ -113,6 +114,12 @@ def range_of(link: int, support: str) -> int:
         return UNIT
     positive = link in (INVERSE_SQUARED, SQRT) or (support == "positive" and link in (IDENTITY, INVERSE))
     return POSITIVE if positive else MEAN
+
+
+def has_edge(model: ModelData, family: Family) -> bool:
+    """Whether a linear predictor can leave the range of its link."""
+    pairs = zip(family.eta_parameters, model.links, model.predictors, strict=True)
+    return any(predictor[md.VARIES] and range_of(int(link), p.support) != MEAN for p, link, predictor in pairs)
 
 
 def _direction(columns: FloatArray, intercept: int, kind: int) -> FloatArray | None:

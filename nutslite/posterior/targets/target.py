@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
-from nutslite.families.record.family import Family, compiled_loglik
+from nutslite.families.record.censoring import compiled_logliks
 from nutslite.posterior.density.helper_threads import helped_chains
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
@@ -37,11 +37,11 @@ from nutslite.posterior.pilot.nested_laplace import (
     bent_scales,
     bounded,
     given_parameter,
+    has_edge,
     has_few_rows,
     is_small,
     less_centred,
     nested_warp,
-    range_of,
     start_at_mean,
 )
 from nutslite.posterior.pilot.pieces import Lines, has_pieces
@@ -52,7 +52,7 @@ from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.model_data import ModelData, sorted_rows
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
-from nutslite.posterior.record.warp import FREE, MEAN, Warp
+from nutslite.posterior.record.warp import FREE, Warp
 from nutslite.priors.densities.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities.densities import density_function
 
@@ -129,7 +129,8 @@ class JointTarget:
     ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
-        self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
+        kernels = assembled.data.segments[:, md.KERNEL]
+        self.loglik = compiled_logliks(assembled.spec.family, assembled.data.links, kernels)
         self.dimension = assembled.layout.dimension
         self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)
@@ -388,12 +389,6 @@ def _unmirrored(mode: Mode, folded: NDArray[np.bool_]) -> Mode:
     """The mode with folded scales above zero, where proposals are allowed; Newton's steps may have crossed it."""
     signs = np.where(folded & (mode.position < 0.0), -1.0, 1.0)
     return replace(mode, position=signs * mode.position, covariance=mode.covariance * np.outer(signs, signs))
-
-
-def has_edge(model: ModelData, family: Family) -> bool:
-    """Whether a linear predictor can leave the range of its link."""
-    pairs = zip(family.eta_parameters, model.links, model.predictors, strict=True)
-    return any(predictor[md.VARIES] and range_of(int(link), p.support) != MEAN for p, link, predictor in pairs)
 
 
 def density_of(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:

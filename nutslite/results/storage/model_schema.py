@@ -30,7 +30,7 @@ _TAGGED = {
     "prior": Row((NAME, FLAG, Either((NOTHING, FLAG), "True, False or None"), Listed(Row((NAME, Later(_plain)))))),
     "formula": Listed(NAME, shortest=1),
     "array": _NUMBERS,
-    "matrix": Row((Tagged({"list": _ITEMS}), Tagged({"list": _ITEMS}), Tagged({"array": _NUMBERS}))),
+    "matrix": Row((Listed(SCALAR), Listed(SCALAR), Tagged({"array": _NUMBERS}))),
     "dict": Listed(Row((Later(_plain), Later(_plain)))),
     "tuple": _ITEMS,
     "set": _ITEMS,

@@ -66,7 +66,9 @@ def to_plain(value: Any, depth: int = 0) -> Any:
         text = value.astype(np.int64) if value.dtype.kind in "mM" else value
         return {"array": [value.dtype.str, list(value.shape), text.ravel().tolist()]}
     if isinstance(value, pd.DataFrame) and value.to_numpy().dtype.kind in "biuf":  # a matrix with names
-        labels = [to_plain(axis.tolist(), depth) for axis in value.axes]
+        labels = [[to_plain(label, depth) for label in axis.tolist()] for axis in value.axes]
+        if any(isinstance(label, dict) for axis in labels for label in axis):
+            raise Unstorable("DataFrame")
         return {"matrix": [*labels, to_plain(value.to_numpy(), depth)]}
     if isinstance(value, Mapping):
         return {"dict": [[to_plain(key, depth), to_plain(item, depth)] for key, item in value.items()]}
@@ -106,7 +108,8 @@ def from_plain(value: Any) -> Any:
     if kind == "array":
         return _array(*content)
     if kind == "matrix":
-        return _matrix(*(from_plain(item) for item in content))
+        index, columns, values = content
+        return _matrix(index, columns, from_plain(values))
     try:
         if kind == "dict":
             return {from_plain(key): from_plain(item) for key, item in content}
@@ -119,7 +122,7 @@ def from_plain(value: Any) -> Any:
 def _matrix(index: list[Any], columns: list[Any], values: NDArray[Any]) -> pd.DataFrame:
     if values.shape != (len(index), len(columns)):
         raise Misfit(f"a matrix of {len(index)} rows and {len(columns)} columns with numbers of shape {values.shape}")
-    return pd.DataFrame(values, index=index, columns=columns)
+    return pd.DataFrame(values, index=pd.Index(index), columns=pd.Index(columns))
 
 
 def _array(dtype: str, shape: list[int], items: list[Any]) -> NDArray[Any]:

@@ -1,0 +1,70 @@
+"""Calls around a grouping factor that say how its levels vary together: ``gr(g, cov=K)``; a new one has a line here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nutslite.exceptions import did_you_mean
+from nutslite.formula.known_covariance import KnownCovariance, known_covariance
+from nutslite.formula.language.algebra import Term
+
+
+@dataclass(frozen=True)
+class LevelsCall:
+    """One such call.
+
+    Attributes
+    ----------
+    what : str
+        The factor, for messages.
+    levels : tuple of str
+        Names of its levels in the data, in the order of the results.
+    arguments : mapping
+        Argument -> value: a number, or what ``extra_namespace`` holds.
+    texts : mapping
+        Argument -> how the formula has it.
+    """
+
+    what: str
+    levels: tuple[str, ...]
+    arguments: Mapping[str, Any]
+    texts: Mapping[str, str]
+
+
+def _of_matrix(call: LevelsCall) -> KnownCovariance:
+    """The user's own matrix."""
+    return known_covariance(call.arguments["cov"], call.texts["cov"], call.what, call.levels)
+
+
+COVARIANCES: dict[str, Callable[[LevelsCall], KnownCovariance]] = {"gr": _of_matrix}
+"""By the names of `algebra.GROUPINGS`."""
+
+
+def covariance_of(term: Term, levels: tuple[str, ...], extra: Mapping[str, Any]) -> KnownCovariance | None:
+    """The covariances of a grouping factor's levels; None where the formula says nothing of them.
+
+    Raises
+    ------
+    FormulaError
+        For a name that ``extra_namespace`` does not hold.
+    DataError
+        For what is no covariance of these levels.
+    """
+    if term.call is None:
+        return None
+    call: Any = term.call.tree
+    arguments, texts = {}, {}
+    for keyword in call.keywords:
+        key, value = keyword.arg, keyword.value
+        texts[key] = ast.unparse(value)
+        if isinstance(value, ast.Name):
+            if value.id not in extra:
+                message = f"{key}={value.id}: hand it over as Model(..., extra_namespace={{'{value.id}': {value.id}}})."
+                raise term.call.error(message + did_you_mean(value.id, extra), value)
+            arguments[key] = extra[value.id]
+        else:
+            arguments[key] = ast.literal_eval(value)
+    return COVARIANCES[call.func.id](LevelsCall(term.factors[0].name, levels, arguments, texts))
