@@ -126,6 +126,14 @@ GENERAL: dict[str, dict[str, Any]] = {
         "priors": {"alpha": {("x", "c"): Prior("Horseshoe", scale_slab=1)}, "mo(c)": {"simplex": [2, 3]}},
     },
     "smooths of two parameters": {"formula": Formula("y ~ s(x, k=5) + (1|g)", "sigma ~ s(x, k=5)")},
+    "hyperpriors, other densities": {
+        "formula": "k ~ x + c",
+        "family": "poisson",
+        "priors": {
+            "x": group_prior("StudentT", nu=Prior("Gamma", alpha=2, beta=0.1)),
+            "c": Prior("Laplace", mu=Prior("Normal", mu=0, sigma=1), b=Prior("HalfNormal", sigma=[1, 2])),
+        },
+    },
     "wald, log, weighted": {"formula": "weighted(pos, w) ~ x", "family": "wald", "link": "log"},
 }
 
