@@ -74,6 +74,21 @@ def within(low: float, high: float, response: np.ndarray) -> bool:
     return bool(response.min() >= low and response.max() <= high)
 
 
+def ended(low: float, high: float, response: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What is known of responses that are seen between two numbers."""
+    status = np.select([response <= low, response >= high], ["left", "right"], "none")
+    return np.clip(response, low, high), status
+
+
+def in_steps(step: float, high: float, response: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What is known of positive responses where every other row was looked at now and then, up to a number."""
+    rounded = np.maximum(np.floor(response / step) * step, 1e-3)
+    now_and_then = (np.arange(response.size) % 2 == 0) & (response > rounded)
+    status = np.where(response >= high, "right", np.where(now_and_then, "interval", "none"))
+    lower = np.where(status == "interval", rounded, np.minimum(response, high))
+    return lower, lower + np.where(rounded < step, step - 1e-3, step), status
+
+
 def apply_patches(patches: Mapping[str, float]) -> None:
     """Set thresholds of the package in this process."""
     for dotted, value in patches.items():
@@ -109,6 +124,7 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "trials": trials,
             "pos": rng.gamma(2.0, 1.0, rows),
             "unit": rng.uniform(0.05, 0.95, rows),
+            "status": np.array(["none", "none", "right"])[np.arange(rows) % 3],
             "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
     )
@@ -126,6 +142,7 @@ RESPONSES = {
     "negativebinomial": "k",
     "wald": "pos",
     "zero_inflated_poisson": "k",
+    "weibull": "pos",
 }
 POSITIVE = (1e-4, 1e4)
 BOUNDS = {
@@ -134,6 +151,7 @@ BOUNDS = {
     "gamma": POSITIVE,
     "lognormal": POSITIVE,
     "wald": (1e-2, 1e2),  # wider ones cost ten times as long: trajectories of many steps
+    "weibull": POSITIVE,
     "poisson": (0, 1e4),
     "negativebinomial": (0, 1e4),
     "zero_inflated_poisson": (0, 1e4),
@@ -212,6 +230,7 @@ def drawn_case(family: str, seed: int) -> Case:
         "lognormal": ("sigma",),
         "negativebinomial": ("alpha",),
         "wald": ("lam",),
+        "weibull": ("alpha",),
         "zero_inflated_poisson": ("psi",),
     }.get(family, ())
     return Case(
@@ -424,6 +443,24 @@ def general_cases() -> list[Case]:
     ]
 
 
+def censored_cases() -> list[Case]:
+    """Rows under several kernels: limits on both sides, intervals, counts."""
+    binary, steps = {"priors": BINARY}, partial(in_steps, 0.8, 3.0)
+    sizes = {"priors": {**BINARY, "alpha": Prior("Gamma", alpha=6, beta=3)}}
+    both, limits = "censored(y, status) ~ x + (1|g)", {"censor": partial(ended, -1.0, 1.5)}
+    return [
+        Case("censored: gaussian", "limits", both, options={"priors": NARROW}, fit=limits),
+        Case("censored: weibull", "intervals", "censored(pos, pos, status) ~ x", "weibull", sizes, {"censor": steps},
+             accept=POSITIVE),
+        Case("censored: lognormal", "intervals", "censored(pos, pos, status) ~ x", "lognormal", {"priors": NARROW},
+             {"censor": steps}, accept=POSITIVE),
+        Case("censored: poisson", "counts", "censored(k, status) ~ x + (1|g)", "poisson", binary,
+             {"censor": partial(ended, 0.0, 4.0)}, accept=BOUNDS["poisson"]),
+        Case("censored: merged", "equal rows merged within segments", "censored(k, status) ~ b", "poisson", binary,
+             {"censor": partial(ended, 0.0, 4.0)}, accept=BOUNDS["poisson"], patches=MERGED),
+    ]  # fmt: skip
+
+
 def category_cases() -> list[Case]:
     """Responses that are categories: thresholds that increase, and a linear predictor for each level."""
     priors = {
@@ -451,5 +488,6 @@ def all_cases() -> list[Case]:
         *term_cases(),
         *joint_cases(),
         *general_cases(),
+        *censored_cases(),
         *category_cases(),
     ]

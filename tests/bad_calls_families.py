@@ -10,7 +10,7 @@ from bad_calls import BadCall, frame, model, with_values
 
 from nutslite.exceptions import DataError, FamilyError, FormulaError, NutsliteWarning, PriorError
 
-POSITIVE = ("gamma", "lognormal", "wald")
+POSITIVE = ("gamma", "lognormal", "wald", "weibull")
 COUNTS = ("poisson", "negativebinomial", "zero_inflated_poisson")
 REAL = ("gaussian", "t")
 NUMERIC = (*REAL, *POSITIVE, *COUNTS, "beta")

@@ -215,7 +215,6 @@ RESPONSES: list[Row] = [
     ("trials of brms", "hits | trials(n) ~ x", FormulaError, ("p(y, n)",)),
     ("weights of brms", "y | weights(w) ~ x", FormulaError, ("weighted(y, w)",)),
     ("cbind of R", "cbind(hits, n) ~ x", FormulaError, ("cbind()", "p(successes, trials)")),
-    ("censored", "censored(y, b) ~ x", FormulaError, ("censored() is not supported",)),
     ("truncated", "truncated(y, lb=0) ~ x", FormulaError, ("truncated() is not supported",)),
     ("spline as response", "bs(y, df=4) ~ x", DataError, ("'bs(y, df=4)'", "one column")),
     ("response not finite", "log(y) ~ x", DataError, ("'log(y)' is not finite",)),

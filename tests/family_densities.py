@@ -64,6 +64,11 @@ def wald(y, mu, lam):
     return 0.5 * math.log(lam / (2.0 * math.pi * y**3)) - lam * (y - mu) ** 2 / (2.0 * mu**2 * y)
 
 
+def weibull(y, mu, alpha):
+    log_z = alpha * (math.log(y / mu) + math.lgamma(1.0 + 1.0 / alpha))
+    return math.log(alpha) + log_z - math.exp(log_z) - math.log(y)
+
+
 def zero_inflated_poisson(y, mu, psi):
     if y == 0:
         return np.logaddexp(math.log(1.0 - psi), math.log(psi) - mu)
@@ -74,7 +79,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         gaussian, t, bernoulli, binomial, beta, gamma, lognormal, poisson, negativebinomial, wald,
-        zero_inflated_poisson,
+        weibull, zero_inflated_poisson,
     )
 }  # fmt: skip
 
@@ -107,6 +112,12 @@ ARRAYS: dict[str, Callable[..., Any]] = {
     ),
     "wald": lambda y, mu, lam: (
         0.5 * np.log(lam / (2 * np.pi * y**3)) - lam * (y - mu) ** 2 / (2 * mu**2 * y) + special.xlogy(0.0, y)
+    ),
+    "weibull": lambda y, mu, alpha: (
+        np.log(alpha)
+        + alpha * (np.log(y / mu) + ln(1 + 1 / alpha))
+        - np.exp(alpha * (np.log(y / mu) + ln(1 + 1 / alpha)))
+        - np.log(y)
     ),
     "zero_inflated_poisson": lambda y, mu, psi: np.where(
         y == 0,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 Values = dict[str, np.ndarray]
 
@@ -32,5 +32,6 @@ REFERENCES: dict[str, Callable[[Values, Values], Any]] = {
     "poisson": lambda p, c: stats.poisson(p["mu"]),
     "t": lambda p, c: stats.t(p["nu"], p["mu"], p["sigma"]),
     "wald": lambda p, c: stats.invgauss(p["mu"] / p["lam"], scale=p["lam"]),
+    "weibull": lambda p, c: stats.weibull_min(p["alpha"], scale=p["mu"] / special.gamma(1.0 + 1.0 / p["alpha"])),
     "zero_inflated_poisson": lambda p, c: ZeroInflatedPoisson(p["mu"], p["psi"]),
 }

@@ -196,6 +196,7 @@ def test_parameters_have_terms_and_priors(sleep):
         ("t", "Reaction", "StudentT", {"mu": "identity", "sigma": "log", "nu": "log"}),
         ("gamma", "Reaction", "Gamma", {"mu": "inverse", "alpha": "log"}),
         ("wald", "Reaction", "Wald", {"mu": "inverse_squared", "lam": "log"}),
+        ("weibull", "Reaction", "Weibull", {"mu": "log", "alpha": "log"}),
         ("lognormal", "Reaction", "LogNormal", {"mu": "identity", "sigma": "log"}),
         ("poisson", "Days", "Poisson", {"mu": "log"}),
         ("negativebinomial", "Days", "NegativeBinomial", {"mu": "log", "alpha": "log"}),

@@ -133,6 +133,7 @@ def wide(scale):
         ("zero_inflated_poisson", "k", "log"),
         ("gamma", "p", "log"),
         ("wald", "p", "log"),
+        ("weibull", "p", "log"),
         ("beta", "u", "logit"),
         ("binomial", "p(h, n)", "logit"),
         ("bernoulli", "b", "logit"),

@@ -35,6 +35,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gamma": {"formula": "pos ~ x + (1|g)", "link": "log"},
     "lognormal": {"formula": Formula("pos ~ x", "sigma ~ z")},
     "wald": {"formula": "pos ~ x", "link": "log"},
+    "weibull": {"formula": Formula("pos ~ x + (1|g)", "alpha ~ z")},
     "beta": {"formula": Formula("unit ~ x", "kappa ~ 1 + (1|g)")},
 }
 

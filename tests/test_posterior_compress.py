@@ -8,7 +8,7 @@ import pytest
 from small_models import assembled_of
 
 from nutslite.exceptions import SamplingError
-from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.censoring import compiled_logliks
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
@@ -53,7 +53,7 @@ def test_merged_rows_give_the_same_density_and_gradient(formula, family):
     assert merged.y.shape[1] < 0.2 * data.y.shape[1]
     total = data.weights.sum() if data.weights.size else data.y.shape[1]
     assert merged.weights.sum() == pytest.approx(total)
-    kernel = compiled_loglik(model.family)
+    kernel = compiled_logliks(model.family)
     rng = np.random.default_rng(6)
     for _ in range(3):
         position = rng.normal(0.0, 0.5, assembled_of(model).layout.dimension)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
+from small_models import CENSORED, GAUSSIAN, GENERAL, assembled_of, small_model
 
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.methods import independence
@@ -16,7 +16,7 @@ from nutslite.posterior.targets.target import JointTarget, Launch
 from nutslite.sampler.independence.independence import accept_or_stay
 from nutslite.sampler.independence.proposals import DEFENSIVE_SHARE, DEFENSIVE_WIDTH, DefensiveMixture, fitness
 
-MODELS = {**GAUSSIAN, **GENERAL}
+MODELS = {**GAUSSIAN, **GENERAL, **CENSORED}
 # few parameters, clear modes: where independence Metropolis is chosen by itself
 SERVED = {
     "gaussian with common terms only": {"formula": "y ~ x + c"},

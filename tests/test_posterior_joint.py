@@ -5,22 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
+from small_models import CENSORED, GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
 
-from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.censoring import compiled_logliks
 from nutslite.model import Model
 from nutslite.posterior.density.joint import compiled_joint, natural_scale
 from nutslite.posterior.nodes.program import with_derived
+from nutslite.posterior.record import model_data as md
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 
-MODELS = {**GAUSSIAN, **GENERAL}
+MODELS = {**GAUSSIAN, **GENERAL, **CENSORED}
 
 
 def logdensity(model, data, position):
     gradient = np.empty_like(position)
+    loglik = compiled_logliks(model.family, places=data.segments[:, md.KERNEL])
     priors = with_derived(data.head, log_density_gradient)
-    value = compiled_joint()(position, gradient, (data, priors, compiled_loglik(model.family)))
+    value = compiled_joint()(position, gradient, (data, priors, loglik))
     return value, gradient
 
 

@@ -7,7 +7,7 @@ import pytest
 from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_model
 
 from nutslite.exceptions import SamplingError
-from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.censoring import compiled_logliks
 from nutslite.model import Model
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.marginal import crossproducts
@@ -25,7 +25,7 @@ class Conditional:
     def __init__(self, model, reduction, remaining):
         assembled = assembled_of(model)
         data = assembled.data._replace(centring=np.ones_like(assembled.data.centring))
-        kernel = compiled_loglik(model.family)
+        kernel = compiled_logliks(model.family)
         position = np.zeros(assembled.layout.dimension)
         position[reduction.kept] = remaining
         linear = np.setdiff1d(np.arange(position.size), reduction.kept)

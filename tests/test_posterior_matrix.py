@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import GAUSSIAN, GENERAL, small_model
+from small_models import CENSORED, GAUSSIAN, GENERAL, small_model
 
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import ArgumentError, SettingError
@@ -22,12 +22,16 @@ from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.transforms import cholesky_constrain
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 
-ALL = {**GAUSSIAN, **GENERAL}
+ALL = {**GAUSSIAN, **GENERAL, **CENSORED}
 NOT_SERVED = {
     "common terms only": "no group effects",
+    "censored counts": "no group effects",
     "wald, log, weighted": "no group effects",
     "other priors": "not all group effects have normal priors",
     "group location with a prior": "has no pilot: the location of a group-specific term has a prior",
+    "process": "has no pilot: ",
+    "horseshoe, correlated groups": "has no pilot: scales are those of a horseshoe",
+    "horseshoe, monotonic": "has no pilot: 'mo.c.' is a monotonic effect",
 }
 UNCHECKED = {"compute_convergence_checks": False}  # so few draws have not converged
 MODELS = {name: settings for name, settings in ALL.items() if name not in NOT_SERVED}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
+from small_models import CENSORED, GAUSSIAN, GENERAL, assembled_of, small_model
 
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.density.many_positions import values_and_gradients
@@ -14,7 +14,7 @@ from nutslite.posterior.pilot.row_information import linear_predictors
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.targets.target import JointTarget
 
-MODELS = {**GAUSSIAN, **GENERAL}
+MODELS = {**GAUSSIAN, **GENERAL, **CENSORED}
 
 
 FURTHER = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_a_fit_from_a_file_has_the_labels_of_the_present_data(tmp_path: Path) ->
 def test_labels_of_other_rows_are_not_put_there() -> None:
     results = nl.Model("y ~ x", data(), dropna=True).prior_predictive(draws=2)
     before = get_group(results, "observed_data")["__row__"].values
-    label_rows(results, pd.RangeIndex(3))
+    label_rows(results, SimpleNamespace(n_rows=3, rows=pd.RangeIndex(3)))
     np.testing.assert_array_equal(get_group(results, "observed_data")["__row__"].values, before)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.calibration.simulation import Accept, SimulatedData, prediction_task, simulate_data
+from nutslite.calibration.simulation import Accept, Censor, SimulatedData, prediction_task, simulate_data
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.settings import Settings
@@ -40,7 +40,7 @@ class RefitTask:
     thin : int or None
         Transitions per kept draw; None: as many as the effective size asks for.
     path, pilot, merge : as for `nutslite.posterior.targets.plan.make_plan`
-    accept : callable or None
+    accept, censor : callable or None
         As for `simulate_data`.
     """
 
@@ -51,6 +51,7 @@ class RefitTask:
     pilot: bool | Centring = True
     merge: bool = True
     accept: Accept | None = None
+    censor: Censor | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Refit:
 def simulate_and_refit(task: RefitTask, seed: np.random.SeedSequence) -> Refit:
     """Run one simulation; the result depends on nothing but the arguments."""
     data_seed, fit_seed, tie_seed = seed.spawn(3)
-    data = simulate_data(task.assembled, np.random.default_rng(data_seed), task.accept)
+    data = simulate_data(task.assembled, np.random.default_rng(data_seed), task.accept, task.censor)
     thin = task.thin or FIRST_THIN
     try:
         for attempt, run_seed in enumerate(fit_seed.spawn(MOST_RUNS)):

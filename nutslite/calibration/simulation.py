@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
+from nutslite.families.record.censoring import observed
+from nutslite.formula.censoring import censoring_of, place_of
+from nutslite.formula.records import Response
+from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.points.prior_draws import draw_prior
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.results.predictions.predict import predict
@@ -26,6 +30,7 @@ from nutslite.results.predictions.response_draws import PredictionTask
 
 FloatArray = NDArray[np.float64]
 Accept = Callable[[FloatArray], bool]
+Censor = Callable[[FloatArray], tuple[Any, ...]]
 
 MOST_ATTEMPTS = 1000
 
@@ -49,7 +54,9 @@ class SimulatedData:
     rejected: int
 
 
-def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept | None = None) -> SimulatedData:
+def simulate_data(
+    assembled: Assembled, rng: np.random.Generator, accept: Accept | None = None, censor: Censor | None = None
+) -> SimulatedData:
     """Draw from the prior, and a response given the draw.
 
     Parameters
@@ -59,6 +66,8 @@ def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept
     rng : numpy.random.Generator
     accept : callable, optional
         Takes a simulated response, shape (rows,); False means to draw anew.
+    censor : callable, optional
+        Takes it, too, and returns what ``censored(...)`` takes: values and statuses, or both ends and statuses.
 
     Raises
     ------
@@ -74,7 +83,9 @@ def simulate_data(assembled: Assembled, rng: np.random.Generator, accept: Accept
         response = _draw_response(named, assembled, task, rng)
         if response is None or (accept is not None and not _accepted(accept, response)):
             continue
-        return SimulatedData({name: x[0] for name, x in named.items()}, with_response(assembled, response), attempt)
+        return SimulatedData(
+            {name: x[0] for name, x in named.items()}, with_response(assembled, response, censor), attempt
+        )
     unaccepted = "" if accept is None else " that `accept` accepts"
     raise DataError(
         f"{MOST_ATTEMPTS} draws of the prior gave no possible response '{assembled.spec.design.response.name}'"
@@ -93,13 +104,13 @@ def _accepted(accept: Accept, response: FloatArray) -> bool:
     return bool(answer)
 
 
-def check_simulable(assembled: Assembled) -> None:
+def check_simulable(assembled: Assembled, censor: Censor | None = None) -> None:
     """Refuse models whose likelihood is not the distribution of a response that can be drawn.
 
     Raises
     ------
     DataError
-        For weights, potentials, and for censored or truncated responses.
+        For weights, potentials, and for a censored response where nothing says what would be censored.
     """
     if assembled.spec.potentials:
         raise DataError(
@@ -112,6 +123,14 @@ def check_simulable(assembled: Assembled) -> None:
             "Calibration draws responses from the model, and a weighted likelihood is no distribution that responses "
             "can be drawn from. Leave weighted(...) out."
         )
+    if (design.response.censoring is None) != (censor is None):
+        raise DataError(
+            "censor= is for models of a censored response: censored(y, status) ~ ..."
+            if design.response.censoring is None
+            else "Calibration draws responses, and the model does not know which of them would be censored: give a "
+            f"function as censor=, which takes a response and returns what '{design.response.name}' holds, such as "
+            "lambda y: (np.minimum(y, 3.0), np.where(y > 3.0, 'right', 'none'))."
+        )
     unknown = [name for name in design.response.companions if name not in family.companions]
     if unknown:
         raise DataError(
@@ -120,14 +139,31 @@ def check_simulable(assembled: Assembled) -> None:
         )
 
 
-def with_response(assembled: Assembled, response: FloatArray) -> Assembled:
+def with_response(assembled: Assembled, response: FloatArray, censor: Censor | None = None) -> Assembled:
     """The model with another response: same design, same priors (which are not scaled anew), same names."""
     spec = assembled.spec
     values = spec.design.response.values.copy()
     values[0] = response
+    if censor is not None:
+        seen = _censored(censor, replace(spec.design.response, values=values))
+        return assemble(replace(spec, design=replace(spec.design, response=seen)), assembled.inventory)
     design = replace(spec.design, response=replace(spec.design.response, values=values))
-    y = np.ascontiguousarray(spec.family.prepare(values), dtype=float)
+    y = observed(spec.family, design.response)
     return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=y))
+
+
+def _censored(censor: Censor, response: Response) -> Response:
+    found = censor(response.values[0].copy())
+    columns = [np.asarray(column) for column in found] if isinstance(found, tuple | list) else []
+    if len(columns) not in (2, 3) or any(column.shape != response.values[0].shape for column in columns):
+        raise DataError(
+            "censor returns what censored(...) takes, with a value for each row: (values, statuses), or (lower ends, "
+            "upper ends, statuses)."
+        )
+    values, ends, statuses = response.values.copy(), np.asarray(columns[-2], dtype=float), columns[-1]
+    values[0] = columns[0]
+    places = np.array([place_of(status, "status") for status in statuses.tolist()], dtype=np.int64)
+    return replace(response, values=values, censoring=censoring_of(places, values[0], ends, "lower", "upper"))
 
 
 def prediction_task(assembled: Assembled) -> PredictionTask:
@@ -151,7 +187,7 @@ def _draw_response(
             return None
         values = design.response.values.copy()
         values[0] = response
-        assembled.spec.family.check_response(replace(design.response, values=values))
+        assembled.spec.family.check_response(replace(design.response, values=values, censoring=None))
     except NutsliteError:
         return None
     return response

@@ -12,7 +12,7 @@ from nutslite._calls import public
 from nutslite._log import log
 from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
-from nutslite.calibration.simulation import Accept, check_simulable, quiet
+from nutslite.calibration.simulation import Accept, Censor, check_simulable, quiet
 from nutslite.exceptions import ArgumentTypeError, SamplingError, SettingError, check_flags, refuse_other
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.points.prior_draws import draw_prior
@@ -42,6 +42,7 @@ def simulation_based_calibration(
     target_accept: float | None = None,
     max_treedepth: int = 10,
     accept: Accept | None = None,
+    censor: Censor | None = None,
 ) -> Calibration:
     """Whether fits of a model find parameters again as often as they claim to.
 
@@ -76,6 +77,9 @@ def simulation_based_calibration(
         Takes a simulated response, shape (rows,), and says whether to keep it; for a process pool a function of a
         module. Choosing by the response alone leaves ranks uniform. Impossible responses (not finite, outside the
         family's range) are never kept.
+    censor : callable, optional
+        Of models of ``censored(...)``: takes a simulated response and returns what of it would have been observed,
+        ``(values, statuses)`` or ``(lower ends, upper ends, statuses)``.
 
     Returns
     -------
@@ -108,6 +112,8 @@ def simulation_based_calibration(
         )
     if accept is not None and not callable(accept):
         raise ArgumentTypeError(f"accept is a function that takes a simulated response, not {accept!r}.")
+    if censor is not None and not callable(censor):
+        raise ArgumentTypeError(f"censor is a function that takes a simulated response, not {censor!r}.")
     seeds = seed_sequence(random_seed)
     settings = Settings(
         draws=draws,
@@ -121,9 +127,9 @@ def simulation_based_calibration(
         inference_method=inference_method,
     )
     assembled = model.plan(plan, pilot, merge).assembled
-    check_simulable(assembled)
+    check_simulable(assembled, censor)
     draw_prior(assembled, 1, np.random.default_rng(0))  # a flat prior is refused here, not in a worker
-    task = RefitTask(assembled, settings, thin, plan, pilot, merge, accept)
+    task = RefitTask(assembled, settings, thin, plan, pilot, merge, accept, censor)
     with quiet():
         refits = list(_run(task, seeds.spawn(int(n_simulations)), executor))
     result = _collect(task, refits, seeds.entropy)

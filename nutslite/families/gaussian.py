@@ -17,6 +17,7 @@ from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_real
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.normal_tails import fill_interval, fill_tail
 
 NATIVE = (IDENTITY, LOG)
 
@@ -49,6 +50,34 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@kernel
+def left(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Kernel of rows whose response is at most y."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    fill_tail(1.0, y[0, start : start + rows], native[0], native[1], varies[1], out_loglik, out_d_eta)
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@kernel
+def right(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Kernel of rows whose response is at least y."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    fill_tail(-1.0, y[0, start : start + rows], native[0], native[1], varies[1], out_loglik, out_d_eta)
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@kernel
+def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Kernel of rows whose response is in an interval."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    lower, upper = y[0, start : start + rows], y[y.shape[0] // 2, start : start + rows]
+    fill_interval(lower, upper, native[0], native[1], varies[1], out_loglik, out_d_eta)
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
 def prepare(values):
     """Nothing to precompute."""
     return np.ascontiguousarray(values, dtype=np.float64)
@@ -78,5 +107,6 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="real",
+    censored={"left": left, "right": right, "interval": interval},
     allows=EVERYTHING,
 )

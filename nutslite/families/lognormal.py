@@ -16,6 +16,7 @@ from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.normal_tails import fill_interval, fill_tail
 
 NATIVE = (IDENTITY, LOG)
 
@@ -45,6 +46,34 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
             out_loglik[i] = -HALF_LOG_2PI - log_response[i] - log_sigma[i] - 0.5 * z * z
             d_mu[i] = z * precision
             d_log_sigma[i] = z * z - 1.0
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@kernel
+def left(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Kernel of rows whose response is at most y."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    fill_tail(1.0, y[1, start : start + rows], native[0], native[1], varies[1], out_loglik, out_d_eta)
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@kernel
+def right(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Kernel of rows whose response is at least y."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    fill_tail(-1.0, y[1, start : start + rows], native[0], native[1], varies[1], out_loglik, out_d_eta)
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@kernel
+def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Kernel of rows whose response is in an interval."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    lower, upper = y[1, start : start + rows], y[y.shape[0] // 2 + 1, start : start + rows]
+    fill_interval(lower, upper, native[0], native[1], varies[1], out_loglik, out_d_eta)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -78,5 +107,6 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="positive",
+    censored={"left": left, "right": right, "interval": interval},
     allows=EVERYTHING - {INTEGRATES},
 )

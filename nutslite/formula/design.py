@@ -49,6 +49,7 @@ class _Recipe:
     predictor_columns: tuple[str, ...]
     common_columns: tuple[str, ...]  # of these, what is left without group-specific terms
     response_columns: tuple[str, ...]
+    gaps: frozenset[str]  # columns that only intervals need a value of
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Design:
         """Group-specific terms of all predictors."""
         return [term for predictor in self.predictors.values() for term in predictor.group_terms]
 
+    @property
+    def is_censored(self) -> bool:
+        """Whether some responses may be censored; of rows to predict for nobody knows which."""
+        return self._recipe.response.spec.status is not None
+
     def evaluate(self, new_data: Any, *, response: bool = False, groups: bool = True) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
 
@@ -121,7 +127,7 @@ class Design:
         _check_present(needed, frame)
         optional = [name for name in recipe.response_columns if not response and name in _trial_columns(recipe, frame)]
         used = select(frame, dict.fromkeys([*needed, *optional]))
-        complete_rows(used[needed], dropna=None)
+        complete_rows(used[[name for name in needed if name not in recipe.gaps]], dropna=None)
         used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
         columns = columns_of(used, recipe.categorical)
         rounded = rounded_columns(used, columns)
@@ -206,7 +212,9 @@ def build_design(
     used_columns = tuple(dict.fromkeys((*response_columns, *predictor_columns)))
 
     frame = select(frame, used_columns)
-    complete = complete_rows(frame, dropna)
+    always = _used_columns(spec.expressions(upper=False), frame, extra)
+    gaps = frozenset(used_columns) - {*always, *predictor_columns}
+    complete = complete_rows(frame.drop(columns=list(gaps)), dropna)
     n_dropped = int(np.count_nonzero(~complete))
     if n_dropped:
         frame = frame[complete]
@@ -228,8 +236,9 @@ def build_design(
     note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     recipe = _Recipe(
-        forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns
-    )
+        forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns,
+        gaps,
+    )  # fmt: skip
     return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, rows, recipe)
 
 

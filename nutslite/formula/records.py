@@ -18,6 +18,26 @@ from nutslite.formula.terms.kinds import Quantity, TermKind
 
 FloatArray = NDArray[np.float64]
 ColumnKind = Literal["numeric", "categorical", "interaction"]
+STATUSES = ("none", "left", "right", "interval")
+
+
+@dataclass(frozen=True)
+class Censoring:
+    """What is known of each response where not all were seen.
+
+    Attributes
+    ----------
+    status : ndarray of int64, shape (n,)
+        Place in `STATUSES`: the response itself, or that it is at most, at least, or beyond what stands for it.
+    upper : ndarray, shape (n,), or None
+        Ends of intervals, the responses themselves in other rows; None where no row is an interval.
+    upper_name : str
+        As the formula has it.
+    """
+
+    status: NDArray[np.int64]
+    upper: FloatArray | None = None
+    upper_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,7 +52,7 @@ class Response:
         Row 0 is the response itself (counts for proportions, 0/1 for binary ones, level codes for categorical
         ones); further rows are its companions, named by `companions`.
     companions : tuple of str
-        Names of rows 1 and later: ``"trials"``, ``"status"``, ``"lower"``, ``"upper"``, ...
+        Names of rows 1 and later: ``"trials"``, ...
     kind : str
         ``"numeric"``, ``"binary"`` (a two-level categorical, or one level picked by ``y['level']``),
         ``"categorical"`` (three or more levels) or ``"proportion"`` (``p(y, n)``).
@@ -44,6 +64,8 @@ class Response:
         What makes numbers of a categorical response, in words; empty where nothing does.
     chosen_order : bool
         Whether the user chose the order of the levels; otherwise they are sorted.
+    censoring : Censoring or None
+        Of ``censored(y, status)``.
     """
 
     name: str
@@ -54,6 +76,7 @@ class Response:
     success: str | None = None
     as_numbers: str = field(default="", compare=False)
     chosen_order: bool = field(default=True, compare=False)
+    censoring: Censoring | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError
+from nutslite.formula.censoring import learn_censoring, read_censored
 from nutslite.formula.columns.categories import Categories, first_level
 from nutslite.formula.columns.data import matrix_of
 from nutslite.formula.columns.level_names import level_name
@@ -41,6 +42,8 @@ class ResponseSpec:
         The level that counts as 1, where the formula names one.
     picks_level : bool
         Whether one level counts as 1 and all others as 0: the first in order where none is named.
+    status, upper : Expression or None
+        Of ``censored(y, status)``, ``censored(y, upper, status)``.
     """
 
     name: str
@@ -49,14 +52,17 @@ class ResponseSpec:
     weights: Expression | None = None
     success: Any = None
     picks_level: bool = False
+    status: Expression | None = None
+    upper: Expression | None = None
 
-    def expressions(self) -> list[Expression]:
-        """Everything in it that is evaluated on data."""
-        return [item for item in (self.value, self.trials, self.weights) if item is not None]
+    def expressions(self, upper: bool = True) -> list[Expression]:
+        """Everything in it that is evaluated on data; of `upper` only intervals need a value."""
+        found = (self.value, self.trials, self.weights, self.status, self.upper if upper else None)
+        return [item for item in found if item is not None]
 
 
 def read_response(expression: Expression) -> ResponseSpec:
-    """Recognise ``p(y, n)``, ``weighted(y, w)``, ``binary(y, level)`` and ``y[level]``.
+    """Recognise ``p(y, n)``, ``weighted(y, w)``, ``censored(y, status)``, ``binary(y, level)`` and ``y[level]``.
 
     Raises
     ------
@@ -78,6 +84,9 @@ def read_response(expression: Expression) -> ResponseSpec:
 
 
 def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpec:
+    if name == functions.CENSORED:
+        value, status, upper = read_censored(expression, call)
+        return ResponseSpec(expression.name, value, status=status, upper=upper)
     signature, keywords = SIGNATURES[name], {keyword.arg or "**": keyword.value for keyword in call.keywords}
     wrong = what_is_wrong(name, signature, len(call.args), list(keywords))
     if wrong:
@@ -91,7 +100,7 @@ def _read_call(expression: Expression, call: ast.Call, name: str) -> ResponseSpe
         if inner.weights is not None:
             raise expression.error("weighted() stands once.")
         weights = expression.part(second)
-        return ResponseSpec(expression.name, inner.value, inner.trials, weights, inner.success, inner.picks_level)
+        return replace(inner, name=expression.name, weights=weights)
     if name in functions.SUCCESS:
         success = None if second is None else _level(expression, second)
         return ResponseSpec(expression.name, value, success=success, picks_level=True)
@@ -147,7 +156,7 @@ def learn_response(
         kind = "numeric" if spec.trials is None else "proportion"
         plan = ResponsePlan(spec, kind, (), () if spec.trials is None else ("trials",), None)
     response = replace(
-        _response(plan, value, evaluator),
+        _with_censoring(spec, _response(plan, value, evaluator), evaluator),
         as_numbers=_as_numbers(spec, plan.levels, listed),
         chosen_order=not any(isinstance(level, str) for level in plan.levels)
         or spec.value.name in evaluator.categorical,
@@ -176,7 +185,8 @@ def _read_as_numbers(levels: tuple[Any, ...]) -> bool:
 
 def apply_response(plan: ResponsePlan, evaluator: Evaluator) -> tuple[Response, FloatArray | None]:
     """The same response on new data, and its weights."""
-    return _response(plan, _value(plan.spec, evaluator), evaluator), _weights(plan.spec, evaluator)
+    response = _response(plan, _value(plan.spec, evaluator), evaluator)
+    return _with_censoring(plan.spec, response, evaluator), _weights(plan.spec, evaluator)
 
 
 def unknown_response(plan: ResponsePlan, evaluator: Evaluator) -> Response:
@@ -185,6 +195,15 @@ def unknown_response(plan: ResponsePlan, evaluator: Evaluator) -> Response:
     if plan.spec.trials is not None and _is_available(plan.spec.trials, evaluator):
         values[1] = _trials(plan.spec.trials, evaluator)
     return _record(plan, values)
+
+
+def _with_censoring(spec: ResponseSpec, response: Response, evaluator: Evaluator) -> Response:
+    if spec.status is None:
+        return response
+    if response.levels:
+        raise DataError(f"'{spec.value.name}' is categorical; what censored() is about are numbers.")
+    found = learn_censoring(spec.status, spec.upper, evaluator, response.values[0], spec.value.name)
+    return replace(response, censoring=found)
 
 
 def _is_available(expression: Expression, evaluator: Evaluator) -> bool:

@@ -37,7 +37,13 @@ def warn_of_concerns(
     kept = {name: _collinear(name, predictor, family) for name, predictor in design.predictors.items()}
     parent = design.predictors[family.parent.name]
     _separated(design, family, parent, kept[family.parent.name])
-    if _residual_is_open(design, family, priors):
+    censoring = design.response.censoring
+    if censoring is not None and censoring.status.all():
+        warn(
+            f"No response '{design.response.name}' was seen: all are censored, and the data may leave it to the priors "
+            "how far beyond the limits they are."
+        )
+    elif _residual_is_open(design, family, priors):
         warn_where_exact(design, family, links[family.parent.name], kept[family.parent.name])
     _groups(design, family, priors)
     for name, predictor in design.predictors.items():

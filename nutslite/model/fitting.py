@@ -80,7 +80,7 @@ def carry_out(job: Job) -> Any:
     if job.stored is None:
         return _sampled(job)
     if (found := job.stored.results()) is not None:
-        return label_rows(found, job.specification.spec.design.rows)
+        return label_rows(found, job.specification.spec.design)
     results = _sampled(job)
     job.stored.keep(results)
     return results

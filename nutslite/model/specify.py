@@ -13,6 +13,7 @@ import pandas as pd
 
 from nutslite._config import config
 from nutslite.exceptions import PriorError
+from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
 from nutslite.families.record.register import described, get_family
@@ -61,7 +62,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
         extra_namespace=arguments.extra_namespace,
     )
     used = _used_data(frame, design.used_columns, arguments.categorical)
-    family.check_response(design.response)
+    check_response(family, design.response)
     family = family.bound(design.response)
     check_empty_formulas(design, family, links)
     arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
@@ -154,6 +155,8 @@ def _choose_priors(
             f"automatic_priors='mle' is for one linear predictor and a mean, which family '{family.name}' does not "
             "have. Leave it out."
         )
+    if arguments.automatic_priors == "mle" and design.response.censoring is not None:
+        raise PriorError("automatic_priors='mle' does not know censored responses. Leave it out.")
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
     own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
     return choose_priors(

@@ -143,7 +143,7 @@ def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes,
     if prediction.parameters:
         update_group(idata, "posterior", _by_row(prediction.parameters, axes, task))
     if prediction.response:
-        add_group(idata, OWN, _by_row(prediction.response, axes, task))
+        add_group(idata, OWN, noted(_by_row(prediction.response, axes, task), prediction))
 
 
 def store_new_rows(
@@ -153,12 +153,18 @@ def store_new_rows(
 
     The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
     """
-    add_group(idata, NEW, _by_row({**prediction.parameters, **prediction.response}, axes, task))
+    predicted = _by_row({**prediction.parameters, **prediction.response}, axes, task)
+    add_group(idata, NEW, noted(predicted, prediction))
     columns = {str(name): _plain(rows[name]) for name in rows.columns if name not in (OBSERVATIONS, ROW_LABELS)}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
     dataset = to_dataset(columns, dims=dims, coords={OBSERVATIONS: range(len(rows))}, sampled=False)
     dataset.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(rows.index))
     add_group(idata, f"{NEW}_constant_data", dataset)
+
+
+def noted(dataset: xarray.Dataset, prediction: Prediction) -> xarray.Dataset:
+    """The group of a prediction with the attribute ``note`` where something has to be said of its responses."""
+    return dataset.assign_attrs(note=prediction.note) if prediction.note and prediction.response else dataset
 
 
 def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases: Mapping[str, str]) -> _Posterior:

@@ -75,7 +75,7 @@ def store_fit(
         groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)
     results = to_inference_data(groups, dims=dims, coords=layout.coords, attrs=attrs, aliases=aliases)
-    return label_rows(results, assembled.spec.design.rows)
+    return label_rows(results, assembled.spec.design)
 
 
 def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
@@ -159,7 +159,10 @@ def store_prior(
     groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
     if response:
         groups["prior_predictive"] = response
-    return label_rows(to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases), design.rows)
+    results = to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases)
+    if predicted.note and response:
+        results["prior_predictive"].attrs["note"] = predicted.note
+    return label_rows(results, design)
 
 
 def named_prior(

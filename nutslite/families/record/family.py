@@ -36,7 +36,7 @@ __all__ = [
     "Parameter",
     "ResponseSupport",
 ]
-__all__ += ["compiled_loglik", "log_factorial", "pointwise_loglik"]
+__all__ += ["compile_kernel", "compiled_loglik", "log_factorial", "pointwise_loglik"]
 
 FloatArray = NDArray[np.float64]
 
@@ -103,6 +103,9 @@ class Family:
         What `bound` was called on.
     allows : frozenset of str
         Fast ways that may serve the family, of `nutslite._capabilities`; none where left out, which is slow but right.
+    censored : mapping of str to callable
+        By ``"left"``, ``"right"``, ``"interval"``: the kernel of rows that are censored so. Of intervals the second
+        half of y's rows is what `prepare` made of their upper ends.
 
     Raises
     ------
@@ -137,6 +140,7 @@ class Family:
     combined: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
+    censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         """Take from the likelihood what it says, check the parameters and fill the title in."""
@@ -302,14 +306,19 @@ def compiled_loglik(family: Family, codes: NDArray[np.int64] | None = None) -> C
 
     Given the link `codes` of a model, it may be a kernel that knows no others.
     """
-    kernel = family.kernel.build() if isinstance(family.kernel, LazyKernel) else family.kernel
+    return compile_kernel(family, family.kernel, codes)
+
+
+def compile_kernel(family: Family, kernel: Any, codes: NDArray[np.int64] | None) -> Callable[..., None]:
+    """`compiled_loglik` for a kernel of the family that may be another one than its density's."""
+    kernel = kernel.build() if isinstance(kernel, LazyKernel) else kernel
     if codes is not None and np.array_equal(codes, [parameter.native_link for parameter in family.eta_parameters]):
         kernel = without_relinks(kernel)
     if not jit_disabled():
         if not isinstance(kernel, Dispatcher):
             raise FamilyError(f"The kernel of family '{family.name}' is not compiled: decorate it with numba.njit.")
         kernel.compile(LOGLIK.signature)
-    return kernel
+    return kernel  # type: ignore[no-any-return]
 
 
 def pointwise_loglik(

@@ -36,8 +36,9 @@ def with_own_links(family: Family, links: Mapping[str, Any]) -> Family:
     FamilyError
         If the family's kernel cannot be wrapped.
     """
-    plain = getattr(family.kernel, "inner", None)  # of a family that comes from another model
-    family = family if plain is None else replace(family, kernel=plain)
+    if getattr(family.kernel, "inner", None) is not None:  # of a family that comes from another model
+        plain = {status: kernel.inner for status, kernel in family.censored.items()}  # type: ignore[attr-defined]
+        family = replace(family, kernel=family.kernel.inner, censored=plain)  # type: ignore[attr-defined]
     own = {name: link for name, link in links.items() if is_custom(link)}
     if own and family.bind is not None:
         known = family.parameter(next(iter(own))).links
@@ -45,20 +46,23 @@ def with_own_links(family: Family, links: Mapping[str, Any]) -> Family:
             f"Family '{family.name}' takes no links of your own for '{next(iter(own))}'; it has "
             f"{', '.join(map(str, known))}."
         )
-    return replace(family, kernel=linked_kernel(family, own)) if own else family
+    if not own:
+        return family
+    censored = {status: linked_kernel(family, own, kernel) for status, kernel in family.censored.items()}
+    return replace(family, kernel=linked_kernel(family, own, family.kernel), censored=censored)
 
 
-def linked_kernel(family: Family, links: Mapping[str, Any]) -> LazyKernel:
-    """The family's kernel behind one wrapper for every parameter in `links`, put together when first needed."""
+def linked_kernel(family: Family, links: Mapping[str, Any], inner: Callable[..., None]) -> LazyKernel:
+    """A kernel of the family behind one wrapper for every parameter in `links`, put together when first needed."""
 
     def make() -> Callable[..., None]:
-        kernel = family.kernel.build() if isinstance(family.kernel, LazyKernel) else family.kernel
+        kernel = inner.build() if isinstance(inner, LazyKernel) else inner
         for j, parameter in enumerate(family.parameters):
             if parameter.name in links:
                 kernel = _kernel_of(links[parameter.name], kernel, j, parameter.native_link)
         return kernel
 
-    return LazyKernel(make, inner=family.kernel)
+    return LazyKernel(make, inner=inner)
 
 
 def _kernel_of(custom: Link, inner: Any, which: int, native: int) -> Callable[..., None]:

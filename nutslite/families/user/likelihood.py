@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "Wald": "wald",
     "Lognormal": "lognormal",
     "LogNormal": "lognormal",
+    "Weibull": "weibull",
     "ZeroInflatedPoisson": "zero_inflated_poisson",
     "Cumulative": "cumulative",
     "Categorical": "categorical",

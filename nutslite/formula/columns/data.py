@@ -101,7 +101,7 @@ def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
 
 
 def columns_of(frame: pd.DataFrame, categorical: Collection[str]) -> dict[str, Any]:
-    """Each column of `frame`, which has no missing values, as the array that expressions are evaluated on.
+    """Each column of `frame` as the array that expressions are evaluated on; with gaps, if any, as nan.
 
     Returns
     -------
@@ -134,7 +134,8 @@ def _column(series: pd.Series, name: str, categorical: bool) -> Any:
             f"Column '{name}' holds {series.dtype} values; turn them into numbers or texts, or list it in "
             "categorical=[...]."
         )
-    values: np.ndarray[Any, Any] = series.to_numpy(dtype=kind)
+    gaps = kind is not np.float64 and not isinstance(series.dtype, np.dtype) and bool(series.isna().any())
+    values: np.ndarray[Any, Any] = series.to_numpy(np.float64, na_value=np.nan) if gaps else series.to_numpy(dtype=kind)
     values = values.view()
     values.flags.writeable = False  # extra_namespace functions see this array, and it may be the user's own
     return values

@@ -84,11 +84,14 @@ CATEGORICAL = ("C", "T", "S")
 SUCCESS = ("binary", "B")
 PROPORTIONS = ("p", "prop", "proportion")
 WEIGHTED = "weighted"
+CENSORED = "censored"
 
 _INSTEAD = {
     "factor": "write C(x), or list the column in categorical=[...]",
     "cbind": "write p(successes, trials) for counts out of trials",
     "trials": "write p(successes, trials) ~ ... for counts out of trials",
+    "cens": "write censored(y, status) ~ ..., with a status of 'none', 'left', 'right' or 'interval'",
+    "Surv": "write censored(time, status) ~ ..., with a status of 'none' (an event) or 'right' (none until then)",
     "weights": "write weighted(y, w) ~ ... for likelihood weights",
     "ns": "write cr(x, df=...) for natural cubic splines, bs(x, df=...) for B-splines",
     "rcs": "write cr(x, df=...) for natural cubic splines",
@@ -99,7 +102,7 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    censored cens truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
+    cens Surv truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
@@ -113,7 +116,7 @@ TERMS = {
 }
 """Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
 
-RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED)
+RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED, CENSORED)
 
 
 def function_names() -> frozenset[str]:

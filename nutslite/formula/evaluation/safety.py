@@ -294,7 +294,7 @@ class _Checker:
             raise self._error(message, node)
         if name in GROUPINGS:
             raise self._error(f"{name}() stands alone right of a bar, around a factor: (1|{name}(g, ...)).", node)
-        if name in functions.PROPORTIONS or name == functions.WEIGHTED:
+        if name in (*functions.PROPORTIONS, functions.WEIGHTED, functions.CENSORED):
             raise self._error(f"{name}() describes a response and stands alone, left of '~'.", node)
         if name in functions.TERMS and node is not self.whole_term:
             raise self._error(

@@ -39,6 +39,7 @@ _TEXTS = {
     "np.clip": "x, lowest, highest, /",
     "np.round": "x, decimals=0, /",
     functions.WEIGHTED: "y, weights",
+    functions.CENSORED: "*y_and_status",
     **dict.fromkeys(functions.PROPORTIONS, "y, n"),
     **dict.fromkeys(functions.SUCCESS, "x, success=None"),
     **functions.TERMS,

@@ -167,7 +167,10 @@ def _response_span(left: ParseNode, source: FormulaText) -> tuple[int, int]:
     """The place of the response, once it is known to be one expression."""
     span = span_of(left)
     if left.type == "|":
-        message = "'y | trials(n)' is not supported; write p(y, n) for counts out of n, weighted(y, w) for weights."
+        message = (
+            "'y | trials(n)' is not supported; write p(y, n) for counts out of n, weighted(y, w) for weights, "
+            "censored(y, status) for y | cens(status)."
+        )
         raise FormulaError(message, source.text, span)
     if left.type == "+" and len(left.args) == 2:
         message = "There is one response; write I(a + b) or {a + b} for a sum of columns."

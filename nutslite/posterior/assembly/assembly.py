@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
+from nutslite.families.record.censoring import observed
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.basis_columns import basis_columns
@@ -334,8 +335,8 @@ class _Assembler:
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
         codes = codes._replace(coefficients=head.resolved(codes.coefficients))
         levels = [*(self._levels(name) for name in factors), *self.codes.levels]
-        return ModelData(
-            y=np.ascontiguousarray(self.spec.family.prepare(design.response.values), dtype=float),
+        data = ModelData(
+            y=observed(self.spec.family, design.response),
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=rows_of_all(self.columns, n),
             coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
@@ -353,10 +354,13 @@ class _Assembler:
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
+            segments=md.one_segment(n, len(predictors)),
             codes=codes,
             shared=nothing_shared(),
             warp=no_warp(),
         )
+        censoring = design.response.censoring
+        return data if censoring is None else md.in_segments(data, censoring.status)
 
     def _link_codes(self) -> NDArray[np.int64]:
         family = self.spec.family

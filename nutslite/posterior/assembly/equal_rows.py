@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior.assembly.coded_columns import with_paying_codes
-from nutslite.posterior.record.model_data import ModelData, rows_of
+from nutslite.posterior.record.model_data import ModelData, rows_of, segment_by_row
 
 FEWEST_ROWS = 500  # below it there is nothing to gain
 LARGEST_SHARE = 0.7  # of rows that are left; with more, weights cost about what merging saves
@@ -28,15 +28,16 @@ def merge_equal_rows(model: ModelData) -> ModelData | None:
     if not _hashes_repeat(rows):
         return None
     _, first, place = np.unique(rows, return_index=True, return_inverse=True)
-    weights = np.bincount(place.reshape(-1), weights=model.weights if model.weights.size else None)
-    merged = rows_of(model, first)._replace(weights=np.ascontiguousarray(weights, dtype=float))
-    return with_paying_codes(merged)
+    weights = np.zeros(n)
+    weights[first] = np.bincount(place.reshape(-1), weights=model.weights if model.weights.size else None)
+    return with_paying_codes(rows_of(model._replace(weights=weights), first))
 
 
 def _row_keys(model: ModelData) -> NDArray[np.void]:
     """One opaque key per row: all its numbers as bytes. Adding zero makes -0.0 and 0.0 equal."""
     numbers = np.concatenate([model.y, model.matrix, model.offsets, model.z]).T + 0.0
-    parts = [np.ascontiguousarray(numbers).view(np.uint8), np.ascontiguousarray(model.levels.T).view(np.uint8)]
+    levels = np.vstack([model.levels, segment_by_row(model)]).astype(np.int32)
+    parts = [np.ascontiguousarray(numbers).view(np.uint8), np.ascontiguousarray(levels.T).view(np.uint8)]
     together = np.ascontiguousarray(np.concatenate(parts, axis=1))
     return together.view(np.dtype((np.void, together.shape[1]))).reshape(-1)
 

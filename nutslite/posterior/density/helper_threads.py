@@ -12,7 +12,7 @@ from typing import Any
 from numba import types
 
 from nutslite._numba import jit_disabled, kernel_with_signature
-from nutslite.families.record.family import LOGLIK
+from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.shared_rows import take_parts
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.record.shared_work import NEXT, STOP, new_shared_work, parts_of
@@ -25,7 +25,7 @@ SLEEP_SECONDS = 1e-4  # ... that long
 @functools.cache
 def compiled_help() -> Callable[..., bool]:
     """`_help` for the one type of data that all models have."""
-    return kernel_with_signature(_help, types.boolean(MODEL_DATA, LOGLIK, types.int64))
+    return kernel_with_signature(_help, types.boolean(MODEL_DATA, LOGLIKS, types.int64))
 
 
 def _help(model: Any, loglik: Any, looks: Any) -> bool:
@@ -48,7 +48,7 @@ def _help(model: Any, loglik: Any, looks: Any) -> bool:
 
 @contextlib.contextmanager
 def helped_chains(
-    model: ModelData, loglik: Callable[..., Any], chains: int, cores: int
+    model: ModelData, loglik: tuple[Any, ...], chains: int, cores: int
 ) -> Iterator[list[ModelData] | None]:
     """A model record for each chain, whose gradients are shared with helpers; None where there is nothing to share.
 
@@ -83,6 +83,6 @@ def helped_chains(
                 thread.join()
 
 
-def _work(serve: Callable[..., bool], model: ModelData, loglik: Callable[..., Any]) -> None:
+def _work(serve: Callable[..., bool], model: ModelData, loglik: tuple[Any, ...]) -> None:
     while not serve(model, loglik, LOOKS):
         time.sleep(SLEEP_SECONDS)

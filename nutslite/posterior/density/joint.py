@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nutslite._awaited import EFFECTS, NATURAL, is_coming, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
-from nutslite.families.record.family import LOGLIK
+from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.density.shared_rows import add_loglik
@@ -22,8 +22,8 @@ from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
 
 FloatArray = NDArray[np.float64]
 
-JOINT_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIK])
-"""Type of what the joint density receives: the record, derived values and prior densities, the family kernel."""
+JOINT_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIKS])
+"""Type of what the joint density receives: the record, derived values and prior densities, the family's kernels."""
 
 
 def compile_in_halves() -> None:
@@ -34,7 +34,7 @@ def compile_in_halves() -> None:
     if is_coming(EFFECTS):
         fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
         places = (types.int64, types.int64)
-        rows_loglik.compile((MODEL_DATA, LOGLIK, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        rows_loglik.compile((MODEL_DATA, LOGLIKS, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
         wait_for(EFFECTS)
 
 
@@ -51,7 +51,7 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     Parameters
     ----------
     position, gradient : (dimension,) float64
-    data : tuple of ModelData, derived values with prior densities (`PRIORS`) and the family kernel
+    data : tuple of ModelData, derived values with prior densities (`PRIORS`) and the family's kernels
 
     Returns
     -------

@@ -20,7 +20,7 @@ from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispa
 from nutslite._parallel import run_in_parts
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import JOINT_DATA
-from nutslite.posterior.density.predictor import block_loglik, fill_code_effects, n_code_effects
+from nutslite.posterior.density.predictor import block_loglik, fill_code_effects, n_code_effects, rows_together
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import VARIES
@@ -70,11 +70,13 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
         varies[j] = model.predictors[j, VARIES]
     for first in range(0, m, POSITIONS_PER_PASS):
         last = min(m, first + POSITIONS_PER_PASS)
-        for start in range(0, n, width):
-            rows = min(width, n - start)
+        start = 0
+        while start < n:
+            rows = rows_together(model.segments, start, min(width, n - start))
             _add_block_logliks(
                 model, loglik, values, effects, first, last, start, rows, varies, eta, d_eta, pointwise, out
             )
+            start += rows
 
 
 @uncounted

@@ -25,7 +25,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inlined, inner, kernel_with_signature
-from nutslite.families.record.family import LOGLIK
+from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.linalg import invert_lower
 from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
@@ -64,7 +64,7 @@ MATRIX_CENTRING = types.NamedTuple(
     [PATTERN, INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR, MATRIX], MatrixCentring
 )
 _JOINT = types.FunctionType(types.float64(VECTOR, VECTOR, JOINT_DATA))
-MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, PRIORS, LOGLIK, _JOINT])
+MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, PRIORS, LOGLIKS, _JOINT])
 """As `joint.JOINT_DATA`, with the coordinates; the joint density comes last, compiled as for all models."""
 
 

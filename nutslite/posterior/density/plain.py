@@ -19,7 +19,7 @@ from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispa
 from nutslite.families.links.codes import inner_constant_slope
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_AT_ONCE
-from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
+from nutslite.posterior.density.predictor import add_common_transposed, add_up, call_kernel, fill_common, rows_together
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import CONSTANT, VARIES, ModelData
 from nutslite.sampler.transition.compiling import uncounted
@@ -65,12 +65,14 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
     wanted = gradients.shape[0] > 0
     for first in range(0, m, POSITIONS_PER_PASS):
         last = min(m, first + POSITIONS_PER_PASS)
-        for start in range(0, n, width):
-            rows = min(width, n - start)
+        start = 0
+        while start < n:
+            rows = rows_together(model.segments, start, min(width, n - start))
             _add_rows(
                 model, loglik, values, first, last, start, rows, varies, eta, d_eta, pointwise,
                 out, adjoint, constants, wanted,
             )  # fmt: skip
+            start += rows
     if wanted:
         for i in range(m):
             for j in range(k):
@@ -88,7 +90,7 @@ def _add_rows(
     block = pointwise[:rows]
     for i in range(first, last):
         fill_common(model, values[i], start, rows, eta)
-        loglik(model.y, model.weights, start, eta, varies, model.links, block, d_eta)
+        call_kernel(model, loglik, start, eta, varies, block, d_eta)
         out[i] += add_up(block, rows)
         if wanted:
             add_common_transposed(model, start, rows, d_eta, adjoint[i], constants[i])

@@ -10,6 +10,7 @@ import numpy as np
 
 from nutslite._numba import inlined, inner, reduction
 from nutslite.families.links.codes import inner_constant_link, inner_constant_slope
+from nutslite.families.record.censoring import kernel_at
 from nutslite.posterior.record.model_data import (
     CODED_COLUMNS,
     CODED_START,
@@ -20,11 +21,15 @@ from nutslite.posterior.record.model_data import (
     EFFECT_START,
     EFFECT_STRIDE,
     FACTOR,
+    FIRST_ETA,
     INTERCEPT,
+    KERNEL,
     N_COLUMNS,
+    N_ETA,
     N_LEVELS,
     OFFSET,
     PREDICTOR,
+    STOP_ROW,
     TABLE_START,
     VARIES,
     ModelData,
@@ -115,10 +120,12 @@ def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint,
     for j in range(k):
         varies[j] = model.predictors[j, VARIES]
     total = 0.0
-    for start in range(first, last, width):
-        rows = min(width, last - start)
+    start = first
+    while start < last:
+        rows = rows_together(model.segments, start, min(width, last - start))
         total += block_loglik(model, loglik, values, every_effect, start, rows, varies, eta, d_eta, pointwise)
         add_transposed(model, start, rows, d_eta, adjoint, every_adjoint, constant_derivatives)
+        start += rows
     if model.codes.blocks.shape[0] > 0:
         for i in range(effects.shape[0]):
             effects_adjoint[i] += every_adjoint[i]
@@ -131,12 +138,47 @@ def rows_loglik(model: ModelData, loglik, values, effects, first, last, adjoint,
 
 
 @uncounted
+def segment_of(segments, row):
+    """The segment that a row of data is in."""
+    segment = 0
+    while segments[segment, STOP_ROW] <= row:
+        segment += 1
+    return segment
+
+
+@uncounted
+def rows_together(segments, start, most):
+    """How many rows from `start` on, `most` at most, are in one segment."""
+    return min(most, segments[segment_of(segments, start), STOP_ROW] - start)
+
+
+@uncounted
 def block_loglik(model: ModelData, loglik, values, effects, start, rows, varies, eta, d_eta, pointwise):
-    """Log likelihood of data rows `start` to `start + rows`; its derivatives in `d_eta`; two more arrays of scratch."""
+    """Log likelihood of data rows `start` to `start + rows`; its derivatives in `d_eta`; two more arrays of scratch.
+
+    All of these rows are in one segment.
+    """
     fill_eta(model, values, effects, start, rows, eta)
     out = pointwise[:rows]
-    loglik(model.y, model.weights, start, eta, varies, model.links, out, d_eta)
+    call_kernel(model, loglik, start, eta, varies, out, d_eta)
     return add_up(out, rows)
+
+
+@inlined  # a record of arrays is dear to hand on
+def call_kernel(model: ModelData, logliks, start, eta, varies, out, d_eta):
+    """Overwrite `out` (rows,) and `d_eta` by the kernel of the segment that the rows from `start` on are in."""
+    segment = model.segments[segment_of(model.segments, start)]
+    loglik = logliks[1]  # behind a number, see `LOGLIKS`
+    place = segment[KERNEL]
+    if place > 0:
+        loglik = kernel_at(logliks[2] if place == 1 else logliks[3] if place == 2 else logliks[4])
+    first, stop = segment[FIRST_ETA], segment[FIRST_ETA] + segment[N_ETA]
+    own = d_eta[first:stop]
+    loglik(model.y, model.weights, start, eta[first:stop], varies[first:stop], model.links[first:stop], out, own)
+    for j in range(d_eta.shape[0]):
+        if j < first or j >= stop:
+            for i in range(out.shape[0]):
+                d_eta[j, i] = 0.0
 
 
 @uncounted
@@ -193,26 +235,28 @@ def fill_common(model: ModelData, values, start, rows, eta):
 
 @inlined
 def _add_runs(model: ModelData, block, effects, start, rows, eta):
-    """`_add_block` where rows are sorted by the block's factor: level by level."""
+    """`_add_block` where the rows of segments are sorted by the block's factor: level by level."""
     out = eta[block[PREDICTOR]]
     level = model.levels[block[FACTOR], start]
+    run = segment_of(model.segments, start) * block[N_LEVELS] + level
     first = 0
     while first < rows:
-        stop = min(rows, model.row_starts[level + 1] - start)
+        stop = min(rows, model.row_starts[run + 1] - start)
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         for c in range(block[N_COLUMNS]):
             effect = effects[at + c]
             z_row = model.z_rows[block[COLUMN_TABLE] + c]
-            run = out[first:stop]  # loops from zero over a slice vectorise, those from `first` do not
+            part = out[first:stop]  # loops from zero over a slice vectorise, those from `first` do not
             if z_row < 0:
                 for i in range(stop - first):
-                    run[i] += effect
+                    part[i] += effect
             else:
                 z = model.z[z_row, start + first : start + stop]
                 for i in range(stop - first):
-                    run[i] += z[i] * effect
+                    part[i] += z[i] * effect
         first = stop
-        level += 1
+        run += 1
+        level = level + 1 if level + 1 < block[N_LEVELS] else 0  # of the next segment
 
 
 @inlined
@@ -220,9 +264,10 @@ def _add_runs_transposed(model: ModelData, block, start, rows, d_eta, effects_ad
     """`_add_block_transposed` where rows are sorted by the block's factor."""
     d = d_eta[block[PREDICTOR]]
     level = model.levels[block[FACTOR], start]
+    run = segment_of(model.segments, start) * block[N_LEVELS] + level
     first = 0
     while first < rows:
-        stop = min(rows, model.row_starts[level + 1] - start)
+        stop = min(rows, model.row_starts[run + 1] - start)
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         for c in range(block[N_COLUMNS]):
             z_row = model.z_rows[block[COLUMN_TABLE] + c]
@@ -232,7 +277,8 @@ def _add_runs_transposed(model: ModelData, block, start, rows, d_eta, effects_ad
                 z = model.z[z_row, start + first : start + stop]
                 effects_adjoint[at + c] += dot(d[first:stop], z, stop - first)
         first = stop
-        level += 1
+        run += 1
+        level = level + 1 if level + 1 < block[N_LEVELS] else 0
 
 
 @inlined

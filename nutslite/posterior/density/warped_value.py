@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
 from nutslite.posterior.density.effects import fill_column, location_and_scale, spread_of
 from nutslite.posterior.density.joint import JOINT_DATA
-from nutslite.posterior.density.predictor import block_loglik
+from nutslite.posterior.density.predictor import block_loglik, rows_together
 from nutslite.posterior.density.warped import BEND, VECTORS, log_jacobian_of_intercept, place_intercept
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import (
@@ -113,10 +113,13 @@ def _value(coordinates, part, data):
             fill_column(model, model.blocks[b], c, raw, values, effects)
     if warp.kind != FREE:
         place_intercept(model, values, effects, scratch.rows[0], scratch.eta, scratch.bend)
-    n = scratch.pointwise.shape[0]
-    likelihood = block_loglik(
-        model, loglik, values, effects, 0, n, scratch.varies, scratch.eta, scratch.d_eta, scratch.pointwise
-    )
+    n, start, likelihood = scratch.pointwise.shape[0], 0, 0.0
+    while start < n:
+        rows = rows_together(model.segments, start, n - start)
+        likelihood += block_loglik(
+            model, loglik, values, effects, start, rows, scratch.varies, scratch.eta, scratch.d_eta, scratch.pointwise
+        )
+        start += rows
     if part.shape[0] > 0:
         part[0] = likelihood
     total += likelihood

@@ -94,7 +94,7 @@ def _positive_part(rows: FloatArray) -> FloatArray:
 class InformationBuilder:
     """Information of one model; what does not depend on the position is prepared once."""
 
-    def __init__(self, model: ModelData, density: Callable[..., float], loglik: Callable[..., Any]) -> None:
+    def __init__(self, model: ModelData, density: Callable[..., float], loglik: tuple[Any, ...]) -> None:
         self.model, self.density, self.loglik = model, density, loglik
         self.n_head = model.head.transforms.size
         self.dimension = self.n_head + model.centring.size

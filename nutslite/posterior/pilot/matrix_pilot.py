@@ -40,12 +40,13 @@ class MatrixPilot:
     model : ModelData
         As the pilot left it, scales bent.
     structure : Structure
-    density, loglik : callable
+    density : callable
+    loglik : tuple of callable
         Of the priors and of the family.
     """
 
     def __init__(
-        self, model: ModelData, structure: Structure, density: Callable[..., float], loglik: Callable[..., Any]
+        self, model: ModelData, structure: Structure, density: Callable[..., float], loglik: tuple[Any, ...]
     ) -> None:
         ones, typical = np.ones_like(model.centring), np.ones_like(model.typical_scales)
         self.model = model._replace(centring=ones, typical_scales=typical)

@@ -78,7 +78,7 @@ def why_no_pilot(model: ModelData) -> str | None:
 
 
 def run_pilot(
-    model: ModelData, density: Callable[..., float], loglik: Callable[..., Any], start: FloatArray
+    model: ModelData, density: Callable[..., float], loglik: tuple[Any, ...], start: FloatArray
 ) -> Pilot | None:
     """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself)."""
     if why_no_pilot(model) is not None:
@@ -121,7 +121,7 @@ class _Search:
     """The pilot's state: the model (its centring changes once), the position and the hyperparameters' positions."""
 
     def __init__(
-        self, model: ModelData, density: Callable[..., float], loglik: Callable[..., Any], start: FloatArray
+        self, model: ModelData, density: Callable[..., float], loglik: tuple[Any, ...], start: FloatArray
     ) -> None:
         # Effects are searched for on their own scale (centred): there the conditional mode is a smooth convex problem.
         self.given_centring = model.centring

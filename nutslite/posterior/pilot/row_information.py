@@ -6,13 +6,13 @@ not pay for compiling it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.codes import constant_link
+from nutslite.families.record.censoring import kernel_of
 from nutslite.posterior.assembly.coded_columns import coefficients_of, table_of
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
@@ -23,15 +23,13 @@ ETA_STEP = 1e-3
 ROWS_AT_ONCE = 1 << 14
 
 
-def row_information(
-    model: ModelData, loglik: Callable[..., Any], values: FloatArray, effects: FloatArray
-) -> FloatArray:
+def row_information(model: ModelData, loglik: tuple[Any, ...], values: FloatArray, effects: FloatArray) -> FloatArray:
     """Minus the second derivatives of the pointwise log likelihood in eta.
 
     Parameters
     ----------
-    loglik : callable
-        The family's kernel, compiled.
+    loglik : tuple
+        The family's kernels, compiled (`LOGLIKS`).
     values, effects : ndarray
         As `model_data` defines them.
 
@@ -41,18 +39,20 @@ def row_information(
         Symmetric, which differences of derivatives alone are not.
     """
     n, k = model.y.shape[1], model.predictors.shape[0]
-    out = np.empty((k, k, n))
-    varies = np.ones(k, dtype=np.int64)
-    for start in range(0, n, ROWS_AT_ONCE):
-        rows = slice(start, min(n, start + ROWS_AT_ONCE))
-        eta = linear_predictors(model, values, effects, rows)
-        upper, lower, pointwise = np.empty_like(eta), np.empty_like(eta), np.empty(eta.shape[1])
-        for j in range(k):
-            for step, slopes in ((ETA_STEP, upper), (-ETA_STEP, lower)):
-                moved = eta.copy()
-                moved[j] += step
-                loglik(model.y, model.weights, start, moved, varies, model.links, pointwise, slopes)
-            out[:, j, rows] = (lower - upper) / (2.0 * ETA_STEP)
+    out = np.zeros((k, k, n))
+    for first, last, place, first_eta, n_eta in model.segments:
+        own, kernel = slice(first_eta, first_eta + n_eta), kernel_of(loglik, int(place))
+        varies, links = np.ones(n_eta, dtype=np.int64), model.links[own]
+        for start in range(first, last, ROWS_AT_ONCE):
+            rows = slice(start, min(last, start + ROWS_AT_ONCE))
+            eta = linear_predictors(model, values, effects, rows)[own]
+            upper, lower, pointwise = np.empty_like(eta), np.empty_like(eta), np.empty(eta.shape[1])
+            for j in range(n_eta):
+                for step, slopes in ((ETA_STEP, upper), (-ETA_STEP, lower)):
+                    moved = eta.copy()
+                    moved[j] += step
+                    kernel(model.y, model.weights, start, moved, varies, links, pointwise, slopes)
+                out[own, first_eta + j, rows] = (lower - upper) / (2.0 * ETA_STEP)
     return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
 
 

@@ -11,6 +11,7 @@ OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 HYPERPRIORS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
+CENSORED = EVERYTHING - {INTEGRATES}
 CORRELATED_ACROSS = frozenset({PILOT, MERGES, CODES, MATRIX})  # of several parameters
 KNOWN_COVARIANCES = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
@@ -20,6 +21,8 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
     """One for each piece of a model that has a say."""
     family = spec.family
     found = [Declaration(f"the family is {family.name}", family.allows)]
+    if spec.design.response.censoring is not None:
+        found.append(Declaration("the response is censored", CENSORED))
     for name, predictor in spec.design.predictors.items():
         if is_custom(spec.links[name]):
             found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))

@@ -23,6 +23,9 @@ OBSERVATIONS = "__obs__"
 ROW_LABELS = "__row__"
 """The coordinate along it that holds the user's own labels of the rows."""
 
+STATUS, UPPER_ENDS = "__status__", "__upper__"
+"""Coordinates along it of a censored response: what is known of each row, and ends of intervals."""
+
 _PLURALS = ("coefficients", "effects", "standardised", "columns", "levels", "correlations", "weights")
 _SLASH = "\N{DIVISION SLASH}"  # "/" means a path in a DataTree and in netCDF
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -56,6 +56,14 @@ LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
 BLOCK_FIELDS = 9
 ADDED_FIELDS = COLUMN_TABLE + 1  # of a row of `ModelData.added`
 
+# Columns of `ModelData.segments`, one row per run of rows of data that share a kernel; in order, without gaps.
+FIRST_ROW = 0
+STOP_ROW = 1
+KERNEL = 2  # place in `STATUSES`
+FIRST_ETA = 3  # its rows of eta are FIRST_ETA ... FIRST_ETA + N_ETA - 1
+N_ETA = 4
+SEGMENT_FIELDS = 5
+
 # Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`: to a
 # linear predictor a set is a block with an intercept only. N_LEVELS is the number of distinct rows, EFFECT_START a
 # place behind the group effects, COLUMN_TABLE the last row of `z_rows`.
@@ -107,7 +115,8 @@ class ModelData(NamedTuple):
     typical_scales: FloatArray  # (n_block_columns,) scale of the column's prior at which `centring` holds
     head: Head  # transforms and priors of the head
     sorted_factor: int  # the row of `levels` that rows are sorted by, or -1
-    row_starts: IndexArray  # (levels + 1,) the first row of each of its levels, then n; length 0 where not sorted
+    row_starts: IndexArray  # (segments * levels + 1,) first rows of its levels in each segment, then n; or length 0
+    segments: IndexArray  # (n_segments, SEGMENT_FIELDS)
     codes: Codes  # common columns that are read by code
     shared: SharedWork  # what a chain's threads share
     warp: Warp  # coordinates of small models
@@ -133,12 +142,33 @@ MODEL_DATA = types.NamedTuple(
         HEAD,
         types.int64,
         INDEX_VECTOR,
+        INDEX_MATRIX,
         CODES,
         SHARED_WORK,
         WARP,
     ],
     ModelData,
 )
+
+
+def one_segment(rows: int, n_eta: int) -> IndexArray:
+    """`ModelData.segments` of a model whose rows are all under one kernel."""
+    return np.array([[0, rows, 0, 0, n_eta]], dtype=np.int64)
+
+
+def in_segments(model: ModelData, kernels: NDArray[np.integer[Any]]) -> ModelData:
+    """The model, which has one segment, with a segment for each kernel that rows are under; `kernels` (n,) by row."""
+    used, place = np.unique(kernels, return_inverse=True)
+    stops = np.cumsum(np.bincount(place))
+    segments = np.repeat(model.segments, used.size, axis=0)
+    segments[:, FIRST_ROW], segments[:, STOP_ROW], segments[:, KERNEL] = [0, *stops[:-1]], stops, used
+    ordered = model if used.size == 1 else rows_of(model, np.argsort(place, kind="stable"))
+    return ordered._replace(segments=segments)
+
+
+def segment_by_row(model: ModelData) -> IndexArray:
+    """Which segment each row is in, shape (n,)."""
+    return np.repeat(np.arange(len(model.segments)), np.diff(model.segments[:, STOP_ROW], prepend=0))
 
 
 def has_derived_coefficients(model: ModelData) -> bool:
@@ -148,7 +178,12 @@ def has_derived_coefficients(model: ModelData) -> bool:
 
 
 def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
-    """The same model on some of its rows, in the order given."""
+    """The same model on some of its rows: segment by segment, and in the order given within each."""
+    segment = segment_by_row(model)[chosen]
+    chosen = chosen[np.argsort(segment, kind="stable")]
+    segments = model.segments.copy()
+    segments[:, STOP_ROW] = np.cumsum(np.bincount(segment, minlength=len(segments)))
+    segments[1:, FIRST_ROW] = segments[:-1, STOP_ROW]
 
     def columns(matrix: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(matrix[:, chosen])
@@ -162,6 +197,7 @@ def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
         levels=columns(model.levels),
         sorted_factor=-1,
         row_starts=np.empty(0, dtype=np.int64),
+        segments=segments,
     )
 
 
@@ -192,11 +228,12 @@ def sorting_block(model: ModelData) -> IndexArray | None:
     """
     groups = [model.blocks[np.argmax(model.blocks[:, EFFECT_START])]] if model.blocks.size else []
     codes = sorted(model.codes.blocks, key=lambda block: -int(block[N_LEVELS]))
-    return next((block for block in [*groups, *codes] if is_sortable(model.y.shape[1], int(block[N_LEVELS]))), None)
+    n, runs = model.y.shape[1], len(model.segments)
+    return next((block for block in [*groups, *codes] if is_sortable(n, runs * int(block[N_LEVELS]))), None)
 
 
 def sorted_rows(model: ModelData) -> ModelData:
-    """The model with its rows sorted as `sorting_block` says.
+    """The model with the rows of each segment sorted as `sorting_block` says.
 
     Equal levels next to each other make runs: one effect is added to many rows at once, and derivatives are summed
     without waiting for the sum before, which takes about a third off a gradient.
@@ -204,8 +241,8 @@ def sorted_rows(model: ModelData) -> ModelData:
     block = sorting_block(model)
     if block is None:
         return model
-    index = model.levels[block[FACTOR]]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=block[N_LEVELS]))])
+    index = segment_by_row(model) * block[N_LEVELS] + model.levels[block[FACTOR]]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=len(model.segments) * block[N_LEVELS]))])
     return rows_of(model, np.argsort(index, kind="stable"))._replace(
         sorted_factor=int(block[FACTOR]), row_starts=np.ascontiguousarray(starts, dtype=np.int64)
     )

@@ -20,6 +20,8 @@ from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
     SAMPLE_DIMS,
+    STATUS,
+    UPPER_ENDS,
     Dimension,
     Inventory,
     Quantity,
@@ -65,6 +67,9 @@ class _Taker:
             for name in (*SAMPLE_DIMS, OBSERVATIONS)
         ]
         self.reserved.append(Quantity(ROW_LABELS, (), "the row labels, which all results have"))
+        if spec.design.response.censoring is not None:
+            own = "what results say of a censored response"
+            self.reserved += [Quantity(name, (), own) for name in (STATUS, UPPER_ENDS)]
         self.dimensions: dict[str, Dimension] = {}
         self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled, kernel, kernel_with_signature
 from nutslite.exceptions import ArgumentError, did_you_mean
 from nutslite.families.derivatives.derivatives import packed_gradient
-from nutslite.families.record.family import LOGLIK
+from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import compile_in_halves, natural_scale
 from nutslite.posterior.density.many_positions import values_and_gradients
@@ -51,7 +51,7 @@ class Gather(NamedTuple):
 
 
 GATHER = types.NamedTuple([INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, VECTOR], Gather)
-POTENTIAL_DATA = types.Tuple([MODEL_DATA, GATHER, PRIORS, LOGLIK, POTENTIAL])
+POTENTIAL_DATA = types.Tuple([MODEL_DATA, GATHER, PRIORS, LOGLIKS, POTENTIAL])
 """As `joint.JOINT_DATA`, with the potentials."""
 
 

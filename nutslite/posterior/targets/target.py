@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
-from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.censoring import compiled_logliks
 from nutslite.posterior.density.helper_threads import helped_chains
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
 from nutslite.posterior.density.many_positions import compiled_joint_many, log_densities, values_and_gradients
@@ -129,7 +129,8 @@ class JointTarget:
     ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
-        self.loglik = compiled_loglik(assembled.spec.family, assembled.data.links)
+        kernels = assembled.data.segments[:, md.KERNEL]
+        self.loglik = compiled_logliks(assembled.spec.family, assembled.data.links, kernels)
         self.dimension = assembled.layout.dimension
         self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)

@@ -13,10 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.formula.columns.level_names import level_name
-from nutslite.posterior.record.inventory import OBSERVATIONS, ROW_LABELS
+from nutslite.formula.records import STATUSES
+from nutslite.posterior.record.inventory import OBSERVATIONS, ROW_LABELS, STATUS, UPPER_ENDS
 from nutslite.results.container.inference_data import group_names
 
 if TYPE_CHECKING:
+    from nutslite.formula.design import Design
     from nutslite.results.container.inference_data import Container
 
 KEPT_KINDS = "ifM"
@@ -41,8 +43,10 @@ def _text(label: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
-def label_rows(results: Container, index: pd.Index) -> Container:
+def label_rows(results: Container, design: Design) -> Container:
     """Put the labels of a model's rows into ``observed_data``, in place, in the order of its ``__obs__``.
+
+    Of a censored response beside them: the status of each row, and the ends of intervals, nan where there is none.
 
     Returns
     -------
@@ -51,6 +55,11 @@ def label_rows(results: Container, index: pd.Index) -> Container:
     """
     if "observed_data" in group_names(results):
         observed = results["observed_data"]
-        if observed.sizes.get(OBSERVATIONS) == len(index):
-            observed.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(index))
+        if observed.sizes.get(OBSERVATIONS) == design.n_rows:
+            observed.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(design.rows))
+            if (censoring := design.response.censoring) is not None:
+                observed.coords[STATUS] = (OBSERVATIONS, np.array(STATUSES)[censoring.status])
+                if censoring.upper is not None:
+                    ends = np.where(censoring.status == STATUSES.index("interval"), censoring.upper, np.nan)
+                    observed.coords[UPPER_ENDS] = (OBSERVATIONS, ends)
     return results

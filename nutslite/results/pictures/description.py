@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from nutslite._columns import folded
 from nutslite.formula.correlated import correlated_effects
+from nutslite.formula.records import STATUSES
 from nutslite.posterior.record.model_spec import ModelSpec
 
 Style = Literal["modern", "classic"]
@@ -48,6 +49,16 @@ class Described:
     def links(self) -> list[str]:
         """``mu = identity``, one for each of them."""
         return [f"{parameter} = {self.spec.links[parameter]}" for parameter in self.parameters]
+
+    @property
+    def censored(self) -> str:
+        """How many observations are censored, in parentheses; empty where the response has no such thing."""
+        censoring = self.spec.design.response.censoring
+        if censoring is None:
+            return ""
+        counts = {name: int((censoring.status == place).sum()) for place, name in enumerate(STATUSES)}
+        shown = [f"{count:,} {name}" for name, count in counts.items() if count and name != "none"]
+        return f" (censored: {', '.join(shown) or 'none'})"
 
     def sections(self, parameter: str) -> dict[str, dict[str, Any]]:
         """Priors of one parameter's terms by section; the parent's last one has those of the constant parameters."""
@@ -91,7 +102,7 @@ def describe(model: Described, *, fitted: bool = False, style: Style = "modern")
         "Formula": model.formulas,
         "Family": [model.spec.family.name],
         "Link": model.links,
-        "Observations": [str(model.spec.design.n_rows)],
+        "Observations": [f"{model.spec.design.n_rows}{model.censored}"],
         "Priors": [""],
     }
     lines = [line for key, entries in header.items() for line in _entry(key, entries)]  # formulas as they are written
@@ -124,7 +135,7 @@ def _classic(model: Described) -> str:
         f"Formula: {'; '.join(model.formulas)}",
         f"Family name: {model.spec.family.name.capitalize()}",
         f"Link: {', '.join(model.spec.links[parameter] for parameter in model.parameters)}",
-        f"Observations: {model.spec.design.n_rows}",
+        f"Observations: {model.spec.design.n_rows}{model.censored}",
         "Priors:",
     ]
     for parameter in model.parameters:
@@ -140,7 +151,7 @@ def describe_html(model: Described) -> str:
         "Formula": "<br>".join(escape(formula) for formula in model.formulas),
         "Family": escape(model.spec.family.name),
         "Link": "<br>".join(escape(link) for link in model.links),
-        "Observations": f"{model.spec.design.n_rows:,}",
+        "Observations": f"{model.spec.design.n_rows:,}{model.censored}",
     }
     rows = [f'<tr><th>{key}</th><td colspan="2"{LEFT}>{value}</td></tr>' for key, value in header.items()]
     for parameter in model.parameters:

@@ -135,7 +135,8 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
             name = f"{spec.family.prefix(parameter.name)}{term}"
             nodes[name] = ("data", _DETERMINISTIC, (OBSERVATIONS,))
             edges.append((name, parameter.name))
-    nodes[response] = (spec.family.title.capitalize(), _OBSERVED, (OBSERVATIONS,))
+    censored = ", censored" if spec.design.response.censoring is not None else ""
+    nodes[response] = (f"{spec.family.title.capitalize()}{censored}", _OBSERVED, (OBSERVATIONS,))
     return nodes, edges
 
 

@@ -35,11 +35,15 @@ def r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: Predic
     Raises
     ------
     DataError
-        If the response does not vary, or the design has none.
+        If the response does not vary or is censored, or the design has none.
     """
     y = design.response.values[0]
     if np.isnan(y).any():
         raise DataError(f"R-squared needs the response '{design.response.name}', which these data lack.")
+    if design.response.censoring is not None:
+        raise DataError(
+            f"R-squared compares responses with their means, and of '{design.response.name}' not all were seen."
+        )
     if np.ptp(y) == 0.0:
         raise DataError(f"The response '{design.response.name}' does not vary, so no share of it can be explained.")
     means = predicted_means(posterior, design, task)

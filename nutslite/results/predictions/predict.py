@@ -6,7 +6,7 @@ worked off in chunks, so that beside the result itself memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
 from nutslite.families.links.codes import inverse_array
-from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.censoring import compiled_kernels, observed
 from nutslite.results.predictions.linear_predictor import LinearPredictors, NamedDraws, join_chains
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
 
@@ -32,6 +32,7 @@ _KINDS = {
     "mean": "response_params",  # spelling of Bambi before 0.14
     "pps": "response",
 }
+UNCENSORED = "draws of the response itself, as it is before some of it is censored"
 _CHUNK_NUMBERS = 2_000_000  # numbers per temporary array: 16 MB
 
 
@@ -45,11 +46,14 @@ class Prediction:
         Distributional parameters that vary by row, on the natural scale: ``mu``, and ``sigma`` if it has a formula.
         Probabilities of levels have shape (chains, draws, rows, levels).
     response : dict
-        Draws of the response by its name; empty unless asked for.
+        Draws of the response by its name, of a censored one as it is before; empty unless asked for.
+    note : str
+        What has to be said of these draws; empty where nothing has.
     """
 
     parameters: dict[str, FloatArray]
     response: dict[str, NDArray[Any]]
+    note: str = ""
 
 
 def wants_responses(kind: Any) -> bool:
@@ -131,6 +135,7 @@ def predict(
     return Prediction(
         {name: values.reshape(*leading, *values.shape[1:]) for name, values in parameters.items()},
         {design.response.name: response.values.reshape(*leading, design.n_rows)} if responses else {},
+        UNCENSORED if design.is_censored else "",
     )
 
 
@@ -181,10 +186,8 @@ def pointwise_log_likelihood(
     rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
     predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), rng)
-    y = np.ascontiguousarray(family.prepare(design.response.values), dtype=float)
-    weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
     links = family.link_codes(task.links)
-    loglik = compiled_loglik(family, links)
+    parts = _parts(design, family, links)
     varies = np.array([int(item.name in predictors.parameters) for item in family.eta_parameters], dtype=np.int64)
     constants = {
         item.name: _link_scale(task, item.name, _constant(draws, task, item))
@@ -193,7 +196,6 @@ def pointwise_log_likelihood(
     }
     out = np.empty((draws.samples, design.n_rows))
     eta = np.zeros((len(family.eta_parameters), design.n_rows))
-    d_eta = np.empty_like(eta)
     for start, stop in _chunks(draws.samples, design.n_rows):
         chunk = {name: predictors.eta(name, start, stop) for name in predictors.parameters}
         for sample in range(start, stop):
@@ -205,8 +207,45 @@ def pointwise_log_likelihood(
                 else:
                     eta[rows, 0] = constants[item.name][sample]
                 j += item.size
-            loglik(y, weights, 0, eta, varies, links, out[sample], d_eta)
+            for part in parts:
+                part.fill(eta, varies, links, out[sample])
     return out.reshape(draws.chains, draws.draws, design.n_rows)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of a design that are under one kernel."""
+
+    rows: NDArray[np.int64] | None  # None: all
+    kernel: Callable[..., None]
+    y: FloatArray
+    weights: FloatArray
+
+    def fill(self, eta: FloatArray, varies: NDArray[np.int64], links: NDArray[np.int64], out: FloatArray) -> None:
+        """Overwrite these rows of `out` (n,), given all predictors `eta` (k, n); constants stand in the first row."""
+        if self.rows is None:
+            self.kernel(self.y, self.weights, 0, eta, varies, links, out, np.empty_like(eta))
+            return
+        own = np.ascontiguousarray(eta[:, self.rows])
+        own[varies == 0, 0] = eta[varies == 0, 0]
+        found = np.empty(self.rows.size)
+        self.kernel(self.y, self.weights, 0, own, varies, links, found, np.empty_like(own))
+        out[self.rows] = found
+
+
+def _parts(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
+    y, censoring = observed(family, design.response), design.response.censoring
+    weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
+    if censoring is None:
+        return [_Part(None, compiled_kernels(family, links)[0], y, weights)]
+    places = np.unique(censoring.status)
+    kernels = compiled_kernels(family, links, places)
+    parts = []
+    for place in places:
+        rows = np.flatnonzero(censoring.status == place)
+        own = weights[rows] if weights.size else weights
+        parts.append(_Part(rows, kernels[place], np.ascontiguousarray(y[:, rows]), own))
+    return parts
 
 
 def _linear_predictors(
