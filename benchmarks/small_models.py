@@ -5,7 +5,8 @@ Each fit is kept in the file of ``--store`` as soon as it is done, so that a run
 ``--minutes 30`` ends it after that time, ``--only 17`` makes one model again, by its number, and prints it.
 
 Clean is a fit at default settings without divergences, with every R-hat below 1.01 and every effective sample size of
-at least 100 a chain. What is not clean has to say so. Where a model has one to three parameters its draws are compared
+at least 100 a chain. What is not clean has to say so. Models that have no posterior, and are said to have none before
+they are fitted, are told. Where a model has one to three parameters its draws are compared
 with quadrature (`small_quadrature.py`), which knows SciPy's densities and none of the package's.
 """
 
@@ -46,6 +47,7 @@ FAMILIES = (
     *("negativebinomial", "poisson", "t", "wald", "zero_inflated_poisson"),
 )
 """Written down: numbers of models stay what they are when families are added."""
+NO_POSTERIOR = "the posterior has no bound"  # what a model says before it is fitted, where priors and data give none
 POINTS = (0.1, 0.5, 0.9)
 GRID_ERROR = 1e-3  # of shares
 DEAR = 4  # every fourth model of three parameters is integrated
@@ -179,7 +181,10 @@ def study(number: int) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = case.model()
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                model = case.model()
+            record["told"] = any(NO_POSTERIOR in str(one.message) for one in said)
             results = model.fit(random_seed=number, cores=1, progressbar=False)
     except Exception as error:  # whatever it is, it is what the study is about
         return record | {"parameters": 0, "crash": f"{type(error).__name__}: {str(error)[:200]}"}
@@ -232,6 +237,8 @@ def _compare(model: nl.Model, draws: dict[str, Any], record: dict[str, Any]) -> 
 def _verdict(record: dict[str, Any], bound: float) -> str:
     if "crash" in record:
         return "crashed"
+    if record.get("told"):
+        return "told"
     clean = record["divergences"] == 0 and record["r_hat"] < 1.01 and record["ess"] >= 400 and not record["warned"]
     if not record["warned"] and (abs(record["z"]) > bound or not clean):
         return "silently wrong"
@@ -251,7 +258,9 @@ def table(records: list[dict[str, Any]], command: str) -> str:
         "",
         f"{len(records):,} random models of 3 to 12 rows at default settings: {counts['clean']:,} clean "
         f"({100 * counts['clean'] / n:.2f} %), {counts['warned']} warned, {counts['silently wrong']} silently wrong, "
-        f"{counts['crashed']} crashed. {quadratures:,} of them were compared with quadrature at {compared:,} points; "
+        f"{counts['crashed']} crashed, {counts['told']} told before they were fitted "
+        f"that they have no posterior. "
+        f"{quadratures:,} of them were compared with quadrature at {compared:,} points; "
         f"wrong is more than {bound:.1f} standard errors, which chance alone exceeds once in {1 / CHANCE:.0f} such "
         "studies.",
         "",
@@ -282,9 +291,9 @@ def _counted(records: list[dict[str, Any]], verdicts: list[str], keys: tuple[str
     for record, verdict in zip(records, verdicts, strict=True):
         key = tuple(record[name] for name in keys)
         cells[key][verdict] += 1
-        if verdict != "clean":
+        if verdict not in ("clean", "told"):
             causes[key][record.get("cause", "crash")] += 1
-    shown = ("clean", "warned", "silently wrong", "crashed")
+    shown = ("clean", "told", "warned", "silently wrong", "crashed")
     lines = ["| " + " | ".join([*keys, *shown, "cause"]) + " |", "| --- " * (len(keys) + 5) + "|"]
     for key in sorted(cells):
         why = ", ".join(f"{cause} ({count})" for cause, count in causes[key].most_common(2))
@@ -298,7 +307,7 @@ def _plain(text: str) -> str:
 
 def _worst(records: list[dict[str, Any]], verdicts: list[str]) -> list[str]:
     order = ("crashed", "silently wrong", "warned")
-    bad = [(order.index(v), record) for record, v in zip(records, verdicts, strict=True) if v != "clean"]
+    bad = [(order.index(v), record) for record, v in zip(records, verdicts, strict=True) if v in order]
     bad.sort(key=lambda entry: (entry[0], -abs(entry[1].get("z", 0.0)), -entry[1].get("divergences", 0)))
     lines = ["| number | model | verdict | method | divergences | R-hat | ESS | s.e. | |", "| --- " * 9 + "|"]
     for rank, r in bad[:SHOWN]:

@@ -77,7 +77,6 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
         "formula": "y ~ x + (1|g)",
         "priors": {"1|g": Prior("Normal", mu=0, sigma=Prior("HalfCauchy", beta=Prior("Exponential", lam=1)))},
     },
-    "process": {"formula": "y ~ c + hsgp(x, m=6, c=1.5) + (1|g)"},
     "smooth": {"formula": "y ~ c + s(x, k=6)"},
     "smooths, correlated groups": {"formula": "y ~ s(x, k=6) + s(z, k=5, bs='cc') + (x|g)", "correlated": True},
     "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
@@ -89,6 +88,11 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
         "formula": "y ~ z + x + c",
         "priors": {"common": group_prior()},
         "center_predictors": False,
+    },
+    "horseshoe, correlated groups": {
+        "formula": "y ~ x + z + c + (z|g)",
+        "priors": {("x", "c"): Prior("Horseshoe", scale_global=0.5, df=3)},
+        "correlated": True,
     },
     "fixed sigma, flat slopes": {"formula": "y ~ x + (1|g)", "priors": {"sigma": 0.9, "x": Prior("Flat")}},
 }
@@ -116,7 +120,20 @@ GENERAL: dict[str, dict[str, Any]] = {
     "negative binomial": {"formula": Formula("k ~ x + (1|g)", "alpha ~ z"), "family": "negativebinomial"},
     "gamma, log": {"formula": "pos ~ x + (1|g)", "family": "gamma", "link": "log"},
     "beta": {"formula": Formula("unit ~ x", "kappa ~ 1 + (1|g)"), "family": "beta"},
+    "horseshoe, monotonic": {
+        "formula": Formula("k ~ z + mo(c) + (1|g)", "alpha ~ x + c + mo(h)"),
+        "family": "negativebinomial",
+        "priors": {"alpha": {("x", "c"): Prior("Horseshoe", scale_slab=1)}, "mo(c)": {"simplex": [2, 3]}},
+    },
     "smooths of two parameters": {"formula": Formula("y ~ s(x, k=5) + (1|g)", "sigma ~ s(x, k=5)")},
+    "hyperpriors, other densities": {
+        "formula": "k ~ x + c",
+        "family": "poisson",
+        "priors": {
+            "x": group_prior("StudentT", nu=Prior("Gamma", alpha=2, beta=0.1)),
+            "c": Prior("Laplace", mu=Prior("Normal", mu=0, sigma=1), b=Prior("HalfNormal", sigma=[1, 2])),
+        },
+    },
     "wald, log, weighted": {"formula": "weighted(pos, w) ~ x", "family": "wald", "link": "log"},
 }
 

@@ -268,6 +268,15 @@ class TestExactResponses:
         assert f"The terms give every response '{y}' exactly" in text
         assert "sigma" in text
 
+    @pytest.mark.parametrize("formula", ["{} ~ 1", "{} ~ x", "{} ~ z + (1|s)"])
+    def test_said_of_equal_responses(self, formula: str) -> None:
+        """Whose logarithms are equal but for rounding once an intercept is subtracted."""
+        data = frame(pos=0.002, y=0.3)
+        for family, y in (("lognormal", "pos"), ("gaussian", "y")):
+            priors = {"Intercept": nl.Prior("Normal", mu=0, sigma=1)}
+            said = messages(formula.format(y), data, family=family, priors=priors, auto_scale=False)
+            assert any(f"Every response '{y}' is {data[y][0]}" in text and "sigma" in text for text in said)
+
     @pytest.mark.parametrize(("family", "y"), OF_FAMILIES)
     @pytest.mark.parametrize("formula", FORMULAS)
     @pytest.mark.parametrize("noise", [1e-8, 1.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from nutslite.formula import covariances
 from nutslite.formula.correlated import effect_groups
 from nutslite.formula.language import algebra
 from nutslite.model.specification import specification_of
+from nutslite.posterior.assembly.coded_columns import without_codes
+from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.marginal import crossproducts, prices
 from nutslite.posterior.marginal.large_marginal import LargeMarginal
 from nutslite.posterior.points.log_prior import log_prior
@@ -128,6 +131,32 @@ def test_hundreds_of_levels_are_integrated_out_at_once(monkeypatch: pytest.Monke
     np.testing.assert_allclose(np.cov(natural[NAME].T), covariance, atol=0.12 * covariance.max())
 
 
+def test_merged_rows_and_codes_change_no_density() -> None:
+    """What the levels declare that they allow: equal rows counted once, and columns read by code."""
+    rng = np.random.default_rng(8)
+    g, c = rng.integers(0, 9, 1500), rng.integers(0, 3, 1500)
+    data = pd.DataFrame({"b": rng.integers(0, 2, 1500), "g": np.array(LEVELS)[g], "c": np.array(["u", "v", "w"])[c]})
+    formula = "b ~ c + (1|gr(g, cov=K))"
+    assembled = assembled_of(nl.Model(formula, data, family="bernoulli", extra_namespace={"K": matrix()}))
+    merged = merge_equal_rows(assembled.data)
+    assert merged is not None
+    assert merged.y.shape[1] <= 54
+    records = [assembled.data, merged, without_codes(assembled.data), without_codes(merged)]
+    targets = [JointTarget(assembled, use_pilot=False, merged=record) for record in records]
+    for position in positions_of(targets[0]):
+        slopes = [np.empty_like(position) for _ in targets]
+        values = [target.logdensity(position, own, target.data) for target, own in zip(targets, slopes, strict=True)]
+        np.testing.assert_allclose(values, values[0], rtol=1e-11)
+        np.testing.assert_allclose(slopes, np.tile(slopes[0], (4, 1)), rtol=1e-8, atol=1e-8)
+
+
+def test_plain_regressions_of_many_columns_stay_what_they_were() -> None:
+    """Without any effects nothing is for a large factorisation, whatever it would cost."""
+    sizes = prices.Sizes(5000, 400, 0, 400, 0, 0, 0, 0.0, False)
+    assert prices.prices(sizes)["large"] == np.inf
+    assert prices.prices(replace(sizes, effects_per_row=300))["large"] < np.inf
+
+
 def conditional(scale: float, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of the effects of ``y ~ x + (1|gr(g, cov=K))`` given the scales, by dense algebra."""
     data, model = grouped_data(), known()
@@ -175,6 +204,40 @@ def test_posterior_is_that_of_quadrature(plan: str) -> None:
         own = table[(table.index == name) | table.index.str.startswith(f"{name}[")]
         z = (own["mean"].to_numpy() - np.asarray(wanted)) / own["mcse_mean"].to_numpy()
         assert np.abs(z).max() < 4.2, (name, z)
+
+
+def relationship(parents: list[tuple[int | None, int | None]]) -> np.ndarray:
+    """How much two animals of a pedigree have in common, by Henderson's rules; parents come before their young."""
+    found = np.zeros((len(parents), len(parents)))
+    for i, pair in enumerate(parents):
+        known_ones = [parent for parent in pair if parent is not None]
+        for j in range(i):
+            found[i, j] = found[j, i] = sum(0.5 * found[j, parent] for parent in known_ones)
+        found[i, i] = 1.0 + (0.5 * found[known_ones[0], known_ones[1]] if len(known_ones) == 2 else 0.0)
+    return found
+
+
+def test_a_textbook_s_animal_model() -> None:
+    """Mrode (2005), Linear models for the prediction of animal breeding values, example 3.1: five calves.
+
+    With flat priors of the sexes' means and known variances, 20 and 40, posterior means are its solutions.
+    """
+    parents: list[tuple[int | None, int | None]] = [(None, None)] * 3
+    parents += [(0, None), (2, 1), (0, 1), (3, 4), (2, 5)]
+    animals = [str(number) for number in range(1, 9)]
+    A = pd.DataFrame(relationship(parents), index=animals, columns=animals)
+    calves = pd.DataFrame({"gain": [4.5, 2.9, 3.9, 3.5, 5.0], "sex": list("mffmm"), "animal": animals[3:]})
+    flat, breeding = nl.Prior("Flat"), nl.Prior("Normal", mu=0, sigma=20**0.5)
+    priors = {"sex": flat, "1|gr(animal, cov=A)": breeding, "sigma": 40**0.5}
+    model = nl.Model("gain ~ 0 + sex + (1|gr(animal, cov=A))", calves, priors=priors, extra_namespace={"A": A})
+    target = model.plan("joint").target()
+    mode = target.launch().center
+    found = assembled_of(model).layout.unpack(*target.natural(mode[None, None], np.random.default_rng(0)))
+    np.testing.assert_allclose(found["sex"][0, 0], [3.404, 4.358], atol=1.5e-3)  # rounded otherwise: 4.3585
+    effects = found["1|gr(animal, cov=A)"][0, 0]
+    np.testing.assert_allclose(effects, [-0.009, -0.186, 0.177, -0.249, 0.183], atol=6e-4)
+    weights, _ = model.design.factors["gr(animal, cov=A)"].covariance.of_others(animals[:3], "animal")
+    np.testing.assert_allclose(weights @ effects, [0.098, -0.019, -0.041], atol=6e-4)  # parents have no records
 
 
 def test_priors_are_the_matrix_times_the_scale() -> None:

@@ -28,7 +28,10 @@ NOT_SERVED = {
     "censored counts": "no group effects",
     "wald, log, weighted": "no group effects",
     "other priors": "not all group effects have normal priors",
-    "group location with a prior": "has no pilot: the location of a group-specific term has a prior",
+    "group location with a prior": "has no pilot: the location of effects has a prior",
+    "hyperpriors, other densities": "has no pilot: the location of effects has a prior",
+    "horseshoe, correlated groups": "has no pilot: scales are those of a horseshoe",
+    "horseshoe, monotonic": "has no pilot: 'mo.c.' is a monotonic effect",
 }
 UNCHECKED = {"compute_convergence_checks": False}  # so few draws have not converged
 MODELS = {name: settings for name, settings in ALL.items() if name not in NOT_SERVED}

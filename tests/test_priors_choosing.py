@@ -132,7 +132,7 @@ def test_nested_priors_of_a_modelled_parameter():
         ({"condition|uid": Prior("Normal", sigma=Prior("HalfNormal", sigma=[1, 2]))}, "'condition.uid' has 1 column,"),
         ({"1|uid": Prior("Gamma", alpha=2, beta=Prior("HalfNormal"))}, "must have a location and a scale"),
         ({"1|uid": Prior("Normal", noncentered=True)}, "noncentered=True needs"),
-        ({"condition": Prior("Normal", noncentered=True)}, "noncentered=True needs a prior with a hyperprior"),
+        ({"condition": Prior("Normal", noncentered=True)}, "noncentered=True is for terms with a hyperprior"),
         ({"1|uid": Prior("LKJ", eta=2)}, "correlation matrices"),
         ({"sigma": Prior("Normal")}, "'sigma' lies between 0 and inf"),
         ({"sigma": Prior("Uniform", lower=-1, upper=1)}, "'sigma' lies between 0 and inf"),

@@ -254,7 +254,7 @@ def test_set_priors_that_fails_changes_nothing_and_a_good_one_unbuilds():
     before = repr(model)
     model.build()
     with pytest.raises(PriorError):
-        model.set_priors({"X1": Prior("Normal", sigma=Prior("HalfNormal"))})
+        model.set_priors({"Intercept": Prior("Normal", sigma=Prior("HalfNormal"))})
     assert repr(model) == before
     assert model.built
     with pytest.warns(NutsliteWarning, match="'X9'") as caught:

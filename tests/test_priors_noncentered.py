@@ -91,7 +91,7 @@ def test_impossible_for_a_group_specific_term(prior, message):
 
 @pytest.mark.parametrize("name", ["x", "Intercept"])
 def test_impossible_for_a_common_term(name):
-    with pytest.raises(PriorError, match=f"'{name}': noncentered=True is for group-specific terms"):
+    with pytest.raises(PriorError, match=f"'{name}': noncentered=True is for terms with a hyperprior"):
         Model(FORMULA, DATA, priors={name: Prior("Normal", noncentered=True)})
 
 

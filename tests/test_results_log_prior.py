@@ -39,12 +39,18 @@ def test_sum_is_the_prior_part_of_the_joint_density(name: str, noncentered: bool
     without = JointTarget(assembled, use_pilot=False, merged=weightless)
     prior = without.logdensity(position, np.empty(target.dimension), without.data)
     head_jacobian = constrain_head(position, assembled.data.head, points.values(position)[0])
+    for variable in assembled.layout.variables:
+        if variable.source == "simplex":
+            shares = natural[variable.name]
+            head_jacobian += np.log(shares).sum() + 0.5 * np.log(shares.size)
     densities = log_prior(assembled, {key: value[None] for key, value in natural.items()})
     total = sum(float(array.sum()) for array in densities.values())
     effects_jacobian = _effects_jacobian(assembled, position)
     assert total == pytest.approx(prior - head_jacobian - effects_jacobian, rel=1e-9)
-    assert joint != pytest.approx(prior)
-    assert all(densities[key].shape == (1, *np.shape(natural[key])) for key in natural)
+    assert joint != prior
+    whole = {variable.name for variable in assembled.layout.variables if variable.source == "simplex"}
+    assert all(densities[key].shape == (1,) for key in whole)
+    assert all(densities[key].shape == (1, *np.shape(natural[key])) for key in natural if key not in whole)
 
 
 def _effects_jacobian(assembled: Any, position: np.ndarray) -> float:

@@ -168,3 +168,18 @@ def test_what_else_there_is(tmp_path: Path) -> None:
     sds = own["sigma"][:, None] * np.sqrt(np.sqrt(2 * np.pi) * ell) * np.exp(-0.25 * (ell * frequency) ** 2)
     standard = own["weights"][:, :4] / sds[:, :4]
     assert stats.kstest(standard.ravel(), "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("cov", ["ExpQuad", "Matern32", "Matern52"])
+@pytest.mark.parametrize("path", ["joint", "marginal"])
+def test_gradients_are_those_of_differences(cov: str, path: Any) -> None:
+    frame = data().assign(g=lambda some: np.where(some["x"] > 5.0, "a", "b"))
+    target = nl.Model(f"y ~ hsgp(x, m=6, c=1.5, cov='{cov}') + (1|g)", frame).plan(path).target()
+    rng = np.random.default_rng(9)
+    position = rng.normal(0.0, 0.3, target.dimension)
+    gradient, scratch = np.empty_like(position), np.empty_like(position)
+    assert np.isfinite(target.logdensity(position, gradient, target.data))
+    steps = 1e-5 * np.eye(position.size)
+    ends = [[target.logdensity(position + sign * step, scratch, target.data) for step in steps] for sign in (1, -1)]
+    numeric = np.subtract(*ends) / 2e-5
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-6 * np.abs(gradient).max())

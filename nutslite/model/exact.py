@@ -19,8 +19,10 @@ from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
+COMPUTED = "A predictor that was computed from the response, or the response from it, has to go. "
 RESIDUAL = "sigma"  # the parameter that makes rows differ in a linear way, in every family that has one
-_ROUNDING = 1e-11  # of the response's range, left by terms that give it exactly
+_ROUNDING = 1e-11  # of the response's range, left by terms that give it exactly ...
+_LAST_DIGITS = 1e-14  # ... or of its size, where all responses are equal
 _MOST_VALUES = 1_000_000  # in a matrix that is solved for a warning
 _SAME_COLUMN = 1e-10  # of a column's length: less of it is rounding
 
@@ -36,15 +38,19 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
     values = np.asarray(design.response.values[0], dtype=float)
     target = link_array(link, np.log(values) if family.response_support == "positive" else values)
     spread = float(np.ptp(target)) if np.isfinite(target).all() else np.nan
+    left = max(_ROUNDING * spread, _LAST_DIGITS * float(np.abs(target).max()))
     target = target - (0.0 if predictor.offset is None else predictor.offset)
     bases = [term.matrix for term in predictor.basis_terms]
     columns = np.vstack([predictor.matrix[kept], *bases, np.ones((int(predictor.intercept), design.n_rows))])
     if not np.isfinite(spread):  # a response that no predictor gives
         return
     name = design.response.name
-    if _leaves_nothing(target, columns, spread, None):
-        warn(f"The terms give every response '{name}' exactly: {_what_follows()}")
-    elif predictor.group_terms and _groups_leave_nothing(target, columns, spread, predictor, design.factors):
+    if _leaves_nothing(target, columns, left, None):
+        if spread <= left:
+            warn(f"Every response '{name}' is {values[0]:.6g}, which an intercept gives exactly: {_what_follows('')}")
+        else:
+            warn(f"The terms give every response '{name}' exactly: {_what_follows()}")
+    elif predictor.group_terms and _groups_leave_nothing(target, columns, left, predictor, design.factors):
         factors = dict.fromkeys(term.factor for term in predictor.group_terms)
         listed = " and ".join(f"'{factor}'" for factor in factors)
         warn(
@@ -54,18 +60,17 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
         )
 
 
-def _what_follows() -> str:
+def _what_follows(remedy: str = COMPUTED) -> str:
     return (
-        f"nothing is left for {RESIDUAL}, the posterior has no bound as it nears 0, and the draws cannot be trusted. A "
-        "predictor that was computed from the response, or the response from it, has to go; a known "
-        f"{RESIDUAL} can be given, such as priors={{'{RESIDUAL}': 0.1}}."
+        f"nothing is left for {RESIDUAL}, the posterior has no bound as it nears 0, and the draws cannot be trusted. "
+        f"{remedy}A known {RESIDUAL} can be given, such as priors={{'{RESIDUAL}': 0.1}}."
     )
 
 
 def _groups_leave_nothing(
     target: FloatArray,
     columns: FloatArray,
-    spread: float,
+    left: float,
     predictor: LinearPredictor,
     factors: Mapping[str, GroupFactor],
 ) -> bool:
@@ -78,7 +83,7 @@ def _groups_leave_nothing(
         return False
     written = [_columns_of(term, factors[term.factor]) for term in others]
     index = None if largest is None else factors[largest.factor].index
-    return _leaves_nothing(target, np.vstack([columns, *written]), spread, index)
+    return _leaves_nothing(target, np.vstack([columns, *written]), left, index)
 
 
 def _columns_of(term: GroupTerm, factor: GroupFactor) -> FloatArray:
@@ -89,8 +94,8 @@ def _columns_of(term: GroupTerm, factor: GroupFactor) -> FloatArray:
     return np.asarray((levels[:, None, :] * term.matrix).reshape(-1, factor.index.size))
 
 
-def _leaves_nothing(target: FloatArray, columns: FloatArray, spread: float, index: NDArray[np.int32] | None) -> bool:
-    """Whether columns, and means of the levels of `index`, give the target exactly and are fewer than its rows."""
+def _leaves_nothing(target: FloatArray, columns: FloatArray, left: float, index: NDArray[np.int32] | None) -> bool:
+    """Whether columns, and means of the levels of `index`, give the target but for `left`, and are fewer than rows."""
     rows = target.size
     if columns.size > _MOST_VALUES:
         return False
@@ -102,7 +107,7 @@ def _leaves_nothing(target: FloatArray, columns: FloatArray, spread: float, inde
     if rows <= levels:
         return False
     found, _, rank, _ = np.linalg.lstsq(columns.T, target, rcond=_SAME_COLUMN)
-    return bool(rows > levels + int(rank) and np.abs(target - columns.T @ found).max() <= _ROUNDING * spread)
+    return bool(rows > levels + int(rank) and np.abs(target - columns.T @ found).max() <= left)
 
 
 def _without_means(columns: FloatArray, index: NDArray[np.int32]) -> FloatArray:

@@ -164,6 +164,8 @@ def _check_common_prior(name: str, prior: Prior, single: bool) -> None:
             f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single coefficient; give the whole "
             "term one."
         )
+    if prior.noncentered and not prior.hierarchical:
+        raise PriorError(f"'{name}': noncentered=True is for terms with a hyperprior on their scale.")
     _check_hyperpriors(name, prior)
 
 

@@ -27,7 +27,6 @@ FloatArray = NDArray[np.float64]
 BETWEEN_CURVES = 2  # of so many updates one is along a curve
 BETWEEN_JUMPS = 2  # of so many updates one is followed by a jump
 FREEDOM = 5.0  # degrees, of the distributions that jumps are drawn from
-STEPS_OUT = 12  # of an interval at most
 
 
 def curve_signature(data_type: Any) -> Any:
@@ -58,19 +57,20 @@ def no_mixture(dimension: int) -> Mixture:
 
 
 @functools.cache
-def compiled_tempered(data_type: Any, curve_type: Any) -> Callable[..., None]:
+def compiled_tempered(data_type: Any, curve_type: Any) -> Callable[..., Any]:
     """`run_tempered` compiled for types of data, from the disk cache where possible."""
     if jit_disabled():
         return run_tempered
     return kernel_with_signature(
         run_tempered,
-        types.void(
+        types.int64(
             types.FunctionType(logdensity_signature(data_type)),
             data_type,
             types.FunctionType(curve_signature(curve_type)),
             curve_type,
             MATRIX,
             MIXTURE,
+            types.int64,
             numba.typeof(np.random.default_rng(0)),
             MATRIX,
             CUBE,
@@ -89,6 +89,7 @@ def run_tempered(
     curve_data: Any,
     widths: Any,
     mixture: Any,
+    steps_out: Any,
     rng: Any,
     states: Any,
     directions: Any,
@@ -96,7 +97,7 @@ def run_tempered(
     updates: Any,
     positions: Any,
     values: Any,
-) -> None:
+) -> int:
     """Make as many draws as `positions` has rows.
 
     The log density is given a gradient of one element, which it overwrites with the part that powers are of.
@@ -109,6 +110,8 @@ def run_tempered(
         The logarithms of the smallest and largest first interval of a slice on each curve.
     mixture : Mixture
         What jumps, at all powers, are proposed from.
+    steps_out : int
+        How many times as long as its first an interval may become.
     states : ndarray (powers, dim)
         The chain's state at each power, with a finite log density: read and overwritten.
     directions : ndarray (powers, k, dim)
@@ -119,6 +122,11 @@ def run_tempered(
         At each power, for each draw. After each neighbours may exchange states.
     positions, values : ndarray (n, powers, dim) and (n,)
         Overwritten with states, and log densities at the first power.
+
+    Returns
+    -------
+    int
+        Evaluations of the log density.
     """
     n_powers, dimension = states.shape
     part, parts = np.empty(1), np.empty(n_powers)
@@ -127,6 +135,7 @@ def run_tempered(
         heights[k] = density_of_power(logdensity, data, states[k], powers[k], part)
         parts[k] = part[0]
     turn = int(rng.random() * directions.shape[1])
+    evaluations = n_powers
     for row in range(positions.shape[0]):
         for update in range(updates):
             on_curve = widths.shape[0] > 0 and update % BETWEEN_CURVES == 0
@@ -134,13 +143,14 @@ def run_tempered(
             for k in range(n_powers):
                 state, height = states[k], heights[k]
                 if on_curve:
-                    heights[k] = _update_on_curve(
+                    heights[k], more = _update_on_curve(
                         logdensity,
                         data,
                         curve,
                         curve_data,
                         which,
                         widths[which],
+                        steps_out,
                         rng,
                         state,
                         height,
@@ -149,9 +159,10 @@ def run_tempered(
                         part,
                     )
                 else:
-                    heights[k], _ = slice_update(
-                        logdensity, data, rng, state, height, directions[k, turn], powers[k], STEPS_OUT, proposal, part
+                    heights[k], more = slice_update(
+                        logdensity, data, rng, state, height, directions[k, turn], powers[k], steps_out, proposal, part
                     )
+                evaluations += more
                 if heights[k] == height:  # it stayed: the last density was another point's
                     logdensity(state, part, data)
                 parts[k] = part[0]
@@ -163,11 +174,13 @@ def run_tempered(
                         logdensity, data, mixture, rng, states[k], heights[k], powers[k], proposal, part, numbers
                     )
                     parts[k] = part[0]
+                evaluations += n_powers
             _exchange(rng, states, heights, parts, powers)
         for k in range(n_powers):
             for i in range(dimension):
                 positions[row, k, i] = states[k, i]
         values[row] = heights[0]
+    return evaluations
 
 
 @uncounted
@@ -186,36 +199,42 @@ def _exchange(rng, states, heights, parts, powers):
 
 
 @uncounted
-def _update_on_curve(logdensity, data, curve, curve_data, which, widths, rng, position, value, power, proposal, part):
-    """Draw anew along a curve, by a slice of the step's density; return the log density there."""
+def _update_on_curve(
+    logdensity, data, curve, curve_data, which, widths, steps_out, rng, position, value, power, proposal, part
+):
+    """Draw anew along a curve, by a slice of the step's density; return the log density there, and evaluations."""
     here = curve(which, position, 0.0, proposal, curve_data)
     if not math.isfinite(here):
-        return value
+        return value, 0
     level = value + here - rng.standard_exponential()
     width = math.exp(widths[0] + rng.random() * (widths[1] - widths[0]))
     lower = -rng.random() * width
     upper = lower + width
-    below = int(rng.random() * STEPS_OUT)
+    below = int(rng.random() * steps_out)
+    evaluations = 0
     for _ in range(below):
+        evaluations += 1
         if not _on_curve(logdensity, data, curve, curve_data, which, position, lower, power, proposal, part)[0] > level:
             break
         lower -= width
-    for _ in range(STEPS_OUT - 1 - below):
+    for _ in range(steps_out - 1 - below):
+        evaluations += 1
         if not _on_curve(logdensity, data, curve, curve_data, which, position, upper, power, proposal, part)[0] > level:
             break
         upper += width
     for _ in range(MOST_SHRINKS):
+        evaluations += 1
         step = lower + rng.random() * (upper - lower)
         found, height = _on_curve(logdensity, data, curve, curve_data, which, position, step, power, proposal, part)
         if found >= level:
             for i in range(position.shape[0]):
                 position[i] = proposal[i]
-            return height
+            return height, evaluations
         if step < 0.0:
             lower = step
         else:
             upper = step
-    return value
+    return value, evaluations
 
 
 @uncounted

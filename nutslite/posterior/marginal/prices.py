@@ -118,7 +118,7 @@ def _marginal(sizes: Sizes) -> float:
 
 def _large(sizes: Sizes) -> float:
     """Independence Metropolis with a factorisation for each proposal."""
-    serves = sizes.intercept_only or not sizes.levels
+    serves = sizes.intercept_only or (not sizes.levels and sizes.effects_per_row > 0)  # none but those of one level
     if not serves or 8.0 * (sizes.levels + 3.0 * sizes.rest) * (sizes.rest + 1.0) > MAX_CROSS_BYTES:
         return np.inf
     work = LAPACK_CUBED * float(sizes.rest) ** 3 + LAPACK_SQUARED * float(sizes.rest) ** 2 + PAIR * sizes.pairs

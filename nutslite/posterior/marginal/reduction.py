@@ -83,9 +83,9 @@ def why_not_reducible(assembled: Assembled) -> str | None:
             return "a coefficient's prior has a hyperparameter"
     for row in model.block_columns:
         if row[md.DENSITY] != NORMAL:
-            return "a group-specific term has a prior that is not Normal"
+            return "effects have a prior that is not Normal"
         if not is_fixed(model.head, row[md.ARGUMENTS]):
-            return "the location of a group-specific term has a prior"
+            return "the location of effects has a prior"
     return None
 
 

@@ -65,15 +65,15 @@ def why_no_pilot(model: ModelData) -> str | None:
     n_head = model.head.transforms.size
     for row in model.block_columns:
         if row[md.SCALE_ARGUMENT] < 0:
-            return "a group-specific term has a prior without location and scale"
+            return "effects have a prior without location and scale"
         location = row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]]
         if not is_fixed(model.head, location):
-            return "the location of a group-specific term has a prior"
+            return "the location of effects has a prior"
         scale = row[md.ARGUMENTS + row[md.SCALE_ARGUMENT]]
         if is_derived(model.head, scale):
-            return "the scale of a group-specific term is computed from other parameters"
+            return "the scale of effects is computed from other parameters"
         if scale < n_head and model.head.transforms[scale] != LOG:
-            return "the scale of a group-specific term has a bounded prior"
+            return "the scale of effects has a bounded prior"
     return None
 
 
