@@ -17,7 +17,8 @@ from nutslite._numba import inner, jit_disabled, kernel
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A marginal and a joint path, a pilot and none, correlated and independent effects, a formula for every parameter.
+# A marginal and a joint path, a pilot and none, correlated and independent effects, a formula for every parameter,
+# derived values, several kernels.
 SCRIPT = """
 import json, sys
 from collections import Counter
@@ -36,15 +37,18 @@ from nutslite.results.container.inference_data import get_group
 
 log.setLevel("ERROR")  # so few draws have not converged
 data = grouped_data(40, 4)
+data["status"] = ["right" if row % 3 == 0 else "none" for row in range(40)]
+data["step"] = [row % 4 for row in range(40)]
 models = {
     "gaussian": dict(formula="y ~ x + c + (x|g)", correlated=True),
     "bernoulli": dict(formula="b ~ x + (1|g) + (1|h)", family="bernoulli"),
     "default": dict(formula="b ~ x", family="bernoulli"),
     "default gaussian": dict(formula="y ~ x"),
     "negativebinomial": dict(formula=nl.Formula("k ~ x + (1|g)", "alpha ~ z"), family="negativebinomial"),
+    "derived, in segments": dict(formula="censored(k, status) ~ mo(step) + hsgp(z, m=4, c=1.5)", family="poisson"),
 }
 draws, paths = {}, {}
-for name in sys.argv[1].split(","):
+for name in sys.argv[1].split(";"):
     model = nl.Model(data=data, **models[name])
     short = dict(draws=20) if name.startswith("default") else dict(draws=6, tune=6)  # tune means NUTS
     results = model.fit(**short, chains=2, random_seed=3, progressbar=False)
@@ -59,8 +63,9 @@ PATHS = {
     "default": "joint, independence",
     "default gaussian": "marginal, independence",
     "negativebinomial": "joint, nuts",
+    "derived, in segments": "joint, nuts",
 }
-ALL = ",".join(PATHS)
+ALL = ";".join(PATHS)
 
 
 def fresh_process(cache: Path, models: str = ALL, **environment: str) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from scipy import stats
 
 import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.density.reciprocal import EFFECTS_STAY
 from nutslite.posterior.density.warped_value import scratch_for
-from nutslite.posterior.methods import independence, slices
+from nutslite.posterior.methods import chains, independence, slices, trial
 from nutslite.posterior.methods.autocorrelation import FEWEST_DRAWS, autocorrelation_time, is_slow
 from nutslite.posterior.methods.mixture import mixture_of
 from nutslite.posterior.methods.slices import slices_for
 from nutslite.posterior.pilot.inside import inside
+from nutslite.posterior.pilot.level_lines import level_lines
 from nutslite.posterior.pilot.mode import Mode
 from nutslite.posterior.pilot.nested_laplace import _is_another, bounded
 from nutslite.posterior.pilot.pieces import lines_through_pieces
@@ -117,21 +119,48 @@ class Wanted(NamedTuple):
     random_seed: Any = 5
 
 
-def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds with more and more sweeps between draws; where they want too many updates, others with jumps."""
+@pytest.mark.parametrize("jumps", [0.9, 400.0])
+def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch, jumps: float) -> None:
+    """Rounds with more and more sweeps; where too many updates are wanted, others with jumps, which may be worse."""
     target, _ = small_target("few levels")
     launch = target.launch_small()
     assert launch is not None
-    monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
-    times = iter([40.0, 20.0, 40.0, 0.9])
-    monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: next(times))
+    monkeypatch.setattr(trial, "TRIAL_DRAWS", 40)
+    times = iter([40.0, 40.0, 40.0, 40.0, jumps, jumps])
+    monkeypatch.setattr(trial, "autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
-    assert slow.updates == np.ceil(target.dimension * slices.SHARE_OF_TIME * 0.9 * 8)
     assert np.isfinite(slow.moves.directions).all()
-    assert slow.moves.mixture.shares.size > 0
+    if jumps < 1.0:
+        assert slow.updates == np.ceil(target.dimension * trial.SHARE_OF_TIME * jumps * 8)
+    else:
+        assert slow.updates == trial.MOST_UPDATES
+    assert (slow.moves.mixture.shares.size > 0) == (jumps < 1.0)
+    assert (slow.moves.widths.size > 0) == (jumps < 1.0)
     found = slices.run_slice(slow, Wanted(), lambda *progress: None)
     assert np.isfinite(found.stats["lp"]).all()
+
+
+def test_evaluations_have_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where an update takes many, those at all powers."""
+    target, _ = small_target("few levels")
+    launch = target.launch_small()
+    assert launch is not None
+    monkeypatch.setattr(trial, "TRIAL_DRAWS", 40)
+    monkeypatch.setattr(trial, "autocorrelation_time", lambda draws: 40.0)
+    monkeypatch.setattr(trial, "MOST_EVALUATIONS", 100)
+    found = slices_for(target, launch, Wanted())
+    assert found is not None
+    assert found.updates < 50
+    several = chains.Chains(target, found.powers, found.starts[:1].copy(), [np.random.default_rng(1)], 1, found.lines)
+    several.run(found.moves, found.updates, 40)
+    assert several.evaluations < 1.5 * 40 * 100
+    monkeypatch.setattr(trial, "MOST_TRIAL_EVALUATIONS", 1)
+    rounds: list[int] = []
+    settled = chains.Chains.settled
+    monkeypatch.setattr(chains.Chains, "settled", lambda self, *given: rounds.append(given[1]) or settled(self, *given))
+    assert slices_for(target, launch, Wanted()) is not None
+    assert set(rounds) == {1}
 
 
 def test_draws_that_depend_too_much_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +174,8 @@ def test_draws_that_depend_too_much_are_made_again(monkeypatch: pytest.MonkeyPat
     slow = iter([True, False])
     monkeypatch.setattr(slices, "is_slow", lambda draws: next(slow, False))
     updates: list[int] = []
-    run = slices._Chains.run
-    monkeypatch.setattr(slices._Chains, "run", lambda self, *given: updates.append(given[1]) or run(self, *given))
+    run = chains.Chains.run
+    monkeypatch.setattr(chains.Chains, "run", lambda self, *given: updates.append(given[1]) or run(self, *given))
     found = slices.run_slice(method, Wanted(draws=FEWEST_DRAWS), lambda *progress: None)
     assert sorted(set(updates)) == [method.updates, 4 * method.updates]
     assert found.positions.shape == (2, FEWEST_DRAWS, target.dimension)
@@ -160,14 +189,14 @@ def test_stopped_while_draws_are_made_again_the_first_are_kept(monkeypatch: pyte
     assert method is not None
     monkeypatch.setattr(slices, "is_slow", lambda draws: True)
     monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: 10.0)
-    run, blocks = slices._Chains.run, iter(range(9))
+    run, blocks = chains.Chains.run, iter(range(9))
 
     def stopped(self: Any, directions: Any, updates: int, draws: int) -> Any:
         if updates > method.updates and next(blocks) == 2:  # some draws are there by then
             raise KeyboardInterrupt
         return run(self, directions, updates, draws)
 
-    monkeypatch.setattr(slices._Chains, "run", stopped)
+    monkeypatch.setattr(chains.Chains, "run", stopped)
     found = slices.run_slice(method, Wanted(draws=FEWEST_DRAWS), lambda *progress: None)
     assert found.interrupted
     assert found.positions.shape[1] == FEWEST_DRAWS
@@ -587,6 +616,50 @@ def test_curves_from_piece_to_piece() -> None:
     assert lines[0].shape[1] == n_head + 3
 
 
+@pytest.mark.parametrize(
+    ("formula", "family", "link", "support"),
+    [("y ~ x + (x||g)", "gaussian", "log", "real"), ("b ~ x + (1|g)", "bernoulli", "identity", "unit")],
+)
+def test_curves_that_leave_predictors_as_they_are(formula: str, family: str, link: str, support: str) -> None:
+    """A scale moves and its effects stay, or a coefficient moves against the effects that are added to it."""
+    target = nl.Model(formula, DATA, family, link=link).plan(path="joint").target()
+    assert isinstance(target, JointTarget)
+    target.launch()
+    launch = target.launch_small(for_slices=True)
+    assert launch is not None
+    lines = level_lines(target.model)
+    assert len(lines[0]) == (4 if "x||g" in formula else 2)
+    curve, data, _ = target.curves(lines)
+    straight = target.model._replace(warp=bounded(target.model, support))
+    density, own, _ = target.for_slices()
+    nothing, out = np.empty(0), np.empty(target.dimension)
+    state = launch.center + 0.1 * np.random.default_rng(2).normal(size=target.dimension)
+    n_head = target.model.head.transforms.size
+
+    def position(coordinates: Any) -> Any:
+        scratch = scratch_for(target.model)
+        untable(target.model.warp, coordinates, scratch.position, scratch.members, scratch.weights, scratch.lower)
+        return scratch.position.copy()
+
+    def eta(coordinates: Any) -> Any:
+        values, effects = target.natural(coordinates[None, None], np.random.default_rng(0))
+        return linear_predictors(target.model, values[0, 0], effects[0, 0], slice(0, target.rows))
+
+    start = position(state)
+    for which, kind in enumerate(lines[2]):
+        volumes = []
+        for step in (0.0, 0.3, -0.4, 2.0):
+            volume = curve(which, state, step, out, data)
+            moved = position(out)
+            assert np.abs(moved - start).max() >= 0.1 * abs(step)
+            np.testing.assert_allclose(eta(out)[0], eta(state)[0], rtol=1e-7, atol=1e-9)
+            if kind == EFFECTS_STAY:  # raw effects are multiplied: of their logarithms the line would be straight
+                volume -= np.log(moved[n_head:] / start[n_head:]).sum()
+            there = (straight, *own[1:3], scratch_for(straight))
+            volumes.append(density(out.copy(), nothing, own) + volume - density(moved, nothing, there))
+        np.testing.assert_allclose(volumes, volumes[0], atol=1e-7)
+
+
 def test_a_mixture_has_components_in_all_pieces() -> None:
     """Also where few draws are, and weights that make such jumps frequent."""
     rng = np.random.default_rng(4)
@@ -616,9 +689,9 @@ def test_shares_of_pieces_of_two_cells_by_quadrature() -> None:
 
 
 def test_slices_in_pieces_have_a_budget(pole: nl.Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "TRIAL_DRAWS", 40)
-    monkeypatch.setattr(slices, "MOST_TRIAL_UPDATES", 20_000)
-    monkeypatch.setattr(slices, "autocorrelation_time", lambda draws: 40.0)
+    monkeypatch.setattr(trial, "TRIAL_DRAWS", 40)
+    monkeypatch.setattr(trial, "MOST_TRIAL_UPDATES", 20_000)
+    monkeypatch.setattr(trial, "autocorrelation_time", lambda draws: 40.0)
     target = pole.plan(path="joint").target()
     assert isinstance(target, JointTarget)
     assert target.in_pieces
@@ -628,7 +701,7 @@ def test_slices_in_pieces_have_a_budget(pole: nl.Model, monkeypatch: pytest.Monk
     found = slices_for(target, launch, Wanted())
     assert found is not None
     assert found.powers.size > 1
-    assert (found.updates - 1) * found.powers.size < slices.MOST_UPDATES
+    assert (found.updates - 1) * found.powers.size < trial.MOST_UPDATES
 
 
 def test_a_piece_that_chains_do_not_go_to_is_reported() -> None:

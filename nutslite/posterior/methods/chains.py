@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.methods.moves import Moves
+from nutslite.posterior.pilot.level_lines import level_lines
 from nutslite.posterior.pilot.pieces import Lines
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.sampler.slice import compiled_slices
@@ -49,6 +50,11 @@ class Chains:
         """From now on go along these lines, and jump; or straight on only."""
         self.lines = lines
         self.some = [_one_chain(self.target, lines, self.powers.size > 1) for _ in self.rngs]
+
+    def jump(self) -> None:
+        """From now on jump, and go along lines on which predictors stay as they are, where there are groups."""
+        if isinstance(self.target, JointTarget):
+            self.follow(level_lines(self.target.model))
 
     def run(self, moves: Moves, updates: int, draws: int) -> tuple[FloatArray, FloatArray]:
         """Positions (chains, draws, powers, dimension) and log densities (chains, draws) of so many draws."""

@@ -12,9 +12,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.posterior.density.reciprocal import LEVELS_SHIFT
 from nutslite.posterior.methods.mixture import mixture_of
 from nutslite.posterior.pilot.pieces import Lines
 from nutslite.posterior.pilot.row_information import linear_predictors
+from nutslite.posterior.record.model_data import (
+    COLUMN_TABLE,
+    EFFECT_START,
+    EFFECT_STRIDE,
+    N_COLUMNS,
+    N_LEVELS,
+    ModelData,
+)
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.sampler.tempering import Mixture, no_mixture
 
@@ -24,7 +33,7 @@ WIDTH = 2.5  # of a slice's first interval along an axis, in standard deviations
 DIFFERENCES, STRETCHED = 16, 1.5  # differences for each parameter; a slice's first interval beside one of them
 LOOKED_AT = 400  # draws at any power, for first intervals on curves ...
 NARROWEST_WIDEST = (1.0, 3.0)  # ... beside means among the smallest, and among the largest
-NARROW_WIDE = (0.3, 3.0)  # first intervals for logarithms of other parameters
+NARROW_WIDE = (0.3, 3.0)  # first intervals for logarithms of other parameters, and beside shifts of all levels
 RIDGE = 1e-8
 
 
@@ -51,7 +60,7 @@ def moves_of(
 
 
 def _widths(target: JointTarget | MarginalTarget, draws: FloatArray, lines: Lines | None) -> FloatArray:
-    """Of first intervals on the lines, from draws (chains, n, powers, dimension): from small means to large ones."""
+    """Of first intervals on the lines, from draws (chains, n, powers, dimension): logarithms (lines, 2)."""
     if lines is None or not isinstance(target, JointTarget):
         return np.empty((0, 2))
     flat = draws.reshape(1, -1, target.dimension)
@@ -59,10 +68,23 @@ def _widths(target: JointTarget | MarginalTarget, draws: FloatArray, lines: Line
     values, effects = target.natural(some, np.random.default_rng(0))
     rows = slice(0, target.rows)
     eta = np.array([linear_predictors(target.model, *one, rows) for one in zip(values[0], effects[0], strict=True)])
-    sizes = np.array([np.quantile(np.abs(eta[:, j]), (0.95, 0.05)) for j in range(eta.shape[1])])
-    logs = np.log(NARROWEST_WIDEST) - np.log(np.maximum(sizes, 1e-300))
-    logs = np.concatenate([logs, np.log([NARROW_WIDE])])  # the last for lines of other parameters
-    return np.ascontiguousarray(logs[lines[2]])
+    widths = [_width(target.model, eta, effects[0], table, kind) for table, kind in zip(*lines[1:], strict=True)]
+    return np.array(widths).reshape(-1, 2)
+
+
+def _width(model: ModelData, eta: FloatArray, effects: FloatArray, table: int, kind: int) -> FloatArray:
+    """Of a line, for predictors (draws, parameters, n) and effects (draws, n): from small steps to large ones."""
+    if kind >= 0:  # small means to large ones
+        sizes = np.quantile(np.abs(eta[:, kind]), (0.95, 0.05))
+        return np.asarray(np.log(NARROWEST_WIDEST) - np.log(np.maximum(sizes, 1e-300)))
+    if kind != LEVELS_SHIFT:
+        return np.log(NARROW_WIDE)
+    tables = model.blocks[:, COLUMN_TABLE]
+    block = model.blocks[np.flatnonzero((tables <= table) & (table < tables + model.blocks[:, N_COLUMNS]))[0]]
+    first = block[EFFECT_START] + table - block[COLUMN_TABLE]
+    shifts = effects[:, first + np.arange(block[N_LEVELS]) * block[EFFECT_STRIDE]].mean(axis=1)
+    sizes = np.quantile(np.abs(shifts - np.median(shifts)), (0.05, 0.95))
+    return np.asarray(np.log(NARROW_WIDE) + np.log(np.maximum(sizes, 1e-300)))
 
 
 def _directions(draws: FloatArray, rng: np.random.Generator) -> FloatArray:

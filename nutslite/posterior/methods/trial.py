@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from nutslite.posterior.methods.autocorrelation import autocorrelation_time
 from nutslite.posterior.methods.chains import Chains
 from nutslite.posterior.methods.moves import Moves, axes, moves_of
-from nutslite.posterior.pilot.pieces import no_lines
 from nutslite.sampler.tempering import no_mixture
 
 FloatArray = NDArray[np.float64]
@@ -103,7 +102,7 @@ def tried(chains: Chains, covariance: FloatArray, rng: np.random.Generator) -> t
     last = _rounds(chains, _round(chains, kept, rng), rng, until_known=chains.may_jump)
     if chains.may_jump and last.updates > last.most_updates:
         straight = last
-        chains.follow(no_lines(dimension))
+        chains.jump()
         last = _rounds(chains, _round(chains, straight.kept, rng), rng)
         if straight.evaluations < last.evaluations:
             chains.follow(None)

@@ -40,11 +40,6 @@ def has_pieces(model: ModelData, family: Family) -> bool:
     return bool(broken(model, family)) and not np.isin(model.head.densities, (FLAT, HALF_FLAT)).any()
 
 
-def no_lines(dimension: int) -> Lines:
-    """Where there are no pieces that lines lead to."""
-    return np.empty((0, dimension)), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-
-
 def lines_through_pieces(model: ModelData, family: Family, rng: np.random.Generator) -> Lines:
     """Straight lines of coefficients and raw effects on which one row's predictor goes through its pole.
 
