@@ -58,7 +58,7 @@ CALLS = [
           _upper(7, np.nan)),
     _call("a status missing", DataError, ("incomplete", "'seen'"), "censored(y, seen) ~ x",
           data(seen=[None, *SEEN[1:]])),
-    _call("the status in the middle", DataError, ("'upper' holds", *LISTED), "censored(y, status, upper) ~ x"),
+    _call("the status in the middle", DataError, ("'upper' holds", "the last argument"), "censored(y, status, upper) ~ x"),
     _call("categories", DataError, ("'g'", "categorical"), "censored(g, seen) ~ x"),
     _call("a negative count", DataError, ("'poisson'", "counts"), "censored(k, seen) ~ x",
           data(k=[-1.0, *frame()["k"][1:]]), family="poisson"),

@@ -110,7 +110,9 @@ def place_of(level: Any, name: str) -> int:
     text = _NUMBERS.get(float(level)) if isinstance(level, int | float | np.number) else str(level)
     if text not in STATUSES:
         hint = did_you_mean(str(level), STATUSES)
-        raise DataError(f"The status '{name}' holds '{level_name(level)}'; it is {_LISTED}.{hint}")
+        raise DataError(
+            f"The status '{name}' holds '{level_name(level)}'; it is {_LISTED}, and the last argument.{hint}"
+        )
     return STATUSES.index(text)
 
 
