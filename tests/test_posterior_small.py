@@ -126,7 +126,7 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch, jum
     launch = target.launch_small()
     assert launch is not None
     monkeypatch.setattr(trial, "TRIAL_DRAWS", 40)
-    times = iter([40.0, 40.0, 40.0, 40.0, jumps, jumps])
+    times = iter([40.0, 40.0, 40.0, 40.0, jumps, jumps, jumps])
     monkeypatch.setattr(trial, "autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
