@@ -342,7 +342,12 @@ def term_cases() -> list[Case]:
             "weights beside group effects",
             "k ~ s(z, k=6) + (1|g)",
             "poisson",
-            {"priors": {**BINARY, "s(z, k=6)": {"sigma": Prior("HalfNormal", sigma=0.5)}}},
+            {
+                "priors": {
+                    **BINARY,
+                    "s(z, k=6)": {"linear": Prior("Normal", mu=0, sigma=0.15), "sigma": Prior("HalfNormal", sigma=0.5)},
+                }
+            },
             accept=BOUNDS["poisson"],
         ),
     ]

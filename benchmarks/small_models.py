@@ -294,7 +294,7 @@ def _counted(records: list[dict[str, Any]], verdicts: list[str], keys: tuple[str
         if verdict not in ("clean", "told"):
             causes[key][record.get("cause", "crash")] += 1
     shown = ("clean", "told", "warned", "silently wrong", "crashed")
-    lines = ["| " + " | ".join([*keys, *shown, "cause"]) + " |", "| --- " * (len(keys) + 5) + "|"]
+    lines = ["| " + " | ".join([*keys, *shown, "cause"]) + " |", "| --- " * (len(keys) + len(shown) + 1) + "|"]
     for key in sorted(cells):
         why = ", ".join(f"{cause} ({count})" for cause, count in causes[key].most_common(2))
         lines.append("| " + " | ".join([*(_plain(k) for k in key), *(str(cells[key][v]) for v in shown), why]) + " |")

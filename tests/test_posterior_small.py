@@ -126,7 +126,7 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch, jum
     launch = target.launch_small()
     assert launch is not None
     monkeypatch.setattr(trial, "TRIAL_DRAWS", 40)
-    times = iter([40.0, 40.0, 40.0, 40.0, jumps, jumps])
+    times = iter([40.0, 40.0, 40.0, 40.0, jumps, jumps, jumps])
     monkeypatch.setattr(trial, "autocorrelation_time", lambda draws: next(times))
     slow = slices_for(target, launch, Wanted())
     assert slow is not None
@@ -658,6 +658,28 @@ def test_curves_that_leave_predictors_as_they_are(formula: str, family: str, lin
             there = (straight, *own[1:3], scratch_for(straight))
             volumes.append(density(out.copy(), nothing, own) + volume - density(moved, nothing, there))
         np.testing.assert_allclose(volumes, volumes[0], atol=1e-7)
+
+
+def test_jumps_and_curves_of_groups_against_quadrature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probabilities themselves, and a scale that may be far above one: effects can only move against the intercept."""
+    monkeypatch.setattr(trial.Round, "updates", property(lambda self: 200.0))
+    monkeypatch.setattr(trial.Round, "evaluations", property(lambda self: 0.0))
+    monkeypatch.setattr(trial, "MOST_UPDATES", 20)
+    priors = {"Intercept": nl.Prior("Normal", mu=0, sigma=5)}
+    priors["1|g"] = nl.Prior("Normal", mu=0, sigma=nl.Prior("HalfNormal", sigma=5))
+    model = nl.Model("b ~ 1 + (1|g)", DATA, "bernoulli", link="identity", priors=priors)
+    results = model.fit(draws=400, random_seed=3, progressbar=False, cores=1, compute_convergence_checks=False)
+    assert results.posterior.attrs["inference_method"] == "slice"
+    scales, p = np.geomspace(1e-3, 30.0, 800), (np.arange(200) + 0.5) / 200
+    data = DATA.groupby("g")["b"].agg(["sum", "count"]).to_numpy()
+    likelihoods = [p**ones * (1.0 - p) ** (n - ones) for ones, n in data]
+    shares = []
+    for scale in scales:
+        joint = stats.multivariate_normal([0.0, 0.0], scale**2 * np.eye(2) + 25.0)
+        density = joint.pdf(np.stack(np.meshgrid(p, p, indexing="ij"), axis=-1))
+        shares.append(likelihoods[0] @ density @ likelihoods[1] * stats.halfnorm(0.0, 5.0).pdf(scale) * scale)
+    below = np.cumsum(shares) / np.sum(shares)
+    agrees(results.posterior["1|g_sigma"].to_numpy(), lambda q: scales[np.searchsorted(below, q)])
 
 
 def test_a_mixture_has_components_in_all_pieces() -> None:

@@ -48,11 +48,13 @@ def test_posterior_against_quadrature(fitted: tuple[nl.Model, Any]) -> None:
     logs = np.linspace(-4.0, 2.0, 61)
     log_density, means = np.empty((logs.size, logs.size)), np.empty((logs.size, logs.size, 5))
     for i, scale in enumerate(np.exp(logs)):
+        variances, vectors = np.linalg.eigh(prior + scale**2 * centred[1:].T @ centred[1:])
+        rotated = vectors.T @ gap
         for j, sigma in enumerate(np.exp(logs)):
-            covariance = prior + scale**2 * centred[1:].T @ centred[1:] + sigma**2 * np.eye(len(frame))
-            log_density[i, j] = stats.multivariate_normal.logpdf(gap, np.zeros(len(frame)), covariance)
+            total = variances + sigma**2
+            log_density[i, j] = -0.5 * np.sum(np.log(total) + rotated**2 / total)
             log_density[i, j] += stats.halfnorm.logpdf([scale, sigma]).sum() + logs[i] + logs[j]
-            means[i, j] = scale**2 * centred[1:] @ np.linalg.solve(covariance, gap)
+            means[i, j] = scale**2 * centred[1:] @ vectors @ (rotated / total)
     weights = np.exp(log_density - log_density.max())
     weights /= weights.sum()
     for name, share in (("c_sigma", weights.sum(axis=1)), ("sigma", weights.sum(axis=0))):

@@ -128,7 +128,7 @@ def test_the_joint_density_has_the_same_posterior(fitted: tuple[nl.Model, Any]) 
     assert "The 12 weights are integrated out together." in text
     assert "over 3 parameters" in text
     results = model.fit(
-        plan="joint", draws=400, tune=600, chains=2, target_accept=0.95, random_seed=4, progressbar=False
+        plan="joint", draws=300, tune=400, chains=2, target_accept=0.95, random_seed=4, progressbar=False
     )
     one, other = nl.summary(exact_results), nl.summary(results)
     error = np.hypot(one["sd"] / np.sqrt(one["ess_bulk"]), other["sd"] / np.sqrt(other["ess_bulk"]))

@@ -138,35 +138,15 @@ def run_tempered(
     evaluations = n_powers
     for row in range(positions.shape[0]):
         for update in range(updates):
-            on_curve = widths.shape[0] > 0 and update % BETWEEN_CURVES == 0
             which = int(rng.random() * widths.shape[0])
+            if widths.shape[0] == 0 or update % BETWEEN_CURVES != 0:
+                which = -1
             for k in range(n_powers):
-                state, height = states[k], heights[k]
-                if on_curve:
-                    heights[k], more = _update_on_curve(
-                        logdensity,
-                        data,
-                        curve,
-                        curve_data,
-                        which,
-                        widths[which],
-                        steps_out,
-                        rng,
-                        state,
-                        height,
-                        powers[k],
-                        proposal,
-                        part,
-                    )
-                else:
-                    heights[k], more = slice_update(
-                        logdensity, data, rng, state, height, directions[k, turn], powers[k], steps_out, proposal, part
-                    )
-                evaluations += more
-                if heights[k] == height:  # it stayed: the last density was another point's
-                    logdensity(state, part, data)
+                along = curve, curve_data, which, widths, directions[k, turn], steps_out
+                heights[k], more = _move(logdensity, data, along, rng, states[k], heights[k], powers[k], proposal, part)
                 parts[k] = part[0]
-            turn = turn if on_curve else (turn + 1) % directions.shape[1]
+                evaluations += more
+            turn = turn if which >= 0 else (turn + 1) % directions.shape[1]
             if mixture.shares.shape[0] > 0 and update % BETWEEN_JUMPS == 0:
                 for k in range(n_powers):
                     part[0] = parts[k]
@@ -181,6 +161,27 @@ def run_tempered(
                 positions[row, k, i] = states[k, i]
         values[row] = heights[0]
     return evaluations
+
+
+@uncounted
+def _move(logdensity, data, along, rng, state, value, power, proposal, part):
+    """Along a curve, or straight on where there is none; return the log density there, and evaluations.
+
+    `state` is overwritten; `part` becomes that of it.
+    """
+    curve, curve_data, which, widths, direction, steps_out = along
+    if which >= 0:
+        own = widths[which]
+        height, evaluations = _update_on_curve(
+            logdensity, data, curve, curve_data, which, own, steps_out, rng, state, value, power, proposal, part
+        )
+    else:
+        height, evaluations = slice_update(
+            logdensity, data, rng, state, value, direction, power, steps_out, proposal, part
+        )
+    if height == value:  # it stayed: the last density was another point's
+        logdensity(state, part, data)
+    return height, evaluations
 
 
 @uncounted

@@ -1,11 +1,11 @@
-"""What a method is given: a plan's target, the settings, and what was found on the way."""
+"""What a method is given: a plan's target, the settings, what was found on the way; what it does at the end."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -136,3 +136,31 @@ def better_launch(target: Target, settings: Settings, for_slices: bool = False) 
     if not isinstance(target, JointTarget) or settings.init != "auto" or settings.start is not None:
         return None
     return target.launch_small(for_slices)
+
+
+@dataclass(frozen=True)
+class IndependentDraws:
+    """Positions (chains, draws, dimension) and statistics by ArviZ's names."""
+
+    positions: FloatArray
+    stats: dict[str, NDArray[Any]]
+    interrupted: bool
+
+
+def independent_fit(
+    task: Task, name: str, drawn: IndependentDraws, recovery_rng: np.random.Generator, remark: str
+) -> Fit:
+    """The record of the run `name`; draws of an interrupted one are said to be kept."""
+    task.clock.lap("sampling")
+    if drawn.interrupted:
+        task.say_what_is_kept(drawn.positions)
+    values, effects = task.natural(drawn.positions, drawn.stats, recovery_rng)
+    return task.fit(
+        name,
+        values,
+        effects,
+        stats=drawn.stats,
+        settings=replace(task.settings, tune=0),
+        interrupted=drawn.interrupted,
+        remark=remark,
+    )

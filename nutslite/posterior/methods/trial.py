@@ -104,6 +104,8 @@ def tried(chains: Chains, covariance: FloatArray, rng: np.random.Generator) -> t
         straight = last
         chains.jump()
         last = _rounds(chains, _round(chains, straight.kept, rng), rng)
+        if not last.is_known:  # once more, with jumps to all that it has come to
+            last = _round(chains, last.kept, rng, last, last.sweeps)
         if straight.evaluations < last.evaluations:
             chains.follow(None)
             last = _rounds(chains, straight, rng)
@@ -123,9 +125,13 @@ def _rounds(chains: Chains, last: Round, rng: np.random.Generator, until_known: 
     return last
 
 
-def _round(chains: Chains, kept: FloatArray, rng: np.random.Generator, before: Round | None = None) -> Round:
-    """The first round after some draws, or the one after another."""
-    sweeps, made, spent = (1, 0, 0) if before is None else (before.next_sweeps, before.made, before.spent)
+def _round(
+    chains: Chains, kept: FloatArray, rng: np.random.Generator, before: Round | None = None, sweeps: int | None = None
+) -> Round:
+    """The first round after some draws, or the one after another; with so many sweeps, or as many as that asks for."""
+    made, spent = (0, 0) if before is None else (before.made, before.spent)
+    if sweeps is None:
+        sweeps = 1 if before is None else before.next_sweeps
     already = chains.evaluations
     kept = chains.settled(moves_of(chains.target, kept, chains.lines, rng), sweeps, TRIAL_DRAWS)
     found = chains.evaluations - already
