@@ -30,6 +30,7 @@ BASE = (
     "_awaited",
     "_stack",
     "_numba",
+    "_addresses",
     "_special",
     "_pareto",
     "_draws",

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from nutslite._numba import jit_disabled
+from nutslite._addresses import address_of, caller_of, function_of
 from nutslite.exceptions import FamilyError
 from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_kernel
 from nutslite.families.user.built_in import built_in, family_names
@@ -21,32 +19,10 @@ from nutslite.formula.records import STATUSES, Response
 LOGLIKS = types.Tuple([types.int64, LOGLIK, *(types.int64,) * (len(STATUSES) - 1)])
 """Type of a model's kernels, by the status of their rows: a pointer for the first, addresses for the others.
 
-To hand a pointer over from Python takes as long as a gradient of a thousand rows, and most models have one kernel. A
-number comes first, because Numba warns of an experimental feature where a function does.
+Most models have one kernel. A number comes first, because Numba warns of an experimental feature where a function does.
 """
 
-_AT: dict[int, Any] = {}  # kernels by address, which keeps them where they are
-
-if jit_disabled():
-
-    def kernel_at(address: Any) -> Any:
-        """The kernel itself, which stands in the place of its address."""
-        return address
-
-else:
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def kernel_at(typing_context: Any, address: Any) -> Any:
-        """A kernel to be called, for compiled code."""
-
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointers = cgutils.create_struct_proxy(LOGLIK)(context, builder)
-            nothing = context.get_constant_null(types.voidptr)
-            pointers.c_addr, pointers.py_addr = nothing, nothing
-            pointers.jit_addr = builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
-            return pointers._getvalue()
-
-        return LOGLIK(types.int64), generate
+kernel_at = caller_of(LOGLIK)
 
 
 def compiled_kernels(
@@ -60,7 +36,7 @@ def compiled_kernels(
 def logliks_of(kernels: Mapping[int, Callable[..., None]]) -> tuple[Any, ...]:
     """Compiled kernels by place, as `LOGLIKS` has them; where there is none stands any other."""
     one = kernels.get(0, next(iter(kernels.values())))
-    return (len(kernels), one, *(_address(kernels.get(place, one)) for place in range(1, len(STATUSES))))
+    return (len(kernels), one, *(address_of(kernels.get(place, one), LOGLIK) for place in range(1, len(STATUSES))))
 
 
 def compiled_logliks(
@@ -72,17 +48,8 @@ def compiled_logliks(
 
 def kernel_of(logliks: tuple[Any, ...], place: int) -> Callable[..., None]:
     """The kernel at a place of `STATUSES`, for Python."""
-    found: Callable[..., None] = logliks[1] if place == 0 else _AT.get(logliks[1 + place], logliks[1 + place])
+    found: Callable[..., None] = logliks[1] if place == 0 else function_of(logliks[1 + place])
     return found
-
-
-def _address(kernel: Any) -> Any:
-    if jit_disabled():
-        return kernel
-    compiled = kernel.get_compile_result(LOGLIK.signature)
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
-    _AT[address] = kernel
-    return address
 
 
 def observed(family: Family, response: Response) -> FloatArray:

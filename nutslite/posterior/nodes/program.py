@@ -1,7 +1,6 @@
-"""A model's nodes, run forwards and backwards behind pointers, as prior densities are.
+"""A model's nodes, run forwards and backwards by functions that models without nodes need not compile.
 
-The smallest functions that know a model's operations are what its density receives: those of models without nodes know
-none. In the densities' data derived values stand beside the prior densities: ``((nodes, fill, pull back), density)``.
+In the densities' data derived values stand beside the prior densities: ``((nodes, fill, pull back), density)``.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from typing import Any
 
 from numba import types
 
+from nutslite._addresses import address_of, caller_of
 from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
-from nutslite._numba import VECTOR, jit_disabled, kernel
+from nutslite._numba import VECTOR, kernel
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
 from nutslite.posterior.nodes.product import fill_product, pull_back_product
 from nutslite.posterior.nodes.simplex import fill_simplex, pull_back_simplex
@@ -39,7 +39,9 @@ from nutslite.sampler.transition.compiling import uncounted
 
 FILL = types.FunctionType(types.float64(NODES, VECTOR))
 PULL_BACK = types.FunctionType(types.void(NODES, VECTOR, VECTOR))
-DERIVED = types.Tuple([NODES, FILL, PULL_BACK])
+DERIVED = types.Tuple([NODES, types.int64, types.int64])
+"""Nodes, and the addresses of the functions that run them forwards and backwards: few models have any."""
+
 PRIORS = types.Tuple([DERIVED, DENSITY])
 """Type of the element of a density's data that has its derived values and prior densities."""
 
@@ -58,13 +60,17 @@ OPERATIONS: dict[int, Declaration] = {
 """Every operation in words, and which fast ways may serve a model that has it."""
 
 
+_fill_at = caller_of(FILL)
+_pull_back_at = caller_of(PULL_BACK)
+
+
 @uncounted
 def fill_derived(derived, values):
     """Compute derived values, in place; return what they add to the log density."""
     nodes, fill, _ = derived
     if nodes.rows.shape[0] == 0:
         return 0.0
-    return fill(nodes, values)
+    return _fill_at(fill)(nodes, values)
 
 
 @uncounted
@@ -72,7 +78,7 @@ def pull_back_derived(derived, values, adjoint):
     """Add to the adjoints of what nodes read what follows from those of their outputs."""
     nodes, _, pull_back = derived
     if nodes.rows.shape[0] > 0:
-        pull_back(nodes, values, adjoint)
+        _pull_back_at(pull_back)(nodes, values, adjoint)
 
 
 @kernel
@@ -115,24 +121,11 @@ def pull_back_all(nodes, values, adjoint):
             pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
 
 
-@kernel
-def fill_none(nodes, values):
-    """`fill_all` of models without nodes."""
-    return 0.0
-
-
-@kernel
-def pull_back_none(nodes, values, adjoint):
-    """`pull_back_all` of models without nodes."""
-
-
-def derived_of(head: Head) -> tuple[Any, Callable[..., float], Callable[..., None]]:
-    """The nodes of a head with the functions that know them, as `DERIVED`."""
-    fill, pull_back = (fill_all, pull_back_all) if head.nodes.rows.size else (fill_none, pull_back_none)
-    if not jit_disabled():
-        fill.compile(FILL.signature)  # type: ignore[attr-defined]
-        pull_back.compile(PULL_BACK.signature)  # type: ignore[attr-defined]
-    return head.nodes, fill, pull_back
+def derived_of(head: Head) -> tuple[Any, Any, Any]:
+    """The nodes of a head with the functions that run them, as `DERIVED`."""
+    if not head.nodes.rows.size:
+        return head.nodes, 0, 0
+    return head.nodes, address_of(fill_all, FILL), address_of(pull_back_all, PULL_BACK)
 
 
 def with_derived(head: Head, density: Callable[..., float]) -> tuple[Any, Callable[..., float]]:
