@@ -142,7 +142,7 @@ def run_tempered(
             if widths.shape[0] == 0 or update % BETWEEN_CURVES != 0:
                 which = -1
             for k in range(n_powers):
-                along = curve, curve_data, which, widths, directions[k, turn], steps_out
+                along = which, curve, curve_data, widths, directions[k, turn], steps_out
                 heights[k], more = _move(logdensity, data, along, rng, states[k], heights[k], powers[k], proposal, part)
                 parts[k] = part[0]
                 evaluations += more
@@ -169,7 +169,7 @@ def _move(logdensity, data, along, rng, state, value, power, proposal, part):
 
     `state` is overwritten; `part` becomes that of it.
     """
-    curve, curve_data, which, widths, direction, steps_out = along
+    which, curve, curve_data, widths, direction, steps_out = along
     if which >= 0:
         own = widths[which]
         height, evaluations = _update_on_curve(
