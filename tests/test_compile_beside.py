@@ -134,7 +134,7 @@ def test_a_part_that_was_not_asked_for_is_not_waited_for(missing, monkeypatch):
         (BLOCK, lambda: compiled_block.__wrapped__(types.float64)),
         (MANY, compiled_joint_many.__wrapped__),
         (MANY, compiled_acceptance),
-        (NATURAL, compiled_natural),
+        (NATURAL, compiled_natural.__wrapped__),
         (NATURAL, compiled_plain_natural.__wrapped__),
         (NATURAL, compiled_recovery.__wrapped__),
     ],
