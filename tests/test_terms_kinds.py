@@ -16,7 +16,7 @@ from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT
 from nutslite.formula.design import build_design
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES
-from nutslite.formula.terms.kinds import Basis, Call, Quantity, TermKind
+from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 from nutslite.formula.terms.register import KINDS
 from nutslite.posterior.assembly.basis_columns import SCALES
 
@@ -57,8 +57,8 @@ def _apply(memory: tuple[float, float], call: Call) -> Basis:
     return Basis(np.empty((0, z.size)), np.array([z, z**2 - 1.0]))
 
 
-def _quantities(_: object) -> tuple[Quantity, ...]:
-    return (Quantity("weights", "weights", ("0", "1")), Quantity("sd", "hyperparameter"))
+def _quantities(_: object) -> tuple[TermQuantity, ...]:
+    return (TermQuantity("weights", "weights", ("0", "1")), TermQuantity("sd", "hyperparameter"))
 
 
 BEND = TermKind(("bend",), "is something new", _learn, _apply, _quantities)

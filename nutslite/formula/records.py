@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.formula.known_covariance import KnownCovariance
-from nutslite.formula.terms.kinds import Quantity, TermKind
+from nutslite.formula.terms.kinds import TermKind, TermQuantity
 
 FloatArray = NDArray[np.float64]
 ColumnKind = Literal["numeric", "categorical", "interaction"]
@@ -168,7 +168,7 @@ class BasisTerm:
     kind : TermKind
     matrix : ndarray, shape (m, n)
         Columns of the weights.
-    quantities : tuple of Quantity
+    quantities : tuple of TermQuantity
         What the term adds to the parameters of the model.
     constants : mapping
         What the scales of the weights depend on beside hyperparameters.
@@ -177,16 +177,16 @@ class BasisTerm:
     name: str
     kind: TermKind
     matrix: FloatArray
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[TermQuantity, ...]
     constants: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
-    def weights(self) -> Quantity:
+    def weights(self) -> TermQuantity:
         """The weights of its columns."""
         return next(quantity for quantity in self.quantities if quantity.role == "weights")
 
     @property
-    def simplex(self) -> Quantity | None:
+    def simplex(self) -> TermQuantity | None:
         """Shares that the weights of its columns are made of, and of the coefficient, where they are no parameters."""
         return next((quantity for quantity in self.quantities if quantity.role == "simplex"), None)
 
@@ -196,11 +196,11 @@ class BasisTerm:
         return next((self.full(item) for item in self.quantities if item.role == "coefficients"), None)
 
     @property
-    def hyperparameters(self) -> tuple[Quantity, ...]:
+    def hyperparameters(self) -> tuple[TermQuantity, ...]:
         """What the weights or their scales depend on, beside coefficients."""
         return tuple(quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex"))
 
-    def full(self, quantity: Quantity) -> str:
+    def full(self, quantity: TermQuantity) -> str:
         """What results call one of its quantities, but for the parameter's prefix: ``"s(x, k=10)_sigma"``."""
         return f"{self.name}_{quantity.name}" if quantity.ending is None else f"{self.name}{quantity.ending}"
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nutslite.exceptions import PriorError, did_you_mean, shown
 from nutslite.formula.records import BasisTerm, LinearPredictor
-from nutslite.formula.terms.kinds import Quantity
+from nutslite.formula.terms.kinds import TermQuantity
 from nutslite.priors.prior import Prior, find_density, resolve
 
 Hyperprior = Prior | float
@@ -25,7 +25,7 @@ class GroupScale(Protocol):
         ...
 
 
-def hyperparameters(predictor: LinearPredictor) -> dict[str, Quantity]:
+def hyperparameters(predictor: LinearPredictor) -> dict[str, TermQuantity]:
     """By full name (``"s(x, k=10)_sigma"``), what the weights of special terms depend on, in the order of the terms."""
     return {term.full(quantity): quantity for term in predictor.basis_terms for quantity in term.hyperparameters}
 
@@ -83,7 +83,7 @@ def _parts(term: BasisTerm, value: Any) -> dict[str, Any]:
     return {term.full(own[key]): prior for key, prior in value.items()}
 
 
-def read_hyperprior(name: str, value: Any, quantity: Quantity) -> Hyperprior:
+def read_hyperprior(name: str, value: Any, quantity: TermQuantity) -> Hyperprior:
     """A prior on positive numbers, or the positive number that it is known to be; of a simplex a Dirichlet.
 
     Raises

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nutslite._capabilities import CODES, INTEGRATES, MERGES
 from nutslite.exceptions import DataError, FormulaError, did_you_mean
 from nutslite.formula.evaluation.sizes import check_basis
-from nutslite.formula.terms.kinds import Basis, Call, Quantity, TermKind
+from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 
 FloatArray = NDArray[np.float64]
 
@@ -133,13 +133,13 @@ def apply(memory: Memory, call: Call) -> Basis:
     return Basis(np.empty((0, x.size)), np.ascontiguousarray(basis))
 
 
-def quantities(memory: Memory) -> tuple[Quantity, ...]:
+def quantities(memory: Memory) -> tuple[TermQuantity, ...]:
     """The weights, the process's standard deviation and its length scale, with Bambi's default priors."""
     labels = tuple(str(j) for j in range(memory.frequencies.size))
     return (
-        Quantity("sigma", "hyperparameter", prior=("Exponential", {"lam": 1.0})),
-        Quantity("ell", "hyperparameter", prior=("InverseGamma", {"alpha": 3.0, "beta": 2.0})),
-        Quantity("weights", "weights", labels),
+        TermQuantity("sigma", "hyperparameter", prior=("Exponential", {"lam": 1.0})),
+        TermQuantity("ell", "hyperparameter", prior=("InverseGamma", {"alpha": 3.0, "beta": 2.0})),
+        TermQuantity("weights", "weights", labels),
     )
 
 

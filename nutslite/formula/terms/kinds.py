@@ -65,7 +65,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Quantity:
+class TermQuantity:
     """Something that a term adds to the parameters of a model.
 
     Attributes
@@ -120,7 +120,7 @@ class TermKind:
     apply : callable
         ``apply(memory, call) -> Basis`` on any rows; of `call` only columns of data count.
     quantities : callable
-        ``quantities(memory) -> tuple of Quantity``.
+        ``quantities(memory) -> tuple of TermQuantity``.
     scales : str
         How the weights' scales follow from the hyperparameters: ``"shared"``, the one hyperparameter is the scale of
         all, ``"spectral"``, they are roots of a spectral density. The posterior room has a rule for each.
@@ -136,7 +136,7 @@ class TermKind:
     title: str
     learn: Callable[[Call], Any]
     apply: Callable[[Any, Call], Basis]
-    quantities: Callable[[Any], tuple[Quantity, ...]]
+    quantities: Callable[[Any], tuple[TermQuantity, ...]]
     scales: str = "shared"
     allows: frozenset[str] = frozenset()
     weigh: Callable[[FloatArray, FloatArray], FloatArray] | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import ParsedFormula, PredictorSpec
-from nutslite.formula.terms.kinds import Basis, Call, Quantity, TermKind
+from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 from nutslite.formula.terms.register import KINDS
 
 
@@ -28,7 +28,7 @@ class LearnedTerm:
         return self.expression.name
 
     @property
-    def quantities(self) -> tuple[Quantity, ...]:
+    def quantities(self) -> tuple[TermQuantity, ...]:
         """What it adds to the parameters of the model."""
         return self.kind.quantities(self.memory)
 

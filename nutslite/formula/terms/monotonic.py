@@ -21,7 +21,7 @@ from nutslite._capabilities import CODES, MERGES
 from nutslite._log import log
 from nutslite.exceptions import FormulaError
 from nutslite.formula.columns.categories import Categories
-from nutslite.formula.terms.kinds import Basis, Call, Quantity, TermKind
+from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 
 FloatArray = NDArray[np.float64]
 
@@ -121,12 +121,12 @@ def _refuse(text: str, values: tuple[Any, ...], known: str) -> None:
     )
 
 
-def quantities(memory: Memory) -> tuple[Quantity, ...]:
+def quantities(memory: Memory) -> tuple[TermQuantity, ...]:
     """The slope, which is called as the term is, and the shares."""
     shares = tuple(str(step) for step in range(1, memory.steps + 1))
     return (
-        Quantity("slope", "coefficients", ending=""),
-        Quantity("simplex", "simplex", shares, ("Dirichlet", {"a": 1.0})),
+        TermQuantity("slope", "coefficients", ending=""),
+        TermQuantity("simplex", "simplex", shares, ("Dirichlet", {"a": 1.0})),
     )
 
 

@@ -25,7 +25,7 @@ from nutslite._capabilities import CODES, INTEGRATES, MATRIX, MERGES, PILOT
 from nutslite.exceptions import FormulaError
 from nutslite.formula.evaluation.sizes import check_basis
 from nutslite.formula.evaluation.transforms import Cyclic, Natural
-from nutslite.formula.terms.kinds import Basis, Call, Quantity, TermKind
+from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 
 FloatArray = NDArray[np.float64]
 
@@ -134,11 +134,11 @@ def apply(memory: Memory, call: Call) -> Basis:
     return Basis(np.ascontiguousarray((basis @ memory.line).T), np.ascontiguousarray((basis @ memory.maps).T))
 
 
-def quantities(memory: Memory) -> tuple[Quantity, ...]:
+def quantities(memory: Memory) -> tuple[TermQuantity, ...]:
     """The slope of the line where there is one, the weights, and their scale."""
-    linear = (Quantity("linear", "coefficients"),) * memory.line.shape[1]
+    linear = (TermQuantity("linear", "coefficients"),) * memory.line.shape[1]
     weights = tuple(str(j) for j in range(memory.maps.shape[1]))
-    return (*linear, Quantity("weights", "weights", weights), Quantity("sigma", "hyperparameter"))
+    return (*linear, TermQuantity("weights", "weights", weights), TermQuantity("sigma", "hyperparameter"))
 
 
 ALLOWS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})

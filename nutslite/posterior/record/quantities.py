@@ -15,7 +15,7 @@ import numpy as np
 from nutslite.exceptions import DataError, FormulaError, PriorError
 from nutslite.formula.correlated import EffectGroup, correlated_effects
 from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
-from nutslite.formula.terms.kinds import Quantity as Part
+from nutslite.formula.terms.kinds import TermQuantity
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
@@ -217,7 +217,9 @@ class _Taker:
             own = f"the standardised weights of the term '{term.name}'{within}"
             self._add(replace(quantity, name=f"{weights}_offset", made_by=own, kind="standardised effects", of=weights))
 
-    def _simplex(self, term: BasisTerm, shares: Part, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
+    def _simplex(
+        self, term: BasisTerm, shares: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
+    ) -> None:
         """The shares that the weights of a term are made of, and of its coefficient."""
         if self.along:
             raise FormulaError(
