@@ -88,43 +88,35 @@ def cache_files(cache: Path) -> list[str]:
     return sorted(str(path.relative_to(cache)) for path in cache.rglob("*.nb[ci]"))
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
-
-
-@pytest.fixture(scope="module")
-def first(cache: Path) -> dict[str, Any]:
-    """The first process on a machine, which finds nothing compiled."""
-    return fresh_process(cache)
-
-
 @pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
-class TestCompilation:
-    def test_the_second_process_compiles_nothing_and_the_third_writes_nothing(
-        self, cache: Path, first: dict[str, Any]
-    ) -> None:
-        assert first["paths"] == PATHS
-        assert first["compiled"]
-        again = {name: times for name, times in first["compiled"].items() if name == "run_block"}
-        assert again == {"run_block": 2}, "one for each path, however many models"
-        second = fresh_process(cache)
-        assert second["compiled"] == {}
-        files = cache_files(cache)
-        assert files
-        third = fresh_process(cache)
-        assert third["compiled"] == {}
-        assert cache_files(cache) == files
-        assert first["draws"] == second["draws"] == third["draws"]
+def test_once_a_machine_for_all_models_and_the_same_draws_without(tmp_path: Path) -> None:
+    """One test, because the first process takes a minute, which two workers would both spend.
 
-    @pytest.mark.parametrize("model", PATHS)
-    def test_plain_python_draws_the_same(self, cache: Path, first: dict[str, Any], model: str) -> None:
-        plain = fresh_process(cache, model, NUMBA_DISABLE_JIT="1")
-        assert plain["compiled"] == {}
-        assert plain["draws"][model].keys() == first["draws"][model].keys()
-        for name, values in first["draws"][model].items():
+    The second process compiles nothing, the third writes nothing, and plain Python draws the same.
+    """
+    cache = tmp_path / "kernels"
+    first = fresh_process(cache)
+    assert first["paths"] == PATHS
+    assert first["compiled"]
+    again = {name: times for name, times in first["compiled"].items() if name == "run_block"}
+    assert again == {"run_block": 2}, "one for each path, however many models"
+    second = fresh_process(cache)
+    assert second["compiled"] == {}
+    files = cache_files(cache)
+    assert files
+    third = fresh_process(cache)
+    assert third["compiled"] == {}
+    assert cache_files(cache) == files
+    assert first["draws"] == second["draws"] == third["draws"]
+    plain = fresh_process(cache, NUMBA_DISABLE_JIT="1")
+    assert plain["compiled"] == {}
+    for model, draws in first["draws"].items():
+        assert plain["draws"][model].keys() == draws.keys()
+        for name, values in draws.items():
             # sums in another order (vector instructions) differ in the last digits, which trajectories magnify
-            np.testing.assert_allclose(plain["draws"][model][name], values, rtol=1e-6, atol=1e-8, err_msg=name)
+            np.testing.assert_allclose(
+                plain["draws"][model][name], values, rtol=1e-6, atol=1e-8, err_msg=f"{model}: {name}"
+            )
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
