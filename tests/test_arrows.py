@@ -44,7 +44,10 @@ ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE)}
 ALLOWED |= {name: {*BASE, *CORRIDOR[:position]} for position, name in enumerate(CORRIDOR)}
 for _room in ("posterior", "results", "model"):  # draws and metrics are the sampler's gift to everyone after it
     ALLOWED[_room].add("sampler")
-ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler"}  # it judges whole models, and no model needs it
+ALLOWED["scores"] = set(BASE)  # they judge predictions of anyone's, and know no model
+for _room in ("results", "model"):
+    ALLOWED[_room].add("scores")
+ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it judges whole models, and no model needs it
 ALLOWED["__init__"] = set(ALLOWED)  # names only, loaded on first use
 ALLOWED["commands"] = set(ALLOWED) - {"__init__"}
 ALLOWED["cli"] = {"commands", "exceptions", "_columns"}
@@ -69,6 +72,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "run",
     ),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
+    "scores": ("numerics", "distributions", "pointwise", "kinds"),
     "results": ("container", "diagnostics", "predictions", "pictures", "storage"),
 }
 
