@@ -120,8 +120,8 @@ def debiased_l1_error(y: Any, p: Any, bins: int = BINS, strategy: str = "mass") 
     """Expected calibration error less the bias that chance gives it, by the folded normal distribution in each bin.
 
     Of a bin with difference d and variance ``s^2 = ybar (1 - ybar) / n_b`` it takes ``2|d| - E|N(d, s^2)|`` (Kumar,
-    Liang and Ma 2019, section 5, by simulation there). May be negative. Where d is noise alone, two fifths of the bias go
-    (2 - sqrt(2) of the plain error is left): `debiased_error` is free of it.
+    Liang and Ma 2019, section 5, by simulation there). May be negative. Where d is noise alone, two fifths of
+    the bias go (2 - sqrt(2) of the plain error is left): `debiased_error` is free of it.
 
     Parameters
     ----------
@@ -240,17 +240,12 @@ def binned(y: FloatArray, p: FloatArray, bins: int, strategy: str, weights: Any)
         codes = np.minimum((p * bins).astype(np.int64), bins - 1)
         _, codes = np.unique(codes, return_inverse=True)
         codes = codes.reshape(-1)
-    if weights is None:
-        w = np.ones(p.size)
-    else:
-        w = numbers("weights", weights, "not negative")
-        if w.shape != p.shape or not w.sum() > 0.0:
-            raise DataError(f"weights are one number a row, not all zero: shape {p.shape}, not {w.shape}.")
-    total = np.bincount(codes, w)
+    w = row_weights(weights, p.size)
+    total: FloatArray = np.bincount(codes, w).astype(np.float64)
     kept = total > 0.0
     some = np.where(kept, total, 1.0)
     forecast, observed = np.bincount(codes, w * p) / some, np.bincount(codes, w * y) / some
-    return Bins(total[kept] / w.sum(), forecast[kept], observed[kept], np.bincount(codes)[kept])
+    return Bins(total[kept], forecast[kept], observed[kept], np.bincount(codes)[kept])
 
 
 def _norm(found: Bins, norm: str) -> float:
@@ -293,6 +288,16 @@ def binary_rows(y: Any, p: Any) -> tuple[FloatArray, FloatArray]:
     if codes.shape != p.shape:
         raise DataError(f"y has shape {codes.shape}, p has {p.shape}: one row for each observation.")
     return codes.astype(np.float64), p
+
+
+def row_weights(given: Any, n: int) -> FloatArray:
+    """Weights of rows that add up to one."""
+    if given is None:
+        return np.full(n, 1.0 / n)
+    weights = numbers("weights", given, "not negative")
+    if weights.shape != (n,) or not weights.sum() > 0.0:
+        raise DataError(f"weights are one number a row, not all zero: shape ({n},), not {weights.shape}.")
+    return weights / weights.sum()
 
 
 def _classes(y: Any, p: Any) -> tuple[NDArray[np.int64], FloatArray]:

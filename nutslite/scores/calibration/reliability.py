@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, DataError, random_generator, refuse_other
-from nutslite.scores.calibration.calibration_error import binary_rows
+from nutslite.scores.calibration.calibration_error import binary_rows, row_weights
 from nutslite.scores.calibration.isotonic import pooled_means, pooled_quantiles
 from nutslite.scores.calibration.pit import checked_number
 from nutslite.scores.numerics.checks import numbers, probability
@@ -131,7 +131,7 @@ def decompose(
         y, forecast = binary_rows(y, forecast)
     else:
         y, forecast = _pairs(y, forecast)
-    w = _row_weights(weights, y.size)
+    w = row_weights(weights, y.size)
     fit, where = _isotonic(y, forecast, level, weights)
     single = np.full(y.size, _best_single(y, w, level))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -231,8 +231,8 @@ def _isotonic(y: FloatArray, forecast: FloatArray, level: float | None, weights:
     distinct, where = np.unique(forecast, return_inverse=True)
     where = where.reshape(-1)
     if level is None:
-        w = _row_weights(weights, y.size)
-        total = np.bincount(where, w, distinct.size)
+        w = row_weights(weights, y.size)
+        total: FloatArray = np.bincount(where, w, distinct.size).astype(np.float64)
         some = np.where(total > 0.0, total, 1.0)
         return pooled_means(np.bincount(where, w * y, distinct.size) / some, total), where
     if weights is not None:
@@ -240,16 +240,16 @@ def _isotonic(y: FloatArray, forecast: FloatArray, level: float | None, weights:
     return _fit(y, where, np.bincount(where), level), where
 
 
-def _fit(y: FloatArray, where: Any, rows: NDArray[np.int64], level: float | None) -> FloatArray:
+def _fit(y: FloatArray, where: Any, rows: Any, level: float | None) -> FloatArray:
     if level is None:
         return pooled_means(np.bincount(where, y) / rows, rows.astype(np.float64))
     order = np.lexsort((y, where))
     return pooled_quantiles(y[order], np.concatenate([[0], np.cumsum(rows)]), probability("level", level))
 
 
-def _event_curves(p: FloatArray, rows: NDArray[np.int64], draws: int, rng: np.random.Generator) -> FloatArray:
+def _event_curves(p: FloatArray, rows: Any, draws: int, rng: np.random.Generator) -> FloatArray:
     """Recalibrated events that came with probabilities p, shape (draws, K)."""
-    weight = rows.astype(np.float64)
+    weight: FloatArray = rows.astype(np.float64)
     return np.stack([pooled_means(np.asarray(rng.binomial(rows, p) / weight), weight) for _ in range(draws)])
 
 
@@ -278,16 +278,6 @@ def _score_function(score: str | Score, level: float | None) -> Score:
         return lambda y, q: pinball(y, q, level)
     functions: dict[str, Score] = {"brier": brier, "log_loss": log_loss, "squared_error": squared_error}
     return functions[score]
-
-
-def _row_weights(given: Any, n: int) -> FloatArray:
-    """Weights of rows that add up to one."""
-    if given is None:
-        return np.full(n, 1.0 / n)
-    weights = numbers("weights", given, "not negative")
-    if weights.shape != (n,) or not weights.sum() > 0.0:
-        raise DataError(f"weights are one number a row, not all zero: shape ({n},), not {weights.shape}.")
-    return weights / weights.sum()
 
 
 def _pairs(y: Any, forecast: Any) -> tuple[FloatArray, FloatArray]:

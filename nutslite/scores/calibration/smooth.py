@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite._numba import kernel
-from nutslite.scores.calibration.calibration_error import binary_rows
+from nutslite.scores.calibration.calibration_error import binary_rows, row_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ GRID = 1 << 15
 
 
 @public
-def smooth_ece(y: Any, p: Any) -> float:
+def smooth_ece(y: Any, p: Any, weights: Any = None) -> float:
     """Smooth calibration error (smECE) of the probabilities of an event.
 
     Parameters
@@ -41,6 +41,8 @@ def smooth_ece(y: Any, p: Any) -> float:
         1 where the event came, else 0.
     p : array_like, shape (n,)
         Its probability.
+    weights : array_like, shape (n,), optional
+        Of rows.
 
     Returns
     -------
@@ -49,14 +51,18 @@ def smooth_ece(y: Any, p: Any) -> float:
         20,000 rows; beyond, rows are first shared between neighbours on a grid of 32,768 steps, to about 1e-6.
     """
     y, p = binary_rows(y, p)
-    residuals = (y - p) / y.size
+    residuals = (y - p) * row_weights(weights, y.size)
     if not np.any(residuals):
         return 0.0
-    if p.size > MOST_ROWS:
-        residuals, p = _on_grid(residuals, p)
+    return fixed_width(residuals, p, p.size > MOST_ROWS)
+
+
+def fixed_width(residuals: FloatArray, p: FloatArray, on_grid: bool) -> float:
+    """The smooth error of residuals, each with its share of the rows; on the grid it takes 2 ms whatever the rows."""
+    coefficients_of = _grid_coefficients if on_grid else cosine_coefficients
     width = 0.02
     while True:
-        coefficients = cosine_coefficients(residuals, p, math.ceil(FALL / (math.pi * width)))
+        coefficients = coefficients_of(residuals, p, math.ceil(FALL / (math.pi * width)))
         if smooth_area(coefficients, width) >= width or width <= NARROWEST:
             break
         width = max(NARROWEST, width / 4.0)
@@ -125,19 +131,20 @@ def _refined(
     return roots
 
 
-def _on_grid(residuals: FloatArray, p: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Residuals shared between the two grid points around each probability, so that sums and means stay."""
+def _grid_coefficients(residuals: FloatArray, p: FloatArray, most: int) -> FloatArray:
+    """As `cosine_coefficients`, of residuals shared between the two grid points around each, by a Fourier transform."""
     place = np.minimum((p * GRID).astype(np.int64), GRID - 1)
     share = p * GRID - place
     total = np.bincount(place, residuals * (1.0 - share), GRID + 1)
     total += np.bincount(place + 1, residuals * share, GRID + 1)
-    kept = total != 0.0
-    return total[kept], (np.arange(GRID + 1) / GRID)[kept]
+    half = 0.5 * total[1:-1]
+    even = np.concatenate([total[:1], half, total[-1:], half[::-1]])
+    return np.fft.rfft(even).real[: most + 1]
 
 
 @kernel
 def _sum_cosines(residuals, cosines, out):
-    """Add ``residuals * cos(k a)`` over rows for every k, by ``cos((k + 1) a) = 2 cos(a) cos(k a) - cos((k - 1) a)``."""
+    """Add ``residuals cos(k a)`` over rows for every k, by ``cos((k + 1) a) = 2 cos(a) cos(k a) - cos((k - 1) a)``."""
     for i in range(cosines.size):
         before, now, twice = 1.0, cosines[i], 2.0 * cosines[i]
         out[0] += residuals[i]
