@@ -51,7 +51,7 @@ def coverage_interval(covered: Any, confidence: float = 0.95, method: str = "clo
     return Share(float(covered.mean()), low, high, covered.size)
 
 
-def binomial_interval(successes: float, n: int, confidence: float, method: str) -> tuple[float, float]:
+def binomial_interval(successes: float, n: float, confidence: float, method: str) -> tuple[float, float]:
     """Ends of the confidence interval of a binomial probability; 0 and 1 at the extremes.
 
     Raises
@@ -64,8 +64,8 @@ def binomial_interval(successes: float, n: int, confidence: float, method: str) 
     refuse_other("method", method, METHODS)
     tail, failures = 0.5 * (1.0 - confidence), n - successes
     added = (0.0, 1.0) if method == "clopper-pearson" else (0.5, 0.5)
-    low = 0.0 if successes == 0 else float(betaincinv(successes + added[0], failures + added[1], tail))
-    high = 1.0 if failures == 0 else float(betaincinv(successes + added[1], failures + added[0], 1.0 - tail))
+    low = 0.0 if successes <= 0.0 else float(betaincinv(successes + added[0], failures + added[1], tail))
+    high = 1.0 if failures <= 1e-9 * n else float(betaincinv(successes + added[1], failures + added[0], 1.0 - tail))
     return low, high
 
 
