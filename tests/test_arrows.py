@@ -40,12 +40,11 @@ BASE = (
 )
 CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}
-ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE)}
+ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE), "scores": set(BASE)}
 ALLOWED |= {name: {*BASE, *CORRIDOR[:position]} for position, name in enumerate(CORRIDOR)}
 for _room in ("posterior", "results", "model"):  # draws and metrics are the sampler's gift to everyone after it
     ALLOWED[_room].add("sampler")
-ALLOWED["scores"] = set(BASE)  # they judge predictions of anyone's, and know no model
-for _room in ("results", "model"):
+for _room in ("results", "model"):  # scores judge predictions of anyone's, and know no model
     ALLOWED[_room].add("scores")
 ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it judges whole models, and no model needs it
 ALLOWED["__init__"] = set(ALLOWED)  # names only, loaded on first use

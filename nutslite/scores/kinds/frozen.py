@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import ArgumentTypeError, DataError, in_users_function
 from nutslite.scores.kinds.kind import NOT_CLASSES, NOT_MIXED, CannotSayError, Kind
-from nutslite.scores.numerics.checks import as_floats
+from nutslite.scores.numerics.checks import as_floats, numbers
 from nutslite.scores.numerics.quadrature import squares_and_products, sums_over_counts
 
 FloatArray = NDArray[np.float64]
@@ -100,12 +100,27 @@ class Frozen(Kind):
     def _call(self, question: str, argument: FloatArray | None = None) -> FloatArray:
         """Of an argument of shape (..., n), or of none; the same shape."""
         if not self.many:
-            return _ask(self.objects[0], question, argument)
+            found = _ask(self.objects[0], question, argument)
+            return found if question in ("mean", "sd") else self._numbers_only(question, found)
         columns = [
             _ask(each, question, None if argument is None else argument[..., row])
             for row, each in enumerate(self.objects)
         ]
-        return np.stack([np.reshape(column, np.shape(columns[0])) for column in columns], axis=-1)
+        found = np.stack([np.reshape(column, np.shape(columns[0])) for column in columns], axis=-1)
+        return found if question in ("mean", "sd") else self._numbers_only(question, found)
+
+    def _numbers_only(self, question: str, found: FloatArray) -> FloatArray:
+        """What the object returns.
+
+        Raises
+        ------
+        DataError
+            Where it is nan: parameters are outside their range.
+        """
+        if np.isnan(found).any():
+            what = f"What the {NAMES[question][-1]} of the {type(self.objects[0]).__name__} returns"
+            return numbers(what, found, "no nan")
+        return found
 
     def quantile(self, levels: FloatArray) -> FloatArray:
         """By the object's ppf or icdf."""

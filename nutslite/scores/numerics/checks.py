@@ -158,7 +158,7 @@ def weights_of(given: Any, shape: tuple[int, ...]) -> FloatArray | None:
     if given is None:
         return None
     weights = numbers("weights", given, "not negative")
-    if weights.shape not in ((shape[0],), shape):
+    if weights.shape not in ((shape[0],), shape, (shape[0], *[1] * (len(shape) - 1))):
         raise DataError(f"weights have shape {weights.shape}, draws {shape}: give one a draw, or one a draw and row.")
     total = weights.sum(axis=0)
     if not np.all(total > 0.0):

@@ -33,6 +33,9 @@ def squares_and_products(y: FloatArray, cdf: Function, quantile: Function) -> tu
     latter where the mean hardly exists.
     """
     edges = quantile(LEVELS)
+    finite = np.isfinite(edges)  # not all of them where numbers are float32, which rounds the last levels to 1
+    lowest, highest = np.where(finite, edges, np.inf).min(axis=0), np.where(finite, edges, -np.inf).max(axis=0)
+    edges = np.clip(edges, lowest, highest)
     spread = _panels(edges, lambda x: (f := cdf(x)) * (1.0 - f))
     with_y = np.sort(np.concatenate([edges, y[None]]), axis=0)
     score = _panels(with_y, lambda x: (cdf(x) - (x >= y)) ** 2)
