@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 NARROWEST = 1e-4  # width; forecasts that are exactly right reach it
 FALL = 8.8  # damped coefficients beyond k pi s = FALL are below 1e-17
 FINER = 16  # grid points for each coefficient, among which roots are sought
-NEWTON_STEPS = 4
+NEWTON_STEPS = 2
 ROUNDING = 1e-13  # of a curve, relative to its largest value
 MOST_ROWS = 20_000  # beyond, rows are laid on a grid first
 GRID = 1 << 15
@@ -57,8 +57,8 @@ def smooth_ece(y: Any, p: Any, weights: Any = None) -> float:
     return fixed_width(residuals, p, p.size > MOST_ROWS)
 
 
-def fixed_width(residuals: FloatArray, p: FloatArray, on_grid: bool) -> float:
-    """The smooth error of residuals, each with its share of the rows; on the grid it takes 2 ms whatever the rows."""
+def fixed_width(residuals: FloatArray, p: FloatArray, on_grid: bool, tolerance: float = 1e-13) -> float:
+    """The smooth error of residuals, each with its share of the rows; on the grid in a time without n."""
     coefficients_of = _grid_coefficients if on_grid else cosine_coefficients
     width = 0.02
     while True:
@@ -68,7 +68,7 @@ def fixed_width(residuals: FloatArray, p: FloatArray, on_grid: bool) -> float:
         width = max(NARROWEST, width / 4.0)
     if smooth_area(coefficients, width) < width:
         return smooth_area(coefficients, width)
-    return _fixed_point(coefficients, width)
+    return _fixed_point(coefficients, width, tolerance)
 
 
 def cosine_coefficients(residuals: FloatArray, p: FloatArray, most: int) -> FloatArray:
@@ -94,14 +94,14 @@ def smooth_area(coefficients: FloatArray, width: float) -> float:
     return float(np.abs(np.diff(primitive)).sum())
 
 
-def _fixed_point(coefficients: FloatArray, low: float) -> float:
+def _fixed_point(coefficients: FloatArray, low: float, tolerance: float) -> float:
     """The width that equals its own error: the error falls as the width grows."""
     from scipy.optimize import brentq
 
     high = smooth_area(coefficients, low)
     if high - smooth_area(coefficients, high) <= 0.0:
         return high
-    return float(brentq(lambda width: smooth_area(coefficients, width) - width, low, high, xtol=1e-13))
+    return float(brentq(lambda width: smooth_area(coefficients, width) - width, low, high, xtol=tolerance))
 
 
 def _cosine_series(damped: FloatArray, points: int) -> FloatArray:
