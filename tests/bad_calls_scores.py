@@ -110,6 +110,11 @@ WRONG: list[tuple[Any, tuple[str, ...]]] = [
     (lambda: scores.crps("abc", X), ("y holds numbers, not text",)),
     (lambda: Prediction.from_distribution("categorical", p=[0.5]), ("from_probabilities",)),
     (lambda: Prediction.from_distribution("cumulative", p=[0.5]), ("from_probabilities",)),
+    (lambda: Prediction.from_distribution(stats.multivariate_normal([0.0, 0.0])), ("predicts vectors",)),
+    (
+        lambda: Prediction.from_distribution(stats.norm(0, [1, -1])).crps([0, 0]),
+        ("What the ppf of the", "wrong in column 1"),
+    ),
     (lambda: Prediction.from_distribution(3), ("takes the name of a distribution",)),
     (lambda: Prediction.from_draws(X, estimator="pwm"), ("estimator is one of",)),
     (lambda: Prediction.from_normal(np.zeros((2, 3, 4, 5)), 1.0), ("shape (components, rows), not (2, 3, 4, 5)",)),
