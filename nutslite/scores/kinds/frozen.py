@@ -94,8 +94,8 @@ class Frozen(Kind):
                 continue
             if shape != (self.n,):
                 raise DataError(
-                    f"The {type(self.objects[0]).__name__} predicts vectors; one number a row is needed. Give draws of it "
-                    "to Prediction.from_draws, or to scores.energy_score."
+                    f"The {type(self.objects[0]).__name__} predicts vectors; one number a row is needed. Give draws of "
+                    "it to Prediction.from_draws, or to scores.energy_score."
                 )
 
     def _tried(self, question: str) -> bool:
