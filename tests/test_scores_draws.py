@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from nutslite import scores
-from nutslite.exceptions import NutsliteError
 from nutslite.scores import Prediction
 
 RNG = np.random.default_rng(7)
@@ -185,38 +184,6 @@ def test_joint_nll_adds_rows_before_it_averages():
     assert found[0] == pytest.approx(expected, rel=1e-13)
     with pytest.warns(UserWarning, match="rests on fewer than 10 effective draws"):
         scores.joint_nll(log_density * 50.0, groups)
-
-
-# ---------------------------------------------------------------------------------------------- what is refused
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: scores.crps(Y, X.T), r"y has 5 rows, x has 5 x 31; draws come first: give x\.T"),
-        (lambda: scores.crps(Y, np.zeros((4, 10, 5))), r"join chains by x\.reshape\(-1, 5\)"),
-        (lambda: scores.crps(Y, np.where(X > 5, np.nan, X)), r"x must be finite; wrong in columns? "),
-        (
-            lambda: scores.crps([1.0, np.inf], X[:, :2]),
-            r"y must be finite; wrong in row 1 \(1 of 2; the first is inf\)",
-        ),
-        (lambda: scores.crps(Y, X, "fare"), "estimator is one of 'fair', 'ecdf'; not 'fare'. Did you mean 'fair'"),
-        (lambda: scores.crps(Y, X[:1]), "One draw a row has no spread"),
-        (lambda: scores.crps(Y, X, weights=np.ones(5)), r"weights have shape \(5,\), draws \(31, 5\)"),
-        (lambda: scores.crps(Y, X, weights=-WEIGHTS), "weights must be finite and not negative"),
-        (lambda: scores.crps(Y, X, weights=np.eye(31)[0]), "All weight is on one draw"),
-        (lambda: scores.crps(["a", "b"], X[:, :2]), "y holds numbers, not"),
-        (lambda: scores.scaled_crps(Y, np.ones((4, 5))), "row 0 predicts one value for certain"),
-        (lambda: scores.nll([[0.0, np.nan]]), "log_density must not be nan; wrong in column 1"),
-        (lambda: scores.joint_nll(np.zeros((3, 4)), ["a"]), r"groups have shape \(1,\), log densities \(3, 4\)"),
-        (lambda: scores.dss(np.zeros(3), np.zeros((3, 3))), "needs more than 3 draws; there are 3"),
-        (lambda: scores.dss(np.zeros(2), np.zeros((5, 2))), "The predictive covariance is singular"),
-        (lambda: scores.variogram_score(np.zeros(2), np.zeros((5, 2)), p=0), "p is the order of the variogram"),
-    ],
-)
-def test_wrong_arguments(call, words):
-    with pytest.raises(NutsliteError, match=words):
-        call()
 
 
 def test_inputs_are_left_alone():

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from nutslite import scores
-from nutslite.exceptions import NutsliteError
 
 RECORD = json.loads((Path(__file__).parent / "fixtures" / "scores_others.json").read_text(encoding="utf-8"))
 IN = {name: np.array(value) for name, value in RECORD["inputs"].items()}
@@ -152,36 +151,3 @@ def test_entropy_split_of_a_dirichlet_distribution():
     entropy = -(t * np.log(t) + (1 - t) * np.log1p(-t))
     found = scores.dirichlet_entropy_split([[a, b]]).aleatoric[0]
     assert found == pytest.approx(np.mean(density * entropy), rel=1e-8)
-
-
-# ---------------------------------------------------------------------------------------------- what is refused
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda: scores.pinball(Y, Q.T, LEVELS), r"Give q\.T"),
-        (lambda: scores.pinball(Y, Q, LEVELS * 100), "levels must lie between 0 and 1"),
-        (lambda: scores.pinball(Y, Q[:, 0], 90), r"levels lies between 0 and 1, not 90\. For 90 per cent write 0\.9"),
-        (lambda: scores.pinball(Y, Q[:, :2], [0.1, 0.1]), "levels has a level twice"),
-        (lambda: scores.interval_score(Y, Q[:, 0], Q[:, 4], True), "alpha is a number between 0 and 1, not True"),
-        (lambda: scores.interval_score(Y, Q[:3, 0], Q[:, 4], 0.1), r"Shapes do not fit: y \(6,\), lower \(3,\)"),
-        (lambda: scores.wis(Y, Q[:, :2], [0.1, 0.9]), "needs the median and pairs of levels"),
-        (lambda: scores.wis(Y, Q[:, :3], [0.1, 0.5, 0.8]), "needs the median and pairs of levels"),
-        (lambda: scores.log_loss([0, 2], [0.1, 0.2]), "y holds codes of 2 classes, 0 to 1; its largest is 2"),
-        (lambda: scores.log_loss([0, 1], [0.1, 1.2]), r"p must lie between 0 and 1; wrong in row 1 \(1 of 2"),
-        (lambda: scores.brier([0, 1], [[0.5, 0.4], [0.5, 0.5]]), "add up to one; 1 of 2 do not"),
-        (lambda: scores.brier(IN["codes"], IN["p"].T[:, :6] * 0 + 1 / 6), r"Give p\.T"),
-        (lambda: scores.entropy_split([0.1, 0.2]), r"\(S, n\) or \(S, n, K\), not \(2,\)"),
-        (lambda: scores.dirichlet_entropy_split([1.0, 2.0]), "one column for each class"),
-        (
-            lambda: scores.crps_gaussian([0.0, 1.0], 0.0, [1.0, -1.0]),
-            "sigma must be positive and finite; wrong in row 1",
-        ),
-        (lambda: scores.crps_uniform(0.0, 1.0, 0.0), "lower must be below upper"),
-        (lambda: scores.crps_gaussian([0.0, [1.0]], 0.0, 1.0), "y is no rectangular array"),
-    ],
-)
-def test_wrong_arguments(call, words):
-    with pytest.raises(NutsliteError, match=words):
-        call()

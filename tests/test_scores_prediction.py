@@ -312,64 +312,6 @@ def test_distributions_of_torch():
     np.testing.assert_allclose(without.log_density(Y), NORMAL.log_density(Y), rtol=1e-5)
 
 
-# ------------------------------------------------------------------------------------------------- what is refused
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (
-            lambda: NORMAL.crps(Y[:3]),
-            "y has 3 rows, the prediction has 4: they must be the same rows in the same order",
-        ),
-        (lambda: NORMAL.crps(Y[:, None]), r"y has one number a row, so shape \(n,\), not \(4, 1\)"),
-        (
-            lambda: NORMAL.crps([1.0, np.nan, 2.0, np.nan]),
-            r"y must be finite; wrong in rows 1, 3 \(2 of 4; the first is nan",
-        ),
-        (lambda: NORMAL.quantile(95), r"levels lies between 0 and 1, not 95\. For 95 per cent write 0\.95"),
-        (lambda: NORMAL.interval("wide"), "prob is a number between 0 and 1, not 'wide'"),
-        (lambda: NORMAL.sample(size=0), "size is how many draws to make"),
-        (lambda: NORMAL.can("crsp"), "question is one of .* Did you mean 'crps'"),
-        (lambda: Prediction(3), "A Prediction is made by Prediction.from_draws"),
-        (lambda: Prediction.from_normal([0.0, 1.0], [1.0, 0.0]), "sigma must be positive and finite; wrong in row 1"),
-        (lambda: Prediction.from_normal(np.zeros(3), np.ones(2)), r"Shapes do not fit: mu \(3,\), sigma \(2,\)"),
-        (
-            lambda: Prediction.from_distribution("gausian", mu=0.0, sigma=1.0),
-            "no distribution 'gausian'. Did you mean 'gaus",
-        ),
-        (lambda: Prediction.from_distribution("poisson"), "The distribution 'poisson' needs mu"),
-        (lambda: Prediction.from_distribution("poisson", lam=[1.0]), "has no argument 'lam'"),
-        (
-            lambda: Prediction.from_distribution(3.0),
-            "takes the name of a distribution with its parameters, or an object",
-        ),
-        (
-            lambda: Prediction.from_distribution(stats.norm(), mu=1.0),
-            "An object has its parameters already; mu would be",
-        ),
-        (
-            lambda: Prediction.from_distribution(stats.norm(np.zeros((2, 2)))),
-            r"Parameters of the object have shape \(2, 2\)",
-        ),
-        (lambda: Prediction.from_mixture(mu=MU, sigma=SIGMA), r"a mixture have shape \(components, rows\), not \(4,\)"),
-        (lambda: Prediction.from_draws(Y), r"Draws have shape \(draws, rows\) or \(chains, draws, rows\), not \(4,\)"),
-        (lambda: Prediction.from_draws(np.zeros((5, 4)), draw_axis=7), "draw_axis=7 is no axis"),
-        (lambda: Prediction.from_draws(np.zeros((1, 4))).sd(), "One draw a row has no standard deviation"),
-        (lambda: Prediction.from_quantiles(np.zeros((3, 4)), [0.1, 0.5, 0.9]), r"Give q\.T"),
-        (lambda: Prediction.from_interval([1.0], [0.0], 0.9), "lower is above upper in row 0 .* Are they exchanged"),
-        (lambda: Prediction.from_interval([0.0], [1.0, 2.0], 0.9), r"lower has shape \(1,\), upper \(2,\)"),
-        (lambda: Prediction.from_interval([0.0], [1.0], 90), r"For 90 per cent write 0\.9"),
-        (lambda: Prediction.from_probabilities([[0.2, 0.2]]), "Probabilities of a row add up to one"),
-        (lambda: Prediction.from_probabilities([0.2], ["a"]), "classes are 2 different labels"),
-        (lambda: Prediction.from_dirichlet([[1.0, 0.0]]), "alpha must be positive and finite"),
-    ],
-)
-def test_wrong_arguments(call, words):
-    with pytest.raises(NutsliteError, match=words):
-        call()
-
-
 def test_an_object_that_fails_is_named():
     broken = stats.norm(MU, SIGMA)
     broken.cdf = lambda x: 1 / 0

@@ -69,9 +69,12 @@ _HOMES: dict[str, str] = {
 
 __all__ = list(_HOMES)
 
+_ALSO = {"crps_normal": "crps_gaussian"}  # other names of the same
+
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its file the first time it is asked for."""
+    name = _ALSO.get(name, name)
     if name not in _HOMES:
         raise AttributeError(f"module 'nutslite.scores' has no attribute '{name}'")
     value = getattr(import_module(f"nutslite.scores.{_HOMES[name]}"), name)

@@ -14,6 +14,8 @@ from nutslite.scores.numerics.distribution import Distribution
 
 ALIASES = {"normal": "gaussian", "student_t": "t", "studentt": "t", "inverse_gaussian": "wald"}
 
+OF_CLASSES = ("categorical", "cumulative")
+
 
 @cache
 def distribution_names() -> tuple[str, ...]:
@@ -31,6 +33,10 @@ def distribution(name: str) -> Distribution:
     """
     if not isinstance(name, str):
         raise ArgumentTypeError(f"The name of a distribution is a text, not {name!r}.")
+    if name.casefold() in OF_CLASSES:
+        raise ArgumentError(
+            f"What is {name} is predicted by probabilities of classes: Prediction.from_probabilities(p)."
+        )
     known = distribution_names()
     found = ALIASES.get(name.casefold(), name)
     if found not in known:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentTypeError, DataError, in_users_function
+from nutslite.exceptions import ArgumentTypeError, DataError, NutsliteError, in_users_function
 from nutslite.scores.kinds.kind import NOT_CLASSES, NOT_MIXED, CannotSayError, Kind
 from nutslite.scores.numerics.checks import as_floats, numbers
 from nutslite.scores.numerics.quadrature import squares_and_products, sums_over_counts
@@ -59,6 +59,7 @@ class Frozen(Kind):
         self.whole = _is_discrete(self.objects[0])
         self.able = {question for question in NAMES if self._tried(question)}
         self.n = len(self.objects) if many else self._rows()
+        self._check_rows()
 
     def why_not(self, question: str) -> str | None:
         """By the methods that the object has."""
@@ -81,6 +82,21 @@ class Frozen(Kind):
                     )
                 return shape[0] if shape else 1
         raise DataError("The object has neither a mean nor quantiles: nothing says how many rows it predicts.")
+
+    def _check_rows(self) -> None:
+        """Raise where the object takes one number a row for a vector, as multivariate distributions do."""
+        if "mean" not in self.able:
+            return
+        for question in {"cdf", "log_density"} & self.able:
+            try:
+                shape = self._call(question, np.broadcast_to(self._call("mean"), (self.n,))).shape
+            except NutsliteError:  # the mean lies outside the support, or there is none
+                continue
+            if shape != (self.n,):
+                raise DataError(
+                    f"The {type(self.objects[0]).__name__} predicts vectors; one number a row is needed. Give draws of "
+                    "it to Prediction.from_draws, or to scores.energy_score."
+                )
 
     def _tried(self, question: str) -> bool:
         """Whether the object has the method, and it is made: torch has methods that only raise."""
@@ -118,7 +134,8 @@ class Frozen(Kind):
             Where it is nan: parameters are outside their range.
         """
         if np.isnan(found).any():
-            what = f"What the {NAMES[question][-1]} of the {type(self.objects[0]).__name__} returns"
+            name = next(name for name in NAMES[question] if hasattr(self.objects[0], name))
+            what = f"What the {name} of the {type(self.objects[0]).__name__} returns"
             return numbers(what, found, "no nan")
         return found
 

@@ -25,6 +25,8 @@ def as_floats(name: str, given: Any) -> FloatArray:
     """
     if hasattr(given, "detach"):  # a tensor of torch
         given = given.detach().cpu()
+    if isinstance(given, np.ma.MaskedArray) and np.ma.is_masked(given):
+        raise DataError(f"{name} has masked values, which are no numbers. Leave these rows out, or fill them in.")
     try:
         array = np.asarray(given)
     except ValueError:
@@ -33,12 +35,12 @@ def as_floats(name: str, given: Any) -> FloatArray:
         return np.asarray(array, dtype=np.float64)
     if array.dtype == object and array.size:
         try:
-            return np.asarray([np.nan if item is None else item for item in array.ravel()], dtype=float).reshape(
-                array.shape
-            )
+            items = [np.nan if item is None or type(item).__name__ == "NAType" else item for item in array.ravel()]
+            return np.asarray(items, dtype=np.float64).reshape(array.shape)
         except (TypeError, ValueError):
             pass
-    raise DataTypeError(f"{name} holds numbers, not {array.dtype}; give an array of numbers.")
+    kind = {"O": "objects", "U": "text", "S": "text"}.get(array.dtype.kind, str(array.dtype))
+    raise DataTypeError(f"{name} holds numbers, not {kind}; give an array of numbers.")
 
 
 def numbers(name: str, given: Any, allowed: str = "finite") -> FloatArray:
