@@ -205,13 +205,17 @@ def _log_score(densities: FloatArray, rows: FloatArray) -> Any:
 
 def _mean_crps(predictions: Mapping[str, Prediction], y: Any, rng: np.random.Generator) -> Any:
     """``sum_k w_k E|X_k - y| - 1/2 sum_kl w_k w_l E|X_k - X_l|``, averaged over rows: by sorted draws."""
-    drawn = {name: each.sample(rng, DRAWS) for name, each in predictions.items()}
-    observed = next(iter(predictions.values())).observed(y)
-    if any(x.shape[1] != observed.size for x in drawn.values()):
-        raise DataError(f"y has {observed.size} rows, predictions {[x.shape[1] for x in drawn.values()]}.")
-    fair = [deviation_and_difference(observed, x, "fair", None) for x in drawn.values()]
-    plain = [deviation_and_difference(observed, x, "ecdf", None)[1] for x in drawn.values()]
-    x = list(drawn.values())
+    given = list(predictions.values())
+    observed = given[0].observed(y)
+    if any(each.n != observed.size for each in given):
+        raise DataError(f"y has {observed.size} rows, predictions {[each.n for each in given]}.")
+    for question in ("crps", "sample"):
+        for name, each in predictions.items():
+            if not each.can(question):
+                raise ArgumentError(f"'{name}': {each.why_not(question)}")
+    fair = [each.kind.deviation_and_difference(observed) for each in given]
+    x = [each.sample(rng, DRAWS) for each in given]
+    plain = [deviation_and_difference(observed, each, "ecdf", None)[1] for each in x]
     distance = np.empty((observed.size, len(x), len(x)))
     for k in range(len(x)):
         distance[:, k, k] = fair[k][1]
