@@ -225,3 +225,18 @@ def _check_lengths(name: str, prior: Prior, columns: int) -> None:
                 f"'{name}' has {columns} column{'s' if columns != 1 else ''}, but {key} of {prior} has the shape "
                 f"{value.shape}; give one number for all, or an array of {columns}."
             )
+
+
+def refuse_fixed(fixed: Collection[str], level: Any, predictors: Collection[str], priors: Mapping[Any, Any]) -> None:
+    """Refuse formulas and priors of parameters that the level of a quantile has settled.
+
+    Raises
+    ------
+    PriorError
+    """
+    for name in fixed:
+        if name in predictors or name in priors:
+            what = "formula" if name in predictors else "prior"
+            raise PriorError(
+                f"quantile={level} settles '{name}', which has a {what} here: leave the {what} out, or quantile=."
+            )
