@@ -6,11 +6,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from bad_calls import BadCall, model
+from bad_calls import BadCall, frame, model
 
-from nutslite.exceptions import FamilyError, FormulaError, PriorError
+from nutslite.exceptions import DataError, FamilyError, FormulaError, PriorError
 from nutslite.formula.formula import Formula
 from nutslite.priors.prior import Prior
+from nutslite.results.container.inference_data import to_inference_data
 
 
 def _call(what: str, error: Any, words: tuple[str, ...], formula: Any = "y ~ x", **settings: Any) -> BadCall:
@@ -36,4 +37,41 @@ CALLS = [
     _call("a formula of kappa", PriorError, ("'kappa'", "formula", "quantile=0.9"), Formula("y ~ x", "kappa ~ z")),
     _call("kappa of elf", FormulaError, ("'kappa'", "tau"), Formula("y ~ x", "kappa ~ z"), family="elf"),
     _call("automatic priors", PriorError, ("automatic_priors='mle'", "'asymmetriclaplace'"), automatic_priors="mle"),
+]
+
+
+def _drawn() -> Any:
+    """What a fit of `y ~ x` might have returned."""
+    rng = np.random.default_rng(1)
+    posterior = {name: rng.uniform(0.5, 1.5, (2, 20)) for name in ("Intercept", "x", "sigma")}
+    return to_inference_data({"posterior": posterior}, dims={}, coords={})
+
+
+def _quantile(formula: str = "y ~ x") -> Any:
+    return model(formula, family="elf", quantile=0.5)
+
+
+def _adjust(what: str, error: Any, words: tuple[str, ...], formula: str = "y ~ x", **settings: Any) -> BadCall:
+    def call() -> Any:
+        return _quantile(formula).adjust_intervals(_drawn(), **settings)
+
+    return BadCall(f"adjust_intervals: {what}", call, error, words)
+
+
+CALLS += [
+    BadCall(
+        "adjust_intervals: of a mean",
+        lambda: model().adjust_intervals(_drawn()),
+        DataError,
+        ("'gaussian'", "quantile="),
+    ),
+    _adjust("a column that is not there", DataError, ("groups='gg'", "Did you mean 'g'"), groups="gg"),
+    _adjust("two columns", DataError, ("groups", "24 rows"), groups=["g", "h"]),
+    _adjust("too few labels", DataError, ("groups", "24 rows"), groups=np.arange(23)),
+    _adjust("a number", DataError, ("groups", "24 rows", "3"), groups=3),
+    _adjust("two groups", DataError, ("2 groups", "2 coefficients"), groups="h"),
+    _adjust("a label missing", DataError, ("groups", "1 rows"), groups=[None, *range(23)]),
+    _adjust("a table", DataError, ("groups", "24 rows"), groups=frame()[["g", "h"]]),
+    _adjust("a smooth", DataError, ("'s(x, k=5)'", "bs(x, df=5)"), "y ~ s(x, k=5)"),
+    BadCall("adjust_intervals: no results", lambda: _quantile().adjust_intervals("draws"), DataError, ("Model.fit",)),
 ]

@@ -18,7 +18,13 @@ from nutslite.families.elf import FAMILY as ELF
 from nutslite.families.elf import WIDTH
 from nutslite.families.laplace import FAMILY as MEDIAN
 from nutslite.families.record.family import pointwise_loglik
-from nutslite.results.container.inference_data import get_group
+from nutslite.model.adjusting import clusters_of
+from nutslite.model.after_fit import prediction_task
+from nutslite.model.specification import specification_of
+from nutslite.results.added_groups import named_posterior
+from nutslite.results.adjusted import Coefficients, prior_precision
+from nutslite.results.container.inference_data import get_group, group_names
+from nutslite.results.sandwich import Scores, adjusted_draws
 
 LEVELS = (0.1, 0.5, 0.9)
 QUIET = {"progressbar": False, "random_seed": 1}
@@ -196,3 +202,176 @@ def test_a_pilot_finds_the_mode_in_any_unit(scale) -> None:
     assert posterior.attrs["inference_method"] == "independence"
     best = linear_program(frame, 0.9)
     assert float(posterior["x"].mean()) / scale == pytest.approx(best[1], abs=0.3)
+
+
+# ------------------------------------------------------------------------------------------------ intervals that cover
+
+
+def least_squares(clusters: np.ndarray | None, n: int = 40) -> tuple[Scores, np.ndarray, np.ndarray]:
+    """Scores of a regression by least squares, its design (n, p), its responses."""
+    rng = np.random.default_rng(4)
+    design, y = rng.normal(size=(n, 3)), rng.normal(size=n)
+    residuals = y - design @ np.linalg.lstsq(design, y)[0]
+    return Scores(design.T, np.zeros(3, dtype=np.int64), residuals[None], clusters), design, y
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_least_squares_have_the_jackknifes_variance(size) -> None:
+    """Leaving a cluster out is done in one step: as by fitting the rest, one cluster after the other."""
+    clusters = np.arange(40) // size
+    scores, design, y = least_squares(None if size == 1 else clusters)
+    bread = np.linalg.inv(design.T @ design)
+    whole = np.linalg.lstsq(design, y)[0]
+    count = 40 // size
+    left = np.array([np.linalg.lstsq(design[clusters != g], y[clusters != g])[0] for g in range(count)]) - whole
+    expected = (count - 1) / count * left.T @ left * (count - 1) / (count - 3)
+    np.testing.assert_allclose(bread @ scores.meat() @ bread, expected, rtol=1e-9)
+
+
+def test_adjusted_draws_have_the_covariance_of_the_formula() -> None:
+    rng = np.random.default_rng(4)
+    draws = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 3)) + [5.0, -2.0, 0.3]
+    covariance = np.cov(draws.T)
+    root = rng.normal(size=(3, 3))
+    prior = root @ root.T
+    prior *= 0.15 / np.linalg.norm(covariance @ prior, 2)
+    for clusters in (None, np.arange(40) // 5):
+        scores = least_squares(clusters)[0]
+        moved = adjusted_draws(draws, prior, scores.meat())
+        half = np.linalg.inv(np.linalg.inv(covariance) - prior)
+        expected = np.linalg.inv(np.linalg.inv(half @ scores.meat() @ half) + prior)
+        np.testing.assert_allclose(np.cov(moved.T), expected, rtol=1e-9)
+        np.testing.assert_allclose(moved.mean(axis=0), draws.mean(axis=0), rtol=1e-12)
+
+
+def test_what_cannot_be_adjusted_says_why() -> None:
+    scores, design, _ = least_squares(None)
+    draws = np.random.default_rng(1).normal(size=(100, 3))
+    with pytest.raises(nl.DataError, match=r"2 groups and 3 coefficients.*more groups than 4"):
+        replace(scores, clusters=np.arange(40) // 20).meat()
+    with pytest.raises(nl.DataError, match="5 draws of 3 coefficients"):
+        adjusted_draws(draws[:5], np.zeros((3, 3)), scores.meat())
+    with pytest.raises(nl.DataError, match="priors make 95 %"):
+        adjusted_draws(draws, 0.95 * np.linalg.inv(np.cov(draws.T)), scores.meat())
+    with pytest.warns(nl.NutsliteWarning, match="priors make 50 %"):
+        adjusted_draws(draws, 0.5 * np.linalg.inv(np.cov(draws.T)), scores.meat())
+    columns = design.T.copy()
+    columns[2] = np.arange(40) < 4  # of the first group alone
+    with pytest.raises(nl.DataError, match="Without one of the groups"):
+        replace(scores, columns=columns, clusters=np.arange(40) // 5).meat()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A model with a categorical term, and what it came to."""
+    rng = np.random.default_rng(6)
+    n = 150
+    frame = pd.DataFrame({"x": rng.uniform(0.0, 2.0, n), "c": rng.choice(list("uvw"), n), "id": np.arange(n) // 3})
+    frame["y"] = 3.0 + frame.x + (frame.c == "v") + (0.3 + frame.x) * rng.normal(size=n)
+    model = nl.Model("y ~ x + c", frame, family="asymmetriclaplace", quantile=0.2)
+    return model, frame, model.fit(draws=500, chains=2, **QUIET)
+
+
+def joined(results, names=("Intercept", "x", "c")) -> np.ndarray:
+    posterior = get_group(results, "posterior")
+    return np.concatenate([posterior[name].to_numpy().reshape(1000, -1) for name in names], axis=1)
+
+
+@pytest.mark.parametrize("groups", [None, "id"])
+def test_adjusted_intervals_are_those_of_yang_wang_and_he(fitted, groups) -> None:
+    """By their formula, written out; priors are wide enough to matter little."""
+    model, frame, raw = fitted
+    results = model.adjust_intervals(raw, groups)
+    before, after = joined(raw), joined(results)
+    np.testing.assert_allclose(after.mean(axis=0), before.mean(axis=0), rtol=1e-9, atol=1e-9)
+    columns = np.column_stack([np.ones(150), frame.x, frame.c == "v", frame.c == "w"])
+    residuals = frame.y - columns @ before.mean(axis=0)
+    b = float(get_group(raw, "posterior")["b"].mean())
+    psi = (0.2 - (residuals < 0.0)) * b / math.sqrt(0.2 * 0.8)
+    scores = columns * np.asarray(psi)[:, None]
+    if groups:
+        scores = pd.DataFrame(scores).groupby(frame.id).sum().to_numpy()
+    covariance = np.cov(before.T)
+    expected = covariance @ scores.T @ scores @ covariance
+    ratio = np.cov(after.T).diagonal() / expected.diagonal()  # rows, or groups, of those that they are of
+    assert (ratio > 1.0).all()
+    assert (ratio < (1.35 if groups else 1.12)).all()
+    attributes = get_group(results, "posterior").attrs
+    assert (attributes["adjusted"], attributes["adjusted_groups"]) == ("sandwich", groups or "rows")
+    assert get_group(raw, "posterior").attrs["adjusted"] == "no"
+    np.testing.assert_array_equal(get_group(results, "posterior")["b"], get_group(raw, "posterior")["b"])
+
+
+def test_the_priors_precision_is_theirs(fitted) -> None:
+    """Normal priors, that of the intercept about centred columns."""
+    model, frame, raw = fitted
+    assembled = specification_of(model).posterior.assembled
+    task = prediction_task(specification_of(model))
+    arrays = named_posterior(get_group(raw, "posterior"), task.coords, {}).arrays
+    found = prior_precision(assembled, Coefficients.of(assembled), arrays, joined(raw))
+    columns = np.column_stack([frame.x, frame.c == "v", frame.c == "w"])
+    priors = model.priors.terms["mu"]
+    expected = np.diag(1.0 / np.r_[np.inf, priors["x"].args["sigma"], priors["c"].args["sigma"]] ** 2)
+    centred = np.r_[1.0, columns.mean(axis=0)]
+    expected += np.outer(centred, centred) / priors["Intercept"].args["sigma"] ** 2
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_adjusted_results_serve_as_results(fitted, tmp_path: Path) -> None:
+    model, frame, raw = fitted
+    model.predict(raw)
+    model.predict(raw, kind="response", data=frame.head(4), random_seed=1)
+    results = model.adjust_intervals(raw)
+    assert {"posterior", "sample_stats", "observed_data"} == set(group_names(results))
+    assert "mu" not in get_group(results, "posterior")
+    assert {"posterior_predictive", "predictions"} & set(group_names(raw))
+    nl.save(results, tmp_path / "adjusted.nc")
+    again = nl.load(tmp_path / "adjusted.nc")
+    assert get_group(again, "posterior").attrs["adjusted"] == "sandwich"
+    np.testing.assert_allclose(joined(again), joined(results))
+    model.predict(results, data=frame.head(4))
+    spread = get_group(results, "predictions")["mu"].std(("chain", "draw"))
+    model.predict(raw, data=frame.head(4))
+    assert (spread / get_group(raw, "predictions")["mu"].std(("chain", "draw")) > 1.05).all()
+    with pytest.raises(nl.DataError, match="adjusted already"):
+        model.adjust_intervals(results)
+
+
+def test_results_with_other_names_and_fewer_draws_are_adjusted(fitted) -> None:
+    model, frame, raw = fitted
+    by_name = joined(model.adjust_intervals(raw))
+    other = nl.Model("y ~ x + c", frame, family="asymmetriclaplace", quantile=0.2)
+    other.set_alias({"x": "slope", "c": "kind"})
+    aliased = other.fit(draws=500, chains=2, **QUIET)
+    np.testing.assert_array_equal(joined(other.adjust_intervals(aliased), ("Intercept", "slope", "kind")), by_name)
+    thinned = model.adjust_intervals(raw.isel(draw=slice(None, None, 5)))
+    assert list(get_group(thinned, "posterior")["draw"].to_numpy()) == list(range(0, 500, 5))
+    labels = model.adjust_intervals(raw, groups=[f"i{i}" for i in frame.id])
+    np.testing.assert_array_equal(joined(labels), joined(model.adjust_intervals(raw, groups="id")))
+
+
+def test_group_effects_make_clusters_and_stay_as_they_are() -> None:
+    frame = data(120).assign(h=lambda d: np.arange(len(d)) % 4)
+    options = {"family": "elf", "quantile": 0.5}
+    model = nl.Model(nl.Formula("y ~ x + (1|g)", "sigma ~ x"), frame, **options)
+    raw = model.fit(draws=60, tune=60, chains=2, compute_convergence_checks=False, **QUIET)
+    results = model.adjust_intervals(raw)
+    before, after = get_group(raw, "posterior"), get_group(results, "posterior")
+    assert after.attrs["adjusted_groups"] == "g"
+    np.testing.assert_array_equal(after["1|g"], before["1|g"])
+    assert not np.array_equal(after["sigma_x"], before["sigma_x"])
+    two = nl.Model("y ~ x + (1|g) + (1|h)", frame, **options)
+    with pytest.raises(nl.DataError, match=r"effects of g and h.*groups='g'"):
+        clusters_of(specification_of(two), None)
+    assert clusters_of(specification_of(two), "rows")[0] is None
+
+
+def test_rows_left_out_are_left_out_of_clusters() -> None:
+    frame = data(30)
+    frame.loc[[3, 7], "x"] = np.nan
+    model = nl.Model("y ~ x", frame, family="elf", quantile=0.5, dropna=True)
+    clusters, _ = clusters_of(specification_of(model), "g")
+    assert clusters.tolist() == pd.factorize(frame.g.drop([3, 7]))[0].tolist()
+    same = nl.Model("y ~ x", frame.set_index(frame.g), family="elf", quantile=0.5, dropna=True)
+    with pytest.raises(nl.DataError, match="not unique"):
+        clusters_of(specification_of(same), "g")

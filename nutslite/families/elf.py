@@ -12,11 +12,11 @@ import numpy as np
 
 from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._draws import moved
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import exp
 from nutslite.families.links.codes import IDENTITY, LOG, LOGIT
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Family, Parameter
-from nutslite.families.rows.check_loss import smooth_constant, smooth_loss
+from nutslite.families.rows.check_loss import PILOT_WIDTH, smooth_constant, smooth_loss
 from nutslite.families.rows.checks import check_real
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.families.rows.levels import one_level
@@ -25,23 +25,38 @@ NATIVE = (IDENTITY, LOG, LOGIT)
 WIDTH = 0.1
 
 
+@inner
+def _fill(width, response, native, varies, out_loglik, out_d_eta):
+    """Overwrite log densities, and derivatives by native predictors: the kink is rounded off over `width` sigma."""
+    constant, d_constant, below, above = smooth_constant(native[2, 0], width)
+    for i in range(response.shape[0]):
+        if varies[2] == 1:
+            constant, d_constant, below, above = smooth_constant(native[2, i], width)
+        log_sigma = native[1, i * varies[1]]
+        precision = exp(-log_sigma)
+        z = (response[i] - native[0, i]) * precision
+        value, d_z = smooth_loss(z, below, above, width)
+        out_loglik[i] = constant - log_sigma + value
+        out_d_eta[0, i] = -d_z * precision
+        out_d_eta[1, i] = -1.0 - z * d_z
+        out_d_eta[2, i] = d_constant - z * below * above
+
+
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
-    constant, d_constant, below, above = smooth_constant(native[2, 0], WIDTH)
-    for i in range(rows):
-        if varies[2] == 1:
-            constant, d_constant, below, above = smooth_constant(native[2, i], WIDTH)
-        log_sigma = native[1, i * varies[1]]
-        precision = exp(-log_sigma)
-        z = (y[0, start + i] - native[0, i]) * precision
-        value, d_z = smooth_loss(z, below, above, WIDTH)
-        out_loglik[i] = constant - log_sigma + value
-        out_d_eta[0, i] = -d_z * precision
-        out_d_eta[1, i] = -1.0 - z * d_z
-        out_d_eta[2, i] = d_constant - z * below * above
+    _fill(WIDTH, y[0, start : start + rows], native, varies, out_loglik, out_d_eta)
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@kernel
+def smooth(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """The kernel of a density that is smoother: at the mode the kinks of a few rows are nearly all of the curvature."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    _fill(PILOT_WIDTH, y[0, start : start + rows], native, varies, out_loglik, out_d_eta)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -91,7 +106,7 @@ FAMILY = Family(
         Parameter("tau", links=UNIT_LINKS, support="unit", default_prior=("Beta", {"alpha": 1.0, "beta": 1.0})),
     ),
     kernel=loglik,
-    smooth=loglik,
+    smooth=smooth,
     prepare=prepare,
     check_response=partial(check_real, family="elf"),
     random=random,

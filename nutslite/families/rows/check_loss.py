@@ -15,7 +15,7 @@ from nutslite._numba import inlined, kernel
 from nutslite._special import digamma, exp, expit, log1p_unit
 
 PILOT_WIDTH = 0.5
-"""Where a pilot looks for the mode of a density with a kink: wide enough that some rows are near it."""
+"""Of a pilot that looks for the mode of a density with a kink: some rows are near it, and the mode is hardly moved."""
 
 
 @inlined
