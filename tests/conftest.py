@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHES = Path(tempfile.gettempdir()) / "nutslite-test-kernels"
 KEPT_SECONDS = 3 * 24 * 3600
 
-# Compilation makes millions of small objects that live long. Python would look through them for circles again and again:
+# Compilation makes millions of small objects that live long. Python would look through them for circles all the time:
 # 3.9 of the 32 seconds of a first fit, 1.1 with these thresholds.
 gc.set_threshold(20_000, 10, 10)
 
