@@ -41,6 +41,8 @@ _HOMES = {
     "NutsliteWarning": "nutslite.exceptions",
 }
 
+_ROOMS = ("scores", "calibration")  # whole rooms: `nl.scores.crps`
+
 # Written out, because type checkers and editors read it; tests/test_package.py keeps the three lists the same.
 __all__ = [
     "Model",
@@ -92,7 +94,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from its module the first time it is asked for."""
+    """Load a public name from its module, or a room, the first time it is asked for."""
+    if name in _ROOMS:
+        return import_module(f"nutslite.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'nutslite' has no attribute '{name}'")
     value = getattr(import_module(_HOMES[name]), name)
@@ -101,4 +105,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -64,8 +64,8 @@ def _public() -> Iterator[str]:
     pages = [ROOT / "README.md", *(path for path in (ROOT / "docs").glob("*.md") if path.name not in NOT_FOR_USERS)]
     for page in pages:
         yield from re.findall(r"\w+", page.read_text(encoding="utf-8"))
-    for name in nl.__all__:
-        item = getattr(nl, name)
+    for owner, name in [(room, name) for room in (nl, nl.scores) for name in room.__all__]:
+        item = getattr(owner, name)
         yield name
         for member in [item, *(getattr(item, key) for key in dir(item) if not key.startswith("_"))]:
             if callable(member):

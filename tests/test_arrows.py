@@ -40,11 +40,13 @@ BASE = (
 )
 CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}
-ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE)}
+ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE), "scores": set(BASE)}
 ALLOWED |= {name: {*BASE, *CORRIDOR[:position]} for position, name in enumerate(CORRIDOR)}
 for _room in ("posterior", "results", "model"):  # draws and metrics are the sampler's gift to everyone after it
     ALLOWED[_room].add("sampler")
-ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler"}  # it judges whole models, and no model needs it
+for _room in ("results", "model"):  # scores judge predictions of anyone's, and know no model
+    ALLOWED[_room].add("scores")
+ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it judges whole models, and no model needs it
 ALLOWED["__init__"] = set(ALLOWED)  # names only, loaded on first use
 ALLOWED["commands"] = set(ALLOWED) - {"__init__"}
 ALLOWED["cli"] = {"commands", "exceptions", "_columns"}
@@ -69,13 +71,14 @@ WINGS: dict[str, tuple[str, ...]] = {
         "run",
     ),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
+    "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration"),
     "results": ("container", "diagnostics", "predictions", "pictures", "storage"),
 }
 
 # Third-party packages that only some rooms know.
 KEEPERS = {
     "patsy": {"formula"},
-    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands"},
+    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores"},
     "arviz": {"results"},
     "xarray": {"results"},
     "matplotlib": {"results", "calibration"},

@@ -9,15 +9,25 @@ from typing import Any
 import pytest
 
 import nutslite as nl
-from nutslite import calibration, datasets, sampler
+from nutslite import calibration, datasets, sampler, scores
 from nutslite._calls import CallError, public
 from nutslite.exceptions import NutsliteError
 from nutslite.results.pictures import plots
 
-CLASSES = (nl.Model, nl.Formula, nl.Prior, nl.Family, nl.Likelihood, nl.Link, calibration.Calibration)
+CLASSES = (
+    nl.Model,
+    nl.Formula,
+    nl.Prior,
+    nl.Family,
+    nl.Likelihood,
+    nl.Link,
+    calibration.Calibration,
+    scores.Prediction,
+)
 FUNCTIONS = (
     nl.load_data, nl.clear_data_home, nl.summary, nl.save, nl.load,
     calibration.simulation_based_calibration, datasets.datasets, sampler.sample, plots.plot_trace,
+    *(getattr(scores, name) for name in scores.__all__ if not isinstance(getattr(scores, name), type)),
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Simulation-based calibration: does a model's fit find again what the model itself has made?
 
 In reading order: `simulation` (parameters from the prior, a response given them), `refit` (the posterior of that
-response, and the ranks of the parameters in it), `uniformity` (are ranks uniform?), `result` (what is found),
-`pictures`, `study` (all of it, on any executor).
+response, and the ranks of the parameters in it), `result` (what is found, and whether ranks are uniform, by
+`nutslite.scores.calibration`), `pictures`, `study` (all of it, on any executor).
 """
 
 from __future__ import annotations

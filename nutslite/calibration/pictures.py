@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.calibration.uniformity import chi_squared_bins, ecdf_band, ecdf_counts
 from nutslite.exceptions import DataError
 from nutslite.results.pictures.plots import PlotsMissingError, check_picture
+from nutslite.scores.calibration.bands import ecdf_band, ecdf_counts
+from nutslite.scores.calibration.uniformity import chi_squared_bins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.calibration.uniformity import chi_squared_test, ecdf_test
 from nutslite.results.diagnostics.labels import choose_names, element_labels
+from nutslite.scores.calibration.bands import ecdf_test
+from nutslite.scores.calibration.uniformity import chi_squared_test
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,7 @@ class Calibration:
             ``mean_rank`` is 0.5 where the posterior is not biased (above: draws are too low); ``spread`` is the root
             mean square distance of ranks from their middle over that of uniform ones (above 1: posteriors too narrow,
             or draws correlated; below 1: too wide); ``p_chi2`` and ``p_ecdf`` are p-values of uniformity
-            (`nutslite.calibration.uniformity`), the former nan where there are too few simulations for it.
+            (`nutslite.scores.calibration`), the former nan where there are too few simulations for it.
         """
         import pandas as pd
 

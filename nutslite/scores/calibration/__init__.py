@@ -1,0 +1,1 @@
+"""Is a forecast calibrated? Values, bands, tests and errors by name."""

@@ -1,0 +1,47 @@
+"""Distributions in closed form, one a file, found by its name: each file has one record, `DISTRIBUTION`.
+
+A file added here is known everywhere: to `Prediction.from_distribution`, to mixtures, and to the tests.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, did_you_mean
+from nutslite.scores.numerics.distribution import Distribution
+
+ALIASES = {"normal": "gaussian", "student_t": "t", "studentt": "t", "inverse_gaussian": "wald"}
+
+OF_CLASSES = ("categorical", "cumulative")
+
+
+@cache
+def distribution_names() -> tuple[str, ...]:
+    """Names of all distributions, in alphabetical order."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def distribution(name: str) -> Distribution:
+    """The distribution of a name.
+
+    Raises
+    ------
+    ArgumentError
+        Where there is none.
+    """
+    if not isinstance(name, str):
+        raise ArgumentTypeError(f"The name of a distribution is a text, not {name!r}.")
+    if name.casefold() in OF_CLASSES:
+        raise ArgumentError(
+            f"What is {name} is predicted by probabilities of classes: Prediction.from_probabilities(p)."
+        )
+    known = distribution_names()
+    found = ALIASES.get(name.casefold(), name)
+    if found not in known:
+        raise ArgumentError(
+            f"There is no distribution '{name}'.{did_you_mean(name, [*known, *ALIASES])} There are: {', '.join(known)}."
+        )
+    record: Distribution = import_module(f"{__name__}.{found}").DISTRIBUTION
+    return record

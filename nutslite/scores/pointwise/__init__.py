@@ -1,0 +1,1 @@
+"""Scores as plain functions of arrays: observations first, one number a row, lower is better."""
