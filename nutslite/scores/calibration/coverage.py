@@ -207,15 +207,14 @@ def coded(labels: Any, n: int, name: str) -> tuple[list[Any], NDArray[np.int64]]
     if missing.any():
         raise DataError(f"{name} has no label in {int(missing.sum())} rows, the first of them {missing.argmax()}.")
     try:
+        places = {label: place for place, label in enumerate(dict.fromkeys(given.tolist()))}
+    except TypeError:
+        raise DataError(f"{name} has one label for each row, a text or a number; not a list of them.") from None
+    try:
         distinct, codes = np.unique(given, return_inverse=True)
         found = distinct.tolist()
     except TypeError:  # labels of several types have no order: that in which they come
-        places: dict[Any, int] = {}
-        try:
-            codes = np.array([places.setdefault(item, len(places)) for item in given.tolist()])
-        except TypeError:
-            raise DataError(f"{name} has one label for each row, a text or a number; not a list of them.") from None
-        found = list(places)
+        codes, found = np.array([places[label] for label in given.tolist()]), list(places)
     return found, np.asarray(codes.reshape(-1), dtype=np.int64)
 
 
