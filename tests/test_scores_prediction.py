@@ -412,7 +412,6 @@ def test_many_draws_take_little_time():
     import time
 
     x, y = RNG.normal(size=(4000, 1000)), RNG.normal(size=1000)
-    started = time.perf_counter()
-    scores.crps(y, x)
-    assert time.perf_counter() - started < 10.0  # brute force takes minutes
+    started = time.process_time()
     assert math.isfinite(float(scores.crps(y, x).sum()))
+    assert time.process_time() - started < 3.0  # a sort of each row; all pairs would take minutes
