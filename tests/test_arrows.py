@@ -78,7 +78,7 @@ WINGS: dict[str, tuple[str, ...]] = {
 # Third-party packages that only some rooms know.
 KEEPERS = {
     "patsy": {"formula"},
-    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands"},
+    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores"},
     "arviz": {"results"},
     "xarray": {"results"},
     "matplotlib": {"results", "calibration"},

@@ -14,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._calls import public
 from nutslite.exceptions import DataError, refuse_other
 from nutslite.scores.calibration.bands import equal_steps, excursion_test
+from nutslite.scores.numerics.checks import numbers
 
 FloatArray = NDArray[np.float64]
 CountArray = NDArray[np.int64]
@@ -41,6 +43,7 @@ class Uniformity(NamedTuple):
     influence: FloatArray
 
 
+@public
 def uniformity_test(u: FloatArray, method: str = "pot") -> Uniformity:
     """Test whether values between 0 and 1 are uniform.
 
@@ -68,7 +71,9 @@ def uniformity_test(u: FloatArray, method: str = "pot") -> Uniformity:
         For an unknown method.
     """
     refuse_other("method", method, METHODS)
-    u = checked_unit(u, "u")
+    u = numbers("u", u, "unit")
+    if u.ndim != 1 or u.size == 0:
+        raise DataError(f"u has one number from 0 to 1 for each row; its shape is {u.shape}.")
     if method == "ecdf":
         n_values = min(MOST_POINTS, max(2, u.size))
         points = equal_steps(n_values)
@@ -79,23 +84,6 @@ def uniformity_test(u: FloatArray, method: str = "pot") -> Uniformity:
     evidence = np.tan((0.5 - p) * np.pi)
     counted = evidence if method == "piet" else np.where(p < 0.5, evidence, 0.0)
     return Uniformity(float(0.5 - np.arctan(counted.mean()) / np.pi), _shapley_of_mean(evidence))
-
-
-def checked_unit(values: FloatArray, name: str) -> FloatArray:
-    """One-dimensional numbers from 0 to 1, at least one.
-
-    Raises
-    ------
-    DataError
-        Naming the first row that is none.
-    """
-    values = np.asarray(values, dtype=float)
-    if values.ndim != 1 or values.size == 0:
-        raise DataError(f"{name} has one number from 0 to 1 for each row; its shape is {values.shape}.")
-    wrong = np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))
-    if wrong.size:
-        raise DataError(f"{name} has numbers from 0 to 1; row {wrong[0]} has {values[wrong[0]]}.")
-    return values
 
 
 def _order_p_values(u: FloatArray) -> FloatArray:

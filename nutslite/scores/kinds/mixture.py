@@ -137,9 +137,13 @@ class Mixture(Kind):
         x = np.asarray(self.record.random(np.random.default_rng(SEED), *given), dtype=np.float64)
         return x, None if self.weights is None else np.tile(self.weights, (each, 1)) / each
 
+    def deviation(self, y: FloatArray) -> FloatArray:
+        """``E|X - y|``, the average of the components'."""
+        return self._average(self.record.deviation(self._rows(y), *self.parameters))
+
     def deviation_and_difference(self, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The former exact; the latter of pairs of normal components, else of draws from components."""
-        deviation = self._average(self.record.deviation(self._rows(y), *self.parameters))
+        deviation = self.deviation(y)
         if self.record.name == "gaussian":
             mu, sigma = self.parameters
             return deviation, normal_pairs(mu, sigma, self.weights)

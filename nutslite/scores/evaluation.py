@@ -1,0 +1,188 @@
+"""`evaluate`: everything that can be said of one prediction, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._calls import public
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator
+from nutslite.scores.answers import Answers, Asked
+from nutslite.scores.calibration.calibration_error import row_weights
+from nutslite.scores.calibration.coverage import coded, equal_mass_bins
+from nutslite.scores.calibration.pit import checked_number
+from nutslite.scores.expected import SIMULATIONS
+from nutslite.scores.kinds.draws import Draws
+from nutslite.scores.kinds.mixture import Mixture
+from nutslite.scores.kinds.parametric import Parametric
+from nutslite.scores.kinds.quantiles import Quantiles
+from nutslite.scores.measure import Measure
+from nutslite.scores.measures import measures_of, quantile_levels
+from nutslite.scores.numerics.checks import probability
+from nutslite.scores.prediction import Prediction
+from nutslite.scores.report import Report
+from nutslite.scores.simulation import Simulation
+from nutslite.scores.tables import pointwise_of, seeds, table_by, table_of
+
+FloatArray = NDArray[np.float64]
+CodeArray = NDArray[np.int64]
+
+MOST_LEVELS = 20  # of numbers in `by`; more are put in bins
+BINS_BY = 5
+
+
+@public
+def evaluate(
+    y: Any,
+    P: Prediction,
+    *,
+    groups: Any = None,
+    by: Any = None,
+    weights: Any = None,
+    levels: Sequence[float] = (0.5, 0.8, 0.9, 0.95),
+    quantiles: Sequence[float] = (),
+    simulations: int = SIMULATIONS,
+    confidence: float = 0.95,
+    seed: Any = 0,
+) -> Report:
+    """Score a prediction, with standard errors, beside what it would get if it were right.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        Observations. The labels of a pandas Series name the rows of the report.
+    P : Prediction
+        Of the same rows in the same order.
+    groups : array_like, shape (n,), optional
+        Labels of groups that rows fall together in, such as subjects: standard errors are cluster-robust, and whether
+        rows of a group are off together is measured.
+    by : array_like, shape (n,), optional
+        Labels to report apart; numbers of many values are put in five bins of about equally many rows.
+    weights : array_like, shape (n,), optional
+        Of rows.
+    levels : sequence of float
+        Probabilities of central intervals.
+    quantiles : sequence of float
+        Levels of quantiles to score each by itself.
+    simulations : int
+        Observations drawn from P, for the expected values and their range; 0 leaves these out.
+    confidence : float
+        Of intervals and ranges.
+    seed : int or sequence of int
+        Of the randomised transform, the simulations and the bootstrap. The same seed gives the same report.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    DataError
+        Where rows do not fit each other.
+    ArgumentError
+        Where P is no `Prediction`, or an option means nothing.
+    """
+    P = _as_classes(_checked(P))
+    observed = P.observed(y)
+    if observed.size == 0:
+        raise DataError("y has no rows: there is nothing to evaluate.")
+    confidence = probability("confidence", confidence)
+    simulations = checked_number("simulations", simulations, 0, 100_000)
+    _same_labels(y, groups=groups, by=by, weights=weights)
+    codes = None if groups is None else coded(groups, P.n, "groups")[1]
+    w = row_weights(weights, P.n)
+    probabilities, own = _levels("levels", levels), _levels("quantiles", quantiles)
+    measures = measures_of(P, probabilities, own, codes)
+    asked = Asked(P, quantile_levels(P, probabilities, own))
+    answers = Answers(asked, observed, random_generator(seed))
+    parts = {} if by is None else _parts(by, P.n)
+    simulation = Simulation(measures, w, parts)
+    if simulations and P.can("sample"):
+        simulation.run(asked, simulations, np.random.default_rng([*seeds(seed), 1]))
+    table = table_of(measures, answers, w, codes, weights is not None, confidence, seed, simulation)
+    return Report(
+        table=table,
+        pointwise=pointwise_of(measures, answers, y),
+        by=table_by(measures, answers, w, codes, weights is not None, confidence, parts, simulation),
+        observed=observed,
+        whole=P.whole,
+        groups=codes,
+        weights=None if weights is None else w,
+        confidence=confidence,
+        notes=tuple(_notes(P, answers, measures, probabilities)),
+    )
+
+
+def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabilities: tuple[float, ...]) -> list[str]:
+    """What a reader of the table should know."""
+    found = []
+    names = [measure.name for measure in measures]
+    if "nll" in names or "log_loss" in names:
+        impossible = int(np.sum(np.isinf(answers.nll)))
+        if impossible:
+            found.append(f"{impossible} observations were held impossible: their log score is infinite.")
+    if isinstance(P.kind, Quantiles) and P.kind.crossing.any():
+        found.append(f"Quantiles cross in {int(P.kind.crossing.sum())} of {P.n} rows; they are scored as they are.")
+    if isinstance(P.kind, Draws) and P.kind.x.shape[0] < 2.0 / (1.0 - max(probabilities, default=0.0)) - 1.0:
+        found.append(
+            f"{P.kind.x.shape[0]} draws are too few for the widest intervals: they reach from the smallest to the "
+            "largest draw, and the expected coverage says what that holds."
+        )
+    if not P.can("sample"):
+        found.append(f"{P.why_not('sample')} Expected values are those of shares of independent rows alone.")
+    return found
+
+
+def _checked(P: Any) -> Prediction:
+    if not isinstance(P, Prediction):
+        raise ArgumentTypeError(
+            f"P is a Prediction, not {type(P).__name__}: make one of draws by Prediction.from_draws(x), of a mean and "
+            "a standard deviation by from_normal, and so on."
+        )
+    return P
+
+
+def _as_classes(P: Prediction) -> Prediction:
+    """Events predicted by a distribution are judged as events."""
+    kind = P.kind
+    if isinstance(kind, Parametric | Mixture) and kind.record.name == "bernoulli":
+        return Prediction.from_probabilities(np.clip(P.mean(), 0.0, 1.0))
+    return P
+
+
+def _levels(name: str, given: Any) -> tuple[float, ...]:
+    if isinstance(given, str | bytes) or not np.iterable(given):
+        raise ArgumentTypeError(f"{name} is a sequence of numbers between 0 and 1, not {given!r}.")
+    return tuple(sorted({probability(name, level) for level in np.asarray(given).tolist()}))
+
+
+def _same_labels(y: Any, **given: Any) -> None:
+    """Rows of pandas objects have names; those of y and its companions must be the same.
+
+    Raises
+    ------
+    DataError
+    """
+    if not hasattr(y, "iloc"):
+        return
+    for name, other in given.items():
+        if hasattr(other, "iloc") and not y.index.equals(other.index):
+            raise DataError(f"{name} has other row labels than y: bring both into the same order, {name}.loc[y.index].")
+
+
+def _parts(by: Any, n: int) -> dict[Any, CodeArray]:
+    """Rows by label; of many numbers, by bins."""
+    array = np.asarray(by)
+    if array.dtype.kind == "f" and array.shape == (n,) and np.unique(array).size > MOST_LEVELS:
+        if not np.all(np.isfinite(array)):
+            raise DataError(f"by is not finite in {int(np.sum(~np.isfinite(array)))} rows.")
+        codes = equal_mass_bins(array, BINS_BY)
+        each = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+        return {f"{array[rows].min():.4g} to {array[rows].max():.4g}": rows for rows in each}
+    labels, codes = coded(by, n, "by")
+    if len(labels) > n / 2 and len(labels) > MOST_LEVELS:
+        raise ArgumentError(f"by has {len(labels)} labels for {n} rows: give labels that several rows share.")
+    return {label: np.flatnonzero(codes == code) for code, label in enumerate(labels)}

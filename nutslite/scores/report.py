@@ -1,0 +1,111 @@
+"""`Report`: what was measured of a prediction, as tables, in words, as HTML and JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._calls import public
+from nutslite.scores.verdict import sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+
+
+@public
+@dataclass(frozen=True, repr=False, eq=False)
+class Report:
+    """How good a prediction is, beside how good it would be if it were right.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One line a score: ``estimate``, its standard error ``se`` and confidence interval ``low`` to ``high``; what a
+        calibrated forecaster would get, ``expected``, and the range ``expected_low`` to ``expected_high`` in which
+        chance leaves it; ``better`` says what is good; ``n`` rows; ``note``.
+    pointwise : pandas.DataFrame
+        Scores of each row, and ``pit``, its randomised probability integral transform.
+    by : pandas.DataFrame or None
+        The table for each label of `by`, indexed by label and score.
+    observed : ndarray, shape (n,)
+        Observations, of classes their codes.
+    whole : bool
+        Whether whole numbers are predicted.
+    groups : ndarray of int or None
+        Codes of groups.
+    weights : ndarray or None
+        Of rows; they add up to one.
+    confidence : float
+        Of intervals and ranges.
+    notes : tuple of str
+        What a reader should know.
+    """
+
+    table: pd.DataFrame
+    pointwise: pd.DataFrame
+    by: pd.DataFrame | None
+    observed: FloatArray
+    whole: bool
+    groups: NDArray[np.int64] | None
+    weights: FloatArray | None
+    confidence: float
+    notes: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return int(self.observed.size)
+
+    def verdict(self) -> str:
+        """Two plain sentences: whether the uncertainty is right, and what stands out beside."""
+        return " ".join(sentences(self.table))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the scores of rows, of types that JSON knows; what is not finite is None or a text."""
+        return {
+            "n": self.n,
+            "groups": None if self.groups is None else int(self.groups.max()) + 1,
+            "confidence": self.confidence,
+            "table": {str(name): _plain(line) for name, line in self.table.to_dict(orient="index").items()},
+            "by": None
+            if self.by is None
+            else [
+                {**_plain(line), "score": str(line["score"])}
+                for line in self.by.reset_index().to_dict(orient="records")
+            ],
+            "verdict": self.verdict(),
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        shown = self.table.drop(columns="note").to_string(float_format=lambda x: f"{x:.4g}", na_rep="")
+        return "\n".join([shown, "", self.verdict(), *self.notes])
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.n:,} rows: {len(self.table)} scores>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        table = self.table.to_html(float_format=lambda x: f"{x:.4g}", na_rep="", border=0)
+        words = "".join(f"<p>{escape(text)}</p>" for text in (self.verdict(), *self.notes))
+        return f"<div>{table}{words}</div>"
+
+
+def _plain(line: dict[Any, Any]) -> dict[str, Any]:
+    return {str(name): _value(value) for name, value in line.items()}
+
+
+def _value(value: Any) -> Any:
+    """A number or text for JSON."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value if isinstance(value, int | float | str | bool) or value is None else str(value)

@@ -1,0 +1,132 @@
+"""Two sentences about a table of scores: is the uncertainty right, and what else stands out?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLEARLY = 1.5  # half ranges from what is expected: 3 standard errors, as many numbers are looked at
+PREFERRED = ("coverage_90", "coverage_80", "coverage_95", "coverage_50")
+
+
+def sentences(table: pd.DataFrame) -> tuple[str, str]:
+    """What a table of a report says, in words."""
+    if "log_loss" in table.index:
+        return _of_classes(table), _skill(table)
+    name = _main_coverage(table)
+    first = _of_coverage(table.loc[name], name) if name else "No interval is part of this prediction."
+    return first, _beside(table, name)
+
+
+def away(line: Any) -> float:
+    """How far an estimate is from what is expected, in half ranges, with its sign; nan where that is unknown."""
+    if not all(math.isfinite(line[column]) for column in ("estimate", "expected", "expected_low", "expected_high")):
+        return math.nan
+    distance = line["estimate"] - line["expected"]
+    half = line["expected_high"] - line["expected"] if distance > 0 else line["expected"] - line["expected_low"]
+    return float(distance / half) if half > 0 else (0.0 if distance == 0 else math.copysign(math.inf, distance))
+
+
+def _main_coverage(table: pd.DataFrame) -> str | None:
+    """The coverage that is spoken of: randomised for whole numbers."""
+    names = [name for name in table.index if name.startswith("coverage_")]
+    for name in PREFERRED:
+        for full in (f"{name}_randomised", name):
+            if full in names:
+                return str(full)
+    return str(names[-1]) if names else None
+
+
+def _of_coverage(line: Any, name: str) -> str:
+    level = name.split("_")[1]
+    held = f"{level} % intervals hold {100 * line['estimate']:.3g} %"
+    if not math.isfinite(line["expected_low"]):
+        return f"{held}; what chance would leave is not known."
+    low, high = 100 * line["expected_low"], 100 * line["expected_high"]
+    span = f"(range if calibrated {low:.3g} to {high:.3g})"
+    if line["estimate"] < line["expected_low"]:
+        return f"Intervals are too narrow: {held} {span}."
+    if line["estimate"] > line["expected_high"]:
+        return f"Intervals are too wide: {held} {span}."
+    return f"Intervals are about as wide as they should be: {held} {span}."
+
+
+# What a number clearly above, or below, its range means; the first that is clear is told
+MEANINGS = {
+    "pit_between_groups": ("rows of a group are off together: the forecast ignores what they share", None),
+    "pit_mean": ("what came is larger than forecast", "what came is smaller than forecast"),
+    "bias": ("what came is larger than forecast", "what came is smaller than forecast"),
+    "pit_spread": ("forecasts are too narrow", "forecasts are too wide"),
+    "pit_distance": ("the shape of the distributions is wrong", None),
+    "crps": ("forecasts are worse than they claim to be", "forecasts are better than they claim to be"),
+    "nll": ("forecasts are worse than they claim to be", "forecasts are better than they claim to be"),
+}
+OF_WIDTH = ("pit_spread", "pit_distance", "crps", "nll")  # what follows where intervals are of a wrong width
+
+
+def _beside(table: pd.DataFrame, spoken: str | None) -> str:
+    wrong_width = spoken is not None and abs(away(table.loc[spoken])) > 1.0
+    for name, (above, below) in MEANINGS.items():
+        if name not in table.index or (wrong_width and name in OF_WIDTH):
+            continue
+        line = table.loc[name]
+        distance = away(line)
+        meaning = above if distance > 0 else below
+        if meaning and abs(distance) > CLEARLY:
+            return (
+                f"Beside that, {meaning}: {name} is {line['estimate']:.3g} "
+                f"(range if calibrated {line['expected_low']:.3g} to {line['expected_high']:.3g})."
+            )
+    known = [name for name in table.index if name != spoken and math.isfinite(_number(table, name, "expected"))]
+    if not known:
+        return "Nothing else can be compared with what a calibrated forecaster would get."
+    return "Nothing else stands out beside what a calibrated forecaster would get."
+
+
+def _of_classes(table: pd.DataFrame) -> str:
+    name = "smooth_ece" if "smooth_ece" in table.index else "confidence_ece"
+    line: Any = table.loc[name]
+    if not math.isfinite(line["expected_low"]):
+        return f"The calibration error ({name}) is {line['estimate']:.3g}; what chance would leave is not known."
+    span = f"{name} is {line['estimate']:.3g} (range if calibrated {line['expected_low']:.3g} to "
+    span += f"{line['expected_high']:.3g})"
+    bias = table.loc["bias" if "bias" in table.index else "confidence_bias"]
+    if line["estimate"] <= line["expected_high"] and not abs(away(bias)) > CLEARLY:
+        return f"Probabilities are calibrated as far as {_number(table, name, 'n'):.0f} rows can tell: {span}."
+    return f"Probabilities are not calibrated, {_direction(table)}: {span}."
+
+
+def _direction(table: pd.DataFrame) -> str:
+    if "bias" not in table.index:
+        distance = away(table.loc["confidence_bias"])
+        return "too sure of the likeliest class" if distance < 0 else "too unsure of the likeliest class"
+    distances = {name: away(table.loc[name]) for name in ("bias", "spiegelhalter_z") if name in table.index}
+    known = {name: value for name, value in distances.items() if not math.isnan(value)}
+    name = max(known, key=lambda each: abs(known[each]), default="")
+    if not name or abs(known[name]) <= 1.0:
+        return "neither in one direction nor by being too extreme"
+    if name == "bias":
+        return "too low" if known[name] > 0 else "too high"
+    return "too extreme" if known[name] > 0 else "not extreme enough"
+
+
+def _skill(table: pd.DataFrame) -> str:
+    if "discrimination" in table.index:
+        score, lost, told = (_number(table, name) for name in ("brier", "miscalibration", "discrimination"))
+        constant = score - lost + told
+        if constant <= 0.0:
+            return "All observations are the same, so that nothing can be told apart."
+        return (
+            f"Beside the best constant forecast they gain {100 * (told - lost) / constant:.3g} % of its Brier score; "
+            f"{100 * told / constant:.3g} % if they were recalibrated."
+        )
+    wrong = _number(table, "error_rate")
+    return f"The likeliest class is wrong in {100 * wrong:.3g} % of rows."
+
+
+def _number(table: pd.DataFrame, name: str, column: str = "estimate") -> float:
+    value: Any = table.loc[name, column]
+    return float(value)
