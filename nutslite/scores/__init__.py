@@ -59,6 +59,7 @@ _HOMES: dict[str, str] = {
     "crps_uniform": "pointwise.closed_forms",
     "crps_laplace": "pointwise.closed_forms",
     "crps_asymmetriclaplace": "pointwise.closed_forms",
+    "crps_elf": "pointwise.closed_forms",
     "crps_logistic": "pointwise.closed_forms",
     "crps_poisson": "pointwise.closed_forms",
     "crps_negativebinomial": "pointwise.closed_forms",
