@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 SAMPLE_DIMS = ("chain", "draw")
-GROUPS = ("posterior_predictive", "observed_data", "log_likelihood")
+GROUPS = ("observed_data", "posterior_predictive", "log_likelihood")
 
 
 @dataclass(frozen=True)
