@@ -73,7 +73,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     ),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
     "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration"),
-    "results": ("container", "diagnostics", "predictions", "pictures", "storage"),
+    "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
 }
 
 # Third-party packages that only some rooms know.

@@ -34,6 +34,7 @@ _HOMES: dict[str, str] = {
     "nll": "pointwise.log_score",
     "nll_error": "pointwise.log_score",
     "joint_nll": "pointwise.log_score",
+    "leave_one_out": "importance",
     # of classes
     "log_loss": "pointwise.classes",
     "brier": "pointwise.classes",

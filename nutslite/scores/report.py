@@ -45,6 +45,9 @@ class Report:
         Of intervals and ranges.
     notes : tuple of str
         What a reader should know.
+    joint : pandas.DataFrame or None
+        Of groups that were held out as a whole: ``rows``, and ``joint_nll``, the negative log predictive density of all
+        of them at once.
     """
 
     table: pd.DataFrame
@@ -56,6 +59,7 @@ class Report:
     weights: FloatArray | None
     confidence: float
     notes: tuple[str, ...]
+    joint: pd.DataFrame | None = None
 
     @property
     def n(self) -> int:
