@@ -113,6 +113,7 @@ def evaluate(
         weights=None if weights is None else w,
         confidence=confidence,
         notes=tuple(_notes(P, answers, measures, probabilities)),
+        prediction=P,
     )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite.scores.pictured import Pictured
+from nutslite.scores.prediction import Prediction
 from nutslite.scores.verdict import sentences
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ FloatArray = NDArray[np.float64]
 
 @public
 @dataclass(frozen=True, repr=False, eq=False)
-class Report:
+class Report(Pictured):
     """How good a prediction is, beside how good it would be if it were right.
 
     Attributes
@@ -45,6 +47,8 @@ class Report:
         Of intervals and ranges.
     notes : tuple of str
         What a reader should know.
+    prediction : Prediction or None
+        What was scored, for pictures.
     """
 
     table: pd.DataFrame
@@ -56,6 +60,7 @@ class Report:
     weights: FloatArray | None
     confidence: float
     notes: tuple[str, ...]
+    prediction: Prediction | None = None
 
     @property
     def n(self) -> int:
