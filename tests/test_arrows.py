@@ -72,7 +72,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "run",
     ),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
-    "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration"),
+    "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration", "pictures"),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
 }
 
@@ -82,7 +82,7 @@ KEEPERS = {
     "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores"},
     "arviz": {"results"},
     "xarray": {"results"},
-    "matplotlib": {"results", "calibration"},
+    "matplotlib": {"results", "calibration", "scores"},
     "tqdm": {"sampler"},
     "pymc": set(),
     "bambi": set(),

@@ -107,7 +107,9 @@ class TestLeavingOut:
         model, results = fitted()
         report = model.evaluate(results, kind="insample", simulations=0)
         logs = log_densities(results, line())
-        np.testing.assert_allclose(report.pointwise.nll, np.log(len(logs)) - special.logsumexp(logs, axis=0), rtol=1e-10)
+        np.testing.assert_allclose(
+            report.pointwise.nll, np.log(len(logs)) - special.logsumexp(logs, axis=0), rtol=1e-10
+        )
         assert "khat" not in report.pointwise
 
 
@@ -117,7 +119,9 @@ class TestHeldOut:
         new = line(15, seed=9, outlier=False).set_index(pd.Index(range(100, 115)))
         report = model.evaluate(results, data=new, by="half", simulations=0)
         logs = log_densities(results, new)
-        np.testing.assert_allclose(report.pointwise.nll, np.log(len(logs)) - special.logsumexp(logs, axis=0), rtol=1e-10)
+        np.testing.assert_allclose(
+            report.pointwise.nll, np.log(len(logs)) - special.logsumexp(logs, axis=0), rtol=1e-10
+        )
         a, b = draws_of(results)
         cdf = special.ndtr((new.y.to_numpy() - a[:, None] - b[:, None] * new.x.to_numpy()) / SIGMA).mean(axis=0)
         np.testing.assert_allclose(report.pointwise.pit, cdf, rtol=1e-10)
@@ -268,7 +272,10 @@ class TestStoredResults:
         np.testing.assert_allclose(report.pointwise.nll, own.pointwise.nll, rtol=1e-10)
         np.testing.assert_allclose(report.pointwise.khat, own.pointwise.khat, atol=1e-12)
         np.testing.assert_allclose(report.pointwise.crps, own.pointwise.crps, atol=0.06)  # of draws, not of densities
-        assert evaluate(results, kind="insample", simulations=0).table.loc["nll", "estimate"] < report.table.loc["nll", "estimate"]
+        assert (
+            evaluate(results, kind="insample", simulations=0).table.loc["nll", "estimate"]
+            < report.table.loc["nll", "estimate"]
+        )
 
     def test_of_pymc(self) -> None:
         arviz = pytest.importorskip("arviz")
