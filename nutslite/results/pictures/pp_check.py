@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from nutslite._calls import unknown_argument
@@ -17,13 +19,13 @@ class Check(NamedTuple):
     Attributes
     ----------
     function : str
-    options : dict
+    options : mapping
     groups : tuple of str
         What it reads, beside the observations.
     """
 
     function: str
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})
     groups: tuple[str, ...] = ("posterior_predictive",)
 
 
@@ -85,7 +87,7 @@ def draw_check(check: Check, idata: Any, response: str, options: dict[str, Any])
         With all groups that the check reads.
     response : str
         The response's name.
-    options : dict
+    options : mapping
         For ArviZ's function.
 
     Raises
