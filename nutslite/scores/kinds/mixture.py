@@ -17,6 +17,7 @@ from nutslite.exceptions import DataError
 from nutslite.scores.kinds.kind import NOT_CLASSES, Kind
 from nutslite.scores.numerics.checks import weights_of
 from nutslite.scores.numerics.distribution import Distribution
+from nutslite.scores.numerics.resampling import resampled
 from nutslite.scores.numerics.search import whole_quantile
 from nutslite.scores.pointwise.classes import EntropySplit, entropy_split
 from nutslite.scores.pointwise.crps import deviation_and_difference
@@ -63,6 +64,13 @@ class Mixture(Kind):
     def entropy_split(self) -> EntropySplit:
         """Over components."""
         return entropy_split(self.parameters[0])
+
+    def fewer(self, count: int) -> Mixture:
+        """By so many of its components, evenly spaced, without weights."""
+        chosen = resampled(self.weights, self.size, count)
+        if chosen.ndim == 1:
+            return Mixture(self.record, [parameter[chosen] for parameter in self.parameters])
+        return Mixture(self.record, [np.take_along_axis(parameter, chosen, axis=0) for parameter in self.parameters])
 
     def _average(self, values: FloatArray) -> FloatArray:
         """Over components, of (M, n)."""
