@@ -118,7 +118,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["age", "condition"])
     ''
     """
-    names = [str(item) for item in known]
+    names = [str(item) for item in known if str(item) != str(name)]
     near = [item for item in names if item.casefold() == str(name).casefold()]
     near = near or difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     return f" Did you mean '{near[0]}'?" if near else ""

@@ -32,8 +32,8 @@ def _with(matrix: np.ndarray, row: int, column: int, value: float) -> np.ndarray
     return out
 
 
-def _build(**options: Any) -> None:
-    model(TERM, extra_namespace={"K": K}, **options).build()
+def _model(**options: Any) -> None:
+    model(TERM, extra_namespace={"K": K}, **options)
 
 
 CALLS = [
@@ -71,13 +71,13 @@ CALLS = [
     _matrix("data frame with a level twice", ("twice",), NAMED.iloc[[0, 0, *range(1, len(K))], :].T.iloc[[0, 0], :]),
     BadCall(
         "known covariance of effects that are not normal",
-        partial(_build, priors={"1|gr(g, cov=K)": Prior("StudentT", nu=3, mu=0, sigma=1)}),
+        partial(_model, priors={"1|gr(g, cov=K)": Prior("StudentT", nu=3, mu=0, sigma=1)}),
         PriorError,
         ("'1|gr(g, cov=K)'", "Normal around 0"),
     ),
     BadCall(
         "known covariance of effects around a mean",
-        partial(_build, priors={"1|gr(g, cov=K)": Prior("Normal", mu=1, sigma=1)}),
+        partial(_model, priors={"1|gr(g, cov=K)": Prior("Normal", mu=1, sigma=1)}),
         PriorError,
         ("'1|gr(g, cov=K)'", "Normal around 0"),
     ),

@@ -40,6 +40,12 @@ CLASHES = [
         ("y ~ (0+g|s) + g__expr_dim", {"g__expr_dim": frame().x}, {}, ("'g__expr_dim'", "columns of 'g'")),
         ("y ~ x + (1|q)", {"q": _TEXT}, {}, ("levels of 'q'", "zero character", "Replace")),
         ("y ~ q", {"q": _TEXT}, {}, ("'q'", "zero character")),
+        (
+            "y ~ s(x, k=5) + `s(x, k=5)_sigma`",
+            {"s(x, k=5)_sigma": frame().z},
+            {},
+            ("Rename the column 's(x, k=5)_sigma' in the data",),
+        ),
         ("y ~ `.`", {".": frame().x}, {}, ("'.'", "no file")),
     ]
 ]

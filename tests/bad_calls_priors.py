@@ -214,6 +214,30 @@ CORRELATIONS = [
     ]
 ]
 
+UNUSED.append(
+    BadCall(
+        "priors: coefficients where there are none",
+        partial(model, "y ~ 1", priors={"common": NORMAL}),
+        NutsliteWarning,
+        ("'common'. They are not used",),
+    )
+)
+
+# refused when the model is made, not when it is first drawn from
+MADE = [
+    _given("sigma with two widths", ("'sigma' has 1 element", "(2,)"), {"sigma": Prior("HalfNormal", sigma=[1, 2])}),
+    _given("two widths of a smooth's scale", ("'s(z, k=5)_sigma'", "(2,)"),
+           {"s(z, k=5)": {"sigma": Prior("HalfNormal", sigma=Prior("HalfNormal", sigma=[1, 2]))}}, "y ~ s(z, k=5)"),
+    _given("thresholds with too few means", ("'threshold' has 2 elements", "array of 2"),
+           {"threshold": Prior("Normal", mu=[0, 1, 2], sigma=1)}, "g ~ x", family="cumulative"),
+    _given("thresholds below a bound", ("'threshold' has an upper bound",),
+           {"threshold": Prior("Uniform", lower=-1, upper=1)}, "g ~ x", family="cumulative"),
+    _given("correlated effects that are not normal", ("'s' need Normal priors", "1|s, x|s"),
+           {"1|s": Prior("Laplace", mu=0, b=HALF)}, "y ~ x + (x|i|s)"),
+    _given("an id with several linear predictors", ("cannot be correlated", "(x||g)"), None, "g ~ x + (x|i|s)",
+           family="categorical"),
+]  # fmt: skip
+
 AUTOMATIC = [
     BadCall("automatic_priors: unknown", partial(model, automatic_priors="mlee"), PriorError, ("'mlee'", "mle")),
     BadCall("automatic_priors: a truth", partial(model, automatic_priors=True), PriorError, ("True", "mle")),
@@ -231,4 +255,4 @@ AUTOMATIC = [
     ),
 ]
 
-CALLS = [*MAKING, *GIVEN, *UNUSED, *CORRELATIONS, *AUTOMATIC]
+CALLS = [*MAKING, *GIVEN, *UNUSED, *CORRELATIONS, *MADE, *AUTOMATIC]

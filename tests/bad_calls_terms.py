@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 from bad_calls import BadCall, frame, model
 
 from nutslite.exceptions import DataError, FormulaError, NutsliteWarning, PriorError
@@ -96,7 +97,7 @@ PRIORS = [
         "several numbers in the prior of sigma",
         {"s(x, k=5)": {"sigma": Prior("HalfNormal", sigma=[1, 2])}},
         "s(x, k=5)_sigma",
-        "single numbers",
+        "one number",
     ),
     _prior(
         "the same part twice",
@@ -166,6 +167,15 @@ def _predict_beyond() -> None:
 
 USES.append(
     BadCall("terms: new data beyond the boundary", _predict_beyond, DataError, ("beyond the boundary", "larger c="))
+)
+
+ARGUMENTS.append(
+    BadCall(
+        "terms: whole numbers beyond 2**53",
+        partial(model, "y ~ mo(k)", frame(k=2**53 + np.array([1, 2, 3, 4] * 6))),
+        FormulaError,
+        ("k in mo()", "2**53", f"Subtract {2**53}"),
+    )
 )
 
 CALLS = [*PLACES, *ARGUMENTS, *PROCESSES, *PRIORS, *SHARES, *VECTORS, *USES]

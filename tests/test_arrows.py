@@ -54,7 +54,7 @@ ALLOWED["__main__"] = {"cli"}
 
 # Folders inside a room, in order: a wing imports those before it; files of the room's own folder come after them.
 WINGS: dict[str, tuple[str, ...]] = {
-    "formula": ("language", "columns", "evaluation", "terms"),
+    "formula": ("language", "columns", "forms", "evaluation", "terms"),
     "families": ("derivatives", "links", "rows", "user", "record"),
     "priors": ("densities",),
     "posterior": (

@@ -416,7 +416,7 @@ def test_categorical_intercepts_are_reported_uncentred() -> None:
 def test_wrong_uses_are_refused(formula: str, options: dict[str, Any], message: str) -> None:
     data = answers().assign(a=1, b=3)
     with pytest.raises((DataError, FamilyError, PriorError), match=message):
-        nl.Model(formula, data, **options).build()
+        nl.Model(formula, data, **options)
 
 
 def test_means_are_refused(cumulative: tuple[nl.Model, Any]) -> None:

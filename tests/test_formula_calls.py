@@ -16,11 +16,13 @@ from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES, call_text
+from nutslite.formula.forms.register import FORMS
 from nutslite.formula.language.algebra import GROUPINGS
 
-OF_A_RESPONSE = {*functions.PROPORTIONS, functions.WEIGHTED}
+OF_A_RESPONSE = FORMS.keys()
 TERMS_OF_THEIR_OWN = {"Q", "offset"}
-BY_POSITION = {functions.CENSORED}  # whose meaning depends on how many there are: bad_calls_censored.py
+# whose meaning depends on how many arguments there are: bad_calls_censored.py
+BY_POSITION = {name for name, form in FORMS.items() if len(form.signatures) > 1}
 CALLED = sorted(SIGNATURES.keys() - TERMS_OF_THEIR_OWN - BY_POSITION)
 
 

@@ -20,7 +20,7 @@ from nutslite.results.container.inference_data import get_group
 
 GIVEN = {
     "tune": 5,
-    "cores": 1,
+    "cores": 2,
     "target_accept": 0.9,
     "max_treedepth": 4,
     "callback": lambda progress: None,

@@ -474,7 +474,7 @@ def test_as_many_effects_as_rows() -> None:
     assert target.model.centring.max() < 0.95
     natural = target.natural(launch.center[None, None], np.random.default_rng(0))
     assert all(np.isfinite(part).all() for part in natural)
-    assert np.exp(target.model.warp.logs).min() > 1e-4
+    assert np.exp(target.model.warp.logs[0]).min() > 1e-4
 
 
 def test_draws_do_not_depend_on_cores_or_on_how_many_follow() -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
 from nutslite.families.record.censoring import observed
-from nutslite.formula.censoring import censoring_of, place_of
+from nutslite.formula.forms.censored import censoring_of, place_of
 from nutslite.formula.records import Response
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.points.prior_draws import draw_prior

@@ -23,10 +23,11 @@ from patsy.redundancy import pick_contrasts_for_term
 
 from nutslite.exceptions import DataError
 from nutslite.formula.columns.categories import Categories
+from nutslite.formula.columns.data import LARGEST
 from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.columns.tables import EXACT
 from nutslite.formula.evaluation.sizes import check_columns, check_interaction
-from nutslite.formula.factors import LARGEST, Factor, FactorValues
+from nutslite.formula.factors import Factor, FactorValues
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.records import ColumnKind, FloatArray
 

@@ -32,6 +32,7 @@ from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, r
 from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
 from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 from nutslite.formula.response import ResponsePlan
+from nutslite.formula.response_spec import read_response
 from nutslite.formula.terms.learned import set_apart
 
 
@@ -92,7 +93,7 @@ class Design:
     @property
     def is_censored(self) -> bool:
         """Whether some responses may be censored; of rows to predict for nobody knows which."""
-        return self._recipe.response.spec.status is not None
+        return self._recipe.response.spec.unseen
 
     def evaluate(self, new_data: Any, *, response: bool = False, groups: bool = True) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
@@ -125,7 +126,7 @@ class Design:
         if response:
             needed = list(dict.fromkeys((*recipe.response_columns, *needed)))
         _check_present(needed, frame)
-        optional = [name for name in recipe.response_columns if not response and name in _trial_columns(recipe, frame)]
+        optional = () if response else _companion_columns(recipe, frame)
         used = select(frame, dict.fromkeys([*needed, *optional]))
         complete_rows(used[[name for name in needed if name not in recipe.gaps]], dropna=None)
         used = used.drop(columns=[name for name in optional if name not in needed and used[name].isna().any()])
@@ -195,7 +196,7 @@ def build_design(
     formula = as_formula(formula)
     try:
         parsed = set_apart(parse(formula.main, formula.additionals, tuple(parameters)))
-        spec = response_room.read_response(parsed.response)
+        spec = read_response(parsed.response)
     except FormulaError as error:
         raise _with_quote_hint(error, data) from None
     refuse_response_as_term(spec.value, parsed.predictors)
@@ -212,7 +213,7 @@ def build_design(
     used_columns = tuple(dict.fromkeys((*response_columns, *predictor_columns)))
 
     frame = select(frame, used_columns)
-    always = _used_columns(spec.expressions(upper=False), frame, extra)
+    always = _used_columns(spec.expressions(gaps=False), frame, extra)
     gaps = frozenset(used_columns) - {*always, *predictor_columns}
     complete = complete_rows(frame.drop(columns=list(gaps)), dropna)
     n_dropped = int(np.count_nonzero(~complete))
@@ -307,12 +308,10 @@ def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:
         raise DataError(f"The new data lack the column{'s' * (len(missing) > 1)} {listed}.{hint}")
 
 
-def _trial_columns(recipe: _Recipe, frame: pd.DataFrame) -> tuple[str, ...]:
-    trials = recipe.response.spec.trials
-    if trials is None:
-        return ()
-    names = check(trials, frozenset((*recipe.response_columns, *recipe.predictor_columns)), recipe.extra)
-    return tuple(name for name in names if name in frame.columns)
+def _companion_columns(recipe: _Recipe, frame: pd.DataFrame) -> tuple[str, ...]:
+    known = frozenset((*recipe.response_columns, *recipe.predictor_columns))
+    found = [name for item in recipe.response.spec.companions for name in check(item, known, recipe.extra)]
+    return tuple(name for name in found if name in frame.columns)
 
 
 def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:

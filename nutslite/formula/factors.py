@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, did_you_mean, warn
 from nutslite.formula.columns.categories import Categories
-from nutslite.formula.columns.data import matrix_of, numbers_in_texts
+from nutslite.formula.columns.data import check_finite, matrix_of, numbers_in_texts
 from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.language.expression import Expression
-
-LARGEST = 1e100  # sums of squares must stay in range, for the data and in the sampler
 
 
 @dataclass(frozen=True)
@@ -152,26 +150,3 @@ def _numbers_or_categories(expression: Expression, evaluator: Evaluator, before:
     matrix = matrix_of(value, rows, name)
     check_finite(matrix, name)
     return matrix
-
-
-def check_finite(matrix: NDArray[np.float64], name: str) -> None:
-    """Raise when a factor is infinite or not a number although no value is missing.
-
-    Raises
-    ------
-    DataError
-        Naming the factor, the number of rows, and the first of them.
-    """
-    finite = np.isfinite(matrix).all(axis=0)
-    if not finite.all():
-        count, first = int(np.count_nonzero(~finite)), int(np.argmin(finite))
-        raise DataError(
-            f"'{name}' is not finite in {count} of {finite.size} rows (the first is row {first} of those used, counted "
-            "from 0), although no value is missing there: a logarithm of zero, a division by zero, or infinite data?"
-        )
-    lowest, highest = matrix.min(axis=1), matrix.max(axis=1)
-    largest = float(np.max(np.abs([lowest, highest])))
-    spread = float(np.min(highest - lowest))
-    if largest > LARGEST or 0.0 < spread < 1.0 / LARGEST:
-        size = f"values up to {largest:.3g}" if largest > LARGEST else f"values only {spread:.3g} apart"
-        raise DataError(f"'{name}' has {size}, whose squares are beyond float64; rescale the column.")

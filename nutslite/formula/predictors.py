@@ -12,9 +12,9 @@ from nutslite._log import log
 from nutslite.exceptions import DataError
 from nutslite.formula.bars import BarPlan, plan_bars
 from nutslite.formula.coding import TermPlan, check_not_constant, check_products, matrix_of_terms, plan_terms
-from nutslite.formula.columns.data import matrix_of
+from nutslite.formula.columns.data import check_finite, matrix_of
 from nutslite.formula.evaluation.evaluation import Evaluator
-from nutslite.formula.factors import Factor, check_finite
+from nutslite.formula.factors import Factor
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec
 from nutslite.formula.records import BasisTerm, CommonTerm, FloatArray, GroupTerm, LinearPredictor

@@ -13,31 +13,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.formula.forms.form import STATUSES as STATUSES
+from nutslite.formula.forms.form import Censoring
 from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.terms.kinds import TermKind, TermQuantity
 
 FloatArray = NDArray[np.float64]
 ColumnKind = Literal["numeric", "categorical", "interaction"]
-STATUSES = ("none", "left", "right", "interval")
-
-
-@dataclass(frozen=True)
-class Censoring:
-    """What is known of each response where not all were seen.
-
-    Attributes
-    ----------
-    status : ndarray of int64, shape (n,)
-        Place in `STATUSES`: the response itself, or that it is at most, at least, or beyond what stands for it.
-    upper : ndarray, shape (n,), or None
-        Ends of intervals, the responses themselves in other rows; None where no row is an interval.
-    upper_name : str
-        As the formula has it.
-    """
-
-    status: NDArray[np.int64]
-    upper: FloatArray | None = None
-    upper_name: str = ""
 
 
 @dataclass(frozen=True)

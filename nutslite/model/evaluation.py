@@ -13,7 +13,7 @@ from nutslite.exceptions import ArgumentError, DataError, check_flags, refuse_ot
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import Design
 from nutslite.formula.rows import with_new_groups
-from nutslite.model.after_fit import check_origin, prediction_task
+from nutslite.model.after_fit import check_results, prediction_task
 from nutslite.model.row_labels import group_labels, row_labels, said_of_groups
 from nutslite.model.specification import Specification
 
@@ -80,7 +80,7 @@ def evaluate(
     check_flags(new_groups=new_groups, refit=refit)
     kind = _checked_kind(kind, data, new_groups, refit)
     refuse_censored(specification.spec.design)
-    check_origin(specification, idata)
+    check_results(specification, idata)
     rows = _rows(specification, data, new_groups)
     group_labels(groups, rows.design, rows.frame)  # what is wrong with these is said before it takes time
     posterior, chains, said = _draws(specification, idata, draws, rows.design)
@@ -150,7 +150,7 @@ def _draws(
     specification: Specification, idata: Any, draws: int | None, design: Design
 ) -> tuple[dict[str, NDArray[Any]], int, list[str]]:
     """Draws by the model's names, how many chains they are, and a note where they are not all."""
-    from nutslite.results.added_groups import posterior_draws
+    from nutslite.results.added_groups import named_posterior
     from nutslite.results.container.inference_data import get_group
     from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
 
@@ -168,7 +168,7 @@ def _draws(
         dataset = thinned(dataset, max(1, affordable // chains))
     used = SampleAxes.of(dataset).sizes.get("draw", 1)
     said = [] if used == available else [f"{chains * used} of {chains * available} posterior draws were used (draws=)."]
-    return posterior_draws(dataset, task.coords, task.aliases).arrays, chains, said
+    return named_posterior(dataset, task.coords, task.aliases).arrays, chains, said
 
 
 def _predictive(

@@ -85,6 +85,9 @@ class Model(Drawn, Evaluated, Shown):
         Terms to add to the log density: functions of variables by their names in the results, on their natural scale
         (``("sigma", lambda sigma: -10 * sigma)``), that return a number, or an array that is summed. Derivatives are
         derived. A compiled or compilable function of numbers is fast, any other is called in Python each time.
+    quantile : float, optional
+        The level of the quantile that the formula models, between 0 and 1, in the families ``"asymmetriclaplace"`` and
+        ``"elf"``. `adjust_intervals` then makes intervals of the draws cover.
 
     Raises
     ------
@@ -126,6 +129,7 @@ class Model(Drawn, Evaluated, Shown):
         automatic_priors: str = "default",
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
+        quantile: float | None = None,
     ) -> None:
         self._specification = specify(ModelArguments.among(locals()), data)
         self._fitted = False
@@ -184,6 +188,11 @@ class Model(Drawn, Evaluated, Shown):
     def potentials(self) -> tuple[Potential, ...]:
         """Terms added to the log density."""
         return self._specification.spec.potentials
+
+    @property
+    def quantile(self) -> float | None:
+        """The level of the quantile that is modelled, if it is one."""
+        return self._specification.spec.family.quantile
 
     @property
     def center_predictors(self) -> bool:

@@ -46,7 +46,7 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
         _check_group_prior(name, prior)
     else:
         _check_common_prior(name, prior, single)
-    _check_lengths(name, prior, columns)
+    check_lengths(name, prior, columns)
 
 
 def read_constant(name: str, value: Any, size: int | None = None) -> Prior | float | NDArray[np.float64]:
@@ -64,6 +64,9 @@ def read_constant(name: str, value: Any, size: int | None = None) -> Prior | flo
             raise PriorError(f"'{name}': a Horseshoe is a prior of common terms, not of a single parameter.")
         if value.noncentered:
             raise PriorError(f"'{name}': noncentered=True is for group-specific terms, not for a single parameter.")
+        check_lengths(name, value, size or 1, "element")
+        if size is not None and np.min(value.bounds()[1]) < np.inf:
+            raise PriorError(f"The prior of '{name}' has an upper bound, but its elements increase: give one without.")
         return copy.deepcopy(value)
     if isinstance(value, Mapping):
         raise PriorError(
@@ -216,12 +219,34 @@ def _refuse_inner_noncentered(name: str, prior: Prior) -> None:
             _refuse_inner_noncentered(name, value)
 
 
-def _check_lengths(name: str, prior: Prior, columns: int) -> None:
+def check_lengths(name: str, prior: Prior, size: int, part: str = "column") -> None:
+    """The arguments of a prior, and of its hyperpriors, are single numbers, or have one for each of `size` parts.
+
+    Raises
+    ------
+    PriorError
+    """
     for key, value in prior.args.items():
         if isinstance(value, Prior):
-            _check_lengths(name, value, columns)
-        elif isinstance(value, np.ndarray) and value.shape != (columns,):
+            check_lengths(name, value, size, part)
+        elif isinstance(value, np.ndarray) and value.shape != (size,):
+            numbers = "one number" if size == 1 else f"one number for all, or an array of {size}"
             raise PriorError(
-                f"'{name}' has {columns} column{'s' if columns != 1 else ''}, but {key} of {prior} has the shape "
-                f"{value.shape}; give one number for all, or an array of {columns}."
+                f"'{name}' has {size} {part}{'s' * (size != 1)}, but {key} of {prior} has the shape {value.shape}; "
+                f"give {numbers}."
+            )
+
+
+def refuse_fixed(fixed: Collection[str], level: Any, predictors: Collection[str], priors: Mapping[Any, Any]) -> None:
+    """Refuse formulas and priors of parameters that the level of a quantile has settled.
+
+    Raises
+    ------
+    PriorError
+    """
+    for name in fixed:
+        if name in predictors or name in priors:
+            what = "formula" if name in predictors else "prior"
+            raise PriorError(
+                f"quantile={level} settles '{name}', which has a {what} here: leave the {what} out, or quantile=."
             )

@@ -11,6 +11,7 @@ import numpy as np
 from nutslite.exceptions import PriorError, did_you_mean, shown
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
+from nutslite.priors.checks import check_lengths
 from nutslite.priors.prior import Prior, find_density, resolve
 
 Hyperprior = Prior | float
@@ -100,8 +101,7 @@ def read_hyperprior(name: str, value: Any, quantity: TermQuantity) -> Hyperprior
                 f"'{name}' is positive, and {value} is no prior of one positive number. Use HalfNormal, Exponential, "
                 "Gamma or the like."
             )
-        if any(np.size(argument) > 1 for argument in value.args.values() if not isinstance(argument, Prior)):
-            raise PriorError(f"'{name}' is one number, so the arguments of {value} must be single numbers.")
+        check_lengths(name, value, 1, "element")
         if value.noncentered is not None:
             raise PriorError(f"'{name}': noncentered is for group-specific terms, not for a hyperparameter.")
         return copy.deepcopy(value)

@@ -27,7 +27,7 @@ def of_events() -> list[Measure]:
 
     def smooth(a: Answers, w: FloatArray) -> float:
         p = a.asked.probabilities
-        return fixed_width((a.y - p) * w, p, a.y.size > EXACT_ROWS, 1e-12 if a.exact else 1e-5)
+        return fixed_width((a.y - p) * w, p, a.y.size > EXACT_ROWS, quick=not a.exact)
 
     def wrong(a: Answers) -> FloatArray:
         return np.asarray((a.asked.probabilities >= 0.5) != (a.y == 1.0), dtype=np.float64)

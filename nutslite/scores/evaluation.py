@@ -184,7 +184,7 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
 def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
         raise ArgumentTypeError(
-            f"P is a Prediction, not {type(P).__name__}: make one of draws by Prediction.from_draws(x), of a mean and "
+            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and "
             "a standard deviation by from_normal, and so on."
         )
     return P

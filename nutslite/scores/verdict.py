@@ -88,7 +88,7 @@ def _beside(table: pd.DataFrame, spoken: str | None) -> str:
 
 def _of_classes(table: pd.DataFrame) -> str:
     name = "smooth_ece" if "smooth_ece" in table.index else "confidence_ece"
-    line = table.loc[name]
+    line: Any = table.loc[name]
     if not math.isfinite(line["expected_low"]):
         return f"The calibration error ({name}) is {line['estimate']:.3g}; what chance would leave is not known."
     span = f"{name} is {line['estimate']:.3g} (range if calibrated {line['expected_low']:.3g} to "

@@ -14,6 +14,8 @@ from nutslite.exceptions import DataError, DataTypeError, checked_path
 from nutslite.formula.columns.categories import Categories, categories_of
 from nutslite.formula.columns.tables import column_of_list, decoded, frame_of_table, read_table
 
+LARGEST = 1e100  # sums of squares must stay in range, for the data and in the sampler
+
 
 def as_frame(data: Any) -> pd.DataFrame:
     """A DataFrame of the user's data, without copying what is one already.
@@ -228,3 +230,26 @@ def matrix_of(value: Any, rows: int, what: str) -> np.ndarray[Any, np.dtype[np.f
     if array.ndim > 2 or array.shape[0] != rows:
         raise DataError(f"'{what}' has shape {array.shape}, and the data have {rows} rows; put it into the data.")
     return np.ascontiguousarray(np.atleast_2d(array.T), dtype=np.float64)
+
+
+def check_finite(matrix: np.ndarray[Any, np.dtype[np.float64]], name: str) -> None:
+    """Raise when a factor is infinite or not a number although no value is missing.
+
+    Raises
+    ------
+    DataError
+        Naming the factor, the number of rows, and the first of them.
+    """
+    finite = np.isfinite(matrix).all(axis=0)
+    if not finite.all():
+        count, first = int(np.count_nonzero(~finite)), int(np.argmin(finite))
+        raise DataError(
+            f"'{name}' is not finite in {count} of {finite.size} rows (the first is row {first} of those used, counted "
+            "from 0), although no value is missing there: a logarithm of zero, a division by zero, or infinite data?"
+        )
+    lowest, highest = matrix.min(axis=1), matrix.max(axis=1)
+    largest = float(np.max(np.abs([lowest, highest])))
+    spread = float(np.min(highest - lowest))
+    if largest > LARGEST or 0.0 < spread < 1.0 / LARGEST:
+        size = f"values up to {largest:.3g}" if largest > LARGEST else f"values only {spread:.3g} apart"
+        raise DataError(f"'{name}' has {size}, whose squares are beyond float64; rescale the column.")

@@ -12,6 +12,7 @@ import numpy as np
 from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
+from nutslite.formula.forms.register import FORMS
 from nutslite.formula.language.algebra import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
@@ -82,9 +83,6 @@ STATEFUL: dict[str, Callable[[], Any]] = {
 CONTRASTS: dict[str, Any] = {"Treatment": Treatment, "Sum": Sum, "Helmert": Helmert, "Poly": Poly, "Diff": Diff}
 CATEGORICAL = ("C", "T", "S")
 SUCCESS = ("binary", "B")
-PROPORTIONS = ("p", "prop", "proportion")
-WEIGHTED = "weighted"
-CENSORED = "censored"
 
 _INSTEAD = {
     "factor": "write C(x), or list the column in categorical=[...]",
@@ -116,12 +114,10 @@ TERMS = {
 }
 """Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
 
-RESPONSES = (*PROPORTIONS, *SUCCESS, WEIGHTED, CENSORED)
-
 
 def function_names() -> frozenset[str]:
     """Every name that has a meaning of its own in front of a parenthesis."""
-    known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *RESPONSES, *TERMS, *UNSUPPORTED}
+    known = {*ELEMENTWISE, *STATEFUL, *CONTRASTS, *CATEGORICAL, *SUCCESS, *FORMS, *TERMS, *UNSUPPORTED}
     return frozenset(known | {*GROUPINGS, "I", "Q", "offset"})
 
 

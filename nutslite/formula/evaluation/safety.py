@@ -17,6 +17,7 @@ from typing import Any
 from nutslite.exceptions import DataError, FormulaError, FormulaTypeError, did_you_mean
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES, signature_of, what_is_wrong
+from nutslite.formula.forms.register import FORMS
 from nutslite.formula.language.algebra import GROUPINGS
 from nutslite.formula.language.expression import Expression, is_quoted, node_span
 
@@ -294,7 +295,7 @@ class _Checker:
             raise self._error(message, node)
         if name in GROUPINGS:
             raise self._error(f"{name}() stands alone right of a bar, around a factor: (1|{name}(g, ...)).", node)
-        if name in (*functions.PROPORTIONS, functions.WEIGHTED, functions.CENSORED):
+        if name in FORMS:
             raise self._error(f"{name}() describes a response and stands alone, left of '~'.", node)
         if name in functions.TERMS and node is not self.whole_term:
             raise self._error(

@@ -12,6 +12,7 @@ from typing import Any
 
 from nutslite.exceptions import did_you_mean
 from nutslite.formula.evaluation import functions
+from nutslite.formula.forms.register import FORMS
 
 _SPLINE = "x, df=None, knots=None, lower_bound=None, upper_bound=None, constraints=None"
 _TEXTS = {
@@ -38,9 +39,7 @@ _TEXTS = {
     "np.where": "condition, x, y, /",
     "np.clip": "x, lowest, highest, /",
     "np.round": "x, decimals=0, /",
-    functions.WEIGHTED: "y, weights",
-    functions.CENSORED: "*y_and_status",
-    **dict.fromkeys(functions.PROPORTIONS, "y, n"),
+    **{name: form.signatures[-1] for name, form in FORMS.items()},
     **dict.fromkeys(functions.SUCCESS, "x, success=None"),
     **functions.TERMS,
 }

@@ -26,6 +26,7 @@ from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 FloatArray = NDArray[np.float64]
 
 MOST_STEPS = 200
+LARGEST = 2.0**53 - 1.0  # below it every whole number is a float64
 _SHOWN = 5
 
 
@@ -71,6 +72,11 @@ def learn(call: Call) -> Memory:
             )
     else:
         x = call.numbers("x")
+        if np.abs(x).max() > LARGEST:
+            raise FormulaError(
+                f"{text} in mo() goes to {np.abs(x).max():.17g}, and beyond 2**53 float64 does not hold every whole "
+                f"number. Subtract {int(x.min())} from the column."
+            )
         if bad := int(np.count_nonzero(x != np.round(x))):
             raise FormulaError(
                 f"mo() takes whole numbers or ordered categories, and {text} is neither in {bad} of {x.size} rows."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import PriorError
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.censoring import observed
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
@@ -32,20 +31,13 @@ from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
 from nutslite.posterior.record.warp import no_warp
-from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
 
 
 def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
-    """Numbers of a model, under the names of its inventory.
-
-    Raises
-    ------
-    PriorError
-        If a prior does not fit its term (wrong length, correlated effects whose prior is not Normal).
-    """
+    """Numbers of a model, under the names of its inventory."""
     return _Assembler(spec, inventory).run()
 
 
@@ -261,16 +253,6 @@ class _Assembler:
 
     def _correlation(self, block: EffectBlock, group: EffectGroup) -> None:
         names = tuple(self.inventory.name_of(member.parameter, member.term.name) for member in group.members)
-        if any(row[md.DENSITY] != NORMAL for row in block.rows):
-            raise PriorError(
-                f"Correlated effects of '{group.factor}' need Normal priors for all their terms ({', '.join(names)})."
-            )
-        if any(self.spec.family.eta_parameters[part.predictor].dim for part in block.parts):
-            lonely = group.members[0].term.id is None
-            raise PriorError(
-                f"Effects of '{group.factor}' cannot be correlated in family '{self.spec.family.name}', which has "
-                f"several linear predictors. Leave out {'correlated= and priors_cor=' if lonely else 'the id: (x||g)'}."
-            )
         block.order_as(names)
         q = block.columns
         block.eta = self.head.constant(self.spec.correlations.get(group.factor, 1.0))

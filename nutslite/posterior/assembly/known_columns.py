@@ -8,9 +8,6 @@ would make gradients over many rows cheaper, but no pilot and no exact integrati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,16 +44,11 @@ def known_columns(
     Raises
     ------
     PriorError
-        If the prior is not normal around 0.
+        If the columns would not fit into memory.
     """
     if factor.covariance is None:
         raise AssertionError("the levels have no known covariance")
     arguments = dict(named_arguments(prior))
-    if prior.density.code != NORMAL or not _is_zero(arguments["mu"]):
-        raise PriorError(
-            f"Effects with a known covariance are Normal around 0, and the prior of '{name}' is {prior}. Give its "
-            f"scale: Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
-        )
     size = len(factor.levels) * term.columns * factor.index.size * 8
     if size > MOST_BYTES:
         raise PriorError(
@@ -68,7 +60,3 @@ def known_columns(
     every = columns[None] if term.matrix is None else term.matrix[:, None, :] * columns
     rows = [[NORMAL, 0, 1, zero, scale, -1, -1] for scale in scales for _ in factor.levels]
     return rows, every.reshape(-1, factor.index.size)
-
-
-def _is_zero(location: Any) -> bool:
-    return not isinstance(location, Prior | Mapping) and not np.any(np.asarray(location))

@@ -67,12 +67,12 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
         gradient[i] = 0.0
 
     total = constrain_head(position, model.head, values)
-    total += fill_derived(derived, values)
+    total += fill_derived(model.head.nodes, derived, values)
     fill_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
     total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
-    pull_back_derived(derived, values, adjoint)
+    pull_back_derived(model.head.nodes, derived, values, adjoint)
     pull_back_head(position, model.head, adjoint, gradient)
     return float(total)
 
@@ -92,5 +92,5 @@ def compiled_natural() -> Callable[..., None]:
 def _natural_scale(positions: Any, model: Any, derived: Any, out_values: Any, out_effects: Any) -> None:
     for draw in range(positions.shape[0]):
         constrain_head(positions[draw], model.head, out_values[draw])
-        fill_derived(derived, out_values[draw])
+        fill_derived(model.head.nodes, derived, out_values[draw])
         fill_effects(model, positions[draw], out_values[draw], out_effects[draw])

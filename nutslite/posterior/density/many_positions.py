@@ -54,7 +54,7 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
     gradient = np.empty(positions.shape[1])
     for i in range(m):
         out[i] = constrain_head(positions[i], model.head, values[i])
-        out[i] += fill_derived(derived, values[i])
+        out[i] += fill_derived(model.head.nodes, derived, values[i])
         fill_effects(model, positions[i], values[i], effects[i])
         fill_code_effects(model.codes, values[i], effects[i])
         out[i] += add_effects_prior(model, density, positions[i], values[i], effects[i], adjoint, gradient)

@@ -1,4 +1,4 @@
-"""Models whose predictors are columns and coefficients only: no group effects, columns by code or derived values.
+"""Models of columns and coefficients only: no group effects, columns by code, derived values or censored rows.
 
 The general functions serve them too. These compile in a third of the time, because nothing of group effects is in
 them, and independence Metropolis, which serves most such models, needs nothing else: so a first fit starts sooner.
@@ -19,7 +19,7 @@ from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispa
 from nutslite.families.links.codes import inner_constant_slope
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_AT_ONCE
-from nutslite.posterior.density.predictor import add_common_transposed, add_up, call_kernel, fill_common, rows_together
+from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import CONSTANT, VARIES, ModelData
 from nutslite.sampler.transition.compiling import uncounted
@@ -29,7 +29,8 @@ FloatArray = NDArray[np.float64]
 
 def is_plain(model: ModelData) -> bool:
     """Whether the functions below serve the model."""
-    return not model.blocks.size and not model.codes.blocks.size and not model.head.nodes.rows.size
+    parts = (model.blocks, model.codes.blocks, model.head.nodes.rows)
+    return not any(part.size for part in parts) and len(model.segments) == 1
 
 
 @functools.cache
@@ -44,7 +45,8 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
 
     `gradients` (m, dimension) is overwritten, too, unless it has no rows.
     """
-    model, (_, density), loglik = data
+    model, (_, density), logliks = data
+    loglik = logliks[1]
     m = positions.shape[0]
     values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
     adjoint = np.zeros(values.shape)
@@ -65,14 +67,11 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
     wanted = gradients.shape[0] > 0
     for first in range(0, m, POSITIONS_PER_PASS):
         last = min(m, first + POSITIONS_PER_PASS)
-        start = 0
-        while start < n:
-            rows = rows_together(model.segments, start, min(width, n - start))
+        for start in range(0, n, width):
             _add_rows(
-                model, loglik, values, first, last, start, rows, varies, eta, d_eta, pointwise,
+                model, loglik, values, first, last, start, min(width, n - start), varies, eta, d_eta, pointwise,
                 out, adjoint, constants, wanted,
             )  # fmt: skip
-            start += rows
     if wanted:
         for i in range(m):
             for j in range(k):
@@ -90,7 +89,7 @@ def _add_rows(
     block = pointwise[:rows]
     for i in range(first, last):
         fill_common(model, values[i], start, rows, eta)
-        call_kernel(model, loglik, start, eta, varies, block, d_eta)
+        loglik(model.y, model.weights, start, eta, varies, model.links, block, d_eta)
         out[i] += add_up(block, rows)
         if wanted:
             add_common_transposed(model, start, rows, d_eta, adjoint[i], constants[i])

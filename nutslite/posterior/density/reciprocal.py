@@ -154,9 +154,9 @@ def _begin(which, state, model, scratch, lines):
 def _read_tables(warp, t, weights, lines):
     """Conditional mode and factor at `t`; return the logarithm of the factor's determinant."""
     first = basis(warp.knots, t, weights)
-    combine(warp.centers, warp.center_slopes, first, weights, 0, lines.center)
-    combine(warp.logs, warp.log_slopes, first, weights, 0, lines.diagonal)
-    combine(warp.lowers, warp.lower_slopes, first, weights, 0, lines.lower)
+    combine(warp.centers, first, weights, 0, lines.center)
+    combine(warp.logs, first, weights, 0, lines.diagonal)
+    combine(warp.lowers, first, weights, 0, lines.lower)
     total = 0.0
     for k in range(lines.diagonal.shape[0]):
         total += lines.diagonal[k]

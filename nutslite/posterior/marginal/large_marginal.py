@@ -51,7 +51,7 @@ def _assemble(
     """
     data, (derived, density) = data_and_priors
     total = constrain_head(position, data.head, values)
-    total += fill_derived(derived, values)
+    total += fill_derived(data.head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
     group_precision = np.empty((1, 1))

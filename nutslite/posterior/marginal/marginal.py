@@ -106,7 +106,7 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     total = constrain_head(position, data.head, values)
-    total += fill_derived(derived, values)
+    total += fill_derived(data.head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
 
@@ -128,7 +128,7 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
     total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
     total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
-    pull_back_derived(derived, values, adjoint)
+    pull_back_derived(data.head.nodes, derived, values, adjoint)
     pull_back_head(position, data.head, adjoint, gradient)
     return float(total)
 

@@ -62,7 +62,7 @@ def marginal_at(position, data, derived, density, values, scratch, partials, sch
     """
     r = data.cross.shape[0] - 1
     total = constrain_head(position, data.head, values)
-    total += fill_derived(derived, values)
+    total += fill_derived(data.head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
     total += fill_system(position, data, values, t, schur, group_precision, work)

@@ -124,7 +124,7 @@ def _recover(
     for draw in range(positions.shape[0]):
         position = positions[draw]
         constrain_head(position, data.head, own)
-        fill_derived(derived, own)
+        fill_derived(data.head.nodes, derived, own)
         t = 1.0 / (own[data.sigma] * own[data.sigma])
         fill_system(position, data, own, t, schur, group_precision, work)
         eliminate(data, t, group_precision, schur, inverses, work)

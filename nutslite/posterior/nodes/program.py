@@ -1,6 +1,6 @@
 """A model's nodes, run forwards and backwards by functions that models without nodes need not compile.
 
-In the densities' data derived values stand beside the prior densities: ``((nodes, fill, pull back), density)``.
+In the densities' data their addresses stand beside the prior densities: ``((fill, pull back), density)``.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from nutslite.sampler.transition.compiling import uncounted
 
 FILL = types.FunctionType(types.float64(NODES, VECTOR))
 PULL_BACK = types.FunctionType(types.void(NODES, VECTOR, VECTOR))
-DERIVED = types.Tuple([NODES, types.int64, types.int64])
-"""Nodes, and the addresses of the functions that run them forwards and backwards: few models have any."""
+DERIVED = types.UniTuple(types.int64, 2)
+"""Addresses of the functions that run nodes forwards and backwards: few models have any."""
 
 PRIORS = types.Tuple([DERIVED, DENSITY])
 """Type of the element of a density's data that has its derived values and prior densities."""
@@ -65,20 +65,18 @@ _pull_back_at = caller_of(PULL_BACK)
 
 
 @uncounted
-def fill_derived(derived, values):
+def fill_derived(nodes, derived, values):
     """Compute derived values, in place; return what they add to the log density."""
-    nodes, fill, _ = derived
     if nodes.rows.shape[0] == 0:
         return 0.0
-    return _fill_at(fill)(nodes, values)
+    return _fill_at(derived[0])(nodes, values)
 
 
 @uncounted
-def pull_back_derived(derived, values, adjoint):
+def pull_back_derived(nodes, derived, values, adjoint):
     """Add to the adjoints of what nodes read what follows from those of their outputs."""
-    nodes, _, pull_back = derived
     if nodes.rows.shape[0] > 0:
-        _pull_back_at(pull_back)(nodes, values, adjoint)
+        _pull_back_at(derived[1])(nodes, values, adjoint)
 
 
 @kernel
@@ -121,11 +119,11 @@ def pull_back_all(nodes, values, adjoint):
             pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
 
 
-def derived_of(head: Head) -> tuple[Any, Any, Any]:
-    """The nodes of a head with the functions that run them, as `DERIVED`."""
+def derived_of(head: Head) -> tuple[Any, Any]:
+    """The functions that run the nodes of a head, as `DERIVED`."""
     if not head.nodes.rows.size:
-        return head.nodes, 0, 0
-    return head.nodes, address_of(fill_all, FILL), address_of(pull_back_all, PULL_BACK)
+        return 0, 0
+    return address_of(fill_all, FILL), address_of(pull_back_all, PULL_BACK)
 
 
 def with_derived(head: Head, density: Callable[..., float]) -> tuple[Any, Callable[..., float]]:

@@ -56,18 +56,14 @@ def bounded(model: ModelData, support: str) -> Warp:
     """
     head = model.head.transforms
     dimension = head.size + model.centring.size
-    zeros = np.zeros((1, dimension))
-    lower = np.zeros((1, dimension * (dimension - 1) // 2))
+    zeros = np.zeros((2, 1, dimension))
     plain = no_warp()._replace(
         members=np.arange(dimension, dtype=np.int64),
         scale=np.array([0.0, 1.0]),
         knots=np.zeros(1),
         centers=zeros,
-        center_slopes=zeros,
         logs=zeros,
-        log_slopes=zeros,
-        lowers=lower,
-        lower_slopes=lower,
+        lowers=np.zeros((2, 1, dimension * (dimension - 1) // 2)),
         stretched=np.zeros(dimension),
     )
     predictor = model.predictors[0]
@@ -273,30 +269,25 @@ def _tabulated(plain: Warp, places: NDArray[np.int64], given: int, knots: list[_
     factors = np.array([knot.factor for knot in knots])
     diagonals = np.einsum("kii->ki", factors)
     i, j = np.tril_indices(places.size, -1)
-    lowers = np.ascontiguousarray((factors / diagonals[:, None, :])[:, i, j])
-    centers = np.array([knot.mode.position for knot in knots])
     return plain._replace(
         members=places,
         given=np.array([given] if given >= 0 else [], dtype=np.int64),
         scale=np.array([center, max(width, 0.05)]),
         knots=t,
-        centers=centers,
-        center_slopes=_slopes(t, centers, 0.0),
-        logs=np.log(diagonals),
-        log_slopes=_slopes(t, np.log(diagonals), 1.0),
-        lowers=lowers,
-        lower_slopes=_slopes(t, lowers, 0.0),
+        centers=_with_slopes(t, np.array([knot.mode.position for knot in knots]), 0.0),
+        logs=_with_slopes(t, np.log(diagonals), 1.0),
+        lowers=_with_slopes(t, (factors / diagonals[:, None, :])[:, i, j], 0.0),
         stretched=np.zeros(places.size),
     )
 
 
-def _slopes(t: FloatArray, values: FloatArray, at_ends: float) -> FloatArray:
-    """Of a cubic through the values; at both ends times `at_ends`, where it goes on as a straight line."""
-    if t.size == 1:
-        return np.zeros_like(values)
-    slopes = np.gradient(values, t, axis=0)
-    slopes[[0, -1]] *= at_ends
-    return np.ascontiguousarray(slopes)
+def _with_slopes(t: FloatArray, values: FloatArray, at_ends: float) -> FloatArray:
+    """Values and slopes of a cubic through them; at both ends times `at_ends`, where it goes on as a straight line."""
+    slopes = np.zeros_like(values)
+    if t.size > 1:
+        slopes = np.gradient(values, t, axis=0)
+        slopes[[0, -1]] *= at_ends
+    return np.ascontiguousarray([values, slopes])
 
 
 def _stretched(

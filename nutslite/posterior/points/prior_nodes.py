@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nutslite._numba import MATRIX, kernel_with_signature
 from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
 from nutslite.posterior.record.head import Head
-from nutslite.posterior.record.node_table import INPUTS, N_INPUTS, N_OUTPUTS, OP, OUTPUTS, SIMPLEX
+from nutslite.posterior.record.node_table import INPUTS, N_INPUTS, N_OUTPUTS, NODES, OP, OUTPUTS, SIMPLEX
 from nutslite.posterior.record.transforms import simplex_unconstrain
 
 FloatArray = NDArray[np.float64]
@@ -76,14 +76,14 @@ def fill_rows(head: Head, values: FloatArray, which: slice = slice(None)) -> Non
     """Run some nodes of a head for all draws of `values` (draws, n_values), in place."""
     some = head._replace(nodes=head.nodes._replace(rows=np.ascontiguousarray(head.nodes.rows[which])))
     if some.nodes.rows.size:
-        _compiled_fill()(derived_of(some), values)
+        _compiled_fill()(some.nodes, derived_of(some), values)
 
 
 @functools.cache
 def _compiled_fill() -> Callable[..., None]:
-    return kernel_with_signature(_fill, types.void(DERIVED, MATRIX))
+    return kernel_with_signature(_fill, types.void(NODES, DERIVED, MATRIX))
 
 
-def _fill(derived: Any, values: Any) -> None:
+def _fill(nodes: Any, derived: Any, values: Any) -> None:
     for draw in range(values.shape[0]):
-        fill_derived(derived, values[draw])
+        fill_derived(nodes, derived, values[draw])

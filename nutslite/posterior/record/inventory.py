@@ -217,7 +217,9 @@ def two_things(one: Quantity | Dimension, other: Quantity | Dimension) -> str:
     """That two things would have one name, and what to do."""
     if not other.column and one.column:  # what the user has named comes first
         one, other = other, one
-    columns = " or ".join(dict.fromkeys(f"'{item.column}'" for item in (other, one) if item.column))
+    named = [item.column for item in (other, one) if item.column]
+    plain = [column for column in named if not column.endswith(")")] or named  # a call has no name in the data
+    columns = " or ".join(dict.fromkeys(f"'{column}'" for column in plain))
     remedy = f"Rename the column {columns} in the data and the formula." if columns else "Give other priors."
     if other.column.isidentifier() and "coefficients" in other.made_by:
         remedy = f"Rename the column, or write I({other.column})."

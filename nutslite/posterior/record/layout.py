@@ -198,15 +198,13 @@ class HeadBuilder:
             row = [reference[element] for reference in references]
             self._append(resolved, row, element)
         if ordered:
-            self._order(name, start)
+            self._order(start)
         index = np.arange(start, self.size)
         self.variables.append(Variable(name, dims, "values", index if dims else index[0]))
         return index
 
-    def _order(self, name: str, start: int) -> None:
+    def _order(self, start: int) -> None:
         """Put each element from `start` on above the one before."""
-        if any(upper < np.inf for _, upper in self.bounds[start:]):
-            raise PriorError(f"The prior of '{name}' has an upper bound, but its elements increase: give one without.")
         self.transforms[start + 1 :] = [transforms.ABOVE] * (self.size - start - 1)
 
     def _add_columns(self, name: str, priors: ColumnPriors, dims: tuple[str, ...]) -> NDArray[np.int64]:

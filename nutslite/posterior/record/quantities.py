@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nutslite.exceptions import DataError, FormulaError, PriorError
+from nutslite.exceptions import DataError
 from nutslite.formula.correlated import EffectGroup, correlated_effects
 from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
@@ -30,6 +30,7 @@ from nutslite.posterior.record.inventory import (
     check_unconstrained,
     two_things,
 )
+from nutslite.posterior.record.refusals import refuse_unserved
 from nutslite.priors.horseshoe import Horseshoe, horseshoe_of, is_horseshoe
 from nutslite.priors.hyperparameters import is_shared
 from nutslite.priors.prior import Prior, resolve
@@ -46,8 +47,9 @@ def take_inventory(spec: ModelSpec) -> Inventory:
     DataError
         If two things would have one name, or a name or a level is a text that no file can hold.
     PriorError, FormulaError
-        If a parameter with several linear predictors has a horseshoe, or a monotonic effect.
+        As `refuse_unserved`.
     """
+    refuse_unserved(spec)
     taker = _Taker(spec)
     taker.run()
     check_texts(taker.quantities, taker.dimensions.values())
@@ -165,11 +167,6 @@ class _Taker:
 
     def _horseshoe(self, horseshoe: Horseshoe, parameter: str, prefix: str, within: str) -> None:
         """The parameters that the coefficients of a formula share, and the local scales."""
-        if self.along:
-            raise PriorError(
-                f"A Horseshoe cannot serve family '{self.spec.family.name}', which has several linear predictors: give "
-                f"{', '.join(repr(term.name) for term in horseshoe.terms)} a Normal prior."
-            )
         name = f"{prefix}horseshoe"
         dim = Dimension(f"{name}_dim", horseshoe.labels, f"the coefficients of the horseshoe{within}", "")
         members = tuple(f"{prefix}{term.name}" for term in horseshoe.terms)
@@ -221,11 +218,6 @@ class _Taker:
         self, term: BasisTerm, shares: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
     ) -> None:
         """The shares that the weights of a term are made of, and of its coefficient."""
-        if self.along:
-            raise FormulaError(
-                f"'{term.name}' cannot serve family '{self.spec.family.name}', which has several linear predictors: "
-                f"write C({term.name[3:-1]}) for an effect of each level."
-            )
         name = f"{self.spec.family.prefix(parameter)}{term.full(shares)}"
         own = f"the {shares.name} of the term '{term.name}'{within}"
         labels = tuple(int(label) for label in shares.labels)

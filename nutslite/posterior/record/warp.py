@@ -27,7 +27,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR
+from nutslite._numba import CUBE, INDEX_VECTOR, VECTOR
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
@@ -47,12 +47,10 @@ class Warp(NamedTuple):
     given: IndexArray  # (1,) the place of the parameter that they depend on, or (0,)
     scale: FloatArray  # (2,) its centre and width
     knots: FloatArray  # (k,)
-    centers: FloatArray  # (k, m) conditional modes
-    center_slopes: FloatArray
-    logs: FloatArray  # (k, m) logarithms of the diagonal of the factor
-    log_slopes: FloatArray
-    lowers: FloatArray  # (k, m (m - 1) / 2) its lower triangle, each column divided by its diagonal
-    lower_slopes: FloatArray
+    # values at the knots, then slopes: one array for both, because each array of a record takes time to compile
+    centers: FloatArray  # (2, k, m) conditional modes
+    logs: FloatArray  # (2, k, m) logarithms of the diagonal of the factor
+    lowers: FloatArray  # (2, k, m (m - 1) / 2) its lower triangle, each column divided by its diagonal
     stretched: FloatArray  # (m,) 1 where y = c sinh(v / c), 0 where y = v
     kind: int  # FREE, MEAN, POSITIVE or UNIT
     pivot: int  # the place of the intercept, or of a coefficient that takes its part
@@ -61,14 +59,15 @@ class Warp(NamedTuple):
 
 
 WARP = types.NamedTuple(
-    [INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, *(MATRIX,) * 6, VECTOR, types.int64, types.int64, VECTOR, VECTOR], Warp
+    [INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, CUBE, CUBE, CUBE, VECTOR, types.int64, types.int64, VECTOR, VECTOR],
+    Warp,
 )
 
 
 def no_warp() -> Warp:
     """For models that are sampled as they are."""
-    nowhere, nothing, none = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 0))
-    return Warp(nowhere, nowhere, nothing, nothing, *(none,) * 6, nothing, FREE, 0, nothing, nothing)
+    nowhere, nothing, none = np.empty(0, dtype=np.int64), np.empty(0), np.empty((2, 0, 0))
+    return Warp(nowhere, nowhere, nothing, nothing, none, none, none, nothing, FREE, 0, nothing, nothing)
 
 
 @uncounted
@@ -103,15 +102,15 @@ def basis(knots, t, weights):
 
 
 @uncounted
-def combine(values, slopes, first, weights, shift, out):
-    """Overwrite `out` with the row of a table between two knots; with `shift` 4 its derivative."""
-    second = min(first + 1, values.shape[0] - 1)
+def combine(table, first, weights, shift, out):
+    """Overwrite `out` with the row of a table (2, knots, m) between two knots; with `shift` 4 its derivative."""
+    second = min(first + 1, table.shape[1] - 1)
     for j in range(out.shape[0]):
         out[j] = (
-            weights[shift] * values[first, j]
-            + weights[shift + 1] * slopes[first, j]
-            + weights[shift + 2] * values[second, j]
-            + weights[shift + 3] * slopes[second, j]
+            weights[shift] * table[0, first, j]
+            + weights[shift + 1] * table[1, first, j]
+            + weights[shift + 2] * table[0, second, j]
+            + weights[shift + 3] * table[1, second, j]
         )
 
 
@@ -181,14 +180,14 @@ def untable(warp: Warp, coordinates, position, scratch, weights, lower):
     for k in range(v.shape[0]):
         v[k] = coordinates[warp.members[k]]
     total += stretch(warp, v, y, dy)
-    combine(warp.logs, warp.log_slopes, first, weights, 0, diagonal)
-    combine(warp.lowers, warp.lower_slopes, first, weights, 0, lower)
+    combine(warp.logs, first, weights, 0, diagonal)
+    combine(warp.lowers, first, weights, 0, lower)
     for k in range(v.shape[0]):
         total += diagonal[k]
         diagonal[k] = np.exp(diagonal[k])
     multiply(lower, diagonal, y, z)
     center = scratch[5]
-    combine(warp.centers, warp.center_slopes, first, weights, 0, center)
+    combine(warp.centers, first, weights, 0, center)
     for k in range(v.shape[0]):
         position[warp.members[k]] = center[k] + z[k]
     return total, first
@@ -212,13 +211,13 @@ def pull_back_tables(warp: Warp, gradient, scratch, weights, lower, first):
     if warp.given.shape[0] == 0:
         return
     by_t = gradient[warp.given[0]]
-    combine(warp.centers, warp.center_slopes, first, weights, 4, slope)
+    combine(warp.centers, first, weights, 4, slope)
     for k in range(m):
         by_t += adjoint[k] * slope[k]
-    combine(warp.logs, warp.log_slopes, first, weights, 4, slope)
+    combine(warp.logs, first, weights, 4, slope)
     for k in range(m):
         by_t += slope[k] * (1.0 + by_column[k] * y[k])
-    combine(warp.lowers, warp.lower_slopes, first, weights, 4, lower)
+    combine(warp.lowers, first, weights, 4, lower)
     at = 0
     for i in range(m):
         for j in range(i):

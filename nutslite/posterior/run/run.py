@@ -58,7 +58,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
 
 def _say_unused(method: Method, plan: Plan, settings: Settings) -> None:
     """Warn about arguments that were given and have no meaning for this method."""
-    unused = [name for name in settings.given if name not in method.heeds]
+    one_core = settings.cores == 1  # which is what other methods use anyway
+    unused = [name for name in settings.given if name not in method.heeds and not (name == "cores" and one_core)]
     if unused:
         log.warning("This plan (%s) has no use for: %s.", method.title(plan), ", ".join(unused))
 

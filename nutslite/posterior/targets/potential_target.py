@@ -97,13 +97,13 @@ def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
         gradient[i] = 0.0
 
     total = constrain_head(position, model.head, values)
-    total += fill_derived(derived, values)
+    total += fill_derived(model.head.nodes, derived, values)
     fill_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_potentials(gather, potential, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
     total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
-    pull_back_derived(derived, values, adjoint)
+    pull_back_derived(model.head.nodes, derived, values, adjoint)
     pull_back_head(position, model.head, adjoint, gradient)
     return float(total)
 

@@ -57,18 +57,18 @@ def smooth_ece(y: Any, p: Any, weights: Any = None) -> float:
     return fixed_width(residuals, p, p.size > MOST_ROWS)
 
 
-def fixed_width(residuals: FloatArray, p: FloatArray, on_grid: bool, tolerance: float = 1e-13) -> float:
-    """The smooth error of residuals, each with its share of the rows; on the grid in a time without n."""
+def fixed_width(residuals: FloatArray, p: FloatArray, on_grid: bool, quick: bool = False) -> float:
+    """The smooth error of residuals, each with its share of the rows; `quick`ly to three digits, for simulations."""
     coefficients_of = _grid_coefficients if on_grid else cosine_coefficients
     width = 0.02
     while True:
         coefficients = coefficients_of(residuals, p, math.ceil(FALL / (math.pi * width)))
-        if smooth_area(coefficients, width) >= width or width <= NARROWEST:
+        if smooth_area(coefficients, width, quick) >= width or width <= NARROWEST:
             break
         width = max(NARROWEST, width / 4.0)
     if smooth_area(coefficients, width) < width:
         return smooth_area(coefficients, width)
-    return _fixed_point(coefficients, width, tolerance)
+    return _fixed_point(coefficients, width, quick)
 
 
 def cosine_coefficients(residuals: FloatArray, p: FloatArray, most: int) -> FloatArray:
@@ -78,30 +78,35 @@ def cosine_coefficients(residuals: FloatArray, p: FloatArray, most: int) -> Floa
     return out
 
 
-def smooth_area(coefficients: FloatArray, width: float) -> float:
+def smooth_area(coefficients: FloatArray, width: float, quick: bool = False) -> float:
     """``int_0^1 |r(t)| dt`` of the curve that `coefficients` make at this width of the kernel."""
     most = min(coefficients.size - 1, math.ceil(FALL / (math.pi * width)))
     k = np.arange(1, most + 1)
     damped = 2.0 * coefficients[1 : most + 1] * np.exp(-0.5 * (k * math.pi * width) ** 2)
-    points = 1 << max(6, math.ceil(math.log2(FINER * (most + 1))))
+    points = 1 << max(6, math.ceil(math.log2((4 if quick else FINER) * (most + 1))))
     curve = coefficients[0] + _cosine_series(damped, points)
     change = _sign_changes(curve)
     left = change / points
     fraction = np.clip(curve[change] / (curve[change] - curve[change + 1]), 0.0, 1.0)
-    roots = _refined(left + fraction / points, left, left + 1.0 / points, coefficients[0], damped, k)
+    roots = left + fraction / points
+    if not quick:
+        roots = _refined(roots, left, left + 1.0 / points, coefficients[0], damped, k)
     edges = np.concatenate([[0.0], roots, [1.0]])
     primitive = coefficients[0] * edges + np.sin(np.outer(edges, k * math.pi)) @ (damped / (k * math.pi))
     return float(np.abs(np.diff(primitive)).sum())
 
 
-def _fixed_point(coefficients: FloatArray, low: float, tolerance: float) -> float:
+def _fixed_point(coefficients: FloatArray, low: float, quick: bool) -> float:
     """The width that equals its own error: the error falls as the width grows."""
     from scipy.optimize import brentq
 
-    high = smooth_area(coefficients, low)
-    if high - smooth_area(coefficients, high) <= 0.0:
+    def excess(width: float) -> float:
+        return smooth_area(coefficients, width, quick) - width
+
+    high = low + excess(low)
+    if excess(high) >= 0.0:
         return high
-    return float(brentq(lambda width: smooth_area(coefficients, width) - width, low, high, xtol=tolerance))
+    return float(brentq(excess, low, high, xtol=1e-4 * high if quick else 1e-13))
 
 
 def _cosine_series(damped: FloatArray, points: int) -> FloatArray:

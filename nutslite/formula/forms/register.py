@@ -1,0 +1,8 @@
+"""The forms of a response by the names that formulas have for them. A new form has a line here."""
+
+from __future__ import annotations
+
+from nutslite.formula.forms import censored, proportion, weighted
+from nutslite.formula.forms.form import Form
+
+FORMS: dict[str, Form] = {name: form for form in (proportion.FORM, weighted.FORM, censored.FORM) for name in form.names}

@@ -1,0 +1,67 @@
+"""What no posterior is built for: combinations of terms, priors and families, refused when a model is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nutslite.exceptions import FormulaError, PriorError
+from nutslite.formula.correlated import EffectGroup, correlated_effects
+from nutslite.formula.records import GroupTerm
+from nutslite.priors.horseshoe import horseshoe_of
+from nutslite.priors.prior import Prior, resolve
+
+if TYPE_CHECKING:  # who only wants names need not load Numba
+    from nutslite.posterior.record.model_spec import ModelSpec
+
+
+def refuse_unserved(spec: ModelSpec) -> None:
+    """Refuse what the posterior has no form for.
+
+    Raises
+    ------
+    PriorError, FormulaError
+        For a horseshoe, a monotonic effect or correlated effects in a parameter with several linear predictors, for
+        correlated effects that are not normal, and for effects with a known covariance that are not normal around 0.
+    """
+    for parameter, predictor in spec.design.predictors.items():
+        priors = spec.priors.terms[parameter]
+        if spec.family.parameter(parameter).dim:
+            several = f"cannot serve family '{spec.family.name}', which has several linear predictors"
+            horseshoe = horseshoe_of(predictor, priors)
+            if horseshoe is not None:
+                terms = ", ".join(repr(term.name) for term in horseshoe.terms)
+                raise PriorError(f"A Horseshoe {several}: give {terms} a Normal prior.")
+            for basis_term in predictor.basis_terms:
+                if basis_term.simplex is not None:
+                    levels = f"C({basis_term.name[3:-1]})"
+                    raise FormulaError(f"'{basis_term.name}' {several}: write {levels} for an effect of each level.")
+        for term in predictor.group_terms:
+            if spec.design.factors[term.factor].covariance is not None:
+                _check_known(f"{spec.family.prefix(parameter)}{term.name}", priors[term.name])
+    for group in correlated_effects(spec.design.predictors, spec.correlations):
+        _check_correlated(spec, group)
+
+
+def _check_known(name: str, prior: Prior) -> None:
+    """Of effects whose levels have a known covariance."""
+    mean = dict(zip(prior.density.argument_names, resolve(prior).arguments, strict=True)).get("mu")
+    if prior.name != "Normal" or isinstance(mean, Prior) or np.any(np.asarray(mean) != 0.0):
+        raise PriorError(
+            f"Effects with a known covariance are Normal around 0, and the prior of '{name}' is {prior}. Give its "
+            f"scale: Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
+        )
+
+
+def _check_correlated(spec: ModelSpec, group: EffectGroup) -> None:
+    terms: list[GroupTerm] = [member.term for member in group.members]
+    if any(spec.priors.terms[member.parameter][member.term.name].name != "Normal" for member in group.members):
+        names = ", ".join(member.name for member in group.members)
+        raise PriorError(f"Correlated effects of '{group.factor}' need Normal priors for all their terms ({names}).")
+    if any(spec.family.parameter(parameter).dim for parameter in group.parameters):
+        leave_out = "correlated= and priors_cor=" if terms[0].id is None else "the id: (x||g)"
+        raise PriorError(
+            f"Effects of '{group.factor}' cannot be correlated in family '{spec.family.name}', which has several "
+            f"linear predictors. Leave out {leave_out}."
+        )

@@ -1,0 +1,338 @@
+"""Reports of predictions: right ones are inside their ranges as often as these say, wrong ones are found out."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from nutslite import scores
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError
+from nutslite.scores import Prediction, evaluate, expected_range
+from nutslite.scores.answers import Answers, Asked, CountTable
+
+
+@pytest.fixture(autouse=True)
+def few_replicates(monkeypatch):
+    """Standard errors of numbers that are no means are not what is tested here."""
+    monkeypatch.setattr("nutslite.scores.tables.REPLICATES", 20)
+
+
+def within(reports, names=None):
+    """Share of the reports whose number is in its range, by score."""
+    tables = [report.table for report in reports]
+    names = names or [name for name in tables[0].index if np.isfinite(tables[0].loc[name, "expected_low"])]
+    return {
+        name: np.mean(
+            [t.loc[name, "expected_low"] <= t.loc[name, "estimate"] <= t.loc[name, "expected_high"] for t in tables]
+        )
+        for name in names
+    }
+
+
+def tolerated(runs, probability=0.95):
+    """The share that a right range holds in all but one of 10,000 tests."""
+    return stats.binom.ppf(1e-4, runs, probability) / runs
+
+
+@pytest.fixture(scope="module")
+def rng():
+    return np.random.default_rng(12)
+
+
+def normal_forecast(rng, n):
+    mu, sigma = rng.normal(size=n), np.exp(0.3 * rng.normal(size=n))
+    return mu, sigma, mu + sigma * rng.standard_normal(n)
+
+
+# --- right forecasts
+
+
+@pytest.mark.parametrize("runs", [15, pytest.param(200, marks=pytest.mark.slow)])
+def test_right_forecasts_are_in_their_ranges(rng, runs):
+    """Every number of the table, in 95 % of runs; together over all numbers, too."""
+    labels, reports = np.repeat(np.arange(20), 5), []
+    for _ in range(runs):
+        mu, sigma, y = normal_forecast(rng, 100)
+        reports.append(evaluate(y, Prediction.from_normal(mu, sigma), groups=labels, levels=(0.8, 0.9), simulations=39))
+    found = within(reports)
+    assert set(found) >= {
+        "nll",
+        "crps",
+        "wis",
+        "coverage_90",
+        "pit_spread",
+        "pit_distance",
+        "pit_between_groups",
+        "rmse",
+    }
+    assert min(found.values()) >= tolerated(runs)
+    assert 0.9 < np.mean(list(found.values())) < 0.995  # whole numbers of rows covered: a little above
+
+
+@pytest.mark.parametrize("runs", [15, pytest.param(200, marks=pytest.mark.slow)])
+def test_right_counts_are_in_their_ranges(rng, runs):
+    reports = []
+    for _ in range(runs):
+        mu = np.exp(rng.normal(size=80))
+        prediction = Prediction.from_distribution("negativebinomial", mu=mu, alpha=np.full(80, 2.0))
+        y = prediction.sample(rng, 1)[0]
+        reports.append(evaluate(y, prediction, levels=(0.9,), simulations=39))
+    found = within(reports)
+    assert "coverage_90_randomised" in found
+    assert min(found.values()) >= tolerated(runs)
+    table = reports[0].table
+    assert table.loc["coverage_90", "expected"] > 0.91  # whole numbers hold more than they say
+    assert table.loc["coverage_90_randomised", "expected"] == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize("runs", [15, pytest.param(200, marks=pytest.mark.slow)])
+def test_right_probabilities_are_in_their_ranges(rng, runs):
+    reports = []
+    for _ in range(runs):
+        p = rng.beta(1.0, 2.0, 120)
+        y = (rng.random(120) < p).astype(int)
+        reports.append(evaluate(y, Prediction.from_probabilities(p), simulations=39))
+    found = within(reports)
+    assert {"ece", "smooth_ece", "miscalibration", "spiegelhalter_z"} <= set(found)
+    assert min(found.values()) >= tolerated(runs)
+    assert reports[0].table.loc["ece", "expected"] > 0.05  # not 0 for right probabilities
+
+
+def test_draws_that_share_what_is_not_known_are_judged_together(rng):
+    """A posterior whose rows share one unknown: the range of the bias is that of the unknown, not of rows."""
+    inside, naive = [], []
+    for _ in range(15):
+        shared = rng.normal(size=(300, 1))
+        x = shared + 0.3 * rng.standard_normal((300, 60))
+        y = rng.normal() + 0.3 * rng.standard_normal(60)
+        line = evaluate(y, Prediction.from_draws(x), levels=(0.9,), simulations=39).table.loc["bias"]
+        inside.append(line["expected_low"] <= line["estimate"] <= line["expected_high"])
+        naive.append(abs(line["estimate"]) < 2 * np.hypot(1, 0.3) / np.sqrt(60))
+    assert np.mean(inside) >= tolerated(15)
+    assert np.mean(naive) < 0.5
+
+
+def test_a_perfect_ensemble_of_ten_is_not_called_too_narrow(rng):
+    """Its 90 % intervals hold 80 %: no member stands for more. Their range says so."""
+    inside = []
+    for seed in range(10):
+        x = rng.standard_normal((11, 150))
+        with pytest.warns(UserWarning, match="10 draws do not reach"):
+            report = evaluate(x[0], Prediction.from_draws(x[1:]), levels=(0.9,), simulations=39, seed=seed)
+        line = report.table.loc["coverage_90"]
+        inside.append(line["expected_low"] <= line["estimate"] <= line["expected_high"])
+        assert line["expected"] < 0.86
+    assert np.mean(inside) >= tolerated(10)
+    assert any("10 draws are too few" in note for note in report.notes)
+
+
+# --- wrong forecasts
+
+
+def test_forecasts_that_are_too_narrow_are_found_out(rng):
+    mu, sigma, y = normal_forecast(rng, 400)
+    report = evaluate(y, Prediction.from_normal(mu, 0.7 * sigma), simulations=39)
+    assert report.verdict().startswith("Intervals are too narrow: 90 % intervals hold 7")
+    assert report.table.loc["pit_spread", "estimate"] > report.table.loc["pit_spread", "expected_high"]
+    wide = evaluate(y, Prediction.from_normal(mu, 1.6 * sigma), simulations=39)
+    assert "Intervals are too wide" in wide.verdict()
+
+
+def test_forecasts_that_are_biased_are_found_out(rng):
+    mu, sigma, y = normal_forecast(rng, 400)
+    verdict = evaluate(y + 0.3, Prediction.from_normal(mu, sigma), simulations=39).verdict()
+    assert "what came is larger than forecast" in verdict
+    assert "what came is smaller" in evaluate(y - 0.3, Prediction.from_normal(mu, sigma), simulations=39).verdict()
+
+
+def test_forecasts_that_ignore_groups_are_found_out(rng):
+    """They are right row by row, and their rows are off together."""
+    labels = np.repeat(np.arange(40), 10)
+    y = 0.6 * rng.standard_normal(40)[labels] + 0.8 * rng.standard_normal(400)
+    report = evaluate(y, Prediction.from_normal(np.zeros(400), np.ones(400)), groups=labels, simulations=39)
+    assert "the forecast ignores what they share" in report.verdict()
+    line = report.table.loc["pit_between_groups"]
+    assert line["estimate"] == pytest.approx(1 + 9 * 0.36, rel=0.5)
+    known = evaluate(y, Prediction.from_normal(np.zeros(400), np.ones(400)), simulations=39)
+    assert "pit_between_groups" not in known.table.index
+    assert report.table.loc["crps", "se"] > 1.2 * known.table.loc["crps", "se"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda p: p**2, "too low"),
+        (lambda p: 1 - (1 - p) ** 2, "too high"),
+        (lambda p: stats.norm.cdf(2.5 * stats.norm.ppf(p)), "too extreme"),
+        (lambda p: stats.norm.cdf(0.4 * stats.norm.ppf(p)), "not extreme enough"),
+    ],
+)
+def test_wrong_probabilities_are_found_out_in_words(rng, wrong, words):
+    p = rng.random(800)
+    y = (rng.random(800) < p).astype(int)
+    report = evaluate(y, Prediction.from_probabilities(wrong(p)), simulations=39)
+    assert f"Probabilities are not calibrated, {words}" in report.verdict()
+    for name in ("smooth_ece", "ece", "miscalibration"):
+        assert report.table.loc[name, "estimate"] > report.table.loc[name, "expected_high"]
+
+
+def test_intervals_of_one_width_are_right_on_the_whole_and_wrong_in_parts(rng):
+    sigma = np.repeat([0.5, 1.5], 300)
+    y = sigma * rng.standard_normal(600)
+    by = np.repeat(["calm", "wild"], 300)
+    report = evaluate(y, Prediction.from_normal(np.zeros(600), np.full(600, 1.0)), by=by, simulations=39, levels=(0.9,))
+    lines = report.by.xs("coverage_90", level="score")
+    assert lines.loc["calm", "estimate"] > lines.loc["calm", "expected_high"]
+    assert lines.loc["wild", "estimate"] < lines.loc["wild", "expected_low"]
+    bins = evaluate(y, Prediction.from_normal(np.zeros(600), sigma), by=rng.random(600), simulations=0).by
+    assert len(bins.index.get_level_values("by").unique()) == 5
+
+
+# --- what the table says
+
+
+def test_numbers_are_those_of_the_functions(rng):
+    mu, sigma, y = normal_forecast(rng, 50)
+    prediction = Prediction.from_normal(mu, sigma)
+    report = evaluate(y, prediction, levels=(0.5, 0.9), quantiles=(0.7,), simulations=0)
+    table, rows = report.table, report.pointwise
+    assert list(table.index[:3]) == ["nll", "crps", "wis"]
+    assert list(table.index[-3:]) == ["bias", "rmse", "mae"]
+    np.testing.assert_allclose(rows["nll"], -stats.norm.logpdf(y, mu, sigma), rtol=1e-12)
+    np.testing.assert_allclose(rows["crps"], scores.crps_gaussian(y, mu, sigma), rtol=1e-12)
+    low, high = prediction.interval(0.9)
+    np.testing.assert_array_equal(rows["coverage_90"], scores.coverage(y, low, high))
+    q = prediction.quantile([0.05, 0.25, 0.5, 0.75, 0.95])
+    np.testing.assert_allclose(rows["wis"], scores.wis(y, q, [0.05, 0.25, 0.5, 0.75, 0.95]), rtol=1e-12)
+    np.testing.assert_allclose(rows["pinball_70"], scores.pinball(y, prediction.quantile(0.7), 0.7), rtol=1e-12)
+    np.testing.assert_allclose(rows["pit"], stats.norm.cdf(y, mu, sigma), rtol=1e-12)
+    assert table.loc["rmse", "estimate"] == pytest.approx(np.sqrt(np.mean((y - mu) ** 2)))
+    assert table.loc["nll", "se"] == pytest.approx(rows["nll"].std() / np.sqrt(50))
+    assert table["expected"].isna().sum() == len(table) - 2  # of coverages alone the nominal value is known
+
+
+def test_draws_and_mixtures_are_scored_as_by_themselves(rng):
+    y = rng.normal(size=30)
+    x = rng.normal(size=(500, 30))
+    rows = evaluate(y, Prediction.from_draws(x), simulations=0).pointwise
+    np.testing.assert_allclose(rows["crps"], scores.crps(y, x), rtol=1e-12)
+    mixture = Prediction.from_mixture("gamma", mu=rng.uniform(1, 2, (7, 30)), alpha=np.full((7, 1), 3.0))
+    rows = evaluate(np.abs(y), mixture, simulations=0).pointwise
+    np.testing.assert_allclose(rows["crps"], mixture.crps(np.abs(y)), rtol=1e-9)
+
+
+def test_answers_to_counts_are_looked_up_rightly(rng):
+    asked = Asked(Prediction.from_distribution("poisson", mu=np.array([0.5, 3.0, 20.0])), ())
+    sets = rng.poisson([0.5, 3.0, 20.0], (25, 3)).astype(float)
+    table = CountTable(asked, sets)
+    assert len(table.distinct) < 25
+    for place, y in enumerate(sets):
+        looked_up, plain = table.answers(place, rng), Answers(asked, y, rng)
+        np.testing.assert_array_equal(looked_up.nll, plain.nll)
+        np.testing.assert_array_equal(looked_up.crps, plain.crps)
+        np.testing.assert_array_equal(looked_up.ask("cdf_below"), plain.ask("cdf_below"))
+
+
+def test_quantiles_and_intervals_are_judged_by_what_they_say(rng):
+    y = rng.normal(size=200)
+    levels = np.array([0.1, 0.5, 0.9])
+    report = evaluate(y, Prediction.from_quantiles(np.tile(stats.norm.ppf(levels), (200, 1)), levels))
+    assert {"wis", "coverage_80", "width_80", "below_10", "pinball_90", "mae"} <= set(report.table.index)
+    line = report.table.loc["below_10"]
+    assert (line["expected"], line["expected_low"]) == pytest.approx((0.1, stats.binom.ppf(0.025, 200, 0.1) / 200))
+    assert "nll" not in report.table.index
+    narrow = evaluate(y, Prediction.from_interval(np.full(200, -0.7), np.full(200, 0.7), prob=0.9))
+    assert narrow.verdict().startswith("Intervals are too narrow")
+    assert list(narrow.table.index) == ["interval_score_90", "coverage_90", "width_90"]
+    crossed = evaluate(y, Prediction.from_quantiles(np.tile([0.0, 1.0], (200, 1)), [0.9, 0.1]), simulations=0)
+    assert "Quantiles cross in 200 of 200 rows" in " ".join(crossed.notes)
+
+
+def test_several_classes(rng):
+    p = rng.dirichlet(np.ones(3), 200)
+    y = np.array(["a", "b", "c"])[(rng.random((200, 1)) > np.cumsum(p, axis=1)).sum(axis=1)]
+    report = evaluate(y, Prediction.from_probabilities(p, classes=["a", "b", "c"]), simulations=39)
+    assert {"log_loss", "brier", "confidence_ece", "top_label_ece", "classwise_ece"} <= set(report.table.index)
+    assert "are calibrated as far as 200 rows can tell" in report.verdict()
+    sure = (p**6) / (p**6).sum(axis=1, keepdims=True)
+    wrong = evaluate(y, Prediction.from_probabilities(sure, classes=["a", "b", "c"]), simulations=39)
+    assert "too sure of the likeliest class" in wrong.verdict()
+
+
+def test_a_distribution_of_events_is_judged_as_events(rng):
+    p = rng.random(60)
+    y = (rng.random(60) < p).astype(int)
+    by_name = evaluate(y, Prediction.from_distribution("bernoulli", p=p), simulations=0)
+    np.testing.assert_allclose(by_name.table.loc["log_loss", "estimate"], np.mean(scores.log_loss(y, p)), rtol=1e-9)
+
+
+def test_what_was_held_impossible_is_said(rng):
+    report = evaluate([0, 1], Prediction.from_probabilities([1.0, 0.5]), simulations=39)
+    assert report.table.loc["log_loss", "estimate"] == np.inf
+    assert "1 observations were held impossible" in " ".join(report.notes)
+    assert json.loads(json.dumps(report.to_dict()))["table"]["log_loss"]["estimate"] == "inf"
+
+
+def test_reports_are_text_html_and_json_and_come_again(rng):
+    mu, sigma, y = normal_forecast(rng, 40)
+    labels = pd.Series(np.repeat(["a", "b", "c", "d"], 10), index=pd.RangeIndex(100, 140))
+    series = pd.Series(y, index=labels.index)
+    prediction = Prediction.from_normal(mu, sigma)
+    report = evaluate(series, prediction, groups=labels, by=labels, simulations=39, seed=3)
+    assert list(report.pointwise.index) == list(range(100, 140))
+    record = json.loads(json.dumps(report.to_dict()))
+    assert record["groups"] == 4
+    assert record["by"][0]["by"] == "a"
+    assert record["verdict"] == report.verdict()
+    assert report.verdict() in str(report)
+    assert "<table" in report._repr_html_()
+    again = evaluate(series, prediction, groups=labels, by=labels, simulations=39, seed=3)
+    pd.testing.assert_frame_equal(report.table, again.table)
+
+
+def test_weights_are_repeated_rows(rng):
+    mu, sigma, y = normal_forecast(rng, 30)
+    times = rng.integers(1, 4, 30)
+    weighted = evaluate(y, Prediction.from_normal(mu, sigma), weights=times, simulations=0).table
+    prediction = Prediction.from_normal(np.repeat(mu, times), np.repeat(sigma, times))
+    repeated = evaluate(np.repeat(y, times), prediction, simulations=0).table
+    np.testing.assert_allclose(weighted["estimate"], repeated["estimate"], rtol=1e-10)
+
+
+def test_expected_range_of_any_statistic(rng):
+    prediction = Prediction.from_normal(np.zeros(50), np.full(50, 2.0))
+    found = expected_range(lambda y, P: np.mean(y**2), prediction, simulations=399)
+    assert found.mean == pytest.approx(4.0, abs=0.2)
+    exact = 4.0 * stats.chi2(50).ppf([0.025, 0.975]) / 50
+    assert (found.low, found.high) == pytest.approx(exact, abs=0.4)
+    assert expected_range(lambda y, P: [y[0], y[1]], prediction, simulations=39).mean.shape == (2,)
+    with pytest.raises(ArgumentError, match="cannot be drawn from"):
+        expected_range(lambda y, P: 0.0, Prediction.from_interval([0.0], [1.0], prob=0.9))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda P: evaluate([0.0, 1.0], [0.0, 1.0]), ArgumentTypeError, "Prediction.from_draws"),
+        (lambda P: evaluate([0.0], P), DataError, "y has 1 rows"),
+        (lambda P: evaluate([0.0, np.nan], P), DataError, "y must be finite"),
+        (lambda P: evaluate([0.0, 1.0], P, groups=["a"]), DataError, "groups has one label for each of 2 rows"),
+        (lambda P: evaluate([0.0, 1.0], P, weights=[0.0, 0.0]), DataError, "not all zero"),
+        (lambda P: evaluate([0.0, 1.0], P, levels=0.9), ArgumentTypeError, "levels is a sequence"),
+        (lambda P: evaluate([0.0, 1.0], P, levels=[90]), ArgumentError, "For 90 per cent write 0.9"),
+        (lambda P: evaluate([0.0, 1.0], P, simulations=-1), ArgumentError, "simulations"),
+        (lambda P: evaluate([0.0, 1.0], P, seed="one"), ArgumentError, "seed"),
+        (
+            lambda P: evaluate(pd.Series([0.0, 1.0]), P, groups=pd.Series(["a", "b"], index=[1, 0])),
+            DataError,
+            "other row labels than y",
+        ),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(call, error, words):
+    with pytest.raises(error, match=words):
+        call(Prediction.from_normal(np.zeros(2), np.ones(2)))
