@@ -143,10 +143,15 @@ RESPONSES = {
     "wald": "pos",
     "zero_inflated_poisson": "k",
     "weibull": "pos",
+    "laplace": "y",
+    "asymmetriclaplace": "y",
+    "elf": "y",
 }
 POSITIVE = (1e-4, 1e4)
 BOUNDS = {
     "t": (-1e4, 1e4),
+    "asymmetriclaplace": (-1e4, 1e4),
+    "elf": (-1e4, 1e4),
     "beta": (1e-6, 1 - 1e-6),
     "gamma": POSITIVE,
     "lognormal": POSITIVE,
@@ -231,6 +236,9 @@ def drawn_case(family: str, seed: int) -> Case:
         "negativebinomial": ("alpha",),
         "wald": ("lam",),
         "weibull": ("alpha",),
+        "laplace": ("b",),
+        "asymmetriclaplace": ("b",),
+        "elf": ("sigma",),
         "zero_inflated_poisson": ("psi",),
     }.get(family, ())
     return Case(

@@ -12,7 +12,7 @@ from nutslite.exceptions import DataError, FamilyError, FormulaError, NutsliteWa
 
 POSITIVE = ("gamma", "lognormal", "wald", "weibull")
 COUNTS = ("poisson", "negativebinomial", "zero_inflated_poisson")
-REAL = ("gaussian", "t")
+REAL = ("gaussian", "t", "laplace", "asymmetriclaplace", "elf")
 NUMERIC = (*REAL, *POSITIVE, *COUNTS, "beta")
 RESPONSES = {
     **dict.fromkeys(REAL, "y"),

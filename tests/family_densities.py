@@ -69,6 +69,15 @@ def weibull(y, mu, alpha):
     return math.log(alpha) + log_z - math.exp(log_z) - math.log(y)
 
 
+def laplace(y, mu, b):
+    return -math.log(2.0 * b) - abs(y - mu) / b
+
+
+def asymmetriclaplace(y, mu, b, kappa):
+    rate = b * kappa if y > mu else b / kappa
+    return math.log(b) - math.log(kappa + 1.0 / kappa) - rate * abs(y - mu)
+
+
 def zero_inflated_poisson(y, mu, psi):
     if y == 0:
         return np.logaddexp(math.log(1.0 - psi), math.log(psi) - mu)
@@ -79,7 +88,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
         gaussian, t, bernoulli, binomial, beta, gamma, lognormal, poisson, negativebinomial, wald,
-        weibull, zero_inflated_poisson,
+        weibull, zero_inflated_poisson, laplace, asymmetriclaplace,
     )
 }  # fmt: skip
 
@@ -118,6 +127,10 @@ ARRAYS: dict[str, Callable[..., Any]] = {
         + alpha * (np.log(y / mu) + ln(1 + 1 / alpha))
         - np.exp(alpha * (np.log(y / mu) + ln(1 + 1 / alpha)))
         - np.log(y)
+    ),
+    "laplace": lambda y, mu, b: -np.log(2 * b) - np.abs(y - mu) / b + special.xlogy(0.0, b),
+    "asymmetriclaplace": lambda y, mu, b, kappa: (
+        np.log(b) - np.log(kappa + 1 / kappa) - b * np.where(y > mu, kappa * (y - mu), (mu - y) / kappa)
     ),
     "zero_inflated_poisson": lambda y, mu, psi: np.where(
         y == 0,

@@ -98,6 +98,8 @@ def test_cells_are_python_and_all_of_them_run(page):
 def test_page_runs(page, tmp_path):
     if int(metadata.version("arviz").split(".")[0]) < 1:
         pytest.skip("the pages are written, and the site is built, with ArviZ 1.0 and later")
+    if os.environ.get("NUTSLITE_SITE_FOLLOWS"):
+        pytest.skip("who runs the tests says that the site is built after them, which runs the same code")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1", "MPLBACKEND": "Agg"}
     ran = subprocess.run(
         [sys.executable, str(Path(doc_pages.__file__)), page],
@@ -179,7 +181,8 @@ def test_comparison_has_the_names_of_the_package():
 
 def test_families_compared_are_those_that_there_are():
     text = (DOCS / "coming_from_bambi.md").read_text("utf-8").split("## Families compared")[1]
-    here, absent = re.findall(r"^\| (`.*) \| (?:same names|not there)", text, re.MULTILINE)
+    rows = {verdict: names for names, verdict in re.findall(r"^\| (`.*) \| (same|new|not there)\b", text, re.MULTILINE)}
+    here, absent = f"{rows['same']} {rows.get('new', '')}", rows["not there"]
     assert sorted(re.findall(r"`(\w+)`", here)) == family_names()
     assert set(re.findall(r"`(\w+)`", absent)).isdisjoint(family_names())
 

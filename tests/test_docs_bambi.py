@@ -197,6 +197,8 @@ def test_parameters_have_terms_and_priors(sleep):
         ("gamma", "Reaction", "Gamma", {"mu": "inverse", "alpha": "log"}),
         ("wald", "Reaction", "Wald", {"mu": "inverse_squared", "lam": "log"}),
         ("weibull", "Reaction", "Weibull", {"mu": "log", "alpha": "log"}),
+        ("laplace", "Reaction", "Laplace", {"mu": "identity", "b": "log"}),
+        ("asymmetriclaplace", "Reaction", "AsymmetricLaplace", {"mu": "identity", "b": "log", "kappa": "log"}),
         ("lognormal", "Reaction", "LogNormal", {"mu": "identity", "sigma": "log"}),
         ("poisson", "Days", "Poisson", {"mu": "log"}),
         ("negativebinomial", "Days", "NegativeBinomial", {"mu": "log", "alpha": "log"}),

@@ -41,7 +41,8 @@ def test_every_family_draws_at_the_ends_of_its_parameters(name):
     if name in COUNTS or family.response_support in ("positive", "unit"):
         assert (drawn >= 0).all()
     else:
-        undefined = np.isinf(parameters["mu"]) & np.isinf(parameters["sigma"])
+        scale = parameters["sigma"] if "sigma" in parameters else parameters["b"]
+        undefined = np.isinf(parameters["mu"]) & (np.isinf(scale) | (scale == 0.0))  # b may be a rate
         assert not np.isnan(drawn[~undefined]).any()
 
 

@@ -27,6 +27,9 @@ MOST_ERRORS = 4.5  # Monte Carlo errors by which two right answers may differ: o
 FAMILIES: dict[str, dict[str, Any]] = {
     "gaussian": {"formula": "y ~ x + (1|g)"},
     "t": {"formula": "y ~ x + (1|g)"},
+    "laplace": {"formula": "y ~ x + (1|g)"},
+    "asymmetriclaplace": {"formula": Formula("y ~ x", "b ~ z")},
+    "elf": {"formula": "y ~ x"},
     "bernoulli": {"formula": "b ~ x + c + (z|g)"},
     "binomial": {"formula": "p(s, trials) ~ x + (1|g)"},
     "poisson": {"formula": "k ~ x + offset(o) + (1|g)"},

@@ -17,7 +17,7 @@ def predict(
     """What `Model.predict` does."""
     from nutslite.results.added_groups import add_predictions
 
-    _check_origin(specification, idata)
+    check_results(specification, idata)
     rows, design = None, specification.spec.design
     if data is not None:
         rows = as_frame(data)
@@ -38,7 +38,7 @@ def with_predictions(
         idata = predict(specification, idata, **options)
         anew = True
     else:
-        _check_origin(specification, idata)
+        check_results(specification, idata)
     if "log_likelihood" in needed and (anew or "log_likelihood" not in group_names(idata)):
         idata = add_log_likelihood(specification, idata, inplace=False)
     return idata
@@ -48,7 +48,7 @@ def add_log_likelihood(specification: Specification, idata: Any, *, data: Any = 
     """What `Model.compute_log_likelihood` does."""
     from nutslite.results import added_groups
 
-    _check_origin(specification, idata)
+    check_results(specification, idata)
     design = specification.spec.design
     rows = design if data is None else design.evaluate(data, response=True)
     return added_groups.add_log_likelihood(idata, rows, prediction_task(specification), inplace=inplace)
@@ -58,7 +58,7 @@ def add_log_prior(specification: Specification, idata: Any, *, inplace: bool = T
     """What `Model.compute_log_prior` does."""
     from nutslite.results import added_groups
 
-    _check_origin(specification, idata)
+    check_results(specification, idata)
     assembled = specification.posterior.assembled
     return added_groups.add_log_prior(idata, assembled, aliases=specification.aliases, inplace=inplace)
 
@@ -67,7 +67,7 @@ def explained_variance(specification: Specification, idata: Any, *, summary: boo
     """What `Model.r2_score` does."""
     from nutslite.results import added_groups
 
-    _check_origin(specification, idata)
+    check_results(specification, idata)
     task = prediction_task(specification)
     return added_groups.explained_variance(idata, specification.spec.design, task, summary=summary)
 
@@ -84,7 +84,7 @@ def prediction_task(specification: Specification) -> PredictionTask:
     return PredictionTask(spec.family, spec.links, spec.priors.fixed, sampler, specification.aliases, coords)
 
 
-def _check_origin(specification: Specification, idata: Any) -> None:
+def check_results(specification: Specification, idata: Any) -> None:
     """Refuse, or warn of, the draws of another model."""
     from nutslite.results.container.origin import check_origin
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nutslite._calls import public
 from nutslite.exceptions import check_flags
-from nutslite.model import after_fit, before_fit, fitting
+from nutslite.model import adjusting, after_fit, before_fit, fitting
 from nutslite.model.fit_arguments import read_fit_arguments
 from nutslite.model.specification import Specification
 from nutslite.model.specify import with_priors
@@ -249,6 +249,41 @@ class Drawn:
         """
         check_flags(inplace=inplace)
         return after_fit.add_log_prior(self._specification, idata, inplace=inplace)
+
+    def adjust_intervals(self, idata: Any, groups: Any = None) -> Any:
+        """Draws of a regression of quantiles whose intervals cover as confidence intervals do.
+
+        The likelihood of a quantile is a working one: draws are about the right place, and their spread is not that of
+        the estimates. Coefficients get the sandwich covariance (Yang, Wang and He, 2016, doi:10.1111/insr.12114),
+        around the same means; group effects, scales and the like stay, and with them bands of single groups.
+
+        Parameters
+        ----------
+        idata : InferenceData or DataTree
+            What `fit` returned.
+        groups : str or array of labels, optional
+            Whose rows may depend on each other: a grouping factor, a column of the data, or a label for each row. By
+            default the model's grouping factor; ``"rows"``: all rows are independent, as they are by default in a model
+            without group effects.
+
+        Returns
+        -------
+        InferenceData or DataTree
+            A copy for `predict` and all else. What was computed from the draws before (predictions, log likelihoods) is
+            left out; its posterior has the attribute ``adjusted``.
+
+        Raises
+        ------
+        DataError
+            For a model without ``quantile=``, results that have been adjusted, fewer groups than coefficients; for
+            penalised terms, whose coefficients are no estimates of the data alone.
+
+        Warns
+        -----
+        NutsliteWarning
+            Where priors make a large part of the posterior.
+        """
+        return adjusting.adjust_intervals(self._specification, idata, groups)
 
     def r2_score(self, idata: Any, summary: bool = True) -> Any:
         """Bayesian R-squared of the model's rows.

@@ -24,6 +24,12 @@ ADDED = {
 """By what asks for it: what adds a group to results, and the method of `Model` that does so later."""
 
 
+SPREAD = (
+    "The likelihood of a quantile is a working one: intervals of these draws need not cover. "
+    "model.adjust_intervals(results) gives draws whose intervals do."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """A fit that nothing stands in the way of.
@@ -160,6 +166,8 @@ def _sampled(job: Job) -> Any:
         with rescued(lambda: raw_draws(run_of_plan), what, beside=arguments.file):
             if settings.progressbar:
                 log.info("%s", how_long_it_took(run_of_plan))
+            if specification.spec.family.quantile is not None:
+                log.info("%s", SPREAD)
             report = arguments.compute_convergence_checks
             results = store_fit(run_of_plan, omit_offsets=arguments.omit_offsets, report=report, **named)
     _add_groups(specification, results, arguments)

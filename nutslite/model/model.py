@@ -16,6 +16,7 @@ from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
 from nutslite.model.drawn import Drawn
+from nutslite.model.evaluated import Evaluated
 from nutslite.model.saving import read_file, save_model, warn_of_differences
 from nutslite.model.shown import Shown
 from nutslite.model.specification import ModelArguments
@@ -38,7 +39,7 @@ class ReadOnlyError(NutsliteError, AttributeError):
 
 
 @public
-class Model(Drawn, Shown):
+class Model(Drawn, Evaluated, Shown):
     """A Bayesian generalized linear mixed model.
 
     Parameters
@@ -84,6 +85,9 @@ class Model(Drawn, Shown):
         Terms to add to the log density: functions of variables by their names in the results, on their natural scale
         (``("sigma", lambda sigma: -10 * sigma)``), that return a number, or an array that is summed. Derivatives are
         derived. A compiled or compilable function of numbers is fast, any other is called in Python each time.
+    quantile : float, optional
+        The level of the quantile that the formula models, between 0 and 1, in the families ``"asymmetriclaplace"`` and
+        ``"elf"``. `adjust_intervals` then makes intervals of the draws cover.
 
     Raises
     ------
@@ -125,6 +129,7 @@ class Model(Drawn, Shown):
         automatic_priors: str = "default",
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
+        quantile: float | None = None,
     ) -> None:
         self._specification = specify(ModelArguments.among(locals()), data)
         self._fitted = False
@@ -183,6 +188,11 @@ class Model(Drawn, Shown):
     def potentials(self) -> tuple[Potential, ...]:
         """Terms added to the log density."""
         return self._specification.spec.potentials
+
+    @property
+    def quantile(self) -> float | None:
+        """The level of the quantile that is modelled, if it is one."""
+        return self._specification.spec.family.quantile
 
     @property
     def center_predictors(self) -> bool:

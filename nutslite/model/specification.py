@@ -16,7 +16,7 @@ import pandas as pd
 
 from nutslite.exceptions import check_flags
 from nutslite.families.record.family import Family
-from nutslite.families.record.register import own_links
+from nutslite.families.record.register import own_links, own_quantile
 from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.points.compiled_model import Backend
@@ -62,6 +62,7 @@ class ModelArguments:
     automatic_priors: str
     taylor: int | None
     potentials: Sequence[Any] | None
+    quantile: float | None
 
     def __post_init__(self) -> None:
         check_flags(
@@ -75,6 +76,7 @@ class ModelArguments:
         }
         values["taylor"] = check_automatic(self.automatic_priors, self.taylor, self.auto_scale)[1]
         values["link"] = own_links(self.family) if self.link is None else values["link"]
+        values["quantile"] = own_quantile(self.family) if self.quantile is None else values["quantile"]
         values["priors"] = apart({} if self.priors is None else self.priors)
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -161,7 +163,7 @@ class Specification:
         from nutslite.results.container.origin import notes_of
 
         links = {name: self.spec.links[name] for name in self.spec.design.predictors}
-        return notes_of(self.formula.get_all_formulas(), self.spec.family.name, links)
+        return notes_of(self.formula.get_all_formulas(), self.spec.family.name, links, self.spec.family.quantile)
 
 
 def specification_of(model: Any) -> Specification:

@@ -16,7 +16,7 @@ from nutslite.exceptions import PriorError
 from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
-from nutslite.families.record.register import described, get_family
+from nutslite.families.record.register import at_quantile, described, get_family
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
@@ -25,10 +25,10 @@ from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import read_potentials
-from nutslite.priors.checks import check_noncentered
+from nutslite.priors.checks import check_noncentered, refuse_fixed
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
-from nutslite.priors.defaults import PriorSet
+from nutslite.priors.defaults import QUANTILE, PriorSet
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
@@ -124,6 +124,7 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
 def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
     """The family, with a kernel that knows its links, and the link of every parameter by name."""
     family = get_family(arguments.family)
+    family = family if arguments.quantile is None else at_quantile(family, arguments.quantile)
     links = family.choose_links(arguments.link)
     return described(with_own_links(family, links), links), links
 
@@ -155,15 +156,21 @@ def _choose_priors(
             f"automatic_priors='mle' is for one linear predictor and a mean, which family '{family.name}' does not "
             "have. Leave it out."
         )
+    if arguments.automatic_priors == "mle" and (family.smooth or family.at_quantile) is not None:
+        raise PriorError(
+            f"automatic_priors='mle' needs the curvature of a likelihood, which family '{family.name}' has not. Leave "
+            "it out."
+        )
     if arguments.automatic_priors == "mle" and design.response.censoring is not None:
         raise PriorError("automatic_priors='mle' does not know censored responses. Leave it out.")
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
+    refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
     own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
     return choose_priors(
-        update_priors(own, arguments.priors),
+        update_priors({**own, **family.fixed}, arguments.priors),
         design.predictors,
         design.response,
-        family=family.kind,
+        family=family.kind if family.quantile is None else QUANTILE,
         link=links[family.parent.name],
         parent=family.parent.name,
         auxiliary={parameter.name: parameter.default_prior for parameter in family.auxiliary},

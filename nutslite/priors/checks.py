@@ -235,3 +235,18 @@ def check_lengths(name: str, prior: Prior, size: int, part: str = "column") -> N
                 f"'{name}' has {size} {part}{'s' * (size != 1)}, but {key} of {prior} has the shape {value.shape}; "
                 f"give {numbers}."
             )
+
+
+def refuse_fixed(fixed: Collection[str], level: Any, predictors: Collection[str], priors: Mapping[Any, Any]) -> None:
+    """Refuse formulas and priors of parameters that the level of a quantile has settled.
+
+    Raises
+    ------
+    PriorError
+    """
+    for name in fixed:
+        if name in predictors or name in priors:
+            what = "formula" if name in predictors else "prior"
+            raise PriorError(
+                f"quantile={level} settles '{name}', which has a {what} here: leave the {what} out, or quantile=."
+            )

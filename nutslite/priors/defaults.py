@@ -4,14 +4,14 @@ The rules follow rstanarm's documentation ("Prior distributions for rstanarm mod
 deviations divide by n; weights of observations are ignored.
 
 * Only the parent parameter's terms are scaled. s_y and m_y are the response's standard deviation and mean for the
-  families ``gaussian`` and ``t``, and 1 and 0 for all others.
+  families ``gaussian`` and ``t`` and for regressions of quantiles, and 1 and 0 for all others.
 * Common terms, per column: Normal(0, 2.5 s_y / sd(x)).
 * Intercept: Normal(m_y, sqrt((2.5 s_y)^2 + sum over columns of (sigma_j mean(x_j))^2)), although it is the intercept of
   centred predictors; columns whose prior the user chose do not count.
 * ``bernoulli`` and ``binomial`` with a logit or probit link: intercept Normal(0, 1.5), numeric columns
   Normal(0, 1 / sd(x)), columns of categorical terms Normal(0, 1).
 * Group-specific terms: Normal(0, HalfNormal(s)), s by the general rules for an intercept and for columns.
-* ``sigma`` of ``gaussian`` and ``t``: HalfStudentT(4, s_y).
+* ``sigma`` of these: HalfStudentT(4, s_y); ``b`` of regressions of quantiles, a rate: HalfStudentT(4, 1 / s_y).
 * Hyperparameters of special terms (``s(x)_sigma``): that of group intercepts, unless their kind has one of its own.
 * Terms of any other parameter: Normal(0, 1), group-specific ones with HalfNormal(1).
 
@@ -37,6 +37,9 @@ from nutslite.priors.user_priors import Choice, Given
 FloatArray = NDArray[np.float64]
 Constant = Prior | float | FloatArray
 DefaultPrior = tuple[str, Mapping[str, Any]]
+
+QUANTILE = "quantile"
+"""In place of a family's name: a regression of quantiles, whatever its family."""
 
 _WIDTH = 2.5
 _SHOWN = 5
@@ -175,7 +178,7 @@ class DefaultScaling:
 
     def __init__(self, family: str, link: str, response: Response) -> None:
         self.family = family
-        self.uses_response = family in {"gaussian", "t"}
+        self.uses_response = family in {"gaussian", "t", QUANTILE}
         self.binary = family in {"bernoulli", "binomial"} and link in {"logit", "probit"}
         self.mean = float(np.mean(response.values[0])) if self.uses_response else 0.0
         self._sd = float(np.std(response.values[0])) if self.uses_response else 1.0
@@ -351,6 +354,8 @@ def _terms(predictor: LinearPredictor) -> list[tuple[str, int, bool]]:
 def _constant(parameter: str, data: DefaultPrior | None, scales: DefaultScaling, auto_scale: bool) -> Prior:
     if auto_scale and scales.uses_response and parameter == "sigma":
         return Prior("HalfStudentT", nu=4.0, sigma=scales.sd)
+    if auto_scale and scales.family == QUANTILE and parameter == "b":
+        return Prior("HalfStudentT", nu=4.0, sigma=1.0 / scales.sd)
     if auto_scale and scales.family == "vonmises" and parameter == "kappa":
         return Prior("HalfStudentT", nu=4.0, sigma=1.0)
     if data is None:

@@ -45,7 +45,7 @@ OWN, NEW = "posterior_predictive", "predictions"
 
 
 @dataclass(frozen=True)
-class _Posterior:
+class NamedPosterior:
     """Draws (chains, draws, ...) by the model's names, and the chains and draws that they are."""
 
     arrays: dict[str, NDArray[Any]]
@@ -89,7 +89,7 @@ def add_predictions(
             f"draws={draws}: the parameters of the model's own rows stand beside the posterior draws in the results, "
             f"where all draws have to have them. inplace=False gives a copy with {draws} draws."
         )
-    posterior = _posterior(part, task.coords, task.aliases)
+    posterior = named_posterior(part, task.coords, task.aliases)
     prediction = predict(posterior.arrays, design, task, kind=kind, keep_parameters=not beside_all, **options)
     results = idata if inplace else copy.deepcopy(idata)
     if per_chain is not None and not inplace:
@@ -106,7 +106,7 @@ def add_log_likelihood(
 ) -> Container | None:
     """Compute the pointwise log likelihood of the rows of a design; into `idata`, or into a copy that is returned."""
     name = design.response.name
-    posterior = _posterior(get_group(idata, "posterior"), task.coords, task.aliases)
+    posterior = named_posterior(get_group(idata, "posterior"), task.coords, task.aliases)
     loglik = pointwise_log_likelihood(posterior.arrays, design, task)
     results = idata if inplace else copy.deepcopy(idata)
     add_group(results, "log_likelihood", _by_row({name: loglik}, posterior.axes, task))
@@ -122,7 +122,7 @@ def add_log_prior(
     somebody chose, and theirs is a part of the model (Kallioinen et al., 2024, Statistics and Computing 34).
     """
     layout = assembled.layout
-    posterior = _posterior(get_group(idata, "posterior"), layout.coords, aliases)
+    posterior = named_posterior(get_group(idata, "posterior"), layout.coords, aliases)
     densities = log_prior(assembled, posterior.arrays)
     dims = {v.name: () if v.source in ("correlation", "simplex") else v.dims for v in layout.variables}
     chosen = {name: values for name, values in densities.items() if name not in _hierarchical(assembled)}
@@ -134,7 +134,7 @@ def add_log_prior(
 
 def explained_variance(idata: Container, design: Design, task: PredictionTask, *, summary: bool) -> Any:
     """R-squared of every draw, shape (chains, draws), or a table of it."""
-    draws = r2_draws(_posterior(get_group(idata, "posterior"), task.coords, task.aliases).arrays, design, task)
+    draws = r2_draws(named_posterior(get_group(idata, "posterior"), task.coords, task.aliases).arrays, design, task)
     return r2_table(draws) if summary else draws
 
 
@@ -167,7 +167,7 @@ def noted(dataset: xarray.Dataset, prediction: Prediction) -> xarray.Dataset:
     return dataset.assign_attrs(note=prediction.note) if prediction.note and prediction.response else dataset
 
 
-def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases: Mapping[str, str]) -> _Posterior:
+def named_posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases: Mapping[str, str]) -> NamedPosterior:
     """The draws by the model's names; aliases are known also where a computation has lost the attributes."""
     axes = SampleAxes.of(dataset)
     if not axes.exist:
@@ -178,7 +178,7 @@ def _posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases: Mapp
         raise DataError("There are no draws in these results: their posterior is empty.")
     arrays = named_arrays(in_model_order(dataset, coords), aliases=False)[0]
     lost = {name: arrays[alias] for name, alias in aliases.items() if name not in arrays and alias in arrays}
-    return _Posterior(arrays | lost, axes)
+    return NamedPosterior(arrays | lost, axes)
 
 
 def _thin(idata: Container, per_chain: int) -> None:

@@ -64,6 +64,7 @@ def store_fit(
         "plan": fit.plan.path,
         "inference_method": fit.method,
         "interrupted": fit.interrupted,
+        **({} if assembled.spec.family.quantile is None else {"adjusted": "no"}),
         **fit.attributes,
         **(notes or {}),
     }

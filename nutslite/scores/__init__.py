@@ -34,6 +34,7 @@ _HOMES: dict[str, str] = {
     "nll": "pointwise.log_score",
     "nll_error": "pointwise.log_score",
     "joint_nll": "pointwise.log_score",
+    "leave_one_out": "importance",
     # of classes
     "log_loss": "pointwise.classes",
     "brier": "pointwise.classes",
@@ -67,6 +68,7 @@ _HOMES: dict[str, str] = {
     "crps_uniform": "pointwise.closed_forms",
     "crps_laplace": "pointwise.closed_forms",
     "crps_asymmetriclaplace": "pointwise.closed_forms",
+    "crps_elf": "pointwise.closed_forms",
     "crps_logistic": "pointwise.closed_forms",
     "crps_poisson": "pointwise.closed_forms",
     "crps_negativebinomial": "pointwise.closed_forms",

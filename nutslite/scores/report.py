@@ -47,6 +47,9 @@ class Report(Pictured):
         Of intervals and ranges.
     notes : tuple of str
         What a reader should know.
+    joint : pandas.DataFrame or None
+        Of groups that were held out as a whole: ``rows``, and ``joint_nll``, the negative log predictive density of all
+        of them at once.
     prediction : Prediction or None
         What was scored, for pictures.
     """
@@ -60,6 +63,7 @@ class Report(Pictured):
     weights: FloatArray | None
     confidence: float
     notes: tuple[str, ...]
+    joint: pd.DataFrame | None = None
     prediction: Prediction | None = None
 
     @property

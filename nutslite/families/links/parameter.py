@@ -43,6 +43,8 @@ class Parameter:
         Coordinates along `dim`, one per element.
     ordered : bool
         Whether the elements increase. Such a vector has no formula.
+    unit : int
+        The power of the response's unit that it has, 1 of a scale and -1 of a rate: where a search for it starts.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Parameter:
     dim: str = ""
     labels: tuple[Any, ...] = ()
     ordered: bool = False
+    unit: int = 0
 
     def __post_init__(self) -> None:
         """Check the names of the links."""

@@ -106,6 +106,15 @@ class Family:
     censored : mapping of str to callable
         By ``"left"``, ``"right"``, ``"interval"``: the kernel of rows that are censored so. Of intervals the second
         half of y's rows is what `prepare` made of their upper ends.
+    smooth : callable, optional
+        The kernel of a density near this one whose curvature says where the mode is and how wide; a pilot asks it where
+        the density itself has kinks.
+    at_quantile : callable, optional
+        ``at_quantile(level) -> dict`` of attributes that make the parent this quantile of the response.
+    fixed : mapping of str to float
+        Parameters that are known numbers.
+    quantile : float, optional
+        The level of that quantile.
 
     Raises
     ------
@@ -141,6 +150,10 @@ class Family:
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
+    smooth: Callable[..., None] | None = field(default=None, compare=False)
+    at_quantile: Callable[[Any], Mapping[str, Any]] | None = field(default=None, compare=False)
+    fixed: Mapping[str, float] = field(default_factory=dict, compare=False)
+    quantile: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Take from the likelihood what it says, check the parameters and fill the title in."""

@@ -38,7 +38,8 @@ def with_own_links(family: Family, links: Mapping[str, Any]) -> Family:
     """
     if getattr(family.kernel, "inner", None) is not None:  # of a family that comes from another model
         plain = {status: kernel.inner for status, kernel in family.censored.items()}  # type: ignore[attr-defined]
-        family = replace(family, kernel=family.kernel.inner, censored=plain)  # type: ignore[attr-defined]
+        smooth = getattr(family.smooth, "inner", None)
+        family = replace(family, kernel=family.kernel.inner, censored=plain, smooth=smooth)  # type: ignore[attr-defined]
     own = {name: link for name, link in links.items() if is_custom(link)}
     if own and family.bind is not None:
         known = family.parameter(next(iter(own))).links
@@ -49,7 +50,8 @@ def with_own_links(family: Family, links: Mapping[str, Any]) -> Family:
     if not own:
         return family
     censored = {status: linked_kernel(family, own, kernel) for status, kernel in family.censored.items()}
-    return replace(family, kernel=linked_kernel(family, own, family.kernel), censored=censored)
+    smooth = None if family.smooth is None else linked_kernel(family, own, family.smooth)
+    return replace(family, kernel=linked_kernel(family, own, family.kernel), censored=censored, smooth=smooth)
 
 
 def linked_kernel(family: Family, links: Mapping[str, Any], inner: Callable[..., None]) -> LazyKernel:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, error_about
+from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, error_about, shown
 from nutslite.families.links.link import Link
 from nutslite.families.record.family import Family
 from nutslite.families.user.built_in import built_in, family_names
@@ -34,11 +34,33 @@ def get_family(family: str | Family) -> Family:
     return replace(record)  # so that `set_default_priors` is about one family of one user
 
 
+def at_quantile(family: Family, level: Any) -> Family:
+    """The family whose parent is the quantile of this level.
+
+    Raises
+    ------
+    FamilyError
+        For a family of no quantiles, or a level that is none.
+    """
+    if family.at_quantile is None:
+        known = [name for name in family_names() if built_in(name).at_quantile is not None]
+        raise FamilyError(
+            f"quantile={shown(level)}: family '{family.name}' has no level to choose. Use family='{known[0]}'"
+            f"{''.join(f' or {name!r}' for name in known[1:])}."
+        )
+    return replace(family, **family.at_quantile(level))
+
+
 def described(family: Family, links: Mapping[str, str]) -> Family:
     """The family of a model with these links: its `likelihood` and `link` say in Bambi's words what it is."""
     named = Likelihood(NAMES[family.kind]) if family.kind in NAMES else None
     link = {name: item if isinstance(item, Link) else Link(item) for name, item in links.items()}
     return replace(family, likelihood=family.likelihood or named, link=link)
+
+
+def own_quantile(family: Any) -> float | None:
+    """The level of the quantile that the family of another model is about."""
+    return family.quantile if isinstance(family, Family) else None
 
 
 def own_links(family: Any) -> dict[str, str] | None:

@@ -25,6 +25,8 @@ DISTRIBUTIONS = {
     "Lognormal": "lognormal",
     "LogNormal": "lognormal",
     "Weibull": "weibull",
+    "Laplace": "laplace",
+    "AsymmetricLaplace": "asymmetriclaplace",
     "ZeroInflatedPoisson": "zero_inflated_poisson",
     "Cumulative": "cumulative",
     "Categorical": "categorical",

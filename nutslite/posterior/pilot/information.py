@@ -94,8 +94,14 @@ def _positive_part(rows: FloatArray) -> FloatArray:
 class InformationBuilder:
     """Information of one model; what does not depend on the position is prepared once."""
 
-    def __init__(self, model: ModelData, density: Callable[..., float], loglik: tuple[Any, ...]) -> None:
-        self.model, self.density, self.loglik = model, density, loglik
+    def __init__(
+        self,
+        model: ModelData,
+        density: Callable[..., float],
+        loglik: tuple[Any, ...],
+        steps: FloatArray | None = None,
+    ) -> None:
+        self.model, self.density, self.loglik, self.steps = model, density, loglik, steps
         self.n_head = model.head.transforms.size
         self.dimension = self.n_head + model.centring.size
         self.blocks = [_block_design(model, block) for block in model.blocks]
@@ -122,7 +128,7 @@ class InformationBuilder:
         Without `priors` it is the data's part alone.
         """
         values, effects = self.natural(position)
-        rows = row_information(self.model, self.loglik, values, effects)
+        rows = row_information(self.model, self.loglik, values, effects, self.steps)
         if not np.isfinite(rows).all():
             return None
         if convex:

@@ -78,13 +78,21 @@ def why_no_pilot(model: ModelData) -> str | None:
 
 
 def run_pilot(
-    model: ModelData, density: Callable[..., float], loglik: tuple[Any, ...], start: FloatArray
+    model: ModelData,
+    density: Callable[..., float],
+    loglik: tuple[Any, ...],
+    start: FloatArray,
+    steps: FloatArray | None = None,
 ) -> Pilot | None:
-    """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself)."""
+    """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself).
+
+    `steps` (k,), in the units of the linear predictors, are those of differences where the curvature changes as fast as
+    these say; Newton's steps are then in any unit, too.
+    """
     if why_no_pilot(model) is not None:
         return None
     try:
-        found = _Search(model, density, loglik, start).run()
+        found = _Search(model, density, loglik, start, steps).run()
     except np.linalg.LinAlgError:  # on the way to a scale of zero numbers leave the range of doubles
         return None
     return found if found is not None and _is_usable(found) else None
@@ -121,13 +129,19 @@ class _Search:
     """The pilot's state: the model (its centring changes once), the position and the hyperparameters' positions."""
 
     def __init__(
-        self, model: ModelData, density: Callable[..., float], loglik: tuple[Any, ...], start: FloatArray
+        self,
+        model: ModelData,
+        density: Callable[..., float],
+        loglik: tuple[Any, ...],
+        start: FloatArray,
+        steps: FloatArray | None,
     ) -> None:
         # Effects are searched for on their own scale (centred): there the conditional mode is a smooth convex problem.
         self.given_centring = model.centring
         self.model = model._replace(centring=np.ones_like(model.centring))
-        self.density, self.loglik = density, loglik
-        self.builder = InformationBuilder(self.model, density, loglik)
+        self.density, self.loglik, self.steps = density, loglik, steps
+        self.largest_step = LARGEST_NEWTON_STEP if steps is None else np.inf
+        self.builder = InformationBuilder(self.model, density, loglik, steps)
         self.n_head = self.builder.n_head
         self.position = np.array(start, dtype=float)
         self.gradients = 0
@@ -172,7 +186,7 @@ class _Search:
                 return None
             decrement = float(gradient @ step)
             largest = np.abs(step[: self.n_head]).max(initial=0.0)
-            step *= min(1.0, LARGEST_NEWTON_STEP / max(largest, 1e-300))
+            step *= min(1.0, self.largest_step / max(largest, 1e-300))
             moved = self._line_search(value, step, decrement)
             if moved is None:
                 return information
@@ -280,7 +294,7 @@ class _Search:
             chosen = self._coordinates(moved)
         values, _ = self.builder.natural(self.position)
         self.model = in_coordinates(self.model, chosen, self.position, values)
-        self.builder = InformationBuilder(self.model, self.density, self.loglik)
+        self.builder = InformationBuilder(self.model, self.density, self.loglik, self.steps)
         for block in self.model.blocks:
             self._to_raw(block, values)
         final = self._information()

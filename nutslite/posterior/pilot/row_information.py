@@ -23,7 +23,13 @@ ETA_STEP = 1e-3
 ROWS_AT_ONCE = 1 << 14
 
 
-def row_information(model: ModelData, loglik: tuple[Any, ...], values: FloatArray, effects: FloatArray) -> FloatArray:
+def row_information(
+    model: ModelData,
+    loglik: tuple[Any, ...],
+    values: FloatArray,
+    effects: FloatArray,
+    steps: FloatArray | None = None,
+) -> FloatArray:
     """Minus the second derivatives of the pointwise log likelihood in eta.
 
     Parameters
@@ -32,6 +38,8 @@ def row_information(model: ModelData, loglik: tuple[Any, ...], values: FloatArra
         The family's kernels, compiled (`LOGLIKS`).
     values, effects : ndarray
         As `model_data` defines them.
+    steps : ndarray, shape (k,), optional
+        How far each linear predictor is moved for the differences.
 
     Returns
     -------
@@ -40,6 +48,7 @@ def row_information(model: ModelData, loglik: tuple[Any, ...], values: FloatArra
     """
     n, k = model.y.shape[1], model.predictors.shape[0]
     out = np.zeros((k, k, n))
+    steps = np.full(k, ETA_STEP) if steps is None else steps
     for first, last, place, first_eta, n_eta in model.segments:
         own, kernel = slice(first_eta, first_eta + n_eta), kernel_of(loglik, int(place))
         varies, links = np.ones(n_eta, dtype=np.int64), model.links[own]
@@ -48,11 +57,12 @@ def row_information(model: ModelData, loglik: tuple[Any, ...], values: FloatArra
             eta = linear_predictors(model, values, effects, rows)[own]
             upper, lower, pointwise = np.empty_like(eta), np.empty_like(eta), np.empty(eta.shape[1])
             for j in range(n_eta):
-                for step, slopes in ((ETA_STEP, upper), (-ETA_STEP, lower)):
+                size = float(steps[first_eta + j])
+                for step, slopes in ((size, upper), (-size, lower)):
                     moved = eta.copy()
                     moved[j] += step
                     kernel(model.y, model.weights, start, moved, varies, links, pointwise, slopes)
-                out[own, first_eta + j, rows] = (lower - upper) / (2.0 * ETA_STEP)
+                out[own, first_eta + j, rows] = (lower - upper) / (2.0 * size)
     return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
 
 

@@ -22,7 +22,9 @@ LONGEST = 10_000
 """Characters of a note; HDF5 takes 64 kB of attributes."""
 
 
-def notes_of(formulas: Sequence[str], family: str, links: Mapping[str, str]) -> dict[str, str]:
+def notes_of(
+    formulas: Sequence[str], family: str, links: Mapping[str, str], quantile: float | None = None
+) -> dict[str, str]:
     """What the posterior group says of its model, as attributes.
 
     Parameters
@@ -32,11 +34,14 @@ def notes_of(formulas: Sequence[str], family: str, links: Mapping[str, str]) -> 
     family : str
     links : mapping
         By parameter.
+    quantile : float, optional
+        The level of what the parent is a quantile of.
     """
     notes = {
         "formula": "; ".join(formulas),
         "family": family,
         "links": ", ".join(f"{name} = {link}" for name, link in links.items()),
+        **({} if quantile is None else {"quantile": str(quantile)}),
     }
     return {name: note for name, note in notes.items() if len(note) <= LONGEST}
 

@@ -19,7 +19,7 @@ class Check(NamedTuple):
     Attributes
     ----------
     function : str
-    options : dict
+    options : mapping
     groups : tuple of str
         What it reads, beside the observations.
     """
@@ -85,7 +85,7 @@ def draw_check(check: Check, idata: Any, response: str, options: dict[str, Any])
         With all groups that the check reads.
     response : str
         The response's name.
-    options : dict
+    options : mapping
         For ArviZ's function.
 
     Raises

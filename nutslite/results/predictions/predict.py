@@ -157,6 +157,39 @@ def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task:
     return means.reshape(draws.chains, draws.draws, design.n_rows)
 
 
+def conditional_parameters(
+    posterior: Mapping[str, NDArray[Any]],
+    design: Design,
+    task: PredictionTask,
+    *,
+    sample_new_groups: bool = False,
+    random_seed: Any = None,
+) -> dict[str, FloatArray]:
+    """All parameters of the distribution of every row at every draw, chains joined end to end, on their natural scale.
+
+    Effects of new groups are those that `pointwise_log_likelihood` draws with the same seed.
+
+    Returns
+    -------
+    dict of ndarray, shape (samples, rows), of probabilities of levels (samples, rows, levels)
+
+    Raises
+    ------
+    DataError
+        As for `predict`.
+    """
+    rng = random_generator(random_seed).spawn(2)[0]
+    draws = join_chains(posterior)
+    predictors = _linear_predictors(draws, design, task, True, sample_new_groups, rng)
+    found: dict[str, FloatArray] = {}
+    for start, stop in _chunks(draws.samples, design.n_rows):
+        for name, values in _natural_scale(predictors, task, draws, start, stop).items():
+            if start == 0:
+                found[name] = np.empty((draws.samples, design.n_rows, *values.shape[2:]))
+            found[name][start:stop] = values
+    return found
+
+
 def pointwise_log_likelihood(
     posterior: Mapping[str, NDArray[Any]],
     design: Design,
@@ -212,6 +245,38 @@ def pointwise_log_likelihood(
     return out.reshape(draws.chains, draws.draws, design.n_rows)
 
 
+def slopes_at_means(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
+    """Derivatives of every observation's log likelihood by the linear predictors, at the posterior means.
+
+    Returns
+    -------
+    ndarray, shape (k, rows)
+        Of a parameter without a formula, by the number on its native link.
+
+    Raises
+    ------
+    DataError
+        As for `predict`.
+    """
+    family, draws = task.family, join_chains(posterior)
+    means = NamedDraws({name: array.mean(axis=0, keepdims=True) for name, array in draws.arrays.items()}, 1, 1)
+    predictors = _linear_predictors(means, design, task, True, False, np.random.default_rng())
+    eta = np.empty((len(family.eta_parameters), design.n_rows))
+    j = 0
+    for item in family.parameters:
+        rows = slice(j, j + item.size)
+        if item.name in predictors.parameters:
+            eta[rows] = predictors.eta(item.name, 0, 1)[0].T
+        else:
+            eta[rows] = _link_scale(task, item.name, _constant(means, task, item)).reshape(item.size, 1)
+        j += item.size
+    links, varies = family.link_codes(task.links, predictors.parameters), np.ones(len(eta), dtype=np.int64)
+    slopes = np.empty_like(eta)
+    for part in _parts(design, family, links):
+        part.fill(eta, varies, links, np.empty(design.n_rows), slopes)
+    return slopes
+
+
 @dataclass(frozen=True)
 class _Part:
     """The rows of a design that are under one kernel."""
@@ -221,16 +286,29 @@ class _Part:
     y: FloatArray
     weights: FloatArray
 
-    def fill(self, eta: FloatArray, varies: NDArray[np.int64], links: NDArray[np.int64], out: FloatArray) -> None:
-        """Overwrite these rows of `out` (n,), given all predictors `eta` (k, n); constants stand in the first row."""
+    def fill(
+        self,
+        eta: FloatArray,
+        varies: NDArray[np.int64],
+        links: NDArray[np.int64],
+        out: FloatArray,
+        slopes: FloatArray | None = None,
+    ) -> None:
+        """Overwrite these rows of `out` (n,), given all predictors `eta` (k, n); constants stand in the first row.
+
+        Derivatives overwrite those of `slopes` (k, n) where all predictors vary.
+        """
         if self.rows is None:
-            self.kernel(self.y, self.weights, 0, eta, varies, links, out, np.empty_like(eta))
+            given = np.empty_like(eta) if slopes is None else slopes
+            self.kernel(self.y, self.weights, 0, eta, varies, links, out, given)
             return
         own = np.ascontiguousarray(eta[:, self.rows])
         own[varies == 0, 0] = eta[varies == 0, 0]
-        found = np.empty(self.rows.size)
-        self.kernel(self.y, self.weights, 0, own, varies, links, found, np.empty_like(own))
+        found, moved = np.empty(self.rows.size), np.empty_like(own)
+        self.kernel(self.y, self.weights, 0, own, varies, links, found, moved)
         out[self.rows] = found
+        if slopes is not None:
+            slopes[:, self.rows] = moved
 
 
 def _parts(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
