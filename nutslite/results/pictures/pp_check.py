@@ -70,9 +70,7 @@ def find_check(kind: str) -> Check:
     name = SAME.get(kind, kind) if isinstance(kind, str) else kind
     if isinstance(name, str) and name in others and name not in known:
         wanted = "1.0 or later" if others is SECOND else "0.x"
-        raise ArgumentError(
-            f"kind='{kind}' is a picture of ArviZ {wanted}. With the one installed: {', '.join(known)}."
-        )
+        raise ArgumentError(f"kind='{kind}' is a picture of ArviZ {wanted}. The one installed has: {', '.join(known)}.")
     refuse_other("kind", name, tuple(known))
     return known[name]
 
