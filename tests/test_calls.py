@@ -23,6 +23,9 @@ CLASSES = (
     nl.Link,
     calibration.Calibration,
     scores.Prediction,
+    scores.Report,
+    scores.Comparison,
+    scores.Stacked,
 )
 FUNCTIONS = (
     nl.load_data, nl.clear_data_home, nl.summary, nl.save, nl.load,

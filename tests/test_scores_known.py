@@ -11,6 +11,8 @@ import pytest
 
 from nutslite import scores
 from nutslite.exceptions import NutsliteError
+from nutslite.families.record.register import get_family
+from nutslite.families.user.built_in import family_names
 from nutslite.scores import Prediction
 from nutslite.scores.distributions import distribution, distribution_names
 from nutslite.scores.numerics.quadrature import squares_and_products, sums_over_counts
@@ -112,7 +114,7 @@ def test_references(name, parameters):
 
 
 def test_references_reach_counts_of_a_million():
-    assert {row["name"] for row in REFERENCES} >= set(distribution_names()) - {"uniform", "bernoulli"}
+    assert {row["name"] for row in REFERENCES} >= set(distribution_names()) - {"uniform", "bernoulli", "elf"}
     assert max(row["parameters"].get("mu", 0.0) for row in REFERENCES if row["name"] == "poisson") == 1e6
     assert max(row["parameters"].get("alpha", 0.0) for row in REFERENCES if row["name"] == "gamma") == 1e4
 
@@ -124,6 +126,7 @@ PARAMETERS = {
     "bernoulli": {"p": [0.2, 0.9]},
     "beta": {"mu": [0.3, 0.6], "kappa": [4.0, 30.0]},
     "binomial": {"n": [7, 60], "p": [0.2, 0.7]},
+    "elf": {"mu": [0.0, 5.0], "sigma": [1.0, 2.0], "tau": [0.5, 0.9]},
     "exponential": {"mu": [2.0, 0.1]},
     "gamma": {"mu": [2.0, 50.0], "alpha": [1.5, 8.0]},
     "gaussian": {"mu": [0.0, 100.0], "sigma": [1.0, 3.0]},
@@ -138,6 +141,22 @@ PARAMETERS = {
     "weibull": {"mu": [2.0, 30.0], "alpha": [1.5, 4.0]},
     "zero_inflated_poisson": {"mu": [3.0, 20.0], "psi": [0.7, 0.4]},
 }
+
+
+def test_every_family_of_numbers_has_a_distribution():
+    families = set(family_names()) - {"categorical", "cumulative"}
+    for name in families:
+        record = distribution(name)
+        assert {parameter.name for parameter in get_family(name).parameters} <= set(record.parameters), name
+
+
+@pytest.mark.parametrize("tau", [0.02, 0.5, 0.9])
+def test_extended_log_f_is_nearly_asymmetric_laplace(tau):
+    """Its width is a tenth of the scale, so that scores differ by little; far out both are exponential."""
+    kappa = math.sqrt(tau / (1 - tau))
+    for y in (-30.0, -1.0, 0.0, 2.0, 50.0):
+        sharp = crps("asymmetriclaplace", y, mu=0.0, b=math.sqrt(tau * (1 - tau)), kappa=kappa)
+        assert crps("elf", y, mu=0.0, sigma=1.0, tau=tau) == pytest.approx(sharp, rel=0.02)
 
 
 def test_every_distribution_is_looked_at():

@@ -16,6 +16,7 @@ from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
 from nutslite.model.drawn import Drawn
+from nutslite.model.evaluated import Evaluated
 from nutslite.model.saving import read_file, save_model, warn_of_differences
 from nutslite.model.shown import Shown
 from nutslite.model.specification import ModelArguments
@@ -38,7 +39,7 @@ class ReadOnlyError(NutsliteError, AttributeError):
 
 
 @public
-class Model(Drawn, Shown):
+class Model(Drawn, Evaluated, Shown):
     """A Bayesian generalized linear mixed model.
 
     Parameters

@@ -34,6 +34,7 @@ _HOMES: dict[str, str] = {
     "nll": "pointwise.log_score",
     "nll_error": "pointwise.log_score",
     "joint_nll": "pointwise.log_score",
+    "leave_one_out": "importance",
     # of classes
     "log_loss": "pointwise.classes",
     "brier": "pointwise.classes",
@@ -47,6 +48,14 @@ _HOMES: dict[str, str] = {
     # of numbers
     "squared_error": "pointwise.errors",
     "absolute_error": "pointwise.errors",
+    # pictures
+    "plot_pit": "pictures.pit",
+    "plot_pit_histogram": "pictures.pit",
+    "plot_coverage": "pictures.coverage",
+    "plot_reliability": "pictures.reliability",
+    "plot_fan": "pictures.fan",
+    "plot_sharpness": "pictures.sharpness",
+    "plot_scores": "running_mean",
     # closed forms
     "crps_gaussian": "pointwise.closed_forms",
     "crps_t": "pointwise.closed_forms",
@@ -59,6 +68,7 @@ _HOMES: dict[str, str] = {
     "crps_uniform": "pointwise.closed_forms",
     "crps_laplace": "pointwise.closed_forms",
     "crps_asymmetriclaplace": "pointwise.closed_forms",
+    "crps_elf": "pointwise.closed_forms",
     "crps_logistic": "pointwise.closed_forms",
     "crps_poisson": "pointwise.closed_forms",
     "crps_negativebinomial": "pointwise.closed_forms",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator, refuse_other, warn
 from nutslite.scores.answers import Answers, Asked
 from nutslite.scores.calibration.calibration_error import row_weights
 from nutslite.scores.calibration.coverage import coded, equal_mass_bins
 from nutslite.scores.calibration.pit import checked_number
+from nutslite.scores.containers import Stored, is_container, read_container
 from nutslite.scores.expected import SIMULATIONS
+from nutslite.scores.importance import LeftOut, said_of
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
 from nutslite.scores.kinds.parametric import Parametric
@@ -37,7 +40,7 @@ BINS_BY = 5
 @public
 def evaluate(
     y: Any,
-    P: Prediction,
+    P: Prediction | None = None,
     *,
     groups: Any = None,
     by: Any = None,
@@ -47,15 +50,21 @@ def evaluate(
     simulations: int = SIMULATIONS,
     confidence: float = 0.95,
     seed: Any = 0,
+    var_name: str | None = None,
+    kind: str | None = None,
 ) -> Report:
     """Score a prediction, with standard errors, beside what it would get if it were right.
+
+    Results of samplers are evaluated, too: ``evaluate(idata)`` takes what was observed, and how it was predicted, from
+    ``observed_data`` and ``posterior_predictive`` of an InferenceData or DataTree, made by PyMC, Bambi or others. With
+    ``log_likelihood`` there, log scores are known, and each row is judged as if it had been left out (PSIS-LOO).
 
     Parameters
     ----------
     y : array_like, shape (n,)
-        Observations. The labels of a pandas Series name the rows of the report.
+        Observations. The labels of a pandas Series name the rows of the report. Or an InferenceData or DataTree.
     P : Prediction
-        Of the same rows in the same order.
+        Of the same rows in the same order. Left out with results of samplers.
     groups : array_like, shape (n,), optional
         Labels of groups that rows fall together in, such as subjects: standard errors are cluster-robust, and whether
         rows of a group are off together is measured.
@@ -73,6 +82,10 @@ def evaluate(
         Of intervals and ranges.
     seed : int or sequence of int
         Of the randomised transform, the simulations and the bootstrap. The same seed gives the same report.
+    var_name : str, optional
+        Of results with several responses, which.
+    kind : {"loo", "insample"}, optional
+        Whether rows of such results are judged as if left out; by default where log likelihoods are stored.
 
     Returns
     -------
@@ -85,6 +98,9 @@ def evaluate(
     ArgumentError
         Where P is no `Prediction`, or an option means nothing.
     """
+    stored = _from_container(y, P, var_name, kind)
+    if stored is not None:
+        y, P = stored.y, stored.prediction
     P = _as_classes(_checked(P))
     observed = P.observed(y)
     if observed.size == 0:
@@ -103,7 +119,7 @@ def evaluate(
     if simulations and P.can("sample"):
         simulation.run(asked, simulations, np.random.default_rng([*seeds(seed), 1]))
     table = table_of(measures, answers, w, codes, weights is not None, confidence, seed, simulation)
-    return Report(
+    report = Report(
         table=table,
         pointwise=pointwise_of(measures, answers, y),
         by=table_by(measures, answers, w, codes, weights is not None, confidence, parts, simulation),
@@ -113,7 +129,37 @@ def evaluate(
         weights=None if weights is None else w,
         confidence=confidence,
         notes=tuple(_notes(P, answers, measures, probabilities)),
+        prediction=P,
     )
+    return report if stored is None else with_left_out(report, stored.left_out, stored.note)
+
+
+def with_left_out(report: Report, left_out: LeftOut | None, note: str) -> Report:
+    """The report with a note on what it rests on, and k-hat of each row where rows were left out by weights.
+
+    Warns
+    -----
+    NutsliteWarning
+        Where the weights of some rows cannot be relied on.
+    """
+    if left_out is None:
+        return replace(report, notes=(note, *report.notes))
+    said = said_of(left_out.khat, left_out.limit, report.pointwise.index)
+    if said:
+        warn(said)
+    pointwise = report.pointwise.assign(khat=left_out.khat)
+    return replace(report, pointwise=pointwise, notes=tuple(filter(None, (note, said, *report.notes))))
+
+
+def _from_container(y: Any, P: Any, var_name: Any, kind: Any) -> Stored | None:
+    if kind is not None:
+        refuse_other("kind", kind, ("loo", "insample"))
+    if P is None and is_container(y):
+        return read_container(y, var_name, kind)
+    for name, given in (("var_name", var_name), ("kind", kind)):
+        if given is not None:
+            raise ArgumentError(f"{name}={given!r} is about results of a sampler, and is given without a prediction.")
+    return None
 
 
 def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabilities: tuple[float, ...]) -> list[str]:
@@ -139,7 +185,7 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
 def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
         raise ArgumentTypeError(
-            f"P is a Prediction, not {type(P).__name__}: make one of draws by Prediction.from_draws(x), of a mean and "
+            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and "
             "a standard deviation by from_normal, and so on."
         )
     return P

@@ -128,7 +128,7 @@ def _one_left_out(kind: Draws, simulations: int, rng: np.random.Generator) -> It
         taken = rng.integers(members, size=kind.n)
         y = kind.x[taken, np.arange(kind.n)]
         others = (np.arange(members - 1)[:, None] + taken + 1) % members
-        yield Prediction(Draws(np.take_along_axis(kind.x, others, axis=0), None, kind.whole, kind.estimator)), y
+        yield Prediction(kind.by(np.take_along_axis(kind.x, others, axis=0))), y
 
 
 def _represented(prediction: Prediction, simulations: int) -> Prediction:
@@ -136,16 +136,9 @@ def _represented(prediction: Prediction, simulations: int) -> Prediction:
     kind = prediction.kind
     slow = isinstance(kind, Mixture) and kind.record.name != "gaussian"
     most = max(FEWEST_COMPONENTS, int((MOST_WORK_OTHERS if slow else MOST_WORK) / (kind.n * simulations)))
-    if isinstance(kind, Draws) and kind.weights is None:
+    if isinstance(kind, Draws):
         most = max(most, FEW_DRAWS)
-        if kind.x.shape[0] > most:
-            chosen = _evenly(kind.x.shape[0], most)
-            return Prediction(Draws(kind.x[chosen], None, kind.whole, kind.estimator))
-    if isinstance(kind, Mixture) and kind.weights is None and kind.size > most:
-        chosen = _evenly(kind.size, most)
-        return Prediction(Mixture(kind.record, [parameter[chosen] for parameter in kind.parameters]))
+        return Prediction(kind.fewer(most)) if kind.x.shape[0] > most else prediction
+    if isinstance(kind, Mixture) and kind.size > most:
+        return Prediction(kind.fewer(most))
     return prediction
-
-
-def _evenly(size: int, most: int) -> NDArray[np.int64]:
-    return np.linspace(0, size - 1, most).round().astype(np.int64)

@@ -17,6 +17,7 @@ from nutslite.scores.kinds.mixture import Mixture
 from nutslite.scores.kinds.parametric import Parametric
 from nutslite.scores.kinds.probabilities import Dirichlet, Probabilities
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
+from nutslite.scores.kinds.translated import translated
 from nutslite.scores.numerics.checks import levels_of, probability
 from nutslite.scores.pointwise.classes import EntropySplit
 from nutslite.scores.pointwise.crps import scaled
@@ -108,7 +109,7 @@ class Prediction:
                     f"of a "
                     "distribution to go with them."
                 )
-            return cls(Frozen(distribution))
+            return cls(translated(distribution) or Frozen(distribution))
         record = _distribution(distribution)
         arrays = record.checked(parameters)
         return cls(Parametric(record, arrays) if arrays[0].ndim < 2 else Mixture(record, arrays))

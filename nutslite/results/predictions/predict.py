@@ -157,6 +157,39 @@ def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task:
     return means.reshape(draws.chains, draws.draws, design.n_rows)
 
 
+def conditional_parameters(
+    posterior: Mapping[str, NDArray[Any]],
+    design: Design,
+    task: PredictionTask,
+    *,
+    sample_new_groups: bool = False,
+    random_seed: Any = None,
+) -> dict[str, FloatArray]:
+    """All parameters of the distribution of every row at every draw, chains joined end to end, on their natural scale.
+
+    Effects of new groups are those that `pointwise_log_likelihood` draws with the same seed.
+
+    Returns
+    -------
+    dict of ndarray, shape (samples, rows), of probabilities of levels (samples, rows, levels)
+
+    Raises
+    ------
+    DataError
+        As for `predict`.
+    """
+    rng = random_generator(random_seed).spawn(2)[0]
+    draws = join_chains(posterior)
+    predictors = _linear_predictors(draws, design, task, True, sample_new_groups, rng)
+    found: dict[str, FloatArray] = {}
+    for start, stop in _chunks(draws.samples, design.n_rows):
+        for name, values in _natural_scale(predictors, task, draws, start, stop).items():
+            if start == 0:
+                found[name] = np.empty((draws.samples, design.n_rows, *values.shape[2:]))
+            found[name][start:stop] = values
+    return found
+
+
 def pointwise_log_likelihood(
     posterior: Mapping[str, NDArray[Any]],
     design: Design,

@@ -200,20 +200,40 @@ def coded(labels: Any, n: int, name: str) -> tuple[list[Any], NDArray[np.int64]]
     DataError
         Where there is not one label a row, or one is missing.
     """
-    given = np.asarray(labels)
+    given = _labels(labels, name)
     if given.shape != (n,):
         raise DataError(f"{name} has one label for each of {n} rows; its shape is {given.shape}.")
-    missing = np.array([item is None or item != item for item in given.tolist()], dtype=bool)
+    missing = np.array([_is_missing(item) for item in given.tolist()], dtype=bool)
     if missing.any():
         raise DataError(f"{name} has no label in {int(missing.sum())} rows, the first of them {missing.argmax()}.")
+    try:
+        places = {label: place for place, label in enumerate(dict.fromkeys(given.tolist()))}
+    except TypeError:
+        raise DataError(f"{name} has one label for each row, a text or a number; not a list of them.") from None
     try:
         distinct, codes = np.unique(given, return_inverse=True)
         found = distinct.tolist()
     except TypeError:  # labels of several types have no order: that in which they come
-        places: dict[Any, int] = {}
-        codes = np.array([places.setdefault(item, len(places)) for item in given.tolist()])
-        found = list(places)
+        codes, found = np.array([places[label] for label in given.tolist()]), list(places)
     return found, np.asarray(codes.reshape(-1), dtype=np.int64)
+
+
+def _labels(given: Any, name: str) -> NDArray[Any]:
+    """Labels as they are: the number 1 and the text "1" in one list stay two."""
+    if isinstance(given, str | bytes):
+        raise DataError(f"{name} has one label for each row; a single text is none of these: {given!r}.")
+    if np.ma.isMaskedArray(given) and np.ma.getmaskarray(given).any():
+        raise DataError(f"{name} has no label in {int(np.ma.getmaskarray(given).sum())} rows, which are masked.")
+    if not isinstance(given, list | tuple):
+        return np.asarray(given)
+    labels = np.empty(len(given), dtype=object)
+    for place, label in enumerate(given):
+        labels[place] = label
+    return labels
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or bool(label != label)
 
 
 def _covered(given: Any) -> FloatArray:

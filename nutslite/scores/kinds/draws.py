@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import DataError, refuse_other, warn
 from nutslite.scores.kinds.kind import NOT_CLASSES, NOT_MIXED, Kind
 from nutslite.scores.numerics.checks import numbers, weights_of
+from nutslite.scores.numerics.resampling import resampled
 from nutslite.scores.pointwise.crps import ESTIMATORS, deviation_and_difference
 
 FloatArray = NDArray[np.float64]
@@ -37,6 +39,17 @@ class Draws(Kind):
         self.weights = weights_of(weights, self.x.shape)
         self.estimator = estimator
         self.whole = bool(np.all(self.x == np.floor(self.x))) if whole is None else whole
+
+    def by(self, x: FloatArray) -> Self:
+        """The same prediction by other draws, without weights."""
+        other = copy.copy(self)
+        other.x, other.weights = x, None
+        return other
+
+    def fewer(self, count: int) -> Self:
+        """By so many of its draws, evenly spaced, without weights."""
+        chosen = resampled(self.weights, self.x.shape[0], count)
+        return self.by(self.x[chosen] if chosen.ndim == 1 else np.take_along_axis(self.x, chosen, axis=0))
 
     def quantile(self, levels: FloatArray) -> FloatArray:
         """Type 6 of Hyndman and Fan (1996) below 1,000 draws, else type 7; a warning where levels are out of reach.

@@ -17,7 +17,9 @@ from nutslite.exceptions import DataError
 from nutslite.scores.kinds.kind import NOT_CLASSES, Kind
 from nutslite.scores.numerics.checks import weights_of
 from nutslite.scores.numerics.distribution import Distribution
+from nutslite.scores.numerics.resampling import resampled
 from nutslite.scores.numerics.search import whole_quantile
+from nutslite.scores.pointwise.classes import EntropySplit, entropy_split
 from nutslite.scores.pointwise.crps import deviation_and_difference
 from nutslite.scores.pointwise.log_score import log_mean_exp
 
@@ -47,6 +49,28 @@ class Mixture(Kind):
         self.size, self.n = self.parameters[0].shape
         self.weights = weights_of(weights, self.parameters[0].shape)
         self.whole = record.whole
+
+    def why_not(self, question: str) -> str | None:
+        """Of 0 and 1 there are probabilities, and of components with equal weights a split of their entropy."""
+        binary = self.record.name == "bernoulli"
+        if binary and (question == "probabilities" or (question == "entropy_split" and self.weights is None)):
+            return None
+        return super().why_not(question)
+
+    def probabilities(self) -> FloatArray:
+        """Of 1, the average of the components'."""
+        return self._average(self.parameters[0])
+
+    def entropy_split(self) -> EntropySplit:
+        """Over components."""
+        return entropy_split(self.parameters[0])
+
+    def fewer(self, count: int) -> Mixture:
+        """By so many of its components, evenly spaced, without weights."""
+        chosen = resampled(self.weights, self.size, count)
+        if chosen.ndim == 1:
+            return Mixture(self.record, [parameter[chosen] for parameter in self.parameters])
+        return Mixture(self.record, [np.take_along_axis(parameter, chosen, axis=0) for parameter in self.parameters])
 
     def _average(self, values: FloatArray) -> FloatArray:
         """Over components, of (M, n)."""

@@ -28,6 +28,16 @@ class Parametric(Kind):
         self.n = self.parameters[0].size
         self.whole = record.whole
 
+    def why_not(self, question: str) -> str | None:
+        """Of 0 and 1 there are probabilities."""
+        if question == "probabilities" and self.record.name == "bernoulli":
+            return None
+        return super().why_not(question)
+
+    def probabilities(self) -> FloatArray:
+        """Of 1."""
+        return self.parameters[0]
+
     def quantile(self, levels: FloatArray) -> FloatArray:
         """By the inverse of the cdf."""
         shape = (self.n, levels.size)

@@ -1,0 +1,90 @@
+"""A design of some of its rows, and of rows whose groups nobody has seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.exceptions import DataError
+from nutslite.formula.design import Design
+from nutslite.formula.records import GroupFactor, LinearPredictor, Response
+
+Rows = NDArray[np.int64]
+
+
+def rows_of_design(design: Design, rows: Rows) -> Design:
+    """The same design on some of its rows, by their places; levels of grouping factors stay what they are."""
+    return replace(
+        design,
+        response=_response(design.response, rows),
+        predictors={name: _predictor(predictor, rows) for name, predictor in design.predictors.items()},
+        factors={name: _factor(factor, rows) for name, factor in design.factors.items()},
+        weights=None if design.weights is None else design.weights[rows],
+        n_rows=len(rows),
+        rows=design.rows[rows],
+    )
+
+
+def with_new_groups(design: Design) -> Design:
+    """The same rows with levels of all grouping factors taken for new ones, under their names.
+
+    Raises
+    ------
+    DataError
+        Where the levels have a known covariance: another member of such a population is one of its levels.
+    """
+    return replace(design, factors={name: _unseen(factor) for name, factor in design.factors.items()})
+
+
+def _response(response: Response, rows: Rows) -> Response:
+    censoring = response.censoring
+    if censoring is not None:
+        upper = None if censoring.upper is None else censoring.upper[rows]
+        censoring = replace(censoring, status=censoring.status[rows], upper=upper)
+    return replace(response, values=_columns(response.values, rows), censoring=censoring)
+
+
+def _predictor(predictor: LinearPredictor, rows: Rows) -> LinearPredictor:
+    return replace(
+        predictor,
+        matrix=_columns(predictor.matrix, rows),
+        group_terms=tuple(
+            term if term.matrix is None else replace(term, matrix=_columns(term.matrix, rows))
+            for term in predictor.group_terms
+        ),
+        offset=None if predictor.offset is None else predictor.offset[rows],
+        basis_terms=tuple(replace(term, matrix=_columns(term.matrix, rows)) for term in predictor.basis_terms),
+    )
+
+
+def _factor(factor: GroupFactor, rows: Rows) -> GroupFactor:
+    index = factor.index[rows]
+    if not factor.new_levels:
+        return replace(factor, index=index)
+    names = levels_by_row(factor)[rows]
+    return replace(factor, index=index, new_levels=tuple(names[index < 0].tolist()))
+
+
+def _unseen(factor: GroupFactor) -> GroupFactor:
+    if factor.covariance is not None and (factor.index >= 0).any():
+        raise DataError(
+            f"The levels of '{factor.name}' have a known covariance: effects of others are drawn given those of the "
+            "model's, and its own levels cannot be taken for new ones."
+        )
+    return replace(factor, index=np.full_like(factor.index, -1), new_levels=tuple(levels_by_row(factor).tolist()))
+
+
+def levels_by_row(factor: GroupFactor) -> NDArray[Any]:
+    """Names of the levels of rows, new ones included."""
+    names = np.empty(factor.index.size, dtype=object)
+    new = factor.index < 0
+    names[~new] = [factor.levels[place] for place in factor.index[~new]]
+    names[new] = list(factor.new_levels)
+    return names
+
+
+def _columns(matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.float64]:
+    return np.ascontiguousarray(matrix[:, rows])

@@ -1,0 +1,1 @@
+"""From draws of a posterior to predictions that can be scored."""

@@ -1,0 +1,136 @@
+"""What draws of a posterior say of rows, as a prediction that can be scored.
+
+Where scores know the family's distribution, a prediction is the mixture of the conditional distributions of all draws:
+its density, distribution function and E|X - y| are averages of closed forms (Rao and Blackwell), far less noisy than
+one draw from each. Other families are predicted by draws of the response, with the log likelihood of what was observed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite.results.predictions.predict import conditional_parameters, pointwise_log_likelihood, predict
+from nutslite.scores.distributions import distribution, distribution_names
+from nutslite.scores.kinds.known_density import DrawsWithDensity
+from nutslite.scores.prediction import Prediction
+
+if TYPE_CHECKING:
+    from nutslite.families.record.family import Family
+    from nutslite.formula.design import Design
+    from nutslite.results.predictions.response_draws import PredictionTask
+
+FloatArray = NDArray[np.float64]
+
+CLASSES, DRAWS = "classes", "draws"
+TRIALS = {"binomial": {"trials": "n"}}  # by family, what distributions call companions of the response
+
+
+@dataclass(frozen=True)
+class Predictive:
+    """What S draws say of n rows.
+
+    Attributes
+    ----------
+    form : str
+        Name of the distribution that `arrays` are parameters of; or ``"classes"``, with probabilities ``p``; or
+        ``"draws"``, with draws ``x`` of the response.
+    arrays : dict of ndarray, shape (S, n), of classes (S, n, K)
+    log_likelihood : ndarray, shape (S, n)
+        Of what was observed, whatever weights the rows have.
+    y : ndarray, shape (n,)
+        What was observed.
+    whole : bool
+        Whether responses are whole numbers.
+    """
+
+    form: str
+    arrays: dict[str, FloatArray]
+    log_likelihood: FloatArray
+    y: FloatArray
+    whole: bool
+
+    def prediction(self, weights: FloatArray | None = None) -> Prediction:
+        """As scores know it, with weights (S, n) of draws for each row."""
+        if self.form == CLASSES:
+            p = self.arrays["p"]
+            mean = p.mean(axis=0) if weights is None else np.einsum("sn,snk->nk", weights, p)
+            return Prediction.from_probabilities(mean / mean.sum(axis=1, keepdims=True))
+        if self.form == DRAWS:
+            x = self.arrays["x"]
+            return Prediction(DrawsWithDensity(x, self.log_likelihood, self.y, weights, self.whole))
+        return Prediction.from_mixture(self.form, weights, **self.arrays)
+
+    def with_rows(self, rows: Sequence[int] | NDArray[np.int64], other: Predictive) -> Self:
+        """With what other draws, as many, say of some rows: those of `other`, in their order."""
+        arrays = {name: values.copy() for name, values in self.arrays.items()}
+        log_likelihood = self.log_likelihood.copy()
+        for name, values in arrays.items():
+            values[:, rows] = other.arrays[name]
+        log_likelihood[:, rows] = other.log_likelihood
+        return replace(self, arrays=arrays, log_likelihood=log_likelihood)
+
+
+def predictive(
+    posterior: Mapping[str, NDArray[Any]],
+    design: Design,
+    task: PredictionTask,
+    *,
+    sample_new_groups: bool = False,
+    random_seed: Any = None,
+) -> Predictive:
+    """What draws of a posterior say of the rows of a design that has a response; arguments as for `predict`.
+
+    Raises
+    ------
+    DataError
+        As for `predict`.
+    """
+    options: dict[str, Any] = {"sample_new_groups": sample_new_groups, "random_seed": random_seed}
+    logs = pointwise_log_likelihood(posterior, replace(design, weights=None), task, **options)
+    form = form_of(task.family)
+    if form == DRAWS:
+        drawn = predict(posterior, design, task, kind="response", **options).response[design.response.name]
+        arrays = {"x": drawn.reshape(-1, design.n_rows).astype(np.float64)}
+    else:
+        arrays = conditional_parameters(posterior, design, task, **options)
+        if form != CLASSES:
+            arrays = _as_known(form, arrays, design)
+    y = np.asarray(design.response.values[0], dtype=np.float64)
+    return Predictive(form, arrays, logs.reshape(-1, design.n_rows), y, task.family.discrete)
+
+
+def form_of(family: Family) -> str:
+    """By what a family's responses are predicted; see `Predictive`."""
+    if family.combined:
+        return CLASSES
+    names = {parameter.name for parameter in family.parameters}
+    names |= set(TRIALS.get(family.kind, {}).values())
+    known = family.kind in distribution_names() and names == set(distribution(family.kind).parameters)
+    return family.kind if known else DRAWS
+
+
+def _as_known(form: str, arrays: dict[str, FloatArray], design: Design) -> dict[str, FloatArray]:
+    """Parameters, and companions of the response, of the distribution; what a link rounded to an end is put inside."""
+    rows = dict(zip(design.response.companions, design.response.values[1:], strict=True))
+    found = dict(arrays)
+    for companion, name in TRIALS.get(form, {}).items():
+        found[name] = np.broadcast_to(rows[companion], (len(next(iter(arrays.values()))), design.n_rows)).copy()
+    ranges = distribution(form).parameters
+    return {name: np.clip(found[name], *_ends(ranges[name])) for name in ranges}
+
+
+def _ends(allowed: str) -> tuple[float, float]:
+    """Smallest and largest number of a range of parameters."""
+    largest, least = float(np.finfo(float).max), float(np.finfo(float).tiny)
+    if allowed == "open unit":
+        return least, 1.0 - float(np.finfo(float).epsneg)
+    if allowed == "unit":
+        return 0.0, 1.0
+    if allowed in ("positive", "positive or inf"):
+        return least, largest
+    return (0.0 if allowed in ("not negative", "count") else -largest), largest
