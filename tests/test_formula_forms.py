@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import textwrap
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 import nutslite as nl
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.formula.design import build_design
-from nutslite.formula.evaluation.signatures import SIGNATURES
+from nutslite.formula.evaluation.signatures import SIGNATURES, read_signature
 from nutslite.formula.forms.form import Call, Form, Known
 from nutslite.formula.forms.register import FORMS
 
@@ -34,10 +33,8 @@ DATA = pd.DataFrame(
 def register(monkeypatch: pytest.MonkeyPatch, form: Form) -> None:
     """What a file and a line do."""
     for name in form.names:
-        either = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        items = [inspect.Parameter(item, either) for item in form.signatures[-1].split(", ")]
         monkeypatch.setitem(FORMS, name, form)
-        monkeypatch.setitem(SIGNATURES, name, inspect.Signature(items))
+        monkeypatch.setitem(SIGNATURES, name, read_signature(form.signatures[-1]))
 
 
 @pytest.fixture
@@ -80,10 +77,11 @@ class TestGuide:
 
 
 def _say(call: Call) -> Known:
-    return Known(companions={"exposure": call.numbers("time")})
+    times = call.numbers("time") if "time" in call.expressions else np.ones(call.evaluator.rows)
+    return Known(companions={"exposure": times})
 
 
-RATE = Form(names=("events",), signatures=("y, time",), say=_say, companions=("exposure",))
+RATE = Form(names=("events",), signatures=("y, time=None",), say=_say, companions=("exposure",))
 
 
 def test_companions_of_a_new_form(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +89,9 @@ def test_companions_of_a_new_form(monkeypatch: pytest.MonkeyPatch) -> None:
     design = build_design("weighted(events(y, n + 1), w) ~ x", DATA)
     assert (design.response.companions, design.response.kind) == (("exposure",), "numeric")
     np.testing.assert_array_equal(design.response.values, [DATA["y"], DATA["n"] + 1.0])
+    plain = build_design("events(y) ~ x", DATA)
+    np.testing.assert_array_equal(plain.response.values, [DATA["y"], np.ones(6)])
+    np.testing.assert_array_equal(plain.evaluate(DATA[["x"]]).response.values, [[np.nan] * 6, np.ones(6)])
     new = design.evaluate(DATA[["x", "n"]].iloc[:2])
     np.testing.assert_array_equal(new.response.values, [[np.nan] * 2, [8.0, 9.0]])
     assert np.isnan(design.evaluate(DATA[["x"]]).response.values).all()

@@ -14,6 +14,7 @@ from scipy import special, stats
 
 import nutslite as nl
 from nutslite.exceptions import NutsliteWarning
+from nutslite.families.user.built_in import family_names
 from nutslite.model.specification import specification_of
 from nutslite.results.container.inference_data import build_container, get_group
 from nutslite.results.evaluation.predictive import form_of
@@ -64,6 +65,11 @@ def log_densities(results: Any, data: pd.DataFrame) -> np.ndarray:
     return stats.norm(a[:, None] + b[:, None] * data.x.to_numpy(), SIGMA).logpdf(data.y.to_numpy())
 
 
+def averaged(logs: np.ndarray) -> np.ndarray:
+    """Logarithms of mean densities over the first axis."""
+    return np.asarray(special.logsumexp(logs, axis=0) - np.log(len(logs)))
+
+
 class TestLeavingOut:
     def test_the_algebra_of_normal_models(self) -> None:
         model, results = fitted()
@@ -107,9 +113,7 @@ class TestLeavingOut:
         model, results = fitted()
         report = model.evaluate(results, kind="insample", simulations=0)
         logs = log_densities(results, line())
-        np.testing.assert_allclose(
-            report.pointwise.nll, np.log(len(logs)) - special.logsumexp(logs, axis=0), rtol=1e-10
-        )
+        np.testing.assert_allclose(report.pointwise.nll, -averaged(logs), rtol=1e-10)
         assert "khat" not in report.pointwise
 
 
@@ -119,9 +123,7 @@ class TestHeldOut:
         new = line(15, seed=9, outlier=False).set_index(pd.Index(range(100, 115)))
         report = model.evaluate(results, data=new, by="half", simulations=0)
         logs = log_densities(results, new)
-        np.testing.assert_allclose(
-            report.pointwise.nll, np.log(len(logs)) - special.logsumexp(logs, axis=0), rtol=1e-10
-        )
+        np.testing.assert_allclose(report.pointwise.nll, -averaged(logs), rtol=1e-10)
         a, b = draws_of(results)
         cdf = special.ndtr((new.y.to_numpy() - a[:, None] - b[:, None] * new.x.to_numpy()) / SIGMA).mean(axis=0)
         np.testing.assert_allclose(report.pointwise.pit, cdf, rtol=1e-10)
@@ -224,6 +226,9 @@ class TestCrossValidation:
 FAMILIES = {
     "gaussian": "y ~ x",
     "t": "y ~ x",
+    "laplace": "y ~ x",
+    "asymmetriclaplace": "y ~ x",
+    "elf": "y ~ x",
     "lognormal": "pos ~ x",
     "gamma": "pos ~ x",
     "weibull": "pos ~ x",
@@ -237,6 +242,10 @@ FAMILIES = {
     "categorical": "c ~ x",
     "cumulative": "c ~ x",
 }
+
+
+def test_all_families_are_here() -> None:
+    assert set(FAMILIES) == set(family_names())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -257,9 +266,7 @@ def test_every_family_is_scored_by_its_own_distribution(family: str) -> None:
         logs = get_group(model.compute_log_likelihood(results, inplace=False), "log_likelihood")
     values = next(iter(logs.data_vars.values())).to_numpy().reshape(30, n)
     name = "log_loss" if "log_loss" in report.table.index else "nll"
-    np.testing.assert_allclose(
-        report.pointwise[name], np.log(30) - special.logsumexp(values, axis=0), rtol=1e-8, atol=1e-8
-    )
+    np.testing.assert_allclose(report.pointwise[name], -averaged(values), rtol=1e-8, atol=1e-8)
     assert form_of(specification_of(model).spec.family) != "draws"
 
 
@@ -272,10 +279,8 @@ class TestStoredResults:
         np.testing.assert_allclose(report.pointwise.nll, own.pointwise.nll, rtol=1e-10)
         np.testing.assert_allclose(report.pointwise.khat, own.pointwise.khat, atol=1e-12)
         np.testing.assert_allclose(report.pointwise.crps, own.pointwise.crps, atol=0.06)  # of draws, not of densities
-        assert (
-            evaluate(results, kind="insample", simulations=0).table.loc["nll", "estimate"]
-            < report.table.loc["nll", "estimate"]
-        )
+        seen = evaluate(results, kind="insample", simulations=0)
+        assert seen.table.loc["nll", "estimate"] < report.table.loc["nll", "estimate"]
 
     def test_of_pymc(self) -> None:
         arviz = pytest.importorskip("arviz")

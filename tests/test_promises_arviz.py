@@ -16,7 +16,8 @@ import pytest
 from small_models import grouped_data
 
 import nutslite as nl
-from nutslite.results.container.inference_data import arviz_major, get_group
+from nutslite.exceptions import NutsliteError
+from nutslite.results.container.inference_data import arviz_major, get_group, group_names
 
 pytest.importorskip("arviz")
 matplotlib = pytest.importorskip("matplotlib")
@@ -26,17 +27,21 @@ second_generation = pytest.mark.skipif(arviz_major() < 1, reason="a call of Arvi
 
 
 @functools.cache
+def model() -> nl.Model:
+    return nl.Model("y ~ x + c + (1|g)", grouped_data())
+
+
+@functools.cache
 def fitted() -> Any:
     """A fit with everything that ArviZ's functions ask for."""
-    model = nl.Model("y ~ x + c + (1|g)", grouped_data())
-    results = model.fit(
+    results = model().fit(
         draws=200,
         chains=2,
         random_seed=1,
         progressbar=False,
         idata_kwargs={"log_likelihood": True, "log_prior": True},
     )
-    model.predict(results, kind="response", random_seed=1)
+    model().predict(results, kind="response", random_seed=1)
     return results
 
 
@@ -99,6 +104,34 @@ def test_posterior_predictive_check_of_the_first_generation(az: Any) -> None:
 @second_generation
 def test_posterior_predictive_check_of_the_second_generation(az: Any) -> None:
     assert az.plot_ppc_dist(fitted(), num_samples=10) is not None
+
+
+EITHER = ("ecdf", "kde", "pit", "tstat", "loo_pit")
+OF_EACH = {0: ("scatter", "p_value"), 1: ("hist", "coverage", "interval")}  # others want counts or events
+
+
+@pytest.mark.parametrize("kind", [*EITHER, *OF_EACH[min(1, arviz_major())]])
+def test_predictive_checks_in_one_line(az: Any, kind: str) -> None:
+    before = get_group(fitted(), "posterior_predictive").copy(deep=True)
+    assert model().pp_check(fitted(), kind) is not None
+    assert get_group(fitted(), "posterior_predictive").identical(before)
+
+
+def test_a_predictive_check_makes_the_predictions_that_are_missing(az: Any) -> None:
+    results = nl.Model("y ~ x + c + (1|g)", grouped_data()).fit(
+        draws=20, chains=2, random_seed=1, progressbar=False, compute_convergence_checks=False
+    )
+    assert model().pp_check(results, "loo_pit", random_seed=2) is not None
+    assert not {"posterior_predictive", "log_likelihood"} & set(group_names(results))
+    assert model().pp_check(results, "ecdf", draws=10) is not None
+
+
+def test_a_predictive_check_that_there_is_not() -> None:
+    other = OF_EACH[1 - min(1, arviz_major())][0]
+    with pytest.raises(NutsliteError, match=f"kind='{other}' is a picture of ArviZ .* has: ecdf, kde"):
+        model().pp_check(fitted(), other)
+    with pytest.raises(NutsliteError, match=r"kind is one of .* Did you mean 'ecdf'"):
+        model().pp_check(fitted(), "ecdff")
 
 
 @pytest.mark.parametrize("name", ["plot_forest", "plot_rank", "plot_energy", "plot_autocorr", "plot_ess"])

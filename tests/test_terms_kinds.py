@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import nutslite as nl
 from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT
 from nutslite.formula.design import build_design
 from nutslite.formula.evaluation import functions
-from nutslite.formula.evaluation.signatures import SIGNATURES
+from nutslite.formula.evaluation.signatures import SIGNATURES, read_signature
 from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 from nutslite.formula.terms.register import KINDS
 from nutslite.posterior.assembly.basis_columns import SCALES
@@ -54,7 +53,7 @@ def _learn(call: Call) -> tuple[float, float]:
 
 def _apply(memory: tuple[float, float], call: Call) -> Basis:
     z = (call.numbers("x") - memory[0]) / memory[1]
-    return Basis(np.empty((0, z.size)), np.array([z, z**2 - 1.0]))
+    return Basis(np.empty((0, z.size)), np.array([z, z ** call.arguments["power"] - 1.0]))
 
 
 def _quantities(_: object) -> tuple[TermQuantity, ...]:
@@ -67,9 +66,9 @@ BEND = TermKind(("bend",), "is something new", _learn, _apply, _quantities)
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """What the two lines do."""
-    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    monkeypatch.setitem(functions.TERMS, "bend", "x")
-    monkeypatch.setitem(SIGNATURES, "bend", inspect.Signature([inspect.Parameter("x", either)]))
+    signature = "x, power=2, how='plain'"
+    monkeypatch.setitem(functions.TERMS, "bend", signature)
+    monkeypatch.setitem(SIGNATURES, "bend", read_signature(signature))
     monkeypatch.setitem(KINDS, "bend", BEND)
     return monkeypatch
 

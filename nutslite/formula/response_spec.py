@@ -103,7 +103,7 @@ def _read_form(expression: Expression, call: ast.Call, form: Form) -> ResponseSp
     found = form.by_position(call) if len(form.signatures) > 1 else _arguments(expression, call)
     if found is None:
         raise expression.error(f"{name}() takes its arguments by position: {form.written(name)}.")
-    parts = {argument: expression.part(node) for argument, node in found.items()}
+    parts = {key: expression.part(node) for key, node in found.items() if isinstance(node, ast.expr)}
     value, use = parts.pop(next(iter(parts))), FormUse(form, name, parts)
     for part in (value, *parts.values()):
         outside = FORMS.get(_called(part.tree))

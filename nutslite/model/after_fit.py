@@ -38,7 +38,7 @@ def with_predictions(
         idata = predict(specification, idata, **options)
         anew = True
     else:
-        _check_origin(specification, idata)
+        check_results(specification, idata)
     if "log_likelihood" in needed and (anew or "log_likelihood" not in group_names(idata)):
         idata = add_log_likelihood(specification, idata, inplace=False)
     return idata

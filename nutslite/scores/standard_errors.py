@@ -84,6 +84,22 @@ def difference_with_error(
     """Mean of ``first - second``, scores of the same rows, with its standard error: paired, as `mean_with_error`.
 
     Rows that are hard for both forecasts cancel, so that this is far surer than either mean.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (n,)
+        Scores of the same rows in the same order.
+    groups, weights, confidence
+        As for `mean_with_error`.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    DataError
+        Where they are not of equally many rows.
     """
     first, second = _values(first), _values(second)
     if first.shape != second.shape:
@@ -96,6 +112,17 @@ def root_mean_with_error(squares: Any, groups: Any = None, weights: Any = None, 
     """Root of the mean, of squared errors for the RMSE; the error by the delta method, ``se(mean) / (2 root)``.
 
     The interval's ends are the roots of those of the mean.
+
+    Parameters
+    ----------
+    squares : array_like, shape (n,)
+        Squared errors of rows.
+    groups, weights, confidence
+        As for `mean_with_error`.
+
+    Returns
+    -------
+    Estimate
     """
     found = mean_with_error(squares, groups, weights, confidence)
     root = math.sqrt(max(0.0, found.estimate))

@@ -7,6 +7,7 @@ that the user did not see: neither of the code behind a function nor of its argu
 from __future__ import annotations
 
 import inspect
+from ast import literal_eval
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,13 +46,11 @@ _TEXTS = {
 }
 _EITHER, _ONLY_BY_POSITION = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-_DEFAULTS: dict[str, Any] = {"": inspect.Parameter.empty, "None": None, "False": False, "True": True}
-_DEFAULTS |= {"0": 0, "1": 1, "3": 3, "10": 10, "'cr'": "cr", "'ExpQuad'": "ExpQuad"}
 _BY_NUMBER = {1: "x, /", 2: "x, y, /"}
 _COUNTED = {0: "no argument", 1: "one argument", 2: "two arguments", 3: "three arguments"}
 
 
-def _read(text: str) -> inspect.Signature:
+def read_signature(text: str) -> inspect.Signature:
     """The signature that `text` spells; this text is ours."""
     kind: Any = _EITHER
     found: list[inspect.Parameter] = []
@@ -63,8 +62,9 @@ def _read(text: str) -> inspect.Signature:
             if len(piece) > 1:
                 found.append(inspect.Parameter(piece[1:], inspect.Parameter.VAR_POSITIONAL))
         else:
-            name, _, default = piece.partition("=")
-            found.append(inspect.Parameter(name, kind, default=_DEFAULTS[default]))
+            name, _, text = piece.partition("=")
+            default = literal_eval(text) if text else inspect.Parameter.empty
+            found.append(inspect.Parameter(name, kind, default=default))
     return inspect.Signature(found)
 
 
@@ -72,7 +72,7 @@ def _table() -> dict[str, inspect.Signature]:
     row_by_row = {name: number for name, (_, number) in functions.ELEMENTWISE.items()}
     row_by_row |= {f"np.{name}": number for name, (_, number) in functions.NUMPY.items()}
     texts = {name: _BY_NUMBER[number] for name, number in row_by_row.items() if number in _BY_NUMBER}
-    return {name: _read(text) for name, text in (texts | _TEXTS).items()}
+    return {name: read_signature(text) for name, text in (texts | _TEXTS).items()}
 
 
 SIGNATURES = _table()

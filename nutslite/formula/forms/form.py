@@ -85,7 +85,7 @@ class Call:
     y : ndarray, shape (n,), or None
         Its values; codes where it is categorical. None in new data that need not hold it.
     expressions : mapping
-        Argument -> expression, without the response proper.
+        Argument -> expression, without the response proper and without what the formula leaves out.
     evaluator : Evaluates
     """
 

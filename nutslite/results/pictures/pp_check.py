@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from nutslite._calls import unknown_argument
@@ -17,13 +19,13 @@ class Check(NamedTuple):
     Attributes
     ----------
     function : str
-    options : dict
+    options : mapping
     groups : tuple of str
         What it reads, beside the observations.
     """
 
     function: str
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})
     groups: tuple[str, ...] = ("posterior_predictive",)
 
 
@@ -68,9 +70,7 @@ def find_check(kind: str) -> Check:
     name = SAME.get(kind, kind) if isinstance(kind, str) else kind
     if isinstance(name, str) and name in others and name not in known:
         wanted = "1.0 or later" if others is SECOND else "0.x"
-        raise ArgumentError(
-            f"kind='{kind}' is a picture of ArviZ {wanted}. With the one installed: {', '.join(known)}."
-        )
+        raise ArgumentError(f"kind='{kind}' is a picture of ArviZ {wanted}. The one installed has: {', '.join(known)}.")
     refuse_other("kind", name, tuple(known))
     return known[name]
 
@@ -85,7 +85,7 @@ def draw_check(check: Check, idata: Any, response: str, options: dict[str, Any])
         With all groups that the check reads.
     response : str
         The response's name.
-    options : dict
+    options : mapping
         For ArviZ's function.
 
     Raises

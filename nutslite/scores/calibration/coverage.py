@@ -147,7 +147,17 @@ def coverage_by_size(
 
 @public
 def group_sizes(groups: Any) -> FloatArray:
-    """The number of rows of each row's group, shape (n,): for `coverage_by_size`."""
+    """The number of rows of each row's group: for `coverage_by_size`.
+
+    Parameters
+    ----------
+    groups : array_like, shape (n,)
+        Labels of groups.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
     groups = np.asarray(groups)
     _, codes = coded(groups, groups.shape[0] if groups.ndim else 0, "groups")
     return np.bincount(codes)[codes].astype(np.float64)

@@ -156,7 +156,7 @@ def _difference(
     ax.axhline(0.0, **REFERENCE)
     ax.plot(x, line, color=COLOURS[0], linewidth=1.2, **look)
     ax.set_xlim(0.0, 1.0)
-    reach = 1.25 * max(float(np.abs(each).max()) for each in (down, up, line))
+    reach = 1.35 * max(float(np.abs(each).max()) for each in (down, up, line))
     ax.set_ylim(-reach, reach)
     words(ax, f"grey: {100 * confidence:g} % band if calibrated", "lower left")
     percent(ax.yaxis)

@@ -52,7 +52,8 @@ def plot_sharpness(widths: Any, *, notes: Mapping[str, str] | None = None, ax: A
         _box(ax, place, each)
     ax.set_yticks(np.arange(len(arrays)), list(arrays), fontsize=size(ax))
     ax.set_ylim(len(arrays) - 0.5, -0.5)
-    ax.set_xlim(left=0.0)
+    farthest = max(max(float(np.quantile(each, 0.95)), float(each.mean())) for each in arrays.values())
+    ax.set_xlim(0.0, 1.06 * farthest or 1.0)
     ax.set_xlabel("width", fontsize=size(ax))
     ax.set_ylabel("interval" if notes else "", fontsize=size(ax))
     for place, name in enumerate(arrays):
