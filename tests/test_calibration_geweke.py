@@ -17,6 +17,7 @@ import pytest
 from family_densities import ARRAYS
 from scipy import stats
 
+from nutslite._numba import without_dispatch
 from nutslite.calibration.simulation import prediction_task
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
@@ -27,7 +28,7 @@ from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
 from nutslite.results.predictions.predict import predict
 from nutslite.sampler import diagonal_metric
-from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.chain import block_signature, compiled_block
 from nutslite.sampler.transition.hamiltonian import POSITION
 from nutslite.sampler.transition.logdensity import compiled_logdensity
 from nutslite.sampler.transition.statistics import STATISTICS
@@ -143,7 +144,7 @@ class Transitions:
         self.prepare = target.assembled.spec.family.prepare
         self.companions = target.assembled.spec.design.response.values[1:]
         self.priors, self.logliks = target.data[1:]
-        self.block = compiled_block(target.data_type)
+        self.block = without_dispatch(compiled_block(target.data_type), block_signature(target.data_type))
         self.logdensity = compiled_logdensity(target.logdensity, target.data_type)
         self.metric = diagonal_metric(np.full(target.dimension, 0.3))
         self.workspace, self.adaptation = new_workspace(target.dimension, MAX_TREEDEPTH), new_adaptation(0.25)
