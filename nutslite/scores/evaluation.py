@@ -177,6 +177,8 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
             f"{P.kind.x.shape[0]} draws are too few for the widest intervals: they reach from the smallest to the "
             "largest draw, and the expected coverage says what that holds."
         )
+    if P.can("mean") and "crps" in names and "rmse" not in names:
+        found.append("In some rows the forecast has no mean: bias and rmse are left out, and the CRPS may be infinite.")
     if not P.can("sample"):
         found.append(f"{P.why_not('sample')} Expected values are those of shares of independent rows alone.")
     return found
