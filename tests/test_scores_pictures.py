@@ -40,6 +40,7 @@ LABEL = np.array(["x", "y", "z"])[np.arange(N) % 3]
 PREDICTIONS: dict[str, tuple[Any, Prediction]] = {
     "normal": (Y, NORMAL),
     "draws": (Y, Prediction.from_draws(NORMAL.sample(1, 100))),
+    "weighted draws": (Y, Prediction.from_draws(NORMAL.sample(1, 100), RNG.random((100, N)))),
     "counts": (COUNT, Prediction.from_distribution("poisson", mu=np.exp(0.2 * X.to_numpy()))),
     "count draws": (COUNT, Prediction.from_draws(RNG.poisson(np.exp(0.2 * X), (100, N)))),
     "quantiles": (Y, Prediction.from_quantiles(NORMAL.quantile(LEVELS), LEVELS)),

@@ -33,8 +33,17 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 SIMULATIONS = 200  # for the band of a reliability diagram
+AT_ONCE = 1 << 27  # draws of all rows that are weighed at a time
 MAIN = ("nll", "crps", "wis", "log_loss", "brier")  # scores that are drawn, the first that there is
 KINDS = ("ecdf", "histogram")
+
+
+def _simulated(prediction: Prediction) -> FloatArray:
+    """What could have come, shape (SIMULATIONS, n); of weighted draws a few at a time, which take much memory."""
+    rng, kind = np.random.default_rng(0), prediction.kind
+    step = max(1, AT_ONCE // kind.x.size) if isinstance(kind, Draws) else SIMULATIONS
+    sizes = [min(step, SIMULATIONS - start) for start in range(0, SIMULATIONS, step)]
+    return np.concatenate([prediction.sample(rng, size) for size in sizes])
 
 
 @public
@@ -137,7 +146,7 @@ class Pictured:
         if level is None and not prediction.can("mean"):
             level = 0.5
         forecast = prediction.mean() if level is None else prediction.quantile(probability("level", level))
-        simulated = prediction.sample(0, SIMULATIONS) if prediction.can("sample") else None
+        simulated = _simulated(prediction) if prediction.can("sample") else None
         return plot_reliability(self.observed, forecast, level, simulated, events=False, ax=ax)
 
     def plot_fan(self, x: Any, *, levels: Sequence[float] = (0.5, 0.8, 0.95), ax: Any = None) -> Axes:
