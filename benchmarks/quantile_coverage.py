@@ -44,6 +44,9 @@ FAMILIES = ("asymmetriclaplace", "elf")
 INTERVAL = (0.025, 0.975)
 CLUSTER_SHARE = 0.4  # of the variance of e
 AIM = (0.92, 0.97)
+HEAD = """\
+| data | level | family | coefficient | as drawn | width | adjusted | width |
+| --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,7 @@ def one(task: tuple[Case, int]) -> dict[str, tuple[bool, float, bool, float]]:
 
 def table(found: dict[Case, list[dict[str, tuple[bool, float, bool, float]]]]) -> str:
     """One row a case and coefficient."""
-    lines = [
-        "| data | level | family | coefficient | as drawn | width | adjusted | width |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = []
     for case, sets in found.items():
         for name in case.truth:
             raw, raw_width, new, new_width = np.array([found_set[name] for found_set in sets], dtype=float).mean(axis=0)
@@ -141,14 +141,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ProcessPoolExecutor(options.processes) as pool:
         for case in cases:
             found[case] = list(pool.map(one, [(case, seed) for seed in range(options.sets)]))
-            print(f"{time.perf_counter() - begin:6.0f} s  {case}", file=sys.stderr, flush=True)
+            seconds = f"{time.perf_counter() - begin:.0f} s"
+            print(f"{table({case: found[case]})} {seconds}", file=sys.stderr, flush=True)
     error = math.sqrt(0.95 * 0.05 / options.sets)
     text = (
         "# Coverage of intervals of quantile regressions\n\n"
         f"Share of {options.sets} simulated sets whose 95 % interval holds the truth, and the mean width of intervals: "
         "of the draws as they are, and of `model.adjust_intervals(results)`. The standard error of a share of 0.95 is "
         f"{error:.3f}; adjusted shares are to be within {AIM[0]} and {AIM[1]}.\n\n"
-        f"{table(found)}\n\n{made_by('quantile_coverage.py')}"
+        f"{HEAD}\n{table(found)}\n\n{made_by('quantile_coverage.py')}"
     )
     print(text)
     if options.out:

@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 # The public names in reading order, each with the module it lives in.
 _HOMES = {
     "Model": "nutslite.model",
+    "fit_quantiles": "nutslite.model.quantiles",
     "Formula": "nutslite.formula.formula",
     "Prior": "nutslite.priors.prior",
     "Family": "nutslite.families.record.family",
@@ -45,6 +46,7 @@ _ROOMS = ("scores", "calibration")  # whole rooms: `nl.scores.crps`
 # Written out, because type checkers and editors read it; tests/test_package.py keeps the three lists the same.
 __all__ = [
     "Model",
+    "fit_quantiles",
     "Formula",
     "Prior",
     "Family",
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
     from nutslite.families.user.likelihood import Likelihood
     from nutslite.formula.formula import Formula
     from nutslite.model import Model
+    from nutslite.model.quantiles import fit_quantiles
     from nutslite.priors.prior import Prior
     from nutslite.results.diagnostics.summary import summary
     from nutslite.results.storage.storage import load, save

@@ -103,7 +103,7 @@ def _refuse_unwritable(file: Path | None, *, results: bool = False) -> None:
     if not os.access(file if file.exists() else folder, os.W_OK):
         raise DataError(f"Cannot save to '{file}': no permission to write there.")
     if not results:
-        from nutslite.results.pictures.plots import check_picture
+        from nutslite.scores.pictures.figures import check_picture
 
         check_picture(file)
 

@@ -10,6 +10,7 @@ from bad_calls import BadCall, frame, model
 
 from nutslite.exceptions import DataError, FamilyError, FormulaError, PriorError
 from nutslite.formula.formula import Formula
+from nutslite.model.quantiles import QuantileFits, fit_quantiles
 from nutslite.priors.prior import Prior
 from nutslite.results.container.inference_data import to_inference_data
 
@@ -58,7 +59,27 @@ def _adjust(what: str, error: Any, words: tuple[str, ...], formula: str = "y ~ x
     return BadCall(f"adjust_intervals: {what}", call, error, words)
 
 
+def _several(what: str, error: Any, words: tuple[str, ...], *quantiles: Any, **settings: Any) -> BadCall:
+    return BadCall(
+        f"fit_quantiles: {what}", lambda: fit_quantiles("y ~ x", frame(), *quantiles, **settings), error, words
+    )
+
+
 CALLS += [
+    _several("one level", FamilyError, ("quantiles", "list", "0.9"), 0.9),
+    _several("a text", FamilyError, ("quantiles", "list"), "0.9"),
+    _several("no level", FamilyError, ("quantiles", "list"), []),
+    _several("per cent", FamilyError, ("between 0 and 1", "not 10"), [10, 90]),
+    _several("a level twice", FamilyError, ("quantiles", "0.5 twice"), [0.5, 0.1, 0.5]),
+    _several("a family of means", FamilyError, ("'gaussian'", "'asymmetriclaplace'"), [0.5], "gaussian"),
+    _several("an argument that nobody has", TypeError, ("familiy",), [0.5], familiy="elf"),
+    _several("a further level", TypeError, ("quantile",), [0.5], quantile=0.9),
+    BadCall(
+        "fit_quantiles: an interval in per cent",
+        lambda: QuantileFits({}, {}).predict(interval=95),
+        DataError,
+        ("interval", "0.95", "95"),
+    ),
     BadCall(
         "adjust_intervals: of a mean",
         lambda: model().adjust_intervals(_drawn()),

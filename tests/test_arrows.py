@@ -6,6 +6,7 @@ docs/architecture.md has the plan of the house.
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -71,7 +72,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "run",
     ),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
-    "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration"),
+    "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration", "pictures"),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
 }
 
@@ -81,7 +82,7 @@ KEEPERS = {
     "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores"},
     "arviz": {"results"},
     "xarray": {"results"},
-    "matplotlib": {"results", "calibration"},
+    "matplotlib": {"results", "calibration", "scores"},
     "tqdm": {"sampler"},
     "pymc": set(),
     "bambi": set(),
@@ -182,7 +183,10 @@ def circle_among(imports: Iterable[Import], files: Iterable[Path]) -> list[str]:
     return []
 
 
-ALL_IMPORTS = [found for path in FILES for found in imports_of(path)]
+@functools.cache
+def all_imports() -> list[Import]:
+    """Those of every file, read once, where a test asks for them: each worker collects this file."""
+    return [found for path in FILES for found in imports_of(path)]
 
 
 def test_every_file_lives_in_a_room():
@@ -190,11 +194,11 @@ def test_every_file_lives_in_a_room():
 
 
 def test_no_arrow_points_back():
-    assert [reason for found in ALL_IMPORTS if (reason := forbidden(found))] == []
+    assert [reason for found in all_imports() if (reason := forbidden(found))] == []
 
 
 def test_no_file_imports_itself_by_way_of_others():
-    assert circle_among(ALL_IMPORTS, FILES) == []
+    assert circle_among(all_imports(), FILES) == []
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,7 @@ def test_no_file_imports_itself_by_way_of_others():
 def test_a_circle_is_seen(late):
     """`run` needs `plan` by way of others; one import back, whatever it hides behind, closes a circle."""
     path = PACKAGE / "posterior" / "targets" / "plan.py"
-    circle = circle_among([*ALL_IMPORTS, *imports_of(path, late)], FILES)
+    circle = circle_among([*all_imports(), *imports_of(path, late)], FILES)
     assert {"nutslite.posterior.targets.plan", "nutslite.posterior.run.run"} <= set(circle)
 
 
@@ -221,7 +225,7 @@ def test_every_folder_is_a_wing():
 def test_the_sampler_stands_alone():
     outside = {
         found.target.split(".")[0]
-        for found in ALL_IMPORTS
+        for found in all_imports()
         if found.room == "sampler" and not found.target.startswith("nutslite.")
     }
     assert outside - set(sys.stdlib_module_names) <= SAMPLER_NEEDS

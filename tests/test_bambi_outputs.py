@@ -449,16 +449,13 @@ def test_what_differs_says_how(heading):
     assert [name for name, (verdict, note) in rows_of(heading).items() if verdict == "differs" and not note] == []
 
 
-OTHERWISE = {"laplace", "asymmetriclaplace", "elf"}  # test_quantile_regression.py compares them; Bambi has no elf
+OTHERWISE = {"laplace", "asymmetriclaplace"}  # test_quantile_regression.py compares them
 
 
 def test_families_called_the_same_are_compared():
-<<<<<<< HEAD
     (same,) = re.findall(r"^\| (`.*) \| same names", PAGE.split(f"## {FAMILIES}\n")[1], re.MULTILINE)
-    assert {name for heading, name in COMPARED if heading == FAMILIES} == set(re.findall(r"`(\w+)`", same))
-=======
-    assert {name for heading, name in COMPARED if heading == FAMILIES} | OTHERWISE == set(family_names())
->>>>>>> aldq
+    compared = {name for heading, name in COMPARED if heading == FAMILIES}
+    assert compared | OTHERWISE == set(re.findall(r"`(\w+)`", same))
 
 
 SIGNATURES = {MODEL: ("Model", nl.Model), FIT: ("fit", nl.Model.fit)}

@@ -14,9 +14,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from family_densities import ARRAYS
 from scipy import stats
 
-from nutslite.calibration.simulation import prediction_task, with_response
+from nutslite.calibration.simulation import prediction_task
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.points.prior_draws import draw_prior
@@ -24,10 +25,17 @@ from nutslite.posterior.record.head import BLOCKWISE
 from nutslite.posterior.record.transforms import unconstrain
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
-from nutslite.results.predictions.predict import pointwise_log_likelihood, predict
-from nutslite.sampler import diagonal_metric, sample
+from nutslite.results.predictions.predict import predict
+from nutslite.sampler import diagonal_metric
+from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.hamiltonian import POSITION
+from nutslite.sampler.transition.logdensity import compiled_logdensity
+from nutslite.sampler.transition.statistics import STATISTICS
+from nutslite.sampler.transition.step_size import new_adaptation
+from nutslite.sampler.transition.trajectory import SELECTED, new_workspace
 
 ROWS = 12
+MAX_TREEDEPTH = 5
 SMALLEST_P = 1e-3  # of a whole test: the smallest p-value times the number of functions
 
 
@@ -84,7 +92,7 @@ def responses(assembled, named, rng):
 def functions(assembled, values, effects, y):
     """Functions of parameters and response, shape (draws, functions), with names."""
     named = assembled.layout.unpack(values, effects)
-    columns = {"log likelihood": np.array([log_likelihood(assembled, named, y, i) for i in range(len(y))])}
+    columns = {"log likelihood": log_likelihoods(assembled, named, y)}
     for name, values in named.items():
         flat = values.reshape(len(values), -1)
         columns |= {f"{name}[{i}]": flat[:, i] for i in range(flat.shape[1])}
@@ -94,11 +102,14 @@ def functions(assembled, values, effects, y):
     return list(columns), np.stack(list(columns.values()), axis=1)
 
 
-def log_likelihood(assembled, named, y, i):
-    """Of response `i` given parameters `i`."""
-    design = with_response(assembled, y[i]).spec.design
-    chains = {name: x[i][None, None] for name, x in named.items()}
-    return pointwise_log_likelihood(chains, design, prediction_task(assembled)).sum()
+def log_likelihoods(assembled, named, y):
+    """Of each response given the parameters of its draw, shape (draws,), by the textbook's formula."""
+    chains = {name: x[None] for name, x in named.items()}
+    predicted = predict(chains, assembled.spec.design, prediction_task(assembled)).parameters
+    family = assembled.spec.family
+    names = [parameter.name for parameter in family.parameters]
+    parameters = [predicted[name][0] if name in predicted else named[name][:, None] for name in names]
+    return ARRAYS[family.name](y, *parameters).sum(axis=1)
 
 
 def from_the_prior(assembled, draws, rng):
@@ -107,53 +118,81 @@ def from_the_prior(assembled, draws, rng):
     return values, effects, responses(assembled, assembled.layout.unpack(values, effects), rng)
 
 
-def position_of(target, values, effects, rng):
-    """The sampler's position at which `target.natural` gives these values and effects."""
+def positions_of(target, values, effects, rng):
+    """The sampler's positions at which `target.natural` gives these values and effects, a row for each replicate."""
     head, n_head = target.model.head, target.model.head.transforms.size
-    position = np.zeros(target.dimension)
+    replicates, n_effects = effects.shape
+    positions = np.zeros((replicates, target.dimension))
     for i in range(n_head):
         code, (low, high) = head.transforms[i], head.bounds[:, i]
-        position[i] = values[i] if code == BLOCKWISE else unconstrain(code, values[i], low, high)
-    points = np.tile(position, (1, 1 + effects.size, 1))  # effects are linear in the raw ones
-    points[0, 1:, n_head:] = np.eye(effects.size)
-    made = target.natural(points, rng)[1][0]
-    position[n_head:] = np.linalg.solve((made[1:] - made[0]).T, effects - made[0])
-    return position
+        column = values[:, i]
+        positions[:, i] = column if code == BLOCKWISE else [unconstrain(code, x, low, high) for x in column]
+    points = np.repeat(positions[:, None], 1 + n_effects, axis=1)  # effects are linear in the raw ones
+    points[:, 1:, n_head:] = np.eye(n_effects)
+    made = target.natural(points, rng)[1]
+    slopes = (made[:, 1:] - made[:, :1]).swapaxes(1, 2)
+    positions[:, n_head:] = np.linalg.solve(slopes, (effects - made[:, 0])[..., None])[..., 0]
+    return positions
+
+
+class Transitions:
+    """Two of the sampler's transitions from a position, given a response: its compiled block, without a thread."""
+
+    def __init__(self, target, rng):
+        self.target, self.rng = target, rng
+        self.prepare = target.assembled.spec.family.prepare
+        self.companions = target.assembled.spec.design.response.values[1:]
+        self.priors, self.logliks = target.data[1:]
+        self.block = compiled_block(target.data_type)
+        self.logdensity = compiled_logdensity(target.logdensity, target.data_type)
+        self.metric = diagonal_metric(np.full(target.dimension, 0.3))
+        self.workspace, self.adaptation = new_workspace(target.dimension, MAX_TREEDEPTH), new_adaptation(0.25)
+        self.nothing = np.empty((0, target.dimension))
+        self.drawn, self.stats = np.empty((2, target.dimension)), np.empty((2, len(STATISTICS)))
+
+    def __call__(self, position, y):
+        prepared = self.prepare(np.vstack([y, self.companions]))
+        model = self.target.model._replace(y=np.ascontiguousarray(prepared, dtype=float))
+        self.workspace.points[SELECTED, POSITION] = position
+        adapts, evaluates, searches = False, True, False
+        self.block(
+            self.logdensity,
+            (model, self.priors, self.logliks),
+            self.rng,
+            self.metric,
+            self.workspace,
+            self.adaptation,
+            0.8,
+            MAX_TREEDEPTH,
+            adapts,
+            evaluates,
+            searches,
+            self.drawn,
+            self.nothing,
+            self.stats,
+            self.nothing,
+        )
+        return self.drawn[-1].copy()
 
 
 def after_turns(assembled, start, rng, centring, turns):
-    """Where one replicate is after `turns` transitions, a new response between them: values, effects, response."""
+    """Where replicates are after `turns` transitions, new responses between them: values, effects, responses."""
     target = JointTarget(assembled, use_pilot=False)
     target.model = target.model._replace(centring=np.full_like(target.model.centring, centring))
     values, effects, y = start
-    position = position_of(target, values, effects, rng)
-    values, effects = target.natural(position[None, None], rng)
+    positions = positions_of(target, values, effects, rng)
+    (values,), (effects,) = target.natural(positions[None], rng)
     n_head = target.model.head.transforms.size
-    np.testing.assert_allclose(values[0, 0, :n_head], start[0][:n_head], rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(effects[0, 0], start[1], rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(values[:, :n_head], start[0][:, :n_head], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(effects, start[1], rtol=1e-7, atol=1e-7)
+    transitions = Transitions(target, rng)
     for turn in range(turns):
         if turn > 0:
-            y = responses(assembled, assembled.layout.unpack(values[0], effects[0]), rng)[0]
-        response = assembled.spec.design.response.values.copy()
-        response[0] = y
-        prepared = assembled.spec.family.prepare(response)
-        target.model = target.model._replace(y=np.ascontiguousarray(prepared, dtype=float))
-        drawn = sample(
-            target.logdensity,
-            target.data,
-            data_type=target.data_type,
-            initial=position[None],
-            metric=diagonal_metric(np.full(target.dimension, 0.3)),
-            step_size=0.25,
-            max_treedepth=5,
-            tune=0,
-            draws=2,
-            chains=1,
-            random_seed=rng,
-        )
-        position = drawn.positions[0, -1]
-        values, effects = target.natural(position[None, None], rng)
-    return values[0, 0], effects[0, 0], y
+            y = responses(assembled, assembled.layout.unpack(values, effects), rng)
+        with np.errstate(all="ignore"):  # without the JIT kernels are NumPy scalars
+            positions = np.array([transitions(*replicate) for replicate in zip(positions, y, strict=True)])
+        (values,), (effects,) = target.natural(positions[None], rng)
+    return values, effects, y
 
 
 def p_value(assembled, replicates, seed, centring=0.5, turns=4, generator=None):
@@ -163,11 +202,9 @@ def p_value(assembled, replicates, seed, centring=0.5, turns=4, generator=None):
     """
     rng = np.random.default_rng(seed)
     generator = assembled if generator is None else generator
-    values, effects, y = from_the_prior(generator, replicates, rng)
-    moved = [after_turns(assembled, start, rng, centring, turns) for start in zip(values, effects, y, strict=True)]
-    after_values, after_effects, after_y = (np.array(part) for part in zip(*moved, strict=True))
+    moved = after_turns(assembled, from_the_prior(generator, replicates, rng), rng, centring, turns)
     names, expected = functions(generator, *from_the_prior(generator, 2000, rng))
-    _, found = functions(generator, after_values, after_effects, after_y)
+    _, found = functions(generator, *moved)
     p = np.array([stats.ks_2samp(found[:, i], expected[:, i]).pvalue for i in range(len(names))])
     return min(1.0, p.min() * p.size), names[int(p.argmin())]
 

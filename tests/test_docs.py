@@ -98,6 +98,8 @@ def test_cells_are_python_and_all_of_them_run(page):
 def test_page_runs(page, tmp_path):
     if int(metadata.version("arviz").split(".")[0]) < 1:
         pytest.skip("the pages are written, and the site is built, with ArviZ 1.0 and later")
+    if os.environ.get("NUTSLITE_SITE_FOLLOWS"):
+        pytest.skip("who runs the tests says that the site is built after them, which runs the same code")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1", "MPLBACKEND": "Agg"}
     ran = subprocess.run(
         [sys.executable, str(Path(doc_pages.__file__)), page],

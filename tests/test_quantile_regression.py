@@ -375,3 +375,31 @@ def test_rows_left_out_are_left_out_of_clusters() -> None:
     same = nl.Model("y ~ x", frame.set_index(frame.g), family="elf", quantile=0.5, dropna=True)
     with pytest.raises(nl.DataError, match="not unique"):
         clusters_of(specification_of(same), "g")
+
+
+# -------------------------------------------------------------------------------------------------- several quantiles
+
+
+def test_separate_fits_are_put_in_order() -> None:
+    """Few rows and outer levels, far from the data: curves cross, and what is predicted does not."""
+    frame = data(25, seed=3)
+    options = {"draws": 40, "tune": 40, "chains": 1, "compute_convergence_checks": False, **QUIET}
+    fits = nl.fit_quantiles("y ~ x", frame, [0.9, 0.8, 0.7], adjust=False, fit=options)
+    assert fits.quantiles == (0.7, 0.8, 0.9)
+    assert [model.quantile for model in fits.models.values()] == [0.7, 0.8, 0.9]
+    new = pd.DataFrame({"x": np.linspace(-30.0, 30.0, 7)}, index=list("abcdefg"))
+    predicted = fits.predict(new, interval=0.8)
+    drawn = []
+    for level, model in fits.models.items():
+        found = model.predict(fits.results[level], data=new, inplace=False)
+        drawn.append(get_group(found, "predictions")["mu"].to_numpy().reshape(40, 7))
+    means = np.array(drawn).mean(axis=1)
+    assert predicted.crossed_rows == (np.diff(means, axis=0) < 0.0).any(axis=0).mean() > 0.0
+    assert predicted.crossed_draws == (np.diff(drawn, axis=0) < 0.0).any(axis=0).mean()
+    table = predicted.table
+    assert list(table.index.get_level_values("row")[::3]) == list("abcdefg")
+    for name in ("mean", "lower", "upper"):
+        assert (np.diff(table[name].unstack("quantile"), axis=1) >= 0.0).all()
+    np.testing.assert_allclose(table["mean"].unstack("quantile"), np.sort(means.T, axis=1))
+    np.testing.assert_allclose(table["lower"]["d"], np.sort(np.quantile(np.array(drawn)[:, :, 3], 0.1, axis=1)))
+    assert len(fits.predict().table) == 75

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import DataError
-from nutslite.results.pictures.plots import PlotsMissingError, density, plot_trace
+from nutslite.results.pictures.plots import density, plot_trace
+from nutslite.scores.pictures.figures import PlotsMissingError
 
 
 def draws():

@@ -277,6 +277,16 @@ def test_what_was_held_impossible_is_said(rng):
     assert json.loads(json.dumps(report.to_dict()))["table"]["log_loss"]["estimate"] == "inf"
 
 
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+def test_forecasts_without_a_mean_have_no_bias(shape):
+    prediction = Prediction.from_distribution("t", nu=np.full(shape, 0.9), mu=np.zeros(shape), sigma=np.ones(shape))
+    report = evaluate([0.0, 1.0, -3.0, 50.0], prediction, simulations=19)
+    assert report.table.loc["crps", "estimate"] == np.inf
+    assert np.isfinite(report.table.loc["nll", "expected"])
+    assert {"bias", "rmse"}.isdisjoint(report.table.index)
+    assert "Intervals" in report.verdict()
+
+
 def test_reports_are_text_html_and_json_and_come_again(rng):
     mu, sigma, y = normal_forecast(rng, 40)
     labels = pd.Series(np.repeat(["a", "b", "c", "d"], 10), index=pd.RangeIndex(100, 140))

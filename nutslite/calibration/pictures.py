@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
-from nutslite.results.pictures.plots import PlotsMissingError, check_picture
 from nutslite.scores.calibration.bands import ecdf_band, ecdf_counts
 from nutslite.scores.calibration.uniformity import chi_squared_bins
+from nutslite.scores.pictures.figures import BAND, REFERENCE, check_picture, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,16 +49,9 @@ def plot_ranks(
     target = check_picture(path)
     if not target.parent.is_dir():
         raise DataError(f"Cannot save a picture to '{target}': there is no folder '{target.parent}'.")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise PlotsMissingError('Pictures need matplotlib: pip install "nutslite[plots]"') from error
-
     shown = list(columns)[: PER_ROW * max_rows]
     rows = -(-len(shown) // PER_ROW)
-    figure = Figure(figsize=(11, 1.4 * rows + 0.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 1.4 * rows + 0.4)
     axes = figure.subplots(rows, 2 * PER_ROW, squeeze=False)
     for panel in axes.flat:
         panel.tick_params(labelsize=6)
@@ -83,9 +76,9 @@ def _draw_histogram(axis: Axes, ranks: CountArray, n_values: int) -> None:
     counts = np.bincount(ranks // (n_values // bins), minlength=bins)
     expected, share = ranks.size / bins, 1.0 / bins
     reach = 3.0 * np.sqrt(ranks.size * share * (1.0 - share))
-    axis.axhspan(expected - reach, expected + reach, color="0.9")
+    axis.axhspan(expected - reach, expected + reach, color=BAND)
     axis.bar((np.arange(bins) + 0.5) / bins, counts, width=0.9 / bins, color="C0")
-    axis.axhline(expected, color="black", linewidth=0.6)
+    axis.axhline(expected, **REFERENCE)
     axis.set_xlim(0.0, 1.0)
 
 
@@ -93,7 +86,7 @@ def _draw_difference(axis: Axes, ranks: CountArray, n_values: int) -> None:
     """Empirical distribution function less the uniform one, in a band that holds all of it in 95 % of studies."""
     steps = np.arange(1, n_values) / n_values
     low, high = ecdf_band(ranks.size, n_values)
-    axis.fill_between(steps, low / ranks.size - steps, high / ranks.size - steps, color="0.85", linewidth=0)
+    axis.fill_between(steps, low / ranks.size - steps, high / ranks.size - steps, color=BAND, linewidth=0)
     axis.plot(steps, ecdf_counts(ranks, n_values) / ranks.size - steps, color="C3", linewidth=0.9)
-    axis.axhline(0.0, color="black", linewidth=0.6)
+    axis.axhline(0.0, **REFERENCE)
     axis.set_xlim(0.0, 1.0)

@@ -26,6 +26,24 @@ def predict(
     return add_predictions(idata, design, prediction_task(specification), new_rows=rows, **options)
 
 
+def with_predictions(
+    specification: Specification, idata: Any, needed: tuple[str, ...], draws: int | None, random_seed: Any
+) -> Any:
+    """Results with all needed groups; what they lack is added to a copy. What `Model.pp_check` looks at."""
+    from nutslite.results.container.inference_data import group_names
+
+    anew = draws is not None or random_seed is not None
+    if anew or "posterior_predictive" not in group_names(idata):
+        options = {"kind": "response", "inplace": False, "draws": draws, "random_seed": random_seed}
+        idata = predict(specification, idata, **options)
+        anew = True
+    else:
+        check_results(specification, idata)
+    if "log_likelihood" in needed and (anew or "log_likelihood" not in group_names(idata)):
+        idata = add_log_likelihood(specification, idata, inplace=False)
+    return idata
+
+
 def add_log_likelihood(specification: Specification, idata: Any, *, data: Any = None, inplace: bool = True) -> Any:
     """What `Model.compute_log_likelihood` does."""
     from nutslite.results import added_groups

@@ -7,6 +7,7 @@ from typing import Any
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, check_flags, refuse_other, warn
 from nutslite.formula.records import Response
+from nutslite.model.after_fit import with_predictions
 from nutslite.model.before_fit import plot_priors
 from nutslite.model.components import (
     ConditionalParameter,
@@ -202,6 +203,45 @@ class Shown:
             omit_group_specific=omit_group_specific,
             random_seed=random_seed,
         )
+
+    def pp_check(
+        self, idata: Any, kind: str = "ecdf", *, draws: int | None = None, random_seed: Any = None, **options: Any
+    ) -> Any:
+        """Draw responses that the model would have made beside those that there are, with ArviZ.
+
+        Predictions and log likelihoods that `idata` lacks are made, and not put into it.
+
+        Parameters
+        ----------
+        idata : InferenceData or DataTree
+            What `fit` returned.
+        kind : str
+            ``"ecdf"``, ``"kde"``, ``"pit"``, ``"tstat"`` and ``"loo_pit"`` with any ArviZ; with ArviZ 1.0 or later
+            ``"hist"``, ``"coverage"``, ``"rootogram"``, ``"interval"``, ``"pava"`` and ``"censored"`` too; with 0.x
+            ``"scatter"``, ``"p_value"`` and ``"separation"``. ArviZ's names (``"cumulative"``, ``"u_value"``, ...)
+            mean the same.
+        draws : int, optional
+            How many posterior draws to predict from, all by default; predictions in `idata` are then made anew.
+        random_seed : int, optional
+            Of the predictions; given, they are made anew.
+        **options
+            For ArviZ's function: ``num_samples=100``, ``t_stat="max"``, ....
+
+        Returns
+        -------
+        PlotCollection or Axes
+            What ArviZ's function returns.
+
+        Raises
+        ------
+        ArgumentError
+            Where the ArviZ that is installed has no such picture.
+        """
+        from nutslite.results.pictures.pp_check import draw_check, find_check
+
+        check = find_check(kind)
+        complete = with_predictions(self._specification, idata, check.groups, draws, random_seed)
+        return draw_check(check, complete, self.response_name, options)
 
 
 def _need_build(specification: Specification, method: str) -> None:

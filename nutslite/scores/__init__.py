@@ -48,6 +48,14 @@ _HOMES: dict[str, str] = {
     # of numbers
     "squared_error": "pointwise.errors",
     "absolute_error": "pointwise.errors",
+    # pictures
+    "plot_pit": "pictures.pit",
+    "plot_pit_histogram": "pictures.pit",
+    "plot_coverage": "pictures.coverage",
+    "plot_reliability": "pictures.reliability",
+    "plot_fan": "pictures.fan",
+    "plot_sharpness": "pictures.sharpness",
+    "plot_scores": "running_mean",
     # closed forms
     "crps_gaussian": "pointwise.closed_forms",
     "crps_t": "pointwise.closed_forms",

@@ -57,7 +57,9 @@ class Asked:
         if isinstance(kind, Draws) and kind.weights is None:
             return np.abs(kind.x - y).mean(axis=0) - 0.5 * self.spread
         if isinstance(kind, Mixture):
-            return kind.deviation(y) - 0.5 * self.spread
+            deviation = kind.deviation(y)
+            with np.errstate(invalid="ignore"):  # without a mean
+                return np.where(np.isfinite(deviation), deviation - 0.5 * self.spread, np.inf)
         return kind.crps(y)
 
 

@@ -129,6 +129,7 @@ def evaluate(
         weights=None if weights is None else w,
         confidence=confidence,
         notes=tuple(_notes(P, answers, measures, probabilities)),
+        prediction=P,
     )
     return report if stored is None else with_left_out(report, stored.left_out, stored.note)
 

@@ -55,7 +55,7 @@ def measures_of(
         found += _coverage(prob)
     if prediction.can("cdf"):
         found += _of_transform(probabilities if prediction.whole else (), groups)
-    if prediction.can("mean") and np.all(np.isfinite(prediction.mean())):
+    if prediction.can("mean") and np.all(np.isfinite(prediction.mean())):  # a Cauchy distribution has none
         found += [
             Measure("bias", "near 0", rows=lambda a: a.y - a.asked.mean, note="mean of y less the predicted mean"),
             Measure("rmse", "lower", rows=lambda a: (a.y - a.asked.mean) ** 2, root=True),

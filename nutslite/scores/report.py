@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite.scores.pictured import Pictured
+from nutslite.scores.prediction import Prediction
 from nutslite.scores.verdict import sentences
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ FloatArray = NDArray[np.float64]
 
 @public
 @dataclass(frozen=True, repr=False, eq=False)
-class Report:
+class Report(Pictured):
     """How good a prediction is, beside how good it would be if it were right.
 
     Attributes
@@ -48,6 +50,8 @@ class Report:
     joint : pandas.DataFrame or None
         Of groups that were held out as a whole: ``rows``, and ``joint_nll``, the negative log predictive density of all
         of them at once.
+    prediction : Prediction or None
+        What was scored, for pictures.
     """
 
     table: pd.DataFrame
@@ -60,6 +64,7 @@ class Report:
     confidence: float
     notes: tuple[str, ...]
     joint: pd.DataFrame | None = None
+    prediction: Prediction | None = None
 
     @property
     def n(self) -> int:

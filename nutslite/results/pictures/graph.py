@@ -12,7 +12,7 @@ from pathlib import Path
 from nutslite.exceptions import ArgumentError, DataError, NutsliteError, checked_path
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
-from nutslite.results.pictures.plots import check_figsize
+from nutslite.scores.pictures.figures import check_figsize
 
 FORMATS = ("plain", "plain_with_params")
 _SOURCE = ("gv", "dot")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,49 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import DataError, NutsliteError
+from nutslite.exceptions import DataError
 from nutslite.results.diagnostics.labels import as_columns, choose_names, element_labels
+from nutslite.scores.pictures.figures import check_picture, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FloatArray = NDArray[np.float64]
-
-MOST_INCHES = 1000.0  # of a side of a picture
-
-
-class PlotsMissingError(NutsliteError, ImportError):
-    """matplotlib is not installed."""
-
-
-def check_figsize(figsize: Any) -> None:
-    """Refuse what is no width and height in inches.
-
-    Raises
-    ------
-    DataError
-    """
-    pair = isinstance(figsize, tuple | list | np.ndarray) and len(figsize) == 2
-    if not pair or not all(isinstance(side, Real) and 0.0 < float(side) <= MOST_INCHES for side in figsize):
-        raise DataError(f"figsize is width and height in inches, (8, 6) for example, not {figsize!r}.")
-
-
-def check_picture(path: str | os.PathLike[str]) -> Path:
-    """The path of a picture, if matplotlib knows its ending; where matplotlib is not installed, any.
-
-    Raises
-    ------
-    DataError
-    """
-    target = Path(path)
-    try:
-        from matplotlib.backend_bases import FigureCanvasBase
-    except ImportError:
-        return target
-    known = FigureCanvasBase.get_supported_filetypes()
-    if target.suffix.lower().removeprefix(".") not in known:
-        raise DataError(f"'{target}': a picture's name ends in one of {', '.join(f'.{name}' for name in known)}.")
-    return target
 
 
 @public
@@ -104,15 +68,8 @@ def plot_trace(
     names = choose_names(list(draws), var_names)
     if not names:
         raise DataError("There are no draws to plot.")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise PlotsMissingError('Pictures need matplotlib: pip install "nutslite[plots]"') from error
-
     shown = names[:max_rows]
-    figure = Figure(figsize=(10, 1.7 * len(shown) + 0.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10, 1.7 * len(shown) + 0.4)
     axes = figure.subplots(len(shown), 2, squeeze=False)
     for (left, right), name in zip(axes, shown, strict=True):
         labels = element_labels(name, np.shape(draws[name])[2:], dims, coords)

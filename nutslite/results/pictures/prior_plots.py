@@ -15,7 +15,8 @@ from nutslite._log import log
 from nutslite.exceptions import DataError, refuse_other
 from nutslite.results.diagnostics import diagnostics
 from nutslite.results.diagnostics.labels import as_columns, choose_names, element_labels
-from nutslite.results.pictures.plots import PlotsMissingError, check_figsize, density
+from nutslite.results.pictures.plots import density
+from nutslite.scores.pictures.figures import check_figsize, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,15 +112,9 @@ def plot_priors(
     panels = _panels(draws, shown, choose_names(list(shown), wanted, filter_vars), dims, coords)
     if not panels:
         raise DataError("No variable has a prior that can be drawn from: there is nothing to plot.")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise PlotsMissingError('Pictures need matplotlib: pip install "nutslite[plots]"') from error
     columns = min(COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=look.figsize or (3.0 * columns, 2.3 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(*(look.figsize or (3.0 * columns, 2.3 * rows)))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, (label, values) in zip(axes, panels.items(), strict=False):
         _draw(axis, label, values, look)

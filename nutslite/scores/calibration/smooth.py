@@ -52,22 +52,23 @@ def smooth_ece(y: Any, p: Any, weights: Any = None) -> float:
     """
     y, p = binary_rows(y, p)
     residuals = (y - p) * row_weights(weights, y.size)
-    if not np.any(residuals):
-        return 0.0
     return fixed_width(residuals, p, p.size > MOST_ROWS)
 
 
 def fixed_width(residuals: FloatArray, p: FloatArray, on_grid: bool, quick: bool = False) -> float:
     """The smooth error of residuals, each with its share of the rows; `quick`ly to three digits, for simulations."""
+    if not np.any(residuals):
+        return 0.0
     coefficients_of = _grid_coefficients if on_grid else cosine_coefficients
-    width = 0.02
+    width, narrowest = 0.02, 10.0 * NARROWEST if quick else NARROWEST
     while True:
         coefficients = coefficients_of(residuals, p, math.ceil(FALL / (math.pi * width)))
-        if smooth_area(coefficients, width, quick) >= width or width <= NARROWEST:
+        if smooth_area(coefficients, width, quick) >= width or width <= narrowest:
             break
-        width = max(NARROWEST, width / 4.0)
-    if smooth_area(coefficients, width) < width:
-        return smooth_area(coefficients, width)
+        width = max(narrowest, width / 4.0)
+    area = smooth_area(coefficients, width, quick)
+    if area < width:
+        return area
     return _fixed_point(coefficients, width, quick)
 
 

@@ -50,13 +50,6 @@ class Mixture(Kind):
         self.weights = weights_of(weights, self.parameters[0].shape)
         self.whole = record.whole
 
-    def fewer(self, count: int) -> Mixture:
-        """By so many of its components, evenly spaced, without weights."""
-        chosen = resampled(self.weights, self.size, count)
-        if chosen.ndim == 1:
-            return Mixture(self.record, [parameter[chosen] for parameter in self.parameters])
-        return Mixture(self.record, [np.take_along_axis(parameter, chosen, axis=0) for parameter in self.parameters])
-
     def why_not(self, question: str) -> str | None:
         """Of 0 and 1 there are probabilities, and of components with equal weights a split of their entropy."""
         binary = self.record.name == "bernoulli"
@@ -71,6 +64,13 @@ class Mixture(Kind):
     def entropy_split(self) -> EntropySplit:
         """Over components."""
         return entropy_split(self.parameters[0])
+
+    def fewer(self, count: int) -> Mixture:
+        """By so many of its components, evenly spaced, without weights."""
+        chosen = resampled(self.weights, self.size, count)
+        if chosen.ndim == 1:
+            return Mixture(self.record, [parameter[chosen] for parameter in self.parameters])
+        return Mixture(self.record, [np.take_along_axis(parameter, chosen, axis=0) for parameter in self.parameters])
 
     def _average(self, values: FloatArray) -> FloatArray:
         """Over components, of (M, n)."""
