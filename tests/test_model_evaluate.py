@@ -21,6 +21,7 @@ from nutslite.results.evaluation.predictive import form_of
 from nutslite.scores.evaluation import evaluate
 
 QUIET: dict[str, Any] = {"random_seed": 1, "progressbar": False}
+FEW: dict[str, Any] = {"draws": 800, "simulations": 99}
 WIDE = nl.Prior("Normal", mu=0.0, sigma=5.0)
 SIGMA, BETWEEN = 1.0, 1.5
 
@@ -153,17 +154,17 @@ class TestHeldOut:
 class TestCalibration:
     def test_the_true_model_is_within_its_range_and_wrong_ones_are_not(self) -> None:
         inside = fitted(outlier=False)
-        report = inside[0].evaluate(inside[1])
+        report = inside[0].evaluate(inside[1], **FEW)
         table = report.table.loc[["nll", "crps", "coverage_90", "pit_spread", "bias"]]
         assert ((table.estimate >= table.expected_low) & (table.estimate <= table.expected_high)).all()
         assert "as wide as they should be" in report.verdict()
 
         narrow = fitted(outlier=False, sigma=0.4)
-        report = narrow[0].evaluate(narrow[1])
+        report = narrow[0].evaluate(narrow[1], **FEW)
         assert "too narrow" in report.verdict()
 
         shifted = line(60, seed=4, outlier=False).assign(y=lambda data: data.y + 1.0)
-        line_of = inside[0].evaluate(inside[1], data=shifted).table.loc["bias"]
+        line_of = inside[0].evaluate(inside[1], data=shifted, **FEW).table.loc["bias"]
         assert line_of.estimate > line_of.expected_high
 
     def test_groups_that_a_model_ignores(self) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, SettingError
 from nutslite.model.evaluation import Rows, refuse_censored
-from nutslite.model.row_labels import row_labels
+from nutslite.model.row_labels import row_labels, said_of_ranges
 from nutslite.model.specification import Specification
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ def cross_validate(
     together = _together(found, rows.design.n_rows)
     notes = [_said(len(folds), groups, labels), *concerns(found)]
     own = groups if labels is None else labels
-    report = rows.report(together.prediction(), own, by, *notes, seed=_plain_seed(random_seed), **options)
-    for said in notes[1:]:
-        log.warning(said)
+    said = said_of_ranges(rows.design) if labels is None else ""
+    report = rows.report(together.prediction(), own, by, *notes, said, seed=_plain_seed(random_seed), **options)
+    for concern in notes[1:]:
+        log.warning(concern)
     return report if labels is None else _with_joint(report, together, labels)
 
 

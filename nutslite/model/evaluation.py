@@ -14,7 +14,7 @@ from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import Design
 from nutslite.formula.rows import with_new_groups
 from nutslite.model.after_fit import check_results, prediction_task
-from nutslite.model.row_labels import group_labels, row_labels, said_of_groups
+from nutslite.model.row_labels import group_labels, row_labels, said_of_groups, said_of_ranges
 from nutslite.model.specification import Specification
 
 if TYPE_CHECKING:
@@ -187,6 +187,8 @@ def _about(rows: Rows, kind: str, new_groups: bool, idata: Any) -> list[str]:
     said = []
     if kind == "insample":
         said.append("Rows are judged by a posterior that has seen them: scores are better than those of new rows.")
+    if kind != "held out" and not new_groups:
+        said.append(said_of_ranges(rows.design))
     if kind == "held out":
         said.append(f"Rows were held out: {rows.design.n_rows} that the model was not fitted to.")
     if new_groups:

@@ -30,6 +30,16 @@ def said_of_groups(design: Design) -> str:
     )
 
 
+def said_of_ranges(design: Design) -> str:
+    """What rows of a group that predict each other do to ranges under calibration; empty without groups."""
+    if not design.factors:
+        return ""
+    return (
+        "Rows of a group help to predict each other, so that their errors balance: bias, pit_mean and "
+        "pit_between_groups lie nearer to their best value than the ranges say, which are of rows that do not."
+    )
+
+
 def group_labels(given: Any, design: Design, frame: pd.DataFrame) -> NDArray[Any] | None:
     """Groups of rows: by default those of the model's own factor; None where rows are independent.
 
