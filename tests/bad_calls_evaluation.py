@@ -106,4 +106,6 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (lambda: leave_one_out([[np.nan, 2.0]]), DataError, ("log_likelihood must not be nan",)),
 ]
 
-CALLS = [BadCall(f"evaluation: {'; '.join(words)}", call, kind, words) for call, kind, words in WRONG]
+CALLS = [
+    BadCall(f"evaluation {k}: {'; '.join(words)}", call, kind, words) for k, (call, kind, words) in enumerate(WRONG)
+]

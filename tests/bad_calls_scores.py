@@ -141,4 +141,4 @@ WRONG: list[tuple[Any, tuple[str, ...]]] = [
     (lambda: Prediction.from_normal(np.zeros((2, 3, 4, 5)), 1.0), ("shape (components, rows), not (2, 3, 4, 5)",)),
 ]
 
-CALLS = [BadCall(f"scores: {words[0]}", call, NutsliteError, words) for call, words in WRONG]
+CALLS = [BadCall(f"scores {k}: {words[0]}", call, NutsliteError, words) for k, (call, words) in enumerate(WRONG)]
