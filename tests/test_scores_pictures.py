@@ -190,10 +190,11 @@ def test_scores_against_a_predictor_have_running_means_with_errors():
 def test_every_kind_has_an_overview_that_leaves_no_open_figure(name):
     from matplotlib import _pylab_helpers
 
+    open_before = list(_pylab_helpers.Gcf.figs)  # other tests may leave some
     axes = report(name).plot()
     assert isinstance(axes.figure, Figure)
     assert axes._repr_png_().startswith(b"\x89PNG")
-    assert not _pylab_helpers.Gcf.figs
+    assert list(_pylab_helpers.Gcf.figs) == open_before
 
 
 def test_users_axes_are_drawn_on_and_given_back():
