@@ -82,7 +82,7 @@ def compare(
     groups : array_like, shape (n,), optional
         Labels of groups that rows fall together in; by default those of the reports.
     log_jacobian : dict of str to array_like, shape (n,), optional
-        Of forecasts of a transformed response z(y): log |dz/dy| at each row, which makes its log score one of y. Of
+        Of forecasts of a transformed response z(y): log ``|dz/dy|`` at each row, which makes its log score one of y. Of
         log(y) it is ``-log(y)``.
     confidence : float
 

@@ -73,7 +73,7 @@ def binomial_interval(successes: float, n: float, confidence: float, method: str
 def randomised_coverage(u: Any, level: float) -> FloatArray:
     """Whether the central interval of probability `level` holds the observation, decided by its transform: 1 or 0.
 
-    ``|2u - 1| <= level``. Intervals of counts hold more than they say, because their ends are whole numbers; this share
+    ``|2u - 1|`` <= level``. Intervals of counts hold more than they say, because their ends are whole numbers; this share
     is `level` exactly if the forecast is calibrated.
 
     Parameters
@@ -167,7 +167,7 @@ def group_sizes(groups: Any) -> FloatArray:
 def coverage_band(n: int, levels: Any, confidence: float = 0.95) -> tuple[FloatArray, FloatArray]:
     """Between which shares the coverages of all levels lie together, if forecasts are calibrated and rows independent.
 
-    The band of the empirical distribution function of |2u - 1|, which is uniform: see `bands`.
+    The band of the empirical distribution function of ``|2u - 1|``, which is uniform: see `bands`.
 
     Parameters
     ----------
