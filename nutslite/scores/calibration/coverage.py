@@ -73,7 +73,7 @@ def binomial_interval(successes: float, n: float, confidence: float, method: str
 def randomised_coverage(u: Any, level: float) -> FloatArray:
     """Whether the central interval of probability `level` holds the observation, decided by its transform: 1 or 0.
 
-    ``|2u - 1|`` <= level``. Intervals of counts hold more than they say, because their ends are whole numbers; this share
+    ``|2u - 1| <= level``. Intervals of counts hold more than they say, because their ends are whole numbers; this share
     is `level` exactly if the forecast is calibrated.
 
     Parameters
