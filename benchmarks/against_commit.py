@@ -122,7 +122,7 @@ def page(found: dict[str, dict[str, dict[str, float]]], commit: str, repeats: in
     lines = [
         "# Gradients and compilation beside an older commit",
         f"{made_by('against_commit.py')} The older commit is {commit}; processes take turns. Compilation is processor "
-        f"time, the median of {repeats} processes each; gradients are the least of {GRADIENT_PROCESSES} processes' loops.",
+        f"time, the median of {repeats} processes each; gradients are the least of {GRADIENT_PROCESSES} processes.",
         "| model | compile, s: before | now | ratio | gradient of the plan's density, us: before | now | ratio "
         "| joint gradient, us: before | now | ratio |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
