@@ -86,7 +86,8 @@ def in_steps(step: float, high: float, response: np.ndarray) -> tuple[np.ndarray
     now_and_then = (np.arange(response.size) % 2 == 0) & (response > rounded)
     status = np.where(response >= high, "right", np.where(now_and_then, "interval", "none"))
     lower = np.where(status == "interval", rounded, np.minimum(response, high))
-    return lower, lower + np.where(rounded < step, step - 1e-3, step), status
+    upper = np.minimum(lower + np.where(rounded < step, step - 1e-3, step), high)  # beyond, it would be right-censored
+    return lower, np.where(status == "interval", upper, lower + step), status
 
 
 def apply_patches(patches: Mapping[str, float]) -> None:
