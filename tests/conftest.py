@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHES = Path(tempfile.gettempdir()) / "nutslite-test-kernels"
 KEPT_SECONDS = 3 * 24 * 3600
 
-# Compilation makes millions of small objects that live long. Python would look through them for circles all the time:
-# 3.9 of the 32 seconds of a first fit, 1.1 with these thresholds.
+# Tests make many objects that live long. Python would look through them for circles all the time; it does not while a
+# kernel of the package compiles (`_kernel_cache`), but kernels of tests and of Numba itself compile, too.
 gc.set_threshold(20_000, 10, 10)
 
 

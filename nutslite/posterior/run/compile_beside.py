@@ -9,7 +9,6 @@ needed (`nutslite._awaited`). Where that process cannot start or dies, all is co
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import subprocess
@@ -187,7 +186,6 @@ def compile_all() -> None:
 def work() -> None:
     """What the other process does: compile the parts that its arguments name, and say when each is on disk."""
     path, *parts = sys.argv[2:]
-    gc.disable()  # for its few seconds: Numba makes millions of objects, most of which stay
     for part in parts:
         with_room(PARTS[path][part])
         sys.stdout.write(f"{part}\n")

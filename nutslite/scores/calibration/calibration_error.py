@@ -165,9 +165,7 @@ def confidence_error(
     -------
     float
     """
-    codes, p = _classes(y, p)
-    top = p.argmax(axis=1)
-    right, confidence = (top == codes).astype(np.float64), p.max(axis=1)
+    _, right, confidence = _likeliest(y, p)
     return _norm(binned(right, confidence, bins, strategy, weights), norm)
 
 
@@ -188,10 +186,8 @@ def top_label_error(
     -------
     float
     """
-    codes, p = _classes(y, p)
-    top = p.argmax(axis=1)
-    right, confidence = (top == codes).astype(np.float64), p.max(axis=1)
-    weights = np.ones(codes.size) if weights is None else numbers("weights", weights, "not negative")
+    top, right, confidence = _likeliest(y, p)
+    weights = np.ones(top.size) if weights is None else numbers("weights", weights, "not negative")
     parts = [
         (binned(right[rows], confidence[rows], bins, strategy, weights[rows]), weights[rows].sum() / weights.sum())
         for rows in (top == label for label in np.unique(top))
@@ -298,6 +294,13 @@ def row_weights(given: Any, n: int) -> FloatArray:
     if weights.shape != (n,) or not weights.sum() > 0.0:
         raise DataError(f"weights are one number a row, not all zero: shape ({n},), not {weights.shape}.")
     return weights / weights.sum()
+
+
+def _likeliest(y: Any, p: Any) -> tuple[Any, FloatArray, FloatArray]:
+    """The likeliest class of each row, whether it came, and its probability."""
+    codes, p = _classes(y, p)
+    top = p.argmax(axis=1)
+    return top, (top == codes).astype(np.float64), p.max(axis=1)
 
 
 def _classes(y: Any, p: Any) -> tuple[NDArray[np.int64], FloatArray]:
