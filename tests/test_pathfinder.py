@@ -82,7 +82,7 @@ class TestNormalTargets:
 
         def evaluate(z):
             value, gradient = target(whitening.positions(z[None])[0])
-            return value, whitening.gradient(gradient)
+            return value, whitening.gradients(gradient[None])[0]
 
         paths = paths_of(evaluate, lambda z: target.many(whitening.positions(z)), 50, history=6)
         assert max(path.gradients for path in paths) < 20
@@ -144,8 +144,9 @@ def test_whitening_and_its_gradient(kind):
     root = whitening.positions(np.eye(8)) - whitening.center
     wanted = np.eye(8) if metric is None else inverse_mass_matrix(metric)
     np.testing.assert_allclose(root.T @ root, wanted, atol=1e-12)
-    gradient = rng.normal(size=8)
-    np.testing.assert_allclose(whitening.gradient(gradient), root @ gradient, atol=1e-12)
+    gradients = rng.normal(size=(3, 8))
+    np.testing.assert_allclose(whitening.gradients(gradients), gradients @ root.T, atol=1e-12)
+    assert whitening.log_size == pytest.approx(0.5 * np.linalg.slogdet(wanted)[1])
 
 
 class TestDraws:

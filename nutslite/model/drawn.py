@@ -61,6 +61,7 @@ class Drawn:
         compute_convergence_checks: bool = True,
         nuts: Mapping[str, Any] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        importance: str | None = "auto",
         file: str | os.PathLike[str] | None = None,
         **others: Any,
     ) -> Any:

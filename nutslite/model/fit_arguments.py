@@ -32,8 +32,6 @@ BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", 
 
 _OTHER_NAMES = {"initvals": "start", "jobs": "cores", "njobs": "cores", "seed": "random_seed"}
 _OTHER_METHODS = {
-    "vi": "Variational inference is not here",
-    "advi": "Variational inference is not here",
     "nutpie": "'nutpie' is a program of its own",
     "numpyro": "'numpyro' is a program of its own",
     "nuts_numpyro": "'nuts_numpyro' is a program of its own",
@@ -79,6 +77,7 @@ class FitArguments:
     compute_convergence_checks: bool = True
     nuts: Mapping[str, Any] | None = None
     checkpoint: str | os.PathLike[str] | None = None
+    importance: str | None = "auto"
     file: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:

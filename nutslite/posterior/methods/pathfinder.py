@@ -99,7 +99,7 @@ def _paths(
         def evaluate(z: FloatArray) -> tuple[float, FloatArray]:
             position = whitening.positions(z[None])
             values, gradients = values_and_gradients(target.logdensity, data, target.data_type, position)
-            return float(values[0]), whitening.gradient(gradients[0])
+            return float(values[0]), whitening.gradients(gradients)[0]
 
         found = [find_path(evaluate, log_densities, start, normals) for start in starts]
     paths = [path for path in found if path is not None]
