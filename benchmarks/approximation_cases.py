@@ -26,7 +26,7 @@ OWN: dict[str, Case] = {
 
 CASES = {**REFERENCES, **OWN}
 
-PEERS = ("admit_bambi_priors", "mtcars_gaussian", "cbpp", "epil", "sleepstudy_nocor")
+PEERS = ("admit_bambi_priors", "cbpp", "sleepstudy_nocor", "epil")
 """What peers are run on by default: a family or a difficulty each, of the models that Bambi can state."""
 
 

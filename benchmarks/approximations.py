@@ -18,11 +18,11 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ from reference_values import Target, read_reference, shared_folder
 from repository import ROOT
 
 from nutslite.exceptions import NutsliteError
-from nutslite.model.fit_arguments import FitArguments
 from nutslite.posterior.methods import registry
 from nutslite.results.container.inference_data import get_group
 
@@ -112,14 +111,25 @@ def targets_of(case: Case, model: Any, runs: Runs) -> dict[str, Target]:
     return {name: Target(mean, sd) for name, (mean, sd) in runs.done[key]["targets"].items()}
 
 
+def measured(model: Any, options: dict[str, Any], targets: dict[str, Target], name: str) -> Record:
+    """Fit; what it says of itself, and how far it is from the posterior. `name` says which draws these are."""
+    with what_is_said() as said:
+        results = model.fit(**options)
+    attributes = get_group(results, "posterior").attrs
+    own = {key: attributes[key] for key in ATTRIBUTES if key in attributes}
+    warned = [text for text in said if any(word in text for word in ABOUT_QUALITY)]
+    found = errors(with_sums(flat(results), targets, model), targets) | {"khat": own.get("khat"), "warned": warned}
+    return {name: found} | (own | {"warned": warned} if name == "kept" else {})
+
+
 def fit_ours(case: Case, arguments: argparse.Namespace, runs: Runs) -> None:
     """One model by every method, over what `fit` would sample and over all parameters."""
     model = case.model(shared_folder() / "data")
     plans = ["auto", "joint"] if model.plan().path == "marginal" else ["auto"]
-    can_be_raw = any(field.name == "importance" for field in fields(FitArguments))
     for plan in plans:
         dimension = model.plan(plan).target().dimension
         for method in arguments.methods:
+            heeds = registry.method_called(method).heeds
             for seed in range(1, arguments.seeds + 1):
                 key = f"{case.name}/{plan}/{method}/{seed}"
                 if key in runs.done:
@@ -128,18 +138,12 @@ def fit_ours(case: Case, arguments: argparse.Namespace, runs: Runs) -> None:
                 options: Any = {"inference_method": method, "plan": plan, "random_seed": seed, "progressbar": False}
                 record: Record = {"case": case.name, "plan": plan, "method": method, "d": dimension}
                 try:
-                    with what_is_said() as said:
-                        results = model.fit(**options)
-                    raw = model.fit(**options, importance=None) if can_be_raw else None
+                    record |= measured(model, options, targets, "kept")
+                    if "importance" in heeds:
+                        record |= measured(model, {**options, "importance": None}, targets, "raw")
                 except NutsliteError as error:
                     runs.add(key, "fit", record | {"refused": str(error)})
                     continue
-                attributes = get_group(results, "posterior").attrs
-                record |= {name: attributes[name] for name in ATTRIBUTES if name in attributes}
-                record["warned"] = [text for text in said if any(word in text for word in ABOUT_QUALITY)]
-                for name, draws in (("kept", results), ("raw", raw)):
-                    if draws is not None:
-                        record[name] = errors(with_sums(flat(draws), targets, model), targets)
                 runs.add(key, "fit", json.loads(json.dumps(record, default=float)))
 
 
@@ -159,6 +163,8 @@ def run_peers(case: Case, arguments: argparse.Namespace, runs: Runs) -> None:
             if key in runs.done:
                 continue
             caches = folder / "caches" / f"{case.name}-{'ours' if own else 'peers'}-{engine}"
+            if phase == "cold":
+                shutil.rmtree(caches, ignore_errors=True)
             order = {
                 "engine": engine, "own": own, "name": case.name, "case": for_bambi(case), "seed": 1,
                 "data": str(folder / f"{case.name}.npz"), "out": str(folder / key.replace("/", "-")),
