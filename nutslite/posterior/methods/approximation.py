@@ -1,16 +1,15 @@
 """What the methods that approximate share: the coordinates that they work in, weights of their draws, the record.
 
-Draws of an approximation are weighted by Pareto-smoothed importance sampling (`_pareto`), whatever becomes of the weights:
-the shape of their tail, k-hat, says whether the approximation is to be believed (Yao, Vehtari, Simpson and Gelman 2018,
-Yes, but did it work?, ICML).
+Draws of an approximation are weighted by Pareto-smoothed importance sampling (`_pareto`), whatever becomes of the
+weights: the shape of their tail, k-hat, says whether the approximation is to be believed (Yao, Vehtari, Simpson and
+Gelman 2018, Yes, but did it work?, ICML).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,12 @@ from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.nuts_start import launch_metric
 from nutslite.posterior.methods.settings import Settings
-from nutslite.posterior.methods.task import Task
+from nutslite.posterior.methods.task import Task, better_launch
+from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Launch, MarginalTarget, Target
-from nutslite.sampler.pathfinder.paths import resampled
 from nutslite.sampler.pathfinder.whitening import Whitening
 from nutslite.sampler.variational.batch_and_match import Normal
-from nutslite.sampler.variational.candidates import Candidates, of_normal, of_normal_and_t
+from nutslite.sampler.variational.candidates import Candidates, candidates, resampled
 
 FloatArray = NDArray[np.float64]
 
@@ -127,44 +126,30 @@ class Weighted:
         return self.khat <= self.limit
 
 
-def weighted_normal(white: WhiteTarget, normal: Normal, rng: np.random.Generator, settings: Settings) -> Weighted:
-    """Weigh draws of a normal distribution; where weights are to choose among them, more, and of wider tails.
+def weighted_normals(
+    white: WhiteTarget, normals: Sequence[Normal], rng: np.random.Generator, settings: Settings
+) -> Weighted:
+    """Weigh draws of normal distributions; where weights are to choose among them, more, and of wider tails.
+
+    Draws without a density have no weight. More are made where there are too few others.
 
     Raises
     ------
     SamplingError
         If hardly any have a density.
     """
-    n = settings.chains * settings.draws
-    if settings.importance not in CHOOSING:
-        return weighted(white, partial(of_normal, normal), rng, n, n)
-    times = float(np.clip(MOST_NUMBERS / (n * white.dimension), FEWEST_CANDIDATES, MOST_CANDIDATES))
-    return weighted(white, partial(of_normal_and_t, normal), rng, int(n * times), n)
-
-
-def weighted(
-    white: WhiteTarget,
-    draw: Callable[[np.random.Generator, int], Candidates],
-    rng: np.random.Generator,
-    n: int,
-    needed: int,
-) -> Weighted:
-    """Weigh n candidates, and more where fewer than `needed` draws of the approximation itself have a density.
-
-    Raises
-    ------
-    SamplingError
-        If hardly any have one.
-    """
+    n, m, choosing = settings.chains * settings.draws, 1.0, settings.importance in CHOOSING
+    if choosing:
+        m = np.clip(MOST_NUMBERS / (n * white.dimension), FEWEST_CANDIDATES, MOST_CANDIDATES)
     several: list[Candidates] = []
     densities: list[FloatArray] = []
     inside = 0
-    while inside < needed:
+    while inside < n:
         if len(several) == MOST_REPEATS:
             raise SamplingError(
                 "No approximation of this model: hardly any of its draws lie where the model has a density. Use NUTS."
             )
-        some = draw(rng, n)
+        some = candidates(normals, rng, int(m * n), tails=choosing)
         several.append(some)
         densities.append(white.log_densities(some.positions))
         inside += int(np.isfinite(densities[-1][: some.own]).sum())
@@ -250,9 +235,34 @@ def _warning(title: str, found: Weighted, kept: dict[str, Any], n: int, faults: 
         which = f"of {n:,} draws {kept['unique_draws']:,} are different ones"
     also = f" {faults}" if faults else ""
     return (
-        f"{title}: the approximation is not to be believed. k-hat is {found.khat:.2f}, above {found.limit:.2f}; {which}."
-        f"{also} Use inference_method='nuts'."
+        f"{title}: this approximation is not to be believed. k-hat is {found.khat:.2f}, above {found.limit:.2f}; "
+        f"{which}.{also} Use inference_method='nuts'."
     )
+
+
+def white_target(task: Task) -> WhiteTarget:
+    """The task's target with its pilot run, in the coordinates of `warp` for models of few rows; all is compiled."""
+    launch = task.launched()
+    launch = better_launch(task.target, task.settings) or launch
+    white = WhiteTarget(task.target, launch, cores_of(task.settings))
+    task.clock.lap("pilot")
+    white.compile()
+    task.clock.lap("compilation")
+    task.before_sampling()
+    return white
+
+
+def no_gradients(what: str) -> Callable[[Plan], str | None]:
+    """What a method's `serves` is that needs gradients: not for a large marginal density, which has none."""
+
+    def serves(plan: Plan) -> str | None:
+        return (
+            f"This model's plan is not for {what}, which needs gradients; use plan='joint' with it."
+            if plan.is_large
+            else None
+        )
+
+    return serves
 
 
 def streams(settings: Settings, stream: int, n: int) -> list[np.random.Generator]:

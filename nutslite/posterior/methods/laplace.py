@@ -14,7 +14,7 @@ from nutslite.posterior.methods.approximation import (
     approximate_fit,
     cores_of,
     streams,
-    weighted_normal,
+    weighted_normals,
 )
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
@@ -44,7 +44,7 @@ def run(task: Task) -> Fit:
     task.clock.lap("pilot")
     draw_rng, choice_rng, recovery_rng = streams(settings, STREAM, 3)
     standard = diagonal_normal(np.zeros(white.dimension), np.ones(white.dimension))
-    found = weighted_normal(white, standard, draw_rng, settings)
+    found = weighted_normals(white, [standard], draw_rng, settings)
     pilot = target.pilot if isinstance(target, JointTarget) else None
     attributes = {"n_gradients": 0 if pilot is None else pilot.gradients, "converged": True}
     rngs = choice_rng, recovery_rng

@@ -10,7 +10,7 @@ from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.plan import Plan
 
-NAMES = ("auto", "nuts", "vi", "pathfinder", "laplace")
+NAMES = ("auto", "nuts", "vi", "meanfield", "pathfinder", "laplace")
 """Each is a file of this folder, with a record `METHOD`."""
 OTHER_NAMES = {"pymc": "nuts", "mcmc": "nuts"}
 """What Bambi calls its default, which is NUTS here."""

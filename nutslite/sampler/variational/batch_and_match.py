@@ -1,9 +1,9 @@
 """Batch and match: the normal distribution whose score is nearest to that of a log density.
 
-Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei and Saul (2024), Batch and match: black-box variational inference with
-a score-based divergence, ICML, arXiv:2402.14758, algorithm 1. A step draws a batch of the present normal and finds in
-closed form the normal that matches the gradients there, held back by a divergence from the present one. Of a normal log
-density it is exact as soon as a batch has more draws than dimensions; there is no learning rate.
+Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei and Saul (2024), Batch and match: black-box variational inference
+with a score-based divergence, ICML, arXiv:2402.14758, algorithm 1. A step draws a batch of the present normal and finds
+in closed form the normal that matches the gradients there, held back by a divergence from the present one. Of a normal
+log density it is exact as soon as a batch has more draws than dimensions; there is no learning rate.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class Normal(Protocol):
 
     def draws(self, normals: FloatArray) -> FloatArray:
         """Draws (n, dimension) from standard normal numbers of that shape."""
+        ...
+
+    def log_density(self, positions: FloatArray) -> FloatArray:
+        """Log density (n,) at positions (n, dimension), but for the constant that all normals share."""
         ...
 
 
@@ -185,7 +189,7 @@ def _moved(
 
 
 def _chance(batch: _Batch, draws: int) -> float:
-    """How far the lower bound may fall by chance: log densities of normal draws have a variance of half the dimension."""
+    """How far the lower bound may fall by chance: log densities of normals have a variance of half the dimension."""
     return FALLEN * (1.0 + math.sqrt(0.5 * batch.positions.shape[1] / draws))
 
 
