@@ -35,6 +35,7 @@ CHOOSING = ("auto", "resample")  # ways of `importance` in which weights choose 
 MOST_CANDIDATES, FEWEST_CANDIDATES = 4, 2  # weighted draws for each that is kept
 MOST_NUMBERS = 2e7  # of all candidates together, where there are more than the fewest
 MOST_REPEATS = 100  # of draws that fall where there is no density
+NEARLY_EQUAL, FARTHER_OUT = 0.8, 0.25  # effective draws for each; share of the usual tail
 FURTHEST_SHAPE = 10.0  # of a tail: beyond it, k-hat says nothing more
 
 
@@ -158,7 +159,7 @@ def weighted_normals(
     own = np.concatenate([np.arange(len(some.positions)) < some.own for some in several])
     own_q = np.concatenate([some.own_log_density for some in several]) + white.log_constant
     finite = np.isfinite(lp)
-    log_weights, shape = smoothed(lp[finite] - log_q[finite])
+    log_weights, shape = smoothed_by_tail(lp[finite] - log_q[finite], largest_shape(lp.size))
     return Weighted(
         positions=white.whitening.positions(z[finite]),
         own=own[finite],
@@ -169,6 +170,20 @@ def weighted_normals(
         limit=largest_shape(lp.size),
         elbo=float(np.mean((lp[own] - own_q)[finite[own]])) + math.log(finite[own].mean()),
     )
+
+
+def smoothed_by_tail(log_ratios: FloatArray, limit: float) -> tuple[FloatArray, float]:
+    """Smoothed log weights that add up to one, and k-hat of their tail proper.
+
+    Of a nearly perfect approximation the largest weights are those of a flat top, with a short tail beyond it. No Pareto
+    distribution is near such a mixture, and k-hat comes out at 1 to 5. Where nearly all weights are equal the tail is
+    therefore looked for farther out, too.
+    """
+    log_weights, shape = smoothed(log_ratios)
+    weights = np.exp(log_ratios - log_ratios.max())
+    if shape > limit and weights.sum() ** 2 >= NEARLY_EQUAL * weights.size * np.sum(weights**2):
+        return smoothed(log_ratios, share=FARTHER_OUT)
+    return log_weights, shape
 
 
 def approximate_fit(
