@@ -16,16 +16,17 @@ FEW = 50
 Record = dict[str, Any]
 
 DEFINITIONS = f"""\
-Errors are the largest over population-level parameters: of a mean in posterior sds, of an sd as the logarithm of its
-ratio. *Kept* is what a fit gives by default, importance weights included where k-hat allows them; *raw* are draws of the
-approximation as they are. *Silent*: fits without a warning whose mean is off by more than {WRONG} sd. `auto` is the
-density that `fit` samples, for Gaussian models that of a few scales; `joint` that of all parameters, of the same models.
-Models of other families that no reference has are compared with a long NUTS run of our own (*own*)."""
+Errors are the largest over population-level parameters: of a mean in posterior sds / of an sd, as the logarithm of its
+ratio. *Kept* draws are what a fit gives by default: chosen by importance weights where k-hat allows it. *Raw* draws
+are those of the approximation itself (``importance=None``), with a k-hat of their own. *Silent* are fits without a
+warning of which a mean is off by more than {WRONG} sd. `auto` is the density that `fit` samples, for Gaussian models
+that of a few scales; `joint` that of all parameters of the same models; `own` are models of families that no reference
+has, compared with a long NUTS run of ours."""
 
 COLUMNS = (
-    "density", "method", "models", f"k-hat <= {LARGEST_SHAPE}, d <= {MANY}", "warned", "**silent**",
-    "not warned: mean off, raw", "kept", "log sd ratio, raw", "kept", f"both within {RIGHT}",
-    f"gradients, median (most, d <= {FEW})", "not converged", "refused",
+    "density", "method", "models", f"k-hat <= {LARGEST_SHAPE}, of d <= {MANY}", "warned", "**silent**",
+    f"right ({RIGHT} / {RIGHT}), not warned", "largest errors, not warned", "raw: warned", "raw: silent",
+    "raw: largest errors", f"gradients, median (most, d <= {FEW})", "not converged",
 )  # fmt: skip
 
 
@@ -66,28 +67,38 @@ def summary(fits: Sequence[Record], own: set[str]) -> str:
 
 def _summary_cells(label: str, method: str, records: list[Record]) -> list[str]:
     ran = [record for record in records if "kept" in record]
-    quiet = [record for record in ran if not record["warned"]]
-    small = [record for record in ran if record["d"] <= MANY]
-    judged = [record for record in small if record.get("khat") is not None]
-    good = sum(record["khat"] <= LARGEST_SHAPE for record in judged)
-    right = [r for r in quiet if r["kept"]["mean"] < RIGHT and r["kept"]["sd"] < RIGHT]
-    gradients = [r["n_gradients"] for r in ran if r.get("n_gradients") is not None]
-    few = [r["n_gradients"] for r in ran if r.get("n_gradients") is not None and r["d"] <= FEW]
-    converged = [r["converged"] for r in ran if "converged" in r]
+    kept, raw = [record["kept"] for record in ran], [record["raw"] for record in ran if "raw" in record]
+    shapes = [record["khat"] for record in ran if record["d"] <= MANY]
+    quiet = [found for found in kept if not found["warned"]]
+    right = sum(found["mean"] < RIGHT and found["sd"] < RIGHT for found in quiet)
+    gradients = [record["n_gradients"] for record in ran]
+    few = [record["n_gradients"] for record in ran if record["d"] <= FEW]
+    converged = [record["converged"] for record in ran if "converged" in record]
+    models = str(len({record["case"] for record in records}))
     return [
-        label, method, str(len({r["case"] for r in records})),
-        f"{good} of {len(judged)}" if judged else "–",
-        str(len(ran) - len(quiet)), str(sum(map(is_silent, ran))),
-        _most(quiet, "raw", "mean"), _most(quiet, "kept", "mean"), _most(quiet, "raw", "sd"), _most(quiet, "kept", "sd"),
-        f"{len(right)} of {len(quiet)}",
+        label, method, models if len(ran) == len(records) else f"{models} ({len(records) - len(ran)} refused)",
+        f"{sum(shape <= LARGEST_SHAPE for shape in shapes)} of {len(shapes)}",
+        str(len(kept) - len(quiet)), str(sum(map(_is_wrong, quiet))), f"{right} of {len(quiet)}", _largest(quiet),
+        f"{sum(bool(found['warned']) for found in raw)} of {len(raw)}" if raw else "–",
+        str(sum(_is_wrong(found) for found in raw if not found["warned"])) if raw else "–", _largest(raw),
         f"{median(gradients):,.0f} ({max(few, default=0):,.0f})" if gradients else "–",
-        str(sum(not each for each in converged)) if converged else "–", str(len(records) - len(ran)),
+        f"{sum(not each for each in converged)} of {len(converged)}" if converged else "–",
     ]  # fmt: skip
+
+
+def _is_wrong(found: Record) -> bool:
+    return bool(found["mean"] > WRONG)
+
+
+def _largest(found: Sequence[Record]) -> str:
+    if not found:
+        return "–"
+    return f"{max(each['mean'] for each in found):.2f} / {max(each['sd'] for each in found):.2f}"
 
 
 def is_silent(record: Record) -> bool:
     """Whether a fit is wrong and did not say so."""
-    return "kept" in record and not record["warned"] and record["kept"]["mean"] > WRONG
+    return "kept" in record and not record["warned"] and _is_wrong(record["kept"])
 
 
 def _silent_line(record: Record) -> str:
@@ -99,11 +110,6 @@ def _silent_line(record: Record) -> str:
     )
 
 
-def _most(records: Iterable[Record], draws: str, what: str) -> str:
-    values = [record[draws][what] for record in records if draws in record]
-    return f"{max(values):.2f}" if values else "–"
-
-
 # ------------------------------------------------------------------------------------------------------------ peers
 
 
@@ -111,12 +117,12 @@ def peers_text(peers: Sequence[Record]) -> str:
     """What was run, and what ran it."""
     versions = next((record["versions"] for record in peers if record.get("versions")), {})
     models = len({record["case"] for record in peers})
+    shown = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
-        f"{models} models, one process a fit, one seed, default settings of each, {', '.join(f'{n} {v}' for n, v in versions.items())}. "
-        "Cold: from empty caches of compiled code; warm: the next process. Wall time is from the start of the process "
-        "to draws in memory, processor time that of the whole process; both as multiples of ours by the reference method of "
-        "the same model and phase (*). pymc-extras' Pathfinder gives 1,000 draws, the others 4,000. Only Pathfinder "
-        "gives a k-hat; ADVI and DADVI say nothing of how good they are."
+        f"{models} models at default settings, one process a fit, one seed ({shown}). Cold: from empty caches of "
+        "compiled code. Wall time is from the start of the process to draws in memory, processor time that of the whole "
+        "process, both as multiples of ours (*) in the same phase. pymc-extras' Pathfinder gives 1,000 draws, the others 4,000. "
+        "Only it gives a k-hat; ADVI and DADVI say nothing of how good they are."
     )
 
 

@@ -60,7 +60,9 @@ def run_peer(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
     clock.mark("draws")
     if engine == "pathfinder":
         khat = _named(results, "pareto_k")
-    cleaned = model.backend._clean_results(results, True, False)  # as `fit` does: the intercept is no longer the centred one
+    cleaned = model.backend._clean_results(
+        results, True, False
+    )  # as `fit` does: the intercept is no longer the centred one
     return {"posterior": cleaned["posterior"].to_dataset(), "khat": khat}
 
 

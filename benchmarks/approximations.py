@@ -2,13 +2,13 @@
 
 Run from the repository::
 
-    python benchmarks/approximations.py --peers-python /path/to/peers/bin/python --out benchmarks/results/approximations.md
+    python benchmarks/approximations.py --peers-python peers/bin/python --out benchmarks/results/approximations.md
 
-Every model with a known posterior (`reference_posteriors.py`), and some of other families, whose posterior a long run of
-our own tells, by every approximate method; where coefficients and effects are integrated out, also over all parameters
-(``plan="joint"``). A fit is one line of ``runs.jsonl``, so that what was interrupted goes on where it was. The peers live
-in an environment of their own (``pip install bambi pymc-extras``), each fit in a process of its own; without
-``--peers-python`` they are left out.
+Every model with a known posterior (`reference_posteriors.py`), and some of other families, whose posterior a long run
+of our own tells, by every approximate method; where coefficients and effects are integrated out, also over all
+parameters (``plan="joint"``). A fit is one line of ``approximations.jsonl``, so that what was interrupted goes on where
+it was. The peers live in an environment of their own (``pip install bambi pymc-extras``), each fit in a process of its
+own; without ``--peers-python`` they are left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 from approximation_cases import CASES, OWN, PEERS, for_bambi
-from approximation_measures import errors, is_population, with_sums
+from approximation_measures import errors, with_sums
 from approximation_report import report
 from processes import PHASES, commit, environment, wait
 from provenance import made_by
@@ -154,7 +154,9 @@ def run_peers(case: Case, arguments: argparse.Namespace, runs: Runs) -> None:
     folder = arguments.runs.parent / "approximations"
     folder.mkdir(parents=True, exist_ok=True)
     frame = case.data(shared_folder() / "data")
-    columns = {str(n): c.to_numpy().astype(str) if c.dtype.kind not in "ifb" else c.to_numpy() for n, c in frame.items()}
+    columns = {
+        str(n): c.to_numpy().astype(str) if c.dtype.kind not in "ifb" else c.to_numpy() for n, c in frame.items()
+    }
     np.savez(folder / f"{case.name}.npz", **columns)
     engines = [(name, True) for name in arguments.methods] + [(name, False) for name in arguments.engines]
     for phase in PHASES if arguments.warm else PHASES[:1]:

@@ -1,8 +1,8 @@
 """Are numbers of right forecasts within their printed ranges in 95 % of runs, and are wrong forecasts caught?
 
 Run from the repository: ``python benchmarks/calibration_ranges.py --out benchmarks/results/calibration_ranges.md``.
-Responses are simulated, forecasts are the distribution they were drawn from, or one that is deliberately wrong; no model is
-fitted. Every cell is written down when it is done, and not run again by the same command.
+Responses are simulated, forecasts are the distribution they were drawn from, or one that is deliberately wrong; no
+model is fitted. Every cell is written down when it is done, and not run again by the same command.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def run_cell(response: str, wrong: str, runs: int, seed: int) -> dict[str, Any]:
         for name in table.index[np.isfinite(table["expected_low"].to_numpy(float))]:
             line = table.loc[name]
             counts = inside.setdefault(str(name), [0, 0, 0])
-            counts[1 + int(line["estimate"] > line["expected_high"]) - int(line["estimate"] < line["expected_low"])] += 1
+            counts[
+                1 + int(line["estimate"] > line["expected_high"]) - int(line["estimate"] < line["expected_low"])
+            ] += 1
     shares = {name: [count / runs for count in counts] for name, counts in inside.items()}
     return {"response": response, "wrong": wrong, "runs": runs, "faults": faults / runs, "measures": shares}
 
@@ -137,19 +139,19 @@ def report(cells: Sequence[dict[str, Any]], head: str) -> str:
     text = [
         "# Printed ranges of calibrated forecasts",
         head,
-        f"{runs} runs a cell, {ROWS} rows, ranges from {SIMULATIONS} simulations. A right range holds "
-        f"95 %; chance leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes few "
-        "values, such as how many of 200 rows are covered, is inside a little more often.",
+        f"{runs} runs a cell, {ROWS} rows, ranges from {SIMULATIONS} simulations. A right range holds 95 %; chance "
+        f"leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes few values, such "
+        "as how many of 200 rows are covered, is inside a little more often.",
         "## Right forecasts",
         f"Of {len(shares)} measures the share within the printed range is {100 * np.mean(shares):.1f} % on average, "
         f"{100 * min(shares):.1f} to {100 * max(shares):.1f} %; {sum(share < least for share in shares)} are below "
         f"{100 * least:.3g} %.",
         _right_table(right),
         "## Wrong forecasts, and right ones",
-        f"Too narrow: sds {NARROW} times the right ones; counts with negative binomial alpha {OVERDISPERSION:g} forecast as "
-        f"Poisson; logits {EXTREME} times too steep. Biased: by {BIAS} sd; means of counts {COUNT_BIAS} times too low; "
-        f"logits by {LOGIT_BIAS}. Ignoring groups: each row right by itself, and nothing shared (groups of {SIZE} share "
-        f"{SHARED**2:.0%} of the variance). Numbers are the share of runs **outside** the range (% of runs; 5 is what "
+        f"Too narrow: sds {NARROW} times the right ones; counts with negative binomial alpha {OVERDISPERSION:g} "
+        f"forecast as Poisson; logits {EXTREME} times too steep. Biased: by {BIAS} sd; means of counts {COUNT_BIAS} times "
+        f"too low; logits by {LOGIT_BIAS}. Ignoring groups: each row right by itself, and nothing shared (groups of "
+        f"{SIZE} share {SHARED**2:.0%} of the variance). Numbers are the share of runs **outside** the range (% of runs; 5 is what "
         "right forecasts have); *verdict* is the share whose two sentences find a fault.",
         _wrong_table(cells),
     ]

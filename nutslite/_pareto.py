@@ -20,9 +20,7 @@ PRIOR_SCALE = 3.0
 LARGEST_SHAPE = 0.7
 
 
-def smoothed(
-    log_weights: FloatArray, relative_efficiency: float = 1.0, share: float = 1.0
-) -> tuple[FloatArray, float]:
+def smoothed(log_weights: FloatArray, relative_efficiency: float = 1.0, share: float = 1.0) -> tuple[FloatArray, float]:
     """Logarithms of smoothed weights that add up to one, and k-hat, the shape of their tail.
 
     Parameters

@@ -175,9 +175,9 @@ def weighted_normals(
 def smoothed_by_tail(log_ratios: FloatArray, limit: float) -> tuple[FloatArray, float]:
     """Smoothed log weights that add up to one, and k-hat of their tail proper.
 
-    Of a nearly perfect approximation the largest weights are those of a flat top, with a short tail beyond it. No Pareto
-    distribution is near such a mixture, and k-hat comes out at 1 to 5. Where nearly all weights are equal the tail is
-    therefore looked for farther out, too.
+    Of a nearly perfect approximation the largest weights are those of a flat top, with a short tail beyond it. No
+    Pareto distribution is near such a mixture, and k-hat comes out at 1 to 5. Where nearly all weights are equal the
+    tail is therefore looked for farther out, too.
     """
     log_weights, shape = smoothed(log_ratios)
     weights = np.exp(log_ratios - log_ratios.max())

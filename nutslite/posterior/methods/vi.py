@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from nutslite._awaited import MANY, NATURAL
-from nutslite._pareto import smoothed
 from nutslite.posterior.methods.approximation import (
     Weighted,
     WhiteTarget,
     approximate_fit,
     no_gradients,
+    smoothed_by_tail,
     streams,
     weighted_normals,
     white_target,
@@ -73,7 +73,8 @@ def _start(white: WhiteTarget, rng: np.random.Generator) -> LowRankNormal:
     trial = candidates([standard], rng, TRIAL_DRAWS, tails=False)
     values = white.log_densities(trial.positions)
     inside = np.isfinite(values)
-    if 2 * inside.sum() > TRIAL_DRAWS and smoothed((values - trial.log_density)[inside])[1] < HOPELESS:
+    log_ratios = (values - trial.log_density)[inside]
+    if 2 * inside.sum() > TRIAL_DRAWS and smoothed_by_tail(log_ratios, HOPELESS)[1] < HOPELESS:
         return standard
     field = fit_mean_field(white.gradients, MeanField(zeros, ones, fixed_draws(rng, white.dimension)))
     return standard if field is None else field.normal

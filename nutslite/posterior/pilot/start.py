@@ -63,7 +63,7 @@ def smooth_loglik(assembled: Assembled, loglik: tuple[Any, ...]) -> tuple[tuple[
 
 
 def units_of_predictors(assembled: Assembled) -> FloatArray:
-    """What is much and what is little of each linear predictor (k,): the response's sd where one is in its unit, else 1."""
+    """By how much linear predictors (k,) differ: the response's sd where one is in its unit, else 1."""
     spec, sd = assembled.spec, float(_response(assembled).std())
     own = [p.support == "real" and spec.links.get(p.name) == "identity" for p in spec.family.eta_parameters]
     return np.where(own, sd if sd > 0.0 else 1.0, 1.0)
