@@ -120,9 +120,9 @@ def peers_text(peers: Sequence[Record]) -> str:
     shown = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"{models} models at default settings, one process a fit, one seed ({shown}). Cold: from empty caches of "
-        "compiled code. Wall time is from the start of the process to draws in memory, processor time that of the whole "
-        "process, both as multiples of ours (*) in the same phase. pymc-extras' Pathfinder gives 1,000 draws, the others 4,000. "
-        "Only it gives a k-hat; ADVI and DADVI say nothing of how good they are."
+        "compiled code. Wall time is from the start of the process to draws in memory, processor time that of the "
+        "whole process, both as multiples of ours (*) in the same phase. pymc-extras' Pathfinder gives 1,000 draws, "
+        "the others 4,000. Only it gives a k-hat; ADVI and DADVI say nothing of how good they are."
     )
 
 

@@ -140,8 +140,8 @@ def report(cells: Sequence[dict[str, Any]], head: str) -> str:
         "# Printed ranges of calibrated forecasts",
         head,
         f"{runs} runs a cell, {ROWS} rows, ranges from {SIMULATIONS} simulations. A right range holds 95 %; chance "
-        f"leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes few values, such "
-        "as how many of 200 rows are covered, is inside a little more often.",
+        f"leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes few values, "
+        "such as how many of 200 rows are covered, is inside a little more often.",
         "## Right forecasts",
         f"Of {len(shares)} measures the share within the printed range is {100 * np.mean(shares):.1f} % on average, "
         f"{100 * min(shares):.1f} to {100 * max(shares):.1f} %; {sum(share < least for share in shares)} are below "
@@ -149,10 +149,10 @@ def report(cells: Sequence[dict[str, Any]], head: str) -> str:
         _right_table(right),
         "## Wrong forecasts, and right ones",
         f"Too narrow: sds {NARROW} times the right ones; counts with negative binomial alpha {OVERDISPERSION:g} "
-        f"forecast as Poisson; logits {EXTREME} times too steep. Biased: by {BIAS} sd; means of counts {COUNT_BIAS} times "
-        f"too low; logits by {LOGIT_BIAS}. Ignoring groups: each row right by itself, and nothing shared (groups of "
-        f"{SIZE} share {SHARED**2:.0%} of the variance). Numbers are the share of runs **outside** the range (% of runs; 5 is what "
-        "right forecasts have); *verdict* is the share whose two sentences find a fault.",
+        f"forecast as Poisson; logits {EXTREME} times too steep. Biased: by {BIAS} sd; means of counts {COUNT_BIAS} "
+        f"times too low; logits by {LOGIT_BIAS}. Ignoring groups: each row right by itself, and nothing shared (groups "
+        f"of {SIZE} share {SHARED**2:.0%} of the variance). Numbers are the share of runs **outside** the range (% of "
+        "runs; 5 is what right forecasts have); *verdict* is the share whose two sentences find a fault.",
         _wrong_table(cells),
     ]
     return "\n\n".join(text) + "\n"
