@@ -218,7 +218,7 @@ def approximate_fit(
     n, importance = settings.chains * settings.draws, settings.importance
     resamples = importance == "resample" or (importance == "auto" and (found.good or always))
     chosen = resampled(found.log_weights, n, rngs[0]) if resamples else np.flatnonzero(found.own)[:n]
-    kept: dict[str, Any] = {"khat": found.khat, "elbo": found.elbo, **attributes}
+    kept: dict[str, Any] = {"khat": found.khat, "khat_limit": found.limit, "elbo": found.elbo, **attributes}
     kept["importance"] = "resample" if resamples else importance if importance == "weights" else "none"
     if resamples:
         kept["unique_draws"] = int(np.unique(chosen).size)
