@@ -7,7 +7,7 @@ import pytest
 from scipy import special, stats
 
 from nutslite._pareto import largest_shape, pareto_fit, smoothed
-from nutslite.posterior.methods.approximation import smoothed_by_tail
+from nutslite.posterior.methods.approximation import Weighted, smoothed_by_tail
 
 
 def arviz_smoothed(log_weights, relative_efficiency=1.0):
@@ -123,3 +123,14 @@ def test_a_tail_that_is_too_heavy_is_not_looked_for_elsewhere():
     weights, shape = smoothed_by_tail(log_weights, 0.7)
     assert shape == smoothed(log_weights)[1] > 0.7
     np.testing.assert_array_equal(weights, smoothed(log_weights)[0])
+
+
+def test_weights_tell_how_far_plain_draws_are_off():
+    """Draws of N(0, I), half of them the approximation's own, for N((0.4, 0), I)."""
+    rng = np.random.default_rng(5)
+    z, d = rng.normal(size=(40_000, 2)), 0.4
+    lp, log_q = -0.5 * (z[:, 0] - d) ** 2 - 0.5 * z[:, 1] ** 2, -0.5 * np.sum(z**2, axis=1)
+    log_weights, khat = smoothed(lp - log_q)
+    found = Weighted(z * [3.0, 1.0], np.arange(40_000) < 20_000, lp, log_q, log_weights, khat, 0.7, 0.0)
+    assert found.good
+    assert found.mean_shift == pytest.approx(d, abs=0.03)

@@ -36,6 +36,8 @@ MOST_CANDIDATES, FEWEST_CANDIDATES = 4, 2  # weighted draws for each that is kep
 MOST_NUMBERS = 2e7  # of all candidates together, where there are more than the fewest
 MOST_REPEATS = 100  # of draws that fall where there is no density
 NEARLY_EQUAL, FARTHER_OUT = 0.8, 0.25  # effective draws for each; share of the usual tail
+LARGEST_SHIFT = 0.25  # sds that means may be off in draws without their weights
+TINY = np.finfo(float).tiny
 FURTHEST_SHAPE = 10.0  # of a tail: beyond it, k-hat says nothing more
 
 
@@ -125,6 +127,14 @@ class Weighted:
     def good(self) -> bool:
         """Whether k-hat is at most its limit."""
         return self.khat <= self.limit
+
+    @property
+    def mean_shift(self) -> float:
+        """How far weights move the means of the approximation's own draws: the largest of all parameters, in sds."""
+        weights = np.exp(self.log_weights)
+        mean = weights @ self.positions
+        sd = np.sqrt(weights @ (self.positions - mean) ** 2)
+        return float(np.max(np.abs(self.positions[self.own].mean(axis=0) - mean) / np.maximum(sd, TINY)))
 
 
 def weighted_normals(
@@ -222,6 +232,8 @@ def approximate_fit(
     kept["importance"] = "resample" if resamples else importance if importance == "weights" else "none"
     if resamples:
         kept["unique_draws"] = int(np.unique(chosen).size)
+    elif found.good:
+        kept["mean_shift"] = found.mean_shift
     stats = {"lp": found.lp[chosen], "log_q": found.log_q[chosen]}
     if importance == "weights":
         stats["log_weight"] = found.log_weights[chosen]
@@ -238,20 +250,27 @@ def approximate_fit(
         settings=replace(settings, tune=0),
         approximate=True,
         attributes=kept,
-        warnings=() if found.good else (_warning(title, found, kept, n, faults),),
+        warnings=_warnings(title, found, kept, n, faults),
         remark=f", by {title} (k-hat {found.khat:.2f}{unique})",
     )
 
 
-def _warning(title: str, found: Weighted, kept: dict[str, Any], n: int, faults: str) -> str:
-    """That the draws are not to be used."""
+def _warnings(title: str, found: Weighted, kept: dict[str, Any], n: int, faults: str) -> tuple[str, ...]:
+    """That the draws are not to be used; or not without their weights, which k-hat says are good."""
+    if found.good:
+        if kept["importance"] != "none" or kept["mean_shift"] <= LARGEST_SHIFT:
+            return ()
+        return (
+            f"{title}: draws of this approximation as they are have means that are off by up to "
+            f"{kept['mean_shift']:.1f} sd, as their weights show (k-hat {found.khat:.2f}). Use importance='auto'.",
+        )
     which = "its draws are as they were, not weighted"
     if "unique_draws" in kept:
         which = f"of {n:,} draws {kept['unique_draws']:,} are different ones"
     also = f" {faults}" if faults else ""
     return (
         f"{title}: this approximation is not to be believed. k-hat is {found.khat:.2f}, above {found.limit:.2f}; "
-        f"{which}.{also} Use inference_method='nuts'."
+        f"{which}.{also} Use inference_method='nuts'.",
     )
 
 
