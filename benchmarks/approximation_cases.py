@@ -20,7 +20,8 @@ OWN: dict[str, Case] = {
         Case("salamanders", "Salamanders.csv", "count ~ mined + (1|site)", {}, "zero_inflated_poisson", {}, "1|site"),
         Case("sleepstudy_t", "sleepstudy.csv", "Reaction ~ Days + (1|Subject)", {}, "t",
              {"categorical": ["Subject"]}, "1|Subject"),
-        Case("inhaler", "inhaler.csv", "rating ~ treat + period + carry", {}, "cumulative", {"categorical": ["rating"]}),
+        Case("inhaler", "inhaler.csv", "rating ~ treat + period + carry", {}, "cumulative",
+             {"categorical": ["rating"]}),
     )
 }  # fmt: skip
 

@@ -131,6 +131,6 @@ def test_weights_tell_how_far_plain_draws_are_off():
     z, d = rng.normal(size=(40_000, 2)), 0.4
     lp, log_q = -0.5 * (z[:, 0] - d) ** 2 - 0.5 * z[:, 1] ** 2, -0.5 * np.sum(z**2, axis=1)
     log_weights, khat = smoothed(lp - log_q)
-    found = Weighted(z * [3.0, 1.0], np.arange(40_000) < 20_000, lp, log_q, log_weights, khat, 0.7, 0.0)
+    found = Weighted(z * [3.0, 1.0], np.arange(40_000) < 20_000, lp, log_q, log_q, log_weights, khat, 0.7, 0.0)
     assert found.good
     assert found.mean_shift == pytest.approx(d, abs=0.03)

@@ -103,8 +103,9 @@ class Weighted:
         In the target's own coordinates.
     own : ndarray of bool, shape (n,)
         Which are draws of the approximation itself.
-    lp, log_q : ndarray, shape (n,)
-        Log densities of the target, and of what the candidates are draws of.
+    lp, log_q, own_q : ndarray, shape (n,)
+        Log densities of the target, of what the candidates are draws of, and of the approximation (nan for draws that
+        are not its own).
     log_weights : ndarray, shape (n,)
         Smoothed; the weights add up to one.
     khat : float
@@ -118,6 +119,7 @@ class Weighted:
     own: NDArray[np.bool_]
     lp: FloatArray
     log_q: FloatArray
+    own_q: FloatArray
     log_weights: FloatArray
     khat: float
     limit: float
@@ -142,7 +144,8 @@ def weighted_normals(
 ) -> Weighted:
     """Weigh draws of normal distributions; where weights are to choose among them, more, and of wider tails.
 
-    Draws without a density have no weight. More are made where there are too few others.
+    Draws without a density have no weight. More are made where there are too few others. Where weights that count the
+    wider tails are bad and those of the normals' own draws are good, which happens, too, the latter are used.
 
     Raises
     ------
@@ -165,21 +168,27 @@ def weighted_normals(
         densities.append(white.log_densities(some.positions))
         inside += int(np.isfinite(densities[-1][: some.own]).sum())
     lp, z = np.concatenate(densities), np.concatenate([some.positions for some in several])
-    log_q = np.concatenate([some.log_density for some in several]) + white.log_constant
     own = np.concatenate([np.arange(len(some.positions)) < some.own for some in several])
-    own_q = np.concatenate([some.own_log_density for some in several]) + white.log_constant
+    own_q = np.full(lp.size, np.nan)
+    own_q[own] = np.concatenate([some.own_log_density for some in several]) + white.log_constant
+    log_q = np.concatenate([some.log_density for some in several]) + white.log_constant
     finite = np.isfinite(lp)
-    log_weights, shape = smoothed_by_tail(lp[finite] - log_q[finite], largest_shape(lp.size))
-    return Weighted(
-        positions=white.whitening.positions(z[finite]),
-        own=own[finite],
-        lp=lp[finite],
-        log_q=log_q[finite],
-        log_weights=log_weights,
-        khat=float(np.clip(shape, -FURTHEST_SHAPE, FURTHEST_SHAPE)),
-        limit=largest_shape(lp.size),
-        elbo=float(np.mean((lp[own] - own_q)[finite[own]])) + math.log(finite[own].mean()),
-    )
+    elbo = float(np.mean((lp - own_q)[finite & own])) + math.log(finite[own].mean())
+    positions = white.whitening.positions(z)
+
+    def weighted(some: NDArray[np.bool_], density: FloatArray) -> Weighted:
+        limit = largest_shape(int(some.sum()))
+        log_weights, shape = smoothed_by_tail((lp - density)[some], limit)
+        khat = float(np.clip(shape, -FURTHEST_SHAPE, FURTHEST_SHAPE))
+        return Weighted(
+            positions[some], own[some], lp[some], density[some], own_q[some], log_weights, khat, limit, elbo
+        )
+
+    found = weighted(finite, log_q)
+    if found.good or not choosing:
+        return found
+    without = weighted(finite & own, own_q)
+    return without if without.good else found
 
 
 def smoothed_by_tail(log_ratios: FloatArray, limit: float) -> tuple[FloatArray, float]:
@@ -222,7 +231,7 @@ def approximate_fit(
     always : bool
         Whether ``importance="auto"`` resamples however bad the weights are.
     faults : str
-        What else is wrong with the approximation, to be said where its draws are not to be believed.
+        A sentence on what else is wrong, for which the draws are not to be believed whatever k-hat is.
     """
     settings = task.settings
     n, importance = settings.chains * settings.draws, settings.importance
@@ -234,7 +243,7 @@ def approximate_fit(
         kept["unique_draws"] = int(np.unique(chosen).size)
     elif found.good:
         kept["mean_shift"] = found.mean_shift
-    stats = {"lp": found.lp[chosen], "log_q": found.log_q[chosen]}
+    stats = {"lp": found.lp[chosen], "log_q": (found.log_q if resamples else found.own_q)[chosen]}
     if importance == "weights":
         stats["log_weight"] = found.log_weights[chosen]
     stats = {key: values.reshape(settings.chains, settings.draws) for key, values in stats.items()}
@@ -257,20 +266,19 @@ def approximate_fit(
 
 def _warnings(title: str, found: Weighted, kept: dict[str, Any], n: int, faults: str) -> tuple[str, ...]:
     """That the draws are not to be used; or not without their weights, which k-hat says are good."""
-    if found.good:
-        if kept["importance"] != "none" or kept["mean_shift"] <= LARGEST_SHIFT:
-            return ()
-        return (
-            f"{title}: draws of this approximation as they are have means that are off by up to "
-            f"{kept['mean_shift']:.1f} sd, as their weights show (k-hat {found.khat:.2f}). Use importance='auto'.",
-        )
-    which = "its draws are as they were, not weighted"
-    if "unique_draws" in kept:
-        which = f"of {n:,} draws {kept['unique_draws']:,} are different ones"
-    also = f" {faults}" if faults else ""
+    said = [faults] if faults else []
+    if not found.good:
+        which = "its draws are as they were, not weighted"
+        if "unique_draws" in kept:
+            which = f"of {n:,} draws {kept['unique_draws']:,} are different ones"
+        said.append(f"k-hat is {found.khat:.2f}, above {found.limit:.2f}; {which}.")
+    if said:
+        return (f"{title}: this approximation is not to be believed. {' '.join(said)} Use inference_method='nuts'.",)
+    if kept["importance"] != "none" or kept["mean_shift"] <= LARGEST_SHIFT:
+        return ()
     return (
-        f"{title}: this approximation is not to be believed. k-hat is {found.khat:.2f}, above {found.limit:.2f}; "
-        f"{which}.{also} Use inference_method='nuts'.",
+        f"{title}: draws of this approximation as they are have means that are off by up to {kept['mean_shift']:.1f} "
+        f"sd, as their weights show (k-hat {found.khat:.2f}). Use importance='auto'.",
     )
 
 

@@ -36,13 +36,12 @@ FLAT = 1e-3  # a slope of the bound at its maximum, where no curvature tells mor
 
 @dataclass(frozen=True)
 class Found:
-    """The normal that is drawn from, and what is known of it; `fault` says in a sentence what is wrong."""
+    """The normal that is drawn from, whether it is at a maximum, and how much the choice of so many draws matters."""
 
     normal: Normal
     converged: bool
     sampling_error: float
     draws: int
-    fault: str = ""
 
 
 def run(task: Task) -> Fit:
@@ -59,7 +58,8 @@ def run(task: Task) -> Fit:
         "fixed_draws": found.draws,
     }
     rngs = choice_rng, recovery_rng
-    return approximate_fit(task, "meanfield", TITLE, weighted, rngs, attributes=attributes, faults=found.fault)
+    faults = "" if found.converged else "Its lower bound has no maximum where it ended."
+    return approximate_fit(task, "meanfield", TITLE, weighted, rngs, attributes=attributes, faults=faults)
 
 
 def _found(white: WhiteTarget, rng: np.random.Generator) -> Found:
@@ -70,17 +70,12 @@ def _found(white: WhiteTarget, rng: np.random.Generator) -> Found:
         if field is None:
             raise SamplingError("Mean field found no distribution whose draws have a density. Use NUTS.")
         draws = len(field.fixed)
-        if white.dimension > MOST_RESPONDING:
-            slope = field.slopes(white.gradients)[1].mean(axis=0)
-            fault = f"With more than {MOST_RESPONDING} parameters its standard deviations are those given all others."
-            return Found(field.normal, bool(np.abs(slope).max() < FLAT), math.nan, draws, fault)
-        response = linear_response(white.gradients, field)
+        response = linear_response(white.gradients, field) if white.dimension <= MOST_RESPONDING else None
         if response is None:
-            return Found(field.normal, False, math.nan, draws, "Its lower bound has no maximum there.")
-        error = response.sampling_error
-        if error <= LARGEST_ERROR or draws >= MOST_DRAWS:
-            fault = f"Its fixed draws move means by {error:.1f} sd." if error > LARGEST_ERROR else ""
-            return Found(response.normal, response.converged, error, draws, fault)
+            slope = field.slopes(white.gradients)[1].mean(axis=0)
+            return Found(field.normal, bool(np.abs(slope).max() < FLAT), math.nan, draws)
+        if response.sampling_error <= LARGEST_ERROR or draws >= MOST_DRAWS:
+            return Found(response.normal, response.converged, response.sampling_error, draws)
         center, scales, draws = response.field.center, response.field.scales, 2 * draws
 
 

@@ -62,7 +62,7 @@ def run(task: Task) -> Fit:
         found,
         (choice_rng, recovery_rng),
         attributes={"n_gradients": white.evaluated, "converged": matched.converged},
-        faults="" if matched.converged else "Its steps had not settled.",
+        faults="" if matched.converged else f"Its normal distribution had not settled after {matched.steps} steps.",
     )
 
 

@@ -19,12 +19,15 @@ class Fitness:
         The shape of the tail of importance weights, and the largest with which draws may be used.
     weighted : bool
         Whether the draws were chosen by their weights.
+    converged : bool
+        Whether the approximation was found, and is not just where the search for it ended.
     """
 
     method: str
     khat: float
     limit: float
     weighted: bool
+    converged: bool = True
 
     @classmethod
     def of(cls, attributes: Mapping[Any, Any]) -> Fitness | None:
@@ -32,7 +35,8 @@ class Fitness:
         if "khat" not in attributes or "khat_limit" not in attributes:
             return None
         method, weighted = str(attributes.get("inference_method")), attributes.get("importance") == "resample"
-        return cls(method, float(attributes["khat"]), float(attributes["khat_limit"]), weighted)
+        converged = bool(attributes.get("converged", True))
+        return cls(method, float(attributes["khat"]), float(attributes["khat_limit"]), weighted, converged)
 
     @property
     def verdict(self) -> str:
@@ -40,6 +44,10 @@ class Fitness:
         what = f"draws of an approximation ('{self.method}')"
         if self.khat > self.limit:
             return f"k-hat {self.khat:.2f} is above {self.limit:.2f}: these {what} are not to be believed. Use NUTS."
+        if not self.converged:
+            return (
+                f"k-hat {self.khat:.2f}, but the search had not ended: these {what} are not to be believed. Use NUTS."
+            )
         if self.weighted:
             return f"k-hat {self.khat:.2f}: {what}, chosen by their weights so that they are of the posterior."
         return (

@@ -58,9 +58,7 @@ def linear_response(gradients: Gradients, field: MeanField) -> Response | None:
     d = field.center.size
     bound, slopes = field.slopes(gradients)
     curvature = _curvature(gradients, field, slopes[:, :d])
-    try:
-        np.linalg.cholesky(curvature)
-    except np.linalg.LinAlgError:
+    if not _is_positive(curvature):
         return None
     inverse = np.linalg.inv(curvature)
     step = inverse @ slopes.mean(axis=0)
@@ -78,6 +76,14 @@ def linear_response(gradients: Gradients, field: MeanField) -> Response | None:
     errors = np.sqrt(np.mean(off**2, axis=0) / len(off) / np.diag(covariance))
     left = 0.5 * abs(float(slopes.mean(axis=0) @ step))
     return Response(field, DenseNormal.of(field.center, covariance), left, float(errors.max()))
+
+
+def _is_positive(matrix: FloatArray) -> bool:
+    """Whether a symmetric matrix is finite and positive definite."""
+    try:
+        return bool(np.isfinite(matrix).all() and np.isfinite(np.linalg.cholesky(matrix)).all())
+    except np.linalg.LinAlgError:
+        return False
 
 
 def _curvature(gradients: Gradients, field: MeanField, slopes: FloatArray) -> FloatArray:
