@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import subprocess
 import sys
 import time
 import warnings
@@ -19,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from processes import commit
 from provenance import made_by
 from repository import ROOT
 from scipy.special import expit, logit
@@ -37,6 +37,7 @@ SHARED = 0.6  # sd of what rows of a group share, where their whole sd is 1
 DRAWS = 300  # of a forecast that knows what rows share
 SIMULATIONS = 39  # for a range: it holds 95 % whatever their number, and more make it less wide by chance
 LEVELS = (0.5, 0.9)
+FEWER = 4  # times, of runs with wrong forecasts
 NARROW, BIAS = 0.8, 0.3  # of sds
 OVERDISPERSION, COUNT_BIAS = 4.0, 1.15  # alpha of counts whose forecast is Poisson; factor of a mean
 EXTREME, LOGIT_BIAS = 1.7, 0.5
@@ -132,16 +133,16 @@ def run_cell(response: str, wrong: str, runs: int, seed: int) -> dict[str, Any]:
 
 def report(cells: Sequence[dict[str, Any]], head: str) -> str:
     """The page."""
-    runs = cells[0]["runs"]
+    runs = next(cell["runs"] for cell in cells if not cell["wrong"])
     least, most = binom.ppf([0.005, 0.995], runs, 0.95) / runs
     right = [cell for cell in cells if not cell["wrong"]]
     shares = [measure[1] for cell in right for measure in cell["measures"].values()]
     text = [
         "# Printed ranges of calibrated forecasts",
         head,
-        f"{runs} runs a cell, {ROWS} rows, ranges from {SIMULATIONS} simulations. A right range holds 95 %; chance "
-        f"leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes few values, "
-        "such as how many of 200 rows are covered, is inside a little more often.",
+        f"{runs} runs of a right forecast, {ROWS} rows, ranges from {SIMULATIONS} simulations. A right range holds "
+        f"95 %; chance leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes few "
+        "values, such as how many of 200 rows are covered, is inside a little more often.",
         "## Right forecasts",
         f"Of {len(shares)} measures the share within the printed range is {100 * np.mean(shares):.1f} % on average, "
         f"{100 * min(shares):.1f} to {100 * max(shares):.1f} %; {sum(share < least for share in shares)} are below "
@@ -169,11 +170,12 @@ def _right_table(cells: Sequence[dict[str, Any]]) -> str:
 
 def _wrong_table(cells: Sequence[dict[str, Any]]) -> str:
     names = [name for name in FOLLOWED if any(name in cell["measures"] for cell in cells)]
-    lines = [_row(["response", "forecast", "verdict", *names]), _rule(3 + len(names))]
+    lines = [_row(["response", "forecast", "runs", "verdict", *names]), _rule(4 + len(names))]
     for cell in cells:
         found = [cell["measures"].get(name) for name in names]
         outside = ["" if shares is None else f"{100 * (1 - shares[1]):.0f}" for shares in found]
-        lines.append(_row([cell["response"], cell["wrong"] or "right", f"{100 * cell['faults']:.0f}", *outside]))
+        first = [cell["response"], cell["wrong"] or "right", str(cell["runs"]), f"{100 * cell['faults']:.0f}"]
+        lines.append(_row([*first, *outside]))
     return "\n".join(lines)
 
 
@@ -185,10 +187,16 @@ def _rule(columns: int) -> str:
     return f"|{' --- |' * columns}"
 
 
+def sources() -> str:
+    """What determines the cells: the committed files of the scores."""
+    words = ["git", "rev-parse", "HEAD:nutslite/scores"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Run the cells that are missing and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=400, help="of each cell (default: 400)")
+    parser.add_argument("--runs", type=int, default=400, help="of each right forecast (default: 400)")
     parser.add_argument("--only", default="", help="cells whose response and forecast hold this text")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--store", type=Path, default=ROOT / "build" / "benchmarks" / "calibration_ranges.jsonl")
@@ -197,7 +205,7 @@ def main(words: Sequence[str] | None = None) -> None:
     logging.getLogger("nutslite").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     tables.REPLICATES = 20  # standard errors are not what is studied
-    key = {"runs": arguments.runs, "seed": arguments.seed, "commit": commit()}
+    key = {"runs": arguments.runs, "seed": arguments.seed, "sources": sources()}
     lines = arguments.store.read_text(encoding="utf-8").splitlines() if arguments.store.exists() else []
     stored = [record["cell"] for record in map(json.loads, lines) if record["key"] == key]
     done = {(cell["response"], cell["wrong"]): cell for cell in stored}
@@ -205,7 +213,8 @@ def main(words: Sequence[str] | None = None) -> None:
         if (response, wrong) in done or arguments.only not in f"{response} {wrong}":
             continue
         began = time.perf_counter()
-        done[response, wrong] = run_cell(response, wrong, arguments.runs, arguments.seed)
+        runs = arguments.runs // FEWER if wrong else arguments.runs
+        done[response, wrong] = run_cell(response, wrong, runs, arguments.seed)
         arguments.store.parent.mkdir(parents=True, exist_ok=True)
         with arguments.store.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"key": key, "cell": done[response, wrong]}) + "\n")
