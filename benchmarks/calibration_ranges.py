@@ -141,8 +141,8 @@ def report(cells: Sequence[dict[str, Any]], head: str) -> str:
         "# Printed ranges of calibrated forecasts",
         head,
         f"{runs} runs of a right forecast, {ROWS} rows, ranges from {SIMULATIONS} simulations. A right range holds "
-        f"95 %; chance leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes few "
-        "values, such as how many of 200 rows are covered, is inside a little more often.",
+        f"95 %; chance leaves {100 * least:.3g} to {100 * most:.3g} % of {runs} runs (99 % of measures). What takes "
+        "few values, such as how many of 200 rows are covered, is inside a little more often.",
         "## Right forecasts",
         f"Of {len(shares)} measures the share within the printed range is {100 * np.mean(shares):.1f} % on average, "
         f"{100 * min(shares):.1f} to {100 * max(shares):.1f} %; {sum(share < least for share in shares)} are below "
