@@ -200,7 +200,9 @@ def main() -> None:
     if arguments.peers_python and not arguments.only_table:
         for name in arguments.peer_cases.split(","):
             run_peers(CASES[name], arguments, runs)
-    text = report(made_by("approximations.py"), runs.of_kind("fit"), runs.of_kind("peer"), list(CASES), set(OWN))
+    fits = runs.of_kind("fit")
+    made = f"{made_by('approximations.py')} Fits of commit {', '.join(sorted({fit['commit'] for fit in fits}))}."
+    text = report(made, fits, runs.of_kind("peer"), list(CASES), set(OWN))
     print(text)
     if arguments.out is not None:
         arguments.out.write_text(text, encoding="utf-8")
