@@ -195,6 +195,7 @@ def main() -> None:
     runs = Runs(arguments.runs, arguments.any_commit)
     chosen = [case for name, case in CASES.items() if any(word in name for word in arguments.cases.split(","))]
     arguments.methods = [name for name in arguments.methods if name in registry.NAMES]
+    arguments.engines = [name for name in arguments.engines if name in ENGINES]
     for case in () if arguments.only_table else chosen:
         fit_ours(case, arguments, runs)
     if arguments.peers_python and not arguments.only_table:
