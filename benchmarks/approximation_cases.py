@@ -16,7 +16,7 @@ OWN: dict[str, Case] = {
              {"categorical": ["subject"]}, "1|subject"),
         Case("roaches", "roaches.csv", "y ~ roach1 + treatment + senior + offset(log(exposure2))", {},
              "negativebinomial", {}),
-        Case("bacteria", "bacteria.csv", "ap ~ trt + week + (1|ID)", {}, "bernoulli", {}, "1|ID"),
+        Case("bacteria", "bacteria.csv", "y ~ trt + week + (1|ID)", {}, "bernoulli", {}, "1|ID"),
         Case("salamanders", "Salamanders.csv", "count ~ mined + (1|site)", {}, "zero_inflated_poisson", {}, "1|site"),
         Case("sleepstudy_t", "sleepstudy.csv", "Reaction ~ Days + (1|Subject)", {}, "t",
              {"categorical": ["Subject"]}, "1|Subject"),
