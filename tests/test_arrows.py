@@ -68,10 +68,11 @@ WINGS: dict[str, tuple[str, ...]] = {
         "pilot",
         "targets",
         "points",
+        "slicing",
         "methods",
         "run",
     ),
-    "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
+    "sampler": ("transition", "checkpoint", "independence", "pathfinder", "variational"),
     "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration", "pictures"),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
 }
