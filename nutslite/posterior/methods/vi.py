@@ -51,9 +51,9 @@ def run(task: Task) -> Fit:
     draws = batch_size(white.dimension) if form is DENSE else DRAWS_OF_LOW_RANK
     matched = batch_and_match(white.gradients, start, form, match_rng, draws)
     found = weighted_normals(white, [matched.normal], draw_rng, settings)
-    left = max(MOST_GRADIENTS, MOST_STEPS * draws) - white.evaluated
-    if not found.good and left >= FEWEST_STEPS * 2 * draws:
-        again = batch_and_match(white.gradients, matched.normal, form, match_rng, 2 * draws, left // (2 * draws))
+    steps = (max(MOST_GRADIENTS, MOST_STEPS * draws) - white.evaluated) // (2 * draws) - 1
+    if not found.good and steps >= FEWEST_STEPS:
+        again = batch_and_match(white.gradients, matched.normal, form, match_rng, 2 * draws, steps)
         matched, found = _better(matched, found, again, weighted_normals(white, [again.normal], draw_rng, settings))
     return approximate_fit(
         task,
