@@ -101,6 +101,11 @@ class Design:
         return self._recipe.predictor_columns
 
     @property
+    def common_columns(self) -> tuple[str, ...]:
+        """Columns that predictors use, without those that only group-specific terms use."""
+        return self._recipe.common_columns
+
+    @property
     def categorical(self) -> frozenset[str]:
         """Columns that are categories because the user says so."""
         return self._recipe.categorical

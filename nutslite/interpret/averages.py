@@ -57,7 +57,7 @@ def averaging_of(frame: pd.DataFrame, by: Any, weights: FloatArray | None) -> Av
     cells = pd.DataFrame(index=pd.RangeIndex(1))
     if names:
         grouped = frame.groupby(names, sort=True, observed=True, dropna=False)
-        codes = grouped.ngroup().to_numpy()
+        codes = np.asarray(grouped.ngroup(), dtype=np.int64)
         cells = frame.iloc[np.unique(codes, return_index=True)[1]][names].reset_index(drop=True)
     given = np.ones(len(frame)) if weights is None else weights
     totals = np.bincount(codes, weights=given, minlength=len(cells))

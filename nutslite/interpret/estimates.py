@@ -69,14 +69,16 @@ class Estimates:
             Where they were too many to keep.
         """
         values = self._kept()
-        dims = ("chain", "draw", "row")
+        dims: tuple[str, ...] = ("chain", "draw", "row")
         coords: dict[str, Any] = {
             str(name): ("row", np.asarray(column.astype(object) if column.dtype.kind not in "biuf" else column))
             for name, column in self.labels.items()
         }
         if self.category is not None:
             dims, coords = (*dims, self.category[0]), {**coords, self.category[0]: list(self.category[1])}
-        return xarray.DataArray(values.reshape(*self.shape, *values.shape[1:]), dims=dims, coords=coords, name=self.target)
+        return xarray.DataArray(
+            values.reshape(*self.shape, *values.shape[1:]), dims=dims, coords=coords, name=self.target
+        )
 
     def _kept(self) -> FloatArray:
         if self.samples is None:
@@ -93,8 +95,9 @@ class Estimates:
         ----------
         hypothesis : float, str, list of str, or ndarray
             A number: each answer less it. An equation of rows by their place: ``"b1 - b0 = 0"``, ``"b2 / b0 = 1"``;
-            several equations. ``"pairwise"``, ``"reference"`` (each less the first), ``"sequential"`` (each less the one
-            before), with ``"rev"`` before it the other way round, and ``"ratio ~ pairwise"``. A matrix (rows, contrasts).
+            several equations. ``"pairwise"``, ``"reference"`` (each less the first), ``"sequential"`` (each less the
+            one before), with ``"rev"`` before it the other way round, and ``"ratio ~ pairwise"``. A matrix (rows,
+            contrasts).
         equivalence : tuple of two floats, optional
             A range of what counts as nothing; ``p_inside`` is the probability of being in it.
 
@@ -176,8 +179,8 @@ def gathered(
     """All pieces as one result; `about` are the attributes that the pieces do not have."""
     labels = pd.concat([piece.labels for piece in pieces])
     columns = {name: np.concatenate([piece.columns[name] for piece in pieces]) for name in pieces[0].columns}
-    kept = [piece.samples for piece in pieces]
-    samples = None if any(part is None for part in kept) else np.concatenate(kept, axis=1)
+    kept = [piece.samples for piece in pieces if piece.samples is not None]
+    samples = np.concatenate(kept, axis=1) if len(kept) == len(pieces) else None
     table = table_of(with_categories(labels, category), columns, intervals)
     return Estimates(table, intervals=intervals, samples=samples, labels=labels, category=category, **about)
 
@@ -187,14 +190,21 @@ def with_categories(labels: pd.DataFrame, category: tuple[str, tuple[str, ...]] 
     if category is None:
         return labels
     dim, names = category
-    repeated = labels.loc[labels.index.repeat(len(names))] if labels.index.is_unique else labels.iloc[
-        np.repeat(np.arange(len(labels)), len(names))
-    ]
+    repeated = (
+        labels.loc[labels.index.repeat(len(names))]
+        if labels.index.is_unique
+        else labels.iloc[np.repeat(np.arange(len(labels)), len(names))]
+    )
     return repeated.assign(**{dim: list(names) * len(labels)})
 
 
 def changed(
-    estimates: Estimates, samples: FloatArray, labels: pd.DataFrame, category: Any, extra: dict[str, FloatArray], **about: Any
+    estimates: Estimates,
+    samples: FloatArray,
+    labels: pd.DataFrame,
+    category: Any,
+    extra: dict[str, FloatArray],
+    **about: Any,
 ) -> Estimates:
     """Other answers made of the draws of these."""
     columns = {**estimates.intervals.columns(samples.reshape(len(samples), -1)), **extra}

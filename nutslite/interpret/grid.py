@@ -101,9 +101,7 @@ def conditional_grid(specification: Specification, conditional: Any) -> tuple[pd
     """
     covariates = covariates_of(specification)
     given = named_values("conditional", conditional)
-    chosen = {
-        name: _values(known_covariate(name, covariates, "conditional"), values) for name, values in given.items()
-    }
+    chosen = {name: _values(known_covariate(name, covariates, "conditional"), values) for name, values in given.items()}
     return crossed(chosen, covariates), list(chosen)
 
 

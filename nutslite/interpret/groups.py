@@ -74,9 +74,7 @@ class Groups:
             )
 
 
-def groups_of(
-    specification: Specification, given: Any, integrate: Any, sample_new_groups: Any, named: bool
-) -> Groups:
+def groups_of(specification: Specification, given: Any, integrate: Any, sample_new_groups: Any, named: bool) -> Groups:
     """The groups that arguments ask for.
 
     Parameters

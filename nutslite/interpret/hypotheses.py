@@ -31,7 +31,7 @@ _FUNCTIONS: dict[str, Callable[..., FloatArray]] = {"exp": np.exp, "log": np.log
 MOST = 20_000
 
 
-def tested(estimates: Estimates, hypothesis: Any, equivalence: Any = None) -> Estimates:
+def tested(estimates: Estimates, hypothesis: Any, equivalence: Any) -> Estimates:
     """What `Estimates.hypothesis` does."""
     inside = None if equivalence is None else check_pair("equivalence", equivalence)
     if hypothesis is None:
@@ -109,7 +109,9 @@ def _by_word(estimates: Estimates, flat: FloatArray, text: str) -> tuple[FloatAr
     if not chosen:
         raise ArgumentError(f"hypothesis={text!r} compares answers with each other, and there is only one.")
     if len(chosen) > MOST:
-        raise ArgumentError(f"hypothesis={text!r} makes more than {MOST:,} pairs of {n:,} answers: average first (by=).")
+        raise ArgumentError(
+            f"hypothesis={text!r} makes more than {MOST:,} pairs of {n:,} answers: average first (by=)."
+        )
     first, second = np.array(chosen).T
     if backwards:
         first, second = second, first

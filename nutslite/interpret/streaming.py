@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,11 @@ from nutslite.results.added_groups import named_posterior
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
 from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
-from nutslite.results.predictions.parameter_draws import ParameterDraws
+from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
+
+if TYPE_CHECKING:
+    from nutslite.families.record.family import Family
+    from nutslite.formula.design import Design
 
 FloatArray = NDArray[np.float64]
 
@@ -56,19 +60,31 @@ def draws_of(specification: Specification, idata: Any, draws: Any = None) -> Dra
 
 
 @dataclass(frozen=True)
+class Side:
+    """One of the frames that are compared: the parameters of its rows, what their responses come with, its columns."""
+
+    rows: ParameterDraws
+    companions: Companions
+    frame: pd.DataFrame
+
+    def value(self, target: Target, start: int, stop: int) -> FloatArray:
+        """The target at the draws from `start` to `stop`."""
+        return target.value(self.rows, self.rows.on_links(start, stop), self.companions)
+
+
+@dataclass(frozen=True)
 class Measure:
     """What is computed of rows, in two steps: averages over rows and groups are made in between.
 
     Attributes
     ----------
     parts : callable
-        ``parts(rows, start, stop, companions) -> list of ndarray (chunk, n[, K])``; `rows` has the `ParameterDraws` of
-        every frame of the question, `companions` what each frame's responses come with.
+        ``parts(sides, start, stop) -> list of ndarray (chunk, n[, K])``, for the draws from `start` to `stop`.
     finish : callable
         ``finish(*parts) -> ndarray``, element by element.
     """
 
-    parts: Callable[[Sequence[ParameterDraws], int, int, Sequence[Companions]], list[FloatArray]]
+    parts: Callable[[Sequence[Side], int, int], list[FloatArray]]
     finish: Callable[..., FloatArray]
 
 
@@ -92,13 +108,18 @@ class Question:
         """
         task = prediction_task(self.specification)
         designs = [self.groups.design(self.specification, frame) for frame in frames]
-        companions = [companions_or_one(design) for design in designs]
-        again = [list(self.groups.rows(self.draws.named, design, task, self.seed)) for design in designs]
+        again = [
+            [
+                Side(rows, _companions(design, task.family, self.target), frame)
+                for rows in self.groups.rows(self.draws.named, design, task, self.seed)
+            ]
+            for design, frame in zip(designs, frames, strict=True)
+        ]
         out: FloatArray = np.empty(0)
-        for start, stop in again[0][0].chunks():
+        for start, stop in again[0][0].rows.chunks():
             parts: list[FloatArray] = []
-            for rows in zip(*again, strict=True):
-                found = self.measure.parts(rows, start, stop, companions)
+            for sides in zip(*again, strict=True):
+                found = self.measure.parts(sides, start, stop)
                 found = [_full(part, (stop - start, len(frames[0]))) for part in found]
                 if averaging is not None:
                     found = [averaging.of(part) for part in found]
@@ -118,10 +139,14 @@ def _full(part: FloatArray, shape: tuple[int, int]) -> FloatArray:
     return np.broadcast_to(part, (*shape, *part.shape[2:]))
 
 
-def companions_or_one(design: Any) -> dict[str, FloatArray]:
-    """What responses come with, such as trials: what rows say, else one of each, which makes counts proportions."""
-    rows = dict(zip(design.response.companions, design.response.values[1:], strict=True))
-    return {name: np.where(np.isnan(values), 1.0, values) for name, values in rows.items()}
+def _companions(design: Design, family: Family, target: Target) -> Companions:
+    """What responses come with, such as trials: what rows say where responses are drawn, else one trial each.
+
+    So a mean is a proportion, whether rows say how many trials they had or not.
+    """
+    if target.random:
+        return companions_of(design, family)
+    return {name: np.ones(design.n_rows) for name in design.response.companions}
 
 
 def checked_seed(random_seed: Any) -> int:

@@ -37,6 +37,8 @@ class Target:
     labels : tuple of str
     smooth : bool
         Whether it has slopes.
+    random : bool
+        Whether it is drawn, so that it needs what responses come with.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Target:
     dim: str | None = None
     labels: tuple[str, ...] = ()
     smooth: bool = True
+    random: bool = False
 
 
 def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = None, seed: Any = None) -> Target:
@@ -105,8 +108,8 @@ def _natural(task: PredictionTask, parameter: str, name: str) -> Target:
         dim, labels = item.dim, tuple(str(label) for label in item.labels)
 
     def value(rows: ParameterDraws, on_links: Mapping[str, FloatArray], companions: Companions) -> FloatArray:
-        natural = rows.to_natural(on_links)
-        return natural.get(parameter, on_links.get(parameter))  # a family that combines parameters has no others
+        natural = rows.to_natural(on_links)  # a family that combines parameters has no others
+        return natural[parameter] if parameter in natural else on_links[parameter]
 
     return Target(name, value, dim, tuple(str(label) for label in labels))
 
@@ -130,7 +133,9 @@ def _quantile(task: PredictionTask, level: Any) -> Target:
     family = task.family
     names = {parameter.name for parameter in family.parameters}
     extra = {"binomial": {"trials": "n"}}.get(family.kind, {})
-    if family.kind not in distribution_names() or set(distribution(family.kind).parameters) != names | {*extra.values()}:
+    if family.kind not in distribution_names() or set(distribution(family.kind).parameters) != names | {
+        *extra.values()
+    }:
         raise DataError(
             f"Quantiles of the family '{family.name}' are not known in closed form. target='{{response}}' draws "
             "responses, whose quantiles predict(kind='response') shows."
@@ -156,4 +161,4 @@ def _response(task: PredictionTask, name: str, seed: Any) -> Target:
         drawn.warn()
         return np.asarray(drawn.values, dtype=float)
 
-    return Target(name, value, smooth=False)
+    return Target(name, value, smooth=False, random=True)
