@@ -115,6 +115,7 @@ class Asked:
             kind=kind,
             by=self.by,
             target=self.target.name,
+            response=self.specification.spec.design.response.name,
             note=self.groups.said if self.specification.spec.design.factors else "",
             shape=(self.draws.named.chains, self.draws.named.draws),
         )

@@ -43,6 +43,8 @@ class Estimates:
         Covariates that were asked about, in the order of a picture: along, colour, panel.
     target : str
         What the answers are of: ``"mean"``, a parameter, ...
+    response : str
+        Name of the response.
     note : str
         Whose group effects they have; empty without groups.
     """
@@ -51,6 +53,7 @@ class Estimates:
     kind: str
     by: tuple[str, ...]
     target: str
+    response: str
     note: str
     intervals: Intervals
     samples: FloatArray | None

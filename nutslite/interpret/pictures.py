@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 
 from nutslite._calls import unknown_argument
 from nutslite.exceptions import ArgumentError, did_you_mean
+from nutslite.scores.pictures.figures import COLOURS, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from nutslite.interpret.estimates import Estimates
 
 STYLE = ("sharex", "sharey", "alpha", "xlabel", "ylabel", "title", "wrap", "main", "group", "panel")
-MOST_COLOURS, MOST_PANELS = 12, 60
+MOST_PANELS = 60
 DODGE = 0.5  # of the room of a category, which colours share
 WIDE = 8  # values of a number from which on they are a line
 
@@ -51,6 +51,8 @@ def draw(estimates: Estimates, ax: Axes | Sequence[Axes] | None, *, points: bool
         _panel(estimates, part, places, one, float(style.get("alpha", 0.25)), points, panel)
         one.set_xlabel(style.get("xlabel", places.main or ""))
         one.set_ylabel(style.get("ylabel", _quantity(estimates)))
+        if ax is None:
+            one.label_outer()
         if panel is not None:
             one.set_title(f"{places.panel} = {_text(panel)}")
     if "title" in style:
@@ -97,18 +99,11 @@ def _axes(given: Any, panels: int, style: dict[str, Any]) -> tuple[Figure, list[
         return axes[0].figure, axes
     columns = min(panels, int(style.get("wrap", 3)))
     rows = math.ceil(panels / columns)
-    figure, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(max(5.2, 3.6 * columns), 3.4 * rows if rows > 1 else 3.6),
-        squeeze=False,
-        sharex=style.get("sharex", True),
-        sharey=style.get("sharey", True),
-        layout="constrained",
-    )
-    axes = list(grid.flat)
+    figure = new_figure(max(5.2, 3.0 * columns), 2.8 * rows if rows > 1 else 3.6)
+    shared = {"sharex": style.get("sharex", True), "sharey": style.get("sharey", True)}
+    axes = list(figure.subplots(rows, columns, squeeze=False, **shared).flat)
     for unused in axes[panels:]:
-        unused.set_visible(False)
+        unused.remove()
     return figure, axes[:panels]
 
 
@@ -116,8 +111,11 @@ def _panel(
     estimates: Estimates, table: pd.DataFrame, places: _Places, ax: Axes, alpha: float, points: bool, panel: Any
 ) -> None:
     groups = [None] if places.group is None else list(dict.fromkeys(table[places.group]))
-    if len(groups) > MOST_COLOURS:
-        raise ArgumentError(f"'{places.group}' has {len(groups)} values, and there are {MOST_COLOURS} colours at most.")
+    if len(groups) > len(COLOURS):
+        raise ArgumentError(
+            f"'{places.group}' has {len(groups)} values, and a picture {len(COLOURS)} colours: give it fewer values, "
+            f"or panels of its own (panel='{places.group}')."
+        )
     main = table[places.main] if places.main is not None else pd.Series([""] * len(table), index=table.index)
     numeric = pd.api.types.is_numeric_dtype(main.dtype) and not pd.api.types.is_bool_dtype(main.dtype)
     numeric = numeric and (main.nunique() > WIDE or main.dtype.kind == "f" or places.main in estimates.by)
@@ -127,7 +125,7 @@ def _panel(
         _points(estimates, places, ax, numeric, levels, groups, panel)
     for k, group in enumerate(groups):
         part = table if group is None else table[table[places.group] == group]
-        colour, label = f"C{k}", None if group is None else _text(group)
+        colour, label = COLOURS[k], None if group is None else _text(group)
         x = main[part.index]
         if numeric:
             order = np.argsort(x.to_numpy(), kind="stable")
@@ -164,16 +162,19 @@ def _points(
         part = frame if group is None or places.group not in frame else frame[frame[places.group] == group]
         x = part[places.main]
         across = x if numeric else x.map({level: place for place, level in enumerate(levels)})
-        ax.plot(across, part[response], ".", color=f"C{k}", alpha=0.4, ms=4, zorder=0)
+        ax.plot(across, part[response], ".", color=COLOURS[k], alpha=0.4, ms=4, zorder=0)
         if places.group not in frame:
             return
 
 
 def _quantity(estimates: Estimates) -> str:
     """What stands beside the upright axis."""
-    table = estimates.summary
-    kind = "" if "estimate_type" not in table else str(table["estimate_type"].iloc[0])
-    return estimates.target if not kind else f"{kind} of {estimates.target}"
+    table, target = estimates.summary, estimates.target
+    if estimates.target == "mean":
+        target = f"{'probability' if estimates.category else 'mean'} of {estimates.response}"
+    if "estimate_type" not in table:
+        return target
+    return f"{table['estimate_type'].iloc[0]} of {'the ' if estimates.target == 'mean' else ''}{target}"
 
 
 def _text(value: Any) -> str:
