@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown
 from nutslite.formula.columns.data import as_frame
 from nutslite.interpret.averages import Averaging, averaging_of, weights_of
 from nutslite.interpret.covariates import Covariate, covariates_of, rows_in_use
@@ -114,6 +114,7 @@ class Asked:
             category,
             kind=kind,
             by=self.by,
+            numbers=frozenset(name for name, item in self.covariates.items() if item.numeric),
             target=self.target.name,
             response=self.specification.spec.design.response.name,
             note=self.groups.said if self.specification.spec.design.factors else "",
@@ -227,7 +228,7 @@ def ask(model: Any, idata: Any, options: Options, *, default_by: Any = None, mov
     named = rows.named if averaging is None else tuple(averaging.cells.columns)
     transforms = _checked_transforms(options.transforms, covariates, specification)
     if options.transform is not None and not callable(options.transform):
-        raise ArgumentTypeError(f"transform is a function of draws, such as numpy.exp, not {options.transform!r}.")
+        raise ArgumentTypeError(f"transform is a function of draws, such as numpy.exp, not {shown(options.transform)}.")
     along = tuple(name for name in named if name not in moved)
     return Asked(
         specification, covariates, rows, draws, target, groups, averaging, intervals, transforms, options.transform,
@@ -278,7 +279,9 @@ def _checked_transforms(
         return {}
     known = [*covariates, specification.spec.design.response.name]
     if not isinstance(given, Mapping) or not all(callable(function) for function in given.values()):
-        raise ArgumentTypeError(f"transforms is a dict of functions by name of a covariate or response, not {given!r}.")
+        raise ArgumentTypeError(
+            f"transforms is a dict of functions by name of a covariate or response, not {shown(given)}."
+        )
     for name in given:
         if name not in known:
             raise ArgumentError(f"transforms: '{name}' is none of {', '.join(known)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, DataError
+from nutslite.interpret.hypotheses import Answers, tested
+from nutslite.interpret.pictures import Drawing
 from nutslite.interpret.summaries import Intervals, table_of
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ class Estimates:
         ``"predictions"``, ``"comparisons"``, ``"slopes"`` or ``"hypotheses"``.
     by : tuple of str
         Covariates that were asked about, in the order of a picture: along, colour, panel.
+    numbers : frozenset of str
+        Covariates that are numbers.
     target : str
         What the answers are of: ``"mean"``, a parameter, ...
     response : str
@@ -52,6 +57,7 @@ class Estimates:
     summary: pd.DataFrame
     kind: str
     by: tuple[str, ...]
+    numbers: frozenset[str]
     target: str
     response: str
     note: str
@@ -114,9 +120,26 @@ class Estimates:
         ------
         ArgumentError
         """
-        from nutslite.interpret.hypotheses import tested
+        inside = None if equivalence is None else check_pair("equivalence", equivalence)
+        kept = self._kept()
+        found = tested(Answers(kept.reshape(len(kept), -1), tuple(self._names())), hypothesis)
+        about: dict[str, Any] = {"samples": found.draws.reshape(kept.shape) if found.names is None else found.draws}
+        labels, category = self.labels, self.category
+        if found.names is not None:
+            labels, category = pd.DataFrame({"hypothesis": found.names}), None
+            about |= {"kind": "hypotheses", "by": (), "points": None, "labels": labels, "category": None}
+        columns = {**self.intervals.columns(found.draws), **found.columns(inside)}
+        return replace(self, summary=table_of(with_categories(labels, category), columns, self.intervals), **about)
 
-        return tested(self, hypothesis, equivalence)
+    def _names(self) -> list[str]:
+        """What tells the lines of the table apart, in words."""
+        numbers = ["estimate", "sd", *itertools.chain(*self.intervals.names())]
+        labels = self.summary.drop(columns=[*numbers, "estimate_type"], errors="ignore")
+        own = [column for column in labels if column in self.by or labels[column].nunique() > 1]
+        if not own:
+            return [f"b{place}" for place in range(len(labels))]
+        words = [" ".join(_word(value) for value in row) for row in labels[own].itertuples(index=False)]
+        return [f"({word})" if " " in word else word for word in words]
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None, *, points: bool = False, **style: Any) -> Figure:
         """Draw the answers: lines with bands along numbers, points with bars beside categories.
@@ -134,9 +157,26 @@ class Estimates:
         -------
         matplotlib.figure.Figure
         """
-        from nutslite.interpret.pictures import draw
+        drawing = Drawing(
+            self.summary.reset_index(drop=True),
+            self.by,
+            self.numbers,
+            None if self.category is None else self.category[0],
+            self.kind == "hypotheses",
+            self._quantity(),
+            self.intervals.names(),
+            self.points if points else None,
+        )
+        return drawing.on(ax, style)
 
-        return draw(self, ax, points=points, **style)
+    def _quantity(self) -> str:
+        """What stands beside the upright axis."""
+        target = self.target
+        if target == "mean":
+            target = f"{'probability' if self.category else 'mean'} of {self.response}"
+        if "estimate_type" not in self.summary:
+            return target
+        return f"{self.summary['estimate_type'].iloc[0]} of {'the ' if self.target == 'mean' else ''}{target}"
 
     def __len__(self) -> int:
         return len(self.summary)
@@ -201,18 +241,8 @@ def with_categories(labels: pd.DataFrame, category: tuple[str, tuple[str, ...]] 
     return repeated.assign(**{dim: list(names) * len(labels)})
 
 
-def changed(
-    estimates: Estimates,
-    samples: FloatArray,
-    labels: pd.DataFrame,
-    category: Any,
-    extra: dict[str, FloatArray],
-    **about: Any,
-) -> Estimates:
-    """Other answers made of the draws of these."""
-    columns = {**estimates.intervals.columns(samples.reshape(len(samples), -1)), **extra}
-    table = table_of(with_categories(labels, category), columns, estimates.intervals)
-    return replace(estimates, summary=table, samples=samples, labels=labels, category=category, **about)
+def _word(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def check_pair(name: str, given: Any) -> tuple[float, float]:

@@ -6,14 +6,13 @@ import ast
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import ArgumentError
-from nutslite.interpret.estimates import Estimates, changed, check_pair
 
 FloatArray = NDArray[np.float64]
 
@@ -31,45 +30,67 @@ _FUNCTIONS: dict[str, Callable[..., FloatArray]] = {"exp": np.exp, "log": np.log
 MOST = 20_000
 
 
-def tested(estimates: Estimates, hypothesis: Any, equivalence: Any) -> Estimates:
-    """What `Estimates.hypothesis` does."""
-    inside = None if equivalence is None else check_pair("equivalence", equivalence)
+@dataclass(frozen=True)
+class Answers:
+    """Draws of answers, and what tells them apart.
+
+    Attributes
+    ----------
+    draws : ndarray, shape (samples, answers)
+    names : tuple of str
+    """
+
+    draws: FloatArray
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Draws of hypotheses about answers.
+
+    Attributes
+    ----------
+    draws : ndarray, shape (samples, hypotheses)
+    names : list of str or None
+        None where there is one hypothesis of each answer, in their order.
+    null : float
+        What no effect is: 0, of ratios 1.
+    """
+
+    draws: FloatArray
+    names: list[str] | None
+    null: float = 0.0
+
+    def columns(self, inside: tuple[float, float] | None) -> dict[str, FloatArray]:
+        """Probabilities of more than no effect, its odds, and where it is asked for of a range."""
+        above = (self.draws > self.null).mean(axis=0)
+        with np.errstate(divide="ignore"):
+            found = {"p_above": above, "evidence_ratio": above / (1.0 - above)}
+        if inside is not None:
+            found["p_inside"] = ((self.draws > inside[0]) & (self.draws < inside[1])).mean(axis=0)
+        return found
+
+
+def tested(answers: Answers, hypothesis: Any) -> Tested:
+    """Draws of what `Estimates.hypothesis` takes.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    flat = answers.draws
     if hypothesis is None:
-        samples, names, null = _flat(estimates), None, 0.0
-    else:
-        samples, names, null = _differences(estimates, hypothesis)
-    labels, category = estimates.labels, estimates.category
-    if names is not None:
-        labels, category = pd.DataFrame({"hypothesis": names}), None
-    above = (samples > null).mean(axis=0)
-    with np.errstate(divide="ignore"):
-        extra = {"p_above": above, "evidence_ratio": above / (1.0 - above)}
-    if inside is not None:
-        extra["p_inside"] = ((samples > inside[0]) & (samples < inside[1])).mean(axis=0)
-    about = {} if names is None else {"kind": "hypotheses", "by": (), "points": None}
-    shaped = samples if names is not None else samples.reshape(estimates._kept().shape)
-    return changed(estimates, shaped, labels, category, extra, **about)
-
-
-def _flat(estimates: Estimates) -> FloatArray:
-    """Draws (samples, answers), in the order of the table."""
-    values = estimates._kept()
-    return values.reshape(len(values), -1)
-
-
-def _differences(estimates: Estimates, hypothesis: Any) -> tuple[FloatArray, list[str] | None, float]:
-    """Draws of each hypothesis, their names (None where they are the answers themselves), and what no effect is."""
-    flat = _flat(estimates)
+        return Tested(flat, None)
     if isinstance(hypothesis, bool):
         raise _refusal(hypothesis)
     if isinstance(hypothesis, int | float | np.number):
-        return flat - float(hypothesis), None, 0.0
+        return Tested(flat - float(hypothesis), None)
     if isinstance(hypothesis, str) and _is_word(hypothesis):
-        return _by_word(estimates, flat, hypothesis)
+        return _by_word(answers, hypothesis)
     if isinstance(hypothesis, str):
         hypothesis = [hypothesis]
     if isinstance(hypothesis, list | tuple) and hypothesis and all(isinstance(text, str) for text in hypothesis):
-        return np.stack([_equation(text, flat) for text in hypothesis], axis=1), list(hypothesis), 0.0
+        return Tested(np.stack([_equation(text, flat) for text in hypothesis], axis=1), list(hypothesis))
     try:
         matrix = np.asarray(hypothesis, dtype=float)
     except (TypeError, ValueError):
@@ -80,7 +101,7 @@ def _differences(estimates: Estimates, hypothesis: Any) -> tuple[FloatArray, lis
             f"hypothesis has shape {matrix.shape}; a matrix of contrasts has one row for each of the {flat.shape[1]} "
             "answers."
         )
-    return flat @ matrix, [f"h{column}" for column in range(matrix.shape[1])], 0.0
+    return Tested(flat @ matrix, [f"h{column}" for column in range(matrix.shape[1])])
 
 
 def _refusal(given: Any) -> ArgumentError:
@@ -94,7 +115,8 @@ def _is_word(text: str) -> bool:
     return text.split("~")[-1].strip() in WORDS
 
 
-def _by_word(estimates: Estimates, flat: FloatArray, text: str) -> tuple[FloatArray, list[str], float]:
+def _by_word(answers: Answers, text: str) -> Tested:
+    flat, names = answers.draws, answers.names
     kind, _, word = text.rpartition("~")
     kind, word = kind.strip() or "difference", word.strip()
     if kind not in ("difference", "ratio"):
@@ -115,27 +137,12 @@ def _by_word(estimates: Estimates, flat: FloatArray, text: str) -> tuple[FloatAr
     first, second = np.array(chosen).T
     if backwards:
         first, second = second, first
-    names, ratio = _names(estimates), kind == "ratio"
+    ratio = kind == "ratio"
     sign = " / " if ratio else " - "
     with np.errstate(divide="ignore", invalid="ignore"):
         samples = flat[:, second] / flat[:, first] if ratio else flat[:, second] - flat[:, first]
-    return samples, [f"{names[b]}{sign}{names[a]}" for a, b in zip(first, second, strict=True)], 1.0 if ratio else 0.0
-
-
-def _names(estimates: Estimates) -> list[str]:
-    """What tells the lines of a table apart, in words."""
-    table = estimates.summary
-    numbers = ["estimate", "sd", *itertools.chain(*estimates.intervals.names())]
-    labels = table.drop(columns=[*numbers, "estimate_type"], errors="ignore")
-    own = [column for column in labels if column in estimates.by or labels[column].nunique() > 1]
-    if not own:
-        return [f"b{place}" for place in range(len(table))]
-    words = [" ".join(_word(value) for value in row) for row in labels[own].itertuples(index=False)]
-    return [f"({word})" if " " in word else word for word in words]
-
-
-def _word(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    said = [f"{names[b]}{sign}{names[a]}" for a, b in zip(first, second, strict=True)]
+    return Tested(samples, said, 1.0 if ratio else 0.0)
 
 
 def _equation(text: str, flat: FloatArray) -> FloatArray:
