@@ -135,7 +135,7 @@ class Estimates:
         """What tells the lines of the table apart, in words."""
         numbers = ["estimate", "sd", *itertools.chain(*self.intervals.names())]
         labels = self.summary.drop(columns=[*numbers, "estimate_type"], errors="ignore")
-        own = [column for column in labels if column in self.by or labels[column].nunique() > 1]
+        own = [column for column in labels if labels[column].nunique() > 1]
         if not own:
             return [f"b{place}" for place in range(len(labels))]
         words = [" ".join(_word(value) for value in row) for row in labels[own].itertuples(index=False)]

@@ -171,7 +171,9 @@ def _axes(given: Any, panels: int, style: Mapping[str, Any]) -> tuple[Figure, li
         raise ArgumentError(f"wrap is a number of panels in a line, 1 or more, not {wrap!r}.")
     columns = min(panels, wrap)
     rows = math.ceil(panels / columns)
-    figure = new_figure(max(5.2, 3.0 * columns), 2.8 * rows if rows > 1 else 3.6)
+    from nutslite.scores.pictures.panel import Page
+
+    figure = new_figure(max(5.2, 3.0 * columns), 2.8 * rows if rows > 1 else 3.6, Page)
     shared = {"sharex": style.get("sharex", True), "sharey": style.get("sharey", True)}
     axes = list(figure.subplots(rows, columns, squeeze=False, **shared).flat)
     for unused in axes[panels:]:
