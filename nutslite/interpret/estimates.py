@@ -191,7 +191,7 @@ class Estimates:
     def _repr_html_(self) -> str:
         from html import escape
 
-        table = self.summary.to_html(float_format=lambda x: f"{x:.4g}", max_rows=30, index=False, border=0)
+        table = self.summary.to_html(float_format=lambda x: f"{x:.4g}", max_rows=30, index=False)
         return f"<div>{table}<p>{escape(self._words())}</p></div>"
 
     def _words(self) -> str:
