@@ -313,6 +313,50 @@ class TestHypotheses:
                 found.hypothesis(text)
 
 
+class TestEffects:
+    """Tables of coefficients and of effects of groups."""
+
+    @staticmethod
+    def model():
+        return asked(("y ~ x + f + (x + f|g)", "sigma ~ z + (1|g)"))
+
+    def test_coefficients(self):
+        model, results, d = self.model()
+        table = interpret.fixef(model, results)
+        assert table.index.tolist() == ["Intercept", "x", "f[v]", "f[w]", "sigma_Intercept", "sigma_z"]
+        assert table.loc["f[w]", "estimate"] == pytest.approx(d["f"][:, 1].mean())
+        assert table.loc["x", ["lower", "upper"]].tolist() == pytest.approx(
+            diagnostics.hdi(d["x"][None, :, None], 0.94)[0].tolist()
+        )
+
+    def test_levels(self):
+        model, results, d = self.model()
+        apart = interpret.ranef(model, results).set_index(["group", "level", "parameter", "term"])["estimate"]
+        both = interpret.coef(model, results).set_index(["group", "level", "parameter", "term"])["estimate"]
+        assert len(apart) == 4 * (4 + 1)
+        assert apart["g", "g3", "mu", "f[w]"] == pytest.approx(d["f|g"][:, 1, 2].mean())
+        assert both["g", "g3", "mu", "f[w]"] == pytest.approx((d["f|g"][:, 1, 2] + d["f"][:, 1]).mean())
+        assert both["g", "g2", "mu", "Intercept"] == pytest.approx((d["1|g"][:, 1] + d["Intercept"]).mean())
+        own = d["sigma_1|g"][:, 3] + d["sigma_Intercept"]
+        assert both["g", "g4", "sigma", "Intercept"] == pytest.approx(own.mean())
+
+    def test_spread_of_groups(self):
+        model, results, d = self.model()
+        table = interpret.varcorr(model, results)
+        assert table["term"].tolist() == ["1", "x", "f[v]", "f[w]", "sigma_1"]
+        assert table["estimate"][3] == pytest.approx(d["f|g_sigma"][:, 1].mean())
+        correlated, results, d = asked("y ~ x + (x|i|g)")
+        table = interpret.varcorr(correlated, results)
+        assert table["kind"].tolist() == ["sd", "sd", "cor", "sd"]
+        assert table["group"].tolist() == ["g", "g", "g", "Residual"]
+
+    def test_without_groups(self):
+        model, results, _ = asked("y ~ x")
+        for table in (interpret.ranef, interpret.coef, interpret.varcorr):
+            with pytest.raises(DataError, match="no group-specific terms"):
+                table(model, results)
+
+
 def test_pictures_have_what_was_asked():
     """Lines along numbers, dots at categories, a panel for each level."""
     model, results, _ = asked("hit ~ x + f + b", "bernoulli")

@@ -26,6 +26,10 @@ _HOMES = {
     "plot_slopes": "plotted",
     "datagrid": "grid",
     "Estimates": "estimates",
+    "fixef": "effects",
+    "ranef": "effects",
+    "coef": "effects",
+    "varcorr": "effects",
 }
 
 __all__ = [
@@ -40,10 +44,15 @@ __all__ = [
     "plot_slopes",
     "datagrid",
     "Estimates",
+    "fixef",
+    "ranef",
+    "coef",
+    "varcorr",
 ]
 
 if TYPE_CHECKING:
     from nutslite.interpret.comparison import avg_comparisons, comparisons
+    from nutslite.interpret.effects import coef, fixef, ranef, varcorr
     from nutslite.interpret.estimates import Estimates
     from nutslite.interpret.grid import datagrid
     from nutslite.interpret.plotted import plot_comparisons, plot_predictions, plot_slopes
