@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -311,6 +313,37 @@ class TestHypotheses:
         for text in ("__import__('os')", "b0.real", "b9 = 0", "b0 = b1 = b2", "b0 if b1 else b2", "[b0]"):
             with pytest.raises(ArgumentError, match="hypothesis="):
                 found.hypothesis(text)
+
+
+ANSWERS = json.loads((Path(__file__).parent / "fixtures" / "bambi_answers.json").read_text(encoding="utf-8"))
+
+
+class TestBambi:
+    """The same numbers as Bambi 0.21 from the same draws, where it is right: of a grid."""
+
+    @staticmethod
+    @cache
+    def model(name):
+        made = ANSWERS["models"][name]
+        model = nl.Model(nl.Formula(*made["formulas"]), pd.DataFrame(ANSWERS["data"]), family=made["family"])
+        draws = {key: np.array(values) for key, values in ANSWERS["draws"][name].items()}
+        return model, to_inference_data({"posterior": draws}, dims={}, coords={})
+
+    @pytest.mark.parametrize("place", range(len(ANSWERS["answers"])))
+    def test_estimates(self, place):
+        asked = ANSWERS["answers"][place]
+        found = getattr(interpret, asked["function"])(*self.model(asked["model"]), **asked["options"]).summary
+        expected = pd.DataFrame(asked["columns"])
+        if asked["function"] == "slopes":
+            expected = expected.drop(columns="value")  # where it is taken, which is a covariate like others
+        elif "value" in expected and not expected["value"].str.match("[a-c]_").all():
+            expected = expected.drop(columns="value")  # numbers with other digits
+        keys = [name for name in expected if name != "estimate"]
+        assert set(keys) <= set(found)
+        found, expected = (table.sort_values(keys).reset_index(drop=True) for table in (found, expected))
+        pd.testing.assert_frame_equal(found[keys], expected[keys], check_dtype=False, rtol=1e-9)
+        steps = 1e-3 if asked["function"] == "slopes" else 1e-9  # its derivative is a difference to one side
+        np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=steps)
 
 
 class TestEffects:

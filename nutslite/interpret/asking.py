@@ -189,6 +189,8 @@ class Asked:
     def _labels(self, labels: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         """Labels of a question beside those of its rows; the user's functions applied to covariates."""
         rows = rows.assign(**{name: function(rows[name]) for name, function in self.transforms.items() if name in rows})
+        if self.rows.held and "value" in labels:  # what is compared has no one value in such a row
+            rows = rows.drop(columns=str(labels["term"].iloc[0]).split(", "), errors="ignore")
         if len(labels) == 1:
             line = labels.iloc[0].to_dict()
             first = pd.DataFrame({name: [value] * len(rows) for name, value in line.items()}, index=rows.index)
