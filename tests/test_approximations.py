@@ -168,6 +168,15 @@ class TestKinds:
             assert np.isnan(found.attrs["sampling_error"])
 
 
+    @pytest.mark.parametrize("name", METHODS)
+    def test_a_scale_that_may_be_zero(self, name):
+        """Its density goes on below zero, evenly, and a normal distribution around zero is near that."""
+        found = posterior_of(schools().fit(**FIT, inference_method=name))
+        assert found.attrs["converged"]
+        assert found.attrs["khat"] < found.attrs["khat_limit"]
+        assert off(found, posterior_of(schools().fit(**{**FIT, "draws": 1000})))[0] < 0.15
+
+
 class TestWarnings:
     @pytest.mark.parametrize("name", FITTED)
     @pytest.mark.parametrize("told", [True, False])
