@@ -167,7 +167,6 @@ class TestKinds:
         if name == "meanfield":
             assert np.isnan(found.attrs["sampling_error"])
 
-
     @pytest.mark.parametrize("name", METHODS)
     def test_a_scale_that_may_be_zero(self, name):
         """Its density goes on below zero, evenly, and a normal distribution around zero is near that."""
