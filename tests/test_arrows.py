@@ -72,7 +72,16 @@ WINGS: dict[str, tuple[str, ...]] = {
         "run",
     ),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
-    "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration", "pictures"),
+    "scores": (
+        "numerics",
+        "distributions",
+        "pointwise",
+        "kinds",
+        "calibration",
+        "sampling_error",
+        "pictures",
+        "reports",
+    ),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
 }
 

@@ -12,13 +12,13 @@ from scipy import stats
 from nutslite import scores
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError
 from nutslite.scores import Prediction, evaluate, expected_range
-from nutslite.scores.answers import Answers, Asked, CountTable
+from nutslite.scores.reports.answers import Answers, Asked, CountTable
 
 
 @pytest.fixture(autouse=True)
 def few_replicates(monkeypatch):
     """Standard errors of numbers that are no means are not what is tested here."""
-    monkeypatch.setattr("nutslite.scores.tables.REPLICATES", 20)
+    monkeypatch.setattr("nutslite.scores.reports.tables.REPLICATES", 20)
 
 
 def within(reports, names=None):

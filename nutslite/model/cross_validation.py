@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nutslite.formula.design import Design
     from nutslite.model.refits import Refit
     from nutslite.results.evaluation.predictive import Predictive
-    from nutslite.scores.report import Report
+    from nutslite.scores.reports.report import Report
 
 Fold = NDArray[np.int64]
 
@@ -150,7 +150,7 @@ def _said(folds: int, groups: Any, labels: NDArray[Any] | None) -> str:
 def _with_joint(report: Report, together: Predictive, labels: NDArray[Any]) -> Report:
     """The report with the joint score of each group, and its mean over groups in the table."""
     from nutslite.scores.pointwise.log_score import joint_nll
-    from nutslite.scores.standard_errors import mean_with_error
+    from nutslite.scores.sampling_error.standard_errors import mean_with_error
 
     codes, levels = pd.factorize(labels)
     values = joint_nll(together.log_likelihood, codes)[1]

@@ -12,7 +12,7 @@ from nutslite.model.specification import Specification
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from nutslite.scores.report import Report
+    from nutslite.scores.reports.report import Report
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 SIMULATIONS = 199

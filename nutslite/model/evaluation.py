@@ -20,8 +20,8 @@ from nutslite.model.specification import Specification
 if TYPE_CHECKING:
     from nutslite.results.evaluation.predictive import Predictive
     from nutslite.scores.importance import LeftOut
-    from nutslite.scores.prediction import Prediction
-    from nutslite.scores.report import Report
+    from nutslite.scores.kinds.prediction import Prediction
+    from nutslite.scores.reports.report import Report
 
 KINDS = ("loo", "insample")
 MOST_NUMBERS = 20_000_000  # draws times rows, of which a few arrays are held: 160 MB each

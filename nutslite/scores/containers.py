@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from nutslite.exceptions import ArgumentError, DataError, did_you_mean
 from nutslite.scores.importance import LeftOut, leave_one_out
 from nutslite.scores.kinds.known_density import DrawsWithDensity
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.numerics.checks import observations
 from nutslite.scores.pointwise.log_score import log_mean_exp
-from nutslite.scores.prediction import Prediction
 
 if TYPE_CHECKING:
     import pandas as pd

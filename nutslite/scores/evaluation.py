@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator, refuse_other, warn
-from nutslite.scores.answers import Answers, Asked
 from nutslite.scores.calibration.calibration_error import row_weights
 from nutslite.scores.calibration.coverage import coded, equal_mass_bins
 from nutslite.scores.calibration.pit import checked_number
 from nutslite.scores.containers import Stored, is_container, read_container
-from nutslite.scores.expected import SIMULATIONS
 from nutslite.scores.importance import LeftOut, said_of
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
 from nutslite.scores.kinds.parametric import Parametric
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.quantiles import Quantiles
-from nutslite.scores.measure import Measure
-from nutslite.scores.measures import measures_of, quantile_levels
 from nutslite.scores.numerics.checks import probability
-from nutslite.scores.prediction import Prediction
-from nutslite.scores.report import Report
-from nutslite.scores.simulation import Simulation
-from nutslite.scores.tables import pointwise_of, seeds, table_by, table_of
+from nutslite.scores.reports.answers import Answers, Asked
+from nutslite.scores.reports.measure import Measure
+from nutslite.scores.reports.measures import measures_of, quantile_levels
+from nutslite.scores.reports.report import Report
+from nutslite.scores.reports.simulation import Simulation
+from nutslite.scores.reports.tables import pointwise_of, seeds, table_by, table_of
+from nutslite.scores.sampling_error.expected import SIMULATIONS
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int64]

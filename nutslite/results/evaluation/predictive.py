@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nutslite.results.predictions.predict import conditional_parameters, pointwise_log_likelihood, predict
 from nutslite.scores.distributions import distribution, distribution_names
 from nutslite.scores.kinds.known_density import DrawsWithDensity
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.kinds.prediction import Prediction
 
 if TYPE_CHECKING:
     from nutslite.families.record.family import Family

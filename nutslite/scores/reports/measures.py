@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.scores.answers import Answers
 from nutslite.scores.calibration.coverage import randomised_coverage
-from nutslite.scores.class_measures import of_classes, of_events
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
-from nutslite.scores.measure import Measure, Rows
 from nutslite.scores.pointwise.quantile import crps_from_quantiles, interval_score, pinball, wis
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.reports.answers import Answers
+from nutslite.scores.reports.class_measures import of_classes, of_events
+from nutslite.scores.reports.measure import Measure, Rows
 
 FloatArray = NDArray[np.float64]
 

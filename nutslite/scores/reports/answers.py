@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nutslite.scores.calibration.pit import pit_from_cdf, pit_from_draws
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.kinds.prediction import Prediction
 
 FloatArray = NDArray[np.float64]
 

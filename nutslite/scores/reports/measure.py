@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.scores.answers import Answers
+from nutslite.scores.reports.answers import Answers
 
 FloatArray = NDArray[np.float64]
 Rows = Callable[[Answers], FloatArray]

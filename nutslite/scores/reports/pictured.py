@@ -12,6 +12,7 @@ from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, refuse_other, warn
 from nutslite.scores.calibration.pit import counts_of
 from nutslite.scores.kinds.draws import Draws
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.probabilities import Dirichlet, Probabilities
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
 from nutslite.scores.numerics.checks import levels_of, probability
@@ -20,9 +21,8 @@ from nutslite.scores.pictures.fan import plot_fan
 from nutslite.scores.pictures.paper import above, several_axes
 from nutslite.scores.pictures.pit import plot_pit, plot_pit_histogram, plot_shares_below
 from nutslite.scores.pictures.reliability import plot_reliability
+from nutslite.scores.pictures.running_mean import plot_scores
 from nutslite.scores.pictures.sharpness import plot_probabilities, plot_sharpness
-from nutslite.scores.prediction import Prediction
-from nutslite.scores.running_mean import plot_scores
 
 if TYPE_CHECKING:
     import pandas as pd

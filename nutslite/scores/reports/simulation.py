@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.scores.answers import Answers, Asked, CountTable
-from nutslite.scores.expected import simulated, summary_of
 from nutslite.scores.kinds.draws import Draws
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.probabilities import Probabilities
-from nutslite.scores.measure import Measure
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.reports.answers import Answers, Asked, CountTable
+from nutslite.scores.reports.measure import Measure
+from nutslite.scores.sampling_error.expected import simulated, summary_of
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int64]

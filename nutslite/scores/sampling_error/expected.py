@@ -18,8 +18,8 @@ from nutslite.exceptions import ArgumentError, random_generator
 from nutslite.scores.calibration.pit import checked_number
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.numerics.checks import probability
-from nutslite.scores.prediction import Prediction
 
 FloatArray = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.scores.pictured import Pictured
-from nutslite.scores.prediction import Prediction
-from nutslite.scores.verdict import sentences
+from nutslite.scores.kinds.prediction import Prediction
+from nutslite.scores.reports.pictured import Pictured
+from nutslite.scores.reports.verdict import sentences
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import random_generator
-from nutslite.scores.answers import Answers
-from nutslite.scores.measure import Measure
-from nutslite.scores.simulation import Simulation
-from nutslite.scores.standard_errors import (
+from nutslite.scores.reports.answers import Answers
+from nutslite.scores.reports.measure import Measure
+from nutslite.scores.reports.simulation import Simulation
+from nutslite.scores.sampling_error.standard_errors import (
     Estimate,
     bootstrapped,
     mean_with_error,
