@@ -34,6 +34,7 @@ BASE = (
     "_addresses",
     "_special",
     "_pareto",
+    "_effective_size",
     "_draws",
     "_files",
     "_schema",

@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import pytest
 
+from nutslite._effective_size import _fast_length
 from nutslite.exceptions import DataError
 from nutslite.results.diagnostics import diagnostics
-from nutslite.results.diagnostics.effective_size import _fast_length
 from nutslite.results.diagnostics.ranks import normal_scores
 
 

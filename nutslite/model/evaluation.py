@@ -88,11 +88,13 @@ def evaluate(
     notes = [*said, *_about(rows, kind, new_groups, idata)]
     options = {**options, "seed": random_seed}
     if kind != "loo":
+        notes.append(_monte_carlo(found.log_likelihood, chains, None))
         return rows.report(found.prediction(), groups, by, *notes, **options)
     from nutslite.scores.evaluation import with_left_out
 
     found, left_out, refitted = _left_out(specification, found, chains, refit, random_seed)
-    report = rows.report(found.prediction(left_out.weights), groups, by, *notes, *refitted, **options)
+    notes = [*notes, *refitted, _monte_carlo(found.log_likelihood, chains, left_out)]
+    report = rows.report(found.prediction(left_out.weights), groups, by, *notes, **options)
     return with_left_out(report, left_out, "Each row is judged as if it had been left out (PSIS-LOO).")
 
 
@@ -201,6 +203,23 @@ def _about(rows: Rows, kind: str, new_groups: bool, idata: Any) -> list[str]:
     return said
 
 
+def _monte_carlo(log_likelihood: NDArray[np.float64], chains: int, left_out: LeftOut | None) -> str:
+    """How far log scores of rows may be from those that endlessly many draws would give."""
+    from nutslite.scores.importance import relative_efficiency
+    from nutslite.scores.pointwise.log_score import nll_error
+
+    if left_out is None:
+        efficiency = relative_efficiency(log_likelihood.reshape(chains, -1, log_likelihood.shape[-1]))
+        errors = nll_error(log_likelihood) / np.sqrt(efficiency)
+    else:
+        errors = nll_error(log_likelihood, left_out.weights) / np.sqrt(left_out.efficiency)
+        errors = np.delete(errors, left_out.bad)
+    finite = errors[np.isfinite(errors)]
+    if finite.size == 0:
+        return ""
+    return f"Monte Carlo errors of the rows' log scores are {finite.max():.2g} at most (more draws make them smaller)."
+
+
 def _left_out(
     specification: Specification, found: Predictive, chains: int, refit: bool, seed: Any
 ) -> tuple[Predictive, LeftOut, list[str]]:
@@ -208,7 +227,8 @@ def _left_out(
     from nutslite.scores.importance import LeftOut, leave_one_out
 
     own = specification.spec.design.weights
-    left_out = leave_one_out(found.log_likelihood if own is None else own * found.log_likelihood)
+    logs = found.log_likelihood if own is None else own * found.log_likelihood
+    left_out = leave_one_out(logs.reshape(chains, -1, logs.shape[-1]))
     bad = left_out.bad
     if not refit or bad.size == 0:
         return found, left_out, []
@@ -230,4 +250,4 @@ def _left_out(
     weights[:, bad], khat[bad] = 1.0 / len(weights), 0.0
     names = ", ".join(str(label) for label in specification.spec.design.rows[bad])
     said = f"The model was fitted again without each of {bad.size} rows, whose k-hat was high: {names}."
-    return found, LeftOut(weights, khat), [said, *concerns(again)]
+    return found, LeftOut(weights, khat, left_out.efficiency), [said, *concerns(again)]
