@@ -91,7 +91,7 @@ KEEPERS = {
     "patsy": {"formula"},
     "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores"},
     "arviz": {"results"},
-    "xarray": {"results"},
+    "xarray": {"results", "scores"},  # scores only where a report becomes a tree of data
     "matplotlib": {"results", "calibration", "scores"},
     "tqdm": {"sampler"},
     "pymc": set(),

@@ -97,6 +97,7 @@ _HOMES: dict[str, str] = {
     "smooth_ece": "calibration.smooth",
     "recalibrated": "calibration.reliability",
     "decompose": "calibration.reliability",
+    "decompose_binned": "calibration.reliability",
     "reliability": "calibration.reliability",
     "spiegelhalter": "calibration.reliability",
     # how sure is a score, and what would a right forecast get?
@@ -109,6 +110,8 @@ _HOMES: dict[str, str] = {
     # everything in one table; several forecasts
     "evaluate": "evaluation",
     "Report": "reports.report",
+    "as_scorer": "scorer",
+    "Scorer": "scorer",
     "compare": "comparing",
     "Comparison": "comparing",
     "stack": "stacking",

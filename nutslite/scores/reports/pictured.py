@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, refuse_other, warn
 from nutslite.scores.calibration.pit import counts_of
+from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.probabilities import Dirichlet, Probabilities
@@ -134,7 +135,7 @@ class Pictured:
             against whether it came.
         ax : matplotlib.axes.Axes, optional
         """
-        prediction = self._known()
+        prediction = self._of_seen()
         self._say_unweighted()
         if prediction.can("probabilities"):
             if level is not None:
@@ -160,7 +161,7 @@ class Pictured:
             Probabilities of the intervals; of quantiles that were given, all that there are.
         ax : matplotlib.axes.Axes, optional
         """
-        prediction = self._known()
+        prediction = self._of_seen()
         if prediction.can("probabilities"):
             raise ArgumentError("Probabilities of classes have no intervals: take plot_reliability or plot_scores.")
         if isinstance(prediction.kind, Quantiles | Interval):
@@ -188,7 +189,7 @@ class Pictured:
         names = {prob: f"{100 * prob:.6g} %" for prob in widths}
         return plot_sharpness(
             {names[prob]: width for prob, width in widths.items()},
-            notes={names[prob]: f"hold {100 * held[prob].mean():.3g} %" for prob in widths},
+            notes={names[prob]: f"hold {100 * held[prob].mean():.3g} %" for prob in widths if prob in held},
             ax=ax,
         )
 
@@ -240,6 +241,12 @@ class Pictured:
             )
         return self.prediction
 
+    def _of_seen(self) -> Prediction:
+        prediction = self._known()
+        if isinstance(prediction.kind, Censored):
+            raise ArgumentError("Not all responses were seen, and none can be drawn: take plot_pit or plot_coverage.")
+        return prediction
+
     def _say_unweighted(self) -> None:
         if self.weights is not None:
             warn("Pictures count every row once: the weights of rows are in the report's table, and not in them.")
@@ -276,9 +283,11 @@ class Pictured:
 
     def _stretches(self) -> tuple[FloatArray, FloatArray | None]:
         """Upper and lower ends of the stretch that each observation falls on; points of a continuous response."""
-        if not self.whole or self.prediction is None:
+        if self.prediction is None:
             return self._column("pit"), None
         kind = self.prediction.kind
+        if not (self.whole or isinstance(kind, Censored)):
+            return self._column("pit"), None
         if isinstance(kind, Draws) and kind.weights is None:
             less, equal = counts_of(self.observed, kind.x)
             draws = kind.x.shape[0]
