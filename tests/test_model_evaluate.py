@@ -266,6 +266,22 @@ class TestCrossValidation:
         mean = 6.0 / (BETWEEN**2 + SIGMA**2 / 4) * grouped().y.mean() / precision
         exact = stats.norm(mean, np.sqrt(1 / precision + BETWEEN**2 + SIGMA**2))
         np.testing.assert_allclose(report.pointwise.nll, -exact.logpdf(new.y), atol=0.12, rtol=0.05)
+        shared = 1 / precision + BETWEEN**2
+        together = stats.multivariate_normal(np.full(4, mean), shared * np.ones((4, 4)) + SIGMA**2 * np.eye(4))
+        by_group = [-together.logpdf(rows.to_numpy()) for _, rows in new.groupby("g").y]
+        assert report.joint is not None
+        np.testing.assert_allclose(report.joint.joint_nll, by_group, atol=0.4, rtol=0.05)
+        assert report.table.loc["joint_nll", "estimate"] == pytest.approx(np.mean(by_group), abs=0.15)
+
+    def test_scores_of_all_rows_of_a_group(self) -> None:
+        """A model that knows of groups, and one that does not, of groups that neither has seen."""
+        options: dict[str, Any] = {"draws": 300, "chains": 2, "simulations": 39, "joint": ("energy", "variogram")}
+        knows = with_groups().cross_validate(3, groups="g", **options)
+        ignores = ignoring_groups()[0].cross_validate(3, groups="g", **options)
+        assert knows.joint is not None
+        assert list(knows.joint.columns) == ["rows", "joint_nll", "energy", "variogram"]
+        for name in ("joint_nll", "variogram"):
+            assert knows.table.loc[name, "estimate"] < ignores.table.loc[name, "estimate"]
 
 
 FAMILIES = {

@@ -427,7 +427,7 @@ def test_right_forecasts_of_censored_responses_have_a_uniform_transform(whole):
     report = evaluate(y, given, levels=(0.9,), simulations=39)
     assert 0.1 < np.mean(status > 0) < 0.9
     assert stats.kstest(report.pointwise["pit"], "uniform").pvalue > 1e-3
-    assert "as wide as they should be" in report.verdict()
+    assert abs(away(report.table.loc["coverage_90_randomised"])) < 2.0
     assert np.isnan(report.table.loc["nll", "expected"])
     assert {"crps", "wis", "mae", "rmse", "coverage_90"}.isdisjoint(report.table.index)
     assert "responses were not seen" in " ".join(report.notes)
