@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 import pytest
 
-from nutslite._effective_size import _fast_length
 from nutslite.exceptions import DataError
 from nutslite.results.diagnostics import diagnostics
 from nutslite.results.diagnostics.ranks import normal_scores
+from nutslite.scores.numerics.effective_size import _fast_length
 
 
 class ArvizOld:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite._effective_size import effective_size, split_chains
 from nutslite._pareto import largest_shape, smoothed
 from nutslite.exceptions import DataError
 from nutslite.scores.numerics.checks import numbers
+from nutslite.scores.numerics.effective_size import effective_size, split_chains
 
 FloatArray = NDArray[np.float64]
 

@@ -23,10 +23,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nutslite._effective_size import effective_size, split_chains
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import DataError
 from nutslite.results.diagnostics.ranks import normal_scores
+from nutslite.scores.numerics.effective_size import effective_size, split_chains
 
 FloatArray = NDArray[np.float64]
 

@@ -49,7 +49,10 @@ def _simulated(prediction: Prediction) -> FloatArray:
 
 @public
 class Pictured:
-    """Pictures of a report. Each method draws on `ax`, or on a new figure, and gives back what it drew on."""
+    """Pictures of a report. Each method draws on `ax`, or on a new figure, and gives back what it drew on.
+
+    Bands of the transform and of coverage are those of as many independent rows as the report's groups are worth.
+    """
 
     table: pd.DataFrame
     pointwise: pd.DataFrame
@@ -94,7 +97,7 @@ class Pictured:
         if isinstance(self._kind(), Quantiles | Interval) and kind == "ecdf":
             levels = self._kind().levels
             below = self.observed[:, None] <= self._kind().quantile(levels)
-            return plot_shares_below(below, levels, self.confidence, ax)
+            return plot_shares_below(below, levels, self.groups, self.confidence, ax)
         if "pit" not in self.pointwise:
             raise ArgumentError(
                 "Quantiles have no histogram of the transform: take kind='ecdf'."
@@ -102,7 +105,7 @@ class Pictured:
                 else "Probabilities of classes have no transform: take plot_reliability."
             )
         if kind == "ecdf":
-            return plot_pit(self._column("pit"), confidence=self.confidence, ax=ax)
+            return plot_pit(self._column("pit"), groups=self.groups, confidence=self.confidence, ax=ax)
         return plot_pit_histogram(*self._stretches(), bins=bins, confidence=self.confidence, ax=ax)
 
     def plot_coverage(self, *, by: Any = None, ax: Any = None) -> Axes:
@@ -116,12 +119,12 @@ class Pictured:
         """
         self._say_unweighted()
         if "pit" in self.pointwise:
-            return plot_coverage(self._column("pit"), by=by, confidence=self.confidence, ax=ax)
+            return plot_coverage(self._column("pit"), by=by, groups=self.groups, confidence=self.confidence, ax=ax)
         held = self._by_level("coverage_")
         if not held:
             raise ArgumentError("This prediction has no intervals. Probabilities are drawn by plot_reliability.")
         covered = np.stack(list(held.values()), axis=1)
-        return plot_coverage(covered, list(held), by=by, confidence=self.confidence, ax=ax)
+        return plot_coverage(covered, list(held), by=by, groups=self.groups, confidence=self.confidence, ax=ax)
 
     def plot_reliability(self, level: float | None = None, *, label: Any = None, ax: Any = None) -> Axes:
         """Draw what came against what was forecast: `plot_reliability`.
