@@ -61,7 +61,8 @@ def evaluate(
 
     Results of samplers are evaluated, too: ``evaluate(idata)`` takes what was observed, and how it was predicted, from
     ``observed_data`` and ``posterior_predictive`` of an InferenceData or DataTree, made by PyMC, Bambi or others. With
-    ``log_likelihood`` there, log scores are known, and each row is judged as if it had been left out (PSIS-LOO).
+    ``log_likelihood`` there, log scores are known, and each row is judged as if it had been left out (PSIS-LOO). Codes
+    of more than two classes are read as the numbers that they are: of these make a `Prediction.from_probabilities`.
 
     Parameters
     ----------
