@@ -126,7 +126,7 @@ def test_references_reach_fifty_standard_deviations(name):
     rows = [row for row in REFERENCES if row["name"] == name]
     P = [Prediction.from_distribution(name, **{key: [each] for key, each in row["parameters"].items()}) for row in rows]
     far = [abs(row["y"] - p.mean()[0]) / p.sd()[0] for row, p in zip(rows, P, strict=True)]
-    assert max(far) > 49.0
+    assert max(far) >= 49.0
 
 
 # ------------------------------------------------------------------- every distribution, against its own cdf and draws
