@@ -2,9 +2,10 @@
 
     python benchmarks/score_speed.py --out benchmarks/results
 
-in an environment with scoringrules and properscoring beside this package; what is not installed is left out. Each time
-is the least of several calls, made in turns; compilation is not in it. Ratios are what counts: seconds depend on the
-machine.
+in an environment with scoringrules and properscoring beside this package; what is not installed is left out.
+Scoringrules computes by Numba here; without, its fair estimator holds all pairs of draws (24 GB for 200 rows of 4,000).
+Each time is the least of several calls, made in turns; compilation is not in it. Ratios are what counts: seconds depend
+on the machine, and on what else it does.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from nutslite import scores
 from nutslite.scores.calibration.bands import band_at, equal_steps
 
 Call = Callable[[], Any]
-TURNS = 5
+TURNS = 3
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 
 
@@ -59,33 +60,35 @@ def cases(others: dict[str, Any]) -> dict[str, dict[str, Call]]:
     rng = np.random.default_rng(1)
     found: dict[str, dict[str, Call]] = {}
     sr, ps = others.get("scoringrules"), others.get("properscoring")
-    for draws, rows in ((20, 20_000), (1000, 500), (4000, 200)):
+    for draws, rows in ((20, 20_000), (1000, 100), (4000, 20)):
         y, x = rng.normal(size=rows), rng.normal(size=(draws, rows))
         by_row = np.ascontiguousarray(x.T)
         calls: dict[str, Call] = {"nutslite": lambda y=y, x=x: scores.crps(y, x)}
         if sr:
-            calls["scoringrules, fair"] = lambda y=y, x=by_row: sr.crps_ensemble(y, x, estimator="fair")
-            calls["scoringrules, pwm"] = lambda y=y, x=by_row: sr.crps_ensemble(y, x, estimator="pwm")
+            calls["scoringrules, fair"] = lambda y=y, x=by_row: sr.crps_ensemble(
+                y, x, estimator="fair", backend="numba"
+            )
+            calls["scoringrules, pwm"] = lambda y=y, x=by_row: sr.crps_ensemble(y, x, estimator="pwm", backend="numba")
         if ps:
             calls["properscoring (biased)"] = lambda y=y, x=by_row: ps.crps_ensemble(y, x)
         found[f"CRPS of {draws:,} draws, {rows:,} rows"] = calls
     y, mu = rng.normal(size=100_000), rng.normal(size=100_000)
     calls = {"nutslite": lambda: scores.crps_gaussian(y, mu, 1.5)}
     if sr:
-        calls["scoringrules"] = lambda: sr.crps_normal(y, mu, 1.5)
+        calls["scoringrules"] = lambda: sr.crps_normal(y, mu, 1.5, backend="numba")
     if ps:
         calls["properscoring"] = lambda: ps.crps_gaussian(y, mu, 1.5)
     found["CRPS of 100,000 normal distributions"] = calls
     counts, rate = rng.poisson(20.0, 20_000).astype(float), rng.gamma(4.0, 5.0, 20_000)
     calls = {"nutslite": lambda: scores.crps_poisson(counts, rate)}
     if sr:
-        calls["scoringrules"] = lambda: sr.crps_poisson(counts, rate)
+        calls["scoringrules"] = lambda: sr.crps_poisson(counts, rate, backend="numba")
     found["CRPS of 20,000 Poisson distributions"] = calls
     y10, x10 = rng.normal(size=(20, 10)), rng.normal(size=(500, 20, 10))
     ordered = np.ascontiguousarray(x10.transpose(1, 0, 2))
     calls = {"nutslite": lambda: scores.energy_score(y10, x10)}
     if sr:
-        calls["scoringrules"] = lambda: sr.es_ensemble(y10, ordered, estimator="fair")
+        calls["scoringrules"] = lambda: sr.es_ensemble(y10, ordered, estimator="fair", backend="numba")
     found["energy score of 500 draws of 10 numbers, 20 vectors"] = calls
     return found
 
@@ -156,7 +159,7 @@ def bands() -> str:
 def imported(others: dict[str, Any]) -> str:
     """Seconds of imports in fresh processes, the least of three."""
     found = {}
-    for name in ("nutslite.scores", *others):
+    for name in ("nutslite.scores.pointwise.crps", *others):
         runs = [
             subprocess.run([sys.executable, "-c", IMPORT.format(name)], capture_output=True, text=True)
             for _ in range(3)
