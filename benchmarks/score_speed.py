@@ -165,7 +165,11 @@ def imported(others: dict[str, Any]) -> str:
             for _ in range(3)
         ]
         found[name] = min(float(run.stdout) for run in runs)
-    return "Imports in fresh processes (names of nutslite.scores load when they are used): " + ", ".join(f"{name} {each:.2g} s" for name, each in found.items()) + "."
+    return (
+        "Imports in fresh processes (names of nutslite.scores load when they are used): "
+        + ", ".join(f"{name} {each:.2g} s" for name, each in found.items())
+        + "."
+    )
 
 
 def main() -> None:
