@@ -464,7 +464,7 @@ def test_reports_are_trees_of_data(tmp_path):
     assert isinstance(tree, xarray.DataTree)
     assert tree.attrs["verdict"] == report.verdict()
     assert float(tree["table"]["estimate"].sel(score="crps")) == report.table.loc["crps", "estimate"]
-    assert float(tree["by"]["se"].sel(label="b", score="crps")) == report.by.loc[("b", "crps"), "se"]
+    assert float(tree["by"]["estimate"].sel(label="b", score="crps")) == report.by.loc[("b", "crps"), "estimate"]
     np.testing.assert_array_equal(tree["pointwise"]["pit"], report.pointwise["pit"])
     assert tree["pointwise"]["row"].to_numpy()[3] == "row 3"
     assert tree["joint"].sizes == {"group": 3}
