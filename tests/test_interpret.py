@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from many_rows import many_rows
 from scipy.special import expit
 from scipy.stats import kstest, norm
 
@@ -344,6 +345,42 @@ class TestBambi:
         pd.testing.assert_frame_equal(found[keys], expected[keys], check_dtype=False, rtol=1e-9)
         steps = 1e-3 if asked["function"] == "slopes" else 1e-9  # its derivative is a difference to one side
         np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=steps)
+
+
+OTHERS = json.loads((Path(__file__).parent / "fixtures" / "marginaleffects.json").read_text(encoding="utf-8"))
+FORMULAS = {"logistic": ("hit ~ x * z + g", "bernoulli"), "counts": ("count ~ x + z + g", "poisson")}
+
+
+class TestMarginaleffects:
+    """Averages, contrasts and slopes of 5,000 rows beside marginaleffects, and their spread beside the delta method.
+
+    With flat priors and so many rows the posterior is normal around the estimates. Draws come in pairs around these,
+    so that what is straight in them has no Monte Carlo error.
+    """
+
+    @staticmethod
+    @cache
+    def model(name):
+        formula, family = FORMULAS[name]
+        model = nl.Model(formula, many_rows(), family=family)
+        fit = OTHERS["fits"][name]
+        half = np.random.default_rng(1).multivariate_normal(np.zeros(len(fit["names"])), fit["covariance"], size=200)
+        drawn = np.array(fit["estimates"]) + np.concatenate([half, -half])
+        by_name = dict(zip(fit["names"], drawn.T[:, None, :], strict=True))
+        draws = {key: values for key, values in by_name.items() if "[" not in key}
+        draws["g"] = np.stack([by_name["g[T.b]"], by_name["g[T.c]"]], axis=-1)
+        return model, to_inference_data({"posterior": draws}, dims={}, coords={})
+
+    @pytest.mark.parametrize("place", range(len(OTHERS["answers"])))
+    def test_estimates_and_errors(self, place):
+        asked = OTHERS["answers"][place]
+        found = getattr(interpret, asked["function"])(*self.model(asked["model"]), **asked["options"]).summary
+        columns = asked["columns"]
+        error = np.array(columns["std_error"])
+        assert len(found) == len(error)
+        assert "g" not in columns or found["g"].tolist() == columns["g"]
+        assert (np.abs(found["estimate"] - columns["estimate"]) < 0.05 * error).all()  # curvature: of order error ** 2
+        np.testing.assert_allclose(found["sd"], error, rtol=0.15)  # of 200 pairs: 5 percent, more where skewed
 
 
 class TestEffects:
