@@ -24,7 +24,7 @@ from nutslite.posterior.methods.nuts_start import launch_metric
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.task import Task, better_launch
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import Launch, MarginalTarget, Target
+from nutslite.posterior.targets.target import Launch, Target
 from nutslite.sampler.pathfinder.whitening import Whitening
 from nutslite.sampler.variational.batch_and_match import Normal
 from nutslite.sampler.variational.candidates import Candidates, candidates, resampled
@@ -78,14 +78,12 @@ class WhiteTarget:
         return self._inside(self.target.log_densities(self.whitening.positions(z), self.cores))
 
     def gradients(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The same with their gradients (n, dimension) by z."""
+        """The same with their gradients (n, dimension) by z; a folded scale's density goes on below zero, evenly."""
         target, positions = self.target, self.whitening.positions(z)
         values, gradients = values_and_gradients(
             target.logdensity, target.data, target.data_type, positions, self.cores
         )
         self.evaluated += len(z)
-        if isinstance(target, MarginalTarget):  # of a folded scale's mirror images only one counts
-            values = target.log_densities(positions, self.cores)
         return self._inside(values), self.whitening.gradients(gradients)
 
     @staticmethod

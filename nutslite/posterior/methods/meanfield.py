@@ -72,8 +72,9 @@ def _found(white: WhiteTarget, rng: np.random.Generator) -> Found:
         draws = len(field.fixed)
         response = linear_response(white.gradients, field) if white.dimension <= MOST_RESPONDING else None
         if response is None:
-            slope = field.slopes(white.gradients)[1].mean(axis=0)
-            return Found(field.normal, bool(np.abs(slope).max() < FLAT), math.nan, draws)
+            with np.errstate(invalid="ignore"):
+                slope = np.abs(field.slopes(white.gradients)[1].mean(axis=0)).max()
+            return Found(field.normal, bool(slope < FLAT), math.nan, draws)
         if response.sampling_error <= LARGEST_ERROR or draws >= MOST_DRAWS:
             return Found(response.normal, response.converged, response.sampling_error, draws)
         center, scales, draws = response.field.center, response.field.scales, 2 * draws

@@ -13,7 +13,6 @@ import numpy as np
 
 from nutslite._awaited import MANY, NATURAL
 from nutslite.posterior.methods.approximation import (
-    Weighted,
     WhiteTarget,
     approximate_fit,
     no_gradients,
@@ -26,7 +25,7 @@ from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.task import Task
 from nutslite.sampler.pathfinder.low_rank_normal import LowRankNormal, diagonal_normal
-from nutslite.sampler.variational.batch_and_match import DENSE, MOST_STEPS, Form, Matched, batch_and_match, batch_size
+from nutslite.sampler.variational.batch_and_match import DENSE, MOST_STEPS, Form, batch_and_match, batch_size
 from nutslite.sampler.variational.candidates import candidates
 from nutslite.sampler.variational.dense_normal import DenseNormal
 from nutslite.sampler.variational.low_rank_match import LOW_RANK
@@ -51,18 +50,21 @@ def run(task: Task) -> Fit:
     draws = batch_size(white.dimension) if form is DENSE else DRAWS_OF_LOW_RANK
     matched = batch_and_match(white.gradients, start, form, match_rng, draws)
     found = weighted_normals(white, [matched.normal], draw_rng, settings)
-    left = max(MOST_GRADIENTS, MOST_STEPS * draws) - white.evaluated
-    if not found.good and left >= FEWEST_STEPS * 2 * draws:
-        again = batch_and_match(white.gradients, matched.normal, form, match_rng, 2 * draws, left // (2 * draws))
-        matched, found = _better(matched, found, again, weighted_normals(white, [again.normal], draw_rng, settings))
+    settled = matched.converged
+    steps = (max(MOST_GRADIENTS, MOST_STEPS * draws) - white.evaluated) // (2 * draws) - 1
+    if not found.good and steps >= FEWEST_STEPS:
+        again = batch_and_match(white.gradients, matched.normal, form, match_rng, 2 * draws, steps)
+        settled = settled or again.converged  # it began where the first round had ended
+        second = weighted_normals(white, [again.normal], draw_rng, settings)
+        found = second if second.khat < found.khat else found
     return approximate_fit(
         task,
         "vi",
         TITLE,
         found,
         (choice_rng, recovery_rng),
-        attributes={"n_gradients": white.evaluated, "converged": matched.converged},
-        faults="" if matched.converged else f"Its normal distribution had not settled after {matched.steps} steps.",
+        attributes={"n_gradients": white.evaluated, "converged": settled},
+        faults="" if settled else f"Its normal distribution had not settled after {matched.steps} steps.",
     )
 
 
@@ -78,13 +80,6 @@ def _start(white: WhiteTarget, rng: np.random.Generator) -> LowRankNormal:
         return standard
     field = fit_mean_field(white.gradients, MeanField(zeros, ones, fixed_draws(rng, white.dimension)))
     return standard if field is None else field.normal
-
-
-def _better(
-    matched: Matched[Any], found: Weighted, again: Matched[Any], second: Weighted
-) -> tuple[Matched[Any], Weighted]:
-    """Whichever has the smaller k-hat."""
-    return (again, second) if second.khat < found.khat else (matched, found)
 
 
 TITLE = "Variational inference"

@@ -45,9 +45,7 @@ class Fitness:
         if self.khat > self.limit:
             return f"k-hat {self.khat:.2f} is above {self.limit:.2f}: these {what} are not to be believed. Use NUTS."
         if not self.converged:
-            return (
-                f"k-hat {self.khat:.2f}, but the search had not ended: these {what} are not to be believed. Use NUTS."
-            )
+            return f"k-hat {self.khat:.2f}, but nothing was settled: these {what} are not to be believed. Use NUTS."
         if self.weighted:
             return f"k-hat {self.khat:.2f}: {what}, chosen by their weights so that they are of the posterior."
         return (

@@ -25,6 +25,7 @@ Gradients = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 MOST_STEPS = 40
 FEWEST_STEPS, LOOK_BACK = 10, 5  # before it may end; between two averages that are compared
 SETTLED, SETTLED_SIZE = 0.02, 0.05  # their difference: of means, in sds; of log determinants
+ENOUGH = 5.0  # times as much is good enough where steps are used up
 FEWEST_DRAWS, MOST_DRAWS = 32, 256  # of a batch; between them two for each dimension
 FALLEN = 5.0  # of the lower bound of the evidence, more than chance does to it: the step was too long ...
 SHORTER, MOST_SHORTENED = 0.1, 8  # ... and is tried again, held back ten times as much
@@ -153,7 +154,11 @@ def batch_and_match(
         averages.append(form.average(path[len(path) // 2 :]))
         if len(path) >= FEWEST_STEPS and _has_settled(averages[-1 - LOOK_BACK], averages[-1]):
             return Matched(averages[-1], True, len(path), evaluated)
-    return Matched(averages[-1] if averages else start, False, len(path), evaluated)
+    if not averages:
+        return Matched(start, False, 0, evaluated)
+    compared = len(averages) > LOOK_BACK
+    settled = compared and _has_settled(averages[-1 - LOOK_BACK], averages[-1], ENOUGH)
+    return Matched(averages[-1], settled, len(path), evaluated)
 
 
 def _batch(gradients: Gradients, normal: Normal, rng: np.random.Generator, draws: int) -> _Batch:
@@ -193,9 +198,9 @@ def _chance(batch: _Batch, draws: int) -> float:
     return FALLEN * (1.0 + math.sqrt(0.5 * batch.positions.shape[1] / draws))
 
 
-def _has_settled(before: Normal, now: Normal) -> bool:
+def _has_settled(before: Normal, now: Normal, times: float = 1.0) -> bool:
     moved = float(np.max(np.abs(now.center - before.center) / now.sds))
-    return moved < SETTLED and abs(now.log_size - before.log_size) < 0.5 * SETTLED_SIZE
+    return moved < times * SETTLED and abs(now.log_size - before.log_size) < 0.5 * times * SETTLED_SIZE
 
 
 def match_dense(present: DenseNormal, positions: FloatArray, gradients: FloatArray, rate: float) -> DenseNormal:

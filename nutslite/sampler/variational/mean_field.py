@@ -58,9 +58,10 @@ class MeanField:
 
     def slopes(self, gradients: Gradients) -> tuple[float, FloatArray]:
         """The bound, but for a constant; and by draw the gradient of its part by parameters, (draws, 2 dimension)."""
-        values, slopes = gradients(self.center + self.scales * self.fixed)
-        by_scale = slopes * self.scales * self.fixed + 1.0
-        return float(values.mean() + np.log(self.scales).sum()), np.concatenate([slopes, by_scale], axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond the range of floats, or of a link
+            values, slopes = gradients(self.center + self.scales * self.fixed)
+            by_scale = slopes * self.scales * self.fixed + 1.0
+            return float(values.mean() + np.log(self.scales).sum()), np.concatenate([slopes, by_scale], axis=1)
 
 
 def fixed_draws(rng: np.random.Generator, dimension: int, draws: int = DRAWS) -> FloatArray:
@@ -92,7 +93,7 @@ def fit_mean_field(gradients: Gradients, start: MeanField) -> MeanField | None:
     def evaluate(parameters: FloatArray) -> tuple[float, FloatArray]:
         with np.errstate(over="ignore", invalid="ignore"):
             bound, slopes = start.moved(parameters).slopes(gradients)
-        return bound, slopes.mean(axis=0)
+            return bound, slopes.mean(axis=0)
 
     for times in range(MOST_NARROWED):
         first = MeanField(start.center, start.scales * NARROWER**times, start.fixed)
