@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -131,6 +133,8 @@ def test_weights_tell_how_far_plain_draws_are_off():
     z, d = rng.normal(size=(40_000, 2)), 0.4
     lp, log_q = -0.5 * (z[:, 0] - d) ** 2 - 0.5 * z[:, 1] ** 2, -0.5 * np.sum(z**2, axis=1)
     log_weights, khat = smoothed(lp - log_q)
-    found = Weighted(z * [3.0, 1.0], np.arange(40_000) < 20_000, lp, log_q, log_q, log_weights, khat, 0.7, 0.0)
+    found = Weighted(z * [3.0, 1.0], np.arange(40_000) < 20_000, lp, log_q, log_q, log_weights, khat, 0.7, 0.0, 1e4)
     assert found.good
+    assert found.effective == pytest.approx(40_000 * np.exp(-(d**2)), rel=0.05)
+    assert not replace(found, enough=39_000.0).good
     assert found.mean_shift == pytest.approx(d, abs=0.03)

@@ -36,6 +36,7 @@ MOST_CANDIDATES, FEWEST_CANDIDATES = 4, 2  # weighted draws for each that is kep
 MOST_NUMBERS = 2e7  # of all candidates together, where there are more than the fewest
 MOST_REPEATS = 100  # of draws that fall where there is no density
 NEARLY_EQUAL, FARTHER_OUT = 0.8, 0.25  # effective draws for each; share of the usual tail
+MOST_FOR_ONE = 4.0  # draws that are kept for an effective one
 LARGEST_SHIFT = 0.25  # sds that means may be off in draws without their weights
 TINY = np.finfo(float).tiny
 FURTHEST_SHAPE = 10.0  # of a tail: beyond it, k-hat says nothing more
@@ -111,6 +112,8 @@ class Weighted:
         The largest k-hat with which these weights may be used.
     elbo : float
         Lower bound of the logarithm of the evidence: the mean of lp - log q over the approximation's own draws.
+    enough : float
+        Effective draws.
     """
 
     positions: FloatArray
@@ -122,11 +125,17 @@ class Weighted:
     khat: float
     limit: float
     elbo: float
+    enough: float
+
+    @property
+    def effective(self) -> float:
+        """How many equally weighted draws these are worth."""
+        return float(np.exp(-np.logaddexp.reduce(2.0 * self.log_weights)))
 
     @property
     def good(self) -> bool:
-        """Whether k-hat is at most its limit."""
-        return self.khat <= self.limit
+        """Whether k-hat is at most its limit, and effective draws are enough: k-hat of few varies much."""
+        return self.khat <= self.limit and self.effective >= self.enough
 
     @property
     def mean_shift(self) -> float:
@@ -178,9 +187,8 @@ def weighted_normals(
         limit = largest_shape(int(some.sum()))
         log_weights, shape = smoothed_by_tail((lp - density)[some], limit)
         khat = float(np.clip(shape, -FURTHEST_SHAPE, FURTHEST_SHAPE))
-        return Weighted(
-            positions[some], own[some], lp[some], density[some], own_q[some], log_weights, khat, limit, elbo
-        )
+        logs = lp[some], density[some], own_q[some], log_weights
+        return Weighted(positions[some], own[some], *logs, khat, limit, elbo, n / MOST_FOR_ONE)
 
     found = weighted(finite, log_q)
     if found.good or not choosing:
@@ -233,9 +241,10 @@ def approximate_fit(
     """
     settings = task.settings
     n, importance = settings.chains * settings.draws, settings.importance
-    resamples = importance == "resample" or (importance == "auto" and (found.good or always))
+    resamples = importance == "resample" or (importance == "auto" and (found.khat <= found.limit or always))
     chosen = resampled(found.log_weights, n, rngs[0]) if resamples else np.flatnonzero(found.own)[:n]
     kept: dict[str, Any] = {"khat": found.khat, "khat_limit": found.limit, "elbo": found.elbo, **attributes}
+    kept |= {"effective_draws": found.effective, "effective_limit": found.enough}
     kept["importance"] = "resample" if resamples else importance if importance == "weights" else "none"
     if resamples:
         kept["unique_draws"] = int(np.unique(chosen).size)
@@ -269,7 +278,9 @@ def _warnings(title: str, found: Weighted, kept: dict[str, Any], n: int, faults:
         which = "its draws are as they were, not weighted"
         if "unique_draws" in kept:
             which = f"of {n:,} draws {kept['unique_draws']:,} are different ones"
-        said.append(f"k-hat is {found.khat:.2f}, above {found.limit:.2f}; {which}.")
+        above = f", above {found.limit:.2f}" if found.khat > found.limit else ""
+        few = f"{found.effective:,.0f} effective draws, of {found.enough:,.0f} that it takes"
+        said.append(f"k-hat is {found.khat:.2f}{above}; its weighted draws are worth {few}; {which}.")
     if said:
         return (f"{title}: this approximation is not to be believed. {' '.join(said)} Use inference_method='nuts'.",)
     if kept["importance"] != "none" or kept["mean_shift"] <= LARGEST_SHIFT:
