@@ -191,7 +191,7 @@ def weighted_normals(
         return Weighted(positions[some], own[some], *logs, khat, limit, elbo, n / MOST_FOR_ONE)
 
     found = weighted(finite, log_q)
-    if found.good or not choosing:
+    if found.khat <= found.limit or not choosing:
         return found
     without = weighted(finite & own, own_q)
     return without if without.good else found

@@ -52,7 +52,7 @@ def run(task: Task) -> Fit:
     found = weighted_normals(white, [matched.normal], draw_rng, settings)
     settled = matched.converged
     steps = (max(MOST_GRADIENTS, MOST_STEPS * draws) - white.evaluated) // (2 * draws) - 1
-    if not found.good and steps >= FEWEST_STEPS:
+    if found.khat > found.limit and steps >= FEWEST_STEPS:
         again = batch_and_match(white.gradients, matched.normal, form, match_rng, 2 * draws, steps)
         settled = settled or again.converged  # it began where the first round had ended
         second = weighted_normals(white, [again.normal], draw_rng, settings)
