@@ -118,11 +118,14 @@ def peers_text(peers: Sequence[Record]) -> str:
     versions = next((record["versions"] for record in peers if record.get("versions")), {})
     models = len({record["case"] for record in peers})
     shown = ", ".join(f"{name} {version}" for name, version in versions.items())
+    loads = [record["load"] for record in peers]
     return (
         f"{models} models at default settings, one process a fit, one seed ({shown}). Cold: from empty caches of "
-        "compiled code. Wall time is from the start of the process to draws in memory, processor time that of the "
-        "whole process, both as multiples of ours (*) in the same phase. pymc-extras' Pathfinder gives 1,000 draws, "
-        "the others 4,000. Only it gives a k-hat; ADVI and DADVI say nothing of how good they are."
+        "compiled code; warm: the next process. Wall and processor time of the whole process as multiples of ours (*) "
+        "in the same phase; ours without the process that compiles beside it. The load of the machine was "
+        f"{min(loads):.0f} to {max(loads):.0f}: where it is more than the processors, wall times are of chance, and "
+        "processor times are to be read. pymc-extras' Pathfinder gives 1,000 draws, the others 4,000. Only it gives a "
+        "k-hat; ADVI and DADVI say nothing of how good they are."
     )
 
 
