@@ -122,7 +122,7 @@ def peers_text(peers: Sequence[Record]) -> str:
     return (
         f"{models} models at default settings, one process a fit, one seed ({shown}). Cold: from empty caches of "
         "compiled code; warm: the next process. Wall and processor time of the whole process as multiples of ours (*) "
-        "in the same phase; ours without the process that compiles beside it. The load of the machine was "
+        "in the same phase, with those that it started and waited for. The load of the machine was "
         f"{min(loads):.0f} to {max(loads):.0f}: where it is more than the processors, wall times are of chance, and "
         "processor times are to be read. pymc-extras' Pathfinder gives 1,000 draws, the others 4,000. Only it gives a "
         "k-hat; ADVI and DADVI say nothing of how good they are."
