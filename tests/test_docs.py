@@ -100,7 +100,7 @@ def test_page_runs(page, tmp_path):
         pytest.skip("the pages are written, and the site is built, with ArviZ 1.0 and later")
     if os.environ.get("NUTSLITE_SITE_FOLLOWS"):
         pytest.skip("who runs the tests says that the site is built after them, which runs the same code")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1", "MPLBACKEND": "Agg"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUTSLITE_DOCS": str(DOCS), "TQDM_DISABLE": "1", "MPLBACKEND": "Agg"}
     ran = subprocess.run(
         [sys.executable, str(Path(doc_pages.__file__)), page],
         cwd=tmp_path,  # cells may write files

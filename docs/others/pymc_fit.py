@@ -16,30 +16,18 @@ def predictions():
     """Draws of radon in houses that were held out, and their log likelihoods, as an ArviZ object."""
     train, test = houses()
     names = sorted(train["county"].unique())
-    rows = {
-        "floor": train["floor"].to_numpy(float),
-        "uranium": train["log_uranium"].to_numpy(),
-        "county": np.searchsorted(names, train["county"]),
-        "y": train["log_radon"].to_numpy(),
-    }
-    with pm.Model():
-        floor, uranium = pm.Data("floor", rows["floor"]), pm.Data("uranium", rows["uranium"])
-        county, y = pm.Data("county", rows["county"]), pm.Data("y", rows["y"])
+    given = columns(train, names)
+    with pm.Model(coords={"house": train.index}):
+        floor, uranium, county, y = (pm.Data(name, values, dims="house") for name, values in given.items())
         intercept = pm.Normal("intercept", 1, 2)
         slopes = pm.Normal("slopes", 0, 2, shape=2)
         between = pm.HalfNormal("between", 1)
         effects = pm.Normal("effects", 0, 1, shape=len(names))
         mu = intercept + slopes[0] * floor + slopes[1] * uranium + between * effects[county]
         spread = pm.Normal("spread", 0, 1, shape=2)
-        pm.Normal("log_radon", mu, pm.math.exp(spread[0] + spread[1] * floor), observed=y, shape=mu.shape)
+        pm.Normal("log_radon", mu, pm.math.exp(spread[0] + spread[1] * floor), observed=y, dims="house")
         fitted = pm.sample(1000, tune=1000, chains=4, cores=1, random_seed=1, progressbar=False)
-        new = {
-            "floor": test["floor"].to_numpy(float),
-            "uranium": test["log_uranium"].to_numpy(),
-            "county": np.searchsorted(names, test["county"]),
-            "y": test["log_radon"].to_numpy(),
-        }
-        pm.set_data(new)
+        pm.set_data(columns(test, names), coords={"house": test.index})
         fitted = fitted.sel(draw=slice(None, None, KEPT))
         drawn = pm.sample_posterior_predictive(fitted, random_seed=1, progressbar=False)
         likelihoods = pm.compute_log_likelihood(fitted, progressbar=False, extend_inferencedata=False)
@@ -48,6 +36,16 @@ def predictions():
         log_likelihood=likelihoods.map(three_digits),
         observed_data=drawn.observed_data,
     )
+
+
+def columns(rows, names):
+    """What the model knows of houses, by name."""
+    return {
+        "floor": rows["floor"].to_numpy(float),
+        "uranium": rows["log_uranium"].to_numpy(),
+        "county": np.searchsorted(names, rows["county"]),
+        "y": rows["log_radon"].to_numpy(),
+    }
 
 
 def three_digits(values):
