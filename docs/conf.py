@@ -72,6 +72,8 @@ html_title = f"nutslite {version}"
 html_show_sourcelink = False
 html_copy_source = False
 templates_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["outputs.css"]
 
 
 def _without_empty_patterns(app: Sphinx, docname: str, source: list[str]) -> None:

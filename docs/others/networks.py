@@ -55,7 +55,7 @@ def trained(x, y, seed: int, dropout: float = 0.0, steps: int = STEPS) -> Heads:
 
 
 def dropout_only(network: nn.Module) -> nn.Module:
-    """Dropout on, and everything else, such as batch normalisation, as it is when one predicts."""
+    """Dropout on, and all else, such as batch normalisation, as when one predicts."""
     network.eval()
     for module in network.modules():
         if isinstance(module, nn.Dropout):
