@@ -354,5 +354,5 @@ def test_what_a_call_makes_is_checked(monkeypatch: pytest.MonkeyPatch, of_pairs:
     monkeypatch.setitem(algebra.GROUPINGS, "steps", {"rho": "0.5"})
     with pytest.raises(FormulaError, match=words):
         nl.Model("y ~ x + (1|steps(g, rho=0.6))", grouped_data())
-    with pytest.raises(FormulaError, match="a value: steps\\(g, rho=0.5\\)\\."):
+    with pytest.raises(FormulaError, match=r"a value: steps\(g, rho=0.5\)\."):
         nl.Model("y ~ x + (1|steps(g, rho='high'))", grouped_data())

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._parallel import run_on
 from nutslite.exceptions import SamplingError
 from nutslite.formula.rows import rows_of_design
 from nutslite.posterior.assembly.assembly import assemble
@@ -90,17 +91,7 @@ def refits(
     task: RefitTask, parts: Sequence[Rows], seeds: Sequence[np.random.SeedSequence], executor: Executor | None = None
 ) -> Iterator[Refit]:
     """A refit for each part of the rows, in order."""
-    if executor is None:
-        for rows, seed in zip(parts, seeds, strict=True):
-            yield refit_without(task, rows, seed)
-        return
-    futures = [executor.submit(refit_without, task, rows, seed) for rows, seed in zip(parts, seeds, strict=True)]
-    try:
-        for future in futures:
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()  # does nothing to those that are done
+    yield from run_on(executor, refit_without, [(task, rows, seed) for rows, seed in zip(parts, seeds, strict=True)])
 
 
 def concerns(found: Sequence[Refit]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator, refuse_other, warn
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator, refuse_other, shown, warn
 from nutslite.scores.answers import Answers, Asked
 from nutslite.scores.calibration.calibration_error import row_weights
 from nutslite.scores.calibration.coverage import coded, equal_mass_bins
@@ -101,7 +101,7 @@ def evaluate(
     stored = _from_container(y, P, var_name, kind)
     if stored is not None:
         y, P = stored.y, stored.prediction
-    P = _as_classes(_checked(P))
+    P = _as_classes(_checked(y if P is None else P))
     observed = P.observed(y)
     if observed.size == 0:
         raise DataError("y has no rows: there is nothing to evaluate.")
@@ -187,8 +187,8 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
 def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
         raise ArgumentTypeError(
-            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and "
-            "a standard deviation by from_normal, and so on."
+            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and a standard deviation by "
+            f"from_normal, and so on, or give the results of a fit with its groups; not {shown(P)}."
         )
     return P
 
