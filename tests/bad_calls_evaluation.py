@@ -109,7 +109,7 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (partial(_stored, *BOTH, kind="kfold"), ArgumentError, ("kind is one of 'loo', 'insample'",)),
     (lambda: evaluate(np.zeros(3), kind="loo"), ArgumentError, ("kind='loo'", "results of a sampler")),
     (lambda: evaluate(pd.Series([0.0, 1.0])), NutsliteError, ("P is no Prediction",)),
-    (lambda: evaluate("fit.nc"), ArgumentTypeError, ("P is no Prediction", "results of a fit", "not 'fit.nc'")),
+    (lambda: evaluate("fit.nc"), ArgumentTypeError, ("P is no Prediction", "results of a fit", "not a str")),
     (
         partial(_cross_validate, k=2, executor=ThreadPoolExecutor),
         ArgumentTypeError,

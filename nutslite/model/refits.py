@@ -80,6 +80,8 @@ def refit_without(task: RefitTask, rows: Rows, seed: np.random.SeedSequence) -> 
         fit = run(make_plan(assembled), replace(task.settings, random_seed=seed))
     except SamplingError as error:
         raise SamplingError(f"Without {_named(spec.design.rows[rows])} the model cannot be fitted: {error}") from error
+    if fit.interrupted:  # it kept what it had; the study that it is a part of ends
+        raise KeyboardInterrupt
     draws = assembled.layout.unpack(fit.values, fit.effects)
     prediction = PredictionTask(spec.family, spec.links, spec.priors.fixed)
     held_out = predictive(draws, rows_of_design(spec.design, rows), prediction, random_seed=seed.spawn(1)[0])

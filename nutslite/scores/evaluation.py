@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator, refuse_other, shown, warn
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator, refuse_other, warn
 from nutslite.scores.answers import Answers, Asked
 from nutslite.scores.calibration.calibration_error import row_weights
 from nutslite.scores.calibration.coverage import coded, equal_mass_bins
@@ -188,7 +188,7 @@ def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
         raise ArgumentTypeError(
             "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and a standard deviation by "
-            f"from_normal, and so on, or give the results of a fit with its groups; not {shown(P)}."
+            f"from_normal, and so on, or give the results of a fit with its groups; not a {type(P).__name__}."
         )
     return P
 
