@@ -357,7 +357,7 @@ def _natural_scale(
     for item in task.family.parameters:
         if item.name not in predictors.parameters:
             values[item.name] = _constant(draws, task, item)[start:stop, None]
-        elif task.family.combine is not None:
+        elif item.name in task.family.combined:
             values[item.name] = predictors.eta(item.name, start, stop)
         else:
             values[item.name] = inverse_array(task.link(item.name), predictors.eta(item.name, start, stop))
