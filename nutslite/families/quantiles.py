@@ -120,9 +120,9 @@ def random(rng, parameters, companions):
 
     Raises
     ------
-    DataError
+    FamilyError
     """
-    raise DataError(
+    raise FamilyError(
         "Family 'quantiles' says where some quantiles of the response are, and nothing of what lies between and beyond "
         "them: it has no draws of the response. predict() gives the quantiles. For draws take a family with a "
         "distribution, such as Formula('y ~ x', 'sigma ~ x') with family='t'."

@@ -16,6 +16,7 @@ from nutslite.exceptions import DataError, shown
 from nutslite.families.rows.levels import several_levels
 from nutslite.formula.columns.data import as_frame
 from nutslite.model.model import Model
+from nutslite.scores.prediction import Prediction
 
 FloatArray = NDArray[np.float64]
 
@@ -38,6 +39,12 @@ class QuantilePrediction:
     table: pd.DataFrame
     crossed_rows: float
     crossed_draws: float
+
+    @property
+    def prediction(self) -> Prediction:
+        """The means, as scores know them: for `scores.evaluate` and `scores.conformalize`."""
+        means = self.table["mean"].unstack("quantile", sort=False)
+        return Prediction.from_quantiles(means.to_numpy(), means.columns.to_numpy())
 
 
 @public

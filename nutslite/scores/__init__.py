@@ -106,6 +106,9 @@ _HOMES: dict[str, str] = {
     "share_with_error": "standard_errors",
     "bootstrapped": "standard_errors",
     "expected_range": "expected",
+    # intervals that cover, whatever made them
+    "conformalize": "conformal",
+    "conformal_margins": "conformal",
     # everything in one table; several forecasts
     "evaluate": "evaluation",
     "Report": "report",
