@@ -224,7 +224,10 @@ def test_least_squares_have_the_jackknifes_variance(size) -> None:
     whole = np.linalg.lstsq(design, y)[0]
     count = 40 // size
     left = np.array([np.linalg.lstsq(design[clusters != g], y[clusters != g])[0] for g in range(count)]) - whole
-    expected = (count - 1) / count * left.T @ left * (count - 1) / (count - 3)
+    spread = np.linalg.inv(left.T @ left)
+    distances = np.einsum("gp,pq,gq->g", left, spread, left)
+    freedom = min(3 * 4 / (np.sum(distances**2) - 3 / count), count - 1)
+    expected = (count - 1) / count * left.T @ left * freedom / (freedom - 2)
     np.testing.assert_allclose(bread @ scores.meat() @ bread, expected, rtol=1e-9)
 
 

@@ -103,7 +103,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @kernel
 def smooth(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
-    """The kernel of a likelihood that is smoother: at the mode the kinks of a few rows are nearly all of the curvature."""
+    """The kernel of a likelihood that is smoother, for a pilot that looks for the mode: see `elf.smooth`."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(_native(eta.shape[0]), eta, varies, links, rows)
     _fill(PILOT_WIDTH, y[0, start : start + rows], native, varies, out_loglik, out_d_eta)
@@ -136,7 +136,9 @@ def mean(parameters, companions):
     ------
     DataError
     """
-    raise DataError("Family 'quantiles' says nothing of the response's mean. Look at the quantiles mu that predict() gives.")
+    raise DataError(
+        "Family 'quantiles' says nothing of the response's mean. Look at the quantiles mu that predict() gives."
+    )
 
 
 def outwards(levels):
@@ -155,8 +157,8 @@ def at_quantile(levels):
     levels = several_levels("quantile", levels)
     if len(levels) == 1:
         raise FamilyError(
-            f"quantile={levels[0]:g} is one level, and family 'quantiles' models several: quantile=[0.1, 0.5, 0.9]. Take "
-            "family='elf' for one."
+            f"quantile={levels[0]:g} is one level, and family 'quantiles' models several: quantile=[0.1, 0.5, 0.9]. "
+            "Take family='elf' for one."
         )
     middle, *others = outwards(levels)
     gaps = []

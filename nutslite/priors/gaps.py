@@ -1,9 +1,9 @@
 """Default priors of gaps between quantiles, whose formulas are on the log link.
 
-A gap of z standard deviations in a normal distribution is thought to be about ``d = z s_y``, s_y the response's standard
-deviation, give or take a factor of e: its intercept has Normal(log(d), sqrt(1 + sum over columns of (sigma_j
-mean(x_j))^2)), a column's coefficient Normal(0, 1 / sd(x)), group effects HalfNormal(1) and HalfNormal(1 / sd(x)). A gap
-without a formula has HalfStudentT(4, d).
+A gap of z standard deviations in a normal distribution is thought to be about ``d = z s_y``, s_y the response's
+standard deviation, give or take a factor of e: its intercept has Normal(log(d), sqrt(1 + sum over columns of (sigma_j
+mean(x_j))^2)), a column's coefficient Normal(0, 1 / sd(x)), group effects HalfNormal(1) and HalfNormal(1 / sd(x)). A
+gap without a formula has HalfStudentT(4, d).
 """
 
 from __future__ import annotations

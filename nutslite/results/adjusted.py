@@ -64,7 +64,8 @@ class Coefficients:
         spec = assembled.spec
         design, family = spec.design, spec.family
         widths: dict[str, int] = {}
-        columns, rows = [np.empty((0, design.n_rows))], []
+        columns = [np.empty((0, design.n_rows))]
+        rows: list[int] = []
         logs = set()
         first = 0
         for parameter in family.parameters:

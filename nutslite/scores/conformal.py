@@ -9,8 +9,9 @@ p, and of at most ``p + 1 / (n + 1)`` where there are no ties.
 Rows of one group are not exchangeable with those of another, but whole groups may be: each of K groups then has the
 weight ``1 / (K + 1)``, its rows have equal parts of it, the rest is infinitely far out, and m is the smallest number
 with a weight of p up to it. The interval holds a row of a new group with a probability of at least p (Lee, Barber and
-Willett, 2023, arXiv:2306.06342; without the part at infinity, which few groups need, this is the pooling of distribution
-functions of Dunn, Wasserman and Ramdas, 2023, doi:10.1080/01621459.2022.2060112). Groups of one row each are rows.
+Willett, 2023, arXiv:2306.06342; without the part at infinity, which few groups need, this is the pooling of
+distribution functions of Dunn, Wasserman and Ramdas, 2023, doi:10.1080/01621459.2022.2060112). Groups of one row each
+are rows.
 """
 
 from __future__ import annotations
@@ -110,7 +111,8 @@ def _margin(distances: FloatArray, codes: NDArray[np.int64], share: float, what:
     if count / (count + 1) < share - ROUNDING:
         fewest = math.ceil(share / (1.0 - share) - ROUNDING)
         raise DataError(
-            f"There are {count} {what} to calibrate with: to hold {share:.10g} of new rows takes {fewest} {what} or more."
+            f"There are {count} {what} to calibrate with: to hold {share:.10g} of new rows takes {fewest} {what} or "
+            "more."
         )
     order = np.argsort(distances, kind="stable")
     reached = np.cumsum(1.0 / ((count + 1) * sizes[codes[order]]))

@@ -112,7 +112,7 @@ class Family:
     at_quantile : callable, optional
         ``at_quantile(level) -> dict`` of attributes that make the parent this quantile of the response.
     composite : bool
-        Whether the kernel adds up working likelihoods of several quantiles: a sum that is no log density of the response.
+        Whether the kernel adds up working likelihoods of several quantiles, which is no log density of the response.
     fixed : mapping of str to float or ndarray
         Parameters that are known numbers.
     quantile : float or tuple of float, optional
@@ -148,7 +148,7 @@ class Family:
     combine: Callable[[Mapping[str, str], Mapping[str, FloatArray]], dict[str, FloatArray]] | None = field(
         default=None, compare=False
     )
-    combined: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
+    combined: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict, compare=False)
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)

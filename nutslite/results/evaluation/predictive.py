@@ -114,7 +114,7 @@ def predictive(
 
 def _mean(values: FloatArray, weights: FloatArray | None) -> FloatArray:
     """Mean (n, K) over draws (S, n, K), with weights (S, n) that add up to one in each row."""
-    return values.mean(axis=0) if weights is None else np.einsum("sn,snk->nk", weights, values)
+    return np.asarray(values.mean(axis=0) if weights is None else np.einsum("sn,snk->nk", weights, values))
 
 
 def form_of(family: Family) -> str:
