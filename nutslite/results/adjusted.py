@@ -18,8 +18,8 @@ from nutslite.priors.prior import Prior
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.container.inference_data import Container, add_group, get_group, group_names, to_dataset
 from nutslite.results.container.origin import in_model_order
-from nutslite.results.predictions.predict import slopes_at_means
 from nutslite.results.predictions.response_draws import PredictionTask
+from nutslite.results.predictions.slopes import mean_slopes
 from nutslite.results.sandwich import Scores, adjusted_draws
 
 FloatArray = NDArray[np.float64]
@@ -134,7 +134,7 @@ def adjust_intervals(
     posterior = named_posterior(dataset, task.coords, task.aliases)
     coefficients = Coefficients.of(assembled)
     draws = coefficients.joined(posterior.arrays)
-    slopes = slopes_at_means(posterior.arrays, assembled.spec.design, task)
+    slopes = mean_slopes(posterior.arrays, assembled.spec.design, task)
     meat = Scores(coefficients.columns, coefficients.predictors, slopes, clusters).meat()
     prior = prior_precision(assembled, coefficients, posterior.arrays, draws)
     moved = coefficients.apart(adjusted_draws(draws, prior, meat), posterior.arrays)

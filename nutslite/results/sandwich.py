@@ -46,7 +46,7 @@ class Scores:
     predictors : ndarray of int, shape (p,)
         The linear predictor that each coefficient is of.
     slopes : ndarray, shape (k, n)
-        Derivatives of each row's log likelihood by the linear predictors, at the posterior mean.
+        Derivatives of each row's log likelihood by the linear predictors: see `mean_slopes`.
     clusters : ndarray of int, shape (n,), or None
         The cluster of each row: 0, 1, ...; without, rows are independent.
     """

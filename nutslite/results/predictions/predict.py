@@ -118,7 +118,7 @@ def predict(
     companions = _companions(design, task.family) if responses else {}
     group_rng, response_rng = random_generator(random_seed).spawn(2)
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), group_rng)
+    predictors = linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), group_rng)
     kept = predictors.parameters if keep_parameters or not responses else ()
     parameters: dict[str, FloatArray] = {}
     response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows, of_prior)
@@ -150,7 +150,7 @@ def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task:
     companions = _companions(design, task.family)
     rng = np.random.default_rng()  # draws effects of new groups, which are refused here
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, True, False, rng)
+    predictors = linear_predictors(draws, design, task, True, False, rng)
     means = np.empty((draws.samples, design.n_rows))
     for start, stop in _chunks(draws.samples, design.n_rows):
         means[start:stop] = task.family.mean(_natural_scale(predictors, task, draws, start, stop), companions)
@@ -180,7 +180,7 @@ def conditional_parameters(
     """
     rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, True, sample_new_groups, rng)
+    predictors = linear_predictors(draws, design, task, True, sample_new_groups, rng)
     found: dict[str, FloatArray] = {}
     for start, stop in _chunks(draws.samples, design.n_rows):
         for name, values in _natural_scale(predictors, task, draws, start, stop).items():
@@ -218,12 +218,12 @@ def pointwise_log_likelihood(
     family = task.family
     rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), rng)
+    predictors = linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), rng)
     links = family.link_codes(task.links)
-    parts = _parts(design, family, links)
+    parts = parts_of(design, family, links)
     varies = np.array([int(item.name in predictors.parameters) for item in family.eta_parameters], dtype=np.int64)
     constants = {
-        item.name: _link_scale(task, item.name, _constant(draws, task, item))
+        item.name: link_scale(task, item.name, draws_of_constant(draws, task, item))
         for item in family.parameters
         if item.name not in predictors.parameters
     }
@@ -243,38 +243,6 @@ def pointwise_log_likelihood(
             for part in parts:
                 part.fill(eta, varies, links, out[sample])
     return out.reshape(draws.chains, draws.draws, design.n_rows)
-
-
-def slopes_at_means(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
-    """Derivatives of every observation's log likelihood by the linear predictors, at the posterior means.
-
-    Returns
-    -------
-    ndarray, shape (k, rows)
-        Of a parameter without a formula, by the number on its native link.
-
-    Raises
-    ------
-    DataError
-        As for `predict`.
-    """
-    family, draws = task.family, join_chains(posterior)
-    means = NamedDraws({name: array.mean(axis=0, keepdims=True) for name, array in draws.arrays.items()}, 1, 1)
-    predictors = _linear_predictors(means, design, task, True, False, np.random.default_rng())
-    eta = np.empty((len(family.eta_parameters), design.n_rows))
-    j = 0
-    for item in family.parameters:
-        rows = slice(j, j + item.size)
-        if item.name in predictors.parameters:
-            eta[rows] = predictors.eta(item.name, 0, 1)[0].T
-        else:
-            eta[rows] = _link_scale(task, item.name, _constant(means, task, item)).reshape(item.size, 1)
-        j += item.size
-    links, varies = family.link_codes(task.links, predictors.parameters), np.ones(len(eta), dtype=np.int64)
-    slopes = np.empty_like(eta)
-    for part in _parts(design, family, links):
-        part.fill(eta, varies, links, np.empty(design.n_rows), slopes)
-    return slopes
 
 
 @dataclass(frozen=True)
@@ -311,7 +279,7 @@ class _Part:
             slopes[:, self.rows] = moved
 
 
-def _parts(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
+def parts_of(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
     y, censoring = observed(family, design.response), design.response.censoring
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
     if censoring is None:
@@ -326,7 +294,7 @@ def _parts(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Pa
     return parts
 
 
-def _linear_predictors(
+def linear_predictors(
     draws: NamedDraws,
     design: Design,
     task: PredictionTask,
@@ -356,7 +324,7 @@ def _natural_scale(
     values: dict[str, FloatArray] = {}
     for item in task.family.parameters:
         if item.name not in predictors.parameters:
-            values[item.name] = _constant(draws, task, item)[start:stop, None]
+            values[item.name] = draws_of_constant(draws, task, item)[start:stop, None]
         elif item.name in task.family.combined:
             values[item.name] = predictors.eta(item.name, start, stop)
         else:
@@ -364,7 +332,7 @@ def _natural_scale(
     return values if task.family.combine is None else task.family.combine(task.links, values)
 
 
-def _constant(draws: NamedDraws, task: PredictionTask, item: Parameter) -> FloatArray:
+def draws_of_constant(draws: NamedDraws, task: PredictionTask, item: Parameter) -> FloatArray:
     """Draws of a parameter without a formula, shape (samples,), of a vector (samples, size), on the natural scale."""
     width = (item.size,) if item.dim else ()
     if item.name in task.constants:
@@ -372,7 +340,7 @@ def _constant(draws: NamedDraws, task: PredictionTask, item: Parameter) -> Float
     return draws.get(item.name, width=width)
 
 
-def _link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:
+def link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:
     from nutslite.families.links.codes import link_array
 
     return link_array(task.family.parameter(name).kernel_link(task.link(name)), values)
