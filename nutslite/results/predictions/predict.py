@@ -280,6 +280,7 @@ class _Part:
 
 
 def parts_of(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
+    """The rows of a design by the kernels that they are under."""
     y, censoring = observed(family, design.response), design.response.censoring
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
     if censoring is None:
@@ -302,6 +303,7 @@ def linear_predictors(
     sample_new_groups: bool,
     rng: np.random.Generator,
 ) -> LinearPredictors:
+    """Linear predictors of the rows of a design, a number a draw."""
     return LinearPredictors(
         draws,
         design,
@@ -341,6 +343,7 @@ def draws_of_constant(draws: NamedDraws, task: PredictionTask, item: Parameter) 
 
 
 def link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:
+    """Values of a parameter without a formula on the scale that kernels take them on."""
     from nutslite.families.links.codes import link_array
 
     return link_array(task.family.parameter(name).kernel_link(task.link(name)), values)
