@@ -245,6 +245,18 @@ def test_scores_read_quantiles(fitted: Any) -> None:
     assert "no log densities" in loglik.attrs["note"]
 
 
+def test_questions_are_answered_for_each_level(fitted: Any) -> None:
+    """Slopes at x = 1: of the median the coefficient, of the quantiles those of the gaps beside it."""
+    model, _, results = fitted
+    table = nl.interpret.slopes(model, results, wrt={"x": 1.0}).summary
+    posterior = get_group(results, "posterior")
+    down = np.exp(posterior["gap_10_Intercept"] + posterior["gap_10_x"]) * posterior["gap_10_x"]
+    expected = [float((posterior["x"] - down).mean()), *[float(posterior["x"].mean())] * 2]
+    np.testing.assert_allclose(table["estimate"], expected, rtol=1e-4)
+    with pytest.raises(nl.DataError, match="target='mu' gives them"):
+        nl.interpret.predictions(model, results, target="quantile", quantile=0.9)
+
+
 def test_what_does_not_apply_says_so(fitted: Any) -> None:
     model, _, results = fitted
     for call in (

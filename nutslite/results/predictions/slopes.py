@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
-from nutslite.results.predictions.predict import draws_of_constant, linear_predictors, link_scale, parts_of
+from nutslite.results.predictions.parameter_draws import ParameterDraws
+from nutslite.results.predictions.predict import parts_of
 from nutslite.results.predictions.response_draws import PredictionTask
 
 if TYPE_CHECKING:
@@ -40,23 +41,23 @@ def mean_slopes(posterior: Mapping[str, NDArray[Any]], design: Design, task: Pre
         points = draws
     else:
         points = NamedDraws({name: array.mean(axis=0, keepdims=True) for name, array in draws.arrays.items()}, 1, 1)
-    predictors = linear_predictors(points, design, task, True, False, np.random.default_rng())
-    links, size = family.link_codes(task.links, predictors.parameters), len(family.eta_parameters)
+    rows = ParameterDraws(points, design, task, np.random.default_rng())
+    links, size = family.link_codes(task.links, rows.varying), len(family.eta_parameters)
     parts, varies = parts_of(design, family, links), np.ones(size, dtype=np.int64)
     constants = {
-        item.name: link_scale(task, item.name, draws_of_constant(points, task, item)).reshape(points.samples, item.size)
+        item.name: rows.constant_on_link(item).reshape(points.samples, item.size)
         for item in family.parameters
-        if item.name not in predictors.parameters
+        if item.name not in rows.varying
     }
     eta, slopes, total = (np.zeros((size, design.n_rows)) for _ in range(3))
     for sample in range(points.samples):
         j = 0
         for item in family.parameters:
-            rows = slice(j, j + item.size)
-            if item.name in predictors.parameters:
-                eta[rows] = predictors.eta(item.name, sample, sample + 1)[0].T
+            places = slice(j, j + item.size)
+            if item.name in rows.varying:
+                eta[places] = rows.eta(item.name, sample, sample + 1)[0].T
             else:
-                eta[rows] = constants[item.name][sample][:, None]
+                eta[places] = constants[item.name][sample][:, None]
             j += item.size
         for part in parts:
             part.fill(eta, varies, links, np.empty(design.n_rows), slopes)
