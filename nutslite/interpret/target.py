@@ -55,8 +55,9 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
     Parameters
     ----------
     name : str
-        ``"mean"``: of the response, or the probabilities of its categories, or its quantiles where several are modelled;
-        ``"linpred"``; ``"quantile"``; a parameter or its alias; a parameter with ``_linpred``; the response's name for draws of it.
+        ``"mean"``: of the response, or the probabilities of its categories, or the quantiles where several are
+        modelled; ``"linpred"``; ``"quantile"``; a parameter or its alias; a parameter with ``_linpred``; the response's
+        name for draws of it.
     quantile : float, optional
         For ``"quantile"``, its level.
     seed : int, optional
@@ -133,10 +134,7 @@ def _quantile(task: PredictionTask, level: Any) -> Target:
         raise ArgumentError(f"quantile is a probability between 0 and 1, not {level!r}.")
     family = task.family
     if family.composite:
-        known = ", ".join(f"{label:g}" for label in family.quantile)
-        raise DataError(
-            f"The family '{family.name}' has quantiles of the levels {known}: target='mu' gives all of them."
-        )
+        raise DataError(f"The family '{family.name}' has the quantiles {family.quantile}: target='mu' gives them.")
     names = {parameter.name for parameter in family.parameters}
     extra = {"binomial": {"trials": "n"}}.get(family.kind, {})
     if family.kind not in distribution_names() or set(distribution(family.kind).parameters) != names | {
