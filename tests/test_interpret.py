@@ -427,6 +427,42 @@ class TestEffects:
                 table(model, results)
 
 
+class TestEvidence:
+    """Hypotheses about parameters."""
+
+    def test_one_sided(self):
+        model, results, d = asked("y ~ x + f + (1|g)")
+        table = interpret.hypothesis(model, results, ["x > 0", "f[w] - f[v] < x / 2", "`1|g_sigma` > sigma"])
+        share = (d["x"] > 0).mean()
+        assert table["probability"][0] == share
+        assert table["evidence_ratio"][0] == pytest.approx(share / (1 - share))
+        assert table[["lower", "upper"]].loc[0].tolist() == pytest.approx(np.quantile(d["x"], [0.05, 0.95]).tolist())
+        assert table["probability"][1] == (d["f"][:, 1] - d["f"][:, 0] < d["x"] / 2).mean()
+        assert table["probability"][2] == (d["1|g_sigma"] > d["sigma"]).mean()
+
+    def test_a_point_beside_the_exact_ratio(self):
+        """Normal prior and normal posterior: both densities at zero are known."""
+        prior = nl.Prior("Normal", mu=0.5, sigma=2.0)
+        model = nl.Model("y ~ x", DATA, priors={"x": prior})
+        rng = np.random.default_rng(3)
+        draws = {name: rng.normal(0.3, 0.25, size=(4, 2000)) for name in ("Intercept", "x")}
+        draws["sigma"] = np.exp(rng.normal(size=(4, 2000)))
+        results = to_inference_data({"posterior": draws}, dims={}, coords={})
+        line = interpret.hypothesis(model, results, "x = 0").iloc[0]
+        exact = norm.pdf(0.0, 0.3, 0.25) / norm.pdf(0.0, 0.5, 2.0)
+        assert abs(line["evidence_ratio"] - exact) < 4.0 * line["evidence_error"] + 0.02 * exact
+        assert 0.002 * exact < line["evidence_error"] < 0.1 * exact
+        assert line["probability"] == pytest.approx(line["evidence_ratio"] / (1 + line["evidence_ratio"]))
+        assert line["lower"] == pytest.approx(np.quantile(draws["x"], 0.025))
+
+    def test_a_point_beyond_the_draws(self):
+        model, _, d = asked("y ~ x")
+        far = {name: 1.0 + 0.01 * values[None] / np.abs(values).max() for name, values in d.items()}
+        results = to_inference_data({"posterior": far}, dims={}, coords={})
+        with pytest.warns(nl.NutsliteWarning, match="beyond the point"):
+            interpret.hypothesis(model, results, "x = 0")
+
+
 def test_pictures_have_what_was_asked():
     """Lines along numbers, dots at categories, a panel for each level."""
     model, results, _ = asked("hit ~ x + f + b", "bernoulli")

@@ -16,7 +16,7 @@ from nutslite.exceptions import DataError, shown
 from nutslite.families.rows.levels import several_levels
 from nutslite.formula.columns.data import as_frame
 from nutslite.model.model import Model
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.kinds.prediction import Prediction
 
 FloatArray = NDArray[np.float64]
 

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentTypeError, DataError
 from nutslite.scores.calibration.coverage import coded
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.quantiles import SAME, Interval, Quantiles
-from nutslite.scores.prediction import Prediction
 
 FloatArray = NDArray[np.float64]
 
