@@ -112,7 +112,7 @@ def evaluate(
     stored = _from_container(y, P, var_name, kind)
     if stored is not None:
         y, P = stored.y, stored.prediction
-    P = _as_classes(_checked(P))
+    P = _as_classes(_checked(y if P is None else P))
     observed = P.observed(y)
     if observed.size == 0:
         raise DataError("y has no rows: there is nothing to evaluate.")
@@ -211,8 +211,8 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
 def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
         raise ArgumentTypeError(
-            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and "
-            "a standard deviation by from_normal, and so on."
+            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and a standard deviation by "
+            f"from_normal, and so on, or give the results of a fit with its groups; not a {type(P).__name__}."
         )
     return P
 
