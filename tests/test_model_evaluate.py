@@ -306,7 +306,7 @@ FAMILIES = {
 
 
 def test_all_families_are_here() -> None:
-    assert set(FAMILIES) == set(family_names())
+    assert set(FAMILIES) | {"quantiles"} == set(family_names())  # which has no distribution
 
 
 @pytest.mark.parametrize("family", FAMILIES)
