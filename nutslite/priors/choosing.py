@@ -9,7 +9,7 @@ from typing import Any
 from nutslite._log import log
 from nutslite.exceptions import PriorError
 from nutslite.formula.records import LinearPredictor, Response
-from nutslite.priors.checks import check_support
+from nutslite.priors.checks import Vector, check_support
 from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
 from nutslite.priors.horseshoe import complete_horseshoe, is_horseshoe
@@ -31,7 +31,7 @@ def choose_priors(
     auto_scale: bool = True,
     unused: Unused = "warn",
     mle: MLEPriors | None = None,
-    sizes: Mapping[str, int] = MappingProxyType({}),
+    vectors: Mapping[str, Vector] = MappingProxyType({}),
 ) -> PriorSet:
     """All priors of a model: the user's where given (`match_priors`), the defaults elsewhere (`default_priors`).
 
@@ -45,7 +45,7 @@ def choose_priors(
         What to do about names in `priors` that are not in the model.
     mle : MLEPriors, optional
         Automatic priors come from the likelihood instead of the default rules.
-    sizes : mapping of str to int
+    vectors : mapping of str to Vector
         Elements of the auxiliary parameters that are vectors.
 
     Returns
@@ -54,7 +54,7 @@ def choose_priors(
         Complete, every prior checked against its place.
     """
     constants = [name for name in auxiliary if name not in predictors]
-    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, sizes=sizes)
+    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, vectors=vectors)
     _explain_scales(given, auto_scale=auto_scale, mle=mle is not None)
     fixed = {name: value for name, value in given.constants.items() if isinstance(value, float)}
     defaults = default_priors(
