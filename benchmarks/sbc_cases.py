@@ -151,7 +151,6 @@ RESPONSES = {
     "elf": "y",
     "exponential": "pos",
     "exgaussian": "y",
-    "vonmises": "angle",
     "beta_binomial": "p(s, trials)",
     "zero_inflated_binomial": "p(s, trials)",
     "zero_inflated_negativebinomial": "k",
@@ -261,7 +260,6 @@ def drawn_case(family: str, seed: int) -> Case:
         "elf": ("sigma",),
         "zero_inflated_poisson": ("psi",),
         "exgaussian": ("sigma", "nu"),
-        "vonmises": ("kappa",),
         "beta_binomial": ("kappa",),
         "zero_inflated_binomial": ("psi",),
         "zero_inflated_negativebinomial": ("alpha", "psi"),
@@ -503,6 +501,13 @@ def censored_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def angle_cases() -> list[Case]:
+    """Directions under priors that leave one of the modes, which are a turn apart."""
+    narrow = {name: Prior("Normal", mu=0, sigma=0.4) for name in ("Intercept", "x")}
+    priors = {**narrow, "kappa": Prior("Gamma", alpha=4, beta=1)}
+    return [Case("vonmises: no groups", "angles", "angle ~ x", "vonmises", {"priors": priors})]
+
+
 def category_cases() -> list[Case]:
     """Responses that are categories: thresholds that increase, and a linear predictor for each level."""
     priors = {
@@ -532,5 +537,6 @@ def all_cases() -> list[Case]:
         *joint_cases(),
         *general_cases(),
         *censored_cases(),
+        *angle_cases(),
         *category_cases(),
     ]

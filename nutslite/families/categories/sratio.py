@@ -68,12 +68,13 @@ def _log_step(link, u, stops):
 def bind(family, response):
     """One threshold for each level but the last."""
     say_order(response)
+    size = len(response.levels) - 1
     threshold = Parameter(
         "threshold",
         links=("identity",),
-        default_prior=("Normal", {"mu": 0.0, "sigma": 1.0}),
+        default_prior=("Normal", {"mu": np.zeros(size), "sigma": 1.0}),
         dim="threshold_dim",
-        labels=tuple(range(len(response.levels) - 1)),
+        labels=tuple(range(size)),
     )
     return {
         "parameters": (family.parent, threshold),
