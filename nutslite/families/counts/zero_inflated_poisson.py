@@ -40,11 +40,9 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     begin_rows(response, native[1], varies[1], shares, out_loglik)
     for i in range(rows):
         mu = exp(709.0 if log_mu[i] > 709.0 else log_mu[i])
-        out_loglik[i] = out_loglik[i] + response[i] * log_mu[i] - mu
+        out_loglik[i] = out_loglik[i] + response[i] * log_mu[i] - mu - constant[i]  # log(0!) is 0
         d_mu[i] = response[i] - mu
     inflate_zeros(response, shares, out_loglik, out_d_eta)
-    for i in range(rows):  # apart, because LLVM vectorises loops over few arrays only; log(0!) is 0
-        out_loglik[i] -= constant[i]
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
