@@ -13,8 +13,8 @@ from scipy import stats
 
 import nutslite as nl
 from nutslite import scores
-from nutslite.families.elf import FAMILY as ELF
-from nutslite.families.quantiles import combine, gap_name, outwards
+from nutslite.families.real.elf import FAMILY as ELF
+from nutslite.families.real.quantiles import combine, gap_name, outwards
 from nutslite.families.record.family import Family, compile_kernel, pointwise_loglik
 from nutslite.families.record.register import at_quantile, get_family
 from nutslite.model.after_fit import prediction_task

@@ -13,10 +13,10 @@ from family_cases import Case, expectation, settings
 from scipy import integrate, optimize, stats
 
 import nutslite as nl
-from nutslite.families.asymmetriclaplace import FAMILY as SHARP
-from nutslite.families.elf import FAMILY as ELF
-from nutslite.families.elf import WIDTH
-from nutslite.families.laplace import FAMILY as MEDIAN
+from nutslite.families.real.asymmetriclaplace import FAMILY as SHARP
+from nutslite.families.real.elf import FAMILY as ELF
+from nutslite.families.real.elf import WIDTH
+from nutslite.families.real.laplace import FAMILY as MEDIAN
 from nutslite.families.record.family import pointwise_loglik
 from nutslite.model.adjusting import clusters_of
 from nutslite.model.after_fit import prediction_task

@@ -25,7 +25,7 @@ from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import read_potentials
-from nutslite.priors.checks import check_noncentered, refuse_fixed
+from nutslite.priors.checks import Vector, check_noncentered, refuse_fixed
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import QUANTILE, PriorSet
@@ -178,8 +178,8 @@ def _choose_priors(
         auto_scale=arguments.auto_scale,
         unused=unused,  # type: ignore[arg-type]  # checked there, with a message
         mle=mle,
-        sizes={parameter.name: parameter.size for parameter in family.auxiliary if parameter.dim},
         spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
+        vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
     )
     return replace(chosen, constants={**chosen.constants, **family.fixed})
 

@@ -9,7 +9,7 @@ from typing import Any
 from nutslite._log import log
 from nutslite.exceptions import PriorError
 from nutslite.formula.records import LinearPredictor, Response
-from nutslite.priors.checks import check_support
+from nutslite.priors.checks import Vector, check_support
 from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
 from nutslite.priors.gaps import GapScaling
@@ -32,8 +32,8 @@ def choose_priors(
     auto_scale: bool = True,
     unused: Unused = "warn",
     mle: MLEPriors | None = None,
-    sizes: Mapping[str, int] = MappingProxyType({}),
     spreads: Mapping[str, float] = MappingProxyType({}),
+    vectors: Mapping[str, Vector] = MappingProxyType({}),
 ) -> PriorSet:
     """All priors of a model: the user's where given (`match_priors`), the defaults elsewhere (`default_priors`).
 
@@ -47,7 +47,7 @@ def choose_priors(
         What to do about names in `priors` that are not in the model.
     mle : MLEPriors, optional
         Automatic priors come from the likelihood instead of the default rules.
-    sizes : mapping of str to int
+    vectors : mapping of str to Vector
         Elements of the auxiliary parameters that are vectors.
     spreads : mapping of str to float
         Of gaps between quantiles, how many standard deviations they have in a normal distribution.
@@ -58,7 +58,7 @@ def choose_priors(
         Complete, every prior checked against its place.
     """
     constants = [name for name in auxiliary if name not in predictors]
-    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, sizes=sizes)
+    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, vectors=vectors)
     _explain_scales(given, auto_scale=auto_scale, mle=mle is not None)
     fixed = {name: value for name, value in given.constants.items() if isinstance(value, float)}
     scaling = DefaultScaling(family, link, response)

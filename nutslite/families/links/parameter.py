@@ -10,7 +10,7 @@ from nutslite.exceptions import FamilyError, did_you_mean
 from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, SOFTMAX, get_link, is_custom
 
 Support = Literal["real", "positive", "unit", "simplex"]
-ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials", "category"]
+ResponseSupport = Literal["real", "positive", "nonnegative", "unit", "angle", "binary", "count", "trials", "category"]
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
 POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")

@@ -1,7 +1,7 @@
 """The record that describes a family.
 
-A file ``nutslite/families/<name>.py`` with a ``FAMILY`` is a family: nothing else lists them. docs/adding_a_family.md
-shows how to write one.
+A file ``nutslite/families/<wing>/<name>.py`` with a ``FAMILY`` is a family: nothing else lists them.
+docs/adding_a_family.md shows how to write one.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Family:
         ``mean(parameters, companions) -> ndarray``: mean of the response, on the response's own scale
         (a binomial count, not a proportion).
     response_support : str
-        ``"real"``, ``"positive"``, ``"unit"``, ``"binary"``, ``"count"``, ``"trials"`` (0 ... trials) or ``"category"``
-        (codes of levels: 0, 1, ...).
+        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"angle"`` (from -pi to pi), ``"binary"``,
+        ``"count"``, ``"trials"`` (0 ... trials) or ``"category"`` (codes of levels: 0, 1, ...).
     companions : tuple of str
         Names of the rows that must follow the response (``("trials",)``).
     title : str
