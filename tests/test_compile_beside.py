@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from numba import types
 
 from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming, is_coming, wait_for
 from nutslite._numba import jit_disabled
@@ -131,7 +130,7 @@ def test_a_part_that_was_not_asked_for_is_not_waited_for(missing, monkeypatch):
 @pytest.mark.parametrize(
     ("part", "asked"),
     [
-        (BLOCK, lambda: compiled_block.__wrapped__(types.float64)),
+        (BLOCK, compiled_block.__wrapped__),
         (MANY, compiled_joint_many.__wrapped__),
         (MANY, compiled_acceptance),
         (NATURAL, compiled_natural.__wrapped__),
