@@ -29,8 +29,8 @@ from nutslite.priors.prior import Prior
 from nutslite.results.predictions.predict import predict
 from nutslite.sampler import diagonal_metric
 from nutslite.sampler.transition.chain import block_signature, compiled_block
-from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.hamiltonian import POSITION
+from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.logdensity import compiled_logdensity
 from nutslite.sampler.transition.statistics import STATISTICS
 from nutslite.sampler.transition.step_size import new_adaptation
@@ -157,7 +157,8 @@ class Transitions:
         model = self.target.model._replace(y=np.ascontiguousarray(prepared, dtype=float))
         self.workspace.points[SELECTED, POSITION] = position
         adapts, evaluates, searches = False, True, False
-        handle = handle_of(self.logdensity, (model, self.priors, self.logliks), self.target.data_type)
+        data = model, self.priors, self.logliks
+        handle = handle_of(self.logdensity, data, self.target.data_type, checked=False)
         self.block(
             handle.function,
             handle.data,

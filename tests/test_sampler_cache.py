@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from kernel_caches import copy_of_shared_cache, files_in, shared_cache
 from sampler_targets import correlated_normal, independent_normals
 
 from nutslite._numba import jit_disabled
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SCRIPT = """
 import json, sys
+import numba
 import numpy as np
 from numba.core import event
 
@@ -41,6 +43,11 @@ event.register("numba:compile", listener)
 from sampler_targets import correlated_normal, independent_normals
 from nutslite.sampler import sample
 at_import = len(listener.names)
+
+@numba.njit
+def heard(x): return x
+
+heard(1)
 arguments = dict(initial=np.zeros(2), draws=30, tune=30, chains=2, random_seed=5)
 first = sample(independent_normals, (np.array([1.0, 3.0]),), **arguments)
 second = sample(correlated_normal, (np.zeros(2), np.eye(2)), metric="dense", **arguments)
@@ -66,23 +73,17 @@ def run_script(cache, **environment):
     return json.loads(finished.stdout)
 
 
-def cache_files(cache):
-    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*.nb[ci]"))
-
-
 @pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
 def test_the_second_process_compiles_nothing_and_plain_python_draws_the_same(tmp_path):
-    first = run_script(tmp_path)
+    first = run_script(shared_cache())
     assert first["at_import"] == 0
-    assert "run_block" in first["compiled"]
-    files = cache_files(tmp_path)
-    assert files
-    second = run_script(tmp_path)
-    assert second["compiled"] == []
-    third = run_script(tmp_path)
-    assert third["compiled"] == []
-    assert cache_files(tmp_path) == files
-    plain = run_script(tmp_path, NUMBA_DISABLE_JIT="1")
+    assert "heard" in first["compiled"]
+    cache = copy_of_shared_cache(tmp_path)
+    files = files_in(cache)
+    second = run_script(cache)
+    assert second["compiled"] == ["heard"]
+    assert files_in(cache) == files
+    plain = run_script(cache, NUMBA_DISABLE_JIT="1")
     assert first["positions"] == second["positions"] == plain["positions"]
 
 
@@ -130,6 +131,9 @@ def test_data_that_cannot_be_laid_down_are_refused():
 
     with pytest.raises(SamplingError, match="there is a unicode_type in it"):
         sample(flat, (np.ones(1), "text"), initial=np.zeros(1), draws=5)
+    other = [(np.ones(1, dtype=int),)]  # memory of another type is not read as if it were
+    with pytest.raises(TypeError, match="No matching definition"):
+        sample(independent_normals, (np.ones(1),), initial=np.zeros(1), draws=5, chains=1, chain_data=other)
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing is counted under NUMBA_DISABLE_JIT=1")

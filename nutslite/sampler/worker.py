@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,8 @@ from nutslite.sampler.draws import SamplerSettings
 from nutslite.sampler.mass_matrix import Window
 from nutslite.sampler.start import find_start
 from nutslite.sampler.transition.chain import SEARCH_FAILED
-from nutslite.sampler.transition.handle import Handle
 from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
+from nutslite.sampler.transition.handle import Handle
 from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric
 from nutslite.sampler.transition.statistics import DIVERGING, N_STEPS, STATISTICS, TREE_DEPTH

@@ -109,7 +109,7 @@ def values_and_gradients(
     Calling compiled code from Python takes longer than most gradients: the type of every array is looked at.
     """
     values, gradients = np.empty(positions.shape[0]), np.empty(positions.shape)
-    handle = handle_of(logdensity, data, data_type)
+    handle = handle_of(logdensity, data, data_type, checked=False)
     compiled_gradients()(handle.function, handle.data, np.ascontiguousarray(positions), values, gradients)
     return values, gradients
 

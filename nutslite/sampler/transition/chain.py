@@ -19,8 +19,8 @@ from nutslite._awaited import BLOCK, wait_for
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.transition import statistics
 from nutslite.sampler.transition.compiling import uncounted
-from nutslite.sampler.transition.handle import logdensity_at
 from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
+from nutslite.sampler.transition.handle import logdensity_at
 from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric, diagonal_metric
 from nutslite.sampler.transition.nuts import transition

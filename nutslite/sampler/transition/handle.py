@@ -35,9 +35,9 @@ class Handle(NamedTuple):
     kept: tuple[Any, ...] = ()  # what must live as long as the handle is used
 
 
-def handle_of(logdensity: Any, data: Any, data_type: Any) -> Handle:
-    """The handle of a log density that is compiled for this type of data."""
-    return handed(logdensity, data, compiled_hands(data_type))
+def handle_of(logdensity: Any, data: Any, data_type: Any, *, checked: bool = True) -> Handle:
+    """The handle of a log density that is compiled for this type of data; `checked` as in `handed`."""
+    return handed(logdensity, data, compiled_hands(data_type), checked=checked)
 
 
 @functools.cache
@@ -61,6 +61,7 @@ class Hands(NamedTuple):
     """What lays functions down with data of one type, and what takes them up."""
 
     lay_down: Any  # (data, function, record) overwrites the record
+    lay_down_unchecked: Any  # without a look at the types
     take_up: Any  # its address
     size: int  # of a record, in units of 8 bytes
 
@@ -83,7 +84,7 @@ def hands_for(data_type: Any, signature: Callable[[Any], Any], take_up: Any) -> 
         If the data hold something whose memory cannot be borrowed.
     """
     if jit_disabled():
-        return Hands(None, None, 0)
+        return Hands(None, None, None, 0)
     _check_borrowed(data_type)
     function = types.FunctionType(signature(data_type))
     record = types.Tuple([data_type, function])
@@ -91,17 +92,19 @@ def hands_for(data_type: Any, signature: Callable[[Any], Any], take_up: Any) -> 
     taking = types.FunctionType(signature(types.CPointer(record)))
     context = cpu_target.target_context
     size = -(-int(context.get_abi_sizeof(context.get_value_type(record))) // 8)
-    return Hands(
-        without_dispatch(kernel_with_signature(_lay_down, laying), laying), address_of(take_up, taking), size
-    )
+    lay_down = kernel_with_signature(_lay_down, laying)
+    return Hands(lay_down, without_dispatch(lay_down, laying), address_of(take_up, taking), size)
 
 
-def handed(function: Any, data: Any, hands: Hands) -> Handle:
-    """The handle of a function with its data."""
+def handed(function: Any, data: Any, hands: Hands, *, checked: bool = True) -> Handle:
+    """The handle of a function with its data.
+
+    Unless `checked`, the caller answers for the data's type: to look at every array takes longer than many a density.
+    """
     if jit_disabled():
         return Handle(function, data)
     record = np.empty(hands.size, dtype=np.uint64)
-    hands.lay_down(data, function, record)
+    (hands.lay_down if checked else hands.lay_down_unchecked)(data, function, record)
     return Handle(hands.take_up, record.ctypes.data, (record, data, function))
 
 
