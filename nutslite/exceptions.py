@@ -182,6 +182,8 @@ def shown(value: Any) -> str:
         return f"the class {value.__name__}"
     if isinstance(value, FunctionType):
         return "a lambda" if value.__name__ == "<lambda>" else f"the function {value.__name__}"
+    if callable(value) and isinstance(getattr(value, "__name__", None), str):  # a function of NumPy's, say
+        return f"the function {value.__name__}"
     try:
         return _Short().repr(value)
     except Exception:

@@ -64,7 +64,7 @@ def _public() -> Iterator[str]:
     pages = [ROOT / "README.md", *(path for path in (ROOT / "docs").glob("*.md") if path.name not in NOT_FOR_USERS)]
     for page in pages:
         yield from re.findall(r"\w+", page.read_text(encoding="utf-8"))
-    for owner, name in [(room, name) for room in (nl, nl.scores) for name in room.__all__]:
+    for owner, name in [(room, name) for room in (nl, nl.scores, nl.interpret) for name in room.__all__]:
         item = getattr(owner, name)
         yield name
         for member in [item, *(getattr(item, key) for key in dir(item) if not key.startswith("_"))]:

@@ -48,6 +48,7 @@ for _room in ("posterior", "results", "model"):  # draws and metrics are the sam
 for _room in ("results", "model"):  # scores judge predictions of anyone's, and know no model
     ALLOWED[_room].add("scores")
 ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it judges whole models, and no model needs it
+ALLOWED["interpret"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it asks whole models, and no model needs it
 ALLOWED["__init__"] = set(ALLOWED)  # names only, loaded on first use
 ALLOWED["commands"] = set(ALLOWED) - {"__init__"}
 ALLOWED["cli"] = {"commands", "exceptions", "_columns"}
@@ -79,16 +80,16 @@ WINGS: dict[str, tuple[str, ...]] = {
 # Third-party packages that only some rooms know.
 KEEPERS = {
     "patsy": {"formula"},
-    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores"},
+    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores", "interpret"},
     "arviz": {"results"},
-    "xarray": {"results"},
-    "matplotlib": {"results", "calibration", "scores"},
+    "xarray": {"results", "interpret"},
+    "matplotlib": {"results", "calibration", "scores", "interpret"},
     "tqdm": {"sampler"},
     "pymc": set(),
     "bambi": set(),
     "formulae": set(),
 }
-WITHOUT_NUMBA = {"formula", "datasets", "model", "commands", "cli", "__init__", "__main__"}
+WITHOUT_NUMBA = {"formula", "datasets", "model", "interpret", "commands", "cli", "__init__", "__main__"}
 SAMPLER_NEEDS = {"numpy", "numba", "tqdm"}
 
 LONGEST_FILE = 400

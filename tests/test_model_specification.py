@@ -8,6 +8,7 @@ import inspect
 import pickle
 from typing import Any
 
+import pandas as pd
 import pytest
 from small_models import assembled_of, grouped_data
 
@@ -159,3 +160,20 @@ def test_a_generator_is_drawn_from_once():
 
     draws = [model().fit(10, **{**QUIET, "random_seed": np.random.default_rng(5)}).posterior["x"] for _ in range(2)]
     np.testing.assert_array_equal(*draws)
+
+
+def test_update_makes_another_model():
+    data = pd.DataFrame({"y": [1.0, 2.0, 4.0, 3.0], "x": [0.0, 1.0, 2.0, 4.0], "z": [1.0, 0.0, 2.0, 0.0]})
+    model = nl.Model(nl.Formula("y ~ x", "sigma ~ x"), data, priors={"x": nl.Prior("Normal", mu=1.0, sigma=2.0)})
+    model.set_alias({"x": "slope"})
+    other = model.update("~ . + z:.")
+    assert other.formula.get_all_formulas() == ["y ~ x + z:(x)", "sigma ~ x"]
+    assert specification_of(other).aliases == {"x": "slope"}
+    assert specification_of(other).spec.priors.terms["mu"]["x"].args == {"mu": 1.0, "sigma": 2.0}
+    assert model.update(nl.Formula("log(.) ~ .", "sigma ~ 1"), family="t").formula.main == "log(y) ~ x"
+    assert model.update(data=data.head(3)).data.shape == (3, 3)
+    assert model.formula.main == "y ~ x"
+    with pytest.raises(nl.FormulaError, match="has no '~'"):
+        model.update(". + z")
+    with pytest.raises(nl.FormulaError, match="has a dot"):
+        nl.Model("y ~ x", data).update(nl.Formula("~ .", "sigma ~ . + x"))

@@ -16,7 +16,7 @@ from nutslite.priors.prior import Prior
 from nutslite.results.added_groups import store_new_rows, store_prediction
 from nutslite.results.container import inference_data as idt
 from nutslite.results.container.sample_axes import SampleAxes
-from nutslite.results.predictions import predict as predict_module
+from nutslite.results.predictions import parameter_draws
 from nutslite.results.predictions.new_groups import PopulationSampler
 from nutslite.results.predictions.predict import pointwise_log_likelihood, predict
 from nutslite.results.predictions.response_draws import PredictionTask
@@ -119,7 +119,7 @@ def test_chunks_do_not_change_parameters(rich, monkeypatch):
     design, posterior = rich
     whole = predict(posterior, design, GAUSSIAN).parameters
     loglik = pointwise_log_likelihood(posterior, design, GAUSSIAN)
-    monkeypatch.setattr(predict_module, "_CHUNK_NUMBERS", 7 * 40)
+    monkeypatch.setattr(parameter_draws, "_CHUNK_NUMBERS", 7 * 40)
     parts = predict(posterior, design, GAUSSIAN).parameters
     np.testing.assert_allclose(parts["mu"], whole["mu"], rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(parts["sigma"], whole["sigma"], rtol=1e-13)

@@ -95,6 +95,21 @@ class Design:
         """Whether some responses may be censored; of rows to predict for nobody knows which."""
         return self._recipe.response.spec.unseen
 
+    @property
+    def predictor_columns(self) -> tuple[str, ...]:
+        """Columns that predictors use, those of grouping factors included."""
+        return self._recipe.predictor_columns
+
+    @property
+    def common_columns(self) -> tuple[str, ...]:
+        """Columns that predictors use, without those that only group-specific terms use."""
+        return self._recipe.common_columns
+
+    @property
+    def categorical(self) -> frozenset[str]:
+        """Columns that are categories because the user says so."""
+        return self._recipe.categorical
+
     def evaluate(self, new_data: Any, *, response: bool = False, groups: bool = True) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
 

@@ -15,6 +15,7 @@ from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
+from nutslite.formula.updating import updated
 from nutslite.model.drawn import Drawn
 from nutslite.model.evaluated import Evaluated
 from nutslite.model.saving import read_file, save_model, warn_of_differences
@@ -278,6 +279,45 @@ class Model(Drawn, Evaluated, Shown):
         True
         """
         self._specification = with_aliases(self._specification, aliases)
+
+    def update(self, formula: str | Formula | None = None, data: Any = None, **changes: Any) -> Self:
+        """Another model, made as this one with some of its arguments changed; this one stays as it is.
+
+        Parameters
+        ----------
+        formula : str or Formula, optional
+            A dot stands for what is there now: ``"~ . + x"``, ``"log(.) ~ ."``, ``"~ . - z"``. Formulas of further
+            parameters stay unless there is a new one for them.
+        data : DataFrame or the like, optional
+        **changes
+            Other arguments of `Model`: ``family=``, ``priors=``, ... Priors that are not given anew stay.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        NutsliteError
+            As for `Model`.
+
+        Examples
+        --------
+        >>> import nutslite as nl
+        >>> model = nl.Model("Reaction ~ Days", nl.load_data("sleepstudy"))
+        >>> model.update("~ . + (1|Subject)").formula.main
+        'Reaction ~ Days + (1|Subject)'
+        """
+        own = self._specification
+        arguments = {**vars(own.arguments), **changes}
+        arguments["formula"] = own.formula if formula is None else updated(own.formula, formula)
+        model = type(self)(data=own.data if data is None else data, **arguments)
+        known = {
+            name: alias for name, alias in own.aliases.items() if name in model._specification.posterior.inventory.dims
+        }
+        if known:
+            model.set_alias(known)
+        return model
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model to one file: formula, the used columns of the data, family, links, priors, all arguments.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from nutslite.exceptions import check_flags
+from nutslite.exceptions import DataTypeError, check_flags, shown
 from nutslite.families.record.family import Family
 from nutslite.families.record.register import own_links, own_quantile
 from nutslite.formula.formula import Formula
@@ -167,6 +167,14 @@ class Specification:
 
 
 def specification_of(model: Any) -> Specification:
-    """What a `Model` is made of, for those who look inside: tests and benchmarks."""
-    specification: Specification = model._specification
+    """What a `Model` is made of, for those who look inside.
+
+    Raises
+    ------
+    DataTypeError
+        For what is no model.
+    """
+    specification = getattr(model, "_specification", None)
+    if not isinstance(specification, Specification):
+        raise DataTypeError(f"The first argument is a Model, not {shown(model)}.")
     return specification

@@ -6,7 +6,7 @@ worked off in chunks, so that beside the result itself memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
-from nutslite.families.links.codes import inverse_array
 from nutslite.families.record.censoring import compiled_kernels, observed
-from nutslite.results.predictions.linear_predictor import LinearPredictors, NamedDraws, join_chains
+from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
+from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
 
 if TYPE_CHECKING:
-    from nutslite.families.links.parameter import Parameter
     from nutslite.families.record.family import Family
     from nutslite.formula.design import Design
 
@@ -33,7 +32,6 @@ _KINDS = {
     "pps": "response",
 }
 UNCENSORED = "draws of the response itself, as it is before some of it is censored"
-_CHUNK_NUMBERS = 2_000_000  # numbers per temporary array: 16 MB
 
 
 @dataclass(frozen=True)
@@ -115,15 +113,22 @@ def predict(
         parameters that no response can be drawn for.
     """
     responses = wants_responses(kind)
-    companions = _companions(design, task.family) if responses else {}
+    companions = companions_of(design, task.family) if responses else {}
     group_rng, response_rng = random_generator(random_seed).spawn(2)
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), group_rng)
-    kept = predictors.parameters if keep_parameters or not responses else ()
+    rows = ParameterDraws(
+        draws,
+        design,
+        task,
+        group_rng,
+        include_group_specific=include_group_specific,
+        sample_new_groups=bool(sample_new_groups),
+    )
+    kept = rows.varying if keep_parameters or not responses else ()
     parameters: dict[str, FloatArray] = {}
     response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows, of_prior)
-    for start, stop in _chunks(draws.samples, design.n_rows):
-        values = _natural_scale(predictors, task, draws, start, stop)
+    for start, stop in rows.chunks():
+        values = rows.natural(start, stop)
         for name in kept:
             if start == 0:
                 parameters[name] = np.empty((draws.samples, *values[name].shape[1:]))
@@ -147,13 +152,13 @@ def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task:
     DataError
         As for `predict`.
     """
-    companions = _companions(design, task.family)
+    companions = companions_of(design, task.family)
     rng = np.random.default_rng()  # draws effects of new groups, which are refused here
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, True, False, rng)
+    rows = ParameterDraws(draws, design, task, rng)
     means = np.empty((draws.samples, design.n_rows))
-    for start, stop in _chunks(draws.samples, design.n_rows):
-        means[start:stop] = task.family.mean(_natural_scale(predictors, task, draws, start, stop), companions)
+    for start, stop in rows.chunks():
+        means[start:stop] = task.family.mean(rows.natural(start, stop), companions)
     return means.reshape(draws.chains, draws.draws, design.n_rows)
 
 
@@ -180,10 +185,10 @@ def conditional_parameters(
     """
     rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, True, sample_new_groups, rng)
+    rows = ParameterDraws(draws, design, task, rng, sample_new_groups=sample_new_groups)
     found: dict[str, FloatArray] = {}
-    for start, stop in _chunks(draws.samples, design.n_rows):
-        for name, values in _natural_scale(predictors, task, draws, start, stop).items():
+    for start, stop in rows.chunks():
+        for name, values in rows.natural(start, stop).items():
             if start == 0:
                 found[name] = np.empty((draws.samples, design.n_rows, *values.shape[2:]))
             found[name][start:stop] = values
@@ -218,27 +223,30 @@ def pointwise_log_likelihood(
     family = task.family
     rng = random_generator(random_seed).spawn(2)[0]
     draws = join_chains(posterior)
-    predictors = _linear_predictors(draws, design, task, include_group_specific, bool(sample_new_groups), rng)
+    rows = ParameterDraws(
+        draws,
+        design,
+        task,
+        rng,
+        include_group_specific=include_group_specific,
+        sample_new_groups=bool(sample_new_groups),
+    )
     links = family.link_codes(task.links)
     parts = _parts(design, family, links)
-    varies = np.array([int(item.name in predictors.parameters) for item in family.eta_parameters], dtype=np.int64)
-    constants = {
-        item.name: _link_scale(task, item.name, _constant(draws, task, item))
-        for item in family.parameters
-        if item.name not in predictors.parameters
-    }
+    varies = np.array([int(item.name in rows.varying) for item in family.eta_parameters], dtype=np.int64)
+    constants = {item.name: rows.constant_on_link(item) for item in family.parameters if item.name not in rows.varying}
     out = np.empty((draws.samples, design.n_rows))
     eta = np.zeros((len(family.eta_parameters), design.n_rows))
-    for start, stop in _chunks(draws.samples, design.n_rows):
-        chunk = {name: predictors.eta(name, start, stop) for name in predictors.parameters}
+    for start, stop in rows.chunks():
+        chunk = {name: rows.eta(name, start, stop) for name in rows.varying}
         for sample in range(start, stop):
             j = 0
             for item in family.parameters:
-                rows = slice(j, j + item.size)
+                places = slice(j, j + item.size)
                 if item.name in chunk:
-                    eta[rows] = chunk[item.name][sample - start].T
+                    eta[places] = chunk[item.name][sample - start].T
                 else:
-                    eta[rows, 0] = constants[item.name][sample]
+                    eta[places, 0] = constants[item.name][sample]
                 j += item.size
             for part in parts:
                 part.fill(eta, varies, links, out[sample])
@@ -260,17 +268,17 @@ def slopes_at_means(posterior: Mapping[str, NDArray[Any]], design: Design, task:
     """
     family, draws = task.family, join_chains(posterior)
     means = NamedDraws({name: array.mean(axis=0, keepdims=True) for name, array in draws.arrays.items()}, 1, 1)
-    predictors = _linear_predictors(means, design, task, True, False, np.random.default_rng())
+    rows = ParameterDraws(means, design, task, np.random.default_rng())
     eta = np.empty((len(family.eta_parameters), design.n_rows))
     j = 0
     for item in family.parameters:
-        rows = slice(j, j + item.size)
-        if item.name in predictors.parameters:
-            eta[rows] = predictors.eta(item.name, 0, 1)[0].T
+        places = slice(j, j + item.size)
+        if item.name in rows.varying:
+            eta[places] = rows.eta(item.name, 0, 1)[0].T
         else:
-            eta[rows] = _link_scale(task, item.name, _constant(means, task, item)).reshape(item.size, 1)
+            eta[places] = rows.constant_on_link(item).reshape(item.size, 1)
         j += item.size
-    links, varies = family.link_codes(task.links, predictors.parameters), np.ones(len(eta), dtype=np.int64)
+    links, varies = family.link_codes(task.links, rows.varying), np.ones(len(eta), dtype=np.int64)
     slopes = np.empty_like(eta)
     for part in _parts(design, family, links):
         part.fill(eta, varies, links, np.empty(design.n_rows), slopes)
@@ -324,73 +332,3 @@ def _parts(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Pa
         own = weights[rows] if weights.size else weights
         parts.append(_Part(rows, kernels[place], np.ascontiguousarray(y[:, rows]), own))
     return parts
-
-
-def _linear_predictors(
-    draws: NamedDraws,
-    design: Design,
-    task: PredictionTask,
-    include_group_specific: bool,
-    sample_new_groups: bool,
-    rng: np.random.Generator,
-) -> LinearPredictors:
-    return LinearPredictors(
-        draws,
-        design,
-        parent=task.family.parent.name,
-        rng=rng,
-        include_group_specific=include_group_specific,
-        sample_new_groups=sample_new_groups,
-        group_sampler=task.group_sampler,
-        sizes={item.name: item.size for item in task.family.parameters if item.dim},
-    )
-
-
-def _natural_scale(
-    predictors: LinearPredictors, task: PredictionTask, draws: NamedDraws, start: int, stop: int
-) -> dict[str, FloatArray]:
-    """All parameters for a chunk of draws: (chunk, rows) with a linear predictor, (chunk, 1) without.
-
-    A family that combines its linear predictors makes vectors of them, (chunk, rows, size).
-    """
-    values: dict[str, FloatArray] = {}
-    for item in task.family.parameters:
-        if item.name not in predictors.parameters:
-            values[item.name] = _constant(draws, task, item)[start:stop, None]
-        elif task.family.combine is not None:
-            values[item.name] = predictors.eta(item.name, start, stop)
-        else:
-            values[item.name] = inverse_array(task.link(item.name), predictors.eta(item.name, start, stop))
-    return values if task.family.combine is None else task.family.combine(task.links, values)
-
-
-def _constant(draws: NamedDraws, task: PredictionTask, item: Parameter) -> FloatArray:
-    """Draws of a parameter without a formula, shape (samples,), of a vector (samples, size), on the natural scale."""
-    width = (item.size,) if item.dim else ()
-    if item.name in task.constants:
-        return np.broadcast_to(np.asarray(task.constants[item.name], dtype=float), (draws.samples, *width))
-    return draws.get(item.name, width=width)
-
-
-def _link_scale(task: PredictionTask, name: str, values: FloatArray) -> FloatArray:
-    from nutslite.families.links.codes import link_array
-
-    return link_array(task.family.parameter(name).kernel_link(task.link(name)), values)
-
-
-def _companions(design: Design, family: Family) -> dict[str, FloatArray]:
-    """What the family needs besides parameters to draw responses, such as trials."""
-    rows = {name: design.response.values[row] for row, name in enumerate(design.response.companions, start=1)}
-    for name in family.companions:
-        if name not in rows or np.isnan(rows[name]).any():
-            raise DataError(
-                f"Drawing responses '{design.response.name}' needs the {name} of every row: give the new data a column "
-                f"with them, or predict kind='response_params'."
-            )
-    return rows
-
-
-def _chunks(samples: int, rows: int) -> Iterator[tuple[int, int]]:
-    step = max(1, _CHUNK_NUMBERS // max(rows, 1))
-    for start in range(0, samples, step):
-        yield start, min(start + step, samples)

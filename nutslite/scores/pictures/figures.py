@@ -44,8 +44,8 @@ def need_matplotlib() -> None:
         raise PlotsMissingError('Pictures need matplotlib: pip install "nutslite[plots]"') from error
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches that no window and no list of open figures knows of.
+def new_figure(width: float, height: float, kind: type[Figure] | None = None) -> Figure:
+    """A figure of so many inches that no window and no list of open figures knows of; of a `kind` of its own.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = (kind or Figure)(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

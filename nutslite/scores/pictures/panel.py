@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 DPI = 200
+PAGE_DPI = 110  # of figures with text of the usual size
 
 
 class Panel(Axes):
@@ -16,6 +17,13 @@ class Panel(Axes):
     def _repr_png_(self) -> bytes:
         assert isinstance(self.figure, Figure)
         return png(self.figure)
+
+
+class Page(Figure):
+    """A whole figure that notebooks show."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self, PAGE_DPI)
 
 
 class Panels(tuple[Axes, ...]):
@@ -34,8 +42,8 @@ class Panels(tuple[Axes, ...]):
         return png(self.figure)
 
 
-def png(figure: Figure) -> bytes:
+def png(figure: Figure, dpi: int = DPI) -> bytes:
     """A figure as PNG."""
     memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=DPI)
+    figure.savefig(memory, format="png", dpi=dpi)
     return memory.getvalue()
