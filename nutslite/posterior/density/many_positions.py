@@ -71,7 +71,7 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
         varies[j] = model.predictors[j, VARIES]
     for first in range(0, m, POSITIONS_PER_PASS):
         last = min(m, first + POSITIONS_PER_PASS)
-        start = 0
+        start = np.int64(0)  # a plain 0 has a type of its own, for which Numba compiles what is called once more
         while start < n:
             rows = rows_together(model.segments, start, min(width, n - start))
             _add_block_logliks(

@@ -61,6 +61,11 @@ def _compile_sampler(data_type: Any) -> None:
     compiled_hands(data_type)
 
 
+def _compile_marginal_sampler() -> None:
+    compiled_marginal()
+    _compile_sampler(MARGINAL_TYPE)
+
+
 def _compile_natural() -> None:
     compiled_natural()
 
@@ -91,7 +96,7 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
     },
     "plain": {BLOCK: lambda: _compile_sampler(JOINT_DATA), MANY: _compile_acceptance, NATURAL: compiled_plain_natural},
     "marginal": {
-        BLOCK: lambda: (compiled_marginal(), _compile_sampler(MARGINAL_TYPE)),
+        BLOCK: _compile_marginal_sampler,
         MANY: _compile_acceptance,
         NATURAL: compiled_recovery,
     },
