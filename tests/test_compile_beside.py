@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from kernel_caches import copy_of_shared_cache, shared_cache
 
 from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming, is_coming, wait_for
 from nutslite._numba import jit_disabled
@@ -53,8 +54,11 @@ def test_every_part_of_every_path_is_known():
 def test_a_cold_fit_starts_it_and_a_warm_one_does_not(tmp_path):
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one processor")
-    alone = fit(tmp_path / "alone", "0")
-    cold, warm = fit(tmp_path / "beside", "1"), fit(tmp_path / "beside", "1")
+    alone = fit(shared_cache(), "0")
+    cache = copy_of_shared_cache(tmp_path)
+    for path in cache.rglob(f"*.{DENSITIES['marginal'].__name__}-*"):  # what makes a cache a cold one
+        path.unlink()
+    cold, warm = fit(cache, "1"), fit(cache, "1")
     assert alone.startswith("[]")
     assert cold.startswith("['marginal']")
     assert warm.startswith("[]")
