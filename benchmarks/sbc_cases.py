@@ -333,6 +333,14 @@ def term_cases() -> list[Case]:
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     return [
         Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
+        Case(
+            "monotonic: poisson and groups",
+            "a simplex beside group effects",
+            "k ~ x + mo(h) + (1|g)",
+            "poisson",
+            {"priors": {**BINARY, "mo(h)": steps["mo(h)"]}},
+            accept=BOUNDS["poisson"],
+        ),
         Case("smooth: marginal", "weights integrated out", **smooth),
         Case("smooth: joint pilot", "one scale of many weights", **smooth, fit=JOINT),
         Case("smooth: joint adapting", "adapted metric", **smooth, fit=ADAPTING),
@@ -487,6 +495,9 @@ def category_cases() -> list[Case]:
         Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
         Case("cumulative: probit", "another link", "level ~ x + c", "cumulative", {**ordered, "link": "probit"}),
         Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
+        Case(
+            "categorical: no groups", "an intercept and slopes for each level", "level ~ x + b", "categorical", several
+        ),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,12 @@ def _evaluate(**options: Any) -> Any:
 
 def _cross_validate(**options: Any) -> Any:
     return fitted()[0].cross_validate(**options)
+
+
+def _closed() -> ThreadPoolExecutor:
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    return executor
 
 
 def _stored(*groups: str, several: bool = False, **options: Any) -> Any:
@@ -70,10 +77,12 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (partial(_evaluate, group="s"), TypeError, ("group",)),
     (lambda: model("y ~ x + z + (1|s)").evaluate(fitted()[1]), DataError, ("no variable 'z'", "another model")),
     (lambda: fitted()[0].evaluate(get_group(fitted()[1], "posterior")), DataTypeError, ("Model.fit returned",)),
+    (partial(_evaluate, joint="energy"), ArgumentError, ("joint=", "left out by itself", "cross_validate(groups=...)")),
+    (partial(_evaluate, kind="insample", joint="enrgy"), NutsliteError, ("joint is one of", "Did you mean 'energy'")),
     (
-        lambda: model("censored(y, status) ~ x", frame(status="none")).evaluate(fitted()[1]),
-        DataError,
-        ("'censored(y, status)'", "not all were seen"),
+        partial(_evaluate, kind="insample", joint="energy", groups=False),
+        ArgumentError,
+        ("joint= scores all rows of a group at once", "groups="),
     ),
     (partial(_cross_validate, k=1), SettingError, ("k is how many", "24 rows", "not 1")),
     (partial(_cross_validate, k=True), SettingError, ("k is how many", "not True")),
@@ -86,11 +95,6 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (partial(_cross_validate, inference_method="laplace"), ArgumentError, ("inference_method", "'laplace'")),
     (partial(_cross_validate, draws=0), SettingError, ("draws", "0")),
     (partial(_cross_validate, random_seed="one"), NutsliteError, ("random_seed", "'one'")),
-    (
-        lambda: model("censored(y, status) ~ x", frame(status="none")).cross_validate(),
-        DataError,
-        ("'censored(y, status)'", "not all were seen"),
-    ),
     (partial(_stored, "posterior"), DataError, ("no group 'observed_data'", "sample_posterior_predictive")),
     (partial(_stored, "observed_data"), DataError, ("no group 'posterior_predictive'", "kind='response'")),
     (partial(_stored, "observed_data", "short"), DataError, ("'y' has 4 observations, and draws of 3",)),
@@ -102,6 +106,13 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (partial(_stored, *BOTH, kind="kfold"), ArgumentError, ("kind is one of 'loo', 'insample'",)),
     (lambda: evaluate(np.zeros(3), kind="loo"), ArgumentError, ("kind='loo'", "results of a sampler")),
     (lambda: evaluate(pd.Series([0.0, 1.0])), NutsliteError, ("P is no Prediction",)),
+    (lambda: evaluate("fit.nc"), ArgumentTypeError, ("P is no Prediction", "results of a fit", "not a str")),
+    (
+        partial(_cross_validate, k=2, executor=ThreadPoolExecutor),
+        ArgumentTypeError,
+        ("ThreadPoolExecutor is the class", "ThreadPoolExecutor()"),
+    ),
+    (lambda: _cross_validate(k=2, executor=_closed()), ArgumentError, ("The executor takes no work", "shutdown")),
     (lambda: leave_one_out([1.0, 2.0]), DataError, ("(draws, rows)", "not (2,)")),
     (lambda: leave_one_out([[np.nan, 2.0]]), DataError, ("log_likelihood must not be nan",)),
 ]

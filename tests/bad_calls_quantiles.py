@@ -73,6 +73,9 @@ CALLS += [
     _several("a level twice", FamilyError, ("quantiles", "0.5 twice"), [0.5, 0.1, 0.5]),
     _several("a family of means", FamilyError, ("'gaussian'", "'asymmetriclaplace'"), [0.5], "gaussian"),
     _several("an argument that nobody has", TypeError, ("familiy",), [0.5], familiy="elf"),
+    _several(
+        "an argument of fit", TypeError, ("draws is an argument of Model.fit", "fit={'draws': 50}"), [0.5], draws=50
+    ),
     _several("a further level", TypeError, ("quantile",), [0.5], quantile=0.9),
     BadCall(
         "fit_quantiles: an interval in per cent",

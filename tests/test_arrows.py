@@ -73,7 +73,16 @@ WINGS: dict[str, tuple[str, ...]] = {
         "run",
     ),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
-    "scores": ("numerics", "distributions", "pointwise", "kinds", "calibration", "pictures"),
+    "scores": (
+        "numerics",
+        "distributions",
+        "pointwise",
+        "kinds",
+        "calibration",
+        "sampling_error",
+        "pictures",
+        "reports",
+    ),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
 }
 
@@ -82,7 +91,7 @@ KEEPERS = {
     "patsy": {"formula"},
     "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores", "interpret"},
     "arviz": {"results"},
-    "xarray": {"results", "interpret"},
+    "xarray": {"results", "scores", "interpret"},  # scores only where a report becomes a tree of data
     "matplotlib": {"results", "calibration", "scores", "interpret"},
     "tqdm": {"sampler"},
     "pymc": set(),

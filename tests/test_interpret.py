@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from many_rows import many_rows
 from scipy.special import expit
 from scipy.stats import kstest, norm
 
@@ -346,6 +347,42 @@ class TestBambi:
         np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=steps)
 
 
+OTHERS = json.loads((Path(__file__).parent / "fixtures" / "marginaleffects.json").read_text(encoding="utf-8"))
+FORMULAS = {"logistic": ("hit ~ x * z + g", "bernoulli"), "counts": ("count ~ x + z + g", "poisson")}
+
+
+class TestMarginaleffects:
+    """Averages, contrasts and slopes of 5,000 rows beside marginaleffects, and their spread beside the delta method.
+
+    With flat priors and so many rows the posterior is normal around the estimates. Draws come in pairs around these,
+    so that what is straight in them has no Monte Carlo error.
+    """
+
+    @staticmethod
+    @cache
+    def model(name):
+        formula, family = FORMULAS[name]
+        model = nl.Model(formula, many_rows(), family=family)
+        fit = OTHERS["fits"][name]
+        half = np.random.default_rng(1).multivariate_normal(np.zeros(len(fit["names"])), fit["covariance"], size=200)
+        drawn = np.array(fit["estimates"]) + np.concatenate([half, -half])
+        by_name = dict(zip(fit["names"], drawn.T[:, None, :], strict=True))
+        draws = {key: values for key, values in by_name.items() if "[" not in key}
+        draws["g"] = np.stack([by_name["g[T.b]"], by_name["g[T.c]"]], axis=-1)
+        return model, to_inference_data({"posterior": draws}, dims={}, coords={})
+
+    @pytest.mark.parametrize("place", range(len(OTHERS["answers"])))
+    def test_estimates_and_errors(self, place):
+        asked = OTHERS["answers"][place]
+        found = getattr(interpret, asked["function"])(*self.model(asked["model"]), **asked["options"]).summary
+        columns = asked["columns"]
+        error = np.array(columns["std_error"])
+        assert len(found) == len(error)
+        assert "g" not in columns or found["g"].tolist() == columns["g"]
+        assert (np.abs(found["estimate"] - columns["estimate"]) < 0.05 * error).all()  # curvature: of order error ** 2
+        np.testing.assert_allclose(found["sd"], error, rtol=0.15)  # of 200 pairs: 5 percent, more where skewed
+
+
 class TestEffects:
     """Tables of coefficients and of effects of groups."""
 
@@ -388,6 +425,42 @@ class TestEffects:
         for table in (interpret.ranef, interpret.coef, interpret.varcorr):
             with pytest.raises(DataError, match="no group-specific terms"):
                 table(model, results)
+
+
+class TestEvidence:
+    """Hypotheses about parameters."""
+
+    def test_one_sided(self):
+        model, results, d = asked("y ~ x + f + (1|g)")
+        table = interpret.hypothesis(model, results, ["x > 0", "f[w] - f[v] < x / 2", "`1|g_sigma` > sigma"])
+        share = (d["x"] > 0).mean()
+        assert table["probability"][0] == share
+        assert table["evidence_ratio"][0] == pytest.approx(share / (1 - share))
+        assert table[["lower", "upper"]].loc[0].tolist() == pytest.approx(np.quantile(d["x"], [0.05, 0.95]).tolist())
+        assert table["probability"][1] == (d["f"][:, 1] - d["f"][:, 0] < d["x"] / 2).mean()
+        assert table["probability"][2] == (d["1|g_sigma"] > d["sigma"]).mean()
+
+    def test_a_point_beside_the_exact_ratio(self):
+        """Normal prior and normal posterior: both densities at zero are known."""
+        prior = nl.Prior("Normal", mu=0.5, sigma=2.0)
+        model = nl.Model("y ~ x", DATA, priors={"x": prior})
+        rng = np.random.default_rng(3)
+        draws = {name: rng.normal(0.3, 0.25, size=(4, 2000)) for name in ("Intercept", "x")}
+        draws["sigma"] = np.exp(rng.normal(size=(4, 2000)))
+        results = to_inference_data({"posterior": draws}, dims={}, coords={})
+        line = interpret.hypothesis(model, results, "x = 0").iloc[0]
+        exact = norm.pdf(0.0, 0.3, 0.25) / norm.pdf(0.0, 0.5, 2.0)
+        assert abs(line["evidence_ratio"] - exact) < 4.0 * line["evidence_error"] + 0.02 * exact
+        assert 0.002 * exact < line["evidence_error"] < 0.1 * exact
+        assert line["probability"] == pytest.approx(line["evidence_ratio"] / (1 + line["evidence_ratio"]))
+        assert line["lower"] == pytest.approx(np.quantile(draws["x"], 0.025))
+
+    def test_a_point_beyond_the_draws(self):
+        model, _, d = asked("y ~ x")
+        far = {name: 1.0 + 0.01 * values[None] / np.abs(values).max() for name, values in d.items()}
+        results = to_inference_data({"posterior": far}, dims={}, coords={})
+        with pytest.warns(nl.NutsliteWarning, match="beyond the point"):
+            interpret.hypothesis(model, results, "x = 0")
 
 
 def test_pictures_have_what_was_asked():

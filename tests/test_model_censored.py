@@ -12,7 +12,7 @@ import nutslite as nl
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite.calibration import simulation_based_calibration
 from nutslite.calibration.simulation import simulate_data
-from nutslite.exceptions import DataError
+from nutslite.exceptions import ArgumentError, DataError
 from nutslite.families.record.censoring import compiled_kernels, logliks_of
 from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
@@ -386,3 +386,44 @@ def test_r_squared_of_what_was_not_seen_is_refused(fitted) -> None:
     made, results = fitted
     with pytest.raises(DataError, match="not all were seen"):
         made.r2_score(results)
+
+
+def test_scores_are_of_what_was_seen(fitted) -> None:
+    """Log scores are those of the likelihood; the transform falls between the limits of each row."""
+    made, results = fitted
+    data = survey(60)
+    report = made.evaluate(results, kind="insample", by="status", levels=(0.9,), simulations=19)
+    posterior = results["posterior"]
+    a, b, sigma = (posterior[key].values.reshape(-1, 1) for key in ("Intercept", "x", "sigma"))
+    mu = a + b * data["x"].to_numpy()
+    logs = np.stack([pointwise(data, mu[s], sigma[s]) for s in range(100)])
+    np.testing.assert_allclose(report.pointwise["nll"], np.log(100) - special.logsumexp(logs, axis=0), rtol=1e-9)
+    below = stats.norm(mu, sigma).cdf(data["y"].to_numpy()).mean(axis=0)
+    above = stats.norm(mu, sigma).cdf(data["upper"].fillna(0.0).to_numpy()).mean(axis=0)
+    u, status = report.pointwise["pit"].to_numpy(), data["status"].to_numpy()
+    np.testing.assert_allclose(u[status == "none"], below[status == "none"], rtol=1e-9)
+    assert (u[status == "left"] <= below[status == "left"]).all()
+    assert (u[status == "right"] >= below[status == "right"]).all()
+    inside = status == "interval"
+    assert ((u >= below) & (u <= above))[inside].all()
+    assert set(report.table.index) == {
+        "nll", "width_90", "coverage_90_randomised", "pit_mean", "pit_spread", "pit_distance",
+    }  # fmt: skip
+    assert any(f"{np.sum(status != 'none')} of 60 responses were not seen" in note for note in report.notes)
+    left_out = made.evaluate(results, simulations=0)
+    assert left_out.table.loc["nll", "estimate"] > report.table.loc["nll", "estimate"]
+    with pytest.raises(ArgumentError, match="not all were seen"):
+        report.prediction.crps(report.observed)
+
+
+def test_censored_rows_are_held_out(fitted) -> None:
+    """By a fit without them, and as new rows."""
+    made, results = fitted
+    report = made.cross_validate(2, draws=50, chains=2, simulations=0, random_seed=3)
+    rows = survey(60)
+    rows["upper"] = rows["upper"].fillna(0.0)
+    new = made.evaluate(results, data=rows, simulations=0)
+    same = made.evaluate(results, kind="insample", simulations=0)
+    np.testing.assert_allclose(new.pointwise["nll"], same.pointwise["nll"], rtol=1e-12)
+    np.testing.assert_array_equal(report.observed, same.observed)
+    assert report.table.loc["nll", "estimate"] == pytest.approx(same.table.loc["nll", "estimate"], abs=0.15)

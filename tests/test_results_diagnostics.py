@@ -9,8 +9,8 @@ import pytest
 
 from nutslite.exceptions import DataError
 from nutslite.results.diagnostics import diagnostics
-from nutslite.results.diagnostics.effective_size import _fast_length
 from nutslite.results.diagnostics.ranks import normal_scores
+from nutslite.scores.numerics.effective_size import _fast_length
 
 
 class ArvizOld:

@@ -31,7 +31,13 @@ from nutslite.scores.calibration.coverage import (
 )
 from nutslite.scores.calibration.isotonic import pooled_means
 from nutslite.scores.calibration.pit import mid_pit, pit, pit_from_cdf, pit_from_draws, pit_histogram
-from nutslite.scores.calibration.reliability import decompose, recalibrated, reliability, spiegelhalter
+from nutslite.scores.calibration.reliability import (
+    decompose,
+    decompose_binned,
+    recalibrated,
+    reliability,
+    spiegelhalter,
+)
 from nutslite.scores.pointwise.quantile import pinball
 
 RECORDED = json.loads((Path(__file__).parent / "fixtures" / "scores_calibration.json").read_text())
@@ -266,6 +272,33 @@ def test_decompositions_are_another_programs(name, expected):
         assert abs(getattr(found, part) - value) < 1e-11 * scale, part
     total = found.miscalibration - found.discrimination + found.uncertainty
     assert found.score == pytest.approx(total, rel=1e-12)
+
+
+@pytest.mark.parametrize(("bins", "strategy"), [(None, "width"), (1, "width"), (10, "width"), (7, "mass")])
+@pytest.mark.parametrize("name", ["events", "tied"])
+def test_parts_by_bins_add_up_to_the_brier_score(name, bins, strategy):
+    """Weighted, too; of distinct forecasts nothing happens within bins, of one bin there is no resolution."""
+    y, p = np.array(RECORDED[name]["y"]), np.array(RECORDED[name]["p"])
+    weights = np.random.default_rng(12).integers(0, 4, y.size)
+    found = decompose_binned(y, p, bins, strategy, weights)
+    score, reliable, resolved, uncertain, variance, covariance = found
+    assert score == pytest.approx(np.average((p - y) ** 2, weights=weights), rel=1e-13)
+    assert score == pytest.approx(reliable - resolved + uncertain + variance - covariance, rel=1e-12)
+    if bins is None:
+        assert (variance, covariance) == pytest.approx((0.0, 0.0), abs=1e-30)
+    if bins == 1:
+        assert resolved == pytest.approx(0.0, abs=1e-30)
+        assert covariance == pytest.approx(2 * np.cov(y, p, fweights=weights, bias=True)[0, 1], rel=1e-12)
+
+
+def test_binned_parts_by_hand():
+    """Two bins of two: 0.1, 0.3 with one event, 0.6, 0.8 with two."""
+    found = decompose_binned([0, 1, 1, 1], [0.1, 0.3, 0.6, 0.8], bins=2)
+    assert found.reliability == pytest.approx(0.5 * (0.2 - 0.5) ** 2 + 0.5 * (0.7 - 1.0) ** 2)
+    assert found.resolution == pytest.approx(0.25**2)
+    assert found.uncertainty == pytest.approx(0.75 * 0.25)
+    assert found.within_variance == pytest.approx(0.01)
+    assert found.within_covariance == pytest.approx(0.5 * (0.5 * 0.1 + 0.5 * 0.1))
 
 
 def test_equal_forecasts_are_recalibrated_alike():

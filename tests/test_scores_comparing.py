@@ -13,7 +13,7 @@ from scipy import stats
 from nutslite import scores
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError
 from nutslite.scores import Prediction, compare, evaluate, stack
-from nutslite.scores.simplex import smallest_on_simplex, violation
+from nutslite.scores.numerics.simplex import smallest_on_simplex, violation
 
 RECORDED = json.loads((Path(__file__).parent / "fixtures" / "scores_stacking.json").read_text())
 

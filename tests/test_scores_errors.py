@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from nutslite.exceptions import DataError
-from nutslite.scores.standard_errors import (
+from nutslite.scores.sampling_error.standard_errors import (
     bootstrapped,
     difference_with_error,
     mean_with_error,

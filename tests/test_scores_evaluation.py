@@ -12,13 +12,15 @@ from scipy import stats
 from nutslite import scores
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError
 from nutslite.scores import Prediction, evaluate, expected_range
-from nutslite.scores.answers import Answers, Asked, CountTable
+from nutslite.scores.kinds.censored import Censored
+from nutslite.scores.reports.answers import Answers, Asked, CountTable
+from nutslite.scores.reports.verdict import away
 
 
 @pytest.fixture(autouse=True)
 def few_replicates(monkeypatch):
     """Standard errors of numbers that are no means are not what is tested here."""
-    monkeypatch.setattr("nutslite.scores.tables.REPLICATES", 20)
+    monkeypatch.setattr("nutslite.scores.reports.tables.REPLICATES", 20)
 
 
 def within(reports, names=None):
@@ -346,3 +348,133 @@ def test_expected_range_of_any_statistic(rng):
 def test_what_cannot_be_evaluated_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call(Prediction.from_normal(np.zeros(2), np.ones(2)))
+
+
+# --- rows of a group at once
+
+
+def test_joint_scores_are_those_of_the_functions_and_see_what_rows_share():
+    """Rows of a group share half of their variance: right draws know, draws with the same margins do not."""
+    rng = np.random.default_rng(5)
+    sizes = rng.integers(1, 6, 60)
+    labels = np.repeat(np.arange(60), sizes)
+    rng.shuffle(labels)
+
+    def drawn(size):
+        return (rng.standard_normal((size, 60))[:, labels] + rng.standard_normal((size, labels.size))) / np.sqrt(2)
+
+    x, y = drawn(400), drawn(1)[0]
+    apart = rng.standard_normal((400, labels.size))
+    options = {"groups": labels, "levels": (0.9,), "simulations": 59, "joint": ("variogram", "energy", "dss")}
+    right, wrong = (
+        evaluate(y, Prediction.from_draws(x), **options),
+        evaluate(y, Prediction.from_draws(apart), **options),
+    )
+    assert list(right.table.index[:7]) == ["crps", "wis", "energy", "variogram", "dss", "coverage_90", "width_90"]
+    assert right.joint is not None
+    for group in range(60):
+        inside = labels == group
+        line = right.joint.loc[group]
+        assert line["rows"] == sizes[group]
+        assert line["energy"] == pytest.approx(float(scores.energy_score(y[inside], x[:, inside])), rel=1e-12)
+        assert line["variogram"] == pytest.approx(float(scores.variogram_score(y[inside], x[:, inside])), rel=1e-12)
+        assert line["dss"] == pytest.approx(float(scores.dss(y[inside], x[:, inside])), rel=1e-12)
+    for name in ("energy", "variogram", "dss"):
+        line = right.table.loc[name]
+        assert line["estimate"] == pytest.approx(right.joint[name].mean())
+        assert line["se"] == pytest.approx(right.joint[name].std() / np.sqrt(60))
+        assert line["n"] == 60
+        assert abs(away(line)) < 2.0
+        assert line["estimate"] < wrong.table.loc[name, "estimate"]
+    assert abs(wrong.table.loc["crps", "estimate"] - right.table.loc["crps", "estimate"]) < 0.05
+
+
+def test_weights_of_rows_are_weights_of_their_groups():
+    rng = np.random.default_rng(5)
+    mu, sigma, y = normal_forecast(rng, 12)
+    labels, times = np.repeat([0, 1, 2], 4), np.repeat([1, 3, 2], 4)
+    report = evaluate(
+        y, Prediction.from_normal(mu, sigma), groups=labels, sample_weight=times, joint="energy", simulations=0
+    )
+    mean = np.average(report.joint["energy"], weights=[1, 3, 2])
+    assert report.table.loc["energy", "estimate"] == pytest.approx(mean)
+
+
+# --- responses that were not all seen
+
+
+def censored(rng, y, whole=False):
+    """Responses with limits of all kinds, at random: what stands for each, its status, lower ends."""
+    status = rng.integers(0, 4, y.size)
+    limit = rng.poisson(3.0, y.size).astype(float) if whole else rng.standard_normal(y.size)
+    lower, upper = np.minimum(limit, limit + 1.0), limit + 1.0
+    status = np.where((status == 1) & (y > limit), 0, status)
+    status = np.where((status == 2) & (y < limit), 0, status)
+    status = np.where((status == 3) & ~((lower < y) & (y <= upper)), 0, status)
+    seen = np.where(status == 3, upper, np.where(status > 0, limit, y))
+    return seen, status, np.where(status == 3, lower, seen)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["normal", "counts"])
+def test_right_forecasts_of_censored_responses_have_a_uniform_transform(whole):
+    rng = np.random.default_rng(6)
+    if whole:
+        prediction = Prediction.from_distribution("poisson", mu=np.full(4000, 3.0))
+    else:
+        prediction = Prediction.from_normal(rng.normal(size=4000), np.full(4000, 1.5))
+    y, status, lower = censored(rng, prediction.sample(rng, 1)[0], whole)
+    given = Prediction(Censored(prediction.kind, y, status, lower, np.zeros(4000)))
+    report = evaluate(y, given, levels=(0.9,), simulations=39)
+    assert 0.1 < np.mean(status > 0) < 0.9
+    assert stats.kstest(report.pointwise["pit"], "uniform").pvalue > 1e-3
+    assert abs(away(report.table.loc["coverage_90_randomised"])) < 2.0
+    assert np.isnan(report.table.loc["nll", "expected"])
+    assert {"crps", "wis", "mae", "rmse", "coverage_90"}.isdisjoint(report.table.index)
+    assert "responses were not seen" in " ".join(report.notes)
+    if not whole:
+        kind = prediction.kind
+        narrow = Prediction.from_normal(kind.parameters[0], 0.6 * kind.parameters[1])
+        wrong = Prediction(Censored(narrow.kind, y, status, lower, np.zeros(4000)))
+        assert "too narrow" in evaluate(y, wrong, levels=(0.9,), simulations=39).verdict()
+
+
+def test_pictures_of_censored_responses():
+    rng = np.random.default_rng(5)
+    prediction = Prediction.from_normal(np.zeros(60), np.ones(60))
+    y, status, lower = censored(rng, prediction.sample(rng, 1)[0])
+    report = evaluate(y, Prediction(Censored(prediction.kind, y, status, lower, np.zeros(60))), simulations=0)
+    assert len(report.plot().figure.axes) >= 3
+    report.plot_pit(kind="histogram")
+    for picture in (report.plot_reliability, lambda: report.plot_fan(y)):
+        with pytest.raises(ArgumentError, match="Not all responses were seen"):
+            picture()
+
+
+# --- as trees of data
+
+
+def test_reports_are_trees_of_data(tmp_path):
+    rng = np.random.default_rng(7)
+    xarray = pytest.importorskip("xarray")
+    mu, sigma, y = normal_forecast(rng, 30)
+    series = pd.Series(y, index=[f"row {k}" for k in range(30)])
+    by = np.repeat(["a", "b", "c"], 10)
+    report = evaluate(series, Prediction.from_normal(mu, sigma), groups=by, by=by, joint="energy", simulations=19)
+    tree = report.to_datatree()
+    assert isinstance(tree, xarray.DataTree)
+    assert tree.attrs["verdict"] == report.verdict()
+    assert float(tree["table"]["estimate"].sel(score="crps")) == report.table.loc["crps", "estimate"]
+    assert float(tree["by"]["estimate"].sel(label="b", score="crps")) == report.by.loc[("b", "crps"), "estimate"]
+    np.testing.assert_array_equal(tree["pointwise"]["pit"], report.pointwise["pit"])
+    assert tree["pointwise"]["row"].to_numpy()[3] == "row 3"
+    assert tree["joint"].sizes == {"group": 3}
+    tree.to_netcdf(tmp_path / "report.nc", engine="h5netcdf")
+    stored = xarray.open_datatree(tmp_path / "report.nc", engine="h5netcdf")
+    assert str(stored["table"]["better"].sel(score="crps").to_numpy()) == "lower"
+    stored.close()
+    grouped = evaluate(
+        pd.Series(y, index=pd.MultiIndex.from_product([["u", "v"], range(15)], names=["who", "when"])),
+        Prediction.from_normal(mu, sigma),
+        simulations=0,
+    ).to_datatree()
+    assert list(grouped["pointwise"]["who"].to_numpy()[[0, 29]]) == ["u", "v"]

@@ -21,8 +21,8 @@ from nutslite.scores.calibration.reliability import decompose, recalibrated, rel
 from nutslite.scores.evaluation import evaluate
 from nutslite.scores.pictures.figures import PlotsMissingError
 from nutslite.scores.pictures.pit import bar_band
-from nutslite.scores.report import Report
-from nutslite.scores.standard_errors import mean_with_error
+from nutslite.scores.reports.report import Report
+from nutslite.scores.sampling_error.standard_errors import mean_with_error
 
 RNG = np.random.default_rng(8)
 N = 60

@@ -21,6 +21,7 @@ from nutslite.scores.calibration.bands import (
     excursion_test,
     tail_probabilities,
 )
+from nutslite.scores.calibration.clusters import independent_rows
 from nutslite.scores.calibration.uniformity import (
     chi_squared_bins,
     chi_squared_tail,
@@ -163,6 +164,30 @@ def test_ninety_five_per_cent_bands_hold_ninety_five_per_cent_of_curves(n):
     u = np.sort(np.random.default_rng(n).random((5000, n)), axis=1)
     curves = np.stack([np.searchsorted(row, equal_steps(101), side="right") for row in u])
     assert abs(np.mean(((curves >= low) & (curves <= high)).all(axis=1)) - 0.95) < 0.01
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5])
+def test_bands_of_groups_hold_their_curves(shared):
+    """Values of a group that share half their variance: the band of so many independent rows is far too narrow."""
+    rng, points = np.random.default_rng(9), equal_steps(20)
+    steps, codes = np.array(points), np.repeat(np.arange(40), 5)
+    inside, naive = [], []
+    for _ in range(200):
+        z = np.sqrt(shared) * rng.standard_normal(40)[codes] + np.sqrt(1.0 - shared) * rng.standard_normal(200)
+        below = stats.norm.cdf(z)[:, None] <= steps
+        for kept, n in ((inside, independent_rows(below, steps, codes)), (naive, independent_rows(below, steps, None))):
+            low, high = band_at(n, points)
+            share = below.mean(axis=0)
+            kept.append(((share >= low / n - 1e-12) & (share <= high / n + 1e-12)).all())
+    assert np.mean(inside) > 0.90
+    assert np.mean(naive) < (0.8 if shared else 1.0)
+
+
+def test_rows_of_a_group_that_balance_each_other_are_worth_no_more_than_independent_ones():
+    below = np.tile([[0.0], [1.0]], (50, 1))
+    assert independent_rows(below, np.array([0.5]), np.repeat(np.arange(50), 2)) == 100
+    assert independent_rows(np.repeat(below, 2, axis=0), np.array([0.5]), np.repeat(np.arange(100), 2)) == 100
+    assert independent_rows(below, np.array([0.5]), np.zeros(100, dtype=np.int64)) == 100
 
 
 def test_a_band_of_many_values_takes_no_simulation():

@@ -30,6 +30,7 @@ _HOMES = {
     "ranef": "effects",
     "coef": "effects",
     "varcorr": "effects",
+    "hypothesis": "evidence",
 }
 
 __all__ = [
@@ -48,12 +49,14 @@ __all__ = [
     "ranef",
     "coef",
     "varcorr",
+    "hypothesis",
 ]
 
 if TYPE_CHECKING:
     from nutslite.interpret.comparison import avg_comparisons, comparisons
     from nutslite.interpret.effects import coef, fixef, ranef, varcorr
     from nutslite.interpret.estimates import Estimates
+    from nutslite.interpret.evidence import hypothesis
     from nutslite.interpret.grid import datagrid
     from nutslite.interpret.plotted import plot_comparisons, plot_predictions, plot_slopes
     from nutslite.interpret.prediction import avg_predictions, predictions

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,20 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import ArgumentError
+from nutslite.interpret.expression import evaluate
 
 FloatArray = NDArray[np.float64]
 
 WORDS = ("pairwise", "reference", "sequential", "revpairwise", "revreference", "revsequential")
-_OPERATIONS: dict[type, Callable[..., FloatArray]] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-    ast.Pow: np.power,
-    ast.USub: np.negative,
-    ast.UAdd: np.positive,
-}
-_FUNCTIONS: dict[str, Callable[..., FloatArray]] = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs}
 MOST = 20_000
 
 
@@ -150,39 +140,20 @@ def _equation(text: str, flat: FloatArray) -> FloatArray:
     sides = re.split(r"==?", text)
     if len(sides) > 2:
         raise ArgumentError(f"hypothesis={text!r} has more than one '='.")
-    left = _value(sides[0], text, flat)
-    right = _value(sides[1], text, flat) if len(sides) == 2 else 0.0
+    last = f"b{flat.shape[1] - 1}"
+
+    def resolve(tree: ast.expr) -> Any:
+        if not isinstance(tree, ast.Name) or not re.fullmatch(r"b\d+", tree.id):
+            return None
+        place = int(tree.id[1:])
+        if place >= flat.shape[1]:
+            raise ArgumentError(
+                f"hypothesis={text!r}: there is no '{tree.id}'; the {flat.shape[1]} answers are b0 to {last}, in the "
+                "order of the table."
+            )
+        return flat[:, place]
+
+    known = "Answers are b0, b1, ... in the order of the table"
+    left = evaluate(sides[0], text, resolve, known)
+    right = evaluate(sides[1], text, resolve, known) if len(sides) == 2 else 0.0
     return np.broadcast_to(np.asarray(left - right, dtype=float), (len(flat),)).copy()
-
-
-def _value(side: str, text: str, flat: FloatArray) -> Any:
-    try:
-        tree = ast.parse(side.strip(), mode="eval").body
-    except SyntaxError:
-        raise ArgumentError(f"hypothesis={text!r} is no equation such as 'b1 - b0 = 0'.") from None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _evaluate(tree, text, flat)
-
-
-def _evaluate(tree: ast.expr, text: str, flat: FloatArray) -> Any:
-    match tree:
-        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return number
-        case ast.BinOp(left, operation, right) if type(operation) in _OPERATIONS:
-            return _OPERATIONS[type(operation)](_evaluate(left, text, flat), _evaluate(right, text, flat))
-        case ast.UnaryOp(operation, operand) if type(operation) in _OPERATIONS:
-            return _OPERATIONS[type(operation)](_evaluate(operand, text, flat))
-        case ast.Call(ast.Name(name), [argument], []) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](_evaluate(argument, text, flat))
-        case ast.Name(name) if re.fullmatch(r"b\d+", name):
-            place = int(name[1:])
-            if place >= flat.shape[1]:
-                raise ArgumentError(
-                    f"hypothesis={text!r}: there is no '{name}'; the {flat.shape[1]} answers are b0 to "
-                    f"b{flat.shape[1] - 1}, in the order of the table."
-                )
-            return flat[:, place]
-    raise ArgumentError(
-        f"hypothesis={text!r}: '{ast.unparse(tree)}' is not understood. Answers are b0, b1, ... in the order of the "
-        f"table; there are numbers, + - * / **, and {', '.join(_FUNCTIONS)}."
-    )

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite._log import log
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, SettingError
-from nutslite.model.evaluation import Rows, refuse_censored
+from nutslite._parallel import check_executor
+from nutslite.exceptions import ArgumentError, DataError, SettingError
+from nutslite.model.evaluation import Rows, with_joint
 from nutslite.model.row_labels import row_labels, said_of_ranges
 from nutslite.model.specification import Specification
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nutslite.formula.design import Design
     from nutslite.model.refits import Refit
     from nutslite.results.evaluation.predictive import Predictive
-    from nutslite.scores.report import Report
+    from nutslite.scores.reports.report import Report
 
 Fold = NDArray[np.int64]
 
@@ -44,11 +45,10 @@ def cross_validate(
     from nutslite.sampler.sample import seed_sequence
 
     rows = Rows(specification.spec.design, specification.data, True)
-    refuse_censored(rows.design)
     labels = None if groups is None else _held_out_groups(groups, rows)
     if by is not None:
         row_labels("by", by, rows.design, rows.frame)
-    _check_executor(executor)
+    check_executor(executor, "fit")
     if fit["inference_method"] not in METHODS:
         raise ArgumentError(f"inference_method is one of 'auto', 'nuts' here, not {fit['inference_method']!r}.")
     seeds = seed_sequence(random_seed)
@@ -59,14 +59,14 @@ def cross_validate(
     _check_weights(rows.design, folds)
     task = RefitTask(specification.posterior.assembled, settings)
     found = list(refits(task, folds, of_fits[: len(folds)], executor))
-    together = _together(found, rows.design.n_rows)
+    together = _together(found, rows.design)
     notes = [_said(len(folds), groups, labels), *concerns(found)]
     own = groups if labels is None else labels
     said = said_of_ranges(rows.design) if labels is None else ""
     report = rows.report(together.prediction(), own, by, *notes, said, seed=_plain_seed(random_seed), **options)
     for concern in notes[1:]:
         log.warning(concern)
-    return report if labels is None else _with_joint(report, together, labels)
+    return report if labels is None else with_joint(report, together.log_likelihood, labels)
 
 
 def _held_out_groups(groups: Any, rows: Rows) -> NDArray[Any]:
@@ -117,15 +117,7 @@ def _check_weights(design: Design, folds: list[Fold]) -> None:
             raise DataError("The weights of all rows outside one of the folds are zero: nothing is left to fit to.")
 
 
-def _check_executor(executor: Any) -> None:
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ArgumentTypeError(
-            f"executor is a concurrent.futures.Executor or what has its method submit, not {executor!r}. None means "
-            "one fit after another."
-        )
-
-
-def _together(found: list[Refit], n: int) -> Predictive:
+def _together(found: list[Refit], design: Design) -> Predictive:
     """What all refits say, in the order of the model's rows."""
     order = np.argsort(np.concatenate([refit.rows for refit in found]))
     each = [refit.predictive for refit in found]
@@ -133,7 +125,7 @@ def _together(found: list[Refit], n: int) -> Predictive:
         each[0],
         arrays={name: np.concatenate([one.arrays[name] for one in each], axis=1)[:, order] for name in each[0].arrays},
         log_likelihood=np.concatenate([one.log_likelihood for one in each], axis=1)[:, order],
-        y=np.concatenate([one.y for one in each])[order],
+        response=design.response,
     )
 
 
@@ -145,26 +137,6 @@ def _said(folds: int, groups: Any, labels: NDArray[Any] | None) -> str:
         f"Each of {_coded(labels)[0]} groups{named} was predicted by a fit without any of its rows, in {folds} parts "
         "(cross-validation)."
     )
-
-
-def _with_joint(report: Report, together: Predictive, labels: NDArray[Any]) -> Report:
-    """The report with the joint score of each group, and its mean over groups in the table."""
-    from nutslite.scores.pointwise.log_score import joint_nll
-    from nutslite.scores.standard_errors import mean_with_error
-
-    codes, levels = pd.factorize(labels)
-    values = joint_nll(together.log_likelihood, codes)[1]
-    joint = pd.DataFrame({"rows": np.bincount(codes), "joint_nll": values}, index=pd.Index(levels, name="group"))
-    found = mean_with_error(values, confidence=report.confidence)
-    line = {
-        **dict.fromkeys(report.table.columns, np.nan),
-        **{name: getattr(found, name) for name in ("estimate", "se", "low", "high", "n")},
-        "better": "lower",
-        "note": "of all rows of a held-out group at once; mean over groups",
-    }
-    first = report.table.iloc[:1]
-    added = pd.DataFrame([line], index=pd.Index(["joint_nll"], name="score")).astype(first.dtypes.to_dict())
-    return replace(report, table=pd.concat([first, added, report.table.iloc[1:]]), joint=joint)
 
 
 def _plain_seed(random_seed: Any) -> Any:

@@ -12,7 +12,7 @@ from nutslite.model.specification import Specification
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from nutslite.scores.report import Report
+    from nutslite.scores.reports.report import Report
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 SIMULATIONS = 199
@@ -37,6 +37,7 @@ class Evaluated:
         draws: int | None = None,
         levels: Sequence[float] = LEVELS,
         quantiles: Sequence[float] = (),
+        joint: Sequence[str] = (),
         simulations: int = SIMULATIONS,
         confidence: float = 0.95,
         random_seed: Any = 0,
@@ -45,7 +46,9 @@ class Evaluated:
 
         Of the model's own rows each is predicted as if it had been left out, by Pareto-smoothed importance sampling
         (PSIS-LOO); ``report.pointwise.khat`` says of each row whether that can be relied on. Where scores know the
-        family's distribution they are of its mixture over the draws, not of one draw from each.
+        family's distribution they are of its mixture over the draws, not of one draw from each. With `new_groups` all
+        rows of a group have a joint log score besides (``report.joint``). Of censored responses there are the log score
+        of what is known and the randomised transform, and no scores that need the responses themselves.
 
         Parameters
         ----------
@@ -67,8 +70,8 @@ class Evaluated:
         draws : int, optional
             How many posterior draws to use, evenly spaced. By default all, and fewer, which the report says, where
             draws times rows are more than 20 million.
-        levels, quantiles, simulations, confidence
-            As for `nutslite.scores.evaluate`.
+        levels, quantiles, joint, simulations, confidence
+            As for `nutslite.scores.evaluate`; `joint` of held-out rows.
         random_seed : int or sequence of int
             Of new groups' effects, refits, simulations, the bootstrap. The same seed gives the same report.
 
@@ -79,7 +82,7 @@ class Evaluated:
         Raises
         ------
         DataError
-            For a censored response, results of another model, groups that the model has not seen without
+            For results of another model, groups that the model has not seen without
             ``new_groups=True``; as for `predict`.
         ArgumentError
             For arguments that cannot go together.
@@ -107,6 +110,7 @@ class Evaluated:
             random_seed=random_seed,
             levels=levels,
             quantiles=quantiles,
+            joint=joint,
             simulations=simulations,
             confidence=confidence,
         )
@@ -126,6 +130,7 @@ class Evaluated:
         inference_method: str = "auto",
         levels: Sequence[float] = LEVELS,
         quantiles: Sequence[float] = (),
+        joint: Sequence[str] = (),
         simulations: int = SIMULATIONS,
         confidence: float = 0.95,
     ) -> Report:
@@ -154,7 +159,7 @@ class Evaluated:
             Of each fit, as for `fit`.
         inference_method : {"auto", "nuts"}
             As for `fit`.
-        levels, quantiles, simulations, confidence
+        levels, quantiles, joint, simulations, confidence
             As for `nutslite.scores.evaluate`.
 
         Returns
@@ -190,6 +195,7 @@ class Evaluated:
             },
             levels=levels,
             quantiles=quantiles,
+            joint=joint,
             simulations=simulations,
             confidence=confidence,
         )

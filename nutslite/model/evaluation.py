@@ -20,8 +20,8 @@ from nutslite.model.specification import Specification
 if TYPE_CHECKING:
     from nutslite.results.evaluation.predictive import Predictive
     from nutslite.scores.importance import LeftOut
-    from nutslite.scores.prediction import Prediction
-    from nutslite.scores.report import Report
+    from nutslite.scores.kinds.prediction import Prediction
+    from nutslite.scores.reports.report import Report
 
 KINDS = ("loo", "insample")
 MOST_NUMBERS = 20_000_000  # draws times rows, of which a few arrays are held: 160 MB each
@@ -48,10 +48,11 @@ class Rows:
 
     def report(self, prediction: Prediction, groups: Any, by: Any, *notes: str, **options: Any) -> Report:
         """Scores of a prediction of them; `options` as for `nutslite.scores.evaluate`."""
+        from nutslite.results.evaluation.predictive import observed_ends
         from nutslite.scores.evaluation import evaluate
 
         found = evaluate(
-            pd.Series(np.asarray(self.design.response.values[0], dtype=float), index=self.design.rows),
+            pd.Series(observed_ends(self.design.response), index=self.design.rows),
             prediction,
             groups=group_labels(groups, self.design, self.frame),
             by=None if by is None else row_labels("by", by, self.design, self.frame),
@@ -78,8 +79,7 @@ def evaluate(
 ) -> Report:
     """What `Model.evaluate` does."""
     check_flags(new_groups=new_groups, refit=refit)
-    kind = _checked_kind(kind, data, new_groups, refit)
-    refuse_censored(specification.spec.design)
+    kind = _checked_kind(kind, data, new_groups, refit, options.get("joint"))
     check_results(specification, idata)
     rows = _rows(specification, data, new_groups)
     group_labels(groups, rows.design, rows.frame)  # what is wrong with these is said before it takes time
@@ -88,29 +88,19 @@ def evaluate(
     notes = [*said, *_about(rows, kind, new_groups, idata)]
     options = {**options, "seed": random_seed}
     if kind != "loo":
-        return rows.report(found.prediction(), groups, by, *notes, **options)
+        notes.append(_monte_carlo(found.log_likelihood, chains, None))
+        report = rows.report(found.prediction(), groups, by, *notes, **options)
+        labels = group_labels(groups, rows.design, rows.frame)
+        return with_joint(report, found.log_likelihood, labels) if new_groups and labels is not None else report
     from nutslite.scores.evaluation import with_left_out
 
     found, left_out, refitted = _left_out(specification, found, chains, refit, random_seed)
-    report = rows.report(found.prediction(left_out.weights), groups, by, *notes, *refitted, **options)
+    notes = [*notes, *refitted, _monte_carlo(found.log_likelihood, chains, left_out)]
+    report = rows.report(found.prediction(left_out.weights), groups, by, *notes, **options)
     return with_left_out(report, left_out, "Each row is judged as if it had been left out (PSIS-LOO).")
 
 
-def refuse_censored(design: Design) -> None:
-    """Refuse responses that were not all seen.
-
-    Raises
-    ------
-    DataError
-    """
-    if design.response.censoring is not None:
-        raise DataError(
-            f"Scores compare predictions with responses, and of '{design.response.name}' not all were seen. Log "
-            "likelihoods of censored rows are known: compute_log_likelihood adds them, and ArviZ's loo judges by them."
-        )
-
-
-def _checked_kind(kind: Any, data: Any, new_groups: bool, refit: bool) -> str:
+def _checked_kind(kind: Any, data: Any, new_groups: bool, refit: bool, joint: Any) -> str:
     """``"loo"``, ``"insample"`` or ``"held out"``."""
     if kind is not None:
         refuse_other("kind", kind, KINDS)
@@ -121,6 +111,11 @@ def _checked_kind(kind: Any, data: Any, new_groups: bool, refit: bool) -> str:
         raise ArgumentError(
             "new_groups=True takes the groups of held-out rows (data=) for new ones. Of the model's own rows a group "
             "has to be left out as a whole: cross_validate(groups=...) does."
+        )
+    if joint and found == "loo":
+        raise ArgumentError(
+            "joint= is about all rows of a group at once, and here each row is left out by itself: take held-out rows "
+            "(data=), or cross_validate(groups=...)."
         )
     if refit and found != "loo":
         raise ArgumentError("refit=True is about leaving out single rows of the model's own (kind='loo').")
@@ -133,7 +128,6 @@ def _rows(specification: Specification, data: Any, new_groups: bool) -> Rows:
         return Rows(with_new_groups(design) if new_groups else design, specification.data, True)
     frame = as_frame(data)
     found = design.evaluate(frame, response=True)
-    refuse_censored(found)
     unseen = {name: factor.new_levels for name, factor in found.factors.items() if factor.new_levels}
     if new_groups:
         found = with_new_groups(found)
@@ -201,6 +195,46 @@ def _about(rows: Rows, kind: str, new_groups: bool, idata: Any) -> list[str]:
     return said
 
 
+def with_joint(report: Report, log_likelihood: NDArray[np.float64], labels: NDArray[Any]) -> Report:
+    """The report with the joint log score of held-out rows of each group, and its mean over groups in the table."""
+    from nutslite.scores.calibration.coverage import coded
+    from nutslite.scores.pointwise.log_score import joint_nll
+    from nutslite.scores.sampling_error.standard_errors import mean_with_error
+
+    levels, codes = coded(labels, report.n, "groups")
+    values = joint_nll(log_likelihood, codes)[1]
+    joint = pd.DataFrame({"rows": np.bincount(codes), "joint_nll": values}, index=pd.Index(levels, name="group"))
+    if report.joint is not None:
+        joint = joint.join(report.joint.drop(columns="rows"))
+    found = mean_with_error(values, confidence=report.confidence)
+    line = {
+        **dict.fromkeys(report.table.columns, np.nan),
+        **{name: getattr(found, name) for name in ("estimate", "se", "low", "high", "n")},
+        "better": "lower",
+        "note": "of all held-out rows of a group at once; mean over groups",
+    }
+    first = report.table.iloc[:1]
+    added = pd.DataFrame([line], index=pd.Index(["joint_nll"], name="score")).astype(first.dtypes.to_dict())
+    return replace(report, table=pd.concat([first, added, report.table.iloc[1:]]), joint=joint)
+
+
+def _monte_carlo(log_likelihood: NDArray[np.float64], chains: int, left_out: LeftOut | None) -> str:
+    """How far log scores of rows may be from those that endlessly many draws would give."""
+    from nutslite.scores.importance import relative_efficiency
+    from nutslite.scores.pointwise.log_score import nll_error
+
+    if left_out is None:
+        efficiency = relative_efficiency(log_likelihood.reshape(chains, -1, log_likelihood.shape[-1]))
+        errors = nll_error(log_likelihood) / np.sqrt(efficiency)
+    else:
+        errors = nll_error(log_likelihood, left_out.weights) / np.sqrt(left_out.efficiency)
+        errors = np.delete(errors, left_out.bad)
+    finite = errors[np.isfinite(errors)]
+    if finite.size == 0:
+        return ""
+    return f"Monte Carlo errors of the rows' log scores are {finite.max():.2g} at most (more draws make them smaller)."
+
+
 def _left_out(
     specification: Specification, found: Predictive, chains: int, refit: bool, seed: Any
 ) -> tuple[Predictive, LeftOut, list[str]]:
@@ -208,7 +242,8 @@ def _left_out(
     from nutslite.scores.importance import LeftOut, leave_one_out
 
     own = specification.spec.design.weights
-    left_out = leave_one_out(found.log_likelihood if own is None else own * found.log_likelihood)
+    logs = found.log_likelihood if own is None else own * found.log_likelihood
+    left_out = leave_one_out(logs.reshape(chains, -1, logs.shape[-1]))
     bad = left_out.bad
     if not refit or bad.size == 0:
         return found, left_out, []
@@ -230,4 +265,4 @@ def _left_out(
     weights[:, bad], khat[bad] = 1.0 / len(weights), 0.0
     names = ", ".join(str(label) for label in specification.spec.design.rows[bad])
     said = f"The model was fitted again without each of {bad.size} rows, whose k-hat was high: {names}."
-    return found, LeftOut(weights, khat), [said, *concerns(again)]
+    return found, LeftOut(weights, khat, left_out.efficiency), [said, *concerns(again)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from numbers import Real
 from typing import Any
@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite._calls import public
+from nutslite._calls import CallError, public
 from nutslite.exceptions import DataError, FamilyError, FamilyTypeError, error_about, shown
 from nutslite.families.rows.levels import one_level
 from nutslite.formula.columns.data import as_frame
+from nutslite.model.fit_arguments import FitArguments
 from nutslite.model.model import Model
+from nutslite.model.specification import ModelArguments
 
 FloatArray = NDArray[np.float64]
 
@@ -152,6 +154,9 @@ def fit_quantiles(
     0.0
     """
     levels = _levels(quantiles)
+    of_fit = {item.name for item in fields(FitArguments)} - {item.name for item in fields(ModelArguments)}
+    for name in sorted(settings.keys() & of_fit):
+        raise CallError(f"{name} is an argument of Model.fit: fit={{'{name}': {settings[name]!r}}}.")
     frame = as_frame(data)
     models = {level: Model(formula, frame, family=family, quantile=level, **settings) for level in levels}
     results = {}

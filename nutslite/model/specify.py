@@ -192,6 +192,6 @@ def _starts_noncentered(arguments: ModelArguments, design: Design, family: Famil
             said = priors.terms[name][term].noncentered
             out[f"{family.prefix(name)}{term}"] = own if said is None else bool(said)
         for basis in predictor.basis_terms:
-            if basis.simplex is None:
+            if basis.weights is not None:
                 out[f"{family.prefix(name)}{basis.full(basis.weights)}"] = own
     return out

@@ -238,7 +238,8 @@ def _names(predictor: LinearPredictor) -> set[str]:
 def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str, Choice]:
     """A checked prior or scale for every term that has one, named or generic."""
     grouped = {term.name for term in predictor.group_terms}
-    alone = {"Intercept", *(term.coefficients for term in predictor.basis_terms if term.simplex is not None)}
+    monotonic = [term for term in predictor.basis_terms if term.simplex is not None]
+    alone = {"Intercept", *(name for term in monotonic for name in term.coefficients)}
     found = {}
     for name, columns in terms_of(predictor):
         key = name

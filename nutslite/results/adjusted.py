@@ -71,7 +71,7 @@ class Coefficients:
             parts = {"Intercept": np.ones((1, design.n_rows))} if predictor.intercept else {}
             parts |= {term.name: predictor.matrix[term.start : term.stop] for term in predictor.terms}
             priors = spec.priors.terms[parameter.name]
-            penalised = [term.name for term in predictor.basis_terms]
+            penalised = [term.name for term in predictor.basis_terms if len(term.matrix)]
             penalised += [term.name for term in predictor.terms if priors[term.name].hierarchical]
             if penalised:
                 raise DataError(

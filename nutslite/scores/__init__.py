@@ -18,7 +18,7 @@ from typing import Any
 
 # The public names in reading order, each with the file of this room that it lives in.
 _HOMES: dict[str, str] = {
-    "Prediction": "prediction",
+    "Prediction": "kinds.prediction",
     # from draws or quantiles
     "crps": "pointwise.crps",
     "scaled_crps": "pointwise.crps",
@@ -55,7 +55,7 @@ _HOMES: dict[str, str] = {
     "plot_reliability": "pictures.reliability",
     "plot_fan": "pictures.fan",
     "plot_sharpness": "pictures.sharpness",
-    "plot_scores": "running_mean",
+    "plot_scores": "pictures.running_mean",
     # closed forms
     "crps_gaussian": "pointwise.closed_forms",
     "crps_t": "pointwise.closed_forms",
@@ -97,18 +97,21 @@ _HOMES: dict[str, str] = {
     "smooth_ece": "calibration.smooth",
     "recalibrated": "calibration.reliability",
     "decompose": "calibration.reliability",
+    "decompose_binned": "calibration.reliability",
     "reliability": "calibration.reliability",
     "spiegelhalter": "calibration.reliability",
     # how sure is a score, and what would a right forecast get?
-    "mean_with_error": "standard_errors",
-    "difference_with_error": "standard_errors",
-    "root_mean_with_error": "standard_errors",
-    "share_with_error": "standard_errors",
-    "bootstrapped": "standard_errors",
-    "expected_range": "expected",
+    "mean_with_error": "sampling_error.standard_errors",
+    "difference_with_error": "sampling_error.standard_errors",
+    "root_mean_with_error": "sampling_error.standard_errors",
+    "share_with_error": "sampling_error.standard_errors",
+    "bootstrapped": "sampling_error.standard_errors",
+    "expected_range": "sampling_error.expected",
     # everything in one table; several forecasts
     "evaluate": "evaluation",
-    "Report": "report",
+    "Report": "reports.report",
+    "as_scorer": "scorer",
+    "Scorer": "scorer",
     "compare": "comparing",
     "Comparison": "comparing",
     "stack": "stacking",

@@ -14,8 +14,8 @@ from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, did_you_mean
 from nutslite.scores.calibration.coverage import coded
 from nutslite.scores.numerics.checks import numbers, probability
-from nutslite.scores.report import Report
-from nutslite.scores.standard_errors import difference_with_error, mean_with_error
+from nutslite.scores.reports.report import Report
+from nutslite.scores.sampling_error.standard_errors import difference_with_error, mean_with_error
 
 if TYPE_CHECKING:
     import pandas as pd

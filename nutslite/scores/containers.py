@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from nutslite.exceptions import ArgumentError, DataError, did_you_mean
 from nutslite.scores.importance import LeftOut, leave_one_out
 from nutslite.scores.kinds.known_density import DrawsWithDensity
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.numerics.checks import observations
 from nutslite.scores.pointwise.log_score import log_mean_exp
-from nutslite.scores.prediction import Prediction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,9 @@ def read_container(idata: Any, var_name: str | None = None, kind: str | None = N
     x, _ = _rows(predicted[name], 2)
     if x.shape[1:] != y.shape:
         raise DataError(f"'{name}' has {y.size} observations, and draws of {x.shape[1]}: predictions of other rows.")
-    logs = None if likelihood is None or name not in likelihood else _rows(likelihood[name], 2)[0]
+    logs, chains = None, 1
+    if likelihood is not None and name in likelihood:
+        logs, chains = _rows(likelihood[name], 2)[0], likelihood.sizes["chain"]
     if logs is not None and logs.shape[1:] != y.shape:
         raise DataError(
             f"'{name}' has {y.size} observations, and log likelihoods of {logs.shape[1]}: they are one for each row."
@@ -95,10 +97,10 @@ def read_container(idata: Any, var_name: str | None = None, kind: str | None = N
             f"Leaving rows out needs the log likelihood of each of '{name}': add it by "
             "pm.compute_log_likelihood(idata) or model.compute_log_likelihood(idata)."
         )
-    return _stored(y, rows, x, logs, kind)
+    return _stored(y, rows, x, logs, chains, kind)
 
 
-def _stored(y: FloatArray, rows: Any, x: FloatArray, logs: FloatArray | None, kind: str | None) -> Stored:
+def _stored(y: FloatArray, rows: Any, x: FloatArray, logs: FloatArray | None, chains: int, kind: str | None) -> Stored:
     import pandas as pd
 
     y = observations(y)
@@ -111,7 +113,7 @@ def _stored(y: FloatArray, rows: Any, x: FloatArray, logs: FloatArray | None, ki
             f"There are {x.shape[0]} draws of the response and {logs.shape[0]} of the log likelihood: they are to be "
             "of the same draws of the posterior."
         )
-    left_out = None if kind == "insample" else leave_one_out(logs)
+    left_out = None if kind == "insample" else leave_one_out(logs.reshape(chains, -1, y.size))
     weights = None if left_out is None else left_out.weights
     note = (
         "Rows are judged by a posterior that has seen them."

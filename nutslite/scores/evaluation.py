@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,24 +11,26 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, random_generator, refuse_other, warn
-from nutslite.scores.answers import Answers, Asked
 from nutslite.scores.calibration.calibration_error import row_weights
 from nutslite.scores.calibration.coverage import coded, equal_mass_bins
 from nutslite.scores.calibration.pit import checked_number
 from nutslite.scores.containers import Stored, is_container, read_container
-from nutslite.scores.expected import SIMULATIONS
 from nutslite.scores.importance import LeftOut, said_of
+from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
 from nutslite.scores.kinds.parametric import Parametric
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.quantiles import Quantiles
-from nutslite.scores.measure import Measure
-from nutslite.scores.measures import measures_of, quantile_levels
 from nutslite.scores.numerics.checks import probability
-from nutslite.scores.prediction import Prediction
-from nutslite.scores.report import Report
-from nutslite.scores.simulation import Simulation
-from nutslite.scores.tables import pointwise_of, seeds, table_by, table_of
+from nutslite.scores.reports.answers import Answers, Asked
+from nutslite.scores.reports.joint import NAMES, names_of, why_not_joint
+from nutslite.scores.reports.measure import Measure
+from nutslite.scores.reports.measures import measures_of, quantile_levels
+from nutslite.scores.reports.report import Report
+from nutslite.scores.reports.simulation import Simulation
+from nutslite.scores.reports.tables import joint_of, pointwise_of, seeds, table_by, table_of
+from nutslite.scores.sampling_error.expected import SIMULATIONS
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int64]
@@ -47,9 +49,11 @@ def evaluate(
     weights: Any = None,
     levels: Sequence[float] = (0.5, 0.8, 0.9, 0.95),
     quantiles: Sequence[float] = (),
+    joint: Sequence[str] = (),
     simulations: int = SIMULATIONS,
     confidence: float = 0.95,
     seed: Any = 0,
+    sample_weight: Any = None,
     var_name: str | None = None,
     kind: str | None = None,
 ) -> Report:
@@ -57,7 +61,8 @@ def evaluate(
 
     Results of samplers are evaluated, too: ``evaluate(idata)`` takes what was observed, and how it was predicted, from
     ``observed_data`` and ``posterior_predictive`` of an InferenceData or DataTree, made by PyMC, Bambi or others. With
-    ``log_likelihood`` there, log scores are known, and each row is judged as if it had been left out (PSIS-LOO).
+    ``log_likelihood`` there, log scores are known, and each row is judged as if it had been left out (PSIS-LOO). Codes
+    of more than two classes are read as the numbers that they are: of these make a `Prediction.from_probabilities`.
 
     Parameters
     ----------
@@ -76,12 +81,18 @@ def evaluate(
         Probabilities of central intervals.
     quantiles : sequence of float
         Levels of quantiles to score each by itself.
+    joint : sequence of {"energy", "variogram", "dss"}
+        Scores of all rows of a group at once (`energy_score`, `variogram_score`, `dss`), which see whether P knows how
+        rows of a group hang together; with `groups`. ``report.joint`` has them of each group. They are computed from
+        joint draws of P, 1,000 at most and fewer for many rows.
     simulations : int
         Observations drawn from P, for the expected values and their range; 0 leaves these out.
     confidence : float
         Of intervals and ranges.
     seed : int or sequence of int
         Of the randomised transform, the simulations and the bootstrap. The same seed gives the same report.
+    sample_weight : array_like, shape (n,), optional
+        Another name of `weights`.
     var_name : str, optional
         Of results with several responses, which.
     kind : {"loo", "insample"}, optional
@@ -101,18 +112,23 @@ def evaluate(
     stored = _from_container(y, P, var_name, kind)
     if stored is not None:
         y, P = stored.y, stored.prediction
-    P = _as_classes(_checked(P))
+    P = _as_classes(_checked(y if P is None else P))
     observed = P.observed(y)
     if observed.size == 0:
         raise DataError("y has no rows: there is nothing to evaluate.")
     confidence = probability("confidence", confidence)
     simulations = checked_number("simulations", simulations, 0, 100_000)
+    if sample_weight is not None:
+        if weights is not None:
+            raise ArgumentError("weights and sample_weight are the same: give one of them.")
+        weights = sample_weight
     _same_labels(y, groups=groups, by=by, weights=weights)
-    codes = None if groups is None else coded(groups, P.n, "groups")[1]
+    labels, codes = ([], None) if groups is None else coded(groups, P.n, "groups")
+    together = _joint(joint, P, codes)
     w = row_weights(weights, P.n)
     probabilities, own = _levels("levels", levels), _levels("quantiles", quantiles)
-    measures = measures_of(P, probabilities, own, codes)
-    asked = Asked(P, quantile_levels(P, probabilities, own))
+    measures = measures_of(P, probabilities, own, codes, together)
+    asked = Asked(P, quantile_levels(P, probabilities, own), codes if together else None)
     answers = Answers(asked, observed, random_generator(seed))
     parts = {} if by is None else _parts(by, P.n)
     simulation = Simulation(measures, w, parts)
@@ -129,6 +145,7 @@ def evaluate(
         weights=None if weights is None else w,
         confidence=confidence,
         notes=tuple(_notes(P, answers, measures, probabilities)),
+        joint=joint_of(measures, answers, labels),
         prediction=P,
     )
     return report if stored is None else with_left_out(report, stored.left_out, stored.note)
@@ -177,6 +194,13 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
             f"{P.kind.x.shape[0]} draws are too few for the widest intervals: they reach from the smallest to the "
             "largest draw, and the expected coverage says what that holds."
         )
+    if isinstance(P.kind, Censored):
+        found.append(
+            f"{int(np.sum(P.kind.status > 0))} of {P.n} responses were not seen: of these the log score is that of "
+            "what is known, and the place in the forecast is drawn from where they may be. Scores that need every "
+            "response (CRPS, quantile losses, errors) are left out; what a calibrated forecaster's log score would be "
+            "depends on limits that are not known."
+        )
     if P.can("mean") and "crps" in names and "rmse" not in names:
         found.append("In some rows the forecast has no mean: bias and rmse are left out, and the CRPS may be infinite.")
     if not P.can("sample"):
@@ -187,8 +211,8 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
 def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
         raise ArgumentTypeError(
-            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and "
-            "a standard deviation by from_normal, and so on."
+            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and a standard deviation by "
+            f"from_normal, and so on, or give the results of a fit with its groups; not a {type(P).__name__}."
         )
     return P
 
@@ -199,6 +223,31 @@ def _as_classes(P: Prediction) -> Prediction:
     if isinstance(kind, Parametric | Mixture) and kind.record.name == "bernoulli":
         return Prediction.from_probabilities(np.clip(P.mean(), 0.0, 1.0))
     return P
+
+
+def _joint(given: Any, P: Prediction, codes: CodeArray | None) -> tuple[str, ...]:
+    """Names of joint scores, where they can be had.
+
+    Raises
+    ------
+    ArgumentError
+        Where there are no groups, or the prediction says nothing of several rows at once.
+    """
+    if isinstance(given, str):
+        given = (given,)
+    if not isinstance(given, Iterable):
+        raise ArgumentTypeError(f"joint has names of scores, such as ('energy', 'variogram'); not {given!r}.")
+    given = tuple(given)
+    for name in given:
+        refuse_other("joint", name, NAMES)
+    if not given:
+        return ()
+    if codes is None:
+        raise ArgumentError("joint= scores all rows of a group at once: say by groups= which rows these are.")
+    reason = why_not_joint(P)
+    if reason is not None:
+        raise ArgumentError(reason)
+    return names_of(given)
 
 
 def _levels(name: str, given: Any) -> tuple[float, ...]:

@@ -15,10 +15,13 @@ from nutslite._calls import public
 from nutslite._pareto import largest_shape, smoothed
 from nutslite.exceptions import DataError
 from nutslite.scores.numerics.checks import numbers
+from nutslite.scores.numerics.effective_size import effective_size, split_chains
 
 FloatArray = NDArray[np.float64]
 
 SHOWN_ROWS = 5
+FEWEST_DRAWS = 4  # of a chain, from which autocorrelations are known
+AT_ONCE = 1 << 21  # numbers whose autocorrelations are computed at a time
 
 
 class LeftOut(NamedTuple):
@@ -30,10 +33,13 @@ class LeftOut(NamedTuple):
         Of draws, for each row; they add up to one.
     khat : ndarray, shape (n,)
         Shape of the tail of the weights before they were smoothed: the larger, the less they can be relied on.
+    efficiency : ndarray, shape (n,)
+        Effective draws for each draw, of the mean density of each row.
     """
 
     weights: FloatArray
     khat: FloatArray
+    efficiency: FloatArray
 
     @property
     def limit(self) -> float:
@@ -50,11 +56,13 @@ class LeftOut(NamedTuple):
 def leave_one_out(log_likelihood: Any) -> LeftOut:
     """Weights that make of posterior draws those of the posteriors without each row, and k-hat of each row.
 
-    The tail has ``min(S/5, 3 sqrt(S))`` weights, as for draws that do not depend on each other.
+    The tail has ``min(S/5, 3 sqrt(S/r))`` weights, r the effective draws for each draw. Where chains are known it is
+    estimated from the densities ``p(y_i | theta)`` of each row (Vehtari, Gelman and Gabry 2017, section 2.1; R's loo
+    does the same); draws without chains are taken for independent ones.
 
     Parameters
     ----------
-    log_likelihood : array_like, shape (S, n) or (chains, draws, n)
+    log_likelihood : array_like, shape (chains, draws, n) or (S, n)
         Of each row given each draw.
 
     Returns
@@ -72,6 +80,7 @@ def leave_one_out(log_likelihood: Any) -> LeftOut:
             "log_likelihood has shape (draws, rows) or (chains, draws, rows), at least one of each; "
             f"not {values.shape}."
         )
+    efficiency = relative_efficiency(values)
     values = values.reshape(-1, values.shape[-1])
     weights, khat = np.empty(values.shape), np.empty(values.shape[1])
     for row in range(values.shape[1]):
@@ -79,9 +88,34 @@ def leave_one_out(log_likelihood: Any) -> LeftOut:
         if not np.all(np.isfinite(ratios)):  # some draws hold the row impossible: they would have all the weight
             weights[:, row], khat[row] = 1.0 / ratios.size, np.inf
             continue
-        logs, khat[row] = smoothed(ratios)
+        logs, khat[row] = smoothed(ratios, float(efficiency[row]))
         weights[:, row] = np.exp(logs)
-    return LeftOut(weights / weights.sum(axis=0), khat)
+    weights /= weights.sum(axis=0)
+    return LeftOut(weights, khat, efficiency)
+
+
+def relative_efficiency(log_likelihood: FloatArray) -> FloatArray:
+    """Effective draws for each draw of the mean density of each row, shape (n,).
+
+    Parameters
+    ----------
+    log_likelihood : ndarray, shape (chains, draws, n) or (S, n)
+        Of draws without chains, or of fewer than four a chain, the efficiency is 1.
+    """
+    n = log_likelihood.shape[-1]
+    found = np.ones(n)
+    if log_likelihood.ndim < 3 or log_likelihood.shape[1] < FEWEST_DRAWS:
+        return found
+    total = log_likelihood.shape[0] * log_likelihood.shape[1]
+    step = max(1, AT_ONCE // total)
+    for start in range(0, n, step):
+        part = np.moveaxis(log_likelihood[..., start : start + step], -1, 0)
+        largest = part.max(axis=(1, 2), keepdims=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            densities = np.exp(part - np.where(np.isfinite(largest), largest, 0.0))
+            sizes = effective_size(split_chains(densities))
+        found[start : start + step] = np.where(np.isfinite(sizes), sizes / total, 1.0)
+    return found
 
 
 def said_of(khat: FloatArray, limit: float, labels: Any = None) -> str:

@@ -19,11 +19,11 @@ from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, ran
 from nutslite.scores.calibration.coverage import coded
 from nutslite.scores.calibration.pit import checked_number
 from nutslite.scores.comparing import scores_of_rows
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.numerics.checks import numbers
+from nutslite.scores.numerics.simplex import smallest_on_simplex, violation
 from nutslite.scores.pointwise.crps import deviation_and_difference
-from nutslite.scores.prediction import Prediction
-from nutslite.scores.report import Report
-from nutslite.scores.simplex import smallest_on_simplex, violation
+from nutslite.scores.reports.report import Report
 
 FloatArray = NDArray[np.float64]
 

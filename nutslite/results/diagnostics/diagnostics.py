@@ -25,8 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import DataError
-from nutslite.results.diagnostics.effective_size import effective_size
-from nutslite.results.diagnostics.ranks import normal_scores, split_chains
+from nutslite.results.diagnostics.ranks import normal_scores
+from nutslite.scores.numerics.effective_size import effective_size, split_chains
 
 FloatArray = NDArray[np.float64]
 

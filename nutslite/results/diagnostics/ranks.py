@@ -1,4 +1,4 @@
-"""Split chains and rank-normalise them, for many quantities at once.
+"""Draws rank-normalised, for many quantities at once.
 
 Everything works on arrays of shape ``(quantities, chains, draws)``.
 
@@ -15,21 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-
-
-def split_chains(draws: FloatArray) -> FloatArray:
-    """Both halves of every chain as chains of their own; of an odd number of draws the middle one is left out.
-
-    Parameters
-    ----------
-    draws : ndarray, shape (quantities, chains, draws)
-
-    Returns
-    -------
-    ndarray, shape (quantities, 2 * chains, draws // 2)
-    """
-    half = draws.shape[-1] // 2
-    return np.concatenate((draws[..., :half], draws[..., -half:]), axis=1)
 
 
 def normal_scores(draws: FloatArray) -> FloatArray:

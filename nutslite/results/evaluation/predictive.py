@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from nutslite.results.predictions.predict import conditional_parameters, pointwise_log_likelihood, predict
 from nutslite.scores.distributions import distribution, distribution_names
+from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.known_density import DrawsWithDensity
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.kinds.prediction import Prediction
+from nutslite.scores.pointwise.log_score import log_mean_exp
 
 if TYPE_CHECKING:
     from nutslite.families.record.family import Family
     from nutslite.formula.design import Design
+    from nutslite.formula.records import Response
     from nutslite.results.predictions.response_draws import PredictionTask
 
 FloatArray = NDArray[np.float64]
@@ -42,7 +45,7 @@ class Predictive:
     arrays : dict of ndarray, shape (S, n), of classes (S, n, K)
     log_likelihood : ndarray, shape (S, n)
         Of what was observed, whatever weights the rows have.
-    y : ndarray, shape (n,)
+    response : Response
         What was observed.
     whole : bool
         Whether responses are whole numbers.
@@ -51,11 +54,24 @@ class Predictive:
     form: str
     arrays: dict[str, FloatArray]
     log_likelihood: FloatArray
-    y: FloatArray
+    response: Response
     whole: bool
+
+    @property
+    def y(self) -> FloatArray:
+        """What was observed, shape (n,); of intervals their upper ends."""
+        return observed_ends(self.response)
 
     def prediction(self, weights: FloatArray | None = None) -> Prediction:
         """As scores know it, with weights (S, n) of draws for each row."""
+        found = self._uncensored(weights)
+        censoring = self.response.censoring
+        if censoring is None:
+            return found
+        known = log_mean_exp(self.log_likelihood, weights)
+        return Prediction(Censored(found.kind, self.y, censoring.status, self.response.values[0], known))
+
+    def _uncensored(self, weights: FloatArray | None) -> Prediction:
         if self.form == CLASSES:
             p = self.arrays["p"]
             mean = p.mean(axis=0) if weights is None else np.einsum("sn,snk->nk", weights, p)
@@ -100,8 +116,14 @@ def predictive(
         arrays = conditional_parameters(posterior, design, task, **options)
         if form != CLASSES:
             arrays = _as_known(form, arrays, design)
-    y = np.asarray(design.response.values[0], dtype=np.float64)
-    return Predictive(form, arrays, logs.reshape(-1, design.n_rows), y, task.family.discrete)
+    return Predictive(form, arrays, logs.reshape(-1, design.n_rows), design.response, task.family.discrete)
+
+
+def observed_ends(response: Response) -> FloatArray:
+    """What scores compare predictions with, shape (n,): the response, its limit, or the upper end of an interval."""
+    censoring = response.censoring
+    found = response.values[0] if censoring is None or censoring.upper is None else censoring.upper
+    return np.asarray(found, dtype=np.float64)
 
 
 def form_of(family: Family) -> str:

@@ -228,20 +228,29 @@ def binned(y: FloatArray, p: FloatArray, bins: int, strategy: str, weights: Any)
     ArgumentError
         For an unknown strategy or an impossible number of bins.
     """
-    refuse_other("strategy", strategy, STRATEGIES)
-    bins = checked_number("bins", bins, 1, MOST_BINS)
-    if strategy == "mass":
-        codes = equal_mass_bins(p, bins)
-    else:
-        codes = np.minimum((p * bins).astype(np.int64), bins - 1)
-        _, codes = np.unique(codes, return_inverse=True)
-        codes = codes.reshape(-1)
+    codes = bin_codes(p, bins, strategy)
     w = row_weights(weights, p.size)
     total: FloatArray = np.bincount(codes, w).astype(np.float64)
     kept = total > 0.0
     some = np.where(kept, total, 1.0)
     forecast, observed = np.bincount(codes, w * p) / some, np.bincount(codes, w * y) / some
     return Bins(total[kept], forecast[kept], observed[kept], np.bincount(codes)[kept])
+
+
+def bin_codes(p: FloatArray, bins: int, strategy: str) -> NDArray[np.int64]:
+    """Codes 0, 1, ... of the bins that hold rows.
+
+    Raises
+    ------
+    ArgumentError
+        For an unknown strategy or an impossible number of bins.
+    """
+    refuse_other("strategy", strategy, STRATEGIES)
+    bins = checked_number("bins", bins, 1, MOST_BINS)
+    if strategy == "mass":
+        return equal_mass_bins(p, bins)
+    codes = np.minimum((p * bins).astype(np.int64), bins - 1)
+    return np.unique(codes, return_inverse=True)[1].reshape(-1)
 
 
 def _norm(found: Bins, norm: str) -> float:

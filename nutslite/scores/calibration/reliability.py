@@ -2,7 +2,8 @@
 
 Dimitriadis, Gneiting and Jordan (2021), PNAS 118(8), e2016191118: forecasts are recalibrated by isotonic regression,
 the pool-adjacent-violators algorithm, on distinct forecasts: rows with the same forecast get the same recalibrated one.
-For means and quantiles of regressions: Gneiting and Resin (2023), Electronic Journal of Statistics 17:3226-3286.
+For means and quantiles of regressions: Gneiting and Resin (2023), Electronic Journal of Statistics 17:3226-3286. The
+older decomposition by bins, Murphy's (1973), is here with what it leaves out within them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, DataError, random_generator, refuse_other
-from nutslite.scores.calibration.calibration_error import binary_rows, row_weights
+from nutslite.scores.calibration.calibration_error import BINS, bin_codes, binary_rows, row_weights
 from nutslite.scores.calibration.isotonic import pooled_means, pooled_quantiles
 from nutslite.scores.calibration.pit import checked_number
 from nutslite.scores.numerics.checks import numbers, probability
@@ -47,6 +48,35 @@ class Decomposition(NamedTuple):
     miscalibration: float
     discrimination: float
     uncertainty: float
+
+
+class BinnedDecomposition(NamedTuple):
+    """A mean Brier score by bins of forecasts, and what it consists of.
+
+    ``score = reliability - resolution + uncertainty + within_variance - within_covariance``, exactly.
+
+    Attributes
+    ----------
+    score : float
+        Mean of ``(p - y)^2``.
+    reliability : float
+        ``sum_b w_b (pbar_b - ybar_b)^2``: how far mean forecasts of bins are from what came. Lower is better.
+    resolution : float
+        ``sum_b w_b (ybar_b - ybar)^2``: how different what came is between bins. Higher is better.
+    uncertainty : float
+        ``ybar (1 - ybar)``.
+    within_variance : float
+        ``sum_i w_i (p_i - pbar_b(i))^2``: what forecasts differ by within bins.
+    within_covariance : float
+        ``2 sum_i w_i (y_i - ybar_b(i)) (p_i - pbar_b(i))``: what these differences know of what comes.
+    """
+
+    score: float
+    reliability: float
+    resolution: float
+    uncertainty: float
+    within_variance: float
+    within_covariance: float
 
 
 class Reliability(NamedTuple):
@@ -138,6 +168,52 @@ def decompose(
         means = [float(np.sum(w * function(y, each))) for each in (forecast, fit[where], single)]
     given, best, constant = means
     return Decomposition(given, given - best, constant - best, constant)
+
+
+@public
+def decompose_binned(
+    y: Any, p: Any, bins: int | None = BINS, strategy: str = "width", weights: Any = None
+) -> BinnedDecomposition:
+    """The Brier score by bins of probabilities: reliability, resolution, uncertainty, and what happens within bins.
+
+    Murphy (1973), Journal of Applied Meteorology 12:595-600, for one bin a distinct forecast, where both terms within
+    bins are 0; of wider bins the three alone do not add up to the score, and the other two make up for it (Stephenson,
+    Coelho and Jolliffe 2008, Weather and Forecasting 23:752-757). `decompose` has no bins to be chosen.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        1 where the event came, else 0.
+    p : array_like, shape (n,)
+        Its probability.
+    bins : int or None
+        None: one for each distinct probability.
+    strategy : {"width", "mass"}
+        As for `calibration_error`.
+    weights : array_like, shape (n,), optional
+        Of rows.
+
+    Returns
+    -------
+    BinnedDecomposition
+        Few rows a bin make reliability and resolution both too large.
+    """
+    y, p = binary_rows(y, p)
+    w = row_weights(weights, y.size)
+    codes = np.unique(p, return_inverse=True)[1].reshape(-1) if bins is None else bin_codes(p, bins, strategy)
+    total = np.bincount(codes, w)
+    some = np.where(total > 0.0, total, 1.0)
+    forecast, came = np.bincount(codes, w * p) / some, np.bincount(codes, w * y) / some
+    mean = float(np.sum(w * y))
+    apart, off = p - forecast[codes], y - came[codes]
+    return BinnedDecomposition(
+        score=float(np.sum(w * (p - y) ** 2)),
+        reliability=float(np.sum(total * (forecast - came) ** 2)),
+        resolution=float(np.sum(total * (came - mean) ** 2)),
+        uncertainty=mean * (1.0 - mean),
+        within_variance=float(np.sum(w * apart**2)),
+        within_covariance=float(2.0 * np.sum(w * off * apart)),
+    )
 
 
 @public

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import DataError
+from nutslite.scores.calibration.clusters import independent_rows
 from nutslite.scores.calibration.coverage import coded, coverage_band
 from nutslite.scores.numerics.checks import levels_of, numbers, probability
 from nutslite.scores.pictures.figures import BAND, COLOURS, REFERENCE, STYLES
@@ -35,7 +36,9 @@ class _Line(NamedTuple):
 
 
 @public
-def plot_coverage(u: Any, levels: Any = None, *, by: Any = None, confidence: float = 0.95, ax: Any = None) -> Axes:
+def plot_coverage(
+    u: Any, levels: Any = None, *, by: Any = None, groups: Any = None, confidence: float = 0.95, ax: Any = None
+) -> Axes:
     """Draw the share of rows that central intervals hold against their probability, with a simultaneous band.
 
     All of the line lies in the band with the probability `confidence` if forecasts are right and rows independent.
@@ -50,6 +53,8 @@ def plot_coverage(u: Any, levels: Any = None, *, by: Any = None, confidence: flo
     by : array_like, shape (n,), optional
         Labels: one line each, and the band is that of the smallest group, all groups together. Of more than six
         groups those are named that leave their own band.
+    groups : array_like, shape (n,), optional
+        Labels of groups whose rows fall together, as for `plot_pit`.
     confidence : float
         Of the band.
     ax : matplotlib.axes.Axes, optional
@@ -63,12 +68,16 @@ def plot_coverage(u: Any, levels: Any = None, *, by: Any = None, confidence: flo
     n, confidence = covered.shape[0], probability("confidence", confidence)
     labels, codes = ([""], np.zeros(n, dtype=np.int64)) if by is None else coded(by, n, "by")
     sure = 1.0 - (1.0 - confidence) / len(labels)
+    clusters = None if groups is None else coded(groups, n, "groups")[1]
     lines = []
     for code, name in enumerate(labels):
-        part = covered[codes == code]
-        low, high = coverage_band(part.shape[0], probabilities, sure)
+        own = codes == code
+        part = covered[own]
+        inside = None if clusters is None else np.unique(clusters[own], return_inverse=True)[1].reshape(-1)
+        rows = independent_rows(part, probabilities, inside)
+        low, high = coverage_band(rows, probabilities, sure)
         share = part.mean(axis=0)
-        lines.append(_Line(str(name), part.shape[0], share, (share < low - 1e-12) | (share > high + 1e-12)))
+        lines.append(_Line(str(name), rows, share, (share < low - 1e-12) | (share > high + 1e-12)))
     ax = axes_for(ax, 2.9)
     fewest = min(line.rows for line in lines)
     _band(ax, probabilities, *coverage_band(fewest, probabilities, sure))
@@ -81,7 +90,7 @@ def plot_coverage(u: Any, levels: Any = None, *, by: Any = None, confidence: flo
     if by is None:
         words(ax, band, "lower right")
     else:
-        above(ax, f"{band}, {fewest} rows")
+        above(ax, f"{band}, {fewest} {'rows' if groups is None else 'independent rows'}")
     ax.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0), xticks=TICKS, yticks=TICKS)
     percent(ax.xaxis)
     percent(ax.yaxis)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.exceptions import DataError
 from nutslite.scores.calibration.bands import band_at, equal_steps, excursion_test
-from nutslite.scores.calibration.coverage import coverage_band
+from nutslite.scores.calibration.clusters import independent_rows
+from nutslite.scores.calibration.coverage import coded, coverage_band
 from nutslite.scores.calibration.pit import checked_number, pit_histogram
 from nutslite.scores.numerics.checks import levels_of, numbers, probability
 from nutslite.scores.pictures.figures import BAND, COLOURS, PALE, REFERENCE
@@ -25,7 +26,7 @@ POINTS = 100  # steps at which the function is looked at
 
 
 @public
-def plot_pit(u: Any, *, confidence: float = 0.95, ax: Any = None) -> Axes:
+def plot_pit(u: Any, *, groups: Any = None, confidence: float = 0.95, ax: Any = None) -> Axes:
     """Draw the empirical distribution function of the transform less the uniform one, in a simultaneous band.
 
     All of the line lies in the band with the probability `confidence` if forecasts are right and rows independent
@@ -36,6 +37,9 @@ def plot_pit(u: Any, *, confidence: float = 0.95, ax: Any = None) -> Axes:
     ----------
     u : array_like, shape (n,)
         Values of `pit`, or ``report.pointwise["pit"]``.
+    groups : array_like, shape (n,), optional
+        Labels of groups whose rows fall together: band and p-value are those of as many independent rows as these are
+        worth (their number over the design effect; approximate).
     confidence : float
         Of the band.
     ax : matplotlib.axes.Axes, optional
@@ -53,16 +57,20 @@ def plot_pit(u: Any, *, confidence: float = 0.95, ax: Any = None) -> Axes:
     u = transform(u)
     points = equal_steps(POINTS)
     steps = np.array(points)
-    counts = np.searchsorted(np.sort(u), steps, side="right")
-    low, high = band_at(u.size, points, probability("confidence", confidence))
-    p_value = excursion_test(counts, u.size, points)
+    codes = None if groups is None else coded(groups, u.size, "groups")[1]
+    below = u[:, None] <= steps
+    share, n = below.mean(axis=0), independent_rows(below, steps, codes)
+    low, high = band_at(n, points, probability("confidence", confidence))
+    p_value = excursion_test(np.rint(share * n).astype(np.int64), n, points)
     ax = axes_for(ax)
-    _difference(ax, steps, counts / u.size, low / u.size, high / u.size, confidence)
+    _difference(ax, steps, share, low / n, high / n, confidence)
     words(ax, f"p = {_short(p_value)}" if p_value >= 0.001 else "p < 0.001", "upper right")
     return ax
 
 
-def plot_shares_below(below: Any, levels: Any, confidence: float = 0.95, ax: Any = None) -> Axes:
+def plot_shares_below(
+    below: Any, levels: Any, groups: NDArray[np.int64] | None = None, confidence: float = 0.95, ax: Any = None
+) -> Axes:
     """The same where only quantiles are known: the share of rows below each, less its level.
 
     Parameters
@@ -70,10 +78,12 @@ def plot_shares_below(below: Any, levels: Any, confidence: float = 0.95, ax: Any
     below : array_like, shape (n, K)
         1 where an observation is at most the quantile, else 0.
     levels : array_like, shape (K,)
+    groups : ndarray of int, shape (n,), optional
+        Codes.
     """
     below, levels = numbers("below", below, "unit"), levels_of(levels)
     order = np.argsort(levels)
-    low, high = coverage_band(below.shape[0], levels[order], confidence)
+    low, high = coverage_band(independent_rows(below, levels, groups), levels[order], confidence)
     ax = axes_for(ax)
     _difference(ax, levels[order], below.mean(axis=0)[order], low, high, confidence, marker="o", markersize=3.5)
     return ax

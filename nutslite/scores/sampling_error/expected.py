@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, random_generator
 from nutslite.scores.calibration.pit import checked_number
+from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.numerics.checks import probability
-from nutslite.scores.prediction import Prediction
 
 FloatArray = NDArray[np.float64]
 
@@ -134,6 +135,8 @@ def _one_left_out(kind: Draws, simulations: int, rng: np.random.Generator) -> It
 def _represented(prediction: Prediction, simulations: int) -> Prediction:
     """The prediction, or one with fewer, evenly chosen, of its draws or components, where all would take long."""
     kind = prediction.kind
+    if isinstance(kind, Censored):
+        return Prediction(kind.by(_represented(Prediction(kind.inner), simulations).kind))
     slow = isinstance(kind, Mixture) and kind.record.name != "gaussian"
     most = max(FEWEST_COMPONENTS, int((MOST_WORK_OTHERS if slow else MOST_WORK) / (kind.n * simulations)))
     if isinstance(kind, Draws):

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.scores.answers import Answers, Asked, CountTable
-from nutslite.scores.expected import simulated, summary_of
 from nutslite.scores.kinds.draws import Draws
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.probabilities import Probabilities
-from nutslite.scores.measure import Measure
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.reports.answers import Answers, Asked, CountTable
+from nutslite.scores.reports.measure import Measure
+from nutslite.scores.sampling_error.expected import simulated, summary_of
 
 FloatArray = NDArray[np.float64]
 CodeArray = NDArray[np.int64]
@@ -54,22 +54,22 @@ def _simulated_answers(asked: Asked, simulations: int, rng: np.random.Generator)
     kind = asked.prediction.kind
     if kind.whole and not isinstance(kind, Draws | Probabilities) and kind.n * simulations <= MOST_TABLED:
         pairs = list(simulated(asked.prediction, simulations, rng))
-        current = asked if pairs[0][0] is asked.prediction else _quietly(pairs[0][0], asked.levels)
+        current = asked if pairs[0][0] is asked.prediction else _quietly(pairs[0][0], asked)
         table = CountTable(current, np.stack([y for _, y in pairs]))
         yield from (table.answers(place, rng) for place in range(simulations))
         return
     current = asked
     for prediction, y in simulated(asked.prediction, simulations, rng):
         if prediction is not current.prediction:
-            current = _quietly(prediction, asked.levels)
+            current = _quietly(prediction, asked)
         yield Answers(current, y, rng, exact=False)
 
 
-def _quietly(prediction: Prediction, levels: tuple[float, ...]) -> Asked:
+def _quietly(prediction: Prediction, asked: Asked) -> Asked:
     """A simulated prediction, whose few draws have been warned about."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Asked(prediction, levels)
+        return Asked(prediction, asked.levels, asked.groups)
 
 
 def _parts_of(measure: Measure, answers: Answers, weights: FloatArray, parts: dict[Any, CodeArray]) -> list[float]:

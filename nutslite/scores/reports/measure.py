@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.scores.answers import Answers
+from nutslite.scores.reports.answers import Answers
+from nutslite.scores.reports.joint import group_weights
 
 FloatArray = NDArray[np.float64]
 Rows = Callable[[Answers], FloatArray]
@@ -29,6 +30,8 @@ class Measure:
         One number a row, of which the mean, or by `root` its root, is the measure.
     number : callable, optional
         The measure of rows with weights that add up to one, where it is no mean.
+    groups : callable, optional
+        One number a group (`Asked.groups`), of which the mean is the measure.
     share : bool
         Rows are 0 or 1.
     root : bool
@@ -45,6 +48,7 @@ class Measure:
     better: str
     rows: Rows | None = None
     number: Number | None = None
+    groups: Rows | None = None
     share: bool = False
     root: bool = False
     nominal: float | None = None
@@ -54,6 +58,10 @@ class Measure:
 
     def value(self, answers: Answers, weights: FloatArray) -> float:
         """The measure of all rows; weights add up to one."""
+        if self.groups is not None:
+            codes = answers.asked.groups
+            assert codes is not None
+            return float(np.sum(group_weights(weights, codes) * self.groups(answers)))
         if self.rows is None:
             assert self.number is not None
             return self.number(answers, weights)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, refuse_other, warn
 from nutslite.scores.calibration.pit import counts_of
+from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.probabilities import Dirichlet, Probabilities
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
 from nutslite.scores.numerics.checks import levels_of, probability
@@ -20,9 +22,8 @@ from nutslite.scores.pictures.fan import plot_fan
 from nutslite.scores.pictures.paper import above, several_axes
 from nutslite.scores.pictures.pit import plot_pit, plot_pit_histogram, plot_shares_below
 from nutslite.scores.pictures.reliability import plot_reliability
+from nutslite.scores.pictures.running_mean import plot_scores
 from nutslite.scores.pictures.sharpness import plot_probabilities, plot_sharpness
-from nutslite.scores.prediction import Prediction
-from nutslite.scores.running_mean import plot_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,10 @@ def _simulated(prediction: Prediction) -> FloatArray:
 
 @public
 class Pictured:
-    """Pictures of a report. Each method draws on `ax`, or on a new figure, and gives back what it drew on."""
+    """Pictures of a report. Each method draws on `ax`, or on a new figure, and gives back what it drew on.
+
+    Bands of the transform and of coverage are those of as many independent rows as the report's groups are worth.
+    """
 
     table: pd.DataFrame
     pointwise: pd.DataFrame
@@ -93,7 +97,7 @@ class Pictured:
         if isinstance(self._kind(), Quantiles | Interval) and kind == "ecdf":
             levels = self._kind().levels
             below = self.observed[:, None] <= self._kind().quantile(levels)
-            return plot_shares_below(below, levels, self.confidence, ax)
+            return plot_shares_below(below, levels, self.groups, self.confidence, ax)
         if "pit" not in self.pointwise:
             raise ArgumentError(
                 "Quantiles have no histogram of the transform: take kind='ecdf'."
@@ -101,7 +105,7 @@ class Pictured:
                 else "Probabilities of classes have no transform: take plot_reliability."
             )
         if kind == "ecdf":
-            return plot_pit(self._column("pit"), confidence=self.confidence, ax=ax)
+            return plot_pit(self._column("pit"), groups=self.groups, confidence=self.confidence, ax=ax)
         return plot_pit_histogram(*self._stretches(), bins=bins, confidence=self.confidence, ax=ax)
 
     def plot_coverage(self, *, by: Any = None, ax: Any = None) -> Axes:
@@ -115,12 +119,12 @@ class Pictured:
         """
         self._say_unweighted()
         if "pit" in self.pointwise:
-            return plot_coverage(self._column("pit"), by=by, confidence=self.confidence, ax=ax)
+            return plot_coverage(self._column("pit"), by=by, groups=self.groups, confidence=self.confidence, ax=ax)
         held = self._by_level("coverage_")
         if not held:
             raise ArgumentError("This prediction has no intervals. Probabilities are drawn by plot_reliability.")
         covered = np.stack(list(held.values()), axis=1)
-        return plot_coverage(covered, list(held), by=by, confidence=self.confidence, ax=ax)
+        return plot_coverage(covered, list(held), by=by, groups=self.groups, confidence=self.confidence, ax=ax)
 
     def plot_reliability(self, level: float | None = None, *, label: Any = None, ax: Any = None) -> Axes:
         """Draw what came against what was forecast: `plot_reliability`.
@@ -134,7 +138,7 @@ class Pictured:
             against whether it came.
         ax : matplotlib.axes.Axes, optional
         """
-        prediction = self._known()
+        prediction = self._of_seen()
         self._say_unweighted()
         if prediction.can("probabilities"):
             if level is not None:
@@ -160,7 +164,7 @@ class Pictured:
             Probabilities of the intervals; of quantiles that were given, all that there are.
         ax : matplotlib.axes.Axes, optional
         """
-        prediction = self._known()
+        prediction = self._of_seen()
         if prediction.can("probabilities"):
             raise ArgumentError("Probabilities of classes have no intervals: take plot_reliability or plot_scores.")
         if isinstance(prediction.kind, Quantiles | Interval):
@@ -188,7 +192,7 @@ class Pictured:
         names = {prob: f"{100 * prob:.6g} %" for prob in widths}
         return plot_sharpness(
             {names[prob]: width for prob, width in widths.items()},
-            notes={names[prob]: f"hold {100 * held[prob].mean():.3g} %" for prob in widths},
+            notes={names[prob]: f"hold {100 * held[prob].mean():.3g} %" for prob in widths if prob in held},
             ax=ax,
         )
 
@@ -240,6 +244,12 @@ class Pictured:
             )
         return self.prediction
 
+    def _of_seen(self) -> Prediction:
+        prediction = self._known()
+        if isinstance(prediction.kind, Censored):
+            raise ArgumentError("Not all responses were seen, and none can be drawn: take plot_pit or plot_coverage.")
+        return prediction
+
     def _say_unweighted(self) -> None:
         if self.weights is not None:
             warn("Pictures count every row once: the weights of rows are in the report's table, and not in them.")
@@ -276,9 +286,11 @@ class Pictured:
 
     def _stretches(self) -> tuple[FloatArray, FloatArray | None]:
         """Upper and lower ends of the stretch that each observation falls on; points of a continuous response."""
-        if not self.whole or self.prediction is None:
+        if self.prediction is None:
             return self._column("pit"), None
         kind = self.prediction.kind
+        if not (self.whole or isinstance(kind, Censored)):
+            return self._column("pit"), None
         if isinstance(kind, Draws) and kind.weights is None:
             less, equal = counts_of(self.observed, kind.x)
             draws = kind.x.shape[0]

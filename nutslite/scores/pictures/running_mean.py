@@ -15,7 +15,7 @@ from nutslite.scores.numerics.checks import numbers, probability
 from nutslite.scores.pictures.figures import COLOURS
 from nutslite.scores.pictures.paper import above, axes_for, dots, size
 from nutslite.scores.pictures.predictor import Predictor, predictor_of
-from nutslite.scores.standard_errors import Estimate, mean_with_error
+from nutslite.scores.sampling_error.standard_errors import Estimate, mean_with_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

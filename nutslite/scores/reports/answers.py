@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.scores.calibration.pit import pit_from_cdf, pit_from_draws
+from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.kinds.prediction import Prediction
+from nutslite.scores.reports.joint import Together
 
 FloatArray = NDArray[np.float64]
 
@@ -23,17 +25,28 @@ class Asked:
     prediction : Prediction
     levels : tuple of float
         Levels of quantiles, increasing; none where the prediction has none.
+    groups : ndarray of int, shape (n,), optional
+        Codes of the groups whose rows are scored at once.
     """
 
-    def __init__(self, prediction: Prediction, levels: tuple[float, ...]) -> None:
+    def __init__(
+        self, prediction: Prediction, levels: tuple[float, ...], groups: NDArray[np.int64] | None = None
+    ) -> None:
         self.prediction = prediction
         self.levels = levels
+        self.groups = groups
         # at once, so that a warning about few draws names the user's line
         self.quantiles = prediction.quantile(np.array(levels)) if levels else np.empty((prediction.n, 0))
 
     def quantile(self, level: float) -> FloatArray:
         """That of the nearest of the levels, shape (n,)."""
         return self.quantiles[:, int(np.argmin(np.abs(np.array(self.levels) - level)))]
+
+    @cached_property
+    def together(self) -> Together:
+        """Draws of rows by groups."""
+        assert self.groups is not None
+        return Together(self.prediction, self.groups)
 
     @cached_property
     def mean(self) -> FloatArray:
@@ -102,7 +115,7 @@ class Answers:
         kind = self.asked.prediction.kind
         if isinstance(kind, Draws) and kind.weights is None:
             return pit_from_draws(self.y, kind.x, seed=self.rng)
-        below = self.ask("cdf_below") if kind.whole or isinstance(kind, Draws) else None
+        below = self.ask("cdf_below") if kind.whole or isinstance(kind, Draws | Censored) else None
         return pit_from_cdf(self.ask("cdf"), below, seed=self.rng)
 
 

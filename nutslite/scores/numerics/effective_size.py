@@ -55,6 +55,21 @@ def effective_size(chains: FloatArray) -> FloatArray:
     return np.where(constant, float(total), size)
 
 
+def split_chains(draws: FloatArray) -> FloatArray:
+    """Both halves of every chain as chains of their own; of an odd number of draws the middle one is left out.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (quantities, chains, draws)
+
+    Returns
+    -------
+    ndarray, shape (quantities, 2 * chains, draws // 2)
+    """
+    half = draws.shape[-1] // 2
+    return np.concatenate((draws[..., :half], draws[..., -half:]), axis=1)
+
+
 def _mean_autocovariance(chains: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Biased autocovariances at every lag averaged over chains, shape (quantities, draws), and the chain means.
 

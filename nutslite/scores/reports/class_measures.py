@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.scores.answers import Answers
 from nutslite.scores.calibration.calibration_error import (
     calibration_error,
     classwise_error,
@@ -14,8 +13,9 @@ from nutslite.scores.calibration.calibration_error import (
 )
 from nutslite.scores.calibration.reliability import decompose, spiegelhalter
 from nutslite.scores.calibration.smooth import fixed_width
-from nutslite.scores.measure import Measure, Number
 from nutslite.scores.pointwise.classes import brier
+from nutslite.scores.reports.answers import Answers
+from nutslite.scores.reports.measure import Measure, Number
 
 FloatArray = NDArray[np.float64]
 

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.scores.pictured import Pictured
-from nutslite.scores.prediction import Prediction
-from nutslite.scores.verdict import sentences
+from nutslite.scores.kinds.prediction import Prediction
+from nutslite.scores.reports.pictured import Pictured
+from nutslite.scores.reports.tree import tree_of
+from nutslite.scores.reports.verdict import sentences
 
 if TYPE_CHECKING:
     import pandas as pd
+    from xarray import DataTree
 
 FloatArray = NDArray[np.float64]
 
@@ -48,8 +50,8 @@ class Report(Pictured):
     notes : tuple of str
         What a reader should know.
     joint : pandas.DataFrame or None
-        Of groups that were held out as a whole: ``rows``, and ``joint_nll``, the negative log predictive density of all
-        of them at once.
+        Scores of all rows of a group at once, one line a group: ``rows``, the joint scores that were asked for, and of
+        held-out rows of models ``joint_nll``, the negative log predictive density of them together.
     prediction : Prediction or None
         What was scored, for pictures.
     """
@@ -91,6 +93,17 @@ class Report(Pictured):
             "verdict": self.verdict(),
             "notes": list(self.notes),
         }
+
+    def to_datatree(self) -> DataTree:
+        """The report as xarray has trees of data, for ``to_netcdf``, ``to_zarr``, or beside a model's results.
+
+        Returns
+        -------
+        xarray.DataTree
+            Groups ``table`` (dimension ``score``), ``pointwise`` (``row``), and where there are any ``by`` (``label``,
+            ``score``) and ``joint`` (``group``). The verdict, notes and confidence are attributes.
+        """
+        return tree_of(self)
 
     def __str__(self) -> str:
         shown = self.table.drop(columns="note").to_string(float_format=lambda x: f"{x:.4g}", na_rep="")

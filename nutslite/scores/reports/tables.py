@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import random_generator
-from nutslite.scores.answers import Answers
-from nutslite.scores.measure import Measure
-from nutslite.scores.simulation import Simulation
-from nutslite.scores.standard_errors import (
+from nutslite.scores.reports.answers import Answers
+from nutslite.scores.reports.joint import group_weights
+from nutslite.scores.reports.measure import Measure
+from nutslite.scores.reports.simulation import Simulation
+from nutslite.scores.sampling_error.standard_errors import (
     Estimate,
     bootstrapped,
     mean_with_error,
@@ -47,7 +48,10 @@ def table_of(
 
     lines = {}
     for measure in measures:
-        if measure.rows is not None:
+        if measure.groups is not None:
+            shares = group_weights(w, answers.asked.groups) if weighted and answers.asked.groups is not None else None
+            found = mean_with_error(measure.groups(answers), None, shares, confidence)
+        elif measure.rows is not None:
             found = _estimated(measure, measure.rows(answers), codes, w if weighted else None, confidence)
         else:
             found = _resampled(measure, answers, w, codes, confidence, seed)
@@ -127,6 +131,17 @@ def pointwise_of(measures: list[Measure], answers: Answers, y: Any) -> pd.DataFr
     left_out = [name for name in columns if name == "pit_spread"]
     found = {renamed.get(name, name): column for name, column in columns.items() if name not in left_out}
     return pd.DataFrame(found, index=getattr(y, "index", None) if hasattr(y, "iloc") else None)
+
+
+def joint_of(measures: list[Measure], answers: Answers, labels: list[Any]) -> pd.DataFrame | None:
+    """Scores of groups, one row a group; None where there are none."""
+    import pandas as pd
+
+    columns = {measure.name: measure.groups(answers) for measure in measures if measure.groups is not None}
+    if not columns or answers.asked.groups is None:
+        return None
+    index = pd.Index(labels, name="group")
+    return pd.DataFrame({"rows": np.bincount(answers.asked.groups), **columns}, index=index)
 
 
 def seeds(seed: Any) -> list[int]:

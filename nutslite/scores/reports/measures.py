@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.scores.answers import Answers
 from nutslite.scores.calibration.coverage import randomised_coverage
-from nutslite.scores.class_measures import of_classes, of_events
+from nutslite.scores.kinds.censored import Censored
+from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
-from nutslite.scores.measure import Measure, Rows
 from nutslite.scores.pointwise.quantile import crps_from_quantiles, interval_score, pinball, wis
-from nutslite.scores.prediction import Prediction
+from nutslite.scores.reports.answers import Answers
+from nutslite.scores.reports.class_measures import of_classes, of_events
+from nutslite.scores.reports.joint import NOTES
+from nutslite.scores.reports.measure import Measure, Rows
 
 FloatArray = NDArray[np.float64]
 
@@ -25,6 +27,7 @@ def measures_of(
     probabilities: Sequence[float],
     levels: Sequence[float],
     groups: NDArray[np.int64] | None,
+    joint: Sequence[str] = (),
 ) -> list[Measure]:
     """Lines of the report, in its order: scores, intervals, calibration, errors of single numbers last.
 
@@ -37,6 +40,8 @@ def measures_of(
         Of quantiles that are scored each by itself.
     groups : ndarray of int, optional
         Codes of the groups that rows fall together in.
+    joint : sequence of str
+        Scores of groups: names that `joint.NOTES` has.
     """
     if prediction.can("probabilities"):
         return of_events() if prediction.probabilities().ndim == 1 else of_classes()
@@ -45,12 +50,15 @@ def measures_of(
         return [_interval_score(kind.prob), *_coverage(kind.prob)]
     if isinstance(kind, Quantiles):
         return _of_quantiles(tuple(kind.levels.tolist()))
+    if isinstance(kind, Censored):
+        return _of_censored(probabilities, groups)
     found = [_wis(probabilities)] if probabilities else []
     if prediction.can("crps"):
         found.insert(0, Measure("crps", "lower", rows=lambda a: a.crps))
     if prediction.can("log_density"):
         found.insert(0, Measure("nll", "lower", rows=lambda a: a.nll))
     found += [_pinball(level) for level in levels]
+    found += [_joint(name) for name in joint]
     for prob in probabilities:
         found += _coverage(prob)
     if prediction.can("cdf"):
@@ -87,12 +95,27 @@ def _coverage(prob: float) -> list[Measure]:
     def covered(a: Answers) -> FloatArray:
         return ((a.asked.quantile(low) <= a.y) & (a.y <= a.asked.quantile(high))).astype(np.float64)
 
+    return [
+        Measure(f"coverage_{_percent(prob)}", f"near {prob:g}", rows=covered, share=True, nominal=prob),
+        _width(prob),
+    ]
+
+
+def _width(prob: float) -> Measure:
+    low, high = ends_of(prob)
+
     def width(a: Answers) -> FloatArray:
         return a.asked.quantile(high) - a.asked.quantile(low)
 
+    return Measure(f"width_{_percent(prob)}", "lower", rows=width, of_forecast=True, note="where coverage is right")
+
+
+def _of_censored(probabilities: Sequence[float], groups: NDArray[np.int64] | None) -> list[Measure]:
+    """Of responses that were not all seen: what can be said without them."""
     return [
-        Measure(f"coverage_{_percent(prob)}", f"near {prob:g}", rows=covered, share=True, nominal=prob),
-        Measure(f"width_{_percent(prob)}", "lower", rows=width, of_forecast=True, note="where coverage is right"),
+        Measure("nll", "lower", rows=lambda a: a.nll, note="of censored rows -log P(what is known)"),
+        *(_width(prob) for prob in probabilities),
+        *_of_transform(probabilities, groups, "by the transform, of censored rows drawn from where they may be"),
     ]
 
 
@@ -107,6 +130,10 @@ def _wis(probabilities: Sequence[float]) -> Measure:
 
 def _pinball(level: float) -> Measure:
     return Measure(f"pinball_{_percent(level)}", "lower", rows=lambda a: pinball(a.y, a.asked.quantile(level), level))
+
+
+def _joint(name: str) -> Measure:
+    return Measure(name, "lower", groups=lambda a: a.asked.together.scores(name, a.y), note=NOTES[name])
 
 
 def _interval_score(prob: float) -> Measure:
@@ -153,7 +180,11 @@ def _mae() -> Measure:
     return Measure("mae", "lower", rows=lambda a: np.abs(a.y - a.asked.quantile(0.5)), note="of the median")
 
 
-def _of_transform(probabilities: Sequence[float], groups: NDArray[np.int64] | None) -> list[Measure]:
+def _of_transform(
+    probabilities: Sequence[float],
+    groups: NDArray[np.int64] | None,
+    note: str = "by the randomised transform: whole numbers do not make it larger",
+) -> list[Measure]:
     def randomised(prob: float) -> Rows:
         return lambda a: randomised_coverage(a.u, prob)
 
@@ -164,7 +195,7 @@ def _of_transform(probabilities: Sequence[float], groups: NDArray[np.int64] | No
             rows=randomised(prob),
             share=True,
             nominal=prob,
-            note="by the randomised transform: whole numbers do not make it larger",
+            note=note,
         )
         for prob in probabilities
     ]
