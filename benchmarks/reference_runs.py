@@ -34,7 +34,7 @@ PATHS: dict[str, dict[str, Any]] = {
     "marginal": {"plan": "marginal", "inference_method": "nuts"},
     "laplace": {"inference_method": "laplace"},
 }
-APPROXIMATE = ("laplace", "pathfinder")
+APPROXIMATE = ("laplace", "meanfield", "pathfinder", "vi")
 PARTS = 5  # of the draws, whose leave-one-out scores show how much that score varies
 REFERENCE_DRAWS = 4000  # behind the references' scores
 LARGEST_R_HAT = 1.01

@@ -110,7 +110,7 @@ class NutsliteWarning(UserWarning):
 SHOWN_PATH = 60  # characters of a path that is too long
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str | None]) -> str:
     """`` Did you mean 'condition'?`` for a near miss of a known name, otherwise the empty string.
 
     >>> did_you_mean("conditon", ["age", "condition"])
@@ -264,7 +264,7 @@ def random_generator(random_seed: Any) -> Any:
         ) from None
 
 
-def refuse_other(argument: str, given: Any, known: Collection[str]) -> None:
+def refuse_other(argument: str, given: Any, known: Collection[str | None]) -> None:
     """Raise where the value of `argument` is not among the known ones.
 
     Raises

@@ -103,7 +103,7 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (partial(_stored, *BOTH, several=True), DataError, ("several responses: y, z", "var_name=")),
     (partial(_stored, *BOTH, var_name="yy"), ArgumentError, ("var_name='yy'", "There are: y")),
     (partial(_stored, *BOTH, kind="loo"), DataError, ("log likelihood", "compute_log_likelihood")),
-    (partial(_stored, *BOTH, kind="kfold"), ArgumentError, ("kind is one of 'loo', 'insample'",)),
+    (partial(_stored, *BOTH, kind="kfold"), ArgumentError, ("kind is one of 'loo', 'insample', 'held out'",)),
     (lambda: evaluate(np.zeros(3), kind="loo"), ArgumentError, ("kind='loo'", "results of a sampler")),
     (lambda: evaluate(pd.Series([0.0, 1.0])), NutsliteError, ("P is no Prediction",)),
     (lambda: evaluate("fit.nc"), ArgumentTypeError, ("P is no Prediction", "results of a fit", "not a str")),

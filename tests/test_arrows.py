@@ -72,10 +72,11 @@ WINGS: dict[str, tuple[str, ...]] = {
         "pilot",
         "targets",
         "points",
+        "slicing",
         "methods",
         "run",
     ),
-    "sampler": ("transition", "checkpoint", "independence", "pathfinder"),
+    "sampler": ("transition", "checkpoint", "independence", "pathfinder", "variational"),
     "scores": (
         "numerics",
         "distributions",

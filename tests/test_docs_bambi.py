@@ -110,7 +110,7 @@ def test_dist_is_refused():
 # ------------------------------------------------------------------------------------------------------- fits, results
 
 
-@pytest.mark.parametrize("method", ["nutpie", "numpyro", "blackjax", "vi"])
+@pytest.mark.parametrize("method", ["nutpie", "numpyro", "blackjax"])
 def test_other_engines_are_refused_by_name(method, sleep):
     with pytest.raises(nl.NutsliteError, match=method):
         nl.Model("Reaction ~ Days", sleep).fit(inference_method=method)

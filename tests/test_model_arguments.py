@@ -178,7 +178,7 @@ class TestNames:
         assert draws[0].equals(draws[1])
         assert draws[0].equals(draws[2])
 
-    @pytest.mark.parametrize("name", ["vi", "advi", "nutpie", "numpyro", "blackjax", "nuts_numpyro"])
+    @pytest.mark.parametrize("name", ["nutpie", "numpyro", "blackjax", "nuts_numpyro"])
     def test_methods_of_other_programs(self, name: str) -> None:
         with pytest.raises(nl.NutsliteError, match=f"inference_method='{name}'.* There are 'nuts'.* and 'laplace'"):
             model().fit(**SHORT, inference_method=name)

@@ -322,7 +322,7 @@ DRAWN |= {name for name in FAMILIES if name.startswith("hurdle")}
 
 
 def test_all_families_are_here() -> None:
-    assert set(FAMILIES) == set(family_names())
+    assert set(FAMILIES) | {"quantiles"} == set(family_names())  # which has no distribution
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -358,6 +358,9 @@ class TestStoredResults:
         np.testing.assert_allclose(report.pointwise.crps, own.pointwise.crps, atol=0.06)  # of draws, not of densities
         seen = evaluate(results, kind="insample", simulations=0)
         assert seen.table.loc["nll", "estimate"] < report.table.loc["nll", "estimate"]
+        held_out = evaluate(results, kind="held out", simulations=0)
+        np.testing.assert_array_equal(held_out.pointwise.nll, seen.pointwise.nll)
+        assert ("not seen" in held_out.notes[0], "has seen" in seen.notes[0]) == (True, True)
 
     def test_of_pymc(self) -> None:
         arviz = pytest.importorskip("arviz")

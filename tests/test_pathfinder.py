@@ -15,10 +15,10 @@ import nutslite as nl
 from nutslite._pareto import smoothed
 from nutslite.posterior.methods import pathfinder
 from nutslite.posterior.targets.target import JointTarget
-from nutslite.results.container.inference_data import get_group, group_names
+from nutslite.results.container.inference_data import get_group
 from nutslite.sampler.pathfinder.lbfgs import climb
 from nutslite.sampler.pathfinder.low_rank_normal import from_steps
-from nutslite.sampler.pathfinder.paths import ELBO_DRAWS, Mixture, find_path, resampled
+from nutslite.sampler.pathfinder.paths import ELBO_DRAWS, find_path
 from nutslite.sampler.pathfinder.whitening import Whitening
 from nutslite.sampler.transition.metric import (
     arrowhead_metric,
@@ -26,6 +26,7 @@ from nutslite.sampler.transition.metric import (
     diagonal_metric,
     inverse_mass_matrix,
 )
+from nutslite.sampler.variational.candidates import candidates
 
 FIT = {"draws": 250, "chains": 4, "random_seed": 1, "progressbar": False, "inference_method": "pathfinder"}
 
@@ -57,9 +58,8 @@ def paths_of(evaluate, log_densities, dimension, history, starts=4):
 
 
 def shape_of(paths, log_densities, n=4000):
-    mixture = Mixture([path.normal for path in paths])
-    draws = mixture.draws(np.random.default_rng(1), n)
-    return smoothed(log_densities(draws) - mixture.log_density(draws))[1]
+    draws = candidates([path.normal for path in paths], np.random.default_rng(1), n)
+    return smoothed(log_densities(draws.positions) - draws.log_density)[1]
 
 
 class TestNormalTargets:
@@ -82,7 +82,7 @@ class TestNormalTargets:
 
         def evaluate(z):
             value, gradient = target(whitening.positions(z[None])[0])
-            return value, whitening.gradient(gradient)
+            return value, whitening.gradients(gradient[None])[0]
 
         paths = paths_of(evaluate, lambda z: target.many(whitening.positions(z)), 50, history=6)
         assert max(path.gradients for path in paths) < 20
@@ -144,27 +144,12 @@ def test_whitening_and_its_gradient(kind):
     root = whitening.positions(np.eye(8)) - whitening.center
     wanted = np.eye(8) if metric is None else inverse_mass_matrix(metric)
     np.testing.assert_allclose(root.T @ root, wanted, atol=1e-12)
-    gradient = rng.normal(size=8)
-    np.testing.assert_allclose(whitening.gradient(gradient), root @ gradient, atol=1e-12)
+    gradients = rng.normal(size=(3, 8))
+    np.testing.assert_allclose(whitening.gradients(gradients), gradients @ root.T, atol=1e-12)
+    assert whitening.log_size == pytest.approx(0.5 * np.linalg.slogdet(wanted)[1])
 
 
 class TestDraws:
-    def test_a_mixture_is_that_of_its_normals(self):
-        normals = [normal for _, normal in climb(Normal(3, 10.0), np.ones(3), 6)][:3]
-        mixture = Mixture(normals)
-        points = mixture.draws(np.random.default_rng(0), 10)
-        assert len(points) == 12
-        wanted = np.log(np.mean([np.exp(normal.log_density(points)) for normal in normals], axis=0))
-        np.testing.assert_allclose(mixture.log_density(points), wanted)
-
-    def test_each_draw_is_kept_as_often_as_its_weight_says(self):
-        weights = np.random.default_rng(0).dirichlet(np.full(40, 0.5))
-        chosen = resampled(np.log(weights), 500, np.random.default_rng(1))
-        counts = np.bincount(chosen, minlength=40)
-        assert counts.sum() == 500
-        assert (np.abs(counts - 500 * weights) <= 1.0 + 1e-9).all()
-        assert (np.diff(chosen) < 0).any()
-
     def test_a_funnel_is_not_believed(self):
         def evaluate(position):
             gradient = np.empty(10)
@@ -218,7 +203,9 @@ class TestModels:
         assert 900 < attributes["unique_draws"] <= 1000
         assert 0 < attributes["n_gradients"] < 300
         assert np.isfinite(attributes["elbo"])
-        assert "sample_stats" not in group_names(approximated)
+        stats = get_group(approximated, "sample_stats")
+        assert set(stats.data_vars) == {"lp", "log_q"}
+        assert attributes["importance"] == "resample"
 
     @pytest.mark.parametrize("options", [{}, {"pilot": False}], ids=["pilot", "none"])
     def test_close_to_nuts(self, logistic, options):
@@ -280,7 +267,7 @@ class TestModels:
             "log_densities",
             lambda self, z, cores: target(self, z, cores) if len(z) < 1000 else np.full(len(z), np.nan),
         )
-        with pytest.raises(nl.NutsliteError, match="None of Pathfinder's draws has a density"):
+        with pytest.raises(nl.NutsliteError, match="hardly any of its draws lie where the model has a density"):
             logistic.fit(**FIT)
 
     @pytest.mark.parametrize(

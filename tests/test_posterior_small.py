@@ -14,9 +14,7 @@ import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.reciprocal import EFFECTS_STAY
 from nutslite.posterior.density.warped_value import scratch_for
-from nutslite.posterior.methods import chains, independence, slices, trial
-from nutslite.posterior.methods.autocorrelation import FEWEST_DRAWS, autocorrelation_time, is_slow
-from nutslite.posterior.methods.mixture import mixture_of
+from nutslite.posterior.methods import independence, slices
 from nutslite.posterior.methods.slices import slices_for
 from nutslite.posterior.pilot.inside import inside
 from nutslite.posterior.pilot.level_lines import level_lines
@@ -26,6 +24,9 @@ from nutslite.posterior.pilot.pieces import lines_through_pieces
 from nutslite.posterior.pilot.row_information import linear_predictors
 from nutslite.posterior.record.transforms import FOLD
 from nutslite.posterior.record.warp import untable
+from nutslite.posterior.slicing import chains, trial
+from nutslite.posterior.slicing.autocorrelation import FEWEST_DRAWS, autocorrelation_time, is_slow
+from nutslite.posterior.slicing.mixture import mixture_of
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 

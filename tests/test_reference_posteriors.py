@@ -17,6 +17,8 @@ from reference_comparison import compare
 from reference_runs import LARGEST_R_HAT, differences, fit, health, merged_plan, serves
 from reference_values import CENTRED_INTERCEPT, Target, our_name, read_reference, reference_names, shared_folder
 
+from nutslite.results.container.inference_data import get_group
+
 DRAWS = 2000  # per chain
 
 QUICK = [
@@ -68,6 +70,25 @@ def test_draws_are_from_the_known_posterior(shared, name, path):
     assert len(found) >= 12
     assert [str(difference) for difference in found if not difference.agrees] == []
     assert health(results).r_hat < LARGEST_R_HAT
+
+
+@pytest.mark.parametrize(("name", "plan"), [("sleepstudy", "auto"), ("sleepstudy", "joint"), ("cbpp", "auto")])
+def test_variational_inference_is_near_the_known_posterior(shared, name, plan):
+    """Means to a tenth of a standard deviation, for 5,000 gradients at most."""
+    case = CASES[name]
+    model = case.model(shared / "data")
+    results = model.fit(inference_method="vi", plan=plan, random_seed=1, progressbar=False)
+    attributes = get_group(results, "posterior").attrs
+    assert attributes["khat"] < 0.7
+    assert attributes["converged"]
+    assert attributes["n_gradients"] <= 5000
+    found = differences(case, model, results, read_reference(case, shared), shared / "data")
+    sds = {d.quantity: (d.ours, d.theirs) for d in found if d.statistic == "sd" and d.theirs > 0}
+    assert len(sds) > 20
+    for d in found:
+        if d.statistic == "mean":
+            assert abs(d.ours - d.theirs) < 0.1 * sds[d.quantity][1], d
+    assert max(abs(np.log(ours / theirs)) for ours, theirs in sds.values()) < (0.1 if plan == "auto" else 0.2)
 
 
 @pytest.mark.parametrize("name", [name for name in QUICK if not name.startswith("eight_schools")])

@@ -61,6 +61,7 @@ class Drawn:
         compute_convergence_checks: bool = True,
         nuts: Mapping[str, Any] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        importance: str | None = "auto",
         file: str | os.PathLike[str] | None = None,
         **others: Any,
     ) -> Any:
@@ -85,8 +86,9 @@ class Drawn:
             part fits the posterior closely, otherwise NUTS; NUTS also where `tune`, `target_accept` or another
             argument asks for what only NUTS has, and slice sampling for models of few rows. ``"nuts"``: NUTS in any
             case. All sample the posterior itself.
-            ``"laplace"``: independent draws from a normal approximation at the mode, in no time. ``"pathfinder"``: an
-            approximation, too, whose weighted draws say by k-hat whether to believe them (docs/sampling.md).
+            ``"vi"``, ``"meanfield"``, ``"pathfinder"``, ``"laplace"``: draws of approximations, in a fraction of the
+            time; k-hat says whether to believe them (docs/approximations.md). ``"advi"`` and ``"fullrank_advi"`` are
+            names of the first two's nearest relatives: a line says what runs.
         plan : {"auto", "joint", "marginal"} or Plan
             Force a path; see `Model.plan`, whose result may be given here.
         pilot : bool or {"levels", "matrix"}
@@ -123,6 +125,11 @@ class Drawn:
             with fewer it gives the first of them. A checkpoint of another model, other data or settings is refused.
             `cores`, `progressbar` and `callback` may differ; without a `random_seed` it takes the file's. Another
             version of NumPy or Numba may change last digits.
+        importance : {"auto", "resample", "weights"} or None
+            What becomes of the draws of an approximation. ``"resample"``: they are chosen among four times as many by
+            their importance weights. ``"auto"``: so, where k-hat allows it; otherwise they are left as they are
+            (Pathfinder resamples always). ``"weights"``: they are left as they are, and their weights are stored
+            (``sample_stats.log_weight``). None: they are left as they are.
         file : path-like, optional
             A netCDF file for the results (or a Zarr store, see `nutslite.save`). If it is there and formula, data,
             priors, family and settings are what they were, it is loaded instead of sampled; otherwise a line names what
@@ -227,7 +234,11 @@ class Drawn:
         return self.predict(idata, kind="response", **options)
 
     def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
-        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead."""
+        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead.
+
+        Of several quantiles (``family="quantiles"``) it is the sum of their working log likelihoods, and no log density
+        of the response: its LOO compares models of the same quantiles, and nothing else. `evaluate` scores quantiles.
+        """
         check_flags(inplace=inplace)
         return after_fit.add_log_likelihood(self._specification, idata, data=data, inplace=inplace)
 

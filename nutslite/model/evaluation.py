@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 KINDS = ("loo", "insample")
 MOST_NUMBERS = 20_000_000  # draws times rows, of which a few arrays are held: 160 MB each
 MOST_REFITS = 20
-APPROXIMATE = ("laplace", "pathfinder")
 
 
 @dataclass(frozen=True)
@@ -176,6 +175,7 @@ def _predictive(
 
 def _about(rows: Rows, kind: str, new_groups: bool, idata: Any) -> list[str]:
     """What scores rest on."""
+    from nutslite.posterior.methods.registry import approximate_names
     from nutslite.results.container.inference_data import get_group
 
     said = []
@@ -188,7 +188,7 @@ def _about(rows: Rows, kind: str, new_groups: bool, idata: Any) -> list[str]:
     if new_groups:
         said.append("Groups are taken for new ones: their effects are drawn from the distribution of groups.")
     method = get_group(idata, "posterior").attrs.get("inference_method")
-    if method in APPROXIMATE:
+    if method in approximate_names():
         said.append(
             f"Draws are of an approximation (inference_method='{method}'), which the scores judge with the model."
         )

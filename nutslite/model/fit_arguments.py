@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import unknown_argument
+from nutslite._log import log
 from nutslite.exceptions import (
     ArgumentError,
     ArgumentTypeError,
@@ -32,8 +33,6 @@ BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", 
 
 _OTHER_NAMES = {"initvals": "start", "jobs": "cores", "njobs": "cores", "seed": "random_seed"}
 _OTHER_METHODS = {
-    "vi": "Variational inference is not here",
-    "advi": "Variational inference is not here",
     "nutpie": "'nutpie' is a program of its own",
     "numpyro": "'numpyro' is a program of its own",
     "nuts_numpyro": "'nuts_numpyro' is a program of its own",
@@ -79,10 +78,13 @@ class FitArguments:
     compute_convergence_checks: bool = True
     nuts: Mapping[str, Any] | None = None
     checkpoint: str | os.PathLike[str] | None = None
+    importance: str | None = "auto"
     file: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        self._set(inference_method=_method(self.inference_method).name)
+        method = _method(self.inference_method)
+        _say_what_runs(self.inference_method)
+        self._set(inference_method=method.name)
         check_pilot(self.pilot)
         check_flags(**{name: getattr(self, name) for name in _FLAGS})
         paths = {name: getattr(self, name) for name in ("checkpoint", "file")}
@@ -212,6 +214,14 @@ def _method(name: str) -> Method:
     return method_called(name)
 
 
+def _say_what_runs(name: str) -> None:
+    """Name the method that runs under a name that PyMC gives another one."""
+    from nutslite.posterior.methods.registry import INSTEAD
+
+    if name in INSTEAD:
+        log.info("inference_method='%s': %s", name, INSTEAD[name])
+
+
 def _check_method_with(arguments: FitArguments) -> None:
     """Refuse what an inference method does not go together with.
 
@@ -219,7 +229,15 @@ def _check_method_with(arguments: FitArguments) -> None:
     ------
     ArgumentError
     """
+    from nutslite.posterior.methods.registry import approximate_names
+
     method = _method(arguments.inference_method)
+    if arguments.importance != FitArguments.importance and not method.approximate:
+        *others, last = [f"'{name}'" for name in approximate_names()]
+        raise ArgumentError(
+            f"importance={arguments.importance!r} says what becomes of the draws of an approximation, which "
+            f"'{method.name}' is not: give inference_method={', '.join(others)} or {last} beside it."
+        )
     for name in sorted(method.refuses):
         if getattr(arguments, name) != getattr(FitArguments, name):
             raise ArgumentError(f"{name} and inference_method='{method.name}' exclude each other: give one of them.")

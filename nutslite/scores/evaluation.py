@@ -14,7 +14,7 @@ from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, ran
 from nutslite.scores.calibration.calibration_error import row_weights
 from nutslite.scores.calibration.coverage import coded, equal_mass_bins
 from nutslite.scores.calibration.pit import checked_number
-from nutslite.scores.containers import Stored, is_container, read_container
+from nutslite.scores.containers import KINDS, Stored, is_container, read_container
 from nutslite.scores.importance import LeftOut, said_of
 from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
@@ -95,8 +95,9 @@ def evaluate(
         Another name of `weights`.
     var_name : str, optional
         Of results with several responses, which.
-    kind : {"loo", "insample"}, optional
-        Whether rows of such results are judged as if left out; by default where log likelihoods are stored.
+    kind : {"loo", "insample", "held out"}, optional
+        Whether rows of such results are judged as if left out; by default where log likelihoods are stored. Say
+        "held out" of rows that nothing was fitted to: leaving these out once more would spoil their scores.
 
     Returns
     -------
@@ -170,7 +171,7 @@ def with_left_out(report: Report, left_out: LeftOut | None, note: str) -> Report
 
 def _from_container(y: Any, P: Any, var_name: Any, kind: Any) -> Stored | None:
     if kind is not None:
-        refuse_other("kind", kind, ("loo", "insample"))
+        refuse_other("kind", kind, KINDS)
     if P is None and is_container(y):
         return read_container(y, var_name, kind)
     for name, given in (("var_name", var_name), ("kind", kind)):

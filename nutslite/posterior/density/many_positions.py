@@ -101,35 +101,42 @@ def _gradients(logdensity: Any, positions: Any, data: Any, values: Any, gradient
 
 
 def values_and_gradients(
-    logdensity: Callable[..., float], data: Any, data_type: Any, positions: FloatArray
+    logdensity: Callable[..., float], data: Any, data_type: Any, positions: FloatArray, cores: int = 1
 ) -> tuple[FloatArray, FloatArray]:
-    """Log densities (m,) and gradients (m, dimension) of positions (m, dimension) by one call of compiled code.
+    """Log densities (m,) and gradients (m, dimension) of positions (m, dimension), by calls of compiled code.
 
     Calling compiled code from Python takes longer than most gradients: the type of every array is looked at.
     """
+    evaluate, positions = compiled_gradients(data_type), np.ascontiguousarray(positions)
     values, gradients = np.empty(positions.shape[0]), np.empty(positions.shape)
-    compiled_gradients(data_type)(logdensity, np.ascontiguousarray(positions), data, values, gradients)
+
+    def work(some: slice) -> None:
+        evaluate(logdensity, positions[some], data, values[some], gradients[some])
+
+    _in_threads(work, values.size, cores)
     return values, gradients
 
 
 def log_densities(evaluate: Callable[[FloatArray, FloatArray], None], positions: FloatArray, cores: int) -> FloatArray:
     """Log densities (m,) of positions (m, dimension), in threads; the same numbers whatever `cores`.
 
-    `evaluate(positions, out)` overwrites `out` and releases the GIL. Some are computed here first: starting threads
-    takes longer than hundreds of the cheapest densities.
+    `evaluate(positions, out)` overwrites `out` and releases the GIL.
     """
     positions = np.ascontiguousarray(positions, dtype=float)
     out = np.empty(positions.shape[0])
-    first = min(FIRST_POSITIONS, out.size)
-    began = time.perf_counter()
-    evaluate(positions[:first], out[:first])
-    each = (time.perf_counter() - began) / max(1, first)
-    fewest = max(FIRST_POSITIONS, int(SECONDS_PER_THREAD / max(each, 1e-9)))
-
-    def work(part: slice) -> None:
-        rest = slice(first + part.start, first + part.stop)
-        evaluate(positions[rest], out[rest])
-
-    if out.size > first:
-        run_in_parts(work, out.size - first, cores, fewest)
+    _in_threads(lambda some: evaluate(positions[some], out[some]), out.size, cores)
     return out
+
+
+def _in_threads(work: Callable[[slice], None], n: int, cores: int) -> None:
+    """``work(part)`` for parts of ``range(n)``.
+
+    Some are done here first: starting threads takes longer than hundreds of the cheapest densities.
+    """
+    first = min(FIRST_POSITIONS, n) if cores > 1 else n
+    began = time.perf_counter()
+    work(slice(first))
+    each = (time.perf_counter() - began) / max(1, first)
+    if n > first:
+        fewest = max(FIRST_POSITIONS, int(SECONDS_PER_THREAD / max(each, 1e-9)))
+        run_in_parts(lambda part: work(slice(first + part.start, first + part.stop)), n - first, cores, fewest)

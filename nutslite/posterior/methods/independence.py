@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from nutslite._awaited import MANY, NATURAL
 from nutslite._parallel import available_cpus
-from nutslite.posterior.methods.autocorrelation import is_slow
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.task import IndependentDraws, Task, independent_fit
 from nutslite.posterior.pilot.information import Information
+from nutslite.posterior.slicing.autocorrelation import is_slow
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Launch, Target
 from nutslite.sampler.independence.independence import compiled_acceptance

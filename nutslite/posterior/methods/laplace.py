@@ -1,28 +1,29 @@
-"""The Laplace approximation: draws from the normal distribution with the pilot's mode and curvature.
+"""The Laplace approximation: the normal distribution with the pilot's mode and curvature, weighted.
 
 What a marginal plan integrated out is drawn exactly, given the approximate rest.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-from numpy.typing import NDArray
 
-from nutslite._awaited import NATURAL
+from nutslite._awaited import MANY, NATURAL
 from nutslite.exceptions import SamplingError
+from nutslite.posterior.methods.approximation import (
+    WhiteTarget,
+    approximate_fit,
+    cores_of,
+    streams,
+    weighted_normals,
+)
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
-from nutslite.posterior.methods.nuts_start import launch_metric
 from nutslite.posterior.methods.task import Task
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import Launch, Target
-from nutslite.sampler.transition.metric import Metric, normal_draws
+from nutslite.posterior.targets.target import JointTarget
+from nutslite.sampler.pathfinder.low_rank_normal import diagonal_normal
 
-FloatArray = NDArray[np.float64]
-
-MOST_REPEATS = 100  # of normal draws that fall where there is no density
+STREAM = 6000  # keeps these random numbers apart from those of other methods with the same seed
 
 
 def run(task: Task) -> Fit:
@@ -35,38 +36,19 @@ def run(task: Task) -> Fit:
     """
     target, settings = task.target, task.settings
     launch = task.launched()
-    metric = launch_metric(launch)
-    if metric is None:
+    if launch.information is None:
         raise SamplingError(
             "No Laplace approximation of this model: no mode with a positive definite curvature was found. Use NUTS."
         )
+    white = WhiteTarget(target, launch, cores_of(settings))
     task.clock.lap("pilot")
-    rng = np.random.default_rng(settings.random_seed)
-    positions = inside_draws(target, launch, metric, rng, settings.chains * settings.draws)
-    task.clock.lap("sampling")
-    values, effects = task.natural(positions.reshape(settings.chains, settings.draws, -1), {}, rng)
-    return task.fit("laplace", values, effects, settings=replace(settings, tune=0), approximate=True)
-
-
-def inside_draws(target: Target, launch: Launch, metric: Metric, rng: np.random.Generator, n: int) -> FloatArray:
-    """Normal draws (n, dimension) around the centre; those outside the range of a link are made again.
-
-    Raises
-    ------
-    SamplingError
-        If hardly any are inside.
-    """
-    positions = launch.center + normal_draws(metric, rng, n)
-    if not target.has_edge:
-        return positions
-    for _ in range(MOST_REPEATS):
-        outside = ~np.isfinite(target.log_densities(positions, 1))
-        if not outside.any():
-            return positions
-        positions[outside] = launch.center + normal_draws(metric, rng, int(outside.sum()))
-    raise SamplingError(
-        "No Laplace approximation of this model: hardly any of its draws lie where the link is defined. Use NUTS."
-    )
+    draw_rng, choice_rng, recovery_rng = streams(settings, STREAM, 3)
+    standard = diagonal_normal(np.zeros(white.dimension), np.ones(white.dimension))
+    found = weighted_normals(white, [standard], draw_rng, settings)
+    pilot = target.pilot if isinstance(target, JointTarget) else None
+    attributes = {"n_gradients": 0 if pilot is None else pilot.gradients, "converged": True}
+    rngs = choice_rng, recovery_rng
+    return approximate_fit(task, "laplace", "Laplace approximation", found, rngs, attributes=attributes)
 
 
 def serves(plan: Plan) -> str | None:
@@ -80,10 +62,10 @@ def serves(plan: Plan) -> str | None:
 
 METHOD = Method(
     name="laplace",
-    about="a normal approximation",
+    about="a normal approximation at the mode",
     title=lambda plan: "Laplace approximation",
-    heeds=frozenset(),
-    parts=lambda plan: (NATURAL,),
+    heeds=frozenset({"cores", "importance"}),
+    parts=lambda plan: (MANY, NATURAL),
     run=run,
     serves=serves,
     approximate=True,

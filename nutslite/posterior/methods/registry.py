@@ -10,10 +10,17 @@ from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.plan import Plan
 
-NAMES = ("auto", "nuts", "pathfinder", "laplace")
+NAMES = ("auto", "nuts", "vi", "meanfield", "pathfinder", "laplace")
 """Each is a file of this folder, with a record `METHOD`."""
-OTHER_NAMES = {"pymc": "nuts", "mcmc": "nuts"}
-"""What Bambi calls its default, which is NUTS here."""
+OTHER_NAMES = {"pymc": "nuts", "mcmc": "nuts", "advi": "meanfield", "fullrank_advi": "vi"}
+"""What Bambi and PyMC call methods: two names of NUTS, and two of methods that do the same by other means."""
+INSTEAD = {
+    "advi": "'meanfield' runs: the lower bound that ADVI climbs by noisy steps, over fixed draws, so that its maximum "
+    "is found and known to be one, and covariances by linear response.",
+    "fullrank_advi": "'vi' runs: a normal distribution with a full covariance, as that of full-rank ADVI, matched to "
+    "gradients in closed form, without a learning rate.",
+}
+"""Of other names what is to be said: which method runs, and why."""
 
 
 def method_called(name: str) -> Method:
@@ -26,6 +33,11 @@ def method_called(name: str) -> Method:
     refuse_other("inference_method", name, [*NAMES, *OTHER_NAMES])
     method: Method = import_module(f"{__package__}.{OTHER_NAMES.get(name, name)}").METHOD
     return method
+
+
+def approximate_names() -> tuple[str, ...]:
+    """The methods whose draws are of an approximation."""
+    return tuple(name for name in NAMES if method_called(name).approximate)
 
 
 def method_for(plan: Plan, settings: Settings) -> Method:

@@ -32,8 +32,11 @@ OPTIONAL = (
     "init",
     "start",
     "checkpoint",
+    "importance",
 )
 """Arguments of `Model.fit` that only some methods heed."""
+IMPORTANCE = ("auto", "resample", "weights", None)
+"""What becomes of draws of an approximation (`approximation`)."""
 TUNE = 1000
 TARGET_ACCEPT = 0.8
 
@@ -61,6 +64,7 @@ class Settings:
     init: str = "auto"
     start: Start | None = None
     checkpoint: str | os.PathLike[str] | None = None
+    importance: str | None = "auto"
     identity: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -76,6 +80,7 @@ class Settings:
             raise SettingError("draws must be an integer of at least 1, not 0.")
         check_callback(self.callback)
         refuse_other("init", self.init, INITS)
+        refuse_other("importance", self.importance, IMPORTANCE)
         if self.start is not None:
             check_number_of_starts(self.start, self.chains)
         object.__setattr__(self, "random_seed", seed_sequence(self.random_seed).entropy)

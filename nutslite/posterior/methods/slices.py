@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from nutslite._awaited import NATURAL
 from nutslite._log import log
-from nutslite.posterior.methods.autocorrelation import BATCHES, autocorrelation_time, is_slow
-from nutslite.posterior.methods.chains import Chains
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
-from nutslite.posterior.methods.moves import Moves
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.methods.task import IndependentDraws, Task, independent_fit
-from nutslite.posterior.methods.trial import AIM, LONGER, TRIAL_CHAINS, WORTHWHILE, most_updates, tried
 from nutslite.posterior.pilot.pieces import Lines, lines_through_pieces
+from nutslite.posterior.slicing.autocorrelation import BATCHES, autocorrelation_time, is_slow
+from nutslite.posterior.slicing.chains import Chains
+from nutslite.posterior.slicing.moves import Moves
+from nutslite.posterior.slicing.trial import AIM, LONGER, TRIAL_CHAINS, WORTHWHILE, most_updates, tried
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
 from nutslite.sampler.progress import transition_bar

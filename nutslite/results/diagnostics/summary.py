@@ -13,13 +13,15 @@ from nutslite._calls import public
 from nutslite.exceptions import DataError, DataTypeError, error_about
 from nutslite.results.container.inference_data import get_group, named_arrays
 from nutslite.results.diagnostics import diagnostics
+from nutslite.results.diagnostics.fitness import Fitness
 from nutslite.results.diagnostics.labels import as_columns, choose_names, element_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["all", "stats", "diagnostics"]
-_DECIMALS = {"ess_bulk": 0, "ess_tail": 0, "r_hat": 2}
+_DECIMALS = {"ess_bulk": 0, "ess_tail": 0, "r_hat": 2, "khat": 2}
+_OF_CHAINS = ("ess_bulk", "ess_tail", "r_hat")
 
 
 @public
@@ -62,14 +64,16 @@ def summary(
     Returns
     -------
     pandas.DataFrame
-        Columns ``mean sd hdi_3% hdi_97% mcse_mean mcse_sd ess_bulk ess_tail r_hat``.
+        Columns ``mean sd hdi_3% hdi_97% mcse_mean mcse_sd ess_bulk ess_tail r_hat``. Draws of an approximation have no
+        chains: ``khat``, one number for all, takes the place of the last three, and a sentence below the table says
+        what it means.
 
     Raises
     ------
     DataError
         For an unknown variable, group or kind, or results of an unknown type.
     """
-    from nutslite.results.diagnostics.table import SummaryTable
+    from nutslite.results.diagnostics.table import NOTE, SummaryTable
 
     if kind not in ("all", "stats", "diagnostics"):
         error = error_about(kind, str, DataError, DataTypeError)
@@ -101,7 +105,25 @@ def summary(
         table |= _statistics(draws, hdi_prob)
     if kind != "stats":
         table |= diagnostics.convergence(draws)
-    return _rounded(SummaryTable(table, index=labels), round_to)
+    fitness = _fitness_of(results, group)
+    if fitness is not None and kind != "stats":
+        table = {name: column for name, column in table.items() if name not in _OF_CHAINS}
+        table["khat"] = np.full(len(labels), fitness.khat)
+    found = _rounded(SummaryTable(table, index=labels), round_to)
+    if fitness is not None:
+        found.attrs[NOTE] = fitness.verdict
+    return found
+
+
+def _fitness_of(results: Any, group: str) -> Fitness | None:
+    """What results say of the approximation that they are draws of; None where they are of the posterior itself."""
+    if isinstance(results, dict):
+        return None
+    dataset = results
+    if hasattr(results, "children") or hasattr(results, "groups"):
+        is_group = hasattr(results, "children") and not results.children
+        dataset = results if is_group else get_group(results, group)
+    return Fitness.of(dataset.attrs)
 
 
 def _named_draws(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 
 import pandas as pd
 
 from nutslite._columns import COLUMNS, columns_of
 
+NOTE = "note"  # an attribute of tables: a sentence that is printed below
 SHORT = 5  # a heading of so many letters needs no second line
 
 
@@ -24,7 +26,9 @@ class SummaryTable(pd.DataFrame):
 
     def __repr__(self) -> str:
         width = columns_of(sys.stdout) or pd.get_option("display.width") or COLUMNS
-        return table_text(self, width, max_rows=pd.get_option("display.max_rows"))
+        text = table_text(self, width, max_rows=pd.get_option("display.max_rows"))
+        note = self.attrs.get(NOTE)
+        return text if note is None else "\n".join([text, "", *textwrap.wrap(note, width)])
 
 
 def table_text(table: pd.DataFrame, width: int, max_rows: int | None = None) -> str:

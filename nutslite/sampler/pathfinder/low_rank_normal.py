@@ -52,6 +52,12 @@ class LowRankNormal:
         """Half the logarithm of the covariance's determinant."""
         return float(np.log(self.scales).sum() + np.log(np.diag(self.factor)).sum())
 
+    @property
+    def sds(self) -> FloatArray:
+        """Standard deviations, shape (dimension,)."""
+        inner = np.sum((self.basis @ self.factor) ** 2 - self.basis**2, axis=1)
+        return np.asarray(self.scales * np.sqrt(1.0 + inner))
+
     def times_covariance(self, vector: FloatArray) -> FloatArray:
         """The covariance times a vector (dimension,)."""
         scaled = self.scales * vector
@@ -62,6 +68,11 @@ class LowRankNormal:
         """The normal of which `center` is a point with this gradient of the log density: one Newton step further."""
         center = self.center + self.times_covariance(gradient)
         return LowRankNormal(center, self.scales, self.basis, self.factor)
+
+
+def diagonal_normal(center: FloatArray, scales: FloatArray) -> LowRankNormal:
+    """The normal of independent numbers with these means and standard deviations, shapes (dimension,)."""
+    return LowRankNormal(center, scales, np.zeros((center.size, 0)), np.zeros((0, 0)))
 
 
 def from_steps(
@@ -78,7 +89,7 @@ def from_steps(
     """
     scales = np.sqrt(variances)
     if not len(steps):
-        return LowRankNormal(center, scales, np.zeros((center.size, 0)), np.zeros((0, 0)))
+        return diagonal_normal(center, scales)
     products = steps @ changes.T
     inverse = np.linalg.inv(np.triu(products))
     n = len(steps)

@@ -1,14 +1,13 @@
-"""Of the normals on the way to a mode the one that is nearest to the density; draws of several ways, weighted.
+"""Of the normals on the way to a mode the one that is nearest to the density.
 
-Zhang, Carpenter, Gelman and Vehtari (2022), Journal of Machine Learning Research 23(306), algorithms 1 and 2. Draws of
-all paths are weighted against the mixture of their normals, not each against its own: a path that misses a part of the
-density gives no large weights to draws there, where another path has its normal.
+Zhang, Carpenter, Gelman and Vehtari (2022), Journal of Machine Learning Research 23(306), algorithm 1. Draws of several
+ways are weighted and resampled together (`nutslite.sampler.variational.candidates`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,6 @@ from nutslite.sampler.pathfinder.lbfgs import HISTORY, Evaluate, climb
 from nutslite.sampler.pathfinder.low_rank_normal import LowRankNormal
 
 FloatArray = NDArray[np.float64]
-IndexArray = NDArray[np.int64]
 
 ELBO_DRAWS = 25
 """For each normal: so many decide which one is nearest."""
@@ -83,37 +81,3 @@ def _elbo(log_densities: Callable[[FloatArray], FloatArray], normal: LowRankNorm
     if not inside.any():
         return -math.inf
     return float(differences[inside].mean() + math.log(inside.mean()))
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Normals with equal shares."""
-
-    normals: Sequence[LowRankNormal]
-
-    def draws(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """At least n draws (n or a few more, dimension): as many of each normal."""
-        each = -(-n // len(self.normals))
-        return np.concatenate(
-            [normal.draws(rng.standard_normal((each, normal.center.size))) for normal in self.normals]
-        )
-
-    def log_density(self, positions: FloatArray) -> FloatArray:
-        """Log density (n,) at positions (n, dimension), but for a constant."""
-        each = np.array([normal.log_density(positions) for normal in self.normals])
-        highest = each.max(axis=0)
-        return np.asarray(highest + np.log(np.exp(each - highest).mean(axis=0)))
-
-
-def resampled(log_weights: FloatArray, n: int, rng: np.random.Generator) -> IndexArray:
-    """Indices (n,) of weighted draws, in random order; each as often as its weight says, up or down to a whole number.
-
-    Parameters
-    ----------
-    log_weights : ndarray, shape (m,)
-        Logarithms of weights that add up to one.
-    """
-    edges = np.cumsum(np.exp(log_weights))
-    places = (np.arange(n) + rng.random()) / n
-    chosen = np.minimum(np.searchsorted(edges, places * edges[-1], side="right"), edges.size - 1)
-    return np.asarray(rng.permutation(chosen), dtype=np.int64)

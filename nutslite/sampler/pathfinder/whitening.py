@@ -36,11 +36,19 @@ class Whitening:
         inner = (z[:, m:].reshape(len(z), blocks, 1, q) @ self._blocks).reshape(len(z), blocks * q)
         return np.asarray(self.center + np.concatenate([border, inner - border @ self._coupling.T], axis=1))
 
-    def gradient(self, gradient: FloatArray) -> FloatArray:
-        """A gradient (dimension,) by position as one by z."""
+    @property
+    def log_size(self) -> float:
+        """The logarithm of the determinant of A, whose sign is of no interest."""
         if not self._arrowhead:
-            return np.asarray(self._scales * gradient)
-        m, (blocks, q) = len(self._border), self._blocks.shape[:2]
-        border = self._border @ (gradient[:m] - gradient[m:] @ self._coupling)
-        inner = (self._blocks @ gradient[m:].reshape(blocks, q, 1)).ravel()
-        return np.concatenate([border, inner])
+            return float(np.log(self._scales).sum())
+        diagonals = np.concatenate([np.diag(self._border), np.einsum("bqq->bq", self._blocks).ravel()])
+        return float(np.log(np.abs(diagonals)).sum())
+
+    def gradients(self, gradients: FloatArray) -> FloatArray:
+        """Gradients (n, dimension) by position as ones by z."""
+        if not self._arrowhead:
+            return np.asarray(self._scales * gradients)
+        n, m, (blocks, q) = len(gradients), len(self._border), self._blocks.shape[:2]
+        border = (gradients[:, :m] - gradients[:, m:] @ self._coupling) @ self._border.T
+        inner = (self._blocks @ gradients[:, m:].reshape(n, blocks, q, 1)).reshape(n, blocks * q)
+        return np.concatenate([border, inner], axis=1)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior.density.reciprocal import LEVELS_SHIFT
-from nutslite.posterior.methods.mixture import mixture_of
 from nutslite.posterior.pilot.pieces import Lines
 from nutslite.posterior.pilot.row_information import linear_predictors
 from nutslite.posterior.record.model_data import (
@@ -24,6 +23,7 @@ from nutslite.posterior.record.model_data import (
     N_LEVELS,
     ModelData,
 )
+from nutslite.posterior.slicing.mixture import mixture_of
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.sampler.tempering import Mixture, no_mixture
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
-from nutslite.posterior.methods.moves import Moves
 from nutslite.posterior.pilot.level_lines import level_lines
 from nutslite.posterior.pilot.pieces import Lines
+from nutslite.posterior.slicing.moves import Moves
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.sampler.slice import compiled_slices
 from nutslite.sampler.tempering import compiled_tempered

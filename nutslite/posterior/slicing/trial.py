@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.methods.autocorrelation import autocorrelation_time
-from nutslite.posterior.methods.chains import Chains
-from nutslite.posterior.methods.moves import Moves, axes, moves_of
+from nutslite.posterior.slicing.autocorrelation import autocorrelation_time
+from nutslite.posterior.slicing.chains import Chains
+from nutslite.posterior.slicing.moves import Moves, axes, moves_of
 from nutslite.sampler.tempering import no_mixture
 
 FloatArray = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""Normal distributions that are fitted to a log density as a whole, not at its mode only."""
