@@ -52,7 +52,7 @@ CALLS += [
     _call("one twice", FamilyError, ("0.5 twice",), **{**SEVERAL, "quantile": [0.1, 0.5, 0.5]}),
     _call("a text of several", FamilyError, ("quantile", "'0.1, 0.9'"), **{**SEVERAL, "quantile": "0.1, 0.9"}),
     _call("a gap that is not there", FormulaError, ("gap_20", "gap_10"), Formula("y ~ x", "gap_20 ~ x"), **SEVERAL),
-    _call("a formula of levels", PriorError, ("'tau'", "formula"), Formula("y ~ x", "tau ~ x"), **SEVERAL),
+    _call("a formula of levels", FormulaError, ("'tau'", "formula"), Formula("y ~ x", "tau ~ x"), **SEVERAL),
     _call("a prior of levels", PriorError, ("'tau'", "prior"), priors={"tau": [0.1, 0.5, 0.9]}, **SEVERAL),
     _call("a gap below zero", PriorError, ("gap_10", "0"), priors={"gap_10": -1.0}, **SEVERAL),
     _call("a gap's link", FamilyError, ("gap_10", "log"), GAP, link={"gap_10": "identity"}, **SEVERAL),

@@ -80,10 +80,25 @@ def conformalize(P: Prediction, y: Any, calibration: Prediction, *, groups: Any 
 
 @public
 def conformal_margins(y: Any, calibration: Prediction, *, groups: Any = None) -> FloatArray:
-    """How far `conformalize` moves the quantile of each level outwards: shape (K,), in increasing order of levels.
+    """How far `conformalize` moves the quantile of each level outwards.
 
-    Parameters, and errors, are those of `conformalize`. A negative number moves inwards.
+    Parameters
+    ----------
+    y, calibration, groups
+        As for `conformalize`; `y` has shape (rows,).
 
+    Returns
+    -------
+    ndarray, shape (K,)
+        In increasing order of levels, in the unit of `y`; a negative number moves inwards.
+
+    Raises
+    ------
+    DataError
+        As for `conformalize`.
+
+    Examples
+    --------
     >>> P = Prediction.from_quantiles([[0.0, 0.5, 1.0]] * 4, [0.1, 0.5, 0.9])
     >>> conformal_margins([0.5, 1.25, -0.5, 0.2], P)
     array([0.5, 0. , 0.5])
