@@ -42,6 +42,7 @@ nb_output_stderr = "show"
 
 # What the kernels inherit. A progress bar is nothing to print; a figure needs no window; threads of BLAS do not help.
 os.environ.setdefault("TQDM_DISABLE", "1")
+os.environ["NUTSLITE_DOCS"] = str(Path(__file__).parent)  # cells run elsewhere, and may need files that lie here
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # another one shows nothing in a page
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
@@ -71,6 +72,8 @@ html_title = f"nutslite {version}"
 html_show_sourcelink = False
 html_copy_source = False
 templates_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["outputs.css"]
 
 
 def _without_empty_patterns(app: Sphinx, docname: str, source: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,12 @@ def _evaluate(**options: Any) -> Any:
 
 def _cross_validate(**options: Any) -> Any:
     return fitted()[0].cross_validate(**options)
+
+
+def _closed() -> ThreadPoolExecutor:
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    return executor
 
 
 def _stored(*groups: str, several: bool = False, **options: Any) -> Any:
@@ -96,9 +103,16 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (partial(_stored, *BOTH, several=True), DataError, ("several responses: y, z", "var_name=")),
     (partial(_stored, *BOTH, var_name="yy"), ArgumentError, ("var_name='yy'", "There are: y")),
     (partial(_stored, *BOTH, kind="loo"), DataError, ("log likelihood", "compute_log_likelihood")),
-    (partial(_stored, *BOTH, kind="kfold"), ArgumentError, ("kind is one of 'loo', 'insample'",)),
+    (partial(_stored, *BOTH, kind="kfold"), ArgumentError, ("kind is one of 'loo', 'insample', 'held out'",)),
     (lambda: evaluate(np.zeros(3), kind="loo"), ArgumentError, ("kind='loo'", "results of a sampler")),
     (lambda: evaluate(pd.Series([0.0, 1.0])), NutsliteError, ("P is no Prediction",)),
+    (lambda: evaluate("fit.nc"), ArgumentTypeError, ("P is no Prediction", "results of a fit", "not a str")),
+    (
+        partial(_cross_validate, k=2, executor=ThreadPoolExecutor),
+        ArgumentTypeError,
+        ("ThreadPoolExecutor is the class", "ThreadPoolExecutor()"),
+    ),
+    (lambda: _cross_validate(k=2, executor=_closed()), ArgumentError, ("The executor takes no work", "shutdown")),
     (lambda: leave_one_out([1.0, 2.0]), DataError, ("(draws, rows)", "not (2,)")),
     (lambda: leave_one_out([[np.nan, 2.0]]), DataError, ("log_likelihood must not be nan",)),
 ]

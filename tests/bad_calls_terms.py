@@ -42,6 +42,8 @@ ARGUMENTS = [
     _formula("smooth of two columns", "y ~ s(x, z)", "k of s()", "not z"),
     _formula("smooth of a factor", "y ~ s(g)", "s()", "g is categorical"),
     _formula("smooth of a number", "y ~ s(3)", "s()", "3"),
+    _formula("None for what has no default", "y ~ hsgp(x, m=None, c=1.5)", "m of hsgp()", "cannot be None"),
+    _formula("term of arguments in an interaction", "y ~ hsgp(x, m=5, c=1.5):z", "'y ~ hsgp(x, m=5, c=1.5) + z'"),
     _formula("smooth of an infinite column", "y ~ s(log(x - x), k=5)", "log(x - x)", "not finite"),
     _formula("argument of mgcv", "y ~ s(x, by=g)", "s()", "'by'"),
     _formula("k that is no number", "y ~ s(x, k='ten')", "k of s()", "whole number"),

@@ -330,6 +330,39 @@ class TestExactWithinGroups:
         assert not any("exactly" in text for text in messages("y ~ 1 + (1|g)", data))
 
 
+class TestASigmaOfItsOwn:
+    """Said where sigma is free in some rows that the mean can give exactly, so that their likelihood has no bound."""
+
+    @staticmethod
+    def found(mean: str, sigma: str, noise: float = 0.0, alike: int = 6) -> list[str]:
+        rng = np.random.default_rng(3)
+        data = pd.DataFrame({"y": rng.normal(size=48), "x": rng.normal(size=48), "g": np.repeat(list("abcdefgh"), 6)})
+        rows = np.arange(12, 12 + alike)  # of level c
+        data.loc[rows, "y"] = 0.4 + (0.3 * data.x[rows] if "x" in mean else 0.0) + noise * rng.normal(size=alike)
+        return messages(nl.Formula(f"y ~ {mean}", f"sigma ~ {sigma}"), data.assign(c=(data.g == "c") * 1.0))
+
+    SAID = (("1", "(1|g)"), ("x + (1|g)", "x + (1|g)"), ("g", "g"), ("1", "c"), ("x", "0 + g"), ("(x|g)", "c"))
+
+    @pytest.mark.parametrize(("mean", "sigma"), SAID)
+    def test_said_with_the_term(self, mean: str, sigma: str) -> None:
+        (text,) = self.found(mean, sigma)
+        term = sigma.split(" + ")[-1].strip("()")
+        assert f"By '{term}' the 6 rows" in text
+        assert "like row 12 have a sigma of their own" in text
+        assert ("of 'c' like" in text, "may not hold it" in text) == ("|" in sigma, "|" in sigma)
+
+    @pytest.mark.parametrize(("mean", "sigma"), [*SAID, ("x + g", "x")])
+    def test_not_said_of_small_residuals(self, mean: str, sigma: str) -> None:
+        assert self.found(mean, sigma, noise=1e-8) == []
+
+    @pytest.mark.parametrize(("mean", "sigma"), [("g", "1"), ("g", "x"), ("g", "x + (0 + x|g)")])
+    def test_not_said_where_sigma_is_shared_with_other_rows(self, mean: str, sigma: str) -> None:
+        assert [text for text in self.found(mean, sigma) if "of their own" in text] == []
+
+    def test_not_said_where_one_other_row_of_the_level_differs(self) -> None:
+        assert self.found("g", "g", alike=5) == []
+
+
 class TestALevelForEveryRow:
     """Said where the sd of a residual and that of effects by row are both open, and nowhere else."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
@@ -10,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nutslite._parallel import run_on
 from nutslite.calibration import refit, simulation_based_calibration
 from nutslite.calibration.refit import RefitTask, _ranks, _thinned, simulate_and_refit
 from nutslite.calibration.simulation import prediction_task, simulate_data, with_response
-from nutslite.exceptions import DataError, NutsliteError, PriorError, SamplingError
+from nutslite.exceptions import ArgumentError, DataError, NutsliteError, PriorError, SamplingError
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.methods.settings import Settings
@@ -89,6 +92,19 @@ def test_fits_are_made_as_users_make_them(monkeypatch):
     for options in ({}, {"inference_method": "nuts"}, {"target_accept": 0.9}):
         simulation_based_calibration(gaussian("y ~ x"), 1, random_seed=1, draws=9, thin=2, **options)
     assert methods == ["independence", "nuts", "nuts"]
+
+
+@pytest.mark.parametrize(
+    ("work", "task", "error", "words"),
+    [
+        (id, lambda: 0, ArgumentError, "cannot be sent to other processes: .*ThreadPoolExecutor"),
+        (os._exit, 1, SamplingError, "The executor broke off"),
+        (math.sqrt, -1.0, ValueError, "math domain error"),
+    ],
+)
+def test_what_an_executor_cannot_do_is_said(work, task, error, words):
+    with ProcessPoolExecutor(1) as executor, pytest.raises(error, match=words):
+        list(run_on(executor, work, [(task,)]))
 
 
 def test_the_seed_decides_and_not_the_executor(right):

@@ -14,10 +14,11 @@ import doc_pages
 import pytest
 
 import nutslite
-from nutslite import Model
+from nutslite import Model, scores
 from nutslite._calls import CallError
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
+from nutslite.scores.distributions import distribution_names
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -79,6 +80,12 @@ def test_reference_has_every_public_name(name):
     assert re.search(rf"^\.\. auto\w+:: {name}$", (DOCS / "api.md").read_text("utf-8"), re.MULTILINE)
 
 
+def test_pages_of_scores_have_every_public_name():
+    pages = "".join((DOCS / f"{page}.md").read_text("utf-8") for page in ("scores", "calibration_numbers"))
+    closed = {f"crps_{name}" for name in distribution_names()}  # the page makes a table of these
+    assert [name for name in scores.__all__ if not re.search(rf"\b{name}\b", pages) and name not in closed] == []
+
+
 # ----------------------------------------------------------------------------------------------------------- the cells
 
 
@@ -100,7 +107,13 @@ def test_page_runs(page, tmp_path):
         pytest.skip("the pages are written, and the site is built, with ArviZ 1.0 and later")
     if os.environ.get("NUTSLITE_SITE_FOLLOWS"):
         pytest.skip("who runs the tests says that the site is built after them, which runs the same code")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TQDM_DISABLE": "1", "MPLBACKEND": "Agg"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "NUTSLITE_DOCS": str(DOCS),
+        "TQDM_DISABLE": "1",
+        "MPLBACKEND": "Agg",
+    }
     ran = subprocess.run(
         [sys.executable, str(Path(doc_pages.__file__)), page],
         cwd=tmp_path,  # cells may write files

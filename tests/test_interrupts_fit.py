@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from small_models import grouped_data
 import nutslite as nl
 from nutslite._log import log
 from nutslite._numba import jit_disabled
+from nutslite.calibration import refit, simulation_based_calibration
+from nutslite.model import refits
+from nutslite.posterior.run.run import run
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.results import fit as results_fit
 from nutslite.results.container.inference_data import get_group
@@ -212,3 +216,23 @@ def test_the_sampler_alone_keeps_its_draws_too():
         cores=1,
     )
     assert result.positions.shape == (2, 50, 2)
+
+
+@pytest.mark.parametrize(
+    "study",
+    [lambda model: model.cross_validate(2, draws=50, chains=1), lambda model: simulation_based_calibration(model, 2)],
+)
+def test_a_study_of_many_fits_ends_with_the_fit_that_is_interrupted(monkeypatch, study):
+    """Draws that an interrupted fit keeps are not taken for those of a whole one."""
+    runs = []
+
+    def interrupted(plan, settings):
+        runs.append(replace(run(plan, settings), interrupted=True))
+        return runs[-1]
+
+    own = {"Intercept": nl.Prior("Normal", mu=0, sigma=1), "sigma": nl.Prior("HalfNormal", sigma=1)}
+    monkeypatch.setattr(refits, "run", interrupted)
+    monkeypatch.setattr(refit, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study(nl.Model("y ~ 1", grouped_data(), priors=own))
+    assert len(runs) == 1

@@ -14,9 +14,10 @@ from scipy import stats
 from small_models import KNOWN, assembled_of, grouped_data
 
 import nutslite as nl
-from nutslite.exceptions import ArgumentError, DataError
+from nutslite.exceptions import ArgumentError, DataError, FormulaError
 from nutslite.formula import covariances
 from nutslite.formula.correlated import effect_groups
+from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.language import algebra
 from nutslite.model.specification import specification_of
 from nutslite.posterior.assembly.coded_columns import without_codes
@@ -335,3 +336,23 @@ def test_the_guide_s_covariance_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for position in positions_of(ours):
         values = [target.logdensity(position, np.empty_like(position), target.data) for target in (ours, theirs)]
         assert values[0] == pytest.approx(values[1], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("of_pairs", "words"),
+    [
+        (1.0, "The matrix of 'steps\\(g, rho=0.6\\)' is not positive definite: its smallest eigenvalue is"),
+        (np.nan, "The matrix of 'steps\\(g, rho=0.6\\)' has entries that are not finite"),
+    ],
+)
+def test_what_a_call_makes_is_checked(monkeypatch: pytest.MonkeyPatch, of_pairs: float, words: str) -> None:
+    def make(call: covariances.LevelsCall) -> KnownCovariance:
+        n = len(call.levels)
+        return KnownCovariance(call.levels, np.full((n, n), of_pairs), np.arange(n))
+
+    monkeypatch.setitem(covariances.COVARIANCES, "steps", make)
+    monkeypatch.setitem(algebra.GROUPINGS, "steps", {"rho": "0.5"})
+    with pytest.raises(FormulaError, match=words):
+        nl.Model("y ~ x + (1|steps(g, rho=0.6))", grouped_data())
+    with pytest.raises(FormulaError, match=r"a value: steps\(g, rho=0.5\)\."):
+        nl.Model("y ~ x + (1|steps(g, rho='high'))", grouped_data())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import subprocess
 import sys
 import types
@@ -16,6 +17,7 @@ import nutslite as nl
 from nutslite import scores
 from nutslite.exceptions import NutsliteError
 from nutslite.scores import Prediction
+from nutslite.scores.distributions import distribution, distribution_names
 from nutslite.scores.kinds.kind import QUESTIONS, CannotSayError
 
 RNG = np.random.default_rng(11)
@@ -417,3 +419,17 @@ def test_many_draws_take_little_time():
     started = time.process_time()
     assert math.isfinite(float(scores.crps(y, x).sum()))
     assert time.process_time() - started < 3.0  # a sort of each row; all pairs would take minutes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_and_reports_can_be_pickled(kind: str) -> None:
+    """So that they can be stored, and come back from another process."""
+    report = scores.evaluate(np.array([0, 1, 1, 0]), KINDS[kind], simulations=0)
+    P, read = pickle.loads(pickle.dumps((KINDS[kind], report)))
+    assert type(P.kind) is type(KINDS[kind].kind)
+    assert str(read) == str(report)
+
+
+def test_distributions_are_pickled_by_name() -> None:
+    for name in distribution_names():
+        assert pickle.loads(pickle.dumps(distribution(name))) is distribution(name)

@@ -94,6 +94,43 @@ def test_a_new_kind_is_slow_until_it_declares(registered: pytest.MonkeyPatch, tm
     assert (np.abs(one["mean"] - other["mean"]) < 5.0 * error + 0.01).all()
 
 
+def _apply_line_and_hinge(knot: float, call: Call) -> Basis:
+    x = call.numbers("x")
+    return Basis(np.array([x, np.maximum(x - knot, 0.0)]), np.empty((0, x.size)))
+
+
+HINGE = TermKind(
+    ("bend",),
+    "is a bent line",
+    lambda call: float(call.arguments["power"]),
+    _apply_line_and_hinge,
+    lambda _: (TermQuantity("slope", "coefficients"), TermQuantity("bend", "coefficients", ("2",))),
+)
+
+
+def test_a_kind_of_coefficients_alone_is_common_terms(registered: pytest.MonkeyPatch) -> None:
+    """To the last digit: priors by name, draws, predictions."""
+    registered.setitem(KINDS, "bend", replace(HINGE, allows=frozenset({INTEGRATES, PILOT, MERGES, CODES})))
+    own, data = nl.Prior("Normal", mu=0, sigma=2), frame()
+    data["hinge"] = np.maximum(data["x"] - 2.0, 0.0)
+    model = nl.Model("y ~ bend(x)", data, priors={"bend(x)": {"bend": own}})
+    plain = nl.Model("y ~ x + hinge", data, priors={"hinge": own})
+    results, other = (one.fit(draws=100, chains=1, random_seed=1, progressbar=False) for one in (model, plain))
+    new = pd.DataFrame({"x": [1.0, 3.5], "hinge": [0.0, 1.5]})
+    for one, draws in ((model, results), (plain, other)):
+        one.predict(draws, data=new)
+    assert results.posterior["bend(x)_bend"].dims == ("chain", "draw", "bend(x)_bend_dim")
+    np.testing.assert_array_equal(results.posterior["bend(x)_slope"], other.posterior["x"])
+    np.testing.assert_array_equal(results.posterior["bend(x)_bend"][..., 0], other.posterior["hinge"])
+    np.testing.assert_allclose(results.predictions["mu"], other.predictions["mu"], atol=1e-12)
+
+
+def test_a_kind_whose_labels_are_not_of_its_columns_is_refused(registered: pytest.MonkeyPatch) -> None:
+    registered.setitem(KINDS, "bend", replace(HINGE, quantities=lambda _: (TermQuantity("slope", "coefficients"),)))
+    with pytest.raises(AssertionError, match="2 common columns and 0 with weights, and its quantities are about 1 and"):
+        build_design("y ~ bend(x)", frame())
+
+
 def test_weights_come_before_groups_which_are_eliminated() -> None:
     """However few the groups are: rows are sorted by them, and the weights are a part of the rest."""
     data = frame().assign(g=lambda some: np.where(some["k"] > 1, "a", "b"))

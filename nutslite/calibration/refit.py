@@ -110,6 +110,8 @@ def _fit(
     """One run, and its draws by name, the log likelihood among them."""
     plan = make_plan(data.assembled, task.path, pilot=task.pilot, merge=task.merge)
     fit = run(plan, replace(task.settings, draws=thin * task.settings.draws, random_seed=seed))
+    if fit.interrupted:  # it kept what it had; the study that it is a part of ends
+        raise KeyboardInterrupt
     draws = data.assembled.layout.unpack(fit.values, fit.effects)
     return fit, {**draws, LOG_LIKELIHOOD: _log_likelihood(data, draws)}
 

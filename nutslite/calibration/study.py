@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from nutslite._calls import public
 from nutslite._log import log
+from nutslite._parallel import check_executor, run_on
 from nutslite.calibration.refit import Refit, RefitTask, simulate_and_refit
 from nutslite.calibration.result import Calibration
 from nutslite.calibration.simulation import Accept, Censor, check_simulable, quiet
@@ -105,11 +105,7 @@ def simulation_based_calibration(
     check_flags(merge=merge)
     if not callable(getattr(model, "plan", None)):
         raise ArgumentTypeError(f"The first argument is a Model, not a {type(model).__name__}.")
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ArgumentTypeError(
-            f"executor is a concurrent.futures.Executor or what has its method submit, not {executor!r}. None means "
-            "one simulation after another."
-        )
+    check_executor(executor, "simulation")
     if accept is not None and not callable(accept):
         raise ArgumentTypeError(f"accept is a function that takes a simulated response, not {accept!r}.")
     if censor is not None and not callable(censor):
@@ -131,24 +127,11 @@ def simulation_based_calibration(
     draw_prior(assembled, 1, np.random.default_rng(0))  # a flat prior is refused here, not in a worker
     task = RefitTask(assembled, settings, thin, plan, pilot, merge, accept, censor)
     with quiet():
-        refits = list(_run(task, seeds.spawn(int(n_simulations)), executor))
+        tasks = [(task, seed) for seed in seeds.spawn(int(n_simulations))]
+        refits = list(run_on(executor, simulate_and_refit, tasks))
     result = _collect(task, refits, seeds.entropy)
     _report(result)
     return result
-
-
-def _run(task: RefitTask, seeds: list[np.random.SeedSequence], executor: Executor | None) -> Iterator[Refit]:
-    """Refits in the order of their seeds."""
-    if executor is None:
-        yield from (simulate_and_refit(task, seed) for seed in seeds)
-        return
-    futures = [executor.submit(simulate_and_refit, task, seed) for seed in seeds]
-    try:
-        for future in futures:
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()  # does nothing to those that are done
 
 
 def _collect(task: RefitTask, refits: list[Refit], entropy: Any) -> Calibration:

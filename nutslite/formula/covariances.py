@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nutslite.exceptions import did_you_mean
-from nutslite.formula.known_covariance import KnownCovariance, known_covariance
+import numpy as np
+
+from nutslite.exceptions import DataError, FormulaError, did_you_mean
+from nutslite.formula.known_covariance import MOST_LEVELS, KnownCovariance, fault_of, known_covariance
 from nutslite.formula.language.algebra import Term
+from nutslite.formula.language.expression import Expression
 
 
 @dataclass(frozen=True)
@@ -67,4 +70,20 @@ def covariance_of(term: Term, levels: tuple[str, ...], extra: Mapping[str, Any])
             arguments[key] = extra[value.id]
         else:
             arguments[key] = ast.literal_eval(value)
-    return COVARIANCES[call.func.id](LevelsCall(term.factors[0].name, levels, arguments, texts))
+    own = LevelsCall(term.factors[0].name, levels, arguments, texts)
+    return _checked(COVARIANCES[call.func.id], own, term.call)
+
+
+def _checked(make: Callable[[LevelsCall], KnownCovariance], call: LevelsCall, whole: Expression) -> KnownCovariance:
+    """What a call makes, which must be covariances; errors of the call get carets."""
+    if len(call.levels) > MOST_LEVELS:
+        message = f"'{call.what}' has {len(call.levels)} levels; at most {MOST_LEVELS} may have known covariances."
+        raise DataError(message)
+    try:
+        with np.errstate(all="ignore"):
+            found = make(call)
+    except FormulaError as error:
+        raise whole.error(str(error)) from None
+    if fault := fault_of(found.matrix):
+        raise whole.error(f"The matrix of '{whole.name}' {fault}")
+    return found

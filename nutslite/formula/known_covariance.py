@@ -116,14 +116,13 @@ def known_covariance(given: Any, name: str, what: str, levels: Sequence[str]) ->
         if not isinstance(given, np.ndarray):
             raise DataTypeError(f"'{name}' is a covariance matrix: a DataFrame or a NumPy array, not {shown(given)}.")
         matrix, names, places = _numbers(given, name), tuple(levels), list(range(len(levels)))
-    _check_matrix(matrix, name)
+    if fault := fault_of(matrix):
+        raise DataError(f"'{name}' {fault}{_remedy(fault, name, len(matrix))}")
     if len(matrix) != len(names):
         raise DataError(
             f"'{name}' has {len(matrix)} rows, and '{what}' has {len(levels)} levels: {_listed(levels)}. An array has "
             "the levels of the data in this order; a DataFrame with levels for index and columns may have more of them."
         )
-    if len(levels) > MOST_LEVELS:
-        raise DataError(f"'{what}' has {len(levels)} levels; at most {MOST_LEVELS} may have known covariances.")
     return KnownCovariance(names, matrix, np.array(places, dtype=np.int64))
 
 
@@ -146,35 +145,43 @@ def _numbers(values: Any, name: str) -> FloatArray:
         matrix = np.empty(0, dtype=object)
     if matrix.dtype.kind != "f":
         raise DataError(f"'{name}' holds something other than real numbers.")
-    if not np.isfinite(matrix).all():
-        raise DataError(f"'{name}' has entries that are not finite numbers.")
     return matrix
 
 
-def _check_matrix(matrix: FloatArray, name: str) -> None:
-    """Raise unless it is symmetric and positive definite; what rounding has left is made even."""
+def fault_of(matrix: FloatArray) -> str:
+    """Why it is no covariance matrix, to follow its name; empty where it is one. Makes even what rounding has left."""
+    if not np.isfinite(matrix).all():
+        return "has entries that are not finite numbers."
     apart = np.abs(matrix - matrix.T)
     if apart.max() > SYMMETRIC * np.abs(matrix).max():
         row, column = np.unravel_index(np.argmax(apart), apart.shape)
-        raise DataError(
-            f"'{name}' is not symmetric: {matrix[row, column]:g} in row {row}, column {column}, and "
-            f"{matrix[column, row]:g} on the other side of its diagonal."
+        return (
+            f"is not symmetric: {matrix[row, column]:g} in row {row}, column {column}, and {matrix[column, row]:g} on "
+            "the other side of its diagonal."
         )
     matrix[:] = 0.5 * (matrix + matrix.T)
     if (np.diag(matrix) <= 0.0).any():
-        raise DataError(f"'{name}' is no covariance matrix: {np.diag(matrix).min():g} is on its diagonal.")
+        return f"is no covariance matrix: {np.diag(matrix).min():g} is on its diagonal."
     sds = np.sqrt(np.diag(matrix))
     try:
         left = np.diag(np.linalg.cholesky(matrix / np.outer(sds, sds))) ** 2
     except np.linalg.LinAlgError:
         left = np.zeros(1)
     if left.min() < LEAST_SHARE:
-        least = float(np.linalg.eigvalsh(matrix)[0])
-        raise DataError(
-            f"'{name}' is not positive definite: its smallest eigenvalue is {least:.3g}. Where some levels give "
-            f"another one exactly, as twins do, make one level of them, or add a little to the diagonal: {name} + 1e-6 "
-            f"* np.eye({len(matrix)})."
-        )
+        return f"{_INDEFINITE}: its smallest eigenvalue is {float(np.linalg.eigvalsh(matrix)[0]):.3g}."
+    return ""
+
+
+_INDEFINITE = "is not positive definite"
+
+
+def _remedy(fault: str, name: str, size: int) -> str:
+    if not fault.startswith(_INDEFINITE):
+        return ""
+    return (
+        " Where some levels give another one exactly, as twins do, make one level of them, or add a little to the "
+        f"diagonal: {name} + 1e-6 * np.eye({size})."
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

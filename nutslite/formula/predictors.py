@@ -68,8 +68,9 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
         for learned, basis in zip(plan.special, bases, strict=True)
     )
     for special, basis in zip(basis_terms, bases, strict=True):
-        terms += _common_part(special, basis.common, start)
-        start += basis.common.shape[0]
+        _check_labels(special, len(basis.common))
+        terms += _common_parts(special, start)
+        start += len(basis.common)
     if any(basis.common.size for basis in bases):
         matrix = np.concatenate([matrix, *(basis.common for basis in bases)])
     group_terms = tuple(term for bar in plan.bars for term in _group_terms(bar, values, evaluator.rows))
@@ -79,13 +80,31 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
     return LinearPredictor(spec.parameter, intercept, matrix, tuple(terms), group_terms, offset, names, basis_terms)
 
 
-def _common_part(term: BasisTerm, columns: FloatArray, start: int) -> list[CommonTerm]:
-    """The columns of a special term that have coefficients like those of any other."""
-    if term.coefficients is None:
-        return []
-    labels = next(quantity.labels for quantity in term.quantities if quantity.role == "coefficients")
-    scalar = not labels
-    return [CommonTerm(term.coefficients, start, start + len(columns), labels or (term.name,), scalar, "numeric")]
+def _check_labels(term: BasisTerm, common: int) -> None:
+    """Refuse a kind whose quantities are not about the columns that it makes: a mistake in the kind, not the user's."""
+    sizes = {"coefficients": 0, "weights": 0, "hyperparameter": 0, "simplex": 0}
+    for quantity in term.quantities:
+        sizes[quantity.role] += len(quantity.labels) or 1
+    labelled, weighted = sizes["coefficients"], sizes["weights"] + sizes["simplex"]
+    if (labelled, weighted) != (common, len(term.matrix)):
+        raise AssertionError(
+            f"'{term.name}' has {common} common columns and {len(term.matrix)} with weights, and its quantities "
+            f"are about {labelled} and {weighted}"
+        )
+    if sizes["hyperparameter"] and not sizes["weights"]:
+        raise AssertionError(f"'{term.name}' has hyperparameters, and no weights that depend on them")
+
+
+def _common_parts(term: BasisTerm, start: int) -> list[CommonTerm]:
+    """The columns of a special term that have coefficients like those of any other, from column `start` on."""
+    parts = []
+    for quantity in term.quantities:
+        if quantity.role == "coefficients":
+            labels = quantity.labels or (term.name,)
+            stop = start + len(labels)
+            parts.append(CommonTerm(term.full(quantity), start, stop, labels, not quantity.labels, "numeric"))
+            start = stop
+    return parts
 
 
 def _group_terms(bar: BarPlan, values: Mapping[str, Any], rows: int) -> Iterator[GroupTerm]:

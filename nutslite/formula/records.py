@@ -141,7 +141,7 @@ class GroupTerm:
 class BasisTerm:
     """What a term of a special kind adds beside coefficients: columns whose weights have one distribution.
 
-    Its other columns, with coefficients like those of any common term, are a `CommonTerm` called `coefficients`.
+    Its other columns, with coefficients like those of any common term, are `CommonTerm`s called `coefficients`.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class BasisTerm:
         The whole call: ``"s(x, k=10)"``.
     kind : TermKind
     matrix : ndarray, shape (m, n)
-        Columns of the weights.
+        Columns of the weights; a kind that has coefficients alone has none.
     quantities : tuple of TermQuantity
         What the term adds to the parameters of the model.
     constants : mapping
@@ -163,9 +163,9 @@ class BasisTerm:
     constants: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
-    def weights(self) -> TermQuantity:
-        """The weights of its columns."""
-        return next(quantity for quantity in self.quantities if quantity.role == "weights")
+    def weights(self) -> TermQuantity | None:
+        """The weights of its columns, where they are parameters."""
+        return next((quantity for quantity in self.quantities if quantity.role == "weights"), None)
 
     @property
     def simplex(self) -> TermQuantity | None:
@@ -173,9 +173,9 @@ class BasisTerm:
         return next((quantity for quantity in self.quantities if quantity.role == "simplex"), None)
 
     @property
-    def coefficients(self) -> str | None:
-        """Name of the common term that has its other columns; None where there are none."""
-        return next((self.full(item) for item in self.quantities if item.role == "coefficients"), None)
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the common terms that have its other columns, in the order of the columns."""
+        return tuple(self.full(item) for item in self.quantities if item.role == "coefficients")
 
     @property
     def hyperparameters(self) -> tuple[TermQuantity, ...]:

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite._log import log
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, SettingError
+from nutslite._parallel import check_executor
+from nutslite.exceptions import ArgumentError, DataError, SettingError
 from nutslite.model.evaluation import Rows, with_joint
 from nutslite.model.row_labels import row_labels, said_of_ranges
 from nutslite.model.specification import Specification
@@ -47,7 +48,7 @@ def cross_validate(
     labels = None if groups is None else _held_out_groups(groups, rows)
     if by is not None:
         row_labels("by", by, rows.design, rows.frame)
-    _check_executor(executor)
+    check_executor(executor, "fit")
     if fit["inference_method"] not in METHODS:
         raise ArgumentError(f"inference_method is one of 'auto', 'nuts' here, not {fit['inference_method']!r}.")
     seeds = seed_sequence(random_seed)
@@ -114,14 +115,6 @@ def _check_weights(design: Design, folds: list[Fold]) -> None:
     for fold in folds:
         if not np.delete(design.weights, fold).any():
             raise DataError("The weights of all rows outside one of the folds are zero: nothing is left to fit to.")
-
-
-def _check_executor(executor: Any) -> None:
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise ArgumentTypeError(
-            f"executor is a concurrent.futures.Executor or what has its method submit, not {executor!r}. None means "
-            "one fit after another."
-        )
 
 
 def _together(found: list[Refit], design: Design) -> Predictive:

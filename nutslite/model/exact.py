@@ -6,7 +6,7 @@ there are coefficients and effects it rises without bound, and its integral does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from nutslite.exceptions import warn
 from nutslite.families.links.codes import is_custom, link_array
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
-from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor
+from nutslite.formula.records import CommonTerm, GroupFactor, GroupTerm, LinearPredictor
 
 FloatArray = NDArray[np.float64]
 
@@ -25,6 +25,7 @@ _ROUNDING = 1e-11  # of the response's range, left by terms that give it exactly
 _LAST_DIGITS = 1e-14  # ... or of its size, where all responses are equal
 _MOST_VALUES = 1_000_000  # in a matrix that is solved for a warning
 _SAME_COLUMN = 1e-10  # of a column's length: less of it is rounding
+_MOST_LEVELS = 5_000  # that are looked at one by one
 
 
 def warn_where_exact(design: Design, family: Family, link: str, kept: list[int]) -> None:
@@ -37,13 +38,13 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
     predictor = design.predictors[family.parent.name]
     values = np.asarray(design.response.values[0], dtype=float)
     target = link_array(link, np.log(values) if family.response_support == "positive" else values)
-    spread = float(np.ptp(target)) if np.isfinite(target).all() else np.nan
+    if not np.isfinite(target).all():  # a response that no predictor gives
+        return
+    spread = float(np.ptp(target))
     left = max(_ROUNDING * spread, _LAST_DIGITS * float(np.abs(target).max()))
     target = target - (0.0 if predictor.offset is None else predictor.offset)
     bases = [term.matrix for term in predictor.basis_terms]
     columns = np.vstack([predictor.matrix[kept], *bases, np.ones((int(predictor.intercept), design.n_rows))])
-    if not np.isfinite(spread):  # a response that no predictor gives
-        return
     name = design.response.name
     if _leaves_nothing(target, columns, left, None):
         if spread <= left:
@@ -58,6 +59,59 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
             f"{_what_follows()} Rows that are means can be replaced by what they are means of, or by one row per "
             f"level without '{predictor.group_terms[0].name}'."
         )
+    elif RESIDUAL in design.predictors:
+        _warn_where_levels_are(target, columns, left, design, predictor)
+
+
+def _warn_where_levels_are(
+    target: FloatArray, columns: FloatArray, left: float, design: Design, predictor: LinearPredictor
+) -> None:
+    """Warn where rows that have a sigma of their own are given exactly: a scale that runs away with the likelihood."""
+    for term, codes in _own_scales(design):
+        exact = []
+        for code in range(min(int(codes.max()) + 1, _MOST_LEVELS)):
+            rows = np.flatnonzero(codes == code)
+            if rows.size < 2 or columns.shape[0] * rows.size > _MOST_VALUES:
+                continue
+            effects = [_columns_of_rows(each, design.factors[each.factor], rows) for each in predictor.group_terms]
+            if _leaves_nothing(target[rows], np.vstack([columns[:, rows], *effects]), left, None):
+                exact.append(rows)
+        if not exact:
+            continue
+        first = exact[0]
+        where = f" of '{design.factors[term.factor].levels[codes[first[0]]]}'" if isinstance(term, GroupTerm) else ""
+        more = f" So it is in {len(exact) - 1} other sets of rows." if len(exact) > 1 else ""
+        held = "may not hold it" if isinstance(term, GroupTerm) else "alone hold it"
+        warn(
+            f"By '{term.name}' the {first.size} rows{where} like row {first[0]} have a {RESIDUAL} of their own, and "
+            f"their responses '{design.response.name}' are given exactly, as where they are equal: the likelihood "
+            f"rises without bound as that {RESIDUAL} nears 0, and priors {held}.{more} Leave '{term.name}' out of the "
+            f"formula of {RESIDUAL}, or say by censored(...) what rounding made equal."
+        )
+
+
+def _own_scales(design: Design) -> Iterator[tuple[CommonTerm | GroupTerm, NDArray[np.int32]]]:
+    """Terms of sigma by which it is free in some rows while it stays in all others, and codes of such rows."""
+    spread = design.predictors[RESIDUAL]
+    for group in spread.group_terms:
+        if group.matrix is None:
+            yield group, design.factors[group.factor].index
+    for term in spread.terms:
+        columns = spread.matrix[term.start : term.stop]
+        if columns.size > _MOST_VALUES:
+            continue
+        patterns, codes = np.unique(columns, axis=1, return_inverse=True)
+        if patterns.shape[1] <= patterns.shape[0] + spread.intercept:  # so that coefficients can single out each
+            yield term, codes.reshape(-1).astype(np.int32)
+
+
+def _columns_of_rows(term: GroupTerm, factor: GroupFactor, rows: NDArray[np.intp]) -> FloatArray:
+    """The columns of a term's effects in some rows, of the levels that are there."""
+    present, index = np.unique(factor.index[rows], return_inverse=True)
+    levels: FloatArray = (index == np.arange(present.size)[:, None]).astype(float)
+    if term.matrix is None:
+        return levels
+    return np.asarray((levels[:, None, :] * term.matrix[:, rows]).reshape(-1, rows.size))
 
 
 def _what_follows(remedy: str = COMPUTED) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._parallel import run_on
 from nutslite.exceptions import SamplingError
 from nutslite.formula.rows import rows_of_design
 from nutslite.posterior.assembly.assembly import assemble
@@ -79,6 +80,8 @@ def refit_without(task: RefitTask, rows: Rows, seed: np.random.SeedSequence) -> 
         fit = run(make_plan(assembled), replace(task.settings, random_seed=seed))
     except SamplingError as error:
         raise SamplingError(f"Without {_named(spec.design.rows[rows])} the model cannot be fitted: {error}") from error
+    if fit.interrupted:  # it kept what it had; the study that it is a part of ends
+        raise KeyboardInterrupt
     draws = assembled.layout.unpack(fit.values, fit.effects)
     prediction = PredictionTask(spec.family, spec.links, spec.priors.fixed)
     held_out = predictive(draws, rows_of_design(spec.design, rows), prediction, random_seed=seed.spawn(1)[0])
@@ -90,17 +93,7 @@ def refits(
     task: RefitTask, parts: Sequence[Rows], seeds: Sequence[np.random.SeedSequence], executor: Executor | None = None
 ) -> Iterator[Refit]:
     """A refit for each part of the rows, in order."""
-    if executor is None:
-        for rows, seed in zip(parts, seeds, strict=True):
-            yield refit_without(task, rows, seed)
-        return
-    futures = [executor.submit(refit_without, task, rows, seed) for rows, seed in zip(parts, seeds, strict=True)]
-    try:
-        for future in futures:
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()  # does nothing to those that are done
+    yield from run_on(executor, refit_without, [(task, rows, seed) for rows, seed in zip(parts, seeds, strict=True)])
 
 
 def concerns(found: Sequence[Refit]) -> list[str]:

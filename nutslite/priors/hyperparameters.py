@@ -57,7 +57,7 @@ def by_full_names(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict
     for name, value in priors.items():
         if name not in terms:
             continue
-        if not isinstance(value, Mapping) and terms[name].coefficients == name:
+        if not isinstance(value, Mapping) and name in terms[name].coefficients:
             found[name] = value  # of the coefficient that is called as the term is
             continue
         for full, prior in _parts(terms[name], value).items():

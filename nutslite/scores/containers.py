@@ -27,6 +27,9 @@ FloatArray = NDArray[np.float64]
 
 SAMPLE_DIMS = ("chain", "draw")
 GROUPS = ("observed_data", "posterior_predictive", "log_likelihood")
+KINDS = ("loo", "insample", "held out")
+SEEN = "Rows are judged by a posterior that has seen them"
+HELD_OUT = "Rows are judged by a posterior that has not seen them, as its giver says."
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,9 @@ def read_container(idata: Any, var_name: str | None = None, kind: str | None = N
     idata : InferenceData or DataTree
     var_name : str, optional
         Which response, where there are several.
-    kind : {"loo", "insample"}, optional
-        Whether rows are judged as if left out; by default where log likelihoods are known.
+    kind : {"loo", "insample", "held out"}, optional
+        Whether rows are judged as if left out; by default where log likelihoods are known. Rows that were held out are
+        judged as they are.
 
     Raises
     ------
@@ -106,20 +110,19 @@ def _stored(y: FloatArray, rows: Any, x: FloatArray, logs: FloatArray | None, ch
     y = observations(y)
     series: pd.Series[Any] = pd.Series(y, index=rows)
     if logs is None:
-        note = "Rows are judged by a posterior that has seen them: log likelihoods, to leave them out, are not stored."
+        note = HELD_OUT if kind == "held out" else f"{SEEN}: log likelihoods, to leave them out, are not stored."
         return Stored(series, Prediction.from_draws(x), None, note)
     if logs.shape[0] != x.shape[0]:
         raise DataError(
             f"There are {x.shape[0]} draws of the response and {logs.shape[0]} of the log likelihood: they are to be "
             "of the same draws of the posterior."
         )
-    left_out = None if kind == "insample" else leave_one_out(logs.reshape(chains, -1, y.size))
+    left_out = leave_one_out(logs.reshape(chains, -1, y.size)) if kind in (None, "loo") else None
     weights = None if left_out is None else left_out.weights
-    note = (
-        "Rows are judged by a posterior that has seen them."
-        if left_out is None
-        else "Each row is judged as if it had been left out (PSIS-LOO)."
-    )
+    if left_out is not None:
+        note = "Each row is judged as if it had been left out (PSIS-LOO)."
+    else:
+        note = HELD_OUT if kind == "held out" else f"{SEEN}."
     if np.isin(y, (0.0, 1.0)).all() and np.isin(x, (0.0, 1.0)).all():
         likely = np.clip(np.exp(log_mean_exp(logs, weights)), 0.0, 1.0)  # of an event its density is its probability
         return Stored(series, Prediction.from_probabilities(np.where(y == 1.0, likely, 1.0 - likely)), left_out, note)

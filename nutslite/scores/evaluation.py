@@ -14,7 +14,7 @@ from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, ran
 from nutslite.scores.calibration.calibration_error import row_weights
 from nutslite.scores.calibration.coverage import coded, equal_mass_bins
 from nutslite.scores.calibration.pit import checked_number
-from nutslite.scores.containers import Stored, is_container, read_container
+from nutslite.scores.containers import KINDS, Stored, is_container, read_container
 from nutslite.scores.importance import LeftOut, said_of
 from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
@@ -95,8 +95,9 @@ def evaluate(
         Another name of `weights`.
     var_name : str, optional
         Of results with several responses, which.
-    kind : {"loo", "insample"}, optional
-        Whether rows of such results are judged as if left out; by default where log likelihoods are stored.
+    kind : {"loo", "insample", "held out"}, optional
+        Whether rows of such results are judged as if left out; by default where log likelihoods are stored. Say
+        "held out" of rows that nothing was fitted to: leaving these out once more would spoil their scores.
 
     Returns
     -------
@@ -112,7 +113,7 @@ def evaluate(
     stored = _from_container(y, P, var_name, kind)
     if stored is not None:
         y, P = stored.y, stored.prediction
-    P = _as_classes(_checked(P))
+    P = _as_classes(_checked(y if P is None else P))
     observed = P.observed(y)
     if observed.size == 0:
         raise DataError("y has no rows: there is nothing to evaluate.")
@@ -170,7 +171,7 @@ def with_left_out(report: Report, left_out: LeftOut | None, note: str) -> Report
 
 def _from_container(y: Any, P: Any, var_name: Any, kind: Any) -> Stored | None:
     if kind is not None:
-        refuse_other("kind", kind, ("loo", "insample"))
+        refuse_other("kind", kind, KINDS)
     if P is None and is_container(y):
         return read_container(y, var_name, kind)
     for name, given in (("var_name", var_name), ("kind", kind)):
@@ -210,9 +211,10 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
 
 def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
+        what = "an array" if isinstance(P, np.ndarray) else f"a {type(P).__name__}"
         raise ArgumentTypeError(
-            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and "
-            "a standard deviation by from_normal, and so on."
+            "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and a standard deviation by "
+            f"from_normal, and so on, or give the results of a fit with its groups; not {what}."
         )
     return P
 

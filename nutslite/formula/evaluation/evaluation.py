@@ -147,11 +147,16 @@ class Evaluator:
         node = expression.tree
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             raise AssertionError("a term of a special kind is a call")
-        values, texts = self._arguments_of(node, node.func.id)
-        bound = SIGNATURES[node.func.id].bind_partial()
+        name = node.func.id
+        values, texts = self._arguments_of(node, name)
+        bound = SIGNATURES[name].bind_partial()
         bound.apply_defaults()
         given = {key: value for key, value in values.items() if value is not None}
-        return node.func.id, {**bound.arguments, **given}, texts
+        found = {**bound.arguments, **given}
+        for key in values:
+            if key not in found:
+                raise FormulaError(f"{key} of {name}() has no default, so it cannot be None.")
+        return name, found, texts
 
     def _arguments_of(self, node: ast.Call, name: str) -> tuple[dict[str, Any], dict[str, str]]:
         """Values and texts of the arguments of a function that has a signature here, checked by their names."""

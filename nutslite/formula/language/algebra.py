@@ -318,8 +318,10 @@ class Reader:
             if keyword.arg not in examples:
                 raise whole.error(f"{name}() has no argument '{keyword.arg}': {written}.", keyword)
             if not _is_name_or_number(keyword.value):
-                message = f"{keyword.arg}= is a number, or a name for which extra_namespace has a value: "
-                raise whole.error(f"{message}extra_namespace={{'{examples[keyword.arg]}': ...}}.", keyword.value)
+                message = f"{keyword.arg}= is a number, or a name for which extra_namespace has a value: {written}"
+                example = examples[keyword.arg]
+                named = f" and extra_namespace={{'{example}': ...}}" if example.isidentifier() else ""
+                raise whole.error(f"{message}{named}.", keyword.value)
         if len(call.args) != 1 or len(call.keywords) != len(examples):
             message = f"{name}() takes a factor and {', '.join(f'{key}=' for key in examples)}: {written}."
             raise whole.error(f"{message} A factor whose levels are independent stands alone: (1|g).")

@@ -9,6 +9,7 @@ from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.censoring import observed
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
+from nutslite.formula.terms.kinds import TermQuantity
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
 from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places, rows_of_all
@@ -141,8 +142,8 @@ class _Assembler:
         for block in shrunk:
             self._shrunk(j, block, predictor.parameter)
         for basis in predictor.basis_terms:
-            if basis.simplex is None:
-                self._basis_term(j, basis, predictor.parameter)
+            if basis.weights is not None:
+                self._basis_term(j, basis, basis.weights, predictor.parameter)
         self._group_terms(j, predictor.parameter)
 
     def _columns(
@@ -178,9 +179,9 @@ class _Assembler:
         block.parts = parts
         self.z += list(matrix)
 
-    def _basis_term(self, j: int, term: BasisTerm, parameter: str) -> None:
+    def _basis_term(self, j: int, term: BasisTerm, weights: TermQuantity, parameter: str) -> None:
         """Add the weights of a term of a special kind, and what their scales depend on."""
-        name = self.inventory.name_of(parameter, term.name, term.weights.name)
+        name = self.inventory.name_of(parameter, term.name, weights.name)
         rows = basis_columns(self.head, term, parameter, self.spec.priors)
         self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
 

@@ -49,7 +49,7 @@ def with_monotonic(
     matrices, references = [predictor.matrix], [coefficients]
     spans = [(term.start, term.stop) for term in predictor.terms]
     for term in monotonic_terms(predictor):
-        (slope,) = (coefficients[own.start] for own in predictor.terms if own.name == term.coefficients)
+        (slope,) = (coefficients[own.start] for own in predictor.terms if own.name in term.coefficients)
         references.append(np.array(_weights(head, term, predictor.parameter, int(slope), priors), dtype=np.int64))
         matrices.append(term.matrix)
         start = spans[-1][1]

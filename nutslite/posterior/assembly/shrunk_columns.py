@@ -49,7 +49,7 @@ class ShrunkColumns:
 def has_weights(spec: ModelSpec) -> bool:
     """Whether there are blocks of one level, of weights or of such columns."""
     return any(
-        any(term.simplex is None for term in predictor.basis_terms) or take_apart(spec, predictor)[1]
+        any(term.weights is not None for term in predictor.basis_terms) or take_apart(spec, predictor)[1]
         for predictor in spec.design.predictors.values()
     )
 

@@ -177,12 +177,18 @@ class _Taker:
             self._add(replace(quantity, prior=prior, members=members), "_log__")
 
     def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
-        """Weights and hyperparameters of a term of a special kind; its coefficients are a common term."""
+        """Weights and hyperparameters of a term of a special kind; its coefficients are common terms."""
         if term.simplex is not None:
             self._simplex(term, term.simplex, parameter, within, priors)
-            return
+        if term.weights is not None:
+            self._weights(term, term.weights, parameter, within, priors)
+
+    def _weights(
+        self, term: BasisTerm, weights: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
+    ) -> None:
+        """The weights of a term, and the hyperparameters that their scales depend on."""
         prefix = self.spec.family.prefix(parameter)
-        weights = f"{prefix}{term.full(term.weights)}"
+        name = f"{prefix}{term.full(weights)}"
         drawn = False
         for item in term.hyperparameters:
             prior = priors[term.full(item)]
@@ -195,7 +201,7 @@ class _Taker:
                 parameter,
                 term.name,
                 (item.name,),
-                governs=weights,
+                governs=name,
                 prior=prior,
             )
             if isinstance(prior, Prior):
@@ -204,15 +210,14 @@ class _Taker:
             else:  # a number: not in the results, but nothing else may be called so
                 self.reserved.append(replace(quantity, dims=(), kind="reserved"))
         own = f"the weights of the term '{term.name}'{within}"
-        labels = tuple(int(label) if label.isdigit() else label for label in term.weights.labels)
-        dim = self._register(Dimension(f"{weights}_dim", labels, f"the dimension of {own}", term.name))
-        quantity = Quantity(
-            weights, (*self.along, dim), own, term.name, "weights", parameter, term.name, (term.weights.name,)
-        )
+        labels = tuple(int(label) if label.isdigit() else label for label in weights.labels)
+        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
+        key = (weights.name,)
+        quantity = Quantity(name, (*self.along, dim), own, term.name, "weights", parameter, term.name, key)
         self._add(quantity, "_offset")
-        if self.spec.noncentered.get(weights, True) and drawn:
+        if self.spec.noncentered.get(name, True) and drawn:
             own = f"the standardised weights of the term '{term.name}'{within}"
-            self._add(replace(quantity, name=f"{weights}_offset", made_by=own, kind="standardised effects", of=weights))
+            self._add(replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", of=name))
 
     def _simplex(
         self, term: BasisTerm, shares: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]

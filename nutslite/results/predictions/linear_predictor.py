@@ -225,9 +225,10 @@ def _prepare(
     new_effects: Mapping[str, FloatArray] | None,
 ) -> _PreparedPredictor:
     parts = [draws.get(f"{prefix}{term.name}", width=(term.stop - term.start,)) for term in predictor.terms]
-    for basis in predictor.basis_terms:  # weights are coefficients, wherever they were sampled
+    weighted = [basis for basis in predictor.basis_terms if len(basis.matrix)]
+    for basis in weighted:  # weights are coefficients, wherever they were sampled
         parts.append(_weights(draws, basis, prefix))
-    matrices = [predictor.matrix, *(basis.matrix for basis in predictor.basis_terms)]
+    matrices = [predictor.matrix, *(basis.matrix for basis in weighted)]
     groups: list[_GroupEffects] = []
     if new_effects is not None:
         groups = [
@@ -245,10 +246,13 @@ def _prepare(
 
 def _weights(draws: _Row, term: BasisTerm, prefix: str) -> FloatArray:
     """Of a term of a special kind: in the results, or made of what is there."""
-    if term.simplex is None or term.kind.weigh is None:
+    if term.weights is not None:
         return draws.get(f"{prefix}{term.full(term.weights)}", width=(term.matrix.shape[0],))
+    if term.simplex is None or term.kind.weigh is None:
+        raise AssertionError(f"{term.name} has columns, and neither weights nor shares")
+    (slope,) = term.coefficients
     shares = draws.get(f"{prefix}{term.full(term.simplex)}", width=(term.matrix.shape[0],))
-    weights: FloatArray = term.kind.weigh(draws.get(f"{prefix}{term.coefficients}", width=()), shares)
+    weights: FloatArray = term.kind.weigh(draws.get(f"{prefix}{slope}", width=()), shares)
     return weights
 
 

@@ -5,6 +5,7 @@ A file added here is known everywhere: to `Prediction.from_distribution`, to mix
 
 from __future__ import annotations
 
+import copyreg
 import pkgutil
 from functools import cache
 from importlib import import_module
@@ -14,7 +15,7 @@ from nutslite.scores.numerics.distribution import Distribution
 
 ALIASES = {"normal": "gaussian", "student_t": "t", "studentt": "t", "inverse_gaussian": "wald"}
 
-OF_CLASSES = ("categorical", "cumulative")
+OF_CLASSES = ("categorical", "cumulative", "sratio")
 
 
 @cache
@@ -45,3 +46,7 @@ def distribution(name: str) -> Distribution:
         )
     record: Distribution = import_module(f"{__name__}.{found}").DISTRIBUTION
     return record
+
+
+# pickled by name, as modules and functions are: a report can be stored, and come back from another process
+copyreg.pickle(Distribution, lambda record: (distribution, (record.name,)))

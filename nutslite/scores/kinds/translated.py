@@ -17,7 +17,7 @@ from nutslite.scores.distributions import distribution
 from nutslite.scores.kinds.kind import Kind
 from nutslite.scores.kinds.mixture import Mixture
 from nutslite.scores.kinds.parametric import Parametric
-from nutslite.scores.kinds.probabilities import Probabilities
+from nutslite.scores.kinds.probabilities import Dirichlet, Probabilities
 from nutslite.scores.numerics.checks import as_floats
 
 FloatArray = NDArray[np.float64]
@@ -56,6 +56,8 @@ def translated(given: Any) -> Kind | None:
         return None
     if name == "Categorical" and hasattr(given, "probs"):
         return Probabilities(given.probs)
+    if name == "Dirichlet" and hasattr(given, "concentration"):
+        return Dirichlet(given.concentration)
     if name == "MixtureSameFamily":
         components = _parameters(getattr(given, "component_distribution", None))
         if components is None:
