@@ -40,13 +40,7 @@ from nutslite.posterior.pilot.nested_laplace import (
 )
 from nutslite.posterior.pilot.pieces import Lines, has_pieces
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
-from nutslite.posterior.pilot.start import (
-    other_predictors,
-    smooth_loglik,
-    starting_position,
-    starting_predictor,
-    units_of_predictors,
-)
+from nutslite.posterior.pilot.start import other_predictors, pilot_kernels, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
@@ -170,8 +164,7 @@ class JointTarget:
         """Run the pilot; where it does not serve, start at a simple guess."""
         start = starting_position(self.assembled)
         if self.use_pilot:
-            loglik, steps = smooth_loglik(self.assembled, self.loglik)
-            units = units_of_predictors(self.assembled)
+            loglik, steps, units = pilot_kernels(self.assembled, self.loglik)
             self.pilot = run_pilot(self.model, self.density, loglik, start, steps, units)
         if self.pilot is None:
             return Launch(start, None)
