@@ -1,8 +1,8 @@
 """What is sampled: a log density with its data, where chains start, and how its draws become the model's quantities.
 
-Several targets serve the same posterior. `JointTarget` is the general one. `marginal_target.MarginalTarget` samples the
-few parameters that are left when a Gaussian model's coefficients and effects are integrated out, and draws those exactly
-afterwards.
+Several targets serve the same posterior. `JointTarget` is the general one. `MarginalTarget`, in a file of its own,
+samples the few parameters that are left when a Gaussian model's coefficients and effects are integrated out, and draws
+those exactly afterwards.
 """
 
 from __future__ import annotations
