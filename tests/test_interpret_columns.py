@@ -127,3 +127,11 @@ def test_coefficients_have_the_names_of_results():
     assert table.index.tolist() == ["Intercept", "slope", "level[v]", "level[w]"]
     assert table.loc["slope", "estimate"] == pytest.approx(d["slope"].mean())
     assert len(d["slope"]) == DRAWS
+
+
+def test_answers_that_are_no_numbers_are_told():
+    """The mean of a gamma response with its inverse link, where the linear predictor is below zero."""
+    model, results, d = asked("v ~ x", "gamma")
+    assert (d["Intercept"] < 0.0).any()
+    with pytest.warns(nl.NutsliteWarning, match="1 of 1 answers are nan"):
+        interpret.predictions(model, results, {"x": [0.0]}, transform=np.sqrt)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown, warn
 from nutslite.formula.columns.data import as_frame
 from nutslite.interpret.averages import Averaging, averaging_of, weights_of
 from nutslite.interpret.covariates import Covariate, covariates_of, rows_in_use
@@ -111,6 +111,13 @@ class Asked:
             pieces += self._pieces(labels, frames, measure)
             beside = [str(name) for name in labels]
         category = None if self.target.dim is None else (self.target.dim, self.target.labels)
+        unknown = sum(int(np.isnan(piece.columns["estimate"]).sum()) for piece in pieces)
+        if unknown and not self.target.random:  # draws of responses say it themselves
+            count = sum(len(piece.columns["estimate"]) for piece in pieces)
+            warn(
+                f"{unknown} of {count} answers are nan, because some of their draws are: a logarithm or a link has no "
+                "value there, or numbers beyond float64 were subtracted or divided."
+            )
         found = gathered(
             pieces,
             self.intervals,
