@@ -35,13 +35,13 @@ class Run:
         return f"{self.case.name}/{self.engine}/{self.phase}/{self.repeat}"
 
 
-def environment(run: Run, caches: Path) -> dict[str, str]:
+def environment(chains: int, caches: Path) -> dict[str, str]:
     """Where the process keeps compiled code; the rest as it is."""
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")}
     return kept | {
         "NUMBA_CACHE_DIR": str(caches / "numba"),
         "PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={run.case.chains}",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={chains}",
         "MPLBACKEND": "Agg",
         "PYTHONWARNINGS": "ignore",
     }
@@ -58,9 +58,9 @@ def execute(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
     elif not caches.exists():  # an interrupted benchmark goes on: the cold run was made by an earlier call
         print("    (a process that is not measured fills the caches first)", flush=True)
         caches.mkdir(parents=True)
-        wait(command(run, arguments, draws), environment(run, caches), log, arguments.limit)
+        wait(command(run, arguments, draws), environment(run.case.chains, caches), log, arguments.limit)
     caches.mkdir(parents=True, exist_ok=True)
-    ended = wait(command(run, arguments, draws), environment(run, caches), log, arguments.limit)
+    ended = wait(command(run, arguments, draws), environment(run.case.chains, caches), log, arguments.limit)
     record: dict[str, Any] = {"key": run.key, "case": run.case.name, "engine": run.engine, "phase": run.phase}
     record |= {"repeat": run.repeat, "settings": settings(arguments), "commit": commit(), **ended}
     if ended["status"] == "finished":
@@ -93,7 +93,7 @@ def command(run: Run, arguments: argparse.Namespace, draws: Path) -> list[str]:
 
 
 def wait(words: list[str], variables: dict[str, str], log: Path, limit: float) -> dict[str, Any]:
-    """Run a process to its end or to the limit; memory is that of its largest process."""
+    """Run a process to its end or to the limit; memory is that of its largest process, ``cpu`` processor seconds."""
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             words, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
@@ -104,11 +104,12 @@ def wait(words: list[str], variables: dict[str, str], log: Path, limit: float) -
             if pid:
                 process.returncode = os.waitstatus_to_exitcode(code)
                 status = "failed" if process.returncode else "finished"
-                return {"status": status, "seconds": time.monotonic() - began, "memory_mb": usage.ru_maxrss / 1024}
+                ended = {"status": status, "seconds": time.monotonic() - began}
+                return ended | {"cpu": usage.ru_utime + usage.ru_stime, "memory_mb": usage.ru_maxrss / 1024}
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return {"status": "limit", "seconds": limit, "memory_mb": None}
+    return {"status": "limit", "seconds": limit, "cpu": None, "memory_mb": None}
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:

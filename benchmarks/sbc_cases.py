@@ -125,6 +125,8 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "trials": trials,
             "pos": rng.gamma(2.0, 1.0, rows),
             "unit": rng.uniform(0.05, 0.95, rows),
+            "angle": np.linspace(-3.0, 3.0, rows),
+            "spent": np.where(np.arange(rows) % 3 == 0, 0.0, 1.0 + np.arange(rows) % 5),
             "status": np.array(["none", "none", "right"])[np.arange(rows) % 3],
             "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
@@ -147,6 +149,15 @@ RESPONSES = {
     "laplace": "y",
     "asymmetriclaplace": "y",
     "elf": "y",
+    "exponential": "pos",
+    "exgaussian": "y",
+    "beta_binomial": "p(s, trials)",
+    "zero_inflated_binomial": "p(s, trials)",
+    "zero_inflated_negativebinomial": "k",
+    "hurdle_poisson": "k",
+    "hurdle_negativebinomial": "k",
+    "hurdle_gamma": "spent",
+    "hurdle_lognormal": "spent",
 }
 POSITIVE = (1e-4, 1e4)
 BOUNDS = {
@@ -161,6 +172,13 @@ BOUNDS = {
     "poisson": (0, 1e4),
     "negativebinomial": (0, 1e4),
     "zero_inflated_poisson": (0, 1e4),
+    "exponential": POSITIVE,
+    "exgaussian": (-1e4, 1e4),
+    "zero_inflated_negativebinomial": (0, 1e4),
+    "hurdle_poisson": (0, 1e4),
+    "hurdle_negativebinomial": (0, 1e4),
+    "hurdle_gamma": (0, 1e4),
+    "hurdle_lognormal": (0, 1e4),
 }
 LOG_LINK = ("gamma", "wald")  # whose default, as in Bambi, is one that allows negative means
 MODELLED = {"gaussian": "sigma", "t": "sigma", "beta": "kappa", "gamma": "alpha", "negativebinomial": "alpha"}
@@ -241,6 +259,14 @@ def drawn_case(family: str, seed: int) -> Case:
         "asymmetriclaplace": ("b",),
         "elf": ("sigma",),
         "zero_inflated_poisson": ("psi",),
+        "exgaussian": ("sigma", "nu"),
+        "beta_binomial": ("kappa",),
+        "zero_inflated_binomial": ("psi",),
+        "zero_inflated_negativebinomial": ("alpha", "psi"),
+        "hurdle_poisson": ("psi",),
+        "hurdle_negativebinomial": ("alpha", "psi"),
+        "hurdle_gamma": ("alpha", "psi"),
+        "hurdle_lognormal": ("sigma", "psi"),
     }.get(family, ())
     return Case(
         f"{family}: drawn priors",
@@ -483,6 +509,13 @@ def censored_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def angle_cases() -> list[Case]:
+    """Directions under priors that leave one of the modes, which are a turn apart."""
+    narrow = {name: Prior("Normal", mu=0, sigma=0.4) for name in ("Intercept", "x")}
+    priors = {**narrow, "kappa": Prior("Gamma", alpha=4, beta=1)}
+    return [Case("vonmises: no groups", "angles", "angle ~ x", "vonmises", {"priors": priors})]
+
+
 def category_cases() -> list[Case]:
     """Responses that are categories: thresholds that increase, and a linear predictor for each level."""
     priors = {
@@ -494,6 +527,7 @@ def category_cases() -> list[Case]:
     return [
         Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
         Case("cumulative: probit", "another link", "level ~ x + c", "cumulative", {**ordered, "link": "probit"}),
+        Case("sratio: groups", "thresholds in any order", "level ~ x + (1|g)", "sratio", ordered),
         Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
         Case(
             "categorical: no groups", "an intercept and slopes for each level", "level ~ x + b", "categorical", several
@@ -514,5 +548,6 @@ def all_cases() -> list[Case]:
         *joint_cases(),
         *general_cases(),
         *censored_cases(),
+        *angle_cases(),
         *category_cases(),
     ]

@@ -40,6 +40,37 @@ def negative_binomial(rng: np.random.Generator, mu: npt.ArrayLike, alpha: npt.Ar
     return poisson(rng, gamma(rng, mu, alpha))
 
 
+def poisson_above_zero(rng: np.random.Generator, rate: npt.ArrayLike) -> Counts:
+    """Poisson counts that are not zero: the first event, given that there is one, and those after it."""
+    rate = np.asarray(rate, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        first = -np.log1p(rng.random(rate.shape) * np.expm1(-rate))
+        return _one_and(poisson(rng, np.maximum(np.where(rate < np.inf, rate - first, rate), 0.0)))
+
+
+def negative_binomial_above_zero(rng: np.random.Generator, mu: npt.ArrayLike, alpha: npt.ArrayLike) -> Counts:
+    """Negative binomial counts that are not zero.
+
+    As of a Poisson process on (0, 1) whose rate is a gamma variable: the time of the first event, given that there is
+    one, and the count after it, of shape ``alpha + 1``, given that time.
+    """
+    mu, alpha = np.broadcast_arrays(np.asarray(mu, dtype=np.float64), np.asarray(alpha, dtype=np.float64))
+    with np.errstate(all="ignore"):
+        inverse = alpha / mu  # the scale of time; infinite for a Poisson process
+        log_none = np.where(inverse < LARGE, -alpha * np.log1p(1.0 / inverse), -mu)
+        log_left = np.log1p(rng.random(mu.shape) * np.expm1(log_none))
+        time = np.where(inverse < LARGE, inverse * np.expm1(-log_left / alpha), -log_left / mu)
+        time = np.clip(np.where(np.isnan(time), 0.0, time), 0.0, 1.0)
+        after = np.where(alpha < LARGE, (alpha + 1.0) * (1.0 - time) / (inverse + time), mu * (1.0 - time))
+    after = np.where(np.isnan(after), np.where(mu == np.inf, np.inf, 0.0), after)
+    return _one_and(negative_binomial(rng, after, alpha + 1.0))
+
+
+def _one_and(counts: Counts) -> Counts:
+    """One more, but no more than there can be."""
+    return np.where(counts < HIGHEST_COUNT, counts, HIGHEST_COUNT - 1) + 1
+
+
 def binomial(rng: np.random.Generator, trials: npt.ArrayLike, p: npt.ArrayLike) -> Counts:
     """Successes; `HIGHEST_COUNT` where they are beyond int64, as trials may be."""
     trials, p = np.broadcast_arrays(np.asarray(trials, dtype=np.float64), np.asarray(p, dtype=np.float64))
@@ -129,6 +160,15 @@ def student_t(rng: np.random.Generator, nu: npt.ArrayLike) -> FloatArray:
         return np.where(nu > 1.0, normal, np.copysign(np.inf, normal))
 
     return _in_parts((nu > SMALL) & (nu < LARGE), rng.standard_t, limit, nu)
+
+
+def von_mises(rng: np.random.Generator, mu: npt.ArrayLike, kappa: npt.ArrayLike) -> FloatArray:
+    """Von Mises variables between -pi and pi: mu where kappa is infinite; any angle where mu is infinite."""
+    mu, kappa = np.broadcast_arrays(np.asarray(mu, dtype=np.float64), np.asarray(kappa, dtype=np.float64))
+    known = np.isfinite(mu)
+    drawn = rng.vonmises(0.0, np.where(kappa < LARGE, np.where(known, kappa, 0.0), 0.0))
+    drawn = np.where(known & (kappa >= LARGE), 0.0, drawn) + np.where(known, mu, 0.0)
+    return np.where(np.abs(drawn) <= np.pi, drawn, np.mod(drawn + np.pi, 2.0 * np.pi) - np.pi)
 
 
 def moved(location: npt.ArrayLike, scale: npt.ArrayLike, standard: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ PRIOR_SCALE = 3.0
 LARGEST_SHAPE = 0.7
 
 
-def smoothed(log_weights: FloatArray, relative_efficiency: float = 1.0) -> tuple[FloatArray, float]:
+def smoothed(log_weights: FloatArray, relative_efficiency: float = 1.0, share: float = 1.0) -> tuple[FloatArray, float]:
     """Logarithms of smoothed weights that add up to one, and k-hat, the shape of their tail.
 
     Parameters
@@ -29,6 +29,8 @@ def smoothed(log_weights: FloatArray, relative_efficiency: float = 1.0) -> tuple
         Minus infinity is a weight of zero.
     relative_efficiency : float
         Effective draws for each draw, where these depend on each other.
+    share : float
+        Of the weights that are usually taken for the tail, the largest so many.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def smoothed(log_weights: FloatArray, relative_efficiency: float = 1.0) -> tuple
     weights -= weights.max()
     if -weights.min() < EQUAL:
         return np.full(weights.size, -math.log(weights.size)), -math.inf
-    n_tail = math.ceil(min(weights.size / 5.0, 3.0 * math.sqrt(weights.size / relative_efficiency)))
+    n_tail = math.ceil(share * min(weights.size / 5.0, 3.0 * math.sqrt(weights.size / relative_efficiency)))
     cutoff = max(float(np.sort(weights)[max(-n_tail - 1, -weights.size)]), math.log(np.finfo(float).tiny))
     tail = np.flatnonzero(weights > cutoff)
     if tail.size < FEWEST:

@@ -68,7 +68,7 @@ CALLS = [
     _call("an interval from zero", DataError, ("'weibull'", "above zero"), "censored(zero, pos, status) ~ x",
           data(zero=np.where(STATUS == "interval", 0.0, frame()["pos"])), family="weibull"),
     *[
-        _call(f"not in {family}", FamilyError, (f"'{family}'", "gaussian, lognormal, poisson, weibull"),
+        _call(f"not in {family}", FamilyError, (f"'{family}'", "exponential, gaussian, lognormal, poisson, weibull"),
               f"censored({name}, seen) ~ x", family=family)
         for family, name in (("gamma", "pos"), ("t", "y"), ("bernoulli", "b"), ("beta", "unit"))
     ],

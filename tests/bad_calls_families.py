@@ -11,12 +11,16 @@ from bad_calls import BadCall, frame, model, with_values
 from nutslite.exceptions import DataError, FamilyError, FormulaError, NutsliteWarning, PriorError
 
 POSITIVE = ("gamma", "lognormal", "wald", "weibull")
-COUNTS = ("poisson", "negativebinomial", "zero_inflated_poisson")
-REAL = ("gaussian", "t", "laplace", "asymmetriclaplace", "elf")
-NUMERIC = (*REAL, *POSITIVE, *COUNTS, "beta")
+NOT_NEGATIVE = ("exponential", "hurdle_gamma", "hurdle_lognormal")
+COUNTS = ("poisson", "negativebinomial", "zero_inflated_poisson", "zero_inflated_negativebinomial")
+COUNTS += ("hurdle_poisson", "hurdle_negativebinomial")
+REAL = ("gaussian", "t", "laplace", "asymmetriclaplace", "elf", "exgaussian")
+NUMERIC = (*REAL, *POSITIVE, *NOT_NEGATIVE, *COUNTS, "beta", "vonmises")
+TRIALS = ("beta_binomial", "zero_inflated_binomial")
 RESPONSES = {
     **dict.fromkeys(REAL, "y"),
     **dict.fromkeys(POSITIVE, "pos"),
+    **dict.fromkeys(NOT_NEGATIVE, "pos"),
     **dict.fromkeys(COUNTS, "k"),
     "beta": "unit",
     "bernoulli": "b",
@@ -37,6 +41,15 @@ def _formula(family: str, what: str, words: tuple[str, ...], formula: str, data:
 SUPPORT = [
     *[_response(f, "a negative value", (f"'{f}'", "above zero", "-1 in row 3"), "pos", -1.0) for f in POSITIVE],
     *[_response(f, "a zero", (f"'{f}'", "above zero", "0 in row 3"), "pos", 0.0) for f in POSITIVE],
+    *[
+        _response(f, "a negative value", (f"'{f}'", "zero or values above", "-1 in row 3"), "pos", -1.0)
+        for f in NOT_NEGATIVE
+    ],
+    *[_formula(f, "counts without trials", (f"'{f}'", "p(successes, trials)"), "hits ~ x") for f in TRIALS],
+    *[_formula(f, "no trials at all", ("trials", "0 in all"), "p(hits, n) ~ x", frame(hits=0, n=0)) for f in TRIALS],
+    *[_formula(f, "fewer trials than successes", ("exceeds", "trials"), "p(n, hits) ~ x") for f in TRIALS],
+    _response("vonmises", "degrees", ("'vonmises'", "radians", "90 in row 3", "deg2rad"), "y", 90.0),
+    _response("vonmises", "a whole turn", ("'vonmises'", "from -pi to pi", "turn others back"), "y", 2 * np.pi),
     *[_response(f, "a negative count", (f"'{f}'", "counts", "-2 in row 3"), "k", -2.0) for f in COUNTS],
     *[_response(f, "a fraction", (f"'{f}'", "counts", "0.5 in row 3", "Round"), "k", 0.5) for f in COUNTS],
     *[_formula(f, "all fractions", (f"'{f}'", "and 21 more"), "pos ~ x") for f in COUNTS],

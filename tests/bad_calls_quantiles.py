@@ -41,6 +41,27 @@ CALLS = [
 ]
 
 
+SEVERAL: dict[str, Any] = {"family": "quantiles", "quantile": [0.1, 0.5, 0.9]}
+GAP = Formula("y ~ x", "gap_10 ~ x")
+CALLS += [
+    _call("which of several", FamilyError, ("quantile", "[0.1, 0.5, 0.9]", "None"), family="quantiles", quantile=None),
+    _call("one of several", FamilyError, ("quantile", "[0.1, 0.5, 0.9]", "0.9"), family="quantiles"),
+    _call("a list of one", FamilyError, ("one level", "'elf'"), **{**SEVERAL, "quantile": [0.9]}),
+    _call("none of several", FamilyError, ("quantile", "[0.1, 0.5, 0.9]"), **{**SEVERAL, "quantile": []}),
+    _call("several in per cent", FamilyError, ("between 0 and 1", "10"), **{**SEVERAL, "quantile": [10, 50, 90]}),
+    _call("one twice", FamilyError, ("0.5 twice",), **{**SEVERAL, "quantile": [0.1, 0.5, 0.5]}),
+    _call("a text of several", FamilyError, ("quantile", "'0.1, 0.9'"), **{**SEVERAL, "quantile": "0.1, 0.9"}),
+    _call("a gap that is not there", FormulaError, ("gap_20", "gap_10"), Formula("y ~ x", "gap_20 ~ x"), **SEVERAL),
+    _call("a formula of levels", FormulaError, ("'tau'", "formula"), Formula("y ~ x", "tau ~ x"), **SEVERAL),
+    _call("a prior of levels", PriorError, ("'tau'", "prior"), priors={"tau": [0.1, 0.5, 0.9]}, **SEVERAL),
+    _call("a gap below zero", PriorError, ("gap_10", "0"), priors={"gap_10": -1.0}, **SEVERAL),
+    _call("a gap's link", FamilyError, ("gap_10", "log"), GAP, link={"gap_10": "identity"}, **SEVERAL),
+    _call("the middle's link", FamilyError, ("'mu'", "identity"), link="log", **SEVERAL),
+    _call("priors of several", PriorError, ("automatic_priors='mle'",), automatic_priors="mle", **SEVERAL),
+    _call("quantiles of categories", DataError, ("quantiles",), "g ~ x", **SEVERAL),
+]
+
+
 def _drawn() -> Any:
     """What a fit of `y ~ x` might have returned."""
     rng = np.random.default_rng(1)

@@ -20,6 +20,8 @@ Q = np.sort(RNG.normal(size=(5, 5)), axis=1)
 CODES = np.array([0, 1, 2, 3, 0, 1])
 ROWS, MU, SIGMA = np.zeros(4), np.zeros(4), np.ones(4)
 NORMAL = Prediction.from_normal(MU, SIGMA)
+FIVE = Prediction.from_quantiles(Q, LEVELS)
+HALVES = Prediction.from_interval(np.zeros(5), np.ones(5), 0.5)
 
 WRONG: list[tuple[Any, tuple[str, ...]]] = [
     (lambda: scores.crps(Y, X.T), ("y has 5 rows, x has 5 x 31; draws come first: give x.T",)),
@@ -46,6 +48,16 @@ WRONG: list[tuple[Any, tuple[str, ...]]] = [
     (lambda: scores.interval_score(Y, Q[:3, 0], Q[:, 4], 0.1), ("Shapes do not fit: y (5,), lower (3,)",)),
     (lambda: scores.wis(Y, Q[:, :2], [0.1, 0.9]), ("needs the median and pairs of levels",)),
     (lambda: scores.wis(Y, Q[:, :3], [0.1, 0.5, 0.8]), ("needs the median and pairs of levels",)),
+    (lambda: scores.conformalize(FIVE, Y, FIVE), ("5 rows to calibrate with", "0.9 of new rows takes 9 rows or more")),
+    (lambda: scores.conformalize(FIVE, Y, FIVE, groups=list("aabbb")), ("2 groups to calibrate", "9 groups or more")),
+    (lambda: scores.conformalize(FIVE, Y, HALVES), ("P has the levels 0.05, 0.25", "calibration has 0.25, 0.75")),
+    (lambda: scores.conformalize(HALVES, Y[:4], HALVES), ("4", "5")),
+    (lambda: scores.conformalize(HALVES, Y, HALVES, groups=list("ab")), ("groups has one label for each of 5 rows",)),
+    (lambda: scores.conformalize(HALVES, [*Y[:4], np.nan], HALVES), ("y must be finite",)),
+    (lambda: scores.conformalize(NORMAL, ROWS, NORMAL), ("P is a Prediction by quantiles", "from_quantiles")),
+    (lambda: scores.conformalize(HALVES, Y, Q), ("calibration is a Prediction by quantiles",)),
+    (lambda: scores.conformal_margins(Y, None), ("calibration is a Prediction by quantiles", "None")),
+    (lambda: scores.evaluate(Y, HALVES).conformalize(NORMAL), ("P is a Prediction by quantiles",)),
     (lambda: scores.log_loss([0, 2], [0.1, 0.2]), ("y holds codes of 2 classes, 0 to 1; its largest is 2",)),
     (lambda: scores.log_loss([0, 1], [0.1, 1.2]), ("p must lie between 0 and 1; wrong in row 1 (1 of 2",)),
     (lambda: scores.brier([0, 1], [[0.5, 0.4], [0.5, 0.5]]), ("add up to one; 1 of 2 do not",)),

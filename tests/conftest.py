@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -24,6 +25,32 @@ KEPT_SECONDS = 3 * 24 * 3600
 # Tests make many objects that live long. Python would look through them for circles all the time; it does not while a
 # kernel of the package compiles (`_kernel_cache`), but kernels of tests and of Numba itself compile, too.
 gc.set_threshold(20_000, 10, 10)
+
+
+COMPILE_NOTHING = (
+    *("test_arrows", "test_calls", "test_datasets", "test_exceptions", "test_formula_", "test_package"),
+    *("test_promises_index", "test_scores_"),
+)
+"""Beginnings of the names of files whose tests call hardly any kernel."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What compiles nothing comes first: one of two workers has it, while the other compiles what both will need."""
+    items.sort(key=lambda item: not item.path.name.startswith(COMPILE_NOTHING))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker a part of the files, and to one that has ended some of another's.
+
+    By default workers take turns in small parts of the same files: both make the fits that a file shares, and compile
+    the same kernels at the same time.
+    """
+    if config.getvalue("dist") != "load":
+        return None  # chosen on the command line
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -77,8 +77,8 @@ def settings(family: Family, seed: int) -> tuple[dict[str, float], dict[str, flo
 
 def density(
     family: Family, values: dict[str, float], companions: dict[str, float]
-) -> Callable[[np.ndarray], np.ndarray]:
-    def evaluate(y: np.ndarray) -> np.ndarray:
+) -> Callable[[np.ndarray | float], np.ndarray]:
+    def evaluate(y: np.ndarray | float) -> np.ndarray:
         y = np.atleast_1d(np.asarray(y, dtype=np.float64))
         rows = np.vstack([y, *(np.full(y.size, value) for value in companions.values())])
         return np.exp(pointwise_loglik(family, rows, values))
@@ -90,7 +90,9 @@ INTERVALS = {  # of integration, with points between which the integrand is smoo
     "real": (-np.inf, np.inf, (-20.0, -3.0, 0.0, 3.0, 20.0)),
     "positive": (-60.0, 150.0, (-20.0, -5.0, -1.0, 0.0, 1.0, 3.0, 5.0, 10.0, 20.0, 40.0, 80.0)),
     "unit": (0.0, 1.0, (0.01, 0.5, 0.99)),
+    "angle": (-math.pi, math.pi, (-1.5, 0.0, 1.5)),
 }
+INTERVALS["nonnegative"] = INTERVALS["positive"]
 
 
 def expectation(
@@ -107,7 +109,10 @@ def expectation(
         y = np.arange(0.0, min(top, to) + 0.5)
         return float(np.sum(p(y) * of(y)))
     low, high, cuts = INTERVALS[family.response_support]
-    on_log_scale = family.response_support == "positive"
+    on_log_scale = family.response_support in ("positive", "nonnegative")
+    at_zero = float(p(0.0)[0] * of(np.zeros(1))[0]) if any(each.name == "psi" for each in family.parameters) else 0.0
+    if on_log_scale and to <= 0.0:
+        return at_zero
     high = min(high, math.log(to) if on_log_scale and to < np.inf else to)
 
     def integrand(x: float) -> float:
@@ -118,4 +123,4 @@ def expectation(
     parts = (
         integrate.quad(integrand, a, b, epsabs=1e-11, epsrel=1e-10, limit=200)[0] for a, b in itertools.pairwise(ends)
     )
-    return float(sum(parts))
+    return float(sum(parts)) + at_zero

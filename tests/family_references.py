@@ -11,14 +11,28 @@ from scipy import special, stats
 Values = dict[str, np.ndarray]
 
 
-class ZeroInflatedPoisson:
-    """SciPy has none: a Poisson count with probability psi, else zero."""
+class ZeroInflated:
+    """SciPy has none: a count with probability psi, else zero."""
 
-    def __init__(self, mu: np.ndarray, psi: np.ndarray) -> None:
-        self.mu, self.psi = mu, psi
+    def __init__(self, counts: Any, psi: np.ndarray) -> None:
+        self.counts, self.psi = counts, psi
 
     def logpmf(self, y: np.ndarray) -> np.ndarray:
-        return np.log(self.psi * stats.poisson(self.mu).pmf(y) + (1.0 - self.psi) * (y == 0))
+        return np.log(self.psi * self.counts.pmf(y) + (1.0 - self.psi) * (y == 0))
+
+
+class Hurdle:
+    """SciPy has none: zero with probability 1 - psi, else what is above zero."""
+
+    def __init__(self, above: Any, psi: np.ndarray) -> None:
+        self.above, self.psi = above, psi
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        above = self.psi * self.above.pmf(y) / (1.0 - self.above.pmf(0))
+        return np.log(np.where(y == 0, 1.0 - self.psi, above))
+
+    def logpdf(self, y: np.ndarray) -> np.ndarray:
+        return np.log(np.where(y == 0, 1.0 - self.psi, self.psi * self.above.pdf(np.where(y == 0, 1.0, y))))
 
 
 class ExtendedLogF:
@@ -47,5 +61,17 @@ REFERENCES: dict[str, Callable[[Values, Values], Any]] = {
     "t": lambda p, c: stats.t(p["nu"], p["mu"], p["sigma"]),
     "wald": lambda p, c: stats.invgauss(p["mu"] / p["lam"], scale=p["lam"]),
     "weibull": lambda p, c: stats.weibull_min(p["alpha"], scale=p["mu"] / special.gamma(1.0 + 1.0 / p["alpha"])),
-    "zero_inflated_poisson": lambda p, c: ZeroInflatedPoisson(p["mu"], p["psi"]),
+    "zero_inflated_poisson": lambda p, c: ZeroInflated(stats.poisson(p["mu"]), p["psi"]),
+}
+REFERENCES |= {
+    "exponential": lambda p, c: stats.expon(scale=p["mu"]),
+    "exgaussian": lambda p, c: stats.exponnorm(p["nu"] / p["sigma"], p["mu"], p["sigma"]),
+    "vonmises": lambda p, c: stats.vonmises(p["kappa"], p["mu"]),
+    "beta_binomial": lambda p, c: stats.betabinom(c["trials"], p["mu"] * p["kappa"], (1.0 - p["mu"]) * p["kappa"]),
+    "zero_inflated_binomial": lambda p, c: ZeroInflated(stats.binom(c["trials"], p["p"]), p["psi"]),
+    "zero_inflated_negativebinomial": lambda p, c: ZeroInflated(REFERENCES["negativebinomial"](p, c), p["psi"]),
+    "hurdle_poisson": lambda p, c: Hurdle(stats.poisson(p["mu"]), p["psi"]),
+    "hurdle_negativebinomial": lambda p, c: Hurdle(REFERENCES["negativebinomial"](p, c), p["psi"]),
+    "hurdle_gamma": lambda p, c: Hurdle(REFERENCES["gamma"](p, c), p["psi"]),
+    "hurdle_lognormal": lambda p, c: Hurdle(REFERENCES["lognormal"](p, c), p["psi"]),
 }

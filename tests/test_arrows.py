@@ -57,7 +57,10 @@ ALLOWED["__main__"] = {"cli"}
 # Folders inside a room, in order: a wing imports those before it; files of the room's own folder come after them.
 WINGS: dict[str, tuple[str, ...]] = {
     "formula": ("language", "columns", "forms", "evaluation", "terms"),
-    "families": ("derivatives", "links", "rows", "user", "record"),
+    "families": (
+        *("derivatives", "links", "rows", "user", "record"),
+        *("real", "positive", "proportions", "counts", "categories"),
+    ),
     "priors": ("densities",),
     "posterior": (
         "record",
@@ -245,7 +248,7 @@ def test_the_sampler_stands_alone():
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("formula/columns/data.py", "from nutslite.families import gaussian"),
+        ("formula/columns/data.py", "from nutslite.families.real import gaussian"),
         ("formula/columns/data.py", "def late():\n    import nutslite.model"),
         ("formula/columns/data.py", "from nutslite import model"),
         ("formula/columns/data.py", "from ...priors.prior import Prior"),

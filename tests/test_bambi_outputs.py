@@ -59,7 +59,19 @@ OTHER_SHARES = OTHER_LIKELIHOODS | {
     "proportion of a number": "Bambi compares probabilities with counts",
     "lognormal": "Bambi takes the mean of the logarithm for the mean",
     "zero_inflated_poisson": "Bambi leaves the zeros out of the mean",
+    "zero_inflated_binomial": "Bambi leaves the zeros out of the mean, and compares probabilities with counts",
+    "zero_inflated_negativebinomial": "Bambi leaves the zeros out of the mean",
+    "hurdle_poisson": "Bambi takes the mean before zeros are taken away, and leaves them out",
+    "hurdle_negativebinomial": "Bambi takes the mean before zeros are taken away, and leaves them out",
+    "hurdle_gamma": "Bambi leaves the zeros out of the mean",
+    "hurdle_lognormal": "Bambi takes the mean of the logarithm for the mean, and leaves zeros out",
+    "beta_binomial": "Bambi compares probabilities with counts",
+    "exgaussian": "Bambi leaves out nu",
+    "vonmises": "angles have no mean",
 }
+ANY_ORDER = ("hurdle_lognormal", "asymmetriclaplace")  # whose further parameters Bambi has in the order of a set
+OTHER_ANGLES = {"vonmises": "Bambi turns mu back to within half a turn of zero"}
+DIGITS = {"exgaussian": 1e-7}  # of log likelihoods: PyMC's scaled error function has eight
 OTHER_DIMS = {"categorical": "Bambi does not name the dimensions of terms with columns"}
 DRAWN = [name for name, record in CASES.items() if "fit" in record]
 
@@ -86,7 +98,12 @@ def recorded(name: str, key: str) -> Any:
 def test_text(name):
     """Apart from where lines are folded: ours at 80 columns, Bambi's at 100."""
     here, there = (re.sub(r"\n {16,}(?=\S)", " ", text) for text in (str(built_model(name)), CASES[name]["text"]))
-    assert here == there
+    assert in_order(here, name) == in_order(there, name)
+
+
+def in_order(text: str, family: str) -> list[str]:
+    """Lines of a text, sorted where their order has no meaning."""
+    return sorted(line.strip() for line in text.splitlines()) if family in ANY_ORDER else text.splitlines()
 
 
 @compares(MODEL, "auto_scale")
@@ -96,13 +113,13 @@ def test_priors(name):
     priors = built_model(name).priors
     found = {key: {term: plain_prior(prior) for term, prior in terms.items()} for key, terms in priors.terms.items()}
     found |= {key: plain_prior(prior) for key, prior in priors.constants.items()}
-    assert_priors(found, CASES[name]["priors"])
+    assert_priors(found, CASES[name]["priors"], name in ANY_ORDER)
 
 
-def assert_priors(found: Any, expected: Any) -> None:
+def assert_priors(found: Any, expected: Any, in_any_order: bool = False) -> None:
     """Same names in the same order, same arguments; one number serves several columns."""
     if isinstance(expected, dict):
-        assert list(found) == list(expected)
+        assert (sorted if in_any_order else list)(found) == (sorted if in_any_order else list)(expected)
         for key, value in expected.items():
             assert_priors(found[key], value)
     elif isinstance(expected, list) and isinstance(expected[0], str):
@@ -175,7 +192,7 @@ def test_built(step):
 @compares(METHODS, "prior_predictive")
 @pytest.mark.parametrize("name", but(OTHER_VARIABLES))
 def test_prior_predictive(name):
-    there = CASES[name]["prior_predictive"]
+    there = recorded(name, "prior_predictive")
     results = built_model(name).prior_predictive(draws=2, random_seed=1)
     assert set(group_names(results)) == set(there)
     for group, record in there.items():
@@ -186,7 +203,7 @@ def test_prior_predictive(name):
             )  # Bambi has g|s by levels first here, and by columns first in a posterior
         if name == "intercept only" and group == "prior":
             expected["coords"]["__obs__"]["values"] = len(DATA)  # Bambi has one row there
-        if name == "cumulative" and group == "prior":
+        if name in ("cumulative", "sratio") and group == "prior":
             expected["coords"]["g_dim"] = {"type": "U", "values": ["a", "b", "c"]}  # Bambi forgets the last level
         assert here == expected
 
@@ -240,7 +257,7 @@ def test_seeds(grouped):
 @compares(METHODS, "predict", "family")
 @compares(MODEL, "formula", "family", "categorical", "extra_namespace", "center_predictors")
 @pytest.mark.parametrize("key", ["predict", "predict new", "predict without groups"])
-@pytest.mark.parametrize("name", but(OTHER_VARIABLES))
+@pytest.mark.parametrize("name", but(OTHER_VARIABLES, OTHER_ANGLES))
 def test_predict_parameters(name, key):
     options = {
         "predict": {},
@@ -291,7 +308,14 @@ def test_log_likelihood(name, key):
     options = {"data": NEW} if key == "log likelihood new" else {}
     there = recorded(name, key)
     results = built_model(name).compute_log_likelihood(results_of(name), inplace=False, **options)
-    assert_group(get_group(results, "log_likelihood"), there)
+    assert_group(get_group(results, "log_likelihood"), there, rtol=DIGITS.get(name, 1e-10))
+
+
+def test_directions_are_the_same():
+    """Bambi turns mu back to within half a turn of zero; here mu is the linear predictor."""
+    there = np.array(recorded("vonmises", "predict")["variables"]["mu"]["values"])
+    found = get_group(built_model("vonmises").predict(results_of("vonmises"), inplace=False), "posterior")["mu"]
+    np.testing.assert_allclose(np.mod(found.values - there + np.pi, 2 * np.pi), np.pi, atol=1e-9)
 
 
 def test_an_outcome_is_the_second_level():
@@ -346,7 +370,7 @@ def test_links_of_families(name):
     family, link = name.split()
     there = RECORD["links"][name]
     model = nl.Model(f"{response_of(family)} ~ x", DATA, family=family, link=link)
-    assert str(model) == there["text"]
+    assert in_order(str(model), family) == in_order(there["text"], family)
     draws = {key: (("chain", "draw"), np.array(values)) for key, values in there["draws"].items()}
     posterior = xarray.Dataset(draws, coords={"chain": [0, 1], "draw": [0, 1]})
     results = build_container({"posterior": posterior})
@@ -358,7 +382,7 @@ def test_links_of_families(name):
     (likelihood,) = get_group(results, "log_likelihood").data_vars.values()
     expected = np.array(there["log_likelihood"], dtype=float)
     finite = np.isfinite(expected)
-    np.testing.assert_allclose(likelihood.values[finite], expected[finite], rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(likelihood.values[finite], expected[finite], rtol=DIGITS.get(family, 1e-9), atol=1e-10)
     assert not np.isfinite(likelihood.values[~finite]).any()
 
 

@@ -30,6 +30,7 @@ from nutslite.results.predictions.predict import predict
 from nutslite.sampler import diagonal_metric
 from nutslite.sampler.transition.chain import block_signature, compiled_block
 from nutslite.sampler.transition.hamiltonian import POSITION
+from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.logdensity import compiled_logdensity
 from nutslite.sampler.transition.statistics import STATISTICS
 from nutslite.sampler.transition.step_size import new_adaptation
@@ -144,7 +145,7 @@ class Transitions:
         self.prepare = target.assembled.spec.family.prepare
         self.companions = target.assembled.spec.design.response.values[1:]
         self.priors, self.logliks = target.data[1:]
-        self.block = without_dispatch(compiled_block(target.data_type), block_signature(target.data_type))
+        self.block = without_dispatch(compiled_block(), block_signature())
         self.logdensity = compiled_logdensity(target.logdensity, target.data_type)
         self.metric = diagonal_metric(np.full(target.dimension, 0.3))
         self.workspace, self.adaptation = new_workspace(target.dimension, MAX_TREEDEPTH), new_adaptation(0.25)
@@ -156,9 +157,11 @@ class Transitions:
         model = self.target.model._replace(y=np.ascontiguousarray(prepared, dtype=float))
         self.workspace.points[SELECTED, POSITION] = position
         adapts, evaluates, searches = False, True, False
+        data = model, self.priors, self.logliks
+        handle = handle_of(self.logdensity, data, self.target.data_type, checked=False)
         self.block(
-            self.logdensity,
-            (model, self.priors, self.logliks),
+            handle.function,
+            handle.data,
             self.rng,
             self.metric,
             self.workspace,

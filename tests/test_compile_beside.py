@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from numba import types
+from kernel_caches import copy_of_shared_cache, shared_cache
 
 from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming, is_coming, wait_for
 from nutslite._numba import jit_disabled
@@ -54,8 +54,11 @@ def test_every_part_of_every_path_is_known():
 def test_a_cold_fit_starts_it_and_a_warm_one_does_not(tmp_path):
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("one processor")
-    alone = fit(tmp_path / "alone", "0")
-    cold, warm = fit(tmp_path / "beside", "1"), fit(tmp_path / "beside", "1")
+    alone = fit(shared_cache(), "0")
+    cache = copy_of_shared_cache(tmp_path)
+    for path in cache.rglob(f"*.{DENSITIES['marginal'].__name__}-*"):  # what makes a cache a cold one
+        path.unlink()
+    cold, warm = fit(cache, "1"), fit(cache, "1")
     assert alone.startswith("[]")
     assert cold.startswith("['marginal']")
     assert warm.startswith("[]")
@@ -131,7 +134,7 @@ def test_a_part_that_was_not_asked_for_is_not_waited_for(missing, monkeypatch):
 @pytest.mark.parametrize(
     ("part", "asked"),
     [
-        (BLOCK, lambda: compiled_block.__wrapped__(types.float64)),
+        (BLOCK, compiled_block.__wrapped__),
         (MANY, compiled_joint_many.__wrapped__),
         (MANY, compiled_acceptance),
         (NATURAL, compiled_natural.__wrapped__),

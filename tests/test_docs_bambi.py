@@ -206,6 +206,8 @@ def test_parameters_have_terms_and_priors(sleep):
         ("bernoulli", "late", "Bernoulli", {"p": "logit"}),
         ("binomial", "p(Days, ten)", "Binomial", {"p": "logit"}),
         ("beta", "unit", "Beta", {"mu": "logit", "kappa": "log"}),
+        ("hurdle_gamma", "Days", "HurdleGamma", {"mu": "log", "alpha": "log", "psi": "logit"}),
+        ("beta_binomial", "p(Days, ten)", "BetaBinomial", {"mu": "logit", "kappa": "log"}),
     ],
 )
 def test_the_family_of_a_model_says_what_it_is(family, response, name, link, sleep):

@@ -36,10 +36,12 @@ def test_every_family_draws_at_the_ends_of_its_parameters(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         drawn = family.random(np.random.default_rng(1), parameters, {"trials": np.full(corners.shape[1] * 5, 9.0)})
-    assert drawn.dtype == (np.int64 if name in COUNTS else np.float64)
+    assert drawn.dtype == (np.int64 if family.discrete else np.float64)
     assert drawn.shape == (corners.shape[1] * 5,)
-    if name in COUNTS or family.response_support in ("positive", "unit"):
+    if family.discrete or family.response_support in ("positive", "nonnegative", "unit"):
         assert (drawn >= 0).all()
+    elif family.response_support == "angle":
+        assert (np.abs(drawn) <= np.pi).all()
     else:
         scale = parameters["sigma"] if "sigma" in parameters else parameters["b"]
         undefined = np.isinf(parameters["mu"]) & (np.isinf(scale) | (scale == 0.0))  # b may be a rate

@@ -12,7 +12,7 @@ import pytest
 from scipy import special, stats
 
 import nutslite as nl
-from nutslite.exceptions import DataError, FamilyError, PriorError
+from nutslite.exceptions import DataError, FamilyError, FormulaError, PriorError
 from nutslite.families.record.family import Family, compiled_loglik, pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.formula.records import Response
@@ -41,7 +41,7 @@ class Case:
         self.varies = np.array([int(j in varying) for j in range(k)], dtype=np.int64)
         self.y = rng.integers(0, len(LEVELS), (1, ROWS)).astype(float)
         self.eta = np.full((k, ROWS + 2), np.nan)  # a kernel must not read past what it is given
-        base = [0.2, -1.1, 0.3, 1.4] if name == "cumulative" else [0.5, -0.3, 0.9]
+        base = [0.2, -1.1, 0.3, 1.4] if name != "categorical" else [0.5, -0.3, 0.9]
         for j in range(k):
             size = ROWS if self.varies[j] else 1
             self.eta[j, :size] = base[j] + (0.3 * rng.uniform(-1, 1, size) if self.varies[j] else 0.0)
@@ -58,7 +58,9 @@ class Case:
 
 
 CASES = [("categorical", None, {0, 1, 2}), ("categorical", None, {1})]
-CASES += [("cumulative", link, varying) for link in LINKS for varying in ({0}, {0, 1, 2, 3}, {2})]
+CASES += [
+    (name, link, varying) for name in ("cumulative", "sratio") for link in LINKS for varying in ({0}, {0, 1, 2, 3}, {2})
+]
 
 
 @pytest.mark.parametrize(("name", "link", "varying"), CASES)
@@ -125,6 +127,23 @@ def test_cumulative_keeps_its_digits_far_out(link: str, eta: float) -> None:
         np.testing.assert_allclose(case.loglik()[0], expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("eta", [-30.0, -1.0, 0.4, 2.0, 30.0])
+def test_stopping_ratios_are_products_of_conditional_probabilities(link: str, eta: float) -> None:
+    """Thresholds in any order; far out each factor by SciPy's own logarithms of tails."""
+    family, thresholds = bound("sratio"), np.array([0.9, -1.2, 0.1])
+    law, u = DISTRIBUTIONS[link], thresholds - eta
+    passed = np.concatenate([[0.0], np.cumsum(law.logsf(u))])
+    expected = passed + np.concatenate([law.logcdf(u), [0.0]])
+    p = probabilities(family, link, {"p": np.array([[eta]]), "threshold": thresholds[None, None]})[0, 0]
+    np.testing.assert_allclose(p, np.exp(expected), rtol=1e-10, atol=1e-300)
+    for level in range(4):
+        case = Case("sratio", link, {0})
+        case.y[:] = level
+        case.eta[0, :ROWS], case.eta[1:, 0] = eta, thresholds
+        np.testing.assert_allclose(case.loglik()[0], expected[level], rtol=1e-9, atol=1e-12)
+
+
 def test_thresholds_out_of_order_have_no_density() -> None:
     for link in LINKS:
         case = Case("cumulative", link, {0})
@@ -133,9 +152,9 @@ def test_thresholds_out_of_order_have_no_density() -> None:
         assert not np.isfinite(case.loglik()[0]).any()
 
 
-@pytest.mark.parametrize("name", ["categorical", "cumulative"])
+@pytest.mark.parametrize("name", ["categorical", "cumulative", "sratio"])
 def test_infinite_predictors_are_not_mistaken_for_finite_ones(name: str) -> None:
-    for link in LINKS if name == "cumulative" else [None]:
+    for link in LINKS if name != "categorical" else [None]:
         for eta, level in itertools.product((np.inf, -np.inf, np.nan), range(4)):
             case = Case(name, link, {0, 1, 2, 3})
             case.y[:] = level
@@ -216,7 +235,7 @@ def test_cumulative_posterior_is_that_of_quadrature(cumulative: tuple[nl.Model, 
 
 def test_gradients_of_the_joint_density() -> None:
     """By differences, at three positions: the transform of thresholds, its Jacobian, priors, rows and group effects."""
-    for name in ("cumulative", "categorical"):
+    for name in ("cumulative", "categorical", "sratio"):
         model = nl.Model("y ~ x + (1|g)", answers(), family=name)
         target = model.plan("joint").target()
         rng = np.random.default_rng(5)
@@ -231,6 +250,25 @@ def test_gradients_of_the_joint_density() -> None:
                 values = [target.logdensity(position + k * step, scratch, target.data) for k in (1, -1, 2, -2)]
                 numeric[i] = (8.0 * (values[0] - values[1]) - (values[2] - values[3])) / 12e-3
             np.testing.assert_allclose(gradient, numeric, rtol=1e-7, atol=1e-7)
+
+
+def test_sratio_posterior_is_that_of_quadrature() -> None:
+    """Given no predictor each threshold has a likelihood of its own: how many stop there, and how many go on."""
+    data = answers(40)
+    model = nl.Model("y ~ 1", data, family="sratio")
+    results = model.fit(draws=1000, chains=2, random_seed=1, progressbar=False)
+    drawn = get_group(results, "posterior")["threshold"]
+    assert drawn.dims == ("chain", "draw", "threshold_dim")
+    counts = np.bincount(data.y.cat.codes, minlength=3)
+    axis = np.linspace(-6.0, 6.0, 2001)
+    for j in range(2):
+        stop, go_on = counts[j], counts[j + 1 :].sum()
+        log_density = stats.norm.logpdf(axis) - stop * np.logaddexp(0.0, -axis) - go_on * np.logaddexp(0.0, axis)
+        (mean,), (sd,) = grid_moments(log_density, [axis])
+        assert float(drawn[..., j].mean()) == pytest.approx(mean, abs=4.5 * sd / np.sqrt(1200))
+        assert float(drawn[..., j].std()) == pytest.approx(sd, rel=0.1)
+    fixed = nl.Model("y ~ x", data, family="sratio", priors={"threshold": [1.0, -0.5]})
+    assert list(fixed.priors.constants["threshold"]) == [1.0, -0.5]
 
 
 def test_cumulative_paths_agree(cumulative: tuple[nl.Model, Any]) -> None:
@@ -409,13 +447,16 @@ def test_categorical_intercepts_are_reported_uncentred() -> None:
             "cannot be correlated in family 'categorical'",
         ),
         ("y ~ x", {"family": "cumulative", "automatic_priors": "mle"}, "automatic_priors='mle' is for one linear"),
+        ("y ~ x", {"family": "sratio", "priors": {"threshold": [1.0]}}, "'threshold' has 2 elements; the prior fixes"),
+        (nl.Formula("y ~ x", "threshold ~ x"), {"family": "sratio"}, "the same in every row"),
+        ("x ~ f", {"family": "sratio"}, r"'x' is numeric.*categorical=\['x'\]"),
         ("y ~ x", {"family": "cumulative", "link": "cauchit"}, "does not allow the link 'cauchit'"),
         ("y ~ x", {"family": "categorical", "link": "logit"}, "does not allow the link 'logit'"),
     ],
 )
 def test_wrong_uses_are_refused(formula: str, options: dict[str, Any], message: str) -> None:
     data = answers().assign(a=1, b=3)
-    with pytest.raises((DataError, FamilyError, PriorError), match=message):
+    with pytest.raises((DataError, FamilyError, FormulaError, PriorError), match=message):
         nl.Model(formula, data, **options)
 
 

@@ -21,6 +21,7 @@ RESPONSES = {
     "positive": [0.05, 0.4, 1.0, 2.5, 6.0],
     "count": [0.0, 1.0, 3.0, 12.0, 60.0],
 }
+RESPONSES["nonnegative"] = RESPONSES["positive"]
 ETA = [[0.3, -0.4], [1.2, 0.5], [-0.7, 0.1]]
 
 

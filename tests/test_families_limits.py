@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from nutslite.families import negativebinomial
+from nutslite.families.counts import negativebinomial
 from nutslite.families.links.codes import CODES
 from nutslite.families.record.family import pointwise_loglik
 from nutslite.families.record.register import get_family
@@ -54,6 +57,21 @@ def test_t_becomes_gaussian(nu: float) -> None:
     np.testing.assert_allclose(out, stats.norm.logpdf(y) + correction, rtol=1e-13)
     _, derivative = one_row("t", [2.0], [0.0, 0.0, math.log(nu)], {})
     assert derivative[2] == pytest.approx(-(2.0**4 - 2 * 2.0**2 - 1) / (4 * nu), abs=1e-14)
+
+
+PLACES = json.loads((Path(__file__).parent / "fixtures" / "family_limits.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place['family']} {place['data'][0]:g} at {place['eta']}")
+def test_extreme_places_by_sixty_digits(place: dict[str, Any]) -> None:
+    """The record says how it was made. Errors are those of rounding what goes in: relative to the size of slopes."""
+    native = {"real": "identity", "positive": "log", "unit": "logit"}
+    links = {p.name: native[p.support] for p in get_family(place["family"]).parameters}
+    value, slopes = one_row(place["family"], place["data"], place["eta"], links)
+    moved = float(np.abs(np.array(place["slopes"]) * place["eta"]).max())  # by an error of eta's own last digits
+    constant = max(math.lgamma(abs(value) + 1.0) for value in place["data"])  # of counts: its last digit is lost
+    assert value == pytest.approx(place["value"], rel=2e-12, abs=3e-12 + 1e-13 * moved + 1e-15 * constant)
+    np.testing.assert_allclose(slopes, place["slopes"], rtol=1e-9, atol=1e-10)
 
 
 def test_t_is_finite_where_the_squared_residual_overflows() -> None:

@@ -16,7 +16,10 @@ import pytest
 from scipy import special
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel
-from nutslite.families import beta, gamma, negativebinomial, t
+from nutslite.families.counts import negativebinomial
+from nutslite.families.positive import gamma
+from nutslite.families.proportions import beta
+from nutslite.families.real import t
 from nutslite.families.rows.gamma_functions import half_step, rising, stirling_errors, stirling_parts
 
 DIGITS = 60

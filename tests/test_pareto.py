@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from nutslite._pareto import largest_shape, pareto_fit, smoothed
+from nutslite.posterior.methods.approximation import Weighted, smoothed_by_tail
 
 
 def arviz_smoothed(log_weights, relative_efficiency=1.0):
@@ -100,3 +103,38 @@ def test_how_heavy_a_tail_may_be_depends_on_the_draws():
     assert largest_shape(100) == pytest.approx(0.5)
     assert largest_shape(10_000) == 0.7
     assert largest_shape(1) < largest_shape(50) < largest_shape(1000)
+
+
+def test_a_nearly_perfect_approximation_is_not_taken_for_a_bad_one():
+    """log of a gamma variable, from normals with its moments: all weights are nearly equal, the largest a flat top."""
+    a, n, limit = 400.0, 4000, 0.7
+    mean, sd = special.digamma(a) - np.log(a), np.sqrt(special.polygamma(1, a))
+    shapes = []
+    for seed in range(10):
+        z = np.random.default_rng(seed).normal(size=n)
+        x = mean + sd * z
+        log_weights = a * (x - np.expm1(x)) + 0.5 * z**2
+        shapes.append(smoothed_by_tail(log_weights, limit)[1])
+        assert smoothed(log_weights)[1] > 1.0
+    assert max(shapes) < limit
+
+
+def test_a_tail_that_is_too_heavy_is_not_looked_for_elsewhere():
+    z = np.random.default_rng(1).normal(size=(16_000, 3))
+    log_weights = 0.5 * np.sum(z**2, axis=1) * (1 - 1 / 2.2**2)
+    weights, shape = smoothed_by_tail(log_weights, 0.7)
+    assert shape == smoothed(log_weights)[1] > 0.7
+    np.testing.assert_array_equal(weights, smoothed(log_weights)[0])
+
+
+def test_weights_tell_how_far_plain_draws_are_off():
+    """Draws of N(0, I), half of them the approximation's own, for N((0.4, 0), I)."""
+    rng = np.random.default_rng(5)
+    z, d = rng.normal(size=(40_000, 2)), 0.4
+    lp, log_q = -0.5 * (z[:, 0] - d) ** 2 - 0.5 * z[:, 1] ** 2, -0.5 * np.sum(z**2, axis=1)
+    log_weights, khat = smoothed(lp - log_q)
+    found = Weighted(z * [3.0, 1.0], np.arange(40_000) < 20_000, lp, log_q, log_q, log_weights, khat, 0.7, 0.0, 1e4)
+    assert found.good
+    assert found.effective == pytest.approx(40_000 * np.exp(-(d**2)), rel=0.05)
+    assert not replace(found, enough=39_000.0).good
+    assert found.mean_shift == pytest.approx(d, abs=0.03)

@@ -23,6 +23,7 @@ from nutslite.posterior.points.points import unconstrain_head
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG, constrain, log_jacobian
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.priors.densities.densities import log_density_gradient
+from nutslite.priors.prior import Prior
 
 
 def no_group_differences():
@@ -159,6 +160,21 @@ def test_pilot_stops_at_a_conditional_mode(name):
     step = solve_arrowhead(information, gradient)
     assert gradient @ step < 0.05  # the density could rise by less than this
     assert np.all(arrowhead_variances(information) > 0)
+
+
+def test_pilot_reaches_the_mode_in_any_unit():
+    """A coefficient of thousands is far away in numbers, and near in what it changes of a predictor in such a unit."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(66.0, 4.0, 200)
+    y = 1e4 * (1.5 * x - 80.0 + 10.0 * rng.standard_normal(200))
+    flat = Prior("Flat")
+    model = Model("y ~ x", {"y": y, "x": x}, priors={"Intercept": flat, "x": flat}, center_predictors=False)
+    target = JointTarget(assembled_of(model))
+    launch = target.launch()
+    gradient = np.empty_like(launch.center)
+    target.logdensity(launch.center, gradient, target.data)
+    assert gradient @ solve_arrowhead(launch.information, gradient) < 0.05
+    assert target.pilot.gradients < 50
 
 
 def test_pilot_gives_up_where_it_cannot_serve():

@@ -9,8 +9,8 @@ import pytest
 from scipy import integrate, special, stats
 
 from nutslite.exceptions import PriorError
+from nutslite.families.rows.bessel import bessel_ratio, bessel_shortfall, log_bessel_0_scaled
 from nutslite.priors.densities import codes
-from nutslite.priors.densities.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.densities.catalogue import DENSITIES
 from nutslite.priors.densities.densities import (
     NORMAL,
@@ -231,6 +231,11 @@ def test_bessel_functions():
     x = np.array([0.0, 1e-9, 0.5, 3.0, 14.0, 19.999, 20.001, 80.0, 1e4, 1e9])
     np.testing.assert_allclose([log_bessel_0_scaled(v) for v in x], np.log(special.ive(0, x)), rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose([bessel_ratio(v) for v in x], special.ive(1, x) / special.ive(0, x), rtol=1e-13)
+    with np.errstate(all="ignore"):
+        series = 0.5 + 1 / (8 * x) + 1 / (8 * x**2) + 25 / (128 * x**3)  # Abramowitz and Stegun 9.7.1, divided
+    direct = x * (1.0 - special.ive(1, x) / special.ive(0, x))
+    np.testing.assert_allclose([bessel_shortfall(v) for v in x], np.where(x < 1e3, direct, series), rtol=2e-13)
+    assert bessel_shortfall(1e300) == 0.5
 
 
 def test_location_and_scale_move_and_stretch():

@@ -13,10 +13,10 @@ from family_cases import Case, expectation, settings
 from scipy import integrate, optimize, stats
 
 import nutslite as nl
-from nutslite.families.asymmetriclaplace import FAMILY as SHARP
-from nutslite.families.elf import FAMILY as ELF
-from nutslite.families.elf import WIDTH
-from nutslite.families.laplace import FAMILY as MEDIAN
+from nutslite.families.real.asymmetriclaplace import FAMILY as SHARP
+from nutslite.families.real.elf import FAMILY as ELF
+from nutslite.families.real.elf import WIDTH
+from nutslite.families.real.laplace import FAMILY as MEDIAN
 from nutslite.families.record.family import pointwise_loglik
 from nutslite.model.adjusting import clusters_of
 from nutslite.model.after_fit import prediction_task
@@ -24,6 +24,7 @@ from nutslite.model.specification import specification_of
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.adjusted import Coefficients, prior_precision
 from nutslite.results.container.inference_data import get_group, group_names
+from nutslite.results.predictions.slopes import mean_slopes
 from nutslite.results.sandwich import Scores, adjusted_draws
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -224,7 +225,10 @@ def test_least_squares_have_the_jackknifes_variance(size) -> None:
     whole = np.linalg.lstsq(design, y)[0]
     count = 40 // size
     left = np.array([np.linalg.lstsq(design[clusters != g], y[clusters != g])[0] for g in range(count)]) - whole
-    expected = (count - 1) / count * left.T @ left * (count - 1) / (count - 3)
+    spread = np.linalg.inv(left.T @ left)
+    distances = np.einsum("gp,pq,gq->g", left, spread, left)
+    freedom = min(3 * 4 / (np.sum(distances**2) - 3 / count), count - 1)
+    expected = (count - 1) / count * left.T @ left * freedom / (freedom - 2)
     np.testing.assert_allclose(bread @ scores.meat() @ bread, expected, rtol=1e-9)
 
 
@@ -364,6 +368,27 @@ def test_group_effects_make_clusters_and_stay_as_they_are() -> None:
     with pytest.raises(nl.DataError, match=r"effects of g and h.*groups='g'"):
         clusters_of(specification_of(two), None)
     assert clusters_of(specification_of(two), "rows")[0] is None
+
+
+def test_scores_beside_group_effects_are_means_over_these() -> None:
+    """Groups far apart: the intercept is about as unsure as the mean of so many normal variables."""
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(24), 5)
+    frame = pd.DataFrame({"y": 2.0 * rng.normal(size=24)[g] + rng.normal(size=120), "g": g.astype(str)})
+    model = nl.Model("y ~ 1 + (1|g)", frame, family="elf", quantile=0.5)
+    raw = model.fit(draws=500, tune=200, chains=2, compute_convergence_checks=False, **QUIET)
+    task, posterior = prediction_task(specification_of(model)), get_group(raw, "posterior")
+    arrays = named_posterior(posterior, task.coords, {}).arrays
+    slopes = mean_slopes(arrays, specification_of(model).spec.design, task)[0]
+    levels = posterior["g__factor_dim"].to_numpy().astype(str)
+    places = [list(levels).index(name) for name in frame.g]
+    effects = posterior["1|g"].transpose("chain", "draw", ...).to_numpy().reshape(1000, 24)[:, places]
+    sigma = posterior["sigma"].to_numpy().reshape(1000, 1)
+    z = (frame.y.to_numpy() - posterior["Intercept"].to_numpy().reshape(1000, 1) - effects) / sigma
+    np.testing.assert_allclose(slopes, np.mean((1.0 / (1.0 + np.exp(-z / WIDTH)) - 0.5) / sigma, axis=0), rtol=1e-6)
+    adjusted = get_group(model.adjust_intervals(raw), "posterior")
+    between = frame.groupby("g").y.median().std() / math.sqrt(24)
+    assert 0.75 < float(adjusted["Intercept"].std()) / between < 1.6
 
 
 def test_rows_left_out_are_left_out_of_clusters() -> None:

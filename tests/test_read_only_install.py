@@ -51,8 +51,8 @@ FITS = (
     COUNTED
     + """
 import nutslite as nl
-model = nl.Model("Reaction ~ Days + (Days|Subject)", nl.load_data("sleepstudy"))
-results = model.fit(draws=40, tune=20, chains=1, inference_method="nuts", random_seed=1, progressbar=False,
+model = nl.Model("Reaction ~ Days", nl.load_data("sleepstudy"))
+results = model.fit(draws=40, chains=1, inference_method="laplace", random_seed=1, progressbar=False,
                     compute_convergence_checks=False)
 model.predict(results, kind="response")
 print(nl.__file__, results["posterior"].sizes["draw"], float(results["posterior"]["Days"][0, -1]), len(compiled))
@@ -131,8 +131,10 @@ def test_a_home_that_is_closed_as_well_is_one_line(tmp_path, installed):
 
 @pytest.mark.slow
 def test_a_whole_fit_from_a_closed_installation(tmp_path, installed):
-    """With a home of its own the second process compiles nothing; without one, all is compiled and the draws are
-    the same."""
+    """With a home of its own the second process compiles nothing; one without is in `test_faults`.
+
+    What compiles least serves: `test_compile_cache` has every path.
+    """
     before = files_in(installed)
     (where, draws, value, n_compiled), errors = run(installed, tmp_path, FITS)
     assert Path(where).is_relative_to(installed)
@@ -140,11 +142,4 @@ def test_a_whole_fit_from_a_closed_installation(tmp_path, installed):
     assert int(n_compiled) > 5
     (_, _, again, n_again), errors = run(installed, tmp_path, FITS)
     assert (again, n_again, errors) == (value, "0", "")
-    assert files_in(installed) == before
-    home = tmp_path / "home"
-    home.mkdir()
-    close(home)
-    (_, draws, homeless, _), errors = run(installed, home, FITS)
-    assert (draws, homeless) == ("40", value)
-    assert errors.count("Compiled code cannot be kept on disk") == 1
     assert files_in(installed) == before

@@ -8,14 +8,19 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from kernel_caches import copy_of_shared_cache, files_in, shared_cache
 from sampler_targets import correlated_normal, independent_normals
 
 from nutslite._numba import jit_disabled
+from nutslite.exceptions import SamplingError
+from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.sampler import diagonal_metric, sample
 from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of
 from nutslite.sampler.transition.step_size import new_adaptation
 from nutslite.sampler.transition.trajectory import new_workspace
@@ -24,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SCRIPT = """
 import json, sys
+import numba
 import numpy as np
 from numba.core import event
 
@@ -37,6 +43,11 @@ event.register("numba:compile", listener)
 from sampler_targets import correlated_normal, independent_normals
 from nutslite.sampler import sample
 at_import = len(listener.names)
+
+@numba.njit
+def heard(x): return x
+
+heard(1)
 arguments = dict(initial=np.zeros(2), draws=30, tune=30, chains=2, random_seed=5)
 first = sample(independent_normals, (np.array([1.0, 3.0]),), **arguments)
 second = sample(correlated_normal, (np.zeros(2), np.eye(2)), metric="dense", **arguments)
@@ -62,42 +73,67 @@ def run_script(cache, **environment):
     return json.loads(finished.stdout)
 
 
-def cache_files(cache):
-    return sorted(str(path.relative_to(cache)) for path in cache.rglob("*.nb[ci]"))
-
-
 @pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
 def test_the_second_process_compiles_nothing_and_plain_python_draws_the_same(tmp_path):
-    first = run_script(tmp_path)
+    first = run_script(shared_cache())
     assert first["at_import"] == 0
-    assert "run_block" in first["compiled"]
-    files = cache_files(tmp_path)
-    assert files
-    second = run_script(tmp_path)
-    assert second["compiled"] == []
-    third = run_script(tmp_path)
-    assert third["compiled"] == []
-    assert cache_files(tmp_path) == files
-    plain = run_script(tmp_path, NUMBA_DISABLE_JIT="1")
+    assert "heard" in first["compiled"]
+    cache = copy_of_shared_cache(tmp_path)
+    files = files_in(cache)
+    second = run_script(cache)
+    assert second["compiled"] == ["heard"]
+    assert files_in(cache) == files
+    plain = run_script(cache, NUMBA_DISABLE_JIT="1")
     assert first["positions"] == second["positions"] == plain["positions"]
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
-def test_one_compiled_block_serves_all_densities_of_one_data_type():
+def test_one_compiled_block_serves_all_densities():
     data = (np.zeros(2), np.eye(2))
 
     def other(position, gradient, data):
         gradient[:] = data[0] - position
         return -0.5 * np.sum((data[0] - position) ** 2)
 
-    block = compiled_block(data_type_of(data))
     arguments = {"initial": np.zeros(2), "draws": 5, "tune": 5, "chains": 1}
     sample(correlated_normal, data, **arguments)
     sample(other, data, **arguments)
-    assert compiled_block(data_type_of(data)) is block
-    assert len(block.signatures) == 1
-    assert compiled_block(data_type_of((np.ones(2),))) is not block
     sample(independent_normals, (np.ones(2),), **arguments)
+    assert len(compiled_block().signatures) == 1
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is laid down under NUMBA_DISABLE_JIT=1")
+def test_a_handle_holds_numbers_vectors_and_tuples_in_tuples():
+    class Inner(NamedTuple):
+        matrix: np.ndarray
+        flag: bool
+
+    data = (2.0, Inner(np.array([[1.0, 2.0], [3.0, 4.0]]), True), (np.array([5, 6]), (7,)), np.arange(6.0)[::2], ())
+
+    def total(position, gradient, data):
+        number, inner, (integers, (seven,)), strided, _ = data
+        gradient[0] = strided[2] + (1.0 if inner.flag else 0.0)
+        return number * inner.matrix[1, 0] + integers[1] + seven + position[0]
+
+    data_type = data_type_of(data)
+    values, gradients = values_and_gradients(
+        compiled_logdensity(total, data_type), data, data_type, np.array([[0.5], [1.5]])
+    )
+    np.testing.assert_array_equal(values, [19.5, 20.5])
+    np.testing.assert_array_equal(gradients, [[5.0], [5.0]])
+
+
+@pytest.mark.skipif(jit_disabled(), reason="plain Python can take anything")
+def test_data_that_cannot_be_laid_down_are_refused():
+    def flat(position, gradient, data):
+        gradient[0] = 0.0
+        return 0.0
+
+    with pytest.raises(SamplingError, match="there is a unicode_type in it"):
+        sample(flat, (np.ones(1), "text"), initial=np.zeros(1), draws=5)
+    other = [(np.ones(1, dtype=int),)]  # memory of another type is not read as if it were
+    with pytest.raises(TypeError, match="No matching definition"):
+        sample(independent_normals, (np.ones(1),), initial=np.zeros(1), draws=5, chains=1, chain_data=other)
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing is counted under NUMBA_DISABLE_JIT=1")
@@ -111,7 +147,7 @@ def test_blocks_leave_reference_counts_as_they_were():
     )
     adaptation, positions, nothing, stats = new_adaptation(0.5), np.zeros((9, 2)), np.zeros((0, 2)), np.zeros((9, 12))
     data_type = data_type_of(data)
-    block, logdensity = compiled_block(data_type), compiled_logdensity(independent_normals, data_type)
+    block, logdensity = compiled_block(), compiled_logdensity(independent_normals, data_type)
     owned = [
         data,
         data[0],
@@ -127,9 +163,10 @@ def test_blocks_leave_reference_counts_as_they_were():
     ]
     before = [sys.getrefcount(thing) for thing in owned]
     for _ in range(10):
+        handle = handle_of(logdensity, data, data_type)
         block(
-            logdensity,
-            data,
+            handle.function,
+            handle.data,
             rng,
             metric,
             workspace,
@@ -144,6 +181,7 @@ def test_blocks_leave_reference_counts_as_they_were():
             stats,
             nothing,
         )
+    del handle
     assert [sys.getrefcount(thing) for thing in owned] == before
 
 

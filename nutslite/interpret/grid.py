@@ -172,6 +172,7 @@ def _values(item: Covariate, given: Any) -> list[Any]:
         if given == "threenum":
             return [float(item.column.mean() + k * item.column.std()) for k in (-1, 0, 1)]
         return [float(item.column.quantile(q)) for q in NUMBERS[given]]
+    _count([given] if hasattr(given, "__len__") else [])
     values = list(given) if isinstance(given, list | tuple | np.ndarray | pd.Series | range | pd.Index) else [given]
     if not values:
         raise DataError(f"There are no values of '{item.name}': give at least one.")

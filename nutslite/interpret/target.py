@@ -55,8 +55,9 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
     Parameters
     ----------
     name : str
-        ``"mean"``: of the response, or the probabilities of its categories; ``"linpred"``; ``"quantile"``; a parameter
-        or its alias; a parameter with ``_linpred``; the response's name for draws of it.
+        ``"mean"``: of the response, or the probabilities of its categories, or the quantiles where several are
+        modelled; ``"linpred"``; ``"quantile"``; a parameter or its alias; a parameter with ``_linpred``; the response's
+        name for draws of it.
     quantile : float, optional
         For ``"quantile"``, its level.
     seed : int, optional
@@ -93,7 +94,8 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
 def _mean(task: PredictionTask) -> Target:
     family = task.family
     if family.combined:
-        return _natural(task, next(iter(family.combined)), MEAN)
+        (parameter,) = family.combined
+        return _natural(task, parameter, parameter if family.composite else MEAN)
 
     def value(rows: ParameterDraws, on_links: Mapping[str, FloatArray], companions: Companions) -> FloatArray:
         return np.asarray(family.mean(rows.to_natural(on_links), companions), dtype=float)
@@ -131,6 +133,8 @@ def _quantile(task: PredictionTask, level: Any) -> Target:
     if isinstance(level, bool) or not isinstance(level, int | float | np.number) or not 0.0 < level < 1.0:
         raise ArgumentError(f"quantile is a probability between 0 and 1, not {level!r}.")
     family = task.family
+    if family.composite:
+        raise DataError(f"The family '{family.name}' has the quantiles {family.quantile}: target='mu' gives them.")
     names = {parameter.name for parameter in family.parameters}
     extra = {"binomial": {"trials": "n"}}.get(family.kind, {})
     if family.kind not in distribution_names() or set(distribution(family.kind).parameters) != names | {

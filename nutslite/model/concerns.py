@@ -60,10 +60,10 @@ def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str
         For thresholds, and for ``y ~ 0`` under a link such as the inverse.
     """
     for name, predictor in design.predictors.items():
-        if family.parameter(name).ordered:
+        if family.parameter(name).dim and name != family.parent.name:
             raise FormulaError(
-                f"'{name}' has no formula in family '{family.name}': its elements increase, and are the same in every "
-                "row. Leave the formula out."
+                f"'{name}' has no formula in family '{family.name}': its elements are the same in every row. Leave the "
+                "formula out."
             )
         if predictor.intercept or _moves(predictor) or not family.intercept:
             continue

@@ -234,7 +234,11 @@ class Drawn:
         return self.predict(idata, kind="response", **options)
 
     def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
-        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead."""
+        """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead.
+
+        Of several quantiles (``family="quantiles"``) it is the sum of their working log likelihoods, and no log density
+        of the response: its LOO compares models of the same quantiles, and nothing else. `evaluate` scores quantiles.
+        """
         check_flags(inplace=inplace)
         return after_fit.add_log_likelihood(self._specification, idata, data=data, inplace=inplace)
 

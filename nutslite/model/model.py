@@ -130,7 +130,7 @@ class Model(Drawn, Evaluated, Shown):
         automatic_priors: str = "default",
         taylor: int | None = None,
         potentials: Sequence[tuple[str | tuple[str, ...], Callable[..., Any]]] | None = None,
-        quantile: float | None = None,
+        quantile: float | Sequence[float] | None = None,
     ) -> None:
         self._specification = specify(ModelArguments.among(locals()), data)
         self._fitted = False
@@ -191,8 +191,8 @@ class Model(Drawn, Evaluated, Shown):
         return self._specification.spec.potentials
 
     @property
-    def quantile(self) -> float | None:
-        """The level of the quantile that is modelled, if it is one."""
+    def quantile(self) -> float | tuple[float, ...] | None:
+        """The level of the quantile that is modelled, if it is one; increasing levels of several."""
         return self._specification.spec.family.quantile
 
     @property

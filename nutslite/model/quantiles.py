@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from numbers import Real
 from typing import Any
 
@@ -13,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite._calls import CallError, public
-from nutslite.exceptions import DataError, FamilyError, FamilyTypeError, error_about, shown
-from nutslite.families.rows.levels import one_level
+from nutslite.exceptions import DataError, shown
+from nutslite.families.rows.levels import several_levels
 from nutslite.formula.columns.data import as_frame
 from nutslite.model.fit_arguments import FitArguments
 from nutslite.model.model import Model
 from nutslite.model.specification import ModelArguments
+from nutslite.scores.kinds.prediction import Prediction
 
 FloatArray = NDArray[np.float64]
 
@@ -41,6 +41,12 @@ class QuantilePrediction:
     table: pd.DataFrame
     crossed_rows: float
     crossed_draws: float
+
+    @property
+    def prediction(self) -> Prediction:
+        """The means, as scores know them: for `scores.evaluate` and `scores.conformalize`."""
+        means = self.table["mean"].unstack("quantile", sort=False)
+        return Prediction.from_quantiles(means.to_numpy(), means.columns.to_numpy())
 
 
 @public
@@ -153,7 +159,7 @@ def fit_quantiles(
     >>> fits.predict().crossed_rows  # doctest: +SKIP
     0.0
     """
-    levels = _levels(quantiles)
+    levels = several_levels("quantiles", quantiles)
     of_fit = {item.name for item in fields(FitArguments)} - {item.name for item in fields(ModelArguments)}
     for name in sorted(settings.keys() & of_fit):
         raise CallError(f"{name} is an argument of Model.fit: fit={{'{name}': {settings[name]!r}}}.")
@@ -164,19 +170,6 @@ def fit_quantiles(
         drawn = model.fit(**dict(fit or {}))
         results[level] = model.adjust_intervals(drawn, groups) if adjust else drawn
     return QuantileFits(models, results)
-
-
-def _levels(quantiles: Any) -> list[float]:
-    """Levels in order."""
-    if isinstance(quantiles, str) or not isinstance(quantiles, Sequence | np.ndarray | pd.Series) or not len(quantiles):
-        raise error_about(quantiles, Sequence, FamilyError, FamilyTypeError)(
-            f"quantiles is a list of levels, such as [0.1, 0.5, 0.9], not {shown(quantiles)}."
-        )
-    levels = sorted(one_level(level) for level in quantiles)
-    twice = next((low for low, high in pairwise(levels) if low == high), None)
-    if twice is not None:
-        raise FamilyError(f"quantiles has the level {twice:g} twice: leave one out.")
-    return levels
 
 
 def _drawn_quantiles(model: Model, results: Any, rows: Any, options: Mapping[str, Any]) -> FloatArray:

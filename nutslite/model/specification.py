@@ -62,7 +62,7 @@ class ModelArguments:
     automatic_priors: str
     taylor: int | None
     potentials: Sequence[Any] | None
-    quantile: float | None
+    quantile: float | Sequence[float] | None
 
     def __post_init__(self) -> None:
         check_flags(

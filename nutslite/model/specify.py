@@ -25,7 +25,7 @@ from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import read_potentials
-from nutslite.priors.checks import check_noncentered, refuse_fixed
+from nutslite.priors.checks import Vector, check_noncentered, refuse_fixed
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import QUANTILE, PriorSet
@@ -124,7 +124,8 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
 def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
     """The family, with a kernel that knows its links, and the link of every parameter by name."""
     family = get_family(arguments.family)
-    family = family if arguments.quantile is None else at_quantile(family, arguments.quantile)
+    if arguments.quantile is not None or family.composite:
+        family = at_quantile(family, arguments.quantile)
     links = family.choose_links(arguments.link)
     return described(with_own_links(family, links), links), links
 
@@ -166,19 +167,21 @@ def _choose_priors(
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
     refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
     own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
-    return choose_priors(
-        update_priors({**own, **family.fixed}, arguments.priors),
+    chosen = choose_priors(
+        update_priors(own, arguments.priors),
         design.predictors,
         design.response,
         family=family.kind if family.quantile is None else QUANTILE,
         link=links[family.parent.name],
         parent=family.parent.name,
-        auxiliary={parameter.name: parameter.default_prior for parameter in family.auxiliary},
+        auxiliary={item.name: item.default_prior for item in family.auxiliary if item.name not in family.fixed},
         auto_scale=arguments.auto_scale,
         unused=unused,  # type: ignore[arg-type]  # checked there, with a message
         mle=mle,
-        sizes={parameter.name: parameter.size for parameter in family.auxiliary if parameter.dim},
+        spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
+        vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
     )
+    return replace(chosen, constants={**chosen.constants, **family.fixed})
 
 
 def _starts_noncentered(arguments: ModelArguments, design: Design, family: Family, priors: PriorSet) -> dict[str, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +49,15 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
     check_lengths(name, prior, columns)
 
 
-def read_constant(name: str, value: Any, size: int | None = None) -> Prior | float | NDArray[np.float64]:
-    """Prior or fixed value of a parameter without a formula; of a vector that increases, its `size` elements.
+class Vector(NamedTuple):
+    """A parameter of several elements without a formula, such as thresholds."""
+
+    size: int
+    increases: bool
+
+
+def read_constant(name: str, value: Any, vector: Vector | None = None) -> Prior | float | NDArray[np.float64]:
+    """Prior or fixed value of a parameter without a formula; of a `vector`, its elements.
 
     Raises
     ------
@@ -64,8 +71,8 @@ def read_constant(name: str, value: Any, size: int | None = None) -> Prior | flo
             raise PriorError(f"'{name}': a Horseshoe is a prior of common terms, not of a single parameter.")
         if value.noncentered:
             raise PriorError(f"'{name}': noncentered=True is for group-specific terms, not for a single parameter.")
-        check_lengths(name, value, size or 1, "element")
-        if size is not None and np.min(value.bounds()[1]) < np.inf:
+        check_lengths(name, value, 1 if vector is None else vector.size, "element")
+        if vector is not None and vector.increases and np.min(value.bounds()[1]) < np.inf:
             raise PriorError(f"The prior of '{name}' has an upper bound, but its elements increase: give one without.")
         return copy.deepcopy(value)
     if isinstance(value, Mapping):
@@ -75,11 +82,12 @@ def read_constant(name: str, value: Any, size: int | None = None) -> Prior | flo
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.size == 0 or not np.all(np.isfinite(array)):
         raise PriorError(f"The prior of '{name}' must be a Prior, or finite numbers that fix it, not {value!r}.")
-    if size is not None:
-        if array.shape != (size,) or not (np.diff(array) > 0.0).all():
+    if vector is not None:
+        if array.shape != (vector.size,) or (vector.increases and not (np.diff(array) > 0.0).all()):
+            which, numbers = (", which increase", "increasing numbers") if vector.increases else ("", "numbers")
             raise PriorError(
-                f"'{name}' has {size} elements, which increase; the prior fixes it to {value!r}. Give a Prior, or "
-                f"{size} increasing numbers."
+                f"'{name}' has {vector.size} elements{which}; the prior fixes it to {value!r}. Give a Prior, or "
+                f"{vector.size} {numbers}."
             )
         return array.astype(float)
     if array.size > 1:

@@ -9,9 +9,10 @@ from typing import Any
 from nutslite._log import log
 from nutslite.exceptions import PriorError
 from nutslite.formula.records import LinearPredictor, Response
-from nutslite.priors.checks import check_support
+from nutslite.priors.checks import Vector, check_support
 from nutslite.priors.coefficient_priors import ColumnPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
+from nutslite.priors.gaps import GapScaling
 from nutslite.priors.horseshoe import complete_horseshoe, is_horseshoe
 from nutslite.priors.hyperparameters import hyperparameters
 from nutslite.priors.mle import MLEPriors
@@ -31,7 +32,8 @@ def choose_priors(
     auto_scale: bool = True,
     unused: Unused = "warn",
     mle: MLEPriors | None = None,
-    sizes: Mapping[str, int] = MappingProxyType({}),
+    spreads: Mapping[str, float] = MappingProxyType({}),
+    vectors: Mapping[str, Vector] = MappingProxyType({}),
 ) -> PriorSet:
     """All priors of a model: the user's where given (`match_priors`), the defaults elsewhere (`default_priors`).
 
@@ -45,8 +47,10 @@ def choose_priors(
         What to do about names in `priors` that are not in the model.
     mle : MLEPriors, optional
         Automatic priors come from the likelihood instead of the default rules.
-    sizes : mapping of str to int
+    vectors : mapping of str to Vector
         Elements of the auxiliary parameters that are vectors.
+    spreads : mapping of str to float
+        Of gaps between quantiles, how many standard deviations they have in a normal distribution.
 
     Returns
     -------
@@ -54,9 +58,11 @@ def choose_priors(
         Complete, every prior checked against its place.
     """
     constants = [name for name in auxiliary if name not in predictors]
-    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, sizes=sizes)
+    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, vectors=vectors)
     _explain_scales(given, auto_scale=auto_scale, mle=mle is not None)
     fixed = {name: value for name, value in given.constants.items() if isinstance(value, float)}
+    scaling = DefaultScaling(family, link, response)
+    gaps = {name: GapScaling(spread, scaling) for name, spread in spreads.items()} if auto_scale else {}
     defaults = default_priors(
         predictors,
         response,
@@ -66,8 +72,10 @@ def choose_priors(
         auxiliary=auxiliary,
         auto_scale=auto_scale,
         given=given,
-        scaling=mle.scaling(fixed) if mle is not None else DefaultScaling(family, link, response),
+        scaling=mle.scaling(fixed) if mle is not None else scaling,
+        others=gaps,
     )
+    defaults.constants.update({name: gap.constant() for name, gap in gaps.items() if name in defaults.constants})
     for name, value in given.constants.items():
         default = auxiliary[name]
         if default is not None:
@@ -77,7 +85,7 @@ def choose_priors(
         laid = _lay_over(defaults.terms[parameter], given, predictor)
         sd = 1.0
         if parameter == parent and any(is_horseshoe(prior) for prior in laid.values()):
-            sd = DefaultScaling(family, link, response).sd
+            sd = scaling.sd
         terms[parameter] = complete_horseshoe(laid, predictor, sd if auto_scale else None)
     chosen = {parameter: frozenset(names) for parameter, names in given.hyperparameters.items()}
     return PriorSet(terms, {**defaults.constants, **given.constants}, chosen)

@@ -12,6 +12,7 @@ deviations divide by n; weights of observations are ignored.
   Normal(0, 1 / sd(x)), columns of categorical terms Normal(0, 1).
 * Group-specific terms: Normal(0, HalfNormal(s)), s by the general rules for an intercept and for columns.
 * ``sigma`` of these: HalfStudentT(4, s_y); ``b`` of regressions of quantiles, a rate: HalfStudentT(4, 1 / s_y).
+* Gaps between quantiles: see `gaps.py`.
 * Hyperparameters of special terms (``s(x)_sigma``): that of group intercepts, unless their kind has one of its own.
 * Terms of any other parameter: Normal(0, 1), group-specific ones with HalfNormal(1).
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -110,6 +112,7 @@ def default_priors(
     auto_scale: bool = True,
     given: Given | None = None,
     scaling: Scaling | None = None,
+    others: Mapping[str, Scaling] = MappingProxyType({}),
 ) -> PriorSet:
     """The priors of everything that the user gave no prior for.
 
@@ -130,6 +133,8 @@ def default_priors(
         The user's own priors. These get no default, and do not widen the intercept's prior.
     scaling : Scaling, optional
         The rule for the parent's terms; `DefaultScaling` if left out.
+    others : mapping of str to Scaling
+        Rules for other parameters' terms; Normal(0, 1) if left out.
 
     Returns
     -------
@@ -151,6 +156,9 @@ def default_priors(
             terms[parameter] = _flat(predictor, given) | default_hyperpriors(predictor, own, None, flat=True)
         elif parameter == parent:
             rule = default if scaling is None else scaling
+            terms[parameter] = _scaled(predictor, given, rule) | default_hyperpriors(predictor, own, rule)
+        elif parameter in others:
+            rule = others[parameter]
             terms[parameter] = _scaled(predictor, given, rule) | default_hyperpriors(predictor, own, rule)
         else:
             terms[parameter] = _unit(predictor, given) | default_hyperpriors(predictor, own, None)
@@ -201,29 +209,29 @@ class DefaultScaling:
             usual = [self._slope(term, columns, c, choice) for c, choice in enumerate(choices)]
         else:
             usual = [self._binary_slope(term, columns, c, choice) for c, choice in enumerate(choices)]
-        return np.array(usual) * [_factor(choice) for choice in choices]
+        return np.array(usual) * [factor_of(choice) for choice in choices]
 
     def intercept(self, widening: float, choice: Scale | None) -> tuple[float, float]:
         """See `Scaling`."""
         if self.binary:
-            return 0.0, 1.5 * _factor(choice)
-        return self.mean, self._wide_intercept(widening) * _factor(choice)
+            return 0.0, 1.5 * factor_of(choice)
+        return self.mean, self._wide_intercept(widening) * factor_of(choice)
 
     def group_intercepts(self, widening: float, choice: Scale | None) -> float:
         """See `Scaling`."""
-        return self._wide_intercept(widening) * _factor(choice)
+        return self._wide_intercept(widening) * factor_of(choice)
 
     def group_slopes(self, term: GroupTerm, columns: FloatArray, choices: Sequence[Choice | None]) -> FloatArray:
         """See `Scaling`."""
         usual = [self._slope(term, columns, c, choice) for c, choice in enumerate(choices)]
-        return np.array(usual) * [_factor(choice) for choice in choices]
+        return np.array(usual) * [factor_of(choice) for choice in choices]
 
     def _wide_intercept(self, widening: float) -> float:
         return float(np.sqrt((_WIDTH * self.sd) ** 2 + widening))
 
     def _slope(self, term: CommonTerm | GroupTerm, columns: FloatArray, c: int, choice: Choice | None) -> float:
         """The general rule."""
-        return 1.0 if isinstance(choice, Prior) else _WIDTH * self.sd / _sd(term, columns, c)
+        return 1.0 if isinstance(choice, Prior) else _WIDTH * self.sd / sd_of_column(term, columns, c)
 
     def _binary_slope(self, term: CommonTerm, columns: FloatArray, c: int, choice: Choice | None) -> float:
         if isinstance(choice, Prior) or term.kind == "categorical":
@@ -233,10 +241,11 @@ class DefaultScaling:
             total = columns.sum(axis=0)
             if _varies(total):
                 return 1.0 / float(np.std(total))
-        return 1.0 / _sd(term, columns, c)
+        return 1.0 / sd_of_column(term, columns, c)
 
 
-def _factor(choice: Choice | None) -> float:
+def factor_of(choice: Choice | None) -> float:
+    """What a scale that the user chose makes of an automatic width."""
     return choice.factor if isinstance(choice, Scale) else 1.0
 
 
@@ -258,7 +267,8 @@ def _flatness(column: FloatArray) -> str:
     return "does not vary" if np.ptp(column) == 0.0 else "varies in its last digits only (subtract its mean)"
 
 
-def _sd(term: CommonTerm | GroupTerm, columns: FloatArray, c: int) -> float:
+def sd_of_column(term: CommonTerm | GroupTerm, columns: FloatArray, c: int) -> float:
+    """Standard deviation of a term's column; raises where it does not vary."""
     if not _varies(columns[c]):
         raise PriorError(why_no_scale(term, columns, c))
     return float(np.std(columns[c]))
@@ -330,7 +340,7 @@ def _unit(predictor: LinearPredictor, given: Given) -> dict[str, Prior]:
         choices = given.choices(predictor.parameter, name, columns)
         if _settled(choices):
             continue
-        factors = [_factor(choice) for choice in choices]
+        factors = [factor_of(choice) for choice in choices]
         sigma = factors[0] if len(set(factors)) == 1 else np.array(factors)
         priors[name] = group_prior(sigma) if grouped else Prior("Normal", mu=0.0, sigma=sigma)
     return priors

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
 from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor
-from nutslite.priors.checks import check_term_prior, read_constant
+from nutslite.priors.checks import Vector, check_term_prior, read_constant
 from nutslite.priors.coefficient_priors import coefficient_names
 from nutslite.priors.horseshoe import is_horseshoe
 from nutslite.priors.hyperparameters import Hyperprior, by_full_names, hyperparameters, read_hyperprior
@@ -69,7 +69,7 @@ def match_priors(
     parent: str,
     constants: Collection[str],
     unused: Unused = "warn",
-    sizes: Mapping[str, int] = MappingProxyType({}),
+    vectors: Mapping[str, Vector] = MappingProxyType({}),
 ) -> Given:
     """The user's priors by parameter and term.
 
@@ -90,7 +90,7 @@ def match_priors(
     constants : collection of str
         Parameters without a formula.
     unused : {"warn", "error", "ignore"}
-    sizes : mapping of str to int
+    vectors : mapping of str to Vector
         Elements of the constants that are vectors.
 
     Raises
@@ -106,7 +106,7 @@ def match_priors(
     nested = {name: flat.pop(name) for name in list(flat) if name in predictors}
     given = Given(
         constants={
-            name: read_constant(name, flat.pop(name), sizes.get(name)) for name in list(flat) if name in constants
+            name: read_constant(name, flat.pop(name), vectors.get(name)) for name in list(flat) if name in constants
         }
     )
     leftovers: list[str] = []

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 OWN, NEW = "posterior_predictive", "predictions"
 """Groups of responses: of the model's own rows, and of new ones, where their parameters are too."""
+COMPOSITE = "sums of the working log likelihoods of several quantiles: no log densities of the response"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def add_log_likelihood(
     posterior = named_posterior(get_group(idata, "posterior"), task.coords, task.aliases)
     loglik = pointwise_log_likelihood(posterior.arrays, design, task)
     results = idata if inplace else copy.deepcopy(idata)
-    add_group(results, "log_likelihood", _by_row({name: loglik}, posterior.axes, task))
+    dataset = _by_row({name: loglik}, posterior.axes, task)
+    add_group(results, "log_likelihood", dataset.assign_attrs(note=COMPOSITE) if task.family.composite else dataset)
     return None if inplace else results
 
 

@@ -14,11 +14,12 @@ from nutslite.exceptions import DataError
 from nutslite.posterior.points.log_prior import log_prior
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import OBSERVATIONS
+from nutslite.priors.prior import Prior
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.container.inference_data import Container, add_group, get_group, group_names, to_dataset
 from nutslite.results.container.origin import in_model_order
-from nutslite.results.predictions.predict import slopes_at_means
 from nutslite.results.predictions.response_draws import PredictionTask
+from nutslite.results.predictions.slopes import mean_slopes
 from nutslite.results.sandwich import Scores, adjusted_draws
 
 FloatArray = NDArray[np.float64]
@@ -42,15 +43,18 @@ class Coefficients:
         Of the design.
     predictors : ndarray of int, shape (p,)
         The row of eta that each belongs to.
+    logs : frozenset of str
+        Variables whose logarithms these are: gaps between quantiles that have no formula.
     """
 
     widths: Mapping[str, int]
     columns: FloatArray
     predictors: NDArray[np.int64]
+    logs: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, assembled: Assembled) -> Coefficients:
-        """Those of all common terms of a model.
+        """Those of all common terms of a model, and its gaps between quantiles.
 
         Raises
         ------
@@ -60,13 +64,20 @@ class Coefficients:
         spec = assembled.spec
         design, family = spec.design, spec.family
         widths: dict[str, int] = {}
-        columns, rows = [np.empty((0, design.n_rows))], []
+        columns = [np.empty((0, design.n_rows))]
+        rows: list[int] = []
+        logs = set()
         first = 0
         for parameter in family.parameters:
             predictor = design.predictors.get(parameter.name)
             own = range(first, first + parameter.size)
             first += parameter.size
             if predictor is None:
+                if parameter.spread and isinstance(spec.priors.constants[parameter.name], Prior):
+                    logs.add(parameter.name)
+                    widths[parameter.name] = 1
+                    columns.append(np.ones((1, design.n_rows)))
+                    rows += own
                 continue
             parts = {"Intercept": np.ones((1, design.n_rows))} if predictor.intercept else {}
             parts |= {term.name: predictor.matrix[term.start : term.stop] for term in predictor.terms}
@@ -83,19 +94,21 @@ class Coefficients:
                 for row in own:
                     columns.append(part)
                     rows += [row] * len(part)
-        return cls(widths, np.concatenate(columns), np.array(rows, dtype=np.int64))
+        return cls(widths, np.concatenate(columns), np.array(rows, dtype=np.int64), frozenset(logs))
 
     def joined(self, arrays: Mapping[str, NDArray[Any]]) -> FloatArray:
         """Draws (samples, p) of arrays (chains, draws, ...) by name."""
-        return np.concatenate([np.reshape(arrays[name], (-1, width)) for name, width in self.widths.items()], axis=1)
+        drawn = {name: np.log(arrays[name]) if name in self.logs else arrays[name] for name in self.widths}
+        return np.concatenate([np.reshape(drawn[name], (-1, width)) for name, width in self.widths.items()], axis=1)
 
     def apart(self, draws: FloatArray, like: Mapping[str, NDArray[Any]]) -> dict[str, FloatArray]:
         """The inverse of `joined`, in the shapes of other arrays."""
         ends = np.cumsum(list(self.widths.values()))
-        return {
+        found = {
             name: draws[:, end - width : end].reshape(np.shape(like[name]))
             for (name, width), end in zip(self.widths.items(), ends, strict=True)
         }
+        return {name: np.exp(array) if name in self.logs else array for name, array in found.items()}
 
 
 def adjust_intervals(
@@ -121,7 +134,7 @@ def adjust_intervals(
     posterior = named_posterior(dataset, task.coords, task.aliases)
     coefficients = Coefficients.of(assembled)
     draws = coefficients.joined(posterior.arrays)
-    slopes = slopes_at_means(posterior.arrays, assembled.spec.design, task)
+    slopes = mean_slopes(posterior.arrays, assembled.spec.design, task)
     meat = Scores(coefficients.columns, coefficients.predictors, slopes, clusters).meat()
     prior = prior_precision(assembled, coefficients, posterior.arrays, draws)
     moved = coefficients.apart(adjusted_draws(draws, prior, meat), posterior.arrays)
@@ -151,6 +164,7 @@ def prior_precision(
     points = {name: np.repeat(array, len(moves), axis=1) for name, array in named.items()}
     points |= coefficients.apart(draws.mean(axis=0) + moves, points)
     densities = log_prior(assembled, points)
+    densities |= {name: densities[name] + np.log(points[name]) for name in coefficients.logs}  # of the logarithm
     total = np.sum([densities[name].reshape(len(moves), -1).sum(axis=1) for name in coefficients.widths], axis=0)
     at, up, down = total[0], total[1 : p + 1], total[p + 1 : 2 * p + 1]
     curvature = up + down - 2.0 * at

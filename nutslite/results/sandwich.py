@@ -9,8 +9,12 @@ sum of outer products of scores, the estimate varies from data set to data set b
 with Cholesky factors L (Yang, Wang and He, 2016, doi:10.1111/insr.12114; Ribatet, Cooley and Davison, 2012; Shaby,
 2014, doi:10.1080/10618600.2013.842174). Scores are summed within clusters first, whose rows then may be correlated in
 any way (Liang and Zeger, 1986). What rows, or clusters, have contributed to the estimate is taken out as by a jackknife
-(HC3 and CR3 of MacKinnon, Nielsen and Webb, 2023, doi:10.1016/j.jeconom.2022.04.001), and V is that of a t variable
-with as many degrees of freedom as there are clusters, or rows, but one.
+(HC3 and CR3 of MacKinnon, Nielsen and Webb, 2023, doi:10.1016/j.jeconom.2022.04.001).
+
+M is itself an estimate, from few clusters or, at outer quantiles, from the few rows beyond. V is therefore that of a t
+variable, whose degrees of freedom are those of the Wishart variable that varies as much as M is seen to do (Pan and
+Wall, 2002, doi:10.1002/sim.1142): with scores u_g of G clusters in coordinates in which M is the identity,
+``p (p + 1) / (sum |u_g|^4 - p / G)`` in p dimensions, and at most G - 1.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from nutslite.exceptions import DataError, warn
 FloatArray = NDArray[np.float64]
 
 FEWEST = 4  # clusters: fewer have no variance
+FEWEST_DEGREES = 4.0  # of freedom: a t variable with fewer has hardly a variance
 LARGEST_LEVERAGE = 1.0 - 1e-8
 MUCH, TOO_MUCH = 0.2, 0.9
 """Of the precision in some direction that is the priors': to speak of, and beyond which the data say nothing."""
@@ -41,7 +46,7 @@ class Scores:
     predictors : ndarray of int, shape (p,)
         The linear predictor that each coefficient is of.
     slopes : ndarray, shape (k, n)
-        Derivatives of each row's log likelihood by the linear predictors, at the posterior mean.
+        Derivatives of each row's log likelihood by the linear predictors: see `mean_slopes`.
     clusters : ndarray of int, shape (n,), or None
         The cluster of each row: 0, 1, ...; without, rows are independent.
     """
@@ -76,7 +81,16 @@ class Scores:
         for j in np.unique(self.predictors):
             own = np.flatnonzero(self.predictors == j)
             sums[own] = _left_out(self.columns[own], sums[own], clusters, what)
-        return np.asarray((count - 1) / count * (count - 1) / (count - 3) * (sums @ sums.T))
+        freedom = degrees_of_freedom(sums)
+        return np.asarray((count - 1) / count * freedom / (freedom - 2.0) * (sums @ sums.T))
+
+
+def degrees_of_freedom(sums: FloatArray) -> float:
+    """Of the estimated variance of a sum: the terms (p, G) are its columns."""
+    p, count = sums.shape
+    squares = np.sum(np.linalg.solve(np.linalg.cholesky(sums @ sums.T), sums) ** 2, axis=0)
+    varies = float(squares @ squares) - p / count
+    return float(np.clip(p * (p + 1) / max(varies, 1e-300), FEWEST_DEGREES, count - 1.0))
 
 
 def _left_out(columns: FloatArray, sums: FloatArray, clusters: NDArray[np.int64], what: str) -> FloatArray:

@@ -25,6 +25,7 @@ from nutslite.sampler.progress import ProgressBar
 from nutslite.sampler.start import initial_positions
 from nutslite.sampler.threads import run_chains
 from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.logdensity import Matrix, compiled_logdensity, data_type_of
 from nutslite.sampler.transition.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
 from nutslite.sampler.transition.statistics import STATISTICS
@@ -149,7 +150,9 @@ def sample(
     if data_type is None:
         data_type = data_type_of(data)
     compiled = compiled_logdensity(logdensity, data_type)
-    problem = Problem(compiled_block(data_type), compiled, data)
+    block = compiled_block()
+    data_of_chains = [data] if chain_data is None else chain_data
+    handles = [handle_of(compiled, each, data_type) for each in data_of_chains]
     with contextlib.ExitStack() as stack:
         stack.enter_context(careful_interrupts())
         journals: list[ChainJournal] | None = None
@@ -160,7 +163,7 @@ def sample(
                 random_seed = checkpoint.entropy  # type: ignore[assignment]  # a list of integers is a seed, too
             journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
         seeds = seed_sequence(random_seed)
-        problems = [problem if chain_data is None else problem._replace(data=chain_data[c]) for c in range(chains)]
+        problems = [Problem(block, handles[chain % len(handles)]) for chain in range(chains)]
         positions, warmup_positions, workers = _new_chains(settings, problems, first_metric, start, seeds, journals)
         if progress is True:
             progress = stack.enter_context(ProgressBar(chains, draws + tune))

@@ -17,22 +17,22 @@ from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.transition.compiling import uncounted
-from nutslite.sampler.transition.logdensity import logdensity_signature
+from nutslite.sampler.transition.handle import logdensity_at
 
 MOST_STEPS_OUT = 256
 MOST_SHRINKS = 200
 
 
 @functools.cache
-def compiled_slices(data_type: Any) -> Callable[..., Any]:
-    """`run_slices` compiled for one type of data, from the disk cache where possible."""
+def compiled_slices() -> Callable[..., Any]:
+    """`run_slices`, compiled once for all log densities, or from the disk cache."""
     if jit_disabled():
         return run_slices
     return kernel_with_signature(
         run_slices,
         types.int64(
-            types.FunctionType(logdensity_signature(data_type)),
-            data_type,
+            types.int64,
+            types.int64,
             numba.typeof(np.random.default_rng(0)),
             VECTOR,
             MATRIX,
@@ -44,7 +44,7 @@ def compiled_slices(data_type: Any) -> Callable[..., Any]:
 
 
 def run_slices(
-    logdensity: Any,
+    function: Any,
     data: Any,
     rng: Any,
     state: Any,
@@ -57,6 +57,8 @@ def run_slices(
 
     Parameters
     ----------
+    function, data : int
+        Of the log density's `Handle`, which must outlive the call.
     state : ndarray (dim,)
         The chain's state, with a finite log density: read and overwritten.
     directions : ndarray (k, dim)
@@ -71,6 +73,7 @@ def run_slices(
     int
         Evaluations of the log density.
     """
+    logdensity = logdensity_at(function)
     nothing, proposal = np.empty(0), np.empty(state.shape[0])
     height = logdensity(state, nothing, data)
     turn = int(rng.random() * directions.shape[0])

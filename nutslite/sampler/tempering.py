@@ -17,10 +17,11 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from nutslite._addresses import caller_of
 from nutslite._numba import CUBE, MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.slice import MOST_SHRINKS, density_of_power, slice_update
 from nutslite.sampler.transition.compiling import uncounted
-from nutslite.sampler.transition.logdensity import logdensity_signature
+from nutslite.sampler.transition.handle import Hands, hands_for, logdensity_at, taken
 
 FloatArray = NDArray[np.float64]
 
@@ -37,6 +38,21 @@ def curve_signature(data_type: Any) -> Any:
     state itself. Where there is no such point they return minus infinity.
     """
     return types.float64(types.int64, VECTOR, types.float64, VECTOR, data_type)
+
+
+@functools.cache
+def curve_hands(data_type: Any) -> Hands:
+    """What gives and takes curves over one type of data."""
+    return hands_for(data_type, curve_signature, _take_up_curve)
+
+
+_curve_at = caller_of(types.FunctionType(curve_signature(types.int64)))
+
+
+@uncounted
+def _take_up_curve(which, state, step, out, record):
+    data, curve = taken(record)
+    return curve(which, state, step, out, data)
 
 
 class Mixture(NamedTuple):
@@ -57,17 +73,17 @@ def no_mixture(dimension: int) -> Mixture:
 
 
 @functools.cache
-def compiled_tempered(data_type: Any, curve_type: Any) -> Callable[..., Any]:
-    """`run_tempered` compiled for types of data, from the disk cache where possible."""
+def compiled_tempered() -> Callable[..., Any]:
+    """`run_tempered`, compiled once for all log densities and curves, or from the disk cache."""
     if jit_disabled():
         return run_tempered
     return kernel_with_signature(
         run_tempered,
         types.int64(
-            types.FunctionType(logdensity_signature(data_type)),
-            data_type,
-            types.FunctionType(curve_signature(curve_type)),
-            curve_type,
+            types.int64,
+            types.int64,
+            types.int64,
+            types.int64,
             MATRIX,
             MIXTURE,
             types.int64,
@@ -83,9 +99,9 @@ def compiled_tempered(data_type: Any, curve_type: Any) -> Callable[..., Any]:
 
 
 def run_tempered(
-    logdensity: Any,
+    function: Any,
     data: Any,
-    curve: Any,
+    curve_function: Any,
     curve_data: Any,
     widths: Any,
     mixture: Any,
@@ -104,8 +120,8 @@ def run_tempered(
 
     Parameters
     ----------
-    curve, curve_data : callable, tuple
-        As `curve_signature` says.
+    function, data, curve_function, curve_data : int
+        Of the handles of the log density and the curves, which must outlive the call.
     widths : ndarray (curves, 2)
         The logarithms of the smallest and largest first interval of a slice on each curve.
     mixture : Mixture
@@ -128,6 +144,7 @@ def run_tempered(
     int
         Evaluations of the log density.
     """
+    logdensity, curve = logdensity_at(function), _curve_at(curve_function)
     n_powers, dimension = states.shape
     part, parts = np.empty(1), np.empty(n_powers)
     proposal, heights, numbers = np.empty(dimension), np.empty(n_powers), np.empty(dimension)

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,8 @@ from nutslite.sampler.mass_matrix import Window
 from nutslite.sampler.start import find_start
 from nutslite.sampler.transition.chain import SEARCH_FAILED
 from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
-from nutslite.sampler.transition.logdensity import LogDensity, Matrix, Vector
+from nutslite.sampler.transition.handle import Handle
+from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric
 from nutslite.sampler.transition.statistics import DIVERGING, N_STEPS, STATISTICS, TREE_DEPTH
 from nutslite.sampler.transition.step_size import LOG_AVERAGE, STEP_SIZE, new_adaptation
@@ -33,11 +34,10 @@ FIRST_BLOCK = 10
 
 
 class Problem(NamedTuple):
-    """What all chains share: the compiled block, the log density, its data."""
+    """What a chain runs: the compiled block, and the log density with its data."""
 
     run_block: Callable[..., int]
-    logdensity: LogDensity
-    data: Any
+    handle: Handle
 
 
 class ChainProgress(NamedTuple):
@@ -292,8 +292,8 @@ class ChainWorker:
         divergences: Matrix,
     ) -> int:
         return self._problem.run_block(
-            self._problem.logdensity,
-            self._problem.data,
+            self._problem.handle.function,
+            self._problem.handle.data,
             self._rng,
             self.metric,
             self._workspace,

@@ -107,6 +107,9 @@ _HOMES: dict[str, str] = {
     "share_with_error": "sampling_error.standard_errors",
     "bootstrapped": "sampling_error.standard_errors",
     "expected_range": "sampling_error.expected",
+    # intervals that cover, whatever made them
+    "conformalize": "calibration.conformal",
+    "conformal_margins": "calibration.conformal",
     # everything in one table; several forecasts
     "evaluate": "evaluation",
     "Report": "reports.report",

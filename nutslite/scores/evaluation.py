@@ -211,9 +211,10 @@ def _notes(P: Prediction, answers: Answers, measures: list[Measure], probabiliti
 
 def _checked(P: Any) -> Prediction:
     if not isinstance(P, Prediction):
+        what = "an array" if isinstance(P, np.ndarray) else f"a {type(P).__name__}"
         raise ArgumentTypeError(
             "P is no Prediction: make one of draws by Prediction.from_draws(x), of a mean and a standard deviation by "
-            f"from_normal, and so on, or give the results of a fit with its groups; not a {type(P).__name__}."
+            f"from_normal, and so on, or give the results of a fit with its groups; not {what}."
         )
     return P
 

@@ -10,7 +10,7 @@ from nutslite.exceptions import FamilyError, did_you_mean
 from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, SOFTMAX, get_link, is_custom
 
 Support = Literal["real", "positive", "unit", "simplex"]
-ResponseSupport = Literal["real", "positive", "unit", "binary", "count", "trials", "category"]
+ResponseSupport = Literal["real", "positive", "nonnegative", "unit", "angle", "binary", "count", "trials", "category"]
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
 POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")
@@ -45,6 +45,9 @@ class Parameter:
         Whether the elements increase. Such a vector has no formula.
     unit : int
         The power of the response's unit that it has, 1 of a scale and -1 of a rate: where a search for it starts.
+    spread : float
+        Only of a gap between quantiles: how many standard deviations it has in a normal distribution, which its default
+        priors go by.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Parameter:
     labels: tuple[Any, ...] = ()
     ordered: bool = False
     unit: int = 0
+    spread: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the names of the links."""

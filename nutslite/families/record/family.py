@@ -1,7 +1,7 @@
 """The record that describes a family.
 
-A file ``nutslite/families/<name>.py`` with a ``FAMILY`` is a family: nothing else lists them. docs/adding_a_family.md
-shows how to write one.
+A file ``nutslite/families/<wing>/<name>.py`` with a ``FAMILY`` is a family: nothing else lists them.
+docs/adding_a_family.md shows how to write one.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Family:
         ``mean(parameters, companions) -> ndarray``: mean of the response, on the response's own scale
         (a binomial count, not a proportion).
     response_support : str
-        ``"real"``, ``"positive"``, ``"unit"``, ``"binary"``, ``"count"``, ``"trials"`` (0 ... trials) or ``"category"``
-        (codes of levels: 0, 1, ...).
+        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"angle"`` (from -pi to pi), ``"binary"``,
+        ``"count"``, ``"trials"`` (0 ... trials) or ``"category"`` (codes of levels: 0, 1, ...).
     companions : tuple of str
         Names of the rows that must follow the response (``("trials",)``).
     title : str
@@ -95,8 +95,8 @@ class Family:
         has one for each level. `bound` applies it.
     combine : callable, optional
         ``combine(links, predictors) -> dict``: what results call parameters, where these are no elementwise inverse
-        links of linear predictors. It gets linear predictors of what has a formula, and numbers on their natural scale
-        of what has none: arrays (..., rows), of a vector (..., rows, size); a constant's rows are 1.
+        links of linear predictors. It gets linear predictors of what `combined` names, and numbers on their natural
+        scale of the others: arrays (..., rows), of a vector (..., rows, size); a constant's rows are 1.
     combined : mapping
         By parameter that `combine` makes a vector of, its dimension in the results and the labels along it.
     unbound : Family or None
@@ -111,10 +111,12 @@ class Family:
         the density itself has kinks.
     at_quantile : callable, optional
         ``at_quantile(level) -> dict`` of attributes that make the parent this quantile of the response.
-    fixed : mapping of str to float
+    composite : bool
+        Whether the kernel adds up working likelihoods of several quantiles, which is no log density of the response.
+    fixed : mapping of str to float or ndarray
         Parameters that are known numbers.
-    quantile : float, optional
-        The level of that quantile.
+    quantile : float or tuple of float, optional
+        The level of that quantile; all of them where there are several.
 
     Raises
     ------
@@ -146,14 +148,15 @@ class Family:
     combine: Callable[[Mapping[str, str], Mapping[str, FloatArray]], dict[str, FloatArray]] | None = field(
         default=None, compare=False
     )
-    combined: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict, compare=False)
+    combined: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict, compare=False)
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
     smooth: Callable[..., None] | None = field(default=None, compare=False)
     at_quantile: Callable[[Any], Mapping[str, Any]] | None = field(default=None, compare=False)
-    fixed: Mapping[str, float] = field(default_factory=dict, compare=False)
-    quantile: float | None = field(default=None, compare=False)
+    composite: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    quantile: float | tuple[float, ...] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Take from the likelihood what it says, check the parameters and fill the title in."""

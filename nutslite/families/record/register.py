@@ -35,7 +35,7 @@ def get_family(family: str | Family) -> Family:
 
 
 def at_quantile(family: Family, level: Any) -> Family:
-    """The family whose parent is the quantile of this level.
+    """The family whose parent is the quantile of this level, or the quantiles of several.
 
     Raises
     ------
@@ -48,7 +48,10 @@ def at_quantile(family: Family, level: Any) -> Family:
             f"quantile={shown(level)}: family '{family.name}' has no level to choose. Use family='{known[0]}'"
             f"{''.join(f' or {name!r}' for name in known[1:])}."
         )
-    return replace(family, **family.at_quantile(level))
+    attributes = family.at_quantile(level)
+    if "parameters" in attributes:  # these depend on the levels
+        attributes = {**attributes, "unbound": replace(family.unbound or family, quantile=attributes["quantile"])}
+    return replace(family, **attributes)
 
 
 def described(family: Family, links: Mapping[str, str]) -> Family:
@@ -58,8 +61,8 @@ def described(family: Family, links: Mapping[str, str]) -> Family:
     return replace(family, likelihood=family.likelihood or named, link=link)
 
 
-def own_quantile(family: Any) -> float | None:
-    """The level of the quantile that the family of another model is about."""
+def own_quantile(family: Any) -> float | tuple[float, ...] | None:
+    """The level of the quantile, or levels, that the family of another model is about."""
     return family.quantile if isinstance(family, Family) else None
 
 

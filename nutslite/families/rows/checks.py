@@ -111,6 +111,32 @@ def check_positive(response: Response, family: str) -> None:
     require_values(response, family, np.isfinite(values) & (values > 0.0), "values above zero", remedy)
 
 
+def check_not_negative(response: Response, family: str) -> None:
+    """Check a response of positive numbers and zeros.
+
+    Raises
+    ------
+    DataError
+    """
+    require_numbers(response, family)
+    values = response.values[0]
+    remedy = "Remove or recode these rows, or use a family whose support holds them, such as 'gaussian'."
+    require_values(response, family, np.isfinite(values) & (values >= 0.0), "zero or values above it", remedy)
+
+
+def check_angles(response: Response, family: str) -> None:
+    """Check a response of angles in radians.
+
+    Raises
+    ------
+    DataError
+    """
+    require_numbers(response, family)
+    remedy = "Make radians of degrees by np.deg2rad(x), and turn others back by (x + np.pi) % (2 * np.pi) - np.pi."
+    values = response.values[0]
+    require_values(response, family, np.abs(values) <= np.pi, "angles in radians from -pi to pi", remedy)
+
+
 def check_real(response: Response, family: str) -> None:
     """Check a response of finite numbers.
 
@@ -129,7 +155,8 @@ def check_support(response: Response, support: str, family: str) -> None:
     ----------
     response : Response
     support : str
-        ``"real"``, ``"positive"``, ``"unit"``, ``"count"``, ``"binary"`` or ``"trials"``, as in `Family`.
+        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"angle"``, ``"count"``, ``"binary"`` or
+        ``"trials"``, as in `Family`.
     family : str
 
     Raises
@@ -143,6 +170,10 @@ def check_support(response: Response, support: str, family: str) -> None:
         check_counts(response, family)
     elif support == "positive":
         check_positive(response, family)
+    elif support == "nonnegative":
+        check_not_negative(response, family)
+    elif support == "angle":
+        check_angles(response, family)
     elif support == "real":
         check_real(response, family)
     elif support == "unit":
@@ -170,9 +201,13 @@ def check_trials(response: Response, family: str) -> None:
     if response.kind != "proportion" or response.companions != ("trials",):
         raise DataError(
             f"Family '{family}' needs successes and trials, but the response '{response.name}' is {response.kind}: "
-            f"write p(successes, trials), trials a column or a number."
+            f"write p(successes, trials), trials a column or a number. For single outcomes use family='bernoulli'."
         )
     successes, trials = response.values[0], response.values[1]
     counts = whole_and_not_negative(successes) & whole_and_not_negative(trials)
     require_values(response, family, counts, "whole numbers of successes and of trials", "Correct these rows.")
     require_values(response, family, successes <= trials, "no more successes than trials", "Correct these rows.")
+    if not trials.any():
+        raise DataError(
+            f"The trials of the response '{response.name}' are 0 in all {trials.size} rows: nothing is observed."
+        )

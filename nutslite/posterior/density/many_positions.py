@@ -25,6 +25,7 @@ from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import VARIES
 from nutslite.sampler.transition.compiling import uncounted
+from nutslite.sampler.transition.handle import handle_of, logdensity_at
 
 FloatArray = NDArray[np.float64]
 
@@ -70,7 +71,7 @@ def _joint_many(positions: Any, data: Any, out: Any) -> None:
         varies[j] = model.predictors[j, VARIES]
     for first in range(0, m, POSITIONS_PER_PASS):
         last = min(m, first + POSITIONS_PER_PASS)
-        start = 0
+        start = np.int64(0)  # a plain 0 has a type of its own, for which Numba compiles what is called once more
         while start < n:
             rows = rows_together(model.segments, start, min(width, n - start))
             _add_block_logliks(
@@ -87,15 +88,15 @@ def _add_block_logliks(model, loglik, values, effects, first, last, start, rows,
 
 
 @functools.cache
-def compiled_gradients(data_type: Any) -> Callable[..., None]:
-    """`_gradients` for log densities of one type of data."""
-    logdensity = types.FunctionType(types.float64(VECTOR, VECTOR, data_type))
-    signature = types.void(logdensity, MATRIX, data_type, VECTOR, MATRIX)
+def compiled_gradients() -> Callable[..., None]:
+    """`_gradients`, compiled once for all log densities."""
+    signature = types.void(types.int64, types.int64, MATRIX, VECTOR, MATRIX)
     return without_dispatch(kernel_with_signature(_gradients, signature), signature)
 
 
-def _gradients(logdensity: Any, positions: Any, data: Any, values: Any, gradients: Any) -> None:
-    """Overwrite `values` (m,) and `gradients` (m, dimension)."""
+def _gradients(function: Any, data: Any, positions: Any, values: Any, gradients: Any) -> None:
+    """Overwrite `values` (m,) and `gradients` (m, dimension); `function` and `data` are of a `Handle`."""
+    logdensity = logdensity_at(function)
     for i in range(positions.shape[0]):
         values[i] = logdensity(positions[i], gradients[i], data)
 
@@ -107,11 +108,12 @@ def values_and_gradients(
 
     Calling compiled code from Python takes longer than most gradients: the type of every array is looked at.
     """
-    evaluate, positions = compiled_gradients(data_type), np.ascontiguousarray(positions)
+    evaluate, positions = compiled_gradients(), np.ascontiguousarray(positions)
+    handle = handle_of(logdensity, data, data_type, checked=False)
     values, gradients = np.empty(positions.shape[0]), np.empty(positions.shape)
 
     def work(some: slice) -> None:
-        evaluate(logdensity, positions[some], data, values[some], gradients[some])
+        evaluate(handle.function, handle.data, positions[some], values[some], gradients[some])
 
     _in_threads(work, values.size, cores)
     return values, gradients

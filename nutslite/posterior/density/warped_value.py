@@ -113,7 +113,7 @@ def _value(coordinates, part, data):
             fill_column(model, model.blocks[b], c, raw, values, effects)
     if warp.kind != FREE:
         place_intercept(model, values, effects, scratch.rows[0], scratch.eta, scratch.bend)
-    n, start, likelihood = scratch.pointwise.shape[0], 0, 0.0
+    n, start, likelihood = scratch.pointwise.shape[0], np.int64(0), 0.0
     while start < n:
         rows = rows_together(model.segments, start, n - start)
         likelihood += block_loglik(

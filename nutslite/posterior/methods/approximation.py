@@ -35,6 +35,10 @@ CHOOSING = ("auto", "resample")  # ways of `importance` in which weights choose 
 MOST_CANDIDATES, FEWEST_CANDIDATES = 4, 2  # weighted draws for each that is kept
 MOST_NUMBERS = 2e7  # of all candidates together, where there are more than the fewest
 MOST_REPEATS = 100  # of draws that fall where there is no density
+NEARLY_EQUAL, FARTHER_OUT = 0.8, 0.25  # effective draws for each; share of the usual tail
+MOST_FOR_ONE = 4.0  # draws that are kept for an effective one
+LARGEST_SHIFT = 0.25  # sds that means may be off in draws without their weights
+TINY = np.finfo(float).tiny
 FURTHEST_SHAPE = 10.0  # of a tail: beyond it, k-hat says nothing more
 
 
@@ -108,6 +112,8 @@ class Weighted:
         The largest k-hat with which these weights may be used.
     elbo : float
         Lower bound of the logarithm of the evidence: the mean of lp - log q over the approximation's own draws.
+    enough : float
+        Effective draws.
     """
 
     positions: FloatArray
@@ -119,11 +125,25 @@ class Weighted:
     khat: float
     limit: float
     elbo: float
+    enough: float
+
+    @property
+    def effective(self) -> float:
+        """How many equally weighted draws these are worth."""
+        return float(np.exp(-np.logaddexp.reduce(2.0 * self.log_weights)))
 
     @property
     def good(self) -> bool:
-        """Whether k-hat is at most its limit."""
-        return self.khat <= self.limit
+        """Whether k-hat is at most its limit, and effective draws are enough: k-hat of few varies much."""
+        return self.khat <= self.limit and self.effective >= self.enough
+
+    @property
+    def mean_shift(self) -> float:
+        """How far weights move the means of the approximation's own draws: the largest of all parameters, in sds."""
+        weights = np.exp(self.log_weights)
+        mean = weights @ self.positions
+        sd = np.sqrt(weights @ (self.positions - mean) ** 2)
+        return float(np.max(np.abs(self.positions[self.own].mean(axis=0) - mean) / np.maximum(sd, TINY)))
 
 
 def weighted_normals(
@@ -164,17 +184,31 @@ def weighted_normals(
     positions = white.whitening.positions(z)
 
     def weighted(some: NDArray[np.bool_], density: FloatArray) -> Weighted:
-        log_weights, shape = smoothed((lp - density)[some])
-        khat, limit = float(np.clip(shape, -FURTHEST_SHAPE, FURTHEST_SHAPE)), largest_shape(int(some.sum()))
-        return Weighted(
-            positions[some], own[some], lp[some], density[some], own_q[some], log_weights, khat, limit, elbo
-        )
+        limit = largest_shape(int(some.sum()))
+        log_weights, shape = smoothed_by_tail((lp - density)[some], limit)
+        khat = float(np.clip(shape, -FURTHEST_SHAPE, FURTHEST_SHAPE))
+        logs = lp[some], density[some], own_q[some], log_weights
+        return Weighted(positions[some], own[some], *logs, khat, limit, elbo, n / MOST_FOR_ONE)
 
     found = weighted(finite, log_q)
-    if found.good or not choosing:
+    if found.khat <= found.limit or not choosing:
         return found
     without = weighted(finite & own, own_q)
     return without if without.good else found
+
+
+def smoothed_by_tail(log_ratios: FloatArray, limit: float) -> tuple[FloatArray, float]:
+    """Smoothed log weights that add up to one, and k-hat of their tail proper.
+
+    Of a nearly perfect approximation the largest weights are those of a flat top, with a short tail beyond it. No
+    Pareto distribution is near such a mixture, and k-hat comes out at 1 to 5. Where nearly all weights are equal the
+    tail is therefore looked for farther out, too.
+    """
+    log_weights, shape = smoothed(log_ratios)
+    weights = np.exp(log_ratios - log_ratios.max())
+    if shape > limit and weights.sum() ** 2 >= NEARLY_EQUAL * weights.size * np.sum(weights**2):
+        return smoothed(log_ratios, share=FARTHER_OUT)
+    return log_weights, shape
 
 
 def approximate_fit(
@@ -207,12 +241,15 @@ def approximate_fit(
     """
     settings = task.settings
     n, importance = settings.chains * settings.draws, settings.importance
-    resamples = importance == "resample" or (importance == "auto" and (found.good or always))
+    resamples = importance == "resample" or (importance == "auto" and (found.khat <= found.limit or always))
     chosen = resampled(found.log_weights, n, rngs[0]) if resamples else np.flatnonzero(found.own)[:n]
     kept: dict[str, Any] = {"khat": found.khat, "khat_limit": found.limit, "elbo": found.elbo, **attributes}
+    kept |= {"effective_draws": found.effective, "effective_limit": found.enough}
     kept["importance"] = "resample" if resamples else importance if importance == "weights" else "none"
     if resamples:
         kept["unique_draws"] = int(np.unique(chosen).size)
+    elif found.good:
+        kept["mean_shift"] = found.mean_shift
     stats = {"lp": found.lp[chosen], "log_q": (found.log_q if resamples else found.own_q)[chosen]}
     if importance == "weights":
         stats["log_weight"] = found.log_weights[chosen]
@@ -229,20 +266,29 @@ def approximate_fit(
         settings=replace(settings, tune=0),
         approximate=True,
         attributes=kept,
-        warnings=() if found.good and not faults else (_warning(title, found, kept, n, faults),),
+        warnings=_warnings(title, found, kept, n, faults),
         remark=f", by {title} (k-hat {found.khat:.2f}{unique})",
     )
 
 
-def _warning(title: str, found: Weighted, kept: dict[str, Any], n: int, faults: str) -> str:
-    """That the draws are not to be used."""
+def _warnings(title: str, found: Weighted, kept: dict[str, Any], n: int, faults: str) -> tuple[str, ...]:
+    """That the draws are not to be used; or not without their weights, which k-hat says are good."""
     said = [faults] if faults else []
     if not found.good:
         which = "its draws are as they were, not weighted"
         if "unique_draws" in kept:
             which = f"of {n:,} draws {kept['unique_draws']:,} are different ones"
-        said.append(f"k-hat is {found.khat:.2f}, above {found.limit:.2f}; {which}.")
-    return f"{title}: this approximation is not to be believed. {' '.join(said)} Use inference_method='nuts'."
+        above = f", above {found.limit:.2f}" if found.khat > found.limit else ""
+        few = f"{found.effective:,.0f} effective draws, of {found.enough:,.0f} that it takes"
+        said.append(f"k-hat is {found.khat:.2f}{above}; its weighted draws are worth {few}; {which}.")
+    if said:
+        return (f"{title}: this approximation is not to be believed. {' '.join(said)} Use inference_method='nuts'.",)
+    if kept["importance"] != "none" or kept["mean_shift"] <= LARGEST_SHIFT:
+        return ()
+    return (
+        f"{title}: draws of this approximation as they are have means that are off by up to {kept['mean_shift']:.1f} "
+        f"sd, as their weights show (k-hat {found.khat:.2f}). Use importance='auto'.",
+    )
 
 
 def white_target(task: Task) -> WhiteTarget:

@@ -16,6 +16,7 @@ from nutslite.posterior.methods.task import Task
 from nutslite.posterior.targets.plan import Plan
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.handle import compiled_hands
 from nutslite.sampler.transition.logdensity import compiled_logdensity
 
 
@@ -28,8 +29,9 @@ def run(task: Task) -> Fit:
     if settings.target_accept is None:
         settings = replace(settings, target_accept=default_target_accept(begun, target.dimension))
     task.clock.lap("pilot")
-    compiled_block(target.data_type)
+    compiled_block()
     compiled_logdensity(target.logdensity, target.data_type)
+    compiled_hands(target.data_type)
     task.clock.lap("compilation")
     task.before_sampling()
     draws = _finished(_sampled(task, replace(settings, tune=begun.tune), begun, chain_seed), task)

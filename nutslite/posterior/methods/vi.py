@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from nutslite._awaited import MANY, NATURAL
-from nutslite._pareto import smoothed
 from nutslite.posterior.methods.approximation import (
     WhiteTarget,
     approximate_fit,
     no_gradients,
+    smoothed_by_tail,
     streams,
     weighted_normals,
     white_target,
@@ -52,7 +52,7 @@ def run(task: Task) -> Fit:
     found = weighted_normals(white, [matched.normal], draw_rng, settings)
     settled = matched.converged
     steps = (max(MOST_GRADIENTS, MOST_STEPS * draws) - white.evaluated) // (2 * draws) - 1
-    if not found.good and steps >= FEWEST_STEPS:
+    if found.khat > found.limit and steps >= FEWEST_STEPS:
         again = batch_and_match(white.gradients, matched.normal, form, match_rng, 2 * draws, steps)
         settled = settled or again.converged  # it began where the first round had ended
         second = weighted_normals(white, [again.normal], draw_rng, settings)
@@ -75,7 +75,8 @@ def _start(white: WhiteTarget, rng: np.random.Generator) -> LowRankNormal:
     trial = candidates([standard], rng, TRIAL_DRAWS, tails=False)
     values = white.log_densities(trial.positions)
     inside = np.isfinite(values)
-    if 2 * inside.sum() > TRIAL_DRAWS and smoothed((values - trial.log_density)[inside])[1] < HOPELESS:
+    log_ratios = (values - trial.log_density)[inside]
+    if 2 * inside.sum() > TRIAL_DRAWS and smoothed_by_tail(log_ratios, HOPELESS)[1] < HOPELESS:
         return standard
     field = fit_mean_field(white.gradients, MeanField(zeros, ones, fixed_draws(rng, white.dimension)))
     return standard if field is None else field.normal

@@ -33,7 +33,7 @@ FloatArray = NDArray[np.float64]
 OUTER_STEPS = 25
 NEWTON_STEPS = 30
 SCALE_TOLERANCE = 0.02  # change of the log scales at which the outer iteration stops
-LARGEST_NEWTON_STEP = 10.0
+LARGEST_NEWTON_STEP = 10.0  # change of a linear predictor, in its unit, by one coefficient
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,18 @@ def run_pilot(
     loglik: tuple[Any, ...],
     start: FloatArray,
     steps: FloatArray | None = None,
+    units: FloatArray | None = None,
 ) -> Pilot | None:
     """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself).
 
     `steps` (k,), in the units of the linear predictors, are those of differences where the curvature changes as fast as
-    these say; Newton's steps are then in any unit, too.
+    these say; Newton's steps are then in any unit, too. `units` (k,) are of the linear predictors: by how much one may
+    change, 1 without them.
     """
     if why_no_pilot(model) is not None:
         return None
     try:
-        found = _Search(model, density, loglik, start, steps).run()
+        found = _Search(model, density, loglik, start, steps, units).run()
     except np.linalg.LinAlgError:  # on the way to a scale of zero numbers leave the range of doubles
         return None
     return found if found is not None and _is_usable(found) else None
@@ -125,6 +127,20 @@ def hyperparameters(model: ModelData) -> NDArray[np.int64]:
     return np.array([i for i in range(model.head.transforms.size) if i not in own], dtype=np.int64)
 
 
+def _sizes(model: ModelData, units: FloatArray) -> FloatArray:
+    """By how many units each number of the head moves a linear predictor when it moves by 1; 1 for hyperparameters."""
+    sizes = np.ones(model.head.transforms.size)
+    for predictor, unit in zip(model.predictors, units, strict=True):
+        if predictor[md.VARIES]:
+            first, intercept = int(predictor[md.COEFFICIENTS]), int(predictor[md.INTERCEPT])
+            if 0 <= intercept < sizes.size:
+                sizes[intercept] = 1.0 / unit
+            sizes[first : first + int(predictor[md.N_COEFFICIENTS])] = 1.0 / unit
+    plain = model.coefficients < sizes.size
+    sizes[model.coefficients[plain]] *= np.sqrt(np.mean(model.matrix[plain] ** 2, axis=1))
+    return sizes
+
+
 class _Search:
     """The pilot's state: the model (its centring changes once), the position and the hyperparameters' positions."""
 
@@ -135,6 +151,7 @@ class _Search:
         loglik: tuple[Any, ...],
         start: FloatArray,
         steps: FloatArray | None,
+        units: FloatArray | None,
     ) -> None:
         # Effects are searched for on their own scale (centred): there the conditional mode is a smooth convex problem.
         self.given_centring = model.centring
@@ -145,6 +162,7 @@ class _Search:
         self.n_head = self.builder.n_head
         self.position = np.array(start, dtype=float)
         self.gradients = 0
+        self.sizes = _sizes(model, np.ones(len(model.predictors)) if units is None else units)
         self.scales = scale_columns(model)
         self.hyper = hyperparameters(model)
 
@@ -185,7 +203,7 @@ class _Search:
             if step is None:
                 return None
             decrement = float(gradient @ step)
-            largest = np.abs(step[: self.n_head]).max(initial=0.0)
+            largest = np.max(np.abs(step[: self.n_head]) * self.sizes, initial=0.0)
             step *= min(1.0, self.largest_step / max(largest, 1e-300))
             moved = self._line_search(value, step, decrement)
             if moved is None:

@@ -58,10 +58,15 @@ def smooth_loglik(assembled: Assembled, loglik: tuple[Any, ...]) -> tuple[tuple[
     spec = assembled.spec
     if spec.family.smooth is None:
         return loglik, None
-    sd = float(_response(assembled).std())
-    own = [p.support == "real" and spec.links.get(p.name) == "identity" for p in spec.family.eta_parameters]
-    steps = np.where(own, ETA_STEP * sd if sd > 0.0 else ETA_STEP, ETA_STEP)
+    steps = ETA_STEP * units_of_predictors(assembled)
     return compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links), steps
+
+
+def units_of_predictors(assembled: Assembled) -> FloatArray:
+    """By how much linear predictors (k,) differ: the response's sd where one is in its unit, else 1."""
+    spec, sd = assembled.spec, float(_response(assembled).std())
+    own = [p.support == "real" and spec.links.get(p.name) == "identity" for p in spec.family.eta_parameters]
+    return np.where(own, sd if sd > 0.0 else 1.0, 1.0)
 
 
 def _predictor_at(assembled: Assembled, mean: float) -> float:

@@ -41,6 +41,7 @@ from nutslite.posterior.record.model_data import MODEL_DATA
 from nutslite.priors.densities.densities import DENSITY
 from nutslite.sampler.independence.independence import accept_or_stay
 from nutslite.sampler.transition.chain import compiled_block
+from nutslite.sampler.transition.handle import compiled_hands
 
 VARIABLE = "NUTSLITE_COMPILE_BESIDE"
 
@@ -53,6 +54,16 @@ _START = (  # what the other process runs
 
 def _compile_acceptance() -> None:
     accept_or_stay.compile((VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR))  # type: ignore[attr-defined]
+
+
+def _compile_sampler(data_type: Any) -> None:
+    compiled_block()
+    compiled_hands(data_type)
+
+
+def _compile_marginal_sampler() -> None:
+    compiled_marginal()
+    _compile_sampler(MARGINAL_TYPE)
 
 
 def _compile_natural() -> None:
@@ -79,19 +90,19 @@ DENSITIES: dict[str, Callable[..., Any]] = {
 PARTS: dict[str, dict[str, Callable[[], Any]]] = {
     "joint": {
         EFFECTS: _compile_effects,
-        BLOCK: lambda: compiled_block(JOINT_DATA),
+        BLOCK: lambda: _compile_sampler(JOINT_DATA),
         MANY: compiled_joint_many,
         NATURAL: _compile_natural,
     },
-    "plain": {BLOCK: lambda: compiled_block(JOINT_DATA), MANY: _compile_acceptance, NATURAL: compiled_plain_natural},
+    "plain": {BLOCK: lambda: _compile_sampler(JOINT_DATA), MANY: _compile_acceptance, NATURAL: compiled_plain_natural},
     "marginal": {
-        BLOCK: lambda: (compiled_marginal(), compiled_block(MARGINAL_TYPE)),
+        BLOCK: _compile_marginal_sampler,
         MANY: _compile_acceptance,
         NATURAL: compiled_recovery,
     },
     "matrix": {
         EFFECTS: _compile_effects,
-        BLOCK: lambda: compiled_block(MATRIX_DATA),
+        BLOCK: lambda: _compile_sampler(MATRIX_DATA),
         MANY: compiled_matrix,
         NATURAL: _compile_matrix_natural,
     },
@@ -179,8 +190,7 @@ def compile_all() -> None:
             with_room(compile_part)
     compiled_plain_many()
     compiled_help()
-    for data_type in (JOINT_DATA, MARGINAL_TYPE, MATRIX_DATA):
-        compiled_gradients(data_type)
+    compiled_gradients()
 
 
 def work() -> None:

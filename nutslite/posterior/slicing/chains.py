@@ -14,7 +14,8 @@ from nutslite.posterior.pilot.pieces import Lines
 from nutslite.posterior.slicing.moves import Moves
 from nutslite.posterior.targets.target import JointTarget, MarginalTarget
 from nutslite.sampler.slice import compiled_slices
-from nutslite.sampler.tempering import compiled_tempered
+from nutslite.sampler.tempering import compiled_tempered, curve_hands
+from nutslite.sampler.transition.handle import handed, handle_of
 
 FloatArray = NDArray[np.float64]
 
@@ -80,20 +81,23 @@ def _one_chain(target: JointTarget | MarginalTarget, lines: Lines | None, in_pie
     """The kernel that moves a chain, with the data that are its own; it returns how often it evaluated the density."""
     logdensity, data, data_type = target.for_slices()
     if lines is None or not isinstance(target, JointTarget):
-        slices = compiled_slices(data_type)
+        slices, density = compiled_slices(), handle_of(logdensity, data, data_type)
 
         def plain(rng: Any, states: Any, moves: Moves, powers: Any, updates: int, positions: Any, values: Any) -> int:
             state = rng, states[0], moves.directions[0], updates
-            return int(slices(logdensity, data, *state, positions[:, 0], values))
+            return int(slices(density.function, density.data, *state, positions[:, 0], values))
 
         return plain
     curve, (data, own), curve_type = target.curves(lines)
-    tempered = compiled_tempered(data_type, curve_type)
+    density, curves = handle_of(logdensity, data, data_type), handed(curve, (data, own), curve_hands(curve_type))
+    tempered = compiled_tempered()
     steps_out = STEPS_OUT_IN_PIECES if in_pieces else STEPS_OUT
 
     def jumping(rng: Any, states: Any, moves: Moves, powers: Any, updates: int, positions: Any, values: Any) -> int:
         state = rng, states, moves.directions, powers, updates
         along = moves.widths, moves.mixture, steps_out
-        return int(tempered(logdensity, data, curve, (data, own), *along, *state, positions, values))
+        return int(
+            tempered(density.function, density.data, curves.function, curves.data, *along, *state, positions, values)
+        )
 
     return jumping

@@ -46,7 +46,13 @@ from nutslite.posterior.pilot.nested_laplace import (
 )
 from nutslite.posterior.pilot.pieces import Lines, has_pieces
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
-from nutslite.posterior.pilot.start import other_predictors, smooth_loglik, starting_position, starting_predictor
+from nutslite.posterior.pilot.start import (
+    other_predictors,
+    smooth_loglik,
+    starting_position,
+    starting_predictor,
+    units_of_predictors,
+)
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
@@ -175,7 +181,8 @@ class JointTarget:
         start = starting_position(self.assembled)
         if self.use_pilot:
             loglik, steps = smooth_loglik(self.assembled, self.loglik)
-            self.pilot = run_pilot(self.model, self.density, loglik, start, steps)
+            units = units_of_predictors(self.assembled)
+            self.pilot = run_pilot(self.model, self.density, loglik, start, steps, units)
         if self.pilot is None:
             return Launch(start, None)
         self.model = self.pilot.model

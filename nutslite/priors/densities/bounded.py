@@ -8,8 +8,8 @@ import numpy as np
 
 from nutslite._numba import inner
 from nutslite._special import digamma, log_ndtr
+from nutslite.families.rows.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.densities import codes
-from nutslite.priors.densities.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.densities.real import LOG_2, LOG_SQRT_2PI, location_scale
 
 

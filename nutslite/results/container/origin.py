@@ -23,7 +23,7 @@ LONGEST = 10_000
 
 
 def notes_of(
-    formulas: Sequence[str], family: str, links: Mapping[str, str], quantile: float | None = None
+    formulas: Sequence[str], family: str, links: Mapping[str, str], quantile: float | Sequence[float] | None = None
 ) -> dict[str, str]:
     """What the posterior group says of its model, as attributes.
 
@@ -34,8 +34,8 @@ def notes_of(
     family : str
     links : mapping
         By parameter.
-    quantile : float, optional
-        The level of what the parent is a quantile of.
+    quantile : float or sequence of float, optional
+        The level, or levels, of what the parent is a quantile of.
     """
     notes = {
         "formula": "; ".join(formulas),

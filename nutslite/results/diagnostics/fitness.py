@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ class Fitness:
         Whether the draws were chosen by their weights.
     converged : bool
         Whether the approximation was found, and is not just where the search for it ended.
+    effective, enough : float
+        How many equally weighted draws the weighted ones are worth, and how many it takes.
     """
 
     method: str
@@ -28,6 +31,8 @@ class Fitness:
     limit: float
     weighted: bool
     converged: bool = True
+    effective: float = math.inf
+    enough: float = 0.0
 
     @classmethod
     def of(cls, attributes: Mapping[Any, Any]) -> Fitness | None:
@@ -36,7 +41,9 @@ class Fitness:
             return None
         method, weighted = str(attributes.get("inference_method")), attributes.get("importance") == "resample"
         converged = bool(attributes.get("converged", True))
-        return cls(method, float(attributes["khat"]), float(attributes["khat_limit"]), weighted, converged)
+        shape, limit = float(attributes["khat"]), float(attributes["khat_limit"])
+        effective, enough = (float(attributes.get(f"effective_{name}", math.nan)) for name in ("draws", "limit"))
+        return cls(method, shape, limit, weighted, converged, effective, enough)
 
     @property
     def verdict(self) -> str:
@@ -44,6 +51,9 @@ class Fitness:
         what = f"draws of an approximation ('{self.method}')"
         if self.khat > self.limit:
             return f"k-hat {self.khat:.2f} is above {self.limit:.2f}: these {what} are not to be believed. Use NUTS."
+        if self.effective < self.enough:
+            few = f"worth {self.effective:,.0f} effective draws, of {self.enough:,.0f} that it takes"
+            return f"k-hat {self.khat:.2f}, but weighted {few}: these {what} are not to be believed. Use NUTS."
         if not self.converged:
             return f"k-hat {self.khat:.2f}, but nothing was settled: these {what} are not to be believed. Use NUTS."
         if self.weighted:

@@ -2,7 +2,8 @@
 
 Where scores know the family's distribution, a prediction is the mixture of the conditional distributions of all draws:
 its density, distribution function and E|X - y| are averages of closed forms (Rao and Blackwell), far less noisy than
-one draw from each. Other families are predicted by draws of the response, with the log likelihood of what was observed.
+one draw from each. Other families are predicted by draws of the response, with the log likelihood of what was observed;
+those of several quantiles by the means of these.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-CLASSES, DRAWS = "classes", "draws"
+CLASSES, DRAWS, QUANTILES = "classes", "draws", "quantiles"
 TRIALS = {"binomial": {"trials": "n"}}  # by family, what distributions call companions of the response
 
 
@@ -41,14 +42,16 @@ class Predictive:
     ----------
     form : str
         Name of the distribution that `arrays` are parameters of; or ``"classes"``, with probabilities ``p``; or
-        ``"draws"``, with draws ``x`` of the response.
-    arrays : dict of ndarray, shape (S, n), of classes (S, n, K)
+        ``"draws"``, with draws ``x`` of the response; or ``"quantiles"``, which are ``mu``.
+    arrays : dict of ndarray, shape (S, n), of classes and quantiles (S, n, K)
     log_likelihood : ndarray, shape (S, n)
         Of what was observed, whatever weights the rows have.
     response : Response
         What was observed.
     whole : bool
         Whether responses are whole numbers.
+    levels : tuple of float
+        Of quantiles.
     """
 
     form: str
@@ -56,6 +59,7 @@ class Predictive:
     log_likelihood: FloatArray
     response: Response
     whole: bool
+    levels: tuple[float, ...] = ()
 
     @property
     def y(self) -> FloatArray:
@@ -73,9 +77,10 @@ class Predictive:
 
     def _uncensored(self, weights: FloatArray | None) -> Prediction:
         if self.form == CLASSES:
-            p = self.arrays["p"]
-            mean = p.mean(axis=0) if weights is None else np.einsum("sn,snk->nk", weights, p)
+            mean = _mean(self.arrays["p"], weights)
             return Prediction.from_probabilities(mean / mean.sum(axis=1, keepdims=True))
+        if self.form == QUANTILES:
+            return Prediction.from_quantiles(_mean(self.arrays["mu"], weights), self.levels)
         if self.form == DRAWS:
             x = self.arrays["x"]
             return Prediction(DrawsWithDensity(x, self.log_likelihood, self.y, weights, self.whole))
@@ -114,9 +119,12 @@ def predictive(
         arrays = {"x": drawn.reshape(-1, design.n_rows).astype(np.float64)}
     else:
         arrays = conditional_parameters(posterior, design, task, **options)
-        if form != CLASSES:
+        if form == QUANTILES:
+            arrays = {"mu": arrays["mu"]}
+        elif form != CLASSES:
             arrays = _as_known(form, arrays, design)
-    return Predictive(form, arrays, logs.reshape(-1, design.n_rows), design.response, task.family.discrete)
+    levels = task.family.combined["mu"][1] if form == QUANTILES else ()
+    return Predictive(form, arrays, logs.reshape(-1, design.n_rows), design.response, task.family.discrete, levels)
 
 
 def observed_ends(response: Response) -> FloatArray:
@@ -126,8 +134,15 @@ def observed_ends(response: Response) -> FloatArray:
     return np.asarray(found, dtype=np.float64)
 
 
+def _mean(values: FloatArray, weights: FloatArray | None) -> FloatArray:
+    """Mean (n, K) over draws (S, n, K), with weights (S, n) that add up to one in each row."""
+    return np.asarray(values.mean(axis=0) if weights is None else np.einsum("sn,snk->nk", weights, values))
+
+
 def form_of(family: Family) -> str:
     """By what a family's responses are predicted; see `Predictive`."""
+    if family.composite:
+        return QUANTILES
     if family.combined:
         return CLASSES
     names = {parameter.name for parameter in family.parameters}

@@ -100,12 +100,13 @@ class ParameterDraws:
         A family that combines its linear predictors makes vectors of them, (chunk, rows, size).
         """
         family = self.task.family
-        if family.combine is not None:
-            return family.combine(self.task.links, values)
-        return {
-            name: inverse_array(self.task.link(name), value) if name in self.varying else value
+        found = {
+            name: inverse_array(self.task.link(name), value)
+            if name in self.varying and name not in family.combined
+            else value
             for name, value in values.items()
         }
+        return found if family.combine is None else family.combine(self.task.links, found)
 
     def constant(self, item: Parameter) -> FloatArray:
         """Draws of a parameter without a formula, (samples,), of a vector (samples, size), on the natural scale."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
 from nutslite.families.record.censoring import compiled_kernels, observed
-from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
+from nutslite.results.predictions.linear_predictor import join_chains
 from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
 
@@ -232,7 +232,7 @@ def pointwise_log_likelihood(
         sample_new_groups=bool(sample_new_groups),
     )
     links = family.link_codes(task.links)
-    parts = _parts(design, family, links)
+    parts = parts_of(design, family, links)
     varies = np.array([int(item.name in rows.varying) for item in family.eta_parameters], dtype=np.int64)
     constants = {item.name: rows.constant_on_link(item) for item in family.parameters if item.name not in rows.varying}
     out = np.empty((draws.samples, design.n_rows))
@@ -251,38 +251,6 @@ def pointwise_log_likelihood(
             for part in parts:
                 part.fill(eta, varies, links, out[sample])
     return out.reshape(draws.chains, draws.draws, design.n_rows)
-
-
-def slopes_at_means(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
-    """Derivatives of every observation's log likelihood by the linear predictors, at the posterior means.
-
-    Returns
-    -------
-    ndarray, shape (k, rows)
-        Of a parameter without a formula, by the number on its native link.
-
-    Raises
-    ------
-    DataError
-        As for `predict`.
-    """
-    family, draws = task.family, join_chains(posterior)
-    means = NamedDraws({name: array.mean(axis=0, keepdims=True) for name, array in draws.arrays.items()}, 1, 1)
-    rows = ParameterDraws(means, design, task, np.random.default_rng())
-    eta = np.empty((len(family.eta_parameters), design.n_rows))
-    j = 0
-    for item in family.parameters:
-        places = slice(j, j + item.size)
-        if item.name in rows.varying:
-            eta[places] = rows.eta(item.name, 0, 1)[0].T
-        else:
-            eta[places] = rows.constant_on_link(item).reshape(item.size, 1)
-        j += item.size
-    links, varies = family.link_codes(task.links, rows.varying), np.ones(len(eta), dtype=np.int64)
-    slopes = np.empty_like(eta)
-    for part in _parts(design, family, links):
-        part.fill(eta, varies, links, np.empty(design.n_rows), slopes)
-    return slopes
 
 
 @dataclass(frozen=True)
@@ -319,7 +287,8 @@ class _Part:
             slopes[:, self.rows] = moved
 
 
-def _parts(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
+def parts_of(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
+    """The rows of a design by the kernels that they are under."""
     y, censoring = observed(family, design.response), design.response.censoring
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
     if censoring is None:

@@ -57,7 +57,7 @@ ARGUMENTS = Record(
         "unused_priors": Either((NOTHING, NAME), "a text or None"),
         "automatic_priors": NAME,
         "taylor": Either((NOTHING, Number()), "a number or None"),
-        "quantile": Either((NOTHING, Number()), "a number or None"),
+        "quantile": Either((NOTHING, Number(), _tagged("list", "tuple", "array")), "a number, numbers or None"),
         "potentials": Either((NOTHING, _tagged("list", "tuple")), "None"),
         **dict.fromkeys(("dropna", "auto_scale", "center_predictors", "correlated"), FLAG),
     },

@@ -20,7 +20,8 @@ from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.transition import statistics
 from nutslite.sampler.transition.compiling import uncounted
 from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
-from nutslite.sampler.transition.logdensity import LogDensity, Matrix, Vector, logdensity_signature
+from nutslite.sampler.transition.handle import logdensity_at
+from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric, diagonal_metric
 from nutslite.sampler.transition.nuts import transition
 from nutslite.sampler.transition.step_size import (
@@ -72,19 +73,19 @@ SEARCH_FAILED = -1
 
 
 @functools.cache
-def compiled_block(data_type: Any) -> Callable[..., int]:
-    """`run_block` compiled for one type of data, from the disk cache where possible; plain Python without the JIT."""
+def compiled_block() -> Callable[..., int]:
+    """`run_block`, compiled once for all log densities, or from the disk cache; plain Python without the JIT."""
     if jit_disabled():
         return run_block
     wait_for(BLOCK)
-    return kernel_with_signature(run_block, block_signature(data_type))
+    return kernel_with_signature(run_block, block_signature())
 
 
-def block_signature(data_type: Any) -> Any:
-    """Explicit signature of `run_block`: the log density is a pointer to a function of a fixed signature."""
+def block_signature() -> Any:
+    """Explicit signature of `run_block`: log density and data are the numbers of a `Handle`."""
     return types.int64(
-        types.FunctionType(logdensity_signature(data_type)),
-        data_type,
+        types.int64,  # the log density
+        types.int64,  # its data
         numba.typeof(np.random.default_rng(0)),
         numba.typeof(diagonal_metric([1.0])),
         numba.typeof(new_workspace(1, 1)),
@@ -102,7 +103,7 @@ def block_signature(data_type: Any) -> Any:
 
 
 def run_block(
-    logdensity: LogDensity,
+    function: Any,
     data: Any,
     rng: np.random.Generator,
     metric: Metric,
@@ -122,6 +123,8 @@ def run_block(
 
     Parameters
     ----------
+    function, data : int
+        As in a `Handle`, which must outlive the call.
     workspace : Workspace
         Its SELECTED point (position, gradient, log density) is the chain's state: read and overwritten.
     adaptation : ndarray (5,)
@@ -143,6 +146,7 @@ def run_block(
     int
         Number of divergences, or SEARCH_FAILED before any transition was made.
     """
+    logdensity = logdensity_at(function)
     points, values = workspace.points, workspace.values
     if evaluates:
         values[SELECTED, LOGP] = logdensity(points[SELECTED, POSITION], points[SELECTED, GRADIENT], data)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite.exceptions import DataError
 from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.reports.pictured import Pictured
 from nutslite.scores.reports.tree import tree_of
@@ -76,6 +77,28 @@ class Report(Pictured):
     def verdict(self) -> str:
         """Two plain sentences: whether the uncertainty is right, and what stands out beside."""
         return " ".join(sentences(self.table))
+
+    def conformalize(self, P: Prediction) -> Prediction:
+        """Quantiles, or intervals, of other rows widened by these, so that they cover: see `scores.conformalize`.
+
+        That holds where the rows of this report were held out: ``model.evaluate(results, data=others)``. With groups,
+        whole groups are what is calibrated by.
+
+        Parameters
+        ----------
+        P : Prediction
+            Of other rows, made as the prediction of this report was.
+
+        Raises
+        ------
+        ArgumentTypeError, DataError
+            As for `scores.conformalize`.
+        """
+        from nutslite.scores.calibration.conformal import conformalize
+
+        if self.prediction is None:
+            raise DataError("This report does not have the prediction that it is of: give it to scores.conformalize.")
+        return conformalize(P, self.observed, self.prediction, groups=self.groups)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the scores of rows, of types that JSON knows; what is not finite is None or a text."""

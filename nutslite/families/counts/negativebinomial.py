@@ -26,7 +26,8 @@ from nutslite.families.rows.gamma_functions import rising
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOG)
-_LINKS = (*POSITIVE_LINKS, "cloglog")
+MU = Parameter("mu", links=(*POSITIVE_LINKS, "cloglog"), support="positive")
+ALPHA = Parameter("alpha", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0}))
 TABLE_PER_ROW = 0.5  # a table is cheaper where the highest count is at most this many times the number of rows
 
 
@@ -61,7 +62,7 @@ def _fill_by_table(response, table, log_mu, log_alpha, out_loglik, d_mu, d_alpha
     """One alpha for all rows; the body is written out in both functions, so that the loops vectorise."""
     for i in range(response.shape[0]):  # apart, because LLVM does not vectorise loops that look things up
         count = int(response[i])
-        out_loglik[i] = table[0, count]
+        out_loglik[i] += table[0, count]
         d_alpha[i] = table[1, count]
     alpha = np.exp(log_alpha)
     for i in range(response.shape[0]):
@@ -86,7 +87,7 @@ def _fill_row_by_row(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         share = (1.0 if x > 0.0 else e) / (1.0 + e)
         size = alpha + response[i]
-        out_loglik[i] = value + response[i] * log_mu[i] - size * stretch
+        out_loglik[i] += value + response[i] * log_mu[i] - size * stretch
         d_mu[i] = response[i] - size * share
         d_alpha[i] = size * share - alpha * stretch - decrease
 
@@ -101,24 +102,30 @@ def _every_row(number, rows):
 
 
 @kernel
+def add_rows(response, constant, log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha):
+    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+    rows = response.shape[0]
+    highest = _highest(response) if varies == 0 else math.inf
+    if highest <= TABLE_PER_ROW * rows:
+        table = _rising_table(int(highest), log_alpha[0])
+        _fill_by_table(response, table, log_mu, log_alpha[0], out_loglik, d_mu, d_alpha)
+    else:
+        log_alphas = log_alpha if varies == 1 else _every_row(log_alpha[0], rows)
+        _fill_row_by_row(response, log_mu, log_alphas, out_loglik, d_mu, d_alpha)
+    for i in range(rows):  # apart, because LLVM vectorises loops over few arrays only
+        out_loglik[i] -= constant[i]
+
+
+@kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: counts, log(counts!)."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     response = y[0, start : start + rows]
     constant = y[1, start : start + rows]
-    d_mu = out_d_eta[0]
-    d_alpha = out_d_eta[1]
-    highest = _highest(response) if varies[1] == 0 else math.inf
-    if highest <= TABLE_PER_ROW * rows:
-        log_alpha = native[1, 0]
-        table = _rising_table(int(highest), log_alpha)
-        _fill_by_table(response, table, native[0], log_alpha, out_loglik, d_mu, d_alpha)
-    else:
-        log_alphas = native[1] if varies[1] == 1 else _every_row(native[1, 0], rows)
-        _fill_row_by_row(response, native[0], log_alphas, out_loglik, d_mu, d_alpha)
-    for i in range(rows):  # apart, because LLVM vectorises loops over few arrays only
-        out_loglik[i] -= constant[i]
+    for i in range(rows):
+        out_loglik[i] = 0.0
+    add_rows(response, constant, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -140,10 +147,7 @@ def mean(parameters, companions):
 FAMILY = Family(
     name="negativebinomial",
     title="Negative binomial",
-    parameters=(
-        Parameter("mu", links=_LINKS, support="positive"),
-        Parameter("alpha", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0})),
-    ),
+    parameters=(MU, ALPHA),
     kernel=loglik,
     prepare=prepare,
     check_response=partial(check_counts, family="negativebinomial"),

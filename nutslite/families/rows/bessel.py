@@ -47,6 +47,26 @@ def _scaled_pair(x):
 
 
 @kernel
+def bessel_shortfall(x):
+    """``x (1 - I1(x) / I0(x))`` for ``x >= 0``, which goes to one half: term by term where both are nearly equal."""
+    if x < _SWITCH:
+        order_0, order_1 = _scaled_pair(x)
+        return x * (order_0 - order_1) / order_0
+    inverse = 0.125 / x
+    term_0, term_1 = 1.0, -3.0  # of the expansions, times 8 x
+    order_0, difference = 1.0, 0.0
+    for k in range(2, 31):
+        order_0 += term_0 * inverse
+        difference += term_0 - term_1
+        square = (2.0 * k - 1.0) ** 2
+        term_0 *= square * inverse / k
+        term_1 *= (square - 4.0) * inverse / k
+        if abs(term_0) < 1e-18:
+            break
+    return 0.125 * difference / order_0
+
+
+@kernel
 def log_bessel_0_scaled(x):
     """``log(exp(-x) I0(x))`` for ``x >= 0``."""
     order_0, _ = _scaled_pair(x)

@@ -19,6 +19,27 @@ from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.families.rows.normal_tails import fill_interval, fill_tail
 
 NATIVE = (IDENTITY, LOG)
+SIGMA = Parameter("sigma", links=POSITIVE_LINKS, support="positive", default_prior=("HalfNormal", {"sigma": 1.0}))
+
+
+@kernel
+def add_rows(log_response, mu, log_sigma, varies, out_loglik, d_mu, d_log_sigma):
+    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+    if varies == 0:
+        precision = np.exp(-log_sigma[0])
+        constant = -HALF_LOG_2PI - log_sigma[0]
+        for i in range(log_response.shape[0]):
+            z = (log_response[i] - mu[i]) * precision
+            out_loglik[i] += constant - log_response[i] - 0.5 * z * z
+            d_mu[i] = z * precision
+            d_log_sigma[i] = z * z - 1.0
+    else:
+        for i in range(log_response.shape[0]):
+            precision = exp(-log_sigma[i])
+            z = (log_response[i] - mu[i]) * precision
+            out_loglik[i] += -HALF_LOG_2PI - log_response[i] - log_sigma[i] - 0.5 * z * z
+            d_mu[i] = z * precision
+            d_log_sigma[i] = z * z - 1.0
 
 
 @kernel
@@ -26,26 +47,10 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, its logarithm."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    for i in range(rows):
+        out_loglik[i] = 0.0
     log_response = y[1, start : start + rows]
-    mu = native[0]
-    d_mu = out_d_eta[0]
-    d_log_sigma = out_d_eta[1]
-    if varies[1] == 0:
-        precision = np.exp(-native[1, 0])
-        constant = -HALF_LOG_2PI - native[1, 0]
-        for i in range(rows):
-            z = (log_response[i] - mu[i]) * precision
-            out_loglik[i] = constant - log_response[i] - 0.5 * z * z
-            d_mu[i] = z * precision
-            d_log_sigma[i] = z * z - 1.0
-    else:
-        log_sigma = native[1]
-        for i in range(rows):
-            precision = exp(-log_sigma[i])
-            z = (log_response[i] - mu[i]) * precision
-            out_loglik[i] = -HALF_LOG_2PI - log_response[i] - log_sigma[i] - 0.5 * z * z
-            d_mu[i] = z * precision
-            d_log_sigma[i] = z * z - 1.0
+    add_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -82,11 +87,16 @@ def prepare(values):
     return np.vstack([values[0], np.log(values[0])])
 
 
+def draw(rng, mu, sigma):
+    """Draw exp(Normal(mu, sigma))."""
+    drawn = rng.lognormal(mu, sigma)
+    with np.errstate(over="ignore"):
+        return np.where(np.isnan(drawn), np.exp(mu), drawn)  # mu and sigma infinite
+
+
 def random(rng, parameters, companions):
     """Draw exp(Normal(mu, sigma))."""
-    drawn = rng.lognormal(parameters["mu"], parameters["sigma"])
-    with np.errstate(over="ignore"):
-        return np.where(np.isnan(drawn), np.exp(parameters["mu"]), drawn)  # mu and sigma infinite
+    return draw(rng, parameters["mu"], parameters["sigma"])
 
 
 def mean(parameters, companions):
@@ -97,10 +107,7 @@ def mean(parameters, companions):
 FAMILY = Family(
     name="lognormal",
     title="Lognormal",
-    parameters=(
-        Parameter("mu", links=REAL_LINKS, support="real"),
-        Parameter("sigma", links=POSITIVE_LINKS, support="positive", default_prior=("HalfNormal", {"sigma": 1.0})),
-    ),
+    parameters=(Parameter("mu", links=REAL_LINKS, support="real"), SIGMA),
     kernel=loglik,
     prepare=prepare,
     check_response=partial(check_positive, family="lognormal"),

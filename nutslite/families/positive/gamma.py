@@ -24,6 +24,7 @@ from nutslite.families.rows.gamma_functions import stirling_errors
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG, LOG)
+ALPHA = Parameter("alpha", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0}))
 _MU_LINKS = ("inverse", *(link for link in POSITIVE_LINKS if link != "inverse"))
 
 
@@ -36,7 +37,7 @@ def _fill_one_alpha(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
     for i in range(log_response.shape[0]):
         u = log_response[i] - log_mu[i]
         excess = expm1(u)
-        out_loglik[i] = alpha * (u - excess) + constant - log_response[i]
+        out_loglik[i] += alpha * (u - excess) + constant - log_response[i]
         d_mu[i] = alpha * excess
         d_alpha[i] = alpha * (u - excess) + d_constant
 
@@ -50,9 +51,18 @@ def _fill_many_alphas(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha
         u = log_response[i] - log_mu[i]
         excess = expm1(u)
         fit = alpha * (u - excess)
-        out_loglik[i] = fit + (0.5 * log_alpha[i] - HALF_LOG_2PI - error - log_response[i])
+        out_loglik[i] += fit + (0.5 * log_alpha[i] - HALF_LOG_2PI - error - log_response[i])
         d_mu[i] = alpha * excess
         d_alpha[i] = fit + d_constant
+
+
+@kernel
+def add_rows(log_response, log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha):
+    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+    if varies == 0:
+        _fill_one_alpha(log_response, log_mu, log_alpha[0], out_loglik, d_mu, d_alpha)
+    else:
+        _fill_many_alphas(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha)
 
 
 @kernel
@@ -61,10 +71,9 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_response = y[1, start : start + rows]
-    if varies[1] == 0:
-        _fill_one_alpha(log_response, native[0], native[1, 0], out_loglik, out_d_eta[0], out_d_eta[1])
-    else:
-        _fill_many_alphas(log_response, native[0], native[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    for i in range(rows):
+        out_loglik[i] = 0.0
+    add_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -86,10 +95,7 @@ def mean(parameters, companions):
 FAMILY = Family(
     name="gamma",
     title="Gamma",
-    parameters=(
-        Parameter("mu", links=_MU_LINKS, support="positive"),
-        Parameter("alpha", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0})),
-    ),
+    parameters=(Parameter("mu", links=_MU_LINKS, support="positive"), ALPHA),
     kernel=loglik,
     prepare=prepare,
     check_response=partial(check_positive, family="gamma"),

@@ -1,0 +1,1 @@
+"""Families of categories, with and without an order."""

@@ -1,0 +1,117 @@
+"""Stopping-ratio family for ordered levels that are reached one after the other: school years, stages of a disease.
+
+``P(y = k | y >= k) = F(threshold_k - eta)``, F the inverse of the link: logistic, normal (probit) or complementary
+log-log. With ``u_k = threshold_k - eta``::
+
+    log p(y = k) = log F(u_k) + sum(log(1 - F(u_j)), j < k)
+
+without its first term for the last level. It has K - 1 thresholds for K levels, in any order, and no intercept, whose
+place they take. Tutz (1991), Computational Statistics and Data Analysis 11 ("sequential models").
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite._capabilities import CODES, MERGES, PILOT
+from nutslite._numba import inner, kernel
+from nutslite._special import expit, log1mexp, log_ndtr, ndtr_hazard, softplus
+from nutslite.families.links.codes import CLOGLOG, PROBIT, inverse_array
+from nutslite.families.links.parameter import Parameter
+from nutslite.families.record.family import Family
+from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean, say_order
+
+SMALL_HAZARD = 1e-8  # of which 1 - exp(-h) is h to double precision, but for a factor 1 - h / 2
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: codes of levels; eta: the latent mean, then K - 1 thresholds."""
+    rows = out_loglik.shape[0]
+    last = eta.shape[0] - 1
+    weighted = weights.shape[0] > 0
+    for j in range(eta.shape[0]):
+        for i in range(rows if varies[j] == 1 else 1):
+            out_d_eta[j, i] = 0.0
+    for i in range(rows):
+        weight = weights[start + i] if weighted else 1.0
+        level = int(y[0, start + i])
+        mean = eta[0, i if varies[0] == 1 else 0]
+        total = 0.0
+        for j in range(min(level + 1, last)):
+            at = i if varies[j + 1] == 1 else 0
+            value, slope = _log_step(links[0], eta[j + 1, at] - mean, j == level)
+            total += value
+            out_d_eta[0, i if varies[0] == 1 else 0] -= weight * slope
+            out_d_eta[j + 1, at] += weight * slope
+        out_loglik[i] = weight * total
+
+
+@inner
+def _log_step(link, u, stops):
+    """``log F(u)`` where it stops, else ``log(1 - F(u))``; and its derivative."""
+    if link == PROBIT:
+        side = 1.0 if stops else -1.0
+        return log_ndtr(side * u), side * ndtr_hazard(side * u)
+    if link == CLOGLOG:
+        hazard = np.exp(u)
+        if not stops:
+            return -hazard, -hazard
+        if hazard < SMALL_HAZARD:
+            return u - 0.5 * hazard, 1.0
+        return log1mexp(hazard), hazard / np.expm1(hazard)
+    return (-softplus(-u), expit(-u)) if stops else (-softplus(u), -expit(u))
+
+
+def bind(family, response):
+    """One threshold for each level but the last."""
+    say_order(response)
+    size = len(response.levels) - 1
+    threshold = Parameter(
+        "threshold",
+        links=("identity",),
+        default_prior=("Normal", {"mu": np.zeros(size), "sigma": 1.0}),
+        dim="threshold_dim",
+        labels=tuple(range(size)),
+    )
+    return {
+        "parameters": (family.parent, threshold),
+        "combined": {"p": (f"{response.name}_dim", response.levels)},
+    }
+
+
+def combine(links, predictors):
+    """Probabilities of all levels: to have come so far, times to stop there."""
+    u = predictors["threshold"] - predictors["p"][..., None]
+    stop = inverse_array(links["p"], u)
+    go_on = np.exp(-np.exp(np.minimum(u, 700.0))) if links["p"] == "cloglog" else inverse_array(links["p"], -u)
+    one = np.ones((*u.shape[:-1], 1))
+    reached = np.concatenate([one, np.cumprod(go_on, axis=-1)], axis=-1)
+    return {"p": reached * np.concatenate([stop, one], axis=-1)}
+
+
+FAMILY = Family(
+    name="sratio",
+    title="Stopping ratio",
+    parameters=(
+        Parameter("p", links=("logit", "probit", "cloglog"), support="unit"),
+        Parameter(
+            "threshold",
+            links=("identity",),
+            dim="threshold_dim",
+            default_prior=("Normal", {"mu": 0.0, "sigma": 1.0}),
+        ),
+    ),
+    kernel=loglik,
+    prepare=as_given,
+    check_response=partial(check_categories, family="sratio", fewest=2),
+    random=draw_codes,
+    mean=no_mean,
+    response_support="category",
+    intercept=False,
+    bind=bind,
+    combine=combine,
+    allows=frozenset({PILOT, MERGES, CODES}),
+)

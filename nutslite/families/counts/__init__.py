@@ -1,0 +1,1 @@
+"""Families of counts: 0, 1, 2, ..."""

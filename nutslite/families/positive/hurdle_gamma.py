@@ -1,0 +1,60 @@
+"""Hurdle gamma family: zero with probability ``1 - psi``, else a gamma variable of mean mu and shape alpha.
+
+Duan, Manning, Morris and Newhouse (1983), Journal of Business and Economic Statistics 1 ("two-part models").
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite import _draws
+from nutslite._capabilities import EVERYTHING, INTEGRATES
+from nutslite._numba import kernel
+from nutslite.families.links.codes import LOG, LOGIT
+from nutslite.families.positive.gamma import ALPHA, add_rows
+from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
+from nutslite.families.rows.checks import check_not_negative
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.zeros import PSI, SHARES, begin_rows, hurdle_zeros, or_zero, with_logs
+
+NATIVE = (LOG, LOG, LOGIT)
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: the response, its logarithm or 0."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    response = y[0, start : start + rows]
+    log_response = y[1, start : start + rows]
+    shares = np.empty((SHARES, rows))
+    begin_rows(response, native[2], varies[2], shares, out_loglik)
+    add_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    hurdle_zeros(response, shares, out_loglik, out_d_eta)
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def random(rng, parameters, companions):
+    """Draw with mean mu and shape alpha with probability psi, else zero."""
+    return or_zero(rng, parameters["psi"], _draws.gamma, parameters["mu"], parameters["alpha"])
+
+
+def mean(parameters, companions):
+    """``psi * mu``."""
+    return np.asarray(parameters["psi"]) * np.asarray(parameters["mu"])
+
+
+FAMILY = Family(
+    name="hurdle_gamma",
+    title="Hurdle gamma",
+    parameters=(Parameter("mu", links=POSITIVE_LINKS, support="positive"), ALPHA, PSI),
+    kernel=loglik,
+    prepare=with_logs,
+    check_response=partial(check_not_negative, family="hurdle_gamma"),
+    random=random,
+    mean=mean,
+    response_support="nonnegative",
+    allows=EVERYTHING - {INTEGRATES},
+)

@@ -1,0 +1,108 @@
+"""Beta-binomial family: successes of trials whose probability is a beta variable of mean mu and concentration kappa.
+
+With ``A = mu kappa``, ``B = (1 - mu) kappa`` and ``T(k, x) = sum(log(1 + j / x), j < k)``::
+
+    log p(y) = log(n choose y) + y log(mu) + (n - y) log(1 - mu) + T(y, A) + T(n - y, B) - T(n, kappa)
+
+which is the binomial density as kappa grows, without large gamma functions that cancel. With
+``S(k, x) = sum(j / (x + j), j < k)``, minus the derivative of T by log(x), derivatives are
+``(1 - mu) (y - S(y, A)) - mu (n - y - S(n - y, B))`` by logit(mu) and ``S(n, kappa) - S(y, A) - S(n - y, B)`` by
+log(kappa).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite import _draws
+from nutslite._capabilities import EVERYTHING, INTEGRATES
+from nutslite._numba import kernel
+from nutslite._special import exp, log1p_unit
+from nutslite.families.links.codes import LOG, LOGIT
+from nutslite.families.proportions.binomial import prepare
+from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
+from nutslite.families.rows.checks import check_trials
+from nutslite.families.rows.gamma_functions import rising
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+
+NATIVE = (LOGIT, LOG)
+
+
+@kernel
+def _add_rising(counts, log_x, out, falls):
+    """Add T to `out` and write S to `falls`."""
+    for i in range(counts.shape[0]):
+        value, falls[i] = rising(counts[i], exp(log_x[i]), log_x[i])
+        out[i] += value
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: successes, trials, log(trials choose successes), failures."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    successes, trials = y[0, start : start + rows], y[1, start : start + rows]
+    log_choose, failures = y[2, start : start + rows], y[3, start : start + rows]
+    logits, d_mu, d_kappa = native[0], out_d_eta[0], out_d_eta[1]
+    scratch = np.empty((5, rows))
+    log_kappa, log_a, log_b, part, other = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
+    for i in range(rows):
+        x = logits[i]
+        shrink = log1p_unit(exp(-abs(x)))
+        log_kappa[i] = native[1, i * varies[1]]
+        log_p = -shrink - (0.0 if x > 0.0 else -x)
+        log_q = -shrink - (x if x > 0.0 else 0.0)
+        log_a[i] = log_kappa[i] + log_p
+        log_b[i] = log_kappa[i] + log_q
+        out_loglik[i] = successes[i] * log_p + failures[i] * log_q
+        part[i] = 0.0
+    _add_rising(trials, log_kappa, part, d_kappa)
+    for i in range(rows):
+        out_loglik[i] += log_choose[i] - part[i]
+    _add_rising(successes, log_a, out_loglik, part)
+    _add_rising(failures, log_b, out_loglik, other)
+    for i in range(rows):
+        x = logits[i]
+        e = exp(-abs(x))
+        larger = 1.0 / (1.0 + e)
+        p = larger if x > 0.0 else e * larger
+        q = e * larger if x > 0.0 else larger
+        d_mu[i] = q * (successes[i] - part[i]) - p * (failures[i] - other[i])
+        d_kappa[i] -= part[i] + other[i]
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def prepare_failures(values):
+    """Append ``log(trials choose successes)`` and failures."""
+    return np.vstack([prepare(values), values[1] - values[0]])
+
+
+def random(rng, parameters, companions):
+    """Draw a probability, and the number of successes among ``trials``."""
+    p = _draws.beta(rng, parameters["mu"], parameters["kappa"])
+    return _draws.binomial(rng, companions["trials"], p)
+
+
+def mean(parameters, companions):
+    """``trials * mu``, a count."""
+    return np.asarray(companions["trials"]) * np.asarray(parameters["mu"])
+
+
+FAMILY = Family(
+    name="beta_binomial",
+    title="Beta-binomial",
+    parameters=(
+        Parameter("mu", links=UNIT_LINKS, support="unit"),
+        Parameter("kappa", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0})),
+    ),
+    kernel=loglik,
+    prepare=prepare_failures,
+    check_response=partial(check_trials, family="beta_binomial"),
+    random=random,
+    mean=mean,
+    response_support="trials",
+    companions=("trials",),
+    allows=EVERYTHING - {INTEGRATES},
+)

@@ -1,0 +1,1 @@
+"""Families of responses that may be any number."""

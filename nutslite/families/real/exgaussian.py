@@ -1,0 +1,107 @@
+"""Ex-Gaussian family: a normal variable of mean mu and sd sigma, plus an exponential one of mean nu.
+
+mu is the mean of the normal part, as in Bambi; that of the response is ``mu + nu``. With ``z = (y - mu) / sigma``,
+``s = sigma / nu`` and ``u = z - s``::
+
+    log p(y) = -log(nu) + s^2 / 2 - z s + log Phi(u)
+
+With h the derivative of log Phi at u, derivatives are ``(s - h) / sigma`` by mu, ``z (s - h) - s (u + h)`` by
+log(sigma), and ``s (u + h) - 1`` by log(nu). Far below zero ``log Phi(u) = -u^2 / 2 - log(-u) + ...``, whose squares
+cancel the others by hand: what is left is the normal density, of which there is nothing to lose as nu goes to zero.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from nutslite._capabilities import EVERYTHING, INTEGRATES
+from nutslite._draws import moved
+from nutslite._numba import inner, kernel
+from nutslite._special import HALF_LOG_2PI, exp, log_ndtr, ndtr_hazard
+from nutslite.families.links.codes import IDENTITY, LOG
+from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
+from nutslite.families.rows.checks import check_real
+from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+
+NATIVE = (IDENTITY, LOG, LOG)
+FAR = -20.0  # of u, from where on down the series of the normal tail has all digits
+
+
+@inner
+def _row(residual, log_sigma, log_nu):
+    """Log density, and its derivatives by mu, log(sigma) and log(nu)."""
+    precision = exp(-log_sigma)
+    z = residual * precision
+    s = exp(log_sigma - log_nu)
+    u = z - s
+    if u > FAR:
+        h = ndtr_hazard(u)
+        rest = s * (u + h)
+        value = s * (0.5 * s - z) + log_ndtr(u) - log_nu
+        return value, (s - h) * precision, z * (s - h) - rest, rest - 1.0
+    square = 1.0 / (u * u)
+    correction = 1.0 - 3.0 * square * (1.0 - 5.0 * square * (1.0 - 7.0 * square * (1.0 - 9.0 * square)))
+    tail = 1.0 - square * correction  # Phi(u) |u| / density(u)
+    if s > 1.0:
+        q = exp(log_nu - log_sigma)
+        size = 1.0 - z * q  # -u / s
+        value = -log_sigma - np.log(size) + 0.0 * log_nu  # nan where log(nu) is not finite
+        pull = q / (size * size)
+    else:
+        size = -u / s if s > 0.0 else np.inf
+        value = -log_nu - np.log(-u)
+        pull = s * square
+    fall = (z - pull * correction) / tail  # s - h
+    rest = correction / (size * tail)  # s (u + h)
+    return value - 0.5 * z * z - HALF_LOG_2PI + np.log(tail), fall * precision, z * fall - rest, rest - 1.0
+
+
+@kernel
+def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """Family kernel, see docs/architecture.md. y: the response."""
+    rows = out_loglik.shape[0]
+    native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    for i in range(rows):
+        out_loglik[i], out_d_eta[0, i], out_d_eta[1, i], out_d_eta[2, i] = _row(
+            y[0, start + i] - native[0, i], native[1, i * varies[1]], native[2, i * varies[2]]
+        )
+    finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+def prepare(values):
+    """Nothing to precompute."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def random(rng, parameters, companions):
+    """Draw the normal part and add the exponential one."""
+    mu, sigma, nu = np.broadcast_arrays(parameters["mu"], parameters["sigma"], parameters["nu"])
+    return moved(moved(mu, sigma, rng.standard_normal(mu.shape)), nu, rng.standard_exponential(mu.shape))
+
+
+def mean(parameters, companions):
+    """``mu + nu``."""
+    return np.asarray(parameters["mu"]) + np.asarray(parameters["nu"])
+
+
+def _scale(name):
+    """sigma or nu: both have the response's unit."""
+    return Parameter(
+        name, links=POSITIVE_LINKS, support="positive", default_prior=("HalfNormal", {"sigma": 1.0}), unit=1
+    )
+
+
+FAMILY = Family(
+    name="exgaussian",
+    title="Ex-Gaussian",
+    parameters=(Parameter("mu", links=REAL_LINKS, support="real"), _scale("sigma"), _scale("nu")),
+    kernel=loglik,
+    prepare=prepare,
+    check_response=partial(check_real, family="exgaussian"),
+    random=random,
+    mean=mean,
+    response_support="real",
+    allows=EVERYTHING - {INTEGRATES},
+)
