@@ -25,7 +25,8 @@ from repository import ROOT
 from scipy.special import expit, logit
 from scipy.stats import binom
 
-from nutslite.scores import Prediction, evaluate, tables
+from nutslite.scores import Prediction, evaluate
+from nutslite.scores.reports import tables
 
 FloatArray = NDArray[np.float64]
 Forecast = tuple[FloatArray, Prediction, Any]

@@ -14,7 +14,7 @@ import nutslite as nl
 from nutslite.exceptions import PriorError
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.points.prior_draws import draw_prior
-from nutslite.posterior.targets.target import MarginalTarget
+from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.priors.prior import Prior
 
 ARGUMENTS: dict[str, Any] = {"scale_global": 0.3, "df_global": 2, "df": 3, "scale_slab": 1.5, "df_slab": 5}

@@ -30,8 +30,9 @@ from nutslite.posterior.record.node_table import (
     WEIGHTED_SUM,
     Nodes,
 )
+from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.plan import make_plan
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.posterior.targets.target import JointTarget
 from tests.small_models import assembled_of
 
 # By operation: values of the inputs, how many outputs there are, and how many inputs are moved (the first ones).

@@ -23,7 +23,8 @@ from nutslite.commands import fit as fit_command
 from nutslite.exceptions import DataError, NutsliteWarning, SamplingError, warn
 from nutslite.model.after_fit import prediction_task
 from nutslite.model.specification import specification_of
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.posterior.targets.marginal_target import MarginalTarget
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.results import fit as results_fit
 from nutslite.results.container.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
 from nutslite.results.predictions.explained_variance import r2_draws

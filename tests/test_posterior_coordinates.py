@@ -21,7 +21,8 @@ from nutslite.posterior.pilot.pilot import run_pilot
 from nutslite.posterior.pilot.row_information import row_information
 from nutslite.posterior.points.points import unconstrain_head
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG, constrain, log_jacobian
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.posterior.targets.marginal_target import MarginalTarget
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 

@@ -27,7 +27,8 @@ from nutslite.posterior.record.warp import untable
 from nutslite.posterior.slicing import chains, trial
 from nutslite.posterior.slicing.autocorrelation import FEWEST_DRAWS, autocorrelation_time, is_slow
 from nutslite.posterior.slicing.mixture import mixture_of
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.posterior.targets.marginal_target import MarginalTarget
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 
 DATA = pd.DataFrame(

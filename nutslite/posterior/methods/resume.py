@@ -17,8 +17,9 @@ from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Rec
 from nutslite.posterior.methods.nuts_start import NutsStart
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.record.warp import FREE, UNIT
+from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
+from nutslite.posterior.targets.target import JointTarget, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint, RecordKind
 from nutslite.sampler.checkpoint.metric_shapes import METRIC_SHAPES, check_arrowhead
 from nutslite.sampler.checkpoint.record_log import Entry

@@ -29,8 +29,9 @@ from nutslite.posterior.slicing.autocorrelation import BATCHES, autocorrelation_
 from nutslite.posterior.slicing.chains import Chains
 from nutslite.posterior.slicing.moves import Moves
 from nutslite.posterior.slicing.trial import AIM, LONGER, TRIAL_CHAINS, WORTHWHILE, most_updates, tried
+from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import JointTarget, Launch, MarginalTarget
+from nutslite.posterior.targets.target import JointTarget, Launch
 from nutslite.sampler.progress import transition_bar
 
 FloatArray = NDArray[np.float64]

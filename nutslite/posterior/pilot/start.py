@@ -49,17 +49,19 @@ def other_predictors(assembled: Assembled) -> list[float]:
     return [_predictor_at(assembled, float(q)) for scale in scales for q in np.quantile(scale, (0.25, 0.5, 0.75))]
 
 
-def smooth_loglik(assembled: Assembled, loglik: tuple[Any, ...]) -> tuple[tuple[Any, ...], FloatArray | None]:
-    """Kernels whose curvature says where a posterior is, and the steps (k,) of its differences.
+def pilot_kernels(
+    assembled: Assembled, loglik: tuple[Any, ...]
+) -> tuple[tuple[Any, ...], FloatArray | None, FloatArray]:
+    """Kernels whose curvature says where a posterior is, steps (k,) of its differences, units (k,) of the predictors.
 
-    They are the density's own, with usual steps, but where that has kinks or bends sharply. Over a thousandth of the
+    Kernels are the density's own, with usual steps, but where that has kinks or bends sharply. Over a thousandth of the
     response's standard deviation the curvature of the others hardly changes.
     """
-    spec = assembled.spec
+    spec, units = assembled.spec, units_of_predictors(assembled)
     if spec.family.smooth is None:
-        return loglik, None
-    steps = ETA_STEP * units_of_predictors(assembled)
-    return compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links), steps
+        return loglik, None, units
+    smooth = compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links)
+    return smooth, ETA_STEP * units, units
 
 
 def units_of_predictors(assembled: Assembled) -> FloatArray:

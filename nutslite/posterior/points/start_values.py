@@ -13,7 +13,8 @@ from nutslite.exceptions import SettingError, SettingTypeError
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.points.points import PointMap, unconstrain_head
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.targets.target import MarginalTarget, Target
+from nutslite.posterior.targets.marginal_target import MarginalTarget
+from nutslite.posterior.targets.target import Target
 from nutslite.sampler.start import MAX_ATTEMPTS
 
 FloatArray = NDArray[np.float64]

@@ -12,7 +12,8 @@ from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.pilot.level_lines import level_lines
 from nutslite.posterior.pilot.pieces import Lines
 from nutslite.posterior.slicing.moves import Moves
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.posterior.targets.marginal_target import MarginalTarget
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.sampler.slice import compiled_slices
 from nutslite.sampler.tempering import compiled_tempered, curve_hands
 from nutslite.sampler.transition.handle import handed, handle_of

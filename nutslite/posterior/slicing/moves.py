@@ -24,7 +24,8 @@ from nutslite.posterior.record.model_data import (
     ModelData,
 )
 from nutslite.posterior.slicing.mixture import mixture_of
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget
+from nutslite.posterior.targets.marginal_target import MarginalTarget
+from nutslite.posterior.targets.target import JointTarget
 from nutslite.sampler.tempering import Mixture, no_mixture
 
 FloatArray = NDArray[np.float64]

@@ -22,8 +22,9 @@ from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
-from nutslite.posterior.targets.target import JointTarget, MarginalTarget, Target
+from nutslite.posterior.targets.target import JointTarget, Target
 from nutslite.priors.horseshoe import is_horseshoe
 
 Path = Literal["auto", "joint", "marginal"]

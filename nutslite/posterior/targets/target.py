@@ -1,21 +1,21 @@
 """What is sampled: a log density with its data, where chains start, and how its draws become the model's quantities.
 
-Two targets serve the same posterior. `JointTarget` is the general one. `MarginalTarget` samples the few parameters that
-are left when a Gaussian model's coefficients and effects are integrated out, and draws those exactly afterwards.
+Several targets serve the same posterior. `JointTarget` is the general one. `marginal_target.MarginalTarget` samples the
+few parameters that are left when a Gaussian model's coefficients and effects are integrated out, and draws those exactly
+afterwards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._parallel import available_cpus, run_in_parts
-from nutslite.exceptions import SamplingError
+from nutslite._parallel import available_cpus
 from nutslite.families.record.censoring import compiled_logliks
 from nutslite.posterior.density.helper_threads import helped_chains
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_joint, natural_scale
@@ -24,21 +24,15 @@ from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain
 from nutslite.posterior.density.reciprocal import CURVE_DATA, compiled_reciprocal, reciprocals_for
 from nutslite.posterior.density.warped import compiled_warped, compiled_warped_natural
 from nutslite.posterior.density.warped_value import VALUE_DATA, compiled_warped_value, scratch_for
-from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
-from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
-from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
-from nutslite.posterior.marginal.recovery import recover
-from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.inside import starts_inside
-from nutslite.posterior.pilot.mode import Mode, find_mode
+from nutslite.posterior.pilot.mode import find_mode
 from nutslite.posterior.pilot.nested_laplace import (
     bent_scales,
     bounded,
     given_parameter,
     has_edge,
-    has_few_rows,
     is_small,
     less_centred,
     nested_warp,
@@ -46,29 +40,19 @@ from nutslite.posterior.pilot.nested_laplace import (
 )
 from nutslite.posterior.pilot.pieces import Lines, has_pieces
 from nutslite.posterior.pilot.pilot import Pilot, run_pilot
-from nutslite.posterior.pilot.start import (
-    other_predictors,
-    smooth_loglik,
-    starting_position,
-    starting_predictor,
-    units_of_predictors,
-)
+from nutslite.posterior.pilot.start import other_predictors, pilot_kernels, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.model_data import ModelData, sorted_rows
-from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
+from nutslite.posterior.record.transforms import BENT_LOG
 from nutslite.posterior.record.warp import FREE, Warp
-from nutslite.priors.densities.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 from nutslite.priors.densities.densities import density_function
 
 FloatArray = NDArray[np.float64]
 
-TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
-TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
 UNKNOWN_VARIANCE = 1e-2  # of coordinates, for slices to begin with
 MUCH_HIGHER = 3.0  # a log density than another starting point's
-EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
 
 @dataclass(frozen=True)
@@ -180,8 +164,7 @@ class JointTarget:
         """Run the pilot; where it does not serve, start at a simple guess."""
         start = starting_position(self.assembled)
         if self.use_pilot:
-            loglik, steps = smooth_loglik(self.assembled, self.loglik)
-            units = units_of_predictors(self.assembled)
+            loglik, steps, units = pilot_kernels(self.assembled, self.loglik)
             self.pilot = run_pilot(self.model, self.density, loglik, start, steps, units)
         if self.pilot is None:
             return Launch(start, None)
@@ -278,125 +261,6 @@ class JointTarget:
         else:
             natural_scale(flat, self.model, values, effects)
         return values.reshape(chains, draws, -1), effects.reshape(chains, draws, -1)
-
-
-class MarginalTarget:
-    """Scales, correlations and sigma of a Gaussian model; coefficients and effects are drawn exactly afterwards."""
-
-    def __init__(self, assembled: Assembled, reduction: Reduction) -> None:
-        self.assembled, self.reduction = assembled, reduction
-        self.dimension = reduction.kept.size
-        self.rows = 0
-        self.density = density_of(reduction.data.head)
-        self.data_type = MARGINAL_TYPE
-        self.has_edge = False
-        self.in_pieces = False
-
-    @property
-    def logdensity(self) -> Callable[..., float]:
-        """With its gradient; compiled when NUTS asks for it."""
-        return compiled_marginal()
-
-    @property
-    def data(self) -> Any:
-        """The cross-products, then derived values and prior densities."""
-        return (self.reduction.data, with_derived(self.reduction.data.head, self.density))
-
-    @property
-    def is_small(self) -> bool:
-        """Whether there are so few rows that slices replace NUTS."""
-        return has_few_rows(self.assembled.data, self.dimension)
-
-    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
-        """The density without its gradient, data for one chain, and their type."""
-        return compiled_marginal_value(), self.data, MARGINAL_TYPE
-
-    def launch(self) -> Launch:
-        """The mode of the few parameters, and the covariance that its curvature implies.
-
-        A scale that the data hardly inform has an endless left tail on the log scale, where mixing is slow. It is
-        sampled folded instead (`transforms.FOLD`): as an even function of a number on the line, smooth through zero.
-        """
-        start = starting_position(self.assembled)[self.reduction.kept]
-        mode = find_mode(self._values, start)
-        if mode is None:
-            return Launch(start, None)
-        folded = self._foldable() & self._tailed(mode)
-        if folded.any():
-            self._fold(folded, np.exp(mode.position))
-            start = np.where(folded, np.arcsinh(1.0), mode.position)
-            again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
-            if again is None:
-                return Launch(start, None)
-            mode = _unmirrored(again, folded)
-            sds = np.sqrt(np.diag(mode.covariance))
-            # A scale of exactly zero has no density, only a limit.
-            mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
-        return Launch(mode.position, mode.covariance)
-
-    def _values(self, positions: FloatArray) -> FloatArray:
-        out = np.empty(positions.shape[0])
-        compiled_marginal_many()(np.ascontiguousarray(positions, dtype=float), self.data, out)
-        return out
-
-    def _foldable(self) -> NDArray[np.bool_]:
-        """Scales of group effects whose prior density is smooth and flat at zero, as an even function of the scale."""
-        head = self.reduction.data.head
-        out = np.zeros(head.transforms.size, dtype=bool)
-        scales = self.reduction.data.scales
-        out[scales[scales < out.size]] = True
-        return out & (head.transforms == LOG) & (head.bounds[0] == 0.0) & np.isin(head.densities, EVEN)
-
-    def _tailed(self, mode: Mode) -> NDArray[np.bool_]:
-        """Parameters whose density falls too slowly to the left."""
-        sds = np.sqrt(np.diag(mode.covariance))
-        return self._values(mode.position - np.diag(TAIL_SDS * sds)) > mode.logdensity - TAIL_DROP
-
-    def _fold(self, which: NDArray[np.bool_], sizes: FloatArray) -> None:
-        """Fold these parameters, each at its typical size."""
-        data = self.reduction.data
-        transforms = np.where(which, FOLD, data.head.transforms)
-        bounds = data.head.bounds.copy()
-        bounds[1, which] = sizes[which]
-        data = data._replace(head=data.head._replace(transforms=transforms, bounds=bounds))
-        self.reduction = replace(self.reduction, data=data)
-
-    def helped(self, chains: int, cores: int | None) -> AbstractContextManager[None]:
-        """There are no rows to share."""
-        return nullcontext()
-
-    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
-        """One after the other; a folded scale is the same at u and -u, and proposals are for positive u."""
-        evaluate = compiled_marginal_many()
-        out = log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
-        folded = self.reduction.data.head.transforms[: self.dimension] == FOLD
-        out[(positions[:, folded] < 0.0).any(axis=1)] = -np.inf
-        return out
-
-    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw coefficients and effects given the parameters; the draws that follow in a chain do not count."""
-        chains, draws, _ = positions.shape
-        values = np.empty((chains, draws, self.reduction.n_values))
-        effects = np.empty((chains, draws, self.reduction.n_effects))
-        streams = rng.spawn(chains)
-        cores = available_cpus() if chains == 1 else 1
-
-        def recover_chains(some: slice) -> None:
-            for chain in range(chains)[some]:
-                values[chain], effects[chain] = recover(self.reduction, positions[chain], streams[chain], cores)
-
-        run_in_parts(recover_chains, chains, available_cpus(), fewest=1)
-        if not (np.isfinite(values).all() and np.isfinite(effects).all()):
-            raise SamplingError(
-                "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
-            )
-        return values, effects
-
-
-def _unmirrored(mode: Mode, folded: NDArray[np.bool_]) -> Mode:
-    """The mode with folded scales above zero, where proposals are allowed; Newton's steps may have crossed it."""
-    signs = np.where(folded & (mode.position < 0.0), -1.0, 1.0)
-    return replace(mode, position=signs * mode.position, covariance=mode.covariance * np.outer(signs, signs))
 
 
 def density_of(head: Head, block_columns: NDArray[np.int64] | None = None) -> Callable[..., float]:

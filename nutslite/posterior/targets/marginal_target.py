@@ -1,0 +1,153 @@
+"""`MarginalTarget`: the few parameters that are left when a Gaussian model's coefficients are integrated out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nutslite._parallel import available_cpus, run_in_parts
+from nutslite.exceptions import SamplingError
+from nutslite.posterior.density.many_positions import log_densities
+from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
+from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
+from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
+from nutslite.posterior.marginal.recovery import recover
+from nutslite.posterior.marginal.reduction import Reduction
+from nutslite.posterior.nodes.program import with_derived
+from nutslite.posterior.pilot.mode import Mode, find_mode
+from nutslite.posterior.pilot.nested_laplace import has_few_rows
+from nutslite.posterior.pilot.start import starting_position
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.transforms import FOLD, LOG
+from nutslite.posterior.targets.target import Launch, density_of
+from nutslite.priors.densities.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
+
+FloatArray = NDArray[np.float64]
+
+TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
+TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
+
+
+class MarginalTarget:
+    """Scales, correlations and sigma of a Gaussian model; coefficients and effects are drawn exactly afterwards."""
+
+    def __init__(self, assembled: Assembled, reduction: Reduction) -> None:
+        self.assembled, self.reduction = assembled, reduction
+        self.dimension = reduction.kept.size
+        self.rows = 0
+        self.density = density_of(reduction.data.head)
+        self.data_type = MARGINAL_TYPE
+        self.has_edge = False
+        self.in_pieces = False
+
+    @property
+    def logdensity(self) -> Callable[..., float]:
+        """With its gradient; compiled when NUTS asks for it."""
+        return compiled_marginal()
+
+    @property
+    def data(self) -> Any:
+        """The cross-products, then derived values and prior densities."""
+        return (self.reduction.data, with_derived(self.reduction.data.head, self.density))
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are so few rows that slices replace NUTS."""
+        return has_few_rows(self.assembled.data, self.dimension)
+
+    def for_slices(self) -> tuple[Callable[..., float], Any, Any]:
+        """The density without its gradient, data for one chain, and their type."""
+        return compiled_marginal_value(), self.data, MARGINAL_TYPE
+
+    def launch(self) -> Launch:
+        """The mode of the few parameters, and the covariance that its curvature implies.
+
+        A scale that the data hardly inform has an endless left tail on the log scale, where mixing is slow. It is
+        sampled folded instead (`transforms.FOLD`): as an even function of a number on the line, smooth through zero.
+        """
+        start = starting_position(self.assembled)[self.reduction.kept]
+        mode = find_mode(self._values, start)
+        if mode is None:
+            return Launch(start, None)
+        folded = self._foldable() & self._tailed(mode)
+        if folded.any():
+            self._fold(folded, np.exp(mode.position))
+            start = np.where(folded, np.arcsinh(1.0), mode.position)
+            again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
+            if again is None:
+                return Launch(start, None)
+            mode = _unmirrored(again, folded)
+            sds = np.sqrt(np.diag(mode.covariance))
+            # A scale of exactly zero has no density, only a limit.
+            mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
+        return Launch(mode.position, mode.covariance)
+
+    def _values(self, positions: FloatArray) -> FloatArray:
+        out = np.empty(positions.shape[0])
+        compiled_marginal_many()(np.ascontiguousarray(positions, dtype=float), self.data, out)
+        return out
+
+    def _foldable(self) -> NDArray[np.bool_]:
+        """Scales of group effects whose prior density is smooth and flat at zero, as an even function of the scale."""
+        head = self.reduction.data.head
+        out = np.zeros(head.transforms.size, dtype=bool)
+        scales = self.reduction.data.scales
+        out[scales[scales < out.size]] = True
+        return out & (head.transforms == LOG) & (head.bounds[0] == 0.0) & np.isin(head.densities, EVEN)
+
+    def _tailed(self, mode: Mode) -> NDArray[np.bool_]:
+        """Parameters whose density falls too slowly to the left."""
+        sds = np.sqrt(np.diag(mode.covariance))
+        return self._values(mode.position - np.diag(TAIL_SDS * sds)) > mode.logdensity - TAIL_DROP
+
+    def _fold(self, which: NDArray[np.bool_], sizes: FloatArray) -> None:
+        """Fold these parameters, each at its typical size."""
+        data = self.reduction.data
+        transforms = np.where(which, FOLD, data.head.transforms)
+        bounds = data.head.bounds.copy()
+        bounds[1, which] = sizes[which]
+        data = data._replace(head=data.head._replace(transforms=transforms, bounds=bounds))
+        self.reduction = replace(self.reduction, data=data)
+
+    def helped(self, chains: int, cores: int | None) -> AbstractContextManager[None]:
+        """There are no rows to share."""
+        return nullcontext()
+
+    def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
+        """One after the other; a folded scale is the same at u and -u, and proposals are for positive u."""
+        evaluate = compiled_marginal_many()
+        out = log_densities(lambda some, out: evaluate(some, self.data, out), positions, cores)
+        folded = self.reduction.data.head.transforms[: self.dimension] == FOLD
+        out[(positions[:, folded] < 0.0).any(axis=1)] = -np.inf
+        return out
+
+    def natural(self, positions: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw coefficients and effects given the parameters; the draws that follow in a chain do not count."""
+        chains, draws, _ = positions.shape
+        values = np.empty((chains, draws, self.reduction.n_values))
+        effects = np.empty((chains, draws, self.reduction.n_effects))
+        streams = rng.spawn(chains)
+        cores = available_cpus() if chains == 1 else 1
+
+        def recover_chains(some: slice) -> None:
+            for chain in range(chains)[some]:
+                values[chain], effects[chain] = recover(self.reduction, positions[chain], streams[chain], cores)
+
+        run_in_parts(recover_chains, chains, available_cpus(), fewest=1)
+        if not (np.isfinite(values).all() and np.isfinite(effects).all()):
+            raise SamplingError(
+                "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
+            )
+        return values, effects
+
+
+def _unmirrored(mode: Mode, folded: NDArray[np.bool_]) -> Mode:
+    """The mode with folded scales above zero, where proposals are allowed; Newton's steps may have crossed it."""
+    signs = np.where(folded & (mode.position < 0.0), -1.0, 1.0)
+    return replace(mode, position=signs * mode.position, covariance=mode.covariance * np.outer(signs, signs))
