@@ -117,7 +117,7 @@ REJECTED = {
     "y ~ ⟨(x) + x|(g)⟩": "parentheses",
     "y ~ x:⟨(1|g)⟩": "interactions",
     "y ~ x*⟨(1|g)⟩": "interactions",
-    "y ~ x - ⟨(1|g)⟩": "is added",
+    "y ~ x - ⟨(1|g)⟩": "cannot be removed",
     "y ~ (x + ⟨(1|g)⟩):z": "is added",
     "y ~ (x|⟨(1|h)⟩)": "one '|'",
     "y ~ ⟨(1|p|q|g)⟩": "three parts",

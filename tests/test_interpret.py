@@ -50,7 +50,11 @@ DATA = frame()
 def asked(formula, family="gaussian"):
     """A model, draws of its prior in the place of a posterior's, and these by name: (draws, ...)."""
     parts = formula if isinstance(formula, tuple) else (formula,)
-    model = nl.Model(nl.Formula(*parts), DATA, family=family)
+    return drawn(nl.Model(nl.Formula(*parts), DATA, family=family))
+
+
+def drawn(model):
+    """The same for a model of one's own."""
     prior = get_group(model.prior_predictive(draws=DRAWS, random_seed=1), "prior")
     draws = {str(name): np.asarray(values) for name, values in prior.data_vars.items()}
     results = to_inference_data({"posterior": draws}, dims={}, coords={})

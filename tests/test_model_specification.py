@@ -173,7 +173,26 @@ def test_update_makes_another_model():
     assert model.update(nl.Formula("log(.) ~ .", "sigma ~ 1"), family="t").formula.main == "log(y) ~ x"
     assert model.update(data=data.head(3)).data.shape == (3, 3)
     assert model.formula.main == "y ~ x"
+    quoted = nl.Model("`y~1` ~ x", data.rename(columns={"y": "y~1"}))
+    assert quoted.update("~ . + z").formula.main == "`y~1` ~ x + z"
     with pytest.raises(nl.FormulaError, match="has no '~'"):
         model.update(". + z")
+    with pytest.raises(nl.FormulaError, match="known by name"):
+        model.update("~ . + np.abs(z).clip(0)")  # whose dot is none of an update
     with pytest.raises(nl.FormulaError, match="has a dot"):
         nl.Model("y ~ x", data).update(nl.Formula("~ .", "sigma ~ . + x"))
+
+
+def test_bars_are_taken_away():
+    """As in R; what a bar is does not depend on the order of its effects."""
+    data = pd.DataFrame(
+        {
+            "y": [1.0, 2.0, 4.0, 3.0] * 3,
+            "x": [0.0, 1.0, 2.0] * 4,
+            "z": [1.0, 0.0, 2.0, 0.0] * 3,
+            "g": list("aabbcc") * 2,
+        }
+    )
+    model = nl.Model("y ~ x + (1|g) + (x + z||g)", data)
+    assert [term.name for term in specification_of(model.update("~ . - (z + x||g)")).spec.design.group_terms] == ["1|g"]
+    assert not specification_of(nl.Model("y ~ (1|g)", data).update("~ . - (1|g)")).spec.design.factors

@@ -7,6 +7,7 @@ grouping factors (`grouping`), take the response apart (`response`).
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns,
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
 from nutslite.formula.evaluation.evaluation import Evaluator, Memory
+from nutslite.formula.evaluation.functions import taken_for_levels
 from nutslite.formula.evaluation.safety import check, check_extra_namespace
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
 from nutslite.formula.formula import Formula, as_formula
@@ -104,6 +106,20 @@ class Design:
     def common_columns(self) -> tuple[str, ...]:
         """Columns that predictors use, without those that only group-specific terms use."""
         return self._recipe.common_columns
+
+    @property
+    def grouping_columns(self) -> frozenset[str]:
+        """Columns that are grouping factors or take part in one: g of ``(1|gr(g, cov=K))``, a and b of ``(1|a:b)``."""
+        trees = [factor.tree for plan in self._recipe.groups for factor in plan.term.factors]
+        names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        return frozenset(names & set(self.predictor_columns))
+
+    @property
+    def level_columns(self) -> frozenset[str]:
+        """Columns whose values a formula takes for levels, be they numbers: x of ``C(x)`` and ``mo(x)``."""
+        specs = [plan.spec for plan in self._recipe.predictors]
+        trees = [item.tree for spec in specs for item in (*spec.expressions(), *spec.special)]
+        return frozenset(name for tree in trees for name in taken_for_levels(tree))
 
     @property
     def categorical(self) -> frozenset[str]:

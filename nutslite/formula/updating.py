@@ -8,7 +8,9 @@ from nutslite.exceptions import FormulaError
 from nutslite.formula.formula import Formula, as_formula
 
 # A dot that is a term by itself, after what is passed over: quoted names and texts, numbers, parts of names.
-_DOT = re.compile(r"""(`[^`]*`|"[^"]*"|'[^']*'|\d+\.\d*|\.\d+|\w+(?:\.\w+)+)|\.""")
+_PASSED = r"""(`[^`]*`|"[^"]*"|'[^']*'|\d+\.\d*|\.\d+|\w+(?:\.\w+)+|[)\]]\.\w+)"""
+_DOT = re.compile(rf"{_PASSED}|\.")
+_TILDE = re.compile(rf"{_PASSED}|~")
 
 
 def updated(old: Formula, new: str | Formula) -> Formula:
@@ -43,11 +45,17 @@ def updated(old: Formula, new: str | Formula) -> Formula:
 
 def _line(old: str, new: str) -> str:
     """One formula."""
-    if "~" not in new:
-        raise FormulaError(f"'{new}' has no '~': an update is written '~ . + x'.", new)
-    left, right = (side.strip() for side in old.split("~", 1))
-    new_left, new_right = (side.strip() for side in new.split("~", 1))
+    left, right = _sides(old)
+    new_left, new_right = _sides(new)
     return f"{_filled(new_left or left, left, new)} ~ {_filled(new_right, right, new, terms=True)}"
+
+
+def _sides(text: str) -> tuple[str, str]:
+    """What stands left and right of the tilde, of which names in back-quotes may hold others."""
+    for found in _TILDE.finditer(text):
+        if found.group(1) is None:
+            return text[: found.start()].strip(), text[found.end() :].strip()
+    raise FormulaError(f"'{text}' has no '~': an update is written '~ . + x'.", text)
 
 
 def _filled(side: str, old: str, new: str, *, terms: bool = False) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown, warn
 from nutslite.formula.columns.data import as_frame
 from nutslite.interpret.averages import Averaging, averaging_of, weights_of
 from nutslite.interpret.covariates import Covariate, covariates_of, rows_in_use
@@ -18,7 +19,7 @@ from nutslite.interpret.estimates import MOST_NUMBERS, Estimates, Piece, gathere
 from nutslite.interpret.grid import GRIDS, conditional_grid, datagrid
 from nutslite.interpret.groups import OBSERVED, POPULATION, Groups, groups_of
 from nutslite.interpret.streaming import Draws, Measure, Question, checked_seed, draws_of
-from nutslite.interpret.summaries import Intervals, intervals_of
+from nutslite.interpret.summaries import NUMBERS, Intervals, intervals_of
 from nutslite.interpret.target import MEAN, Target, target_of
 from nutslite.model.after_fit import prediction_task
 from nutslite.model.specification import Specification, specification_of
@@ -105,16 +106,25 @@ class Asked:
             Labels of rows beside their covariates, one line for all or one for each row; the frames; the measure.
         """
         pieces: list[Piece] = []
+        beside: Sequence[str] = ()
         for labels, frames, measure in questions:
             pieces += self._pieces(labels, frames, measure)
+            beside = [str(name) for name in labels]
         category = None if self.target.dim is None else (self.target.dim, self.target.labels)
+        unknown = sum(int(np.isnan(piece.columns["estimate"]).sum()) for piece in pieces)
+        if unknown and not self.target.random:  # draws of responses say it themselves
+            count = sum(len(piece.columns["estimate"]) for piece in pieces)
+            warn(
+                f"{unknown} of {count} answers are nan, because some of their draws are: a logarithm or a link has no "
+                "value there, or numbers beyond float64 were subtracted or divided."
+            )
         found = gathered(
             pieces,
             self.intervals,
             category,
             kind=kind,
-            by=self.by,
-            numbers=frozenset(name for name, item in self.covariates.items() if item.numeric),
+            by=tuple(self._shown_as(name, beside) for name in self.by),
+            numbers=frozenset(self._shown_as(name, beside) for name, item in self.covariates.items() if item.numeric),
             target=self.target.name,
             response=self.specification.spec.design.response.name,
             note=self.groups.said if self.specification.spec.design.factors else "",
@@ -133,7 +143,13 @@ class Asked:
         for trials in design.response.values[1:]:
             response = response / trials
         frame = rows_in_use(self.specification)
+        frame = frame.rename(columns=lambda name: self._shown_as(str(name), ()))
         return replace(estimates, points=frame.assign(**{design.response.name: response}))
+
+    def _shown_as(self, name: str, beside: Sequence[str]) -> str:
+        """What tables call a covariate: its name, with ``_`` after it where they have a column or dimension of that."""
+        bounds = itertools.chain(*self.intervals.names())
+        return f"{name}_" if name in {*beside, *bounds, *NUMBERS, "chain", "draw", self.target.dim} else name
 
     def _pieces(self, labels: pd.DataFrame, frames: Sequence[pd.DataFrame], measure: Measure) -> Iterator[Piece]:
         """Answers to one question: all rows at once, or block by block where their draws are too many to keep."""
@@ -180,11 +196,10 @@ class Asked:
     def _shown(self) -> pd.DataFrame:
         """The covariates of rows, as tables show them."""
         own = [name for name in self.covariates if name in self.rows.frame]
-        factors = {name for factor in self.specification.spec.design.factors for name in factor.split(":")}
-        common = set(self.specification.spec.design.common_columns)
-        hidden = {name for name in factors - common if self.groups.which != OBSERVED}
+        design = self.specification.spec.design
+        hidden = design.grouping_columns - set(design.common_columns) if self.groups.which != OBSERVED else ()
         order = [*self.rows.named, *(name for name in own if name not in self.rows.named)]
-        return self.rows.frame[[name for name in order if name not in hidden]]
+        return self.rows.frame[[name for name in order if name not in hidden or name in self.rows.named]]
 
     def _labels(self, labels: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         """Labels of a question beside those of its rows; the user's functions applied to covariates."""
@@ -196,7 +211,8 @@ class Asked:
             first = pd.DataFrame({name: [value] * len(rows) for name, value in line.items()}, index=rows.index)
         else:
             first = labels.loc[rows.index]
-        return pd.concat([first, rows.drop(columns=list(first), errors="ignore")], axis=1)
+        beside = [str(name) for name in labels]
+        return pd.concat([first, rows.rename(columns=lambda name: self._shown_as(str(name), beside))], axis=1)
 
 
 def ask(model: Any, idata: Any, options: Options, *, default_by: Any = None, moved: Sequence[str] = ()) -> Asked:
@@ -210,7 +226,7 @@ def ask(model: Any, idata: Any, options: Options, *, default_by: Any = None, mov
     covariates = covariates_of(specification)
     intervals = intervals_of(options.prob, options.use_hdi)
     seed = checked_seed(options.random_seed)
-    rows = _rows(model, specification, covariates, options)
+    rows = _rows(model, specification, covariates, options, moved)
     draws = draws_of(specification, idata, options.draws)
     task = prediction_task(specification)
     target = target_of(options.target, task, specification.spec.design.response.name, options.quantile, seed)
@@ -238,13 +254,22 @@ def ask(model: Any, idata: Any, options: Options, *, default_by: Any = None, mov
     )  # fmt: skip
 
 
-def _rows(model: Any, specification: Specification, covariates: Mapping[str, Covariate], options: Options) -> Rows:
-    factors = {name for factor in specification.spec.design.factors for name in factor.split(":")}
+def _rows(
+    model: Any,
+    specification: Specification,
+    covariates: Mapping[str, Covariate],
+    options: Options,
+    moved: Sequence[str],
+) -> Rows:
+    factors = specification.spec.design.grouping_columns
     if options.conditional is not None:
         if options.newdata is not None:
             raise ArgumentError("conditional= makes rows and newdata= gives them: use one of the two.")
         frame, named = conditional_grid(specification, options.conditional)
-        return Rows(frame, tuple(named), True, bool(factors) and factors <= set(named), False)
+        said = {*named, *moved}
+        if options.groups is None and options.integrate is None:
+            _check_all_groups(factors, said, set(specification.spec.design.common_columns))
+        return Rows(frame, tuple(named), True, bool(factors) and factors <= said, False)
     given = options.newdata
     if given is None:
         return Rows(_with_all_columns(specification), (), False, True, True)
@@ -263,6 +288,18 @@ def _rows(model: Any, specification: Specification, covariates: Mapping[str, Cov
     if len(frame) == 0:
         raise DataError("newdata has no rows.")
     return Rows(frame, (), False, not absent, False)
+
+
+def _check_all_groups(factors: Collection[str], said: Collection[str], common: Collection[str]) -> None:
+    """Refuse some groups without the others: they would be no group's effects, and all groups alike."""
+    some = [name for name in said if name in factors and name not in common]
+    others = [name for name in sorted(factors) if name not in said]
+    if some and others:
+        rest = ", ".join(f"'{name}'" for name in others)
+        raise ArgumentError(
+            f"The question names the group '{some[0]}' and not {rest}: name all of them, or say whose effects count. "
+            f"groups='observed' takes the most frequent {rest}, groups='typical' leaves the effects of groups out."
+        )
 
 
 def _with_all_columns(specification: Specification) -> pd.DataFrame:

@@ -56,7 +56,8 @@ def averaging_of(frame: pd.DataFrame, by: Any, weights: FloatArray | None) -> Av
     codes = np.zeros(len(frame), dtype=np.int64)
     cells = pd.DataFrame(index=pd.RangeIndex(1))
     if names:
-        grouped = frame.groupby(names, sort=True, observed=True, dropna=False)
+        halves = [name for name in names if frame[name].dtype == np.float16]  # of which pandas makes no groups
+        grouped = frame.astype(dict.fromkeys(halves, np.float32)).groupby(names, sort=True, observed=True, dropna=False)
         codes = np.asarray(grouped.ngroup(), dtype=np.int64)
         cells = frame.iloc[np.unique(codes, return_index=True)[1]][names].reset_index(drop=True)
     given = np.ones(len(frame)) if weights is None else weights

@@ -111,12 +111,12 @@ def comparisons(
 def avg_comparisons(model: Any, idata: Any, contrast: Any = None, by: Any = True, **options: Any) -> Estimates:
     """Average comparisons: `comparisons` with ``by=True``, or by the columns given; `options` as there."""
     if contrast is None and options.get("variables") is None:
-        from nutslite.interpret.covariates import covariates_of
+        from nutslite.interpret.covariates import changeable
         from nutslite.model.specification import specification_of
 
-        specification = specification_of(model)
-        common = set(specification.spec.design.common_columns)
-        options["variables"] = [name for name in covariates_of(specification) if name in common]
+        options["variables"] = list(changeable(specification_of(model)))
+        if not options["variables"]:
+            raise ArgumentError("The model has no covariate, and so nothing to compare.")
     return comparisons(model, idata, contrast, by=by, **options)
 
 

@@ -183,6 +183,7 @@ def _of_numbers(item: Covariate, how: Any, frame: pd.DataFrame) -> Iterator[_Cha
         yield from (_Change(_versus(a, b), a, b) for a, b in itertools.combinations(values, 2))
         return
     if how is None and item.kind == "integer" and np.issubdtype(own.dtype, np.integer):
+        own = own.astype(np.int64)  # 127 and 1 are -128 in the column's own int8
         yield _Change("+1", own, own + 1)  # half a year of school is no value that a row could have
         return
     step = 1.0 if how is None else how

@@ -24,7 +24,7 @@ class Covariate:
     ----------
     name : str
     kind : {"float", "integer", "category"}
-        Truth values, texts, declared categories and grouping factors are categories.
+        Truth values, texts, declared categories, grouping factors and x of ``C(x)`` and ``mo(x)`` are categories.
     column : Series
         Its values in the rows that the model uses.
     levels : tuple
@@ -92,9 +92,15 @@ def rows_in_use(specification: Specification) -> pd.DataFrame:
 
 def covariates_of(specification: Specification) -> dict[str, Covariate]:
     """By name, what each column is."""
-    frame, forced = rows_in_use(specification), specification.spec.design.categorical
-    factors = {name for factor in specification.spec.design.factors for name in factor.split(":")}
-    return {str(name): _covariate(str(name), frame[name], name in forced or name in factors) for name in frame}
+    frame, design = rows_in_use(specification), specification.spec.design
+    levels = design.categorical | design.level_columns | design.grouping_columns
+    return {str(name): _covariate(str(name), frame[name], name in levels) for name in frame}
+
+
+def changeable(specification: Specification) -> dict[str, Covariate]:
+    """The covariates whose effects are asked for where none is named: all but those that only group the rows."""
+    only_groups = specification.spec.design.grouping_columns - set(specification.spec.design.common_columns)
+    return {name: item for name, item in covariates_of(specification).items() if name not in only_groups}
 
 
 def _covariate(name: str, column: pd.Series[Any], category: bool) -> Covariate:

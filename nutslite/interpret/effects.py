@@ -63,7 +63,8 @@ def fixef(model: Any, idata: Any, prob: Any = None, use_hdi: bool = True) -> pd.
     found: list[tuple[str, FloatArray]] = []
     for quantity in source.specification.posterior.inventory.of_kind("intercept", "coefficients", "constant"):
         if quantity.kind != "constant" or quantity.dims:
-            found += source.elements(quantity)
+            own = source.specification.aliases.get(quantity.name, quantity.name)
+            found += [(own + name.removeprefix(quantity.name), draws) for name, draws in source.elements(quantity)]
     return source.table(pd.DataFrame(index=[name for name, _ in found]), [draws for _, draws in found])
 
 

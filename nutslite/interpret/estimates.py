@@ -37,7 +37,8 @@ class Estimates:
     ----------
     summary : DataFrame
         One row for each answer: what it is of, ``estimate`` (the mean of its draws), ``sd``, ``lower`` and ``upper``.
-        ``summary.attrs`` has the probability of the interval, ``prob``, and its kind, ``interval``.
+        ``summary.attrs`` has the probability of the interval, ``prob``, and its kind, ``interval``. A covariate whose
+        name is that of such a column has ``_`` after it.
     draws : DataArray, dims (chain, draw, row) and one of categories where there are any
         Coordinates of ``row`` are the columns of `summary` that say what it is of.
     kind : str

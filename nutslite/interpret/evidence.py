@@ -172,7 +172,7 @@ class _Statement:
             return {**found, "evidence_ratio": ratio, "evidence_error": error, "probability": ratio / (1.0 + ratio)}
         one_sided = Intervals((max(2.0 * intervals.probs[0] - 1.0, 1e-6),), intervals.hdi)
         holds = values > 0.0 if self.sign == ">" else values < 0.0
-        share = float(holds.mean())
+        share = float("nan") if np.isnan(values).any() else float(holds.mean())
         error = _batch_error(holds.astype(float))
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio, spread = (float(np.divide(share, 1.0 - share)), float(np.divide(error, (1.0 - share) ** 2)))
@@ -200,6 +200,8 @@ def _element(
     names = [", ".join(each) for each in itertools.product(*labels)]
     wanted = ", ".join(element)
     if wanted not in names:
+        if not all(labels):
+            raise DataError(f"hypothesis={text!r}: '{name}' has a number for each row; predictions compares rows.")
         some = ", ".join(f"{name}[{each}]" for each in names[:6]) + (", ..." if len(names) > 6 else "")
         raise DataError(f"hypothesis={text!r}: '{name}' has several numbers; name one of {some}.")
     return values[:, names.index(wanted)]

@@ -46,10 +46,12 @@ def evaluate(side: str, whole: str, resolve: Resolve, known: str) -> Any:
     """
     try:
         tree = ast.parse(side.strip(), mode="eval").body
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return _value(tree, whole, resolve, known)
     except SyntaxError:
         raise ArgumentError(f"hypothesis={whole!r}: '{side.strip()}' is no arithmetic. {known}.") from None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _value(tree, whole, resolve, known)
+    except RecursionError:
+        raise ArgumentError("hypothesis is nested too deeply, or too long a sum.") from None
 
 
 def _value(tree: ast.expr, whole: str, resolve: Resolve, known: str) -> Any:

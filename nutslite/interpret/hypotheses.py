@@ -53,12 +53,17 @@ class Tested:
 
     def columns(self, inside: tuple[float, float] | None) -> dict[str, FloatArray]:
         """Probabilities of more than no effect, its odds, and where it is asked for of a range."""
-        above = (self.draws > self.null).mean(axis=0)
+        above = share(self.draws > self.null, self.draws)
         with np.errstate(divide="ignore"):
             found = {"p_above": above, "evidence_ratio": above / (1.0 - above)}
         if inside is not None:
-            found["p_inside"] = ((self.draws > inside[0]) & (self.draws < inside[1])).mean(axis=0)
+            found["p_inside"] = share((self.draws > inside[0]) & (self.draws < inside[1]), self.draws)
         return found
+
+
+def share(holds: NDArray[np.bool_], draws: FloatArray) -> FloatArray:
+    """How many draws something holds of, (hypotheses,); unknown where a draw is no number: inf - inf, 0 / 0."""
+    return np.asarray(np.where(np.isnan(draws).any(axis=0), np.nan, holds.mean(axis=0)))
 
 
 def tested(answers: Answers, hypothesis: Any) -> Tested:

@@ -113,7 +113,7 @@ class Drawing:
             if name not in table:
                 known = [str(column) for column in table]
                 raise ArgumentError(f"The answers have no column '{name}'.{did_you_mean(name, known)}")
-        rest = [name for name in order if name not in chosen.values()]
+        rest = [name for name in dict.fromkeys(order) if name not in chosen.values()]
         for place in chosen:
             if chosen[place] is None and rest:
                 chosen[place] = rest.pop(0)

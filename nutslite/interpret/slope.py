@@ -116,12 +116,10 @@ def avg_slopes(model: Any, idata: Any, wrt: Any = None, by: Any = True, **option
     Without `wrt`, of every covariate that is a number.
     """
     if wrt is None and options.get("variables") is None:
-        from nutslite.interpret.covariates import covariates_of
+        from nutslite.interpret.covariates import changeable
         from nutslite.model.specification import specification_of
 
-        specification = specification_of(model)
-        common = set(specification.spec.design.common_columns)
-        wrt = [name for name, item in covariates_of(specification).items() if item.numeric and name in common]
+        wrt = [name for name, item in changeable(specification_of(model)).items() if item.numeric]
         if not wrt:
             raise DataError("The model has no covariate that is a number: use avg_comparisons.")
     return slopes(model, idata, wrt, by=by, **options)
@@ -179,9 +177,15 @@ def sloped(
 
 
 def _sides(item: Covariate, frame: pd.DataFrame, eps: float | None) -> tuple[FloatArray, FloatArray]:
-    """Values on both sides of each row's own, none farther out than the model's rows and this one are."""
+    """Values on both sides of each row's own, none farther out than the model's rows and this one are.
+
+    Where all of the model's rows have one value, no side is farther out than the other.
+    """
     x = frame[item.name].to_numpy(dtype=float)
     least, largest = float(item.column.min()), float(item.column.max())
+    if least == largest:
+        step = STEP * max(1.0, abs(largest)) if eps is None else eps
+        return x - step, x + step
     step = (largest - least) * STEP if eps is None else eps
     return np.maximum(x - step, np.minimum(x, least)), np.minimum(x + step, np.maximum(x, largest))
 

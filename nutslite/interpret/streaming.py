@@ -119,7 +119,8 @@ class Question:
         for start, stop in again[0][0].rows.chunks():
             parts: list[FloatArray] = []
             for sides in zip(*again, strict=True):
-                found = self.measure.parts(sides, start, stop)
+                with np.errstate(over="ignore", invalid="ignore"):  # infinite answers are said to be so in the table
+                    found = self.measure.parts(sides, start, stop)
                 found = [_full(part, (stop - start, len(frames[0]))) for part in found]
                 if averaging is not None:
                     found = [averaging.of(part) for part in found]

@@ -16,6 +16,8 @@ from nutslite.results.diagnostics import diagnostics
 FloatArray = NDArray[np.float64]
 
 PROB = 0.94
+NUMBERS = ("estimate", "sd", "p_above", "p_inside", "evidence_ratio")
+"""Columns of tables beside the ends of intervals."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Intervals:
 
     def columns(self, draws: FloatArray) -> dict[str, FloatArray]:
         """Columns of a table for draws (samples, numbers): ``estimate``, ``sd``, and ends of intervals."""
-        found = {"estimate": draws.mean(axis=0), "sd": draws.std(axis=0, ddof=1 if len(draws) > 1 else 0)}
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite draws have no spread
+            found = {"estimate": draws.mean(axis=0), "sd": draws.std(axis=0, ddof=1 if len(draws) > 1 else 0)}
         interval = diagnostics.hdi if self.hdi else diagnostics.eti
         for (low, high), prob in zip(self.names(), self.probs, strict=True):
             ends = interval(draws[None], prob)

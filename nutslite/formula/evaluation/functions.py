@@ -5,6 +5,7 @@ Nothing outside these tables, the data's columns and the user's ``extra_namespac
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -113,6 +114,14 @@ TERMS = {
     "centered=False",
 }
 """Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
+
+
+def taken_for_levels(tree: ast.expr) -> frozenset[str]:
+    """Columns in an expression whose values are levels, be they numbers: x of ``C(x)`` and ``mo(x)``."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    taking = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in (*CATEGORICAL, "mo")]
+    first = [[*call.args, *(keyword.value for keyword in call.keywords)][0] for call in taking]
+    return frozenset(column.id for column in first if isinstance(column, ast.Name))
 
 
 def function_names() -> frozenset[str]:

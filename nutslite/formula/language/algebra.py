@@ -12,6 +12,7 @@ import ast
 from collections.abc import Sized
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from patsy.infix_parser import ParseNode
 
@@ -62,6 +63,12 @@ class GroupSpec:
     correlated: bool
     span: tuple[int, int]
     id: str | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What it is known by, wherever it stands."""
+        terms = frozenset(term.key for term in self.terms)
+        return self.intercept, terms, tuple(term.name for term in self.factors), self.correlated, self.id
 
 
 def span_of(node: ParseNode) -> tuple[int, int]:
@@ -181,6 +188,10 @@ class Reader:
             raise self.error(f"This expands to more than {_MOST_TERMS} terms.", node)
 
     def _minus(self, node: ParseNode, additive: bool) -> Sum:
+        if additive and len(node.args) == 2 and node.args[1].type == "|":
+            kept = self.read(node.args[0], additive)
+            self._remove_bar(node.args[1])
+            return kept
         removed = self.read(node.args[-1])
         if len(node.args) == 1:
             if removed.terms or removed.intercept is not True:
@@ -196,6 +207,16 @@ class Reader:
         terms = [term for term in kept.terms if term.key not in removed.keys]
         result = Sum(terms, kept.intercept)
         return self._union(result, Sum(intercept=False), node) if removed.intercept else result
+
+    def _remove_bar(self, node: ParseNode) -> None:
+        """``- (x|g)``: the bar that is written the same way, but for the order of effects."""
+        reader = Reader(self.source)
+        reader.read(node, additive=True)
+        same = [group for group in self.groups if group.key == reader.groups[0].key]
+        if not same:
+            text = self.source.text[slice(*span_of(node))]
+            raise self.error(f"'{text}' is not among the terms to its left, so it cannot be removed.", node)
+        self.groups = [group for group in self.groups if group not in same]
 
     def _product(self, node: ParseNode, additive: bool) -> Sum:
         """``:``, ``*`` and ``/``."""

@@ -200,7 +200,7 @@ def _refusal(factor: GroupFactor, new: Sequence[str]) -> str:
     return (
         f"The new data have {'a level' if len(new) == 1 else 'levels'} of '{factor.name}' that the model was not "
         f"fitted to: {shown}. Use sample_new_groups=True to draw the effects of new groups from the distribution of "
-        f"all groups, or include_group_specific=False to leave group effects out."
+        "all groups. include_group_specific=False leaves group effects out, in nutslite.interpret groups='typical'."
     )
 
 
