@@ -39,8 +39,6 @@ class Estimates:
         One row for each answer: what it is of, ``estimate`` (the mean of its draws), ``sd``, ``lower`` and ``upper``.
         ``summary.attrs`` has the probability of the interval, ``prob``, and its kind, ``interval``. A covariate whose
         name is that of such a column has ``_`` after it.
-    draws : DataArray, dims (chain, draw, row) and one of categories where there are any
-        Coordinates of ``row`` are the columns of `summary` that say what it is of.
     kind : str
         ``"predictions"``, ``"comparisons"``, ``"slopes"`` or ``"hypotheses"``.
     by : tuple of str
@@ -71,7 +69,9 @@ class Estimates:
 
     @property
     def draws(self) -> xarray.DataArray:
-        """The draws of every answer.
+        """The draws of every answer: dims (chain, draw, row), and one of categories where there are any.
+
+        Coordinates of ``row`` are the columns of `summary` that say what it is of.
 
         Raises
         ------
