@@ -60,8 +60,8 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     path = tmp_path / "fit.ckpt"
     with contextlib.suppress(KeyboardInterrupt):  # which means that it came before the first draw
         assert fitted(path, settings, plan, discard_tuned_samples=False, callback=stop).interrupted
-    target = "JointTarget" if name == "joint" else "MarginalTarget"
-    monkeypatch.setattr(f"nutslite.posterior.targets.target.{target}.launch", None)  # there is no second pilot
+    target = "target.JointTarget" if name == "joint" else "marginal_target.MarginalTarget"
+    monkeypatch.setattr(f"nutslite.posterior.targets.{target}.launch", None)  # there is no second pilot
     monkeypatch.setattr("nutslite.posterior.targets.matrix_target.MatrixTarget.launch", None)
     again = fitted(path, settings, plan, discard_tuned_samples=False)
     assert_same(again, wanted)
