@@ -19,6 +19,7 @@ from nutslite.sampler.progress import ProgressBar
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = (np.ones(2),)
+ENOUGH = 400_000  # a chain of so many draws does not end before the interruption is heard
 LONG = {"initial": np.zeros(2), "draws": 10_000_000, "tune": 50, "chains": 2, "random_seed": 1}
 
 
@@ -42,11 +43,11 @@ def scarce_memory(monkeypatch):
 
 @pytest.mark.usefixtures("scarce_memory")
 def test_keyboard_interrupt_returns_the_finished_draws():
-    arguments = {**LONG, "draws": 400_000}
+    arguments = {**LONG, "draws": ENOUGH}
     result = sample(independent_normals, DATA, callback=stop_after(3), cores=2, **arguments)
     assert result.interrupted
     assert np.all(result.draws_per_chain > 0)
-    assert np.all(result.draws_per_chain < 400_000)
+    assert np.all(result.draws_per_chain < ENOUGH)
     assert result.positions.shape[1] == result.draws_per_chain.max()
     for chain, count in enumerate(result.draws_per_chain):
         assert np.all(np.isfinite(result.positions[chain, :count]))
@@ -56,20 +57,21 @@ def test_keyboard_interrupt_returns_the_finished_draws():
     assert np.all(result.n_gradients >= result.draws_per_chain)
 
 
+@pytest.mark.usefixtures("scarce_memory")
 def test_an_interrupted_run_can_be_made_rectangular():
     def in_second_chain(progress):
         if progress.chain == 1 and progress.phase == "sampling":
             raise KeyboardInterrupt
 
-    arguments = {**LONG, "draws": 3000, "chains": 3}
+    arguments = {**LONG, "draws": ENOUGH, "chains": 3}
     result = sample(independent_normals, DATA, callback=in_second_chain, cores=1, **arguments)
     assert result.interrupted
-    assert result.draws_per_chain[0] == 3000
-    assert result.draws_per_chain[2] < 3000  # at most begun
+    assert result.draws_per_chain[0] == ENOUGH
+    assert result.draws_per_chain[2] < ENOUGH  # at most begun
     tidy = result.rectangular()
     assert np.all(np.isfinite(tidy.positions))
     assert tidy.positions.shape[:2] == tidy.stats["lp"].shape
-    assert tidy.positions.size >= 3000 * 2
+    assert tidy.positions.size >= 2 * ENOUGH
     assert len(tidy.metrics) == len(tidy.divergences) == tidy.step_sizes.size == tidy.positions.shape[0]
     complete = sample(independent_normals, DATA, initial=np.zeros(2), draws=10, tune=10, chains=2)
     assert complete.rectangular() is complete
