@@ -62,7 +62,7 @@ plans = [make_plan(assembled), make_plan(assembled, "joint", pilot=False, merge=
 print(json.dumps([gradient_seconds(plan.target()) for plan in plans]))
 """
 
-GRADIENT_PROCESSES = 8
+GRADIENT_PROCESSES = 16
 ONE_THREAD = {
     "NUTSLITE_COMPILE_BESIDE": "0",
     "NUMBA_NUM_THREADS": "1",
