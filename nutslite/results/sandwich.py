@@ -1,8 +1,9 @@
 """The spread of estimates under a working likelihood: from posterior draws to draws that spread as the estimates do.
 
 Where the likelihood is a working one, as in regressions of quantiles, the posterior is about the right place and has
-the wrong width. With S the posterior covariance, P the priors' precision, H = S^-1 - P the likelihood's part, and M the
-sum of outer products of scores, the estimate varies from data set to data set by ``A = H^-1 M H^-1``, so that::
+the wrong width. With S the posterior covariance, P the priors' precision, H the likelihood's (`curvature`, or
+S^-1 - P), and M the sum of outer products of scores, the estimate varies from data set to data set by
+``A = H^-1 M H^-1``, so that::
 
     V = (A^-1 + P)^-1        theta* = mean + L_V L_S^-1 (theta - mean)
 
@@ -31,6 +32,7 @@ FloatArray = NDArray[np.float64]
 FEWEST = 4  # clusters: fewer have no variance
 FEWEST_DEGREES = 4.0  # of freedom: a t variable with fewer has hardly a variance
 LARGEST_LEVERAGE = 1.0 - 1e-8
+LEAST = 0.05  # of the posterior's precision, in any direction, that a likelihood's is to have
 MUCH, TOO_MUCH = 0.2, 0.9
 """Of the precision in some direction that is the priors': to speak of, and beyond which the data say nothing."""
 
@@ -113,7 +115,9 @@ def _left_out(columns: FloatArray, sums: FloatArray, clusters: NDArray[np.int64]
     return np.asarray(root.T @ np.linalg.solve(rest, np.linalg.solve(root.T, sums).T[:, :, None])[:, :, 0].T)
 
 
-def adjusted_draws(draws: FloatArray, prior: FloatArray, meat: FloatArray) -> FloatArray:
+def adjusted_draws(
+    draws: FloatArray, prior: FloatArray, meat: FloatArray, precision: FloatArray | None = None
+) -> FloatArray:
     """Draws (samples, p) with the same mean, and the covariance V.
 
     Parameters
@@ -123,6 +127,9 @@ def adjusted_draws(draws: FloatArray, prior: FloatArray, meat: FloatArray) -> Fl
         The priors' precision.
     meat : ndarray, shape (p, p)
         The variance of the sum of scores.
+    precision : ndarray, shape (p, p), optional
+        The likelihood's; what the priors leave of the posterior's, where it is not known, or says next to nothing in
+        some direction.
 
     Raises
     ------
@@ -155,8 +162,13 @@ def adjusted_draws(draws: FloatArray, prior: FloatArray, meat: FloatArray) -> Fl
     # In coordinates in which S is the identity and the priors' part is diagonal.
     to_unit = root @ vectors
     unit_meat = to_unit.T @ meat @ to_unit
-    inverse = 1.0 / (1.0 - shares)
-    estimate = inverse[:, None] * unit_meat * inverse
+    unit_precision = np.diag(1.0 - shares)
+    if precision is not None:
+        by_density = to_unit.T @ precision @ to_unit
+        if np.linalg.eigvalsh(by_density)[0] > LEAST:
+            unit_precision = by_density
+    inverse = np.linalg.inv(unit_precision)
+    estimate = inverse @ unit_meat @ inverse
     unit = np.linalg.inv(np.linalg.inv(estimate) + np.diag(shares))
     wanted = np.linalg.cholesky(to_unit @ unit @ to_unit.T)
     return np.asarray(mean + np.linalg.solve(root, (draws - mean).T).T @ wanted.T)
