@@ -147,9 +147,9 @@ def test_forecasts_that_are_too_narrow_are_found_out(rng):
 
 def test_forecasts_that_are_biased_are_found_out(rng):
     mu, sigma, y = normal_forecast(rng, 400)
-    verdict = evaluate(y + 0.3, Prediction.from_normal(mu, sigma), simulations=39).verdict()
+    verdict = evaluate(y + 0.4, Prediction.from_normal(mu, sigma), simulations=99).verdict()
     assert "what came is larger than forecast" in verdict
-    assert "what came is smaller" in evaluate(y - 0.3, Prediction.from_normal(mu, sigma), simulations=39).verdict()
+    assert "what came is smaller" in evaluate(y - 0.4, Prediction.from_normal(mu, sigma), simulations=99).verdict()
 
 
 def test_forecasts_that_ignore_groups_are_found_out(rng):
@@ -168,9 +168,10 @@ def test_forecasts_that_ignore_groups_are_found_out(rng):
 def test_one_group_that_is_off_is_found_out(rng):
     """Too few of the rows to move any mean, or the average group."""
     labels = np.repeat(np.arange(40), 5)
-    y = rng.standard_normal(200) + 2.5 * (labels == 7)
+    y = rng.standard_normal(200) + 3.0 * (labels == 7)
     report = evaluate(y, Prediction.from_normal(np.zeros(200), np.ones(200)), groups=labels, simulations=99)
-    assert "rows of one group are off together: pit_farthest_group" in report.verdict()
+    assert report.omnibus.adjusted["pit_farthest_group"] == report.omnibus.p_value == 0.01
+    assert "off together" in report.verdict()
     line = report.table.loc["pit_farthest_group"]
     z = y[labels == 7].sum() / np.sqrt(5)
     assert line["estimate"] == pytest.approx(abs(z))

@@ -6,12 +6,11 @@ its precision varies much from one data set to the next, and with the estimate. 
 monotonic regression models under quantile restrictions): rows count that lie within a bandwidth of the quantile, over
 which slopes of their log likelihoods are differenced. The bandwidth is that of Hall and Sheather (1988, JRSS B
 50:381-391) on the scale of levels, taken to that of the response as for normal residuals (Koenker, 2005, Quantile
-Regression, section 3.4.2); with clusters as without (Parente and Santos Silva, 2016, doi:10.1515/jem-2014-0011).
+Regression, section 3.4.2: ``1{|r| < c}/(2 c)`` with ``c = s (Phi^-1(tau + h) - Phi^-1(tau - h))``); with clusters as without (Parente and Santos Silva, 2016, doi:10.1515/jem-2014-0011).
 """
 
 from __future__ import annotations
 
-import math
 from statistics import NormalDist
 
 import numpy as np
@@ -23,7 +22,6 @@ FloatArray = NDArray[np.float64]
 
 CONFIDENCE = 0.95  # of the interval that Hall and Sheather's bandwidth is best for
 NEARER = 0.9  # of the way from the level to 0 or 1, at most
-LENGTH = math.sqrt(3.0)  # half the length of the uniform kernel whose standard deviation is 1
 IQR_OF_NORMAL = 1.34
 STEP_OF_LOG = 0.1  # of the other predictors, whose slopes are smooth
 
@@ -54,7 +52,7 @@ def half_length(residuals: FloatArray, level: float) -> float:
     h, normal = bandwidth(residuals.size, level), NormalDist()
     low, high = np.quantile(residuals, [0.25, 0.75])
     scale = min(float(residuals.std(ddof=1)), float(high - low) / IQR_OF_NORMAL) or float(residuals.std(ddof=1))
-    return LENGTH * scale * (normal.inv_cdf(level + h) - normal.inv_cdf(level - h))
+    return scale * (normal.inv_cdf(level + h) - normal.inv_cdf(level - h))
 
 
 def precision_of(columns: FloatArray, predictors: NDArray[np.int64], curvature: FloatArray) -> FloatArray:

@@ -12,8 +12,9 @@ with Cholesky factors L (Yang, Wang and He, 2016, doi:10.1111/insr.12114; Ribate
 any way (Liang and Zeger, 1986). What rows, or clusters, have contributed to the estimate is taken out as by a jackknife
 (HC3 and CR3 of MacKinnon, Nielsen and Webb, 2023, doi:10.1016/j.jeconom.2022.04.001).
 
-M is itself an estimate, from few clusters or, at outer quantiles, from the few rows beyond. V is therefore that of a t
-variable, whose degrees of freedom are those of the Wishart variable that varies as much as M is seen to do (Pan and
+M is itself an estimate, from few clusters or, at outer quantiles, from the few rows beyond. Draws are therefore spread
+so that their central 95 % are those of a t variable (as in Bell and McCaffrey, 2002, Survey Methodology 28:169-181),
+whose degrees of freedom are those of the Wishart variable that varies as much as M is seen to do (Pan and
 Wall, 2002, doi:10.1002/sim.1142): with scores u_g of G clusters in coordinates in which M is the identity,
 ``p (p + 1) / (sum |u_g|^4 - p / G)`` in p dimensions, and at most G - 1.
 """
@@ -24,12 +25,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 from nutslite.exceptions import DataError, warn
 
 FloatArray = NDArray[np.float64]
 
 FEWEST = 4  # clusters: fewer have no variance
+UPPER = 0.975  # of a variable, up to which its interval of 95 % reaches
 FEWEST_DEGREES = 4.0  # of freedom: a t variable with fewer has hardly a variance
 LARGEST_LEVERAGE = 1.0 - 1e-8
 LEAST = 0.05  # of the posterior's precision, in any direction, that a likelihood's is to have
@@ -83,8 +86,8 @@ class Scores:
         for j in np.unique(self.predictors):
             own = np.flatnonzero(self.predictors == j)
             sums[own] = _left_out(self.columns[own], sums[own], clusters, what)
-        freedom = degrees_of_freedom(sums)
-        return np.asarray((count - 1) / count * freedom / (freedom - 2.0) * (sums @ sums.T))
+        wider = float(stdtrit(degrees_of_freedom(sums), UPPER) / ndtri(UPPER)) ** 2
+        return np.asarray((count - 1) / count * wider * (sums @ sums.T))
 
 
 def degrees_of_freedom(sums: FloatArray) -> float:

@@ -19,6 +19,8 @@ from nutslite._calls import public
 
 FloatArray = NDArray[np.float64]
 
+MOST_LEFT_OUT = 1000  # simulations, up to which each is compared with all others, and not with all
+FEWEST = 3  # simulations
 TIE = 1e-9  # relative difference of distances that are the same but for rounding
 
 
@@ -43,22 +45,38 @@ def omnibus_of(
 ) -> Omnibus | None:
     """Of numbers (m,), and of the same numbers of simulated observations (R, m); None where nothing can be compared.
 
-    Distances are in standard deviations to the same side, from the mean: numbers that cannot be negative are skewed.
-    Those that are no fault below what is expected, not `both`, count above it only. A number that is not finite
-    somewhere, or never changes, is left out.
+    Distances are from the mean of all others, in their standard deviations to the same side: numbers that cannot be
+    negative are skewed. Those that are no fault below what is expected, not `both`, count above it only. A number that
+    is not finite somewhere, or never changes, is left out.
     """
     pool = np.concatenate([observed[None], simulated])
-    kept = np.flatnonzero(np.isfinite(pool).all(axis=0) & (np.ptp(pool, axis=0) > 0.0)) if len(simulated) else []
+    kept = (
+        np.flatnonzero(np.isfinite(pool).all(axis=0) & (np.ptp(simulated, axis=0) > 0.0)) if len(simulated) > 2 else []
+    )
     if not len(kept):
         return None
-    deviations = pool[:, kept] - pool[:, kept].mean(axis=0)
-    distances = np.maximum(_in_sds(deviations), np.array(both)[kept] * _in_sds(-deviations))
+    distances = _distances(pool[:, kept], np.array(both)[kept])
     farthest = distances.max(axis=1) * (1.0 + TIE)
     adjusted = {names[place]: float(np.mean(farthest >= distances[0, j])) for j, place in enumerate(kept)}
     return Omnibus(min(adjusted.values()), adjusted)
 
 
-def _in_sds(deviations: FloatArray) -> FloatArray:
-    """Positive deviations over the root of their mean square; 0 for others."""
+def _distances(pool: FloatArray, both: NDArray[np.bool_]) -> FloatArray:
+    """Of each row of the pool (R + 1, m) from all others; of very many from all, which is the same."""
+    if len(pool) > MOST_LEFT_OUT:
+        deviations = pool - pool.mean(axis=0)
+        return np.maximum(deviations / _sds(deviations), both * -deviations / _sds(-deviations))
+    found = np.empty(pool.shape)
+    for row in range(len(pool)):
+        others = np.delete(pool, row, axis=0)
+        center = others.mean(axis=0)
+        above, below = _sds(others - center), _sds(center - others)
+        found[row] = np.maximum((pool[row] - center) / above, both * (center - pool[row]) / below)
+    return found
+
+
+def _sds(deviations: FloatArray) -> FloatArray:
+    """Root of the mean square of those that are positive."""
     above = np.maximum(deviations, 0.0)
-    return np.asarray(above / np.sqrt(np.sum(above**2, axis=0) / np.count_nonzero(above, axis=0)))
+    counts = np.maximum(np.count_nonzero(above, axis=0), 1)
+    return np.maximum(np.sqrt(np.sum(above**2, axis=0) / counts), np.finfo(float).tiny)
