@@ -106,6 +106,12 @@ class Family:
     censored : mapping of str to callable
         By ``"left"``, ``"right"``, ``"interval"``: the kernel of rows that are censored so. Of intervals the second
         half of y's rows is what `prepare` made of their upper ends.
+    mean_of_score : callable, optional
+        ``mean_of_score(parameters, companions, slopes) -> ndarray``: where the score of the parent is linear in the
+        response, the mean of responses between bounds; `slopes` is the mean of that score, by the native link.
+    given : mapping of str to callable
+        By a companion of a response that the family itself does not use, ``given(response) -> dict`` of attributes with
+        which it does: ``se(y, s)``, ``rate(y, exposure)``.
     smooth : callable, optional
         The kernel of a density near this one whose curvature says where the mode is and how wide; a pilot asks it where
         the density itself has kinks.
@@ -152,6 +158,8 @@ class Family:
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
+    mean_of_score: Callable[..., NDArray[Any]] | None = field(default=None, compare=False)
+    given: Mapping[str, Callable[[Response], Mapping[str, Any]]] = field(default_factory=dict, compare=False)
     smooth: Callable[..., None] | None = field(default=None, compare=False)
     at_quantile: Callable[[Any], Mapping[str, Any]] | None = field(default=None, compare=False)
     composite: bool = False

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite.families.links.codes import CODES, constant_link, is_custom, link_array
 from nutslite.families.record.censoring import compiled_logliks
+from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.posterior.pilot.nested_laplace import start_inside
 from nutslite.posterior.pilot.row_information import ETA_STEP
 from nutslite.posterior.record import model_data as md
@@ -60,7 +61,7 @@ def pilot_kernels(
     spec, units = assembled.spec, units_of_predictors(assembled)
     if spec.family.smooth is None:
         return loglik, None, units
-    smooth = compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links)
+    smooth = compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links, md.kernels_of(assembled.data))
     return smooth, ETA_STEP * units, units
 
 
@@ -79,7 +80,10 @@ def _predictor_at(assembled: Assembled, mean: float) -> float:
 def _response(assembled: Assembled) -> FloatArray:
     """Finite responses, as shares where there are trials."""
     response = assembled.spec.design.response
-    y = response.values[0] / response.values[1] if "trials" in response.companions else response.values[0]
+    y = response.values[0]
+    for name in ("trials", EXPOSURE):
+        if name in response.companions:
+            y = y / response.values[1 + response.companions.index(name)]
     return np.asarray(y[np.isfinite(y)])
 
 

@@ -119,7 +119,7 @@ class JointTarget:
     ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
-        kernels = assembled.data.segments[:, md.KERNEL]
+        kernels = md.kernels_of(assembled.data)
         self.loglik = compiled_logliks(assembled.spec.family, assembled.data.links, kernels)
         self.dimension = assembled.layout.dimension
         self.rows = self.model.y.shape[1]

@@ -141,7 +141,8 @@ def companions_of(design: Design, family: Family) -> dict[str, FloatArray]:
     for name in family.companions:
         if name not in rows or np.isnan(rows[name]).any():
             raise DataError(
-                f"Drawing responses '{design.response.name}' needs the {name} of every row: give the new data a column "
-                f"with them, or predict kind='response_params'."
+                f"What is expected of responses '{design.response.name}' needs the {name} of every row: give the "
+                "new data a column with it. Without, there are predictions of parameters: kind='response_params', or "
+                "interpret's target=."
             )
     return rows
