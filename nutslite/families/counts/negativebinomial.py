@@ -149,7 +149,7 @@ def fill(points, others, native, varies, below, above, d_below, d_above):
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         share = (1.0 if x > 0.0 else e) / (1.0 + e)
         other = exp(-stretch)  # 1 - share
-        lower = y <= mu or y < 3.0 * (1.0 + mu / alpha)
+        lower = y <= mu or y < 3.0 * mu / alpha
         k = y if lower else y + 1.0
         rise, decrease = rising(k, alpha, log_alpha)
         at = rise + k * log_mu - (alpha + k) * stretch - math.lgamma(k + 1.0)

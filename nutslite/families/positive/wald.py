@@ -12,11 +12,10 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import wald
 from nutslite._numba import inner, kernel
-from nutslite._special import HALF_LOG_2PI, exp, expm1
+from nutslite._special import HALF_LOG_2PI, exp, expm1, log1mexp, log_ndtr, scaled_tail
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
-from nutslite.families.rows.half_line import NEGLIGIBLE, NODES, WEIGHTS
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.families.rows.tails import censored_kernels, complete
 
@@ -55,31 +54,32 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @inner
 def fill(points, others, native, varies, below, above, d_below, d_above):
-    """Both tails, see `tails.py`: by quadrature over ``v = log(y / mu)``, away from the mode of its density.
+    """Both tails, see `tails.py`.
 
-    With ``q = lam / mu`` the logarithm of that is ``(log(q) - v - log(2 pi)) / 2 - 2 q sinh(v / 2)^2``.
+    With ``r = sqrt(lam / y)``, ``a = r (y / mu - 1)``, ``b = a + 2 r`` and ``G = exp(2 lam / mu) Phi(-b)``, the lower
+    one is ``Phi(a) + G`` (Chhikara and Folks 1989, "The inverse Gaussian distribution", chapter 2.4). It changes by
+    ``-2 lam / mu G`` with log(mu), and by ``2 lam / mu G - r phi(a)`` with log(lam). G is ``exp(-a^2 / 2)`` times what
+    `scaled_tail` has, and so is ``Phi(-a)``.
     """
     for i in range(points.shape[0]):
-        log_q = native[1, i * varies[1]] - native[0, i]
-        q, v = exp(log_q), np.log(points[i]) - native[0, i]
-        at = -0.5 * v - 2.0 * q * np.sinh(0.5 * v) ** 2
-        rise = -0.5 - q * np.sinh(v)
-        lower = rise > 0.0
-        width = 1.0 / np.hypot(rise, np.sqrt(q * np.cosh(v)))
-        total, mu, lam = 0.0, 0.0, 0.0
-        for n in range(NODES.shape[0]):
-            moved = v - width * NODES[n] if lower else v + width * NODES[n]
-            pull = 2.0 * q * np.sinh(0.5 * moved) ** 2
-            value = -0.5 * moved - pull
-            if not value - at > NEGLIGIBLE:
-                break
-            weight = WEIGHTS[n] * np.exp(value - at)
-            total += weight
-            mu += weight * q * np.expm1(moved)
-            lam += weight * (0.5 - pull)
+        log_y, log_lam = np.log(points[i]), native[1, i * varies[1]]
+        r, share = exp(0.5 * (log_lam - log_y)), exp(log_y - native[0, i])
+        a, b = r * (share - 1.0), r * (share + 1.0)
+        log_g = -0.5 * a * a + scaled_tail(b)
+        lower = a <= 0.0
+        if lower:
+            normal = log_ndtr(a)
+            most = max(normal, log_g)
+            value = most + np.log(np.exp(normal - most) + np.exp(log_g - most)) if most > -np.inf else most
+        else:
+            near, far = scaled_tail(a), scaled_tail(b)
+            value = near - 0.5 * a * a + (log1mexp(near - far) if near > far else -np.inf)
+        side = 1.0 if lower else -1.0
+        part = 2.0 * exp(log_lam - native[0, i] + log_g - value) if value > -np.inf else 0.0
+        slope = r * exp(-0.5 * a * a - HALF_LOG_2PI - value) if value > -np.inf else 0.0
         tail, slopes = (below, d_below) if lower else (above, d_above)
-        tail[i] = min(0.5 * log_q - HALF_LOG_2PI + at + np.log(width * total), 0.0)
-        slopes[0, i], slopes[1, i] = mu / total, lam / total
+        tail[i] = min(value, 0.0)
+        slopes[0, i], slopes[1, i] = -side * part, side * (part - slope)
         complete(i, lower, below, above, d_below, d_above)
 
 

@@ -93,7 +93,7 @@ def fill(points, others, native, varies, below, above, d_below, d_above):
         p, q = expit(x), expit(-x)
         log_p, log_q = -softplus(-x), -softplus(x)
         a, b = max(exp(log_kappa + log_p), _SMALLEST), max(exp(log_kappa + log_q), _SMALLEST)
-        lower = y <= n * p
+        lower = y < n * p
         k = y if lower else y + 1.0
         rise_a, fall_a = rising(k, a, log_kappa + log_p)
         rise_b, fall_b = rising(n - k, b, log_kappa + log_q)

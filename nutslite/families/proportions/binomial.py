@@ -67,7 +67,7 @@ def fill(points, others, native, varies, below, above, d_below, d_above):
             certain(i, y >= n, below, above, d_below, d_above)
             continue
         p = expit(x)
-        lower = y <= n * p
+        lower = y < n * p
         k = y if lower else y + 1.0
         at = math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
         at -= k * softplus(-x) + (n - k) * softplus(x)

@@ -19,7 +19,7 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import moved
 from nutslite._numba import inner, kernel
-from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log_ndtr, ndtr_hazard
+from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1mexp, log_ndtr, ndtr_hazard
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_real
@@ -76,7 +76,8 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 def fill(points, others, native, varies, below, above, d_below, d_above):
     """Both tails, see `tails.py`.
 
-    The upper one is ``Phi(-z) + nu p(y)``, a sum of what is positive; the lower one is integrated.
+    The upper one is ``Phi(-z) + nu p(y)``, a sum of what is positive; the lower one ``Phi(z) - nu p(y)``, and integrated
+    where that would cancel: below the mode, or near it where nu is large.
     """
     for i in range(points.shape[0]):
         residual, log_sigma, log_nu = points[i] - native[0, i], native[1, i * varies[1]], native[2, i * varies[2]]
@@ -94,6 +95,16 @@ def fill(points, others, native, varies, below, above, d_below, d_above):
             d_above[1, i] = rest * z + (share * d_sigma if share > 0.0 else 0.0)
             d_above[2, i] = share * (d_nu + 1.0) if share > 0.0 else 0.0
             complete(i, False, below, above, d_below, d_above)
+            continue
+        normal = log_ndtr(z)
+        drop = normal - later
+        if drop > 0.01 or (z > 3.0 and drop > 0.0):
+            hazard, rest, share = ndtr_hazard(z), 1.0 / -np.expm1(-drop), np.exp(-drop)
+            below[i] = normal + log1mexp(drop)
+            d_below[0, i] = rest * (-hazard * precision - share * d_mu)
+            d_below[1, i] = rest * (-hazard * z - share * d_sigma)
+            d_below[2, i] = rest * -share * (d_nu + 1.0)
+            complete(i, True, below, above, d_below, d_above)
             continue
         width = 1.0 / np.hypot(d_mu, precision)
         total, mu, sigma, nu = 0.0, 0.0, 0.0, 0.0

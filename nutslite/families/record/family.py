@@ -6,7 +6,6 @@ docs/adding_a_family.md shows how to write one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Container, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
@@ -21,6 +20,7 @@ from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
 from nutslite.families.links.codes import IDENTITY, link_array
 from nutslite.families.links.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter, ResponseSupport
+from nutslite.families.rows.gamma_functions import log_factorial
 from nutslite.families.rows.kernel_rows import without_relinks
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.user.built_in import built_in, family_names
@@ -393,11 +393,3 @@ def pointwise_loglik(
     with np.errstate(all="ignore"):
         family.kernel(family.prepare(response), weight, 0, eta, varies, family.link_codes(), out, np.empty_like(eta))
     return out
-
-
-def log_factorial(counts: FloatArray) -> FloatArray:
-    """``log(counts!)``, elementwise: the normalising constant that `prepare` functions store."""
-    unique, index = np.unique(counts, return_inverse=True)
-    table = np.array([math.lgamma(value + 1.0) for value in unique])
-    result: FloatArray = table[index].reshape(np.shape(counts))
-    return result

@@ -76,18 +76,19 @@ def difference(logs, slopes, out_loglik, out_d_eta):
     for i in range(out_loglik.shape[0]):
         upper = logs[1, i] < logs[2, i]  # less is above the lower end than below the upper one
         large, small = (1, 3) if upper else (2, 0)
-        if not logs[large, i] > -math.inf:
-            out_loglik[i] = logs[large, i]
+        drop = logs[large, i] - logs[small, i]
+        if not logs[large, i] > -math.inf or not drop > 0.0:  # nothing is left of it
+            out_loglik[i] = logs[large, i] if np.isnan(logs[large, i]) else -math.inf
             for j in range(out_d_eta.shape[0]):
                 out_d_eta[j, i] = 0.0
             continue
-        drop = logs[large, i] - logs[small, i]
         share = -np.expm1(-drop)
         rest = np.exp(-drop)
         out_loglik[i] = logs[large, i] + log1mexp(drop)
         for j in range(out_d_eta.shape[0]):
             less = rest * slopes[small, j, i] if rest > 0.0 else 0.0
-            out_d_eta[j, i] = (slopes[large, j, i] - less) / share
+            slope = (slopes[large, j, i] - less) / share
+            out_d_eta[j, i] = slope if np.isfinite(slope) else 0.0
 
 
 @kernel
@@ -101,12 +102,21 @@ def rest_of(log_tail):
 
 @inner
 def complete(i, lower, below, above, d_below, d_above):
-    """Overwrite, in row i, the larger tail and its derivatives, given the smaller one: the lower one or not."""
+    """Overwrite, in row i, the larger tail and its derivatives, given the smaller one: the lower one or not.
+
+    What overflowed on the way to the smaller one, hundreds of standard deviations out, counts as nothing.
+    """
     tail, rest = (below, above) if lower else (above, below)
     d_tail, d_rest = (d_below, d_above) if lower else (d_above, d_below)
+    if np.isnan(tail[i]):
+        tail[i] = -math.inf
     rest[i], factor = rest_of(tail[i])
     for j in range(d_tail.shape[0]):
+        if not np.isfinite(d_tail[j, i]):
+            d_tail[j, i] = 0.0
         d_rest[j, i] = factor * d_tail[j, i] if factor < 0.0 else 0.0
+        if not np.isfinite(d_rest[j, i]):
+            d_rest[j, i] = 0.0
 
 
 @inner
