@@ -213,6 +213,6 @@ def test_nothing_is_lost_at_the_ends(name: str, status: str) -> None:
 def test_places_without_a_kernel_hold_another_one() -> None:
     family = get_family("gaussian")
     some = compiled_logliks(family, family.link_codes(), [2, 0])
-    assert len(some) == 1 + len(STATUSES)
+    assert len(some) == 2 + len(STATUSES)
     assert kernel_of(some, 1) is kernel_of(some, 3) is some[1]
     assert kernel_of(some, 2) is compiled_kernels(family, family.link_codes(), [2])[2] is not some[1]

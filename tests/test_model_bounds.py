@@ -179,12 +179,6 @@ GRID = np.linspace(-8.0, 8.0, 4001)
 PRIOR = stats.norm(0.0, 2.0)
 
 
-def tiny(formula: str, data: pd.DataFrame = TINY, **settings) -> tuple[nl.Model, az.InferenceData]:
-    priors = {"Intercept": nl.Prior("Normal", mu=0.0, sigma=2.0), "sigma": 1.0, **settings.pop("priors", {})}
-    model = nl.Model(formula, data, priors=priors, center_predictors=False, **settings)
-    return model, model.fit(draws=2000, chains=2, random_seed=2, progressbar=False)
-
-
 def exact(logs: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Mean and sd of the intercept, and the log predictive density of each row given the others; `logs` (rows, grid)."""
     def weights(some: np.ndarray) -> np.ndarray:

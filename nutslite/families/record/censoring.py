@@ -15,19 +15,25 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._addresses import address_of, caller_of, function_of
+from nutslite._numba import kernel
 from nutslite.exceptions import FamilyError
 from nutslite.families.record.bounds import bounds_of
 from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_kernel
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.formula.records import STATUSES, Response
 
-LOGLIKS = types.Tuple([types.int64, LOGLIK, *(types.int64,) * (len(STATUSES) - 1)])
+LOGLIKS = types.Tuple([types.int64, LOGLIK, *(types.int64,) * len(STATUSES)])
 """Type of a model's kernels, by the status of their rows: a pointer for the first, addresses for the others.
+
+Last stands the address of `subtract_kernel`, which models of responses with bounds call.
 
 Most models have one kernel. A number comes first, because Numba warns of an experimental feature where a function does.
 """
 
-kernel_at = caller_of(LOGLIK)
+SUBTRACT = types.FunctionType(types.void(types.int64, *LOGLIK.signature.args))
+"""Type of `subtract_kernel`, called by its address: it has memory of its own, which its callers must not ask for."""
+
+kernel_at, subtract_at = caller_of(LOGLIK), caller_of(SUBTRACT)
 
 _LEFT, _RIGHT, _INTERVAL = (STATUSES.index(status) for status in ("left", "right", "interval"))
 
@@ -40,17 +46,32 @@ def compiled_kernels(
     return {place: compile_kernel(family, kernels[place], codes) for place in sorted(set(map(int, places)))}
 
 
-def logliks_of(kernels: Mapping[int, Callable[..., None]]) -> tuple[Any, ...]:
+def logliks_of(kernels: Mapping[int, Callable[..., None]], bounded: bool = False) -> tuple[Any, ...]:
     """Compiled kernels by place, as `LOGLIKS` has them; where there is none stands any other."""
     one = kernels.get(0, next(iter(kernels.values())))
-    return (len(kernels), one, *(address_of(kernels.get(place, one), LOGLIK) for place in range(1, len(STATUSES))))
+    others = [address_of(kernels.get(place, one), LOGLIK) for place in range(1, len(STATUSES))]
+    return (len(kernels), one, *others, address_of(subtract_kernel, SUBTRACT) if bounded else others[-1])
 
 
 def compiled_logliks(
-    family: Family, codes: NDArray[np.int64] | None = None, places: Iterable[int] = (0,)
+    family: Family, codes: NDArray[np.int64] | None = None, places: Iterable[int] = (0,), bounded: bool = False
 ) -> tuple[Any, ...]:
-    """`compiled_kernels`, as `LOGLIKS` has them."""
-    return logliks_of(compiled_kernels(family, codes, places))
+    """`compiled_kernels`, as `LOGLIKS` has them; `bounded` says whether responses have bounds."""
+    return logliks_of(compiled_kernels(family, codes, places), bounded)
+
+
+@kernel
+def subtract_kernel(address, y, weights, start, eta, varies, links, out, d_eta):
+    """Take what the kernel at an address gives off `out` and `d_eta`: the probability of all that could be seen."""
+    rows = out.shape[0]
+    inside, slopes = np.empty(rows), np.empty((eta.shape[0], rows))
+    loglik = kernel_at(address)
+    loglik(y, weights, start, eta, varies, links, inside, slopes)
+    for i in range(rows):
+        out[i] = out[i] - inside[i] if inside[i] > -np.inf else -np.inf
+    for j in range(eta.shape[0]):
+        for i in range(rows if varies[j] == 1 else 1):
+            d_eta[j, i] -= slopes[j, i]
 
 
 def kernel_of(logliks: tuple[Any, ...], place: int) -> Callable[..., None]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nutslite._numba import inlined, inner, reduction
 from nutslite.families.links.codes import inner_constant_link, inner_constant_slope
-from nutslite.families.record.censoring import kernel_at
+from nutslite.families.record.censoring import kernel_at, subtract_at
 from nutslite.posterior.record.model_data import (
     BOUNDS,
     BOUNDS_START,
@@ -180,25 +180,12 @@ def call_kernel(model: ModelData, logliks, start, eta, varies, out, d_eta):
     place = segment[BOUNDS]
     if place > 0:
         address = logliks[2] if place == 1 else logliks[3] if place == 2 else logliks[4]
-        subtract_kernel(address, model.y[bounds:], model.weights, start, eta[first:stop], given, links, out, own)
+        subtract = subtract_at(logliks[5])
+        subtract(address, model.y[bounds:], model.weights, start, eta[first:stop], given, links, out, own)
     for j in range(d_eta.shape[0]):
         if j < first or j >= stop:
             for i in range(out.shape[0]):
                 d_eta[j, i] = 0.0
-
-
-@inner
-def subtract_kernel(address, y, weights, start, eta, varies, links, out, d_eta):
-    """Take what the kernel at an address gives off `out` and `d_eta`: the probability of all that could be seen."""
-    rows = out.shape[0]
-    inside, slopes = np.empty(rows), np.empty((eta.shape[0], rows))
-    loglik = kernel_at(address)
-    loglik(y, weights, start, eta, varies, links, inside, slopes)
-    for i in range(rows):
-        out[i] = out[i] - inside[i] if inside[i] > -np.inf else -np.inf
-    for j in range(eta.shape[0]):
-        for i in range(rows if varies[j] == 1 else 1):
-            d_eta[j, i] -= slopes[j, i]
 
 
 @uncounted

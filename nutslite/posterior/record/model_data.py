@@ -182,6 +182,11 @@ def kernels_of(model: ModelData) -> set[int]:
     return {*model.segments[:, KERNEL].tolist(), *bounds[bounds > 0].tolist()}
 
 
+def has_bounds(model: ModelData) -> bool:
+    """Whether responses were seen between bounds only."""
+    return bool(model.segments[:, BOUNDS].any())
+
+
 def segment_by_row(model: ModelData) -> IndexArray:
     """Which segment each row is in, shape (n,)."""
     return np.repeat(np.arange(len(model.segments)), np.diff(model.segments[:, STOP_ROW], prepend=0))
