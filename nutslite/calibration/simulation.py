@@ -148,10 +148,10 @@ def with_response(assembled: Assembled, response: FloatArray, censor: Censor | N
         seen = _censored(censor, replace(spec.design.response, values=values))
         return assemble(replace(spec, design=replace(spec.design, response=seen)), assembled.inventory)
     design = replace(spec.design, response=replace(spec.design.response, values=values))
-    seen = kernel_rows(spec.family, design.response)
-    if not seen.is_plain:  # whose rows are not in the order of the data
+    rows = kernel_rows(spec.family, design.response)
+    if not rows.is_plain:  # whose rows are not in the order of the data
         return assemble(replace(spec, design=design), assembled.inventory)
-    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=seen.y))
+    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=rows.y))
 
 
 def _censored(censor: Censor, response: Response) -> Response:

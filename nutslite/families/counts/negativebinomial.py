@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @inner
 def fill(points, others, native, varies, below, above, d_below, d_above):
-    """Both tails, see `tails.py`: the density summed from the count down, or from the next one up, whichever is shorter.
+    """Both tails, see `tails.py`: the density summed from the count down, or from the next one up: the shorter one.
 
     From y to y + 1 the density changes by ``(y + alpha) / (y + 1) mu / (mu + alpha)``.
     """
@@ -202,7 +203,7 @@ def mean_of_score(parameters, companions, slopes):
     return parameters["mu"] + slopes * (1.0 + parameters["mu"] / parameters["alpha"])
 
 
-OWN = {
+OWN: dict[str, Any] = {
     "kernel": loglik,
     "censored": censored_kernels("negativebinomial", NATIVE, fill, discrete=True),
     "prepare": prepare,

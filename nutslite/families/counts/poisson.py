@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def right(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @kernel
 def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
-    """Kernel of rows whose count is above y[0] and at most its upper end. y: counts, log(counts!), both of the upper ends."""
+    """Kernel of rows whose count is above y and at most its upper end. y: counts, log(counts!), both of these ends."""
     rows, high = out_loglik.shape[0], y.shape[0] // 2
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     for i in range(rows):
@@ -155,7 +156,7 @@ def mean_of_score(parameters, companions, slopes):
     return parameters["mu"] + slopes
 
 
-OWN = {
+OWN: dict[str, Any] = {
     "kernel": loglik,
     "censored": {"left": left, "right": right, "interval": interval},
     "prepare": prepare,

@@ -92,7 +92,10 @@ def smooth(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @inner
 def fill(points, others, native, varies, below, above, d_below, d_above):
-    """Both tails, see `tails.py`: below mu ``tau exp(-b |y - mu| / kappa)``, above ``(1 - tau) exp(-b |y - mu| kappa)``."""
+    """Both tails, see `tails.py`.
+
+    Below mu the smaller one is ``tau exp(-b |y - mu| / kappa)``, above it ``(1 - tau) exp(-b |y - mu| kappa)``.
+    """
     for i in range(points.shape[0]):
         log_b, shape = native[1, i * varies[1]], native[2, i * varies[2]]
         r = points[i] - native[0, i]

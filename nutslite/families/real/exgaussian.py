@@ -76,7 +76,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 def fill(points, others, native, varies, below, above, d_below, d_above):
     """Both tails, see `tails.py`.
 
-    The upper one is ``Phi(-z) + nu p(y)``, a sum of what is positive; the lower one ``Phi(z) - nu p(y)``, and integrated
+    The upper one is ``Phi(-z) + nu p(y)``, a sum of what is positive; the lower one ``Phi(z) - nu p(y)``, integrated
     where that would cancel: below the mode, or near it where nu is large.
     """
     for i in range(points.shape[0]):

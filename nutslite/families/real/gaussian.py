@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def mean_of_score(parameters, companions, slopes):
     return parameters["mu"] + slopes * np.square(parameters["sigma"])
 
 
-OWN = {
+OWN: dict[str, Any] = {
     "kernel": loglik,
     "censored": {"left": left, "right": right, "interval": interval},
     "prepare": prepare,

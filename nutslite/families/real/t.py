@@ -10,6 +10,7 @@ The first three terms are taken together (`half_step`), so that nu = 1e12 gives 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +108,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @inner
 def fill(points, others, native, varies, below, above, d_below, d_above):
-    """Both tails, see `tails.py`: the smaller one by quadrature over ``asinh(z)``, where any tail falls exponentially."""
+    """Both tails, see `tails.py`: the smaller one by quadrature over ``asinh(z)``, where tails fall exponentially."""
     for i in range(points.shape[0]):
         log_sigma, log_nu = native[1, i * varies[1]], native[2, i * varies[2]]
         precision, nu = exp(-log_sigma), exp(log_nu)
@@ -162,7 +163,7 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
-OWN = {
+OWN: dict[str, Any] = {
     "kernel": loglik,
     "censored": censored_kernels("t", NATIVE, fill),
     "prepare": prepare,

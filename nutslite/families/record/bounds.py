@@ -84,9 +84,7 @@ class Bounds:
                 f"used (from {self.lower[row]:g} to {self.upper[row]:g})."
             )
         status = np.zeros(y.shape, dtype=np.int64) if censoring is None else censoring.status
-        high = y if censoring is None or censoring.upper is None else np.where(
-            status == _INTERVAL, censoring.upper, y
-        )
+        high = y if censoring is None or censoring.upper is None else np.where(status == _INTERVAL, censoring.upper, y)
         wrong = (y < self.lower) | (high > self.upper)
         if not discrete:  # nothing is left beyond it
             wrong |= ((status == _LEFT) & (y <= self.lower)) | ((status == _RIGHT) & (y >= self.upper))

@@ -97,9 +97,7 @@ def mean(family: Family, parameters: Arrays, companions: Arrays) -> FloatArray:
     return np.clip(found, bounds.lower, bounds.upper).reshape(shape)
 
 
-def quantile(
-    family: Family, level: FloatArray, bounds: Bounds, parameters: Arrays, companions: Arrays
-) -> NDArray[Any]:
+def quantile(family: Family, level: FloatArray, bounds: Bounds, parameters: Arrays, companions: Arrays) -> NDArray[Any]:
     """The response, shape (n,), below which is the share `level` of what is between the bounds; by bisection."""
     log_level = np.log(level) + log_probability(family, bounds, parameters, companions)
     low, high = _bracket(family, log_level, bounds, parameters, companions)

@@ -1,6 +1,6 @@
 """Kernels of responses with standard errors that are known, and of counts with exposures, from those without.
 
-A kernel of rows whose scale is ``sqrt(s^2 + sigma^2)``, or whose mean is the rate times an exposure, is the family's own
+A kernel of rows whose scale is ``sqrt(s^2 + sigma^2)``, or whose mean is a rate times an exposure, is the family's own
 at other linear predictors: these are worked out row by row, and derivatives are carried back. So a family that has the
 density and both tails has them of such responses, too.
 
@@ -155,9 +155,7 @@ def _mean_of_score(score: Any, change: Any, parameters: Arrays, companions: Arra
     return score(change(parameters, companions), {}, slopes)
 
 
-def _kernels(
-    function: Any, name: str, native: tuple[int, ...], rows: int, own: Mapping[str, Any]
-) -> dict[str, Any]:
+def _kernels(function: Any, name: str, native: tuple[int, ...], rows: int, own: Mapping[str, Any]) -> dict[str, Any]:
     """``kernel`` and ``censored`` around the family's own."""
 
     def around(item: Callable[..., None], status: str) -> Callable[..., None]:

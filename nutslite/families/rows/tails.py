@@ -5,7 +5,7 @@ A family writes one kernel over rows::
     fill(points, others, native, varies, below, above, d_below, d_above)
 
 which overwrites ``log P(Y <= point)`` and ``log P(Y > point)`` of every row, and their derivatives (k, rows) by the
-native linear predictors. `others` is the response's first companion, such as trials, where there is one. Both tails keep
+native linear predictors. `others` is the response's first companion, such as trials, where there is one. Both keep
 their digits: the smaller one is what is computed, and the other is what it leaves. `censored_kernels` makes the kernels
 of rows that are at most, at least, or between what stands for them.
 """

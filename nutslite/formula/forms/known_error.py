@@ -15,7 +15,7 @@ def _say(call: Call) -> Known:
     errors, beside = call.numbers("s"), call.value("sigma") if "sigma" in call.expressions else False
     if not isinstance(beside, bool):
         raise FormulaError(
-            f"sigma of {call.name}() is True or False: whether sigma adds to the standard errors '{text}', or these are "
+            f"sigma of {call.name}() is True or False: whether sigma adds to the standard errors '{text}', or they are "
             "all that there is beside the effects."
         )
     wrong = errors < 0 if beside else errors <= 0

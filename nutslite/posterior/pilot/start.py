@@ -61,7 +61,12 @@ def pilot_kernels(
     spec, units = assembled.spec, units_of_predictors(assembled)
     if spec.family.smooth is None:
         return loglik, None, units
-    smooth = compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links, md.kernels_of(assembled.data), md.has_bounds(assembled.data))
+    smooth = compiled_logliks(
+        replace(spec.family, kernel=spec.family.smooth),
+        assembled.data.links,
+        md.kernels_of(assembled.data),
+        md.has_bounds(assembled.data),
+    )
     return smooth, ETA_STEP * units, units
 
 

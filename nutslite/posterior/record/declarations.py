@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
+from nutslite.formula.correlated import correlated_effects
 from nutslite.formula.forms.known_error import ERROR
 from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.formula.forms.truncated import LOWER
-from nutslite.formula.correlated import correlated_effects
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}
