@@ -94,7 +94,17 @@ WINGS: dict[str, tuple[str, ...]] = {
 # Third-party packages that only some rooms know.
 KEEPERS = {
     "patsy": {"formula"},
-    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores", "interpret"},
+    "pandas": {
+        "formula",
+        "datasets",
+        "results",
+        "model",
+        "calibration",
+        "commands",
+        "scores",
+        "interpret",
+        "comparison",
+    },
     "arviz": {"results"},
     "xarray": {"results", "scores", "interpret"},  # scores only where a report becomes a tree of data
     "matplotlib": {"results", "calibration", "scores", "interpret"},

@@ -119,9 +119,6 @@ def bridge_sampling(model: Any, idata: Any, random_seed: int = 0) -> Evidence:
     rng = np.random.default_rng(seed_sequence(random_seed))
     constant = _constant_of_increasing(assembled)
     digest = _digest(specification)
-    if target.dimension == 0:
-        exact = float(target.log_densities(np.empty((1, 0)), 1)[0])
-        return Evidence(exact + constant, 0.0, 0, digest)
     flat = positions_of(assembled, draws.arrays, data_model)[:, kept]
     chains, number = (draws.axes.sizes.get(dim, 1) for dim in ("chain", "draw"))
     if chains * (number // 2) < FEWEST_FOR_EACH * target.dimension:

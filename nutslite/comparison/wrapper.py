@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -19,18 +19,13 @@ from nutslite.model.specification import Posterior, specification_of
 from nutslite.results.added_groups import add_log_likelihood
 from nutslite.results.container.inference_data import get_group
 
-try:  # ArviZ asks whether methods are there, and older ones have the question in this class
-    from arviz import SamplingWrapper as _Base
-except ImportError:
-    _Base = object
-
 Rows = NDArray[np.int64]
 
 QUIET = {"progressbar": False, "compute_convergence_checks": False}
 
 
 @public
-class SamplingWrapper(_Base):  # type: ignore[misc, valid-type]
+class SamplingWrapper:
     """A model and its results, for what fits again in ArviZ: ``az.reloo(SamplingWrapper(model, idata))``.
 
     A fit without some rows has the priors, the levels and the scales of the fit with all of them.
@@ -52,11 +47,13 @@ class SamplingWrapper(_Base):  # type: ignore[misc, valid-type]
     def __init__(self, model: Any, idata: Any, **fit: Any) -> None:
         specification = specification_of(model)
         check_results(specification, idata)
-        if _Base is not object:
-            super().__init__(model, idata_orig=idata, sample_kwargs=fit)
         self.model, self.idata_orig, self.sample_kwargs = model, idata, fit
         self._specification = specification
         self._arguments = _fit_arguments(fit)
+
+    def check_implemented_methods(self, methods: Iterable[str]) -> list[str]:
+        """Which of the methods that ArviZ wants there are not."""
+        return [name for name in methods if not callable(getattr(self, name, None))]
 
     def sel_observations(self, idx: Any) -> tuple[Rows, Rows]:
         """Places of the rows that stay, and of those that are left out.
