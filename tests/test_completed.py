@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import nutslite as nl
-from nutslite.exceptions import ArgumentTypeError, DataError, NutsliteWarning
+from nutslite.exceptions import ArgumentTypeError, DataError
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=60)
@@ -30,8 +30,7 @@ def completed(times, missing=25):
 
 @pytest.fixture(scope="module")
 def fits():
-    with pytest.warns(NutsliteWarning, match="3 data sets"):
-        return nl.fit_many("y ~ x", completed(3), fit={"random_seed": 1, "draws": 400, "progressbar": False})
+    return nl.fit_many("y ~ x", completed(3), fit={"random_seed": 1, "draws": 400, "progressbar": False})
 
 
 def test_both_parts_of_the_variance(fits):
@@ -46,6 +45,7 @@ def test_both_parts_of_the_variance(fits):
     assert row["mean"] == pytest.approx(float(fits.joined.posterior["x"].mean()))
     assert "3 completed data sets" in str(fits)
     assert "missing" in fits._repr_html_()
+    assert "data sets it would hardly depend" in fits.note
 
 
 def test_joined_draws_serve_as_results_of_the_first_model(fits):
@@ -67,6 +67,7 @@ def test_priors_are_those_of_the_first_data_set(fits):
 def test_data_sets_without_gaps_have_one_part():
     same = nl.fit_many("y ~ x", [DATA, DATA], fit={"random_seed": 1, "draws": 500, "progressbar": False})
     assert same.table["missing"].max() < 0.02
+    assert same.note == ""
     assert not np.array_equal(same.results[0].posterior["x"], same.results[1].posterior["x"])
 
 

@@ -8,6 +8,7 @@ Nonresponse in Surveys, section 3.1).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields, replace
@@ -60,13 +61,33 @@ class CompletedFits:
     joined: Any
     table: pd.DataFrame
 
+    @property
+    def note(self) -> str:
+        """How many data sets would be enough; empty where these are.
+
+        A hundred for a share of one that gaps have in the variance (White, Royston and Wood 2011, Statistics in Medicine
+        30:377-399, section 7.1).
+        """
+        share = float(self.table["missing"].max())
+        enough = math.ceil(MANY_FITS * share)
+        if len(self.models) >= enough:
+            return ""
+        return (
+            f"Gaps have {share:.0%} of the variance of '{self.table['missing'].idxmax()}': with {enough} data sets it "
+            "would hardly depend on how they were filled."
+        )
+
     def __str__(self) -> str:
-        return f"{len(self.models)} completed data sets\n{self.table.to_string(float_format=lambda x: f'{x:.4g}')}"
+        table = self.table.to_string(float_format=lambda x: f"{x:.4g}")
+        return "\n".join(filter(None, [f"{len(self.models)} completed data sets", table, self.note]))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return f"<p>{len(self.models)} completed data sets</p>{self.table.to_html(float_format=lambda x: f'{x:.4g}')}"
+        from html import escape
+
+        table = self.table.to_html(float_format=lambda x: f"{x:.4g}")
+        return f"<p>{len(self.models)} completed data sets</p>{table}<p>{escape(self.note)}</p>"
 
 
 @public
@@ -110,7 +131,7 @@ def fit_many(
     Warns
     -----
     NutsliteWarning
-        Where a fit has not converged; where fits are few for the share of the variance that gaps have.
+        Where a fit has not converged.
 
     Examples
     --------
@@ -137,7 +158,7 @@ def fit_many(
     tasks = [(model, {**given, "random_seed": seed}) for model, seed in zip(models, seeds, strict=True)]
     results = list(run_on(executor, _fit, tasks))
     table = _table(results)
-    _warn(table, len(models))
+    _warn(table)
     return CompletedFits(tuple(models), tuple(results), _joined(results), table)
 
 
@@ -222,14 +243,7 @@ def _table(results: Sequence[Any]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _warn(table: pd.DataFrame, n: int) -> None:
+def _warn(table: pd.DataFrame) -> None:
     if (table["rhat"] > LARGEST_RHAT).any():
         name = table["rhat"].idxmax()
         warn(f"A fit has not converged: R-hat of '{name}' is {table['rhat'].max():.2f} in one of them. Run longer.")
-    share = float(table["missing"].max())
-    if n < MANY_FITS * share:
-        name, enough = table["missing"].idxmax(), round(MANY_FITS * share)
-        warn(
-            f"Gaps have {share:.0%} of the variance of '{name}', and there are {n} data sets. With {enough} the variance "
-            "would not depend on how they were filled (White, Royston and Wood 2011, Statistics in Medicine 30:377)."
-        )
