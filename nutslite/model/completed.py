@@ -65,8 +65,8 @@ class CompletedFits:
     def note(self) -> str:
         """How many data sets would be enough; empty where these are.
 
-        A hundred for a share of one that gaps have in the variance (White, Royston and Wood 2011, section 7.1, Statistics in
-        Medicine 30:377-399).
+        A hundred for a share of one that gaps have in the variance (White, Royston and Wood 2011, section 7.1,
+        Statistics in Medicine 30:377-399).
         """
         share = float(self.table["missing"].max())
         enough = math.ceil(MANY_FITS * share)

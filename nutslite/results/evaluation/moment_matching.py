@@ -1,7 +1,8 @@
 """Draws moved to where they would be without a row, for rows whose importance weights cannot be relied on.
 
 Paananen, Piironen, Buerkner and Vehtari (2021), Statistics and Computing 31:16, on implicitly adaptive importance
-sampling. Draws are shifted, then stretched, then turned, until their weighted moments are their own; k-hat says after each step whether it helped. Half of the draws move and half stay, and weights are of the mixture.
+sampling. Draws are shifted, then stretched, then turned, until their weighted moments are their own; k-hat says after
+each step whether it helped. Half of the draws move and half stay, and weights are those of the mixture.
 """
 
 from __future__ import annotations
