@@ -1,7 +1,7 @@
 """How a model stands beside others, and what its posterior owes to its priors.
 
 `bridge_sampling` gives the evidence of a model, `bayes_factor` and `posterior_probabilities` compare models by it;
-`projection` finds the few terms that predict as well as all; `power_scaling` says how far a posterior follows its priors
+`projection` finds few terms that predict as well as all; `power_scaling` says how far a posterior follows its priors
 and its data; by `SamplingWrapper` ArviZ fits again.
 Predictions are compared by `nutslite.scores.compare` and `nutslite.scores.stack`.
 

@@ -106,10 +106,10 @@ def log_density(reference: Reference, projected: Projected, columns: FloatArray,
 
 def _least_squares(reference: Reference, columns: FloatArray) -> Projected:
     target = reference.means - reference.offset
-    coefficients = np.linalg.lstsq(columns.T, target.T, rcond=None)[0].T
+    coefficients = np.asarray(np.linalg.lstsq(columns.T, target.T, rcond=None)[0].T, dtype=np.float64)
     missed = ((target - coefficients @ columns) ** 2).mean(axis=1)
-    sigma = np.sqrt(reference.sigma**2 + missed)
-    return Projected(coefficients, sigma, np.log(sigma / reference.sigma))
+    sigma = np.asarray(np.sqrt(reference.sigma**2 + missed), dtype=np.float64)
+    return Projected(coefficients, sigma, np.asarray(np.log(sigma / reference.sigma), dtype=np.float64))
 
 
 def _start(reference: Reference) -> FloatArray:
