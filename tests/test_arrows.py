@@ -34,6 +34,7 @@ BASE = (
     "_addresses",
     "_special",
     "_pareto",
+    "_sums",
     "_draws",
     "_files",
     "_schema",
@@ -80,6 +81,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "scores": (
         "numerics",
         "distributions",
+        "compounds",
         "pointwise",
         "kinds",
         "calibration",
