@@ -34,7 +34,6 @@ BASE = (
     "_addresses",
     "_special",
     "_pareto",
-    "_sums",
     "_draws",
     "_files",
     "_schema",

@@ -161,7 +161,7 @@ PARAMETERS = {
     "hurdle_gamma": {"mu": [2.0, 50.0], "alpha": [1.5, 8.0], "psi": [0.7, 0.9]},
     "hurdle_lognormal": {"mu": [0.0, 1.0], "sigma": [0.5, 0.8], "psi": [0.7, 0.9]},
     "zero_one_inflated_beta": {"mu": [0.3, 0.6], "kappa": [4.0, 30.0], "zoi": [0.3, 0.2], "coi": [0.4, 0.9]},
-    "ordered_beta": {"mu": [0.3, 0.6], "kappa": [4.0, 30.0], "cutzero": [-2.0, -1.5], "gap": [3.5, 4.0]},
+    "ordered_beta": {"mu": [0.4, 0.6], "kappa": [10.0, 30.0], "cutzero": [-2.0, -1.5], "gap": [3.5, 4.0]},
 }
 
 

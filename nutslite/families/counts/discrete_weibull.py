@@ -21,8 +21,7 @@ import numpy as np
 from nutslite import _draws
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import inner, kernel
-from nutslite._special import exp, expit, expm1, log, log1mexp, softplus
-from nutslite._sums import weibull_sum
+from nutslite._special import exp, expit, expm1, log, log1mexp, softplus, weibull_sum
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_counts

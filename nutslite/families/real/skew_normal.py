@@ -1,7 +1,7 @@
 """Skew normal family: mean mu, standard deviation sigma, skewness by alpha.
 
-With ``d = alpha / sqrt(1 + alpha^2)``, ``g = sqrt(2 / pi) d`` and ``s = sqrt(1 - g^2)`` the scale is ``sigma / s`` and the
-location ``mu - g sigma / s``, so that ``z = s (y - mu) / sigma + g`` and::
+With ``d = alpha / sqrt(1 + alpha^2)``, ``g = sqrt(2 / pi) d`` and ``s = sqrt(1 - g^2)`` the scale is ``sigma / s`` and
+the location ``mu - g sigma / s``, so that ``z = s (y - mu) / sigma + g`` and::
 
     log p(y) = log(2 s / sigma) - log(2 pi) / 2 - z^2 / 2 + log Phi(alpha z)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nutslite import _draws
-from nutslite._sums import weibull_sum
+from nutslite._special import weibull_sum
 from nutslite.scores.numerics.distribution import Distribution
 
 _ROUNDING = 4.0 * np.finfo(float).eps
