@@ -21,8 +21,8 @@ from nutslite.interpret.groups import OBSERVED, POPULATION, Groups, groups_of
 from nutslite.interpret.streaming import Draws, Measure, Question, checked_seed, draws_of
 from nutslite.interpret.summaries import NUMBERS, Intervals, intervals_of
 from nutslite.interpret.target import MEAN, Target, target_of
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import Specification, specification_of
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[Any], Any]
@@ -140,7 +140,7 @@ class Asked:
         if self.target.name != MEAN or self.target.dim is not None or design.response.censoring is not None:
             return estimates
         response = np.asarray(design.response.values[0], dtype=float)
-        for trials in design.response.values[1:]:
+        for trials in design.response.beside.values():
             response = response / trials
         frame = rows_in_use(self.specification)
         frame = frame.rename(columns=lambda name: self._shown_as(str(name), ()))

@@ -14,8 +14,21 @@ from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED,
 
 Support = Literal["real", "positive", "unit", "simplex"]
 ResponseSupport = Literal[
-    "real", "positive", "nonnegative", "unit", "closed_unit", "angle", "binary", "count", "trials", "category"
+    "real",
+    "positive",
+    "nonnegative",
+    "unit",
+    "closed_unit",
+    "angle",
+    "binary",
+    "count",
+    "trials",
+    "category",
+    "counts",
+    "shares",
 ]
+SEVERAL_COLUMNS = ("counts", "shares")
+"""Supports of responses of several columns."""
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
 POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")

@@ -15,7 +15,7 @@ from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.records import LinearPredictor
-from nutslite.model.exact import RESIDUAL, warn_where_exact
+from nutslite.model.record.exact import RESIDUAL, warn_where_exact
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
@@ -158,6 +158,14 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
         warn(
             f"Every value of '{design.response.name}' is 0: the likelihood has no maximum, and the prior of the "
             "intercept decides how rare the counts come out."
+        )
+    absent = [
+        name for name, column in zip(design.response.columns, design.response.own, strict=False) if not column.any()
+    ]
+    if absent:
+        warn(
+            f"Every count of {_listed(tuple(absent))} is 0: the likelihood has no maximum, and the priors decide how "
+            "rare it comes out. Leave the column out, or choose these priors with care."
         )
     if family.response_support not in ("binary", "trials"):
         return
