@@ -142,7 +142,7 @@ FAMILY = Family(
             "ndt",
             links=POSITIVE_LINKS,
             support="positive",
-            default_prior=("HalfNormal", {"sigma": 1.0}),  # of data, Uniform up to the least response: priors/defaults.py
+            default_prior=("HalfNormal", {"sigma": 1.0}),  # with data Uniform, see priors/defaults.py
             begins=half_of_the_least,
         ),
     ),
