@@ -69,14 +69,14 @@ def _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa):
         rest_b, product_b, d_b = stirling_parts(b, logs[i] + log_q)
         remainder = rests[i] - rest_a - rest_b + log(product_a * product_b / products[i])
         half_logs = 0.5 * (logs[i] + log_p + log_q) - HALF_LOG_2PI
-        out_loglik[i] += fit + half_logs + remainder - (log_y[i] + log_not_y[i])
+        out_loglik[i] = fit + half_logs + remainder - (log_y[i] + log_not_y[i])
         d_mu[i] = a * q * (left - right) + q * d_a - p * d_b
         d_kappa[i] = fit - slopes[i] + d_a + d_b
 
 
 @kernel
-def add_rows(log_y, log_not_y, logits, log_kappa, varies, out_loglik, d_mu, d_kappa):
-    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+def fill_rows(log_y, log_not_y, logits, log_kappa, varies, out_loglik, d_mu, d_kappa):
+    """Write the log density of every row and its derivatives."""
     whole = np.empty((5, out_loglik.shape[0]))
     _fill_whole(log_kappa, varies, whole)
     _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa)
@@ -89,9 +89,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_y = y[1, start : start + rows]
     log_not_y = y[2, start : start + rows]
-    for i in range(rows):
-        out_loglik[i] = 0.0
-    add_rows(log_y, log_not_y, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_rows(log_y, log_not_y, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
