@@ -193,7 +193,7 @@ def _groups(design: Design, family: Family, priors: PriorSet) -> None:
             )
         term = f"1|{name}"
         if (
-            factor.covariance is not None
+            factor.takes_columns
             or term not in intercepts
             or len(factor.levels) < design.n_rows
             or design.n_rows == 1

@@ -19,8 +19,13 @@ from patsy.infix_parser import ParseNode
 from nutslite.exceptions import FormulaError
 from nutslite.formula.language.expression import Expression, FormulaText, is_quoted, keyword_hint, read_expression
 
-GROUPINGS: dict[str, dict[str, str]] = {"gr": {"cov": "K"}}
+GROUPINGS: dict[str, dict[str, str]] = {"gr": {"cov": "K"}, "mm": {"weights": "[w1, w2]"}}
 """Calls that stand around a grouping factor, with an example of each argument; `formula/covariances.py` has them."""
+
+OTHERWISE: dict[str, tuple[dict[str, str], ...]] = {"gr": ({"by": "f"}, {"zero_sum": "True"})}
+"""Other arguments that such a call may have in their place."""
+
+_OF_COLUMNS = ("by", "weights")  # arguments that name columns of the data
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -30,12 +35,20 @@ _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be t
 class Term:
     """A product of factors; two terms are the same when they have the same factors, in whatever order.
 
-    Of a factor that groups rows, `call` is the call around it that says how its levels vary together: ``gr(g, cov=K)``.
+    Of a factor that groups rows, `call` is the call around it that says how its levels vary together: ``gr(g, cov=K)``,
+    and `more` are further columns that it names, f of ``gr(g, by=f)``.
     """
 
     factors: tuple[Expression, ...]
     span: tuple[int, int]
     call: Expression | None = None
+    more: tuple[Expression, ...] = ()
+
+    @property
+    def is_of_members(self) -> bool:
+        """Whether a row belongs to a level of each of the factors: ``mm(g1, g2)``."""
+        call: Any = None if self.call is None else self.call.tree
+        return call is not None and call.func.id == "mm"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -333,20 +346,48 @@ class Reader:
         name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
         if len(term.factors) > 1 or not isinstance(call, ast.Call) or name not in GROUPINGS:
             return term
-        examples = GROUPINGS[name]
-        written = f"{name}(g, {', '.join(f'{key}={example}' for key, example in examples.items())})"
+        if name == "mm":
+            return self._members(term, whole, call)
+        ways = (GROUPINGS[name], *OTHERWISE.get(name, ()))
+        examples = {key: example for way in ways for key, example in way.items()}
+        written = " or ".join(f"{name}(g, {', '.join(f'{key}={text}' for key, text in way.items())})" for way in ways)
         for keyword in call.keywords:
             if keyword.arg not in examples:
                 raise whole.error(f"{name}() has no argument '{keyword.arg}': {written}.", keyword)
-            if not _is_name_or_number(keyword.value):
+            if keyword.arg == "zero_sum":
+                if not (isinstance(keyword.value, ast.Constant) and keyword.value.value is True):
+                    raise whole.error(f"zero_sum= is True, or left out with the call: {written}.", keyword.value)
+            elif keyword.arg not in _OF_COLUMNS and not _is_name_or_number(keyword.value):
                 message = f"{keyword.arg}= is a number, or a name for which extra_namespace has a value: {written}"
                 example = examples[keyword.arg]
                 named = f" and extra_namespace={{'{example}': ...}}" if example.isidentifier() else ""
                 raise whole.error(f"{message}{named}.", keyword.value)
-        if len(call.args) != 1 or len(call.keywords) != len(examples):
-            message = f"{name}() takes a factor and {', '.join(f'{key}=' for key in examples)}: {written}."
+        if len(call.args) != 1 or not any({keyword.arg for keyword in call.keywords} == way.keys() for way in ways):
+            needed = " or ".join(" and ".join(f"{key}=" for key in way) for way in ways)
+            message = f"{name}() takes a factor and {needed}: {written}."
             raise whole.error(f"{message} A factor whose levels are independent stands alone: (1|g).")
-        return Term((whole.part(call.args[0]),), term.span, whole)
+        more = tuple(whole.part(keyword.value) for keyword in call.keywords if keyword.arg in _OF_COLUMNS)
+        return Term((whole.part(call.args[0]),), term.span, whole, more)
+
+    def _members(self, term: Term, whole: Expression, call: ast.Call) -> Term:
+        """``mm(g1, g2, weights=[w1, w2], scale=True)``: a row belongs to a level of each factor."""
+        written = "mm(g1, g2, weights=[w1, w2])"
+        if len(call.args) < 2:
+            raise whole.error(f"mm() takes two factors or more, to a level of each of which a row belongs: {written}.")
+        weights: list[ast.expr] = []
+        for keyword in call.keywords:
+            if keyword.arg == "weights":
+                if not isinstance(keyword.value, ast.List) or len(keyword.value.elts) != len(call.args):
+                    message = f"weights= is a list of {len(call.args)} columns, one for each factor: {written}."
+                    raise whole.error(message, keyword.value)
+                weights = keyword.value.elts
+            elif keyword.arg == "scale":
+                if not (isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool)):
+                    raise whole.error("scale= is True, so that weights sum to one, or False.", keyword.value)
+            else:
+                raise whole.error(f"mm() has no argument '{keyword.arg}': {written}.", keyword)
+        factors = tuple(whole.part(argument) for argument in call.args)
+        return Term(factors, term.span, whole, tuple(whole.part(weight) for weight in weights))
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""
