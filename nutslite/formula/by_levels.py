@@ -1,4 +1,4 @@
-"""``(x|gr(g, by=f))``: effects of g whose distribution is another one for each level of f, to one of which each belongs.
+"""``(x|gr(g, by=f))``: effects of g whose distribution is another one for each level of f. A level of g is in one of f.
 
 That is a factor of its own for each level of f, with effects in the rows of that level: ``gr(g, by=f[a])``,
 ``gr(g, by=f[b])``. So all that a model has of factors each of them has: scales, priors, correlations, names.
@@ -44,8 +44,8 @@ def learn_by(term: Term, codes: NDArray[Any], names: tuple[str, ...], by: Catego
         own, other = (by.names[int(code)] for code in (home[codes[wrong[0]]], by.codes[wrong[0]]))
         g, f = term.factors[0].name, term.more[0].name
         raise DataError(
-            f"The level '{level}' of '{g}' has rows of '{other}' and of '{own}' of '{f}': by= is for levels that belong "
-            f"to one each. Effects of each level of '{g}' for each of '{f}' are (0 + {f}|{g})."
+            f"The level '{level}' of '{g}' has rows of '{other}' and of '{own}' of '{f}': by= is for levels that "
+            f"belong to one each. Effects of each level of '{g}' for each of '{f}' are (0 + {f}|{g})."
         )
     return ByPlan(by.levels, by.names, home)
 
@@ -61,8 +61,8 @@ def apply_by(term: Term, plan: ByPlan, by: Categories) -> By:
     recoded = by.recoded(plan.levels, term.more[0].name)
     if recoded.unseen:
         raise DataError(
-            f"'{recoded.unseen[0]}' is not a level of '{term.more[0].name}' in the data of the model, and '{term.name}' "
-            f"has a distribution for each of its levels: {', '.join(plan.names)}."
+            f"'{recoded.unseen[0]}' is not a level of '{term.more[0].name}' in the data of the model, and "
+            f"'{term.name}' has a distribution for each of its levels: {', '.join(plan.names)}."
         )
     return By(plan.names, recoded.codes, plan.home)
 
@@ -130,7 +130,9 @@ def put_together(factors: Mapping[str, GroupFactor]) -> dict[str, GroupFactor]:
             found[name] = factor
         elif factor.whole in found:
             before = found[factor.whole]
-            index = np.where(factor.inside, factor.index + len(before.levels), before.index).astype(np.int32)
+            index = np.where(np.asarray(factor.inside), factor.index + len(before.levels), before.index).astype(
+                np.int32
+            )
             found[factor.whole] = replace(before, index=index, levels=before.levels + factor.levels)
         else:
             found[factor.whole] = replace(factor, name=factor.whole, whole="", inside=None)

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from nutslite.exceptions import DataError, FormulaError, did_you_mean
-from nutslite.formula.known_covariance import MOST_LEVELS, KnownCovariance, ZeroSum, fault_of, known_covariance, zero_sum
+from nutslite.formula.known_covariance import (
+    MOST_LEVELS,
+    KnownCovariance,
+    ZeroSum,
+    fault_of,
+    known_covariance,
+    zero_sum,
+)
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
 
@@ -45,7 +52,7 @@ def _of_matrix(call: LevelsCall) -> KnownCovariance:
 
 
 COVARIANCES: dict[str, Callable[[LevelsCall], KnownCovariance]] = {"gr": _of_matrix}
-"""By the names of `algebra.GROUPINGS`."""
+"""By the names of `groupings.GROUPINGS`."""
 
 
 def covariance_of(term: Term, levels: tuple[str, ...], extra: Mapping[str, Any]) -> KnownCovariance | None:

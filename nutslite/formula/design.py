@@ -112,7 +112,9 @@ class Design:
     def grouping_columns(self) -> frozenset[str]:
         """Columns that are grouping factors or take part in one: g of ``(1|gr(g, cov=K))``, a and b of ``(1|a:b)``."""
         terms = [plan.term for plan in self._recipe.groups]
-        trees = [factor.tree for term in terms for factor in (*term.factors, *([] if term.is_of_members else term.more))]
+        trees = [
+            factor.tree for term in terms for factor in (*term.factors, *([] if term.is_of_members else term.more))
+        ]
         names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
         return frozenset(names & set(self.predictor_columns))
 

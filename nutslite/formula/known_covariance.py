@@ -91,7 +91,7 @@ class ZeroSum(KnownCovariance):
     """
 
     @property
-    def factor(self) -> FloatArray:  # type: ignore[override]
+    def factor(self) -> FloatArray:
         """The matrix that takes the mean away; no Cholesky factor, since there is none of full rank."""
         return self.matrix
 

@@ -8,7 +8,9 @@ Source: Browne, Goldstein and Rasbash (2001), Statistical Modelling 1, 103-124.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -37,10 +39,8 @@ def shared_levels(term: Term, parts: Sequence[Categories]) -> tuple[Any, ...]:
     """
     found = tuple(dict.fromkeys(level for part in parts for level in part.levels))
     if all(_is_sorted(part.levels) for part in parts):
-        try:
+        with contextlib.suppress(TypeError):  # numbers in one factor, texts in another: names differ, or are refused
             found = tuple(sorted(found))
-        except TypeError:  # numbers in one factor, texts in another: then their names differ, or are refused below
-            pass
     names = [level_name(level) for level in found]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -48,13 +48,15 @@ def shared_levels(term: Term, parts: Sequence[Categories]) -> tuple[Any, ...]:
             f"The factors of '{term.name}' have two different levels that both read '{twice}' (a number and a text?)."
         )
     if len(found) > MOST_LEVELS:
-        raise DataError(f"'{term.name}' has {len(found)} levels; at most {MOST_LEVELS} may be shared by several factors.")
+        raise DataError(
+            f"'{term.name}' has {len(found)} levels; at most {MOST_LEVELS} may be shared by several factors."
+        )
     return found
 
 
 def _is_sorted(levels: Sequence[Any]) -> bool:
     try:
-        return all(a <= b for a, b in zip(levels, levels[1:], strict=False))
+        return all(a <= b for a, b in pairwise(levels))
     except TypeError:
         return False
 
@@ -99,8 +101,8 @@ def _weights(term: Term, evaluator: Evaluator, size: int) -> FloatArray:
     if not (sums > 0.0).all():
         place = int(np.argmin(sums))
         raise DataError(
-            f"The weights of '{term.name}' are all 0 in row {place}: they cannot sum to one. Give such rows weights, or "
-            "leave weights as they are by scale=False."
+            f"The weights of '{term.name}' are all 0 in row {place}: they cannot sum to one. Give such rows weights, "
+            "or leave weights as they are by scale=False."
         )
     return np.ascontiguousarray(weights / sums)
 

@@ -189,8 +189,8 @@ def _check_group_prior(name: str, prior: Prior) -> None:
         )
     if prior.has_bounds:
         raise PriorError(
-            f"'{name}': effects of groups go to both sides of their mean, so their prior has no bounds: leave out lower "
-            "and upper, or put them on the prior of its sigma."
+            f"'{name}': effects of groups go to both sides of their mean, so their prior has no bounds: leave out "
+            "lower and upper, or put them on the prior of its sigma."
         )
     _check_hyperpriors(name, prior)
 

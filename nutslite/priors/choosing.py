@@ -110,8 +110,8 @@ def _by_level(
         rest = priors[term]
         if len(own) < len(names) and (rest.hierarchical or shrinkage_kind(rest) is not None):
             raise PriorError(
-                f"The prior of '{term}' is about all its coefficients, and single levels of the response have priors of "
-                "their own: give each level one, or none."
+                f"The prior of '{term}' is about all its coefficients, and single levels of the response have priors "
+                "of their own: give each level one, or none."
             )
         found[term] = LevelPriors(names, tuple(own.get(name, rest) for name in names))
     return found

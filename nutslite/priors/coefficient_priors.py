@@ -146,10 +146,10 @@ def overlay(
         hyperpriors.
     """
     given = [*columns.values(), *([] if whole is None else [whole])]
-    together = [prior.density.name for prior in given if prior.density.support == "coefficients"]
-    if together:
+    whole_terms = [prior.density.name for prior in given if prior.density.support == "coefficients"]
+    if whole_terms:
         raise PriorError(
-            f"priors: {together[0]} is a prior of all coefficients of '{name}'; none of them can have one of its own."
+            f"priors: {whole_terms[0]} is of all coefficients of '{name}'; none of them can have one of its own."
         )
     every = [columns[c] if whole is None or c in columns else _column(whole, c) for c in range(len(labels))]
     if not grouped and any(prior.hierarchical for prior in every):

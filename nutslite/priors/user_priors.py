@@ -275,7 +275,8 @@ def _by_level(
 ) -> tuple[dict[str, Any], dict[str, dict[str, Prior]]]:
     """Priors without those that are mappings from levels of the response, and these, checked."""
     widths = {"Intercept": 1} | {term.name: term.stop - term.start for term in predictor.terms}
-    rest, found = {}, {}
+    rest: dict[str, Any] = {}
+    found: dict[str, dict[str, Prior]] = {}
     for key, value in priors.items():
         if key not in widths or not isinstance(value, Mapping):
             rest[key] = value
@@ -291,8 +292,9 @@ def _by_level(
             if not isinstance(prior, Prior):
                 raise PriorError(f"The prior of '{key}' for the level '{name}' must be a Prior, not {shown(prior)}.")
             check_term_prior(f"{key}, level {name}", prior, widths[key], grouped=False, single=True)
-            if shrinkage_kind(prior) is not None:
-                raise PriorError(f"'{key}': {shrinkage_kind(prior).words} is not for single levels of the response.")
+            kind = shrinkage_kind(prior)
+            if kind is not None:
+                raise PriorError(f"'{key}': {kind.words} is not for single levels of the response.")
             found[key][name] = copy.deepcopy(prior)
     return rest, found
 

@@ -14,7 +14,7 @@ from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
 from nutslite.formula.forms.register import FORMS
-from nutslite.formula.language.algebra import GROUPINGS
+from nutslite.formula.language.groupings import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {

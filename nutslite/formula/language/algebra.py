@@ -17,15 +17,8 @@ from typing import Any
 from patsy.infix_parser import ParseNode
 
 from nutslite.exceptions import FormulaError
-from nutslite.formula.language.expression import Expression, FormulaText, is_quoted, keyword_hint, read_expression
-
-GROUPINGS: dict[str, dict[str, str]] = {"gr": {"cov": "K"}, "mm": {"weights": "[w1, w2]"}}
-"""Calls that stand around a grouping factor, with an example of each argument; `formula/covariances.py` has them."""
-
-OTHERWISE: dict[str, tuple[dict[str, str], ...]] = {"gr": ({"by": "f"}, {"zero_sum": "True"})}
-"""Other arguments that such a call may have in their place."""
-
-_OF_COLUMNS = ("by", "weights")  # arguments that name columns of the data
+from nutslite.formula.language.expression import Expression, FormulaText, keyword_hint, read_expression
+from nutslite.formula.language.groupings import read_grouping
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -342,52 +335,8 @@ class Reader:
     def _grouping(self, term: Term) -> Term:
         """A grouping factor; of ``gr(g, cov=K)`` the factor g, and the call."""
         whole = term.factors[0]
-        call = whole.tree
-        name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
-        if len(term.factors) > 1 or not isinstance(call, ast.Call) or name not in GROUPINGS:
-            return term
-        if name == "mm":
-            return self._members(term, whole, call)
-        ways = (GROUPINGS[name], *OTHERWISE.get(name, ()))
-        examples = {key: example for way in ways for key, example in way.items()}
-        written = " or ".join(f"{name}(g, {', '.join(f'{key}={text}' for key, text in way.items())})" for way in ways)
-        for keyword in call.keywords:
-            if keyword.arg not in examples:
-                raise whole.error(f"{name}() has no argument '{keyword.arg}': {written}.", keyword)
-            if keyword.arg == "zero_sum":
-                if not (isinstance(keyword.value, ast.Constant) and keyword.value.value is True):
-                    raise whole.error(f"zero_sum= is True, or left out with the call: {written}.", keyword.value)
-            elif keyword.arg not in _OF_COLUMNS and not _is_name_or_number(keyword.value):
-                message = f"{keyword.arg}= is a number, or a name for which extra_namespace has a value: {written}"
-                example = examples[keyword.arg]
-                named = f" and extra_namespace={{'{example}': ...}}" if example.isidentifier() else ""
-                raise whole.error(f"{message}{named}.", keyword.value)
-        if len(call.args) != 1 or not any({keyword.arg for keyword in call.keywords} == way.keys() for way in ways):
-            needed = " or ".join(" and ".join(f"{key}=" for key in way) for way in ways)
-            message = f"{name}() takes a factor and {needed}: {written}."
-            raise whole.error(f"{message} A factor whose levels are independent stands alone: (1|g).")
-        more = tuple(whole.part(keyword.value) for keyword in call.keywords if keyword.arg in _OF_COLUMNS)
-        return Term((whole.part(call.args[0]),), term.span, whole, more)
-
-    def _members(self, term: Term, whole: Expression, call: ast.Call) -> Term:
-        """``mm(g1, g2, weights=[w1, w2], scale=True)``: a row belongs to a level of each factor."""
-        written = "mm(g1, g2, weights=[w1, w2])"
-        if len(call.args) < 2:
-            raise whole.error(f"mm() takes two factors or more, to a level of each of which a row belongs: {written}.")
-        weights: list[ast.expr] = []
-        for keyword in call.keywords:
-            if keyword.arg == "weights":
-                if not isinstance(keyword.value, ast.List) or len(keyword.value.elts) != len(call.args):
-                    message = f"weights= is a list of {len(call.args)} columns, one for each factor: {written}."
-                    raise whole.error(message, keyword.value)
-                weights = keyword.value.elts
-            elif keyword.arg == "scale":
-                if not (isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool)):
-                    raise whole.error("scale= is True, so that weights sum to one, or False.", keyword.value)
-            else:
-                raise whole.error(f"mm() has no argument '{keyword.arg}': {written}.", keyword)
-        factors = tuple(whole.part(argument) for argument in call.args)
-        return Term(factors, term.span, whole, tuple(whole.part(weight) for weight in weights))
+        read = read_grouping(whole) if len(term.factors) == 1 else None
+        return term if read is None else Term(read.factors, term.span, whole, read.more)
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""
@@ -395,13 +344,6 @@ class Reader:
         result = reader.read(node, additive=True)
         self.notes += reader.notes
         return result
-
-
-def _is_name_or_number(node: ast.expr) -> bool:
-    inner = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
-    if isinstance(inner, ast.Name):
-        return inner is node and not is_quoted(inner)
-    return isinstance(inner, ast.Constant) and type(inner.value) in (int, float)
 
 
 def _in_parentheses(plain: str, span: tuple[int, int]) -> bool:

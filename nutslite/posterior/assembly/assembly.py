@@ -173,12 +173,13 @@ class _Assembler:
         own = self.spec.priors.terms[predictor.parameter]
         priors = {term.name: of_level(own[term.name], self._place(j)) for term in predictor.terms}
         places, names = [], [self.inventory.name_of(predictor.parameter, term.name) for term in predictor.terms]
-        before = [  # hyperparameters, so that the coefficients follow one another
-            self.head.references(name, priors[term.name], term.stop - term.start, self._dims(j, name), shared=True)
-            if priors[term.name].hierarchical
-            else None
-            for name, term in zip(names, predictor.terms, strict=True)
-        ]
+        before: list[list[list[int]] | None] = []  # hyperparameters, so that the coefficients follow one another
+        for name, term in zip(names, predictor.terms, strict=True):
+            prior, size = priors[term.name], term.stop - term.start
+            given = None
+            if isinstance(prior, Prior) and prior.hierarchical:
+                given = self.head.references(name, prior, size, self._dims(j, name), shared=True)
+            before.append(given)
         for name, term, given in zip(names, predictor.terms, before, strict=True):
             prior, dims = priors[term.name], self._dims(j, name)
             places.append(self.head.add(name, prior, length=term.stop - term.start, dims=dims, references=given))

@@ -26,7 +26,7 @@ _TERMS = 500  # of the continued fraction, which needs about the root of the deg
 
 @uncounted
 def _log_t_tail(z, nu):
-    """Logarithm of the probability that Student's t is above z >= 0, half of I_w(nu / 2, 1 / 2), w = nu / (nu + z^2)."""
+    """Logarithm of the probability that t is above z >= 0, half of I_w(nu / 2, 1 / 2), w = nu / (nu + z^2)."""
     w, rest = nu / (nu + z * z), z * z / (nu + z * z)
     a, b, mirrored = 0.5 * nu, 0.5, False
     if w > (a + 1.0) / (a + b + 2.0):  # the fraction converges fast on the other side

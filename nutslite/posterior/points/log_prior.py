@@ -40,8 +40,9 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
     dict of ndarray
         By variable, of its shape. Group effects have their density given location and scale; of correlated ones the
         first column has its density, each further one that given the columns before it; with a known covariance each
-        level has that given the levels before it; of effects that sum to zero each has its share. Correlations have one number for all (LKJ, as a density of the
-        correlation matrix), and so has a simplex. No Jacobians: these are densities of the natural values.
+        level has that given the levels before it; of effects that sum to zero each has its share. Correlations
+        have one number for all (LKJ, as a density of the correlation matrix), and so has a simplex. No Jacobians: these
+        are densities of the natural values.
 
     Raises
     ------

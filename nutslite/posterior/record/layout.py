@@ -283,7 +283,7 @@ class HeadBuilder:
             return [self.constant(array[0])] * length
         return [self.constant(number) for number in array]
 
-    def add_simplex(self, name: str, concentration: float | FloatArray, size: int) -> list[int]:
+    def add_simplex(self, name: str, concentration: Any, size: int) -> list[int]:
         """Add a variable of numbers that sum to one, with a Dirichlet prior; return references to them."""
         first = self.add_block(size - 1)
         alphas = [self.constant(a) for a in np.broadcast_to(np.asarray(concentration, dtype=float), size)]

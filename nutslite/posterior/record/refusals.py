@@ -22,8 +22,8 @@ def refuse_unserved(spec: ModelSpec) -> None:
     Raises
     ------
     PriorError, FormulaError
-        For a shrinkage prior, a monotonic effect or correlated effects in a parameter with several linear predictors, for
-        correlated effects that are not normal, and for effects with a known covariance that are not normal around 0.
+        For a shrinkage prior, a monotonic effect or correlated effects in a parameter with several linear predictors;
+        for correlated effects that are not normal, and for those whose levels are columns, not normal around 0.
     """
     for parameter, predictor in spec.design.predictors.items():
         priors = spec.priors.terms[parameter]
@@ -50,7 +50,8 @@ def _check_known(name: str, prior: Prior, words: str) -> None:
     mean = dict(zip(prior.density.argument_names, resolve(prior).arguments, strict=True)).get("mu")
     if prior.name != "Normal" or isinstance(mean, Prior) or np.any(np.asarray(mean) != 0.0):
         raise PriorError(
-            f"'{name}': {words}. Such effects are Normal around 0, and the prior is {prior}. Give its scale: Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
+            f"'{name}': {words}. Such effects are Normal around 0, and the prior is {prior}. Give its scale: "
+            "Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
         )
 
 

@@ -172,7 +172,7 @@ def ex_gaussian(x, mu, sigma, nu, out):
 
 @inner
 def skew_student_t(x, a, b, mu, sigma, out):
-    """Skew t of Jones and Faddy (2003): Student's t with 2a degrees of freedom where a = b, skewed to the right by a > b.
+    """Skew t of Jones and Faddy (2003): where a = b Student's t with 2a degrees of freedom; a > b skews to the right.
 
     With t = (x - mu) / sigma, s = sqrt(a + b + t^2) and r = t / s the density is (1 + r)^(a + 1/2) (1 - r)^(b + 1/2)
     over 2^(a + b - 1) B(a, b) sqrt(a + b) sigma. In the tails 1 + r or 1 - r is (a + b) / (s (s + |t|)).

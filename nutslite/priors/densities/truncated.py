@@ -259,6 +259,4 @@ def _inside(u: Any, lower: Any, upper: Any) -> Any:
     between = np.where(u < 0.0, lower + (upper - lower) * share, upper - (upper - lower) * rest)
     one_sided = np.where(bounded_below, lower + np.exp(u), upper - np.exp(-u))
     free = np.sinh(np.clip(u, -700.0, 700.0))
-    return np.where(
-        bounded_below & bounded_above, between, np.where(bounded_below | bounded_above, one_sided, free)
-    )
+    return np.where(bounded_below & bounded_above, between, np.where(bounded_below | bounded_above, one_sided, free))

@@ -107,7 +107,6 @@ class _GroupEffects:
                 contribution *= self.matrix[column]
             eta += contribution
 
-
     def _of_rows(self, effects: FloatArray) -> FloatArray:
         """The effect of each row's level, or the weighted sum of those of its levels."""
         if self.members is None:
