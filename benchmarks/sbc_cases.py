@@ -549,9 +549,38 @@ def category_cases() -> list[Case]:
         Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
         Case("cumulative: probit", "another link", "level ~ x + c", "cumulative", {**ordered, "link": "probit"}),
         Case("sratio: groups", "thresholds in any order", "level ~ x + (1|g)", "sratio", ordered),
+        Case("cratio: cloglog", "whether it goes on", "level ~ x + c", "cratio", {**ordered, "link": "cloglog"}),
+        Case("acat: groups", "adjacent pairs", "level ~ x + (1|g)", "acat", ordered),
+        Case("acat: probit", "another link", "level ~ x + c", "acat", {**ordered, "link": "probit"}),
         Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
         Case(
             "categorical: no groups", "an intercept and slopes for each level", "level ~ x + b", "categorical", several
+        ),
+    ]
+
+
+def column_cases() -> list[Case]:
+    """Responses of several columns."""
+    priors = {
+        "Intercept": Prior("Normal", mu=0, sigma=1),
+        "x": Prior("Normal", mu=0, sigma=0.7),
+        "group_specific": effects(Prior("HalfNormal", sigma=1)),
+    }
+    options, counts = {"priors": priors}, "counts(s, trials, b)"
+    shares = {"priors": {**priors, "kappa": Prior("Gamma", alpha=6, beta=0.5)}}
+    return [
+        Case("multinomial: groups", "counts of three outcomes", f"{counts} ~ x + (1|g)", "multinomial", options),
+        Case("multinomial: no groups", "proposals", f"{counts} ~ x", "multinomial", options),
+        Case("dirichlet_multinomial: no groups", "proposals", f"{counts} ~ x", "dirichlet_multinomial", options),
+        Case(
+            "dirichlet_multinomial: groups",
+            "a concentration for each column",
+            f"{counts} ~ (1|g)",
+            "dirichlet_multinomial",
+            options,
+        ),
+        Case(
+            "dirichlet: no groups", "shares", "shares(I(unit / 3), I(2 * unit / 3), 1 - unit) ~ x", "dirichlet", shares
         ),
     ]
 
@@ -571,4 +600,5 @@ def all_cases() -> list[Case]:
         *censored_cases(),
         *angle_cases(),
         *category_cases(),
+        *column_cases(),
     ]

@@ -109,6 +109,31 @@ def beta(rng: np.random.Generator, mu: npt.ArrayLike, kappa: npt.ArrayLike) -> F
     return _in_parts((a > SMALL) & (b > SMALL) & (kappa < LARGE), usual, limit, a, b, mu, kappa)
 
 
+def dirichlet(rng: np.random.Generator, a: npt.ArrayLike) -> FloatArray:
+    """Shares with concentrations a, shape (..., K): all in one place where these are about 0, a / sum(a) far above.
+
+    By logarithms of gamma variables, ``log G(a + 1) + log(U) / a``, which do not underflow.
+    """
+    a = np.clip(np.asarray(a, dtype=np.float64), SMALL, LARGE)
+    logs = np.log(rng.standard_gamma(a + 1.0)) - rng.standard_exponential(a.shape) / a
+    shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
+def multinomial(rng: np.random.Generator, trials: npt.ArrayLike, p: npt.ArrayLike) -> Counts:
+    """Counts of trials (...) with probabilities p (..., K): each column is binomial given those before it."""
+    p = np.asarray(p, dtype=np.float64)
+    left = np.broadcast_to(np.asarray(trials, dtype=np.float64), p.shape[:-1])
+    rest = np.cumsum(p[..., ::-1], axis=-1)[..., ::-1]  # of this column and those after it
+    counts = np.empty(p.shape, dtype=np.int64)
+    for place in range(p.shape[-1] - 1):
+        share = p[..., place] / np.where(rest[..., place] > 0.0, rest[..., place], 1.0)
+        counts[..., place] = binomial(rng, left, np.minimum(share, 1.0))
+        left = left - counts[..., place]
+    counts[..., -1] = left
+    return counts
+
+
 def wald(rng: np.random.Generator, mu: npt.ArrayLike, lam: npt.ArrayLike) -> FloatArray:
     """Inverse Gaussian variables of mean mu and shape lam: mu where lam is infinite, 0 where it or mu is 0.
 

@@ -60,7 +60,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "formula": ("language", "columns", "forms", "evaluation", "terms"),
     "families": (
         *("derivatives", "links", "rows", "user", "record"),
-        *("real", "positive", "proportions", "counts", "categories"),
+        *("real", "positive", "proportions", "counts", "categories", "columns"),
     ),
     "priors": ("densities",),
     "posterior": (

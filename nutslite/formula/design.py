@@ -235,7 +235,8 @@ def build_design(
         spec = read_response(parsed.response)
     except FormulaError as error:
         raise _with_quote_hint(error, data) from None
-    refuse_response_as_term(spec.value, parsed.predictors)
+    for column in spec.own:
+        refuse_response_as_term(column, parsed.predictors)
     frame = as_frame(data)
     check_ids(parsed.predictors, frame.columns)
     extra = check_extra_namespace(extra_namespace)

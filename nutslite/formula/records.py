@@ -32,12 +32,13 @@ class Response:
         As Bambi names it: the whole expression (``"p(y, n)"``), but ``"b"`` for ``b['yes']``.
     values : ndarray, shape (c, n)
         Row 0 is the response itself (counts for proportions, 0/1 for binary ones, level codes for categorical
-        ones); further rows are its companions, named by `companions`.
+        ones), or a row for each of `columns`; further rows are its companions, named by `companions`.
     companions : tuple of str
-        Names of rows 1 and later: ``"trials"``, ...
+        Names of the rows after the response itself: ``"trials"``, ...
     kind : str
         ``"numeric"``, ``"binary"`` (a two-level categorical, or one level picked by ``y['level']``),
-        ``"categorical"`` (three or more levels) or ``"proportion"`` (``p(y, n)``).
+        ``"categorical"`` (three or more levels), ``"proportion"`` (``p(y, n)``), ``"counts"`` or ``"shares"``
+        (of several columns).
     levels : tuple of str
         Levels of a categorical response in order; empty otherwise.
     success : str or None
@@ -48,6 +49,8 @@ class Response:
         Whether the user chose the order of the levels; otherwise they are sorted.
     censoring : Censoring or None
         Of ``censored(y, status)``.
+    columns : tuple of str
+        Names of its columns where it has several, as in ``counts(a, b, c)``; empty where it is one.
     """
 
     name: str
@@ -59,6 +62,17 @@ class Response:
     as_numbers: str = field(default="", compare=False)
     chosen_order: bool = field(default=True, compare=False)
     censoring: Censoring | None = field(default=None, compare=False)
+    columns: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> FloatArray:
+        """The response without its companions, a row for each of its columns, shape (K, n) or (1, n)."""
+        return self.values[: max(len(self.columns), 1)]
+
+    @property
+    def beside(self) -> dict[str, FloatArray]:
+        """Its companions by name, shape (n,) each."""
+        return dict(zip(self.companions, self.values[len(self.own) :], strict=True))
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ class Asked:
         if self.target.name != MEAN or self.target.dim is not None or design.response.censoring is not None:
             return estimates
         response = np.asarray(design.response.values[0], dtype=float)
-        for trials in design.response.values[1:]:
+        for trials in design.response.beside.values():
             response = response / trials
         frame = rows_in_use(self.specification)
         frame = frame.rename(columns=lambda name: self._shown_as(str(name), ()))

@@ -195,7 +195,10 @@ def _thin(idata: Container, per_chain: int) -> None:
 
 def _by_row(arrays: Mapping[str, NDArray[Any]], axes: SampleAxes, task: PredictionTask) -> xarray.Dataset:
     """Arrays (chain, draw, row); of what the family combines to vectors (chain, draw, row, element)."""
-    vectors = {name: task.family.combined[name] for name in arrays if name in task.family.combined}
+    known = dict(task.family.combined)
+    if task.family.response_dim is not None:
+        known |= {name: task.family.response_dim for name in arrays if name not in known and arrays[name].ndim == 4}
+    vectors = {name: known[name] for name in arrays if name in known}
     dims = {name: (OBSERVATIONS, vectors[name][0]) if name in vectors else (OBSERVATIONS,) for name in arrays}
     coords = {dim: list(labels) for dim, labels in vectors.values()}
     return to_dataset(arrays, dims=dims, coords=coords, aliases=task.aliases, axes=axes)

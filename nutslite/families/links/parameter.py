@@ -10,7 +10,11 @@ from nutslite.exceptions import FamilyError, did_you_mean
 from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, SOFTMAX, get_link, is_custom
 
 Support = Literal["real", "positive", "unit", "simplex"]
-ResponseSupport = Literal["real", "positive", "nonnegative", "unit", "angle", "binary", "count", "trials", "category"]
+ResponseSupport = Literal[
+    "real", "positive", "nonnegative", "unit", "angle", "binary", "count", "trials", "category", "counts", "shares"
+]
+SEVERAL_COLUMNS = ("counts", "shares")
+"""Supports of responses of several columns."""
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
 POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")

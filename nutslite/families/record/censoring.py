@@ -11,7 +11,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._addresses import address_of, caller_of, function_of
-from nutslite.exceptions import FamilyError
+from nutslite.exceptions import DataError, FamilyError
+from nutslite.families.links.parameter import SEVERAL_COLUMNS
 from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_kernel
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.formula.records import STATUSES, Response
@@ -71,6 +72,12 @@ def check_response(family: Family, response: Response) -> None:
         For a family that does not know censored responses.
     """
     censoring = response.censoring
+    if response.columns and family.response_support not in SEVERAL_COLUMNS:
+        raise DataError(
+            f"The response '{response.name}' has {len(response.columns)} columns, but family '{family.name}' models "
+            "one. Counts of several columns are for family='multinomial' or 'dirichlet_multinomial', shares for "
+            "family='dirichlet'."
+        )
     if censoring is None:
         family.check_response(response)
         return

@@ -40,7 +40,12 @@ DISTRIBUTIONS = {
     "HurdleLogNormal": "hurdle_lognormal",
     "Cumulative": "cumulative",
     "StoppingRatio": "sratio",
+    "ContinuationRatio": "cratio",
+    "AdjacentCategory": "acat",
     "Categorical": "categorical",
+    "Multinomial": "multinomial",
+    "DirichletMultinomial": "dirichlet_multinomial",
+    "Dirichlet": "dirichlet",
 }
 """Distributions by PyMC's names, and the built-in families that have their kernels."""
 

@@ -101,7 +101,7 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mmc
+    cens Surv truncated trunc constrained gp mi me ar ma arma cosy sar car cs mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from nutslite.formula.forms import censored, proportion, weighted
+from nutslite.formula.forms import censored, counts, proportion, shares, weighted
 from nutslite.formula.forms.form import Form
 
-FORMS: dict[str, Form] = {name: form for form in (proportion.FORM, weighted.FORM, censored.FORM) for name in form.names}
+FORMS: dict[str, Form] = {
+    name: form
+    for form in (proportion.FORM, counts.FORM, shares.FORM, weighted.FORM, censored.FORM)
+    for name in form.names
+}

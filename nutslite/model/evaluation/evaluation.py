@@ -50,8 +50,11 @@ class Rows:
         from nutslite.results.evaluation.predictive import observed_ends
         from nutslite.scores.evaluation import evaluate
 
+        observed = observed_ends(self.design.response)
         found = evaluate(
-            pd.Series(observed_ends(self.design.response), index=self.design.rows),
+            pd.Series(observed, index=self.design.rows)
+            if observed.ndim == 1
+            else pd.DataFrame(observed, self.design.rows),
             prediction,
             groups=group_labels(groups, self.design, self.frame),
             by=None if by is None else row_labels("by", by, self.design, self.frame),

@@ -159,6 +159,14 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
             f"Every value of '{design.response.name}' is 0: the likelihood has no maximum, and the prior of the "
             "intercept decides how rare the counts come out."
         )
+    absent = [
+        name for name, column in zip(design.response.columns, design.response.own, strict=False) if not column.any()
+    ]
+    if absent:
+        warn(
+            f"Every count of {_listed(tuple(absent))} is 0: the likelihood has no maximum, and the priors decide how "
+            "rare it comes out. Leave the column out, or choose these priors with care."
+        )
     if family.response_support not in ("binary", "trials"):
         return
     trials = values[1] if family.response_support == "trials" else np.ones(values.shape[1])

@@ -79,7 +79,8 @@ def _predictor_at(assembled: Assembled, mean: float) -> float:
 def _response(assembled: Assembled) -> FloatArray:
     """Finite responses, as shares where there are trials."""
     response = assembled.spec.design.response
-    y = response.values[0] / response.values[1] if "trials" in response.companions else response.values[0]
+    trials = response.beside.get("trials")
+    y = response.values[0] if trials is None else response.values[0] / trials
     return np.asarray(y[np.isfinite(y)])
 
 

@@ -77,7 +77,8 @@ class _Taker:
 
     def run(self) -> None:
         response = self.spec.design.response.name
-        self._add(Quantity(response, (OBSERVATIONS,), "the response", response, "response"))
+        columns = self._vector(*(self.spec.family.response_dim or ("", ())), "the response")
+        self._add(Quantity(response, (OBSERVATIONS, *columns), "the response", response, "response"))
         for parameter in self.spec.family.parameters:
             predictor = self.spec.design.predictors.get(parameter.name)
             own = f"the parameter '{parameter.name}' of the family"
@@ -98,6 +99,8 @@ class _Taker:
 
     def _vector(self, dim: str, labels: tuple[Any, ...], own: str) -> tuple[str, ...]:
         """The dimension along a vector, as dims; none where it is no vector."""
+        shared = self.spec.family.response_dim
+        own = "the response" if shared is not None and shared[0] == dim else own
         return (self._register(Dimension(dim, labels, f"the dimension of {own}", "")),) if dim else ()
 
     def _add(self, quantity: Quantity, suffix: str | None = None) -> None:

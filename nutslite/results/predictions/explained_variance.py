@@ -40,6 +40,11 @@ def r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: Predic
     y = design.response.values[0]
     if np.isnan(y).any():
         raise DataError(f"R-squared needs the response '{design.response.name}', which these data lack.")
+    if design.response.columns:
+        raise DataError(
+            f"R-squared is of one number a row, and '{design.response.name}' has {len(design.response.columns)}. "
+            "evaluate() scores them together."
+        )
     if design.response.censoring is not None:
         raise DataError(
             f"R-squared compares responses with their means, and of '{design.response.name}' not all were seen."

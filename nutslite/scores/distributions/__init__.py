@@ -15,7 +15,7 @@ from nutslite.scores.numerics.distribution import Distribution
 
 ALIASES = {"normal": "gaussian", "student_t": "t", "studentt": "t", "inverse_gaussian": "wald"}
 
-OF_CLASSES = ("categorical", "cumulative", "sratio")
+OF_CLASSES = ("categorical", "cumulative", "sratio", "cratio", "acat")
 
 
 @cache
