@@ -23,6 +23,7 @@ from nutslite.priors.prior import Prior
 ROWS, GROUPS, CROSSED = 48, 6, 4
 
 KNOWN = "y ~ x + (1|gr(g, cov=K))"
+BY = "y ~ x + (x|gr(g, by=side))"
 MATRIX_K = {"extra_namespace": {"K": 0.6 ** np.abs(np.subtract.outer(np.arange(GROUPS), np.arange(GROUPS)))}}
 
 LARGE = {"posterior.marginal.prices.LARGE_RISK": -1e9}
@@ -138,7 +139,7 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "status": np.array(["none", "none", "right"])[np.arange(rows) % 3],
             "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
-    )
+    ).assign(side=lambda data: np.where(data["g"].isin(["g0", "g1", "g2"]), "left", "right"))
 
 
 RESPONSES = {
@@ -340,6 +341,12 @@ BINARY = {
     "common": NARROW["common"],
     "group_specific": effects(Prior("HalfNormal", sigma=1)),
 }
+BETWEEN = {
+    **NARROW,
+    "common": Prior("StudentT", nu=5, mu=0, sigma=0.5, lower=0),
+    "sigma": Prior("Normal", mu=1, sigma=1, lower=0.3, upper=3),
+}
+ABOVE = {**NARROW, "h": Prior("Normal", mu=0, sigma=Prior("HalfNormal", sigma=1), lower=0)}
 JOINT, ADAPTING = {"plan": "joint"}, {"plan": "joint", "pilot": False}
 MATRIX = {"plan": "joint", "pilot": "matrix"}
 BY_NUTS = {"inference_method": "nuts"}
@@ -364,6 +371,14 @@ def marginal_cases() -> list[Case]:
             options={**narrow, **MATRIX_K},
             patches={**LARGE, "posterior.marginal.crossproducts.WIDEST_ELIMINATED": 1},
         ),
+        Case("by levels: marginal", "a distribution for each of two sides", BY, options={**narrow, "correlated": True}),
+        Case(
+            "several levels: marginal",
+            "rows of two levels",
+            "y ~ x + (1|mm(g, h, weights=[unit, pos]))",
+            options=narrow,
+        ),
+        Case("zero sum: marginal", "levels that sum to zero", "y ~ x + (1|gr(g, zero_sum=True))", options=narrow),
         Case("crossed: marginal", "two factors", crossed, options=narrow),
         Case("crossed: large marginal", "independence Metropolis", crossed, options=narrow, patches=LARGE),
         Case("nested: marginal", "nested factors", "y ~ 1 + (1|h/b)", options=narrow),
@@ -382,6 +397,8 @@ def term_cases() -> list[Case]:
     smooth: dict[str, Any] = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
     horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
     shrunk: dict[str, Any] = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
+    r2d2 = Prior("R2D2", mean_R2=0.4, prec_R2=4, cons_D2=1)
+    shares: dict[str, Any] = {"formula": "y ~ x + z + c", "options": {"priors": {**NARROW, "common": r2d2}}}
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     return [
         Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
@@ -404,6 +421,10 @@ def term_cases() -> list[Case]:
             "y ~ x + h",
             options={"priors": {**NARROW, "h": effects(Prior("HalfNormal", sigma=1))}},
         ),
+        Case("bounds: coefficients", "densities between bounds", "y ~ x + z", options={"priors": BETWEEN}),
+        Case("bounds: hyperprior", "a probability between bounds that varies", "y ~ x + h", options={"priors": ABOVE}),
+        Case("R2D2: marginal", "shares of variance, integrated out", **shares),
+        Case("R2D2: joint", "scales that are multiples of sigma", **shares, fit=JOINT),
         Case("horseshoe: marginal", "coefficients integrated out", **shrunk),
         Case("horseshoe: joint", "one prior of many coefficients", **shrunk, fit=JOINT),
         Case(

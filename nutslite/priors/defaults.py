@@ -340,6 +340,7 @@ def _normal(sigma: FloatArray, *, scalar: bool) -> Prior:
 def _group_scale(
     term: GroupTerm, scaling: Scaling, widening: float, choices: Sequence[Choice | None]
 ) -> float | FloatArray:
+    term = term if term.whole is None else term.whole  # the same prior for each level of f in gr(g, by=f)
     if term.matrix is None:
         return scaling.group_intercepts(widening, _own_scale(choices[0]))
     sigma = scaling.group_slopes(term, term.matrix, choices)

@@ -180,6 +180,7 @@ def _choose_priors(
         mle=mle,
         spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
         vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
+        levels={item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors},
     )
     if family.kind == "shifted_lognormal" and "ndt" in chosen.constants:
         check_shift("ndt", chosen.constants["ndt"], least_end(design.response), design.response.name)
