@@ -59,7 +59,10 @@ class Case:
 
 CASES = [("categorical", None, {0, 1, 2}), ("categorical", None, {1})]
 CASES += [
-    (name, link, varying) for name in ("cumulative", "sratio") for link in LINKS for varying in ({0}, {0, 1, 2, 3}, {2})
+    (name, link, varying)
+    for name in ("cumulative", "sratio", "cratio", "acat")
+    for link in LINKS
+    for varying in ({0}, {0, 1, 2, 3}, {2})
 ]
 
 
@@ -144,6 +147,54 @@ def test_stopping_ratios_are_products_of_conditional_probabilities(link: str, et
         np.testing.assert_allclose(case.loglik()[0], expected[level], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("eta", [-30.0, -1.0, 0.4, 2.0, 30.0])
+def test_continuation_ratios_are_products_of_conditional_probabilities(link: str, eta: float) -> None:
+    family, thresholds = bound("cratio"), np.array([0.9, -1.2, 0.1])
+    law, v = DISTRIBUTIONS[link], eta - thresholds
+    passed = np.concatenate([[0.0], np.cumsum(law.logcdf(v))])
+    expected = passed + np.concatenate([law.logsf(v), [0.0]])
+    p = probabilities(family, link, {"p": np.array([[eta]]), "threshold": thresholds[None, None]})[0, 0]
+    np.testing.assert_allclose(p, np.exp(expected), rtol=1e-10, atol=1e-300)
+    for level in range(4):
+        case = Case("cratio", link, {0})
+        case.y[:] = level
+        case.eta[0, :ROWS], case.eta[1:, 0] = eta, thresholds
+        np.testing.assert_allclose(case.loglik()[0], expected[level], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("eta", [-12.0, -1.0, 0.4, 2.0, 3.0])
+def test_adjacent_categories_are_pairs(link: str, eta: float) -> None:
+    """Of two neighbours the upper one has the probability of the link; far out by SciPy's logarithms of tails."""
+    family, thresholds = bound("acat"), np.array([0.9, -1.2, 0.1])
+    law, v = DISTRIBUTIONS[link], eta - thresholds
+    reached = np.concatenate([[0.0], np.cumsum(law.logcdf(v) - law.logsf(v))])
+    expected = reached - special.logsumexp(reached)
+    p = probabilities(family, link, {"p": np.array([[eta]]), "threshold": thresholds[None, None]})[0, 0]
+    np.testing.assert_allclose(p, np.exp(expected), rtol=1e-9)
+    np.testing.assert_allclose(p[1:] / (p[1:] + p[:-1]), law.cdf(v), rtol=1e-9)
+    for level in range(4):
+        case = Case("acat", link, {0})
+        case.y[:] = level
+        case.eta[0, :ROWS], case.eta[1:, 0] = eta, thresholds
+        np.testing.assert_allclose(case.loglik()[0], expected[level], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sratio", "cratio", "acat"])
+@pytest.mark.parametrize("link", LINKS)
+def test_steps_keep_their_digits_far_out(name: str, link: str) -> None:
+    """No nan where linear predictors are +-700, and derivatives there."""
+    for eta in (-700.0, 700.0):
+        for level in range(4):
+            case = Case(name, link, {0})
+            case.y[:] = level
+            case.eta[0, :ROWS] = eta
+            out, slopes = case.loglik()
+            assert not np.isnan(out).any()
+            assert not np.isnan(slopes[0, :ROWS]).any()
+
+
 def test_thresholds_out_of_order_have_no_density() -> None:
     for link in LINKS:
         case = Case("cumulative", link, {0})
@@ -152,7 +203,7 @@ def test_thresholds_out_of_order_have_no_density() -> None:
         assert not np.isfinite(case.loglik()[0]).any()
 
 
-@pytest.mark.parametrize("name", ["categorical", "cumulative", "sratio"])
+@pytest.mark.parametrize("name", ["categorical", "cumulative", "sratio", "cratio", "acat"])
 def test_infinite_predictors_are_not_mistaken_for_finite_ones(name: str) -> None:
     for link in LINKS if name != "categorical" else [None]:
         for eta, level in itertools.product((np.inf, -np.inf, np.nan), range(4)):
@@ -269,6 +320,30 @@ def test_sratio_posterior_is_that_of_quadrature() -> None:
         assert float(drawn[..., j].std()) == pytest.approx(sd, rel=0.1)
     fixed = nl.Model("y ~ x", data, family="sratio", priors={"threshold": [1.0, -0.5]})
     assert list(fixed.priors.constants["threshold"]) == [1.0, -0.5]
+
+
+@pytest.mark.parametrize(("name", "link"), [("cratio", "cloglog"), ("acat", "logit")])
+def test_posteriors_of_steps_are_those_of_quadrature(name: str, link: str) -> None:
+    data = answers(40)
+    results = nl.Model("y ~ 1", data, family=name, link=link).fit(
+        draws=1500, chains=2, random_seed=1, progressbar=False
+    )
+    counts = np.bincount(data.y.cat.codes, minlength=3)
+    axis = np.linspace(-4.0, 4.0, 201)
+    first, second = axis[:, None], axis[None, :]
+    if name == "acat":
+        log_p = [np.zeros((201, 201)), -first + 0.0 * second, -first - second]
+        log_p = [each - special.logsumexp(log_p, axis=0) for each in log_p]
+    else:
+        law = DISTRIBUTIONS[link]
+        on, stop = law.logcdf(-axis), law.logsf(-axis)
+        log_p = [stop[:, None] + 0.0 * second, on[:, None] + stop[None, :], on[:, None] + on[None, :]]
+    total = stats.norm.logpdf(first) + stats.norm.logpdf(second)
+    total = total + sum(count * each for count, each in zip(counts, log_p, strict=True))
+    means, sds = grid_moments(total, [axis, axis])
+    drawn = get_group(results, "posterior")["threshold"].to_numpy().reshape(-1, 2)
+    np.testing.assert_array_less(np.abs(drawn.mean(axis=0) - means), 4.5 * sds / np.sqrt(1500))
+    np.testing.assert_allclose(drawn.std(axis=0), sds, rtol=0.1)
 
 
 def test_cumulative_paths_agree(cumulative: tuple[nl.Model, Any]) -> None:

@@ -25,7 +25,7 @@ RESPONSES["nonnegative"] = RESPONSES["positive"]
 RESPONSES["unit"] = [0.01, 0.2, 0.45, 0.7, 0.8]
 RESPONSES["trials"] = [0.0, 1.0, 3.0, 12.0, 21.0]
 TRIALS = 25.0
-ETA = [[0.3, -0.4, 0.5], [1.2, 0.5, -0.6], [-0.7, 0.1, 1.4]]
+ETA = [[0.3, -0.4, -3.5], [1.2, 0.5, -4.0], [-0.7, 0.1, -3.2]]  # a third is the logarithm of a shift below them all
 
 
 def run(name: str, status: str, y, upper, eta, *, links=None, varies=1, weights=None):
@@ -96,10 +96,11 @@ def test_constants_weights_and_links(name: str, status: str) -> None:
     weighted, more = run(name, status, y, upper, ETA[0][:k], weights=weights)
     np.testing.assert_allclose(weighted, weights * out, rtol=1e-14)
     np.testing.assert_allclose(more, weights * slopes, rtol=1e-14)
+    share = float(special.expit(0.3))
     other, moved, chain = {
-        "positive": ("sqrt", math.exp(0.15), 2.0 * math.exp(-0.15)),
-        "real": ("inverse", 1.0 / 0.3, -(0.3**2)),
-        "unit": ("cloglog", math.log(math.log1p(math.exp(0.3))), (1.0 + math.exp(-0.3)) * math.log1p(math.exp(0.3))),
+        "positive": ("sqrt", math.exp(0.15), 2.0 / math.exp(0.15)),
+        "real": ("inverse", 1.0 / 0.3, -0.09),
+        "unit": ("identity", share, 1.0 / (share * (1.0 - share))),
     }[get_family(name).parent.support]
     relinked, through = run(name, status, y, upper, [moved, *ETA[0][1:k]], links=other)
     np.testing.assert_allclose(relinked, out, rtol=1e-12)
@@ -204,10 +205,24 @@ def test_nothing_is_lost_at_the_ends(name: str, status: str) -> None:
     y, upper, k = responses(name), upper_ends(name), len(get_family(name).parameters)
     for first in (-700.0, -50.0, 50.0, 700.0):
         for second in (-700.0, -30.0, 30.0, 700.0):
-            out, slopes = run(name, status, y, upper, [first, second, 0.5][:k])
+            out, slopes = run(name, status, y, upper, [first, second, -3.5][:k])
             assert (out <= 1e-12).all(), (first, second, out)
             finite = np.isfinite(out)
             assert np.isfinite(slopes[:, finite]).all() or (np.abs(out[finite]) > 1e200).any(), (first, second)
+
+
+def test_rows_beside_a_shift() -> None:
+    """Nothing ends before ndt: surely at least y, never at most y; of an interval across it what is above counts."""
+    eta = [0.3, -0.4, 0.0]
+    right, slopes = run("shifted_lognormal", "right", [0.5, 1.0], [0.0, 0.0], eta)
+    np.testing.assert_array_equal(right, 0.0)
+    np.testing.assert_array_equal(slopes, 0.0)
+    left, _ = run("shifted_lognormal", "left", [0.5, 1.0], [0.0, 0.0], eta)
+    np.testing.assert_array_equal(left, -np.inf)
+    across, slopes = run("shifted_lognormal", "interval", [0.5], [2.5], eta)
+    whole, expected = run("shifted_lognormal", "left", [2.5], [0.0], eta)
+    np.testing.assert_allclose(across, whole, rtol=1e-14)
+    np.testing.assert_allclose(slopes, expected, rtol=1e-12)
 
 
 def test_places_without_a_kernel_hold_another_one() -> None:

@@ -17,7 +17,7 @@ from nutslite.families.record.bounds import Bounds
 from nutslite.families.record.inside import draw, log_probability, mean
 from nutslite.families.record.register import get_family
 from nutslite.formula.forms.truncated import LOWER, UPPER
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.targets.target import JointTarget

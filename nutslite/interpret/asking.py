@@ -22,8 +22,8 @@ from nutslite.interpret.groups import OBSERVED, POPULATION, Groups, groups_of
 from nutslite.interpret.streaming import Draws, Measure, Question, checked_seed, draws_of
 from nutslite.interpret.summaries import NUMBERS, Intervals, intervals_of
 from nutslite.interpret.target import MEAN, Target, target_of
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import Specification, specification_of
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[Any], Any]
@@ -141,7 +141,7 @@ class Asked:
         if self.target.name != MEAN or self.target.dim is not None or design.response.censoring is not None:
             return estimates
         response = np.asarray(design.response.values[0], dtype=float)
-        for name, size in zip(design.response.companions, design.response.values[1:], strict=True):
+        for name, size in design.response.beside.items():
             if name in ("trials", EXPOSURE):
                 response = response / size
         frame = rows_in_use(self.specification)

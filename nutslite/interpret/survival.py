@@ -20,7 +20,7 @@ from nutslite.interpret.asking import Options, ask
 from nutslite.interpret.estimates import Estimates
 from nutslite.interpret.streaming import Measure, Side
 from nutslite.interpret.target import Companions, Target
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.record.specification import Specification, specification_of
 from nutslite.results.predictions.parameter_draws import ParameterDraws
 
 FloatArray = NDArray[np.float64]

@@ -102,7 +102,7 @@ def bounds_of(family: Family, response: Response) -> Bounds | None:
     """The bounds of a response that its family feels; None where it has no bounds."""
     if LOWER not in response.companions:
         return None
-    rows = dict(zip(response.companions, response.values[1:], strict=True))
+    rows = response.beside
     return felt(family, rows[LOWER], rows[UPPER], rows.get("trials"))
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from nutslite._addresses import address_of, caller_of, function_of
 from nutslite._numba import kernel
-from nutslite.exceptions import FamilyError
+from nutslite.exceptions import DataError, FamilyError
+from nutslite.families.links.parameter import SEVERAL_COLUMNS
 from nutslite.families.record.bounds import bounds_of
 from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_kernel
 from nutslite.families.user.built_in import built_in, family_names
@@ -151,6 +152,12 @@ def check_response(family: Family, response: Response) -> None:
     FamilyError
         For a family that does not know censored responses, or bounds.
     """
+    if response.columns and family.response_support not in SEVERAL_COLUMNS:
+        raise DataError(
+            f"The response '{response.name}' has {len(response.columns)} columns, but family '{family.name}' models "
+            "one. Counts of several columns are for family='multinomial' or 'dirichlet_multinomial', shares for "
+            "family='dirichlet'."
+        )
     family.check_response(response)
     censoring, bounds = response.censoring, bounds_of(family, response)
     for place in () if censoring is None else np.unique(censoring.status):

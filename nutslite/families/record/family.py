@@ -77,8 +77,9 @@ class Family:
         ``mean(parameters, companions) -> ndarray``: mean of the response, on the response's own scale
         (a binomial count, not a proportion).
     response_support : str
-        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"angle"`` (from -pi to pi), ``"binary"``,
-        ``"count"``, ``"trials"`` (0 ... trials) or ``"category"`` (codes of levels: 0, 1, ...).
+        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"closed_unit"`` (0 and 1 included), ``"angle"``
+        (from -pi to pi), ``"binary"``, ``"count"``, ``"trials"`` (0 ... trials) or ``"category"`` (codes of levels: 0,
+        1, ...); of several columns ``"counts"`` (that add up to trials) or ``"shares"`` (that add up to one).
     companions : tuple of str
         Names of the rows that must follow the response (``("trials",)``).
     title : str
@@ -99,6 +100,9 @@ class Family:
         scale of the others: arrays (..., rows), of a vector (..., rows, size); a constant's rows are 1.
     combined : mapping
         By parameter that `combine` makes a vector of, its dimension in the results and the labels along it.
+    response_dim : tuple of str and tuple, optional
+        Of a response of several columns, its dimension in the results and the labels along it. Draws of it and its
+        mean have a last axis more.
     unbound : Family or None
         What `bound` was called on.
     allows : frozenset of str
@@ -155,6 +159,7 @@ class Family:
         default=None, compare=False
     )
     combined: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict, compare=False)
+    response_dim: tuple[str, tuple[str, ...]] | None = field(default=None, compare=False)
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
@@ -200,7 +205,7 @@ class Family:
     @property
     def discrete(self) -> bool:
         """Whether responses are integers."""
-        return self.response_support in ("binary", "count", "trials", "category")
+        return self.response_support in ("binary", "count", "trials", "category", "counts")
 
     @property
     def eta_parameters(self) -> tuple[Parameter, ...]:

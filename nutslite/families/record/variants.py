@@ -71,7 +71,7 @@ def without_bounds(response: Response) -> Response:
     """The response as its family knows it."""
     kept = [name not in (LOWER, UPPER) for name in response.companions]
     names = tuple(name for name, keep in zip(response.companions, kept, strict=True) if keep)
-    return replace(response, values=response.values[[True, *kept]], companions=names)
+    return replace(response, values=response.values[[True] * len(response.own) + kept], companions=names)
 
 
 def _prepare(family, values):  # type: ignore[no-untyped-def]  # as those of families

@@ -94,7 +94,7 @@ def known_errors(name: str, native: tuple[int, ...], rows: int, own: Mapping[str
 
 def _with_errors(attributes: Mapping[str, Any], response: Response) -> dict[str, Any]:
     """Without sigma, errors are all that there is: it is known to be zero."""
-    beside = bool(response.values[1 + response.companions.index(BESIDE)].any())
+    beside = bool(response.beside[BESIDE].any())
     return {**attributes, "companions": (ERROR, BESIDE), "fixed": {} if beside else {"sigma": 0.0}}
 
 

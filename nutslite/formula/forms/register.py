@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from nutslite.formula.forms import censored, known_error, proportion, rate, truncated, weighted
+from nutslite.formula.forms import censored, counts, known_error, proportion, rate, shares, truncated, weighted
 from nutslite.formula.forms.form import Form
 
 _ALL = (
     proportion.FORM,
+    counts.FORM,
+    shares.FORM,
     weighted.FORM,
     censored.FORM,
     truncated.TRUNCATED,

@@ -44,7 +44,8 @@ class Prediction:
         Distributional parameters that vary by row, on the natural scale: ``mu``, and ``sigma`` if it has a formula.
         Probabilities of levels have shape (chains, draws, rows, levels).
     response : dict
-        Draws of the response by its name, of a censored one as it is before; empty unless asked for.
+        Draws of the response by its name, of a censored one as it is before; empty unless asked for. Of several columns
+        the shape is (chains, draws, rows, columns).
     note : str
         What has to be said of these draws; empty where nothing has.
     """
@@ -139,7 +140,7 @@ def predict(
     leading = (draws.chains, draws.draws)
     return Prediction(
         {name: values.reshape(*leading, *values.shape[1:]) for name, values in parameters.items()},
-        {design.response.name: response.values.reshape(*leading, design.n_rows)} if responses else {},
+        {design.response.name: response.values.reshape(*leading, *response.values.shape[1:])} if responses else {},
         UNCENSORED if design.is_censored else "",
     )
 

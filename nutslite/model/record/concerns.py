@@ -15,7 +15,7 @@ from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.records import LinearPredictor
-from nutslite.model.exact import RESIDUAL, warn_where_exact
+from nutslite.model.record.exact import RESIDUAL, warn_where_exact
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
@@ -159,6 +159,14 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
             f"Every value of '{design.response.name}' is 0: the likelihood has no maximum, and the prior of the "
             "intercept decides how rare the counts come out."
         )
+    absent = [
+        name for name, column in zip(design.response.columns, design.response.own, strict=False) if not column.any()
+    ]
+    if absent:
+        warn(
+            f"Every count of {_listed(tuple(absent))} is 0: the likelihood has no maximum, and the priors decide how "
+            "rare it comes out. Leave the column out, or choose these priors with care."
+        )
     if family.response_support not in ("binary", "trials"):
         return
     trials = values[1] if family.response_support == "trials" else np.ones(values.shape[1])
@@ -192,12 +200,7 @@ def _groups(design: Design, family: Family, priors: PriorSet) -> None:
                 "cannot be told apart, only the priors do. Remove the term."
             )
         term = f"1|{name}"
-        if (
-            factor.covariance is not None
-            or term not in intercepts
-            or len(factor.levels) < design.n_rows
-            or design.n_rows == 1
-        ):
+        if factor.takes_columns or term not in intercepts or len(factor.levels) < design.n_rows or design.n_rows == 1:
             continue
         scale_is_open = priors.terms[family.parent.name][term].hierarchical
         if scale_is_open and _residual_is_open(design, family, priors):
