@@ -34,7 +34,7 @@ def _with(name: str, row: int, value: float) -> Any:
 CALLS = [
     _call("none", FormulaError, ("needs a bound", "truncated(y, lb=0)"), "truncated(y) ~ x"),
     _call("both none", FormulaError, ("needs a bound",), "truncated(y, lb=None) ~ x"),
-    _call("another name", FormulaError, ("truncated(y, lb=None, ub=None)",), "truncated(y, lower=0) ~ x"),
+    _call("another name", FormulaError, ("no argument 'lower'", "truncated(y, lb, ub)"), "truncated(y, lower=0) ~ x"),
     _call("columns of constrained", FormulaError, ("one number", "truncated(y, lb=low)"), "constrained(y, lb=low) ~ x"),
     _call("two forms of bounds", FormulaError, ("constrained() and truncated() say the same",),
           "constrained(truncated(y, lb=-9), ub=9) ~ x"),
