@@ -66,13 +66,20 @@ class Case:
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of the study beside model, number of simulations and seed."""
-        chosen = {} if self.accept is None else {"accept": partial(within, *self.accept)}
+        judge = between_ends if self.family in WITH_ENDS else within
+        chosen = {} if self.accept is None else {"accept": partial(judge, *self.accept)}
         return {**self.fit, **chosen}
 
 
 def within(low: float, high: float, response: np.ndarray) -> bool:
     """Whether a whole response lies between two numbers."""
     return bool(response.min() >= low and response.max() <= high)
+
+
+def between_ends(low: float, high: float, response: np.ndarray) -> bool:
+    """The same of shares that are neither 0 nor 1, of which there are some: what rounded to an end is seldom alone."""
+    between = response[(response > 0.0) & (response < 1.0)]
+    return between.size > 0 and within(low, high, between)
 
 
 def ended(low: float, high: float, response: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -126,6 +133,7 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "trials": trials,
             "pos": rng.gamma(2.0, 1.0, rows),
             "unit": rng.uniform(0.05, 0.95, rows),
+            "share": np.clip(np.arange(rows) % 7 / 5.0 - 0.1, 0.0, 1.0),
             "angle": np.linspace(-3.0, 3.0, rows),
             "spent": np.where(np.arange(rows) % 3 == 0, 0.0, 1.0 + np.arange(rows) % 5),
             "status": np.array(["none", "none", "right"])[np.arange(rows) % 3],
@@ -159,7 +167,13 @@ RESPONSES = {
     "hurdle_negativebinomial": "k",
     "hurdle_gamma": "spent",
     "hurdle_lognormal": "spent",
+    "zero_one_inflated_beta": "share",
+    "ordered_beta": "share",
+    "skew_normal": "y",
+    "shifted_lognormal": "pos",
+    "discrete_weibull": "k",
 }
+WITH_ENDS = ("zero_one_inflated_beta", "ordered_beta")
 POSITIVE = (1e-4, 1e4)
 BOUNDS = {
     "t": (-1e4, 1e4),
@@ -180,6 +194,11 @@ BOUNDS = {
     "hurdle_negativebinomial": (0, 1e4),
     "hurdle_gamma": (0, 1e4),
     "hurdle_lognormal": (0, 1e4),
+    "zero_one_inflated_beta": (1e-6, 1 - 1e-6),
+    "ordered_beta": (1e-6, 1 - 1e-6),
+    "skew_normal": (-1e4, 1e4),
+    "shifted_lognormal": POSITIVE,
+    "discrete_weibull": (0, 1e4),
 }
 LOG_LINK = ("gamma", "wald")  # whose default, as in Bambi, is one that allows negative means
 MODELLED = {"gaussian": "sigma", "t": "sigma", "beta": "kappa", "gamma": "alpha", "negativebinomial": "alpha"}
@@ -228,7 +247,9 @@ def drawn_priors(seed: int, auxiliary: tuple[str, ...]) -> dict[str, Prior]:
     )
     priors = {"Intercept": real(), "x": real(), "c": real(), "1|g": group, "x|g": effects(positive())}
     own = {"psi": Prior("Beta", alpha=2, beta=3), "nu": Prior("Gamma", alpha=4, beta=0.4)}
+    own |= {"zoi": own["psi"], "coi": own["psi"], "cutzero": Prior("Normal", mu=-1.5, sigma=1)}
     sizes = {"kappa": Prior("Gamma", alpha=4, beta=0.5), "alpha": Prior("Gamma", alpha=4, beta=1.5)}
+    sizes |= {"gap": Prior("Gamma", alpha=4, beta=1.5), "beta": Prior("Gamma", alpha=4, beta=3)}
     return priors | {name: own.get(name) or sizes.get(name) or positive() for name in auxiliary}
 
 
@@ -268,6 +289,11 @@ def drawn_case(family: str, seed: int) -> Case:
         "hurdle_negativebinomial": ("alpha", "psi"),
         "hurdle_gamma": ("alpha", "psi"),
         "hurdle_lognormal": ("sigma", "psi"),
+        "zero_one_inflated_beta": ("kappa", "zoi", "coi"),
+        "ordered_beta": ("kappa", "cutzero", "gap"),
+        "skew_normal": ("sigma", "alpha"),
+        "shifted_lognormal": ("sigma", "ndt"),
+        "discrete_weibull": ("beta",),
     }.get(family, ())
     return Case(
         f"{family}: drawn priors",

@@ -81,6 +81,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "scores": (
         "numerics",
         "distributions",
+        "compounds",
         "pointwise",
         "kinds",
         "calibration",

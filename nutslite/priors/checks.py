@@ -49,6 +49,23 @@ def check_term_prior(name: str, prior: Prior | Scale, columns: int, *, grouped: 
     check_lengths(name, prior, columns)
 
 
+def check_shift(name: str, value: Prior | float | NDArray[np.float64], least: float, response: str) -> None:
+    """Raise where a parameter that all responses are above is known to be above the `least` of them.
+
+    Raises
+    ------
+    PriorError
+    """
+    known = isinstance(value, Prior)
+    lowest = float(np.max(value.bounds()[0] if isinstance(value, Prior) else value))
+    if lowest >= least:
+        what = f"its prior begins at {lowest:.6g}" if known else f"it is fixed at {lowest:.6g}"
+        raise PriorError(
+            f"'{name}' has to be below every response, and the least '{response}' is {least:.6g}, but {what}. Give it "
+            "a smaller one, or leave these responses out."
+        )
+
+
 class Vector(NamedTuple):
     """A parameter of several elements without a formula, such as thresholds."""
 
