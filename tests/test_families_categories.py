@@ -571,22 +571,24 @@ def test_models_survive_a_file(name: str, tmp_path: Any) -> None:
 # ------------------------------------------------------------------------ discrimination, category-specific effects
 
 
-@pytest.mark.parametrize("name", ["cumulative", "sratio", "cratio", "acat"])
+WIDENED = [("cumulative", ("disc",))]
+WIDENED += [(name, named) for name in ("sratio", "cratio", "acat") for named in (("disc",), ("cs",), ("disc", "cs"))]
+
+
+@pytest.mark.parametrize(("name", "named"), WIDENED)
 @pytest.mark.parametrize("link", LINKS)
-def test_widened_kernels(name: str, link: str) -> None:
-    """With disc and cs: the same probabilities of moved thresholds, and derivatives by differences."""
-    values = np.arange(4.0)[None]
-    response = Response("y", values, kind="categorical", levels=LEVELS)
-    family = get_family(name).bound(response, ("disc", "cs") if name != "cumulative" else ("disc",))
-    rng, k = np.random.default_rng(7), 8
-    codes = family.link_codes(link)
-    y = rng.integers(0, 4, (1, ROWS)).astype(float)
-    varies = np.array([1, 0, 0, 0, 1, 1, 1, 1] if name != "cumulative" else [1, 0, 0, 0, 1, 0, 0, 0], dtype=np.int64)
-    eta = np.full((k, ROWS + 2), np.nan)
-    for j, base in enumerate([0.2, -1.1, 0.3, 1.4, 0.3, 0.0, 0.1, -0.1]):
+def test_widened_kernels(name: str, named: tuple[str, ...], link: str) -> None:
+    """With disc and cs: probabilities as `combine` has them, and derivatives by differences."""
+    response = Response("y", np.arange(4.0)[None], kind="categorical", levels=LEVELS)
+    family, codes = get_family(name).bound(response, named), get_family(name).bound(response, named).link_codes(link)
+    rng = np.random.default_rng(7)
+    y, weights = rng.integers(0, 4, (1, ROWS)).astype(float), np.linspace(0.5, 2.0, ROWS)
+    bases = [0.2, -1.1, 0.3, 1.4, *([0.3] if "disc" in named else []), *([0.0, 0.1, -0.1] if "cs" in named else [])]
+    varies = np.array([1, 0, 0, 0, *[1] * (len(bases) - 4)], dtype=np.int64)
+    eta = np.full((len(bases), ROWS + 2), np.nan)
+    for j, base in enumerate(bases):
         size = ROWS if varies[j] else 1
         eta[j, :size] = base + (0.3 * rng.uniform(-1, 1, size) if varies[j] else 0.0)
-    weights = np.linspace(0.5, 2.0, ROWS)
     kernel = compiled_loglik(family, codes)
 
     def loglik(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -595,10 +597,13 @@ def test_widened_kernels(name: str, link: str) -> None:
         return out, np.where(np.isfinite(eta), slopes, np.nan)
 
     out, slopes = loglik(eta)
-    full = np.array([[eta[j, i if varies[j] else 0] for i in range(ROWS)] for j in range(k)])
-    assert family.combine is not None
-    p = family.combine({"p": link}, {"p": full[:1], "threshold": full[None, 1:4].transpose(0, 2, 1),
-                                     "disc": np.exp(full[4:5]), "cs": full[None, 5:].transpose(0, 2, 1)})["p"][0]  # fmt: skip
+    full = np.array([eta[j, :ROWS] if varies[j] else np.full(ROWS, eta[j, 0]) for j in range(len(bases))])
+    parameters = {"p": full[:1], "threshold": full[None, 1:4].transpose(0, 2, 1)}
+    if "disc" in named:
+        parameters["disc"] = np.exp(full[4:5])
+    if "cs" in named:
+        parameters["cs"] = full[None, -3:].transpose(0, 2, 1)
+    p = probabilities(family, link, parameters)[0]
     np.testing.assert_allclose(out, weights * np.log(p[np.arange(ROWS), y[0].astype(int)]), rtol=1e-9)
     numeric = np.full(eta.shape, np.nan)
     for j, i in zip(*np.nonzero(np.isfinite(eta)), strict=True):
@@ -626,10 +631,8 @@ def test_category_specific_stopping_ratios_are_logistic_regressions_of_the_survi
         alone = nl.Model("stop ~ z", left, family="bernoulli", priors={"Intercept": normal, "z": normal},
                          center_predictors=False)  # fmt: skip
         expected = get_group(alone.fit(**options), "posterior")
-        for ours, theirs in (
-            (posterior["cs_x"][..., j], expected["z"]),
-            (posterior["threshold"][..., j], expected["Intercept"]),
-        ):
+        for name, other in (("cs_x", "z"), ("threshold", "Intercept")):
+            ours, theirs = posterior[name][..., j], expected[other]
             sd = float(theirs.std())
             assert abs(float(ours.mean() - theirs.mean())) < 0.15 * sd
             assert float(ours.std()) == pytest.approx(sd, rel=0.12)

@@ -166,8 +166,7 @@ def _choose_priors(
     if arguments.automatic_priors == "mle" and design.response.censoring is not None:
         raise PriorError("automatic_priors='mle' does not know censored responses. Leave it out.")
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
-    if family.quantile is not None:
-        refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
+    refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
     own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
     chosen = choose_priors(
         update_priors(own, arguments.priors),

@@ -83,9 +83,9 @@ def _fill_log_odds(link, v, out):
 def loglik_latent(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """The same with disc and category-specific effects: `nutslite.families.rows.latent`."""
     rows = out_loglik.shape[0]
-    u, own_varies, slopes = latent_rows(eta, varies, rows)
+    u, own_varies, slopes = latent_rows(eta, varies, links, rows)
     loglik(y, weights, start, u, own_varies, links, out_loglik, slopes)
-    latent_slopes(eta, varies, rows, u, slopes, out_d_eta)
+    latent_slopes(eta, varies, links, rows, u, slopes, out_d_eta)
 
 
 def combine(links, predictors):

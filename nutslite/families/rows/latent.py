@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from nutslite._numba import inner
+from nutslite.families.links.codes import LOG
 from nutslite.families.links.parameter import Parameter
 
 DISC = Parameter("disc", links=("log",), support="positive")
@@ -20,7 +21,20 @@ CS = Parameter("cs", links=("identity",), dim="threshold_dim")
 
 
 @inner
-def latent_rows(eta, varies, rows):
+def _layout(links):
+    """How many thresholds there are, and the rows of eta of log(disc) and of the first of cs; -1 for what is not there.
+
+    Thresholds are on the identity, disc on the log.
+    """
+    rows = links.shape[0]
+    for j in range(1, rows):
+        if links[j] == LOG:
+            return j - 1, j, j + 1 if j + 1 < rows else -1
+    return (rows - 1) // 2, -1, (rows - 1) // 2 + 1
+
+
+@inner
+def latent_rows(eta, varies, links, rows):
     """What the family's own kernel is given, from rows of eta, of K - 1 thresholds, of log(disc), of K - 1 cs.
 
     Returns
@@ -31,70 +45,65 @@ def latent_rows(eta, varies, rows):
     slopes : ndarray, shape (K, rows)
         Scratch, for the derivatives by u.
     """
-    size = (eta.shape[0] - 2) // 2
+    size, at_disc, at_cs = _layout(links)
     u = np.empty((size + 1, rows))
     own_varies = np.ones(size + 1, dtype=np.int64)
     own_varies[0] = 0
     for i in range(rows):
         u[0, i] = 0.0
         mean = eta[0, i if varies[0] == 1 else 0]
-        disc = np.exp(eta[size + 1, i if varies[size + 1] == 1 else 0])
+        disc = np.exp(eta[at_disc, i if varies[at_disc] == 1 else 0]) if at_disc >= 0 else 1.0
         for j in range(size):
             threshold = eta[1 + j, i if varies[1 + j] == 1 else 0]
-            specific = eta[size + 2 + j, i if varies[size + 2 + j] == 1 else 0]
+            specific = eta[at_cs + j, i if varies[at_cs + j] == 1 else 0] if at_cs >= 0 else 0.0
             u[1 + j, i] = disc * (threshold - mean - specific)
     return u, own_varies, np.empty((size + 1, rows))
 
 
 @inner
-def latent_slopes(eta, varies, rows, u, slopes, out_d_eta):
+def latent_slopes(eta, varies, links, rows, u, slopes, out_d_eta):
     """The way back: derivatives by u, weighted, to those by the rows of eta, which overwrite `out_d_eta`."""
-    size = (eta.shape[0] - 2) // 2
+    size, at_disc, at_cs = _layout(links)
     for j in range(eta.shape[0]):
         for i in range(rows if varies[j] == 1 else 1):
             out_d_eta[j, i] = 0.0
     for i in range(rows):
-        at_mean = i if varies[0] == 1 else 0
-        at_disc = i if varies[size + 1] == 1 else 0
-        disc = np.exp(eta[size + 1, at_disc])
         for j in range(size):
             slope = slopes[1 + j, i]
-            if slope != 0.0:  # a threshold that the row never reached may be infinite
-                out_d_eta[size + 1, at_disc] += slope * u[1 + j, i]
-                slope *= disc
-                out_d_eta[0, at_mean] -= slope
-                out_d_eta[1 + j, i if varies[1 + j] == 1 else 0] += slope
-                out_d_eta[size + 2 + j, i if varies[size + 2 + j] == 1 else 0] -= slope
+            if slope == 0.0:  # a threshold that the row never reached may be infinite
+                continue
+            if at_disc >= 0:
+                place = i if varies[at_disc] == 1 else 0
+                out_d_eta[at_disc, place] += slope * u[1 + j, i]
+                slope *= np.exp(eta[at_disc, place])
+            out_d_eta[0, i if varies[0] == 1 else 0] -= slope
+            out_d_eta[1 + j, i if varies[1 + j] == 1 else 0] += slope
+            if at_cs >= 0:
+                out_d_eta[at_cs + j, i if varies[at_cs + j] == 1 else 0] -= slope
 
 
 def widened(kernel, family, names):
-    """The family with `kernel`, which has all four parameters, where a formula names some of those above.
-
-    The other is a known number. `names` are the parameters that have a formula.
-    """
+    """The family with `kernel` and with those of the parameters above that have a formula: `names`."""
     _, threshold = family.parameters
-    specific = replace(
-        CS, labels=threshold.labels, default_prior=("Normal", {"mu": np.zeros(threshold.size), "sigma": 1.0})
-    )
-    fixed = {"disc": 1.0, "cs": np.zeros(threshold.size)}
+    specific = replace(CS, labels=threshold.labels)
     combined = {"cs": (threshold.dim, threshold.labels)} if "cs" in names else {}
     return {
-        "parameters": (*family.parameters, DISC, specific),
+        "parameters": (*family.parameters, *(item for item in (DISC, specific) if item.name in names)),
         "kernel": kernel,
         "combined": {**family.combined, **combined},
-        "combine": _Combine(family.combine, names),
-        "fixed": {name: value for name, value in fixed.items() if name not in names},
+        "combine": _Combine(family.combine),
     }
 
 
 class _Combine:
     """The family's own `combine` on the widened latent scale; what has a formula stays beside the probabilities."""
 
-    def __init__(self, own, names):
-        self.own, self.names = own, tuple(names)
+    def __init__(self, own):
+        self.own = own
 
     def __call__(self, links, predictors):
-        latent = predictors["threshold"] - predictors["p"][..., None] - predictors["cs"]
-        u = predictors["disc"][..., None] * latent
-        found = self.own(links, {"p": np.zeros(u.shape[:-1]), "threshold": u})
-        return {**found, **{name: predictors[name] for name in self.names}}
+        u = predictors["threshold"] - predictors["p"][..., None]
+        beside = {name: predictors[name] for name in ("disc", "cs") if name in predictors}
+        u = u - beside["cs"] if "cs" in beside else u
+        u = u * beside["disc"][..., None] if "disc" in beside else u
+        return {**self.own(links, {"p": np.zeros(u.shape[:-1]), "threshold": u}), **beside}
