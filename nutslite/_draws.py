@@ -176,6 +176,16 @@ def _log_gamma(x: FloatArray) -> FloatArray:
     return np.asarray((z - 0.5) * np.log(z) - z + 0.5 * np.log(2.0 * np.pi) + series - shift)
 
 
+def discrete_weibull(rng: np.random.Generator, q: npt.ArrayLike, beta: npt.ArrayLike) -> Counts:
+    """Counts of which ``P(Y >= y) = q^(y^beta)``: whole parts of Weibull variables."""
+    q, beta = np.broadcast_arrays(np.asarray(q, dtype=np.float64), np.asarray(beta, dtype=np.float64))
+    with np.errstate(all="ignore"):
+        log_time = np.log(rng.standard_exponential(q.shape)) - np.log(-np.log(q))
+        time = np.exp(log_time / beta)
+    time = np.where(np.isnan(time), 1.0, time)
+    return _whole(np.where(log_time < 0.0, 0.0, np.floor(time)))
+
+
 def student_t(rng: np.random.Generator, nu: npt.ArrayLike) -> FloatArray:
     """Student t variables: normal where nu is infinite, infinite where it is about 0."""
     nu = np.asarray(nu, dtype=np.float64)

@@ -22,7 +22,7 @@ RESPONSES = {
     "count": [0.0, 1.0, 3.0, 12.0, 60.0],
 }
 RESPONSES["nonnegative"] = RESPONSES["positive"]
-ETA = [[0.3, -0.4], [1.2, 0.5], [-0.7, 0.1]]
+ETA = [[0.3, -0.4, -3.5], [1.2, 0.5, -4.0], [-0.7, 0.1, -3.2]]  # a third is the logarithm of a shift below them all
 
 
 def run(name: str, status: str, y, upper, eta, *, links=None, varies=1, weights=None):
@@ -45,7 +45,7 @@ def run(name: str, status: str, y, upper, eta, *, links=None, varies=1, weights=
 
 
 def reference(name: str, status: str, y, upper, eta):
-    inverse = {"real": lambda x: x, "positive": np.exp}
+    inverse = {"real": lambda x: x, "positive": np.exp, "unit": special.expit}
     family = get_family(name)
     natural = {p.name: inverse[p.support](value) for p, value in zip(family.parameters, eta, strict=False)}
     law, y, upper = REFERENCES[name](natural, {}), np.asarray(y), np.asarray(upper)
@@ -93,11 +93,14 @@ def test_constants_weights_and_links(name: str, status: str) -> None:
     weighted, more = run(name, status, y, upper, ETA[0][:k], weights=weights)
     np.testing.assert_allclose(weighted, weights * out, rtol=1e-14)
     np.testing.assert_allclose(more, weights * slopes, rtol=1e-14)
-    positive = get_family(name).parent.support == "positive"
-    other, moved = ("sqrt", math.exp(0.15)) if positive else ("inverse", 1.0 / 0.3)
+    share = float(special.expit(0.3))
+    other, moved, chain = {
+        "positive": ("sqrt", math.exp(0.15), 2.0 / math.exp(0.15)),
+        "real": ("inverse", 1.0 / 0.3, -0.09),
+        "unit": ("identity", share, 1.0 / (share * (1.0 - share))),
+    }[get_family(name).parent.support]
     relinked, through = run(name, status, y, upper, [moved, *ETA[0][1:k]], links=other)
     np.testing.assert_allclose(relinked, out, rtol=1e-12)
-    chain = 2.0 / moved if positive else -1.0 / moved**2
     np.testing.assert_allclose(through[0], slopes[0] * chain, rtol=1e-11)
 
 
@@ -199,10 +202,24 @@ def test_nothing_is_lost_at_the_ends(name: str, status: str) -> None:
     y, upper, k = responses(name), upper_ends(name), len(get_family(name).parameters)
     for first in (-700.0, -50.0, 50.0, 700.0):
         for second in (-700.0, -30.0, 30.0, 700.0):
-            out, slopes = run(name, status, y, upper, [first, second][:k])
+            out, slopes = run(name, status, y, upper, [first, second, -3.5][:k])
             assert (out <= 1e-12).all(), (first, second, out)
             finite = np.isfinite(out)
             assert np.isfinite(slopes[:, finite]).all() or (np.abs(out[finite]) > 1e200).any(), (first, second)
+
+
+def test_rows_beside_a_shift() -> None:
+    """Nothing ends before ndt: surely at least y, never at most y; of an interval across it what is above counts."""
+    eta = [0.3, -0.4, 0.0]
+    right, slopes = run("shifted_lognormal", "right", [0.5, 1.0], [0.0, 0.0], eta)
+    np.testing.assert_array_equal(right, 0.0)
+    np.testing.assert_array_equal(slopes, 0.0)
+    left, _ = run("shifted_lognormal", "left", [0.5, 1.0], [0.0, 0.0], eta)
+    np.testing.assert_array_equal(left, -np.inf)
+    across, slopes = run("shifted_lognormal", "interval", [0.5], [2.5], eta)
+    whole, expected = run("shifted_lognormal", "left", [2.5], [0.0], eta)
+    np.testing.assert_allclose(across, whole, rtol=1e-14)
+    np.testing.assert_allclose(slopes, expected, rtol=1e-12)
 
 
 def test_places_without_a_kernel_hold_another_one() -> None:

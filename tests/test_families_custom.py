@@ -66,7 +66,8 @@ def copy_of(name: str, way: str = "compiled", order: int = 1) -> Family:
 
 def test_there_is_a_log_density_for_every_family() -> None:
     assert set(family_names()) >= set(NAMES) == set(ARRAYS)
-    assert set(DISTRIBUTIONS.values()) == set(family_names()) - {"elf", "quantiles"}
+    without_names = {"elf", "quantiles", "skew_normal"}  # PyMC's SkewNormal has another mu
+    assert set(DISTRIBUTIONS.values()) == set(family_names()) - without_names
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing compiles")

@@ -19,6 +19,7 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
+from nutslite.formula.by_levels import taken_apart
 from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.columns.missing import complete_rows
@@ -111,7 +112,10 @@ class Design:
     @property
     def grouping_columns(self) -> frozenset[str]:
         """Columns that are grouping factors or take part in one: g of ``(1|gr(g, cov=K))``, a and b of ``(1|a:b)``."""
-        trees = [factor.tree for plan in self._recipe.groups for factor in plan.term.factors]
+        terms = [plan.term for plan in self._recipe.groups]
+        trees = [
+            factor.tree for term in terms for factor in (*term.factors, *([] if term.is_of_members else term.more))
+        ]
         names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
         return frozenset(names & set(self.predictor_columns))
 
@@ -168,6 +172,7 @@ class Design:
         values = apply_factors(_factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
         predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
         factors = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups if groups}
+        predictors, factors = taken_apart(predictors, factors)
         if response:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
         else:
@@ -269,6 +274,7 @@ def build_design(
         check_columns(plan, predictors[plan.spec.parameter])
     note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
+    predictors, groups = taken_apart(predictors, groups)
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns,
         gaps,

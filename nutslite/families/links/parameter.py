@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import FamilyError, did_you_mean
 from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, SOFTMAX, get_link, is_custom
 
 Support = Literal["real", "positive", "unit", "simplex"]
 ResponseSupport = Literal[
-    "real", "positive", "nonnegative", "unit", "angle", "binary", "count", "trials", "category", "counts", "shares"
+    "real",
+    "positive",
+    "nonnegative",
+    "unit",
+    "closed_unit",
+    "angle",
+    "binary",
+    "count",
+    "trials",
+    "category",
+    "counts",
+    "shares",
 ]
 SEVERAL_COLUMNS = ("counts", "shares")
 """Supports of responses of several columns."""
@@ -66,6 +80,7 @@ class Parameter:
     unit: int = 0
     spread: float = 0.0
     constant: bool = False
+    begins: Callable[[NDArray[np.float64]], float] | None = None
 
     def __post_init__(self) -> None:
         """Check the names of the links."""

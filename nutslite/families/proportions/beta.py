@@ -24,12 +24,14 @@ from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.formula.records import Response
 
 NATIVE = (LOGIT, LOG)
+MU = Parameter("mu", links=UNIT_LINKS, support="unit")
+KAPPA = Parameter("kappa", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0}))
 
 
 @kernel
 def _fill_whole(log_kappa, varies, whole):
     """Rows of `whole`: log(kappa), kappa, and the `stirling_parts` of it."""
-    count = whole.shape[1] if varies[1] == 1 else 1
+    count = whole.shape[1] if varies == 1 else 1
     logs, sizes, rests, products, slopes = whole[0], whole[1], whole[2], whole[3], whole[4]
     for i in range(count):
         k = log_kappa[i]
@@ -73,15 +75,21 @@ def _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa):
 
 
 @kernel
+def fill_rows(log_y, log_not_y, logits, log_kappa, varies, out_loglik, d_mu, d_kappa):
+    """Write the log density of every row and its derivatives."""
+    whole = np.empty((5, out_loglik.shape[0]))
+    _fill_whole(log_kappa, varies, whole)
+    _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa)
+
+
+@kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, log(y), log(1 - y)."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_y = y[1, start : start + rows]
     log_not_y = y[2, start : start + rows]
-    whole = np.empty((5, rows))
-    _fill_whole(native[1], varies, whole)
-    _fill(log_y, log_not_y, native[0], whole, out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_rows(log_y, log_not_y, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -96,7 +104,7 @@ def check_response(response: Response) -> None:
     values = response.values[0]
     remedy = (
         "Percentages must be divided by 100; exact zeros and ones have no density here: "
-        "model them apart, or use family='binomial' if they are counts out of a known total."
+        "use family='zero_one_inflated_beta' or 'ordered_beta', or 'binomial' if they are counts out of a known total."
     )
     require_values(response, "beta", (values > 0.0) & (values < 1.0), "values strictly between 0 and 1", remedy)
 
@@ -114,10 +122,7 @@ def mean(parameters, companions):
 FAMILY = Family(
     name="beta",
     title="Beta",
-    parameters=(
-        Parameter("mu", links=UNIT_LINKS, support="unit"),
-        Parameter("kappa", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0})),
-    ),
+    parameters=(MU, KAPPA),
     kernel=loglik,
     prepare=prepare,
     check_response=check_response,

@@ -77,9 +77,9 @@ class Family:
         ``mean(parameters, companions) -> ndarray``: mean of the response, on the response's own scale
         (a binomial count, not a proportion).
     response_support : str
-        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"angle"`` (from -pi to pi), ``"binary"``,
-        ``"count"``, ``"trials"`` (0 ... trials) or ``"category"`` (codes of levels: 0, 1, ...); of several columns
-        ``"counts"`` (that add up to trials) or ``"shares"`` (that add up to one).
+        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"closed_unit"`` (0 and 1 included), ``"angle"``
+        (from -pi to pi), ``"binary"``, ``"count"``, ``"trials"`` (0 ... trials) or ``"category"`` (codes of levels: 0,
+        1, ...); of several columns ``"counts"`` (that add up to trials) or ``"shares"`` (that add up to one).
     companions : tuple of str
         Names of the rows that must follow the response (``("trials",)``).
     title : str

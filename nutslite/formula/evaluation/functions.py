@@ -14,7 +14,7 @@ from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
 from nutslite.formula.forms.register import FORMS
-from nutslite.formula.language.algebra import GROUPINGS
+from nutslite.formula.language.groupings import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -102,7 +102,7 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained gp mi me ar ma arma cosy sar car cs mm mmc
+    cens Surv truncated trunc constrained gp mi me ar ma arma cosy sar car cs mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.

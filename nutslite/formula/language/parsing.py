@@ -62,7 +62,7 @@ class PredictorSpec:
         terms = [*self.terms]
         for group in self.groups:
             terms += [*group.terms, *group.factors]
-        return [factor for term in terms for factor in term.factors] + list(self.offsets)
+        return [factor for term in terms for factor in (*term.factors, *term.more)] + list(self.offsets)
 
 
 @dataclass(frozen=True)

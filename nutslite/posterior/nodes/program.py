@@ -13,13 +13,16 @@ from numba import types
 from nutslite._addresses import address_of, caller_of
 from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
 from nutslite._numba import VECTOR, kernel
+from nutslite.posterior.nodes.between import fill_between, pull_back_between
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
 from nutslite.posterior.nodes.product import fill_product, pull_back_product
+from nutslite.posterior.nodes.r2d2 import fill_r2d2, pull_back_r2d2
 from nutslite.posterior.nodes.simplex import fill_simplex, pull_back_simplex
 from nutslite.posterior.nodes.spectral import fill_spectral, pull_back_spectral
 from nutslite.posterior.nodes.weighted_sum import fill_weighted_sum, pull_back_weighted_sum
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.node_table import (
+    BETWEEN,
     EXP_QUAD,
     HORSESHOE,
     INPUTS,
@@ -31,6 +34,7 @@ from nutslite.posterior.record.node_table import (
     OP,
     OUTPUTS,
     PRODUCT,
+    R2D2,
     SIMPLEX,
     WEIGHTED_SUM,
 )
@@ -56,6 +60,8 @@ OPERATIONS: dict[int, Declaration] = {
     EXP_QUAD: Declaration("scales are those of a Gaussian process", ALLOWED),
     MATERN32: Declaration("scales are those of a Gaussian process", ALLOWED),
     MATERN52: Declaration("scales are those of a Gaussian process", ALLOWED),
+    BETWEEN: Declaration("a prior has bounds and hyperpriors", ALLOWED),
+    R2D2: Declaration("scales are those of an R2D2 prior", ALLOWED),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 
@@ -95,6 +101,10 @@ def fill_all(nodes, values):
             total += fill_simplex(values, inputs, n, out, n_out)
         elif op == HORSESHOE:
             total += fill_horseshoe(values, inputs, n, out, n_out)
+        elif op == BETWEEN:
+            total += fill_between(values, inputs, n, out, n_out)
+        elif op == R2D2:
+            total += fill_r2d2(values, inputs, n, out, n_out)
         else:
             total += fill_spectral(op, values, inputs, n, out, n_out)
     return total
@@ -115,6 +125,10 @@ def pull_back_all(nodes, values, adjoint):
             pull_back_simplex(values, adjoint, inputs, n, out, n_out)
         elif op == HORSESHOE:
             pull_back_horseshoe(values, adjoint, inputs, n, out, n_out)
+        elif op == BETWEEN:
+            pull_back_between(values, adjoint, inputs, n, out, n_out)
+        elif op == R2D2:
+            pull_back_r2d2(values, adjoint, inputs, n, out, n_out)
         else:
             pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
 

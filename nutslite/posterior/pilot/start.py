@@ -14,7 +14,7 @@ from nutslite.posterior.pilot.nested_laplace import start_inside
 from nutslite.posterior.pilot.row_information import ETA_STEP
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.transforms import IDENTITY, LOG
+from nutslite.posterior.record.transforms import IDENTITY, LOG, unconstrain
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +34,7 @@ def starting_position(assembled: Assembled) -> FloatArray:
     start_inside(model, spec.family.parent.support, position, eta)
     if name == "identity":
         _set_scales(assembled, position, float(y.std()))
+    _set_beginnings(assembled, position, y)
     return position
 
 
@@ -92,12 +93,34 @@ def _link_of_mean(link: str, support: str, mean: float) -> float:
         mean = min(max(mean, 0.01), 0.99)
     if support == "positive" or link in ("log", "inverse", "inverse_squared", "sqrt", "softplus"):
         mean = max(mean, 1e-2)
+    return _link_of(link, mean)
+
+
+def _link_of(link: str, value: float) -> float:
+    """eta at a value inside the link's domain."""
     if is_custom(link):  # it may have no such function, and no value there
-        eta = float(link.link(mean)) if link.has_link else 0.0  # type: ignore[attr-defined]
+        eta = float(link.link(value)) if link.has_link else 0.0  # type: ignore[attr-defined]
         return eta if np.isfinite(eta) else 0.0
-    if link in ("log", "logit"):
-        return float(constant_link(CODES[link], mean))
-    return float(link_array(link, np.array([mean]))[0])
+    if link in ("log", "logit", "identity"):
+        return float(constant_link(CODES[link], value))
+    return float(link_array(link, np.array([value]))[0])
+
+
+def _set_beginnings(assembled: Assembled, position: FloatArray, y: FloatArray) -> None:
+    """Parameters that say of the responses where they begin."""
+    model, spec = assembled.data, assembled.spec
+    for predictor, parameter in zip(model.predictors, spec.family.eta_parameters, strict=True):
+        if parameter.begins is None:
+            continue
+        value = parameter.begins(y)
+        varies = predictor[md.VARIES] == 1
+        at = int(predictor[md.INTERCEPT] if varies else predictor[md.CONSTANT])
+        if not 0 <= at < model.head.transforms.size:  # a known number, or a formula without an intercept
+            continue
+        if varies:
+            value = _link_of(spec.links[parameter.name], value)
+        begin = float(unconstrain(model.head.transforms[at], value, *model.head.bounds[:, at]))
+        position[at] = begin if np.isfinite(begin) else position[at]
 
 
 def _set_scales(assembled: Assembled, position: FloatArray, sd: float) -> None:

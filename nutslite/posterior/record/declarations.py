@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
-from nutslite.formula.correlated import correlated_effects
+from nutslite.formula.correlated import correlated_effects, words_of
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}
@@ -40,9 +40,9 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
         for group in correlated_effects(spec.design.predictors, spec.correlations)
     ]
     found += [
-        Declaration(f"the levels of '{factor.name}' have a known covariance", KNOWN_COVARIANCES)
+        Declaration(words_of(factor), KNOWN_COVARIANCES)
         for factor in spec.design.factors.values()
-        if factor.covariance is not None
+        if factor.takes_columns
     ]
     found += [
         Declaration(f"elements of {parameter.name} increase", ORDERED_VECTORS)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 CLASSES, DRAWS, QUANTILES, VECTORS = "classes", "draws", "quantiles", "vectors"
-TRIALS = {"binomial": {"trials": "n"}}  # by family, what distributions call companions of the response
+TRIALS = {name: {"trials": "n"} for name in ("binomial", "zero_inflated_binomial")}
+"""By family, what distributions call companions of the response."""
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,7 @@ class Pictured:
         if self.prediction is None:
             return self._column("pit"), None
         kind = self.prediction.kind
-        if not (self.whole or isinstance(kind, Censored)):
+        if not (self.whole or kind.atoms or isinstance(kind, Censored)):
             return self._column("pit"), None
         if isinstance(kind, Draws) and kind.weights is None:
             less, equal = counts_of(self.observed, kind.x)

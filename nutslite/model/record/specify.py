@@ -21,14 +21,14 @@ from nutslite.formula.columns.data import as_frame
 from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import as_formula
-from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
-from nutslite.model.specification import ModelArguments, Posterior, Specification
+from nutslite.model.record.concerns import check_empty_formulas, warn_of_concerns
+from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import read_potentials
-from nutslite.priors.checks import Vector, check_noncentered, refuse_fixed
+from nutslite.priors.checks import Vector, check_noncentered, check_shift, refuse_fixed
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
-from nutslite.priors.defaults import QUANTILE, PriorSet
+from nutslite.priors.defaults import QUANTILE, PriorSet, least_end
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
@@ -181,7 +181,10 @@ def _choose_priors(
         mle=mle,
         spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
         vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
+        levels={item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors},
     )
+    if family.kind == "shifted_lognormal" and "ndt" in chosen.constants:
+        check_shift("ndt", chosen.constants["ndt"], least_end(design.response), design.response.name)
     return replace(chosen, constants={**chosen.constants, **family.fixed})
 
 

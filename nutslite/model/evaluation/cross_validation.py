@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite._parallel import check_executor
 from nutslite.exceptions import ArgumentError, DataError, SettingError
-from nutslite.model.evaluation import Rows, with_joint
-from nutslite.model.row_labels import row_labels, said_of_ranges
-from nutslite.model.specification import Specification
+from nutslite.model.evaluation.evaluation import Rows, with_joint
+from nutslite.model.evaluation.row_labels import row_labels, said_of_ranges
+from nutslite.model.record.specification import Specification
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.model.refits import Refit
+    from nutslite.model.evaluation.refits import Refit
     from nutslite.results.evaluation.predictive import Predictive
     from nutslite.scores.reports.report import Report
 
@@ -40,7 +40,7 @@ def cross_validate(
     **options: Any,
 ) -> Report:
     """What `Model.cross_validate` does; `fit` has arguments of `Model.fit`."""
-    from nutslite.model.refits import RefitTask, concerns, refits
+    from nutslite.model.evaluation.refits import RefitTask, concerns, refits
     from nutslite.posterior.methods.settings import Settings
     from nutslite.sampler.sample import seed_sequence
 
@@ -71,14 +71,16 @@ def cross_validate(
 
 def _held_out_groups(groups: Any, rows: Rows) -> NDArray[Any]:
     """Labels of the groups that are held out as a whole."""
+    from nutslite.formula.by_levels import put_together
     from nutslite.formula.rows import levels_by_row
 
     if isinstance(groups, bool):
         raise ArgumentError(
             "groups is what to hold out as a whole: a column's name, or one label a row; left out, single rows are."
         )
-    if isinstance(groups, str) and groups in rows.design.factors:
-        return levels_by_row(rows.design.factors[groups])
+    factors = put_together(rows.design.factors)
+    if isinstance(groups, str) and groups in factors:
+        return levels_by_row(factors[groups])
     return row_labels("groups", groups, rows.design, rows.frame)
 
 

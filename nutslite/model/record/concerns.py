@@ -15,7 +15,7 @@ from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.records import LinearPredictor
-from nutslite.model.exact import RESIDUAL, warn_where_exact
+from nutslite.model.record.exact import RESIDUAL, warn_where_exact
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 
@@ -200,12 +200,7 @@ def _groups(design: Design, family: Family, priors: PriorSet) -> None:
                 "cannot be told apart, only the priors do. Remove the term."
             )
         term = f"1|{name}"
-        if (
-            factor.covariance is not None
-            or term not in intercepts
-            or len(factor.levels) < design.n_rows
-            or design.n_rows == 1
-        ):
+        if factor.takes_columns or term not in intercepts or len(factor.levels) < design.n_rows or design.n_rows == 1:
             continue
         scale_is_open = priors.terms[family.parent.name][term].hierarchical
         if scale_is_open and _residual_is_open(design, family, priors):
