@@ -590,6 +590,9 @@ def category_cases() -> list[Case]:
         "group_specific": effects(Prior("HalfNormal", sigma=1)),
     }
     ordered = {"priors": {**priors, "threshold": Prior("Normal", mu=0, sigma=1.5)}}
+    narrow = Prior("Normal", mu=0, sigma=0.2)
+    scaled = {"priors": {**ordered["priors"], "disc": {"z": narrow}}}
+    specific = {"priors": {**scaled["priors"], "z": narrow, "cs": {"x": Prior("Normal", mu=0, sigma=1)}}}
     several = {"priors": {**priors, "Intercept": Prior("Normal", mu=0, sigma=1)}}
     return [
         Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
@@ -598,6 +601,15 @@ def category_cases() -> list[Case]:
         Case("cratio: cloglog", "whether it goes on", "level ~ x + c", "cratio", {**ordered, "link": "cloglog"}),
         Case("acat: groups", "adjacent pairs", "level ~ x + (1|g)", "acat", ordered),
         Case("acat: probit", "another link", "level ~ x + c", "acat", {**ordered, "link": "probit"}),
+        Case(
+            "cumulative: disc",
+            "a latent scale of unequal width",
+            Formula("level ~ x", "disc ~ z"),
+            "cumulative",
+            scaled,
+        ),
+        Case("sratio: cs", "effects of single thresholds", "level ~ z + cs(x)", "sratio", specific),
+        Case("acat: cs, disc", "both", Formula("level ~ cs(x)", "disc ~ z"), "acat", specific),
         Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
         Case(
             "categorical: no groups", "an intercept and slopes for each level", "level ~ x + b", "categorical", several

@@ -86,6 +86,7 @@ CATEGORICAL = ("C", "T", "S")
 SUCCESS = ("binary", "B")
 
 _INSTEAD = {
+    "cs": "families sratio, cratio and acat have such effects, as terms of the main formula: y ~ x + cs(z)",
     "factor": "write C(x), or list the column in categorical=[...]",
     "cbind": "write p(successes, trials) for counts out of trials",
     "trials": "write p(successes, trials) ~ ... for counts out of trials",

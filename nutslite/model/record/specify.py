@@ -56,8 +56,8 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     design = build_design(
         formula,
         frame,
-        parameters=tuple(parameter.name for parameter in family.parameters),
-        intercept=family.intercept,
+        parameters=tuple(parameter.name for parameter in (*family.parameters, *family.optional)),
+        without_intercept=family.without_intercept,
         categorical=arguments.categorical,
         dropna=arguments.dropna,
         extra_namespace=arguments.extra_namespace,
@@ -65,7 +65,8 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     used = _used_data(frame, design.used_columns, arguments.categorical)
     family = for_response(family, design.response)
     check_response(family, design.response)
-    family = family.bound(design.response)
+    family = family.bound(design.response, design.predictors)
+    links = {item.name: links.get(item.name, item.default_link) for item in family.parameters}
     check_empty_formulas(design, family, links)
     arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)

@@ -94,7 +94,7 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
 def _mean(task: PredictionTask) -> Target:
     family = task.family
     if family.combined and family.response_dim is None:
-        (parameter,) = family.combined
+        parameter = family.parent.name
         return _natural(task, parameter, parameter if family.composite else MEAN)
 
     def value(rows: ParameterDraws, on_links: Mapping[str, FloatArray], companions: Companions) -> FloatArray:
