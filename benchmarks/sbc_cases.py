@@ -556,6 +556,26 @@ def censored_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def bounded_cases() -> list[Case]:
+    """Responses between bounds, with known errors, with exposures; one of them censored, too."""
+    binary, sizes = {"priors": BINARY}, {"priors": {**BINARY, "alpha": Prior("Gamma", alpha=6, beta=3)}}
+    logged = {**sizes, "link": "log"}
+    return [
+        Case("bounds: gaussian", "truncated on one side by a column", "truncated(y, lb=x - 3) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("bounds: gamma", "tails by quadrature", "constrained(pos, lb=0.2, ub=4) ~ x", "gamma", logged),
+        Case("bounds: poisson", "zeros are not seen", "truncated(k, lb=1) ~ x + (1|g)", "poisson", binary,
+             accept=BOUNDS["poisson"]),
+        Case("bounds: negative binomial", "tails by sums", "truncated(k, ub=12) ~ x", "negativebinomial", sizes),
+        Case("bounds: censored", "late entries", "truncated(censored(pos, status), lb=0.1) ~ x", "weibull", sizes,
+             {"censor": partial(ended, 0.1, 3.0)}),
+        Case("known errors: beside sigma", "a scale of two parts", "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("exposures: negative binomial", "both parameters grow", "rate(k, exp(o)) ~ x", "negativebinomial", sizes,
+             accept=BOUNDS.get("negativebinomial")),
+    ]  # fmt: skip
+
+
 def angle_cases() -> list[Case]:
     """Directions under priors that leave one of the modes, which are a turn apart."""
     narrow = {name: Prior("Normal", mu=0, sigma=0.4) for name in ("Intercept", "x")}
@@ -570,6 +590,9 @@ def category_cases() -> list[Case]:
         "group_specific": effects(Prior("HalfNormal", sigma=1)),
     }
     ordered = {"priors": {**priors, "threshold": Prior("Normal", mu=0, sigma=1.5)}}
+    narrow = Prior("Normal", mu=0, sigma=0.2)
+    scaled = {"priors": {**ordered["priors"], "disc": {"z": narrow}}}
+    specific = {"priors": {**scaled["priors"], "z": narrow, "cs": {"x": Prior("Normal", mu=0, sigma=1)}}}
     several = {"priors": {**priors, "Intercept": Prior("Normal", mu=0, sigma=1)}}
     return [
         Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
@@ -578,6 +601,15 @@ def category_cases() -> list[Case]:
         Case("cratio: cloglog", "whether it goes on", "level ~ x + c", "cratio", {**ordered, "link": "cloglog"}),
         Case("acat: groups", "adjacent pairs", "level ~ x + (1|g)", "acat", ordered),
         Case("acat: probit", "another link", "level ~ x + c", "acat", {**ordered, "link": "probit"}),
+        Case(
+            "cumulative: disc",
+            "a latent scale of unequal width",
+            Formula("level ~ x", "disc ~ z"),
+            "cumulative",
+            scaled,
+        ),
+        Case("sratio: cs", "effects of single thresholds", "level ~ z + cs(x)", "sratio", specific),
+        Case("acat: cs, disc", "both", Formula("level ~ cs(x)", "disc ~ z"), "acat", specific),
         Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
         Case(
             "categorical: no groups", "an intercept and slopes for each level", "level ~ x + b", "categorical", several
@@ -624,6 +656,7 @@ def all_cases() -> list[Case]:
         *joint_cases(),
         *general_cases(),
         *censored_cases(),
+        *bounded_cases(),
         *angle_cases(),
         *category_cases(),
         *column_cases(),

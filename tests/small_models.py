@@ -153,6 +153,11 @@ CENSORED: dict[str, dict[str, Any]] = {
         "formula": Formula("censored(pos, pos + 1, np.where(x > 3, 'interval', 'none')) ~ x + (1|g)", "alpha ~ z"),
         "family": "weibull",
     },
+    "between bounds": {
+        "formula": "truncated(censored(pos, np.where(x > 0.6, 1, 0)), lb=0.0001 * (1 + k), ub=90.0) ~ x + (1|g)",
+        "family": "gamma",
+        "link": "log",
+    },
 }
 """Rows under several kernels."""
 

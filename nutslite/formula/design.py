@@ -20,6 +20,7 @@ import pandas as pd
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.by_levels import taken_apart
+from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
@@ -185,7 +186,7 @@ def build_design(
     data: Any,
     *,
     parameters: tuple[str, ...] = ("mu", "sigma"),
-    intercept: bool = True,
+    without_intercept: Collection[str] = (),
     categorical: str | Collection[str] | None = None,
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
@@ -200,8 +201,8 @@ def build_design(
         One row per observation. Never modified.
     parameters : tuple of str
         The family's parameters, the parent first: the main formula models it.
-    intercept : bool
-        Whether the parent may have an intercept. Where not, thresholds are in its place, whatever the formula says.
+    without_intercept : collection of str
+        Parameters that have no intercept, whatever their formula says, because others (thresholds) are in its place.
     categorical : collection of str, optional
         Columns that are categories although they hold numbers.
     dropna : bool
@@ -231,7 +232,8 @@ def build_design(
     """
     formula = as_formula(formula)
     try:
-        parsed = set_apart(parse(formula.main, formula.additionals, tuple(parameters)))
+        parsed = parse(formula.main, formula.additionals, tuple(parameters))
+        parsed = set_apart(category_specific(parsed) if CS in parameters else parsed)
         spec = read_response(parsed.response)
     except FormulaError as error:
         raise _with_quote_hint(error, data) from None
@@ -265,8 +267,7 @@ def build_design(
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
     plans = tuple(
-        plan_predictor(item, known, evaluator, not intercept and item.parameter == parameters[0])
-        for item in parsed.predictors
+        plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
     )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:

@@ -45,7 +45,7 @@ def plan_predictor(
     """Decide the columns of common terms and of every bar; terms of special kinds learn from the evaluator's rows."""
     rows = evaluator.rows
     if elsewhere and not spec.intercept:
-        log.info("Thresholds are the intercepts of '%s', so that 0 in its formula changes nothing.", spec.parameter)
+        log.info("Thresholds take the place of intercepts of '%s': 0 in its formula changes nothing.", spec.parameter)
     spec = replace(spec, intercept=True) if elsewhere else spec
     terms = tuple(plan_terms(spec.terms, spec.intercept, factors, rows))
     effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]

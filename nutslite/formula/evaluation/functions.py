@@ -86,11 +86,14 @@ CATEGORICAL = ("C", "T", "S")
 SUCCESS = ("binary", "B")
 
 _INSTEAD = {
+    "cs": "families sratio, cratio and acat have such effects, as terms of the main formula: y ~ x + cs(z)",
     "factor": "write C(x), or list the column in categorical=[...]",
     "cbind": "write p(successes, trials) for counts out of trials",
     "trials": "write p(successes, trials) ~ ... for counts out of trials",
     "cens": "write censored(y, status) ~ ..., with a status of 'none', 'left', 'right' or 'interval'",
     "Surv": "write censored(time, status) ~ ..., with a status of 'none' (an event) or 'right' (none until then)",
+    "trunc": "write truncated(y, lb=..., ub=...) ~ ..., with one bound or both",
+    "resp_trunc": "write truncated(y, lb=..., ub=...) ~ ..., with one bound or both",
     "weights": "write weighted(y, w) ~ ... for likelihood weights",
     "ns": "write cr(x, df=...) for natural cubic splines, bs(x, df=...) for B-splines",
     "rcs": "write cr(x, df=...) for natural cubic splines",
@@ -101,8 +104,8 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained gp mi me ar ma arma cosy sar car cs mmc
-    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
+    cens Surv trunc resp_trunc gp mi me ar ma arma cosy sar car cs mmc
+    dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
 UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}

@@ -60,7 +60,7 @@ def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str
         For thresholds, and for ``y ~ 0`` under a link such as the inverse.
     """
     for name, predictor in design.predictors.items():
-        if family.parameter(name).dim and name != family.parent.name:
+        if family.parameter(name).constant or family.parameter(name).ordered:
             raise FormulaError(
                 f"'{name}' has no formula in family '{family.name}': its elements are the same in every row. Leave the "
                 "formula out."

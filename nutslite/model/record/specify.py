@@ -17,6 +17,7 @@ from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
 from nutslite.families.record.register import at_quantile, described, get_family
+from nutslite.families.record.variants import for_response, plain
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
@@ -55,15 +56,17 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     design = build_design(
         formula,
         frame,
-        parameters=tuple(parameter.name for parameter in family.parameters),
-        intercept=family.intercept,
+        parameters=tuple(parameter.name for parameter in (*family.parameters, *family.optional)),
+        without_intercept=family.without_intercept,
         categorical=arguments.categorical,
         dropna=arguments.dropna,
         extra_namespace=arguments.extra_namespace,
     )
     used = _used_data(frame, design.used_columns, arguments.categorical)
+    family = for_response(family, design.response)
     check_response(family, design.response)
-    family = family.bound(design.response)
+    family = family.bound(design.response, design.predictors)
+    links = {item.name: links.get(item.name, item.default_link) for item in family.parameters}
     check_empty_formulas(design, family, links)
     arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
@@ -123,7 +126,7 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
 
 def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
     """The family, with a kernel that knows its links, and the link of every parameter by name."""
-    family = get_family(arguments.family)
+    family = plain(get_family(arguments.family))
     if arguments.quantile is not None or family.composite:
         family = at_quantile(family, arguments.quantile)
     links = family.choose_links(arguments.link)
@@ -164,6 +167,11 @@ def _choose_priors(
         )
     if arguments.automatic_priors == "mle" and design.response.censoring is not None:
         raise PriorError("automatic_priors='mle' does not know censored responses. Leave it out.")
+    if arguments.automatic_priors == "mle" and family.unbound is not None:
+        raise PriorError(
+            f"automatic_priors='mle' does not know what the response '{design.response.name}' comes with "
+            f"({', '.join(design.response.companions)}). Leave it out."
+        )
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
     refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
     own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.parameter import Parameter
-from nutslite.families.record.censoring import observed
+from nutslite.families.record.censoring import kernel_rows
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
@@ -332,8 +332,9 @@ class _Assembler:
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
         codes = codes._replace(coefficients=head.resolved(codes.coefficients))
         levels = [*(self._levels(name) for name in factors), *self.codes.levels]
+        seen = kernel_rows(self.spec.family, design.response)
         data = ModelData(
-            y=observed(self.spec.family, design.response),
+            y=seen.y,
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=rows_of_all(self.columns, n),
             coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
@@ -351,13 +352,14 @@ class _Assembler:
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
-            segments=md.one_segment(n, len(predictors)),
+            segments=md.one_segment(n, len(predictors), seen.bounds_start),
             codes=codes,
             shared=nothing_shared(),
             warp=no_warp(),
         )
-        censoring = design.response.censoring
-        return data if censoring is None else md.in_segments(data, censoring.status)
+        if seen.is_plain:
+            return data
+        return md.in_segments(data, seen.kernels, seen.bounds)
 
     def _link_codes(self) -> NDArray[np.int64]:
         family = self.spec.family

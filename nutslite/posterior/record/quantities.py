@@ -73,6 +73,7 @@ class _Taker:
             own = "what results say of a censored response"
             self.reserved += [Quantity(name, (), own) for name in (STATUS, UPPER_ENDS)]
         self.dimensions: dict[str, Dimension] = {}
+        self.makers: dict[str, str] = {}  # by dimension along a vector, what it was first of
         self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
 
     def run(self) -> None:
@@ -99,8 +100,7 @@ class _Taker:
 
     def _vector(self, dim: str, labels: tuple[Any, ...], own: str) -> tuple[str, ...]:
         """The dimension along a vector, as dims; none where it is no vector."""
-        shared = self.spec.family.response_dim
-        own = "the response" if shared is not None and shared[0] == dim else own
+        own = self.makers.setdefault(dim, own)  # the response and parameters of a family may share one
         return (self._register(Dimension(dim, labels, f"the dimension of {own}", "")),) if dim else ()
 
     def _add(self, quantity: Quantity, suffix: str | None = None) -> None:
