@@ -25,6 +25,8 @@ from nutslite.posterior.record.node_table import (
     HORSESHOE,
     MATERN32,
     MATERN52,
+    PERIODIC,
+    PROCESS,
     PRODUCT,
     SIMPLEX,
     WEIGHTED_SUM,
@@ -44,6 +46,8 @@ CASES: dict[int, tuple[list[float], int, int]] = {
     EXP_QUAD: ([1.5, 0.4, 0.0, 1.0, 3.0], 3, 2),
     MATERN32: ([1.5, 0.4, 0.0, 1.0, 3.0], 3, 2),
     MATERN52: ([1.5, 0.4, 0.0, 1.0, 3.0], 3, 2),
+    PERIODIC: ([1.5, 0.4], 4, 2),
+    PROCESS: ([1.5, 0.4, 0.7, 0.3, -1.0, 0.8, 3.0, 0.0, 0.1, 0.3, 0.2, 0.5, 0.9], 3, 6),
 }
 
 

@@ -69,17 +69,20 @@ def test_with_many_functions_it_is_the_exact_process(cov: str, m: int, error: fl
 
 
 def test_the_unit_of_the_length_scale() -> None:
-    """In units of the range beside the default prior, in that of x beside a prior of the user's."""
+    """That of x, whatever its prior is; with scale=True that of the range; other units are another unit, no more."""
     frame, span = data(), float(np.ptp(data()["x"]))
     default, chosen = nl.Model(f"y ~ {TERM}", frame), nl.Model(f"y ~ {TERM}", frame, priors=PRIORS)
-    np.testing.assert_allclose(covariance(default, 1.0, 0.3, TERM), covariance(chosen, 1.0, 0.3 * span, TERM))
     said = "hsgp(x, m=12, c=2.0, scale=True)"
-    model = nl.Model(f"y ~ {said}", frame, priors={said: {"ell": Prior("HalfNormal", sigma=1)}})
-    np.testing.assert_allclose(covariance(default, 1.0, 0.3, TERM), covariance(model, 1.0, 0.3, said))
-    moved = frame.assign(x=100.0 * frame["x"] + 7.0)
+    scaled = nl.Model(f"y ~ {said}", frame)
+    np.testing.assert_allclose(covariance(default, 1.0, 1.2, TERM), covariance(chosen, 1.0, 1.2, TERM))
+    np.testing.assert_allclose(covariance(default, 1.0, 1.2, TERM), covariance(scaled, 1.0, 1.2 / span, said))
+    moved = nl.Model("y ~ hsgp(x)", frame.assign(x=100.0 * frame["x"] + 7.0))
+    still = nl.Model("y ~ hsgp(x)", frame)
     np.testing.assert_allclose(
-        covariance(nl.Model(f"y ~ {TERM}", moved), 1.0, 0.3, TERM), covariance(default, 1.0, 0.3, TERM), atol=1e-12
+        covariance(moved, 1.0, 120.0, "hsgp(x)"), covariance(still, 1.0, 1.2, "hsgp(x)"), atol=1e-9
     )
+    priors = [specification_of(model).spec.priors.terms["mu"]["hsgp(x)_ell"] for model in (moved, still)]
+    assert priors[0].args["beta"] == pytest.approx(100.0 * priors[1].args["beta"])
 
 
 @pytest.fixture(scope="module")

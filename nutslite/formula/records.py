@@ -182,6 +182,13 @@ class BasisTerm:
         """What the weights or their scales depend on, beside coefficients."""
         return tuple(quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex"))
 
+    def axes_of(self, quantity: TermQuantity) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+        """Names, but for the parameter's prefix, and labels of the dimensions of one of its quantities."""
+        if quantity.axes:
+            return tuple((f"{self.name}_{ending}", labels) for ending, labels in quantity.axes)
+        labels = tuple(int(label) if label.isdigit() else label for label in quantity.labels)
+        return ((f"{self.full(quantity)}_dim", labels),) if labels else ()
+
     def full(self, quantity: TermQuantity) -> str:
         """What results call one of its quantities, but for the parameter's prefix: ``"s(x, k=10)_sigma"``."""
         return f"{self.name}_{quantity.name}" if quantity.ending is None else f"{self.name}{quantity.ending}"

@@ -183,7 +183,7 @@ class _Assembler:
         """Add the weights of a term of a special kind, and what their scales depend on."""
         name = self.inventory.name_of(parameter, term.name, weights.name)
         rows = basis_columns(self.head, term, parameter, self.spec.priors)
-        self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
+        self._one_level([Part(j, name, weights.shape)], rows, term.matrix)
 
     def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
         """Add columns whose coefficients have hyperpriors or a horseshoe, and what their scales depend on."""

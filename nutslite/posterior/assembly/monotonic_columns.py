@@ -49,8 +49,9 @@ def with_monotonic(
     matrices, references = [predictor.matrix], [coefficients]
     spans = [(term.start, term.stop) for term in predictor.terms]
     for term in monotonic_terms(predictor):
-        (slope,) = (coefficients[own.start] for own in predictor.terms if own.name in term.coefficients)
-        references.append(np.array(_weights(head, term, predictor.parameter, int(slope), priors), dtype=np.int64))
+        (own,) = (own for own in predictor.terms if own.name in term.coefficients)
+        slopes = [int(place) for place in coefficients[own.start : own.stop]]
+        references.append(np.array(_weights(head, term, predictor.parameter, slopes, priors), dtype=np.int64))
         matrices.append(term.matrix)
         start = spans[-1][1]
         spans.append((start, start + term.matrix.shape[0]))
@@ -59,8 +60,10 @@ def with_monotonic(
     return np.concatenate(matrices), np.concatenate(references), spans
 
 
-def _weights(head: HeadBuilder, term: BasisTerm, parameter: str, slope: int, priors: Mapping[str, Any]) -> list[int]:
-    """References to slope (D z_i - 1)."""
+def _weights(
+    head: HeadBuilder, term: BasisTerm, parameter: str, slopes: list[int], priors: Mapping[str, Any]
+) -> list[int]:
+    """References to slope (D z_i - 1), of all steps for each slope."""
     quantity = term.simplex
     if quantity is None:
         raise AssertionError("a monotonic term has a simplex")
@@ -73,4 +76,5 @@ def _weights(head: HeadBuilder, term: BasisTerm, parameter: str, slope: int, pri
     head.variables.append(Variable(name, head.inventory.dims[name], "simplex", np.array(shares, dtype=np.int64)))
     steps, one, minus = head.constant(size), head.constant(1.0), head.constant(-1.0)
     above = head.derive(WEIGHTED_SUM, [place for share in shares for place in (steps, share, minus, one)], size)
-    return head.derive(PRODUCT, [place for item in above for place in (slope, item)], size)
+    pairs = [place for slope in slopes for item in above for place in (slope, item)]
+    return head.derive(PRODUCT, pairs, size * len(slopes))

@@ -14,6 +14,8 @@ from nutslite._addresses import address_of, caller_of
 from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
 from nutslite._numba import VECTOR, kernel
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
+from nutslite.posterior.nodes.periodic import fill_periodic, pull_back_periodic
+from nutslite.posterior.nodes.process import fill_process, pull_back_process
 from nutslite.posterior.nodes.product import fill_product, pull_back_product
 from nutslite.posterior.nodes.simplex import fill_simplex, pull_back_simplex
 from nutslite.posterior.nodes.spectral import fill_spectral, pull_back_spectral
@@ -30,6 +32,8 @@ from nutslite.posterior.record.node_table import (
     NODES,
     OP,
     OUTPUTS,
+    PERIODIC,
+    PROCESS,
     PRODUCT,
     SIMPLEX,
     WEIGHTED_SUM,
@@ -56,6 +60,8 @@ OPERATIONS: dict[int, Declaration] = {
     EXP_QUAD: Declaration("scales are those of a Gaussian process", ALLOWED),
     MATERN32: Declaration("scales are those of a Gaussian process", ALLOWED),
     MATERN52: Declaration("scales are those of a Gaussian process", ALLOWED),
+    PROCESS: Declaration("values are those of an exact Gaussian process", ALLOWED),
+    PERIODIC: Declaration("scales are those of a periodic Gaussian process", ALLOWED),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 
@@ -95,6 +101,10 @@ def fill_all(nodes, values):
             total += fill_simplex(values, inputs, n, out, n_out)
         elif op == HORSESHOE:
             total += fill_horseshoe(values, inputs, n, out, n_out)
+        elif op == PROCESS:
+            total += fill_process(values, inputs, n, out, n_out)
+        elif op == PERIODIC:
+            total += fill_periodic(values, inputs, n, out, n_out)
         else:
             total += fill_spectral(op, values, inputs, n, out, n_out)
     return total
@@ -115,6 +125,10 @@ def pull_back_all(nodes, values, adjoint):
             pull_back_simplex(values, adjoint, inputs, n, out, n_out)
         elif op == HORSESHOE:
             pull_back_horseshoe(values, adjoint, inputs, n, out, n_out)
+        elif op == PROCESS:
+            pull_back_process(values, adjoint, inputs, n, out, n_out)
+        elif op == PERIODIC:
+            pull_back_periodic(values, adjoint, inputs, n, out, n_out)
         else:
             pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
 

@@ -192,9 +192,10 @@ class _Taker:
         drawn = False
         for item in term.hyperparameters:
             prior = priors[term.full(item)]
+            dims = self._axes(term, item, prefix, within)
             quantity = Quantity(
                 f"{prefix}{term.full(item)}",
-                self.along,
+                (*self.along, *dims),
                 f"the {item.name} of the term '{term.name}'{within}",
                 term.name,
                 "hyperparameter",
@@ -206,18 +207,24 @@ class _Taker:
             )
             if isinstance(prior, Prior):
                 drawn = True
-                self._add_with_prior(quantity, _suffix(prior))
+                self._add_with_prior(quantity, _suffix(prior), dims)
             else:  # a number: not in the results, but nothing else may be called so
                 self.reserved.append(replace(quantity, dims=(), kind="reserved"))
         own = f"the weights of the term '{term.name}'{within}"
-        labels = tuple(int(label) if label.isdigit() else label for label in weights.labels)
-        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
+        dims = self._axes(term, weights, prefix, within)
         key = (weights.name,)
-        quantity = Quantity(name, (*self.along, dim), own, term.name, "weights", parameter, term.name, key)
+        quantity = Quantity(name, (*self.along, *dims), own, term.name, "weights", parameter, term.name, key)
         self._add(quantity, "_offset")
         if self.spec.noncentered.get(name, True) and drawn:
             own = f"the standardised weights of the term '{term.name}'{within}"
             self._add(replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", of=name))
+
+    def _axes(self, term: BasisTerm, item: TermQuantity, prefix: str, within: str) -> tuple[str, ...]:
+        """The dimensions of one of a term's quantities, which may share some."""
+        own = f"the dimension of the term '{term.name}'{within}"
+        return tuple(
+            self._register(Dimension(f"{prefix}{name}", labels, own, term.name)) for name, labels in term.axes_of(item)
+        )
 
     def _simplex(
         self, term: BasisTerm, shares: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]

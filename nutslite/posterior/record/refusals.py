@@ -35,7 +35,7 @@ def refuse_unserved(spec: ModelSpec) -> None:
                 raise PriorError(f"A Horseshoe {several}: give {terms} a Normal prior.")
             for basis_term in predictor.basis_terms:
                 if basis_term.simplex is not None:
-                    levels = f"C({basis_term.name[3:-1]})"
+                    levels = basis_term.name.replace("mo(", "C(")
                     raise FormulaError(f"'{basis_term.name}' {several}: write {levels} for an effect of each level.")
         for term in predictor.group_terms:
             if spec.design.factors[term.factor].covariance is not None:

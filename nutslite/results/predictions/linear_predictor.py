@@ -250,9 +250,10 @@ def _weights(draws: _Row, term: BasisTerm, prefix: str) -> FloatArray:
         return draws.get(f"{prefix}{term.full(term.weights)}", width=(term.matrix.shape[0],))
     if term.simplex is None or term.kind.weigh is None:
         raise AssertionError(f"{term.name} has columns, and neither weights nor shares")
-    (slope,) = term.coefficients
-    shares = draws.get(f"{prefix}{term.full(term.simplex)}", width=(term.matrix.shape[0],))
-    weights: FloatArray = term.kind.weigh(draws.get(f"{prefix}{slope}", width=()), shares)
+    (slope,), steps = term.coefficients, term.simplex.size
+    shares = draws.get(f"{prefix}{term.full(term.simplex)}", width=(steps,))
+    slopes = draws.get(f"{prefix}{slope}", width=(term.matrix.shape[0] // steps,))
+    weights: FloatArray = term.kind.weigh(slopes, shares)
     return weights
 
 
