@@ -2,7 +2,7 @@
 
 With the columns x_d centred and inside (-L_d, L_d), the process is a sum of weights times
 
-    phi_j(x) = prod over d of L_d^(-1/2) sin(w_jd (x_d + L_d)),      w_jd = j_d pi / (2 L_d),      weight_j ~ N(0, S(w_j))
+    phi_j(x) = prod over d of L_d^(-1/2) sin(w_jd (x_d + L_d)),     w_jd = j_d pi / (2 L_d),     weight_j ~ N(0, S(w_j))
 
 S the spectral density of the covariance (Solin and Sarkka 2020, Statistics and Computing 30; Riutort-Mayol et al. 2022,
 arXiv:2004.11408). A periodic process is a sum of cosines and sines of its period. The rule for the weights' scales has
@@ -129,7 +129,7 @@ def _groups(call: Call) -> tuple[tuple[Any, ...] | None, IndexArray]:
     text = call.texts["by"]
     if len(found.levels) > MOST_LEVELS:
         raise FormulaError(
-            f"by= of hsgp() makes a process for each level, at most {MOST_LEVELS}, and {text} has {len(found.levels):,}."
+            f"by= of hsgp() makes a process for each level, at most {MOST_LEVELS}; {text} has {len(found.levels):,}."
         )
     if found.unseen:
         raise FormulaError(f"{text} in hsgp() has rows without a level.")
@@ -276,14 +276,15 @@ def quantities(memory: Memory) -> tuple[TermQuantity, ...]:
     own = () if memory.share else by
     each = () if memory.iso else (("var", memory.texts),)
     functions = tuple(range(len(memory.indices)))
-    beta = np.ones(1) if memory.scale else memory.unit
-    beta = np.tile(2.0 * (beta[:1] if memory.iso else beta), len(names) if own else 1)
+    alpha, share = box.PRIOR
+    beta = share * (np.ones(memory.extents.size) if memory.scale else memory.unit)
+    beta = np.tile(beta[:1] if memory.iso else beta, len(names) if own else 1)
     return (
         TermQuantity("sigma", "hyperparameter", axes=own),
         TermQuantity(
             "ell",
             "hyperparameter",
-            prior=("InverseGamma", {"alpha": 3.0, "beta": beta if beta.size > 1 else float(beta[0])}),
+            prior=("InverseGamma", {"alpha": alpha, "beta": beta if beta.size > 1 else float(beta[0])}),
             axes=(*own, *each),
         ),
         TermQuantity("weights", "weights", axes=(("weights_dim", functions), *by)),

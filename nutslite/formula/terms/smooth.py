@@ -1,6 +1,6 @@
 """``s(x, k=10, bs="cr", by=g)``: a penalised smooth, as a mixed model has it (`penalised`, `splines`).
 
-Given the noise's sd s, the posterior mean is the penalised least-squares fit with the smoothing parameter s^2 / sigma^2.
+Given the noise's sd s, the posterior mean is the penalised least-squares fit with smoothing parameter s^2 / sigma^2.
 `linear` is the slope of the straight line that fits f best over the rows, and sigma the standard deviation that the
 bends add, averaged over these rows.
 
@@ -11,6 +11,7 @@ constant is a part of f: a slope of z.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +93,7 @@ def learn(call: Call) -> Memory:
     if factors is not None:
         functions = np.vstack([np.ones(call.rows), functions])
     lines = line_coefficients(basis, functions) if len(functions) else np.empty((basis.shape[1], 0))
+    maps: tuple[FloatArray, ...]
     if factors is not None:
         maps = (penalised_maps(basis * factors[:, None], penalty, lines, centred=False),)
     else:
@@ -128,8 +130,8 @@ def _check_levels(
         for own, text in zip(x[:, codes == group], texts, strict=True):
             if not np.ptp(own) > 0.0:
                 raise FormulaError(
-                    f"{text} has the same value in all rows of {call.texts['by']}='{level_name(level)}', so that a curve "
-                    "of that level has nothing to go by. Leave these rows out, or join levels."
+                    f"{text} has the same value in all rows of {call.texts['by']}='{level_name(level)}', so that a "
+                    "curve of that level has nothing to go by. Leave these rows out, or join levels."
                 )
 
 
@@ -164,11 +166,10 @@ def quantities(memory: Memory) -> tuple[TermQuantity, ...]:
         found.append(TermQuantity("constant", "coefficients"))
         count -= 1
     several = memory.texts if count > 1 else ()
-    labels = tuple(
-        ", ".join((*x, *g)) for x in ([(text,) for text in several] or [()]) for g in ([(n,) for n in names] or [()])
-    )
     if count:
-        found.append(TermQuantity("linear", "coefficients", labels if several or names else ()))
+        own = [axis for axis in (several, names) if axis]
+        labels = tuple(", ".join(label) for label in itertools.product(*own)) if own else ()
+        found.append(TermQuantity("linear", "coefficients", labels))
     functions = tuple(range(memory.maps[0].shape[1]))
     by = (("by", names),) if names else ()
     weights = TermQuantity("weights", "weights", axes=(*by, ("weights_dim", functions)))

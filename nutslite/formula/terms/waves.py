@@ -76,9 +76,9 @@ class Memory:
 
     @property
     def unit(self) -> FloatArray:
-        """Range of what has one length scale: of each column, or of all together (the diagonal of their box)."""
+        """Range of what has one length scale: of each column, of all together (the diagonal of their box), a turn."""
         if self.covariance == PERIODIC:
-            return np.ones(1)
+            return np.full(1, 2.0 * np.pi)
         return np.full(self.extents.size, np.linalg.norm(self.extents)) if self.iso else self.extents
 
 

@@ -1,7 +1,7 @@
 """Values of a Gaussian process at given places, from standard normals: f = sigma L z with K = L L'.
 
-K are the correlations of the places, of x^2 = sum over d of ((x_d - x'_d) / l_d)^2 (Rasmussen and Williams 2006, section
-4.2):
+K are the correlations of the places, of x^2 = sum over d of ((x_d - x'_d) / l_d)^2 (Rasmussen and Williams 2006,
+section 4.2):
 
     squared exponential   exp(-x^2 / 2)
     exponential           exp(-x)

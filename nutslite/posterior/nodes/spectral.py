@@ -3,7 +3,8 @@
 In D dimensions, for the standard deviation sigma, length scales l_d and frequencies w_d, with x^2 = sum of (l_d w_d)^2,
 
     squared exponential   S = sigma^2 (2 pi)^(D/2) prod(l) exp(-x^2 / 2)
-    Matern nu             S = sigma^2 2^D pi^(D/2) Gamma(nu + D/2) / Gamma(nu) (2 nu)^nu prod(l) (2 nu + x^2)^-(nu + D/2)
+    Matern nu             S = sigma^2 2^D pi^(D/2) Gamma(nu + D/2) (2 nu)^nu / Gamma(nu)
+                              prod(l) (2 nu + x^2)^-(nu + D/2)
 
 so that the integral of S over w / (2 pi)^D is sigma^2. No root is taken for smaller than `LEAST` sigma: a scale that is
 zero in doubles would have no logarithm, and what so narrow a weight adds to the process is nothing.
