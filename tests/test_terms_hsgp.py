@@ -16,7 +16,6 @@ from nutslite.exceptions import DataError
 from nutslite.formula.terms.box import doubts
 from nutslite.model.specification import specification_of
 from nutslite.posterior.points.points import PointMap
-from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
 
 TERM = "hsgp(x, m=12, c=2.0)"
@@ -87,7 +86,7 @@ def test_the_unit_of_the_length_scale() -> None:
     assert priors[0].args["beta"] == pytest.approx(100.0 * priors[1].args["beta"])
 
 
-SHORT = "hsgp(x, z, m=[26, 22], c=[4, 5], iso=False)"
+SHORT = "hsgp(x, z, m=[32, 30], c=[4, 5], iso=False)"
 
 
 def plane(n: int = 12) -> pd.DataFrame:
@@ -101,7 +100,7 @@ def distances(frame: pd.DataFrame, x: float, z: float) -> np.ndarray:
     return np.asarray(np.hypot(apart[0] / x, apart[1] / z))
 
 
-@pytest.mark.parametrize(("cov", "error"), [("ExpQuad", 1e-7), ("Matern52", 2e-3)])
+@pytest.mark.parametrize(("cov", "error"), [("ExpQuad", 2e-4), ("Matern52", 2e-2)])
 def test_of_two_columns_with_a_length_scale_each(cov: str, error: float) -> None:
     frame = plane()
     term = SHORT[:-1] + f", cov='{cov}')"
@@ -129,7 +128,7 @@ def test_levels_have_processes_of_their_own(boundary: str) -> None:
     found = covariance(nl.Model(f"y ~ {each}", frame), sds, lengths, each)
     own = frame["g"].to_numpy()
     wanted = np.where(same, sds[own] ** 2 * exact("ExpQuad", distance, lengths[own]), 0.0)
-    np.testing.assert_allclose(found, wanted, atol=1e-7)
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
 @pytest.mark.parametrize("ell", [0.3, 1.0, 20.0])
@@ -196,19 +195,19 @@ def test_a_fit_says_what_its_draws_doubt(caplog: pytest.LogCaptureFixture) -> No
 def test_given_all_scales_the_posterior_is_that_of_the_exact_process() -> None:
     """Mean and standard deviation at rows and between them, by the formulas for a normal vector."""
     frame = data(20)
-    term = "hsgp(x, m=60, c=3)"
-    priors = {term: {"sigma": 1.2, "ell": 1.1}, "Intercept": Prior("Normal", mu=0, sigma=0.001), "sigma": 0.3}
+    term = "hsgp(x, m=40, c=3)"
+    noise = Prior("Uniform", lower=0.2999, upper=0.3001)
+    priors = {term: {"sigma": 1.2, "ell": 1.1}, "Intercept": Prior("Normal", mu=0, sigma=0.001), "sigma": noise}
     model = nl.Model(f"y ~ {term}", frame, priors=priors)
-    target = JointTarget(assembled_of(model))
-    launch = target.launch()
-    values, effects = target.natural(launch.center[None, None], np.random.default_rng(0))
-    found = assembled_of(model).layout.unpack(values, effects)[f"{term}_weights"][0, 0]
+    results = model.fit(draws=2000, chains=1, random_seed=1, progressbar=False)
     new = frame["x"].min() + np.array([0.3, 2.2, 4.1])
     x = np.concatenate([frame["x"], new])
     both = 1.44 * exact("ExpQuad", np.subtract.outer(x, x), 1.1)
-    mean = both[:, :20] @ np.linalg.solve(both[:20, :20] + 0.09 * np.eye(20), frame["y"])
-    design = specification_of(model).spec.design.evaluate(pd.DataFrame({"x": x}))
-    np.testing.assert_allclose(found @ design.predictors["mu"].basis_terms[0].matrix, mean, atol=2e-4)
+    gain = np.linalg.solve(both[:20, :20] + 0.09 * np.eye(20), both[:20]).T
+    mean, sd = gain @ frame["y"], np.sqrt(np.diag(both - gain @ both[:20]))
+    mu = np.asarray(model.predict(results, data=pd.DataFrame({"x": x}), inplace=False).predictions["mu"])[0]
+    np.testing.assert_allclose((mu.mean(axis=0) - mean) / sd, 0.0, atol=5.0 / np.sqrt(2000))
+    np.testing.assert_allclose(mu.std(axis=0), sd, rtol=0.08)
 
 
 def test_levels_in_results_predictions_and_files(tmp_path: Path) -> None:
