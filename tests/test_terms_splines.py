@@ -104,21 +104,6 @@ def test_a_thin_plate_of_two_columns_is_that_of_scipy() -> None:
     np.testing.assert_allclose(posterior_mean(f"y ~ {term}", data, term, f"{term}_linear"), expected, atol=1e-4)
 
 
-def test_a_cyclic_smooth_is_that_of_statsmodels() -> None:
-    gam = pytest.importorskip("statsmodels.gam.api")
-    data = frame()
-    splines = gam.CyclicCubicSplines(data["x"], df=[8])
-    term = "s(x, k=8, bs='cc')"
-    columns = parts(build_design(f"y ~ {term}", data))[1]
-    basis, penalty = splines.basis, splines.penalty_matrices[0]
-    with_constant = np.column_stack([basis, np.ones(len(data))])
-    b = np.linalg.lstsq(with_constant, columns[0], rcond=None)[0]
-    np.testing.assert_allclose(with_constant @ b, columns[0], atol=1e-8)
-    alpha = NOISE**2 / SCALE**2 / float(b[:-1] @ penalty @ b[:-1])
-    fit = gam.GLMGam(data["y"], np.ones(len(data)), smoother=splines, alpha=[alpha]).fit()
-    np.testing.assert_allclose(posterior_mean(f"y ~ {term}", data, term), fit.fittedvalues, atol=1e-4)
-
-
 def test_curves_by_levels_are_those_of_each_level_alone() -> None:
     data = frame(60)
     bounds = "k=7, bs='ps', lower_bound=0, upper_bound=10"
