@@ -41,7 +41,7 @@ _HOMES = {
     "NutsliteWarning": "nutslite.exceptions",
 }
 
-_ROOMS = ("scores", "calibration", "interpret")  # whole rooms: `nl.scores.crps`
+_ROOMS = ("scores", "calibration", "interpret", "comparison")  # whole rooms: `nl.scores.crps`
 
 # Written out, because type checkers and editors read it; tests/test_package.py keeps the three lists the same.
 __all__ = [

@@ -49,6 +49,7 @@ for _room in ("results", "model"):  # scores judge predictions of anyone's, and 
     ALLOWED[_room].add("scores")
 ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it judges whole models, and no model needs it
 ALLOWED["interpret"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it asks whole models, and no model needs it
+ALLOWED["comparison"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it asks whole models, and no model needs it
 ALLOWED["__init__"] = set(ALLOWED)  # names only, loaded on first use
 ALLOWED["commands"] = set(ALLOWED) - {"__init__"}
 ALLOWED["cli"] = {"commands", "exceptions", "_columns"}
@@ -93,7 +94,17 @@ WINGS: dict[str, tuple[str, ...]] = {
 # Third-party packages that only some rooms know.
 KEEPERS = {
     "patsy": {"formula"},
-    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores", "interpret"},
+    "pandas": {
+        "formula",
+        "datasets",
+        "results",
+        "model",
+        "calibration",
+        "commands",
+        "scores",
+        "interpret",
+        "comparison",
+    },
     "arviz": {"results"},
     "xarray": {"results", "scores", "interpret"},  # scores only where a report becomes a tree of data
     "matplotlib": {"results", "calibration", "scores", "interpret"},

@@ -62,7 +62,7 @@ def _fill_by_table(response, table, log_mu, log_alpha, out_loglik, d_mu, d_alpha
     """One alpha for all rows; the body is written out in both functions, so that the loops vectorise."""
     for i in range(response.shape[0]):  # apart, because LLVM does not vectorise loops that look things up
         count = int(response[i])
-        out_loglik[i] += table[0, count]
+        out_loglik[i] = table[0, count]
         d_alpha[i] = table[1, count]
     alpha = np.exp(log_alpha)
     for i in range(response.shape[0]):
@@ -87,7 +87,7 @@ def _fill_row_by_row(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         share = (1.0 if x > 0.0 else e) / (1.0 + e)
         size = alpha + response[i]
-        out_loglik[i] += value + response[i] * log_mu[i] - size * stretch
+        out_loglik[i] = value + response[i] * log_mu[i] - size * stretch
         d_mu[i] = response[i] - size * share
         d_alpha[i] = size * share - alpha * stretch - decrease
 
@@ -102,8 +102,8 @@ def _every_row(number, rows):
 
 
 @kernel
-def add_rows(response, constant, log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha):
-    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+def fill_rows(response, constant, log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha):
+    """Write the log density of every row and its derivatives."""
     rows = response.shape[0]
     highest = _highest(response) if varies == 0 else math.inf
     if highest <= TABLE_PER_ROW * rows:
@@ -123,9 +123,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     response = y[0, start : start + rows]
     constant = y[1, start : start + rows]
-    for i in range(rows):
-        out_loglik[i] = 0.0
-    add_rows(response, constant, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_rows(response, constant, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

@@ -37,7 +37,7 @@ def _fill_one_alpha(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
     for i in range(log_response.shape[0]):
         u = log_response[i] - log_mu[i]
         excess = expm1(u)
-        out_loglik[i] += alpha * (u - excess) + constant - log_response[i]
+        out_loglik[i] = alpha * (u - excess) + constant - log_response[i]
         d_mu[i] = alpha * excess
         d_alpha[i] = alpha * (u - excess) + d_constant
 
@@ -51,14 +51,14 @@ def _fill_many_alphas(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha
         u = log_response[i] - log_mu[i]
         excess = expm1(u)
         fit = alpha * (u - excess)
-        out_loglik[i] += fit + (0.5 * log_alpha[i] - HALF_LOG_2PI - error - log_response[i])
+        out_loglik[i] = fit + (0.5 * log_alpha[i] - HALF_LOG_2PI - error - log_response[i])
         d_mu[i] = alpha * excess
         d_alpha[i] = fit + d_constant
 
 
 @kernel
-def add_rows(log_response, log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha):
-    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+def fill_rows(log_response, log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha):
+    """Write the log density of every row and its derivatives."""
     if varies == 0:
         _fill_one_alpha(log_response, log_mu, log_alpha[0], out_loglik, d_mu, d_alpha)
     else:
@@ -71,9 +71,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_response = y[1, start : start + rows]
-    for i in range(rows):
-        out_loglik[i] = 0.0
-    add_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

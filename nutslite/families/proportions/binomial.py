@@ -22,8 +22,8 @@ NATIVE = (LOGIT,)
 
 
 @kernel
-def add_rows(response, trials, log_choose, logits, out_loglik, derivative):
-    """Add the log density of every row to `out_loglik`, and write its derivative."""
+def fill_rows(response, trials, log_choose, logits, out_loglik, derivative):
+    """Write the log density of every row and its derivative."""
     for i in range(response.shape[0]):
         x = logits[i]
         e = exp(-abs(x))
@@ -34,7 +34,7 @@ def add_rows(response, trials, log_choose, logits, out_loglik, derivative):
         successes = response[i]
         failures = trials[i] - successes
         signed = -failures if x > 0.0 else successes
-        out_loglik[i] += log_choose[i] + signed * x - trials[i] * log1p_unit(e)
+        out_loglik[i] = log_choose[i] + signed * x - trials[i] * log1p_unit(e)
         derivative[i] = successes * q - failures * p
 
 
@@ -46,9 +46,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     response = y[0, start : start + rows]
     trials = y[1, start : start + rows]
     log_choose = y[2, start : start + rows]
-    for i in range(rows):
-        out_loglik[i] = 0.0
-    add_rows(response, trials, log_choose, native[0], out_loglik, out_d_eta[0])
+    fill_rows(response, trials, log_choose, native[0], out_loglik, out_d_eta[0])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
