@@ -24,6 +24,11 @@ def _prior(what: str, prior: Any, *words: str, raises: type[Exception] | type[Wa
     return BadCall(f"terms: {what}", call, raises, words)
 
 
+def frame_of(rows: int) -> Any:
+    """Rows at different places."""
+    return {"y": np.arange(rows) % 7, "w": np.arange(rows) / 10.0}
+
+
 PLACES = [
     _formula("smooth in an interaction", "y ~ s(x, k=5):z", "s() is a term of its own", "^"),
     _formula("smooth times a column", "y ~ z*s(x, k=5)", "s() is a term of its own", "^"),
@@ -111,6 +116,24 @@ PROCESSES = [
         partial(model, "y ~ hsgp(x, m=5, c=2)", priors={"hsgp(x, m=5, c=2)": {"ell": [1.0, 2.0]}}),
         PriorError,
         ("hsgp(x, m=5, c=2)_ell", "positive number"),
+    ),
+    _formula("exact process of too many places", "y ~ gp(w)", "301 different", "hsgp(w)", data=frame_of(301)),
+    _formula("exact process of a covariance that is not there", "y ~ gp(x, cov='RBF')", "'RBF'", "ExpQuad"),
+    _formula("exact process by groups", "y ~ gp(x, by=g)", "gp()", "'by'"),
+    _formula("exact process of a factor", "y ~ gp(g)", "g is categorical"),
+    _formula("length scales of an exact process", "y ~ gp(x, iso=False)", "iso=", "several columns"),
+    _formula("exact process of categories", "g ~ gp(x)", "several", "hsgp(x)", family="categorical"),
+    BadCall(
+        "terms: prior of standard normals",
+        partial(model, "y ~ gp(x)", priors={"gp(x)_z": HALF}),
+        PriorError,
+        ("gp(x)_z", "standard normal"),
+    ),
+    BadCall(
+        "terms: prior of standard normals by its short name",
+        partial(model, "y ~ gp(x)", priors={"gp(x)": {"z": HALF}}),
+        PriorError,
+        ("'z'", "sigma, ell"),
     ),
     _formula("monotonic effects times each other", "y ~ mo(k):mo(k + 1)", "mo() is a term of its own", "products"),
     _formula("monotonic effect in a bar", "y ~ (mo(k)|g)", "mo() is a term of its own", "bars"),

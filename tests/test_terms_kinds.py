@@ -28,6 +28,7 @@ CALLS = {
         "hsgp(x, by=k, share_cov=False)",
         "hsgp(x, cov='Periodic', period=2)",
     ],
+    "gp": ["gp(x)", "gp(x, z, iso=False, cov='Matern32')"],
     "mo": ["mo(k)", "mo(k):z", "mo(k)*g"],
 }
 """By kind, calls with its arguments."""
@@ -43,7 +44,7 @@ def frame(n: int = 60) -> pd.DataFrame:
 def test_every_kind_has_a_signature_and_a_rule_for_its_scales() -> None:
     assert KINDS.keys() == functions.TERMS.keys() == CALLS.keys()
     assert set(KINDS) <= set(SIGNATURES) & set(functions.supported_names())
-    assert {kind.scales for kind in KINDS.values() if kind.weigh is None} <= SCALES.keys()
+    assert {kind.scales for kind in KINDS.values() if kind.weigh is None and kind.extend is None} <= SCALES.keys()
 
 
 @pytest.mark.parametrize("call", [call for calls in CALLS.values() for call in calls])

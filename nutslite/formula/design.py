@@ -33,10 +33,10 @@ from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, refuse_response_as_term
 from nutslite.formula.predictors import (
     PredictorPlan,
-    basis_term,
     build_predictor,
     check_columns,
     plan_predictor,
+    resettled,
     without_offset,
 )
 from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
@@ -147,12 +147,10 @@ class Design:
             name = plan.spec.parameter
             found = [term.settled(interval(name, term.name)) for term in plan.special]
             plans.append(replace(plan, special=tuple(term for term, _ in found)))
-            settled = {term.name: basis_term(term, own.basis) for term, own in found if own is not None}
-            sentences += [f"'{term.name}' {own.sentence}" for term, own in found if own is not None]
-            terms = tuple(settled.get(term.name, term) for term in predictors[name].basis_terms)
+            sentences += [f"'{term.name}' {own.sentence}" for term, own in found if own is not None and own.sentence]
+            pairs = zip(found, predictors[name].basis_terms, strict=True)
+            terms = tuple(before if own is None else resettled(term, own, before) for (term, own), before in pairs)
             predictors[name] = replace(predictors[name], basis_terms=terms)
-        if not sentences:
-            return self, ()
         recipe = replace(self._recipe, predictors=tuple(plans))
         return replace(self, predictors=predictors, _recipe=recipe), tuple(sentences)
 

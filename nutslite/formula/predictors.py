@@ -18,7 +18,7 @@ from nutslite.formula.factors import Factor
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec
 from nutslite.formula.records import BasisTerm, ColumnKind, CommonTerm, FloatArray, GroupTerm, LinearPredictor
-from nutslite.formula.terms.kinds import Basis
+from nutslite.formula.terms.kinds import Basis, Settled
 from nutslite.formula.terms.learned import LearnedTerm, learn_term
 
 
@@ -116,22 +116,29 @@ def _times(basis: Basis, plan: TermPlan | None, call: str, values: Mapping[str, 
 
 def basis_term(learned: LearnedTerm, basis: Basis) -> BasisTerm:
     """The record of a term of a special kind, of what it learned and its columns."""
-    return BasisTerm(learned.name, learned.kind, basis.weights, learned.quantities, learned.constants)
+    own = learned.quantities, learned.constants, basis.places
+    return BasisTerm(learned.name, learned.kind, basis.weights, *own)
+
+
+def resettled(learned: LearnedTerm, settled: Settled, before: BasisTerm) -> BasisTerm:
+    """The record once the term is settled, with new columns where there are some."""
+    basis = settled.basis or Basis(np.empty((0, 0)), before.matrix, before.places)
+    return basis_term(learned, basis)
 
 
 def _check_labels(term: BasisTerm, common: int) -> None:
     """Refuse a kind whose quantities are not about the columns that it makes: a mistake in the kind, not the user's."""
-    sizes = {"coefficients": 0, "weights": 0, "hyperparameter": 0, "simplex": 0}
+    sizes = {"coefficients": 0, "weights": 0, "hyperparameter": 0, "simplex": 0, "standard": 0}
     for quantity in term.quantities:
         sizes[quantity.role] += quantity.size
     slopes = sizes["coefficients"] if sizes["simplex"] else 1
-    labelled, weighted = sizes["coefficients"], sizes["weights"] + slopes * sizes["simplex"]
+    labelled, weighted = sizes["coefficients"], sizes["weights"] + sizes["standard"] + slopes * sizes["simplex"]
     if (labelled, weighted) != (common, len(term.matrix)):
         raise AssertionError(
             f"'{term.name}' has {common} common columns and {len(term.matrix)} with weights, and its quantities "
             f"are about {labelled} and {weighted}"
         )
-    if sizes["hyperparameter"] and not sizes["weights"]:
+    if sizes["hyperparameter"] and not (sizes["weights"] or sizes["standard"]):
         raise AssertionError(f"'{term.name}' has hyperparameters, and no weights that depend on them")
 
 

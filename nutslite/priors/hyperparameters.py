@@ -70,7 +70,7 @@ def by_full_names(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict
 
 
 def _parts(term: BasisTerm, value: Any) -> dict[str, Any]:
-    own = {quantity.name: quantity for quantity in term.quantities if quantity.role != "weights"}
+    own = {quantity.name: quantity for quantity in term.quantities if quantity.role not in ("weights", "standard")}
     example = ", ".join(f"'{name}': Prior(...)" for name in own)
     if not isinstance(value, Mapping):
         raise PriorError(
@@ -93,6 +93,10 @@ def read_hyperprior(name: str, value: Any, quantity: TermQuantity) -> Hyperprior
     ------
     PriorError
     """
+    if quantity.role == "standard":
+        raise PriorError(
+            f"'{name}' are standard normals, and have no other prior: sigma and ell say all of the process."
+        )
     if quantity.role == "simplex":
         return _read_dirichlet(name, value, len(quantity.labels))
     if isinstance(value, Prior):

@@ -100,7 +100,7 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained counts c gp mi me ar ma arma cosy sar car cs mm mmc
+    cens Surv truncated trunc constrained counts c mi me ar ma arma cosy sar car cs mm mmc
     rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
@@ -110,6 +110,7 @@ TERMS = {
     "mo": "x",
     "s": "*x, k=None, bs=None, by=None, lower_bound=None, upper_bound=None",
     "t2": "*x, k=5, bs='cr'",
+    "gp": "*x, cov='ExpQuad', iso=True",
     "hsgp": "*x, m=None, L=None, c=None, by=None, cov='ExpQuad', share_cov=True, scale=None, iso=True, "
     "drop_first=False, centered=False, period=None",
 }

@@ -21,7 +21,7 @@ from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.evaluation.arguments import check_rows
 
 FloatArray = NDArray[np.float64]
-Role = Literal["coefficients", "weights", "hyperparameter", "simplex"]
+Role = Literal["coefficients", "weights", "hyperparameter", "simplex", "standard"]
 Interval = Callable[[str, float], "tuple[FloatArray, FloatArray] | None"]
 """From a hyperparameter's name and a share to where the middle share of the user's prior lies; None: the default."""
 
@@ -130,7 +130,8 @@ class TermQuantity:
     role : str
         ``"coefficients"``: of the columns `Basis.common`, with priors like those of any common term. ``"weights"``: of
         the columns `Basis.weights`, normal around zero. ``"hyperparameter"``: what the scales of the weights depend on.
-        ``"simplex"``: shares that sum to one, of which and of the coefficient the weights are made.
+        ``"simplex"``: shares that sum to one, of which and of the coefficient the weights are made. ``"standard"``:
+        standard normals, one for each weight, of which and of the hyperparameters the weights are made.
     labels : tuple of str
         One per element along its dimension; none where it is a single number.
     prior : tuple of (str, mapping), optional
@@ -163,10 +164,14 @@ class TermQuantity:
 
 @dataclass(frozen=True)
 class Basis:
-    """The columns of a term on some rows: shapes (p, n) and (m, n), either of which may have no columns."""
+    """The columns of a term on some rows: shapes (p, n) and (m, n), either of which may have no columns.
+
+    `places` are the rows' own numbers, shape (D, n), where predictions need more than the columns.
+    """
 
     common: FloatArray
     weights: FloatArray
+    places: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -177,15 +182,15 @@ class Settled:
     ----------
     memory : object
         In place of that which was learned.
-    basis : Basis
-        On the rows that the model is built from.
+    basis : Basis, optional
+        On the rows that the model is built from, where it is another.
     sentence : str
-        What was chosen, for the log.
+        What was chosen, for the log; nothing, if empty.
     """
 
     memory: Any
-    basis: Basis
-    sentence: str
+    basis: Basis | None = None
+    sentence: str = ""
 
 
 def no_constants(_: Any) -> Mapping[str, Any]:
@@ -200,6 +205,12 @@ def nothing_open(_: Any, __: Interval) -> None:
 def no_doubts(_: str, __: Mapping[str, Any], ___: Mapping[str, FloatArray]) -> tuple[str, ...]:
     """Of a kind that draws cannot put in doubt."""
     return ()
+
+
+Extend = Callable[
+    [str, Mapping[str, Any], Mapping[str, FloatArray], FloatArray, np.random.Generator],
+    tuple[FloatArray, NDArray[np.intp]],
+]
 
 
 @dataclass(frozen=True)
@@ -228,6 +239,9 @@ class TermKind:
     weigh : callable, optional
         Where the weights are no parameters: ``weigh(coefficients, simplex) -> weights``, of draws: of shapes
         (draws, q) and (draws, D) to (draws, q D).
+    extend : callable, optional
+        Where predictions at other rows are no sums of columns times weights: ``extend(name, constants, draws, places,
+        rng) -> values, index``, values of shape (samples, k) and which of them each row has.
     multiplies : bool
         Whether it may stand in a product with other factors: its columns times theirs, which are q.
     settle : callable
@@ -247,6 +261,7 @@ class TermKind:
     allows: frozenset[str] = frozenset()
     weigh: Callable[[FloatArray, FloatArray], FloatArray] | None = None
     constants: Callable[[Any], Mapping[str, Any]] = no_constants
+    extend: Extend | None = None
     multiplies: bool = False
     settle: Callable[[Any, Interval], Settled | None] = nothing_open
     doubts: Callable[[str, Mapping[str, Any], Mapping[str, FloatArray]], tuple[str, ...]] = no_doubts

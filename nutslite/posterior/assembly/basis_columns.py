@@ -33,7 +33,15 @@ def basis_columns(head: HeadBuilder, term: BasisTerm, parameter: str, priors: Pr
     priors : PriorSet
         Which has each hyperparameter by its full name without the prefix.
     """
-    references = {}
+    references = hyperparameter_places(head, term, parameter, priors)
+    zero = head.constant(0.0)
+    scales = SCALES[term.kind.scales](head, term, references)
+    return [[NORMAL, LOCATION, SCALE, zero, scale, -1, -1] for scale in scales]
+
+
+def hyperparameter_places(head: HeadBuilder, term: BasisTerm, parameter: str, priors: PriorSet) -> dict[str, list[int]]:
+    """Add a term's hyperparameters to the head: by name, references to their elements."""
+    references: dict[str, list[int]] = {}
     for quantity in term.hyperparameters:
         prior = priors.terms[parameter][term.full(quantity)]
         if isinstance(prior, Prior):
@@ -46,9 +54,7 @@ def basis_columns(head: HeadBuilder, term: BasisTerm, parameter: str, priors: Pr
         else:
             numbers = np.broadcast_to(np.asarray(prior, dtype=float), quantity.size)
             references[quantity.name] = [head.constant(number) for number in numbers]
-    zero = head.constant(0.0)
-    scales = SCALES[term.kind.scales](head, term, references)
-    return [[NORMAL, LOCATION, SCALE, zero, scale, -1, -1] for scale in scales]
+    return references
 
 
 def _shared(_: HeadBuilder, term: BasisTerm, references: References) -> list[int]:

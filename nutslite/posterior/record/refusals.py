@@ -34,6 +34,9 @@ def refuse_unserved(spec: ModelSpec) -> None:
                 terms = ", ".join(repr(term.name) for term in horseshoe.terms)
                 raise PriorError(f"A Horseshoe {several}: give {terms} a Normal prior.")
             for basis_term in predictor.basis_terms:
+                if basis_term.standard is not None:
+                    instead = basis_term.name.replace("gp(", "hsgp(", 1)
+                    raise FormulaError(f"'{basis_term.name}' {several}: write {instead}, the same by basis functions.")
                 if basis_term.simplex is not None:
                     levels = basis_term.name.replace("mo(", "C(")
                     raise FormulaError(f"'{basis_term.name}' {several}: write {levels} for an effect of each level.")

@@ -1,4 +1,4 @@
-"""Monotonic effects: columns whose coefficients are made of a slope and a simplex."""
+"""Columns whose coefficients are derived: of monotonic effects, and of exact Gaussian processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.formula.records import BasisTerm, LinearPredictor
+from nutslite.posterior.assembly.process_columns import process_values
 from nutslite.posterior.record.layout import HeadBuilder, Variable
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.node_table import PRODUCT, SIMPLEX, WEIGHTED_SUM
@@ -18,20 +19,15 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 
-def monotonic_terms(predictor: LinearPredictor) -> list[BasisTerm]:
-    """Terms whose columns have derived coefficients, in order."""
-    return [term for term in predictor.basis_terms if term.simplex is not None]
-
-
-def with_monotonic(
+def with_derived_columns(
     head: HeadBuilder, predictor: LinearPredictor, coefficients: IndexArray, spec: ModelSpec
-) -> tuple[FloatArray, IndexArray, list[tuple[int, int]]]:
-    """All common columns: those of the predictor's matrix, then those of monotonic terms.
+) -> tuple[FloatArray, FloatArray, IndexArray, list[tuple[int, int]]]:
+    """All common columns: those of the predictor's matrix, then those of terms whose coefficients are derived.
 
     Parameters
     ----------
     head : HeadBuilder
-        Gets the simplexes, and the nodes that make coefficients of them.
+        Gets simplexes and standard normals, and the nodes that make coefficients of them.
     predictor : LinearPredictor
     coefficients : ndarray of int
         Places in the head of the matrix's coefficients.
@@ -40,6 +36,8 @@ def with_monotonic(
     Returns
     -------
     matrix : ndarray, shape (columns, n)
+    means : ndarray, shape (columns,)
+        What is to be subtracted where there is an intercept; a process is what it is, and its columns stay so.
     coefficients : ndarray of int, shape (columns,)
         References.
     spans : list of (int, int)
@@ -48,16 +46,35 @@ def with_monotonic(
     priors = spec.priors.terms[predictor.parameter]
     matrices, references = [predictor.matrix], [coefficients]
     spans = [(term.start, term.stop) for term in predictor.terms]
-    for term in monotonic_terms(predictor):
+    centred = [np.full(len(predictor.matrix), predictor.intercept)]
+    for term in predictor.basis_terms:
+        if term.standard is not None:
+            values = process_values(head, term, predictor.parameter, spec.priors)
+            _append(term, values, matrices, references, spans)
+            centred.append(np.zeros(len(values), dtype=bool))
+        if term.simplex is None:
+            continue
         (own,) = (own for own in predictor.terms if own.name in term.coefficients)
         slopes = [int(place) for place in coefficients[own.start : own.stop]]
-        references.append(np.array(_weights(head, term, predictor.parameter, slopes, priors), dtype=np.int64))
-        matrices.append(term.matrix)
-        start = spans[-1][1]
-        spans.append((start, start + term.matrix.shape[0]))
-    if len(matrices) == 1:
-        return predictor.matrix, coefficients, spans
-    return np.concatenate(matrices), np.concatenate(references), spans
+        _append(term, _weights(head, term, predictor.parameter, slopes, priors), matrices, references, spans)
+        centred.append(np.full(len(term.matrix), predictor.intercept))
+    matrix = predictor.matrix if len(matrices) == 1 else np.concatenate(matrices)
+    means = np.where(np.concatenate(centred), matrix.mean(axis=1), 0.0)
+    return matrix, means, np.concatenate(references), spans
+
+
+def _append(
+    term: BasisTerm,
+    coefficients: list[int],
+    matrices: list[FloatArray],
+    references: list[IndexArray],
+    spans: list[tuple[int, int]],
+) -> None:
+    """Add a term's columns, with references to their coefficients, and where they are among all columns."""
+    start = spans[-1][1] if spans else 0
+    matrices.append(term.matrix)
+    references.append(np.array(coefficients, dtype=np.int64))
+    spans.append((start, start + len(coefficients)))
 
 
 def _weights(
