@@ -60,7 +60,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "formula": ("language", "columns", "forms", "evaluation", "terms"),
     "families": (
         *("derivatives", "links", "rows", "user", "record"),
-        *("real", "positive", "proportions", "counts", "categories"),
+        *("real", "positive", "proportions", "counts", "categories", "columns"),
     ),
     "priors": ("densities",),
     "posterior": (
@@ -81,6 +81,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "scores": (
         "numerics",
         "distributions",
+        "compounds",
         "pointwise",
         "kinds",
         "calibration",
@@ -89,6 +90,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "reports",
     ),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
+    "model": ("record", "fits", "evaluation"),
 }
 
 # Third-party packages that only some rooms know.

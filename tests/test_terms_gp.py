@@ -13,7 +13,7 @@ from scipy import stats
 import nutslite as nl
 from nutslite.exceptions import DataError
 from nutslite.formula.terms.gp import correlations, extend
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.priors.prior import Prior
 
 TERM = "gp(x)"

@@ -12,7 +12,7 @@ from small_models import assembled_of
 
 import nutslite as nl
 from nutslite.formula.design import Design, build_design
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
 

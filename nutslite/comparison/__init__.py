@@ -1,7 +1,8 @@
 """How a model stands beside others, and what its posterior owes to its priors.
 
 `bridge_sampling` gives the evidence of a model, `bayes_factor` and `posterior_probabilities` compare models by it;
-`power_scaling` says how far a posterior follows its priors and its data; by `SamplingWrapper` ArviZ fits again.
+`projection` finds few terms that predict as well as all; `power_scaling` says how far a posterior follows its priors
+and its data; by `SamplingWrapper` ArviZ fits again.
 Predictions are compared by `nutslite.scores.compare` and `nutslite.scores.stack`.
 
 >>> import nutslite as nl
@@ -23,6 +24,8 @@ _HOMES = {
     "posterior_probabilities": "evidence",
     "power_scaling": "sensitivity",
     "Sensitivity": "sensitivity",
+    "projection": "projection",
+    "Projection": "projection",
     "SamplingWrapper": "wrapper",
 }
 
@@ -33,11 +36,14 @@ __all__ = [
     "posterior_probabilities",
     "power_scaling",
     "Sensitivity",
+    "projection",
+    "Projection",
     "SamplingWrapper",
 ]
 
 if TYPE_CHECKING:
     from nutslite.comparison.evidence import Evidence, bayes_factor, bridge_sampling, posterior_probabilities
+    from nutslite.comparison.projection import Projection, projection
     from nutslite.comparison.sensitivity import Sensitivity, power_scaling
     from nutslite.comparison.wrapper import SamplingWrapper
 

@@ -19,6 +19,8 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
+from nutslite.formula.by_levels import taken_apart
+from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
@@ -118,7 +120,10 @@ class Design:
     @property
     def grouping_columns(self) -> frozenset[str]:
         """Columns that are grouping factors or take part in one: g of ``(1|gr(g, cov=K))``, a and b of ``(1|a:b)``."""
-        trees = [factor.tree for plan in self._recipe.groups for factor in plan.term.factors]
+        terms = [plan.term for plan in self._recipe.groups]
+        trees = [
+            factor.tree for term in terms for factor in (*term.factors, *([] if term.is_of_members else term.more))
+        ]
         names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
         return frozenset(names & set(self.predictor_columns))
 
@@ -195,6 +200,7 @@ class Design:
         values = apply_factors(_factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
         predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
         factors = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups if groups}
+        predictors, factors = taken_apart(predictors, factors)
         if response:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
         else:
@@ -208,7 +214,7 @@ def build_design(
     data: Any,
     *,
     parameters: tuple[str, ...] = ("mu", "sigma"),
-    intercept: bool = True,
+    without_intercept: Collection[str] = (),
     categorical: str | Collection[str] | None = None,
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
@@ -223,8 +229,8 @@ def build_design(
         One row per observation. Never modified.
     parameters : tuple of str
         The family's parameters, the parent first: the main formula models it.
-    intercept : bool
-        Whether the parent may have an intercept. Where not, thresholds are in its place, whatever the formula says.
+    without_intercept : collection of str
+        Parameters that have no intercept, whatever their formula says, because others (thresholds) are in its place.
     categorical : collection of str, optional
         Columns that are categories although they hold numbers.
     dropna : bool
@@ -254,11 +260,13 @@ def build_design(
     """
     formula = as_formula(formula)
     try:
-        parsed = set_apart(parse(formula.main, formula.additionals, tuple(parameters)))
+        parsed = parse(formula.main, formula.additionals, tuple(parameters))
+        parsed = set_apart(category_specific(parsed) if CS in parameters else parsed)
         spec = read_response(parsed.response)
     except FormulaError as error:
         raise _with_quote_hint(error, data) from None
-    refuse_response_as_term(spec.value, parsed.predictors)
+    for column in spec.own:
+        refuse_response_as_term(column, parsed.predictors)
     frame = as_frame(data)
     check_ids(parsed.predictors, frame.columns)
     extra = check_extra_namespace(extra_namespace)
@@ -287,14 +295,14 @@ def build_design(
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
     plans = tuple(
-        plan_predictor(item, known, evaluator, not intercept and item.parameter == parameters[0])
-        for item in parsed.predictors
+        plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
     )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
     note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
+    predictors, groups = taken_apart(predictors, groups)
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns,
         gaps,

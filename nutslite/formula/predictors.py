@@ -47,7 +47,7 @@ def plan_predictor(
     """Decide the columns of common terms and of every bar; terms of special kinds learn from the evaluator's rows."""
     rows = evaluator.rows
     if elsewhere and not spec.intercept:
-        log.info("Thresholds are the intercepts of '%s', so that 0 in its formula changes nothing.", spec.parameter)
+        log.info("Thresholds take the place of intercepts of '%s': 0 in its formula changes nothing.", spec.parameter)
     spec = replace(spec, intercept=True) if elsewhere else spec
     terms, multiplied = _plan_common(spec, factors, rows)
     effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]

@@ -93,14 +93,15 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
 
 def _mean(task: PredictionTask) -> Target:
     family = task.family
-    if family.combined:
-        (parameter,) = family.combined
+    if family.combined and family.response_dim is None:
+        parameter = family.parent.name
         return _natural(task, parameter, parameter if family.composite else MEAN)
 
     def value(rows: ParameterDraws, on_links: Mapping[str, FloatArray], companions: Companions) -> FloatArray:
         return np.asarray(family.mean(rows.to_natural(on_links), companions), dtype=float)
 
-    return Target(MEAN, value)
+    dim, labels = family.response_dim or (None, ())
+    return Target(MEAN, value, dim, labels)
 
 
 def _natural(task: PredictionTask, parameter: str, name: str) -> Target:
@@ -137,9 +138,8 @@ def _quantile(task: PredictionTask, level: Any) -> Target:
         raise DataError(f"The family '{family.name}' has the quantiles {family.quantile}: target='mu' gives them.")
     names = {parameter.name for parameter in family.parameters}
     extra = {"binomial": {"trials": "n"}}.get(family.kind, {})
-    if family.kind not in distribution_names() or set(distribution(family.kind).parameters) != names | {
-        *extra.values()
-    }:
+    known = family.kind in distribution_names() and set(family.companions) == set(extra)
+    if not known or set(distribution(family.kind).parameters) != names | {*extra.values()}:
         raise DataError(
             f"Quantiles of the family '{family.name}' are not known in closed form. target='{{response}}' draws "
             "responses, whose quantiles predict(kind='response') shows."
@@ -165,4 +165,5 @@ def _response(task: PredictionTask, name: str, seed: Any) -> Target:
         drawn.warn()
         return np.asarray(drawn.values, dtype=float)
 
-    return Target(name, value, smooth=False, random=True)
+    dim, labels = task.family.response_dim or (None, ())
+    return Target(name, value, dim, labels, smooth=False, random=True)

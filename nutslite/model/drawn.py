@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nutslite._calls import public
-from nutslite.exceptions import check_flags
-from nutslite.model import adjusting, after_fit, before_fit, fitting
-from nutslite.model.fit_arguments import read_fit_arguments
-from nutslite.model.specification import Specification
-from nutslite.model.specify import with_priors
+from nutslite.exceptions import check_flags, refuse_other
+from nutslite.model.fits import adjusting, after_fit, before_fit, fitting
+from nutslite.model.fits.fit_arguments import read_fit_arguments
+from nutslite.model.record.specification import Specification
+from nutslite.model.record.specify import with_priors
 from nutslite.posterior.targets.plan import Centring, Path, Plan, make_plan
 
 
@@ -296,26 +296,38 @@ class Drawn:
         """
         return adjusting.adjust_intervals(self._specification, idata, groups)
 
-    def r2_score(self, idata: Any, summary: bool = True) -> Any:
+    def r2_score(self, idata: Any, summary: bool = True, kind: str = "residual", random_seed: Any = 0) -> Any:
         """Bayesian R-squared of the model's rows.
-
-        For every draw ``var(mean) / (var(mean) + var(y - mean))``, variances over the rows: the residual-based
-        version of Gelman, Goodrich, Gabry and Vehtari (2019), The American Statistician 73, section 3.
 
         Parameters
         ----------
         idata : InferenceData or DataTree
         summary : bool
             False: the draws themselves.
+        kind : {"residual", "loo"}
+            ``"residual"``: for every draw ``var(mean) / (var(mean) + var(y - mean))``, variances over the rows (Gelman,
+            Goodrich, Gabry and Vehtari 2019, The American Statistician 73, section 3). ``"loo"``:
+            ``1 - var(y - m) / var(y)``, m the mean that the other rows predict for each (PSIS-LOO), with draws of a
+            Bayesian bootstrap of the rows: what the model would explain of new rows. It may be negative.
+        random_seed : int or sequence of int
+            Of the bootstrap.
 
         Returns
         -------
         pandas.Series or ndarray
             Mean ``r2``, standard deviation ``r2_std`` and the ends of the 94 % highest-density interval; or the
             draws, shape (chains, draws).
+
+        Raises
+        ------
+        DataError
+            For a response that does not vary, is censored, or has several columns.
         """
         check_flags(summary=summary)
-        return after_fit.explained_variance(self._specification, idata, summary=summary)
+        refuse_other("kind", kind, ("residual", "loo"))
+        return after_fit.explained_variance(
+            self._specification, idata, summary=summary, kind=kind, random_seed=random_seed
+        )
 
     def prior_predictive(
         self,

@@ -196,7 +196,8 @@ def named_prior(
 def _observed(assembled: Assembled) -> dict[str, NDArray[Any]]:
     """The response by its name: counts and outcomes as integers, as responses drawn for them are."""
     response = assembled.spec.design.response
-    return {response.name: as_outcomes(assembled.spec.family, response.values[0])}
+    own = response.own.T if response.columns else response.values[0]
+    return {response.name: as_outcomes(assembled.spec.family, own)}
 
 
 def _dims(assembled: Assembled) -> dict[str, tuple[str, ...]]:

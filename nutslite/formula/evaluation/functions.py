@@ -14,7 +14,7 @@ from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
 from nutslite.formula.forms.register import FORMS
-from nutslite.formula.language.algebra import GROUPINGS
+from nutslite.formula.language.groupings import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -86,11 +86,14 @@ CATEGORICAL = ("C", "T", "S")
 SUCCESS = ("binary", "B")
 
 _INSTEAD = {
+    "cs": "families sratio, cratio and acat have such effects, as terms of the main formula: y ~ x + cs(z)",
     "factor": "write C(x), or list the column in categorical=[...]",
     "cbind": "write p(successes, trials) for counts out of trials",
     "trials": "write p(successes, trials) ~ ... for counts out of trials",
     "cens": "write censored(y, status) ~ ..., with a status of 'none', 'left', 'right' or 'interval'",
     "Surv": "write censored(time, status) ~ ..., with a status of 'none' (an event) or 'right' (none until then)",
+    "trunc": "write truncated(y, lb=..., ub=...) ~ ..., with one bound or both",
+    "resp_trunc": "write truncated(y, lb=..., ub=...) ~ ..., with one bound or both",
     "weights": "write weighted(y, w) ~ ... for likelihood weights",
     "ns": "write cr(x, df=...) for natural cubic splines, bs(x, df=...) for B-splines",
     "rcs": "write cr(x, df=...) for natural cubic splines",
@@ -100,8 +103,8 @@ _INSTEAD = {
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained counts c mi me ar ma arma cosy sar car cs mm mmc
-    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs ti tp lag mean
+    cens Surv trunc resp_trunc mi me ar ma arma cosy sar car cs mmc
+    dec subset vint vreal mvbind cbind factor trials weights ns rcs ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
 UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}

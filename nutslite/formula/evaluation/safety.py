@@ -18,8 +18,8 @@ from nutslite.exceptions import DataError, FormulaError, FormulaTypeError, did_y
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES, signature_of, what_is_wrong
 from nutslite.formula.forms.register import FORMS
-from nutslite.formula.language.algebra import GROUPINGS
 from nutslite.formula.language.expression import Expression, canonical_name, is_quoted, node_span
+from nutslite.formula.language.groupings import GROUPINGS
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
 _SIGNS = (ast.UAdd, ast.USub, ast.Not, ast.Invert)

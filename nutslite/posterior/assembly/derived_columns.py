@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.posterior.assembly.process_columns import process_values
-from nutslite.posterior.record.layout import HeadBuilder, Variable
+from nutslite.posterior.record.layout import HeadBuilder
 from nutslite.posterior.record.model_spec import ModelSpec
-from nutslite.posterior.record.node_table import PRODUCT, SIMPLEX, WEIGHTED_SUM
+from nutslite.posterior.record.node_table import PRODUCT, WEIGHTED_SUM
 from nutslite.priors.prior import resolve
 
 FloatArray = NDArray[np.float64]
@@ -86,11 +86,7 @@ def _weights(
         raise AssertionError("a monotonic term has a simplex")
     size = len(quantity.labels)
     (concentration,) = resolve(priors[term.full(quantity)]).arguments
-    first = head.add_block(size - 1)
-    alphas = [head.constant(a) for a in np.broadcast_to(np.asarray(concentration, dtype=float), size)]
-    shares = head.derive(SIMPLEX, [*range(first, first + size - 1), *alphas], size)
-    name = head.inventory.name_of(parameter, term.name, quantity.name)
-    head.variables.append(Variable(name, head.inventory.dims[name], "simplex", np.array(shares, dtype=np.int64)))
+    shares = head.add_simplex(head.inventory.name_of(parameter, term.name, quantity.name), concentration, size)
     steps, one, minus = head.constant(size), head.constant(1.0), head.constant(-1.0)
     above = head.derive(WEIGHTED_SUM, [place for share in shares for place in (steps, share, minus, one)], size)
     pairs = [place for slope in slopes for item in above for place in (slope, item)]

@@ -13,15 +13,18 @@ from numba import types
 from nutslite._addresses import address_of, caller_of
 from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
 from nutslite._numba import VECTOR, inner, kernel
+from nutslite.posterior.nodes.between import fill_between, pull_back_between
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
 from nutslite.posterior.nodes.periodic import fill_periodic, pull_back_periodic
 from nutslite.posterior.nodes.process import fill_process, pull_back_process
 from nutslite.posterior.nodes.product import fill_product, pull_back_product
+from nutslite.posterior.nodes.r2d2 import fill_r2d2, pull_back_r2d2
 from nutslite.posterior.nodes.simplex import fill_simplex, pull_back_simplex
 from nutslite.posterior.nodes.spectral import fill_spectral, pull_back_spectral
 from nutslite.posterior.nodes.weighted_sum import fill_weighted_sum, pull_back_weighted_sum
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.node_table import (
+    BETWEEN,
     EXP_QUAD,
     HORSESHOE,
     INPUTS,
@@ -35,6 +38,7 @@ from nutslite.posterior.record.node_table import (
     PERIODIC,
     PROCESS,
     PRODUCT,
+    R2D2,
     SIMPLEX,
     WEIGHTED_SUM,
 )
@@ -62,6 +66,8 @@ OPERATIONS: dict[int, Declaration] = {
     MATERN52: Declaration("scales are those of a Gaussian process", ALLOWED),
     PROCESS: Declaration("values are those of an exact Gaussian process", ALLOWED),
     PERIODIC: Declaration("scales are those of a periodic Gaussian process", ALLOWED),
+    BETWEEN: Declaration("a prior has bounds and hyperpriors", ALLOWED),
+    R2D2: Declaration("scales are those of an R2D2 prior", ALLOWED),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 
@@ -95,6 +101,10 @@ def _fill(op, values, inputs, n, out, n_out):
         return fill_simplex(values, inputs, n, out, n_out)
     if op == HORSESHOE:
         return fill_horseshoe(values, inputs, n, out, n_out)
+    if op == BETWEEN:
+        return fill_between(values, inputs, n, out, n_out)
+    if op == R2D2:
+        return fill_r2d2(values, inputs, n, out, n_out)
     if op == PERIODIC:
         return fill_periodic(values, inputs, n, out, n_out)
     return fill_spectral(op, values, inputs, n, out, n_out)
@@ -110,6 +120,10 @@ def _pull_back(op, values, adjoint, inputs, n, out, n_out):
         pull_back_simplex(values, adjoint, inputs, n, out, n_out)
     elif op == HORSESHOE:
         pull_back_horseshoe(values, adjoint, inputs, n, out, n_out)
+    elif op == BETWEEN:
+        pull_back_between(values, adjoint, inputs, n, out, n_out)
+    elif op == R2D2:
+        pull_back_r2d2(values, adjoint, inputs, n, out, n_out)
     elif op == PERIODIC:
         pull_back_periodic(values, adjoint, inputs, n, out, n_out)
     else:

@@ -19,7 +19,7 @@ from nutslite.results.predictions.new_groups import GroupSampler, draw_new_level
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
+    from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor, Members
 
 FloatArray = NDArray[np.float64]
 
@@ -97,14 +97,22 @@ class _GroupEffects:
     effects: FloatArray
     matrix: FloatArray | None
     index: NDArray[np.intp]
+    members: Members | None = None
 
     def add_to(self, eta: FloatArray, start: int) -> None:
         part = self.effects[start : start + eta.shape[0]]
         for column in range(part.shape[1]):
-            contribution = np.take(part[:, column], self.index, axis=1)
+            contribution = self._of_rows(part[:, column])
             if self.matrix is not None:
                 contribution *= self.matrix[column]
             eta += contribution
+
+    def _of_rows(self, effects: FloatArray) -> FloatArray:
+        """The effect of each row's level, or the weighted sum of those of its levels."""
+        if self.members is None:
+            return np.take(effects, self.index, axis=1)
+        pairs = zip(self.members.index, self.members.weights, strict=True)
+        return np.asarray(sum(np.take(effects, index, axis=1) * weights for index, weights in pairs))
 
 
 @dataclass(frozen=True)
@@ -280,7 +288,8 @@ def _group_effects(draws: _Row, design: Design, term: GroupTerm, prefix: str, ne
     index = np.asarray(factor.index, dtype=np.intp)
     if new is not None:
         effects = np.concatenate((effects, new), axis=2)
+    if new is not None and factor.members is None:
         places = {level: n_levels + place for place, level in enumerate(sorted(set(factor.new_levels)))}
         index = index.copy()
         index[index < 0] = [places[level] for level in factor.new_levels]
-    return _GroupEffects(effects, term.matrix, index)
+    return _GroupEffects(effects, term.matrix, index, factor.members)

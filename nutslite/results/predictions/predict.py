@@ -7,14 +7,14 @@ worked off in chunks, so that beside the result itself memory stays bounded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
-from nutslite.families.record.censoring import compiled_kernels, observed
+from nutslite.families.record.censoring import compiled_kernels, kernel_rows
 from nutslite.results.predictions.linear_predictor import join_chains
 from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
@@ -44,7 +44,8 @@ class Prediction:
         Distributional parameters that vary by row, on the natural scale: ``mu``, and ``sigma`` if it has a formula.
         Probabilities of levels have shape (chains, draws, rows, levels).
     response : dict
-        Draws of the response by its name, of a censored one as it is before; empty unless asked for.
+        Draws of the response by its name, of a censored one as it is before; empty unless asked for. Of several columns
+        the shape is (chains, draws, rows, columns).
     note : str
         What has to be said of these draws; empty where nothing has.
     """
@@ -139,7 +140,7 @@ def predict(
     leading = (draws.chains, draws.draws)
     return Prediction(
         {name: values.reshape(*leading, *values.shape[1:]) for name, values in parameters.items()},
-        {design.response.name: response.values.reshape(*leading, design.n_rows)} if responses else {},
+        {design.response.name: response.values.reshape(*leading, *response.values.shape[1:])} if responses else {},
         UNCENSORED if design.is_censored else "",
     )
 
@@ -261,6 +262,8 @@ class _Part:
     kernel: Callable[..., None]
     y: FloatArray
     weights: FloatArray
+    bound: Callable[..., None] | None = None  # of what it took to be seen
+    ends: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
 
     def fill(
         self,
@@ -282,6 +285,11 @@ class _Part:
         own[varies == 0, 0] = eta[varies == 0, 0]
         found, moved = np.empty(self.rows.size), np.empty_like(own)
         self.kernel(self.y, self.weights, 0, own, varies, links, found, moved)
+        if self.bound is not None:
+            whole, slopes_of_whole = np.empty(self.rows.size), np.empty_like(own)
+            self.bound(self.ends, self.weights, 0, own, varies, links, whole, slopes_of_whole)
+            found -= whole
+            moved -= slopes_of_whole
         out[self.rows] = found
         if slopes is not None:
             slopes[:, self.rows] = moved
@@ -289,15 +297,16 @@ class _Part:
 
 def parts_of(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
     """The rows of a design by the kernels that they are under."""
-    y, censoring = observed(family, design.response), design.response.censoring
+    seen = kernel_rows(family, design.response)
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
-    if censoring is None:
-        return [_Part(None, compiled_kernels(family, links)[0], y, weights)]
-    places = np.unique(censoring.status)
-    kernels = compiled_kernels(family, links, places)
+    if seen.is_plain:
+        return [_Part(None, compiled_kernels(family, links)[0], seen.y, weights)]
+    bounds = np.zeros_like(seen.kernels) if seen.bounds is None else seen.bounds
+    kernels = compiled_kernels(family, links, {*seen.kernels.tolist(), *bounds[bounds > 0].tolist()})
     parts = []
-    for place in places:
-        rows = np.flatnonzero(censoring.status == place)
+    for place, bound in np.unique(np.column_stack([seen.kernels, bounds]), axis=0):
+        rows = np.flatnonzero((seen.kernels == place) & (bounds == bound))
         own = weights[rows] if weights.size else weights
-        parts.append(_Part(rows, kernels[place], np.ascontiguousarray(y[:, rows]), own))
+        y, ends = (np.ascontiguousarray(part[:, rows]) for part in np.split(seen.y, [seen.bounds_start]))
+        parts.append(_Part(rows, kernels[place], y, own, kernels[bound] if bound else None, ends))
     return parts
