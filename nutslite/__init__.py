@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Model": "nutslite.model",
     "fit_quantiles": "nutslite.model.quantiles",
+    "fit_many": "nutslite.model.completed",
     "Formula": "nutslite.formula.formula",
     "Prior": "nutslite.priors.prior",
     "Family": "nutslite.families.record.family",
@@ -41,12 +42,13 @@ _HOMES = {
     "NutsliteWarning": "nutslite.exceptions",
 }
 
-_ROOMS = ("scores", "calibration", "interpret")  # whole rooms: `nl.scores.crps`
+_ROOMS = ("scores", "calibration", "interpret", "comparison")  # whole rooms: `nl.scores.crps`
 
 # Written out, because type checkers and editors read it; tests/test_package.py keeps the three lists the same.
 __all__ = [
     "Model",
     "fit_quantiles",
+    "fit_many",
     "Formula",
     "Prior",
     "Family",
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from nutslite.families.user.likelihood import Likelihood
     from nutslite.formula.formula import Formula
     from nutslite.model import Model
+    from nutslite.model.completed import fit_many
     from nutslite.model.quantiles import fit_quantiles
     from nutslite.priors.prior import Prior
     from nutslite.results.diagnostics.summary import summary

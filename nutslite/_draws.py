@@ -109,6 +109,31 @@ def beta(rng: np.random.Generator, mu: npt.ArrayLike, kappa: npt.ArrayLike) -> F
     return _in_parts((a > SMALL) & (b > SMALL) & (kappa < LARGE), usual, limit, a, b, mu, kappa)
 
 
+def dirichlet(rng: np.random.Generator, a: npt.ArrayLike) -> FloatArray:
+    """Shares with concentrations a, shape (..., K): all in one place where these are about 0, a / sum(a) far above.
+
+    By logarithms of gamma variables, ``log G(a + 1) + log(U) / a``, which do not underflow.
+    """
+    a = np.clip(np.asarray(a, dtype=np.float64), SMALL, LARGE)
+    logs = np.log(rng.standard_gamma(a + 1.0)) - rng.standard_exponential(a.shape) / a
+    shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
+def multinomial(rng: np.random.Generator, trials: npt.ArrayLike, p: npt.ArrayLike) -> Counts:
+    """Counts of trials (...) with probabilities p (..., K): each column is binomial given those before it."""
+    p = np.asarray(p, dtype=np.float64)
+    left = np.broadcast_to(np.asarray(trials, dtype=np.float64), p.shape[:-1])
+    rest = np.cumsum(p[..., ::-1], axis=-1)[..., ::-1]  # of this column and those after it
+    counts = np.empty(p.shape, dtype=np.int64)
+    for place in range(p.shape[-1] - 1):
+        share = p[..., place] / np.where(rest[..., place] > 0.0, rest[..., place], 1.0)
+        counts[..., place] = binomial(rng, left, np.minimum(share, 1.0))
+        left = left - counts[..., place]
+    counts[..., -1] = left
+    return counts
+
+
 def wald(rng: np.random.Generator, mu: npt.ArrayLike, lam: npt.ArrayLike) -> FloatArray:
     """Inverse Gaussian variables of mean mu and shape lam: mu where lam is infinite, 0 where it or mu is 0.
 
@@ -149,6 +174,16 @@ def _log_gamma(x: FloatArray) -> FloatArray:
     w = 1.0 / (z * z)
     series = (1.0 / 12.0 - w * (1.0 / 360.0 - w * (1.0 / 1260.0 - w / 1680.0))) / z
     return np.asarray((z - 0.5) * np.log(z) - z + 0.5 * np.log(2.0 * np.pi) + series - shift)
+
+
+def discrete_weibull(rng: np.random.Generator, q: npt.ArrayLike, beta: npt.ArrayLike) -> Counts:
+    """Counts of which ``P(Y >= y) = q^(y^beta)``: whole parts of Weibull variables."""
+    q, beta = np.broadcast_arrays(np.asarray(q, dtype=np.float64), np.asarray(beta, dtype=np.float64))
+    with np.errstate(all="ignore"):
+        log_time = np.log(rng.standard_exponential(q.shape)) - np.log(-np.log(q))
+        time = np.exp(log_time / beta)
+    time = np.where(np.isnan(time), 1.0, time)
+    return _whole(np.where(log_time < 0.0, 0.0, np.floor(time)))
 
 
 def student_t(rng: np.random.Generator, nu: npt.ArrayLike) -> FloatArray:

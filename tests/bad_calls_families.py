@@ -10,12 +10,14 @@ from bad_calls import BadCall, frame, model, with_values
 
 from nutslite.exceptions import DataError, FamilyError, FormulaError, NutsliteWarning, PriorError
 
-POSITIVE = ("gamma", "lognormal", "wald", "weibull")
+POSITIVE = ("gamma", "lognormal", "wald", "weibull", "shifted_lognormal")
 NOT_NEGATIVE = ("exponential", "hurdle_gamma", "hurdle_lognormal")
 COUNTS = ("poisson", "negativebinomial", "zero_inflated_poisson", "zero_inflated_negativebinomial")
 COUNTS += ("hurdle_poisson", "hurdle_negativebinomial")
-REAL = ("gaussian", "t", "laplace", "asymmetriclaplace", "elf", "exgaussian")
-NUMERIC = (*REAL, *POSITIVE, *NOT_NEGATIVE, *COUNTS, "beta", "vonmises")
+COUNTS += ("discrete_weibull",)
+REAL = ("gaussian", "t", "laplace", "asymmetriclaplace", "elf", "exgaussian", "skew_normal")
+SHARES = ("zero_one_inflated_beta", "ordered_beta")
+NUMERIC = (*REAL, *POSITIVE, *NOT_NEGATIVE, *COUNTS, *SHARES, "beta", "vonmises")
 TRIALS = ("beta_binomial", "zero_inflated_binomial")
 RESPONSES = {
     **dict.fromkeys(REAL, "y"),
@@ -65,6 +67,9 @@ SUPPORT = [
     _response("beta", "a one", ("'beta'", "between 0 and 1", "1 in row 3"), "unit", 1.0),
     _response("beta", "a percentage", ("'beta'", "divided by 100", "73 in row 3"), "unit", 73.0),
     _response("beta", "a negative value", ("'beta'", "-0.5 in row 3"), "unit", -0.5),
+    *[_response(f, "a percentage", (f"'{f}'", "divided by 100", "73 in row 3"), "unit", 73.0) for f in SHARES],
+    *[_response(f, "a negative value", (f"'{f}'", "from 0 to 1", "-0.5 in row 3"), "unit", -0.5) for f in SHARES],
+    *[_formula(f, "ends alone", (f"'{f}'", "0 or 1 in every row", "'bernoulli'"), "b ~ x") for f in SHARES],
     _response("bernoulli", "a two", ("'bernoulli'", "0 and 1", "2", "p(b, trials)"), "b", 2),
     _response("bernoulli", "a fraction", ("'bernoulli'", "0 and 1", "0.5"), "b", 0.5),
     _response("bernoulli", "minus one for no", ("'bernoulli'", "0 and 1", "-1"), "b", -1),
@@ -150,6 +155,14 @@ OTHER = [
         partial(model, "~ x", family="poisson"),
         FormulaError,
         ("no response",),
+    ),
+    BadCall(
+        "family: a known shift above the least response",
+        partial(
+            model, "pos ~ x", frame(pos=np.linspace(0.5, 3.0, 24)), family="shifted_lognormal", priors={"ndt": 0.6}
+        ),
+        PriorError,
+        ("'ndt'", "below every response", "'pos' is 0.5", "fixed at 0.6"),
     ),
     BadCall(
         "family: counts beyond what float64 tells apart",

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import integrate
 
 from nutslite.families.links.codes import link_array
-from nutslite.families.record.family import Family, Parameter, pointwise_loglik
+from nutslite.families.record.family import Family, Parameter
+from nutslite.families.record.pointwise import pointwise_loglik
 
 ROWS = 7
 
@@ -42,6 +43,8 @@ class Case:
         self.companions = some_companions(family, rng, ROWS)
         theta = {name: np.broadcast_to(value, ROWS) for name, value in self.theta.items()}
         response = np.asarray(family.random(rng, theta, self.companions), dtype=np.float64)
+        if "ndt" in theta:
+            response += 1.0  # above a shift by more than steps of differences
         self.values = np.vstack([response, *self.companions.values()])
         self.y = family.prepare(self.values)
 
@@ -93,6 +96,7 @@ INTERVALS = {  # of integration, with points between which the integrand is smoo
     "angle": (-math.pi, math.pi, (-1.5, 0.0, 1.5)),
 }
 INTERVALS["nonnegative"] = INTERVALS["positive"]
+INTERVALS["closed_unit"] = INTERVALS["unit"]
 
 
 def expectation(
@@ -110,17 +114,20 @@ def expectation(
         return float(np.sum(p(y) * of(y)))
     low, high, cuts = INTERVALS[family.response_support]
     on_log_scale = family.response_support in ("positive", "nonnegative")
-    at_zero = float(p(0.0)[0] * of(np.zeros(1))[0]) if any(each.name == "psi" for each in family.parameters) else 0.0
-    if on_log_scale and to <= 0.0:
-        return at_zero
-    high = min(high, math.log(to) if on_log_scale and to < np.inf else to)
+    shift = values.get("ndt", 0.0)  # the support is above it
+    atoms = [0.0] if any(each.name == "psi" for each in family.parameters) else []
+    atoms = [0.0, 1.0] if family.response_support == "closed_unit" else atoms
+    apart = sum(float(p(atom)[0] * of(np.array([atom]))[0]) for atom in atoms if atom <= to)
+    if on_log_scale and to <= shift:
+        return apart
+    high = min(high, math.log(to - shift) if on_log_scale and to < np.inf else to)
 
     def integrand(x: float) -> float:
-        y = np.array([math.exp(x) if on_log_scale else x])
-        return float(p(y)[0] * of(y)[0]) * (float(y[0]) if on_log_scale else 1.0)
+        y = np.array([shift + math.exp(x) if on_log_scale else x])
+        return float(p(y)[0] * of(y)[0]) * (float(y[0] - shift) if on_log_scale else 1.0)
 
     ends = [low, *(cut for cut in cuts if low < cut < high), high]
     parts = (
         integrate.quad(integrand, a, b, epsabs=1e-11, epsrel=1e-10, limit=200)[0] for a, b in itertools.pairwise(ends)
     )
-    return float(sum(parts)) + at_zero
+    return float(sum(parts)) + apart

@@ -35,6 +35,49 @@ class Hurdle:
         return np.log(np.where(y == 0, 1.0 - self.psi, self.psi * self.above.pdf(np.where(y == 0, 1.0, y))))
 
 
+class WithEnds:
+    """SciPy has none: 0 and 1 with probabilities of their own, else a beta variable."""
+
+    def __init__(self, between: Any, at_zero: np.ndarray, at_one: np.ndarray) -> None:
+        self.between, self.at_zero, self.at_one = between, at_zero, at_one
+
+    def logpdf(self, y: np.ndarray) -> np.ndarray:
+        inside = (y > 0) & (y < 1)
+        between = (1.0 - self.at_zero - self.at_one) * self.between.pdf(np.where(inside, y, 0.5))
+        return np.log(np.where(y == 0, self.at_zero, np.where(y == 1, self.at_one, between)))
+
+
+def ordered_beta(p: Values, c: Values) -> WithEnds:
+    """The ends of a latent scale."""
+    latent = special.logit(p["mu"])
+    at_zero, at_one = special.expit(p["cutzero"] - latent), special.expit(latent - p["cutzero"] - p["gap"])
+    return WithEnds(REFERENCES["beta"](p, c), at_zero, at_one)
+
+
+def skew_normal(p: Values, c: Values) -> Any:
+    """Location and scale of this mean and standard deviation."""
+    d = p["alpha"] / np.sqrt(1.0 + p["alpha"] ** 2)
+    scale = p["sigma"] / np.sqrt(1.0 - 2.0 / np.pi * d * d)
+    return stats.skewnorm(p["alpha"], p["mu"] - scale * np.sqrt(2.0 / np.pi) * d, scale)
+
+
+class DiscreteWeibull:
+    """SciPy has none: whole parts of Weibull variables."""
+
+    def __init__(self, q: np.ndarray, beta: np.ndarray) -> None:
+        self.rate, self.beta = -np.log(q), beta
+
+    def logsf(self, y: np.ndarray) -> np.ndarray:
+        return -self.rate * np.floor(np.maximum(y + 1.0, 0.0)) ** self.beta
+
+    def logcdf(self, y: np.ndarray) -> np.ndarray:
+        return np.log(-np.expm1(self.logsf(y)))
+
+    def logpmf(self, y: np.ndarray) -> np.ndarray:
+        above = self.logsf(y - 1.0)
+        return above + np.log(-np.expm1(self.logsf(y) - above))
+
+
 class ExtendedLogF:
     """SciPy has none: the logit of a beta variable, times a tenth of sigma."""
 
@@ -74,4 +117,11 @@ REFERENCES |= {
     "hurdle_negativebinomial": lambda p, c: Hurdle(REFERENCES["negativebinomial"](p, c), p["psi"]),
     "hurdle_gamma": lambda p, c: Hurdle(REFERENCES["gamma"](p, c), p["psi"]),
     "hurdle_lognormal": lambda p, c: Hurdle(REFERENCES["lognormal"](p, c), p["psi"]),
+    "zero_one_inflated_beta": lambda p, c: WithEnds(
+        REFERENCES["beta"](p, c), p["zoi"] * (1.0 - p["coi"]), p["zoi"] * p["coi"]
+    ),
+    "ordered_beta": ordered_beta,
+    "skew_normal": skew_normal,
+    "shifted_lognormal": lambda p, c: stats.lognorm(p["sigma"], loc=p["ndt"], scale=np.exp(p["mu"])),
+    "discrete_weibull": lambda p, c: DiscreteWeibull(p["q"], p["beta"]),
 }

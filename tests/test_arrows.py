@@ -49,6 +49,7 @@ for _room in ("results", "model"):  # scores judge predictions of anyone's, and 
     ALLOWED[_room].add("scores")
 ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it judges whole models, and no model needs it
 ALLOWED["interpret"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it asks whole models, and no model needs it
+ALLOWED["comparison"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it asks whole models, and no model needs it
 ALLOWED["__init__"] = set(ALLOWED)  # names only, loaded on first use
 ALLOWED["commands"] = set(ALLOWED) - {"__init__"}
 ALLOWED["cli"] = {"commands", "exceptions", "_columns"}
@@ -59,7 +60,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "formula": ("language", "columns", "forms", "evaluation", "terms"),
     "families": (
         *("derivatives", "links", "rows", "user", "record"),
-        *("real", "positive", "proportions", "counts", "categories"),
+        *("real", "positive", "proportions", "counts", "categories", "columns"),
     ),
     "priors": ("densities",),
     "posterior": (
@@ -80,6 +81,7 @@ WINGS: dict[str, tuple[str, ...]] = {
     "scores": (
         "numerics",
         "distributions",
+        "compounds",
         "pointwise",
         "kinds",
         "calibration",
@@ -88,12 +90,23 @@ WINGS: dict[str, tuple[str, ...]] = {
         "reports",
     ),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
+    "model": ("record", "fits", "evaluation"),
 }
 
 # Third-party packages that only some rooms know.
 KEEPERS = {
     "patsy": {"formula"},
-    "pandas": {"formula", "datasets", "results", "model", "calibration", "commands", "scores", "interpret"},
+    "pandas": {
+        "formula",
+        "datasets",
+        "results",
+        "model",
+        "calibration",
+        "commands",
+        "scores",
+        "interpret",
+        "comparison",
+    },
     "arviz": {"results"},
     "xarray": {"results", "scores", "interpret"},  # scores only where a report becomes a tree of data
     "matplotlib": {"results", "calibration", "scores", "interpret"},

@@ -38,7 +38,7 @@ def test_every_family_draws_at_the_ends_of_its_parameters(name):
         drawn = family.random(np.random.default_rng(1), parameters, {"trials": np.full(corners.shape[1] * 5, 9.0)})
     assert drawn.dtype == (np.int64 if family.discrete else np.float64)
     assert drawn.shape == (corners.shape[1] * 5,)
-    if family.discrete or family.response_support in ("positive", "nonnegative", "unit"):
+    if family.discrete or family.response_support in ("positive", "nonnegative", "unit", "closed_unit"):
         assert (drawn >= 0).all()
     elif family.response_support == "angle":
         assert (np.abs(drawn) <= np.pi).all()

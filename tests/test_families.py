@@ -21,7 +21,8 @@ from numba import types
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.exceptions import DataError, FamilyError
 from nutslite.families.links.codes import CODES, inverse_array, inverse_derivative, link_array
-from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, pointwise_loglik
+from nutslite.families.record.family import LOGLIK, Family, compiled_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
 from nutslite.formula.records import Response
@@ -200,7 +201,7 @@ def test_own_draws_are_accepted_and_others_refused(name: str) -> None:
     case = Case(family, {}, {p.name for p in family.parameters})
     family.check_response(response_of(family, case.values))
     outside = {"real": np.inf, "positive": -1.0, "unit": 1.5, "binary": 2.0, "count": 0.5, "trials": 99.0}
-    outside |= {"nonnegative": -1.0, "angle": 4.0}
+    outside |= {"nonnegative": -1.0, "angle": 4.0, "closed_unit": 1.5}
     for wrong in (outside[family.response_support], np.nan):
         values = case.values.copy()
         values[0, 3] = wrong

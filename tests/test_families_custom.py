@@ -21,7 +21,8 @@ from small_models import assembled_of, grouped_data
 from nutslite import Family, Formula, Likelihood, Link, Model, Prior
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import DataError, FamilyError, NutsliteWarning
-from nutslite.families.record.family import compiled_loglik, pointwise_loglik
+from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
 from nutslite.families.user.likelihood import DISTRIBUTIONS
@@ -65,7 +66,8 @@ def copy_of(name: str, way: str = "compiled", order: int = 1) -> Family:
 
 def test_there_is_a_log_density_for_every_family() -> None:
     assert set(family_names()) >= set(NAMES) == set(ARRAYS)
-    assert set(DISTRIBUTIONS.values()) == set(family_names()) - {"elf", "quantiles"}
+    without_names = {"elf", "quantiles", "skew_normal"}  # PyMC's SkewNormal has another mu
+    assert set(DISTRIBUTIONS.values()) == set(family_names()) - without_names
 
 
 @pytest.mark.skipif(jit_disabled(), reason="nothing compiles")

@@ -38,6 +38,7 @@ KINDS = {
     "members": Prediction.from_probabilities(RNG.dirichlet(np.ones(3), (6, ROWS))),
     "dirichlet": Prediction.from_dirichlet(RNG.random((ROWS, 3)) + 0.5),
     "frozen": Prediction.from_distribution(stats.norm(MU, SIGMA)),
+    "vectors": Prediction.from_vectors(np.random.default_rng(3).normal(size=(200, ROWS, ROWS))),
 }
 ANSWERS = {
     "draws": "quantile interval cdf cdf_below mean sd sample crps scaled_crps",
@@ -50,6 +51,7 @@ ANSWERS = {
     "members": "cdf cdf_below log_density sample probabilities entropy_split",
     "dirichlet": "cdf cdf_below log_density sample probabilities entropy_split",
     "frozen": "quantile interval cdf cdf_below log_density mean sd sample crps scaled_crps",
+    "vectors": "mean sd sample",
 }
 ARGUMENTS = {"quantile": (0.05,), "interval": (0.9,), "sample": (1, 7)} | dict.fromkeys(
     ("cdf", "cdf_below", "log_density", "crps", "scaled_crps"), (np.array([0, 1, 1, 0]),)
@@ -424,7 +426,8 @@ def test_many_draws_take_little_time():
 @pytest.mark.parametrize("kind", KINDS)
 def test_predictions_and_reports_can_be_pickled(kind: str) -> None:
     """So that they can be stored, and come back from another process."""
-    report = scores.evaluate(np.array([0, 1, 1, 0]), KINDS[kind], simulations=0)
+    y = np.zeros((ROWS, ROWS)) if kind == "vectors" else np.array([0, 1, 1, 0])
+    report = scores.evaluate(y, KINDS[kind], simulations=0)
     P, read = pickle.loads(pickle.dumps((KINDS[kind], report)))
     assert type(P.kind) is type(KINDS[kind].kind)
     assert str(read) == str(report)

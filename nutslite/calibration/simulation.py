@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
-from nutslite.families.record.censoring import observed
+from nutslite.families.record.censoring import kernel_rows
 from nutslite.formula.forms.censored import censoring_of, place_of
 from nutslite.formula.records import Response
 from nutslite.posterior.assembly.assembly import assemble
@@ -65,7 +65,7 @@ def simulate_data(
         Its design gives predictors, groups, trials and the like; its response is not used.
     rng : numpy.random.Generator
     accept : callable, optional
-        Takes a simulated response, shape (rows,); False means to draw anew.
+        Takes a simulated response, shape (rows,), of several columns (rows, columns); False means to draw anew.
     censor : callable, optional
         Takes it, too, and returns what ``censored(...)`` takes: values and statuses, or both ends and statuses.
 
@@ -143,13 +143,15 @@ def with_response(assembled: Assembled, response: FloatArray, censor: Censor | N
     """The model with another response: same design, same priors (which are not scaled anew), same names."""
     spec = assembled.spec
     values = spec.design.response.values.copy()
-    values[0] = response
+    values[: len(spec.design.response.own)] = response.T
     if censor is not None:
         seen = _censored(censor, replace(spec.design.response, values=values))
         return assemble(replace(spec, design=replace(spec.design, response=seen)), assembled.inventory)
     design = replace(spec.design, response=replace(spec.design.response, values=values))
-    y = observed(spec.family, design.response)
-    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=y))
+    rows = kernel_rows(spec.family, design.response)
+    if not rows.is_plain:  # whose rows are not in the order of the data
+        return assemble(replace(spec, design=design), assembled.inventory)
+    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=rows.y))
 
 
 def _censored(censor: Censor, response: Response) -> Response:
@@ -182,11 +184,11 @@ def _draw_response(
         with quiet(), np.errstate(all="ignore"):
             drawn = predict(chains, design, task, kind="response", random_seed=rng, of_prior=True).response
         counts = drawn[design.response.name]
-        response = np.asarray(counts, dtype=float).reshape(-1)
+        response = np.asarray(counts, dtype=float)[0, 0]
         if not np.isfinite(response).all() or (counts.dtype.kind == "i" and np.any(counts == HIGHEST_COUNT)):
             return None
         values = design.response.values.copy()
-        values[0] = response
+        values[: len(design.response.own)] = response.T
         assembled.spec.family.check_response(replace(design.response, values=values, censoring=None))
     except NutsliteError:
         return None

@@ -96,7 +96,7 @@ def apply_response(plan: ResponsePlan, evaluator: Evaluator) -> tuple[Response, 
 
 def unknown_response(plan: ResponsePlan, evaluator: Evaluator) -> Response:
     """A response for new data that need not hold it: nan, but with the companions that the new data have."""
-    values = np.full((1 + len(plan.companions), evaluator.rows), np.nan)
+    values = np.full((len(plan.spec.own) + len(plan.companions), evaluator.rows), np.nan)
     for use in plan.spec.forms:
         if use.form.companions and all(_is_available(item, evaluator) for item in use.arguments.values()):
             _place(plan, _said(plan.spec, use, None, evaluator), values)
@@ -109,7 +109,7 @@ def _said(spec: ResponseSpec, use: FormUse, y: FloatArray | None, evaluator: Eva
 
 def _place(plan: ResponsePlan, known: Known, values: FloatArray) -> None:
     for name, row in known.companions.items():
-        values[1 + plan.companions.index(name)] = row
+        values[len(plan.spec.own) + plan.companions.index(name)] = row
 
 
 def _is_available(expression: Expression, evaluator: Evaluator) -> bool:
@@ -120,12 +120,23 @@ def _is_available(expression: Expression, evaluator: Evaluator) -> bool:
 
 
 def _value(spec: ResponseSpec, evaluator: Evaluator) -> Any:
-    value = evaluator.evaluate(spec.value)
+    """The response proper: an array of shape (n,), of several columns (K, n), or categories."""
+    if spec.columns:
+        return np.stack([_one_column(spec, column, evaluator) for column in spec.columns])
+    return _one_column(spec, spec.value, evaluator)
+
+
+def _one_column(spec: ResponseSpec, column: Expression, evaluator: Evaluator) -> Any:
+    value = evaluator.evaluate(column)
     if not isinstance(value, Categories):
         value = _column(spec, np.asarray(value), evaluator)
     refusal = next((use.form.categories for use in spec.forms if use.form.categories), "")
     if refusal and isinstance(value, Categories):
-        raise DataError(refusal.format(name=spec.value.name))
+        raise DataError(refusal.format(name=column.name))
+    if spec.columns:
+        values = matrix_of(value, evaluator.rows, column.name)
+        check_finite(values, column.name)
+        return values[0]
     return value
 
 
@@ -158,9 +169,11 @@ def _categorical_plan(spec: ResponseSpec, value: Categories) -> ResponsePlan:
 
 def _response(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> tuple[Response, FloatArray | None]:
     """The response on the evaluator's rows with all that its forms say, and its weights."""
-    values = np.empty((1 + len(plan.companions), evaluator.rows))
-    values[0] = _numbers(plan, value, evaluator)
-    found = [_said(plan.spec, use, values[0], evaluator) for use in plan.spec.forms]
+    own = len(plan.spec.own)
+    values = np.empty((own + len(plan.companions), evaluator.rows))
+    values[:own] = value if plan.spec.columns else _numbers(plan, value, evaluator)
+    y = values[:own] if plan.spec.columns else values[0]
+    found = [_said(plan.spec, use, y, evaluator) for use in plan.spec.forms]
     for known in found:
         _place(plan, known, values)
     weights = [known.weights for known in found if known.weights is not None]
@@ -192,4 +205,5 @@ def _numbers(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> FloatArray
 
 def _record(plan: ResponsePlan, values: FloatArray) -> Response:
     levels = tuple(level_name(level) for level in plan.levels)
-    return Response(plan.spec.name, values, plan.companions, plan.kind, levels, plan.success)
+    columns = tuple(item.name for item in plan.spec.columns)
+    return Response(plan.spec.name, values, plan.companions, plan.kind, levels, plan.success, columns=columns)

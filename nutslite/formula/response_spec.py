@@ -39,6 +39,8 @@ class ResponseSpec:
         Whether one level counts as 1 and all others as 0: the first in order where none is named.
     forms : tuple of FormUse
         What stands around it, from within.
+    columns : tuple of Expression
+        Where the response proper is several columns, all of them; `value` is the first.
     """
 
     name: str
@@ -46,11 +48,18 @@ class ResponseSpec:
     success: Any = None
     picks_level: bool = False
     forms: tuple[FormUse, ...] = ()
+    columns: tuple[Expression, ...] = ()
+
+    @property
+    def own(self) -> tuple[Expression, ...]:
+        """The response proper: one expression, or its columns."""
+        return self.columns or (self.value,)
 
     def expressions(self, gaps: bool = True) -> list[Expression]:
         """Everything in it that is evaluated on data; without `gaps`, what needs a value in every row."""
         arguments = [(use, item) for use in self.forms for item in use.arguments.items()]
-        return [self.value, *(item for use, (name, item) in arguments if gaps or name not in use.form.gaps)]
+        others = [item for use, (name, item) in arguments if gaps or name not in use.form.gaps]
+        return [self.value, *(item for item in others if item is not self.value)]
 
     @property
     def companions(self) -> list[Expression]:
@@ -100,6 +109,8 @@ def _called(tree: ast.expr) -> str:
 
 def _read_form(expression: Expression, call: ast.Call, form: Form) -> ResponseSpec:
     name = _called(call)
+    if form.columns:
+        return _read_columns(expression, call, form)
     found = form.by_position(call) if len(form.signatures) > 1 else _arguments(expression, call)
     if found is None:
         raise expression.error(f"{name}() takes its arguments by position: {form.written(name)}.")
@@ -115,7 +126,27 @@ def _read_form(expression: Expression, call: ast.Call, form: Form) -> ResponseSp
     inner = read_response(value)
     if any(item.form is form for item in inner.forms):
         raise expression.error(f"{name}() stands once.")
+    both = next((item for item in inner.forms if set(item.form.companions) & set(form.companions)), None)
+    if both is not None:
+        raise expression.error(f"{name}() and {both.name}() say the same of a response: one of them stands.")
     return replace(inner, name=expression.name, forms=(*inner.forms, use))
+
+
+def _read_columns(expression: Expression, call: ast.Call, form: Form) -> ResponseSpec:
+    name = _called(call)
+    columns = tuple(expression.part(node) for node in _arguments(expression, call).popitem()[1])
+    if len(columns) < 2:
+        raise expression.error(f"{name}() takes the columns of one response, two or more: {form.written(name)}.")
+    names = [item.name for item in columns]
+    twice = next((item for place, item in enumerate(columns) if item.name in names[:place]), None)
+    if twice is not None:
+        raise twice.error(f"'{twice.name}' stands twice in {name}().")
+    for item in columns:
+        inside = _called(item.tree)
+        if inside in FORMS:
+            raise item.error(f"{inside}() stands outside: {inside}({form.written(name)}, ...).")
+    arguments = {str(place): item for place, item in enumerate(columns, start=1)}
+    return ResponseSpec(expression.name, columns[0], forms=(FormUse(form, name, arguments),), columns=columns)
 
 
 def _arguments(expression: Expression, call: ast.Call) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from nutslite.interpret.estimates import Estimates
 from nutslite.interpret.grid import named_values
 from nutslite.interpret.prediction import one_of
 from nutslite.interpret.streaming import Measure, Side
-from nutslite.interpret.target import Target
+from nutslite.results.predictions.target import Target
 
 FloatArray = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def avg_slopes(model: Any, idata: Any, wrt: Any = None, by: Any = True, **option
     """
     if wrt is None and options.get("variables") is None:
         from nutslite.interpret.covariates import changeable
-        from nutslite.model.specification import specification_of
+        from nutslite.model.record.specification import specification_of
 
         wrt = [name for name, item in changeable(specification_of(model)).items() if item.numeric]
         if not wrt:

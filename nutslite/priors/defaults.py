@@ -4,7 +4,7 @@ The rules follow rstanarm's documentation ("Prior distributions for rstanarm mod
 deviations divide by n; weights of observations are ignored.
 
 * Only the parent parameter's terms are scaled. s_y and m_y are the response's standard deviation and mean for the
-  families ``gaussian`` and ``t`` and for regressions of quantiles, and 1 and 0 for all others.
+  families ``gaussian``, ``t`` and ``skew_normal`` and for regressions of quantiles, and 1 and 0 for all others.
 * Common terms, per column: Normal(0, 2.5 s_y / sd(x)).
 * Intercept: Normal(m_y, sqrt((2.5 s_y)^2 + sum over columns of (sigma_j mean(x_j))^2)), although it is the intercept of
   centred predictors; columns whose prior the user chose do not count.
@@ -12,6 +12,7 @@ deviations divide by n; weights of observations are ignored.
   Normal(0, 1 / sd(x)), columns of categorical terms Normal(0, 1).
 * Group-specific terms: Normal(0, HalfNormal(s)), s by the general rules for an intercept and for columns.
 * ``sigma`` of these: HalfStudentT(4, s_y); ``b`` of regressions of quantiles, a rate: HalfStudentT(4, 1 / s_y).
+* ``ndt`` of ``shifted_lognormal``: Uniform(0, least response), whether priors are scaled or not.
 * Gaps between quantiles: see `gaps.py`.
 * Hyperparameters of special terms (``s(x)_sigma``): that of group intercepts, unless their kind has one of its own.
 * Terms of any other parameter: Normal(0, 1), group-specific ones with HalfNormal(1).
@@ -30,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
-from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor, Response
+from nutslite.formula.records import STATUSES, CommonTerm, GroupTerm, LinearPredictor, Response
 from nutslite.priors.hyperparameters import default_hyperpriors
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale
@@ -44,6 +45,7 @@ QUANTILE = "quantile"
 """In place of a family's name: a regression of quantiles, whatever its family."""
 
 _WIDTH = 2.5
+_RIGHT, _INTERVAL = STATUSES.index("right"), STATUSES.index("interval")
 _SHOWN = 5
 
 
@@ -60,7 +62,7 @@ class PriorSet:
     constants : dict of str to Prior, float or ndarray
         Per parameter without a formula; a number fixes it.
     chosen : dict of str to frozenset of str
-        Per parameter with a formula, hyperparameters of special terms whose prior is the user's.
+        Per parameter, terms and hyperparameters whose prior is the user's; itself, where it has no formula.
     """
 
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -186,10 +188,11 @@ class DefaultScaling:
 
     def __init__(self, family: str, link: str, response: Response) -> None:
         self.family = family
-        self.uses_response = family in {"gaussian", "t", QUANTILE}
+        self.uses_response = family in {"gaussian", "t", "skew_normal", QUANTILE}
         self.binary = family in {"bernoulli", "binomial"} and link in {"logit", "probit"}
         self.mean = float(np.mean(response.values[0])) if self.uses_response else 0.0
         self._sd = float(np.std(response.values[0])) if self.uses_response else 1.0
+        self.least = least_end(response)
         self._response = response.name
         self._flat = _flatness(response.values[0])
 
@@ -242,6 +245,16 @@ class DefaultScaling:
             if _varies(total):
                 return 1.0 / float(np.std(total))
         return 1.0 / sd_of_column(term, columns, c)
+
+
+def least_end(response: Response) -> float:
+    """The least number that a response is known not to be above: what a shift of all responses has to be below."""
+    values, censoring = response.values[0], response.censoring
+    if censoring is None:
+        return float(values.min())
+    ends = values if censoring.upper is None else np.where(censoring.status == _INTERVAL, censoring.upper, values)
+    known = ends[censoring.status != _RIGHT]
+    return float((known if known.size else ends).min())
 
 
 def factor_of(choice: Choice | None) -> float:
@@ -327,6 +340,7 @@ def _normal(sigma: FloatArray, *, scalar: bool) -> Prior:
 def _group_scale(
     term: GroupTerm, scaling: Scaling, widening: float, choices: Sequence[Choice | None]
 ) -> float | FloatArray:
+    term = term if term.whole is None else term.whole  # the same prior for each level of f in gr(g, by=f)
     if term.matrix is None:
         return scaling.group_intercepts(widening, _own_scale(choices[0]))
     sigma = scaling.group_slopes(term, term.matrix, choices)
@@ -368,6 +382,8 @@ def _constant(parameter: str, data: DefaultPrior | None, scales: DefaultScaling,
         return Prior("HalfStudentT", nu=4.0, sigma=1.0 / scales.sd)
     if auto_scale and scales.family == "vonmises" and parameter == "kappa":
         return Prior("HalfStudentT", nu=4.0, sigma=1.0)
+    if scales.family == "shifted_lognormal" and parameter == "ndt":
+        return Prior("Uniform", lower=0.0, upper=scales.least)
     if data is None:
         raise PriorError(
             f"The parameter '{parameter}' of the family '{scales.family}' has no default prior; give it one: "

@@ -16,6 +16,7 @@ from nutslite._special import exp
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
 from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean
+from nutslite.families.rows.columns import softmax
 
 
 @kernel
@@ -64,11 +65,7 @@ def bind(family, response):
 
 def combine(links, predictors):
     """Probabilities of all levels: softmax of the linear predictors, the first level's being 0."""
-    eta = predictors["p"]
-    every = np.concatenate([np.zeros((*eta.shape[:-1], 1)), eta], axis=-1)
-    every -= every.max(axis=-1, keepdims=True)
-    np.exp(every, out=every)
-    return {"p": every / every.sum(axis=-1, keepdims=True)}
+    return {"p": softmax(predictors["p"])}
 
 
 FAMILY = Family(

@@ -16,14 +16,13 @@ from functools import partial
 import numpy as np
 
 from nutslite._capabilities import CODES, MERGES, PILOT
-from nutslite._numba import inner, kernel
-from nutslite._special import expit, log1mexp, log_ndtr, ndtr_hazard, softplus
-from nutslite.families.links.codes import CLOGLOG, PROBIT, inverse_array
+from nutslite._numba import kernel
+from nutslite.families.links.codes import inverse_array
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
-from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean, say_order
-
-SMALL_HAZARD = 1e-8  # of which 1 - exp(-h) is h to double precision, but for a factor 1 - h / 2
+from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean
+from nutslite.families.rows.latent import CS, DISC, latent_rows, latent_slopes, widened
+from nutslite.families.rows.steps import bind_steps, log_step, step_threshold
 
 
 @kernel
@@ -42,44 +41,20 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
         total = 0.0
         for j in range(min(level + 1, last)):
             at = i if varies[j + 1] == 1 else 0
-            value, slope = _log_step(links[0], eta[j + 1, at] - mean, j == level)
+            value, slope = log_step(links[0], eta[j + 1, at] - mean, j == level)
             total += value
             out_d_eta[0, i if varies[0] == 1 else 0] -= weight * slope
             out_d_eta[j + 1, at] += weight * slope
         out_loglik[i] = weight * total
 
 
-@inner
-def _log_step(link, u, stops):
-    """``log F(u)`` where it stops, else ``log(1 - F(u))``; and its derivative."""
-    if link == PROBIT:
-        side = 1.0 if stops else -1.0
-        return log_ndtr(side * u), side * ndtr_hazard(side * u)
-    if link == CLOGLOG:
-        hazard = np.exp(u)
-        if not stops:
-            return -hazard, -hazard
-        if hazard < SMALL_HAZARD:
-            return u - 0.5 * hazard, 1.0
-        return log1mexp(hazard), hazard / np.expm1(hazard)
-    return (-softplus(-u), expit(-u)) if stops else (-softplus(u), -expit(u))
-
-
-def bind(family, response):
-    """One threshold for each level but the last."""
-    say_order(response)
-    size = len(response.levels) - 1
-    threshold = Parameter(
-        "threshold",
-        links=("identity",),
-        default_prior=("Normal", {"mu": np.zeros(size), "sigma": 1.0}),
-        dim="threshold_dim",
-        labels=tuple(range(size)),
-    )
-    return {
-        "parameters": (family.parent, threshold),
-        "combined": {"p": (f"{response.name}_dim", response.levels)},
-    }
+@kernel
+def loglik_latent(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """The same with disc and category-specific effects: `nutslite.families.rows.latent`."""
+    rows = out_loglik.shape[0]
+    u, own_varies, slopes = latent_rows(eta, varies, links, rows)
+    loglik(y, weights, start, u, own_varies, links, out_loglik, slopes)
+    latent_slopes(eta, varies, links, rows, u, slopes, out_d_eta)
 
 
 def combine(links, predictors):
@@ -95,15 +70,7 @@ def combine(links, predictors):
 FAMILY = Family(
     name="sratio",
     title="Stopping ratio",
-    parameters=(
-        Parameter("p", links=("logit", "probit", "cloglog"), support="unit"),
-        Parameter(
-            "threshold",
-            links=("identity",),
-            dim="threshold_dim",
-            default_prior=("Normal", {"mu": 0.0, "sigma": 1.0}),
-        ),
-    ),
+    parameters=(Parameter("p", links=("logit", "probit", "cloglog"), support="unit"), step_threshold()),
     kernel=loglik,
     prepare=as_given,
     check_response=partial(check_categories, family="sratio", fewest=2),
@@ -111,7 +78,9 @@ FAMILY = Family(
     mean=no_mean,
     response_support="category",
     intercept=False,
-    bind=bind,
+    bind=bind_steps,
     combine=combine,
+    optional=(DISC, CS),
+    widen=partial(widened, loglik_latent),
     allows=frozenset({PILOT, MERGES, CODES}),
 )

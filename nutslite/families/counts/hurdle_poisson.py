@@ -22,7 +22,7 @@ from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_counts
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
-from nutslite.families.rows.zeros import PSI, SHARES, begin_rows, hurdle_zeros, or_zero
+from nutslite.families.rows.zeros import PSI, SHARES, fill_shares, hurdle_zeros, or_zero
 
 NATIVE = (LOG, LOGIT)
 
@@ -36,12 +36,12 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     constant = y[1, start : start + rows]
     log_mu, d_mu = native[0], out_d_eta[0]
     shares = np.empty((SHARES, rows))
-    begin_rows(response, native[1], varies[1], shares, out_loglik)
+    fill_shares(native[1], varies[1], shares)
     for i in range(rows):
         mu = exp(709.0 if log_mu[i] > 709.0 else log_mu[i])
         present = -expm1(-mu)
         ratio = 1.0 if mu == 0.0 else present / mu
-        out_loglik[i] += (response[i] - 1.0) * log_mu[i] - mu - log(ratio)
+        out_loglik[i] = (response[i] - 1.0) * log_mu[i] - mu - log(ratio)
         d_mu[i] = response[i] - 1.0 / ratio
     for i in range(rows):  # apart, because LLVM vectorises loops over few arrays only
         out_loglik[i] -= constant[i]

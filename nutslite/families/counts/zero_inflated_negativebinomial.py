@@ -13,12 +13,12 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import negative_binomial
 from nutslite._numba import kernel
-from nutslite.families.counts.negativebinomial import ALPHA, MU, add_rows, prepare
+from nutslite.families.counts.negativebinomial import ALPHA, MU, fill_rows, prepare
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import Family
 from nutslite.families.rows.checks import check_counts
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
-from nutslite.families.rows.zeros import PSI, SHARES, begin_rows, inflate_zeros, or_zero
+from nutslite.families.rows.zeros import PSI, SHARES, fill_shares, inflate_zeros, or_zero
 
 NATIVE = (LOG, LOG, LOGIT)
 
@@ -31,8 +31,8 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     response = y[0, start : start + rows]
     constant = y[1, start : start + rows]
     shares = np.empty((SHARES, rows))
-    begin_rows(response, native[2], varies[2], shares, out_loglik)
-    add_rows(response, constant, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_shares(native[2], varies[2], shares)
+    fill_rows(response, constant, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     inflate_zeros(response, shares, out_loglik, out_d_eta)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 

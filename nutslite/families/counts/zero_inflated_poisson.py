@@ -23,7 +23,7 @@ from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_counts
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
-from nutslite.families.rows.zeros import PSI, SHARES, begin_rows, inflate_zeros, or_zero
+from nutslite.families.rows.zeros import PSI, SHARES, fill_shares, inflate_zeros, or_zero
 
 NATIVE = (LOG, LOGIT)
 
@@ -37,10 +37,10 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     constant = y[1, start : start + rows]
     log_mu, d_mu = native[0], out_d_eta[0]
     shares = np.empty((SHARES, rows))
-    begin_rows(response, native[1], varies[1], shares, out_loglik)
+    fill_shares(native[1], varies[1], shares)
     for i in range(rows):
         mu = exp(709.0 if log_mu[i] > 709.0 else log_mu[i])
-        out_loglik[i] = out_loglik[i] + response[i] * log_mu[i] - mu - constant[i]  # log(0!) is 0
+        out_loglik[i] = response[i] * log_mu[i] - mu - constant[i]  # log(0!) is 0
         d_mu[i] = response[i] - mu
     inflate_zeros(response, shares, out_loglik, out_d_eta)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)

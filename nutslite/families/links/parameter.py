@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import FamilyError, did_you_mean
 from nutslite.families.links.codes import CODES, IDENTITY, LOG, LOGIT, RELINKED, SOFTMAX, get_link, is_custom
 
 Support = Literal["real", "positive", "unit", "simplex"]
-ResponseSupport = Literal["real", "positive", "nonnegative", "unit", "angle", "binary", "count", "trials", "category"]
+ResponseSupport = Literal[
+    "real",
+    "positive",
+    "nonnegative",
+    "unit",
+    "closed_unit",
+    "angle",
+    "binary",
+    "count",
+    "trials",
+    "category",
+    "counts",
+    "shares",
+]
+SEVERAL_COLUMNS = ("counts", "shares")
+"""Supports of responses of several columns."""
 
 REAL_LINKS = ("identity", "log", "inverse", "softplus", "sqrt")
 POSITIVE_LINKS = ("log", "identity", "inverse", "inverse_squared", "sqrt", "softplus")
@@ -45,6 +63,8 @@ class Parameter:
         Whether the elements increase. Such a vector has no formula.
     unit : int
         The power of the response's unit that it has, 1 of a scale and -1 of a rate: where a search for it starts.
+    constant : bool
+        Whether it is the same in every row, so that it has no formula.
     spread : float
         Only of a gap between quantiles: how many standard deviations it has in a normal distribution, which its default
         priors go by.
@@ -59,6 +79,8 @@ class Parameter:
     ordered: bool = False
     unit: int = 0
     spread: float = 0.0
+    constant: bool = False
+    begins: Callable[[NDArray[np.float64]], float] | None = None
 
     def __post_init__(self) -> None:
         """Check the names of the links."""

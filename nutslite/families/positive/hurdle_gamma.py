@@ -13,11 +13,11 @@ from nutslite import _draws
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import kernel
 from nutslite.families.links.codes import LOG, LOGIT
-from nutslite.families.positive.gamma import ALPHA, add_rows
+from nutslite.families.positive.gamma import ALPHA, fill_rows
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_not_negative
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
-from nutslite.families.rows.zeros import PSI, SHARES, begin_rows, hurdle_zeros, or_zero, with_logs
+from nutslite.families.rows.zeros import PSI, SHARES, fill_shares, hurdle_zeros, or_zero, with_logs
 
 NATIVE = (LOG, LOG, LOGIT)
 
@@ -30,8 +30,8 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     response = y[0, start : start + rows]
     log_response = y[1, start : start + rows]
     shares = np.empty((SHARES, rows))
-    begin_rows(response, native[2], varies[2], shares, out_loglik)
-    add_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_shares(native[2], varies[2], shares)
+    fill_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     hurdle_zeros(response, shares, out_loglik, out_d_eta)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 

@@ -23,21 +23,21 @@ SIGMA = Parameter("sigma", links=POSITIVE_LINKS, support="positive", default_pri
 
 
 @kernel
-def add_rows(log_response, mu, log_sigma, varies, out_loglik, d_mu, d_log_sigma):
-    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+def fill_rows(log_response, mu, log_sigma, varies, out_loglik, d_mu, d_log_sigma):
+    """Write the log density of every row and its derivatives."""
     if varies == 0:
         precision = np.exp(-log_sigma[0])
         constant = -HALF_LOG_2PI - log_sigma[0]
         for i in range(log_response.shape[0]):
             z = (log_response[i] - mu[i]) * precision
-            out_loglik[i] += constant - log_response[i] - 0.5 * z * z
+            out_loglik[i] = constant - log_response[i] - 0.5 * z * z
             d_mu[i] = z * precision
             d_log_sigma[i] = z * z - 1.0
     else:
         for i in range(log_response.shape[0]):
             precision = exp(-log_sigma[i])
             z = (log_response[i] - mu[i]) * precision
-            out_loglik[i] += -HALF_LOG_2PI - log_response[i] - log_sigma[i] - 0.5 * z * z
+            out_loglik[i] = -HALF_LOG_2PI - log_response[i] - log_sigma[i] - 0.5 * z * z
             d_mu[i] = z * precision
             d_log_sigma[i] = z * z - 1.0
 
@@ -47,10 +47,8 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, its logarithm."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
-    for i in range(rows):
-        out_loglik[i] = 0.0
     log_response = y[1, start : start + rows]
-    add_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_rows(log_response, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

@@ -14,11 +14,11 @@ from nutslite import _draws
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import kernel
 from nutslite.families.links.codes import LOGIT
-from nutslite.families.proportions.binomial import add_rows, prepare
+from nutslite.families.proportions.binomial import fill_rows, prepare
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_trials
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
-from nutslite.families.rows.zeros import PSI, SHARES, begin_rows, inflate_zeros, or_zero
+from nutslite.families.rows.zeros import PSI, SHARES, fill_shares, inflate_zeros, or_zero
 
 NATIVE = (LOGIT, LOGIT)
 
@@ -32,8 +32,8 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     trials = y[1, start : start + rows]
     log_choose = y[2, start : start + rows]
     shares = np.empty((SHARES, rows))
-    begin_rows(response, native[1], varies[1], shares, out_loglik)
-    add_rows(response, trials, log_choose, native[0], out_loglik, out_d_eta[0])
+    fill_shares(native[1], varies[1], shares)
+    fill_rows(response, trials, log_choose, native[0], out_loglik, out_d_eta[0])
     inflate_zeros(response, shares, out_loglik, out_d_eta)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 

@@ -124,6 +124,19 @@ def check_not_negative(response: Response, family: str) -> None:
     require_values(response, family, np.isfinite(values) & (values >= 0.0), "zero or values above it", remedy)
 
 
+def check_shares(response: Response, family: str) -> None:
+    """Check a response of numbers from 0 to 1, both included.
+
+    Raises
+    ------
+    DataError
+    """
+    require_numbers(response, family)
+    values = response.values[0]
+    fits = (values >= 0.0) & (values <= 1.0)
+    require_values(response, family, fits, "values from 0 to 1", "Percentages must be divided by 100.")
+
+
 def check_angles(response: Response, family: str) -> None:
     """Check a response of angles in radians.
 
@@ -155,8 +168,8 @@ def check_support(response: Response, support: str, family: str) -> None:
     ----------
     response : Response
     support : str
-        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"angle"``, ``"count"``, ``"binary"`` or
-        ``"trials"``, as in `Family`.
+        ``"real"``, ``"positive"``, ``"nonnegative"``, ``"unit"``, ``"closed_unit"``, ``"angle"``, ``"count"``,
+        ``"binary"`` or ``"trials"``, as in `Family`.
     family : str
 
     Raises
@@ -181,6 +194,8 @@ def check_support(response: Response, support: str, family: str) -> None:
         remedy = "Percentages must be divided by 100; the support is open at both ends."
         fits = (values > 0.0) & (values < 1.0)
         require_values(response, family, fits, "values strictly between 0 and 1", remedy)
+    elif support == "closed_unit":
+        check_shares(response, family)
     elif response.kind in ("numeric", "binary"):
         refuse_companions(response, family)
         require_values(response, family, np.isin(values, (0.0, 1.0)), "zeros and ones", "Recode the column.")

@@ -6,8 +6,8 @@ zeros apart, and f is one of responses above zero::
     inflated    log p(0) = log(1 - psi + psi f(0))      log p(y) = log(psi) + log f(y)
     hurdle      log p(0) = log(1 - psi)                 log p(y) = log(psi) + log f(y)
 
-A kernel calls `begin_rows`, adds log f to what is in `out_loglik` (at zeros as well; a hurdle may add anything there)
-with the derivatives in `out_d_eta`, and then calls `inflate_zeros` or `hurdle_zeros`. psi is its last parameter.
+A kernel calls `fill_shares`, writes log f (at zeros as well; anything there for a hurdle) and its derivatives, and then
+calls `inflate_zeros` or `hurdle_zeros`. psi is its last parameter.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ SHARES = 4
 
 
 @kernel
-def begin_rows(response, logit_psi, varies, shares, out_loglik):
-    """Fill `shares`, shape (SHARES, rows), and write ``log(psi)`` where a response is not zero, 0 where it is."""
+def fill_shares(logit_psi, varies, shares):
+    """Overwrite `shares`, shape (SHARES, rows)."""
     logits, log_psi, log_rest, rest = shares[0], shares[1], shares[2], shares[3]
     count = logits.shape[0] if varies == 1 else 1
     for i in range(count):
@@ -44,8 +44,6 @@ def begin_rows(response, logit_psi, varies, shares, out_loglik):
         row = shares[j]
         for i in range(count, row.shape[0]):
             row[i] = row[0]
-    for i in range(response.shape[0]):
-        out_loglik[i] = 0.0 if response[i] == 0.0 else log_psi[i]
 
 
 @kernel
@@ -55,10 +53,10 @@ def inflate_zeros(response, shares, out_loglik, out_d_eta):
     At zero they are ``log(1 - psi) + log(1 + exp(x))`` with ``x = logit(psi) + log f(0)``, and ``expit(x)`` is the
     probability that a zero is one of f.
     """
-    logits, log_rest, rest = shares[0], shares[2], shares[3]
+    logits, log_psi, log_rest, rest = shares[0], shares[1], shares[2], shares[3]
     parameters = out_d_eta.shape[0]
     d_psi = out_d_eta[parameters - 1]
-    from_density = shares[1]  # log(psi) has been used
+    from_density = logits  # which each row has used by then
     for i in range(response.shape[0]):
         zero = response[i] == 0.0
         x = logits[i] + out_loglik[i]
@@ -67,7 +65,7 @@ def inflate_zeros(response, shares, out_loglik, out_d_eta):
         own = inverse if x > 0.0 else e * inverse
         further = e * inverse if x > 0.0 else inverse
         at_zero = log_rest[i] + (x if x > 0.0 else 0.0) + log1p_unit(e)
-        out_loglik[i] = at_zero if zero else out_loglik[i]
+        out_loglik[i] = at_zero if zero else log_psi[i] + out_loglik[i]
         d_psi[i] = own * rest[i] - further * (1.0 - rest[i]) if zero else rest[i]
         from_density[i] = own if zero else 1.0
     for j in range(parameters - 1):
@@ -79,12 +77,12 @@ def inflate_zeros(response, shares, out_loglik, out_d_eta):
 @kernel
 def hurdle_zeros(response, shares, out_loglik, out_d_eta):
     """Make of rows of a density above zero those of the hurdle; what stands at zeros does not matter."""
-    log_rest, rest = shares[2], shares[3]
+    log_psi, log_rest, rest = shares[1], shares[2], shares[3]
     parameters = out_d_eta.shape[0]
     d_psi = out_d_eta[parameters - 1]
     for i in range(response.shape[0]):
         zero = response[i] == 0.0
-        out_loglik[i] = log_rest[i] if zero else out_loglik[i]
+        out_loglik[i] = log_rest[i] if zero else log_psi[i] + out_loglik[i]
         d_psi[i] = rest[i] - 1.0 if zero else rest[i]
     for j in range(parameters - 1):
         derivative = out_d_eta[j]

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-WINGS = ("real", "positive", "proportions", "counts", "categories")
+WINGS = ("real", "positive", "proportions", "counts", "categories", "columns")
 """By what the response can be."""
 
 

@@ -34,13 +34,22 @@ DISTRIBUTIONS = {
     "ZeroInflatedPoisson": "zero_inflated_poisson",
     "ZeroInflatedNegativeBinomial": "zero_inflated_negativebinomial",
     "ZeroInflatedBinomial": "zero_inflated_binomial",
+    "ZeroOneInflatedBeta": "zero_one_inflated_beta",
+    "OrderedBeta": "ordered_beta",
+    "ShiftedLogNormal": "shifted_lognormal",
+    "DiscreteWeibull": "discrete_weibull",
     "HurdlePoisson": "hurdle_poisson",
     "HurdleNegativeBinomial": "hurdle_negativebinomial",
     "HurdleGamma": "hurdle_gamma",
     "HurdleLogNormal": "hurdle_lognormal",
     "Cumulative": "cumulative",
     "StoppingRatio": "sratio",
+    "ContinuationRatio": "cratio",
+    "AdjacentCategory": "acat",
     "Categorical": "categorical",
+    "Multinomial": "multinomial",
+    "DirichletMultinomial": "dirichlet_multinomial",
+    "Dirichlet": "dirichlet",
 }
 """Distributions by PyMC's names, and the built-in families that have their kernels."""
 

@@ -83,9 +83,11 @@ class Call:
     response : str
         The response proper, as the formula has it.
     y : ndarray, shape (n,), or None
-        Its values; codes where it is categorical. None in new data that need not hold it.
+        Its values; codes where it is categorical, (K, n) where it has several columns. None in new data that need not
+        hold it.
     expressions : mapping
-        Argument -> expression, without the response proper and without what the formula leaves out.
+        Argument -> expression, without the response proper and without what the formula leaves out. Of a form of
+        several columns all of them, under the names "1", "2", ...
     evaluator : Evaluates
     """
 
@@ -154,6 +156,8 @@ class Form:
         Arguments that need no value in every row.
     unseen : bool
         Whether it says that responses were not seen, so that predictions are of more than the data hold.
+    columns : bool
+        Whether the response proper is all of its arguments, a column of numbers each: ``counts(a, b, c)``.
     """
 
     names: tuple[str, ...]
@@ -165,9 +169,12 @@ class Form:
     around: bool = False
     gaps: tuple[str, ...] = ()
     unseen: bool = False
+    columns: bool = False
 
     def written(self, name: str) -> str:
         """How it is written, for messages: ``"p(y, n)"``."""
+        if self.columns:
+            return f"{name}(y1, y2, ...)"
         return " or ".join(f"{name}({signature})" for signature in self.signatures)
 
     def by_position(self, call: ast.Call) -> dict[str, ast.expr] | None:

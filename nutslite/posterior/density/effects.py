@@ -151,8 +151,8 @@ def add_effects_prior(model: ModelData, density, position, values, effects, adjo
         if block[CORRELATION] >= 0:
             stop = block[CORRELATION] + q * (q - 1) // 2
             unconstrained = position[block[CORRELATION] : stop]
-            cholesky = np.empty((q, q))
-            cholesky_adjoint = np.zeros((q, q))
+            squares = np.zeros((2, q, q))
+            cholesky, cholesky_adjoint = squares[0], squares[1]
             total += cholesky_constrain(unconstrained, cholesky)
             total += _add_correlated(model, block, raw, values, effects, cholesky, cholesky_adjoint, adjoint, tail)
             total += add_lkj(cholesky, values, block[LKJ_ETA], cholesky_adjoint, adjoint)
@@ -247,9 +247,8 @@ def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cho
     """Normal effects with correlated columns."""
     q = block[N_COLUMNS]
     total = -block[N_LEVELS] * q * HALF_LOG_2PI
-    spread = np.empty(q)
-    z = np.empty(q)
-    d_x = np.empty(q)
+    scratch = np.empty((3, q))
+    spread, z, d_x = scratch[0], scratch[1], scratch[2]
     for level in range(block[N_LEVELS]):
         first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         for c in range(q):

@@ -110,8 +110,11 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
 
-    schur = np.empty((r + 1, r + 1))
-    group_precision = np.empty((q, q))
+    # Few allocations: each takes as long as a logarithm or two, and small models call this a million times.
+    systems = np.empty((3, r + 1, r + 1))
+    schur, sensitivity = systems[0], systems[1]
+    of_groups = np.zeros((2, q, q))
+    group_precision, precision_adjoint = of_groups[0], of_groups[1]
     work = np.empty((2, widest(data), widest(data)))
     total += fill_system(position, data, values, t, schur, group_precision, work)
     inverses = np.empty((data.class_counts.shape[0], q, q))
@@ -120,11 +123,9 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     rho = last_pivot(schur, r)
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
 
-    sensitivity = np.empty((r + 1, r + 1))
-    _fill_sensitivity(schur, r, sensitivity)
+    _fill_sensitivity(schur, r, sensitivity, systems[2])
     d_t = _dot_lower(sensitivity, data.cross, r + 1)
-    precision_adjoint = np.zeros((q, q))
-    d_t += _pull_back_classes(data, t, sensitivity, inverses, precision_adjoint)
+    d_t += _pull_back_classes(data, t, sensitivity, inverses, precision_adjoint, work)
     adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
     total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
     total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
@@ -247,14 +248,14 @@ def last_pivot(schur, r):
 
 
 @inlined
-def _fill_sensitivity(schur, r, out):
+def _fill_sensitivity(schur, r, out, lower):
     """Overwrite the lower triangle of `out` with Q = d log p / d S+ = -1/2 (S^-1 (+) 0 + v v'), v = (-S^-1 e, 1).
 
-    Off-diagonal elements are doubled, so that sums over the lower triangle are sums over the whole matrix.
+    Off-diagonal elements are doubled, so that sums over the lower triangle are sums over the whole matrix. `lower` is
+    scratch of the shape of `out`: an inverse in its first r rows, v in its last.
     """
-    lower = np.empty((r, r))
     invert_lower(schur, r, lower)
-    v = np.empty(r + 1)
+    v = lower[r]
     v[r] = 1.0
     for i in range(r):
         total = 0.0
@@ -286,13 +287,15 @@ def _dot_lower(a, b, n):
 
 
 @inlined
-def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_adjoint):
-    """Add to `precision_adjoint` (full, symmetric); return the derivative with respect to t through the elimination."""
+def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_adjoint, work):
+    """Add to `precision_adjoint` (full, symmetric); return the derivative with respect to t through the elimination.
+
+    `work` is scratch, as for `fill_system`.
+    """
     q = data.eliminated
     size = sensitivity.shape[0]
     d_t = 0.0
-    m_adjoint = np.empty((q, q))
-    work = np.empty((q, q))
+    m_adjoint, left = work[0], work[1]
     for k in range(data.class_counts.shape[0]):
         pair = k * (q * (q + 1) // 2)
         m = inverses[k]
@@ -316,12 +319,12 @@ def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_a
                 total = 0.0
                 for e in range(q):
                     total += m[c, e] * m_adjoint[e, d]
-                work[c, d] = total
+                left[c, d] = total
         for c in range(q):
             for d in range(q):
                 total = 0.5 * data.class_counts[k] * m[c, d]
                 for e in range(q):
-                    total += work[c, e] * m[e, d]
+                    total += left[c, e] * m[e, d]
                 precision_adjoint[c, d] -= total
                 d_t -= total * data.class_gram[k * q + c, d]
     return d_t
@@ -334,13 +337,11 @@ def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precisi
     for b in range(data.blocks.shape[0]):
         block = data.blocks[b]
         m = block[COLUMNS]
-        p_adjoint = np.zeros((m, m))
+        squares = np.zeros((5, m, m))
+        factor, inverse, p_adjoint, k_adjoint = squares[0], squares[1], squares[2], squares[3]
         _collect_precision_adjoint(block, sensitivity, precision_adjoint, p_adjoint)
-        factor = np.empty((m, m))
-        inverse = np.empty((m, m))
         _precision_factor(position, data, values, block, factor, inverse)
         # P = K'K: the adjoint of K is 2 K P_adjoint.
-        k_adjoint = np.zeros((m, m))
         for e in range(m):
             for c in range(e + 1):
                 for d in range(e + 1):
@@ -352,7 +353,7 @@ def _pull_back_blocks(position, data: MarginalData, values, sensitivity, precisi
                 d_log_scale -= k_adjoint[e, c] * inverse[e, c]
             adjoint[index] += d_log_scale / values[index]
         if block[CORRELATION] >= 0:
-            total += _pull_back_correlation(position, data, values, block, factor, inverse, k_adjoint, adjoint)
+            total += _pull_back_correlation(position, data, values, block, squares, adjoint)
     return total
 
 
@@ -376,10 +377,13 @@ def _collect_precision_adjoint(block, sensitivity, precision_adjoint, out):
 
 
 @inlined
-def _pull_back_correlation(position, data: MarginalData, values, block, factor, inverse, k_adjoint, adjoint):
-    """Through K = C^-1 D^-1 to the unconstrained correlations; returns their log prior with the log-Jacobian."""
+def _pull_back_correlation(position, data: MarginalData, values, block, squares, adjoint):
+    """Through K = C^-1 D^-1 to the unconstrained correlations; returns their log prior with the log-Jacobian.
+
+    `squares` are C, K, the latter's adjoint in the fourth place, and zeros in the fifth, which are overwritten.
+    """
     m = block[COLUMNS]
-    factor_adjoint = np.zeros((m, m))
+    factor, inverse, k_adjoint, factor_adjoint = squares[0], squares[1], squares[3], squares[4]
     for c in range(m):
         for d in range(c + 1):
             # d log p / d C = -(C^-T V_adjoint C^-T), V = C^-1 = K D, V_adjoint = K_adjoint D^-1

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from nutslite.families.links.codes import CODES, constant_link, is_custom, link_array
 from nutslite.families.record.censoring import compiled_logliks
+from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.posterior.pilot.nested_laplace import start_inside
 from nutslite.posterior.pilot.row_information import ETA_STEP
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.transforms import IDENTITY, LOG
+from nutslite.posterior.record.transforms import IDENTITY, LOG, unconstrain
 
 FloatArray = NDArray[np.float64]
 
@@ -34,6 +35,7 @@ def starting_position(assembled: Assembled) -> FloatArray:
     start_inside(model, spec.family.parent.support, position, eta)
     if name == "identity":
         _set_scales(assembled, position, float(y.std()))
+    _set_beginnings(assembled, position, y)
     return position
 
 
@@ -60,7 +62,12 @@ def pilot_kernels(
     spec, units = assembled.spec, units_of_predictors(assembled)
     if spec.family.smooth is None:
         return loglik, None, units
-    smooth = compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links)
+    smooth = compiled_logliks(
+        replace(spec.family, kernel=spec.family.smooth),
+        assembled.data.links,
+        md.kernels_of(assembled.data),
+        md.has_bounds(assembled.data),
+    )
     return smooth, ETA_STEP * units, units
 
 
@@ -79,7 +86,10 @@ def _predictor_at(assembled: Assembled, mean: float) -> float:
 def _response(assembled: Assembled) -> FloatArray:
     """Finite responses, as shares where there are trials."""
     response = assembled.spec.design.response
-    y = response.values[0] / response.values[1] if "trials" in response.companions else response.values[0]
+    y = response.values[0]
+    for name in ("trials", EXPOSURE):
+        if name in response.beside:
+            y = y / response.beside[name]
     return np.asarray(y[np.isfinite(y)])
 
 
@@ -91,12 +101,34 @@ def _link_of_mean(link: str, support: str, mean: float) -> float:
         mean = min(max(mean, 0.01), 0.99)
     if support == "positive" or link in ("log", "inverse", "inverse_squared", "sqrt", "softplus"):
         mean = max(mean, 1e-2)
+    return _link_of(link, mean)
+
+
+def _link_of(link: str, value: float) -> float:
+    """eta at a value inside the link's domain."""
     if is_custom(link):  # it may have no such function, and no value there
-        eta = float(link.link(mean)) if link.has_link else 0.0  # type: ignore[attr-defined]
+        eta = float(link.link(value)) if link.has_link else 0.0  # type: ignore[attr-defined]
         return eta if np.isfinite(eta) else 0.0
-    if link in ("log", "logit"):
-        return float(constant_link(CODES[link], mean))
-    return float(link_array(link, np.array([mean]))[0])
+    if link in ("log", "logit", "identity"):
+        return float(constant_link(CODES[link], value))
+    return float(link_array(link, np.array([value]))[0])
+
+
+def _set_beginnings(assembled: Assembled, position: FloatArray, y: FloatArray) -> None:
+    """Parameters that say of the responses where they begin."""
+    model, spec = assembled.data, assembled.spec
+    for predictor, parameter in zip(model.predictors, spec.family.eta_parameters, strict=True):
+        if parameter.begins is None:
+            continue
+        value = parameter.begins(y)
+        varies = predictor[md.VARIES] == 1
+        at = int(predictor[md.INTERCEPT] if varies else predictor[md.CONSTANT])
+        if not 0 <= at < model.head.transforms.size:  # a known number, or a formula without an intercept
+            continue
+        if varies:
+            value = _link_of(spec.links[parameter.name], value)
+        begin = float(unconstrain(model.head.transforms[at], value, *model.head.bounds[:, at]))
+        position[at] = begin if np.isfinite(begin) else position[at]
 
 
 def _set_scales(assembled: Assembled, position: FloatArray, sd: float) -> None:

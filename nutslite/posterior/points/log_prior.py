@@ -12,12 +12,10 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
-from nutslite.exceptions import DataError
-from nutslite.posterior.points.prior_nodes import fill_rows, simplexes_to_positions
+from nutslite.posterior.points.packing import cholesky_factors, leading_axes, packed
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
-from nutslite.posterior.record.layout import Variable
 from nutslite.posterior.record.node_table import simplex_places
 from nutslite.posterior.targets.target import density_of
 from nutslite.priors.correlations import lkj_cholesky_logdensity
@@ -40,15 +38,16 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
     dict of ndarray
         By variable, of its shape. Group effects have their density given location and scale; of correlated ones the
         first column has its density, each further one that given the columns before it; with a known covariance each
-        level has that given the levels before it. Correlations have one number for all (LKJ, as a density of the
-        correlation matrix), and so has a simplex. No Jacobians: these are densities of the natural values.
+        level has that given the levels before it; of effects that sum to zero each has an equal share. Correlations
+        have one number for all (LKJ, as a density of the correlation matrix), and so has a simplex. No Jacobians: these
+        are densities of the natural values.
 
     Raises
     ------
     DataError
         If a variable is missing: the draws are from another model.
     """
-    values, effects = _packed(assembled, draws)
+    values, effects = packed(assembled, draws)
     evaluate = _Densities(assembled)
     head = assembled.data.head
     head_terms = np.zeros((values.shape[0], assembled.layout.n_head))
@@ -58,7 +57,7 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
             x = values[:, i] - values[:, head.shift_index[terms]] @ head.shift_weight[terms]
             head_terms[:, i] = evaluate(int(head.densities[i]), x, values[:, head.arguments[i]].T)
     effect_terms, block_terms = _effects(assembled, draws, values, effects, evaluate)
-    leading = _leading(assembled.layout.variables[0], draws)
+    leading = leading_axes(assembled.layout.variables[0], draws)
     out: dict[str, FloatArray] = {}
     for variable in assembled.layout.variables:
         if variable.source == "correlation":
@@ -67,7 +66,10 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
             array = _dirichlet(head, values, variable.index)
         else:
             array = (head_terms if variable.source == "values" else effect_terms)[:, variable.index]
-            if variable.mix.size:
+            if variable.sums_to_zero:  # a density of all levels but one
+                array = np.repeat(array.mean(axis=-1, keepdims=True), len(variable.mix), axis=-1)
+                array *= (len(variable.mix) - 1) / len(variable.mix)
+            elif variable.mix.size:
                 array = array - np.log(np.diag(variable.mix))
         out[variable.name] = array.reshape(*leading, *array.shape[1:])
     return out
@@ -81,39 +83,6 @@ def _dirichlet(head: Head, values: FloatArray, index: NDArray[np.int64]) -> Floa
     with np.errstate(divide="ignore"):
         terms = np.where(alpha == 1.0, 0.0, (alpha - 1.0) * np.log(values[:, index]))
     return np.asarray(constant + terms.sum(axis=1))
-
-
-def _leading(variable: Variable, draws: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
-    """Axes before a variable's own: chain and draw."""
-    shape = np.shape(draws[variable.name])
-    return shape[: len(shape) - np.ndim(variable.index)]
-
-
-def _packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
-    """`values` (correlations left out) and `effects`, one row per draw: the inverse of `Layout.unpack`."""
-    layout, fixed = assembled.layout, assembled.data.head.fixed
-    missing = [variable.name for variable in layout.variables if variable.name not in draws]
-    if missing:
-        raise DataError(f"The posterior has no variable '{missing[0]}': is it from another model?")
-    n_draws = int(np.prod(_leading(layout.variables[0], draws), dtype=int))
-    values = np.full((n_draws, layout.n_head + fixed.size), np.nan)
-    values[:, layout.n_head :] = fixed
-    effects = np.empty((n_draws, layout.dimension - layout.n_head))
-    for variable in layout.variables:
-        if variable.source == "correlation":
-            continue
-        shape = np.shape(variable.index)
-        array = np.asarray(draws[variable.name], dtype=float)
-        if array.size != n_draws * np.size(variable.index):
-            raise DataError(f"'{variable.name}' has another size than in the model: is it from another model?")
-        array = variable.unmixed(array.reshape(n_draws, *shape))
-        (effects if variable.source == "effects" else values)[:, variable.index] = array
-    simplexes_to_positions(assembled.data.head, values)
-    fill_rows(assembled.data.head, values)
-    for variable in layout.variables:  # once all coefficients are there
-        if variable.columns.size:
-            values[:, variable.index] += variable.centring(values, effects)
-    return values, effects
 
 
 def _effects(
@@ -143,7 +112,7 @@ def _effects(
                     out[:, place] = evaluate(int(row[md.DENSITY]), effects[:, place], values[:, row[md.ARGUMENTS :]].T)
             continue
         name = correlations[int(block[md.CORRELATION])]
-        factors = _cholesky(np.asarray(draws[name], dtype=float).reshape(len(values), -1), q)
+        factors = cholesky_factors(np.asarray(draws[name], dtype=float).reshape(len(values), -1), q)
         block_terms[name] = _lkj(factors, float(values[0, block[md.LKJ_ETA]]))
         standard = np.empty((len(values), levels.size, q))
         for c, (row, at) in enumerate(zip(rows, places, strict=True)):
@@ -154,15 +123,6 @@ def _effects(
             log_sd = np.log(scale * factors[:, c, c])
             out[:, at] = -0.5 * standard[:, :, c] ** 2 - log_sd[:, None] - 0.5 * math.log(2.0 * math.pi)
     return out, block_terms
-
-
-def _cholesky(lower: FloatArray, q: int) -> FloatArray:
-    """Cholesky factors of correlations given as lower triangles, one row per draw."""
-    matrices = np.tile(np.eye(q), (len(lower), 1, 1))
-    rows, columns = np.tril_indices(q, -1)
-    matrices[:, rows, columns] = lower
-    matrices[:, columns, rows] = lower
-    return np.asarray(np.linalg.cholesky(matrices), dtype=float)
 
 
 def _lkj(factors: FloatArray, eta: float) -> FloatArray:

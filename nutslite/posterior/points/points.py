@@ -83,8 +83,8 @@ class FreeVariable:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the natural value, and of the unconstrained one but for a simplex."""
-        return np.shape(self.variable.index)
+        """Of the natural value; the unconstrained one has that of `index`."""
+        return self.variable.shape
 
     def __str__(self) -> str:
         return self.name
@@ -192,6 +192,8 @@ class PointMap:
             if not (array > 0.0).all() or abs(array.sum() - 1.0) > 1e-6:
                 raise SettingError(f"{what}: '{name}' is {value!r}, but it must be positive and sum to one.")
             return np.ascontiguousarray(array)
+        if name == free.name and free.variable.sums_to_zero and np.abs(array.sum(axis=-1)).max() > 1e-6:
+            raise SettingError(f"{what}: '{name}' is {value!r}, but its elements must sum to zero.")
         if name == free.name and free.variable.source == "values" and not free.variable.columns.size:
             at = np.atleast_1d(free.index)
             lower, upper = self.model.head.bounds[:, at]
@@ -274,19 +276,22 @@ def _unconstrain(model: ModelData, index: NDArray[np.int64], array: FloatArray) 
 
 
 def unconstrain_head(codes: NDArray[np.int64], bounds: FloatArray, x: FloatArray) -> FloatArray:
-    """`transforms.unconstrain` for arrays."""
+    """`transforms.unconstrain` for arrays: the last axis of `x` has the elements that `codes` and `bounds` are of."""
     lower, upper = bounds
     out = np.array(x, dtype=float)
     with np.errstate(all="ignore"):
         for code, inverse in (
-            (LOG, lambda at: np.log(x[at] - lower[at])),
-            (LOGIT_INTERVAL, lambda at: np.log(x[at] - lower[at]) - np.log(upper[at] - x[at])),
-            (NEGATIVE_LOG, lambda at: np.log(upper[at] - x[at])),
-            (ABOVE, lambda at: np.log(x[at] - x[np.flatnonzero(at) - 1])),
-            (FOLD, lambda at: np.arcsinh(x[at] / upper[at])),
-            (BENT_LOG, lambda at: np.array([unconstrain(BENT_LOG, x[i], lower[i], upper[i]) for i in at.nonzero()[0]])),
+            (LOG, lambda at: np.log(x[..., at] - lower[at])),
+            (LOGIT_INTERVAL, lambda at: np.log(x[..., at] - lower[at]) - np.log(upper[at] - x[..., at])),
+            (NEGATIVE_LOG, lambda at: np.log(upper[at] - x[..., at])),
+            (ABOVE, lambda at: np.log(x[..., at] - x[..., at - 1])),
+            (FOLD, lambda at: np.arcsinh(x[..., at] / upper[at])),
+            (
+                BENT_LOG,
+                lambda at: np.vectorize(unconstrain, otypes=[float])(BENT_LOG, x[..., at], lower[at], upper[at]),
+            ),
         ):
-            at = codes == code
-            if at.any():
-                out[at] = inverse(at)
+            at = np.flatnonzero(codes == code)
+            if at.size:
+                out[..., at] = inverse(at)
     return out

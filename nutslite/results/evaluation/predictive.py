@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-CLASSES, DRAWS, QUANTILES = "classes", "draws", "quantiles"
-TRIALS = {"binomial": {"trials": "n"}}  # by family, what distributions call companions of the response
+CLASSES, DRAWS, QUANTILES, VECTORS = "classes", "draws", "quantiles", "vectors"
+TRIALS = {name: {"trials": "n"} for name in ("binomial", "zero_inflated_binomial")}
+"""By family, what distributions call companions of the response."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Predictive:
     ----------
     form : str
         Name of the distribution that `arrays` are parameters of; or ``"classes"``, with probabilities ``p``; or
-        ``"draws"``, with draws ``x`` of the response; or ``"quantiles"``, which are ``mu``.
-    arrays : dict of ndarray, shape (S, n), of classes and quantiles (S, n, K)
+        ``"draws"``, with draws ``x`` of the response; or ``"quantiles"``, which are ``mu``; or ``"vectors"``, with
+        draws ``x`` of a response of several columns.
+    arrays : dict of ndarray, shape (S, n), of classes, quantiles and vectors (S, n, K)
     log_likelihood : ndarray, shape (S, n)
         Of what was observed, whatever weights the rows have.
     response : Response
@@ -63,7 +65,7 @@ class Predictive:
 
     @property
     def y(self) -> FloatArray:
-        """What was observed, shape (n,); of intervals their upper ends."""
+        """What was observed, shape (n,), of several columns (n, K); of intervals their upper ends."""
         return observed_ends(self.response)
 
     def prediction(self, weights: FloatArray | None = None) -> Prediction:
@@ -81,6 +83,9 @@ class Predictive:
             return Prediction.from_probabilities(mean / mean.sum(axis=1, keepdims=True))
         if self.form == QUANTILES:
             return Prediction.from_quantiles(_mean(self.arrays["mu"], weights), self.levels)
+        if self.form == VECTORS:
+            known: dict[str, Any] = {"whole": self.whole, "log_density": self.log_likelihood, "y": self.y}
+            return Prediction.from_vectors(self.arrays["x"], weights, **known)
         if self.form == DRAWS:
             x = self.arrays["x"]
             return Prediction(DrawsWithDensity(x, self.log_likelihood, self.y, weights, self.whole))
@@ -114,9 +119,9 @@ def predictive(
     options: dict[str, Any] = {"sample_new_groups": sample_new_groups, "random_seed": random_seed}
     logs = pointwise_log_likelihood(posterior, replace(design, weights=None), task, **options)
     form = form_of(task.family)
-    if form == DRAWS:
+    if form in (DRAWS, VECTORS):
         drawn = predict(posterior, design, task, kind="response", **options).response[design.response.name]
-        arrays = {"x": drawn.reshape(-1, design.n_rows).astype(np.float64)}
+        arrays = {"x": drawn.reshape(-1, *drawn.shape[2:]).astype(np.float64)}
     else:
         arrays = conditional_parameters(posterior, design, task, **options)
         if form == QUANTILES:
@@ -128,7 +133,12 @@ def predictive(
 
 
 def observed_ends(response: Response) -> FloatArray:
-    """What scores compare predictions with, shape (n,): the response, its limit, or the upper end of an interval."""
+    """What scores compare predictions with: the response, its limit, or the upper end of an interval.
+
+    Shape (n,), of a response of several columns (n, K).
+    """
+    if response.columns:
+        return np.asarray(response.own.T, dtype=np.float64)
     censoring = response.censoring
     found = response.values[0] if censoring is None or censoring.upper is None else censoring.upper
     return np.asarray(found, dtype=np.float64)
@@ -143,17 +153,20 @@ def form_of(family: Family) -> str:
     """By what a family's responses are predicted; see `Predictive`."""
     if family.composite:
         return QUANTILES
+    if family.response_dim is not None:
+        return VECTORS
     if family.combined:
         return CLASSES
     names = {parameter.name for parameter in family.parameters}
     names |= set(TRIALS.get(family.kind, {}).values())
-    known = family.kind in distribution_names() and names == set(distribution(family.kind).parameters)
+    plain = set(family.companions) == set(TRIALS.get(family.kind, {}))
+    known = plain and family.kind in distribution_names() and names == set(distribution(family.kind).parameters)
     return family.kind if known else DRAWS
 
 
 def _as_known(form: str, arrays: dict[str, FloatArray], design: Design) -> dict[str, FloatArray]:
     """Parameters, and companions of the response, of the distribution; what a link rounded to an end is put inside."""
-    rows = dict(zip(design.response.companions, design.response.values[1:], strict=True))
+    rows = design.response.beside
     found = dict(arrays)
     for companion, name in TRIALS.get(form, {}).items():
         found[name] = np.broadcast_to(rows[companion], (len(next(iter(arrays.values()))), design.n_rows)).copy()

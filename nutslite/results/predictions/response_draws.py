@@ -100,9 +100,9 @@ class ResponseDraws:
         elif drawn.dtype.kind == "f":
             self.infinite += int(np.count_nonzero(np.isinf(drawn)))
         if invalid is not None:
-            drawn = np.where(invalid, np.nan, drawn)
+            drawn = np.where(invalid if drawn.ndim == 2 else invalid[..., None], np.nan, drawn)
         if start == 0:
-            self.values = np.empty(self.shape, dtype=drawn.dtype)
+            self.values = np.empty((*self.shape, *drawn.shape[2:]), dtype=drawn.dtype)
         elif drawn.dtype.kind == "f" and self.values.dtype.kind != "f":
             self.values = self.values.astype(float)
         self.values[start:stop] = drawn

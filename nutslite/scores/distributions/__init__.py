@@ -1,6 +1,7 @@
 """Distributions in closed form, one a file, found by its name: each file has one record, `DISTRIBUTION`.
 
-A file added here is known everywhere: to `Prediction.from_distribution`, to mixtures, and to the tests.
+A file added here, or beside those made of others in `compounds`, is known everywhere: to
+`Prediction.from_distribution`, to mixtures, and to the tests.
 """
 
 from __future__ import annotations
@@ -15,13 +16,24 @@ from nutslite.scores.numerics.distribution import Distribution
 
 ALIASES = {"normal": "gaussian", "student_t": "t", "studentt": "t", "inverse_gaussian": "wald"}
 
-OF_CLASSES = ("categorical", "cumulative", "sratio")
+OF_CLASSES = ("categorical", "cumulative", "sratio", "cratio", "acat")
+
+
+WINGS = ("distributions", "compounds")
+
+
+@cache
+def _modules() -> dict[str, str]:
+    """By distribution, the module that has it."""
+    wings = [import_module(f"nutslite.scores.{wing}") for wing in WINGS]
+    files = [(wing.__name__, module.name) for wing in wings for module in pkgutil.iter_modules(wing.__path__)]
+    return {name: f"{wing}.{name}" for wing, name in files}
 
 
 @cache
 def distribution_names() -> tuple[str, ...]:
     """Names of all distributions, in alphabetical order."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return tuple(sorted(_modules()))
 
 
 def distribution(name: str) -> Distribution:
@@ -44,7 +56,7 @@ def distribution(name: str) -> Distribution:
         raise ArgumentError(
             f"There is no distribution '{name}'.{did_you_mean(name, [*known, *ALIASES])} There are: {', '.join(known)}."
         )
-    record: Distribution = import_module(f"{__name__}.{found}").DISTRIBUTION
+    record: Distribution = import_module(_modules()[found]).DISTRIBUTION
     return record
 
 

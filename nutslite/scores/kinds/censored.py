@@ -51,7 +51,7 @@ class Censored(Kind):
     }
 
     def __init__(self, inner: Kind, y: Any, status: Any, lower: Any, log_score: Any) -> None:
-        self.inner, self.n, self.whole = inner, inner.n, inner.whole
+        self.inner, self.n, self.whole, self.atoms = inner, inner.n, inner.whole, inner.atoms
         self.y, self.lower = observations(y, self.n), observations(lower, self.n)
         self.status = np.asarray(status, dtype=np.int64)
         self.known = numbers("log_score", log_score, "no nan")

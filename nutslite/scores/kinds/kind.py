@@ -49,6 +49,8 @@ class Kind:
         Rows.
     whole : bool
         Whether what is predicted is a whole number.
+    atoms : tuple of float
+        Values with a probability of their own of what else is continuous; there `log_density` is its logarithm.
     refused : dict
         Of questions, why there is no answer: the end of a sentence that begins with the kind's name.
     """
@@ -57,6 +59,7 @@ class Kind:
     refused: ClassVar[dict[str, str]] = {}
     n: int
     whole: bool = False
+    atoms: tuple[float, ...] = ()
 
     def why_not(self, question: str) -> str | None:
         """Why a question has no answer, in a sentence; None where it has one."""
@@ -83,7 +86,12 @@ class Kind:
 
     def cdf_below(self, y: FloatArray) -> FloatArray:
         """``P(X < y)``."""
-        return self.cdf(np.ceil(y) - 1.0) if self.whole else self.cdf(y)
+        if self.whole:
+            return self.cdf(np.ceil(y) - 1.0)
+        at = self.cdf(y)
+        if not self.atoms:
+            return at
+        return np.where(np.isin(y, self.atoms), np.maximum(at - np.exp(self.log_density(y)), 0.0), at)
 
     def log_density(self, y: FloatArray) -> FloatArray:
         """Log of the density, of whole numbers of the probability."""

@@ -48,7 +48,7 @@ class Mixture(Kind):
         self.parameters = [np.array(parameter, dtype=np.float64) for parameter in parameters]
         self.size, self.n = self.parameters[0].shape
         self.weights = weights_of(weights, self.parameters[0].shape)
-        self.whole = record.whole
+        self.whole, self.atoms = record.whole, record.atoms
 
     def why_not(self, question: str) -> str | None:
         """Of 0 and 1 there are probabilities, and of components with equal weights a split of their entropy."""
@@ -125,7 +125,11 @@ class Mixture(Kind):
             middle = 0.5 * (low + high)
             below = self.cdf(middle) < level
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return 0.5 * (low + high)
+        found = 0.5 * (low + high)
+        for atom in self.atoms:
+            at = np.full(self.n, atom)
+            found = np.where((self.cdf_below(at) < level) & (level <= self.cdf(at)), atom, found)
+        return found
 
     def sample(self, rng: np.random.Generator, size: int) -> FloatArray:
         """Draws; rows of one draw come of one component, except where each row has its own weights."""

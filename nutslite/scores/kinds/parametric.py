@@ -26,7 +26,7 @@ class Parametric(Kind):
         self.record = record
         self.parameters = [np.atleast_1d(np.array(parameter, dtype=np.float64)) for parameter in parameters]
         self.n = self.parameters[0].size
-        self.whole = record.whole
+        self.whole, self.atoms = record.whole, record.atoms
 
     def why_not(self, question: str) -> str | None:
         """Of 0 and 1 there are probabilities."""

@@ -18,6 +18,7 @@ from nutslite.scores.kinds.parametric import Parametric
 from nutslite.scores.kinds.probabilities import Dirichlet, Probabilities
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
 from nutslite.scores.kinds.translated import translated
+from nutslite.scores.kinds.vectors import Vectors
 from nutslite.scores.numerics.checks import levels_of, probability
 from nutslite.scores.pointwise.classes import EntropySplit
 from nutslite.scores.pointwise.crps import scaled
@@ -52,7 +53,7 @@ class Prediction:
             raise ArgumentTypeError(
                 "A Prediction is made by Prediction.from_draws, from_normal, from_distribution, from_mixture, "
                 "from_quantiles, "
-                "from_interval, from_probabilities or from_dirichlet."
+                "from_interval, from_probabilities, from_dirichlet or from_vectors."
             )
         self.kind = kind
 
@@ -152,6 +153,25 @@ class Prediction:
         """Concentrations of Dirichlet distributions of probabilities, shape (n, K): an evidential network's head."""
         return cls(Dirichlet(alpha, classes))
 
+    @classmethod
+    def from_vectors(
+        cls, x: Any, weights: Any = None, *, whole: bool | None = None, log_density: Any = None, y: Any = None
+    ) -> Prediction:
+        """Draws of several numbers a row, such as counts of several outcomes, which are scored together.
+
+        Parameters
+        ----------
+        x : array_like, shape (S, n, K) or (chains, draws, n, K)
+        weights : array_like, shape (S,) or (S, n), optional
+            Weights of draws.
+        whole : bool, optional
+            Whether whole numbers are predicted; by default whether all draws are.
+        log_density : array_like, shape (S, n), optional
+            Log densities of the observations `y` given the parameters of each draw.
+        y : array_like, shape (n, K), optional
+        """
+        return cls(Vectors(x, weights, whole, log_density, y))
+
     # --- what it is
     # -----------------------------------------------------------------------------------------------------
 
@@ -180,7 +200,7 @@ class Prediction:
         return self.kind.why_not(question)
 
     def observed(self, y: Any) -> FloatArray:
-        """Observations as float64, shape (n,), checked; of classes their codes."""
+        """Observations as float64, shape (n,) or (n, K), checked; of classes their codes."""
         return self.kind.observed(y)
 
     def __len__(self) -> int:
@@ -234,15 +254,15 @@ class Prediction:
         return kind.log_density(kind.observed(y))
 
     def mean(self) -> FloatArray:
-        """Means, shape (n,); nan where a distribution has none."""
+        """Means, shape (n,), of several numbers a row (n, K); nan where a distribution has none."""
         return self._ask("mean").mean()
 
     def sd(self) -> FloatArray:
-        """Standard deviations, shape (n,); infinite or nan where a distribution has none."""
+        """Standard deviations, of the shape of the means; infinite or nan where a distribution has none."""
         return self._ask("sd").sd()
 
     def sample(self, rng: Any = None, size: int = 1000) -> FloatArray:
-        """Draws, shape (size, n).
+        """Draws, shape (size, n), of several numbers a row (size, n, K).
 
         Parameters
         ----------

@@ -45,6 +45,8 @@ class Distribution:
         Of a NumPy generator and parameters: one draw for each element.
     whole : bool
         Whether values are whole numbers.
+    atoms : tuple of float
+        Of other distributions, values with a probability of their own, whose logarithm the log density is there.
     crps : callable, optional
         Where ``deviation - half_difference`` would lose digits.
     check : callable, optional
@@ -68,6 +70,7 @@ class Distribution:
     half_difference: Function
     random: Function
     whole: bool = False
+    atoms: tuple[float, ...] = ()
     crps: Function | None = None
     check: Callable[..., None] | None = None
     note: str = ""

@@ -115,7 +115,7 @@ class Answers:
         kind = self.asked.prediction.kind
         if isinstance(kind, Draws) and kind.weights is None:
             return pit_from_draws(self.y, kind.x, seed=self.rng)
-        below = self.ask("cdf_below") if kind.whole or isinstance(kind, Draws | Censored) else None
+        below = self.ask("cdf_below") if kind.whole or kind.atoms or isinstance(kind, Draws | Censored) else None
         return pit_from_cdf(self.ask("cdf"), below, seed=self.rng)
 
 

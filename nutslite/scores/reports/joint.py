@@ -14,6 +14,7 @@ from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.mixture import Mixture
 from nutslite.scores.kinds.prediction import Prediction
+from nutslite.scores.kinds.vectors import Vectors
 from nutslite.scores.pointwise.joint import distances, normal_score, variogram
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +37,8 @@ def why_not_joint(prediction: Prediction) -> str | None:
     if prediction.can("probabilities"):
         return "joint= is about numbers, and this prediction is of classes."
     kind = prediction.kind
+    if isinstance(kind, Vectors):
+        return "joint= is about rows of one number each; those of this prediction have several, scored together."
     if isinstance(kind, Censored):
         return "joint= needs all responses of a group, and not all were seen."
     if isinstance(kind, Draws | Mixture) and kind.weights is not None and kind.weights.shape[1] > 1:

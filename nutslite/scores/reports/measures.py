@@ -11,12 +11,14 @@ from nutslite.scores.calibration.coverage import randomised_coverage
 from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
+from nutslite.scores.kinds.vectors import Vectors
 from nutslite.scores.pointwise.quantile import crps_from_quantiles, interval_score, pinball, wis
 from nutslite.scores.reports.answers import Answers
 from nutslite.scores.reports.class_measures import of_classes, of_events
 from nutslite.scores.reports.group_measures import between_groups, farthest_group
 from nutslite.scores.reports.joint import NOTES
 from nutslite.scores.reports.measure import Measure, Rows
+from nutslite.scores.reports.vector_measures import of_vectors
 
 FloatArray = NDArray[np.float64]
 
@@ -53,6 +55,8 @@ def measures_of(
         return _of_quantiles(tuple(kind.levels.tolist()))
     if isinstance(kind, Censored):
         return _of_censored(probabilities, groups)
+    if isinstance(kind, Vectors):
+        return of_vectors(prediction, probabilities)
     found = [_wis(probabilities)] if probabilities else []
     if prediction.can("crps"):
         found.insert(0, Measure("crps", "lower", rows=lambda a: a.crps))

@@ -39,7 +39,7 @@ class Report(Pictured):
         Scores of each row, and ``pit``, its randomised probability integral transform.
     by : pandas.DataFrame or None
         The table for each label of `by`, indexed by label and score.
-    observed : ndarray, shape (n,)
+    observed : ndarray, shape (n,), of several numbers a row (n, K)
         Observations, of classes their codes.
     whole : bool
         Whether whole numbers are predicted.
@@ -77,7 +77,7 @@ class Report(Pictured):
     @property
     def n(self) -> int:
         """Rows."""
-        return int(self.observed.size)
+        return len(self.observed)
 
     def verdict(self) -> str:
         """Two plain sentences: whether the uncertainty is right, and what stands out beside.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.probabilities import Probabilities
+from nutslite.scores.kinds.vectors import Vectors
 from nutslite.scores.reports.answers import Answers, Asked, CountTable
 from nutslite.scores.reports.measure import Measure
 from nutslite.scores.reports.omnibus import Omnibus, omnibus_of
@@ -65,7 +66,7 @@ class Simulation:
 def _simulated_answers(asked: Asked, simulations: int, rng: np.random.Generator) -> Iterator[Answers]:
     """What the forecast answers to observations drawn from it."""
     kind = asked.prediction.kind
-    if kind.whole and not isinstance(kind, Draws | Probabilities) and kind.n * simulations <= MOST_TABLED:
+    if kind.whole and not isinstance(kind, Draws | Probabilities | Vectors) and kind.n * simulations <= MOST_TABLED:
         pairs = list(simulated(asked.prediction, simulations, rng))
         current = asked if pairs[0][0] is asked.prediction else _quietly(pairs[0][0], asked)
         table = CountTable(current, np.stack([y for _, y in pairs]))

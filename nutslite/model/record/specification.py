@@ -1,0 +1,180 @@
+"""What a model is: one frozen record, made once of its arguments and its data, and read by all that a model does.
+
+Whatever changes a model (`nutslite.model.record.specify`) makes a new record. So nothing that was worked out before can
+be out of date: it belongs to the record that it was made of.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
+
+from nutslite.exceptions import DataTypeError, check_flags, shown
+from nutslite.families.record.family import Family
+from nutslite.families.record.register import own_links, own_quantile
+from nutslite.formula.formula import Formula
+from nutslite.posterior.assembly.assembly import assemble
+from nutslite.posterior.points.compiled_model import Backend
+from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.inventory import Inventory
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.quantities import take_inventory
+from nutslite.posterior.run.identity import column_digest, model_identity
+from nutslite.priors.checks import check_automatic
+from nutslite.priors.prior import Prior
+from nutslite.priors.user_priors import apart
+
+if TYPE_CHECKING:
+    from nutslite.results.pictures.description import Described
+
+
+@dataclass(frozen=True, eq=False)
+class ModelArguments:
+    """What `Model` was given, but for the data; a file of the model holds it.
+
+    The fields are the arguments of `Model`, in its order. `priors` has what replaced priors later, too. Dicts and lists
+    are copies: what becomes of the user's changes no model.
+
+    Raises
+    ------
+    ArgumentTypeError, PriorError
+        For a flag that is none, and for settings of automatic priors that do not exist or contradict each other.
+    """
+
+    formula: str | Formula
+    family: str | Family
+    priors: Mapping[Any, Any]
+    link: str | Mapping[str, str] | None
+    categorical: str | Collection[str] | None
+    dropna: bool
+    auto_scale: bool
+    noncentered: bool | Mapping[str, bool]
+    center_predictors: bool
+    extra_namespace: Mapping[str, Any] | None
+    correlated: bool
+    priors_cor: Mapping[str, float | Prior] | None
+    unused_priors: str | None
+    automatic_priors: str
+    taylor: int | None
+    potentials: Sequence[Any] | None
+    quantile: float | Sequence[float] | None
+
+    def __post_init__(self) -> None:
+        check_flags(
+            dropna=self.dropna,
+            auto_scale=self.auto_scale,
+            center_predictors=self.center_predictors,
+            correlated=self.correlated,
+        )
+        values = {
+            name: copy.copy(value) if type(value) in (dict, list, set) else value for name, value in vars(self).items()
+        }
+        values["taylor"] = check_automatic(self.automatic_priors, self.taylor, self.auto_scale)[1]
+        values["link"] = own_links(self.family) if self.link is None else values["link"]
+        values["quantile"] = own_quantile(self.family) if self.quantile is None else values["quantile"]
+        values["priors"] = apart({} if self.priors is None else self.priors)
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def among(cls, variables: Mapping[str, Any]) -> Self:
+        """The record of the variables that are called as its fields."""
+        return cls(**{argument.name: variables[argument.name] for argument in fields(cls)})
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What determines a posterior, and what is made of it when it is first needed."""
+
+    spec: ModelSpec
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """All names that results can hold."""
+        return take_inventory(self.spec)
+
+    @cached_property
+    def assembled(self) -> Assembled:
+        """Numbers and names of the packed vector."""
+        return assemble(self.spec, self.inventory)
+
+    @property
+    def is_assembled(self) -> bool:
+        """Whether the numbers have been made."""
+        return "assembled" in vars(self)
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The log density as users evaluate it."""
+        return Backend(self.assembled)
+
+
+@dataclass(frozen=True, eq=False)
+class Specification:
+    """All that a model is.
+
+    Attributes
+    ----------
+    arguments : ModelArguments
+    formula : Formula
+    data : DataFrame
+        As given, with all rows and columns.
+    used : DataFrame
+        The columns that the formula uses, all rows: what a file of the model holds.
+    unused_priors : str
+        What to do about priors of what is not in the model.
+    posterior : Posterior
+        The part of it that determines the draws.
+    aliases : mapping of str to str
+        By full name of a variable, what results call it.
+    """
+
+    arguments: ModelArguments
+    formula: Formula
+    data: pd.DataFrame
+    used: pd.DataFrame
+    unused_priors: str
+    posterior: Posterior
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What determines the posterior: design, family, links, priors and the like."""
+        return self.posterior.spec
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the posterior, as digests by the names that users know."""
+        columns = {str(name): column_digest(self.used[name]) for name in self.spec.design.used_columns}
+        return model_identity(str(self.formula), self.spec, self.arguments.priors, columns)
+
+    def described(self) -> Described:
+        """What there is to say of the model in words."""
+        from nutslite.results.pictures.description import Described
+
+        return Described(self.formula.get_all_formulas(), self.spec, self.aliases)
+
+    def notes(self) -> dict[str, str]:
+        """What results say of the model that they are of."""
+        from nutslite.results.container.origin import notes_of
+
+        links = {name: self.spec.links[name] for name in self.spec.design.predictors}
+        return notes_of(self.formula.get_all_formulas(), self.spec.family.name, links, self.spec.family.quantile)
+
+
+def specification_of(model: Any) -> Specification:
+    """What a `Model` is made of, for those who look inside.
+
+    Raises
+    ------
+    DataTypeError
+        For what is no model.
+    """
+    specification = getattr(model, "_specification", None)
+    if not isinstance(specification, Specification):
+        raise DataTypeError(f"The first argument is a Model, not {shown(model)}.")
+    return specification

@@ -1,0 +1,239 @@
+"""A model's arguments and data become its specification, and that becomes one with other priors or names.
+
+Everything that can be wrong with a model is found here, before anything is sampled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from nutslite._config import config
+from nutslite._log import log
+from nutslite.exceptions import PriorError
+from nutslite.families.record.censoring import check_response
+from nutslite.families.record.family import Family
+from nutslite.families.record.link_kernels import with_own_links
+from nutslite.families.record.register import at_quantile, described, get_family
+from nutslite.families.record.variants import for_response, plain
+from nutslite.formula.columns.data import as_frame
+from nutslite.formula.correlated import refuse_known_covariances
+from nutslite.formula.design import Design, build_design
+from nutslite.formula.formula import as_formula
+from nutslite.formula.terms.kinds import Interval
+from nutslite.model.record.concerns import check_empty_formulas, warn_of_concerns
+from nutslite.model.record.specification import ModelArguments, Posterior, Specification
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.potential import read_potentials
+from nutslite.priors.checks import Vector, check_noncentered, check_shift, refuse_fixed
+from nutslite.priors.choosing import choose_priors
+from nutslite.priors.correlations import choose_correlations
+from nutslite.priors.defaults import QUANTILE, PriorSet, least_end
+from nutslite.priors.intervals import middle_of
+from nutslite.priors.mle import MLEPriors
+from nutslite.priors.user_priors import update_priors
+from nutslite.results.aliases import check_aliases, choose_aliases
+
+
+def specify(arguments: ModelArguments, data: Any) -> Specification:
+    """What arguments and data make together.
+
+    Raises
+    ------
+    NutsliteError
+        As for `Model`.
+
+    Warns
+    -----
+    NutsliteWarning
+        As for `Model`.
+    """
+    formula = as_formula(arguments.formula)
+    family, links = _family_and_links(arguments)
+    potentials = read_potentials(arguments.potentials)
+    unused = config["UNUSED_PRIORS"] if arguments.unused_priors is None else arguments.unused_priors
+    frame = as_frame(data)
+    design = build_design(
+        formula,
+        frame,
+        parameters=tuple(parameter.name for parameter in (*family.parameters, *family.optional)),
+        without_intercept=family.without_intercept,
+        categorical=arguments.categorical,
+        dropna=arguments.dropna,
+        extra_namespace=arguments.extra_namespace,
+    )
+    used = _used_data(frame, design.used_columns, arguments.categorical)
+    family = for_response(family, design.response)
+    check_response(family, design.response)
+    family = family.bound(design.response, design.predictors)
+    links = {item.name: links.get(item.name, item.default_link) for item in family.parameters}
+    check_empty_formulas(design, family, links)
+    arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
+    correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
+    refuse_known_covariances(design.predictors, design.factors, correlations)
+    priors = _choose_priors(arguments, unused, design, family, links)
+    design = _settled(design, priors)
+    spec = ModelSpec(
+        design=design,
+        family=family,
+        links=links,
+        priors=priors,
+        center_predictors=arguments.center_predictors,
+        correlations=correlations,
+        noncentered=_starts_noncentered(arguments, design, family, priors),
+        potentials=potentials,
+    )
+    posterior = _named(Posterior(spec))
+    chosen = get_family(arguments.family).chosen_links(arguments.link)
+    warn_of_concerns(design, family, links, chosen, priors)
+    return Specification(arguments, formula, frame, used, unused, posterior)
+
+
+def with_priors(specification: Specification, given: Mapping[Any, Any] | None, **generic: Any) -> Specification:
+    """The model with the priors that `given` names replaced, and generic ones that are not None.
+
+    Raises
+    ------
+    PriorError
+    DataError
+        If a name of the results would then be another one's alias.
+    """
+    named = {key: prior for key, prior in generic.items() if prior is not None}
+    all_given = update_priors(update_priors(specification.arguments.priors, named), given)
+    arguments, spec = replace(specification.arguments, priors=all_given), specification.spec
+    priors = _choose_priors(arguments, specification.unused_priors, spec.design, spec.family, spec.links)
+    noncentered = _starts_noncentered(arguments, spec.design, spec.family, priors)
+    design = _settled(spec.design, priors)
+    posterior = Posterior(replace(spec, design=design, priors=priors, noncentered=noncentered))
+    check_aliases(specification.aliases, posterior.inventory)
+    return replace(specification, arguments=arguments, posterior=posterior)
+
+
+def with_aliases(specification: Specification, given: Mapping[str, str | Mapping[str, str]]) -> Specification:
+    """The model with other names for what `given` names.
+
+    Raises
+    ------
+    DataError
+        If an alias is no text, or two variables would be called the same.
+    """
+    family, inventory = specification.spec.family, specification.posterior.inventory
+    prefixes = {parameter.name: family.prefix(parameter.name) for parameter in family.parameters}
+    known = tuple(dict.fromkeys([*inventory.dims, *prefixes]))
+    chosen = choose_aliases(given, names=known, derived=inventory.followers(), prefixes=prefixes)
+    aliases = {**specification.aliases, **chosen}
+    check_aliases(aliases, inventory)
+    return replace(specification, aliases=aliases)
+
+
+def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
+    """The family, with a kernel that knows its links, and the link of every parameter by name."""
+    family = plain(get_family(arguments.family))
+    if arguments.quantile is not None or family.composite:
+        family = at_quantile(family, arguments.quantile)
+    links = family.choose_links(arguments.link)
+    return described(with_own_links(family, links), links), links
+
+
+def _named(posterior: Posterior) -> Posterior:
+    """The same, once it is known that each name is of one thing, and that potentials are functions of these."""
+    _ = posterior.inventory
+    if posterior.spec.potentials:
+        from nutslite.posterior.targets.potential_target import check_potentials
+
+        check_potentials(posterior.assembled)
+    return posterior
+
+
+def _used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> pd.DataFrame:
+    """A copy of the columns that a model uses, those that `categorical` names included, whose names are checked."""
+    from nutslite.results.storage.columns_file import keepable
+
+    named = {categorical} if isinstance(categorical, str) else set(categorical or ())
+    return keepable(frame[[name for name in frame.columns if name in used or name in named]])
+
+
+def _choose_priors(
+    arguments: ModelArguments, unused: str, design: Design, family: Family, links: Mapping[str, str]
+) -> PriorSet:
+    """The user's priors laid over those of the family, and these over automatic ones."""
+    if arguments.automatic_priors == "mle" and family.bind is not None:
+        raise PriorError(
+            f"automatic_priors='mle' is for one linear predictor and a mean, which family '{family.name}' does not "
+            "have. Leave it out."
+        )
+    if arguments.automatic_priors == "mle" and (family.smooth or family.at_quantile) is not None:
+        raise PriorError(
+            f"automatic_priors='mle' needs the curvature of a likelihood, which family '{family.name}' has not. Leave "
+            "it out."
+        )
+    if arguments.automatic_priors == "mle" and design.response.censoring is not None:
+        raise PriorError("automatic_priors='mle' does not know censored responses. Leave it out.")
+    if arguments.automatic_priors == "mle" and family.unbound is not None:
+        raise PriorError(
+            f"automatic_priors='mle' does not know what the response '{design.response.name}' comes with "
+            f"({', '.join(design.response.companions)}). Leave it out."
+        )
+    mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
+    refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
+    own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
+    chosen = choose_priors(
+        update_priors(own, arguments.priors),
+        design.predictors,
+        design.response,
+        family=family.kind if family.quantile is None else QUANTILE,
+        link=links[family.parent.name],
+        parent=family.parent.name,
+        auxiliary={item.name: item.default_prior for item in family.auxiliary if item.name not in family.fixed},
+        auto_scale=arguments.auto_scale,
+        unused=unused,  # type: ignore[arg-type]  # checked there, with a message
+        mle=mle,
+        spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
+        vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
+        levels={item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors},
+    )
+    if family.kind == "shifted_lognormal" and "ndt" in chosen.constants:
+        check_shift("ndt", chosen.constants["ndt"], least_end(design.response), design.response.name)
+    return replace(chosen, constants={**chosen.constants, **family.fixed})
+
+
+def _settled(design: Design, priors: PriorSet) -> Design:
+    """The design once its terms know the priors that they go by, and a line for each that left something open."""
+    full = {
+        (name, term.name, quantity.name): term.full(quantity)
+        for name, predictor in design.predictors.items()
+        for term in predictor.basis_terms
+        for quantity in term.hyperparameters
+    }
+
+    def interval(parameter: str, term: str) -> Interval:
+        def of_prior(quantity: str, share: float) -> tuple[Any, Any] | None:
+            name = full[parameter, term, quantity]
+            chosen = name in priors.chosen.get(parameter, ())
+            return middle_of(priors.terms[parameter][name], share) if chosen else None
+
+        return of_prior
+
+    design, sentences = design.settled(interval)
+    for sentence in sentences:
+        log.info("%s", sentence)
+    return design
+
+
+def _starts_noncentered(arguments: ModelArguments, design: Design, family: Family, priors: PriorSet) -> dict[str, bool]:
+    """Whether effects of each group term, and weights, start non-centred: as their prior says, or else the model."""
+    general = arguments.noncentered
+    out = {}
+    for name, predictor in design.predictors.items():
+        own = general if isinstance(general, bool) else general.get(name, True)
+        shrunk = [term.name for term in predictor.terms if priors.terms[name][term.name].hierarchical]
+        for term in [*(term.name for term in predictor.group_terms), *shrunk]:
+            said = priors.terms[name][term].noncentered
+            out[f"{family.prefix(name)}{term}"] = own if said is None else bool(said)
+        for basis in predictor.basis_terms:
+            if basis.weights is not None:
+                out[f"{family.prefix(name)}{basis.full(basis.weights)}"] = own
+    return out
