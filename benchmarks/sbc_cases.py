@@ -400,7 +400,29 @@ def term_cases() -> list[Case]:
     r2d2 = Prior("R2D2", mean_R2=0.4, prec_R2=4, cons_D2=1)
     shares: dict[str, Any] = {"formula": "y ~ x + z + c", "options": {"priors": {**NARROW, "common": r2d2}}}
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
+    by_levels = "hsgp(z, m=6, c=1.5, by=b, share_cov=False)"
+    each = {"sigma": Prior("HalfNormal", sigma=1), "ell": Prior("InverseGamma", alpha=5, beta=4)}
+    bends = {name: {"sigma": Prior("HalfNormal", sigma=1)} for name in ("t2(x, z, k=4)", "s(z, by=h, k=5, bs='ps')")}
     return [
+        Case(
+            "process by levels: marginal",
+            "scales of their own by levels",
+            f"y ~ x + {by_levels}",
+            options={"priors": {**NARROW, by_levels: each}},
+        ),
+        Case("surface: marginal", "scales by parts", "y ~ t2(x, z, k=4)", options={"priors": {**NARROW, **bends}}),
+        Case(
+            "smooth by levels: marginal",
+            "scales by levels",
+            "y ~ h + s(z, by=h, k=5, bs='ps')",
+            options={"priors": {**NARROW, **bends}},
+        ),
+        Case(
+            "monotonic times a column: joint",
+            "two simplexes",
+            "y ~ mo(h)*x",
+            options={"priors": {**steps, "mo(h):x": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}},
+        ),
         Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
         Case(
             "monotonic: poisson and groups",

@@ -156,8 +156,6 @@ NAMES: list[Row] = [
     ("measurement error of brms", "y ~ me(x, w)", FormulaError, ("me() is not supported",)),
     ("missing values of brms", "y ~ mi(x)", FormulaError, ("mi() is not supported",)),
     ("autocorrelation of brms", "y ~ ar(k)", FormulaError, ("ar() is not supported",)),
-    ("grouping by gr() of brms", "y ~ (1|gr(s, by=g))", FormulaError, ("gr() has no argument 'by'",)),
-    ("multi-membership of brms", "y ~ (1|mm(g, h))", FormulaError, ("mm() is not supported",)),
     ("if-else", "y ~ I(x if b else z)", FormulaError, ("np.where",)),
     ("lambda", "y ~ I(lambda: x)", FormulaError, ("lambdas",)),
     ("comprehension", "y ~ I([v for v in x])", FormulaError, ("ListComp",)),

@@ -24,6 +24,19 @@ _PIPES = [Operator("|", 2, 50), Operator("|", 1, 60), Operator("^", 2, 500)]
 
 
 @dataclass(frozen=True)
+class Product:
+    """A term of a special kind: its call, by itself or times other factors, as in ``mo(x):z``."""
+
+    term: Term
+    call: Expression
+
+    @property
+    def others(self) -> tuple[Expression, ...]:
+        """The other factors."""
+        return tuple(factor for factor in self.term.factors if factor is not self.call)
+
+
+@dataclass(frozen=True)
 class PredictorSpec:
     """A right-hand side, read.
 
@@ -36,8 +49,8 @@ class PredictorSpec:
     offsets : tuple of Expression
     notes : tuple of str
         How it was understood where it can be a slip, for the log.
-    special : tuple of Expression
-        Calls that are whole terms of kinds of their own, once they are set apart from `terms`.
+    special : tuple of Product
+        Terms of special kinds, once they are set apart from `terms`: calls by themselves, or times other factors.
     """
 
     parameter: str
@@ -47,7 +60,7 @@ class PredictorSpec:
     groups: tuple[GroupSpec, ...]
     offsets: tuple[Expression, ...]
     notes: tuple[str, ...] = ()
-    special: tuple[Expression, ...] = ()
+    special: tuple[Product, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -59,11 +72,18 @@ class PredictorSpec:
         return replace(self, groups=())
 
     def expressions(self) -> list[Expression]:
-        """Every factor and offset, group factors included, but no special terms."""
+        """Every factor and offset, group factors included, but no calls that are terms of special kinds."""
         terms = [*self.terms]
         for group in self.groups:
             terms += [*group.terms, *group.factors]
-        return [factor for term in terms for factor in (*term.factors, *term.more)] + list(self.offsets)
+        others = [factor for product in self.special for factor in product.others]
+        every = [factor for term in terms for factor in (*term.factors, *term.more)]
+        return every + others + list(self.offsets)
+
+    @property
+    def calls(self) -> tuple[Expression, ...]:
+        """The calls that are terms of special kinds."""
+        return tuple(product.call for product in self.special)
 
 
 @dataclass(frozen=True)

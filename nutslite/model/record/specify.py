@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from nutslite._config import config
+from nutslite._log import log
 from nutslite.exceptions import PriorError
 from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
@@ -22,6 +23,7 @@ from nutslite.formula.columns.data import as_frame
 from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import as_formula
+from nutslite.formula.terms.kinds import Interval
 from nutslite.model.record.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
@@ -30,6 +32,7 @@ from nutslite.priors.checks import Vector, check_noncentered, check_shift, refus
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import QUANTILE, PriorSet, least_end
+from nutslite.priors.intervals import middle_of
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
@@ -72,6 +75,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
     refuse_known_covariances(design.predictors, design.factors, correlations)
     priors = _choose_priors(arguments, unused, design, family, links)
+    design = _settled(design, priors)
     spec = ModelSpec(
         design=design,
         family=family,
@@ -102,7 +106,8 @@ def with_priors(specification: Specification, given: Mapping[Any, Any] | None, *
     arguments, spec = replace(specification.arguments, priors=all_given), specification.spec
     priors = _choose_priors(arguments, specification.unused_priors, spec.design, spec.family, spec.links)
     noncentered = _starts_noncentered(arguments, spec.design, spec.family, priors)
-    posterior = Posterior(replace(spec, priors=priors, noncentered=noncentered))
+    design = _settled(spec.design, priors)
+    posterior = Posterior(replace(spec, design=design, priors=priors, noncentered=noncentered))
     check_aliases(specification.aliases, posterior.inventory)
     return replace(specification, arguments=arguments, posterior=posterior)
 
@@ -193,6 +198,29 @@ def _choose_priors(
     if family.kind == "shifted_lognormal" and "ndt" in chosen.constants:
         check_shift("ndt", chosen.constants["ndt"], least_end(design.response), design.response.name)
     return replace(chosen, constants={**chosen.constants, **family.fixed})
+
+
+def _settled(design: Design, priors: PriorSet) -> Design:
+    """The design once its terms know the priors that they go by, and a line for each that left something open."""
+    full = {
+        (name, term.name, quantity.name): term.full(quantity)
+        for name, predictor in design.predictors.items()
+        for term in predictor.basis_terms
+        for quantity in term.hyperparameters
+    }
+
+    def interval(parameter: str, term: str) -> Interval:
+        def of_prior(quantity: str, share: float) -> tuple[Any, Any] | None:
+            name = full[parameter, term, quantity]
+            chosen = name in priors.chosen.get(parameter, ())
+            return middle_of(priors.terms[parameter][name], share) if chosen else None
+
+        return of_prior
+
+    design, sentences = design.settled(interval)
+    for sentence in sentences:
+        log.info("%s", sentence)
+    return design
 
 
 def _starts_noncentered(arguments: ModelArguments, design: Design, family: Family, priors: PriorSet) -> dict[str, bool]:
