@@ -171,8 +171,8 @@ def report(cells: Sequence[dict[str, Any]], head: str) -> str:
         f"times too low; logits by {LOGIT_BIAS}. Ignoring groups: each row right by itself, and nothing shared (groups "
         f"of {SIZE} share {SHARED**2:.0%} of the variance; events an effect of sd {SHARED_LOGIT} on the logit). One "
         f"group off: by {ODD:g} sds. Numbers are the share of runs **outside** the range (% of runs; 5 is what right "
-        "forecasts have). *Any* is the share where one of the numbers that the verdict looks at is farther from what is "
-        "expected than the farthest is in 95 % of simulations; *verdict* that whose two sentences find a fault.",
+        "forecasts have). *Any* is the share where one of the numbers that the verdict looks at is farther from what "
+        "is expected than the farthest is in 95 % of simulations; *verdict* that whose two sentences find a fault.",
         f"No test of 5 % could find a bias of {BIAS} sds of the grouped responses, whose mean over {ROWS // SIZE} "
         f"groups is known to {_error_of_mean():.2f} sds, in more than {100 * _most_power():.0f} % of runs.",
         _wrong_table(cells),

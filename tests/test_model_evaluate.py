@@ -173,26 +173,26 @@ class TestLeavingOut:
             np.testing.assert_allclose(found.weights[:, row], np.exp(expected), rtol=1e-12)
             assert found.khat[row] == khat
 
+    @pytest.mark.filterwarnings("ignore:Leaving out single rows")
     def test_approximations_are_corrected_where_their_draws_are_left_as_they_are(self) -> None:
-        """Few counts, far from normal: beside draws of the posterior itself, and of an ArviZ object."""
-        data = pd.DataFrame({"y": [0, 1, 0, 6, 2, 0, 1, 3], "x": np.linspace(-1.5, 1.5, 8)})
-        model = nl.Model("y ~ x", data, family="poisson")
-        options = {**QUIET, "draws": 2000, "inference_method": "laplace"}
-        exact = model.evaluate(model.fit(**QUIET, draws=2000), simulations=0)
-        reports, off = {}, {}
+        """Few counts: beside draws of the posterior itself, and by an ArviZ object."""
+        counts = [0, 1, 0, 2, 1, 0, 1, 3, 2, 1, 0, 4, 2, 3, 1, 5]
+        model = nl.Model("y ~ x", pd.DataFrame({"y": counts, "x": np.linspace(-1.5, 1.5, 16)}), family="poisson")
+        exact = model.evaluate(model.fit(**QUIET, draws=2000), simulations=0).pointwise.nll
         for importance in (None, "weights", "resample"):
-            results = model.fit(**options, importance=importance)
+            results = model.fit(**QUIET, draws=2000, inference_method="laplace", importance=importance)
+            report = model.evaluate(results, simulations=0)
+            np.testing.assert_allclose(report.pointwise.nll, exact, atol=0.045)
+            said = any("density of the posterior over its own" in note for note in report.notes)
+            assert said is (importance != "resample")
             model.compute_log_likelihood(results)
             model.predict(results, kind="response", random_seed=1)
-            reports[importance] = model.evaluate(results, simulations=0)
             stored = evaluate(results, simulations=0)
-            np.testing.assert_allclose(stored.pointwise.nll, reports[importance].pointwise.nll, rtol=1e-9)
-            said = any("density of the posterior over its own" in note for note in reports[importance].notes)
-            assert said is (importance != "resample")
-            good = (reports[importance].pointwise.khat < 0.6) & (exact.pointwise.khat < 0.6)
-            assert good.sum() >= 4
-            off[importance] = np.abs(reports[importance].pointwise.nll - exact.pointwise.nll)[good].max()
-            assert off[importance] < 0.06
+            np.testing.assert_allclose(stored.pointwise.nll, report.pointwise.nll, rtol=1e-9)
+            if importance is None:
+                logs = get_group(results, "log_likelihood")["y"].to_numpy()
+                uncorrected = nll(logs.reshape(-1, 16), leave_one_out(logs).weights)
+                assert np.abs(uncorrected - exact).max() > 0.06
 
     def test_weights_that_were_asked_for_count_in_all_reports(self) -> None:
         data = pd.DataFrame({"y": [0, 1, 0, 6, 2, 0, 1, 3], "x": np.linspace(-1.5, 1.5, 8)})

@@ -4,9 +4,10 @@ A check loss has a kink, and the curvature of its expectation is the density of 
 posterior knows that density as far as its draws reach, over few rows at outer quantiles and where there are few groups:
 its precision varies much from one data set to the next, and with the estimate. Here it is Powell's (1991, Estimation of
 monotonic regression models under quantile restrictions): rows count that lie within a bandwidth of the quantile, over
-which slopes of their log likelihoods are differenced. The bandwidth is that of Hall and Sheather (1988, JRSS B
-50:381-391) on the scale of levels, taken to that of the response as for normal residuals (Koenker, 2005, Quantile
-Regression, section 3.4.2: ``1{|r| < c}/(2 c)`` with ``c = s (Phi^-1(tau + h) - Phi^-1(tau - h))``); with clusters as without (Parente and Santos Silva, 2016, doi:10.1515/jem-2014-0011).
+which slopes of their log likelihoods are differenced: ``1{|r| < c}/(2 c)`` of the residuals r, with
+``c = s (Phi^-1(tau + h) - Phi^-1(tau - h))``, s their spread, and the bandwidth h of Hall and Sheather (1988, JRSS B
+50:381-391) on the scale of levels (Koenker, 2005, Quantile Regression, section 3.4.2); with clusters as without
+(Parente and Santos Silva, 2016, doi:10.1515/jem-2014-0011).
 """
 
 from __future__ import annotations
