@@ -88,7 +88,7 @@ def test_equals_the_original(name, shared_data):
     pd.testing.assert_frame_equal(frame.astype(dict.fromkeys(categories, "str")), expected, check_dtype=False)
     recorded = json.loads((shared_data / "columns.json").read_text()).get(original, {"columns": {}})["columns"]
     for column, kind in recorded.items():
-        factor = "factor" in kind["type"] or (name, column) == ("inhaler", "rating")  # ordered categories, called 1 to 4
+        factor = "factor" in kind["type"] or (name, column) == ("inhaler", "rating")  # ordered, called 1 to 4
         assert (column in categories) == factor
         if isinstance(kind.get("levels"), list):
             assert [str(level) for level in frame[column].cat.categories] == kind["levels"]
