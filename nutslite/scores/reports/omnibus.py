@@ -50,10 +50,10 @@ def omnibus_of(
     is not finite somewhere, or never changes, is left out.
     """
     pool = np.concatenate([observed[None], simulated])
-    kept = (
-        np.flatnonzero(np.isfinite(pool).all(axis=0) & (np.ptp(simulated, axis=0) > 0.0)) if len(simulated) > 2 else []
-    )
-    if not len(kept):
+    if len(simulated) <= 2:
+        return None
+    kept = np.flatnonzero(np.isfinite(pool).all(axis=0) & (np.ptp(simulated, axis=0) > 0.0))
+    if not kept.size:
         return None
     distances = _distances(pool[:, kept], np.array(both)[kept])
     farthest = distances.max(axis=1) * (1.0 + TIE)
