@@ -578,6 +578,26 @@ def censored_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def bounded_cases() -> list[Case]:
+    """Responses between bounds, with known errors, with exposures; one of them censored, too."""
+    binary, sizes = {"priors": BINARY}, {"priors": {**BINARY, "alpha": Prior("Gamma", alpha=6, beta=3)}}
+    logged = {**sizes, "link": "log"}
+    return [
+        Case("bounds: gaussian", "truncated on one side by a column", "truncated(y, lb=x - 3) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("bounds: gamma", "tails by quadrature", "constrained(pos, lb=0.2, ub=4) ~ x", "gamma", logged),
+        Case("bounds: poisson", "zeros are not seen", "truncated(k, lb=1) ~ x + (1|g)", "poisson", binary,
+             accept=BOUNDS["poisson"]),
+        Case("bounds: negative binomial", "tails by sums", "truncated(k, ub=12) ~ x", "negativebinomial", sizes),
+        Case("bounds: censored", "late entries", "truncated(censored(pos, status), lb=0.1) ~ x", "weibull", sizes,
+             {"censor": partial(ended, 0.1, 3.0)}),
+        Case("known errors: beside sigma", "a scale of two parts", "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("exposures: negative binomial", "both parameters grow", "rate(k, exp(o)) ~ x", "negativebinomial", sizes,
+             accept=BOUNDS.get("negativebinomial")),
+    ]  # fmt: skip
+
+
 def angle_cases() -> list[Case]:
     """Directions under priors that leave one of the modes, which are a turn apart."""
     narrow = {name: Prior("Normal", mu=0, sigma=0.4) for name in ("Intercept", "x")}
@@ -658,6 +678,7 @@ def all_cases() -> list[Case]:
         *joint_cases(),
         *general_cases(),
         *censored_cases(),
+        *bounded_cases(),
         *angle_cases(),
         *category_cases(),
         *column_cases(),

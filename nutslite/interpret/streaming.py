@@ -14,7 +14,6 @@ from nutslite.exceptions import ArgumentError
 from nutslite.formula.forms.truncated import LOWER, UPPER
 from nutslite.interpret.averages import Averaging
 from nutslite.interpret.groups import Groups
-from nutslite.interpret.target import MEAN, Companions, Target
 from nutslite.model.fits.after_fit import check_results, prediction_task
 from nutslite.model.record.specification import Specification
 from nutslite.results.added_groups import named_posterior
@@ -22,6 +21,7 @@ from nutslite.results.container.inference_data import get_group
 from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
 from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
 from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
+from nutslite.results.predictions.target import MEAN, Companions, Target
 
 if TYPE_CHECKING:
     from nutslite.families.record.family import Family

@@ -19,9 +19,9 @@ from nutslite.formula.forms.truncated import LOWER, UPPER
 from nutslite.interpret.asking import Options, ask
 from nutslite.interpret.estimates import Estimates
 from nutslite.interpret.streaming import Measure, Side
-from nutslite.interpret.target import Companions, Target
 from nutslite.model.record.specification import Specification, specification_of
 from nutslite.results.predictions.parameter_draws import ParameterDraws
+from nutslite.results.predictions.target import Companions, Target
 
 FloatArray = NDArray[np.float64]
 

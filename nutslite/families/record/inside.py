@@ -27,6 +27,7 @@ Arrays = Mapping[str, Any]
 ROUNDS = 12  # of draws that are made anew where they fall outside
 _STEPS = 100  # of a bisection at most
 _DOUBLINGS = 1100  # from the smallest to the largest number
+_MOST_TERMS, _NEGLIGIBLE = 1_000_000, 1e-14
 
 
 def log_probability(family: Family, bounds: Bounds, parameters: Arrays, companions: Arrays) -> FloatArray:
@@ -162,16 +163,18 @@ def _some(arrays: Arrays, rows: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _summed(family: Family, parameters: Arrays, companions: Arrays, bounds: Bounds) -> FloatArray:
-    """``lower + sum(P(Y >= k), k > lower)`` of whole numbers that have a highest one."""
+    """``lower + sum(P(Y >= k), k > lower)`` of whole numbers, until nothing is left."""
     whole = log_probability(family, bounds, parameters, companions)
     low = np.where(bounds.has_lower, bounds.lower, 0.0)
-    high = np.where(bounds.has_upper, bounds.upper, companions["trials"])
-    found = low.copy()
-    for step in range(1, int((high - low).max()) + 1):
-        at = low + step
-        part = Bounds(np.minimum(at, high), bounds.upper)
-        share = np.exp(log_probability(family, part, parameters, companions) - whole)
-        found += np.where(at <= high, share, 0.0)
+    top = np.where(bounds.has_upper, bounds.upper, companions.get("trials", np.inf))
+    found, at = low.copy(), low + 1.0
+    for _ in range(_MOST_TERMS):
+        part = Bounds(np.minimum(at, top), bounds.upper)
+        share = np.where(at <= top, np.exp(log_probability(family, part, parameters, companions) - whole), 0.0)
+        if not (share > _NEGLIGIBLE).any():
+            break
+        found += share
+        at += 1.0
     return found
 
 

@@ -240,7 +240,7 @@ class _Assembler:
             block.rows.append([len(self.z), *row])
             self.z.append(column)
         mix = NO_MIX if factor.covariance is None else factor.covariance.factor
-        shape = (*(() if term.scalar else (term.columns,)), len(factor.levels))
+        shape = (*(() if term.scalar else (term.columns,)), len(rows) // term.columns)
         block.parts.append(Part(j, name, shape, mix))
 
     def _new_block(self, factor: str | None) -> EffectBlock:
