@@ -36,6 +36,7 @@ from nutslite.formula.predictors import (
     PredictorPlan,
     build_predictor,
     check_columns,
+    factor_expressions,
     plan_predictor,
     resettled,
     without_offset,
@@ -196,7 +197,7 @@ class Design:
         columns = columns_of(used, recipe.categorical)
         rounded = rounded_columns(used, columns)
         evaluator = Evaluator(columns, len(used), recipe.extra, recipe.memory, False, rounded=rounded)
-        values = apply_factors(_factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
+        values = apply_factors(factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
         predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
         factors = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups if groups}
         predictors, factors = taken_apart(predictors, factors)
@@ -292,7 +293,7 @@ def build_design(
     del frame, columns
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
-    known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
+    known, values = learn_factors(factor_expressions(parsed.predictors), evaluator)
     plans = tuple(
         plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
     )
@@ -352,14 +353,6 @@ def _companion_columns(recipe: _Recipe, frame: pd.DataFrame) -> tuple[str, ...]:
     known = frozenset((*recipe.response_columns, *recipe.predictor_columns))
     found = [name for item in recipe.response.spec.companions for name in check(item, known, recipe.extra)]
     return tuple(name for name in found if name in frame.columns)
-
-
-def _factor_expressions(given: Iterable[PredictorSpec]) -> list[Expression]:
-    """The factors of common terms, of the left sides of bars, and those that calls of special kinds are times."""
-    specs = list(given)
-    terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
-    multiplied = [factor for spec in specs for product in spec.special for factor in product.others]
-    return [factor for term in terms for factor in term.factors] + multiplied
 
 
 def _learn_groups(
