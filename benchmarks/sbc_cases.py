@@ -400,7 +400,29 @@ def term_cases() -> list[Case]:
     r2d2 = Prior("R2D2", mean_R2=0.4, prec_R2=4, cons_D2=1)
     shares: dict[str, Any] = {"formula": "y ~ x + z + c", "options": {"priors": {**NARROW, "common": r2d2}}}
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
+    by_levels = "hsgp(z, m=6, c=1.5, by=b, share_cov=False)"
+    each = {"sigma": Prior("HalfNormal", sigma=1), "ell": Prior("InverseGamma", alpha=5, beta=4)}
+    bends = {name: {"sigma": Prior("HalfNormal", sigma=1)} for name in ("t2(x, z, k=4)", "s(z, by=h, k=5, bs='ps')")}
     return [
+        Case(
+            "process by levels: marginal",
+            "scales of their own by levels",
+            f"y ~ x + {by_levels}",
+            options={"priors": {**NARROW, by_levels: each}},
+        ),
+        Case("surface: marginal", "scales by parts", "y ~ t2(x, z, k=4)", options={"priors": {**NARROW, **bends}}),
+        Case(
+            "smooth by levels: marginal",
+            "scales by levels",
+            "y ~ h + s(z, by=h, k=5, bs='ps')",
+            options={"priors": {**NARROW, **bends}},
+        ),
+        Case(
+            "monotonic times a column: joint",
+            "two simplexes",
+            "y ~ mo(h)*x",
+            options={"priors": {**steps, "mo(h):x": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}},
+        ),
         Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
         Case(
             "monotonic: poisson and groups",
@@ -556,6 +578,26 @@ def censored_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def bounded_cases() -> list[Case]:
+    """Responses between bounds, with known errors, with exposures; one of them censored, too."""
+    binary, sizes = {"priors": BINARY}, {"priors": {**BINARY, "alpha": Prior("Gamma", alpha=6, beta=3)}}
+    logged = {**sizes, "link": "log"}
+    return [
+        Case("bounds: gaussian", "truncated on one side by a column", "truncated(y, lb=x - 3) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("bounds: gamma", "tails by quadrature", "constrained(pos, lb=0.2, ub=4) ~ x", "gamma", logged),
+        Case("bounds: poisson", "zeros are not seen", "truncated(k, lb=1) ~ x + (1|g)", "poisson", binary,
+             accept=BOUNDS["poisson"]),
+        Case("bounds: negative binomial", "tails by sums", "truncated(k, ub=12) ~ x", "negativebinomial", sizes),
+        Case("bounds: censored", "late entries", "truncated(censored(pos, status), lb=0.1) ~ x", "weibull", sizes,
+             {"censor": partial(ended, 0.1, 3.0)}),
+        Case("known errors: beside sigma", "a scale of two parts", "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("exposures: negative binomial", "both parameters grow", "rate(k, exp(o)) ~ x", "negativebinomial", sizes,
+             accept=BOUNDS.get("negativebinomial")),
+    ]  # fmt: skip
+
+
 def angle_cases() -> list[Case]:
     """Directions under priors that leave one of the modes, which are a turn apart."""
     narrow = {name: Prior("Normal", mu=0, sigma=0.4) for name in ("Intercept", "x")}
@@ -636,6 +678,7 @@ def all_cases() -> list[Case]:
         *joint_cases(),
         *general_cases(),
         *censored_cases(),
+        *bounded_cases(),
         *angle_cases(),
         *category_cases(),
         *column_cases(),

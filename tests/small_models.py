@@ -85,7 +85,7 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
     "smooths, correlated groups": {"formula": "y ~ s(x, k=6) + s(z, k=5, bs='cc') + (x|g)", "correlated": True},
     "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
     "several levels, that sum to zero": {"formula": "y ~ x + (z||mm(g, g, weights=[w, x])) + (1|gr(h, zero_sum=True))"},
-    "by levels": {"formula": "y ~ x + (z|gr(g, by=side))", "correlated": True},
+    "correlated by levels": {"formula": "y ~ x + (z|gr(g, by=side))", "correlated": True},
     "R2D2": {"formula": "y ~ x + z + c", "priors": {("x", "c"): Prior("R2D2", mean_R2=0.4)}},
     "hyperpriors of coefficients": {
         "formula": "y ~ z + x + c + (1|g)",
@@ -152,6 +152,11 @@ CENSORED: dict[str, dict[str, Any]] = {
     "censored times": {
         "formula": Formula("censored(pos, pos + 1, np.where(x > 3, 'interval', 'none')) ~ x + (1|g)", "alpha ~ z"),
         "family": "weibull",
+    },
+    "between bounds": {
+        "formula": "truncated(censored(pos, np.where(x > 0.6, 1, 0)), lb=0.0001 * (1 + k), ub=90.0) ~ x + (1|g)",
+        "family": "gamma",
+        "link": "log",
     },
 }
 """Rows under several kernels."""

@@ -266,6 +266,7 @@ def test_density_is_the_slope_of_the_cdf(name):
 
 def test_a_mean_that_overflows_is_an_infinite_score():
     assert crps("lognormal", 1.0, mu=0.0, sigma=50.0) == math.inf
+    assert crps("discrete_weibull", 1.0, q=0.9, beta=1e-3) == math.inf
 
 
 def test_arrays_broadcast_and_keep_their_shape():

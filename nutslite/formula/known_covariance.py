@@ -85,15 +85,21 @@ class KnownCovariance:
 
 @dataclass(frozen=True, eq=False)
 class ZeroSum(KnownCovariance):
-    """Effects that sum to zero: normal given their sum, with the covariances I - 1/n, which are their own root.
+    """Effects that sum to zero: normal given their sum, with the covariances I - 1/n.
 
-    As PyMC's ``ZeroSumNormal``. The mean of the independent numbers behind them is left out of the effects.
+    As PyMC's ``ZeroSumNormal``.
     """
 
     @property
     def factor(self) -> FloatArray:
-        """The matrix that takes the mean away; no Cholesky factor, since there is none of full rank."""
-        return self.matrix
+        """A root of the matrix, shape (n, n - 1): orthonormal columns, each the mean of levels less the next one."""
+        n = len(self.places)
+        out = np.zeros((n, n - 1))
+        for column in range(n - 1):
+            out[: column + 1, column] = 1.0
+            out[column + 1, column] = -(column + 1.0)
+            out[:, column] /= np.sqrt((column + 1.0) * (column + 2.0))
+        return out
 
     def of_others(self, names: Sequence[str], what: str) -> tuple[FloatArray, FloatArray]:
         """Nothing can be said of other levels.

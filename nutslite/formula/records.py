@@ -171,6 +171,8 @@ class BasisTerm:
         What the term adds to the parameters of the model.
     constants : mapping
         What the scales of the weights depend on beside hyperparameters.
+    places : ndarray, shape (D, n), or None
+        The rows' own numbers, where predictions need more than the columns.
     """
 
     name: str
@@ -178,6 +180,7 @@ class BasisTerm:
     matrix: FloatArray
     quantities: tuple[TermQuantity, ...]
     constants: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    places: FloatArray | None = None
 
     @property
     def weights(self) -> TermQuantity | None:
@@ -190,6 +193,11 @@ class BasisTerm:
         return next((quantity for quantity in self.quantities if quantity.role == "simplex"), None)
 
     @property
+    def standard(self) -> TermQuantity | None:
+        """Standard normals that the weights of its columns are made of, where they are no parameters."""
+        return next((quantity for quantity in self.quantities if quantity.role == "standard"), None)
+
+    @property
     def coefficients(self) -> tuple[str, ...]:
         """Names of the common terms that have its other columns, in the order of the columns."""
         return tuple(self.full(item) for item in self.quantities if item.role == "coefficients")
@@ -197,7 +205,16 @@ class BasisTerm:
     @property
     def hyperparameters(self) -> tuple[TermQuantity, ...]:
         """What the weights or their scales depend on, beside coefficients."""
-        return tuple(quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex"))
+        return tuple(
+            quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex", "standard")
+        )
+
+    def axes_of(self, quantity: TermQuantity) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+        """Names, but for the parameter's prefix, and labels of the dimensions of one of its quantities."""
+        if quantity.axes:
+            return tuple((f"{self.name}_{ending}", labels) for ending, labels in quantity.axes)
+        labels = tuple(int(label) if label.isdigit() else label for label in quantity.labels)
+        return ((f"{self.full(quantity)}_dim", labels),) if labels else ()
 
     def full(self, quantity: TermQuantity) -> str:
         """What results call one of its quantities, but for the parameter's prefix: ``"s(x, k=10)_sigma"``."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
-from nutslite.formula.records import GroupFactor, LinearPredictor, Members, Response
+from nutslite.formula.records import BasisTerm, GroupFactor, LinearPredictor, Members, Response
 
 Rows = NDArray[np.int64]
 
@@ -56,8 +56,13 @@ def _predictor(predictor: LinearPredictor, rows: Rows) -> LinearPredictor:
             for term in predictor.group_terms
         ),
         offset=None if predictor.offset is None else predictor.offset[rows],
-        basis_terms=tuple(replace(term, matrix=_columns(term.matrix, rows)) for term in predictor.basis_terms),
+        basis_terms=tuple(_basis_term(term, rows) for term in predictor.basis_terms),
     )
+
+
+def _basis_term(term: BasisTerm, rows: Rows) -> BasisTerm:
+    places = None if term.places is None else _columns(term.places, rows)
+    return replace(term, matrix=_columns(term.matrix, rows), places=places)
 
 
 def _factor(factor: GroupFactor, rows: Rows) -> GroupFactor:

@@ -175,6 +175,8 @@ class Drawn:
         sample_new_groups: bool = False,
         random_seed: int | None = None,
         draws: int | None = None,
+        *,
+        quantile: float | None = None,
     ) -> Any:
         """Predict for the model's own rows or for new data.
 
@@ -186,8 +188,10 @@ class Drawn:
         ----------
         idata : InferenceData or DataTree
             What `fit` returned.
-        kind : {"response_params", "response"}
-            Parameters of the response's distribution (``mu``, ...), or draws of the response itself beside them.
+        kind : {"response_params", "response", "mean", "linpred", "quantile", "probability"}
+            Parameters of the response's distribution (``mu``, ...), and beside them, where the response is y: draws of
+            it; its mean ``y_mean`` in its own unit, counts of all trials; the linear predictor ``y_linpred``; the
+            quantile ``y_quantile``; probabilities ``y_probability`` of its categories, or of success.
         data : DataFrame or the like, optional
             New rows; the model's own by default.
         inplace : bool
@@ -202,6 +206,8 @@ class Drawn:
             How many posterior draws to use, all by default: evenly spaced, the same number of every chain, rounded up.
             A copy (``inplace=False``) then has these draws alone; in place, the parameters of the model's own rows are
             left out, because the posterior keeps all its draws.
+        quantile : float, optional
+            Between 0 and 1, for ``kind="quantile"``.
 
         Raises
         ------
@@ -227,6 +233,7 @@ class Drawn:
             sample_new_groups=sample_new_groups,
             random_seed=random_seed,
             draws=draws,
+            quantile=quantile,
         )
 
     def posterior_predictive(self, idata: Any, **options: Any) -> Any:

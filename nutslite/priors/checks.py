@@ -270,7 +270,7 @@ def check_lengths(name: str, prior: Prior, size: int, part: str = "column") -> N
 
 
 def refuse_fixed(fixed: Collection[str], level: Any, predictors: Collection[str], priors: Mapping[Any, Any]) -> None:
-    """Refuse formulas and priors of parameters that the level of a quantile has settled.
+    """Refuse formulas and priors of parameters that the level of a quantile, or known standard errors, have settled.
 
     Raises
     ------
@@ -279,6 +279,11 @@ def refuse_fixed(fixed: Collection[str], level: Any, predictors: Collection[str]
     for name in fixed:
         if name in predictors or name in priors:
             what = "formula" if name in predictors else "prior"
+            if level is None:
+                raise PriorError(
+                    f"se(y, s) says that the standard errors s are all there is beside the effects, and '{name}' has a "
+                    f"{what} here: leave the {what} out, or write se(y, s, sigma=True), where {name} adds to them."
+                )
             raise PriorError(
                 f"quantile={level} settles '{name}', which has a {what} here: leave the {what} out, or quantile=."
             )

@@ -96,8 +96,7 @@ def choose_priors(
         scales = (sd, residual_sd) if auto_scale else (None, None)
         complete = complete_shrinkages(laid, predictor, *scales)
         terms[parameter] = _by_level(complete, given.levels.get(parameter, {}), levels.get(parameter, ()))
-    chosen = {parameter: frozenset(names) for parameter, names in given.hyperparameters.items()}
-    return PriorSet(terms, {**defaults.constants, **given.constants}, chosen)
+    return PriorSet(terms, {**defaults.constants, **given.constants}, given.names)
 
 
 def _by_level(

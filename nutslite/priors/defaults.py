@@ -62,7 +62,7 @@ class PriorSet:
     constants : dict of str to Prior, float or ndarray
         Per parameter without a formula; a number fixes it.
     chosen : dict of str to frozenset of str
-        Per parameter with a formula, hyperparameters of special terms whose prior is the user's.
+        Per parameter, terms and hyperparameters whose prior is the user's; itself, where it has no formula.
     """
 
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)

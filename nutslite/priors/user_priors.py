@@ -52,6 +52,16 @@ class Given:
     hyperparameters: dict[str, dict[str, Hyperprior]] = field(default_factory=dict)
     levels: dict[str, dict[str, dict[str, Prior]]] = field(default_factory=dict)
 
+    @property
+    def names(self) -> dict[str, frozenset[str]]:
+        """What was spoken of: per parameter, terms and hyperparameters; itself, where it has no formula."""
+        kinds = (self.terms, self.columns, self.hyperparameters, self.levels)
+        parameters = {parameter for kind in kinds for parameter in kind}
+        found = {
+            parameter: frozenset(name for kind in kinds for name in kind.get(parameter, {})) for parameter in parameters
+        }
+        return found | {name: frozenset({name}) for name in self.constants}
+
     def choices(self, parameter: str, term: str, columns: int) -> list[Choice | None]:
         """What was said about each column of a term; None where nothing was."""
         whole = self.terms.get(parameter, {}).get(term)

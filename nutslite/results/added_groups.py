@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def add_predictions(
 
     Parameters
     ----------
-    kind : {"response_params", "response"}
+    kind : str
+        As for `nutslite.results.predictions.predict.predict`.
     new_rows : DataFrame, optional
         The rows of the design, where they are not the model's own.
     draws : int, optional
@@ -149,7 +151,7 @@ def explained_variance(
 def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes, task: PredictionTask) -> None:
     """Put predictions for the model's own rows where Bambi puts them: parameters into ``posterior``."""
     if prediction.parameters:
-        update_group(idata, "posterior", _by_row(prediction.parameters, axes, task))
+        update_group(idata, "posterior", _by_row(prediction.parameters, axes, task, prediction.vectors))
     if prediction.response:
         add_group(idata, OWN, noted(_by_row(prediction.response, axes, task), prediction))
 
@@ -161,7 +163,7 @@ def store_new_rows(
 
     The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
     """
-    predicted = _by_row({**prediction.parameters, **prediction.response}, axes, task)
+    predicted = _by_row({**prediction.parameters, **prediction.response}, axes, task, prediction.vectors)
     add_group(idata, NEW, noted(predicted, prediction))
     columns = {str(name): _plain(rows[name]) for name in rows.columns if name not in (OBSERVATIONS, ROW_LABELS)}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
@@ -199,9 +201,14 @@ def _thin(idata: Container, per_chain: int) -> None:
             add_group(idata, name, thinned(group, per_chain))
 
 
-def _by_row(arrays: Mapping[str, NDArray[Any]], axes: SampleAxes, task: PredictionTask) -> xarray.Dataset:
-    """Arrays (chain, draw, row); of what the family combines to vectors (chain, draw, row, element)."""
-    known = dict(task.family.combined)
+def _by_row(
+    arrays: Mapping[str, NDArray[Any]],
+    axes: SampleAxes,
+    task: PredictionTask,
+    further: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({}),
+) -> xarray.Dataset:
+    """Arrays (chain, draw, row); of vectors, those that the family combines and `further` ones, (..., row, element)."""
+    known = {**task.family.combined, **further}
     if task.family.response_dim is not None:
         known |= {name: task.family.response_dim for name in arrays if name not in known and arrays[name].ndim == 4}
     vectors = {name: known[name] for name in arrays if name in known}

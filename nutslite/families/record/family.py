@@ -6,7 +6,6 @@ docs/adding_a_family.md shows how to write one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Container, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
@@ -21,6 +20,7 @@ from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
 from nutslite.families.links.codes import IDENTITY
 from nutslite.families.links.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter, ResponseSupport
+from nutslite.families.rows.gamma_functions import log_factorial
 from nutslite.families.rows.kernel_rows import without_relinks
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.user.built_in import built_in, family_names
@@ -116,6 +116,12 @@ class Family:
     censored : mapping of str to callable
         By ``"left"``, ``"right"``, ``"interval"``: the kernel of rows that are censored so. Of intervals the second
         half of y's rows is what `prepare` made of their upper ends.
+    mean_of_score : callable, optional
+        ``mean_of_score(parameters, companions, slopes) -> ndarray``: where the score of the parent is linear in the
+        response, the mean of responses between bounds; `slopes` is the mean of that score, by the native link.
+    given : mapping of str to callable
+        By a companion of a response that the family itself does not use, ``given(response) -> dict`` of attributes with
+        which it does: ``se(y, s)``, ``rate(y, exposure)``.
     smooth : callable, optional
         The kernel of a density near this one whose curvature says where the mode is and how wide; a pilot asks it where
         the density itself has kinks.
@@ -165,6 +171,8 @@ class Family:
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
+    mean_of_score: Callable[..., NDArray[Any]] | None = field(default=None, compare=False)
+    given: Mapping[str, Callable[[Response], Mapping[str, Any]]] = field(default_factory=dict, compare=False)
     smooth: Callable[..., None] | None = field(default=None, compare=False)
     at_quantile: Callable[[Any], Mapping[str, Any]] | None = field(default=None, compare=False)
     composite: bool = False
@@ -362,11 +370,3 @@ def compile_kernel(family: Family, kernel: Any, codes: NDArray[np.int64] | None)
             raise FamilyError(f"The kernel of family '{family.name}' is not compiled: decorate it with numba.njit.")
         kernel.compile(LOGLIK.signature)
     return kernel  # type: ignore[no-any-return]
-
-
-def log_factorial(counts: FloatArray) -> FloatArray:
-    """``log(counts!)``, elementwise: the normalising constant that `prepare` functions store."""
-    unique, index = np.unique(counts, return_inverse=True)
-    table = np.array([math.lgamma(value + 1.0) for value in unique])
-    result: FloatArray = table[index].reshape(np.shape(counts))
-    return result

@@ -300,7 +300,7 @@ class _Checker:
         if name in functions.TERMS and node is not self.whole_term:
             raise self._error(
                 f"{name}() is a term of its own, as in 'y ~ {canonical_name(node)} + z': it takes no part in "
-                "interactions, bars, other functions or the response.",
+                f"{functions.NO_PART.get(name, 'interactions, bars, other functions or the response')}.",
                 node,
             )
         if name in functions.UNSUPPORTED and name not in self.extra:

@@ -43,7 +43,7 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
     spread = float(np.ptp(target))
     left = max(_ROUNDING * spread, _LAST_DIGITS * float(np.abs(target).max()))
     target = target - (0.0 if predictor.offset is None else predictor.offset)
-    bases = [term.matrix for term in predictor.basis_terms]
+    bases = [term.matrix for term in predictor.basis_terms if term.kind.extend is None]
     columns = np.vstack([predictor.matrix[kept], *bases, np.ones((int(predictor.intercept), design.n_rows))])
     name = design.response.name
     if _leaves_nothing(target, columns, left, None):

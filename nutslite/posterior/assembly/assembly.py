@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.parameter import Parameter
-from nutslite.families.record.censoring import observed
+from nutslite.families.record.censoring import kernel_rows
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.derived_columns import with_derived_columns
 from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places, rows_of_all
 from nutslite.posterior.assembly.known_columns import known_columns
-from nutslite.posterior.assembly.monotonic_columns import with_monotonic
 from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, has_weights, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
@@ -134,8 +134,7 @@ class _Assembler:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
         own = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
-        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, self.spec)
-        means = matrix.mean(axis=1) if predictor.intercept else np.zeros(matrix.shape[0])
+        matrix, means, coefficients, spans = with_derived_columns(self.head, predictor, own, self.spec)
         if intercept_variable is not None:
             raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
             self.head.variables.insert(slot, raw)
@@ -196,7 +195,7 @@ class _Assembler:
         """Add the weights of a term of a special kind, and what their scales depend on."""
         name = self.inventory.name_of(parameter, term.name, weights.name)
         rows = basis_columns(self.head, term, parameter, self.spec.priors)
-        self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
+        self._one_level([Part(j, name, weights.shape)], rows, term.matrix)
 
     def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
         """Add columns whose coefficients have hyperpriors or a shrinkage prior, and what their scales depend on."""
@@ -241,7 +240,7 @@ class _Assembler:
             block.rows.append([len(self.z), *row])
             self.z.append(column)
         mix = NO_MIX if factor.covariance is None else factor.covariance.factor
-        shape = (*(() if term.scalar else (term.columns,)), len(factor.levels))
+        shape = (*(() if term.scalar else (term.columns,)), len(rows) // term.columns)
         block.parts.append(Part(j, name, shape, mix))
 
     def _new_block(self, factor: str | None) -> EffectBlock:
@@ -332,8 +331,9 @@ class _Assembler:
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
         codes = codes._replace(coefficients=head.resolved(codes.coefficients))
         levels = [*(self._levels(name) for name in factors), *self.codes.levels]
+        seen = kernel_rows(self.spec.family, design.response)
         data = ModelData(
-            y=observed(self.spec.family, design.response),
+            y=seen.y,
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=rows_of_all(self.columns, n),
             coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
@@ -351,13 +351,14 @@ class _Assembler:
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
-            segments=md.one_segment(n, len(predictors)),
+            segments=md.one_segment(n, len(predictors), seen.bounds_start),
             codes=codes,
             shared=nothing_shared(),
             warp=no_warp(),
         )
-        censoring = design.response.censoring
-        return data if censoring is None else md.in_segments(data, censoring.status)
+        if seen.is_plain:
+            return data
+        return md.in_segments(data, seen.kernels, seen.bounds)
 
     def _link_codes(self) -> NDArray[np.int64]:
         family = self.spec.family

@@ -56,5 +56,5 @@ def known_columns(
     zero, scales = head.constant(0.0), head.argument(name, "sigma", arguments["sigma"], term.columns, dims)
     columns = factor.columns()
     every = columns[None] if term.matrix is None else term.matrix[:, None, :] * columns
-    rows = [[NORMAL, 0, 1, zero, scale, -1, -1] for scale in scales for _ in factor.levels]
+    rows = [[NORMAL, 0, 1, zero, scale, -1, -1] for scale in scales for _ in columns]
     return rows, every.reshape(-1, factor.index.size)

@@ -38,7 +38,7 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
     dict of ndarray
         By variable, of its shape. Group effects have their density given location and scale; of correlated ones the
         first column has its density, each further one that given the columns before it; with a known covariance each
-        level has that given the levels before it; of effects that sum to zero each has its share. Correlations
+        level has that given the levels before it; of effects that sum to zero each has an equal share. Correlations
         have one number for all (LKJ, as a density of the correlation matrix), and so has a simplex. No Jacobians: these
         are densities of the natural values.
 
@@ -57,9 +57,6 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
             x = values[:, i] - values[:, head.shift_index[terms]] @ head.shift_weight[terms]
             head_terms[:, i] = evaluate(int(head.densities[i]), x, values[:, head.arguments[i]].T)
     effect_terms, block_terms = _effects(assembled, draws, values, effects, evaluate)
-    at_zero = np.empty(0)
-    if any(variable.sums_to_zero for variable in assembled.layout.variables):
-        at_zero, _ = _effects(assembled, draws, values, np.zeros_like(effects), evaluate)
     leading = leading_axes(assembled.layout.variables[0], draws)
     out: dict[str, FloatArray] = {}
     for variable in assembled.layout.variables:
@@ -69,8 +66,9 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
             array = _dirichlet(head, values, variable.index)
         else:
             array = (head_terms if variable.source == "values" else effect_terms)[:, variable.index]
-            if variable.sums_to_zero:  # one dimension fewer than there are levels
-                array = array - at_zero[:, variable.index] / len(variable.mix)
+            if variable.sums_to_zero:  # a density of all levels but one
+                array = np.repeat(array.mean(axis=-1, keepdims=True), len(variable.mix), axis=-1)
+                array *= (len(variable.mix) - 1) / len(variable.mix)
             elif variable.mix.size:
                 array = array - np.log(np.diag(variable.mix))
         out[variable.name] = array.reshape(*leading, *array.shape[1:])

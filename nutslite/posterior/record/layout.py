@@ -55,7 +55,8 @@ class Variable:
     means : ndarray of float
         ... and those means.
     mix : ndarray, shape (levels, levels)
-        Only of effects with a known covariance: along the last axis they are this matrix times the elements.
+        Only of effects with a known covariance: along the last axis they are this matrix times the elements. Of effects
+        that sum to zero it has a column fewer, and orthonormal ones.
     """
 
     name: str
@@ -72,13 +73,21 @@ class Variable:
 
     @property
     def sums_to_zero(self) -> bool:
-        """Whether the matrix takes the mean away, so that it has no inverse, and leaves what has none as it is."""
-        return bool(self.mix.size) and bool(np.abs(self.mix.sum(axis=1)).max() < 1e-9)
+        """Whether there is an element fewer than there are levels."""
+        return bool(self.mix.shape[1] < self.mix.shape[0])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the variable's own numbers."""
+        shape = np.shape(self.index)
+        return (*shape[:-1], len(self.mix)) if self.mix.size else shape
 
     def unmixed(self, natural: FloatArray) -> FloatArray:
-        """The way back; for effects that sum to zero one of many."""
-        if not self.mix.size or self.sums_to_zero:
+        """The way back."""
+        if not self.mix.size:
             return natural
+        if self.sums_to_zero:
+            return natural @ self.mix
         elements = np.linalg.solve(self.mix, natural.reshape(-1, len(self.mix)).T).T
         return np.asarray(elements.reshape(natural.shape), dtype=float)
 

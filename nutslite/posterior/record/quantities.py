@@ -200,6 +200,8 @@ class _Taker:
             self._simplex(term, term.simplex, parameter, within, priors)
         if term.weights is not None:
             self._weights(term, term.weights, parameter, within, priors)
+        if term.standard is not None:
+            self._standard(term, term.standard, parameter, within, priors)
 
     def _weights(
         self, term: BasisTerm, weights: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
@@ -207,35 +209,62 @@ class _Taker:
         """The weights of a term, and the hyperparameters that their scales depend on."""
         prefix = self.spec.family.prefix(parameter)
         name = f"{prefix}{term.full(weights)}"
+        drawn = self._scales(term, name, parameter, within, priors)
+        own = f"the weights of the term '{term.name}'{within}"
+        dims = self._axes(term, weights, prefix, within)
+        key = (weights.name,)
+        quantity = Quantity(name, (*self.along, *dims), own, term.name, "weights", parameter, term.name, key)
+        self._add(quantity, "_offset")
+        if self.spec.noncentered.get(name, True) and drawn:
+            own = f"the standardised weights of the term '{term.name}'{within}"
+            self._add(replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", of=name))
+
+    def _standard(
+        self, term: BasisTerm, normals: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
+    ) -> None:
+        """The standard normals of a term, and the hyperparameters that its values depend on beside them."""
+        prefix = self.spec.family.prefix(parameter)
+        name = f"{prefix}{term.full(normals)}"
+        self._scales(term, name, parameter, within, priors)
+        own, dims = f"the standard normals of the term '{term.name}'{within}", self._axes(term, normals, prefix, within)
+        key, prior = (normals.name,), priors[term.full(normals)]
+        quantity = Quantity(name, (*self.along, *dims), own, term.name, "weights", parameter, term.name, key)
+        self._add(replace(quantity, prior=prior), "")
+
+    def _scales(self, term: BasisTerm, governs: str, parameter: str, within: str, priors: Mapping[str, Any]) -> bool:
+        """The hyperparameters of a term, which govern what is called so; whether one of them is drawn."""
+        prefix = self.spec.family.prefix(parameter)
         drawn = False
         for item in term.hyperparameters:
+            if item.role != "hyperparameter":
+                continue
             prior = priors[term.full(item)]
+            dims = self._axes(term, item, prefix, within)
             quantity = Quantity(
                 f"{prefix}{term.full(item)}",
-                self.along,
+                (*self.along, *dims),
                 f"the {item.name} of the term '{term.name}'{within}",
                 term.name,
                 "hyperparameter",
                 parameter,
                 term.name,
                 (item.name,),
-                governs=name,
+                governs=governs,
                 prior=prior,
             )
             if isinstance(prior, Prior):
                 drawn = True
-                self._add_with_prior(quantity, _suffix(prior))
+                self._add_with_prior(quantity, _suffix(prior), dims)
             else:  # a number: not in the results, but nothing else may be called so
                 self.reserved.append(replace(quantity, dims=(), kind="reserved"))
-        own = f"the weights of the term '{term.name}'{within}"
-        labels = tuple(int(label) if label.isdigit() else label for label in weights.labels)
-        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
-        key = (weights.name,)
-        quantity = Quantity(name, (*self.along, dim), own, term.name, "weights", parameter, term.name, key)
-        self._add(quantity, "_offset")
-        if self.spec.noncentered.get(name, True) and drawn:
-            own = f"the standardised weights of the term '{term.name}'{within}"
-            self._add(replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", of=name))
+        return drawn
+
+    def _axes(self, term: BasisTerm, item: TermQuantity, prefix: str, within: str) -> tuple[str, ...]:
+        """The dimensions of one of a term's quantities, which may share some."""
+        own = f"the dimension of the term '{term.name}'{within}"
+        return tuple(
+            self._register(Dimension(f"{prefix}{name}", labels, own, term.name)) for name, labels in term.axes_of(item)
+        )
 
     def _simplex(
         self, term: BasisTerm, shares: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]

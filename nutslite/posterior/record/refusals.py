@@ -34,8 +34,11 @@ def refuse_unserved(spec: ModelSpec) -> None:
                 words = shrinkage.kind.words
                 raise PriorError(f"{words[0].upper()}{words[1:]} {several}: give {terms} a Normal prior.")
             for basis_term in predictor.basis_terms:
+                if basis_term.standard is not None:
+                    instead = basis_term.name.replace("gp(", "hsgp(", 1)
+                    raise FormulaError(f"'{basis_term.name}' {several}: write {instead}, the same by basis functions.")
                 if basis_term.simplex is not None:
-                    levels = f"C({basis_term.name[3:-1]})"
+                    levels = basis_term.name.replace("mo(", "C(")
                     raise FormulaError(f"'{basis_term.name}' {several}: write {levels} for an effect of each level.")
         for term in predictor.group_terms:
             factor = spec.design.factors[term.factor]

@@ -22,7 +22,8 @@ def _log_density(y, q, beta):
     k = np.where(count, y, 0.0)
     above = _hazard(k, q, beta)
     with np.errstate(all="ignore"):
-        return np.where(count, np.log(-np.expm1(above - _hazard(k + 1.0, q, beta))) - above, -np.inf)
+        step = np.where(k > 0.0, above * np.expm1(beta * np.log1p(1.0 / np.maximum(k, 1.0))), -np.log(q))
+        return np.where(count & (above < np.inf), np.log(-np.expm1(-step)) - above, -np.inf)
 
 
 def _cdf(y, q, beta):
@@ -42,21 +43,26 @@ def _mean(q, beta):
 
 
 def _sd(q, beta):
-    """E X^2 is the sum of ``(2 k - 1) P(X >= k)``."""
-    return np.sqrt(weibull_sum(1.0, -np.log(q), beta, weighted=True) - _mean(q, beta) ** 2)
+    """E X^2 is the sum of ``(2 k - 1) P(X >= k)``; infinite where that overflows."""
+    with np.errstate(all="ignore"):
+        variance = weibull_sum(1.0, -np.log(q), beta, weighted=True) - _mean(q, beta) ** 2
+        return np.sqrt(np.where(np.isnan(variance), np.inf, np.maximum(variance, 0.0)))
 
 
 def _deviation(y, q, beta):
-    """``y - m + 2 E max(X - y, 0)``, linear between whole numbers."""
-    k = np.maximum(np.floor(y), 0.0)
-    at = k - _mean(q, beta) + 2.0 * weibull_sum(k + 1.0, -np.log(q), beta)
+    """``y - m + 2 E max(X - y, 0)``, linear between whole numbers; infinite where the mean overflows."""
+    k, mean = np.maximum(np.floor(y), 0.0), _mean(q, beta)
+    with np.errstate(invalid="ignore"):
+        at = np.where(np.isfinite(mean), k - mean + 2.0 * weibull_sum(k + 1.0, -np.log(q), beta), np.inf)
     slope = np.where(y >= 0.0, 2.0 * _cdf(k, q, beta) - 1.0, -1.0)
     return at + slope * (y - k)
 
 
 def _half_difference(q, beta):
     """Sum of ``P(X >= k) P(X < k)``; the square of q has twice the rate."""
-    return _mean(q, beta) - weibull_sum(1.0, -2.0 * np.log(q), beta)
+    mean = _mean(q, beta)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(mean), mean - weibull_sum(1.0, -2.0 * np.log(q), beta), np.inf)
 
 
 DISTRIBUTION = Distribution(

@@ -138,9 +138,8 @@ def _quantile(task: PredictionTask, level: Any) -> Target:
         raise DataError(f"The family '{family.name}' has the quantiles {family.quantile}: target='mu' gives them.")
     names = {parameter.name for parameter in family.parameters}
     extra = {"binomial": {"trials": "n"}}.get(family.kind, {})
-    if family.kind not in distribution_names() or set(distribution(family.kind).parameters) != names | {
-        *extra.values()
-    }:
+    known = family.kind in distribution_names() and set(family.companions) == set(extra)
+    if not known or set(distribution(family.kind).parameters) != names | {*extra.values()}:
         raise DataError(
             f"Quantiles of the family '{family.name}' are not known in closed form. target='{{response}}' draws "
             "responses, whose quantiles predict(kind='response') shows."
