@@ -45,7 +45,7 @@ def bandwidth(n: int, level: float) -> float:
     z = normal.inv_cdf(level)
     root = (1.5 * normal.pdf(z) ** 2 / (2.0 * z * z + 1.0)) ** (1.0 / 3.0)
     best = n ** (-1.0 / 3.0) * normal.inv_cdf(0.5 + 0.5 * CONFIDENCE) ** (2.0 / 3.0) * root
-    return min(best, NEARER * min(level, 1.0 - level))
+    return float(min(best, NEARER * min(level, 1.0 - level)))
 
 
 def half_length(residuals: FloatArray, level: float) -> float:

@@ -161,7 +161,9 @@ def evaluate(
         notes=tuple(_notes(P, answers, measures, probabilities)),
         joint=joint_of(measures, answers, labels),
         prediction=P,
-        omnibus=simulation.omnibus(looked_at(table), table["estimate"].to_dict()),
+        omnibus=simulation.omnibus(
+            looked_at(table), {str(name): float(value) for name, value in table["estimate"].items()}
+        ),
     )
     return report if stored is None else with_left_out(report, stored.left_out, stored.note)
 

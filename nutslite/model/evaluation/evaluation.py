@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 KINDS = ("loo", "insample")
 MOST_NUMBERS = 20_000_000  # draws times rows, of which a few arrays are held: 160 MB each
 MOST_REFITS = 20
+
+
+class Better(NamedTuple):
+    """What is done about rows that importance sampling cannot leave out."""
+
+    moment_match: bool = False
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,14 +81,14 @@ def evaluate(
     new_groups: bool,
     groups: Any,
     by: Any,
-    refit: bool,
+    better: Better,
     draws: int | None,
     random_seed: Any,
     **options: Any,
 ) -> Report:
     """What `Model.evaluate` does."""
-    check_flags(new_groups=new_groups, refit=refit)
-    kind = _checked_kind(kind, data, new_groups, refit, options.get("joint"))
+    check_flags(new_groups=new_groups, **better._asdict())
+    kind = _checked_kind(kind, data, new_groups, better, options.get("joint"))
     check_results(specification, idata)
     rows = _rows(specification, data, new_groups)
     group_labels(groups, rows.design, rows.frame)  # what is wrong with these is said before it takes time
@@ -98,13 +105,13 @@ def evaluate(
         return report
     from nutslite.scores.evaluation import with_left_out
 
-    found, left_out, refitted = _left_out(specification, found, drawn, refit, random_seed)
+    found, left_out, refitted = _left_out(specification, found, drawn, better, random_seed)
     notes = [*notes, *refitted, _monte_carlo(found.log_likelihood, drawn, left_out)]
     report = rows.report(found.prediction(left_out.weights), groups, by, *notes, **options)
     return with_left_out(report, left_out, "Each row is judged as if it had been left out (PSIS-LOO).")
 
 
-def _checked_kind(kind: Any, data: Any, new_groups: bool, refit: bool, joint: Any) -> str:
+def _checked_kind(kind: Any, data: Any, new_groups: bool, better: Better, joint: Any) -> str:
     """``"loo"``, ``"insample"`` or ``"held out"``."""
     if kind is not None:
         refuse_other("kind", kind, KINDS)
@@ -121,8 +128,9 @@ def _checked_kind(kind: Any, data: Any, new_groups: bool, refit: bool, joint: An
             "joint= is about all rows of a group at once, and here each row is left out by itself: take held-out rows "
             "(data=), or cross_validate(groups=...)."
         )
-    if refit and found != "loo":
-        raise ArgumentError("refit=True is about leaving out single rows of the model's own (kind='loo').")
+    for name, asked in better._asdict().items():
+        if asked and found != "loo":
+            raise ArgumentError(f"{name}=True is about leaving out single rows of the model's own (kind='loo').")
     return found
 
 
@@ -281,26 +289,61 @@ def _monte_carlo(log_likelihood: NDArray[np.float64], drawn: Drawn, left_out: Le
 
 
 def _left_out(
-    specification: Specification, found: Predictive, drawn: Drawn, refit: bool, seed: Any
+    specification: Specification, found: Predictive, drawn: Drawn, better: Better, seed: Any
 ) -> tuple[Predictive, LeftOut, list[str]]:
-    """Weights that leave out each row; those of which they cannot be relied on by a fit without it, where asked for."""
-    from nutslite.scores.importance import LeftOut, leave_one_out
+    """Weights that leave out each row; those that cannot be relied on are made better where that is asked for."""
+    from nutslite.scores.importance import leave_one_out
 
     own, chains = specification.spec.design.weights, drawn.chains
     logs = found.log_likelihood if own is None else own * found.log_likelihood
     left_out = leave_one_out(logs.reshape(chains, -1, logs.shape[-1]), drawn.log_ratios)
+    said: list[str] = []
+    if better.moment_match and left_out.bad.size:
+        found, left_out, said = _moved(specification, found, left_out, drawn, seed)
+    if better.refit and left_out.bad.size:
+        found, left_out, more = _refitted(specification, found, left_out, chains, seed)
+        said = [*said, *more]
+    return found, left_out, said
+
+
+def _moved(
+    specification: Specification, found: Predictive, left_out: LeftOut, drawn: Drawn, seed: Any
+) -> tuple[Predictive, LeftOut, list[str]]:
+    """Draws moved to where they would be without each bad row, where that helps."""
+    from nutslite.results.evaluation.moment_matching import MomentMatching
+
+    task = prediction_task(specification)
+    matching = MomentMatching(specification.posterior.assembled, drawn.arrays, task, left_out.limit, seed)
+    weights, khat = left_out.weights.copy(), left_out.khat.copy()
     bad = left_out.bad
-    if not refit or bad.size == 0:
-        return found, left_out, []
+    for row in bad:
+        matched = matching.match(int(row))
+        if matched.khat < khat[row]:
+            found = found.with_rows([int(row)], matched.predictive)
+            weights[:, row], khat[row] = matched.weights, matched.khat
+    after = left_out._replace(weights=weights, khat=khat)
+    helped = bad.size - after.bad.size
+    return (
+        found,
+        after,
+        [f"Draws were moved for {bad.size} rows whose k-hat was high (moment matching); {helped} are good now."],
+    )
+
+
+def _refitted(
+    specification: Specification, found: Predictive, left_out: LeftOut, chains: int, seed: Any
+) -> tuple[Predictive, LeftOut, list[str]]:
+    """Fits without each bad row."""
+    from nutslite.model.evaluation.refits import RefitTask, concerns, refits
+    from nutslite.posterior.methods.settings import Settings
+    from nutslite.sampler.sample import seed_sequence
+
+    bad = left_out.bad
     if bad.size > MOST_REFITS:
         raise ArgumentError(
             f"refit=True: k-hat is above {left_out.limit:.2f} in {bad.size} of {left_out.khat.size} rows, and "
             f"{MOST_REFITS} are refitted at most. cross_validate(k=10) leaves out rows in ten fits."
         )
-    from nutslite.model.evaluation.refits import RefitTask, concerns, refits
-    from nutslite.posterior.methods.settings import Settings
-    from nutslite.sampler.sample import seed_sequence
-
     settings = Settings(draws=len(found.log_likelihood) // chains, chains=chains, random_seed=0, progressbar=False)
     task = RefitTask(specification.posterior.assembled, settings)
     again = list(refits(task, [bad[[place]] for place in range(bad.size)], seed_sequence(seed).spawn(bad.size)))
@@ -310,4 +353,4 @@ def _left_out(
     weights[:, bad], khat[bad] = 1.0 / len(weights), 0.0
     names = ", ".join(str(label) for label in specification.spec.design.rows[bad])
     said = f"The model was fitted again without each of {bad.size} rows, whose k-hat was high: {names}."
-    return found, LeftOut(weights, khat, left_out.efficiency), [said, *concerns(again)]
+    return found, left_out._replace(weights=weights, khat=khat), [said, *concerns(again)]

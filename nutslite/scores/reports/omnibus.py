@@ -57,7 +57,7 @@ def omnibus_of(
         return None
     distances = _distances(pool[:, kept], np.array(both)[kept])
     farthest = distances.max(axis=1) * (1.0 + TIE)
-    adjusted = {names[place]: float(np.mean(farthest >= distances[0, j])) for j, place in enumerate(kept)}
+    adjusted = {names[int(place)]: float(np.mean(farthest >= distances[0, j])) for j, place in enumerate(kept)}
     return Omnibus(min(adjusted.values()), adjusted)
 
 
