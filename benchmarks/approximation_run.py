@@ -40,7 +40,7 @@ def run_peer(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
     clock.mark("import")
     case = order["case"]
     priors = {name: _prior(bambi, prior) for name, prior in case["priors"].items()}
-    data = read_data(order["data"])
+    data = read_data(order)
     model = bambi.Model(case["formula"], data, family=case["family"], priors=priors or None, **case["options"])
     model.build()
     clock.mark("build")

@@ -29,6 +29,8 @@ class Case:
     ----------
     make : callable
         Returns the data; raises FileNotFoundError where a real data set is not there.
+    ordered : tuple of str
+        Columns whose values are ordered levels.
     link : str or None
         Link of the parent parameter where it is not the family's first.
     expected : dict
@@ -43,6 +45,7 @@ class Case:
     family: str
     make: Callable[[], pd.DataFrame]
     link: str | None = None
+    ordered: tuple[str, ...] = ()
     chains: int = 4
     draws: int = 1000
     tune: int = 1000
@@ -191,6 +194,47 @@ def _student_outliers() -> pd.DataFrame:
     return pd.DataFrame({"y": y, "x": x, "g": _names("g", group)})
 
 
+def _ratings_in_order() -> pd.DataFrame:
+    """Five levels by four thresholds of a logistic variable."""
+    rng = np.random.default_rng(11)
+    columns = _normals(rng, 2_000, 3)
+    latent = 0.8 * columns["x1"] - 0.5 * columns["x2"] + rng.logistic(size=2_000)
+    return pd.DataFrame({"y": np.searchsorted([-1.5, -0.3, 0.6, 2.0], latent), **columns})
+
+
+def _choices() -> pd.DataFrame:
+    """Four levels without order, as texts."""
+    rng = np.random.default_rng(12)
+    columns = _normals(rng, 1_500, 3)
+    slopes = rng.normal(0.0, 0.7, (3, 4))
+    utility = np.column_stack(list(columns.values())) @ slopes + rng.gumbel(size=(1_500, 4))
+    return pd.DataFrame({"y": np.array(list("abcd"), dtype=object)[utility.argmax(axis=1)], **columns})
+
+
+def _wave() -> pd.DataFrame:
+    rng = np.random.default_rng(13)
+    x = np.sort(rng.uniform(0.0, 10.0, 1_000))
+    return pd.DataFrame({"y": np.sin(x) + 0.3 * np.cos(3.0 * x) + 0.4 * rng.normal(size=1_000), "x": x})
+
+
+def _counts_along() -> pd.DataFrame:
+    rng = np.random.default_rng(14)
+    x = rng.uniform(0.0, 1.0, 2_000)
+    group = rng.integers(0, 30, 2_000)
+    eta = 1.0 + np.sin(6.0 * x) + 0.3 * rng.normal(size=30)[group]
+    return pd.DataFrame({"y": rng.poisson(np.exp(eta)), "x": x, "g": _names("g", group)})
+
+
+def _lifetimes() -> pd.DataFrame:
+    """Weibull times, a third of them cut off."""
+    rng = np.random.default_rng(15)
+    columns = _normals(rng, 2_000, 2)
+    time = np.exp(1.0 + 0.5 * columns["x1"]) * rng.weibull(1.5, 2_000)
+    end = rng.exponential(6.0, 2_000)
+    status = np.where(time <= end, "none", "right").astype(object)
+    return pd.DataFrame({"time": np.minimum(time, end), "status": status, **columns})
+
+
 _XS = [f"x{column}" for column in range(1, 21)]
 
 CASES: tuple[Case, ...] = (
@@ -299,5 +343,46 @@ CASES: tuple[Case, ...] = (
         "t",
         _student_outliers,
         expected={"ours": (40, 7), "nutpie": (60, 30), "numpyro": (30, 30)},
+    ),
+    Case(
+        "ordinal",
+        "ratings of five levels, 2,000 rows",
+        "y ~ x1 + x2 + x3",
+        "cumulative",
+        _ratings_in_order,
+        ordered=("y",),
+        expected={"ours": (25, 3), "nutpie": (60, 20), "numpyro": (30, 30)},
+    ),
+    Case(
+        "categorical",
+        "choices among four, 1,500 rows",
+        "y ~ x1 + x2 + x3",
+        "categorical",
+        _choices,
+        expected={"ours": (25, 3), "nutpie": (60, 20), "numpyro": (30, 30)},
+    ),
+    Case(
+        "hsgp",
+        "Gaussian process of 30 columns, 1,000 rows",
+        "y ~ hsgp(x, m=30, c=1.5)",
+        "gaussian",
+        _wave,
+        expected={"ours": (25, 3), "nutpie": (60, 20), "numpyro": (30, 30)},
+    ),
+    Case(
+        "smooth",
+        "Poisson, a spline of 10 columns, 2,000 rows, 30 groups",
+        "y ~ bs(x, df=10) + (1|g)",
+        "poisson",
+        _counts_along,
+        expected={"ours": (25, 3), "nutpie": (60, 20), "numpyro": (30, 30)},
+    ),
+    Case(
+        "censored",
+        "Weibull times, a third of them censored, 2,000 rows",
+        "censored(time, status) ~ x1 + x2",
+        "weibull",
+        _lifetimes,
+        expected={"ours": (25, 3), "nutpie": (60, 20), "numpyro": (30, 30)},
     ),
 )

@@ -38,13 +38,16 @@ class Clock:
         self.stages[stage] = time.time() - self.started
 
 
-def read_data(path: str) -> Any:
+def read_data(order: dict[str, Any]) -> Any:
     """The case's columns as a DataFrame."""
     import numpy as np
     import pandas as pd
 
-    with np.load(path) as columns:
-        return pd.DataFrame({name: columns[name] for name in columns.files})
+    with np.load(order["data"]) as columns:
+        frame = pd.DataFrame({name: columns[name] for name in columns.files})
+    for name in order["case"].get("ordered", ()):
+        frame[name] = pd.Categorical(frame[name], ordered=True)
+    return frame
 
 
 def population_names(posterior: Any) -> list[str]:
@@ -65,7 +68,7 @@ def run_ours(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
 
     clock.mark("import")
     case = order["case"]
-    data = read_data(order["data"])
+    data = read_data(order)
     model = nl.Model(case["formula"], data, family=case["family"], link=case["link"])
     clock.mark("build")
     options = {"draws": case["draws"], "tune": order["tune"], "chains": case["chains"], "cores": order["cores"]}
@@ -113,7 +116,7 @@ def run_bambi(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
 
     clock.mark("import")
     case = order["case"]
-    data = read_data(order["data"])
+    data = read_data(order)
     model = bmb.Model(case["formula"], data, family=case["family"], link=case["link"])
     model.build()
     clock.mark("build")

@@ -23,6 +23,7 @@ from nutslite.priors.prior import Prior
 ROWS, GROUPS, CROSSED = 48, 6, 4
 
 KNOWN = "y ~ x + (1|gr(g, cov=K))"
+BY = "y ~ x + (x|gr(g, by=side))"
 MATRIX_K = {"extra_namespace": {"K": 0.6 ** np.abs(np.subtract.outer(np.arange(GROUPS), np.arange(GROUPS)))}}
 
 LARGE = {"posterior.marginal.prices.LARGE_RISK": -1e9}
@@ -138,7 +139,7 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "status": np.array(["none", "none", "right"])[np.arange(rows) % 3],
             "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
-    )
+    ).assign(side=lambda data: np.where(data["g"].isin(["g0", "g1", "g2"]), "left", "right"))
 
 
 RESPONSES = {
@@ -340,6 +341,12 @@ BINARY = {
     "common": NARROW["common"],
     "group_specific": effects(Prior("HalfNormal", sigma=1)),
 }
+BETWEEN = {
+    **NARROW,
+    "common": Prior("StudentT", nu=5, mu=0, sigma=0.5, lower=0),
+    "sigma": Prior("Normal", mu=1, sigma=1, lower=0.3, upper=3),
+}
+ABOVE = {**NARROW, "h": Prior("Normal", mu=0, sigma=Prior("HalfNormal", sigma=1), lower=0)}
 JOINT, ADAPTING = {"plan": "joint"}, {"plan": "joint", "pilot": False}
 MATRIX = {"plan": "joint", "pilot": "matrix"}
 BY_NUTS = {"inference_method": "nuts"}
@@ -364,6 +371,14 @@ def marginal_cases() -> list[Case]:
             options={**narrow, **MATRIX_K},
             patches={**LARGE, "posterior.marginal.crossproducts.WIDEST_ELIMINATED": 1},
         ),
+        Case("by levels: marginal", "a distribution for each of two sides", BY, options={**narrow, "correlated": True}),
+        Case(
+            "several levels: marginal",
+            "rows of two levels",
+            "y ~ x + (1|mm(g, h, weights=[unit, pos]))",
+            options=narrow,
+        ),
+        Case("zero sum: marginal", "levels that sum to zero", "y ~ x + (1|gr(g, zero_sum=True))", options=narrow),
         Case("crossed: marginal", "two factors", crossed, options=narrow),
         Case("crossed: large marginal", "independence Metropolis", crossed, options=narrow, patches=LARGE),
         Case("nested: marginal", "nested factors", "y ~ 1 + (1|h/b)", options=narrow),
@@ -382,8 +397,32 @@ def term_cases() -> list[Case]:
     smooth: dict[str, Any] = {"formula": "y ~ x + s(z, k=6)", "options": {"priors": priors}}
     horseshoe = Prior("Horseshoe", scale_global=0.3, df_global=3, df=3, scale_slab=1)
     shrunk: dict[str, Any] = {"formula": "y ~ x + z + c + b", "options": {"priors": {**NARROW, "common": horseshoe}}}
+    r2d2 = Prior("R2D2", mean_R2=0.4, prec_R2=4, cons_D2=1)
+    shares: dict[str, Any] = {"formula": "y ~ x + z + c", "options": {"priors": {**NARROW, "common": r2d2}}}
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
+    by_levels = "hsgp(z, m=6, c=1.5, by=b, share_cov=False)"
+    each = {"sigma": Prior("HalfNormal", sigma=1), "ell": Prior("InverseGamma", alpha=5, beta=4)}
+    bends = {name: {"sigma": Prior("HalfNormal", sigma=1)} for name in ("t2(x, z, k=4)", "s(z, by=h, k=5, bs='ps')")}
     return [
+        Case(
+            "process by levels: marginal",
+            "scales of their own by levels",
+            f"y ~ x + {by_levels}",
+            options={"priors": {**NARROW, by_levels: each}},
+        ),
+        Case("surface: marginal", "scales by parts", "y ~ t2(x, z, k=4)", options={"priors": {**NARROW, **bends}}),
+        Case(
+            "smooth by levels: marginal",
+            "scales by levels",
+            "y ~ h + s(z, by=h, k=5, bs='ps')",
+            options={"priors": {**NARROW, **bends}},
+        ),
+        Case(
+            "monotonic times a column: joint",
+            "two simplexes",
+            "y ~ mo(h)*x",
+            options={"priors": {**steps, "mo(h):x": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}},
+        ),
         Case("monotonic: joint", "a slope and a simplex", "y ~ x + mo(h)", options={"priors": steps}),
         Case(
             "monotonic: poisson and groups",
@@ -404,6 +443,10 @@ def term_cases() -> list[Case]:
             "y ~ x + h",
             options={"priors": {**NARROW, "h": effects(Prior("HalfNormal", sigma=1))}},
         ),
+        Case("bounds: coefficients", "densities between bounds", "y ~ x + z", options={"priors": BETWEEN}),
+        Case("bounds: hyperprior", "a probability between bounds that varies", "y ~ x + h", options={"priors": ABOVE}),
+        Case("R2D2: marginal", "shares of variance, integrated out", **shares),
+        Case("R2D2: joint", "scales that are multiples of sigma", **shares, fit=JOINT),
         Case("horseshoe: marginal", "coefficients integrated out", **shrunk),
         Case("horseshoe: joint", "one prior of many coefficients", **shrunk, fit=JOINT),
         Case(
@@ -535,6 +578,26 @@ def censored_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def bounded_cases() -> list[Case]:
+    """Responses between bounds, with known errors, with exposures; one of them censored, too."""
+    binary, sizes = {"priors": BINARY}, {"priors": {**BINARY, "alpha": Prior("Gamma", alpha=6, beta=3)}}
+    logged = {**sizes, "link": "log"}
+    return [
+        Case("bounds: gaussian", "truncated on one side by a column", "truncated(y, lb=x - 3) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("bounds: gamma", "tails by quadrature", "constrained(pos, lb=0.2, ub=4) ~ x", "gamma", logged),
+        Case("bounds: poisson", "zeros are not seen", "truncated(k, lb=1) ~ x + (1|g)", "poisson", binary,
+             accept=BOUNDS["poisson"]),
+        Case("bounds: negative binomial", "tails by sums", "truncated(k, ub=12) ~ x", "negativebinomial", sizes),
+        Case("bounds: censored", "late entries", "truncated(censored(pos, status), lb=0.1) ~ x", "weibull", sizes,
+             {"censor": partial(ended, 0.1, 3.0)}),
+        Case("known errors: beside sigma", "a scale of two parts", "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
+             options={"priors": NARROW}),
+        Case("exposures: negative binomial", "both parameters grow", "rate(k, exp(o)) ~ x", "negativebinomial", sizes,
+             accept=BOUNDS.get("negativebinomial")),
+    ]  # fmt: skip
+
+
 def angle_cases() -> list[Case]:
     """Directions under priors that leave one of the modes, which are a turn apart."""
     narrow = {name: Prior("Normal", mu=0, sigma=0.4) for name in ("Intercept", "x")}
@@ -549,6 +612,9 @@ def category_cases() -> list[Case]:
         "group_specific": effects(Prior("HalfNormal", sigma=1)),
     }
     ordered = {"priors": {**priors, "threshold": Prior("Normal", mu=0, sigma=1.5)}}
+    narrow = Prior("Normal", mu=0, sigma=0.2)
+    scaled = {"priors": {**ordered["priors"], "disc": {"z": narrow}}}
+    specific = {"priors": {**scaled["priors"], "z": narrow, "cs": {"x": Prior("Normal", mu=0, sigma=1)}}}
     several = {"priors": {**priors, "Intercept": Prior("Normal", mu=0, sigma=1)}}
     return [
         Case("cumulative: groups", "thresholds", "level ~ x + (1|g)", "cumulative", ordered),
@@ -557,6 +623,15 @@ def category_cases() -> list[Case]:
         Case("cratio: cloglog", "whether it goes on", "level ~ x + c", "cratio", {**ordered, "link": "cloglog"}),
         Case("acat: groups", "adjacent pairs", "level ~ x + (1|g)", "acat", ordered),
         Case("acat: probit", "another link", "level ~ x + c", "acat", {**ordered, "link": "probit"}),
+        Case(
+            "cumulative: disc",
+            "a latent scale of unequal width",
+            Formula("level ~ x", "disc ~ z"),
+            "cumulative",
+            scaled,
+        ),
+        Case("sratio: cs", "effects of single thresholds", "level ~ z + cs(x)", "sratio", specific),
+        Case("acat: cs, disc", "both", Formula("level ~ cs(x)", "disc ~ z"), "acat", specific),
         Case("categorical: groups", "a predictor for each level", "level ~ x + (1|g)", "categorical", several),
         Case(
             "categorical: no groups", "an intercept and slopes for each level", "level ~ x + b", "categorical", several
@@ -603,6 +678,7 @@ def all_cases() -> list[Case]:
         *joint_cases(),
         *general_cases(),
         *censored_cases(),
+        *bounded_cases(),
         *angle_cases(),
         *category_cases(),
         *column_cases(),

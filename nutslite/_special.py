@@ -315,6 +315,14 @@ def log_ndtr(x):
 
 
 @kernel
+def scaled_tail(x):
+    """``log(ndtr(-x)) + x^2 / 2`` for x >= 0: without the square, which takes the digits where it is large."""
+    if x < 20.0:
+        return math.log(0.5 * math.erfc(x * _SQRT_HALF)) + 0.5 * x * x
+    return math.log(_tail_series(-x)) - HALF_LOG_2PI - math.log(x)
+
+
+@kernel
 def ndtr_hazard(x):
     """Derivative of `log_ndtr`: normal density over distribution function; about ``-x`` far below zero."""
     if x > -20.0:

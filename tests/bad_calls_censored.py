@@ -68,9 +68,9 @@ CALLS = [
     _call("an interval from zero", DataError, ("'weibull'", "above zero"), "censored(zero, pos, status) ~ x",
           data(zero=np.where(STATUS == "interval", 0.0, frame()["pos"])), family="weibull"),
     *[
-        _call(f"not in {family}", FamilyError, (f"'{family}'", "exponential, gaussian, lognormal, poisson, weibull"),
+        _call(f"not in {family}", FamilyError, (f"'{family}'", "exponential, gamma, gaussian", "weibull"),
               f"censored({name}, seen) ~ x", family=family)
-        for family, name in (("gamma", "pos"), ("t", "y"), ("bernoulli", "b"), ("beta", "unit"))
+        for family, name in (("hurdle_gamma", "pos"), ("zero_inflated_poisson", "k"), ("bernoulli", "b"), ("elf", "y"))
     ],
     _call("nothing seen", NutsliteWarning, ("No response", "all are censored"), "censored(y, s) ~ x",
           data(s=["right"] * ROWS)),

@@ -38,7 +38,36 @@ def _model(**options: Any) -> None:
 
 CALLS = [
     _formula("gr without cov", ("cov=", "(1|g)"), "y ~ (1|gr(g))"),
-    _formula("gr with by", ("no argument 'by'", "gr(g, cov=K)"), "y ~ (1|gr(g, cov=K, by=h))"),
+    _formula("gr with by and cov", ("takes a factor", "gr(g, cov=K)", "gr(g, by=f)"), "y ~ (1|gr(g, cov=K, by=h))"),
+    _formula("gr with a distribution", ("no argument 'dist'", "gr(g, cov=K)"), "y ~ (1|gr(g, dist=K))"),
+    _formula("zero_sum that is not True", ("zero_sum= is True",), "y ~ (1|gr(g, zero_sum=False))"),
+    _formula("zero sums and correlated", ("sum to zero", "(x||gr("), "y ~ (x|gr(g, zero_sum=True))", correlated=True),
+    _formula("mm of one factor", ("two factors", "mm(g1, g2"), "y ~ (1|mm(g))"),
+    _formula("mm with by", ("no argument 'by'", "mm("), "y ~ (1|mm(g, s, by=x))"),
+    _formula("mm with a weight too few", ("list of 2 columns",), "y ~ (1|mm(g, s, weights=[x]))"),
+    _formula("mm with weights as one column", ("list of 2 columns",), "y ~ (1|mm(g, s, weights=x))"),
+    _formula("mm with a scale that is a number", ("scale= is True",), "y ~ (1|mm(g, s, scale=2))"),
+    _formula("mm as a common term", ("right of a bar",), "y ~ mm(g, s)"),
+    _formula("mm and correlated", ("several levels", "(x||mm("), "y ~ (x|mm(g, s))", correlated=True),
+    BadCall(
+        "by of levels in several", partial(model, "y ~ (1|gr(g, by=s))"), DataError, ("'s'", "one each", "(0 + s|g)")
+    ),
+    BadCall("by of a column that is not there", partial(model, "y ~ (1|gr(g, by=nobody))"), DataError, ("'nobody'",)),
+    BadCall(
+        "mm with negative weights", partial(model, "y ~ (1|mm(g, s, weights=[x, x]))"), DataError, ("negative", "mm()")
+    ),
+    BadCall(
+        "mm with weights of zero",
+        partial(model, "y ~ (1|mm(g, s, weights=[0 * x**2, 0 * x**2]))"),
+        DataError,
+        ("all 0 in row 0", "scale=False"),
+    ),
+    BadCall(
+        "several levels and effects that are not normal",
+        partial(model, "y ~ (1|mm(g, s))", priors={"1|mm(g, s)": Prior("StudentT", nu=3, mu=0, sigma=1)}),
+        PriorError,
+        ("several levels", "Normal around 0"),
+    ),
     _formula("gr of two factors", ("takes a factor",), "y ~ (1|gr(g, h, cov=K))"),
     _formula("gr in an interaction", ("right of a bar",), "y ~ (1|gr(g, cov=K):h)"),
     _formula("gr as a common term", ("right of a bar", "(1|gr(g, ...))"), "y ~ gr(g, cov=K)"),

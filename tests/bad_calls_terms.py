@@ -24,6 +24,11 @@ def _prior(what: str, prior: Any, *words: str, raises: type[Exception] | type[Wa
     return BadCall(f"terms: {what}", call, raises, words)
 
 
+def frame_of(rows: int) -> Any:
+    """Rows at different places."""
+    return {"y": np.arange(rows) % 7, "w": np.arange(rows) / 10.0}
+
+
 PLACES = [
     _formula("smooth in an interaction", "y ~ s(x, k=5):z", "s() is a term of its own", "^"),
     _formula("smooth times a column", "y ~ z*s(x, k=5)", "s() is a term of its own", "^"),
@@ -38,14 +43,27 @@ PLACES = [
     ),
 ]
 ARGUMENTS = [
-    _formula("smooth of nothing", "y ~ s()", "s()", "'x'"),
-    _formula("smooth of two columns", "y ~ s(x, z)", "k of s()", "not z"),
+    _formula("smooth of nothing", "y ~ s()", "s()", "at least one column"),
+    _formula("smooth of a number by position", "y ~ s(x, 5)", "s()", "5"),
+    _formula("smooth of two columns with knots of one", "y ~ s(x, z, bs='cr')", "bs='tp'", "t2(x, z)"),
+    _formula("smooth of four columns", "y ~ s(x, z, k, x * z)", "up to 3 columns"),
+    _formula("smooth of several k", "y ~ s(x, k=[4, 5])", "k of s()", "t2()"),
+    _formula("smooth of several bases", "y ~ s(x, bs=['cr', 'cc'])", "bs of s()"),
+    _formula("smooth by nothing that varies", "y ~ s(x, k=5, by=x - x)", "by=x - x", "same value"),
+    _formula("smooth by a number", "y ~ s(x, k=5, by=3)", "s()", "3"),
+    _formula("thin plate with bounds", "y ~ s(x, bs='tp', k=5, lower_bound=0)", "lower_bound=", "bs='tp'"),
+    _formula("surface of one column", "y ~ t2(x)", "t2()", "s(x)"),
+    _formula("surface of five columns", "y ~ t2(x, z, x, z, x)", "2 to 4 columns"),
+    _formula("surface of a factor", "y ~ t2(x, g)", "t2()", "g is categorical"),
+    _formula("surface with k of another number", "y ~ t2(x, z, k=[4, 4, 4])", "k of t2()", "2 columns"),
+    _formula("surface of too many columns", "y ~ t2(x, z, x, z, k=8)", "4,096", "smaller k"),
+    _formula("basis of a surface that is not there", "y ~ t2(x, z, bs='ad', k=4)", "'ad'", "bs='cr'"),
+    _formula("surface in an interaction", "y ~ t2(x, z):g", "t2() is a term of its own"),
     _formula("smooth of a factor", "y ~ s(g)", "s()", "g is categorical"),
     _formula("smooth of a number", "y ~ s(3)", "s()", "3"),
-    _formula("None for what has no default", "y ~ hsgp(x, m=None, c=1.5)", "m of hsgp()", "cannot be None"),
     _formula("term of arguments in an interaction", "y ~ hsgp(x, m=5, c=1.5):z", "'y ~ hsgp(x, m=5, c=1.5) + z'"),
     _formula("smooth of an infinite column", "y ~ s(log(x - x), k=5)", "log(x - x)", "not finite"),
-    _formula("argument of mgcv", "y ~ s(x, by=g)", "s()", "'by'"),
+    _formula("argument of mgcv", "y ~ s(x, sp=1)", "s()", "'sp'"),
     _formula("k that is no number", "y ~ s(x, k='ten')", "k of s()", "whole number"),
     _formula("k with a fraction", "y ~ s(x, k=5.5)", "k of s()", "whole number"),
     _formula("k too small", "y ~ s(x, k=2)", "k of s()", "from 3"),
@@ -53,29 +71,37 @@ ARGUMENTS = [
     _formula("k of a cyclic smooth too small", "y ~ s(x, k=3, bs='cc')", "k of s()", "from 4"),
     _formula("k above the rows", "y ~ s(x, k=100)", "k=100", "write k="),
     _formula("constant column", "y ~ s(x - x, k=5)", "k=5", "x - x has 1"),
-    _formula("basis of mgcv", "y ~ s(x, k=5, bs='tp')", "'tp'", "bs='cr'"),
+    _formula("basis of mgcv", "y ~ s(x, k=5, bs='ts')", "'ts'", "bs='tp'"),
     _formula("basis that is no text", "y ~ s(x, k=5, bs=3)", "bs of s()", "text"),
     _formula("bounds the wrong way round", "y ~ s(x, k=5, lower_bound=9, upper_bound=1)", "s(x", "bounds"),
     BadCall("terms: column that is not there", partial(model, "y ~ s(w5, k=5)"), DataError, ("'w5'",)),
     _formula("smooth in a further formula", Formula("y ~ x", "sigma ~ s(x, k=5):z"), "s() is a term of its own"),
 ]
 PROCESSES = [
-    _formula("process without m", "y ~ hsgp(x, c=2)", "hsgp()", "'m'"),
-    _formula("process of nothing", "y ~ hsgp(m=10, c=2)", "hsgp()", "one column"),
-    _formula("process of two columns", "y ~ hsgp(x, z, m=10, c=2)", "hsgp()", "not of x, z"),
+    _formula("process of nothing", "y ~ hsgp(m=10, c=2)", "hsgp()", "at least one column"),
+    _formula("process with m of another number", "y ~ hsgp(x, z, m=[3, 4, 5], c=2)", "m of hsgp()", "2 columns"),
+    _formula("process with c of another number", "y ~ hsgp(x, m=5, c=[2, 3])", "c of hsgp()", "1 columns"),
+    _formula("process of too many functions", "y ~ hsgp(x, z, m=50, c=2)", "m of hsgp()", "1,000", "50 x 50"),
+    _formula("process of three columns by itself", "y ~ hsgp(x, z, k)", "functions", "Give m= and c="),
     _formula("process of a factor", "y ~ hsgp(g, m=10, c=2)", "hsgp()", "g is categorical"),
-    _formula("process without a boundary", "y ~ hsgp(x, m=10)", "either c= or L="),
     _formula("process with two boundaries", "y ~ hsgp(x, m=10, c=2, L=30)", "either c= or L="),
     _formula("boundary inside the data", "y ~ hsgp(x, m=10, c=0.5)", "c=0.5", "rows outside"),
     _formula("negative boundary", "y ~ hsgp(x, m=10, L=-1)", "L=-1", "rows outside"),
     _formula("boundary that is no number", "y ~ hsgp(x, m=10, c='wide')", "c of hsgp()", "number"),
+    _formula("periodic process without a period", "y ~ hsgp(x, cov='Periodic')", "period", "period=12"),
+    _formula("periodic process of no period", "y ~ hsgp(x, cov='Periodic', period=0)", "period above zero"),
+    _formula(
+        "periodic process with a boundary", "y ~ hsgp(x, cov='Periodic', period=3, c=2)", "c= of hsgp()", "Periodic"
+    ),
+    _formula("periodic process of two columns", "y ~ hsgp(x, z, cov='Periodic', period=3)", "one column", "x, z"),
+    _formula("period of another covariance", "y ~ hsgp(x, period=3)", "period= of hsgp()", "Periodic"),
     _formula("no basis functions", "y ~ hsgp(x, m=0, c=2)", "m of hsgp()", "from 1"),
     _formula("half a basis function", "y ~ hsgp(x, m=2.5, c=2)", "m of hsgp()", "whole number"),
-    _formula("m of several columns", "y ~ hsgp(x, m=[10, 5], c=2)", "m of hsgp()", "whole number"),
+    _formula("m of several columns", "y ~ hsgp(x, m=[10, 5], c=2)", "m of hsgp()", "1 columns"),
     _formula("covariance that is not there", "y ~ hsgp(x, m=10, c=2, cov='Matern12')", "'Matern12'", "ExpQuad"),
-    _formula("process by groups", "y ~ hsgp(x, m=10, c=2, by=g)", "by= of hsgp()", "not there yet"),
-    _formula("covariances by groups", "y ~ hsgp(x, m=10, c=2, share_cov=False)", "share_cov=", "not there yet"),
-    _formula("length scales by columns", "y ~ hsgp(x, m=10, c=2, iso=False)", "iso=", "not there yet"),
+    _formula("process by a number", "y ~ hsgp(x, m=10, c=2, by=3)", "by= of hsgp()", "column"),
+    _formula("covariances of no groups", "y ~ hsgp(x, m=10, c=2, share_cov=False)", "share_cov=", "by="),
+    _formula("length scales of one column", "y ~ hsgp(x, m=10, c=2, iso=False)", "iso=", "several columns"),
     _formula("centred weights", "y ~ hsgp(x, m=10, c=2, centered=True)", "centered=", "noncentered=False"),
     _formula("process of a constant", "y ~ hsgp(x - x, m=10, c=2)", "x - x", "same value"),
     _formula("process in an interaction", "y ~ hsgp(x, m=10, c=2):z", "hsgp() is a term of its own"),
@@ -85,6 +111,32 @@ PROCESSES = [
         PriorError,
         ("hsgp(x, m=5, c=2)_ell", "positive"),
     ),
+    BadCall(
+        "terms: length scales of another number",
+        partial(model, "y ~ hsgp(x, m=5, c=2)", priors={"hsgp(x, m=5, c=2)": {"ell": [1.0, 2.0]}}),
+        PriorError,
+        ("hsgp(x, m=5, c=2)_ell", "positive number"),
+    ),
+    _formula("exact process of too many places", "y ~ gp(w)", "301 different", "hsgp(w)", data=frame_of(301)),
+    _formula("exact process of a covariance that is not there", "y ~ gp(x, cov='RBF')", "'RBF'", "ExpQuad"),
+    _formula("exact process by groups", "y ~ gp(x, by=g)", "gp()", "'by'"),
+    _formula("exact process of a factor", "y ~ gp(g)", "g is categorical"),
+    _formula("length scales of an exact process", "y ~ gp(x, iso=False)", "iso=", "several columns"),
+    _formula("exact process of categories", "g ~ gp(x)", "several", "hsgp(x)", family="categorical"),
+    BadCall(
+        "terms: prior of standard normals",
+        partial(model, "y ~ gp(x)", priors={"gp(x)_z": HALF}),
+        PriorError,
+        ("gp(x)_z", "standard normal"),
+    ),
+    BadCall(
+        "terms: prior of standard normals by its short name",
+        partial(model, "y ~ gp(x)", priors={"gp(x)": {"z": HALF}}),
+        PriorError,
+        ("'z'", "sigma, ell"),
+    ),
+    _formula("monotonic effects times each other", "y ~ mo(k):mo(k + 1)", "mo() is a term of its own", "products"),
+    _formula("monotonic effect in a bar", "y ~ (mo(k)|g)", "mo() is a term of its own", "bars"),
 ]
 PRIORS = [
     _prior("one prior for a whole smooth", {"s(x, k=5)": NORMAL}, "'s(x, k=5)'", "'linear'", "'sigma'"),

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import integrate
 
 from nutslite.families.links.codes import link_array
-from nutslite.families.record.family import Family, Parameter, pointwise_loglik
+from nutslite.families.record.family import Family, Parameter
+from nutslite.families.record.pointwise import pointwise_loglik
 
 ROWS = 7
 

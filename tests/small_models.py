@@ -44,13 +44,17 @@ def grouped_data(n: int = 120, groups: int = 9, seed: int = 1) -> pd.DataFrame:
             "pos": rng.gamma(2.0, np.exp(eta) / 2.0) + 1e-3,
             "unit": np.clip(rng.beta(4 * p, 4 * (1 - p)), 1e-4, 1 - 1e-4),
         }
-    )
+    ).assign(side=lambda data: np.where(data["g"].isin(["g0", "g1", "g2", "g3"]), "left", "right"))
 
 
 def group_prior(name: str = "Normal", **arguments: Any) -> Prior:
     """A hierarchical prior with a half-normal scale."""
     return Prior(name, mu=0, sigma=Prior("HalfNormal", sigma=1.5), **arguments)
 
+
+CUT = Prior("StudentT", nu=4, mu=0, sigma=Prior("HalfNormal", sigma=1), lower=0)
+OF_CUT = Prior("Normal", mu=0, sigma=Prior("Normal", mu=0, sigma=Prior("HalfNormal", sigma=1), lower=0.1))
+"""Priors between bounds whose probability there is a derived value: of coefficients, and of the scale of groups."""
 
 _DISTANCES = np.abs(np.subtract.outer(np.arange(9), np.arange(9)))
 KNOWN = pd.DataFrame(0.6**_DISTANCES, index=[f"g{i}" for i in range(9)], columns=[f"g{i}" for i in range(9)])
@@ -80,6 +84,9 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
     "smooth": {"formula": "y ~ c + s(x, k=6)"},
     "smooths, correlated groups": {"formula": "y ~ s(x, k=6) + s(z, k=5, bs='cc') + (x|g)", "correlated": True},
     "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
+    "several levels, that sum to zero": {"formula": "y ~ x + (z||mm(g, g, weights=[w, x])) + (1|gr(h, zero_sum=True))"},
+    "correlated by levels": {"formula": "y ~ x + (z|gr(g, by=side))", "correlated": True},
+    "R2D2": {"formula": "y ~ x + z + c", "priors": {("x", "c"): Prior("R2D2", mean_R2=0.4)}},
     "hyperpriors of coefficients": {
         "formula": "y ~ z + x + c + (1|g)",
         "priors": {"x": group_prior(), "c": Prior("Normal", mu=0.3, sigma=Prior("Exponential", lam=1))},
@@ -134,6 +141,7 @@ GENERAL: dict[str, dict[str, Any]] = {
             "c": Prior("Laplace", mu=Prior("Normal", mu=0, sigma=1), b=Prior("HalfNormal", sigma=[1, 2])),
         },
     },
+    "bounds": {"formula": "k ~ x + z + (1|g)", "family": "poisson", "priors": {"x": CUT, "z": CUT, "1|g": OF_CUT}},
     "wald, log, weighted": {"formula": "weighted(pos, w) ~ x", "family": "wald", "link": "log"},
 }
 
@@ -144,6 +152,11 @@ CENSORED: dict[str, dict[str, Any]] = {
     "censored times": {
         "formula": Formula("censored(pos, pos + 1, np.where(x > 3, 'interval', 'none')) ~ x + (1|g)", "alpha ~ z"),
         "family": "weibull",
+    },
+    "between bounds": {
+        "formula": "truncated(censored(pos, np.where(x > 0.6, 1, 0)), lb=0.0001 * (1 + k), ub=90.0) ~ x + (1|g)",
+        "family": "gamma",
+        "link": "log",
     },
 }
 """Rows under several kernels."""

@@ -21,7 +21,8 @@ from numba import types
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.exceptions import DataError, FamilyError
 from nutslite.families.links.codes import CODES, inverse_array, inverse_derivative, link_array
-from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, pointwise_loglik
+from nutslite.families.record.family import LOGLIK, Family, compiled_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
 from nutslite.formula.records import Response

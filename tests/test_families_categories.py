@@ -13,7 +13,8 @@ from scipy import special, stats
 
 import nutslite as nl
 from nutslite.exceptions import DataError, FamilyError, FormulaError, PriorError
-from nutslite.families.record.family import Family, compiled_loglik, pointwise_loglik
+from nutslite.families.record.family import Family, compiled_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.formula.records import Response
 from nutslite.posterior.points.increasing import increasing_draws
@@ -565,3 +566,150 @@ def test_models_survive_a_file(name: str, tmp_path: Any) -> None:
         get_group(m.fit(draws=20, chains=1, random_seed=1, progressbar=False), "posterior")["x"] for m in (model, again)
     ]
     np.testing.assert_array_equal(*draws)
+
+
+# ------------------------------------------------------------------------ discrimination, category-specific effects
+
+
+WIDENED = [("cumulative", ("disc",))]
+WIDENED += [(name, named) for name in ("sratio", "cratio", "acat") for named in (("disc",), ("cs",), ("disc", "cs"))]
+
+
+@pytest.mark.parametrize(("name", "named"), WIDENED)
+@pytest.mark.parametrize("link", LINKS)
+def test_widened_kernels(name: str, named: tuple[str, ...], link: str) -> None:
+    """With disc and cs: probabilities as `combine` has them, and derivatives by differences."""
+    response = Response("y", np.arange(4.0)[None], kind="categorical", levels=LEVELS)
+    family, codes = get_family(name).bound(response, named), get_family(name).bound(response, named).link_codes(link)
+    rng = np.random.default_rng(7)
+    y, weights = rng.integers(0, 4, (1, ROWS)).astype(float), np.linspace(0.5, 2.0, ROWS)
+    bases = [0.2, -1.1, 0.3, 1.4, *([0.3] if "disc" in named else []), *([0.0, 0.1, -0.1] if "cs" in named else [])]
+    varies = np.array([1, 0, 0, 0, *[1] * (len(bases) - 4)], dtype=np.int64)
+    eta = np.full((len(bases), ROWS + 2), np.nan)
+    for j, base in enumerate(bases):
+        size = ROWS if varies[j] else 1
+        eta[j, :size] = base + (0.3 * rng.uniform(-1, 1, size) if varies[j] else 0.0)
+    kernel = compiled_loglik(family, codes)
+
+    def loglik(eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        out, slopes = np.full(ROWS, np.nan), np.full(eta.shape, np.nan)
+        kernel(y, weights, 0, eta, varies, codes, out, slopes)
+        return out, np.where(np.isfinite(eta), slopes, np.nan)
+
+    out, slopes = loglik(eta)
+    full = np.array([eta[j, :ROWS] if varies[j] else np.full(ROWS, eta[j, 0]) for j in range(len(bases))])
+    parameters = {"p": full[:1], "threshold": full[None, 1:4].transpose(0, 2, 1)}
+    if "disc" in named:
+        parameters["disc"] = np.exp(full[4:5])
+    if "cs" in named:
+        parameters["cs"] = full[None, -3:].transpose(0, 2, 1)
+    p = probabilities(family, link, parameters)[0]
+    np.testing.assert_allclose(out, weights * np.log(p[np.arange(ROWS), y[0].astype(int)]), rtol=1e-9)
+    numeric = np.full(eta.shape, np.nan)
+    for j, i in zip(*np.nonzero(np.isfinite(eta)), strict=True):
+        total = 0.0
+        for shift, factor in ((1, 8.0), (-1, -8.0), (2, -1.0), (-2, 1.0)):
+            moved = eta.copy()
+            moved[j, i] += shift * 1e-3
+            total += factor * loglik(moved)[0].sum()
+        numeric[j, i] = total / 12e-3
+    np.testing.assert_allclose(slopes, numeric, rtol=1e-6, atol=1e-8)
+
+
+def test_category_specific_stopping_ratios_are_logistic_regressions_of_the_survivors() -> None:
+    """Exact: given cs(x) alone the likelihood is a product over thresholds, and so are these priors."""
+    data = answers(90)
+    normal = nl.Prior("Normal", mu=0, sigma=1)
+    options = {"draws": 1500, "chains": 2, "random_seed": 1, "progressbar": False}
+    model = nl.Model("y ~ cs(x)", data, family="sratio", priors={"cs": {"x": normal}})
+    results = model.fit(**options)
+    posterior = get_group(results, "posterior")
+    assert posterior["cs_x"].dims == ("chain", "draw", "threshold_dim")
+    codes = data.y.cat.codes.to_numpy()
+    for j in range(2):
+        left = data[codes >= j].assign(stop=(codes[codes >= j] == j).astype(int), z=lambda frame: -frame.x)
+        alone = nl.Model("stop ~ z", left, family="bernoulli", priors={"Intercept": normal, "z": normal},
+                         center_predictors=False)  # fmt: skip
+        expected = get_group(alone.fit(**options), "posterior")
+        for name, other in (("cs_x", "z"), ("threshold", "Intercept")):
+            ours, theirs = posterior[name][..., j], expected[other]
+            sd = float(theirs.std())
+            assert abs(float(ours.mean() - theirs.mean())) < 0.15 * sd
+            assert float(ours.std()) == pytest.approx(sd, rel=0.12)
+    model.predict(results, kind="response")
+    posterior = get_group(results, "posterior")
+    assert posterior["cs"].dims == ("chain", "draw", "__obs__", "threshold_dim")
+    np.testing.assert_allclose(posterior["p"].sum("y_dim"), 1.0, rtol=1e-12)
+    model.compute_log_likelihood(results)
+    logs = get_group(results, "log_likelihood")["y"].to_numpy()
+    np.testing.assert_allclose(logs, np.log(posterior["p"].to_numpy()[:, :, np.arange(90), codes]), rtol=1e-8)
+
+
+def test_discrimination_posterior_is_that_of_quadrature(tmp_path: Any) -> None:
+    """Two groups of one mean, the second on a scale of its own; thresholds are known."""
+    rng = np.random.default_rng(2)
+    w = np.repeat([0.0, 1.0], 60)
+    codes = np.digitize(rng.logistic(size=120) / np.exp(0.7 * w), [-0.8, 1.0])
+    data = pd.DataFrame({"y": pd.Categorical.from_codes(codes, ["no", "perhaps", "yes"], ordered=True), "w": w})
+    priors = {
+        "threshold": [-0.8, 1.0],
+        "w": nl.Prior("Normal", mu=0, sigma=1),
+        "disc": {"w": nl.Prior("Normal", mu=0, sigma=1)},
+    }
+    model = nl.Model(nl.Formula("y ~ w", "disc ~ w"), data, family="cumulative", priors=priors)
+    results = model.fit(draws=2000, chains=2, random_seed=1, progressbar=False)
+    axis = np.linspace(-2.5, 2.5, 201)
+    slope, disc = axis[:, None], np.exp(axis)[None, :]
+    total = stats.norm.logpdf(axis)[:, None] + stats.norm.logpdf(axis)[None, :]
+    for code, count in enumerate(np.bincount(codes[60:], minlength=3)):
+        ends = [special.expit(disc * (end - slope)) for end in (-0.8, 1.0)]
+        p = (ends[0], ends[1] - ends[0], 1.0 - ends[1])[code]
+        total = total + count * np.log(np.maximum(p, 1e-300))
+    means, sds = grid_moments(total, [axis, axis])
+    posterior = get_group(results, "posterior")
+    drawn = np.stack([posterior["w"].to_numpy().ravel(), posterior["disc_w"].to_numpy().ravel()])
+    np.testing.assert_array_less(np.abs(drawn.mean(axis=1) - means), 4.5 * sds / np.sqrt(1200))
+    np.testing.assert_allclose(drawn.std(axis=1), sds, rtol=0.1)
+    assert "disc_Intercept" not in posterior
+    model.predict(results)
+    assert get_group(results, "posterior")["disc"].dims == ("chain", "draw", "__obs__")
+    assert nl.interpret.predictions(model, results, conditional={"w": [0.0, 1.0]}).summary[
+        "estimate"
+    ].sum() == pytest.approx(2.0)
+    assert "log_loss" in model.evaluate(results, kind="insample", simulations=0).table.index
+    again = nl.Model.load(model.save(tmp_path / "model"))
+    assert str(again) == str(model)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "message"),
+    [
+        ("y ~ cs(x)", "cumulative", r"families sratio, cratio and acat have such effects"),
+        ("y ~ cs(x)", "categorical", r"families sratio, cratio and acat have such effects"),
+        ("y ~ x + cs(x)", "sratio", r"'x' stands inside cs\(\) and outside"),
+        ("y ~ f:cs(x)", "sratio", r"takes no part in interactions"),
+        ("y ~ cs(x * z)", "sratio", r"arithmetic goes into I\(...\)"),
+        ("y ~ cs(x, z)", "sratio", r"takes one sum of columns"),
+        ("y ~ cs()", "sratio", r"takes one sum of columns"),
+        ("y ~ (cs(x)|g)", "sratio", r"as terms of the main formula"),
+        (nl.Formula("y ~ cs(x)", "cs ~ f"), "acat", "has a formula of its own"),
+        (nl.Formula("y ~ x", "disc ~ cs(f)"), "acat", "as terms of the main formula"),
+        (nl.Formula("y ~ x", "disc ~ f"), "categorical", "'disc' is not a parameter"),
+        (nl.Formula("y ~ x", "cs ~ f"), "cumulative", "'cs' is not a parameter"),
+    ],
+)
+def test_wrong_effects_of_categories_are_refused(formula: Any, family: str, message: str) -> None:
+    with pytest.raises(nl.NutsliteError, match=message):
+        nl.Model(formula, answers().assign(z=1.0), family=family)
+
+
+def test_category_specific_effects_of_several_columns() -> None:
+    data = answers().assign(z=np.linspace(-1, 1, 80))
+    model = nl.Model("y ~ z + cs(x + f) + (1|g)", data, family="acat")
+    predictors = model.design.predictors
+    assert [term.name for term in predictors["cs"].terms] == ["x", "f"]
+    assert predictors["cs"].terms[1].labels == ("v", "w")
+    assert [term.name for term in predictors["p"].terms] == ["z"]
+    results = model.fit(draws=20, tune=30, chains=1, random_seed=1, progressbar=False)
+    assert get_group(results, "posterior")["cs_f"].dims == ("chain", "draw", "threshold_dim", "cs_f_dim")
+    assert get_group(model.prior_predictive(draws=5), "prior_predictive")["y"].dtype.kind == "i"

@@ -22,18 +22,21 @@ RESPONSES = {
     "count": [0.0, 1.0, 3.0, 12.0, 60.0],
 }
 RESPONSES["nonnegative"] = RESPONSES["positive"]
+RESPONSES["unit"] = [0.01, 0.2, 0.45, 0.7, 0.8]
+RESPONSES["trials"] = [0.0, 1.0, 3.0, 12.0, 21.0]
+TRIALS = 25.0
 ETA = [[0.3, -0.4, -3.5], [1.2, 0.5, -4.0], [-0.7, 0.1, -3.2]]  # a third is the logarithm of a shift below them all
 
 
 def run(name: str, status: str, y, upper, eta, *, links=None, varies=1, weights=None):
     """Log likelihood (n,) and derivatives (k, n) of rows that all have a status."""
     family, place = get_family(name), STATUSES.index(status)
-    codes = family.link_codes(links)
+    codes = family.link_codes(links or family.parent.native_name)
     kernel = compiled_kernels(family, codes, [place])[place]
-    values = family.prepare(np.atleast_2d(np.asarray(y, dtype=float)))
-    if status == "interval":
-        values = np.vstack([values, family.prepare(np.atleast_2d(np.asarray(upper, dtype=float)))])
-    values = np.ascontiguousarray(values)
+    ends = [y, upper] if status == "interval" else [y]
+    more = np.full((len(family.companions), len(y)), TRIALS)
+    values = [family.prepare(np.vstack([np.asarray(end, dtype=float)[None], more])) for end in ends]
+    values = np.ascontiguousarray(np.vstack(values))
     rows, k = values.shape[1], len(family.parameters)
     given = np.ascontiguousarray(np.broadcast_to(np.asarray(eta, dtype=float).reshape(k, -1), (k, rows)))
     out, slopes = np.empty(rows), np.empty((k, rows))
@@ -48,7 +51,7 @@ def reference(name: str, status: str, y, upper, eta):
     inverse = {"real": lambda x: x, "positive": np.exp, "unit": special.expit}
     family = get_family(name)
     natural = {p.name: inverse[p.support](value) for p, value in zip(family.parameters, eta, strict=False)}
-    law, y, upper = REFERENCES[name](natural, {}), np.asarray(y), np.asarray(upper)
+    law, y, upper = REFERENCES[name](natural, {"trials": TRIALS}), np.asarray(y), np.asarray(upper)
     if status == "left":
         return law.logcdf(y)
     if status == "right":  # a count is y or more
@@ -60,20 +63,30 @@ def reference(name: str, status: str, y, upper, eta):
         return large + np.log1p(-np.exp(small - large))
 
 
+def of(name: str, eta) -> list[float]:
+    """As many as the family has; a third is the logarithm of a shift, or else of a size, which is larger."""
+    names = [parameter.name for parameter in get_family(name).parameters]
+    given = list(eta[: len(names)])
+    if len(names) > 2 and names[2] != "ndt":
+        given[2] += 4.0
+    return given
+
+
 def responses(name: str) -> list[float]:
     return RESPONSES[get_family(name).response_support]
 
 
 def upper_ends(name: str) -> np.ndarray:
     y = np.array(responses(name))
-    return y + (2.0 if get_family(name).discrete else 0.7)
+    return y + {"count": 2.0, "trials": 2.0, "unit": 0.15}.get(get_family(name).response_support, 0.7)
 
 
 @pytest.mark.parametrize(("name", "status"), KERNELS)
 @pytest.mark.parametrize("eta", ETA)
 def test_it_is_what_scipy_says_and_the_slopes_are_those_of_differences(name: str, status: str, eta) -> None:
     y, upper, k = responses(name), upper_ends(name), len(get_family(name).parameters)
-    out, slopes = run(name, status, y, upper, eta[:k])
+    eta = of(name, eta)
+    out, slopes = run(name, status, y, upper, eta)
     np.testing.assert_allclose(out, reference(name, status, y, upper, eta[:k]), rtol=1e-8, atol=1e-12)
     for j, step in enumerate(1e-5 * np.eye(k)):
         ahead, behind = (run(name, status, y, upper, np.array(eta[:k]) + side * step)[0] for side in (1, -1))
@@ -84,13 +97,14 @@ def test_it_is_what_scipy_says_and_the_slopes_are_those_of_differences(name: str
 def test_constants_weights_and_links(name: str, status: str) -> None:
     """A constant's derivative is summed; weights multiply; another link of mu is the chain rule."""
     y, upper, k = responses(name), upper_ends(name), len(get_family(name).parameters)
-    out, slopes = run(name, status, y, upper, ETA[0][:k])
-    constant, sums = run(name, status, y, upper, ETA[0][:k], varies=0)
+    eta = of(name, ETA[0])
+    out, slopes = run(name, status, y, upper, eta)
+    constant, sums = run(name, status, y, upper, eta, varies=0)
     np.testing.assert_allclose(constant, out, rtol=1e-14)
     if k > 1:
         assert sums[1, 0] == pytest.approx(slopes[1].sum(), rel=1e-12)
     weights = np.linspace(0.5, 3.0, len(y))
-    weighted, more = run(name, status, y, upper, ETA[0][:k], weights=weights)
+    weighted, more = run(name, status, y, upper, eta, weights=weights)
     np.testing.assert_allclose(weighted, weights * out, rtol=1e-14)
     np.testing.assert_allclose(more, weights * slopes, rtol=1e-14)
     share = float(special.expit(0.3))
@@ -99,7 +113,7 @@ def test_constants_weights_and_links(name: str, status: str) -> None:
         "real": ("inverse", 1.0 / 0.3, -0.09),
         "unit": ("identity", share, 1.0 / (share * (1.0 - share))),
     }[get_family(name).parent.support]
-    relinked, through = run(name, status, y, upper, [moved, *ETA[0][1:k]], links=other)
+    relinked, through = run(name, status, y, upper, [moved, *eta[1:]], links=other)
     np.testing.assert_allclose(relinked, out, rtol=1e-12)
     np.testing.assert_allclose(through[0], slopes[0] * chain, rtol=1e-11)
 
@@ -225,6 +239,6 @@ def test_rows_beside_a_shift() -> None:
 def test_places_without_a_kernel_hold_another_one() -> None:
     family = get_family("gaussian")
     some = compiled_logliks(family, family.link_codes(), [2, 0])
-    assert len(some) == 1 + len(STATUSES)
+    assert len(some) == 2 + len(STATUSES)
     assert kernel_of(some, 1) is kernel_of(some, 3) is some[1]
     assert kernel_of(some, 2) is compiled_kernels(family, family.link_codes(), [2])[2] is not some[1]

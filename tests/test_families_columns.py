@@ -13,7 +13,8 @@ from scipy import special, stats
 import nutslite as nl
 from nutslite import _draws, interpret
 from nutslite.exceptions import NutsliteError
-from nutslite.families.record.family import Family, compiled_loglik, pointwise_loglik
+from nutslite.families.record.family import Family, compiled_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.formula.records import Response
 from nutslite.results.container.inference_data import get_group
@@ -363,8 +364,11 @@ def test_predictions_of_vectors_by_hand() -> None:
     np.testing.assert_allclose(prediction.mean(), x.mean(axis=0))
     assert prediction.sample(0, 7).shape == (7, 5, 3)
     assert not prediction.can("quantile")
+    assert len(report.plot()) == 1
     for wrong, message in (
         (lambda: nl.scores.evaluate(y[:, :2], prediction), "5 rows of 3 numbers"),
+        (lambda: report.plot_coverage(), "drawn by plot_scores"),
+        (lambda: report.plot_fan(np.arange(5)), "drawn by plot_scores"),
         (lambda: nl.scores.Prediction.from_vectors(x[0]), r"\(draws, n, K\)"),
         (lambda: nl.scores.Prediction.from_vectors(x, log_density=np.zeros((300, 5))), "go together"),
         (lambda: nl.scores.evaluate(y, prediction, joint=["energy"], groups=list("aabbb")), "scored together"),

@@ -21,7 +21,8 @@ from small_models import assembled_of, grouped_data
 from nutslite import Family, Formula, Likelihood, Link, Model, Prior
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import DataError, FamilyError, NutsliteWarning
-from nutslite.families.record.family import compiled_loglik, pointwise_loglik
+from nutslite.families.record.family import compiled_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
 from nutslite.families.user.likelihood import DISTRIBUTIONS

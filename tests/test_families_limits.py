@@ -13,7 +13,7 @@ from scipy import stats
 
 from nutslite.families.counts import negativebinomial
 from nutslite.families.links.codes import CODES
-from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.rows.gamma_functions import rising
 

@@ -15,7 +15,8 @@ import nutslite as nl
 from nutslite import scores
 from nutslite.families.real.elf import FAMILY as ELF
 from nutslite.families.real.quantiles import combine, gap_name, outwards
-from nutslite.families.record.family import Family, compile_kernel, pointwise_loglik
+from nutslite.families.record.family import Family, compile_kernel
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import at_quantile, get_family
 from nutslite.model.fits.after_fit import prediction_task
 from nutslite.model.record.specification import specification_of

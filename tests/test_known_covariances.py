@@ -18,7 +18,7 @@ from nutslite.exceptions import ArgumentError, DataError, FormulaError
 from nutslite.formula import covariances
 from nutslite.formula.correlated import effect_groups
 from nutslite.formula.known_covariance import KnownCovariance
-from nutslite.formula.language import algebra
+from nutslite.formula.language import groupings
 from nutslite.model.record.specification import specification_of
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
@@ -328,7 +328,7 @@ def test_the_guide_s_covariance_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(nl.NutsliteError, match="'steps'"):
         nl.Model("y ~ x + (1|steps(g, rho=0.6))", grouped_data())
     monkeypatch.setitem(covariances.COVARIANCES, "steps", namespace["of_steps"])
-    monkeypatch.setitem(algebra.GROUPINGS, "steps", {"rho": "0.5"})
+    monkeypatch.setitem(groupings.GROUPINGS, "steps", {"rho": "0.5"})
     with pytest.raises(nl.NutsliteError, match="rho=2 is no correlation"):
         nl.Model("y ~ x + (1|steps(g, rho=2))", grouped_data())
     one, other = nl.Model("y ~ x + (1|steps(g, rho=0.6))", grouped_data()), known(K=KNOWN)
@@ -351,7 +351,7 @@ def test_what_a_call_makes_is_checked(monkeypatch: pytest.MonkeyPatch, of_pairs:
         return KnownCovariance(call.levels, np.full((n, n), of_pairs), np.arange(n))
 
     monkeypatch.setitem(covariances.COVARIANCES, "steps", make)
-    monkeypatch.setitem(algebra.GROUPINGS, "steps", {"rho": "0.5"})
+    monkeypatch.setitem(groupings.GROUPINGS, "steps", {"rho": "0.5"})
     with pytest.raises(FormulaError, match=words):
         nl.Model("y ~ x + (1|steps(g, rho=0.6))", grouped_data())
     with pytest.raises(FormulaError, match=r"a value: steps\(g, rho=0.5\)\."):

@@ -197,3 +197,53 @@ def test_start_values_of_shares() -> None:
         model.fit(start={"mo(x)_simplex": [0.1, 0.1, 0.1, 0.1]}, draws=10)
     with pytest.raises(ValueError, match="shape"):
         model.fit(start={"mo(x)_simplex": [0.5, 0.5]}, draws=10)
+
+
+def test_times_other_columns_it_has_a_slope_for_each_and_shares_of_its_own() -> None:
+    """The density, term by term, by hand."""
+    data = some_data()
+    formula = "y ~ mo(x)*z + mo(f):b"
+    shares = {"simplex": 2.0}
+    priors = {"mo(x)": shares, "mo(x):z": {"simplex": [1.0, 2.0, 3.0, 0.5]}, "mo(f):b": shares, "sigma": 1.1}
+    slopes = {name: Prior("Normal", mu=0, sigma=2) for name in ("z",)}
+    model = nl.Model(formula, data, priors={**priors, **slopes})
+    density = model.backend.model
+    rng = np.random.default_rng(1)
+    start = {name: value + rng.normal(0.0, 0.5, np.shape(value)) for name, value in density.initial_point().items()}
+    point = density.to_natural(start)
+    assert {"z", "mo(x)", "mo(x):z", "mo(f):b", "mo(x):z_simplex", "mo(f):b_simplex"} <= set(point)
+
+    def effect(term: str, place: Any) -> Any:
+        own = point[f"{term}_simplex"]
+        return point[term] * own.size * np.concatenate([[0.0], np.cumsum(own)])[np.asarray(place)]
+
+    mu = point["Intercept"] + effect("mo(x)", data.x - 3) + point["z"] * data.z
+    mu = mu + effect("mo(x):z", data.x - 3) * data.z + effect("mo(f):b", data.f.cat.codes) * data.b
+    own = density.logp(start)
+    moved = density.logp({**start, "Intercept_centered": start["Intercept_centered"] + 0.3})
+    expected = stats.norm(mu + 0.3, 1.1).logpdf(data.y).sum() - stats.norm(mu, 1.1).logpdf(data.y).sum()
+    prior = model.parameters["mu"].terms["Intercept"].prior.args
+    centred = float(np.mean(mu))
+    law = stats.norm(prior["mu"], prior["sigma"])
+    expected += law.logpdf(centred + 0.3) - law.logpdf(centred)
+    assert moved - own == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_times_a_factor_it_has_slopes_by_its_levels(caplog: pytest.LogCaptureFixture) -> None:
+    """Coded as a numeric column beside the factor would be; predictions have the same sums."""
+    data = some_data()
+    model = nl.Model("y ~ mo(x)*f", data)
+    results = model.fit(draws=20, tune=50, chains=1, random_seed=1, progressbar=False)
+    posterior = results.posterior
+    assert posterior["mo(x):f"].coords["mo(x):f_dim"].values.tolist() == LEVELS[1:]
+    new = data.iloc[[3, 20, 11]]
+    mu = np.asarray(model.predict(results, data=new, inplace=False).predictions["mu"])[0]
+    draws = {name: np.asarray(posterior[name])[0] for name in posterior.data_vars}
+    for row, (x, f) in enumerate(zip(new["x"] - 3, new["f"].cat.codes, strict=True)):
+        expected = draws["Intercept"] + 4 * draws["mo(x)"] * draws["mo(x)_simplex"][:, :x].sum(axis=1)
+        if f:
+            slope = draws["mo(x):f"][:, f - 1]
+            expected = expected + draws["f"][:, f - 1] + 4 * slope * draws["mo(x):f_simplex"][:, :x].sum(axis=1)
+        np.testing.assert_allclose(mu[:, row], expected, rtol=1e-8)
+    alone = nl.Model("y ~ mo(x):f", data).backend.model.initial_point()
+    assert np.shape(alone["mo(x):f"]) == (3,)

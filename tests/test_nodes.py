@@ -14,18 +14,28 @@ from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
-from nutslite.posterior.nodes.program import OPERATIONS, fill_all, pull_back_all
+from nutslite.posterior.nodes.program import (
+    OPERATIONS,
+    fill_all,
+    fill_with_processes,
+    pull_back_all,
+    pull_back_with_processes,
+)
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.points.log_prior import log_prior
 from nutslite.posterior.points.prior_draws import draw_prior
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.node_table import (
+    BETWEEN,
     EXP_QUAD,
     HORSESHOE,
     MATERN32,
     MATERN52,
+    PERIODIC,
+    PROCESS,
     PRODUCT,
+    R2D2,
     SIMPLEX,
     WEIGHTED_SUM,
     Nodes,
@@ -33,6 +43,7 @@ from nutslite.posterior.record.node_table import (
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.plan import make_plan
 from nutslite.posterior.targets.target import JointTarget
+from nutslite.priors.densities import codes
 from tests.small_models import assembled_of
 
 # By operation: values of the inputs, how many outputs there are, and how many inputs are moved (the first ones).
@@ -44,6 +55,10 @@ CASES: dict[int, tuple[list[float], int, int]] = {
     EXP_QUAD: ([1.5, 0.4, 0.0, 1.0, 3.0], 3, 2),
     MATERN32: ([1.5, 0.4, 0.0, 1.0, 3.0], 3, 2),
     MATERN52: ([1.5, 0.4, 0.0, 1.0, 3.0], 3, 2),
+    BETWEEN: ([codes.BETWEEN + codes.LAPLACE, 0.4, 1.3, 0.0, 0.9, np.inf], 1, 4),
+    R2D2: ([0.3, 1.7, 1.0, 0.2, 2.0, 0.8], 2, 6),
+    PERIODIC: ([1.5, 0.4], 4, 2),
+    PROCESS: ([1.5, 0.4, 0.7, 0.3, -1.0, 0.8, 3.0, 0.0, 0.1, 0.3, 0.2, 0.5, 0.9], 3, 6),
 }
 
 
@@ -59,19 +74,23 @@ def test_adjoints_are_those_of_central_differences(op: int) -> None:
     nodes, values = one_node(op)
     inputs, n_out, n_moved = CASES[op]
     weights = np.linspace(-1.0, 2.0, n_out)
+    fill, pull_back = fill_all, pull_back_all
+    if op == PROCESS:
+        fill, pull_back = fill_with_processes, pull_back_with_processes
 
     def total(x: np.ndarray) -> float:
         moved = values.copy()
         moved[: x.size] = x
-        return fill_all(nodes, moved) + weights @ moved[len(inputs) :]
+        return fill(nodes, moved) + weights @ moved[len(inputs) :]
 
     x = np.array(inputs)
-    fill_all(nodes, values)
+    fill(nodes, values)
     adjoint = np.concatenate([np.zeros(len(inputs)), weights])
-    pull_back_all(nodes, values, adjoint)
+    pull_back(nodes, values, adjoint)
     steps = 1e-5 * np.eye(len(inputs))[:n_moved]
+    steps = steps[1:] if op == BETWEEN else steps  # the first is a code
     numeric = [(total(x + step) - total(x - step)) / 2e-5 for step in steps]
-    np.testing.assert_allclose(adjoint[:n_moved], numeric, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(adjoint[n_moved - len(steps) : n_moved], numeric, rtol=1e-7, atol=1e-8)
     np.testing.assert_array_equal(adjoint[len(inputs) :], weights)
 
 
@@ -79,7 +98,7 @@ def test_every_operation_has_a_case() -> None:
     assert set(CASES) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("op", [HORSESHOE, EXP_QUAD, MATERN32, MATERN52])
+@pytest.mark.parametrize("op", [HORSESHOE, EXP_QUAD, MATERN32, MATERN52, R2D2])
 @pytest.mark.parametrize("first", [1e-200, 1e-8, 1.0, 1e8, 1e150])
 @pytest.mark.parametrize("second", [1e-200, 1e-8, 1.0, 1e3, 1e150])
 def test_scales_are_positive_at_the_ends_of_doubles(op: int, first: float, second: float) -> None:

@@ -17,7 +17,7 @@ from nutslite.families.real.asymmetriclaplace import FAMILY as SHARP
 from nutslite.families.real.elf import FAMILY as ELF
 from nutslite.families.real.elf import WIDTH
 from nutslite.families.real.laplace import FAMILY as MEDIAN
-from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.model.fits.adjusting import clusters_of
 from nutslite.model.fits.after_fit import prediction_task
 from nutslite.model.record.specification import specification_of

@@ -60,7 +60,8 @@ def _effects_jacobian(assembled: Any, position: np.ndarray) -> float:
     step = np.zeros(position.size)
     step[n_head:] = 1.0  # effects are linear in their offsets
     _, after = points.values(position + step)
-    mixed = [np.log(np.diag(own.mix)).sum() for own in assembled.layout.variables if own.mix.size]
+    square = [own.mix for own in assembled.layout.variables if own.mix.size and not own.sums_to_zero]
+    mixed = [np.log(np.diag(mix)).sum() for mix in square]  # others are orthonormal
     return float(np.log(after - before).sum() + sum(mixed))
 
 

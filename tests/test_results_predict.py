@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from nutslite.exceptions import DataError, NutsliteWarning
-from nutslite.families.record.family import pointwise_loglik
+from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.formula.correlated import effect_groups
 from nutslite.formula.design import build_design

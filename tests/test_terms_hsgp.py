@@ -13,6 +13,7 @@ from small_models import assembled_of
 
 import nutslite as nl
 from nutslite.exceptions import DataError
+from nutslite.formula.terms.box import doubts
 from nutslite.model.record.specification import specification_of
 from nutslite.posterior.points.points import PointMap
 from nutslite.priors.prior import Prior
@@ -31,7 +32,7 @@ def data(n: int = 30) -> pd.DataFrame:
     return pd.DataFrame({"x": x, "y": np.sin(x) + rng.normal(0.0, 0.3, n)})
 
 
-def covariance(model: nl.Model, sigma: float, ell: float, term: str) -> np.ndarray:
+def covariance(model: nl.Model, sigma: Any, ell: Any, term: str) -> np.ndarray:
     """Of the process at the rows, as the model's own densities have it."""
     points = PointMap(assembled_of(model))
     position = points.position(
@@ -69,17 +70,169 @@ def test_with_many_functions_it_is_the_exact_process(cov: str, m: int, error: fl
 
 
 def test_the_unit_of_the_length_scale() -> None:
-    """In units of the range beside the default prior, in that of x beside a prior of the user's."""
+    """That of x, whatever its prior is; with scale=True that of the range; other units are another unit, no more."""
     frame, span = data(), float(np.ptp(data()["x"]))
     default, chosen = nl.Model(f"y ~ {TERM}", frame), nl.Model(f"y ~ {TERM}", frame, priors=PRIORS)
-    np.testing.assert_allclose(covariance(default, 1.0, 0.3, TERM), covariance(chosen, 1.0, 0.3 * span, TERM))
     said = "hsgp(x, m=12, c=2.0, scale=True)"
-    model = nl.Model(f"y ~ {said}", frame, priors={said: {"ell": Prior("HalfNormal", sigma=1)}})
-    np.testing.assert_allclose(covariance(default, 1.0, 0.3, TERM), covariance(model, 1.0, 0.3, said))
-    moved = frame.assign(x=100.0 * frame["x"] + 7.0)
+    scaled = nl.Model(f"y ~ {said}", frame)
+    np.testing.assert_allclose(covariance(default, 1.0, 1.2, TERM), covariance(chosen, 1.0, 1.2, TERM))
+    np.testing.assert_allclose(covariance(default, 1.0, 1.2, TERM), covariance(scaled, 1.0, 1.2 / span, said))
+    moved = nl.Model("y ~ hsgp(x)", frame.assign(x=100.0 * frame["x"] + 7.0))
+    still = nl.Model("y ~ hsgp(x)", frame)
     np.testing.assert_allclose(
-        covariance(nl.Model(f"y ~ {TERM}", moved), 1.0, 0.3, TERM), covariance(default, 1.0, 0.3, TERM), atol=1e-12
+        covariance(moved, 1.0, 120.0, "hsgp(x)"), covariance(still, 1.0, 1.2, "hsgp(x)"), atol=1e-9
     )
+    priors = [specification_of(model).spec.priors.terms["mu"]["hsgp(x)_ell"] for model in (moved, still)]
+    assert priors[0].args["beta"] == pytest.approx(100.0 * priors[1].args["beta"])
+
+
+SHORT = "hsgp(x, z, m=[32, 30], c=[4, 5], iso=False)"
+
+
+def plane(n: int = 12) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"x": rng.uniform(-1.0, 5.0, n), "z": rng.uniform(10.0, 14.0, n), "y": rng.normal(size=n)})
+    return frame.assign(g=np.arange(n) % 3)
+
+
+def distances(frame: pd.DataFrame, x: float, z: float) -> np.ndarray:
+    apart = [np.subtract.outer(frame[name].to_numpy(), frame[name].to_numpy()) for name in ("x", "z")]
+    return np.asarray(np.hypot(apart[0] / x, apart[1] / z))
+
+
+@pytest.mark.parametrize(("cov", "error"), [("ExpQuad", 2e-4), ("Matern52", 2e-2)])
+def test_of_two_columns_with_a_length_scale_each(cov: str, error: float) -> None:
+    frame = plane()
+    term = SHORT[:-1] + f", cov='{cov}')"
+    found = covariance(nl.Model(f"y ~ {term}", frame), 1.3, np.array([1.5, 1.2]), term)
+    np.testing.assert_allclose(found, 1.3**2 * exact(cov, distances(frame, 1.5, 1.2), 1.0), atol=error)
+
+
+def test_of_two_columns_with_one_length_scale() -> None:
+    frame, term = plane(), "hsgp(x, z, m=[24, 20], c=4)"
+    found = covariance(nl.Model(f"y ~ {term}", frame), 0.7, 1.4, term)
+    np.testing.assert_allclose(found, 0.49 * exact("ExpQuad", distances(frame, 1.4, 1.4), 1.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("boundary", ["c=4", "c=[[4.0], [5.0], [6.0]]"])
+def test_levels_have_processes_of_their_own(boundary: str) -> None:
+    """Independent ones, of one covariance, or with a standard deviation and a length scale each."""
+    frame = plane(18)
+    same = np.equal.outer(frame["g"].to_numpy(), frame["g"].to_numpy())
+    distance = np.subtract.outer(frame["x"].to_numpy(), frame["x"].to_numpy())
+    shared = f"hsgp(x, by=g, m=60, {boundary})"
+    found = covariance(nl.Model(f"y ~ {shared}", frame), 1.3, 1.1, shared)
+    np.testing.assert_allclose(found, np.where(same, 1.69 * exact("ExpQuad", distance, 1.1), 0.0), atol=1e-7)
+    each = f"hsgp(x, by=g, share_cov=False, m=60, {boundary})"
+    sds, lengths = np.array([0.5, 1.0, 2.0]), np.array([1.1, 1.6, 2.5])
+    found = covariance(nl.Model(f"y ~ {each}", frame), sds, lengths, each)
+    own = frame["g"].to_numpy()
+    wanted = np.where(same, sds[own] ** 2 * exact("ExpQuad", distance, lengths[own]), 0.0)
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
+
+
+@pytest.mark.parametrize("ell", [0.3, 1.0, 20.0])
+def test_a_periodic_process_is_exact(ell: float) -> None:
+    frame, term = data(), "hsgp(x, m=30, cov='Periodic', period=2.5)"
+    found = covariance(nl.Model(f"y ~ {term}", frame), 1.3, ell, term)
+    distance = np.subtract.outer(frame["x"].to_numpy(), frame["x"].to_numpy())
+    np.testing.assert_allclose(found, 1.69 * np.exp(-2.0 * np.sin(np.pi * distance / 2.5) ** 2 / ell**2), atol=1e-9)
+
+
+def test_m_and_c_follow_the_prior_of_the_length_scale(caplog: pytest.LogCaptureFixture) -> None:
+    """By the formulas of Riutort-Mayol et al.; anew for other priors; formulas that say them are left alone."""
+    frame = data()
+    caplog.set_level("INFO", logger="nutslite")
+    narrow = {"hsgp(x)": {"ell": Prior("Uniform", lower=1.0, upper=2.0)}}
+    default, chosen = (nl.Model("y ~ hsgp(x)", frame, priors=priors) for priors in (None, narrow))
+    half = np.abs(frame["x"] - frame["x"].mean()).max()
+    c = max(1.2, 3.2 * 1.9 / half)
+    assert f"takes m={int(np.ceil(1.75 * c * half / 1.1))} and c={c:.3g}, enough for length" in caplog.text
+    sizes = {name: weights(model).shape[0] for name, model in (("default", default), ("chosen", chosen))}
+    assert sizes["chosen"] == pytest.approx(1.75 * c * half / 1.1, abs=1.0)
+    assert 20 <= sizes["default"] <= 35
+    again = nl.Model("y ~ hsgp(x)", frame)
+    again.set_priors(narrow)
+    np.testing.assert_array_equal(weights(again), weights(chosen))
+    known = nl.Model("y ~ hsgp(x)", frame, priors={"hsgp(x)": {"ell": 0.5}})
+    assert weights(known).shape[0] == np.ceil(1.75 * max(1.2, 3.2 * 0.5 / half) * half / 0.5)
+    assert weights(nl.Model("y ~ hsgp(x, m=7)", frame)).shape[0] == 7
+    new = specification_of(chosen).spec.design.evaluate(frame.iloc[:3]).predictors["mu"].basis_terms[0].matrix
+    np.testing.assert_allclose(new, weights(chosen)[:, :3], atol=1e-12)
+
+
+def weights(model: nl.Model) -> np.ndarray:
+    """Columns of the only process."""
+    return specification_of(model).spec.design.predictors["mu"].basis_terms[0].matrix
+
+
+def test_draws_that_m_or_c_do_not_serve_are_told() -> None:
+    """Of the wave of the fixture's data: too few functions for it, too near a boundary for long ones, and neither."""
+    draws = np.random.default_rng(1).uniform(1.0, 1.2, (200,))
+    box = {"covariance": "ExpQuad", "iso": True, "units": np.ones(1), "texts": ("x",)}
+    fine = box | {"sizes": (30,), "boundary": np.full((1, 1), 6.0)}
+    few, near = fine | {"sizes": (9,)}, fine | {"boundary": np.full((1, 1), 3.0)}
+    assert doubts("t", fine, {"ell": draws}) == ()
+    assert doubts("t", fine, {}) == ()
+    (one,), (other,) = doubts("t", few, {"ell": draws}), doubts("t", near, {"ell": draws})
+    assert "too few functions for length scales below 1.17" in one
+    assert "Ask for m=11" in one
+    assert "above 0.938 are too long" in other
+    assert "L=3.5" in other
+    two = {"sizes": (30, 9), "boundary": np.full((1, 2), 6.0), "texts": ("x", "z"), "units": np.ones(2), "iso": False}
+    (of_z,) = doubts("t", box | two, {"ell": np.stack([draws, draws], axis=1)})
+    assert "m=11 of z" in of_z
+    periodic = {"covariance": "Periodic", "iso": True, "sizes": (3,), "boundary": np.ones((1, 1))}
+    assert "m=4" in doubts("t", periodic, {"ell": draws})[0]
+
+
+def test_a_fit_says_what_its_draws_doubt(caplog: pytest.LogCaptureFixture) -> None:
+    frame = data(60)
+    nl.Model("y ~ hsgp(x, m=4, c=1.5)", frame).fit(draws=100, chains=1, random_seed=1, progressbar=False)
+    assert "'hsgp(x, m=4, c=1.5)' has too few functions" in caplog.text
+
+
+def test_given_all_scales_the_posterior_is_that_of_the_exact_process() -> None:
+    """Mean and standard deviation at rows and between them, by the formulas for a normal vector."""
+    frame = data(20)
+    term = "hsgp(x, m=40, c=3)"
+    noise = Prior("Uniform", lower=0.2999, upper=0.3001)
+    priors = {term: {"sigma": 1.2, "ell": 1.1}, "Intercept": Prior("Normal", mu=0, sigma=0.001), "sigma": noise}
+    model = nl.Model(f"y ~ {term}", frame, priors=priors)
+    results = model.fit(draws=2000, chains=1, random_seed=1, progressbar=False)
+    new = frame["x"].min() + np.array([0.3, 2.2, 4.1])
+    x = np.concatenate([frame["x"], new])
+    both = 1.44 * exact("ExpQuad", np.subtract.outer(x, x), 1.1)
+    gain = np.linalg.solve(both[:20, :20] + 0.09 * np.eye(20), both[:20]).T
+    mean, sd = gain @ frame["y"], np.sqrt(np.diag(both - gain @ both[:20]))
+    mu = np.asarray(model.predict(results, data=pd.DataFrame({"x": x}), inplace=False).predictions["mu"])[0]
+    np.testing.assert_allclose((mu.mean(axis=0) - mean) / sd, 0.0, atol=5.0 / np.sqrt(2000))
+    np.testing.assert_allclose(mu.std(axis=0), sd, rtol=0.08)
+
+
+def test_levels_in_results_predictions_and_files(tmp_path: Path) -> None:
+    frame = data(60).assign(g=lambda some: np.where(np.arange(60) % 2, "b", "a"))
+    term = "hsgp(x, by=g, m=6, share_cov=False)"
+    priors = {term: {"ell": Prior("InverseGamma", alpha=3, beta=[2.0, 3.0]), "sigma": [1.0, 2.0]}}
+    model = nl.Model(f"y ~ {term}", frame, priors=priors)
+    results = model.fit(draws=50, chains=1, random_seed=1, progressbar=False)
+    posterior = results.posterior
+    assert posterior[f"{term}_ell"].dims[2:] == (f"{term}_by",)
+    assert posterior[f"{term}_weights"].dims[2:] == (f"{term}_weights_dim", f"{term}_by")
+    assert posterior[f"{term}_by"].values.tolist() == ["a", "b"]
+    new = pd.DataFrame({"x": [3.0, 3.0], "g": ["b", "a"]})
+    mu = np.asarray(model.predict(results, data=new, inplace=False).predictions["mu"])[0]
+    columns = specification_of(model).spec.design.evaluate(new).predictors["mu"].basis_terms[0].matrix
+    every = np.asarray(posterior[f"{term}_weights"])[0]
+    for row, level in enumerate((1, 0)):
+        own = columns.reshape(6, 2, 2)[:, level, row]
+        np.testing.assert_allclose(mu[:, row], np.asarray(posterior["Intercept"])[0] + every[:, :, level] @ own)
+    with pytest.raises(DataError, match="learned for the levels a, b of g, and 1 of 2 rows have others: c"):
+        model.predict(results, data=new.assign(g=["a", "c"]), inplace=False)
+    model.save(tmp_path / "model")
+    assert str(nl.Model.load(tmp_path / "model")) == str(model)
+    prior = model.prior_predictive(draws=20, random_seed=1).prior
+    assert prior[f"{term}_ell"].shape == (1, 20, 2)
 
 
 @pytest.fixture(scope="module")
@@ -170,11 +323,19 @@ def test_what_else_there_is(tmp_path: Path) -> None:
     assert stats.kstest(standard.ravel(), "norm").pvalue > 1e-3
 
 
-@pytest.mark.parametrize("cov", ["ExpQuad", "Matern32", "Matern52"])
+GRADIENTS = [
+    *(f"hsgp(x, m=6, c=1.5, cov='{cov}') + (1|g)" for cov in ("ExpQuad", "Matern32", "Matern52")),
+    "hsgp(x, m=4, cov='Periodic', period=5) + (1|g)",
+    "hsgp(x, z, m=[3, 2], c=1.5, iso=False, by=g, share_cov=False, cov='Matern52')",
+    "hsgp(x, z, m=[3, 2], c=1.5, by=g, scale=True)",
+]
+
+
+@pytest.mark.parametrize("terms", GRADIENTS)
 @pytest.mark.parametrize("path", ["joint", "marginal"])
-def test_gradients_are_those_of_differences(cov: str, path: Any) -> None:
-    frame = data().assign(g=lambda some: np.where(some["x"] > 5.0, "a", "b"))
-    target = nl.Model(f"y ~ hsgp(x, m=6, c=1.5, cov='{cov}') + (1|g)", frame).plan(path).target()
+def test_gradients_are_those_of_differences(terms: str, path: Any) -> None:
+    frame = data().assign(g=lambda some: np.where(some["x"] > 5.0, "a", "b"), z=lambda some: np.cos(some["x"]))
+    target = nl.Model(f"y ~ {terms}", frame).plan(path).target()
     rng = np.random.default_rng(9)
     position = rng.normal(0.0, 0.3, target.dimension)
     gradient, scratch = np.empty_like(position), np.empty_like(position)

@@ -19,22 +19,35 @@ from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
 from nutslite.formula.terms.register import KINDS
 from nutslite.posterior.assembly.basis_columns import SCALES
 
-CALLS = {"s": "s(x, k=5)", "hsgp": "hsgp(x, m=5, c=1.5)", "mo": "mo(k)"}
+CALLS = {
+    "s": ["s(x, k=5)", "s(x, bs='tp', k=5)", "s(x, bs='ps', k=5, by=k)", "s(x, z, k=9)", "s(x, k=5, by=g)"],
+    "t2": ["t2(x, z, k=4)", "t2(x, z, bs=['cc', 'ps'], k=[4, 5])"],
+    "hsgp": [
+        "hsgp(x, m=5, c=1.5)",
+        "hsgp(x, z, m=[3, 2], c=2, by=g)",
+        "hsgp(x, by=k, share_cov=False)",
+        "hsgp(x, cov='Periodic', period=2)",
+    ],
+    "gp": ["gp(x)", "gp(x, z, iso=False, cov='Matern32')"],
+    "mo": ["mo(k)", "mo(k):z", "mo(k)*g"],
+}
+"""By kind, calls with its arguments."""
 
 
 def frame(n: int = 60) -> pd.DataFrame:
     rng = np.random.default_rng(3)
     x = rng.uniform(0.0, 4.0, n)
-    return pd.DataFrame({"x": x, "k": np.arange(n) % 4, "y": np.sin(x) + rng.normal(0.0, 0.3, n)})
+    data = pd.DataFrame({"x": x, "k": np.arange(n) % 4, "y": np.sin(x) + rng.normal(0.0, 0.3, n)})
+    return data.assign(z=rng.normal(size=n), g=[f"g{i % 3}" for i in range(n)])
 
 
 def test_every_kind_has_a_signature_and_a_rule_for_its_scales() -> None:
     assert KINDS.keys() == functions.TERMS.keys() == CALLS.keys()
     assert set(KINDS) <= set(SIGNATURES) & set(functions.supported_names())
-    assert {kind.scales for kind in KINDS.values() if kind.weigh is None} <= SCALES.keys()
+    assert {kind.scales for kind in KINDS.values() if kind.weigh is None and kind.extend is None} <= SCALES.keys()
 
 
-@pytest.mark.parametrize("call", CALLS.values())
+@pytest.mark.parametrize("call", [call for calls in CALLS.values() for call in calls])
 def test_rows_of_the_data_as_new_rows_are_the_same_columns(call: str) -> None:
     data = frame()
     design = build_design(f"y ~ {call}", data)

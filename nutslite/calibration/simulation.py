@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, NutsliteError, NutsliteWarning
-from nutslite.families.record.censoring import observed
+from nutslite.families.record.censoring import kernel_rows
 from nutslite.formula.forms.censored import censoring_of, place_of
 from nutslite.formula.records import Response
 from nutslite.posterior.assembly.assembly import assemble
@@ -148,8 +148,10 @@ def with_response(assembled: Assembled, response: FloatArray, censor: Censor | N
         seen = _censored(censor, replace(spec.design.response, values=values))
         return assemble(replace(spec, design=replace(spec.design, response=seen)), assembled.inventory)
     design = replace(spec.design, response=replace(spec.design.response, values=values))
-    y = observed(spec.family, design.response)
-    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=y))
+    rows = kernel_rows(spec.family, design.response)
+    if not rows.is_plain:  # whose rows are not in the order of the data
+        return assemble(replace(spec, design=design), assembled.inventory)
+    return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=rows.y))
 
 
 def _censored(censor: Censor, response: Response) -> Response:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from nutslite._log import log
 from nutslite.exceptions import FormulaError
+from nutslite.formula.known_covariance import ZeroSum
 from nutslite.formula.records import GroupFactor, GroupTerm, LinearPredictor, prefix_of
 
 
@@ -100,7 +101,7 @@ def correlated_effects(predictors: Mapping[str, LinearPredictor], factors: Colle
 def refuse_known_covariances(
     predictors: Mapping[str, LinearPredictor], factors: Mapping[str, GroupFactor], correlated: Collection[str]
 ) -> None:
-    """Raise where effects of a factor whose levels have a known covariance would be correlated with each other, too.
+    """Raise where effects of a factor whose levels are columns would be correlated with each other.
 
     Raises
     ------
@@ -108,12 +109,21 @@ def refuse_known_covariances(
         Naming the factor.
     """
     for group in effect_groups(predictors, correlated):
-        if group.correlated and factors[group.factor].covariance is not None:
+        if group.correlated and factors[group.factor].takes_columns:
             names = " and ".join(f"'{member.name}'" for member in group.members)
             raise FormulaError(
-                f"{names} cannot be correlated with each other: the levels of '{group.factor}' have a known "
-                f"covariance. Write two bars and no id, (x||{group.factor})."
+                f"{names} cannot be correlated with each other: {words_of(factors[group.factor])}. Write two bars and "
+                f"no id, (x||{group.factor})."
             )
+
+
+def words_of(factor: GroupFactor) -> str:
+    """What a factor has whose levels are columns, in words."""
+    if factor.members is not None:
+        return f"rows belong to several levels of '{factor.name}'"
+    if isinstance(factor.covariance, ZeroSum):
+        return f"the effects of '{factor.name}' sum to zero"
+    return f"the levels of '{factor.name}' have a known covariance"
 
 
 def _key(member: Member, factors: Collection[str]) -> tuple[str, ...]:

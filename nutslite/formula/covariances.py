@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from nutslite.exceptions import DataError, FormulaError, did_you_mean
-from nutslite.formula.known_covariance import MOST_LEVELS, KnownCovariance, fault_of, known_covariance
+from nutslite.formula.known_covariance import (
+    MOST_LEVELS,
+    KnownCovariance,
+    ZeroSum,
+    fault_of,
+    known_covariance,
+    zero_sum,
+)
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
 
@@ -38,12 +45,14 @@ class LevelsCall:
 
 
 def _of_matrix(call: LevelsCall) -> KnownCovariance:
-    """The user's own matrix."""
+    """The user's own matrix, or that of effects that sum to zero."""
+    if "zero_sum" in call.arguments:
+        return zero_sum(call.what, call.levels)
     return known_covariance(call.arguments["cov"], call.texts["cov"], call.what, call.levels)
 
 
 COVARIANCES: dict[str, Callable[[LevelsCall], KnownCovariance]] = {"gr": _of_matrix}
-"""By the names of `algebra.GROUPINGS`."""
+"""By the names of `groupings.GROUPINGS`."""
 
 
 def covariance_of(term: Term, levels: tuple[str, ...], extra: Mapping[str, Any]) -> KnownCovariance | None:
@@ -56,7 +65,7 @@ def covariance_of(term: Term, levels: tuple[str, ...], extra: Mapping[str, Any])
     DataError
         For what is no covariance of these levels.
     """
-    if term.call is None:
+    if term.call is None or term.more or term.is_of_members:
         return None
     call: Any = term.call.tree
     arguments, texts = {}, {}
@@ -84,6 +93,8 @@ def _checked(make: Callable[[LevelsCall], KnownCovariance], call: LevelsCall, wh
             found = make(call)
     except FormulaError as error:
         raise whole.error(str(error)) from None
+    if isinstance(found, ZeroSum):
+        return found
     if fault := fault_of(found.matrix):
         raise whole.error(f"The matrix of '{whole.name}' {fault}")
     return found

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from keyword import iskeyword
 from typing import Any
 
@@ -19,6 +19,8 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
+from nutslite.formula.by_levels import taken_apart
+from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
@@ -31,10 +33,18 @@ from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, refuse_response_as_term
-from nutslite.formula.predictors import PredictorPlan, build_predictor, check_columns, plan_predictor, without_offset
+from nutslite.formula.predictors import (
+    PredictorPlan,
+    build_predictor,
+    check_columns,
+    plan_predictor,
+    resettled,
+    without_offset,
+)
 from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.response_spec import read_response
+from nutslite.formula.terms.kinds import Interval
 from nutslite.formula.terms.learned import set_apart
 
 
@@ -110,7 +120,10 @@ class Design:
     @property
     def grouping_columns(self) -> frozenset[str]:
         """Columns that are grouping factors or take part in one: g of ``(1|gr(g, cov=K))``, a and b of ``(1|a:b)``."""
-        trees = [factor.tree for plan in self._recipe.groups for factor in plan.term.factors]
+        terms = [plan.term for plan in self._recipe.groups]
+        trees = [
+            factor.tree for term in terms for factor in (*term.factors, *([] if term.is_of_members else term.more))
+        ]
         names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
         return frozenset(names & set(self.predictor_columns))
 
@@ -118,13 +131,33 @@ class Design:
     def level_columns(self) -> frozenset[str]:
         """Columns whose values a formula takes for levels, be they numbers: x of ``C(x)`` and ``mo(x)``."""
         specs = [plan.spec for plan in self._recipe.predictors]
-        trees = [item.tree for spec in specs for item in (*spec.expressions(), *spec.special)]
+        trees = [item.tree for spec in specs for item in (*spec.expressions(), *spec.calls)]
         return frozenset(name for tree in trees for name in taken_for_levels(tree))
 
     @property
     def categorical(self) -> frozenset[str]:
         """Columns that are categories because the user says so."""
         return self._recipe.categorical
+
+    def settled(self, interval: Callable[[str, str], Interval]) -> tuple[Design, tuple[str, ...]]:
+        """The same once terms have chosen what their formula left open, and what they chose, in sentences.
+
+        Parameters
+        ----------
+        interval : callable
+            ``interval(parameter, term)``, where the middle of each prior lies that the user gave the term.
+        """
+        predictors, plans, sentences = dict(self.predictors), [], []
+        for plan in self._recipe.predictors:
+            name = plan.spec.parameter
+            found = [term.settled(interval(name, term.name)) for term in plan.special]
+            plans.append(replace(plan, special=tuple(term for term, _ in found)))
+            sentences += [f"'{term.name}' {own.sentence}" for term, own in found if own is not None and own.sentence]
+            pairs = zip(found, predictors[name].basis_terms, strict=True)
+            terms = tuple(before if own is None else resettled(term, own, before) for (term, own), before in pairs)
+            predictors[name] = replace(predictors[name], basis_terms=terms)
+        recipe = replace(self._recipe, predictors=tuple(plans))
+        return replace(self, predictors=predictors, _recipe=recipe), tuple(sentences)
 
     def evaluate(self, new_data: Any, *, response: bool = False, groups: bool = True) -> Design:
         """The same terms on new rows: transforms and codings as learned from the data that the model was built from.
@@ -167,6 +200,7 @@ class Design:
         values = apply_factors(_factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
         predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
         factors = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups if groups}
+        predictors, factors = taken_apart(predictors, factors)
         if response:
             observed, weights = response_room.apply_response(recipe.response, evaluator)
         else:
@@ -180,7 +214,7 @@ def build_design(
     data: Any,
     *,
     parameters: tuple[str, ...] = ("mu", "sigma"),
-    intercept: bool = True,
+    without_intercept: Collection[str] = (),
     categorical: str | Collection[str] | None = None,
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
@@ -195,8 +229,8 @@ def build_design(
         One row per observation. Never modified.
     parameters : tuple of str
         The family's parameters, the parent first: the main formula models it.
-    intercept : bool
-        Whether the parent may have an intercept. Where not, thresholds are in its place, whatever the formula says.
+    without_intercept : collection of str
+        Parameters that have no intercept, whatever their formula says, because others (thresholds) are in its place.
     categorical : collection of str, optional
         Columns that are categories although they hold numbers.
     dropna : bool
@@ -226,7 +260,8 @@ def build_design(
     """
     formula = as_formula(formula)
     try:
-        parsed = set_apart(parse(formula.main, formula.additionals, tuple(parameters)))
+        parsed = parse(formula.main, formula.additionals, tuple(parameters))
+        parsed = set_apart(category_specific(parsed) if CS in parameters else parsed)
         spec = read_response(parsed.response)
     except FormulaError as error:
         raise _with_quote_hint(error, data) from None
@@ -237,7 +272,7 @@ def build_design(
     extra = check_extra_namespace(extra_namespace)
     forced = _check_categorical(categorical, frame)
     response_columns = _used_columns(spec.expressions(), frame, extra)
-    special = _used_columns([e for item in parsed.predictors for e in item.special], frame, extra, term=True)
+    special = _used_columns([e for item in parsed.predictors for e in item.calls], frame, extra, term=True)
     predictor_columns, common = (
         tuple(dict.fromkeys((*_used_columns([e for item in some for e in item.expressions()], frame, extra), *special)))
         for some in (parsed.predictors, [item.without_groups() for item in parsed.predictors])
@@ -260,14 +295,14 @@ def build_design(
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
     plans = tuple(
-        plan_predictor(item, known, evaluator, not intercept and item.parameter == parameters[0])
-        for item in parsed.predictors
+        plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
     )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
     note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
+    predictors, groups = taken_apart(predictors, groups)
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns,
         gaps,
@@ -346,10 +381,12 @@ def _companion_columns(recipe: _Recipe, frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in found if name in frame.columns)
 
 
-def _factor_expressions(specs: Iterable[PredictorSpec]) -> list[Expression]:
-    """The factors of common terms and of the left sides of bars."""
+def _factor_expressions(given: Iterable[PredictorSpec]) -> list[Expression]:
+    """The factors of common terms, of the left sides of bars, and those that calls of special kinds are times."""
+    specs = list(given)
     terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
-    return [factor for term in terms for factor in term.factors]
+    multiplied = [factor for spec in specs for product in spec.special for factor in product.others]
+    return [factor for term in terms for factor in term.factors] + multiplied
 
 
 def _learn_groups(

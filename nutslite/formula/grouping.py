@@ -11,12 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
+from nutslite.formula.by_levels import ByPlan, apply_by, learn_by
 from nutslite.formula.columns.categories import Categories
 from nutslite.formula.covariances import covariance_of
 from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
+from nutslite.formula.memberships import membership_factor, shared_levels
 from nutslite.formula.records import GroupFactor
 
 
@@ -37,6 +39,8 @@ class GroupPlan:
         Names of the levels of the whole.
     covariance : KnownCovariance or None
         Of the levels, where the user knows them.
+    by : ByPlan or None
+        Of ``gr(g, by=f)``.
     """
 
     term: Term
@@ -44,6 +48,7 @@ class GroupPlan:
     observed: tuple[NDArray[np.int64], ...]
     levels: tuple[str, ...]
     covariance: KnownCovariance | None = None
+    by: ByPlan | None = None
 
 
 def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFactor]:
@@ -58,6 +63,10 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
         When values cannot be levels, or two combinations would have the same name.
     """
     parts = [_component(factor, evaluator) for factor in term.factors]
+    if term.is_of_members:
+        levels = shared_levels(term, parts)
+        factor = membership_factor(term, parts, levels, evaluator)
+        return GroupPlan(term, (levels,), (), factor.levels), factor
     codes, names = parts[0].codes, parts[0].names
     observed = []
     for part in parts[1:]:
@@ -70,14 +79,22 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
     if len(set(names)) < len(names):
         raise DataError(f"Two levels of '{term.name}' would have the same name; take the colons out of its levels.")
     known = covariance_of(term, names, evaluator.extra)
-    plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names, known)
-    return plan, GroupFactor(term.name, np.array(codes, dtype=np.int32), names, covariance=known)
+    by = by_plan = None
+    if term.more:
+        (column,) = term.more
+        values = _component(column, evaluator)
+        by_plan = learn_by(term, codes, names, values)
+        by = apply_by(term, by_plan, values)
+    plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names, known, by_plan)
+    return plan, GroupFactor(term.name, np.array(codes, dtype=np.int32), names, covariance=known, by=by)
 
 
 def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
     """The same grouping factor on new data: index -1, and a name in `new_levels`, where a level is new."""
     terms = plan.term.factors
     parts = [_component(factor, evaluator) for factor in terms]
+    if plan.term.is_of_members:
+        return membership_factor(plan.term, parts, plan.components[0], evaluator)
     recoded = [
         part.recoded(levels, factor.name) for part, levels, factor in zip(parts, plan.components, terms, strict=True)
     ]
@@ -88,7 +105,8 @@ def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
         known = (codes >= 0) & (part.codes >= 0) & (keys[place] == wanted)
         codes = np.where(known, place, -1)
     new = _new_names(plan, parts, np.flatnonzero(codes < 0))
-    return GroupFactor(plan.term.name, np.array(codes, dtype=np.int32), plan.levels, new, plan.covariance)
+    by = None if plan.by is None else apply_by(plan.term, plan.by, _component(plan.term.more[0], evaluator))
+    return GroupFactor(plan.term.name, np.array(codes, dtype=np.int32), plan.levels, new, plan.covariance, by=by)
 
 
 def _component(factor: Expression, evaluator: Evaluator) -> Categories:

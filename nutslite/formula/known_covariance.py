@@ -83,6 +83,51 @@ class KnownCovariance:
         return weights, np.asarray(np.linalg.cholesky(rest), dtype=float)
 
 
+@dataclass(frozen=True, eq=False)
+class ZeroSum(KnownCovariance):
+    """Effects that sum to zero: normal given their sum, with the covariances I - 1/n.
+
+    As PyMC's ``ZeroSumNormal``.
+    """
+
+    @property
+    def factor(self) -> FloatArray:
+        """A root of the matrix, shape (n, n - 1): orthonormal columns, each the mean of levels less the next one."""
+        n = len(self.places)
+        out = np.zeros((n, n - 1))
+        for column in range(n - 1):
+            out[: column + 1, column] = 1.0
+            out[column + 1, column] = -(column + 1.0)
+            out[:, column] /= np.sqrt((column + 1.0) * (column + 2.0))
+        return out
+
+    def of_others(self, names: Sequence[str], what: str) -> tuple[FloatArray, FloatArray]:
+        """Nothing can be said of other levels.
+
+        Raises
+        ------
+        DataError
+        """
+        raise DataError(
+            f"The effects of '{what}' sum to zero, so that these levels are all there are: nothing can be said of "
+            f"{_listed(names)}. Levels that are some of many have (1|{what})."
+        )
+
+
+def zero_sum(what: str, levels: Sequence[str]) -> ZeroSum:
+    """The covariances of effects that sum to zero.
+
+    Raises
+    ------
+    DataError
+        Where there are fewer than two levels.
+    """
+    n = len(levels)
+    if n < 2:
+        raise DataError(f"Effects that sum to zero need two levels or more, and '{what}' has {n}.")
+    return ZeroSum(tuple(levels), np.eye(n) - 1.0 / n, np.arange(n))
+
+
 def known_covariance(given: Any, name: str, what: str, levels: Sequence[str]) -> KnownCovariance:
     """Check a user's matrix, and find the levels in it.
 

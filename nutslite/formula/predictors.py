@@ -17,7 +17,8 @@ from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.factors import Factor
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec
-from nutslite.formula.records import BasisTerm, CommonTerm, FloatArray, GroupTerm, LinearPredictor
+from nutslite.formula.records import BasisTerm, ColumnKind, CommonTerm, FloatArray, GroupTerm, LinearPredictor
+from nutslite.formula.terms.kinds import Basis, Settled
 from nutslite.formula.terms.learned import LearnedTerm, learn_term
 
 
@@ -32,6 +33,7 @@ class PredictorPlan:
     terms: tuple[TermPlan, ...]
     bars: tuple[BarPlan, ...]
     special: tuple[LearnedTerm, ...] = ()
+    factors: tuple[TermPlan | None, ...] = ()  # of each of these, the columns that it is multiplied by
     elsewhere: bool = False
 
     def without_groups(self) -> PredictorPlan:
@@ -45,12 +47,33 @@ def plan_predictor(
     """Decide the columns of common terms and of every bar; terms of special kinds learn from the evaluator's rows."""
     rows = evaluator.rows
     if elsewhere and not spec.intercept:
-        log.info("Thresholds are the intercepts of '%s', so that 0 in its formula changes nothing.", spec.parameter)
+        log.info("Thresholds take the place of intercepts of '%s': 0 in its formula changes nothing.", spec.parameter)
     spec = replace(spec, intercept=True) if elsewhere else spec
-    terms = tuple(plan_terms(spec.terms, spec.intercept, factors, rows))
+    terms, multiplied = _plan_common(spec, factors, rows)
     effects = [tuple(plan_terms(group.terms, group.intercept, factors, rows)) for group in spec.groups]
-    special = tuple(learn_term(expression, evaluator) for expression in spec.special)
-    return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects), special, elsewhere)
+    special = tuple(
+        learn_term(product, evaluator, () if plan is None or plan.scalar else plan.labels)
+        for product, plan in zip(spec.special, multiplied, strict=True)
+    )
+    return PredictorPlan(spec, terms, plan_bars(spec.formula, spec.groups, effects), special, multiplied, elsewhere)
+
+
+def _plan_common(
+    spec: PredictorSpec, factors: Mapping[str, Factor], rows: int
+) -> tuple[tuple[TermPlan, ...], tuple[TermPlan | None, ...]]:
+    """Columns of common terms, and those that terms of special kinds are multiplied by.
+
+    To the coding a call in a product is a numeric column: ``mo(x) + mo(x):g`` codes g as ``x + x:g`` does.
+    """
+    calls = {product.call.name: Factor(product.call.name, 1) for product in spec.special}
+    multiplied = [product.term for product in spec.special if product.others]
+    alone = [product.term for product in spec.special if not product.others]
+    beside = [term for term in alone if any(term.name in other.names for other in multiplied)]
+    every = [*spec.terms, *beside, *multiplied]
+    plans = plan_terms(every, spec.intercept, {**factors, **calls}, rows)
+    found = dict(zip((term.key for term in every), plans, strict=True))
+    products = tuple(found[product.term.key] if product.others else None for product in spec.special)
+    return tuple(plans[: len(spec.terms)]), products
 
 
 def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
@@ -62,11 +85,11 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
         stop = start + len(term.columns)
         terms.append(CommonTerm(term.name, start, stop, term.labels, term.scalar, term.kind))
         start = stop
-    bases = [learned.basis(evaluator) for learned in plan.special]
-    basis_terms = tuple(
-        BasisTerm(learned.name, learned.kind, basis.weights, learned.quantities, learned.constants)
-        for learned, basis in zip(plan.special, bases, strict=True)
-    )
+    bases = [
+        _times(learned.basis(evaluator), factor, learned.product.call.name, values, evaluator.rows)
+        for learned, factor in zip(plan.special, plan.factors, strict=True)
+    ]
+    basis_terms = tuple(basis_term(learned, basis) for learned, basis in zip(plan.special, bases, strict=True))
     for special, basis in zip(basis_terms, bases, strict=True):
         _check_labels(special, len(basis.common))
         terms += _common_parts(special, start)
@@ -80,18 +103,42 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
     return LinearPredictor(spec.parameter, intercept, matrix, tuple(terms), group_terms, offset, names, basis_terms)
 
 
+def _times(basis: Basis, plan: TermPlan | None, call: str, values: Mapping[str, Any], rows: int) -> Basis:
+    """The products of a term's columns and those of a plan, in which the call stands for a one."""
+    if plan is None:
+        return basis
+    others = matrix_of_terms([plan], {**values, call: np.ones((1, rows))}, rows)
+    common, weights = (
+        np.ascontiguousarray((others[:, None] * columns).reshape(-1, rows)) for columns in (basis.common, basis.weights)
+    )
+    return Basis(common, weights)
+
+
+def basis_term(learned: LearnedTerm, basis: Basis) -> BasisTerm:
+    """The record of a term of a special kind, of what it learned and its columns."""
+    own = learned.quantities, learned.constants, basis.places
+    return BasisTerm(learned.name, learned.kind, basis.weights, *own)
+
+
+def resettled(learned: LearnedTerm, settled: Settled, before: BasisTerm) -> BasisTerm:
+    """The record once the term is settled, with new columns where there are some."""
+    basis = settled.basis or Basis(np.empty((0, 0)), before.matrix, before.places)
+    return basis_term(learned, basis)
+
+
 def _check_labels(term: BasisTerm, common: int) -> None:
     """Refuse a kind whose quantities are not about the columns that it makes: a mistake in the kind, not the user's."""
-    sizes = {"coefficients": 0, "weights": 0, "hyperparameter": 0, "simplex": 0}
+    sizes = {"coefficients": 0, "weights": 0, "hyperparameter": 0, "simplex": 0, "standard": 0}
     for quantity in term.quantities:
-        sizes[quantity.role] += len(quantity.labels) or 1
-    labelled, weighted = sizes["coefficients"], sizes["weights"] + sizes["simplex"]
+        sizes[quantity.role] += quantity.size
+    slopes = sizes["coefficients"] if sizes["simplex"] else 1
+    labelled, weighted = sizes["coefficients"], sizes["weights"] + sizes["standard"] + slopes * sizes["simplex"]
     if (labelled, weighted) != (common, len(term.matrix)):
         raise AssertionError(
             f"'{term.name}' has {common} common columns and {len(term.matrix)} with weights, and its quantities "
             f"are about {labelled} and {weighted}"
         )
-    if sizes["hyperparameter"] and not sizes["weights"]:
+    if sizes["hyperparameter"] and not (sizes["weights"] or sizes["standard"]):
         raise AssertionError(f"'{term.name}' has hyperparameters, and no weights that depend on them")
 
 
@@ -102,7 +149,8 @@ def _common_parts(term: BasisTerm, start: int) -> list[CommonTerm]:
         if quantity.role == "coefficients":
             labels = quantity.labels or (term.name,)
             stop = start + len(labels)
-            parts.append(CommonTerm(term.full(quantity), start, stop, labels, not quantity.labels, "numeric"))
+            kind: ColumnKind = "interaction" if term.simplex is not None and quantity.labels else "numeric"
+            parts.append(CommonTerm(term.full(quantity), start, stop, labels, not quantity.labels, kind))
             start = stop
     return parts
 

@@ -132,6 +132,8 @@ class GroupTerm:
     id : str or None
         Of ``(x|id|g)``: effects of a factor with one id, in whatever formulas, are correlated with each other, also
         where the model's other effects are independent.
+    whole : GroupTerm or None
+        Of ``(x|gr(g, by=f))``, of which this is the part of one level of f; its matrix is 0 in rows of others.
     """
 
     name: str
@@ -144,6 +146,7 @@ class GroupTerm:
     correlated: str | None = None
     contested: str | None = None
     id: str | None = None
+    whole: GroupTerm | None = field(default=None, compare=False)
 
     @property
     def columns(self) -> int:
@@ -168,6 +171,8 @@ class BasisTerm:
         What the term adds to the parameters of the model.
     constants : mapping
         What the scales of the weights depend on beside hyperparameters.
+    places : ndarray, shape (D, n), or None
+        The rows' own numbers, where predictions need more than the columns.
     """
 
     name: str
@@ -175,6 +180,7 @@ class BasisTerm:
     matrix: FloatArray
     quantities: tuple[TermQuantity, ...]
     constants: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    places: FloatArray | None = None
 
     @property
     def weights(self) -> TermQuantity | None:
@@ -187,6 +193,11 @@ class BasisTerm:
         return next((quantity for quantity in self.quantities if quantity.role == "simplex"), None)
 
     @property
+    def standard(self) -> TermQuantity | None:
+        """Standard normals that the weights of its columns are made of, where they are no parameters."""
+        return next((quantity for quantity in self.quantities if quantity.role == "standard"), None)
+
+    @property
     def coefficients(self) -> tuple[str, ...]:
         """Names of the common terms that have its other columns, in the order of the columns."""
         return tuple(self.full(item) for item in self.quantities if item.role == "coefficients")
@@ -194,7 +205,16 @@ class BasisTerm:
     @property
     def hyperparameters(self) -> tuple[TermQuantity, ...]:
         """What the weights or their scales depend on, beside coefficients."""
-        return tuple(quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex"))
+        return tuple(
+            quantity for quantity in self.quantities if quantity.role in ("hyperparameter", "simplex", "standard")
+        )
+
+    def axes_of(self, quantity: TermQuantity) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+        """Names, but for the parameter's prefix, and labels of the dimensions of one of its quantities."""
+        if quantity.axes:
+            return tuple((f"{self.name}_{ending}", labels) for ending, labels in quantity.axes)
+        labels = tuple(int(label) if label.isdigit() else label for label in quantity.labels)
+        return ((f"{self.full(quantity)}_dim", labels),) if labels else ()
 
     def full(self, quantity: TermQuantity) -> str:
         """What results call one of its quantities, but for the parameter's prefix: ``"s(x, k=10)_sigma"``."""
@@ -217,6 +237,14 @@ class GroupFactor:
         Only in new data: the names of the unseen levels, so that rows of one new level share one draw.
     covariance : KnownCovariance or None
         Of the levels, for ``gr(g, cov=K)``.
+    members : Members or None
+        Of ``mm(g1, g2)``, where `index` has the first of a row's levels.
+    by : By or None
+        Of ``gr(g, by=f)``, before it is taken apart.
+    whole : str
+        Of a part of that, its name ...
+    inside : ndarray of bool, shape (n,), or None
+        ... and the rows that belong to the part; the index of others means nothing.
     """
 
     name: str
@@ -224,6 +252,68 @@ class GroupFactor:
     levels: tuple[str, ...]
     new_levels: tuple[str, ...] = ()
     covariance: KnownCovariance | None = None
+    members: Members | None = None
+    by: By | None = None
+    whole: str = ""
+    inside: NDArray[np.bool_] | None = None
+
+    @property
+    def takes_columns(self) -> bool:
+        """Whether its levels are columns of the design: they vary together, or a row belongs to several."""
+        return self.covariance is not None or self.members is not None
+
+    def columns(self) -> FloatArray:
+        """What each level has in each row, shape (levels, n), where levels are columns."""
+        if self.members is not None:
+            return self.members.columns(len(self.levels))
+        if self.covariance is None:
+            raise AssertionError("levels are columns where they have a known covariance or rows have several")
+        return np.ascontiguousarray(self.covariance.factor[self.index].T)
+
+
+@dataclass(frozen=True)
+class Members:
+    """The levels that each row belongs to, and with which weights.
+
+    Attributes
+    ----------
+    index : ndarray of int32, shape (members, n)
+        New levels are behind the known ones, in the order of their names.
+    weights : ndarray, shape (members, n)
+    """
+
+    index: NDArray[np.int32]
+    weights: FloatArray
+
+    def columns(self, levels: int) -> FloatArray:
+        """The weight of each level in each row, shape (levels, n)."""
+        out = np.zeros((levels, self.index.shape[1]))
+        rows = np.arange(self.index.shape[1])
+        for index, weights in zip(self.index, self.weights, strict=True):
+            np.add.at(out, (index, rows), weights)
+        return out
+
+    def of_rows(self, rows: Any) -> Members:
+        """The same of some rows."""
+        return Members(np.ascontiguousarray(self.index[:, rows]), np.ascontiguousarray(self.weights[:, rows]))
+
+
+@dataclass(frozen=True)
+class By:
+    """The levels of f in ``gr(g, by=f)``.
+
+    Attributes
+    ----------
+    levels : tuple of str
+    index : ndarray of int32, shape (n,)
+        Of each row.
+    home : ndarray of int32, shape (levels of g,)
+        Of each level of g.
+    """
+
+    levels: tuple[str, ...]
+    index: NDArray[np.int32]
+    home: NDArray[np.int32]
 
 
 @dataclass(frozen=True)

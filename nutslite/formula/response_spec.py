@@ -126,6 +126,9 @@ def _read_form(expression: Expression, call: ast.Call, form: Form) -> ResponseSp
     inner = read_response(value)
     if any(item.form is form for item in inner.forms):
         raise expression.error(f"{name}() stands once.")
+    both = next((item for item in inner.forms if set(item.form.companions) & set(form.companions)), None)
+    if both is not None:
+        raise expression.error(f"{name}() and {both.name}() say the same of a response: one of them stands.")
     return replace(inner, name=expression.name, forms=(*inner.forms, use))
 
 

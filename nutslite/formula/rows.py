@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
-from nutslite.formula.records import GroupFactor, LinearPredictor, Response
+from nutslite.formula.records import BasisTerm, GroupFactor, LinearPredictor, Members, Response
 
 Rows = NDArray[np.int64]
 
@@ -56,12 +56,21 @@ def _predictor(predictor: LinearPredictor, rows: Rows) -> LinearPredictor:
             for term in predictor.group_terms
         ),
         offset=None if predictor.offset is None else predictor.offset[rows],
-        basis_terms=tuple(replace(term, matrix=_columns(term.matrix, rows)) for term in predictor.basis_terms),
+        basis_terms=tuple(_basis_term(term, rows) for term in predictor.basis_terms),
     )
+
+
+def _basis_term(term: BasisTerm, rows: Rows) -> BasisTerm:
+    places = None if term.places is None else _columns(term.places, rows)
+    return replace(term, matrix=_columns(term.matrix, rows), places=places)
 
 
 def _factor(factor: GroupFactor, rows: Rows) -> GroupFactor:
     index = factor.index[rows]
+    if factor.inside is not None:
+        factor = replace(factor, inside=factor.inside[rows])
+    if factor.members is not None:
+        return replace(factor, index=index, members=factor.members.of_rows(rows))
     if not factor.new_levels:
         return replace(factor, index=index)
     names = levels_by_row(factor)[rows]
@@ -74,7 +83,17 @@ def _unseen(factor: GroupFactor) -> GroupFactor:
             f"The levels of '{factor.name}' have a known covariance: effects of others are drawn given those of the "
             "model's, and its own levels cannot be taken for new ones."
         )
+    if factor.members is not None:
+        return _unseen_members(factor, factor.members)
     return replace(factor, index=np.full_like(factor.index, -1), new_levels=tuple(levels_by_row(factor).tolist()))
+
+
+def _unseen_members(factor: GroupFactor, members: Members) -> GroupFactor:
+    names = np.array([*factor.levels, *sorted(factor.new_levels)], dtype=object)
+    wanted = sorted(set(names[members.index].ravel().tolist()))
+    places = np.array([wanted.index(name) if name in wanted else -1 for name in names], dtype=np.int32)
+    index = (places[members.index] + len(factor.levels)).astype(np.int32)
+    return replace(factor, new_levels=tuple(wanted), members=replace(members, index=index))
 
 
 def levels_by_row(factor: GroupFactor) -> NDArray[Any]:

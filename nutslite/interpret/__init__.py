@@ -24,6 +24,7 @@ _HOMES = {
     "plot_predictions": "plotted",
     "plot_comparisons": "plotted",
     "plot_slopes": "plotted",
+    "survival": "survival",
     "datagrid": "grid",
     "Estimates": "estimates",
     "fixef": "effects",
@@ -43,6 +44,7 @@ __all__ = [
     "plot_predictions",
     "plot_comparisons",
     "plot_slopes",
+    "survival",
     "datagrid",
     "Estimates",
     "fixef",
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from nutslite.interpret.plotted import plot_comparisons, plot_predictions, plot_slopes
     from nutslite.interpret.prediction import avg_predictions, predictions
     from nutslite.interpret.slope import avg_slopes, slopes
+    from nutslite.interpret.survival import survival
 
 
 def __getattr__(name: str) -> Any:

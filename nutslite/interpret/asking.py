@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown, warn
 from nutslite.formula.columns.data import as_frame
+from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.interpret.averages import Averaging, averaging_of, weights_of
 from nutslite.interpret.covariates import Covariate, covariates_of, rows_in_use
 from nutslite.interpret.estimates import MOST_NUMBERS, Estimates, Piece, gathered, piece_of
@@ -20,9 +21,9 @@ from nutslite.interpret.grid import GRIDS, conditional_grid, datagrid
 from nutslite.interpret.groups import OBSERVED, POPULATION, Groups, groups_of
 from nutslite.interpret.streaming import Draws, Measure, Question, checked_seed, draws_of
 from nutslite.interpret.summaries import NUMBERS, Intervals, intervals_of
-from nutslite.interpret.target import MEAN, Target, target_of
 from nutslite.model.fits.after_fit import prediction_task
 from nutslite.model.record.specification import Specification, specification_of
+from nutslite.results.predictions.target import MEAN, Target, target_of
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[Any], Any]
@@ -140,8 +141,9 @@ class Asked:
         if self.target.name != MEAN or self.target.dim is not None or design.response.censoring is not None:
             return estimates
         response = np.asarray(design.response.values[0], dtype=float)
-        for trials in design.response.beside.values():
-            response = response / trials
+        for name, size in design.response.beside.items():
+            if name in ("trials", EXPOSURE):
+                response = response / size
         frame = rows_in_use(self.specification)
         frame = frame.rename(columns=lambda name: self._shown_as(str(name), ()))
         return replace(estimates, points=frame.assign(**{design.response.name: response}))

@@ -17,7 +17,7 @@ from nutslite.interpret.estimates import Estimates
 from nutslite.interpret.grid import named_values
 from nutslite.interpret.prediction import one_of
 from nutslite.interpret.streaming import Measure, Side
-from nutslite.interpret.target import Target
+from nutslite.results.predictions.target import Target
 
 FloatArray = NDArray[np.float64]
 

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import ArgumentError
+from nutslite.formula.forms.truncated import LOWER, UPPER
 from nutslite.interpret.averages import Averaging
 from nutslite.interpret.groups import Groups
-from nutslite.interpret.target import Companions, Target
 from nutslite.model.fits.after_fit import check_results, prediction_task
 from nutslite.model.record.specification import Specification
 from nutslite.results.added_groups import named_posterior
@@ -21,6 +21,7 @@ from nutslite.results.container.inference_data import get_group
 from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
 from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
 from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
+from nutslite.results.predictions.target import MEAN, Companions, Target
 
 if TYPE_CHECKING:
     from nutslite.families.record.family import Family
@@ -143,11 +144,17 @@ def _full(part: FloatArray, shape: tuple[int, int]) -> FloatArray:
 def _companions(design: Design, family: Family, target: Target) -> Companions:
     """What responses come with, such as trials: what rows say where responses are drawn, else one trial each.
 
-    So a mean is a proportion, whether rows say how many trials they had or not.
+    So a mean is a proportion, or of one unit of exposure, whether rows say how many trials they had or not. Bounds move
+    means, and are those of the rows.
     """
+    if target.random or (target.name == MEAN and LOWER in design.response.companions):
+        found = companions_of(design, family)
+    else:
+        found = {}
     if target.random:
-        return companions_of(design, family)
-    return {name: np.ones(design.n_rows) for name in design.response.companions}
+        return found
+    units = {name: np.ones(design.n_rows) for name in design.response.companions}
+    return {**units, **{name: found[name] for name in (LOWER, UPPER) if name in found}}
 
 
 def checked_seed(random_seed: Any) -> int:

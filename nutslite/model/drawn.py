@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nutslite._calls import public
-from nutslite.exceptions import check_flags
+from nutslite.exceptions import check_flags, refuse_other
 from nutslite.model.fits import adjusting, after_fit, before_fit, fitting
 from nutslite.model.fits.fit_arguments import read_fit_arguments
 from nutslite.model.record.specification import Specification
@@ -175,6 +175,8 @@ class Drawn:
         sample_new_groups: bool = False,
         random_seed: int | None = None,
         draws: int | None = None,
+        *,
+        quantile: float | None = None,
     ) -> Any:
         """Predict for the model's own rows or for new data.
 
@@ -186,8 +188,10 @@ class Drawn:
         ----------
         idata : InferenceData or DataTree
             What `fit` returned.
-        kind : {"response_params", "response"}
-            Parameters of the response's distribution (``mu``, ...), or draws of the response itself beside them.
+        kind : {"response_params", "response", "mean", "linpred", "quantile", "probability"}
+            Parameters of the response's distribution (``mu``, ...), and beside them, where the response is y: draws of
+            it; its mean ``y_mean`` in its own unit, counts of all trials; the linear predictor ``y_linpred``; the
+            quantile ``y_quantile``; probabilities ``y_probability`` of its categories, or of success.
         data : DataFrame or the like, optional
             New rows; the model's own by default.
         inplace : bool
@@ -202,6 +206,8 @@ class Drawn:
             How many posterior draws to use, all by default: evenly spaced, the same number of every chain, rounded up.
             A copy (``inplace=False``) then has these draws alone; in place, the parameters of the model's own rows are
             left out, because the posterior keeps all its draws.
+        quantile : float, optional
+            Between 0 and 1, for ``kind="quantile"``.
 
         Raises
         ------
@@ -227,6 +233,7 @@ class Drawn:
             sample_new_groups=sample_new_groups,
             random_seed=random_seed,
             draws=draws,
+            quantile=quantile,
         )
 
     def posterior_predictive(self, idata: Any, **options: Any) -> Any:
@@ -296,26 +303,38 @@ class Drawn:
         """
         return adjusting.adjust_intervals(self._specification, idata, groups)
 
-    def r2_score(self, idata: Any, summary: bool = True) -> Any:
+    def r2_score(self, idata: Any, summary: bool = True, kind: str = "residual", random_seed: Any = 0) -> Any:
         """Bayesian R-squared of the model's rows.
-
-        For every draw ``var(mean) / (var(mean) + var(y - mean))``, variances over the rows: the residual-based
-        version of Gelman, Goodrich, Gabry and Vehtari (2019), The American Statistician 73, section 3.
 
         Parameters
         ----------
         idata : InferenceData or DataTree
         summary : bool
             False: the draws themselves.
+        kind : {"residual", "loo"}
+            ``"residual"``: for every draw ``var(mean) / (var(mean) + var(y - mean))``, variances over the rows (Gelman,
+            Goodrich, Gabry and Vehtari 2019, The American Statistician 73, section 3). ``"loo"``:
+            ``1 - var(y - m) / var(y)``, m the mean that the other rows predict for each (PSIS-LOO), with draws of a
+            Bayesian bootstrap of the rows: what the model would explain of new rows. It may be negative.
+        random_seed : int or sequence of int
+            Of the bootstrap.
 
         Returns
         -------
         pandas.Series or ndarray
             Mean ``r2``, standard deviation ``r2_std`` and the ends of the 94 % highest-density interval; or the
             draws, shape (chains, draws).
+
+        Raises
+        ------
+        DataError
+            For a response that does not vary, is censored, or has several columns.
         """
         check_flags(summary=summary)
-        return after_fit.explained_variance(self._specification, idata, summary=summary)
+        refuse_other("kind", kind, ("residual", "loo"))
+        return after_fit.explained_variance(
+            self._specification, idata, summary=summary, kind=kind, random_seed=random_seed
+        )
 
     def prior_predictive(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, check_flags, refuse_other, warn
@@ -18,6 +18,9 @@ from nutslite.model.record.components import (
 )
 from nutslite.model.record.specification import Specification
 from nutslite.posterior.points.compiled_model import Backend
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STYLES = ("modern", "classic")
 NOT_BUILT = (
@@ -49,6 +52,20 @@ class Shown:
         refuse_other("style", style, STYLES)
         described = self._specification.described()
         return describe(described, fitted=self._fitted, style="classic" if style == "classic" else "modern")
+
+    def prior_table(self) -> pd.DataFrame:
+        """All priors, those given and the automatic ones.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each ``term`` of a ``parameter``, or for one that has no formula; the ``kind`` of either; the
+            ``prior``, or the number that it is fixed to; its ``source``, ``"given"`` or ``"automatic"``. Correlations
+            of effects come last.
+        """
+        from nutslite.model.record.prior_table import prior_table
+
+        return prior_table(self._specification)
 
     @property
     def parameters(self) -> dict[str, Parameter]:

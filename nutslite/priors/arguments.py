@@ -119,7 +119,7 @@ def _check_range(density: Density, key: str, value: Any) -> None:
     argument = next((item for item in density.arguments if item.name == key), None)
     if _must_be_positive(density, key, argument) and not np.all(np.asarray(value) > 0.0):
         raise PriorError(f"{density.name}({key}={value}): {key} must be positive.")
-    may_be_infinite = density.name == "TruncatedNormal" and argument is not None and argument.bound
+    may_be_infinite = key in ("lower", "upper") and (density.name == "TruncatedNormal" or density.whole is not None)
     if not may_be_infinite and not np.all(np.isfinite(value)):
         raise PriorError(f"{density.name}({key}={value}): {key} must be finite.")
 

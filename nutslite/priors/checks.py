@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
-from nutslite.priors.horseshoe import check_horseshoe, is_horseshoe
 from nutslite.priors.prior import Prior, find_density
 from nutslite.priors.scales import Scale
+from nutslite.priors.shrinkage import check_shrinkage, shrinkage_kind
 
 SOURCES = ("default", "mle")
 HIGHEST_ORDER = 13  # of the expansion behind automatic_priors="mle"
@@ -84,8 +84,9 @@ def read_constant(name: str, value: Any, vector: Vector | None = None) -> Prior 
         if value.hierarchical:
             raise PriorError(f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single parameter.")
         _refuse_unfit(name, value)
-        if is_horseshoe(value):
-            raise PriorError(f"'{name}': a Horseshoe is a prior of common terms, not of a single parameter.")
+        kind = shrinkage_kind(value)
+        if kind is not None:
+            raise PriorError(f"'{name}': {kind.words} is a prior of common terms, not of a single parameter.")
         if value.noncentered:
             raise PriorError(f"'{name}': noncentered=True is for group-specific terms, not for a single parameter.")
         check_lengths(name, value, 1 if vector is None else vector.size, "element")
@@ -182,25 +183,31 @@ def check_automatic(automatic_priors: Any, taylor: Any, auto_scale: bool) -> tup
 
 
 def _check_common_prior(name: str, prior: Prior, single: bool) -> None:
-    if is_horseshoe(prior):
-        check_horseshoe(name, prior)
-        if prior.hierarchical:
-            raise PriorError(f"'{name}': the arguments of a Horseshoe are numbers; it has hyperpriors of its own.")
+    if shrinkage_kind(prior) is not None:
+        check_shrinkage(name, prior)
         return
     if prior.hierarchical and single:
         raise PriorError(
             f"Trying to set hyperprior on '{name}'. Can't set a hyperprior on a single coefficient; give the whole "
             "term one."
         )
-    if prior.noncentered and not prior.hierarchical:
-        raise PriorError(f"'{name}': noncentered=True is for terms with a hyperprior on their scale.")
-    _check_hyperpriors(name, prior)
+    if prior.noncentered and (not prior.hierarchical or prior.has_bounds):
+        bounds = ", without bounds" if prior.has_bounds else ""
+        raise PriorError(f"'{name}': noncentered=True is for terms with a hyperprior on their scale{bounds}.")
+    if not prior.has_bounds:
+        _check_hyperpriors(name, prior)
 
 
 def _check_group_prior(name: str, prior: Prior) -> None:
-    if is_horseshoe(prior):
+    kind = shrinkage_kind(prior)
+    if kind is not None:
         raise PriorError(
-            f"'{name}': a Horseshoe is a prior of common terms. Effects of groups have a Normal with a prior on sigma."
+            f"'{name}': {kind.words} is a prior of common terms. Effects of groups have a Normal with a prior on sigma."
+        )
+    if prior.has_bounds:
+        raise PriorError(
+            f"'{name}': effects of groups go to both sides of their mean, so their prior has no bounds: leave out "
+            "lower and upper, or put them on the prior of its sigma."
         )
     _check_hyperpriors(name, prior)
 
@@ -263,7 +270,7 @@ def check_lengths(name: str, prior: Prior, size: int, part: str = "column") -> N
 
 
 def refuse_fixed(fixed: Collection[str], level: Any, predictors: Collection[str], priors: Mapping[Any, Any]) -> None:
-    """Refuse formulas and priors of parameters that the level of a quantile has settled.
+    """Refuse formulas and priors of parameters that the level of a quantile, or known standard errors, have settled.
 
     Raises
     ------
@@ -272,6 +279,11 @@ def refuse_fixed(fixed: Collection[str], level: Any, predictors: Collection[str]
     for name in fixed:
         if name in predictors or name in priors:
             what = "formula" if name in predictors else "prior"
+            if level is None:
+                raise PriorError(
+                    f"se(y, s) says that the standard errors s are all there is beside the effects, and '{name}' has a "
+                    f"{what} here: leave the {what} out, or write se(y, s, sigma=True), where {name} adds to them."
+                )
             raise PriorError(
                 f"quantile={level} settles '{name}', which has a {what} here: leave the {what} out, or quantile=."
             )

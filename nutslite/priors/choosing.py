@@ -8,15 +8,16 @@ from typing import Any
 
 from nutslite._log import log
 from nutslite.exceptions import PriorError
+from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.records import LinearPredictor, Response
 from nutslite.priors.checks import Vector, check_support
-from nutslite.priors.coefficient_priors import ColumnPriors, overlay
+from nutslite.priors.coefficient_priors import ColumnPriors, LevelPriors, overlay
 from nutslite.priors.defaults import DefaultPrior, DefaultScaling, PriorSet, default_priors
 from nutslite.priors.gaps import GapScaling
-from nutslite.priors.horseshoe import complete_horseshoe, is_horseshoe
 from nutslite.priors.hyperparameters import hyperparameters
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
+from nutslite.priors.shrinkage import complete_shrinkages, has_residual, shrinkage_kind
 from nutslite.priors.user_priors import Given, Unused, all_terms, match_priors, terms_of
 
 
@@ -34,6 +35,7 @@ def choose_priors(
     mle: MLEPriors | None = None,
     spreads: Mapping[str, float] = MappingProxyType({}),
     vectors: Mapping[str, Vector] = MappingProxyType({}),
+    levels: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
 ) -> PriorSet:
     """All priors of a model: the user's where given (`match_priors`), the defaults elsewhere (`default_priors`).
 
@@ -49,6 +51,8 @@ def choose_priors(
         Automatic priors come from the likelihood instead of the default rules.
     vectors : mapping of str to Vector
         Elements of the auxiliary parameters that are vectors.
+    levels : mapping of str to tuple
+        As `match_priors` takes them.
     spreads : mapping of str to float
         Of gaps between quantiles, how many standard deviations they have in a normal distribution.
 
@@ -58,7 +62,9 @@ def choose_priors(
         Complete, every prior checked against its place.
     """
     constants = [name for name in auxiliary if name not in predictors]
-    given = match_priors(priors, predictors, parent=parent, constants=constants, unused=unused, vectors=vectors)
+    given = match_priors(
+        priors, predictors, parent=parent, constants=constants, unused=unused, vectors=vectors, levels=levels
+    )
     _explain_scales(given, auto_scale=auto_scale, mle=mle is not None)
     fixed = {name: value for name, value in given.constants.items() if isinstance(value, float)}
     scaling = DefaultScaling(family, link, response)
@@ -83,12 +89,31 @@ def choose_priors(
     terms = {}
     for parameter, predictor in predictors.items():
         laid = _lay_over(defaults.terms[parameter], given, predictor)
-        sd = 1.0
-        if parameter == parent and any(is_horseshoe(prior) for prior in laid.values()):
+        sd = residual_sd = 1.0
+        if parameter == parent and any(shrinkage_kind(prior) for prior in laid.values()):
             sd = scaling.sd
-        terms[parameter] = complete_horseshoe(laid, predictor, sd if auto_scale else None)
-    chosen = {parameter: frozenset(names) for parameter, names in given.hyperparameters.items()}
-    return PriorSet(terms, {**defaults.constants, **given.constants}, chosen)
+            residual_sd = 1.0 if has_residual(family, predictors) else sd
+        scales = (sd, residual_sd) if auto_scale else (None, None)
+        complete = complete_shrinkages(laid, predictor, *scales)
+        terms[parameter] = _by_level(complete, given.levels.get(parameter, {}), levels.get(parameter, ()))
+    return PriorSet(terms, {**defaults.constants, **given.constants}, given.names)
+
+
+def _by_level(
+    priors: Mapping[str, Any], given: Mapping[str, Mapping[str, Prior]], levels: tuple[Any, ...]
+) -> dict[str, Any]:
+    """Priors with those of single levels of the response in place."""
+    names = tuple(level_name(level) for level in levels)
+    found = dict(priors)
+    for term, own in given.items():
+        rest = priors[term]
+        if len(own) < len(names) and (rest.hierarchical or shrinkage_kind(rest) is not None):
+            raise PriorError(
+                f"The prior of '{term}' is about all its coefficients, and single levels of the response have priors "
+                "of their own: give each level one, or none."
+            )
+        found[term] = LevelPriors(names, tuple(own.get(name, rest) for name in names))
+    return found
 
 
 def _explain_scales(given: Given, *, auto_scale: bool, mle: bool) -> None:

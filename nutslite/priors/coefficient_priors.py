@@ -50,6 +50,48 @@ class ColumnPriors:
     __repr__ = __str__
 
 
+@dataclass(frozen=True)
+class LevelPriors:
+    """Priors of a common term, or of an intercept, that are others for each level of the response.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        The levels that have linear predictors.
+    priors : tuple of Prior or ColumnPriors
+        In the same order; their arguments are numbers.
+    """
+
+    labels: tuple[str, ...]
+    priors: tuple[Prior | ColumnPriors, ...]
+    noncentered: None = None
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether there are hyperpriors: never."""
+        return False
+
+    @property
+    def name(self) -> str:
+        """The names of the distributions, one after the other."""
+        return ", ".join(dict.fromkeys(prior.name for prior in self.priors))
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """None that hold for all levels, and no hyperpriors."""
+        return {}
+
+    def __str__(self) -> str:
+        return "; ".join(f"{label}: {prior}" for label, prior in zip(self.labels, self.priors, strict=True))
+
+    __repr__ = __str__
+
+
+def of_level(prior: Prior | ColumnPriors | LevelPriors, place: int) -> Prior | ColumnPriors:
+    """The prior in the linear predictor of one level of the response."""
+    return prior.priors[place] if isinstance(prior, LevelPriors) else prior
+
+
 def coefficient_names(term: CommonTerm | GroupTerm) -> dict[str, int]:
     """Names of a term's single coefficients, with their columns; none for a term of one scalar column.
 
@@ -104,9 +146,10 @@ def overlay(
         hyperpriors.
     """
     given = [*columns.values(), *([] if whole is None else [whole])]
-    if any(prior.density.support == "coefficients" for prior in given):
+    whole_terms = [prior.density.name for prior in given if prior.density.support == "coefficients"]
+    if whole_terms:
         raise PriorError(
-            f"priors: a Horseshoe is the prior of all coefficients of '{name}'; none of them can have one of its own."
+            f"priors: {whole_terms[0]} is of all coefficients of '{name}'; none of them can have one of its own."
         )
     every = [columns[c] if whole is None or c in columns else _column(whole, c) for c in range(len(labels))]
     if not grouped and any(prior.hierarchical for prior in every):
@@ -141,7 +184,7 @@ def _pick(value: Any, column: int) -> Any:
 def _together(priors: Sequence[Prior]) -> Prior | None:
     """One prior whose arguments hold the numbers of all columns, or None where they are not one distribution."""
     first = priors[0]
-    if any(other.density.name != first.density.name for other in priors):
+    if any(other.density is not first.density for other in priors):
         return None
     if len({prior.noncentered for prior in priors}) > 1:
         return None

@@ -10,7 +10,7 @@ and the sampler below.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.random import Generator
@@ -20,7 +20,7 @@ from nutslite._numba import inner, kernel
 from nutslite._special import digamma
 from nutslite.exceptions import FormulaError, PriorError, PriorTypeError, did_you_mean
 from nutslite.formula.language.spelling import as_spelled
-from nutslite.formula.records import GroupTerm
+from nutslite.formula.records import GroupFactor, GroupTerm
 from nutslite.priors.prior import Prior
 
 
@@ -111,7 +111,7 @@ def sample_lkj_cholesky(rng: Generator, size: int, eta: float, draws: int) -> ND
 
 
 def choose_correlations(
-    factors: Collection[str],
+    factors: Mapping[str, GroupFactor],
     correlated: bool,
     priors_cor: Mapping[str, float | Prior] | None,
     terms: Iterable[GroupTerm] = (),
@@ -120,8 +120,8 @@ def choose_correlations(
 
     Parameters
     ----------
-    factors : collection of str
-        The model's grouping factors.
+    factors : mapping of str to GroupFactor
+        The model's grouping factors. The name of ``gr(g, by=f)`` stands for all its parts.
     correlated : bool
         Whether all factors have correlated effects, with shape 1 where `priors_cor` does not say otherwise.
     priors_cor : mapping of str to float or Prior, optional
@@ -140,8 +140,9 @@ def choose_correlations(
     if priors_cor is not None and not isinstance(priors_cor, Mapping):
         raise PriorTypeError(f"priors_cor is a dict from grouping factors to shapes, not {priors_cor!r}.")
     for given, value in (priors_cor or {}).items():
-        name = as_spelled(given, factors) if isinstance(given, str) else given
-        if name not in factors:
+        wholes = {factor.whole for factor in factors.values() if factor.whole}
+        name = as_spelled(given, {*factors, *wholes}) if isinstance(given, str) else given
+        if name not in factors and name not in wholes:
             raise PriorError(
                 f"priors_cor names '{name}', which is not a grouping factor.{did_you_mean(name, factors)} "
                 f"The model's: {', '.join(factors) or 'none'}."
@@ -149,7 +150,8 @@ def choose_correlations(
         eta = value.args.get("eta", 1.0) if isinstance(value, Prior) and value.name == "LKJ" else value
         if isinstance(eta, bool) or not isinstance(eta, int | float | np.number) or not 0.0 < float(eta) < math.inf:
             raise PriorError(f"priors_cor={{'{name}': {value}}}: give a positive number or Prior('LKJ', eta=...).")
-        out[name] = float(eta)
+        parts = [part for part, factor in factors.items() if factor.whole == name]
+        out |= dict.fromkeys(parts if name in wholes else [name], float(eta))
     for term in terms:
         if term.factor in out and term.contested is not None:
             raise FormulaError(

@@ -62,7 +62,7 @@ class PriorSet:
     constants : dict of str to Prior, float or ndarray
         Per parameter without a formula; a number fixes it.
     chosen : dict of str to frozenset of str
-        Per parameter with a formula, hyperparameters of special terms whose prior is the user's.
+        Per parameter, terms and hyperparameters whose prior is the user's; itself, where it has no formula.
     """
 
     terms: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -340,6 +340,7 @@ def _normal(sigma: FloatArray, *, scalar: bool) -> Prior:
 def _group_scale(
     term: GroupTerm, scaling: Scaling, widening: float, choices: Sequence[Choice | None]
 ) -> float | FloatArray:
+    term = term if term.whole is None else term.whole  # the same prior for each level of f in gr(g, by=f)
     if term.matrix is None:
         return scaling.group_intercepts(widening, _own_scale(choices[0]))
     sigma = scaling.group_slopes(term, term.matrix, choices)

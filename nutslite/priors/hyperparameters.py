@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, did_you_mean, shown
 from nutslite.formula.records import BasisTerm, LinearPredictor
@@ -14,7 +15,8 @@ from nutslite.formula.terms.kinds import TermQuantity
 from nutslite.priors.checks import check_lengths
 from nutslite.priors.prior import Prior, find_density, resolve
 
-Hyperprior = Prior | float
+FloatArray = NDArray[np.float64]
+Hyperprior = Prior | float | FloatArray
 """What a hyperparameter has: a prior, or the number that it is known to be."""
 
 
@@ -68,7 +70,7 @@ def by_full_names(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict
 
 
 def _parts(term: BasisTerm, value: Any) -> dict[str, Any]:
-    own = {quantity.name: quantity for quantity in term.quantities if quantity.role != "weights"}
+    own = {quantity.name: quantity for quantity in term.quantities if quantity.role not in ("weights", "standard")}
     example = ", ".join(f"'{name}': Prior(...)" for name in own)
     if not isinstance(value, Mapping):
         raise PriorError(
@@ -91,6 +93,10 @@ def read_hyperprior(name: str, value: Any, quantity: TermQuantity) -> Hyperprior
     ------
     PriorError
     """
+    if quantity.role == "standard":
+        raise PriorError(
+            f"'{name}' are standard normals, and have no other prior: sigma and ell say all of the process."
+        )
     if quantity.role == "simplex":
         return _read_dirichlet(name, value, len(quantity.labels))
     if isinstance(value, Prior):
@@ -101,17 +107,25 @@ def read_hyperprior(name: str, value: Any, quantity: TermQuantity) -> Hyperprior
                 f"'{name}' is positive, and {value} is no prior of one positive number. Use HalfNormal, Exponential, "
                 "Gamma or the like."
             )
-        check_lengths(name, value, 1, "element")
+        check_lengths(name, value, quantity.size, "element")
         if value.noncentered is not None:
             raise PriorError(f"'{name}': noncentered is for group-specific terms, not for a hyperparameter.")
         return copy.deepcopy(value)
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-    if not number or not np.isfinite(value) or not value > 0.0:
+    return _read_numbers(name, value, quantity)
+
+
+def _read_numbers(name: str, value: Any, quantity: TermQuantity) -> float | FloatArray:
+    """What a hyperparameter is known to be: one number for all its elements, or one each."""
+    plain = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
+    several = isinstance(value, list | tuple | np.ndarray) and np.shape(value) in (quantity.shape, (quantity.size,))
+    numbers = np.asarray(value if plain or several else np.nan)
+    if numbers.dtype.kind not in "iuf" or not (np.isfinite(numbers) & (numbers > 0.0)).all():
+        each = f", or {quantity.size} of them" if quantity.size > 1 else ""
         raise PriorError(
-            f"'{name}' has a Prior, or a positive number that fixes it, not {shown(value)}: for example "
+            f"'{name}' has a Prior, or a positive number that fixes it{each}, not {shown(value)}: for example "
             "Prior('HalfNormal', sigma=1)."
         )
-    return float(value)
+    return float(value) if plain else np.asarray(numbers, dtype=float).ravel()
 
 
 def _read_dirichlet(name: str, value: Any, size: int) -> Prior:

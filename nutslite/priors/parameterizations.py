@@ -96,6 +96,7 @@ PARAMETERIZATIONS: dict[str, tuple[Parameterization, ...]] = {
     "LogitNormal": _TAU,
     "StudentT": (_precision("lam"),),
     "HalfStudentT": (_precision("lam"),),
+    "SkewStudentT": (_precision("lam"),),
     "Gamma": (Parameterization(("mu", "sigma"), ("alpha", "beta"), _gamma_from_moments),),
     "InverseGamma": (Parameterization(("mu", "sigma"), ("alpha", "beta"), _inverse_gamma_from_moments),),
     "Beta": (

@@ -6,17 +6,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about
 from nutslite.priors.arguments import canonical_arguments, check_names, read_argument, same_argument
-from nutslite.priors.densities.catalogue import COUNTS, DENSITIES, NAME_ALIASES, TOGETHER, Density, Support, Value
+from nutslite.priors.densities.catalogue import (
+    BETWEEN,
+    COUNTS,
+    DENSITIES,
+    NAME_ALIASES,
+    TOGETHER,
+    Density,
+    Support,
+    Value,
+)
+from nutslite.priors.densities.truncated import (
+    DIFFERENCES,
+    LEAST,
+    LEAST_OF_DIFFERENCES,
+    MOVING,
+    log_probability,
+)
 
 DEEPEST = 50
 """Levels of priors within priors, far beyond what data can tell apart."""
 
 WIDEST = 1000
 """Priors of one level."""
+
+FloatArray = NDArray[np.float64]
 
 
 @public
@@ -40,7 +59,8 @@ class Prior:
     **arguments : float, array_like or Prior
         The distribution's arguments under PyMC's names; ``sd`` may be written for ``sigma``, and further
         parameterizations are accepted where PyMC has them: ``tau``, ``Gamma(mu, sigma)``, ``Beta(mu, kappa)``, ...
-        A `Prior` as an argument is a hyperprior; these nest up to 50 deep.
+        A `Prior` as an argument is a hyperprior; these nest up to 50 deep. Any continuous distribution takes ``lower``,
+        ``upper`` or both besides: the density is cut there, and normalised again.
 
     Attributes
     ----------
@@ -60,6 +80,8 @@ class Prior:
     Normal(mu: 0, sd: HalfCauchy(beta: 5))
     >>> Prior("Gamma", mu=2, sigma=1)
     Gamma(mu: 2, sigma: 1)
+    >>> Prior("StudentT", nu=3, mu=0, sigma=1, lower=0)
+    StudentT(nu: 3, mu: 0, sigma: 1, lower: 0)
     """
 
     def __init__(
@@ -85,7 +107,7 @@ class Prior:
         self.name = name
         self.auto_scale = bool(auto_scale)
         self.noncentered = noncentered
-        self._density = find_density(name)
+        self._whole = find_density(name)
         self.args: dict[str, Any] = {key: read_argument(name, key, value, Prior) for key, value in arguments.items()}
         self._check_nesting()
         self._check()
@@ -114,6 +136,17 @@ class Prior:
     def density(self) -> Density:
         """The record of the density behind the name."""
         return self._density
+
+    @property
+    def _density(self) -> Density:
+        """Between bounds where the user gives any and the distribution has none of its own."""
+        given = "lower" in self.args or "upper" in self.args
+        return BETWEEN.get(self._whole.name, self._whole) if given else self._whole
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether the user has cut the density to an interval."""
+        return self._density.whole is not None
 
     @property
     def hierarchical(self) -> bool:
@@ -145,7 +178,7 @@ class Prior:
         )
 
     def _canonical(self, key: str) -> str:
-        for argument in self._density.arguments:
+        for argument in self._whole.arguments:
             if key in argument.aliases:
                 return argument.name
         return key
@@ -159,6 +192,8 @@ class Prior:
         for argument, value in zip(self._density.arguments, values, strict=True):
             if isinstance(value, Prior):
                 _check_hyperprior(self._density, argument.name, argument.positive, value)
+        if self.has_bounds:
+            _check_bounds(self, values)
         return values
 
     def __eq__(self, other: object) -> bool:
@@ -188,6 +223,8 @@ class ResolvedPrior:
     ----------
     code : int
         For `densities.log_density_gradient`.
+    log_probability : float or ndarray
+        Between bounds that the user gives, where the arguments are numbers; 0 without bounds.
     name : str
         The density's canonical name.
     arguments : tuple of float, ndarray or Prior
@@ -204,6 +241,7 @@ class ResolvedPrior:
     support: Support
     lower: Value
     upper: Value
+    log_probability: Value = 0.0
 
 
 def resolve(prior: Prior) -> ResolvedPrior:
@@ -217,7 +255,10 @@ def resolve(prior: Prior) -> ResolvedPrior:
         raise PriorError(f"{prior.name} is a distribution of counts; coefficients and scales need a continuous prior.")
     values = prior._check()
     lower, upper = density.bounds(values)
-    return ResolvedPrior(density.code, density.name, values, density.support, lower, upper)
+    log_mass: Value = 0.0
+    if prior.has_bounds and not prior.hierarchical:
+        log_mass = _log_probability(density, values)
+    return ResolvedPrior(density.code, density.name, values, density.support, lower, upper, log_mass)
 
 
 def find_density(name: str) -> Density:
@@ -247,6 +288,32 @@ def _check_hyperprior(density: Density, argument: str, positive: bool, hyperprio
         raise PriorError(
             f"{density.name}({argument}={hyperprior}): {argument} must be positive, but {hyperprior.name} also "
             "allows negative values. Use a prior on positive numbers, such as HalfNormal or Exponential."
+        )
+
+
+def _log_probability(density: Density, values: tuple[Any, ...]) -> FloatArray:
+    if density.whole is None:
+        raise AssertionError("a density without bounds")
+    return log_probability(density.name, values[:-2], density.bounds(values), density.whole.bounds(values[:-2]))
+
+
+def _check_bounds(prior: Prior, values: tuple[Any, ...]) -> None:
+    """What a density between bounds needs: probability there, and arguments whose derivatives are known."""
+    density, moving = prior.density, MOVING.get(prior.density.name, ())
+    for name, value in zip(density.argument_names, values, strict=True):
+        if isinstance(value, Prior) and name not in moving:
+            may = f"Only {' and '.join(moving)} may have one" if moving else "Its arguments are numbers"
+            raise PriorError(
+                f"{density.name}({name}={value}): between bounds {name} of a {density.name} cannot have a prior of its "
+                f"own. {may}."
+            )
+    lower, upper = density.bounds(values)
+    least = LEAST_OF_DIFFERENCES if density.name in DIFFERENCES else LEAST
+    nothing = not np.all(np.asarray(lower) < np.asarray(upper))
+    if nothing or not (prior.hierarchical or np.all(_log_probability(density, values) > least)):
+        raise PriorError(
+            f"{prior} has no probability between its bounds that doubles hold: give it another location or scale, or "
+            "other bounds."
         )
 
 

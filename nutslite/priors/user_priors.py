@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, PriorTypeError, did_you_mean, error_about, shown, warn
+from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.language.spelling import as_spelled, normal_spelling
 from nutslite.formula.records import CommonTerm, GroupTerm, LinearPredictor
 from nutslite.priors.checks import Vector, check_term_prior, read_constant
 from nutslite.priors.coefficient_priors import coefficient_names
-from nutslite.priors.horseshoe import is_horseshoe
 from nutslite.priors.hyperparameters import Hyperprior, by_full_names, hyperparameters, read_hyperprior
 from nutslite.priors.prior import Prior
 from nutslite.priors.scales import Scale, read_scale
+from nutslite.priors.shrinkage import shrinkage_kind
 
 FloatArray = NDArray[np.float64]
 Unused = Literal["warn", "error", "ignore"]
@@ -41,12 +42,25 @@ class Given:
         ``columns["mu"]["g"][0]``: of single columns of a term; these win over the term's own.
     hyperparameters : dict of str to dict of str to Prior or float
         ``hyperparameters["mu"]["s(x, k=10)_sigma"]``: of terms of special kinds; a number fixes it.
+    levels : dict of str to dict of str to dict of str to Prior
+        ``levels["mu"]["x"]["b"]``: of common terms and intercepts, for single levels of the response.
     """
 
     terms: dict[str, dict[str, Choice]] = field(default_factory=dict)
     constants: dict[str, Prior | float | FloatArray] = field(default_factory=dict)
     columns: dict[str, dict[str, dict[int, Choice]]] = field(default_factory=dict)
     hyperparameters: dict[str, dict[str, Hyperprior]] = field(default_factory=dict)
+    levels: dict[str, dict[str, dict[str, Prior]]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> dict[str, frozenset[str]]:
+        """What was spoken of: per parameter, terms and hyperparameters; itself, where it has no formula."""
+        kinds = (self.terms, self.columns, self.hyperparameters, self.levels)
+        parameters = {parameter for kind in kinds for parameter in kind}
+        found = {
+            parameter: frozenset(name for kind in kinds for name in kind.get(parameter, {})) for parameter in parameters
+        }
+        return found | {name: frozenset({name}) for name in self.constants}
 
     def choices(self, parameter: str, term: str, columns: int) -> list[Choice | None]:
         """What was said about each column of a term; None where nothing was."""
@@ -70,6 +84,7 @@ def match_priors(
     constants: Collection[str],
     unused: Unused = "warn",
     vectors: Mapping[str, Vector] = MappingProxyType({}),
+    levels: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
 ) -> Given:
     """The user's priors by parameter and term.
 
@@ -92,6 +107,9 @@ def match_priors(
     unused : {"warn", "error", "ignore"}
     vectors : mapping of str to Vector
         Elements of the constants that are vectors.
+    levels : mapping of str to tuple
+        Of parameters with a linear predictor for each level of the response, these levels: the value of a common term
+        or an intercept may be a mapping from them to priors.
 
     Raises
     ------
@@ -123,6 +141,8 @@ def match_priors(
             flat = by_full_names(_as_in_model(flat, predictor), predictor)
             leftovers += _unknown(flat, predictor)
             own = flat | own
+        if parameter in levels:
+            own, given.levels[parameter] = _by_level(own, predictor, [level_name(level) for level in levels[parameter]])
         given.terms[parameter] = _by_term(own, predictor)
         given.columns[parameter] = _by_column(own, predictor)
         given.hyperparameters[parameter] = {
@@ -230,6 +250,7 @@ def _names(predictor: LinearPredictor) -> set[str]:
     known = {name for name, _ in terms_of(predictor)} | set(_coefficients(predictor)) | set(hyperparameters(predictor))
     if predictor.terms:
         known.add("common")
+    known |= {term.whole.name for term in predictor.group_terms if term.whole is not None}
     if predictor.group_terms:
         known.add("group_specific")
     return known
@@ -241,19 +262,51 @@ def _by_term(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str,
     monotonic = [term for term in predictor.basis_terms if term.simplex is not None]
     alone = {"Intercept", *(name for term in monotonic for name in term.coefficients)}
     found = {}
+    wholes = {term.name: term.whole.name for term in predictor.group_terms if term.whole is not None}
     for name, columns in terms_of(predictor):
         key = name
         if name not in priors and name != "Intercept":
             key = "group_specific" if name in grouped else "common"
+            key = wholes[name] if wholes.get(name) in priors else key
         if key in priors:
             found[name] = _read_choice(key, priors[key])
             check_term_prior(name, found[name], columns, grouped=name in grouped, single=name in alone)
-            if name in alone and is_horseshoe(found[name]):
+            kind = shrinkage_kind(found[name])
+            if name in alone and kind is not None:
                 raise PriorError(
-                    f"'{name}' cannot have a Horseshoe, which is about the coefficients of columns. Name the terms "
+                    f"'{name}' cannot have {kind.words}, which is about the coefficients of columns. Name the terms "
                     "that it is for."
                 )
     return found
+
+
+def _by_level(
+    priors: Mapping[str, Any], predictor: LinearPredictor, levels: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, dict[str, Prior]]]:
+    """Priors without those that are mappings from levels of the response, and these, checked."""
+    widths = {"Intercept": 1} | {term.name: term.stop - term.start for term in predictor.terms}
+    rest: dict[str, Any] = {}
+    found: dict[str, dict[str, Prior]] = {}
+    for key, value in priors.items():
+        if key not in widths or not isinstance(value, Mapping):
+            rest[key] = value
+            continue
+        found[key] = {}
+        for level, prior in value.items():
+            name = level_name(level)
+            if name not in levels:
+                raise PriorError(
+                    f"The prior of '{key}': '{name}' is no level of the response that has coefficients."
+                    f"{did_you_mean(name, levels)} They are: {', '.join(levels)}."
+                )
+            if not isinstance(prior, Prior):
+                raise PriorError(f"The prior of '{key}' for the level '{name}' must be a Prior, not {shown(prior)}.")
+            check_term_prior(f"{key}, level {name}", prior, widths[key], grouped=False, single=True)
+            kind = shrinkage_kind(prior)
+            if kind is not None:
+                raise PriorError(f"'{key}': {kind.words} is not for single levels of the response.")
+            found[key][name] = copy.deepcopy(prior)
+    return rest, found
 
 
 def _by_column(priors: Mapping[str, Any], predictor: LinearPredictor) -> dict[str, dict[int, Choice]]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, random_generator
 from nutslite.formula.design import Design
 from nutslite.posterior.points.log_prior import log_prior
 from nutslite.posterior.record.assembled import Assembled
@@ -33,7 +34,7 @@ from nutslite.results.container.inference_data import (
 from nutslite.results.container.origin import in_model_order
 from nutslite.results.container.row_labels import row_labels
 from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
-from nutslite.results.predictions.explained_variance import r2_draws, r2_table
+from nutslite.results.predictions.explained_variance import loo_r2_draws, r2_draws, r2_table
 from nutslite.results.predictions.predict import Prediction, pointwise_log_likelihood, predict, wants_responses
 from nutslite.results.predictions.response_draws import PredictionTask
 
@@ -68,7 +69,8 @@ def add_predictions(
 
     Parameters
     ----------
-    kind : {"response_params", "response"}
+    kind : str
+        As for `nutslite.results.predictions.predict.predict`.
     new_rows : DataFrame, optional
         The rows of the design, where they are not the model's own.
     draws : int, optional
@@ -134,16 +136,22 @@ def add_log_prior(
     return None if inplace else results
 
 
-def explained_variance(idata: Container, design: Design, task: PredictionTask, *, summary: bool) -> Any:
-    """R-squared of every draw, shape (chains, draws), or a table of it."""
-    draws = r2_draws(named_posterior(get_group(idata, "posterior"), task.coords, task.aliases).arrays, design, task)
+def explained_variance(
+    idata: Container, design: Design, task: PredictionTask, *, summary: bool, kind: str, random_seed: Any
+) -> Any:
+    """R-squared of every draw, or of rows as if left out; shape (chains, draws), or a table of it."""
+    posterior = named_posterior(get_group(idata, "posterior"), task.coords, task.aliases).arrays
+    if kind == "loo":
+        draws = loo_r2_draws(posterior, design, task, random_generator(random_seed))
+    else:
+        draws = r2_draws(posterior, design, task)
     return r2_table(draws) if summary else draws
 
 
 def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes, task: PredictionTask) -> None:
     """Put predictions for the model's own rows where Bambi puts them: parameters into ``posterior``."""
     if prediction.parameters:
-        update_group(idata, "posterior", _by_row(prediction.parameters, axes, task))
+        update_group(idata, "posterior", _by_row(prediction.parameters, axes, task, prediction.vectors))
     if prediction.response:
         add_group(idata, OWN, noted(_by_row(prediction.response, axes, task), prediction))
 
@@ -155,7 +163,7 @@ def store_new_rows(
 
     The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
     """
-    predicted = _by_row({**prediction.parameters, **prediction.response}, axes, task)
+    predicted = _by_row({**prediction.parameters, **prediction.response}, axes, task, prediction.vectors)
     add_group(idata, NEW, noted(predicted, prediction))
     columns = {str(name): _plain(rows[name]) for name in rows.columns if name not in (OBSERVATIONS, ROW_LABELS)}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
@@ -193,9 +201,14 @@ def _thin(idata: Container, per_chain: int) -> None:
             add_group(idata, name, thinned(group, per_chain))
 
 
-def _by_row(arrays: Mapping[str, NDArray[Any]], axes: SampleAxes, task: PredictionTask) -> xarray.Dataset:
-    """Arrays (chain, draw, row); of what the family combines to vectors (chain, draw, row, element)."""
-    known = dict(task.family.combined)
+def _by_row(
+    arrays: Mapping[str, NDArray[Any]],
+    axes: SampleAxes,
+    task: PredictionTask,
+    further: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({}),
+) -> xarray.Dataset:
+    """Arrays (chain, draw, row); of vectors, those that the family combines and `further` ones, (..., row, element)."""
+    known = {**task.family.combined, **further}
     if task.family.response_dim is not None:
         known |= {name: task.family.response_dim for name in arrays if name not in known and arrays[name].ndim == 4}
     vectors = {name: known[name] for name in arrays if name in known}

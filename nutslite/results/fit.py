@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,22 @@ def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, st
         target_accept=fit.settings.target_accept or 0.8,
     ):
         log.warning(message)
+    for message in _doubts(fit.plan.assembled, posterior):
+        log.warning(message)
+
+
+def _doubts(assembled: Assembled, posterior: Mapping[str, FloatArray]) -> Iterator[str]:
+    """What the draws say against terms of special kinds as they were made."""
+    for parameter, predictor in assembled.spec.design.predictors.items():
+        prefix = assembled.spec.family.prefix(parameter)
+        for term in predictor.basis_terms:
+            named = {quantity.name: f"{prefix}{term.full(quantity)}" for quantity in term.hyperparameters}
+            draws = {
+                name: posterior[full].reshape(-1, *posterior[full].shape[2:])
+                for name, full in named.items()
+                if full in posterior
+            }
+            yield from term.kind.doubts(f"{prefix}{term.name}", term.constants, draws)
 
 
 def _spread(assembled: Assembled) -> float:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from nutslite.exceptions import DataError
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import why_not_storable
@@ -63,8 +61,8 @@ def _check_shapes(assembled: Assembled) -> None:
     coords = assembled.inventory.coords
     for variable in assembled.layout.variables:
         shape = tuple(len(coords[dim]) for dim in assembled.inventory.dims[variable.name])
-        if np.shape(variable.index) != shape:
+        if variable.shape != shape:
             raise DataError(
-                f"'{variable.name}' would have {np.shape(variable.index)} values in the results and {shape} labels: "
+                f"'{variable.name}' would have {variable.shape} values in the results and {shape} labels: "
                 "this is a fault of nutslite. Please report the formula."
             )

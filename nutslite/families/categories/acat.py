@@ -23,6 +23,7 @@ from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
 from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean
 from nutslite.families.rows.columns import softmax
+from nutslite.families.rows.latent import CS, DISC, latent_rows, latent_slopes, widened
 from nutslite.families.rows.steps import bind_steps, log_step, step_threshold
 
 
@@ -78,6 +79,15 @@ def _fill_log_odds(link, v, out):
         out[i] = _log_odds(link, v[i])[0]
 
 
+@kernel
+def loglik_latent(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """The same with disc and category-specific effects: `nutslite.families.rows.latent`."""
+    rows = out_loglik.shape[0]
+    u, own_varies, slopes = latent_rows(eta, varies, links, rows)
+    loglik(y, weights, start, u, own_varies, links, out_loglik, slopes)
+    latent_slopes(eta, varies, links, rows, u, slopes, out_d_eta)
+
+
 def combine(links, predictors):
     """Probabilities of all levels: softmax of cumulated log odds."""
     v = np.ascontiguousarray(predictors["p"][..., None] - predictors["threshold"])
@@ -99,5 +109,7 @@ FAMILY = Family(
     intercept=False,
     bind=bind_steps,
     combine=combine,
+    optional=(DISC, CS),
+    widen=partial(widened, loglik_latent),
     allows=frozenset({PILOT, MERGES, CODES}),
 )

@@ -22,6 +22,7 @@ from nutslite.families.links.codes import inverse_array
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
 from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean
+from nutslite.families.rows.latent import CS, DISC, latent_rows, latent_slopes, widened
 from nutslite.families.rows.steps import bind_steps, log_step, step_threshold
 
 
@@ -48,6 +49,15 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
         out_loglik[i] = weight * total
 
 
+@kernel
+def loglik_latent(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """The same with disc and category-specific effects: `nutslite.families.rows.latent`."""
+    rows = out_loglik.shape[0]
+    u, own_varies, slopes = latent_rows(eta, varies, links, rows)
+    loglik(y, weights, start, u, own_varies, links, out_loglik, slopes)
+    latent_slopes(eta, varies, links, rows, u, slopes, out_d_eta)
+
+
 def combine(links, predictors):
     """Probabilities of all levels: to have come so far, times to go no further."""
     v = predictors["p"][..., None] - predictors["threshold"]
@@ -71,5 +81,7 @@ FAMILY = Family(
     intercept=False,
     bind=bind_steps,
     combine=combine,
+    optional=(DISC, CS),
+    widen=partial(widened, loglik_latent),
     allows=frozenset({PILOT, MERGES, CODES}),
 )

@@ -19,6 +19,7 @@ from nutslite.families.links.codes import CLOGLOG, PROBIT, inverse_array
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
 from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean, say_order
+from nutslite.families.rows.latent import DISC, latent_rows, latent_slopes, widened
 
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 ROOT_HALF = math.sqrt(0.5)
@@ -127,6 +128,15 @@ def _gumbel_between(a, b, has_lower, has_upper, slopes):
     return log1mexp(hazard) - lower
 
 
+@kernel
+def loglik_latent(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """The same with disc and category-specific effects: `nutslite.families.rows.latent`."""
+    rows = out_loglik.shape[0]
+    u, own_varies, slopes = latent_rows(eta, varies, links, rows)
+    loglik(y, weights, start, u, own_varies, links, out_loglik, slopes)
+    latent_slopes(eta, varies, links, rows, u, slopes, out_d_eta)
+
+
 def bind(family, response):
     """One threshold between any two neighbouring levels, with priors spread over the latent scale as Bambi's are."""
     say_order(response)
@@ -178,5 +188,7 @@ FAMILY = Family(
     intercept=False,
     bind=bind,
     combine=combine,
+    optional=(DISC,),
+    widen=partial(widened, loglik_latent),
     allows=frozenset({PILOT, MERGES, CODES}),
 )

@@ -12,22 +12,26 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import negative_binomial
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_counts
 from nutslite.families.rows.gamma_functions import rising
+from nutslite.families.rows.given import exposures
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, certain, complete
 
 NATIVE = (LOG, LOG)
 MU = Parameter("mu", links=(*POSITIVE_LINKS, "cloglog"), support="positive")
 ALPHA = Parameter("alpha", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0}))
+_PRECISE, _LARGE = 1e-17, 1e150
 TABLE_PER_ROW = 0.5  # a table is cheaper where the highest count is at most this many times the number of rows
 
 
@@ -127,6 +131,56 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`: the density summed from the count down, or from the next one up: the shorter one.
+
+    From y to y + 1 the density changes by ``(y + alpha) / (y + 1) mu / (mu + alpha)``.
+    """
+    for i in range(points.shape[0]):
+        y, log_mu, log_alpha = points[i], native[0, i], native[1, i * varies[1]]
+        if y < 0.0:
+            certain(i, False, below, above, d_below, d_above)
+            continue
+        mu, alpha = exp(log_mu), exp(log_alpha)
+        x = log_mu - log_alpha
+        e = exp(-abs(x))
+        stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
+        share = (1.0 if x > 0.0 else e) / (1.0 + e)
+        other = exp(-stretch)  # 1 - share
+        lower = y <= mu or y < 3.0 * mu / alpha
+        k = y if lower else y + 1.0
+        rise, decrease = rising(k, alpha, log_alpha)
+        at = rise + k * log_mu - (alpha + k) * stretch - math.lgamma(k + 1.0)
+        term, total, counts, shapes = 1.0, 0.0, 0.0, 0.0
+        while True:
+            total += term
+            counts += term * k
+            shapes += term * decrease
+            if lower:
+                if k <= 0.0:
+                    break
+                term *= k / (k - 1.0 + alpha) / share if k > 1.0 else exp(-log_alpha) / share
+                k -= 1.0
+                decrease -= k / (alpha + k)
+            else:
+                decrease += k / (alpha + k)
+                ratio = (k + alpha) / (k + 1.0) * share
+                if ratio < 1.0 and not term * ratio > _PRECISE * total * (1.0 - ratio):
+                    break
+                term *= ratio
+                k += 1.0
+            if term > _LARGE:
+                at += math.log(_LARGE)
+                total, counts, shapes, term = total / _LARGE, counts / _LARGE, shapes / _LARGE, term / _LARGE
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = min(at + math.log(total), 0.0)
+        mean_count = counts / total
+        slopes[0, i] = mean_count * other - alpha * share
+        slopes[1, i] = (alpha + mean_count) * share - alpha * stretch - shapes / total
+        complete(i, lower, below, above, d_below, d_above)
+
+
 def prepare(values):
     """Append ``log(y!)``."""
     return np.vstack([values[0], log_factorial(values[0])])
@@ -142,15 +196,33 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
+def mean_of_score(parameters, companions, slopes):
+    """The score by log(mu) is ``(y - mu) alpha / (alpha + mu)``."""
+    return parameters["mu"] + slopes * (1.0 + parameters["mu"] / parameters["alpha"])
+
+
+OWN: dict[str, Any] = {
+    "kernel": loglik,
+    "censored": censored_kernels("negativebinomial", NATIVE, fill, discrete=True),
+    "prepare": prepare,
+    "check_response": partial(check_counts, family="negativebinomial"),
+    "random": random,
+    "mean": mean,
+    "mean_of_score": mean_of_score,
+}
+
 FAMILY = Family(
     name="negativebinomial",
     title="Negative binomial",
     parameters=(MU, ALPHA),
     kernel=loglik,
     prepare=prepare,
-    check_response=partial(check_counts, family="negativebinomial"),
+    check_response=OWN["check_response"],
     random=random,
     mean=mean,
     response_support="count",
+    censored=OWN["censored"],
+    mean_of_score=mean_of_score,
+    given=exposures("negativebinomial", NATIVE, 2, OWN),
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from nutslite._special import exp, log1mexp
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_counts
+from nutslite.families.rows.given import exposures
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 
 NATIVE = (LOG,)
@@ -107,14 +109,14 @@ def right(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @kernel
 def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
-    """Kernel of rows whose count is above y[0] and at most y[2]. y: counts, log(counts!), both of the upper ends."""
-    rows = out_loglik.shape[0]
+    """Kernel of rows whose count is above y and at most its upper end. y: counts, log(counts!), both of these ends."""
+    rows, high = out_loglik.shape[0], y.shape[0] // 2
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     for i in range(rows):
         log_mu = native[0, i]
         mu = exp(log_mu)
         out_loglik[i], out_d_eta[0, i] = between(
-            mu, log_mu, y[0, start + i], y[1, start + i], y[2, start + i], y[3, start + i]
+            mu, log_mu, y[0, start + i], y[1, start + i], y[high, start + i], y[high + 1, start + i]
         )
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
@@ -149,16 +151,33 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
+def mean_of_score(parameters, companions, slopes):
+    """The score by log(mu) is ``y - mu``."""
+    return parameters["mu"] + slopes
+
+
+OWN: dict[str, Any] = {
+    "kernel": loglik,
+    "censored": {"left": left, "right": right, "interval": interval},
+    "prepare": prepare,
+    "check_response": partial(check_counts, family="poisson"),
+    "random": random,
+    "mean": mean,
+    "mean_of_score": mean_of_score,
+}
+
 FAMILY = Family(
     name="poisson",
     title="Poisson",
     parameters=(Parameter("mu", links=POSITIVE_LINKS, support="positive"),),
     kernel=loglik,
     prepare=prepare,
-    check_response=partial(check_counts, family="poisson"),
+    check_response=OWN["check_response"],
     random=random,
     mean=mean,
     response_support="count",
-    censored={"left": left, "right": right, "interval": interval},
+    censored=OWN["censored"],
+    mean_of_score=mean_of_score,
+    given=exposures("poisson", NATIVE, 2, OWN),
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -63,6 +63,8 @@ class Parameter:
         Whether the elements increase. Such a vector has no formula.
     unit : int
         The power of the response's unit that it has, 1 of a scale and -1 of a rate: where a search for it starts.
+    constant : bool
+        Whether it is the same in every row, so that it has no formula.
     spread : float
         Only of a gap between quantiles: how many standard deviations it has in a normal distribution, which its default
         priors go by.
@@ -77,6 +79,7 @@ class Parameter:
     ordered: bool = False
     unit: int = 0
     spread: float = 0.0
+    constant: bool = False
     begins: Callable[[NDArray[np.float64]], float] | None = None
 
     def __post_init__(self) -> None:

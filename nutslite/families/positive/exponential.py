@@ -86,6 +86,11 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
+def mean_of_score(parameters, companions, slopes):
+    """The score by log(mu) is ``y / mu - 1``."""
+    return parameters["mu"] * (1.0 + slopes)
+
+
 FAMILY = Family(
     name="exponential",
     title="Exponential",
@@ -97,5 +102,6 @@ FAMILY = Family(
     mean=mean,
     response_support="nonnegative",
     censored={"left": left, "right": right, "interval": interval},
+    mean_of_score=mean_of_score,
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -15,13 +15,15 @@ import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import gamma
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import HALF_LOG_2PI, exp, expm1
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
 from nutslite.families.rows.gamma_functions import stirling_errors
+from nutslite.families.rows.half_line import NEGLIGIBLE, NODES, WEIGHTS
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (LOG, LOG)
 ALPHA = Parameter("alpha", links=POSITIVE_LINKS, support="positive", default_prior=("HalfCauchy", {"beta": 1.0}))
@@ -75,6 +77,33 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`: the smaller one by quadrature over log(y), whose density has its mode at log(mu)."""
+    for i in range(points.shape[0]):
+        log_alpha = native[1, i * varies[1]]
+        alpha = exp(log_alpha)
+        error, d_constant = stirling_errors(alpha, log_alpha)
+        u = np.log(points[i]) - native[0, i]
+        excess = np.expm1(u)
+        lower, at = u <= 0.0, alpha * (u - excess)
+        width = 1.0 / np.hypot(alpha * excess, np.sqrt(alpha * (1.0 + excess)))
+        total, shape = 0.0, 0.0
+        for n in range(NODES.shape[0]):
+            moved = u - width * NODES[n] if lower else u + width * NODES[n]
+            value = alpha * (moved - np.expm1(moved))
+            if not value - at > NEGLIGIBLE:
+                break
+            weight = WEIGHTS[n] * np.exp(value - at)
+            total += weight
+            shape += weight * value
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = min(0.5 * log_alpha - HALF_LOG_2PI - error + at + np.log(width * total), 0.0)
+        slopes[0, i] = (-1.0 if lower else 1.0) / (width * total)
+        slopes[1, i] = d_constant + shape / total
+        complete(i, lower, below, above, d_below, d_above)
+
+
 def prepare(values):
     """Append ``log(y)``."""
     return np.vstack([values[0], np.log(values[0])])
@@ -90,6 +119,11 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
+def mean_of_score(parameters, companions, slopes):
+    """The score by log(mu) is ``alpha (y / mu - 1)``."""
+    return parameters["mu"] * (1.0 + slopes / parameters["alpha"])
+
+
 FAMILY = Family(
     name="gamma",
     title="Gamma",
@@ -100,5 +134,7 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="positive",
+    censored=censored_kernels("gamma", NATIVE, fill),
+    mean_of_score=mean_of_score,
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -11,12 +11,13 @@ import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import wald
-from nutslite._numba import kernel
-from nutslite._special import HALF_LOG_2PI, exp, expm1
+from nutslite._numba import inner, kernel
+from nutslite._special import HALF_LOG_2PI, exp, expm1, log1mexp, log_ndtr, scaled_tail
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (LOG, LOG)
 _MU_LINKS = ("inverse_squared", *(link for link in POSITIVE_LINKS if link != "inverse_squared"))
@@ -51,6 +52,37 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`.
+
+    With ``r = sqrt(lam / y)``, ``a = r (y / mu - 1)``, ``b = a + 2 r`` and ``G = exp(2 lam / mu) Phi(-b)``, the lower
+    one is ``Phi(a) + G`` (Chhikara and Folks 1989, "The inverse Gaussian distribution", chapter 2.4). It changes by
+    ``-2 lam / mu G`` with log(mu), and by ``2 lam / mu G - r phi(a)`` with log(lam). G is ``exp(-a^2 / 2)`` times what
+    `scaled_tail` has, and so is ``Phi(-a)``.
+    """
+    for i in range(points.shape[0]):
+        log_y, log_lam = np.log(points[i]), native[1, i * varies[1]]
+        r, share = exp(0.5 * (log_lam - log_y)), exp(log_y - native[0, i])
+        a, b = r * (share - 1.0), r * (share + 1.0)
+        log_g = -0.5 * a * a + scaled_tail(b)
+        lower = a <= 0.0
+        if lower:
+            normal = log_ndtr(a)
+            most = max(normal, log_g)
+            value = most + np.log(np.exp(normal - most) + np.exp(log_g - most)) if most > -np.inf else most
+        else:
+            near, far = scaled_tail(a), scaled_tail(b)
+            value = near - 0.5 * a * a + (log1mexp(near - far) if near > far else -np.inf)
+        side = 1.0 if lower else -1.0
+        part = 2.0 * exp(log_lam - native[0, i] + log_g - value) if value > -np.inf else 0.0
+        slope = r * exp(-0.5 * a * a - HALF_LOG_2PI - value) if value > -np.inf else 0.0
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = min(value, 0.0)
+        slopes[0, i], slopes[1, i] = -side * part, side * (part - slope)
+        complete(i, lower, below, above, d_below, d_above)
+
+
 def prepare(values):
     """Append ``log(y)``."""
     return np.vstack([values[0], np.log(values[0])])
@@ -66,6 +98,11 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
+def mean_of_score(parameters, companions, slopes):
+    """The score by log(mu) is ``lam (y - mu) / mu^2``."""
+    return parameters["mu"] * (1.0 + slopes * parameters["mu"] / parameters["lam"])
+
+
 FAMILY = Family(
     name="wald",
     title="Wald (inverse Gaussian)",
@@ -79,5 +116,7 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="positive",
+    censored=censored_kernels("wald", NATIVE, fill),
+    mean_of_score=mean_of_score,
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -14,13 +14,15 @@ import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import beta
-from nutslite._numba import kernel
-from nutslite._special import HALF_LOG_2PI, exp, log, log1p_unit
+from nutslite._numba import inner, kernel
+from nutslite._special import HALF_LOG_2PI, exp, log, log1p_unit, softplus
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.checks import require_numbers, require_values
 from nutslite.families.rows.gamma_functions import stirling_parts
+from nutslite.families.rows.half_line import NEGLIGIBLE, NODES, WEIGHTS
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, complete
 from nutslite.formula.records import Response
 
 NATIVE = (LOGIT, LOG)
@@ -69,14 +71,14 @@ def _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa):
         rest_b, product_b, d_b = stirling_parts(b, logs[i] + log_q)
         remainder = rests[i] - rest_a - rest_b + log(product_a * product_b / products[i])
         half_logs = 0.5 * (logs[i] + log_p + log_q) - HALF_LOG_2PI
-        out_loglik[i] += fit + half_logs + remainder - (log_y[i] + log_not_y[i])
+        out_loglik[i] = fit + half_logs + remainder - (log_y[i] + log_not_y[i])
         d_mu[i] = a * q * (left - right) + q * d_a - p * d_b
         d_kappa[i] = fit - slopes[i] + d_a + d_b
 
 
 @kernel
-def add_rows(log_y, log_not_y, logits, log_kappa, varies, out_loglik, d_mu, d_kappa):
-    """Add the log density of every row to `out_loglik`, and write its derivatives."""
+def fill_rows(log_y, log_not_y, logits, log_kappa, varies, out_loglik, d_mu, d_kappa):
+    """Write the log density of every row and its derivatives."""
     whole = np.empty((5, out_loglik.shape[0]))
     _fill_whole(log_kappa, varies, whole)
     _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa)
@@ -89,10 +91,44 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_y = y[1, start : start + rows]
     log_not_y = y[2, start : start + rows]
-    for i in range(rows):
-        out_loglik[i] = 0.0
-    add_rows(log_y, log_not_y, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_rows(log_y, log_not_y, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`: by quadrature over logit(y), away from the mode of its density, which is at mu."""
+    for i in range(points.shape[0]):
+        x, log_kappa = native[0, i], native[1, i * varies[1]]
+        log_p, log_q = -softplus(-x), -softplus(x)
+        kappa, p, q = exp(log_kappa), exp(log_p), exp(log_q)
+        a, b = kappa * p, kappa * q
+        rest, product, d_whole = stirling_parts(kappa, log_kappa)
+        rest_a, product_a, d_a = stirling_parts(a, log_kappa + log_p)
+        rest_b, product_b, d_b = stirling_parts(b, log_kappa + log_q)
+        constant = rest - rest_a - rest_b + log(product_a * product_b / product)
+        constant += 0.5 * (log_kappa + log_p + log_q) - HALF_LOG_2PI
+        start = np.log(points[i]) - np.log1p(-points[i])
+        at = a * (-softplus(-start) - log_p) + b * (-softplus(start) - log_q)
+        rise = a * (1.0 - points[i]) - b * points[i]
+        lower = rise > 0.0
+        width = 1.0 / np.hypot(rise, np.sqrt(kappa * points[i] * (1.0 - points[i])))
+        total, mu, size = 0.0, 0.0, 0.0
+        for n in range(NODES.shape[0]):
+            moved = start - width * NODES[n] if lower else start + width * NODES[n]
+            left, right = -softplus(-moved) - log_p, -softplus(moved) - log_q
+            value = a * left + b * right
+            if not value - at > NEGLIGIBLE:
+                break
+            weight = WEIGHTS[n] * np.exp(value - at)
+            total += weight
+            mu += weight * (left - right)
+            size += weight * value
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = min(constant + at + np.log(width * total), 0.0)
+        slopes[0, i] = a * q * mu / total + q * d_a - p * d_b
+        slopes[1, i] = size / total - d_whole + d_a + d_b
+        complete(i, lower, below, above, d_below, d_above)
 
 
 def prepare(values):
@@ -131,5 +167,6 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="unit",
+    censored=censored_kernels("beta", NATIVE, fill),
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -12,22 +12,25 @@ log(kappa).
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
 
 from nutslite import _draws
 from nutslite._capabilities import EVERYTHING, INTEGRATES
-from nutslite._numba import kernel
-from nutslite._special import exp, log1p_unit
+from nutslite._numba import inner, kernel
+from nutslite._special import exp, expit, log1p_unit, softplus
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.proportions.binomial import prepare
 from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_trials
 from nutslite.families.rows.gamma_functions import rising
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, certain, complete
 
 NATIVE = (LOGIT, LOG)
+_SMALLEST, _LARGE = 1e-300, 1e150
 
 
 @kernel
@@ -74,6 +77,57 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`: the density summed from the count down, or from the next one up, away from the mean.
+
+    From y to y + 1 the density changes by ``(n - y) (y + A) / ((y + 1) (n - y - 1 + B))``. With ``G = k - S(k, x)``,
+    which changes by ``x / (x + k)``, derivatives are ``(1 - mu) G(y, A) - mu G(n - y, B)`` by logit(mu) and
+    ``S(n, kappa) - n + G(y, A) + G(n - y, B)`` by log(kappa).
+    """
+    for i in range(points.shape[0]):
+        y, n, x, log_kappa = points[i], others[i], native[0, i], native[1, i * varies[1]]
+        if y < 0.0 or y >= n:
+            certain(i, y >= n, below, above, d_below, d_above)
+            continue
+        p, q = expit(x), expit(-x)
+        log_p, log_q = -softplus(-x), -softplus(x)
+        a, b = max(exp(log_kappa + log_p), _SMALLEST), max(exp(log_kappa + log_q), _SMALLEST)
+        lower = y < n * p
+        k = y if lower else y + 1.0
+        rise_a, fall_a = rising(k, a, log_kappa + log_p)
+        rise_b, fall_b = rising(n - k, b, log_kappa + log_q)
+        rise, fall = rising(n, exp(log_kappa), log_kappa)
+        at = math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
+        at += k * log_p + (n - k) * log_q + rise_a + rise_b - rise
+        g_a, g_b = k - fall_a, n - k - fall_b
+        term, total, sum_a, sum_b = 1.0, 0.0, 0.0, 0.0
+        while True:
+            total += term
+            sum_a += term * g_a
+            sum_b += term * g_b
+            if k == (0.0 if lower else n):
+                break
+            if lower:
+                term *= k * (n - k + b) / ((n - k + 1.0) * (k - 1.0 + a))
+                k -= 1.0
+                g_a -= a / (a + k)
+                g_b += b / (b + n - k - 1.0)
+            else:
+                term *= (n - k) * (k + a) / ((k + 1.0) * (n - k - 1.0 + b))
+                g_a += a / (a + k)
+                k += 1.0
+                g_b -= b / (b + n - k)
+            if term > _LARGE:
+                at += math.log(_LARGE)
+                term, total, sum_a, sum_b = term / _LARGE, total / _LARGE, sum_a / _LARGE, sum_b / _LARGE
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = min(at + math.log(total), 0.0)
+        slopes[0, i] = (q * sum_a - p * sum_b) / total
+        slopes[1, i] = fall - n + (sum_a + sum_b) / total
+        complete(i, lower, below, above, d_below, d_above)
+
+
 def prepare_failures(values):
     """Append ``log(trials choose successes)`` and failures."""
     return np.vstack([prepare(values), values[1] - values[0]])
@@ -104,5 +158,6 @@ FAMILY = Family(
     mean=mean,
     response_support="trials",
     companions=("trials",),
+    censored=censored_kernels("beta_binomial", NATIVE, fill, discrete=True),
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -5,20 +5,23 @@ On the logit scale ``log p(y) = log(n choose y) + y eta - n log(1 + exp(eta))``,
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import binomial
-from nutslite._numba import kernel
-from nutslite._special import exp, log1p_unit
+from nutslite._numba import inner, kernel
+from nutslite._special import exp, expit, log1p_unit, softplus
 from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_trials
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, certain, complete
 
 NATIVE = (LOGIT,)
+_PRECISE = 1e-17
 
 
 @kernel
@@ -50,6 +53,35 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`: the density summed from the count down, or from the next one up, away from the mean.
+
+    From y to y + 1 the density changes by ``(n - y) / (y + 1) exp(eta)``.
+    """
+    for i in range(points.shape[0]):
+        y, n, x = points[i], others[i], native[0, i]
+        if y < 0.0 or y >= n:
+            certain(i, y >= n, below, above, d_below, d_above)
+            continue
+        p = expit(x)
+        lower = y < n * p
+        k = y if lower else y + 1.0
+        at = math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
+        at -= k * softplus(-x) + (n - k) * softplus(x)
+        odds = exp(-x if lower else x)
+        term, total, counts = 1.0, 0.0, 0.0
+        while term > _PRECISE * total:
+            total += term
+            counts += term * k
+            term *= odds * (k / (n - k + 1.0) if lower else (n - k) / (k + 1.0))
+            k += -1.0 if lower else 1.0
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = min(at + math.log(total), 0.0)
+        slopes[0, i] = counts / total - n * p
+        complete(i, lower, below, above, d_below, d_above)
+
+
 def prepare(values):
     """Append ``log(trials choose successes)``."""
     successes, trials = values[0], values[1]
@@ -67,6 +99,11 @@ def mean(parameters, companions):
     return np.asarray(companions["trials"]) * np.asarray(parameters["p"])
 
 
+def mean_of_score(parameters, companions, slopes):
+    """The score by logit(p) is ``y - trials p``."""
+    return companions["trials"] * parameters["p"] + slopes
+
+
 FAMILY = Family(
     name="binomial",
     title="Binomial",
@@ -78,5 +115,7 @@ FAMILY = Family(
     mean=mean,
     response_support="trials",
     companions=("trials",),
+    censored=censored_kernels("binomial", NATIVE, fill, discrete=True),
+    mean_of_score=mean_of_score,
     allows=EVERYTHING - {INTEGRATES},
 )

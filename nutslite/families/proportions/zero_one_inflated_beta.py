@@ -18,7 +18,7 @@ from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.families.links.codes import LOG, LOGIT
-from nutslite.families.proportions.beta import KAPPA, MU, add_rows
+from nutslite.families.proportions.beta import KAPPA, MU, fill_rows
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.ends import check_between, or_ends, with_logs
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
@@ -62,9 +62,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     log_y, log_not_y = y[1, start : start + rows], y[2, start : start + rows]
-    for i in range(rows):
-        out_loglik[i] = 0.0
-    add_rows(log_y, log_not_y, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
+    fill_rows(log_y, log_not_y, native[0], native[1], varies[1], out_loglik, out_d_eta[0], out_d_eta[1])
     response = y[0, start : start + rows]
     _write_ends(response, native[2], varies[2], native[3], varies[3], out_loglik, out_d_eta)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)

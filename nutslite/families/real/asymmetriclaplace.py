@@ -17,7 +17,7 @@ import numpy as np
 
 from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._draws import moved
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import exp, log1p_unit
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
@@ -25,6 +25,7 @@ from nutslite.families.rows.check_loss import PILOT_WIDTH, smooth_constant, smoo
 from nutslite.families.rows.checks import check_real
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.families.rows.levels import one_level
+from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (IDENTITY, LOG, LOG)
 
@@ -89,6 +90,27 @@ def smooth(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`.
+
+    Below mu the smaller one is ``tau exp(-b |y - mu| / kappa)``, above it ``(1 - tau) exp(-b |y - mu| kappa)``.
+    """
+    for i in range(points.shape[0]):
+        log_b, shape = native[1, i * varies[1]], native[2, i * varies[2]]
+        r = points[i] - native[0, i]
+        lower = r <= 0.0
+        side = -1.0 if lower else 1.0
+        rate = exp(log_b + side * shape)
+        loss = rate * abs(r)
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = -side * shape - _log_sum(shape) - loss
+        slopes[0, i] = side * rate
+        slopes[1, i] = -loss
+        slopes[2, i] = -side - math.tanh(shape) - side * loss
+        complete(i, lower, below, above, d_below, d_above)
+
+
 def prepare(values):
     """Nothing to precompute."""
     return np.ascontiguousarray(values, dtype=np.float64)
@@ -130,5 +152,6 @@ FAMILY = Family(
     mean=mean,
     response_support="real",
     at_quantile=at_quantile,
+    censored=censored_kernels("asymmetriclaplace", NATIVE, fill),
     allows=frozenset({PILOT, MERGES, CODES}),
 )

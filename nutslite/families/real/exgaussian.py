@@ -19,11 +19,13 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import moved
 from nutslite._numba import inner, kernel
-from nutslite._special import HALF_LOG_2PI, exp, log_ndtr, ndtr_hazard
+from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1mexp, log_ndtr, ndtr_hazard
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_real
+from nutslite.families.rows.half_line import NEGLIGIBLE, NODES, WEIGHTS
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (IDENTITY, LOG, LOG)
 FAR = -20.0  # of u, from where on down the series of the normal tail has all digits
@@ -70,6 +72,56 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`.
+
+    The upper one is ``Phi(-z) + nu p(y)``, a sum of what is positive; the lower one ``Phi(z) - nu p(y)``, integrated
+    where that would cancel: below the mode, or near it where nu is large.
+    """
+    for i in range(points.shape[0]):
+        residual, log_sigma, log_nu = points[i] - native[0, i], native[1, i * varies[1]], native[2, i * varies[2]]
+        precision = exp(-log_sigma)
+        z = residual * precision
+        at, d_mu, d_sigma, d_nu = _row(residual, log_sigma, log_nu)
+        normal, later = log_ndtr(-z), at + log_nu
+        most = max(normal, later)
+        upper = most + np.log(np.exp(normal - most) + np.exp(later - most)) if most > -np.inf else most
+        if upper < -LOG_2:
+            hazard, share = ndtr_hazard(-z), np.exp(later - upper)
+            rest = np.exp(normal - upper) * hazard if hazard > 0.0 else 0.0
+            above[i] = upper
+            d_above[0, i] = rest * precision + (share * d_mu if share > 0.0 else 0.0)
+            d_above[1, i] = rest * z + (share * d_sigma if share > 0.0 else 0.0)
+            d_above[2, i] = share * (d_nu + 1.0) if share > 0.0 else 0.0
+            complete(i, False, below, above, d_below, d_above)
+            continue
+        normal = log_ndtr(z)
+        drop = normal - later
+        if drop > 0.01 or (z > 3.0 and drop > 0.0):
+            hazard, rest, share = ndtr_hazard(z), 1.0 / -np.expm1(-drop), np.exp(-drop)
+            below[i] = normal + log1mexp(drop)
+            d_below[0, i] = rest * (-hazard * precision - share * d_mu)
+            d_below[1, i] = rest * (-hazard * z - share * d_sigma)
+            d_below[2, i] = rest * -share * (d_nu + 1.0)
+            complete(i, True, below, above, d_below, d_above)
+            continue
+        width = 1.0 / np.hypot(d_mu, precision)
+        total, mu, sigma, nu = 0.0, 0.0, 0.0, 0.0
+        for n in range(NODES.shape[0]):
+            value, d_mu, d_sigma, d_nu = _row(residual - width * NODES[n], log_sigma, log_nu)
+            if not value - at > NEGLIGIBLE:
+                break
+            weight = WEIGHTS[n] * np.exp(value - at)
+            total += weight
+            mu += weight * d_mu
+            sigma += weight * d_sigma
+            nu += weight * d_nu
+        below[i] = min(at + np.log(width * total), 0.0)
+        d_below[0, i], d_below[1, i], d_below[2, i] = mu / total, sigma / total, nu / total
+        complete(i, True, below, above, d_below, d_above)
+
+
 def prepare(values):
     """Nothing to precompute."""
     return np.ascontiguousarray(values, dtype=np.float64)
@@ -103,5 +155,6 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="real",
+    censored=censored_kernels("exgaussian", NATIVE, fill),
     allows=EVERYTHING - {INTEGRATES},
 )

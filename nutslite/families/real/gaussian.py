@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from nutslite._special import HALF_LOG_2PI, exp
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_real
+from nutslite.families.rows.given import known_errors
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.families.rows.normal_tails import fill_interval, fill_tail
 
@@ -94,6 +96,21 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
+def mean_of_score(parameters, companions, slopes):
+    """The score by mu is ``(y - mu) / sigma^2``."""
+    return parameters["mu"] + slopes * np.square(parameters["sigma"])
+
+
+OWN: dict[str, Any] = {
+    "kernel": loglik,
+    "censored": {"left": left, "right": right, "interval": interval},
+    "prepare": prepare,
+    "check_response": partial(check_real, family="gaussian"),
+    "random": random,
+    "mean": mean,
+    "mean_of_score": mean_of_score,
+}
+
 FAMILY = Family(
     name="gaussian",
     title="Gaussian",
@@ -103,10 +120,12 @@ FAMILY = Family(
     ),
     kernel=loglik,
     prepare=prepare,
-    check_response=partial(check_real, family="gaussian"),
+    check_response=OWN["check_response"],
     random=random,
     mean=mean,
     response_support="real",
-    censored={"left": left, "right": right, "interval": interval},
+    censored=OWN["censored"],
+    mean_of_score=mean_of_score,
+    given=known_errors("gaussian", NATIVE, 1, OWN),
     allows=EVERYTHING,
 )

@@ -12,13 +12,14 @@ import numpy as np
 
 from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._draws import moved
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import LOG_2, exp
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.check_loss import PILOT_WIDTH, smooth_constant, smooth_loss
 from nutslite.families.rows.checks import check_real
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (IDENTITY, LOG)
 
@@ -66,6 +67,20 @@ def smooth(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`: ``exp(-|y - mu| / b) / 2`` is the smaller one."""
+    for i in range(points.shape[0]):
+        rate = exp(-native[1, i * varies[1]])
+        z = (points[i] - native[0, i]) * rate
+        lower = z <= 0.0
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = -LOG_2 - abs(z)
+        slopes[0, i] = -rate if lower else rate
+        slopes[1, i] = abs(z)
+        complete(i, lower, below, above, d_below, d_above)
+
+
 def prepare(values):
     """Nothing to precompute."""
     return np.ascontiguousarray(values, dtype=np.float64)
@@ -96,5 +111,6 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="real",
+    censored=censored_kernels("laplace", NATIVE, fill),
     allows=frozenset({PILOT, MERGES, CODES}),
 )

@@ -185,6 +185,7 @@ def at_quantile(levels):
             support="unit",
             default_prior=("Beta", {"alpha": 1.0, "beta": 1.0}),
             dim="tau_dim",
+            constant=True,
             labels=(middle, *others),
         ),
     )

@@ -10,18 +10,22 @@ The first three terms are taken together (`half_step`), so that nu = 1e12 gives 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import moved, student_t
-from nutslite._numba import inlined, kernel
+from nutslite._numba import inlined, inner, kernel
 from nutslite._special import HALF_LOG_2PI, LOG_2, exp, log1p_square
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_real
 from nutslite.families.rows.gamma_functions import half_step
+from nutslite.families.rows.given import known_errors
+from nutslite.families.rows.half_line import NEGLIGIBLE, NODES, WEIGHTS
 from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (IDENTITY, LOG, LOG)
 
@@ -102,6 +106,47 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
+@inner
+def fill(points, others, native, varies, below, above, d_below, d_above):
+    """Both tails, see `tails.py`: the smaller one by quadrature over ``asinh(z)``, where tails fall exponentially."""
+    for i in range(points.shape[0]):
+        log_sigma, log_nu = native[1, i * varies[1]], native[2, i * varies[2]]
+        precision, nu = exp(-log_sigma), exp(log_nu)
+        step, d_constant = half_step(0.5 * nu, log_nu - LOG_2)
+        signed = (points[i] - native[0, i]) * precision
+        lower, z = signed <= 0.0, abs(signed)
+        start = np.arcsinh(z)
+        at, _ = _at(start, nu, log_nu)
+        share = z / (nu + z * z) * (nu + 1.0)
+        fall, bend = share * np.hypot(1.0, z) - np.tanh(start), (nu + 1.0) / (nu + z * z)
+        width = 1.0 / np.hypot(fall, np.sqrt(bend))
+        total, shape = 0.0, 0.0
+        for n in range(NODES.shape[0]):
+            value, d_nu = _at(start + width * NODES[n], nu, log_nu)
+            if not value - at > NEGLIGIBLE:
+                break
+            weight = WEIGHTS[n] * np.exp(value - at)
+            total += weight
+            shape += weight * d_nu
+        tail, slopes = (below, d_below) if lower else (above, d_above)
+        tail[i] = min(step - HALF_LOG_2PI + at + np.log(width * total), -LOG_2)
+        hazard = 1.0 / (width * total * np.hypot(1.0, z))  # density of z over the tail
+        slopes[0, i] = (-hazard if lower else hazard) * precision
+        slopes[1, i] = hazard * z
+        slopes[2, i] = d_constant + shape / total
+        complete(i, lower, below, above, d_below, d_above)
+
+
+@inner
+def _at(v, nu, log_nu):
+    """Of ``z = sinh(v)`` the log density of v but for a constant, and its derivative by log(nu)."""
+    if v > 300.0:
+        stretch = 2.0 * (v - LOG_2) - log_nu
+        return (v - LOG_2) - 0.5 * (nu + 1.0) * stretch, 0.5 * (nu + 1.0 - nu * stretch)
+    value, _, _, d_nu = _row(np.sinh(v) * exp(-0.5 * log_nu), nu)
+    return value + np.log(np.cosh(v)), d_nu
+
+
 def prepare(values):
     """Nothing to precompute."""
     return np.ascontiguousarray(values, dtype=np.float64)
@@ -118,6 +163,15 @@ def mean(parameters, companions):
     return np.asarray(parameters["mu"])
 
 
+OWN: dict[str, Any] = {
+    "kernel": loglik,
+    "censored": censored_kernels("t", NATIVE, fill),
+    "prepare": prepare,
+    "check_response": partial(check_real, family="t"),
+    "random": random,
+    "mean": mean,
+}
+
 FAMILY = Family(
     name="t",
     title="Student t",
@@ -128,9 +182,11 @@ FAMILY = Family(
     ),
     kernel=loglik,
     prepare=prepare,
-    check_response=partial(check_real, family="t"),
+    check_response=OWN["check_response"],
     random=random,
     mean=mean,
     response_support="real",
+    censored=OWN["censored"],
+    given=known_errors("t", NATIVE, 1, OWN),
     allows=EVERYTHING - {INTEGRATES},
 )

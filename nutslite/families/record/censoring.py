@@ -1,9 +1,13 @@
-"""Kernels by what is known of a row: the density where the response was seen, a probability where it was censored."""
+"""Kernels by what is known of a row: the density where the response was seen, a probability where it was censored.
+
+A response with bounds is seen only between them: its likelihood is divided by the probability of that, which is what
+the kernels of censored rows give.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +15,28 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._addresses import address_of, caller_of, function_of
+from nutslite._numba import kernel
 from nutslite.exceptions import DataError, FamilyError
 from nutslite.families.links.parameter import SEVERAL_COLUMNS
+from nutslite.families.record.bounds import bounds_of
 from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_kernel
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.formula.records import STATUSES, Response
 
-LOGLIKS = types.Tuple([types.int64, LOGLIK, *(types.int64,) * (len(STATUSES) - 1)])
+LOGLIKS = types.Tuple([types.int64, LOGLIK, *(types.int64,) * len(STATUSES)])
 """Type of a model's kernels, by the status of their rows: a pointer for the first, addresses for the others.
+
+Last stands the address of `subtract_kernel`, which models of responses with bounds call.
 
 Most models have one kernel. A number comes first, because Numba warns of an experimental feature where a function does.
 """
 
-kernel_at = caller_of(LOGLIK)
+SUBTRACT = types.FunctionType(types.void(types.int64, *LOGLIK.signature.args))
+"""Type of `subtract_kernel`, called by its address: it has memory of its own, which its callers must not ask for."""
+
+kernel_at, subtract_at = caller_of(LOGLIK), caller_of(SUBTRACT)
+
+_LEFT, _RIGHT, _INTERVAL = (STATUSES.index(status) for status in ("left", "right", "interval"))
 
 
 def compiled_kernels(
@@ -34,17 +47,32 @@ def compiled_kernels(
     return {place: compile_kernel(family, kernels[place], codes) for place in sorted(set(map(int, places)))}
 
 
-def logliks_of(kernels: Mapping[int, Callable[..., None]]) -> tuple[Any, ...]:
+def logliks_of(kernels: Mapping[int, Callable[..., None]], bounded: bool = False) -> tuple[Any, ...]:
     """Compiled kernels by place, as `LOGLIKS` has them; where there is none stands any other."""
     one = kernels.get(0, next(iter(kernels.values())))
-    return (len(kernels), one, *(address_of(kernels.get(place, one), LOGLIK) for place in range(1, len(STATUSES))))
+    others = [address_of(kernels.get(place, one), LOGLIK) for place in range(1, len(STATUSES))]
+    return (len(kernels), one, *others, address_of(subtract_kernel, SUBTRACT) if bounded else others[-1])
 
 
 def compiled_logliks(
-    family: Family, codes: NDArray[np.int64] | None = None, places: Iterable[int] = (0,)
+    family: Family, codes: NDArray[np.int64] | None = None, places: Iterable[int] = (0,), bounded: bool = False
 ) -> tuple[Any, ...]:
-    """`compiled_kernels`, as `LOGLIKS` has them."""
-    return logliks_of(compiled_kernels(family, codes, places))
+    """`compiled_kernels`, as `LOGLIKS` has them; `bounded` says whether responses have bounds."""
+    return logliks_of(compiled_kernels(family, codes, places), bounded)
+
+
+@kernel
+def subtract_kernel(address, y, weights, start, eta, varies, links, out, d_eta):
+    """Take what the kernel at an address gives off `out` and `d_eta`: the probability of all that could be seen."""
+    rows = out.shape[0]
+    inside, slopes = np.empty(rows), np.empty((eta.shape[0], rows))
+    loglik = kernel_at(address)
+    loglik(y, weights, start, eta, varies, links, inside, slopes)
+    for i in range(rows):
+        out[i] = out[i] - inside[i] if inside[i] > -np.inf else -np.inf
+    for j in range(eta.shape[0]):
+        for i in range(rows if varies[j] == 1 else 1):
+            d_eta[j, i] -= slopes[j, i]
 
 
 def kernel_of(logliks: tuple[Any, ...], place: int) -> Callable[..., None]:
@@ -53,49 +81,100 @@ def kernel_of(logliks: tuple[Any, ...], place: int) -> Callable[..., None]:
     return found
 
 
-def observed(family: Family, response: Response) -> FloatArray:
-    """What kernels want as y, shape (c', n): what `prepare` makes of the response, then of the ends of intervals."""
-    y = family.prepare(response.values)
-    if response.censoring is not None and response.censoring.upper is not None:
-        y = np.vstack([y, family.prepare(_upper_ends(response))])
-    return np.ascontiguousarray(y, dtype=float)
+@dataclass(frozen=True)
+class KernelRows:
+    """A response as kernels see it.
+
+    Attributes
+    ----------
+    y : ndarray, shape (c', n)
+        What `prepare` made of the responses; then of the upper ends, where rows are intervals; then of lower and of
+        upper bounds, where there are any.
+    kernels : ndarray of int64, shape (n,)
+        Place in `STATUSES` of each row's kernel.
+    bounds : ndarray of int64, shape (n,), or None
+        Place of the kernel that says how probable it was that the response could be seen; 0 where it was certain.
+    bounds_start : int
+        First row of `y` that is of bounds; the number of all rows where there are none.
+    """
+
+    y: FloatArray
+    kernels: NDArray[np.int64]
+    bounds: NDArray[np.int64] | None
+    bounds_start: int
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every response was seen, whatever it was going to be."""
+        return self.bounds is None and not self.kernels.any()
+
+
+def kernel_rows(family: Family, response: Response) -> KernelRows:
+    """What kernels see of a response.
+
+    What is censored on the side of a bound lies between the two, and is an interval.
+    """
+    censoring, bounds = response.censoring, bounds_of(family, response)
+    kernels = np.zeros(response.values.shape[1], dtype=np.int64) if censoring is None else censoring.status.copy()
+    lower, upper = response.values[0].copy(), response.values[0].copy()
+    if censoring is not None and censoring.upper is not None:
+        upper = np.where(kernels == _INTERVAL, censoring.upper, upper)
+    if bounds is not None:
+        ends = bounds.ends(family.discrete)
+        below, above = (kernels == _LEFT) & bounds.has_lower, (kernels == _RIGHT) & bounds.has_upper
+        lower = np.where(below, ends[0], np.where(above & family.discrete, lower - 1.0, lower))
+        upper = np.where(above, ends[1], upper)
+        kernels[below | above] = _INTERVAL
+    parts = [prepared(family, response, lower)]
+    if (kernels == _INTERVAL).any():
+        parts.append(prepared(family, response, upper))
+    start = sum(len(part) for part in parts)
+    if bounds is not None:
+        parts += [prepared(family, response, end) for end in ends]
+    y = np.ascontiguousarray(np.vstack(parts), dtype=float)
+    return KernelRows(y, kernels, None if bounds is None else bounds.places, start)
+
+
+def prepared(family: Family, response: Response, values: FloatArray) -> FloatArray:
+    """What the family's `prepare` makes of these values, shape (n,), in the place of the response's own."""
+    rows = response.values.copy()
+    rows[0] = values
+    return np.asarray(family.prepare(rows))
 
 
 def check_response(family: Family, response: Response) -> None:
-    """Refuse a response that the family cannot have, and one that is censored where it has no kernel for that.
+    """Refuse a response that the family cannot have, and what its forms say where it has no kernel for that.
 
     Raises
     ------
     DataError
         For values.
     FamilyError
-        For a family that does not know censored responses.
+        For a family that does not know censored responses, or bounds.
     """
-    censoring = response.censoring
     if response.columns and family.response_support not in SEVERAL_COLUMNS:
         raise DataError(
             f"The response '{response.name}' has {len(response.columns)} columns, but family '{family.name}' models "
             "one. Counts of several columns are for family='multinomial' or 'dirichlet_multinomial', shares for "
             "family='dirichlet'."
         )
-    if censoring is None:
-        family.check_response(response)
-        return
-    for place in np.unique(censoring.status):
+    family.check_response(response)
+    censoring, bounds = response.censoring, bounds_of(family, response)
+    for place in () if censoring is None else np.unique(censoring.status):
         status = STATUSES[place]
         if place and status not in family.censored:
-            known = [name for name in family_names() if status in built_in(name).censored]
-            raise FamilyError(
-                f"Family '{family.name}' does not know responses that are censored ('{status}'); these do: "
-                f"{', '.join(known)}."
-            )
-    family.check_response(response)
-    if censoring.upper is not None:
-        family.check_response(replace(response, name=censoring.upper_name, values=_upper_ends(response)))
+            raise _not_known(family, status, f"responses that are censored ('{status}')")
+    if censoring is not None and censoring.upper is not None:
+        values = response.values.copy()
+        values[0] = censoring.upper
+        family.check_response(replace(response, name=censoring.upper_name, values=values))
+    if bounds is not None:
+        for place in np.unique(bounds.places[bounds.places > 0]):
+            if STATUSES[place] not in family.censored:
+                raise _not_known(family, STATUSES[place], f"bounds of a response ('{response.name}')")
+        bounds.check(response, family.discrete)
 
 
-def _upper_ends(response: Response) -> FloatArray:
-    assert response.censoring is not None  # callers look
-    values = response.values.copy()
-    values[0] = response.censoring.upper
-    return values
+def _not_known(family: Family, status: str, what: str) -> FamilyError:
+    known = [name for name in family_names() if status in built_in(name).censored]
+    return FamilyError(f"Family '{family.name}' does not know {what}; these do: {', '.join(known)}.")

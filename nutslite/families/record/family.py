@@ -6,7 +6,6 @@ docs/adding_a_family.md shows how to write one.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Container, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
@@ -14,13 +13,14 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.dispatcher import Dispatcher
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
-from nutslite.families.links.codes import IDENTITY, link_array
+from nutslite.families.links.codes import IDENTITY
 from nutslite.families.links.parameter import POSITIVE_LINKS, REAL_LINKS, UNIT_LINKS, Parameter, ResponseSupport
+from nutslite.families.rows.gamma_functions import log_factorial
 from nutslite.families.rows.kernel_rows import without_relinks
 from nutslite.families.rows.lazy import LazyKernel
 from nutslite.families.user.built_in import built_in, family_names
@@ -36,7 +36,7 @@ __all__ = [
     "Parameter",
     "ResponseSupport",
 ]
-__all__ += ["compile_kernel", "compiled_loglik", "log_factorial", "pointwise_loglik"]
+__all__ += ["compile_kernel", "compiled_loglik", "log_factorial"]
 
 FloatArray = NDArray[np.float64]
 
@@ -103,6 +103,12 @@ class Family:
     response_dim : tuple of str and tuple, optional
         Of a response of several columns, its dimension in the results and the labels along it. Draws of it and its
         mean have a last axis more.
+    optional : tuple of Parameter
+        Parameters that it has only in models where a formula names them. They have no intercept: what they would say of
+        all rows others say already.
+    widen : callable, optional
+        ``widen(family, names) -> dict`` of the attributes of the bound family with those optional parameters that
+        `names` lists.
     unbound : Family or None
         What `bound` was called on.
     allows : frozenset of str
@@ -110,6 +116,12 @@ class Family:
     censored : mapping of str to callable
         By ``"left"``, ``"right"``, ``"interval"``: the kernel of rows that are censored so. Of intervals the second
         half of y's rows is what `prepare` made of their upper ends.
+    mean_of_score : callable, optional
+        ``mean_of_score(parameters, companions, slopes) -> ndarray``: where the score of the parent is linear in the
+        response, the mean of responses between bounds; `slopes` is the mean of that score, by the native link.
+    given : mapping of str to callable
+        By a companion of a response that the family itself does not use, ``given(response) -> dict`` of attributes with
+        which it does: ``se(y, s)``, ``rate(y, exposure)``.
     smooth : callable, optional
         The kernel of a density near this one whose curvature says where the mode is and how wide; a pilot asks it where
         the density itself has kinks.
@@ -154,9 +166,13 @@ class Family:
     )
     combined: Mapping[str, tuple[str, tuple[Any, ...]]] = field(default_factory=dict, compare=False)
     response_dim: tuple[str, tuple[str, ...]] | None = field(default=None, compare=False)
+    optional: tuple[Parameter, ...] = ()
+    widen: Callable[[Family, tuple[str, ...]], Mapping[str, Any]] | None = field(default=None, compare=False)
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
+    mean_of_score: Callable[..., NDArray[Any]] | None = field(default=None, compare=False)
+    given: Mapping[str, Callable[[Response], Mapping[str, Any]]] = field(default_factory=dict, compare=False)
     smooth: Callable[..., None] | None = field(default=None, compare=False)
     at_quantile: Callable[[Any], Mapping[str, Any]] | None = field(default=None, compare=False)
     composite: bool = False
@@ -204,8 +220,20 @@ class Family:
         """The parameter that each row of eta belongs to: a vector has one row for each of its elements."""
         return tuple(parameter for parameter in self.parameters for _ in range(parameter.size))
 
-    def bound(self, response: Response) -> Family:
+    @property
+    def without_intercept(self) -> frozenset[str]:
+        """Parameters in whose formulas an intercept has no place."""
+        optional = {parameter.name for parameter in self.optional}
+        return frozenset(optional if self.intercept else optional | {self.parent.name})
+
+    def bound(self, response: Response, formulas: Container[str] = ()) -> Family:
         """The family with the parameters that it has for a response; itself where these are always the same.
+
+        Parameters
+        ----------
+        response : Response
+        formulas : collection of str
+            Parameters that have a formula: those of `optional` among them it has, and no others.
 
         Raises
         ------
@@ -216,7 +244,9 @@ class Family:
         if family.bind is None:
             return self
         family.check_response(response)
-        return replace(family, **family.bind(family, response), unbound=family, link=self.link)
+        found = replace(family, **family.bind(family, response), unbound=family, link=self.link)
+        names = tuple(parameter.name for parameter in family.optional if parameter.name in formulas)
+        return replace(found, **family.widen(found, names)) if names and family.widen is not None else found
 
     @property
     def is_custom(self) -> bool:
@@ -340,61 +370,3 @@ def compile_kernel(family: Family, kernel: Any, codes: NDArray[np.int64] | None)
             raise FamilyError(f"The kernel of family '{family.name}' is not compiled: decorate it with numba.njit.")
         kernel.compile(LOGLIK.signature)
     return kernel  # type: ignore[no-any-return]
-
-
-def pointwise_loglik(
-    family: Family,
-    values: ArrayLike,
-    parameters: Mapping[str, ArrayLike],
-    weights: ArrayLike | None = None,
-) -> FloatArray:
-    """Log likelihood of each observation, for checks and small jobs; sampling calls the kernel itself.
-
-    Parameters
-    ----------
-    family : Family
-    values : array_like, shape (n,) or (c, n)
-        The response, and its companions in further rows.
-    parameters : mapping of str to float or array_like of shape (n,)
-        Parameter values on their natural scale, all of them; of vectors with a last axis more, and as rows of eta where
-        the link is softmax.
-    weights : array_like of shape (n,), optional
-
-    Returns
-    -------
-    ndarray, shape (n,)
-
-    Raises
-    ------
-    FamilyError
-        When `parameters` does not name exactly the family's parameters.
-    """
-    names = {parameter.name for parameter in family.parameters}
-    for name in parameters:
-        family.parameter(name)
-    if names != set(parameters):
-        raise FamilyError(f"Family '{family.name}' also needs {', '.join(sorted(names - set(parameters)))}.")
-    response = np.array(np.atleast_2d(np.asarray(values, dtype=np.float64)), order="C")
-    rows = response.shape[1]
-    eta = np.empty((len(family.eta_parameters), rows))
-    varies = np.zeros(len(eta), dtype=np.int64)
-    j = 0
-    for parameter in family.parameters:
-        own = slice(j, j + parameter.size)
-        value = link_array(parameter.default_link, parameters[parameter.name])
-        eta[own] = np.broadcast_to(value, (rows, parameter.size)).T if parameter.dim else value
-        varies[own] = int(value.ndim > bool(parameter.dim))
-        j += parameter.size
-    out = np.empty(rows)
-    weight = np.empty(0) if weights is None else np.array(weights, dtype=np.float64)
-    with np.errstate(all="ignore"):
-        family.kernel(family.prepare(response), weight, 0, eta, varies, family.link_codes(), out, np.empty_like(eta))
-    return out
-
-
-def log_factorial(counts: FloatArray) -> FloatArray:
-    """``log(counts!)``, elementwise: the normalising constant that `prepare` functions store."""
-    unique, index = np.unique(counts, return_inverse=True)
-    table = np.array([math.lgamma(value + 1.0) for value in unique])
-    result: FloatArray = table[index].reshape(np.shape(counts))
-    return result

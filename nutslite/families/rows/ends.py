@@ -1,7 +1,7 @@
 """Zeros and ones beside shares between them: what densities on the closed unit interval share.
 
-A kernel adds the density of what is between (`beta.add_rows`) to zeros, in every row, and then writes rows at the ends
-anew: at an end it may have added anything.
+A kernel writes the density of what is between (`beta.fill_rows`) in every row, and then rows at the ends anew: anything
+may stand there.
 """
 
 from __future__ import annotations

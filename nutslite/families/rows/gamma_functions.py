@@ -22,6 +22,11 @@ fewer terms for the same error, below 1e-17.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
 from nutslite._numba import inlined, kernel
 from nutslite._special import log, log1p, two_atanh
 
@@ -208,3 +213,11 @@ def rising(y, x, log_x):
     value = value_low if small else value
     decrease = decrease_low if small else decrease
     return (value if y > 0.0 else 0.0), (decrease if y > 0.0 else 0.0)
+
+
+def log_factorial(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``log(counts!)``, elementwise: the normalising constant that `prepare` functions store."""
+    unique, index = np.unique(counts, return_inverse=True)
+    table = np.array([math.lgamma(value + 1.0) for value in unique])
+    result: NDArray[np.float64] = table[index].reshape(np.shape(counts))
+    return result

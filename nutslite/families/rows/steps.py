@@ -34,7 +34,7 @@ def log_step(link, u, below):
 def step_threshold():
     """Thresholds, before it is known how many: standard normal each, in whatever order."""
     prior = ("Normal", {"mu": 0.0, "sigma": 1.0})
-    return Parameter("threshold", links=("identity",), dim="threshold_dim", default_prior=prior)
+    return Parameter("threshold", links=("identity",), dim="threshold_dim", default_prior=prior, constant=True)
 
 
 def bind_steps(family, response):

@@ -22,6 +22,14 @@ def _is_whole(value: Any) -> bool:
     return _is_number(value) and bool(value == np.floor(value))
 
 
+def _are_whole(value: Any) -> bool:
+    return _is_whole(value) or (_are_numbers(value) and bool(np.all(np.asarray(value) == np.floor(value))))
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(item, str) for item in value))
+
+
 def _is_truth(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
 
@@ -51,15 +59,17 @@ def _is_list(value: Any) -> bool:
 
 
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("lower_bound", "upper_bound", "c", "L"), ("a number", _is_number)),
+    **dict.fromkeys(("lower_bound", "upper_bound", "period"), ("a number", _is_number)),
+    **dict.fromkeys(("c", "L"), ("a number, or a list of numbers", lambda value: _are_numbers(value, (0, 1, 2)))),
     **dict.fromkeys(("include_intercept", "intercept", "raw"), ("True or False", _is_truth)),
     **dict.fromkeys(("share_cov", "scale", "iso", "drop_first", "centered"), ("True or False", _is_truth)),
     **dict.fromkeys(("ref", "omit", "success", "reference"), ("one level, such as 'a'", _is_level)),
     "scores": ("a list of numbers, one per level", _are_numbers),
     "knots": ("a list of numbers", _are_numbers),
     "constraints": ("'center' or rows of numbers", _are_constraints),
-    **dict.fromkeys(("df", "degree", "ddof", "decimals", "k", "m"), ("a whole number", _is_whole)),
-    "bs": ("a text, such as 'cr'", lambda value: isinstance(value, str)),
+    **dict.fromkeys(("df", "degree", "ddof", "decimals"), ("a whole number", _is_whole)),
+    **dict.fromkeys(("k", "m"), ("a whole number, or a list of them", _are_whole)),
+    "bs": ("a text, such as 'cr', or a list of them", _are_texts),
     "cov": ("a text, such as 'ExpQuad'", lambda value: isinstance(value, str)),
     "levels": ("a list, such as ['a', 'b']", _is_list),
 }

@@ -166,8 +166,11 @@ class Evaluator:
         written = {key: canonical_name(item) for key, item in nodes.items() if key not in several}
         values = {key: self._value(item) for key, item in nodes.items() if key not in several}
         check_arguments(name, values, written)
-        values |= {key: tuple(self._value(item) for item in items) for key, items in several.items()}
-        return values, written | {key: ", ".join(map(canonical_name, items)) for key, items in several.items()}
+        for key, items in several.items():
+            texts = [canonical_name(item) for item in items]
+            values[key] = tuple(self._value(item) for item in items)
+            written |= {key: ", ".join(texts), **{f"{key}[{place}]": text for place, text in enumerate(texts)}}
+        return values, written
 
     def categories(self, value: Any, node: ast.AST, name: str) -> Categories:
         """`value`, which is what `node` evaluates to, as categories; numbers of a column as they are in the data.

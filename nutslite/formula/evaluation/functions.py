@@ -14,7 +14,7 @@ from patsy import Diff, Helmert, Poly, Sum, Treatment
 
 from nutslite.formula.evaluation.transforms import BSpline, Center, Cyclic, Natural, Polynomial, Standardize, Tensor
 from nutslite.formula.forms.register import FORMS
-from nutslite.formula.language.algebra import GROUPINGS
+from nutslite.formula.language.groupings import GROUPINGS
 
 # Functions that are called by their bare name, each with the number of its arguments.
 ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
@@ -86,41 +86,59 @@ CATEGORICAL = ("C", "T", "S")
 SUCCESS = ("binary", "B")
 
 _INSTEAD = {
+    "cs": "families sratio, cratio and acat have such effects, as terms of the main formula: y ~ x + cs(z)",
     "factor": "write C(x), or list the column in categorical=[...]",
     "cbind": "write p(successes, trials) for counts out of trials",
     "trials": "write p(successes, trials) ~ ... for counts out of trials",
     "cens": "write censored(y, status) ~ ..., with a status of 'none', 'left', 'right' or 'interval'",
     "Surv": "write censored(time, status) ~ ..., with a status of 'none' (an event) or 'right' (none until then)",
+    "trunc": "write truncated(y, lb=..., ub=...) ~ ..., with one bound or both",
+    "resp_trunc": "write truncated(y, lb=..., ub=...) ~ ..., with one bound or both",
     "weights": "write weighted(y, w) ~ ... for likelihood weights",
     "ns": "write cr(x, df=...) for natural cubic splines, bs(x, df=...) for B-splines",
     "rcs": "write cr(x, df=...) for natural cubic splines",
-    "t2": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
-    "ti": "write te(cr(x, df=...), cr(z, df=...)) for a tensor product",
-    "tp": "write s(x, k=10) for a penalised smooth, cr(x, df=...) for a spline with a fixed number of columns",
+    "ti": "write t2(x, z), whose parts are those of both columns and of each",
+    "tp": "write s(x, bs='tp') for a penalised smooth, cr(x, df=...) for a spline with a fixed number of columns",
     "lag": "compute the lagged column before the fit",
     "mean": "write center(x) or scale(x), which remember the data the model was built from",
 }
 _UNSUPPORTED = """
-    cens Surv truncated trunc constrained gp mi me ar ma arma cosy sar car cs mm mmc
-    rate se dec subset vint vreal mvbind cbind factor trials weights ns rcs t2 ti tp lag mean
+    cens Surv trunc resp_trunc mi me ar ma arma cosy sar car cs mmc
+    dec subset vint vreal mvbind cbind factor trials weights ns rcs ti tp lag mean
 """
 # Known from Bambi, brms, mgcv or R, not (yet) here.
 UNSUPPORTED: dict[str, str] = {name: _INSTEAD.get(name, "") for name in _UNSUPPORTED.split()}
 
 TERMS = {
     "mo": "x",
-    "s": "x, k=10, bs='cr', lower_bound=None, upper_bound=None",
-    "hsgp": "*x, m, L=None, c=None, by=None, cov='ExpQuad', share_cov=True, scale=None, iso=True, drop_first=False, "
-    "centered=False",
+    "s": "*x, k=None, bs=None, by=None, lower_bound=None, upper_bound=None",
+    "t2": "*x, k=5, bs='cr'",
+    "gp": "*x, cov='ExpQuad', iso=True",
+    "hsgp": "*x, m=None, L=None, c=None, by=None, cov='ExpQuad', share_cov=True, scale=None, iso=True, "
+    "drop_first=False, centered=False, period=None",
 }
 """Calls that stand as a whole term, with their signatures; `formula/terms` has a kind for each."""
+
+
+NO_PART = {
+    "mo": "bars, other functions, the response or products with another mo()",
+    "s": "interactions, bars, other functions or the response; s(x, by=z) is a curve for each level of z, or times z",
+    "hsgp": "interactions, bars, other functions or the response; hsgp(x, by=g) is a process for each level of g",
+}
+"""What such a call cannot be a part of, where that is less than usual or there is another way to say it."""
+
+LEVELS_OF_BY = ("hsgp",)
+"""Those of them whose ``by=`` has levels, be they numbers."""
 
 
 def taken_for_levels(tree: ast.expr) -> frozenset[str]:
     """Columns in an expression whose values are levels, be they numbers: x of ``C(x)`` and ``mo(x)``."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    taking = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in (*CATEGORICAL, "mo")]
+    named = [(call.func.id, call) for call in calls if isinstance(call.func, ast.Name)]
+    taking = [call for name, call in named if name in (*CATEGORICAL, "mo")]
     first = [[*call.args, *(keyword.value for keyword in call.keywords)][0] for call in taking]
+    of_groups = [call for name, call in named if name in LEVELS_OF_BY]
+    first += [keyword.value for call in of_groups for keyword in call.keywords if keyword.arg == "by"]
     return frozenset(column.id for column in first if isinstance(column, ast.Name))
 
 

@@ -18,8 +18,8 @@ from nutslite.exceptions import DataError, FormulaError, FormulaTypeError, did_y
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES, signature_of, what_is_wrong
 from nutslite.formula.forms.register import FORMS
-from nutslite.formula.language.algebra import GROUPINGS
 from nutslite.formula.language.expression import Expression, canonical_name, is_quoted, node_span
+from nutslite.formula.language.groupings import GROUPINGS
 
 _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.BitAnd, ast.BitOr)
 _SIGNS = (ast.UAdd, ast.USub, ast.Not, ast.Invert)
@@ -300,7 +300,7 @@ class _Checker:
         if name in functions.TERMS and node is not self.whole_term:
             raise self._error(
                 f"{name}() is a term of its own, as in 'y ~ {canonical_name(node)} + z': it takes no part in "
-                "interactions, bars, other functions or the response.",
+                f"{functions.NO_PART.get(name, 'interactions, bars, other functions or the response')}.",
                 node,
             )
         if name in functions.UNSUPPORTED and name not in self.extra:

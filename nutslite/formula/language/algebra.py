@@ -17,10 +17,8 @@ from typing import Any
 from patsy.infix_parser import ParseNode
 
 from nutslite.exceptions import FormulaError
-from nutslite.formula.language.expression import Expression, FormulaText, is_quoted, keyword_hint, read_expression
-
-GROUPINGS: dict[str, dict[str, str]] = {"gr": {"cov": "K"}}
-"""Calls that stand around a grouping factor, with an example of each argument; `formula/covariances.py` has them."""
+from nutslite.formula.language.expression import Expression, FormulaText, keyword_hint, read_expression
+from nutslite.formula.language.groupings import read_grouping
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -30,12 +28,20 @@ _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be t
 class Term:
     """A product of factors; two terms are the same when they have the same factors, in whatever order.
 
-    Of a factor that groups rows, `call` is the call around it that says how its levels vary together: ``gr(g, cov=K)``.
+    Of a factor that groups rows, `call` is the call around it that says how its levels vary together: ``gr(g, cov=K)``,
+    and `more` are further columns that it names, f of ``gr(g, by=f)``.
     """
 
     factors: tuple[Expression, ...]
     span: tuple[int, int]
     call: Expression | None = None
+    more: tuple[Expression, ...] = ()
+
+    @property
+    def is_of_members(self) -> bool:
+        """Whether a row belongs to a level of each of the factors: ``mm(g1, g2)``."""
+        call: Any = None if self.call is None else self.call.tree
+        return call is not None and call.func.id == "mm"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -329,24 +335,8 @@ class Reader:
     def _grouping(self, term: Term) -> Term:
         """A grouping factor; of ``gr(g, cov=K)`` the factor g, and the call."""
         whole = term.factors[0]
-        call = whole.tree
-        name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
-        if len(term.factors) > 1 or not isinstance(call, ast.Call) or name not in GROUPINGS:
-            return term
-        examples = GROUPINGS[name]
-        written = f"{name}(g, {', '.join(f'{key}={example}' for key, example in examples.items())})"
-        for keyword in call.keywords:
-            if keyword.arg not in examples:
-                raise whole.error(f"{name}() has no argument '{keyword.arg}': {written}.", keyword)
-            if not _is_name_or_number(keyword.value):
-                message = f"{keyword.arg}= is a number, or a name for which extra_namespace has a value: {written}"
-                example = examples[keyword.arg]
-                named = f" and extra_namespace={{'{example}': ...}}" if example.isidentifier() else ""
-                raise whole.error(f"{message}{named}.", keyword.value)
-        if len(call.args) != 1 or len(call.keywords) != len(examples):
-            message = f"{name}() takes a factor and {', '.join(f'{key}=' for key in examples)}: {written}."
-            raise whole.error(f"{message} A factor whose levels are independent stands alone: (1|g).")
-        return Term((whole.part(call.args[0]),), term.span, whole)
+        read = read_grouping(whole) if len(term.factors) == 1 else None
+        return term if read is None else Term(read.factors, term.span, whole, read.more)
 
     def _side(self, node: ParseNode) -> Sum:
         """One side of a bar."""
@@ -354,13 +344,6 @@ class Reader:
         result = reader.read(node, additive=True)
         self.notes += reader.notes
         return result
-
-
-def _is_name_or_number(node: ast.expr) -> bool:
-    inner = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
-    if isinstance(inner, ast.Name):
-        return inner is node and not is_quoted(inner)
-    return isinstance(inner, ast.Constant) and type(inner.value) in (int, float)
 
 
 def _in_parentheses(plain: str, span: tuple[int, int]) -> bool:

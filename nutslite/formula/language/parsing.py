@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import tokenize
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
@@ -23,6 +24,19 @@ _PIPES = [Operator("|", 2, 50), Operator("|", 1, 60), Operator("^", 2, 500)]
 
 
 @dataclass(frozen=True)
+class Product:
+    """A term of a special kind: its call, by itself or times other factors, as in ``mo(x):z``."""
+
+    term: Term
+    call: Expression
+
+    @property
+    def others(self) -> tuple[Expression, ...]:
+        """The other factors."""
+        return tuple(factor for factor in self.term.factors if factor is not self.call)
+
+
+@dataclass(frozen=True)
 class PredictorSpec:
     """A right-hand side, read.
 
@@ -35,8 +49,8 @@ class PredictorSpec:
     offsets : tuple of Expression
     notes : tuple of str
         How it was understood where it can be a slip, for the log.
-    special : tuple of Expression
-        Calls that are whole terms of kinds of their own, once they are set apart from `terms`.
+    special : tuple of Product
+        Terms of special kinds, once they are set apart from `terms`: calls by themselves, or times other factors.
     """
 
     parameter: str
@@ -46,7 +60,7 @@ class PredictorSpec:
     groups: tuple[GroupSpec, ...]
     offsets: tuple[Expression, ...]
     notes: tuple[str, ...] = ()
-    special: tuple[Expression, ...] = ()
+    special: tuple[Product, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -58,11 +72,18 @@ class PredictorSpec:
         return replace(self, groups=())
 
     def expressions(self) -> list[Expression]:
-        """Every factor and offset, group factors included, but no special terms."""
+        """Every factor and offset, group factors included, but no calls that are terms of special kinds."""
         terms = [*self.terms]
         for group in self.groups:
             terms += [*group.terms, *group.factors]
-        return [factor for term in terms for factor in term.factors] + list(self.offsets)
+        others = [factor for product in self.special for factor in product.others]
+        every = [factor for term in terms for factor in (*term.factors, *term.more)]
+        return every + others + list(self.offsets)
+
+    @property
+    def calls(self) -> tuple[Expression, ...]:
+        """The calls that are terms of special kinds."""
+        return tuple(product.call for product in self.special)
 
 
 @dataclass(frozen=True)
@@ -167,11 +188,7 @@ def _response_span(left: ParseNode, source: FormulaText) -> tuple[int, int]:
     """The place of the response, once it is known to be one expression."""
     span = span_of(left)
     if left.type == "|":
-        message = (
-            "'y | trials(n)' is not supported; write p(y, n) for counts out of n, weighted(y, w) for weights, "
-            "censored(y, status) for y | cens(status)."
-        )
-        raise FormulaError(message, source.text, span)
+        raise FormulaError(_instead_of_bar(source.text[slice(*span)]), source.text, span)
     if left.type == "+" and len(left.args) == 2:
         message = "There is one response; write I(a + b) or {a + b} for a sum of columns."
         raise FormulaError(message, source.text, span)
@@ -179,6 +196,33 @@ def _response_span(left: ParseNode, source: FormulaText) -> tuple[int, int]:
         text = source.text[slice(*span)]
         raise FormulaError(f"The response must be one expression; wrap arithmetic: I({text}).", source.text, span)
     return span
+
+
+_BEHIND_BAR = {
+    "trials": "p(y, n) ~ ... for counts out of n",
+    "weights": "weighted(y, w) ~ ...",
+    "cens": "censored(y, status) ~ ..., or censored(lower, upper, status) ~ ... with intervals; a status is 'none', "
+    "'left', 'right' or 'interval'",
+    "trunc": "truncated(y, lb=..., ub=...) ~ ..., with one bound or both",
+    "se": "se(y, s) ~ ..., or se(y, s, sigma=True) ~ ...",
+    "rate": "rate(y, exposure) ~ ..., or offset(log(exposure)) as a term",
+}
+"""What stands here for the words that brms has behind a bar, left of ``~``."""
+
+
+def _instead_of_bar(text: str) -> str:
+    """What to write for ``y | trials(n) + weights(w)``."""
+    words = list(dict.fromkeys(re.findall(r"(\w+)\s*\(", text.partition("|")[2])))
+    known = [word for word in words if word in _BEHIND_BAR]
+    if not known:
+        said = f" {words[0]}() is not supported." if words else ""
+        return (
+            f"What is to be said of a response stands around it, not behind a bar.{said} Write p(y, n) for trials, "
+            "weighted(y, w), censored(y, status), truncated(y, lb=...), se(y, s) or rate(y, exposure)."
+        )
+    told = "; ".join(f"for y | {word}(...) write {_BEHIND_BAR[word]}" for word in known)
+    more = " Forms stand around each other: weighted(truncated(censored(y, status), lb=...), w)." * (len(known) > 1)
+    return f"What is to be said of a response stands around it, not behind a bar: {told}.{more}"
 
 
 def _parameter_name(node: ParseNode, source: FormulaText, parameters: tuple[str, ...]) -> str:

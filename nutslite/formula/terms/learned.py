@@ -7,40 +7,63 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nutslite.exceptions import NutsliteError
 from nutslite.formula.evaluation.evaluation import Evaluator
+from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.language.parsing import ParsedFormula, PredictorSpec
-from nutslite.formula.terms.kinds import Basis, Call, TermKind, TermQuantity
+from nutslite.formula.language.parsing import ParsedFormula, PredictorSpec, Product
+from nutslite.formula.terms.kinds import Basis, Call, Interval, Settled, TermKind, TermQuantity
 from nutslite.formula.terms.register import KINDS
 
 
 @dataclass(frozen=True)
 class LearnedTerm:
-    """A term of a special kind, with what the data that the model was built from taught it."""
+    """A term of a special kind, with what the data that the model was built from taught it.
 
-    expression: Expression
+    Attributes
+    ----------
+    product : Product
+    kind : TermKind
+    memory : object
+    labels : tuple of str
+        Of the columns that it is multiplied by, where there are several.
+    """
+
+    product: Product
     kind: TermKind
     memory: Any
+    labels: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """``"s(x, k=10)"``."""
-        return self.expression.name
+        """``"s(x, k=10)"``, ``"mo(x):z"``."""
+        return self.product.term.name
 
     @property
     def quantities(self) -> tuple[TermQuantity, ...]:
         """What it adds to the parameters of the model."""
-        return self.kind.quantities(self.memory)
+        own = self.kind.quantities(self.memory)
+        if not self.labels:
+            return own
+        return tuple(replace(item, labels=self.labels) if item.role == "coefficients" else item for item in own)
 
     @property
     def constants(self) -> Mapping[str, Any]:
         """What the scales of its weights depend on beside hyperparameters."""
         return self.kind.constants(self.memory)
 
+    def settled(self, interval: Interval) -> tuple[LearnedTerm, Settled | None]:
+        """The same once it has chosen what the formula left open, and what that is; None where nothing was open."""
+        try:
+            found = self.kind.settle(self.memory, interval)
+        except NutsliteError as error:
+            raise self.product.call.error(str(error)) from None
+        return (self, None) if found is None else (replace(self, memory=found.memory), found)
+
     def basis(self, evaluator: Evaluator) -> Basis:
-        """Its columns on the evaluator's rows."""
-        with evaluator.errors_of(self.expression):
-            return self.kind.apply(self.memory, _call(self.expression, evaluator))
+        """Its columns on the evaluator's rows, those of its call alone."""
+        with evaluator.errors_of(self.product.call):
+            return self.kind.apply(self.memory, _call(self.product.call, evaluator))
 
 
 def set_apart(parsed: ParsedFormula) -> ParsedFormula:
@@ -49,9 +72,18 @@ def set_apart(parsed: ParsedFormula) -> ParsedFormula:
 
 
 def _set_apart(spec: PredictorSpec) -> PredictorSpec:
-    special = [term for term in spec.terms if len(term.factors) == 1 and _kind_of(term.factors[0]) is not None]
-    others = tuple(term for term in spec.terms if term not in special)
-    return replace(spec, terms=others, special=tuple(term.factors[0] for term in special))
+    found = {term.key: _product(term) for term in spec.terms}
+    special = tuple(product for product in found.values() if product is not None)
+    return replace(spec, terms=tuple(term for term in spec.terms if found[term.key] is None), special=special)
+
+
+def _product(term: Term) -> Product | None:
+    """A term of a special kind; None of any other."""
+    for factor in term.factors:
+        kind = _kind_of(factor)
+        if kind is not None and (len(term.factors) == 1 or kind.multiplies):
+            return Product(term, factor)
+    return None
 
 
 def _kind_of(expression: Expression) -> TermKind | None:
@@ -59,7 +91,7 @@ def _kind_of(expression: Expression) -> TermKind | None:
     return KINDS.get(tree.func.id) if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else None
 
 
-def learn_term(expression: Expression, evaluator: Evaluator) -> LearnedTerm:
+def learn_term(product: Product, evaluator: Evaluator, labels: tuple[str, ...] = ()) -> LearnedTerm:
     """Learn a term from all rows.
 
     Raises
@@ -67,11 +99,11 @@ def learn_term(expression: Expression, evaluator: Evaluator) -> LearnedTerm:
     FormulaError
         For arguments that the kind cannot serve, with carets below the term.
     """
-    kind = _kind_of(expression)
+    kind = _kind_of(product.call)
     if kind is None:
         raise AssertionError("only terms of special kinds are set apart")
-    with evaluator.errors_of(expression):
-        return LearnedTerm(expression, kind, kind.learn(_call(expression, evaluator)))
+    with evaluator.errors_of(product.call):
+        return LearnedTerm(product, kind, kind.learn(_call(product.call, evaluator)), labels)
 
 
 def _call(expression: Expression, evaluator: Evaluator) -> Call:

@@ -6,7 +6,8 @@ For x from 0 to D, a slope b and shares z_1 ... z_D that are positive and sum to
 
 so that b is the mean difference between neighbours (Buerkner and Charpentier 2020, British Journal of Mathematical and
 Statistical Psychology 73, 420-451). As columns that is b x, and for each step the indicator of x being beyond it times
-b (D z_i - 1), which is zero where all steps are equal.
+b (D z_i - 1), which is zero where all steps are equal. Times other factors, ``mo(x):z``, it has a slope for each of
+their columns, and shares of its own, which these slopes have in common.
 """
 
 from __future__ import annotations
@@ -136,12 +137,20 @@ def quantities(memory: Memory) -> tuple[TermQuantity, ...]:
     )
 
 
-def weigh(slope: FloatArray, simplex: FloatArray) -> FloatArray:
-    """The weights of the indicators, of draws: (draws,) and (draws, D) to (draws, D)."""
-    weights: FloatArray = slope[:, None] * (simplex.shape[1] * simplex - 1.0)
-    return weights
+def weigh(slopes: FloatArray, simplex: FloatArray) -> FloatArray:
+    """The weights of the indicators, of draws: (draws, q) and (draws, D) to (draws, q D)."""
+    weights = slopes[:, :, None] * (simplex.shape[1] * simplex - 1.0)[:, None]
+    return np.asarray(weights.reshape(len(weights), -1), dtype=float)
 
 
 MONOTONIC = TermKind(
-    ("mo",), "is a monotonic effect", learn, apply, quantities, "monotonic", frozenset({MERGES, CODES}), weigh
+    ("mo",),
+    "is a monotonic effect",
+    learn,
+    apply,
+    quantities,
+    "monotonic",
+    frozenset({MERGES, CODES}),
+    weigh,
+    multiplies=True,
 )

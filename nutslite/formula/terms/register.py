@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nutslite.formula.terms import hsgp, monotonic, smooth
+from nutslite.formula.terms import gp, hsgp, monotonic, smooth, tensor
 from nutslite.formula.terms.kinds import TermKind
 
 KINDS: dict[str, TermKind] = {
-    name: kind for kind in (smooth.SMOOTH, hsgp.HSGP, monotonic.MONOTONIC) for name in kind.names
+    name: kind for kind in (smooth.SMOOTH, tensor.TENSOR, hsgp.HSGP, gp.GP, monotonic.MONOTONIC) for name in kind.names
 }

@@ -71,14 +71,16 @@ def cross_validate(
 
 def _held_out_groups(groups: Any, rows: Rows) -> NDArray[Any]:
     """Labels of the groups that are held out as a whole."""
+    from nutslite.formula.by_levels import put_together
     from nutslite.formula.rows import levels_by_row
 
     if isinstance(groups, bool):
         raise ArgumentError(
             "groups is what to hold out as a whole: a column's name, or one label a row; left out, single rows are."
         )
-    if isinstance(groups, str) and groups in rows.design.factors:
-        return levels_by_row(rows.design.factors[groups])
+    factors = put_together(rows.design.factors)
+    if isinstance(groups, str) and groups in factors:
+        return levels_by_row(factors[groups])
     return row_labels("groups", groups, rows.design, rows.frame)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import ArgumentError, DataError, did_you_mean
+from nutslite.formula.by_levels import put_together
 from nutslite.formula.design import Design
 from nutslite.formula.records import GroupFactor
 from nutslite.formula.rows import levels_by_row
@@ -16,16 +17,17 @@ from nutslite.formula.rows import levels_by_row
 
 def own_factor(design: Design) -> GroupFactor | None:
     """The grouping factor that rows of a model fall together in: of several the one with the fewest levels."""
-    return min(design.factors.values(), key=lambda factor: len(factor.levels), default=None)
+    return min(put_together(design.factors).values(), key=lambda factor: len(factor.levels), default=None)
 
 
 def said_of_groups(design: Design) -> str:
     """Which of several grouping factors `own_factor` is; empty where there is no choice."""
     own = own_factor(design)
-    if own is None or len(design.factors) < 2:
+    factors = put_together(design.factors)
+    if own is None or len(factors) < 2:
         return ""
     return (
-        f"Standard errors are of groups of '{own.name}', the coarsest of {', '.join(design.factors)}: groups= names "
+        f"Standard errors are of groups of '{own.name}', the coarsest of {', '.join(factors)}: groups= names "
         "another, False takes rows as independent."
     )
 
@@ -56,8 +58,8 @@ def group_labels(given: Any, design: Design, frame: pd.DataFrame) -> NDArray[Any
     if given is None:
         own = own_factor(design)
         return None if own is None else levels_by_row(own)
-    if isinstance(given, str) and given in design.factors:
-        return levels_by_row(design.factors[given])
+    if isinstance(given, str) and given in put_together(design.factors):
+        return levels_by_row(put_together(design.factors)[given])
     return row_labels("groups", given, design, frame)
 
 

@@ -63,13 +63,13 @@ def add_log_prior(specification: Specification, idata: Any, *, inplace: bool = T
     return added_groups.add_log_prior(idata, assembled, aliases=specification.aliases, inplace=inplace)
 
 
-def explained_variance(specification: Specification, idata: Any, *, summary: bool) -> Any:
+def explained_variance(specification: Specification, idata: Any, **options: Any) -> Any:
     """What `Model.r2_score` does."""
     from nutslite.results import added_groups
 
     check_results(specification, idata)
     task = prediction_task(specification)
-    return added_groups.explained_variance(idata, specification.spec.design, task, summary=summary)
+    return added_groups.explained_variance(idata, specification.spec.design, task, **options)
 
 
 def prediction_task(specification: Specification) -> PredictionTask:

@@ -60,7 +60,7 @@ def check_empty_formulas(design: Design, family: Family, links: Mapping[str, str
         For thresholds, and for ``y ~ 0`` under a link such as the inverse.
     """
     for name, predictor in design.predictors.items():
-        if family.parameter(name).dim and name != family.parent.name:
+        if family.parameter(name).constant or family.parameter(name).ordered:
             raise FormulaError(
                 f"'{name}' has no formula in family '{family.name}': its elements are the same in every row. Leave the "
                 "formula out."
@@ -200,12 +200,7 @@ def _groups(design: Design, family: Family, priors: PriorSet) -> None:
                 "cannot be told apart, only the priors do. Remove the term."
             )
         term = f"1|{name}"
-        if (
-            factor.covariance is not None
-            or term not in intercepts
-            or len(factor.levels) < design.n_rows
-            or design.n_rows == 1
-        ):
+        if factor.takes_columns or term not in intercepts or len(factor.levels) < design.n_rows or design.n_rows == 1:
             continue
         scale_is_open = priors.terms[family.parent.name][term].hierarchical
         if scale_is_open and _residual_is_open(design, family, priors):

@@ -43,7 +43,7 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
     spread = float(np.ptp(target))
     left = max(_ROUNDING * spread, _LAST_DIGITS * float(np.abs(target).max()))
     target = target - (0.0 if predictor.offset is None else predictor.offset)
-    bases = [term.matrix for term in predictor.basis_terms]
+    bases = [term.matrix for term in predictor.basis_terms if term.kind.extend is None]
     columns = np.vstack([predictor.matrix[kept], *bases, np.ones((int(predictor.intercept), design.n_rows))])
     name = design.response.name
     if _leaves_nothing(target, columns, left, None):
@@ -51,6 +51,8 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
             warn(f"Every response '{name}' is {values[0]:.6g}, which an intercept gives exactly: {_what_follows('')}")
         else:
             warn(f"The terms give every response '{name}' exactly: {_what_follows()}")
+    elif any(factor.members is not None for factor in design.factors.values()):  # of which a row has several levels
+        return
     elif predictor.group_terms and _groups_leave_nothing(target, columns, left, predictor, design.factors):
         factors = dict.fromkeys(term.factor for term in predictor.group_terms)
         listed = " and ".join(f"'{factor}'" for factor in factors)

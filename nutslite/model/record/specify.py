@@ -12,15 +12,18 @@ from typing import Any
 import pandas as pd
 
 from nutslite._config import config
+from nutslite._log import log
 from nutslite.exceptions import PriorError
 from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
 from nutslite.families.record.register import at_quantile, described, get_family
+from nutslite.families.record.variants import for_response, plain
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import as_formula
+from nutslite.formula.terms.kinds import Interval
 from nutslite.model.record.concerns import check_empty_formulas, warn_of_concerns
 from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
@@ -29,6 +32,7 @@ from nutslite.priors.checks import Vector, check_noncentered, check_shift, refus
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import QUANTILE, PriorSet, least_end
+from nutslite.priors.intervals import middle_of
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
@@ -55,20 +59,23 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     design = build_design(
         formula,
         frame,
-        parameters=tuple(parameter.name for parameter in family.parameters),
-        intercept=family.intercept,
+        parameters=tuple(parameter.name for parameter in (*family.parameters, *family.optional)),
+        without_intercept=family.without_intercept,
         categorical=arguments.categorical,
         dropna=arguments.dropna,
         extra_namespace=arguments.extra_namespace,
     )
     used = _used_data(frame, design.used_columns, arguments.categorical)
+    family = for_response(family, design.response)
     check_response(family, design.response)
-    family = family.bound(design.response)
+    family = family.bound(design.response, design.predictors)
+    links = {item.name: links.get(item.name, item.default_link) for item in family.parameters}
     check_empty_formulas(design, family, links)
     arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
     refuse_known_covariances(design.predictors, design.factors, correlations)
     priors = _choose_priors(arguments, unused, design, family, links)
+    design = _settled(design, priors)
     spec = ModelSpec(
         design=design,
         family=family,
@@ -99,7 +106,8 @@ def with_priors(specification: Specification, given: Mapping[Any, Any] | None, *
     arguments, spec = replace(specification.arguments, priors=all_given), specification.spec
     priors = _choose_priors(arguments, specification.unused_priors, spec.design, spec.family, spec.links)
     noncentered = _starts_noncentered(arguments, spec.design, spec.family, priors)
-    posterior = Posterior(replace(spec, priors=priors, noncentered=noncentered))
+    design = _settled(spec.design, priors)
+    posterior = Posterior(replace(spec, design=design, priors=priors, noncentered=noncentered))
     check_aliases(specification.aliases, posterior.inventory)
     return replace(specification, arguments=arguments, posterior=posterior)
 
@@ -123,7 +131,7 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
 
 def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:
     """The family, with a kernel that knows its links, and the link of every parameter by name."""
-    family = get_family(arguments.family)
+    family = plain(get_family(arguments.family))
     if arguments.quantile is not None or family.composite:
         family = at_quantile(family, arguments.quantile)
     links = family.choose_links(arguments.link)
@@ -164,6 +172,11 @@ def _choose_priors(
         )
     if arguments.automatic_priors == "mle" and design.response.censoring is not None:
         raise PriorError("automatic_priors='mle' does not know censored responses. Leave it out.")
+    if arguments.automatic_priors == "mle" and family.unbound is not None:
+        raise PriorError(
+            f"automatic_priors='mle' does not know what the response '{design.response.name}' comes with "
+            f"({', '.join(design.response.companions)}). Leave it out."
+        )
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
     refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
     own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
@@ -180,10 +193,34 @@ def _choose_priors(
         mle=mle,
         spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
         vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
+        levels={item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors},
     )
     if family.kind == "shifted_lognormal" and "ndt" in chosen.constants:
         check_shift("ndt", chosen.constants["ndt"], least_end(design.response), design.response.name)
     return replace(chosen, constants={**chosen.constants, **family.fixed})
+
+
+def _settled(design: Design, priors: PriorSet) -> Design:
+    """The design once its terms know the priors that they go by, and a line for each that left something open."""
+    full = {
+        (name, term.name, quantity.name): term.full(quantity)
+        for name, predictor in design.predictors.items()
+        for term in predictor.basis_terms
+        for quantity in term.hyperparameters
+    }
+
+    def interval(parameter: str, term: str) -> Interval:
+        def of_prior(quantity: str, share: float) -> tuple[Any, Any] | None:
+            name = full[parameter, term, quantity]
+            chosen = name in priors.chosen.get(parameter, ())
+            return middle_of(priors.terms[parameter][name], share) if chosen else None
+
+        return of_prior
+
+    design, sentences = design.settled(interval)
+    for sentence in sentences:
+        log.info("%s", sentence)
+    return design
 
 
 def _starts_noncentered(arguments: ModelArguments, design: Design, family: Family, priors: PriorSet) -> dict[str, bool]:

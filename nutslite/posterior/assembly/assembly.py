@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.families.links.parameter import Parameter
-from nutslite.families.record.censoring import observed
+from nutslite.families.record.censoring import kernel_rows
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
 from nutslite.posterior.assembly.basis_columns import basis_columns
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
+from nutslite.posterior.assembly.derived_columns import with_derived_columns
 from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places, rows_of_all
 from nutslite.posterior.assembly.known_columns import known_columns
-from nutslite.posterior.assembly.monotonic_columns import with_monotonic
 from nutslite.posterior.assembly.shrunk_columns import ShrunkColumns, has_weights, shrunk_rows, take_apart, uncentre
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
@@ -32,6 +32,7 @@ from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.shared_work import nothing_shared
 from nutslite.posterior.record.warp import no_warp
+from nutslite.priors.coefficient_priors import of_level
 from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
@@ -92,6 +93,11 @@ class _Assembler:
         dims = self.inventory.dims[name]
         return dims[1:] if self.spec.family.eta_parameters[j].dim else dims
 
+    def _place(self, j: int) -> int:
+        """Which of its parameter's rows of eta one is."""
+        names = [parameter.name for parameter in self.spec.family.eta_parameters]
+        return j - names.index(names[j])
+
     def _constant(self, first: int, parameter: Parameter) -> None:
         prior = self.spec.priors.constants[parameter.name]
         rows = self.predictors[first : first + parameter.size]
@@ -116,7 +122,7 @@ class _Assembler:
         row[md.N_COEFFICIENTS] = predictor.matrix.shape[0]
         intercept_variable = None
         if predictor.intercept:
-            prior = self.spec.priors.terms[predictor.parameter]["Intercept"]
+            prior = of_level(self.spec.priors.terms[predictor.parameter]["Intercept"], self._place(j))
             name = self.inventory.name_of(predictor.parameter, "Intercept")
             row[md.INTERCEPT] = self.head.add(name, prior, length=1, dims=())[0]
             intercept_variable = self.head.variables.pop()
@@ -128,8 +134,7 @@ class _Assembler:
                 raise AssertionError("coefficients of a predictor must be contiguous")
         row[md.COEFFICIENTS] = -1 if first is None else first
         own = np.arange(predictor.matrix.shape[0]) + row[md.COEFFICIENTS]
-        matrix, coefficients, spans = with_monotonic(self.head, predictor, own, self.spec)
-        means = matrix.mean(axis=1) if predictor.intercept else np.zeros(matrix.shape[0])
+        matrix, means, coefficients, spans = with_derived_columns(self.head, predictor, own, self.spec)
         if intercept_variable is not None:
             raw = Variable(intercept_variable.name, (), "values", intercept_variable.index, coefficients, means)
             self.head.variables.insert(slot, raw)
@@ -164,12 +169,19 @@ class _Assembler:
 
     def _coefficients(self, j: int, predictor: LinearPredictor) -> list[NDArray[np.int64]]:
         """Add the coefficients of all common terms, contiguously."""
-        priors = self.spec.priors.terms[predictor.parameter]
-        places = []
-        for term in predictor.terms:
-            name = self.inventory.name_of(predictor.parameter, term.name)
-            dims = self._dims(j, name)
-            places.append(self.head.add(name, priors[term.name], length=term.stop - term.start, dims=dims))
+        own = self.spec.priors.terms[predictor.parameter]
+        priors = {term.name: of_level(own[term.name], self._place(j)) for term in predictor.terms}
+        places, names = [], [self.inventory.name_of(predictor.parameter, term.name) for term in predictor.terms]
+        before: list[list[list[int]] | None] = []  # hyperparameters, so that the coefficients follow one another
+        for name, term in zip(names, predictor.terms, strict=True):
+            prior, size = priors[term.name], term.stop - term.start
+            given = None
+            if isinstance(prior, Prior) and prior.hierarchical:
+                given = self.head.references(name, prior, size, self._dims(j, name), shared=True)
+            before.append(given)
+        for name, term, given in zip(names, predictor.terms, before, strict=True):
+            prior, dims = priors[term.name], self._dims(j, name)
+            places.append(self.head.add(name, prior, length=term.stop - term.start, dims=dims, references=given))
         return places
 
     def _one_level(self, parts: list[Part], rows: list[list[int]], matrix: FloatArray) -> None:
@@ -183,17 +195,17 @@ class _Assembler:
         """Add the weights of a term of a special kind, and what their scales depend on."""
         name = self.inventory.name_of(parameter, term.name, weights.name)
         rows = basis_columns(self.head, term, parameter, self.spec.priors)
-        self._one_level([Part(j, name, (len(rows),))], rows, term.matrix)
+        self._one_level([Part(j, name, weights.shape)], rows, term.matrix)
 
     def _shrunk(self, j: int, shrunk: ShrunkColumns, parameter: str) -> None:
-        """Add columns whose coefficients have hyperpriors or a horseshoe, and what their scales depend on."""
+        """Add columns whose coefficients have hyperpriors or a shrinkage prior, and what their scales depend on."""
         self.shrunk.setdefault(parameter, {}).setdefault(j, []).append((len(self.blocks), shrunk))
         parts = [
             Part(j, self.inventory.name_of(parameter, term.name), () if term.scalar else (term.stop - term.start,))
             for term in shrunk.terms
         ]
-        priors, dims = self.spec.priors.terms[parameter], self._dims(j, parts[0].name)
-        self._one_level(parts, shrunk_rows(self.head, shrunk, parameter, priors, dims), shrunk.matrix)
+        rows = shrunk_rows(self.head, shrunk, parameter, self.spec, self._dims(j, parts[0].name))
+        self._one_level(parts, rows, shrunk.matrix)
 
     def _group_terms(self, j: int, parameter: str) -> None:
         """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
@@ -202,8 +214,8 @@ class _Assembler:
             own = [member for member in group.members if member.parameter == parameter]
             if not own:
                 continue
-            if self.spec.design.factors[group.factor].covariance is not None:
-                self._known_term(j, group.members[0])
+            if self.spec.design.factors[group.factor].takes_columns:
+                self._column_term(j, group.members[0])
                 continue
             if group.correlated:
                 block = self.across.get(place) or self._new_block(group.factor)
@@ -217,8 +229,8 @@ class _Assembler:
             if group.correlated and len(block.parts) == len(group.members):
                 self._correlation(block, group)
 
-    def _known_term(self, j: int, member: Member) -> None:
-        """Add effects whose levels have a known covariance."""
+    def _column_term(self, j: int, member: Member) -> None:
+        """Add effects whose levels are columns."""
         term, name = member.term, self.inventory.name_of(member.parameter, member.term.name)
         prior = self.spec.priors.terms[member.parameter][term.name]
         factor = self.spec.design.factors[term.factor]
@@ -228,7 +240,8 @@ class _Assembler:
             block.rows.append([len(self.z), *row])
             self.z.append(column)
         mix = NO_MIX if factor.covariance is None else factor.covariance.factor
-        block.parts.append(Part(j, name, (*(() if term.scalar else (term.columns,)), len(mix)), mix))
+        shape = (*(() if term.scalar else (term.columns,)), len(rows) // term.columns)
+        block.parts.append(Part(j, name, shape, mix))
 
     def _new_block(self, factor: str | None) -> EffectBlock:
         self.blocks.append(EffectBlock(factor))
@@ -318,8 +331,9 @@ class _Assembler:
         codes = self.codes.build(len(factors), centring.size, block_columns.shape[0])
         codes = codes._replace(coefficients=head.resolved(codes.coefficients))
         levels = [*(self._levels(name) for name in factors), *self.codes.levels]
+        seen = kernel_rows(self.spec.family, design.response)
         data = ModelData(
-            y=observed(self.spec.family, design.response),
+            y=seen.y,
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
             matrix=rows_of_all(self.columns, n),
             coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
@@ -337,13 +351,14 @@ class _Assembler:
             head=head.build(),
             sorted_factor=-1,
             row_starts=np.empty(0, dtype=np.int64),
-            segments=md.one_segment(n, len(predictors)),
+            segments=md.one_segment(n, len(predictors), seen.bounds_start),
             codes=codes,
             shared=nothing_shared(),
             warp=no_warp(),
         )
-        censoring = design.response.censoring
-        return data if censoring is None else md.in_segments(data, censoring.status)
+        if seen.is_plain:
+            return data
+        return md.in_segments(data, seen.kernels, seen.bounds)
 
     def _link_codes(self) -> NDArray[np.int64]:
         family = self.spec.family

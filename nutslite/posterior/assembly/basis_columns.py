@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from nutslite.formula.records import BasisTerm
 from nutslite.posterior.record.layout import HeadBuilder
-from nutslite.posterior.record.node_table import EXP_QUAD, MATERN32, MATERN52, PRODUCT
+from nutslite.posterior.record.node_table import EXP_QUAD, MATERN32, MATERN52, PERIODIC, PRODUCT
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
 
 LOCATION, SCALE = 0, 1  # of a normal density's arguments
+
+References = Mapping[str, Sequence[int]]
 
 
 def basis_columns(head: HeadBuilder, term: BasisTerm, parameter: str, priors: PriorSet) -> list[list[int]]:
@@ -27,43 +33,79 @@ def basis_columns(head: HeadBuilder, term: BasisTerm, parameter: str, priors: Pr
     priors : PriorSet
         Which has each hyperparameter by its full name without the prefix.
     """
-    references = {}
+    references = hyperparameter_places(head, term, parameter, priors)
+    zero = head.constant(0.0)
+    scales = SCALES[term.kind.scales](head, term, references)
+    return [[NORMAL, LOCATION, SCALE, zero, scale, -1, -1] for scale in scales]
+
+
+def hyperparameter_places(head: HeadBuilder, term: BasisTerm, parameter: str, priors: PriorSet) -> dict[str, list[int]]:
+    """Add a term's hyperparameters to the head: by name, references to their elements."""
+    references: dict[str, list[int]] = {}
     for quantity in term.hyperparameters:
         prior = priors.terms[parameter][term.full(quantity)]
         if isinstance(prior, Prior):
             name = head.inventory.name_of(parameter, term.name, quantity.name)
-            references[quantity.name] = int(head.add(name, prior, length=1, dims=())[0])
+            dims = head.inventory.dims[name][len(head.inventory.dims[name]) - len(quantity.shape) :]
+            places = head.add(name, prior, length=quantity.size, dims=dims)
+            if len(quantity.shape) > 1:
+                head.variables[-1] = replace(head.variables[-1], index=places.reshape(quantity.shape))
+            references[quantity.name] = [int(place) for place in places]
         else:
-            references[quantity.name] = head.constant(prior)
-    zero, chosen = head.constant(0.0), priors.chosen.get(parameter, frozenset())
-    scales = SCALES[term.kind.scales](head, term, references, chosen)
-    return [[NORMAL, LOCATION, SCALE, zero, scale, -1, -1] for scale in scales]
+            numbers = np.broadcast_to(np.asarray(prior, dtype=float), quantity.size)
+            references[quantity.name] = [head.constant(number) for number in numbers]
+    return references
 
 
-def _shared(_: HeadBuilder, term: BasisTerm, references: Mapping[str, int], chosen: Collection[str]) -> list[int]:
-    """One scale for all columns: the only hyperparameter."""
-    (scale,) = references.values()
-    return [scale] * term.matrix.shape[0]
+def _shared(_: HeadBuilder, term: BasisTerm, references: References) -> list[int]:
+    """Elements of the only hyperparameter: the first for all columns, or that which the term says for each."""
+    (scales,) = references.values()
+    return [scales[element] for element in term.constants.get("scale_of", [0] * term.matrix.shape[0])]
 
 
-def _spectral(head: HeadBuilder, term: BasisTerm, references: Mapping[str, int], chosen: Collection[str]) -> list[int]:
+def _spectral(head: HeadBuilder, term: BasisTerm, references: References) -> list[int]:
     """Roots of a spectral density at the frequencies of the columns.
 
-    The length scale is in units of the range of the data where the formula says so, or where it says nothing and the
-    prior of the length scale is the default.
+    Frequencies have the shape (groups, functions, columns of data); columns of the term are in the order (functions,
+    groups). Groups may have their own sigma and length scale, or share one; a length scale may be of all columns.
     """
-    own, length = term.constants, references["ell"]
-    names = {quantity.name: term.full(quantity) for quantity in term.hyperparameters}
-    if own["scale"] if own["scale"] is not None else names["ell"] not in chosen:
-        (length,) = head.derive(PRODUCT, [length, head.constant(own["range"])], 1)
-    frequencies = [head.constant(frequency) for frequency in own["frequencies"]]
-    operation = {"ExpQuad": EXP_QUAD, "Matern32": MATERN32, "Matern52": MATERN52}[own["covariance"]]
-    return head.derive(operation, [references["sigma"], length, *frequencies], len(frequencies))
+    own = term.constants
+    frequencies, covariance = own["frequencies"], own["covariance"]
+    found: dict[tuple[Any, ...], list[int]] = {}
+    by_group = []
+    for group, each in enumerate(frequencies):
+        sigma = references["sigma"][group % len(references["sigma"])]
+        lengths = _lengths(references["ell"], group, own)
+        key = (sigma, *lengths, each.tobytes())
+        if key not in found:
+            scaled = [
+                length if unit == 1.0 else head.derive(PRODUCT, [length, head.constant(unit)], 1)[0]
+                for length, unit in zip(lengths, own["units"], strict=True)
+            ]
+            if covariance == "Periodic":
+                orders = [int(order) for order in each[:, 0]]
+                roots = head.derive(PERIODIC, [sigma, *scaled], max(orders) + 1)
+                found[key] = [roots[order] for order in orders]
+            else:
+                inputs = [head.constant(frequency) for frequency in each.ravel()]
+                found[key] = head.derive(SPECTRAL[covariance], [sigma, *scaled, *inputs], len(each))
+        by_group.append(found[key])
+    return [scales[function] for function in range(frequencies.shape[1]) for scales in by_group]
 
 
-SCALES: dict[str, Callable[[HeadBuilder, BasisTerm, Mapping[str, int], Collection[str]], list[int]]] = {
+def _lengths(references: Sequence[int], group: int, own: Mapping[str, Any]) -> list[int]:
+    """The length scale of each column of data in one group."""
+    columns = len(own["units"])
+    per_group = 1 if own["iso"] else columns
+    first = (group * per_group) % len(references)
+    return [references[first + (0 if own["iso"] else column)] for column in range(columns)]
+
+
+SPECTRAL = {"ExpQuad": EXP_QUAD, "Matern32": MATERN32, "Matern52": MATERN52}
+
+SCALES: dict[str, Callable[[HeadBuilder, BasisTerm, References], list[int]]] = {
     "shared": _shared,
     "spectral": _spectral,
 }
-"""By `TermKind.scales`: from the head, a term, references to its hyperparameters and the full names of those whose
-priors the user chose, references to the scale of each column. New rules have a line here."""
+"""By `TermKind.scales`: from the head, a term and references to its hyperparameters, one for each element, references
+to the scale of each column. New rules have a line here."""

@@ -98,7 +98,7 @@ def sorted_by_groups(design: Design, has_weights: bool = False) -> bool:
     width: dict[str, int] = {}
     for predictor in design.predictors.values():
         for term in predictor.group_terms:
-            if design.factors[term.factor].covariance is None:  # otherwise its levels are columns
+            if not design.factors[term.factor].takes_columns:
                 width[term.factor] = width.get(term.factor, 0) + term.columns
     levels = {name: len(design.factors[name].levels) for name in width}
     largest = max(width, key=lambda name: width[name] * levels[name], default=None)

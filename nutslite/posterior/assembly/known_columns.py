@@ -1,4 +1,4 @@
-"""Effects of levels with a known covariance K as columns of a block of one level.
+"""Effects of levels with a known covariance K, or of several of which a row has, as columns of a block of one level.
 
 With K = L L' the effects are u = scale L v, v independent and standard normal. So ``u[level]`` is a row of L times v: a
 block whose columns are those of L, with one scale. Every way that serves weights of smooths serves such effects,
@@ -35,7 +35,7 @@ def known_columns(
         What results call the effects.
     term : GroupTerm
     factor : GroupFactor
-        Whose levels have the covariance.
+        Whose levels have the covariance, or of which a row has several.
     prior : Prior
         Of the effects.
     dims : tuple of str
@@ -46,17 +46,15 @@ def known_columns(
     PriorError
         If the columns would not fit into memory.
     """
-    if factor.covariance is None:
-        raise AssertionError("the levels have no known covariance")
     arguments = dict(named_arguments(prior))
     size = len(factor.levels) * term.columns * factor.index.size * 8
     if size > MOST_BYTES:
         raise PriorError(
-            f"'{name}' would need {size / 2**30:.1f} GB: levels with a known covariance take a column each, for "
+            f"'{name}' would need {size / 2**30:.1f} GB: its levels take a column each, for "
             f"{factor.index.size:,} rows. Use fewer rows, one for each level for example, with weighted(y, w)."
         )
     zero, scales = head.constant(0.0), head.argument(name, "sigma", arguments["sigma"], term.columns, dims)
-    columns = np.ascontiguousarray(factor.covariance.factor[factor.index].T)
+    columns = factor.columns()
     every = columns[None] if term.matrix is None else term.matrix[:, None, :] * columns
-    rows = [[NORMAL, 0, 1, zero, scale, -1, -1] for scale in scales for _ in factor.levels]
+    rows = [[NORMAL, 0, 1, zero, scale, -1, -1] for scale in scales for _ in columns]
     return rows, every.reshape(-1, factor.index.size)

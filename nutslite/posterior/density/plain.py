@@ -21,7 +21,7 @@ from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_AT_ONCE
 from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.record.model_data import CONSTANT, VARIES, ModelData
+from nutslite.posterior.record.model_data import BOUNDS, CONSTANT, VARIES, ModelData
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 def is_plain(model: ModelData) -> bool:
     """Whether the functions below serve the model."""
     parts = (model.blocks, model.codes.blocks, model.head.nodes.rows)
-    return not any(part.size for part in parts) and len(model.segments) == 1
+    return not any(part.size for part in parts) and len(model.segments) == 1 and model.segments[0, BOUNDS] == 0
 
 
 @functools.cache

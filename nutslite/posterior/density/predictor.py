@@ -10,8 +10,10 @@ import numpy as np
 
 from nutslite._numba import inlined, inner, reduction
 from nutslite.families.links.codes import inner_constant_link, inner_constant_slope
-from nutslite.families.record.censoring import kernel_at
+from nutslite.families.record.censoring import kernel_at, subtract_at
 from nutslite.posterior.record.model_data import (
+    BOUNDS,
+    BOUNDS_START,
     CODED_COLUMNS,
     CODED_START,
     COLUMN_START,
@@ -172,9 +174,14 @@ def call_kernel(model: ModelData, logliks, start, eta, varies, out, d_eta):
     place = segment[KERNEL]
     if place > 0:
         loglik = kernel_at(logliks[2] if place == 1 else logliks[3] if place == 2 else logliks[4])
-    first, stop = segment[FIRST_ETA], segment[FIRST_ETA] + segment[N_ETA]
-    own = d_eta[first:stop]
-    loglik(model.y, model.weights, start, eta[first:stop], varies[first:stop], model.links[first:stop], out, own)
+    first, stop, bounds = segment[FIRST_ETA], segment[FIRST_ETA] + segment[N_ETA], segment[BOUNDS_START]
+    own, given, links = d_eta[first:stop], varies[first:stop], model.links[first:stop]
+    loglik(model.y[:bounds], model.weights, start, eta[first:stop], given, links, out, own)
+    place = segment[BOUNDS]
+    if place > 0:
+        address = logliks[2] if place == 1 else logliks[3] if place == 2 else logliks[4]
+        subtract = subtract_at(logliks[5])
+        subtract(address, model.y[bounds:], model.weights, start, eta[first:stop], given, links, out, own)
     for j in range(d_eta.shape[0]):
         if j < first or j >= stop:
             for i in range(out.shape[0]):

@@ -13,7 +13,7 @@ from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.points.points import PointMap
 from nutslite.posterior.points.start_values import given_starts
-from nutslite.posterior.record.node_table import HORSESHOE, OP
+from nutslite.posterior.record.node_table import HORSESHOE, OP, R2D2
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 TUNE_AFTER_PILOT = 200
 TUNE_OF_FEW_ROWS = 600  # in the coordinates of `warp`, where the metric adapts further
-TARGET_ACCEPT_OF_HORSESHOES = 0.95
+TARGET_ACCEPT_OF_SHRINKAGE = 0.95
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.7, 0.9  # after a pilot, see `default_target_accept`
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
@@ -71,15 +71,18 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
     if settings.start is not None:
         starts, jitter = given_starts(target, settings.start, starts, jitter, rng), 0.0
     if metric is None:
-        accept = TARGET_ACCEPT_OF_HORSESHOES if _has_horseshoe(target) else None
+        accept = TARGET_ACCEPT_OF_SHRINKAGE if _has_shrinkage(target) else None
         return NutsStart(starts, jitter, INITS[settings.init][0], True, tune, accept)
     begun = NutsStart(starts, jitter, metric, False, tune)
     return after_trial(target, begun, rng) if warped and settings.tune is None else begun
 
 
-def _has_horseshoe(target: Target) -> bool:
-    """Whether coefficients with scales of a horseshoe are sampled: a funnel, which needs small steps."""
-    return isinstance(target, JointTarget) and HORSESHOE in target.model.head.nodes.rows[:, OP]
+def _has_shrinkage(target: Target) -> bool:
+    """Whether coefficients of a shrinkage prior are sampled: a funnel, which needs small steps."""
+    if not isinstance(target, JointTarget):
+        return False
+    operations = target.model.head.nodes.rows[:, OP]
+    return HORSESHOE in operations or R2D2 in operations
 
 
 def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> NutsStart:
@@ -113,7 +116,7 @@ def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> N
 def default_target_accept(begun: NutsStart, dimension: int) -> float:
     """The acceptance that step sizes are adapted to where the user gave none: 0.8; after a pilot 0.7 or 0.9.
 
-    0.95 where coefficients have a horseshoe.
+    0.95 where coefficients have a shrinkage prior.
 
     0.7 for many parameters. In coordinates in which the posterior is about a standard normal distribution, half a
     period is pi long. With a few hundred parameters 0.8 means steps of about 0.4, and a trajectory that needs eight of

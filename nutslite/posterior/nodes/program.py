@@ -12,14 +12,19 @@ from numba import types
 
 from nutslite._addresses import address_of, caller_of
 from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
-from nutslite._numba import VECTOR, kernel
+from nutslite._numba import VECTOR, inner, kernel
+from nutslite.posterior.nodes.between import fill_between, pull_back_between
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
+from nutslite.posterior.nodes.periodic import fill_periodic, pull_back_periodic
+from nutslite.posterior.nodes.process import fill_process, pull_back_process
 from nutslite.posterior.nodes.product import fill_product, pull_back_product
+from nutslite.posterior.nodes.r2d2 import fill_r2d2, pull_back_r2d2
 from nutslite.posterior.nodes.simplex import fill_simplex, pull_back_simplex
 from nutslite.posterior.nodes.spectral import fill_spectral, pull_back_spectral
 from nutslite.posterior.nodes.weighted_sum import fill_weighted_sum, pull_back_weighted_sum
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.node_table import (
+    BETWEEN,
     EXP_QUAD,
     HORSESHOE,
     INPUTS,
@@ -30,7 +35,10 @@ from nutslite.posterior.record.node_table import (
     NODES,
     OP,
     OUTPUTS,
+    PERIODIC,
+    PROCESS,
     PRODUCT,
+    R2D2,
     SIMPLEX,
     WEIGHTED_SUM,
 )
@@ -56,6 +64,10 @@ OPERATIONS: dict[int, Declaration] = {
     EXP_QUAD: Declaration("scales are those of a Gaussian process", ALLOWED),
     MATERN32: Declaration("scales are those of a Gaussian process", ALLOWED),
     MATERN52: Declaration("scales are those of a Gaussian process", ALLOWED),
+    PROCESS: Declaration("values are those of an exact Gaussian process", ALLOWED),
+    PERIODIC: Declaration("scales are those of a periodic Gaussian process", ALLOWED),
+    BETWEEN: Declaration("a prior has bounds and hyperpriors", ALLOWED),
+    R2D2: Declaration("scales are those of an R2D2 prior", ALLOWED),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 
@@ -79,24 +91,53 @@ def pull_back_derived(nodes, derived, values, adjoint):
         _pull_back_at(derived[1])(nodes, values, adjoint)
 
 
+@inner
+def _fill(op, values, inputs, n, out, n_out):
+    if op == PRODUCT:
+        return fill_product(values, inputs, n, out, n_out)
+    if op == WEIGHTED_SUM:
+        return fill_weighted_sum(values, inputs, n, out, n_out)
+    if op == SIMPLEX:
+        return fill_simplex(values, inputs, n, out, n_out)
+    if op == HORSESHOE:
+        return fill_horseshoe(values, inputs, n, out, n_out)
+    if op == BETWEEN:
+        return fill_between(values, inputs, n, out, n_out)
+    if op == R2D2:
+        return fill_r2d2(values, inputs, n, out, n_out)
+    if op == PERIODIC:
+        return fill_periodic(values, inputs, n, out, n_out)
+    return fill_spectral(op, values, inputs, n, out, n_out)
+
+
+@inner
+def _pull_back(op, values, adjoint, inputs, n, out, n_out):
+    if op == PRODUCT:
+        pull_back_product(values, adjoint, inputs, n, out, n_out)
+    elif op == WEIGHTED_SUM:
+        pull_back_weighted_sum(values, adjoint, inputs, n, out, n_out)
+    elif op == SIMPLEX:
+        pull_back_simplex(values, adjoint, inputs, n, out, n_out)
+    elif op == HORSESHOE:
+        pull_back_horseshoe(values, adjoint, inputs, n, out, n_out)
+    elif op == BETWEEN:
+        pull_back_between(values, adjoint, inputs, n, out, n_out)
+    elif op == R2D2:
+        pull_back_r2d2(values, adjoint, inputs, n, out, n_out)
+    elif op == PERIODIC:
+        pull_back_periodic(values, adjoint, inputs, n, out, n_out)
+    else:
+        pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
+
+
 @kernel
 def fill_all(nodes, values):
     """Run the nodes in order. `values` is overwritten where they write."""
     total = 0.0
     for k in range(nodes.rows.shape[0]):
         row = nodes.rows[k]
-        op, n, out, n_out = row[OP], row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS]
-        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + n]
-        if op == PRODUCT:
-            total += fill_product(values, inputs, n, out, n_out)
-        elif op == WEIGHTED_SUM:
-            total += fill_weighted_sum(values, inputs, n, out, n_out)
-        elif op == SIMPLEX:
-            total += fill_simplex(values, inputs, n, out, n_out)
-        elif op == HORSESHOE:
-            total += fill_horseshoe(values, inputs, n, out, n_out)
-        else:
-            total += fill_spectral(op, values, inputs, n, out, n_out)
+        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + row[N_INPUTS]]
+        total += _fill(row[OP], values, inputs, row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS])
     return total
 
 
@@ -105,24 +146,42 @@ def pull_back_all(nodes, values, adjoint):
     """Run the nodes backwards: the adjoint of an output is complete when its node's turn comes."""
     for k in range(nodes.rows.shape[0] - 1, -1, -1):
         row = nodes.rows[k]
-        op, n, out, n_out = row[OP], row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS]
-        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + n]
-        if op == PRODUCT:
-            pull_back_product(values, adjoint, inputs, n, out, n_out)
-        elif op == WEIGHTED_SUM:
-            pull_back_weighted_sum(values, adjoint, inputs, n, out, n_out)
-        elif op == SIMPLEX:
-            pull_back_simplex(values, adjoint, inputs, n, out, n_out)
-        elif op == HORSESHOE:
-            pull_back_horseshoe(values, adjoint, inputs, n, out, n_out)
+        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + row[N_INPUTS]]
+        _pull_back(row[OP], values, adjoint, inputs, row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS])
+
+
+@kernel
+def fill_with_processes(nodes, values):
+    """As `fill_all`, for models that have exact processes: no others compile these, which allocate."""
+    total = 0.0
+    for k in range(nodes.rows.shape[0]):
+        row = nodes.rows[k]
+        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + row[N_INPUTS]]
+        if row[OP] == PROCESS:
+            total += fill_process(values, inputs, row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS])
         else:
-            pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
+            total += _fill(row[OP], values, inputs, row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS])
+    return total
+
+
+@kernel
+def pull_back_with_processes(nodes, values, adjoint):
+    """As `pull_back_all`."""
+    for k in range(nodes.rows.shape[0] - 1, -1, -1):
+        row = nodes.rows[k]
+        inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + row[N_INPUTS]]
+        if row[OP] == PROCESS:
+            pull_back_process(values, adjoint, inputs, row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS])
+        else:
+            _pull_back(row[OP], values, adjoint, inputs, row[N_INPUTS], row[OUTPUTS], row[N_OUTPUTS])
 
 
 def derived_of(head: Head) -> tuple[Any, Any]:
     """The functions that run the nodes of a head, as `DERIVED`."""
     if not head.nodes.rows.size:
         return 0, 0
+    if (head.nodes.rows[:, OP] == PROCESS).any():
+        return address_of(fill_with_processes, FILL), address_of(pull_back_with_processes, PULL_BACK)
     return address_of(fill_all, FILL), address_of(pull_back_all, PULL_BACK)
 
 

@@ -1,15 +1,16 @@
 """Square roots of spectral densities: standard deviations of the weights of a Gaussian process's basis functions.
 
-In one dimension, for the standard deviation sigma, the length scale l and the frequency w,
+In D dimensions, for the standard deviation sigma, length scales l_d and frequencies w_d, with x^2 = sum of (l_d w_d)^2,
 
-    squared exponential   S = sigma^2 sqrt(2 pi) l exp(-l^2 w^2 / 2)
-    Matern 3/2            S = sigma^2 12 sqrt(3) l (3 + l^2 w^2)^-2
-    Matern 5/2            S = sigma^2 (16 / 3) 5^(5/2) l (5 + l^2 w^2)^-3
+    squared exponential   S = sigma^2 (2 pi)^(D/2) prod(l) exp(-x^2 / 2)
+    Matern nu             S = sigma^2 2^D pi^(D/2) Gamma(nu + D/2) (2 nu)^nu / Gamma(nu)
+                              prod(l) (2 nu + x^2)^-(nu + D/2)
 
-so that the integral of S over w / (2 pi) is sigma^2. No root is taken for smaller than `LEAST` sigma: a scale that is
+so that the integral of S over w / (2 pi)^D is sigma^2. No root is taken for smaller than `LEAST` sigma: a scale that is
 zero in doubles would have no logarithm, and what so narrow a weight adds to the process is nothing.
 
-Sources: Solin and Sarkka (2020), Statistics and Computing 30; Riutort-Mayol et al. (2022), arXiv:2004.11408.
+Sources: Rasmussen and Williams (2006), equations 4.11 and 4.15; Solin and Sarkka (2020), Statistics and Computing 30;
+Riutort-Mayol et al. (2022), arXiv:2004.11408.
 """
 
 from __future__ import annotations
@@ -23,47 +24,74 @@ from nutslite.sampler.transition.compiling import uncounted
 
 LEAST = 1e-60
 
-_LOG_EXP_QUAD = 0.25 * math.log(2.0 * math.pi)
-_LOG_MATERN32 = 0.5 * math.log(12.0 * math.sqrt(3.0))
-_LOG_MATERN52 = 0.5 * math.log(16.0 / 3.0 * 5.0**2.5)
+_LOG_2PI = math.log(2.0 * math.pi)
+_LOG_4PI = math.log(4.0 * math.pi)
 
 
 @uncounted
-def _root(code, length, frequency):
-    """The root at sigma = 1, and its logarithm's derivative by the length scale."""
-    x = length * frequency
-    half_log = 0.5 * np.log(length)
+def _dimensions(n_inputs, n_out):
+    """D, of 1 + D + D n_out inputs."""
+    return (n_inputs - 1) // (n_out + 1)
+
+
+@uncounted
+def _smoothness(code):
+    return 1.5 if code == MATERN32 else 2.5
+
+
+@uncounted
+def _square(values, inputs, dimensions, k):
+    """x^2 of output k."""
+    total = 0.0
+    for d in range(dimensions):
+        x = values[inputs[1 + d]] * values[inputs[1 + dimensions * (k + 1) + d]]
+        total += x * x
+    return total
+
+
+@uncounted
+def _root(code, values, inputs, dimensions, square):
+    """The root at sigma = 1."""
+    log_root = 0.0
+    for d in range(dimensions):
+        log_root += 0.5 * np.log(values[inputs[1 + d]])
     if code == EXP_QUAD:
-        root = np.exp(_LOG_EXP_QUAD + half_log - 0.25 * x * x)
-        slope = 0.5 / length - 0.5 * x * frequency
-    elif code == MATERN32:
-        root = np.exp(_LOG_MATERN32 + half_log - np.log(3.0 + x * x))
-        slope = 0.5 / length - 2.0 * x * frequency / (3.0 + x * x)
+        log_root += 0.25 * (dimensions * _LOG_2PI - square)
     else:
-        root = np.exp(_LOG_MATERN52 + half_log - 1.5 * np.log(5.0 + x * x))
-        slope = 0.5 / length - 3.0 * x * frequency / (5.0 + x * x)
-    if root <= LEAST:
-        return LEAST, 0.0
-    return root, slope
+        nu = _smoothness(code)
+        power = nu + 0.5 * dimensions
+        constant = 0.5 * dimensions * _LOG_4PI + math.lgamma(power) - math.lgamma(nu) + nu * np.log(2.0 * nu)
+        log_root += 0.5 * (constant - power * np.log(2.0 * nu + square))
+    return max(np.exp(log_root), LEAST)
 
 
 @uncounted
 def fill_spectral(code, values, inputs, n_inputs, out, n_out):
     """Overwrite the outputs; nothing is added to the log density.
 
-    `inputs` are sigma and the length scale, then the frequency of each output, which is a fixed number.
+    `inputs` are sigma and D length scales, then D frequencies of each output, which are fixed numbers.
     """
+    dimensions = _dimensions(n_inputs, n_out)
     for k in range(n_out):
-        root, _ = _root(code, values[inputs[1]], values[inputs[2 + k]])
-        values[out + k] = values[inputs[0]] * root
+        square = _square(values, inputs, dimensions, k)
+        values[out + k] = values[inputs[0]] * _root(code, values, inputs, dimensions, square)
     return 0.0
 
 
 @uncounted
 def pull_back_spectral(code, values, adjoint, inputs, n_inputs, out, n_out):
-    """Derivatives by sigma and the length scale; none by frequencies."""
+    """Derivatives by sigma and the length scales; none by frequencies."""
+    dimensions = _dimensions(n_inputs, n_out)
+    nu = _smoothness(code)
     for k in range(n_out):
-        root, slope = _root(code, values[inputs[1]], values[inputs[2 + k]])
+        square = _square(values, inputs, dimensions, k)
+        root = _root(code, values, inputs, dimensions, square)
         by_root = adjoint[out + k] * root
         adjoint[inputs[0]] += by_root
-        adjoint[inputs[1]] += by_root * values[inputs[0]] * slope
+        if root <= LEAST:
+            continue
+        factor = 0.5 if code == EXP_QUAD else (nu + 0.5 * dimensions) / (2.0 * nu + square)
+        for d in range(dimensions):
+            length, frequency = values[inputs[1 + d]], values[inputs[1 + dimensions * (k + 1) + d]]
+            slope = 0.5 / length - factor * length * frequency * frequency
+            adjoint[inputs[1 + d]] += by_root * values[inputs[0]] * slope

@@ -34,7 +34,7 @@ def schur_complement(information: Information) -> tuple[FloatArray, FloatArray] 
         if levels:
             np.linalg.cholesky(information.blocks)
             coupling = information.coupling.reshape(levels, q, m)
-            solved = np.asarray(np.linalg.solve(information.blocks, coupling), dtype=float).reshape(-1, m)
+            solved = np.asarray(np.linalg.solve(information.blocks, coupling), dtype=float).reshape(levels * q, m)
             schur = np.asarray(schur - information.coupling.T @ solved, dtype=float)
         np.linalg.cholesky(schur)
     except np.linalg.LinAlgError:

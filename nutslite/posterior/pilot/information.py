@@ -203,6 +203,8 @@ class InformationBuilder:
 
     def _add_pairs(self, out: Information, rows: IndexArray, columns: IndexArray, sums: FloatArray) -> None:
         """Add products of two different parts of the position, of which not both are of the largest factor."""
+        if not (rows.size and columns.size):  # a model without a head: all that is not effects is known
+            return
         if rows[0] < self.m and columns[0] < self.m:
             out.border[np.ix_(rows, columns)] += sums
             out.border[np.ix_(columns, rows)] += sums.T

@@ -24,7 +24,7 @@ from nutslite.posterior.pilot.arrowhead import arrowhead_variances, made_positiv
 from nutslite.posterior.pilot.centring import Coordinates, choose_coordinates, in_coordinates, scale_columns
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.record import model_data as md
-from nutslite.posterior.record.head import constrain_head, is_derived, is_fixed
+from nutslite.posterior.record.head import NO_DENSITY, constrain_head, is_derived, is_fixed
 from nutslite.posterior.record.model_data import ModelData, has_derived_coefficients
 from nutslite.posterior.record.transforms import LOG
 
@@ -62,6 +62,8 @@ def why_no_pilot(model: ModelData) -> str | None:
     """In plain words why the pilot does not serve this model, or None."""
     if has_derived_coefficients(model):
         return "a coefficient is computed from other parameters"
+    if is_derived(model.head, model.head.arguments[model.head.densities != NO_DENSITY]).any():
+        return "an argument of a prior is computed from other parameters"
     n_head = model.head.transforms.size
     for row in model.block_columns:
         if row[md.SCALE_ARGUMENT] < 0:

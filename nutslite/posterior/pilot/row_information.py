@@ -49,8 +49,9 @@ def row_information(
     n, k = model.y.shape[1], model.predictors.shape[0]
     out = np.zeros((k, k, n))
     steps = np.full(k, ETA_STEP) if steps is None else steps
-    for first, last, place, first_eta, n_eta in model.segments:
-        own, kernel = slice(first_eta, first_eta + n_eta), kernel_of(loglik, int(place))
+    for segment in model.segments:
+        first, last, _, first_eta, n_eta = segment[: md.N_ETA + 1]
+        own = slice(first_eta, first_eta + n_eta)
         varies, links = np.ones(n_eta, dtype=np.int64), model.links[own]
         for start in range(first, last, ROWS_AT_ONCE):
             rows = slice(start, min(last, start + ROWS_AT_ONCE))
@@ -61,9 +62,30 @@ def row_information(
                 for step, slopes in ((size, upper), (-size, lower)):
                     moved = eta.copy()
                     moved[j] += step
-                    kernel(model.y, model.weights, start, moved, varies, links, pointwise, slopes)
+                    _fill_slopes(model, loglik, segment, start, moved, varies, links, pointwise, slopes)
                 out[own, first_eta + j, rows] = (lower - upper) / (2.0 * size)
     return out if k == 1 else 0.5 * (out + out.swapaxes(0, 1))
+
+
+def _fill_slopes(
+    model: ModelData,
+    loglik: tuple[Any, ...],
+    segment: NDArray[np.int64],
+    start: int,
+    eta: FloatArray,
+    varies: NDArray[np.int64],
+    links: NDArray[np.int64],
+    pointwise: FloatArray,
+    slopes: FloatArray,
+) -> None:
+    """Overwrite `slopes` (k, rows) with derivatives by `eta` of rows of one segment; `pointwise` is scratch."""
+    bounds = segment[md.BOUNDS_START]
+    kernel = kernel_of(loglik, int(segment[md.KERNEL]))
+    kernel(model.y[:bounds], model.weights, start, eta, varies, links, pointwise, slopes)
+    if segment[md.BOUNDS]:
+        kernel, inside = kernel_of(loglik, int(segment[md.BOUNDS])), np.empty_like(slopes)
+        kernel(model.y[bounds:], model.weights, start, eta, varies, links, pointwise, inside)
+        slopes -= inside
 
 
 def linear_predictors(model: ModelData, values: FloatArray, effects: FloatArray, rows: slice) -> FloatArray:

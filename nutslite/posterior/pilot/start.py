@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nutslite.families.links.codes import CODES, constant_link, is_custom, link_array
 from nutslite.families.record.censoring import compiled_logliks
+from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.posterior.pilot.nested_laplace import start_inside
 from nutslite.posterior.pilot.row_information import ETA_STEP
 from nutslite.posterior.record import model_data as md
@@ -61,7 +62,12 @@ def pilot_kernels(
     spec, units = assembled.spec, units_of_predictors(assembled)
     if spec.family.smooth is None:
         return loglik, None, units
-    smooth = compiled_logliks(replace(spec.family, kernel=spec.family.smooth), assembled.data.links)
+    smooth = compiled_logliks(
+        replace(spec.family, kernel=spec.family.smooth),
+        assembled.data.links,
+        md.kernels_of(assembled.data),
+        md.has_bounds(assembled.data),
+    )
     return smooth, ETA_STEP * units, units
 
 
@@ -80,8 +86,10 @@ def _predictor_at(assembled: Assembled, mean: float) -> float:
 def _response(assembled: Assembled) -> FloatArray:
     """Finite responses, as shares where there are trials."""
     response = assembled.spec.design.response
-    trials = response.beside.get("trials")
-    y = response.values[0] if trials is None else response.values[0] / trials
+    y = response.values[0]
+    for name in ("trials", EXPOSURE):
+        if name in response.beside:
+            y = y / response.beside[name]
     return np.asarray(y[np.isfinite(y)])
 
 

@@ -38,8 +38,9 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
     dict of ndarray
         By variable, of its shape. Group effects have their density given location and scale; of correlated ones the
         first column has its density, each further one that given the columns before it; with a known covariance each
-        level has that given the levels before it. Correlations have one number for all (LKJ, as a density of the
-        correlation matrix), and so has a simplex. No Jacobians: these are densities of the natural values.
+        level has that given the levels before it; of effects that sum to zero each has an equal share. Correlations
+        have one number for all (LKJ, as a density of the correlation matrix), and so has a simplex. No Jacobians: these
+        are densities of the natural values.
 
     Raises
     ------
@@ -65,7 +66,10 @@ def log_prior(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> dict[s
             array = _dirichlet(head, values, variable.index)
         else:
             array = (head_terms if variable.source == "values" else effect_terms)[:, variable.index]
-            if variable.mix.size:
+            if variable.sums_to_zero:  # a density of all levels but one
+                array = np.repeat(array.mean(axis=-1, keepdims=True), len(variable.mix), axis=-1)
+                array *= (len(variable.mix) - 1) / len(variable.mix)
+            elif variable.mix.size:
                 array = array - np.log(np.diag(variable.mix))
         out[variable.name] = array.reshape(*leading, *array.shape[1:])
     return out

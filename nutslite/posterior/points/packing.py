@@ -77,9 +77,9 @@ def packed(assembled: Assembled, draws: Mapping[str, NDArray[Any]]) -> tuple[Flo
     for variable in layout.variables:
         if variable.source == "correlation":
             continue
-        shape = np.shape(variable.index)
+        shape = variable.shape
         array = np.asarray(draws[variable.name], dtype=float)
-        if array.size != n_draws * np.size(variable.index):
+        if array.size != n_draws * np.prod(shape, dtype=int):
             raise DataError(f"'{variable.name}' has another size than in the model: is it from another model?")
         array = variable.unmixed(array.reshape(n_draws, *shape))
         (effects if variable.source == "effects" else values)[:, variable.index] = array

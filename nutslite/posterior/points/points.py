@@ -83,8 +83,8 @@ class FreeVariable:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the natural value, and of the unconstrained one but for a simplex."""
-        return np.shape(self.variable.index)
+        """Of the natural value; the unconstrained one has that of `index`."""
+        return self.variable.shape
 
     def __str__(self) -> str:
         return self.name
@@ -192,6 +192,8 @@ class PointMap:
             if not (array > 0.0).all() or abs(array.sum() - 1.0) > 1e-6:
                 raise SettingError(f"{what}: '{name}' is {value!r}, but it must be positive and sum to one.")
             return np.ascontiguousarray(array)
+        if name == free.name and free.variable.sums_to_zero and np.abs(array.sum(axis=-1)).max() > 1e-6:
+            raise SettingError(f"{what}: '{name}' is {value!r}, but its elements must sum to zero.")
         if name == free.name and free.variable.source == "values" and not free.variable.columns.size:
             at = np.atleast_1d(free.index)
             lower, upper = self.model.head.bounds[:, at]

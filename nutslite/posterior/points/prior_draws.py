@@ -12,10 +12,10 @@ from nutslite.posterior.points.increasing import increasing_draws
 from nutslite.posterior.points.prior_nodes import PriorNodes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.head import NO_DENSITY
+from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.transforms import ABOVE, cholesky_unconstrain
 from nutslite.priors.correlations import sample_lkj_cholesky
-from nutslite.priors.densities.catalogue import DENSITIES, Density
+from nutslite.priors.densities.catalogue import BETWEEN, DENSITIES, Density
 from nutslite.priors.densities.codes import FLAT, HALF_FLAT
 from nutslite.sampler.memory import memory_for
 
@@ -54,7 +54,7 @@ def draw_prior(
     model = assembled.data
     head = model.head
     n_head = head.transforms.size
-    by_code = {density.code: density for density in DENSITIES.values()}
+    by_code = {density.code: density for density in (*DENSITIES.values(), *BETWEEN.values())}
     with memory_for(1, draws, n_head + head.fixed.size + model.centring.size, "Draws of the prior"):
         values = np.zeros((draws, n_head + head.fixed.size))  # correlations come last and are read before
         effects = np.empty((draws, model.centring.size))
@@ -70,7 +70,7 @@ def draw_prior(
             values[:, i] = np.nan
         elif head.densities[i] != NO_DENSITY:
             try:
-                values[:, i] = _sample(by_code[int(head.densities[i])], head.arguments[i], values, rng, draws)
+                values[:, i] = _sample_head(head, i, by_code, values, rng)
             except PriorError as error:
                 raise PriorError(f"The prior of '{_name(assembled, i)}': {error}") from None
     derived.draw(before=n_head)
@@ -106,7 +106,7 @@ def _draw_increasing(
 
     def draw(element: int, rows: NDArray[np.intp]) -> FloatArray:
         i = first + element
-        return _sample(by_code[int(head.densities[i])], head.arguments[i], values[rows], rng, rows.size)
+        return _sample_head(head, i, by_code, values[rows], rng)
 
     values[:, first:last] = increasing_draws(draw, len(values), last - first)
 
@@ -115,6 +115,18 @@ def _name(assembled: Assembled, position: int) -> str:
     """The variable that a position of the head belongs to."""
     heads = (variable for variable in assembled.layout.variables if variable.source != "effects")
     return next((variable.name for variable in heads if position in np.atleast_1d(variable.index)), "a parameter")
+
+
+def _sample_head(
+    head: Head, i: int, by_code: dict[int, Density], values: FloatArray, rng: np.random.Generator
+) -> FloatArray:
+    """Draws of one element of the head; bounds are those of its transform."""
+    density = by_code[int(head.densities[i])]
+    if density.whole is None:
+        return _sample(density, head.arguments[i], values, rng, len(values))
+    given = tuple(values[:, head.arguments[i, a]] for a in range(len(density.arguments) - 2))
+    lower, upper = head.bounds[:, i]
+    return density.sample(rng, (*given, lower, upper), len(values))
 
 
 def _sample(

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
-from nutslite.formula.correlated import correlated_effects
+from nutslite.formula.correlated import correlated_effects, words_of
+from nutslite.formula.forms.known_error import ERROR
+from nutslite.formula.forms.rate import EXPOSURE
+from nutslite.formula.forms.truncated import LOWER
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 HYPERPRIORS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
-CENSORED = EVERYTHING - {INTEGRATES}
+CENSORED = EVERYTHING - {INTEGRATES}  # and whatever else the kernel of a family's own density does not know
+_SAID = {
+    LOWER: "the response has bounds",
+    ERROR: "the standard errors of responses are known",
+    EXPOSURE: "the exposures of counts differ",
+}
 CORRELATED_ACROSS = frozenset({PILOT, MERGES, CODES, MATRIX})  # of several parameters
 KNOWN_COVARIANCES = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 POTENTIALS = frozenset({MERGES, CODES})  # they may be any function of the parameters
@@ -23,6 +31,9 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
     found = [Declaration(f"the family is {family.name}", family.allows)]
     if spec.design.response.censoring is not None:
         found.append(Declaration("the response is censored", CENSORED))
+    for companion, said in _SAID.items():
+        if companion in spec.design.response.companions:
+            found.append(Declaration(said, CENSORED))
     for name, predictor in spec.design.predictors.items():
         if is_custom(spec.links[name]):
             found.append(Declaration(f"the link of {name} is of your own", OWN_LINKS))
@@ -40,9 +51,9 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
         for group in correlated_effects(spec.design.predictors, spec.correlations)
     ]
     found += [
-        Declaration(f"the levels of '{factor.name}' have a known covariance", KNOWN_COVARIANCES)
+        Declaration(words_of(factor), KNOWN_COVARIANCES)
         for factor in spec.design.factors.values()
-        if factor.covariance is not None
+        if factor.takes_columns
     ]
     found += [
         Declaration(f"elements of {parameter.name} increase", ORDERED_VECTORS)

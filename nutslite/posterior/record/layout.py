@@ -17,8 +17,9 @@ from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
 from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
 from nutslite.posterior.record.inventory import Inventory
-from nutslite.posterior.record.node_table import NODE_FIELDS, Nodes
+from nutslite.posterior.record.node_table import BETWEEN, NODE_FIELDS, SIMPLEX, Nodes
 from nutslite.priors.coefficient_priors import ColumnPriors
+from nutslite.priors.hyperparameters import is_shared
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
 
 FloatArray = NDArray[np.float64]
@@ -28,6 +29,9 @@ NO_MIX = np.empty((0, 0))
 
 DERIVED = -(2**40)
 """Reference to the first derived value while the lengths of what comes before are not known."""
+
+PROMISED = -(2**50)
+"""Reference to the first number that is known by its name only."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Variable:
     means : ndarray of float
         ... and those means.
     mix : ndarray, shape (levels, levels)
-        Only of effects with a known covariance: along the last axis they are this matrix times the elements.
+        Only of effects with a known covariance: along the last axis they are this matrix times the elements. Of effects
+        that sum to zero it has a column fewer, and orthonormal ones.
     """
 
     name: str
@@ -66,10 +71,23 @@ class Variable:
         """The variable's own numbers, of its elements in the source: shape (..., *shape of the variable)."""
         return elements @ self.mix.T if self.mix.size else elements
 
+    @property
+    def sums_to_zero(self) -> bool:
+        """Whether there is an element fewer than there are levels."""
+        return bool(self.mix.shape[1] < self.mix.shape[0])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the variable's own numbers."""
+        shape = np.shape(self.index)
+        return (*shape[:-1], len(self.mix)) if self.mix.size else shape
+
     def unmixed(self, natural: FloatArray) -> FloatArray:
         """The way back."""
         if not self.mix.size:
             return natural
+        if self.sums_to_zero:
+            return natural @ self.mix
         elements = np.linalg.solve(self.mix, natural.reshape(-1, len(self.mix)).T).T
         return np.asarray(elements.reshape(natural.shape), dtype=float)
 
@@ -164,6 +182,7 @@ class HeadBuilder:
     variables: list[Variable] = field(default_factory=list)
     nodes: list[tuple[int, list[int], int, int]] = field(default_factory=list)  # operation, inputs, outputs
     n_derived: int = 0
+    promised: list[str] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -183,16 +202,25 @@ class HeadBuilder:
         return [DERIVED - k for k in range(first, self.n_derived)]
 
     def add(
-        self, name: str, prior: Prior | ColumnPriors, *, length: int, dims: tuple[str, ...], ordered: bool = False
+        self,
+        name: str,
+        prior: Prior | ColumnPriors,
+        *,
+        length: int,
+        dims: tuple[str, ...],
+        ordered: bool = False,
+        references: list[list[int]] | None = None,
     ) -> NDArray[np.int64]:
         """Add a variable of `length` elements with its prior, hyperparameters first; return their positions.
 
-        Elements of an `ordered` one increase: its density is that of the prior where they do.
+        Elements of an `ordered` one increase: its density is that of the prior where they do. `references` are those of
+        the arguments, where they have been added before.
         """
         if isinstance(prior, ColumnPriors):
             return self._add_columns(name, prior, dims)
+        if references is None:
+            references = self.references(name, prior, length, dims)
         resolved = resolve(prior)
-        references = [self.argument(name, key, value, length, dims) for key, value in named_arguments(prior)]
         start = self.size
         for element in range(length):
             row = [reference[element] for reference in references]
@@ -211,10 +239,42 @@ class HeadBuilder:
         """Add a variable each of whose elements has a distribution of its own, with numbers for arguments."""
         start = self.size
         for prior in priors.priors:
-            self._append(resolve(prior), [self.argument(name, *pair, 1, ())[0] for pair in named_arguments(prior)], 0)
+            self._append(resolve(prior), [reference[0] for reference in self.references(name, prior, 1, ())], 0)
         index = np.arange(start, self.size)
         self.variables.append(Variable(name, dims, "values", index))
         return index
+
+    def references(
+        self, name: str, prior: Prior, length: int, dims: tuple[str, ...], *, shared: bool = False
+    ) -> list[list[int]]:
+        """References to the arguments of a prior, one per element of the variable that it belongs to.
+
+        Hyperparameters are added; of `shared` ones those whose priors' arguments are numbers are one for all elements.
+        Of bounds the logarithm of the probability between them is the argument.
+        """
+        found = []
+        arguments = list(named_arguments(prior))
+        for key, value in arguments[:-2] if prior.has_bounds else arguments:
+            if shared and isinstance(value, Prior) and is_shared(value):
+                found.append(self.argument(name, key, value, 1, ()) * length)
+            else:
+                found.append(self.argument(name, key, value, length, dims))
+        return [*found, *self._probability(prior, found, length)] if prior.has_bounds else found
+
+    def _probability(self, prior: Prior, references: list[list[int]], length: int) -> list[list[int]]:
+        """References to the logarithm of the probability between the bounds of a prior, behind unused arguments."""
+        resolved = resolve(prior)
+        unused = [[-1] * length] * (3 - len(references))
+        if not prior.hierarchical:
+            numbers = np.broadcast_to(np.asarray(resolved.log_probability), length)
+            return [*unused, [self.constant(number) for number in numbers]]
+        code, ends = self.constant(resolved.code), np.broadcast_arrays(resolved.lower, resolved.upper, np.zeros(length))
+        out = []
+        for element in range(length):
+            own = [reference[element] for reference in (*references, *unused)]
+            bounds = [self.constant(end[element]) for end in ends[:2]]
+            out += self.derive(BETWEEN, [code, *own, *bounds], 1)
+        return [*unused, out]
 
     def argument(
         self, name: str, key: str, value: float | FloatArray | Prior, length: int, dims: tuple[str, ...]
@@ -231,6 +291,19 @@ class HeadBuilder:
         if array.size == 1:
             return [self.constant(array[0])] * length
         return [self.constant(number) for number in array]
+
+    def add_simplex(self, name: str, concentration: Any, size: int) -> list[int]:
+        """Add a variable of numbers that sum to one, with a Dirichlet prior; return references to them."""
+        first = self.add_block(size - 1)
+        alphas = [self.constant(a) for a in np.broadcast_to(np.asarray(concentration, dtype=float), size)]
+        shares = self.derive(SIMPLEX, [*range(first, first + size - 1), *alphas], size)
+        self.variables.append(Variable(name, self.inventory.dims[name], "simplex", np.array(shares, dtype=np.int64)))
+        return shares
+
+    def promise(self, name: str) -> int:
+        """Reference to a single number of the head that is added later, for the inputs of nodes."""
+        self.promised.append(name)
+        return PROMISED - len(self.promised) + 1
 
     def add_block(self, size: int) -> int:
         """Add elements that a block transform and a block prior rule; return the first position."""
@@ -253,6 +326,10 @@ class HeadBuilder:
 
     def resolve_reference(self, reference: int) -> int:
         """Index into `values` once the head is complete."""
+        if reference <= PROMISED:
+            name = self.promised[PROMISED - reference]
+            (later,) = (variable for variable in self.variables if variable.name == name)
+            return int(np.asarray(later.index).item())
         if reference <= DERIVED:
             return self.size + len(self.fixed) + DERIVED - reference
         return reference if reference >= 0 else self.size - 1 - reference

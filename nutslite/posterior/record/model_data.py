@@ -62,7 +62,9 @@ STOP_ROW = 1
 KERNEL = 2  # place in `STATUSES`
 FIRST_ETA = 3  # its rows of eta are FIRST_ETA ... FIRST_ETA + N_ETA - 1
 N_ETA = 4
-SEGMENT_FIELDS = 5
+BOUNDS = 5  # place in `STATUSES` of what its responses had to be to be seen, or 0
+BOUNDS_START = 6  # first row of `y` that is of bounds
+SEGMENT_FIELDS = 7
 
 # Columns of `Codes.blocks`, one row per set of coded columns. The first seven are those of `ModelData.blocks`: to a
 # linear predictor a set is a block with an intercept only. N_LEVELS is the number of distinct rows, EFFECT_START a
@@ -97,7 +99,7 @@ CODES = types.NamedTuple([INDEX_MATRIX, VECTOR, INDEX_VECTOR], Codes)
 class ModelData(NamedTuple):
     """One model, as kernels see it. `n` rows of data, `k` distributional parameters."""
 
-    y: FloatArray  # (c, n) what the family's `prepare` returned
+    y: FloatArray  # (c, n) what the family's `prepare` returned of responses, of ends of intervals, and of bounds
     weights: FloatArray  # (n,) or length 0 for all ones
     matrix: FloatArray  # (p, n) common columns of all predictors, centred where there is an intercept; no coded ones
     coefficients: IndexArray  # (p,) index into `values` of each column's coefficient
@@ -151,19 +153,38 @@ MODEL_DATA = types.NamedTuple(
 )
 
 
-def one_segment(rows: int, n_eta: int) -> IndexArray:
-    """`ModelData.segments` of a model whose rows are all under one kernel."""
-    return np.array([[0, rows, 0, 0, n_eta]], dtype=np.int64)
+def one_segment(rows: int, n_eta: int, numbers: int) -> IndexArray:
+    """`ModelData.segments` of a model whose rows are all under one kernel; `numbers` of `y` are of responses."""
+    return np.array([[0, rows, 0, 0, n_eta, 0, numbers]], dtype=np.int64)
 
 
-def in_segments(model: ModelData, kernels: NDArray[np.integer[Any]]) -> ModelData:
-    """The model, which has one segment, with a segment for each kernel that rows are under; `kernels` (n,) by row."""
-    used, place = np.unique(kernels, return_inverse=True)
+def in_segments(
+    model: ModelData, kernels: NDArray[np.integer[Any]], bounds: NDArray[np.integer[Any]] | None = None
+) -> ModelData:
+    """The model, which has one segment, with a segment for all rows under the same kernel with the same bounds.
+
+    `kernels` (n,) and `bounds` (n,) are places in `STATUSES`.
+    """
+    pairs = np.column_stack([kernels, np.zeros_like(kernels) if bounds is None else bounds])
+    used, place = np.unique(pairs, axis=0, return_inverse=True)
+    place = place.reshape(-1)
     stops = np.cumsum(np.bincount(place))
-    segments = np.repeat(model.segments, used.size, axis=0)
-    segments[:, FIRST_ROW], segments[:, STOP_ROW], segments[:, KERNEL] = [0, *stops[:-1]], stops, used
-    ordered = model if used.size == 1 else rows_of(model, np.argsort(place, kind="stable"))
+    segments = np.repeat(model.segments, len(used), axis=0)
+    segments[:, FIRST_ROW], segments[:, STOP_ROW] = [0, *stops[:-1]], stops
+    segments[:, [KERNEL, BOUNDS]] = used
+    ordered = model if len(used) == 1 else rows_of(model, np.argsort(place, kind="stable"))
     return ordered._replace(segments=segments)
+
+
+def kernels_of(model: ModelData) -> set[int]:
+    """Places in `STATUSES` of all kernels that rows are under or bounds are of."""
+    bounds = model.segments[:, BOUNDS]
+    return {*model.segments[:, KERNEL].tolist(), *bounds[bounds > 0].tolist()}
+
+
+def has_bounds(model: ModelData) -> bool:
+    """Whether responses were seen between bounds only."""
+    return bool(model.segments[:, BOUNDS].any())
 
 
 def segment_by_row(model: ModelData) -> IndexArray:

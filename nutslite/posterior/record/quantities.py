@@ -31,9 +31,9 @@ from nutslite.posterior.record.inventory import (
     two_things,
 )
 from nutslite.posterior.record.refusals import refuse_unserved
-from nutslite.priors.horseshoe import Horseshoe, horseshoe_of, is_horseshoe
 from nutslite.priors.hyperparameters import is_shared
 from nutslite.priors.prior import Prior, resolve
+from nutslite.priors.shrinkage import Shrinkage, shrinkage_kind, shrinkages_of
 
 if TYPE_CHECKING:  # who only wants names need not load Numba
     from nutslite.posterior.record.model_spec import ModelSpec
@@ -73,6 +73,7 @@ class _Taker:
             own = "what results say of a censored response"
             self.reserved += [Quantity(name, (), own) for name in (STATUS, UPPER_ENDS)]
         self.dimensions: dict[str, Dimension] = {}
+        self.makers: dict[str, str] = {}  # by dimension along a vector, what it was first of
         self.along: tuple[str, ...] = ()  # the first dimension of everything in a vector's linear predictors
 
     def run(self) -> None:
@@ -99,8 +100,7 @@ class _Taker:
 
     def _vector(self, dim: str, labels: tuple[Any, ...], own: str) -> tuple[str, ...]:
         """The dimension along a vector, as dims; none where it is no vector."""
-        shared = self.spec.family.response_dim
-        own = "the response" if shared is not None and shared[0] == dim else own
+        own = self.makers.setdefault(dim, own)  # the response and parameters of a family may share one
         return (self._register(Dimension(dim, labels, f"the dimension of {own}", "")),) if dim else ()
 
     def _add(self, quantity: Quantity, suffix: str | None = None) -> None:
@@ -132,7 +132,7 @@ class _Taker:
             )
             own = f"the coefficients of the term '{term.name}'{within}"
             name, along = f"{prefix}{term.name}", (*self.along, *dims)
-            if is_horseshoe(prior):
+            if shrinkage_kind(prior) is not None:
                 self._effects_of_one_level(
                     Quantity(name, along, own, term.name, "coefficients", parameter, term.name, prior=prior),
                     f"the standardised coefficients of the term '{term.name}'{within}",
@@ -142,6 +142,9 @@ class _Taker:
             if not prior.hierarchical:
                 self._add(quantity, _suffix(prior))
                 continue
+            if prior.has_bounds:
+                self._add_with_prior(quantity, _suffix(prior), dims)
+                continue
             self._add_with_prior(quantity, "_offset", dims)
             if self.spec.noncentered.get(name, True) and _draws_scale(prior):
                 own = f"the standardised coefficients of the term '{term.name}'{within}"
@@ -149,9 +152,8 @@ class _Taker:
                     quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name
                 )
                 self._add(offset)
-        horseshoe = horseshoe_of(predictor, priors)
-        if horseshoe is not None:
-            self._horseshoe(horseshoe, parameter, prefix, within)
+        for shrinkage in shrinkages_of(predictor, priors):
+            self._shrinkage(shrinkage, parameter, prefix, within)
         for basis_term in predictor.basis_terms:
             self._basis_term(basis_term, parameter, within, priors)
         for group_term in predictor.group_terms:
@@ -168,16 +170,29 @@ class _Taker:
             replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", prior=None, of=name)
         )
 
-    def _horseshoe(self, horseshoe: Horseshoe, parameter: str, prefix: str, within: str) -> None:
-        """The parameters that the coefficients of a formula share, and the local scales."""
-        name = f"{prefix}horseshoe"
-        dim = Dimension(f"{name}_dim", horseshoe.labels, f"the coefficients of the horseshoe{within}", "")
-        members = tuple(f"{prefix}{term.name}" for term in horseshoe.terms)
-        for key, prior in horseshoe.priors.items():
-            own = f"the {key.replace('_', ' ')} {'scales' if key == 'local' else 'parameter'} of the horseshoe{within}"
-            dims = (self._register(dim),) if key == "local" else ()
-            quantity = Quantity(f"{name}_{key}", dims, own, "", "hyperparameter", parameter, "horseshoe", (key,))
-            self._add(replace(quantity, prior=prior, members=members), "_log__")
+    def _shrinkage(self, shrinkage: Shrinkage, parameter: str, prefix: str, within: str) -> None:
+        """The parameters that the coefficients of a formula share, and those of which each has one."""
+        kind = shrinkage.kind
+        name, what = f"{prefix}{kind.prefix}", f"the {kind.prefix}{within}"
+        dim = Dimension(f"{name}_dim", shrinkage.labels, f"the coefficients of {what}", "")
+        members = tuple(f"{prefix}{term.name}" for term in shrinkage.terms)
+        for key, prior in shrinkage.priors.items():
+            own = f"the {key.replace('_', ' ')} {'scales' if key == kind.each else 'parameter'} of {what}"
+            dims = (self._register(dim),) if key == kind.each else ()
+            shares = prior.density.support == "simplex"
+            quantity = Quantity(
+                f"{name}_{key}",
+                dims,
+                own,
+                "",
+                "simplex" if shares else "hyperparameter",
+                parameter,
+                kind.prefix,
+                (key,),
+                prior=prior,
+                members=members,
+            )
+            self._add(quantity, "_simplex__" if shares else _suffix(prior))
 
     def _basis_term(self, term: BasisTerm, parameter: str, within: str, priors: Mapping[str, Any]) -> None:
         """Weights and hyperparameters of a term of a special kind; its coefficients are common terms."""
@@ -185,6 +200,8 @@ class _Taker:
             self._simplex(term, term.simplex, parameter, within, priors)
         if term.weights is not None:
             self._weights(term, term.weights, parameter, within, priors)
+        if term.standard is not None:
+            self._standard(term, term.standard, parameter, within, priors)
 
     def _weights(
         self, term: BasisTerm, weights: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
@@ -192,35 +209,62 @@ class _Taker:
         """The weights of a term, and the hyperparameters that their scales depend on."""
         prefix = self.spec.family.prefix(parameter)
         name = f"{prefix}{term.full(weights)}"
+        drawn = self._scales(term, name, parameter, within, priors)
+        own = f"the weights of the term '{term.name}'{within}"
+        dims = self._axes(term, weights, prefix, within)
+        key = (weights.name,)
+        quantity = Quantity(name, (*self.along, *dims), own, term.name, "weights", parameter, term.name, key)
+        self._add(quantity, "_offset")
+        if self.spec.noncentered.get(name, True) and drawn:
+            own = f"the standardised weights of the term '{term.name}'{within}"
+            self._add(replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", of=name))
+
+    def _standard(
+        self, term: BasisTerm, normals: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
+    ) -> None:
+        """The standard normals of a term, and the hyperparameters that its values depend on beside them."""
+        prefix = self.spec.family.prefix(parameter)
+        name = f"{prefix}{term.full(normals)}"
+        self._scales(term, name, parameter, within, priors)
+        own, dims = f"the standard normals of the term '{term.name}'{within}", self._axes(term, normals, prefix, within)
+        key, prior = (normals.name,), priors[term.full(normals)]
+        quantity = Quantity(name, (*self.along, *dims), own, term.name, "weights", parameter, term.name, key)
+        self._add(replace(quantity, prior=prior), "")
+
+    def _scales(self, term: BasisTerm, governs: str, parameter: str, within: str, priors: Mapping[str, Any]) -> bool:
+        """The hyperparameters of a term, which govern what is called so; whether one of them is drawn."""
+        prefix = self.spec.family.prefix(parameter)
         drawn = False
         for item in term.hyperparameters:
+            if item.role != "hyperparameter":
+                continue
             prior = priors[term.full(item)]
+            dims = self._axes(term, item, prefix, within)
             quantity = Quantity(
                 f"{prefix}{term.full(item)}",
-                self.along,
+                (*self.along, *dims),
                 f"the {item.name} of the term '{term.name}'{within}",
                 term.name,
                 "hyperparameter",
                 parameter,
                 term.name,
                 (item.name,),
-                governs=name,
+                governs=governs,
                 prior=prior,
             )
             if isinstance(prior, Prior):
                 drawn = True
-                self._add_with_prior(quantity, _suffix(prior))
+                self._add_with_prior(quantity, _suffix(prior), dims)
             else:  # a number: not in the results, but nothing else may be called so
                 self.reserved.append(replace(quantity, dims=(), kind="reserved"))
-        own = f"the weights of the term '{term.name}'{within}"
-        labels = tuple(int(label) if label.isdigit() else label for label in weights.labels)
-        dim = self._register(Dimension(f"{name}_dim", labels, f"the dimension of {own}", term.name))
-        key = (weights.name,)
-        quantity = Quantity(name, (*self.along, dim), own, term.name, "weights", parameter, term.name, key)
-        self._add(quantity, "_offset")
-        if self.spec.noncentered.get(name, True) and drawn:
-            own = f"the standardised weights of the term '{term.name}'{within}"
-            self._add(replace(quantity, name=f"{name}_offset", made_by=own, kind="standardised effects", of=name))
+        return drawn
+
+    def _axes(self, term: BasisTerm, item: TermQuantity, prefix: str, within: str) -> tuple[str, ...]:
+        """The dimensions of one of a term's quantities, which may share some."""
+        own = f"the dimension of the term '{term.name}'{within}"
+        return tuple(
+            self._register(Dimension(f"{prefix}{name}", labels, own, term.name)) for name, labels in term.axes_of(item)
+        )
 
     def _simplex(
         self, term: BasisTerm, shares: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nutslite.exceptions import FormulaError, PriorError
-from nutslite.formula.correlated import EffectGroup, correlated_effects
+from nutslite.formula.correlated import EffectGroup, correlated_effects, words_of
 from nutslite.formula.records import GroupTerm
-from nutslite.priors.horseshoe import horseshoe_of
 from nutslite.priors.prior import Prior, resolve
+from nutslite.priors.shrinkage import shrinkages_of
 
 if TYPE_CHECKING:  # who only wants names need not load Numba
     from nutslite.posterior.record.model_spec import ModelSpec
@@ -22,35 +22,39 @@ def refuse_unserved(spec: ModelSpec) -> None:
     Raises
     ------
     PriorError, FormulaError
-        For a horseshoe, a monotonic effect or correlated effects in a parameter with several linear predictors, for
-        correlated effects that are not normal, and for effects with a known covariance that are not normal around 0.
+        For a shrinkage prior, a monotonic effect or correlated effects in a parameter with several linear predictors;
+        for correlated effects that are not normal, and for those whose levels are columns, not normal around 0.
     """
     for parameter, predictor in spec.design.predictors.items():
         priors = spec.priors.terms[parameter]
         if spec.family.parameter(parameter).dim:
             several = f"cannot serve family '{spec.family.name}', which has several linear predictors"
-            horseshoe = horseshoe_of(predictor, priors)
-            if horseshoe is not None:
-                terms = ", ".join(repr(term.name) for term in horseshoe.terms)
-                raise PriorError(f"A Horseshoe {several}: give {terms} a Normal prior.")
+            for shrinkage in shrinkages_of(predictor, priors):
+                terms = ", ".join(repr(term.name) for term in shrinkage.terms)
+                words = shrinkage.kind.words
+                raise PriorError(f"{words[0].upper()}{words[1:]} {several}: give {terms} a Normal prior.")
             for basis_term in predictor.basis_terms:
+                if basis_term.standard is not None:
+                    instead = basis_term.name.replace("gp(", "hsgp(", 1)
+                    raise FormulaError(f"'{basis_term.name}' {several}: write {instead}, the same by basis functions.")
                 if basis_term.simplex is not None:
-                    levels = f"C({basis_term.name[3:-1]})"
+                    levels = basis_term.name.replace("mo(", "C(")
                     raise FormulaError(f"'{basis_term.name}' {several}: write {levels} for an effect of each level.")
         for term in predictor.group_terms:
-            if spec.design.factors[term.factor].covariance is not None:
-                _check_known(f"{spec.family.prefix(parameter)}{term.name}", priors[term.name])
+            factor = spec.design.factors[term.factor]
+            if factor.takes_columns:
+                _check_known(f"{spec.family.prefix(parameter)}{term.name}", priors[term.name], words_of(factor))
     for group in correlated_effects(spec.design.predictors, spec.correlations):
         _check_correlated(spec, group)
 
 
-def _check_known(name: str, prior: Prior) -> None:
-    """Of effects whose levels have a known covariance."""
+def _check_known(name: str, prior: Prior, words: str) -> None:
+    """Of effects whose levels are columns, `words` say why."""
     mean = dict(zip(prior.density.argument_names, resolve(prior).arguments, strict=True)).get("mu")
     if prior.name != "Normal" or isinstance(mean, Prior) or np.any(np.asarray(mean) != 0.0):
         raise PriorError(
-            f"Effects with a known covariance are Normal around 0, and the prior of '{name}' is {prior}. Give its "
-            f"scale: Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
+            f"'{name}': {words}. Such effects are Normal around 0, and the prior is {prior}. Give its scale: "
+            "Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
         )
 
 

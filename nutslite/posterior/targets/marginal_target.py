@@ -140,7 +140,8 @@ class MarginalTarget:
                 values[chain], effects[chain] = recover(self.reduction, positions[chain], streams[chain], cores)
 
         run_in_parts(recover_chains, chains, available_cpus(), fewest=1)
-        if not (np.isfinite(values).all() and np.isfinite(effects).all()):
+        sampled = values[..., : values.shape[-1] - self.reduction.data.head.fixed.size]  # bounds may be infinite
+        if not (np.isfinite(sampled).all() and np.isfinite(effects).all()):
             raise SamplingError(
                 "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
             )

@@ -25,7 +25,7 @@ from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.target import JointTarget, Target
-from nutslite.priors.horseshoe import is_horseshoe
+from nutslite.priors.shrinkage import KINDS, shrinkage_kind
 
 Path = Literal["auto", "joint", "marginal"]
 PATHS = ("auto", "joint", "marginal")
@@ -210,15 +210,17 @@ def _joint_plan(
 
 
 def _effects(assembled: Assembled) -> str:
-    """What the joint density's effects are: of groups, weights, coefficients that have hyperpriors or a horseshoe."""
+    """What the joint density's effects are: of groups, weights, coefficients that have hyperpriors or share a prior."""
     words = {"effects": "group effects", "weights": "weights"}
     found = set()
     for variable in assembled.layout.variables:
         own = assembled.inventory.by_name.get(variable.name)
         if variable.source == "effects" and own is not None:
-            shrunk = "coefficients of a horseshoe" if is_horseshoe(own.prior) else "coefficients with hyperpriors"
+            kind = shrinkage_kind(own.prior)
+            shrunk = "coefficients with hyperpriors" if kind is None else f"coefficients of {kind.plain_words}"
             found.add(words.get(own.kind, shrunk))
-    every = (*words.values(), "coefficients with hyperpriors", "coefficients of a horseshoe")
+    shared = (f"coefficients of {kind.plain_words}" for kind in KINDS.values())
+    every = (*words.values(), "coefficients with hyperpriors", *shared)
     return " and ".join(text for text in every if text in found) or "group effects"
 
 

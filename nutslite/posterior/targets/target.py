@@ -119,8 +119,9 @@ class JointTarget:
     ) -> None:
         self.assembled = assembled
         self.model = sorted_rows(assembled.data if merged is None else merged)
-        kernels = assembled.data.segments[:, md.KERNEL]
-        self.loglik = compiled_logliks(assembled.spec.family, assembled.data.links, kernels)
+        data = assembled.data
+        kernels, bounded = md.kernels_of(data), md.has_bounds(data)
+        self.loglik = compiled_logliks(assembled.spec.family, data.links, kernels, bounded)
         self.dimension = assembled.layout.dimension
         self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)

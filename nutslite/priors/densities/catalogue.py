@@ -7,7 +7,7 @@ Python: what a density is worth at a point is computed by the kernels of densiti
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from nutslite._draws import LARGE, SMALL
 from nutslite.exceptions import PriorError
 from nutslite.priors.densities import codes
 from nutslite.priors.densities.random import SAMPLERS
+from nutslite.priors.densities.truncated import TAILS, draws_between
 
 FloatArray = NDArray[np.float64]
 Support = Literal["real", "positive", "unit", "interval", "correlation", "count", "coefficients", "simplex"]
@@ -69,6 +70,9 @@ class Density:
         Positions of the arguments that move and stretch the density.
     proper : bool
         False for the flat ones, which do not integrate and cannot be drawn from.
+    whole : Density or None
+        Of a density between bounds that the user gives, its last two arguments, the one without bounds. `code` takes
+        the logarithm of the probability between them in place of the two (`truncated.log_probability`).
     """
 
     name: str
@@ -80,6 +84,7 @@ class Density:
     location: int | None = None
     scale: int | None = None
     proper: bool = True
+    whole: Density | None = None
 
     @property
     def argument_names(self) -> tuple[str, ...]:
@@ -93,13 +98,16 @@ class Density:
 
     def bounds(self, values: tuple[object, ...]) -> tuple[Value, Value]:
         """Ends of the support for canonical argument `values` (only those that are ends need to be numbers)."""
-        return self._end(self.lower, values), self._end(self.upper, values)
+        lower, upper = self._end(self.lower, values), self._end(self.upper, values)
+        if self.whole is None:
+            return lower, upper
+        first, last = self.whole.bounds(values[:-2])
+        return _one(np.maximum(lower, first)), _one(np.minimum(upper, last))
 
     def _end(self, end: float | str, values: tuple[object, ...]) -> Value:
         if not isinstance(end, str):
             return end
-        value = np.asarray(values[self.argument_names.index(end)], dtype=np.float64)
-        return float(value) if value.ndim == 0 else value
+        return _one(np.asarray(values[self.argument_names.index(end)], dtype=np.float64))
 
     def sample(
         self, rng: Generator, values: tuple[Value, ...], size: int | tuple[int, ...] | None = None
@@ -121,8 +129,16 @@ class Density:
             np.clip(value, SMALL, LARGE) if argument.positive else value
             for argument, value in zip(self.arguments, values, strict=True)
         ]
+        if self.whole is not None:
+            ends = self.whole.bounds(values[:-2])
+            return draws_between(rng, self.name, tuple(inside[:-2]), self.bounds(values), size, support=ends)
         with np.errstate(all="ignore"):
             return np.asarray(SAMPLERS[self.name](rng, *inside, size=size), dtype=np.float64)
+
+
+def _one(value: FloatArray) -> Value:
+    """An array of no dimensions as a number."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value, dtype=np.float64)
 
 
 def _location(name: str = "mu", default: float | None = 0.0, aliases: tuple[str, ...] = ()) -> Argument:
@@ -172,6 +188,16 @@ _ALL = (
     _real("AsymmetricLaplace", codes.ASYMMETRIC_LAPLACE, _positive("kappa"), _location("mu", None), _positive("b")),
     _real("SkewNormal", codes.SKEW_NORMAL, _location(), _sigma(), Argument("alpha", 1.0), location=0, scale=1),
     _real("ExGaussian", codes.EX_GAUSSIAN, _location(), _sigma(None), _positive("nu")),
+    _real(
+        "SkewStudentT",
+        codes.SKEW_STUDENT_T,
+        _positive("a"),
+        _positive("b"),
+        _location(),
+        _sigma(),
+        location=2,
+        scale=3,
+    ),
     Density("HalfFlat", codes.HALF_FLAT, (), "positive", lower=0.0, proper=False),
     _above_zero("HalfNormal", codes.HALF_NORMAL, _sigma(), scale=0),
     _above_zero("HalfStudentT", codes.HALF_STUDENT_T, _positive("nu"), _sigma(), scale=1),
@@ -230,6 +256,22 @@ _ALL = (
 
 DENSITIES: dict[str, Density] = {density.name: density for density in _ALL}
 
+BETWEEN: dict[str, Density] = {
+    name: replace(
+        DENSITIES[name],
+        code=DENSITIES[name].code + codes.BETWEEN,
+        arguments=(*DENSITIES[name].arguments, _bound("lower", -INFINITY), _bound("upper", INFINITY)),
+        support="interval",
+        lower="lower",
+        upper="upper",
+        location=None,
+        scale=None,
+        whole=DENSITIES[name],
+    )
+    for name in TAILS
+}
+"""The densities that may be cut to an interval, as they are then."""
+
 NAME_ALIASES: dict[str, str] = {"Lognormal": "LogNormal", "LKJCorr": "LKJ"}
 
 
@@ -241,11 +283,14 @@ def _count(name: str, *arguments: str, aliases: tuple[tuple[str, str], ...] = ()
 
 _HORSESHOE = {"scale_global": 1.0, "df_global": 1.0, "df": 1.0, "scale_slab": 2.0, "df_slab": 4.0, "unit": 1.0}
 
+_R2D2 = {"mean_R2": 0.5, "prec_R2": 2.0, "cons_D2": 0.5, "unit": 1.0}
+
 TOGETHER: dict[str, Density] = {
     "Horseshoe": Density("Horseshoe", -1, tuple(_positive(*item) for item in _HORSESHOE.items()), "coefficients"),
+    "R2D2": Density("R2D2", -1, tuple(_positive(*item) for item in _R2D2.items()), "coefficients"),
     "Dirichlet": Density("Dirichlet", -1, (_positive("a", 1.0, ("alpha",)),), "simplex"),
 }
-"""Priors of many numbers together, which have no density of one (`nutslite.priors.horseshoe`)."""
+"""Priors of many numbers together, which have no density of one (`nutslite.priors.shrinkage`)."""
 
 
 # Known by name, so that a prior that is written for PyMC can be made, and refused where it is put to a use.

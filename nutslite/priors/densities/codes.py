@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # the whole real line; NORMAL to MOYAL have a location and a scale and nothing else
 (FLAT, NORMAL, CAUCHY, LAPLACE, LOGISTIC, GUMBEL, MOYAL) = range(7)
-(STUDENT_T, ASYMMETRIC_LAPLACE, SKEW_NORMAL, EX_GAUSSIAN) = range(7, 11)
+(STUDENT_T, ASYMMETRIC_LAPLACE, SKEW_NORMAL, EX_GAUSSIAN, SKEW_STUDENT_T) = range(7, 12)
 # positive numbers (or everything above an argument)
 (
     HALF_FLAT,
@@ -23,6 +23,8 @@ from __future__ import annotations
 ) = range(20, 33)
 # an interval
 (UNIFORM, BETA, KUMARASWAMY, LOGIT_NORMAL, TRUNCATED_NORMAL, TRIANGULAR, VON_MISES) = range(40, 47)
+# any of these between bounds of the user's: its code plus this (truncated.py)
+BETWEEN = 100
 # not elementwise: a whole correlation matrix (correlations.py)
 LKJ = 60
 

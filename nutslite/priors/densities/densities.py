@@ -37,7 +37,8 @@ def log_density_gradient(code, x, a, b, c, d, out):
     Parameters
     ----------
     code : int
-        One of `nutslite.priors.densities.codes`, constant over the caller's loop.
+        One of `nutslite.priors.densities.codes`, constant over the caller's loop. With `codes.BETWEEN` added it is
+        that density between bounds, and `d` the logarithm of its probability between them; x must be there.
     x : float
     a, b, c, d : float
         Arguments; those that the density does not have are not read.
@@ -56,11 +57,16 @@ def log_density_gradient(code, x, a, b, c, d, out):
     out[2] = 0.0
     out[3] = 0.0
     out[4] = 0.0
+    log_mass = 0.0
+    if code >= codes.BETWEEN:
+        code -= codes.BETWEEN
+        log_mass = d
+        out[4] = -1.0
     if code < codes.FIRST_POSITIVE:
-        return real_log_density_gradient(code, x, a, b, c, out)
+        return real_log_density_gradient(code, x, a, b, c, d, out) - log_mass
     if code < codes.FIRST_BOUNDED:
-        return positive_log_density_gradient(code, x, a, b, c, out)
-    return bounded_log_density_gradient(code, x, a, b, c, d, out)
+        return positive_log_density_gradient(code, x, a, b, c, out) - log_mass
+    return bounded_log_density_gradient(code, x, a, b, c, d, out) - log_mass
 
 
 NORMAL = (codes.FLAT, codes.NORMAL, codes.HALF_FLAT, codes.HALF_NORMAL)

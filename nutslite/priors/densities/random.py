@@ -22,6 +22,12 @@ def skew_normal(rng: Generator, mu: Any, sigma: Any, alpha: Any, size: Any) -> F
     return mu + sigma * (share * half + np.sqrt(1.0 - share**2) * rng.normal(size=size))
 
 
+def skew_student_t(rng: Generator, a: Any, b: Any, mu: Any, sigma: Any, size: Any) -> FloatArray:
+    """From a beta variable, of which two gamma variables are the odds (Jones and Faddy, 2003)."""
+    up, down = rng.standard_gamma(a, size), rng.standard_gamma(b, size)
+    return mu + sigma * np.sqrt(a + b) * (up - down) / (2.0 * np.sqrt(up * down))
+
+
 def asymmetric_laplace(rng: Generator, kappa: Any, mu: Any, b: Any, size: Any) -> FloatArray:
     """Difference of two exponentials with the rates of the two sides."""
     return mu + rng.exponential(1.0 / (b * kappa), size) - rng.exponential(kappa / b, size)
@@ -70,6 +76,7 @@ SAMPLERS: dict[str, Sampler] = {
     "AsymmetricLaplace": asymmetric_laplace,
     "SkewNormal": skew_normal,
     "ExGaussian": lambda rng, mu, sigma, nu, size: rng.normal(mu, sigma, size) + rng.exponential(nu, size),
+    "SkewStudentT": skew_student_t,
     "HalfNormal": lambda rng, sigma, size: np.abs(rng.normal(0.0, sigma, size)),
     "HalfStudentT": lambda rng, nu, sigma, size: np.abs(sigma * rng.standard_t(nu, size)),
     "HalfCauchy": lambda rng, beta, size: np.abs(beta * rng.standard_cauchy(size)),

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from nutslite._numba import inner
-from nutslite._special import log_ndtr, ndtr_hazard
+from nutslite._special import digamma, log_ndtr, ndtr_hazard
 from nutslite.priors.densities import codes
 
 LOG_2 = math.log(2.0)
@@ -24,7 +24,7 @@ LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 @inner
-def real_log_density_gradient(code, x, a, b, c, out):
+def real_log_density_gradient(code, x, a, b, c, d, out):
     """Log density of the real-line density `code`; `out` (5,): derivatives, written where not zero."""
     if codes.NORMAL <= code <= codes.MOYAL:
         return location_scale(code, x, a, b, out)
@@ -36,6 +36,8 @@ def real_log_density_gradient(code, x, a, b, c, out):
         return skew_normal(x, a, b, c, out)
     if code == codes.EX_GAUSSIAN:
         return ex_gaussian(x, a, b, c, out)
+    if code == codes.SKEW_STUDENT_T:
+        return skew_student_t(x, a, b, c, d, out)
     if code == codes.FLAT:
         return 0.0
     return math.nan
@@ -166,3 +168,29 @@ def ex_gaussian(x, mu, sigma, nu, out):
     out[2] = sigma / nu**2 - ratio * (distance / sigma**2 + 1.0 / nu)
     out[3] = (-1.0 + distance / nu - (sigma / nu) ** 2 + ratio * sigma / nu) / nu
     return -np.log(nu) - distance / nu + 0.5 * (sigma / nu) ** 2 + log_ndtr(w)
+
+
+@inner
+def skew_student_t(x, a, b, mu, sigma, out):
+    """Skew t of Jones and Faddy (2003): where a = b Student's t with 2a degrees of freedom; a > b skews to the right.
+
+    With t = (x - mu) / sigma, s = sqrt(a + b + t^2) and r = t / s the density is (1 + r)^(a + 1/2) (1 - r)^(b + 1/2)
+    over 2^(a + b - 1) B(a, b) sqrt(a + b) sigma. In the tails 1 + r or 1 - r is (a + b) / (s (s + |t|)).
+    """
+    if not (a > 0.0 and b > 0.0 and sigma > 0.0):
+        return -math.inf
+    t = (x - mu) / sigma
+    total = a + b
+    s = np.sqrt(total + t * t)
+    far = s + abs(t)
+    near = total / far
+    up, down = (far, near) if t >= 0.0 else (near, far)  # s + t, s - t
+    log_s = np.log(s)
+    log_up, log_down = np.log(up) - log_s, np.log(down) - log_s
+    write_location_scale(t, sigma, ((a + 0.5) * down - (b + 0.5) * up) / (s * s), out, 3)
+    shift = 0.5 * t / (s * s) * ((b + 0.5) / down - (a + 0.5) / up)
+    common = shift + digamma(total) - 0.5 / total - LOG_2
+    out[1] = log_up - digamma(a) + common
+    out[2] = log_down - digamma(b) + common
+    constant = math.lgamma(total) - math.lgamma(a) - math.lgamma(b) - (total - 1.0) * LOG_2 - 0.5 * np.log(total)
+    return constant - np.log(sigma) + (a + 0.5) * log_up + (b + 0.5) * log_down

@@ -159,7 +159,8 @@ def form_of(family: Family) -> str:
         return CLASSES
     names = {parameter.name for parameter in family.parameters}
     names |= set(TRIALS.get(family.kind, {}).values())
-    known = family.kind in distribution_names() and names == set(distribution(family.kind).parameters)
+    plain = set(family.companions) == set(TRIALS.get(family.kind, {}))
+    known = plain and family.kind in distribution_names() and names == set(distribution(family.kind).parameters)
     return family.kind if known else DRAWS
 
 

@@ -123,7 +123,7 @@ def _nodes_and_edges(assembled: Assembled, with_arguments: bool) -> tuple[_Nodes
             nodes[name] = ("Normal", _FREE, quantity.dims)
         if quantity.governs:
             edges.append((name, quantity.governs))
-        elif quantity.kind == "hyperparameter":
+        elif quantity.kind in ("hyperparameter", "simplex") and quantity.members:
             edges += [(name, member) for member in quantity.members]
         elif quantity.term and name in nodes:
             edges.append((name, quantity.parameter))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError
+from nutslite.exceptions import DataError, warn
 from nutslite.results.diagnostics import diagnostics
-from nutslite.results.predictions.predict import predicted_means
+from nutslite.results.predictions.predict import pointwise_log_likelihood, predicted_means
+from nutslite.scores.importance import leave_one_out, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 PROB = 0.94
+BOOTSTRAPS = 4000
 
 
 def r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
@@ -37,6 +39,47 @@ def r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: Predic
     DataError
         If the response does not vary or is censored, or the design has none.
     """
+    y = _varying_response(design)
+    means = predicted_means(posterior, design, task)
+    explained = means.var(axis=-1)
+    return np.asarray(explained / (explained + (y - means).var(axis=-1)))
+
+
+def loo_r2_draws(
+    posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask, rng: np.random.Generator
+) -> FloatArray:
+    """R-squared of rows as if each had been left out, shape (1, BOOTSTRAPS).
+
+    ``1 - var(y - m) / var(y)``, m the mean of a row's prediction by the other rows (PSIS-LOO). Draws are those of a
+    Bayesian bootstrap of the rows (Rubin 1981, Annals of Statistics 9), as in R's rstanarm; they may be negative.
+
+    Raises
+    ------
+    DataError
+        As for `r2_draws`.
+
+    Warns
+    -----
+    NutsliteWarning
+        Where importance weights of some rows cannot be relied on.
+    """
+    y = _varying_response(design)
+    left_out = leave_one_out(pointwise_log_likelihood(posterior, design, task))
+    if left_out.bad.size:
+        warn(said_of(left_out.khat, left_out.limit, design.rows))
+    means = predicted_means(posterior, design, task).reshape(-1, design.n_rows)
+    missed = y - (left_out.weights * means).sum(axis=0)
+    shares = rng.dirichlet(np.ones(y.size), BOOTSTRAPS)
+    return np.asarray(1.0 - _variances(shares, missed) / _variances(shares, y))[None]
+
+
+def _variances(shares: FloatArray, values: FloatArray) -> FloatArray:
+    """Of values (n,) under each of several sets of weights (m, n), shape (m,)."""
+    centred = values - values.mean()
+    return np.asarray(shares @ centred**2 - (shares @ centred) ** 2)
+
+
+def _varying_response(design: Design) -> FloatArray:
     y = design.response.values[0]
     if np.isnan(y).any():
         raise DataError(f"R-squared needs the response '{design.response.name}', which these data lack.")
@@ -51,9 +94,7 @@ def r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: Predic
         )
     if np.ptp(y) == 0.0:
         raise DataError(f"The response '{design.response.name}' does not vary, so no share of it can be explained.")
-    means = predicted_means(posterior, design, task)
-    explained = means.var(axis=-1)
-    return np.asarray(explained / (explained + (y - means).var(axis=-1)))
+    return np.asarray(y, dtype=float)
 
 
 def r2_table(draws: FloatArray) -> pd.Series[float]:

@@ -19,7 +19,7 @@ from nutslite.results.predictions.new_groups import GroupSampler, draw_new_level
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor
+    from nutslite.formula.records import BasisTerm, GroupTerm, LinearPredictor, Members
 
 FloatArray = NDArray[np.float64]
 
@@ -97,14 +97,22 @@ class _GroupEffects:
     effects: FloatArray
     matrix: FloatArray | None
     index: NDArray[np.intp]
+    members: Members | None = None
 
     def add_to(self, eta: FloatArray, start: int) -> None:
         part = self.effects[start : start + eta.shape[0]]
         for column in range(part.shape[1]):
-            contribution = np.take(part[:, column], self.index, axis=1)
+            contribution = self._of_rows(part[:, column])
             if self.matrix is not None:
                 contribution *= self.matrix[column]
             eta += contribution
+
+    def _of_rows(self, effects: FloatArray) -> FloatArray:
+        """The effect of each row's level, or the weighted sum of those of its levels."""
+        if self.members is None:
+            return np.take(effects, self.index, axis=1)
+        pairs = zip(self.members.index, self.members.weights, strict=True)
+        return np.asarray(sum(np.take(effects, index, axis=1) * weights for index, weights in pairs))
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,7 @@ class LinearPredictors:
     group_sampler : GroupSampler, optional
         How to draw them; needed when `sample_new_groups` meets a new level.
     rng : numpy.random.Generator
-        Used for new levels only.
+        Used for new levels, and for processes at new places.
     sizes : mapping of str to int, optional
         Of parameters that are vectors, how many linear predictors they have.
 
@@ -179,7 +187,8 @@ class LinearPredictors:
             prefix = prefix_of(name, parent)
             rows = range(self.sizes[name]) if name in self.sizes else (None,)
             self._predictors[name] = [
-                _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new) for row in rows
+                _prepare(_Row(posterior, row, self.sizes.get(name, 1)), design, predictor, prefix, new, rng)
+                for row in rows
             ]
 
     @property
@@ -223,15 +232,16 @@ def _prepare(
     predictor: LinearPredictor,
     prefix: str,
     new_effects: Mapping[str, FloatArray] | None,
+    rng: np.random.Generator,
 ) -> _PreparedPredictor:
     parts = [draws.get(f"{prefix}{term.name}", width=(term.stop - term.start,)) for term in predictor.terms]
-    weighted = [basis for basis in predictor.basis_terms if len(basis.matrix)]
+    weighted = [basis for basis in predictor.basis_terms if len(basis.matrix) and basis.kind.extend is None]
     for basis in weighted:  # weights are coefficients, wherever they were sampled
         parts.append(_weights(draws, basis, prefix))
     matrices = [predictor.matrix, *(basis.matrix for basis in weighted)]
-    groups: list[_GroupEffects] = []
+    groups = [_extended(draws, term, prefix, rng) for term in predictor.basis_terms if term.kind.extend is not None]
     if new_effects is not None:
-        groups = [
+        groups += [
             _group_effects(draws, design, term, prefix, draws.new(new_effects.get(f"{prefix}{term.name}")))
             for term in predictor.group_terms
         ]
@@ -244,15 +254,30 @@ def _prepare(
     )
 
 
+def _extended(draws: _Row, term: BasisTerm, prefix: str, rng: np.random.Generator) -> _GroupEffects:
+    """Values of a term that are no sums of columns, by rows, as if they were effects of groups."""
+    if term.kind.extend is None or term.places is None:
+        raise AssertionError(f"{term.name} has columns and weights")
+    quantities = {item.name: item for item in term.hyperparameters}
+    own = {}
+    for name, item in quantities.items():
+        full = f"{prefix}{term.full(item)}"
+        known = term.constants["known"].get(name)
+        own[name] = draws.get(full, width=(item.size,)) if known is None else known
+    values, index = term.kind.extend(f"{prefix}{term.name}", term.constants, own, term.places, rng)
+    return _GroupEffects(values[:, None], None, index)
+
+
 def _weights(draws: _Row, term: BasisTerm, prefix: str) -> FloatArray:
     """Of a term of a special kind: in the results, or made of what is there."""
     if term.weights is not None:
         return draws.get(f"{prefix}{term.full(term.weights)}", width=(term.matrix.shape[0],))
     if term.simplex is None or term.kind.weigh is None:
         raise AssertionError(f"{term.name} has columns, and neither weights nor shares")
-    (slope,) = term.coefficients
-    shares = draws.get(f"{prefix}{term.full(term.simplex)}", width=(term.matrix.shape[0],))
-    weights: FloatArray = term.kind.weigh(draws.get(f"{prefix}{slope}", width=()), shares)
+    (slope,), steps = term.coefficients, term.simplex.size
+    shares = draws.get(f"{prefix}{term.full(term.simplex)}", width=(steps,))
+    slopes = draws.get(f"{prefix}{slope}", width=(term.matrix.shape[0] // steps,))
+    weights: FloatArray = term.kind.weigh(slopes, shares)
     return weights
 
 
@@ -263,7 +288,8 @@ def _group_effects(draws: _Row, design: Design, term: GroupTerm, prefix: str, ne
     index = np.asarray(factor.index, dtype=np.intp)
     if new is not None:
         effects = np.concatenate((effects, new), axis=2)
+    if new is not None and factor.members is None:
         places = {level: n_levels + place for place, level in enumerate(sorted(set(factor.new_levels)))}
         index = index.copy()
         index[index < 0] = [places[level] for level in factor.new_levels]
-    return _GroupEffects(effects, term.matrix, index)
+    return _GroupEffects(effects, term.matrix, index, factor.members)

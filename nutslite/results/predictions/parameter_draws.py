@@ -142,7 +142,8 @@ def companions_of(design: Design, family: Family) -> dict[str, FloatArray]:
         if name not in rows or np.isnan(rows[name]).any():
             source = f"the columns {', '.join(columns)}, whose sum they are" if columns else "a column with them"
             raise DataError(
-                f"Drawing responses '{design.response.name}' needs the {name} of every row: give the new data "
-                f"{source}, or predict kind='response_params'."
+                f"What is expected of responses '{design.response.name}' needs the {name} of every row: give the new "
+                f"data {source}. Without, there are predictions of parameters: kind='response_params', or interpret's "
+                "target=."
             )
     return rows

@@ -7,17 +7,18 @@ worked off in chunks, so that beside the result itself memory stays bounded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about, random_generator
-from nutslite.families.record.censoring import compiled_kernels, observed
+from nutslite.exceptions import ArgumentError, DataError, DataTypeError, did_you_mean, error_about, random_generator
+from nutslite.families.record.censoring import compiled_kernels, kernel_rows
 from nutslite.results.predictions.linear_predictor import join_chains
 from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
+from nutslite.results.predictions.target import Target, target_of
 
 if TYPE_CHECKING:
     from nutslite.families.record.family import Family
@@ -28,9 +29,10 @@ FloatArray = NDArray[np.float64]
 _KINDS = {
     "response_params": "response_params",
     "response": "response",
-    "mean": "response_params",  # spelling of Bambi before 0.14
-    "pps": "response",
+    "pps": "response",  # spelling of Bambi before 0.14
+    **dict.fromkeys(("mean", "linpred", "quantile", "probability"), "target"),
 }
+_WITH_COMPANIONS = ("mean", "quantile")
 UNCENSORED = "draws of the response itself, as it is before some of it is censored"
 
 
@@ -48,11 +50,14 @@ class Prediction:
         the shape is (chains, draws, rows, columns).
     note : str
         What has to be said of these draws; empty where nothing has.
+    vectors : dict of str to (str, tuple of str)
+        By name of what has one element a category of the response, besides what the family combines: dimension, labels.
     """
 
     parameters: dict[str, FloatArray]
     response: dict[str, NDArray[Any]]
     note: str = ""
+    vectors: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def wants_responses(kind: Any) -> bool:
@@ -65,7 +70,8 @@ def wants_responses(kind: Any) -> bool:
     """
     if not isinstance(kind, str) or kind not in _KINDS:
         error = error_about(kind, str, DataError, DataTypeError)
-        raise error(f"kind is 'response_params' or 'response', not '{kind}'.{did_you_mean(kind, _KINDS)}")
+        known = ", ".join(f"'{name}'" for name in _KINDS if name != "pps")
+        raise error(f"kind is one of {known}; not '{kind}'.{did_you_mean(kind, _KINDS)}")
     return _KINDS[kind] == "response"
 
 
@@ -75,6 +81,7 @@ def predict(
     task: PredictionTask,
     *,
     kind: str = "response_params",
+    quantile: float | None = None,
     include_group_specific: bool = True,
     sample_new_groups: bool | None = False,
     random_seed: Any = None,
@@ -90,8 +97,11 @@ def predict(
     design : Design
         The model's own, or ``design.evaluate(new_data)``.
     task : PredictionTask
-    kind : {"response_params", "response"}
-        Distributional parameters, or draws of the response; the older names ``"mean"`` and ``"pps"`` mean the same.
+    kind : {"response_params", "response", "mean", "linpred", "quantile", "probability"}
+        Distributional parameters, or draws of the response (older name ``"pps"``), or a number of its distribution
+        beside the parameters, called ``y_mean`` and the like where the response is y.
+    quantile : float, optional
+        For ``kind="quantile"``, its level.
     include_group_specific : bool
         Whether to add group-specific effects.
     sample_new_groups : bool
@@ -114,7 +124,8 @@ def predict(
         parameters that no response can be drawn for.
     """
     responses = wants_responses(kind)
-    companions = companions_of(design, task.family) if responses else {}
+    target = _target(kind, quantile, task, design.response.name)
+    companions = companions_of(design, task.family) if responses or kind in _WITH_COMPANIONS else {}
     group_rng, response_rng = random_generator(random_seed).spawn(2)
     draws = join_chains(posterior)
     rows = ParameterDraws(
@@ -128,12 +139,17 @@ def predict(
     kept = rows.varying if keep_parameters or not responses else ()
     parameters: dict[str, FloatArray] = {}
     response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows, of_prior)
+    asked = f"{design.response.name}_{kind}"
     for start, stop in rows.chunks():
-        values = rows.natural(start, stop)
-        for name in kept:
+        on_links = rows.on_links(start, stop)
+        values = rows.to_natural(on_links)
+        found = {name: values[name] for name in kept}
+        if target is not None:
+            found[asked] = _of_all_rows(target.value(rows, on_links, companions), design.n_rows)
+        for name, array in found.items():
             if start == 0:
-                parameters[name] = np.empty((draws.samples, *values[name].shape[1:]))
-            parameters[name][start:stop] = values[name]
+                parameters[name] = np.empty((draws.samples, *array.shape[1:]))
+            parameters[name][start:stop] = array
         if responses:
             response.add(values, start, stop)
     response.warn()
@@ -142,7 +158,33 @@ def predict(
         {name: values.reshape(*leading, *values.shape[1:]) for name, values in parameters.items()},
         {design.response.name: response.values.reshape(*leading, *response.values.shape[1:])} if responses else {},
         UNCENSORED if design.is_censored else "",
+        {} if target is None or target.dim is None else {asked: (target.dim, target.labels)},
     )
+
+
+def _target(kind: str, quantile: Any, task: PredictionTask, response: str) -> Target | None:
+    """What is computed beside the parameters.
+
+    Raises
+    ------
+    DataError
+        Where the family does not have it.
+    """
+    if quantile is not None and kind != "quantile":
+        raise ArgumentError(f"quantile={quantile!r} is about kind='quantile', not kind={kind!r}.")
+    if kind != "probability":
+        return target_of(kind, task, response, quantile) if _KINDS[kind] == "target" else None
+    family = task.family
+    if family.kind in ("bernoulli", "binomial"):
+        return target_of(family.parent.name, task, response)
+    if not family.combined or family.composite:
+        raise DataError(f"kind='probability' is of responses that are categories, and family='{family.name}' has none.")
+    return target_of("mean" if family.response_dim is None else family.parent.name, task, response)
+
+
+def _of_all_rows(values: FloatArray, n: int) -> FloatArray:
+    """What is the same for all rows, (chunk, 1[, K]), as (chunk, n[, K])."""
+    return values if values.shape[1] == n else np.broadcast_to(values, (len(values), n, *values.shape[2:]))
 
 
 def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
@@ -262,6 +304,8 @@ class _Part:
     kernel: Callable[..., None]
     y: FloatArray
     weights: FloatArray
+    bound: Callable[..., None] | None = None  # of what it took to be seen
+    ends: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
 
     def fill(
         self,
@@ -283,6 +327,11 @@ class _Part:
         own[varies == 0, 0] = eta[varies == 0, 0]
         found, moved = np.empty(self.rows.size), np.empty_like(own)
         self.kernel(self.y, self.weights, 0, own, varies, links, found, moved)
+        if self.bound is not None:
+            whole, slopes_of_whole = np.empty(self.rows.size), np.empty_like(own)
+            self.bound(self.ends, self.weights, 0, own, varies, links, whole, slopes_of_whole)
+            found -= whole
+            moved -= slopes_of_whole
         out[self.rows] = found
         if slopes is not None:
             slopes[:, self.rows] = moved
@@ -290,15 +339,16 @@ class _Part:
 
 def parts_of(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
     """The rows of a design by the kernels that they are under."""
-    y, censoring = observed(family, design.response), design.response.censoring
+    seen = kernel_rows(family, design.response)
     weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
-    if censoring is None:
-        return [_Part(None, compiled_kernels(family, links)[0], y, weights)]
-    places = np.unique(censoring.status)
-    kernels = compiled_kernels(family, links, places)
+    if seen.is_plain:
+        return [_Part(None, compiled_kernels(family, links)[0], seen.y, weights)]
+    bounds = np.zeros_like(seen.kernels) if seen.bounds is None else seen.bounds
+    kernels = compiled_kernels(family, links, {*seen.kernels.tolist(), *bounds[bounds > 0].tolist()})
     parts = []
-    for place in places:
-        rows = np.flatnonzero(censoring.status == place)
+    for place, bound in np.unique(np.column_stack([seen.kernels, bounds]), axis=0):
+        rows = np.flatnonzero((seen.kernels == place) & (bounds == bound))
         own = weights[rows] if weights.size else weights
-        parts.append(_Part(rows, kernels[place], np.ascontiguousarray(y[:, rows]), own))
+        y, ends = (np.ascontiguousarray(part[:, rows]) for part in np.split(seen.y, [seen.bounds_start]))
+        parts.append(_Part(rows, kernels[place], y, own, kernels[bound] if bound else None, ends))
     return parts

@@ -16,6 +16,7 @@ from nutslite.scores.kinds.draws import Draws
 from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.kinds.probabilities import Dirichlet, Probabilities
 from nutslite.scores.kinds.quantiles import Interval, Quantiles
+from nutslite.scores.kinds.vectors import Vectors
 from nutslite.scores.numerics.checks import levels_of, probability
 from nutslite.scores.pictures.coverage import plot_coverage
 from nutslite.scores.pictures.fan import plot_fan
@@ -37,6 +38,9 @@ SIMULATIONS = 200  # for the band of a reliability diagram
 AT_ONCE = 1 << 27  # draws of all rows that are weighed at a time
 MAIN = ("nll", "crps", "wis", "log_loss", "brier")  # scores that are drawn, the first that there is
 KINDS = ("ecdf", "histogram")
+SEVERAL = (
+    "Rows of several numbers are drawn by plot_scores and plot_sharpness; the table has what intervals hold of each."
+)
 
 
 def _simulated(prediction: Prediction) -> FloatArray:
@@ -118,6 +122,8 @@ class Pictured:
         ax : matplotlib.axes.Axes, optional
         """
         self._say_unweighted()
+        if isinstance(self._kind(), Vectors):
+            raise ArgumentError(SEVERAL)
         if "pit" in self.pointwise:
             return plot_coverage(self._column("pit"), by=by, groups=self.groups, confidence=self.confidence, ax=ax)
         held = self._by_level("coverage_")
@@ -222,6 +228,8 @@ class Pictured:
         prediction = self.prediction
         if prediction is not None and prediction.can("probabilities"):
             return {"Reliability": self.plot_reliability, "Sharpness": self.plot_sharpness}
+        if isinstance(self._kind(), Vectors):
+            return {"Sharpness": self.plot_sharpness}
         found: dict[str, Callable[..., Axes]] = {}
         if "pit" in self.pointwise or isinstance(self._kind(), Quantiles):
             found["Place of what came"] = self.plot_pit
@@ -248,6 +256,8 @@ class Pictured:
         prediction = self._known()
         if isinstance(prediction.kind, Censored):
             raise ArgumentError("Not all responses were seen, and none can be drawn: take plot_pit or plot_coverage.")
+        if isinstance(prediction.kind, Vectors):
+            raise ArgumentError(SEVERAL)
         return prediction
 
     def _say_unweighted(self) -> None:

@@ -94,7 +94,7 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
 def _mean(task: PredictionTask) -> Target:
     family = task.family
     if family.combined and family.response_dim is None:
-        (parameter,) = family.combined
+        parameter = family.parent.name
         return _natural(task, parameter, parameter if family.composite else MEAN)
 
     def value(rows: ParameterDraws, on_links: Mapping[str, FloatArray], companions: Companions) -> FloatArray:
@@ -138,9 +138,8 @@ def _quantile(task: PredictionTask, level: Any) -> Target:
         raise DataError(f"The family '{family.name}' has the quantiles {family.quantile}: target='mu' gives them.")
     names = {parameter.name for parameter in family.parameters}
     extra = {"binomial": {"trials": "n"}}.get(family.kind, {})
-    if family.kind not in distribution_names() or set(distribution(family.kind).parameters) != names | {
-        *extra.values()
-    }:
+    known = family.kind in distribution_names() and set(family.companions) == set(extra)
+    if not known or set(distribution(family.kind).parameters) != names | {*extra.values()}:
         raise DataError(
             f"Quantiles of the family '{family.name}' are not known in closed form. target='{{response}}' draws "
             "responses, whose quantiles predict(kind='response') shows."
