@@ -17,7 +17,7 @@ from nutslite.formula.design import Design, build_design
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.signatures import SIGNATURES, call_text
 from nutslite.formula.forms.register import FORMS
-from nutslite.formula.language.algebra import GROUPINGS
+from nutslite.formula.language.groupings import GROUPINGS
 
 OF_A_RESPONSE = FORMS.keys()
 TERMS_OF_THEIR_OWN = {"Q", "offset"}

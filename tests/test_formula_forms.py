@@ -78,16 +78,16 @@ class TestGuide:
 
 def _say(call: Call) -> Known:
     times = call.numbers("time") if "time" in call.expressions else np.ones(call.evaluator.rows)
-    return Known(companions={"exposure": times})
+    return Known(companions={"hours": times})
 
 
-RATE = Form(names=("events",), signatures=("y, time=None",), say=_say, companions=("exposure",))
+RATE = Form(names=("events",), signatures=("y, time=None",), say=_say, companions=("hours",))
 
 
 def test_companions_of_a_new_form(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, RATE)
     design = build_design("weighted(events(y, n + 1), w) ~ x", DATA)
-    assert (design.response.companions, design.response.kind) == (("exposure",), "numeric")
+    assert (design.response.companions, design.response.kind) == (("hours",), "numeric")
     np.testing.assert_array_equal(design.response.values, [DATA["y"], DATA["n"] + 1.0])
     plain = build_design("events(y) ~ x", DATA)
     np.testing.assert_array_equal(plain.response.values, [DATA["y"], np.ones(6)])
@@ -98,7 +98,7 @@ def test_companions_of_a_new_form(monkeypatch: pytest.MonkeyPatch) -> None:
     gap = DATA[["x", "n"]].assign(n=[1.0, np.nan, 2, 3, 4, 5])
     assert np.isnan(design.evaluate(gap).response.values).all()
     for family in ("poisson", "gaussian", "gamma"):
-        with pytest.raises(DataError, match="carries exposure"):
+        with pytest.raises(DataError, match="carries hours"):
             nl.Model("events(y, n) ~ x", DATA, family=family)
 
 
