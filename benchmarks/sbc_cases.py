@@ -583,19 +583,57 @@ def bounded_cases() -> list[Case]:
     binary, sizes = {"priors": BINARY}, {"priors": {**BINARY, "alpha": Prior("Gamma", alpha=6, beta=3)}}
     logged = {**sizes, "link": "log"}
     return [
-        Case("bounds: gaussian", "truncated on one side by a column", "truncated(y, lb=x - 3) ~ x + (1|g)",
-             options={"priors": NARROW}),
-        Case("bounds: gamma", "tails by quadrature", "constrained(pos, lb=0.2, ub=4) ~ x", "gamma", logged),
-        Case("bounds: poisson", "zeros are not seen", "truncated(k, lb=1) ~ x + (1|g)", "poisson", binary,
-             accept=BOUNDS["poisson"]),
-        Case("bounds: negative binomial", "tails by sums", "truncated(k, ub=12) ~ x", "negativebinomial", sizes),
-        Case("bounds: censored", "late entries", "truncated(censored(pos, status), lb=0.1) ~ x", "weibull", sizes,
-             {"censor": partial(ended, 0.1, 3.0)}),
-        Case("known errors: beside sigma", "a scale of two parts", "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
-             options={"priors": NARROW}),
-        Case("exposures: negative binomial", "both parameters grow", "rate(k, exp(o)) ~ x", "negativebinomial", sizes,
-             accept=BOUNDS.get("negativebinomial")),
-    ]  # fmt: skip
+        Case(
+            "bounds: gaussian",
+            "truncated on one side by a column",
+            "truncated(np.maximum(y, x - 2), lb=x - 3) ~ x + (1|g)",
+            options={"priors": NARROW},
+        ),
+        Case(
+            "bounds: gamma",
+            "tails by quadrature",
+            "constrained(np.clip(pos, 0.3, 3), lb=0.2, ub=4) ~ x",
+            "gamma",
+            logged,
+        ),
+        Case(
+            "bounds: poisson",
+            "zeros are not seen",
+            "truncated(np.maximum(k, 1), lb=1) ~ x + (1|g)",
+            "poisson",
+            binary,
+            accept=BOUNDS["poisson"],
+        ),
+        Case(
+            "bounds: negative binomial",
+            "tails by sums",
+            "truncated(np.minimum(k, 12), ub=12) ~ x",
+            "negativebinomial",
+            sizes,
+        ),
+        Case(
+            "bounds: censored",
+            "late entries",
+            "truncated(censored(np.maximum(pos, 0.2), status), lb=0.1) ~ x",
+            "weibull",
+            sizes,
+            {"censor": partial(ended, 0.1, 3.0)},
+        ),
+        Case(
+            "known errors: beside sigma",
+            "a scale of two parts",
+            "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
+            options={"priors": NARROW},
+        ),
+        Case(
+            "exposures: negative binomial",
+            "both parameters grow",
+            "rate(k, exp(o)) ~ x",
+            "negativebinomial",
+            sizes,
+            accept=BOUNDS.get("negativebinomial"),
+        ),
+    ]
 
 
 def angle_cases() -> list[Case]:
