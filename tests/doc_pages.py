@@ -23,8 +23,9 @@ class Cell:
 
 
 def pages() -> list[str]:
-    """Names of the pages that have code cells."""
-    return sorted(path.stem for path in DOCS.glob("*.md") if CELL.search(path.read_text(encoding="utf-8")))
+    """Names of the pages that have code cells, such as ``gallery/sleep``."""
+    found = [path for path in DOCS.rglob("*.md") if CELL.search(path.read_text(encoding="utf-8"))]
+    return sorted(path.relative_to(DOCS).with_suffix("").as_posix() for path in found)
 
 
 def cells(page: str) -> list[Cell]:

@@ -22,7 +22,7 @@ from nutslite.scores.distributions import distribution_names
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-DOCUMENTS = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
+DOCUMENTS = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", flags=re.MULTILINE)
 TARGET = re.compile(r"^\((\S+)\)=$", flags=re.MULTILINE)
@@ -30,17 +30,20 @@ TARGET = re.compile(r"^\((\S+)\)=$", flags=re.MULTILINE)
 # ------------------------------------------------------------------------------------------------------------ the site
 
 
-def toctree() -> list[str]:
-    """What the site's index lists, patterns included."""
+def toctree(folder: Path) -> list[str]:
+    """What the index of a folder lists, patterns included."""
     blocks = re.findall(
-        r"^```\{toctree\}\n(.*?)^```$", (DOCS / "index.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+        r"^```\{toctree\}\n(.*?)^```$", (folder / "index.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
     )
     return [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
 
 
-def test_every_page_is_on_the_site_and_every_entry_is_a_page():
-    pages = {path.stem for path in DOCS.glob("*.md")} - {"index"}
-    entries = {entry: {page for page in pages if Path(page).match(entry)} for entry in toctree()}
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "gallery"], ids=lambda folder: folder.name)
+def test_every_page_is_on_the_site_and_every_entry_is_a_page(folder):
+    pages = {path.stem for path in folder.glob("*.md")} - {"index"}
+    below = {f"{path.parent.name}/index" for path in folder.glob("*/index.md")}
+    pages |= below
+    entries = {entry: {page for page in pages if Path(page).match(entry)} for entry in toctree(folder)}
     assert [entry for entry, found in entries.items() if not found and "*" not in entry] == []
     assert pages - set().union(*entries.values()) == set()
 

@@ -8,10 +8,8 @@ grouping factors (`grouping`), take the response apart (`response`).
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from nutslite.formula import response as response_room
 from nutslite.formula.by_levels import taken_apart
 from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
+from nutslite.formula.columns.hints import index_hint, quote_hint, with_quote_hint
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
 from nutslite.formula.evaluation.evaluation import Evaluator, Memory
@@ -265,7 +264,7 @@ def build_design(
         parsed = set_apart(category_specific(parsed) if CS in parameters else parsed)
         spec = read_response(parsed.response)
     except FormulaError as error:
-        raise _with_quote_hint(error, data) from None
+        raise with_quote_hint(error, data) from None
     for column in spec.own:
         refuse_response_as_term(column, parsed.predictors)
     frame = as_frame(data)
@@ -335,37 +334,11 @@ def _used_columns(
         try:
             used.update(dict.fromkeys(check(without_offset(expression), columns, extra, term=term)))
         except DataError as error:
-            hints = _index_hint(str(error), frame), _quote_hint(expression.formula, frame)
+            hints = index_hint(str(error), frame), quote_hint(expression.formula, frame)
             raise DataError("\n".join([str(error), *filter(None, hints)])) from None
         except FormulaError as error:
-            raise _with_quote_hint(error, frame) from None
+            raise with_quote_hint(error, frame) from None
     return tuple(used)
-
-
-def _index_hint(message: str, frame: pd.DataFrame) -> str:
-    for name in frame.index.names:
-        if name is not None and message.startswith(f"column '{name}' not found"):
-            return f"The data's index is called '{name}': data.reset_index() makes a column of it."
-    return ""
-
-
-def _with_quote_hint(error: FormulaError, data: Any) -> FormulaError:
-    """The error, and which columns of the data need back-quotes in a formula, where such names stand there without."""
-    try:
-        hint = _quote_hint(error.formula or "", as_frame(data))
-    except DataError:  # which is not what the user has to know now
-        return error
-    said = "in back-quotes" in error.message
-    return error if said or not hint else FormulaError(f"{error.message} {hint}", error.formula, error.span)
-
-
-def _quote_hint(formula: str, frame: pd.DataFrame) -> str:
-    for name in frame.columns:
-        if not isinstance(name, str) or not name or (name.isidentifier() and not iskeyword(name)):
-            continue
-        if re.search(rf"(?<![\w`.]){re.escape(name)}(?![\w`])", formula):
-            return f"The column '{name}' stands in back-quotes in a formula: `{name}`."
-    return ""
 
 
 def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:
