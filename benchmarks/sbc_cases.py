@@ -402,7 +402,8 @@ def term_cases() -> list[Case]:
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     by_levels = "hsgp(z, m=6, c=1.5, by=b, share_cov=False)"
     each = {"sigma": Prior("HalfNormal", sigma=1), "ell": Prior("InverseGamma", alpha=5, beta=4)}
-    bends = {name: {"sigma": Prior("HalfNormal", sigma=1)} for name in ("t2(x, z, k=4)", "s(z, by=h, k=5, bs='ps')")}
+    surface, curves = "t2(x, z, k=4)", "s(z, by=h, k=5, bs='ps')"
+    half = {"sigma": Prior("HalfNormal", sigma=1)}
     return [
         Case(
             "process by levels: marginal",
@@ -410,12 +411,12 @@ def term_cases() -> list[Case]:
             f"y ~ x + {by_levels}",
             options={"priors": {**NARROW, by_levels: each}},
         ),
-        Case("surface: marginal", "scales by parts", "y ~ t2(x, z, k=4)", options={"priors": {**NARROW, **bends}}),
+        Case("surface: marginal", "scales by parts", f"y ~ {surface}", options={"priors": {**NARROW, surface: half}}),
         Case(
             "smooth by levels: marginal",
             "scales by levels",
-            "y ~ h + s(z, by=h, k=5, bs='ps')",
-            options={"priors": {**NARROW, **bends}},
+            f"y ~ h + {curves}",
+            options={"priors": {**NARROW, curves: half}},
         ),
         Case(
             "monotonic times a column: joint",
