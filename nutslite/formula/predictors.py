@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -201,3 +201,11 @@ def without_offset(expression: Expression) -> Expression:
     tree: Any = expression.tree
     is_offset = getattr(getattr(tree, "func", None), "id", None) == "offset"
     return expression.part(tree.args[0]) if is_offset else expression
+
+
+def factor_expressions(given: Iterable[PredictorSpec]) -> list[Expression]:
+    """The factors of common terms, of the left sides of bars, and those that calls of special kinds are times."""
+    specs = list(given)
+    terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
+    multiplied = [factor for spec in specs for product in spec.special for factor in product.others]
+    return [factor for term in terms for factor in term.factors] + multiplied
