@@ -19,5 +19,6 @@ DISTRIBUTION = replace(
     half_difference=lambda mu, sigma, ndt: LOGNORMAL.half_difference(mu, sigma),
     random=lambda rng, mu, sigma, ndt: ndt + LOGNORMAL.random(rng, mu, sigma),
     note="that of the lognormal distribution at y - ndt",
+    known=("1.5, mu=0.0, sigma=1.0, ndt=0.5", 0.267405),
     scipy="lognorm(sigma, loc=ndt, scale=exp(mu))",
 )

@@ -79,5 +79,6 @@ DISTRIBUTION = Distribution(
     whole=True,
     note="y - M(1) + 2 sum_{k > y} q^(k^beta) - M(1) + M(2), M(r) = sum_{k > 0} q^(r k^beta): a hundred terms and the "
     "incomplete gamma function",
+    known=("2, q=0.8, beta=1.0", 0.897778),
     scipy="none",
 )

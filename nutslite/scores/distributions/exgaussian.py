@@ -73,5 +73,6 @@ DISTRIBUTION = Distribution(
     random=_random,
     note="mu + nu - y + 2 (sigma (z Phi(z) + phi(z)) - nu F(y)) - sigma/sqrt(pi) - nu erfcx(sigma/nu)/2, z = (y - "
     "mu)/sigma: F + nu F' is the normal part's",
+    known=("1.5, mu=0.0, sigma=1.0, nu=1.0", 0.422996),
     scipy="exponnorm(nu/sigma, mu, sigma)",
 )

@@ -86,5 +86,6 @@ DISTRIBUTION = Distribution(
     note="w (z (2 F(z) - 1) + m - 2 (m Phi(sqrt(1 + alpha^2) z) - f(z)) - 1/sqrt(pi) - 2 (arcsin(alpha^2/(2 + "
     "alpha^2)) - sqrt(2) d arctan(alpha/sqrt(2)))/pi^(3/2)), d = alpha/sqrt(1 + alpha^2), m = sqrt(2/pi) d, scale w, "
     "F by Owen's T: by parts",
+    known=("0.5, mu=0.0, sigma=1.0, alpha=2.0", 0.360192),
     scipy="skewnorm(alpha, mu - w*m, w), w = sigma/sqrt(1 - m**2), m = sqrt(2/pi)*alpha/sqrt(1 + alpha**2)",
 )

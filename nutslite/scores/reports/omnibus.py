@@ -50,7 +50,7 @@ def omnibus_of(
     is not finite somewhere, or never changes, is left out.
     """
     pool = np.concatenate([observed[None], simulated])
-    if len(simulated) <= 2:
+    if len(simulated) < FEWEST:
         return None
     kept = np.flatnonzero(np.isfinite(pool).all(axis=0) & (np.ptp(simulated, axis=0) > 0.0))
     if not kept.size:
