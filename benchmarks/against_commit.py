@@ -52,7 +52,7 @@ with event.install_listener("numba:compile", compilations):
         sys.exit()
 from gradient import gradient_seconds
 try:
-    from nutslite.model.specification import specification_of
+    from nutslite.model.record.specification import specification_of
     from nutslite.posterior.targets.plan import make_plan
     assembled = specification_of(model).posterior.assembled
 except ImportError:  # before rooms had wings

@@ -28,8 +28,8 @@ KINDS = ("pass", "avg_predictions", "avg_comparisons", "avg_slopes")
 def measured(kind: str) -> dict[str, float]:
     """Seconds and mebibytes of one question."""
     import nutslite as nl
-    from nutslite.model.after_fit import prediction_task
-    from nutslite.model.specification import specification_of
+    from nutslite.model.fits.after_fit import prediction_task
+    from nutslite.model.record.specification import specification_of
     from nutslite.results.container.inference_data import get_group, to_inference_data
     from nutslite.results.predictions.linear_predictor import join_chains
     from nutslite.results.predictions.parameter_draws import ParameterDraws

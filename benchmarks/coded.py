@@ -17,7 +17,7 @@ from report import machine
 from repository import ROOT  # noqa: F401  it lets the next imports find the package
 
 from nutslite.model import Model
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.assembly import code_search
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.record.assembled import Assembled

@@ -28,7 +28,7 @@ from nutslite.families.record.family import Family
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
 from nutslite.model import Model
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.targets.target import JointTarget, Target
 from nutslite.sampler.transition.logdensity import compiled_logdensity
 

@@ -128,7 +128,7 @@ def _print_summary(results: Any, model: Any, everything: bool) -> None:
 
 def _group_effects(model: Any) -> set[str]:
     """Variables that hold an effect for each group, such as ``Days|Subject``."""
-    from nutslite.model.specification import specification_of
+    from nutslite.model.record.specification import specification_of
 
     return {quantity.name for quantity in specification_of(model).posterior.inventory.of_kind("effects")}
 

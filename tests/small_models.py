@@ -9,7 +9,7 @@ import pandas as pd
 
 from nutslite.formula.formula import Formula
 from nutslite.model import Model
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.priors.prior import Prior
 

@@ -89,6 +89,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "reports",
     ),
     "results": ("container", "diagnostics", "predictions", "evaluation", "pictures", "storage"),
+    "model": ("record", "fits", "evaluation"),
 }
 
 # Third-party packages that only some rooms know.

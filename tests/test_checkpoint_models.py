@@ -162,7 +162,7 @@ def test_a_stored_fit_is_made_again_from_the_checkpoint(tmp_path, monkeypatch):
     assert (first.sizes["draw"], more.sizes["draw"]) == (60, 90)
     for name in first.data_vars:
         np.testing.assert_array_equal(more[name].values[:, :60], first[name].values)
-    monkeypatch.setattr("nutslite.model.fitting._sampled", None)
+    monkeypatch.setattr("nutslite.model.fits.fitting._sampled", None)
     assert model.fit(**{**given, "draws": 90})["posterior"].sizes["draw"] == 90
 
 

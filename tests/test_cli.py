@@ -20,7 +20,7 @@ import nutslite
 from nutslite import cli, commands
 from nutslite.datasets import datasets
 from nutslite.exceptions import FormulaError, NutsliteWarning
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.results.container.inference_data import to_inference_data
 from nutslite.results.storage.storage import load
 

@@ -17,8 +17,8 @@ from nutslite.families.real.elf import FAMILY as ELF
 from nutslite.families.real.quantiles import combine, gap_name, outwards
 from nutslite.families.record.family import Family, compile_kernel, pointwise_loglik
 from nutslite.families.record.register import at_quantile, get_family
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import specification_of
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import specification_of
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.adjusted import Coefficients, prior_precision
 from nutslite.results.container.inference_data import get_group

@@ -23,7 +23,7 @@ from nutslite._schema import DEEPEST_JSON, Misfit, Number, Numbers, Record, chec
 from nutslite.exceptions import DataError, NutsliteError, SamplingError
 from nutslite.formula.columns.data import as_frame
 from nutslite.model import Model
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.methods import resume
 from nutslite.results.container.inference_data import get_group
 from nutslite.sampler import sample

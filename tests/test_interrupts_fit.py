@@ -17,7 +17,7 @@ import nutslite as nl
 from nutslite._log import log
 from nutslite._numba import jit_disabled
 from nutslite.calibration import refit, simulation_based_calibration
-from nutslite.model import refits
+from nutslite.model.evaluation import refits
 from nutslite.posterior.run.run import run
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.results import fit as results_fit

@@ -9,7 +9,7 @@ from small_models import assembled_of
 
 import nutslite as nl
 from nutslite.exceptions import DataError
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.record.quantities import take_inventory
 from nutslite.results.container.inference_data import get_group, group_names, stored_name
 

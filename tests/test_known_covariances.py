@@ -19,7 +19,7 @@ from nutslite.formula import covariances
 from nutslite.formula.correlated import effect_groups
 from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.language import algebra
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.marginal import crossproducts, prices

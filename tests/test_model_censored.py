@@ -17,7 +17,7 @@ from nutslite.families.record.censoring import compiled_kernels, logliks_of
 from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.records import STATUSES
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.pilot.row_information import linear_predictors, row_information

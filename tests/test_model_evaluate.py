@@ -16,7 +16,7 @@ from scipy import signal, special, stats
 import nutslite as nl
 from nutslite.exceptions import NutsliteWarning
 from nutslite.families.user.built_in import family_names
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.results.container.inference_data import arviz_major, build_container, get_group
 from nutslite.results.evaluation.predictive import form_of
 from nutslite.scores.evaluation import evaluate

@@ -13,8 +13,8 @@ import pytest
 from small_models import assembled_of, grouped_data
 
 import nutslite as nl
-from nutslite.model.fit_arguments import FitArguments
-from nutslite.model.specification import ModelArguments, specification_of
+from nutslite.model.fits.fit_arguments import FitArguments
+from nutslite.model.record.specification import ModelArguments, specification_of
 
 WIDE = {"x": nl.Prior("Normal", mu=0, sigma=77)}
 QUIET: dict[str, Any] = {"progressbar": False, "compute_convergence_checks": False, "chains": 2, "random_seed": 1}

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import nutslite as nl
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import specification_of
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import specification_of
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.evaluation.moment_matching import MomentMatching
 from nutslite.scores.importance import leave_one_out

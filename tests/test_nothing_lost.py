@@ -21,8 +21,8 @@ from tqdm import tqdm
 import nutslite as nl
 from nutslite.commands import fit as fit_command
 from nutslite.exceptions import DataError, NutsliteWarning, SamplingError, warn
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import specification_of
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.results import fit as results_fit

@@ -11,7 +11,7 @@ from scipy import stats
 from small_models import assembled_of
 
 import nutslite as nl
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.pilot.pilot import scale_columns
 from nutslite.posterior.points.points import PointMap
 from nutslite.posterior.targets.target import JointTarget

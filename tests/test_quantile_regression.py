@@ -18,9 +18,9 @@ from nutslite.families.real.elf import FAMILY as ELF
 from nutslite.families.real.elf import WIDTH
 from nutslite.families.real.laplace import FAMILY as MEDIAN
 from nutslite.families.record.family import pointwise_loglik
-from nutslite.model.adjusting import clusters_of
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import specification_of
+from nutslite.model.fits.adjusting import clusters_of
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import specification_of
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.adjusted import Coefficients, prior_precision
 from nutslite.results.container.inference_data import get_group, group_names

@@ -110,7 +110,7 @@ class TestWithZarr:
         first = get_group(model.fit(file=path, **FIT), "posterior")
         more = get_group(model.fit(file=path, **{**FIT, "draws": 50}), "posterior")
         assert (first.sizes["draw"], more.sizes["draw"]) == (40, 50)
-        monkeypatch.setattr("nutslite.model.fitting._sampled", None)
+        monkeypatch.setattr("nutslite.model.fits.fitting._sampled", None)
         again = get_group(model.fit(file=path, **{**FIT, "draws": 50}), "posterior")
         np.testing.assert_array_equal(again["x"], more["x"])
 

@@ -26,7 +26,7 @@ import nutslite as nl
 from nutslite._log import log
 from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.register import get_family
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.run.identity import column_digest
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.storage import model_file, storage
@@ -89,7 +89,7 @@ def test_another_process_loads_the_same_model(tmp_path):
     model.save(tmp_path / "a.model")
     code = (
         "import sys, nutslite, json\n"
-        "from nutslite.model.specification import specification_of\n"
+        "from nutslite.model.record.specification import specification_of\n"
         "model = nutslite.Model.load(sys.argv[1])\n"
         "print(json.dumps([repr(model), specification_of(model).identity()]))"
     )

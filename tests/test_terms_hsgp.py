@@ -13,7 +13,7 @@ from small_models import assembled_of
 
 import nutslite as nl
 from nutslite.exceptions import DataError
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.points.points import PointMap
 from nutslite.priors.prior import Prior
 

@@ -17,7 +17,7 @@ from small_models import assembled_of
 import nutslite as nl
 from nutslite.exceptions import DataError, NutsliteError
 from nutslite.formula.design import Design, build_design
-from nutslite.model.specification import specification_of
+from nutslite.model.record.specification import specification_of
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.pilot.pilot import scale_columns
 from nutslite.posterior.targets.target import JointTarget

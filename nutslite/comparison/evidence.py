@@ -14,8 +14,8 @@ from nutslite._calls import public
 from nutslite._parallel import available_cpus
 from nutslite.comparison.bridge import Bridge, bridge_twice
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, PriorError, shown, warn
-from nutslite.model.after_fit import check_results, prediction_task
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.fits.after_fit import check_results, prediction_task
+from nutslite.model.record.specification import Specification, specification_of
 from nutslite.posterior.methods.registry import approximate_names
 from nutslite.posterior.points.packing import positions_of
 from nutslite.posterior.record.model_data import DENSITY

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.comparison.submodels import FAMILIES, Reference, log_density, project
 from nutslite.exceptions import ArgumentError, did_you_mean, shown, warn
-from nutslite.model.after_fit import check_results, prediction_task
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.fits.after_fit import check_results, prediction_task
+from nutslite.model.record.specification import Specification, specification_of
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.predictions.predict import conditional_parameters, pointwise_log_likelihood

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite._pareto import smoothed
 from nutslite.exceptions import ArgumentError, did_you_mean, shown
-from nutslite.model.after_fit import add_log_likelihood, add_log_prior, check_results
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.fits.after_fit import add_log_likelihood, add_log_prior, check_results
+from nutslite.model.record.specification import Specification, specification_of
 from nutslite.results.container.inference_data import get_group, group_names
 
 if TYPE_CHECKING:

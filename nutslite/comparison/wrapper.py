@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, shown
 from nutslite.formula.rows import rows_of_design
-from nutslite.model.after_fit import check_results, prediction_task
-from nutslite.model.fit_arguments import FitArguments, read_fit_arguments
-from nutslite.model.fitting import carry_out, prepare
-from nutslite.model.specification import Posterior, specification_of
+from nutslite.model.fits.after_fit import check_results, prediction_task
+from nutslite.model.fits.fit_arguments import FitArguments, read_fit_arguments
+from nutslite.model.fits.fitting import carry_out, prepare
+from nutslite.model.record.specification import Posterior, specification_of
 from nutslite.results.added_groups import add_log_likelihood
 from nutslite.results.container.inference_data import get_group
 

@@ -21,8 +21,8 @@ from nutslite.interpret.groups import OBSERVED, POPULATION, Groups, groups_of
 from nutslite.interpret.streaming import Draws, Measure, Question, checked_seed, draws_of
 from nutslite.interpret.summaries import NUMBERS, Intervals, intervals_of
 from nutslite.interpret.target import MEAN, Target, target_of
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import Specification, specification_of
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[Any], Any]

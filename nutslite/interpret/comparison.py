@@ -112,7 +112,7 @@ def avg_comparisons(model: Any, idata: Any, contrast: Any = None, by: Any = True
     """Average comparisons: `comparisons` with ``by=True``, or by the columns given; `options` as there."""
     if contrast is None and options.get("variables") is None:
         from nutslite.interpret.covariates import changeable
-        from nutslite.model.specification import specification_of
+        from nutslite.model.record.specification import specification_of
 
         options["variables"] = list(changeable(specification_of(model)))
         if not options["variables"]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nutslite.exceptions import DataError, did_you_mean
-from nutslite.model.specification import Specification
+from nutslite.model.record.specification import Specification
 
 MOST_VALUES = 50
 """Of a numeric covariate in a grid."""

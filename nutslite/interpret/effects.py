@@ -15,7 +15,7 @@ from nutslite._calls import public
 from nutslite.exceptions import DataError
 from nutslite.interpret.streaming import Draws, draws_of
 from nutslite.interpret.summaries import Intervals, intervals_of, table_of
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.record.specification import Specification, specification_of
 from nutslite.posterior.record.inventory import Quantity
 
 FloatArray = NDArray[np.float64]

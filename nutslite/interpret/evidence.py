@@ -18,7 +18,7 @@ from nutslite.exceptions import ArgumentError, DataError, did_you_mean, shown, w
 from nutslite.interpret.expression import evaluate
 from nutslite.interpret.streaming import checked_seed, draws_of
 from nutslite.interpret.summaries import Intervals, intervals_of
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.record.specification import Specification, specification_of
 
 FloatArray = NDArray[np.float64]
 

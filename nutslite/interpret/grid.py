@@ -13,7 +13,7 @@ from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, refuse_other
 from nutslite.formula.columns.data import as_frame
 from nutslite.interpret.covariates import Covariate, covariates_of, known_covariate, rows_in_use
-from nutslite.model.specification import Specification, specification_of
+from nutslite.model.record.specification import Specification, specification_of
 
 GRIDS = ("mean_or_mode", "balanced", "counterfactual")
 NUMBERS = {

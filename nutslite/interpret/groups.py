@@ -12,7 +12,7 @@ import pandas as pd
 from nutslite.exceptions import ArgumentError, refuse_other
 from nutslite.formula.design import Design
 from nutslite.formula.rows import with_new_groups
-from nutslite.model.specification import Specification
+from nutslite.model.record.specification import Specification
 from nutslite.results.predictions.linear_predictor import NamedDraws
 from nutslite.results.predictions.parameter_draws import ParameterDraws
 from nutslite.results.predictions.response_draws import PredictionTask

@@ -117,7 +117,7 @@ def avg_slopes(model: Any, idata: Any, wrt: Any = None, by: Any = True, **option
     """
     if wrt is None and options.get("variables") is None:
         from nutslite.interpret.covariates import changeable
-        from nutslite.model.specification import specification_of
+        from nutslite.model.record.specification import specification_of
 
         wrt = [name for name, item in changeable(specification_of(model)).items() if item.numeric]
         if not wrt:

@@ -14,8 +14,8 @@ from nutslite.exceptions import ArgumentError
 from nutslite.interpret.averages import Averaging
 from nutslite.interpret.groups import Groups
 from nutslite.interpret.target import Companions, Target
-from nutslite.model.after_fit import check_results, prediction_task
-from nutslite.model.specification import Specification
+from nutslite.model.fits.after_fit import check_results, prediction_task
+from nutslite.model.record.specification import Specification
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned

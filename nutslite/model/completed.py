@@ -22,16 +22,16 @@ from nutslite._calls import CallError, public
 from nutslite._parallel import check_executor, run_on
 from nutslite.exceptions import ArgumentTypeError, DataError, shown, warn
 from nutslite.formula.columns.data import as_frame
-from nutslite.model.fit_arguments import FitArguments
+from nutslite.model.fits.fit_arguments import FitArguments
 from nutslite.model.model import Model
-from nutslite.model.specification import ModelArguments, Posterior, specification_of
-from nutslite.results.container.inference_data import add_group, build_container, get_group, group_names
+from nutslite.model.record.specification import ModelArguments, Posterior, specification_of
+from nutslite.results.container.inference_data import get_group
+from nutslite.results.container.joined import joined_results
 from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
 from nutslite.sampler.sample import seed_sequence
 
 FloatArray = NDArray[np.float64]
 
-JOINED = ("posterior", "sample_stats", "log_likelihood", "posterior_predictive")
 LARGEST_RHAT = 1.01
 MANY_FITS = 100.0  # fits for a share of one that gaps have in the variance
 
@@ -159,7 +159,7 @@ def fit_many(
     results = list(run_on(executor, _fit, tasks))
     table = _table(results)
     _warn(table)
-    return CompletedFits(tuple(models), tuple(results), _joined(results), table)
+    return CompletedFits(tuple(models), tuple(results), joined_results(results), table)
 
 
 def _fit(model: Model, arguments: Mapping[str, Any]) -> Any:
@@ -191,28 +191,6 @@ def _share_priors(models: Sequence[Model]) -> None:
             )
         shared = Posterior(replace(own.spec, priors=first.spec.priors))
         model._specification = replace(own, posterior=shared)
-
-
-def _joined(results: Sequence[Any]) -> Any:
-    """All draws in one container."""
-    import xarray
-
-    groups = {}
-    shared = [name for name in JOINED if all(name in group_names(one) for one in results)]
-    for name in shared:
-        parts, first = [], 0
-        for place, one in enumerate(results):
-            part = get_group(one, name)
-            chains = part.sizes["chain"]
-            part = part.assign_coords(chain=np.arange(first, first + chains))
-            parts.append(part.assign_coords(imputation=("chain", np.full(chains, place))))
-            first += chains
-        groups[name] = xarray.concat(parts, "chain", join="inner", combine_attrs="override")
-    container = build_container(groups)
-    observed = [get_group(one, "observed_data") for one in results]
-    if all(one.equals(observed[0]) for one in observed):
-        add_group(container, "observed_data", observed[0])
-    return container
 
 
 def _table(results: Sequence[Any]) -> pd.DataFrame:

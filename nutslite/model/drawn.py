@@ -8,10 +8,10 @@ from typing import Any
 
 from nutslite._calls import public
 from nutslite.exceptions import check_flags
-from nutslite.model import adjusting, after_fit, before_fit, fitting
-from nutslite.model.fit_arguments import read_fit_arguments
-from nutslite.model.specification import Specification
-from nutslite.model.specify import with_priors
+from nutslite.model.fits import adjusting, after_fit, before_fit, fitting
+from nutslite.model.fits.fit_arguments import read_fit_arguments
+from nutslite.model.record.specification import Specification
+from nutslite.model.record.specify import with_priors
 from nutslite.posterior.targets.plan import Centring, Path, Plan, make_plan
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import public
-from nutslite.model import cross_validation, evaluation
-from nutslite.model.specification import Specification
+from nutslite.model.evaluation import cross_validation, evaluation
+from nutslite.model.record.specification import Specification
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -18,10 +18,10 @@ from nutslite.formula.formula import Formula
 from nutslite.formula.updating import updated
 from nutslite.model.drawn import Drawn
 from nutslite.model.evaluated import Evaluated
+from nutslite.model.record.specification import ModelArguments
+from nutslite.model.record.specify import specify, with_aliases, with_priors
 from nutslite.model.saving import read_file, save_model, warn_of_differences
 from nutslite.model.shown import Shown
-from nutslite.model.specification import ModelArguments
-from nutslite.model.specify import specify, with_aliases, with_priors
 from nutslite.posterior.record.potential import Potential
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior

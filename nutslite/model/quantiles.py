@@ -15,9 +15,9 @@ from nutslite._calls import CallError, public
 from nutslite.exceptions import DataError, shown
 from nutslite.families.rows.levels import several_levels
 from nutslite.formula.columns.data import as_frame
-from nutslite.model.fit_arguments import FitArguments
+from nutslite.model.fits.fit_arguments import FitArguments
 from nutslite.model.model import Model
-from nutslite.model.specification import ModelArguments
+from nutslite.model.record.specification import ModelArguments
 from nutslite.scores.kinds.prediction import Prediction
 
 FloatArray = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nutslite._log import log
 from nutslite.exceptions import DataError, checked_path, did_you_mean
-from nutslite.model.specification import Specification
+from nutslite.model.record.specification import Specification
 
 if TYPE_CHECKING:
     from nutslite.results.storage.model_file import StoredModel

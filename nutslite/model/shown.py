@@ -7,16 +7,16 @@ from typing import Any
 from nutslite._calls import public
 from nutslite.exceptions import ArgumentError, check_flags, refuse_other, warn
 from nutslite.formula.records import Response
-from nutslite.model.after_fit import with_predictions
-from nutslite.model.before_fit import plot_priors
-from nutslite.model.components import (
+from nutslite.model.fits.after_fit import with_predictions
+from nutslite.model.fits.before_fit import plot_priors
+from nutslite.model.record.components import (
     ConditionalParameter,
     MarginalParameter,
     Parameter,
     ResponseComponent,
     list_parameters,
 )
-from nutslite.model.specification import Specification
+from nutslite.model.record.specification import Specification
 from nutslite.posterior.points.compiled_model import Backend
 
 STYLES = ("modern", "classic")

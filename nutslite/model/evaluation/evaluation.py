@@ -13,9 +13,9 @@ from nutslite.exceptions import ArgumentError, DataError, check_flags, refuse_ot
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import Design
 from nutslite.formula.rows import with_new_groups
-from nutslite.model.after_fit import check_results, prediction_task
-from nutslite.model.row_labels import group_labels, row_labels, said_of_groups, said_of_ranges
-from nutslite.model.specification import Specification
+from nutslite.model.evaluation.row_labels import group_labels, row_labels, said_of_groups, said_of_ranges
+from nutslite.model.fits.after_fit import check_results, prediction_task
+from nutslite.model.record.specification import Specification
 
 if TYPE_CHECKING:
     from nutslite.results.evaluation.predictive import Predictive
@@ -252,7 +252,7 @@ def _left_out(
             f"refit=True: k-hat is above {left_out.limit:.2f} in {bad.size} of {left_out.khat.size} rows, and "
             f"{MOST_REFITS} are refitted at most. cross_validate(k=10) leaves out rows in ten fits."
         )
-    from nutslite.model.refits import RefitTask, concerns, refits
+    from nutslite.model.evaluation.refits import RefitTask, concerns, refits
     from nutslite.posterior.methods.settings import Settings
     from nutslite.sampler.sample import seed_sequence
 

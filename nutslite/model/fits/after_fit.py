@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nutslite.formula.columns.data import as_frame
-from nutslite.model.specification import Specification
+from nutslite.model.record.specification import Specification
 
 if TYPE_CHECKING:
     from nutslite.results.predictions.response_draws import PredictionTask

@@ -7,8 +7,8 @@ from typing import Any
 
 from nutslite._log import log
 from nutslite.exceptions import random_generator
-from nutslite.model.after_fit import prediction_task
-from nutslite.model.specification import Specification
+from nutslite.model.fits.after_fit import prediction_task
+from nutslite.model.record.specification import Specification
 
 
 def prior_predictive(

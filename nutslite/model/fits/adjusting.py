@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, shown
-from nutslite.model.after_fit import check_results, prediction_task
-from nutslite.model.specification import Specification
+from nutslite.model.fits.after_fit import check_results, prediction_task
+from nutslite.model.record.specification import Specification
 
 ROWS = "rows"
 

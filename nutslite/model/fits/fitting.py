@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from nutslite._log import log
 from nutslite.exceptions import SettingError
-from nutslite.model.after_fit import add_log_likelihood, add_log_prior, predict
-from nutslite.model.fit_arguments import FitArguments
-from nutslite.model.specification import Specification
+from nutslite.model.fits.after_fit import add_log_likelihood, add_log_prior, predict
+from nutslite.model.fits.fit_arguments import FitArguments
+from nutslite.model.record.specification import Specification
 from nutslite.posterior.targets.plan import Plan, make_plan
 
 if TYPE_CHECKING:

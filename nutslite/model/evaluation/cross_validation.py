@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite._parallel import check_executor
 from nutslite.exceptions import ArgumentError, DataError, SettingError
-from nutslite.model.evaluation import Rows, with_joint
-from nutslite.model.row_labels import row_labels, said_of_ranges
-from nutslite.model.specification import Specification
+from nutslite.model.evaluation.evaluation import Rows, with_joint
+from nutslite.model.evaluation.row_labels import row_labels, said_of_ranges
+from nutslite.model.record.specification import Specification
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
-    from nutslite.model.refits import Refit
+    from nutslite.model.evaluation.refits import Refit
     from nutslite.results.evaluation.predictive import Predictive
     from nutslite.scores.reports.report import Report
 
@@ -40,7 +40,7 @@ def cross_validate(
     **options: Any,
 ) -> Report:
     """What `Model.cross_validate` does; `fit` has arguments of `Model.fit`."""
-    from nutslite.model.refits import RefitTask, concerns, refits
+    from nutslite.model.evaluation.refits import RefitTask, concerns, refits
     from nutslite.posterior.methods.settings import Settings
     from nutslite.sampler.sample import seed_sequence
 

@@ -15,7 +15,7 @@ from nutslite.families.rows.separation import separating_columns
 from nutslite.formula.collinearity import column_names, independent_columns
 from nutslite.formula.design import Design
 from nutslite.formula.records import LinearPredictor
-from nutslite.model.exact import RESIDUAL, warn_where_exact
+from nutslite.model.record.exact import RESIDUAL, warn_where_exact
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.prior import Prior
 

@@ -21,8 +21,8 @@ from nutslite.formula.columns.data import as_frame
 from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import as_formula
-from nutslite.model.concerns import check_empty_formulas, warn_of_concerns
-from nutslite.model.specification import ModelArguments, Posterior, Specification
+from nutslite.model.record.concerns import check_empty_formulas, warn_of_concerns
+from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import read_potentials
 from nutslite.priors.checks import Vector, check_noncentered, refuse_fixed

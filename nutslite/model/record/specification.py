@@ -1,7 +1,7 @@
 """What a model is: one frozen record, made once of its arguments and its data, and read by all that a model does.
 
-Whatever changes a model (`nutslite.model.specify`) makes a new record. So nothing that was worked out before can be out
-of date: it belongs to the record that it was made of.
+Whatever changes a model (`nutslite.model.record.specify`) makes a new record. So nothing that was worked out before can
+be out of date: it belongs to the record that it was made of.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""How good a model's predictions are: fits without rows, and their scores."""

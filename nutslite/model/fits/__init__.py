@@ -1,0 +1,1 @@
+"""What a model is fitted with, and what is made of its draws."""
