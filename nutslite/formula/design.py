@@ -20,7 +20,7 @@ import pandas as pd
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.by_levels import taken_apart
-from nutslite.formula.category_specific import CS, category_specific
+from nutslite.formula.category_specific import read_formulas
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
@@ -32,12 +32,12 @@ from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, refuse_response_as_term
+from nutslite.formula.language.parsing import PredictorSpec, check_ids, refuse_response_as_term
 from nutslite.formula.predictors import (
     PredictorPlan,
     build_predictor,
     check_columns,
-    plan_predictor,
+    plan_predictors,
     resettled,
     without_offset,
 )
@@ -45,7 +45,6 @@ from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearP
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.response_spec import read_response
 from nutslite.formula.terms.kinds import Interval
-from nutslite.formula.terms.learned import set_apart
 
 
 @dataclass(frozen=True)
@@ -260,13 +259,11 @@ def build_design(
     """
     formula = as_formula(formula)
     try:
-        parsed = parse(formula.main, formula.additionals, tuple(parameters))
-        parsed = set_apart(category_specific(parsed) if CS in parameters else parsed)
+        parsed = read_formulas(formula.main, formula.additionals, tuple(parameters))
         spec = read_response(parsed.response)
     except FormulaError as error:
         raise _with_quote_hint(error, data) from None
-    for column in spec.own:
-        refuse_response_as_term(column, parsed.predictors)
+    refuse_response_as_term(spec.own, parsed.predictors)
     frame = as_frame(data)
     check_ids(parsed.predictors, frame.columns)
     extra = check_extra_namespace(extra_namespace)
@@ -294,9 +291,7 @@ def build_design(
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
     known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = tuple(
-        plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
-    )
+    plans = plan_predictors(parsed.predictors, known, evaluator, without_intercept)
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,6 +74,16 @@ def _plan_common(
     found = dict(zip((term.key for term in every), plans, strict=True))
     products = tuple(found[product.term.key] if product.others else None for product in spec.special)
     return tuple(plans[: len(spec.terms)]), products
+
+
+def plan_predictors(
+    specs: Iterable[PredictorSpec],
+    factors: Mapping[str, Factor],
+    evaluator: Evaluator,
+    without_intercept: Collection[str],
+) -> tuple[PredictorPlan, ...]:
+    """The same of all predictors; the intercepts of those named in `without_intercept` are elsewhere."""
+    return tuple(plan_predictor(spec, factors, evaluator, spec.parameter in without_intercept) for spec in specs)
 
 
 def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
