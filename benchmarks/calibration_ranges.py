@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from provenance import made_by
 from repository import ROOT
 from scipy.special import expit, logit
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from nutslite.scores import Prediction, evaluate
 from nutslite.scores.reports import tables
@@ -42,10 +42,13 @@ FEWER = 4  # times, of runs with wrong forecasts
 NARROW, BIAS = 0.8, 0.3  # of sds
 OVERDISPERSION, COUNT_BIAS = 4.0, 1.15  # alpha of counts whose forecast is Poisson; factor of a mean
 EXTREME, LOGIT_BIAS = 1.7, 0.5
+SHARED_LOGIT, GAUSS = 1.2, 20  # sd of what events of a group share; points of a quadrature
+ODD = 2.0  # sds that one group is off
 
 FOLLOWED = (
-    "coverage_90", "coverage_90_randomised", "pit_mean", "pit_spread", "pit_distance", "pit_between_groups", "bias",
-    "crps", "nll", "smooth_ece", "ece", "miscalibration", "spiegelhalter_z",
+    "coverage_90", "coverage_90_randomised", "pit_mean", "pit_spread", "pit_distance", "pit_between_groups",
+    "pit_farthest_group", "residuals_between_groups", "residuals_farthest_group", "bias", "crps", "nll", "smooth_ece",
+    "ece", "miscalibration", "spiegelhalter_z",
 )  # fmt: skip
 """Measures that the second table has a column for, as far as a response has them."""
 
@@ -83,11 +86,24 @@ def grouped(rng: np.random.Generator, wrong: str) -> Forecast:
         shared = SHARED * rng.standard_normal((n, ROWS // SIZE))[:, labels]
         return shared + own * rng.standard_normal((n, ROWS))
 
-    y = mu + deviations(1)[0]
+    y = mu + deviations(1)[0] + ODD * (labels == 0) * (wrong == "one group off")
     if wrong == "ignoring groups":
         return y, Prediction.from_normal(mu, np.ones(ROWS)), labels
     draws = mu + BIAS * (wrong == "biased") + _width(wrong) * deviations(DRAWS)
     return y, Prediction.from_draws(draws), labels
+
+
+def grouped_events(rng: np.random.Generator, wrong: str) -> Forecast:
+    """Events in groups; right forecasts know what rows of a group share, wrong ones the share of events on average."""
+    labels = np.repeat(np.arange(ROWS // SIZE), SIZE)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(GAUSS)
+    eta, shared = rng.normal(size=ROWS), SHARED_LOGIT * rng.standard_normal(ROWS // SIZE)[labels]
+    y = (rng.random(ROWS) < expit(eta + shared)).astype(int)
+    if wrong == "ignoring groups":
+        average = expit(eta[:, None] + SHARED_LOGIT * nodes) @ weights / weights.sum()
+        return y, Prediction.from_probabilities(average), labels
+    steep, off = (EXTREME if wrong == "too narrow" else 1.0), (LOGIT_BIAS if wrong == "biased" else 0.0)
+    return y, Prediction.from_probabilities(expit(steep * (eta + shared) - off)), labels
 
 
 def _width(wrong: str) -> float:
@@ -96,13 +112,11 @@ def _width(wrong: str) -> float:
 
 RESPONSES: dict[str, Callable[[np.random.Generator, str], Forecast]] = {
     "gaussian": gaussian, "poisson": poisson, "bernoulli": bernoulli, "grouped gaussian": grouped,
+    "grouped bernoulli": grouped_events,
 }  # fmt: skip
-CELLS = [
-    (response, wrong)
-    for response in RESPONSES
-    for wrong in ("", "too narrow", "biased", "ignoring groups")
-    if wrong != "ignoring groups" or response == "grouped gaussian"
-]
+WRONG = ("", "too narrow", "biased")
+OF_GROUPS = {"grouped gaussian": ("ignoring groups", "one group off"), "grouped bernoulli": ("ignoring groups",)}
+CELLS = [(response, wrong) for response in RESPONSES for wrong in (*WRONG, *OF_GROUPS.get(response, ()))]
 
 
 def found_fault(verdict: str) -> bool:
@@ -116,11 +130,12 @@ def run_cell(response: str, wrong: str, runs: int, seed: int) -> dict[str, Any]:
     """Shares of runs by measure: within the printed range, below it, above it; and verdicts that find a fault."""
     rng = np.random.default_rng([seed, *response.encode(), *wrong.encode()])
     inside: dict[str, list[int]] = {}
-    faults = 0
+    faults = surprising = 0
     for run in range(runs):
         y, prediction, labels = RESPONSES[response](rng, wrong)
         report = evaluate(y, prediction, groups=labels, levels=LEVELS, simulations=SIMULATIONS, seed=[seed, run])
         faults += found_fault(report.verdict())
+        surprising += report.omnibus.p_value <= 1.0 - report.confidence
         table = report.table
         for name in table.index[np.isfinite(table["expected_low"].to_numpy(float))]:
             line = table.loc[name]
@@ -129,7 +144,8 @@ def run_cell(response: str, wrong: str, runs: int, seed: int) -> dict[str, Any]:
                 1 + int(line["estimate"] > line["expected_high"]) - int(line["estimate"] < line["expected_low"])
             ] += 1
     shares = {name: [count / runs for count in counts] for name, counts in inside.items()}
-    return {"response": response, "wrong": wrong, "runs": runs, "faults": faults / runs, "measures": shares}
+    found = {"runs": runs, "faults": faults / runs, "any": surprising / runs, "measures": shares}
+    return {"response": response, "wrong": wrong, **found}
 
 
 def report(cells: Sequence[dict[str, Any]], head: str) -> str:
@@ -153,8 +169,12 @@ def report(cells: Sequence[dict[str, Any]], head: str) -> str:
         f"Too narrow: sds {NARROW} times the right ones; counts with negative binomial alpha {OVERDISPERSION:g} "
         f"forecast as Poisson; logits {EXTREME} times too steep. Biased: by {BIAS} sd; means of counts {COUNT_BIAS} "
         f"times too low; logits by {LOGIT_BIAS}. Ignoring groups: each row right by itself, and nothing shared (groups "
-        f"of {SIZE} share {SHARED**2:.0%} of the variance). Numbers are the share of runs **outside** the range (% of "
-        "runs; 5 is what right forecasts have); *verdict* is the share whose two sentences find a fault.",
+        f"of {SIZE} share {SHARED**2:.0%} of the variance; events an effect of sd {SHARED_LOGIT} on the logit). One "
+        f"group off: by {ODD:g} sds. Numbers are the share of runs **outside** the range (% of runs; 5 is what right "
+        "forecasts have). *Any* is the share where one of the numbers that the verdict looks at is farther from what "
+        "is expected than the farthest is in 95 % of simulations; *verdict* that whose two sentences find a fault.",
+        f"No test of 5 % could find a bias of {BIAS} sds of the grouped responses, whose mean over {ROWS // SIZE} "
+        f"groups is known to {_error_of_mean():.2f} sds, in more than {100 * _most_power():.0f} % of runs.",
         _wrong_table(cells),
     ]
     return "\n\n".join(text) + "\n"
@@ -171,13 +191,25 @@ def _right_table(cells: Sequence[dict[str, Any]]) -> str:
 
 def _wrong_table(cells: Sequence[dict[str, Any]]) -> str:
     names = [name for name in FOLLOWED if any(name in cell["measures"] for cell in cells)]
-    lines = [_row(["response", "forecast", "runs", "verdict", *names]), _rule(4 + len(names))]
+    lines = [_row(["response", "forecast", "runs", "verdict", "any", *names]), _rule(5 + len(names))]
     for cell in cells:
         found = [cell["measures"].get(name) for name in names]
         outside = ["" if shares is None else f"{100 * (1 - shares[1]):.0f}" for shares in found]
-        first = [cell["response"], cell["wrong"] or "right", str(cell["runs"]), f"{100 * cell['faults']:.0f}"]
+        first = [cell["response"], cell["wrong"] or "right", str(cell["runs"])]
+        first += [f"{100 * cell[name]:.0f}" for name in ("faults", "any")]
         lines.append(_row([*first, *outside]))
     return "\n".join(lines)
+
+
+def _error_of_mean() -> float:
+    """Of the mean residual of the grouped responses, in sds of one."""
+    return float(np.sqrt((SHARED**2 + (1.0 - SHARED**2) / SIZE) / (ROWS // SIZE)))
+
+
+def _most_power() -> float:
+    """Of a test that this mean is zero, where it is `BIAS`: two-sided, of 5 %."""
+    shift = BIAS / _error_of_mean()
+    return float(norm.sf(1.96 - shift) + norm.cdf(-1.96 - shift))
 
 
 def _row(cells: Sequence[str]) -> str:

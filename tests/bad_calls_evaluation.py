@@ -115,6 +115,8 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     (lambda: _cross_validate(k=2, executor=_closed()), ArgumentError, ("The executor takes no work", "shutdown")),
     (lambda: leave_one_out([1.0, 2.0]), DataError, ("(draws, rows)", "not (2,)")),
     (lambda: leave_one_out([[np.nan, 2.0]]), DataError, ("log_likelihood must not be nan",)),
+    (lambda: leave_one_out(np.zeros((9, 2)), np.zeros(2)), DataError, ("one number a draw", "(9,)", "(2,)")),
+    (lambda: leave_one_out(np.zeros((2, 2)), [0.0, -np.inf]), DataError, ("log_ratios must be finite",)),
 ]
 
 CALLS = [

@@ -12,11 +12,13 @@ from small_models import GAUSSIAN, grouped_data, small_model
 import nutslite as nl
 from nutslite.posterior.methods import meanfield, vi
 from nutslite.posterior.methods.registry import INSTEAD, OTHER_NAMES, approximate_names
+from nutslite.posterior.pilot import mode, pilot
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.diagnostics.fitness import Fitness
 
 FIT = {"draws": 250, "chains": 4, "random_seed": 1, "progressbar": False}
 METHODS = approximate_names()
+PLANS = ("marginal", "joint")
 FITTED = ("vi", "meanfield")  # Pathfinder has tests of its own
 
 
@@ -121,6 +123,38 @@ class TestOneRecord:
         found = posterior_of(model.fit(**FIT, inference_method=name))
         assert found.attrs["plan"] == "marginal"
         assert off(found, posterior_of(model.fit(**{**FIT, "draws": 500})))[0] < 0.2
+
+
+class TestLaplace:
+    def test_what_the_search_took(self):
+        """The mode of a marginal density is found by values alone, of all parameters by gradients."""
+        model = small_model(GAUSSIAN["one factor"])
+        found = {plan: posterior_of(model.fit(**FIT, inference_method="laplace", plan=plan)) for plan in PLANS}
+        assert found["marginal"].attrs["n_gradients"] == 0
+        assert found["marginal"].attrs["n_values"] > 10
+        assert found["joint"].attrs["n_gradients"] > 10
+        assert all(each.attrs["converged"] for each in found.values())
+
+    def test_a_search_that_ran_out_of_steps_is_told(self, monkeypatch, caplog):
+        monkeypatch.setattr(pilot, "NEWTON_STEPS", 1)
+        monkeypatch.setattr(pilot, "OUTER_STEPS", 1)
+        with caplog.at_level(logging.WARNING, logger="nutslite"):
+            results = small_model(GAUSSIAN["one factor"]).fit(**FIT, inference_method="laplace", plan="joint")
+        assert not posterior_of(results).attrs["converged"]
+        assert "had not ended when it had taken all its steps" in caplog.text
+
+    def test_a_mode_says_whether_it_is_one(self, monkeypatch):
+        seen = []
+
+        def quartic(positions):
+            seen.append(len(positions))
+            return -np.sum(positions**4 + positions**2, axis=1)
+
+        found = mode.find_mode(quartic, np.full(2, 3.0))
+        assert found.settled
+        assert found.evaluations == sum(seen)
+        monkeypatch.setattr(mode, "MAX_NEWTON_STEPS", 1)
+        assert not mode.find_mode(quartic, np.full(2, 3.0)).settled
 
 
 class TestKinds:

@@ -14,6 +14,7 @@ import xarray
 from scipy import signal, special, stats
 
 import nutslite as nl
+from nutslite._pareto import smoothed
 from nutslite.exceptions import NutsliteWarning
 from nutslite.families.user.built_in import family_names
 from nutslite.model.record.specification import specification_of
@@ -153,6 +154,57 @@ class TestLeavingOut:
         np.testing.assert_allclose(found.khat, khat, atol=1e-10)
         np.testing.assert_allclose(-nll(logs.reshape(-1, 3), found.weights), elpd, rtol=1e-10)
         assert (found.khat != naive.khat).all()
+
+    def test_draws_of_an_approximation_count_by_both_ratios(self) -> None:
+        """Of a normal mean: the posterior is known, and draws are of another normal distribution."""
+        y = np.array([0.3, -1.2, 0.8, 1.9, -0.4])
+        n, center = y.size, y.mean()
+        theta = np.random.default_rng(5).normal(center + 0.3, 0.8, 4000)
+        logs = stats.norm(theta[:, None], 1.0).logpdf(y)
+        ratios = stats.norm(center, n**-0.5).logpdf(theta) + 17.0 - stats.norm(center + 0.3, 0.8).logpdf(theta)
+        found = leave_one_out(logs.reshape(4, 1000, n), ratios.reshape(4, 1000))
+        np.testing.assert_array_equal(found.efficiency, 1.0)
+        assert (found.khat < 0.5).all()
+        rest = (y.sum() - y) / (n - 1)
+        exact = stats.norm(rest, np.sqrt(1.0 + 1.0 / (n - 1))).logpdf(y)
+        np.testing.assert_allclose(-nll(logs, found.weights), exact, atol=0.05)
+        for row in range(n):
+            expected, khat = smoothed(ratios - logs[:, row])
+            np.testing.assert_allclose(found.weights[:, row], np.exp(expected), rtol=1e-12)
+            assert found.khat[row] == khat
+
+    @pytest.mark.filterwarnings("ignore:Leaving out single rows")
+    def test_approximations_are_corrected_where_their_draws_are_left_as_they_are(self) -> None:
+        """Few counts: beside draws of the posterior itself, and by an ArviZ object."""
+        counts = [0, 1, 0, 2, 1, 0, 1, 3, 2, 1, 0, 4, 2, 3, 1, 5]
+        model = nl.Model("y ~ x", pd.DataFrame({"y": counts, "x": np.linspace(-1.5, 1.5, 16)}), family="poisson")
+        exact = model.evaluate(model.fit(**QUIET, draws=2000), simulations=0).pointwise.nll
+        for importance in (None, "weights", "resample"):
+            results = model.fit(**QUIET, draws=2000, inference_method="laplace", importance=importance)
+            report = model.evaluate(results, simulations=0)
+            np.testing.assert_allclose(report.pointwise.nll, exact, atol=0.045)
+            said = any("density of the posterior over its own" in note for note in report.notes)
+            assert said is (importance != "resample")
+            model.compute_log_likelihood(results)
+            model.predict(results, kind="response", random_seed=1)
+            stored = evaluate(results, simulations=0)
+            np.testing.assert_allclose(stored.pointwise.nll, report.pointwise.nll, rtol=1e-9)
+            if importance is None:
+                logs = get_group(results, "log_likelihood")["y"].to_numpy()
+                uncorrected = nll(logs.reshape(-1, 16), leave_one_out(logs).weights)
+                assert np.abs(uncorrected - exact).max() > 0.06
+
+    def test_weights_that_were_asked_for_count_in_all_reports(self) -> None:
+        data = pd.DataFrame({"y": [0, 1, 0, 6, 2, 0, 1, 3], "x": np.linspace(-1.5, 1.5, 8)})
+        model = nl.Model("y ~ x", data, family="poisson")
+        results = model.fit(**QUIET, draws=500, inference_method="laplace", importance="weights")
+        logs = model.compute_log_likelihood(results, inplace=False)
+        logs = get_group(logs, "log_likelihood")["y"].to_numpy().reshape(-1, 8)
+        weights = np.exp(get_group(results, "sample_stats")["log_weight"].to_numpy().ravel())
+        for options in ({"data": data}, {"kind": "insample"}):
+            report = model.evaluate(results, simulations=0, **options)
+            np.testing.assert_allclose(report.pointwise.nll, nll(logs, weights), rtol=1e-9)
+            assert any("count by their weights" in note for note in report.notes)
 
     def test_in_sample(self) -> None:
         model, results = fitted()

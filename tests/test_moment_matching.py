@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 import nutslite as nl
+from nutslite.exceptions import ArgumentError
 from nutslite.model.fits.after_fit import prediction_task
 from nutslite.model.record.specification import specification_of
 from nutslite.results.added_groups import named_posterior
@@ -71,3 +72,17 @@ def test_a_row_that_is_no_trouble_is_left_as_it_is(fitted):
     logs = found.predictive.log_likelihood[:, 0]
     assert found.predictive.y[0] == model.data["y"][0]
     assert found.weights @ np.exp(logs) > 0.0
+
+
+def test_evaluate_moves_draws_where_it_is_asked_to(fitted):
+    model, results = fitted
+    plain = model.evaluate(results)
+    moved = model.evaluate(results, moment_match=True)
+    assert plain.pointwise["khat"].iloc[ROW] > 0.7 > moved.pointwise["khat"].iloc[ROW]
+    assert moved.pointwise["nll"].iloc[ROW] == pytest.approx(-exact(model), abs=0.25)
+    others = np.delete(np.arange(20), ROW)
+    good = others[plain.pointwise["khat"].to_numpy()[others] < 0.7]
+    assert np.array_equal(plain.pointwise["nll"].to_numpy()[good], moved.pointwise["nll"].to_numpy()[good])
+    assert any("moment matching" in note for note in moved.notes)
+    with pytest.raises(ArgumentError, match="moment_match=True"):
+        model.evaluate(results, kind="insample", moment_match=True)

@@ -20,7 +20,7 @@ MODELS = {**GAUSSIAN, **GENERAL, **CENSORED}
 
 def logdensity(model, data, position):
     gradient = np.empty_like(position)
-    loglik = compiled_logliks(model.family, places=data.segments[:, md.KERNEL])
+    loglik = compiled_logliks(model.family, places=md.kernels_of(data))
     priors = with_derived(data.head, log_density_gradient)
     value = compiled_joint()(position, gradient, (data, priors, loglik))
     return value, gradient

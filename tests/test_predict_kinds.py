@@ -78,3 +78,13 @@ def test_what_does_not_fit_is_said(positive):
         model.predict(results, kind="mean", quantile=0.5)
     with pytest.raises(DataError, match="'linpred'"):
         model.predict(results, kind="linpredictor")
+
+
+@pytest.mark.parametrize("family", ["elf", "asymmetriclaplace"])
+def test_a_quantile_that_is_modelled_is_what_answers_are_about(family):
+    """The mean of the working distribution is neither that quantile nor a mean of anything."""
+    model, results = fitted("y ~ x", family, quantile=0.9)
+    found = nl.interpret.predictions(model, results, newdata=NEW)
+    at = model.predict(results, data=NEW, inplace=False).predictions["mu"]
+    assert np.allclose(found.summary["estimate"], at.mean(("chain", "draw")))
+    assert found.target == "quantile 0.9"

@@ -24,7 +24,8 @@ from nutslite.model.record.specification import specification_of
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.adjusted import Coefficients, prior_precision
 from nutslite.results.container.inference_data import get_group, group_names
-from nutslite.results.predictions.slopes import mean_slopes
+from nutslite.results.curvature import bandwidth, half_length, precision_of, why_not_by_density
+from nutslite.results.predictions.slopes import mean_curvature, mean_slopes
 from nutslite.results.sandwich import Scores, adjusted_draws
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -228,7 +229,7 @@ def test_least_squares_have_the_jackknifes_variance(size) -> None:
     spread = np.linalg.inv(left.T @ left)
     distances = np.einsum("gp,pq,gq->g", left, spread, left)
     freedom = min(3 * 4 / (np.sum(distances**2) - 3 / count), count - 1)
-    expected = (count - 1) / count * left.T @ left * freedom / (freedom - 2)
+    expected = (count - 1) / count * left.T @ left * (stats.t(freedom).ppf(0.975) / stats.norm.ppf(0.975)) ** 2
     np.testing.assert_allclose(bread @ scores.meat() @ bread, expected, rtol=1e-9)
 
 
@@ -246,6 +247,59 @@ def test_adjusted_draws_have_the_covariance_of_the_formula() -> None:
         expected = np.linalg.inv(np.linalg.inv(half @ scores.meat() @ half) + prior)
         np.testing.assert_allclose(np.cov(moved.T), expected, rtol=1e-9)
         np.testing.assert_allclose(moved.mean(axis=0), draws.mean(axis=0), rtol=1e-12)
+
+
+def test_a_likelihoods_own_precision_takes_the_place_of_the_posteriors() -> None:
+    draws = np.random.default_rng(4).normal(size=(400, 3)) @ np.diag([1.0, 2.0, 0.5])
+    scores, prior = least_squares(None)[0], np.diag([0.1, 0.0, 0.2])
+    own = 2.0 * np.linalg.inv(np.cov(draws.T))
+    moved = adjusted_draws(draws, prior, scores.meat(), own)
+    estimate = np.linalg.inv(own) @ scores.meat() @ np.linalg.inv(own)
+    np.testing.assert_allclose(np.cov(moved.T), np.linalg.inv(np.linalg.inv(estimate) + prior), rtol=1e-9)
+    nothing = adjusted_draws(draws, prior, scores.meat(), np.diag([1.0, 1.0, 0.0]))  # says nothing of the third
+    np.testing.assert_array_equal(nothing, adjusted_draws(draws, prior, scores.meat()))
+
+
+@pytest.mark.parametrize("level", [0.05, 0.5, 0.9])
+def test_the_bandwidth_is_hall_and_sheathers(level) -> None:
+    """Of a normal response, for which it is ``(1.5 phi^2 / (2 z^2 + 1))^(1/3)``; both ends lie inside."""
+    z = stats.norm.ppf(level)
+    density, second = stats.norm.pdf(z), 2.0 * z * z + 1.0  # s''/s of the quantile's derivative s
+    best = (1.5 * stats.norm.ppf(0.975) ** 2 * density**2 / second / 1e6) ** (1 / 3)
+    assert bandwidth(10**6, level) == pytest.approx(best, rel=1e-9)
+    assert 0.0 < level - bandwidth(10, level) < level + bandwidth(10, level) < 1.0
+
+
+def test_curvature_by_differences_is_the_smooth_likelihoods() -> None:
+    """Of the elf density in two linear predictors: beside its second derivatives, at one draw."""
+    frame = data(40)
+    model = nl.Model(nl.Formula("y ~ x", "sigma ~ x"), frame, family="elf", quantile=0.5)
+    raw = model.fit(draws=20, tune=20, chains=1, compute_convergence_checks=False, **QUIET).isel(draw=slice(0, 1))
+    specification = specification_of(model)
+    task = prediction_task(specification)
+    arrays = named_posterior(get_group(raw, "posterior"), task.coords, {}).arrays
+    found = mean_curvature(arrays, specification.spec.design, task, np.array([1e-4, 1e-4, 0.0]))
+    at = {name: float(np.ravel(value)[0]) for name, value in arrays.items() if np.size(value) == 1}
+    mu, log_sigma = at["Intercept"] + at["x"] * frame.x, at["sigma_Intercept"] + at["sigma_x"] * frame.x
+
+    def value(i: int, move: tuple[float, float]) -> float:
+        parameters = {"mu": mu[i] + move[0], "sigma": math.exp(log_sigma[i] + move[1]), "tau": 0.5}
+        return float(pointwise_loglik(ELF, [frame.y[i]], parameters)[0])
+
+    e = 1e-3
+    for i in range(0, 40, 13):
+        both = value(i, (e, e)) - value(i, (e, -e)) - value(i, (-e, e)) + value(i, (-e, -e))
+        own = value(i, (e, 0)) - 2 * value(i, (0, 0)) + value(i, (-e, 0))
+        assert found[0, 0, i] == pytest.approx(-own / e**2, rel=1e-2, abs=1e-3)
+        assert found[0, 1, i] == found[1, 0, i] == pytest.approx(-both / (4 * e**2), rel=1e-2, abs=1e-3)
+    assert (found[2] == 0.0).all()
+    columns = np.array([np.ones(40), frame.x, np.ones(40)])
+    total = precision_of(columns, np.array([0, 0, 1]), found)
+    np.testing.assert_allclose(total[0, 2], found[0, 1].sum(), rtol=1e-12)
+    np.testing.assert_allclose(total, total.T)
+    assert why_not_by_density(specification.posterior.assembled) is None
+    groups = nl.Model("y ~ x + (1|g)", frame, family="elf", quantile=0.5)
+    assert "groups" in why_not_by_density(specification_of(groups).posterior.assembled)
 
 
 def test_what_cannot_be_adjusted_says_why() -> None:
@@ -282,8 +336,8 @@ def joined(results, names=("Intercept", "x", "c")) -> np.ndarray:
 
 
 @pytest.mark.parametrize("groups", [None, "id"])
-def test_adjusted_intervals_are_those_of_yang_wang_and_he(fitted, groups) -> None:
-    """By their formula, written out; priors are wide enough to matter little."""
+def test_adjusted_intervals_are_those_of_powell(fitted, groups) -> None:
+    """By the formula, written out at the mean of draws, over which it is smoothed; priors are wide enough."""
     model, frame, raw = fitted
     results = model.adjust_intervals(raw, groups)
     before, after = joined(raw), joined(results)
@@ -295,11 +349,16 @@ def test_adjusted_intervals_are_those_of_yang_wang_and_he(fitted, groups) -> Non
     scores = columns * np.asarray(psi)[:, None]
     if groups:
         scores = pd.DataFrame(scores).groupby(frame.id).sum().to_numpy()
-    covariance = np.cov(before.T)
-    expected = covariance @ scores.T @ scores @ covariance
+    scale = min(residuals.std(), np.subtract(*np.quantile(residuals, [0.75, 0.25])) / 1.34)
+    h = bandwidth(150, 0.2)
+    c = scale * (stats.norm.ppf(0.2 + h) - stats.norm.ppf(0.2 - h))
+    assert half_length(residuals.to_numpy(), 0.2) == pytest.approx(c, rel=1e-9)
+    near = columns[np.abs(residuals) < c]
+    bread = np.linalg.inv(b / math.sqrt(0.2 * 0.8) / (2.0 * c) * near.T @ near)
+    expected = bread @ scores.T @ scores @ bread
     ratio = np.cov(after.T).diagonal() / expected.diagonal()  # rows, or groups, of those that they are of
-    assert (ratio > 1.0).all()
-    assert (ratio < (1.35 if groups else 1.12)).all()
+    assert (ratio > 0.9).all()
+    assert (ratio < (1.6 if groups else 1.35)).all()
     attributes = get_group(results, "posterior").attrs
     assert (attributes["adjusted"], attributes["adjusted_groups"]) == ("sandwich", groups or "rows")
     assert get_group(raw, "posterior").attrs["adjusted"] == "no"

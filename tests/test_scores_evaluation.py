@@ -14,7 +14,8 @@ from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError
 from nutslite.scores import Prediction, evaluate, expected_range
 from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.reports.answers import Answers, Asked, CountTable
-from nutslite.scores.reports.verdict import away
+from nutslite.scores.reports.omnibus import Omnibus, omnibus_of
+from nutslite.scores.reports.verdict import away, sentences
 
 
 @pytest.fixture(autouse=True)
@@ -146,9 +147,9 @@ def test_forecasts_that_are_too_narrow_are_found_out(rng):
 
 def test_forecasts_that_are_biased_are_found_out(rng):
     mu, sigma, y = normal_forecast(rng, 400)
-    verdict = evaluate(y + 0.3, Prediction.from_normal(mu, sigma), simulations=39).verdict()
+    verdict = evaluate(y + 0.4, Prediction.from_normal(mu, sigma), simulations=99).verdict()
     assert "what came is larger than forecast" in verdict
-    assert "what came is smaller" in evaluate(y - 0.3, Prediction.from_normal(mu, sigma), simulations=39).verdict()
+    assert "what came is smaller" in evaluate(y - 0.4, Prediction.from_normal(mu, sigma), simulations=99).verdict()
 
 
 def test_forecasts_that_ignore_groups_are_found_out(rng):
@@ -162,6 +163,76 @@ def test_forecasts_that_ignore_groups_are_found_out(rng):
     known = evaluate(y, Prediction.from_normal(np.zeros(400), np.ones(400)), simulations=39)
     assert "pit_between_groups" not in known.table.index
     assert report.table.loc["crps", "se"] > 1.2 * known.table.loc["crps", "se"]
+
+
+def test_one_group_that_is_off_is_found_out(rng):
+    """Too few of the rows to move any mean, or the average group."""
+    labels = np.repeat(np.arange(40), 5)
+    y = rng.standard_normal(200) + 3.0 * (labels == 7)
+    report = evaluate(y, Prediction.from_normal(np.zeros(200), np.ones(200)), groups=labels, simulations=99)
+    assert report.omnibus.adjusted["pit_farthest_group"] == report.omnibus.p_value == 0.01
+    assert "off together" in report.verdict()
+    line = report.table.loc["pit_farthest_group"]
+    z = y[labels == 7].sum() / np.sqrt(5)
+    assert line["estimate"] == pytest.approx(abs(z))
+    assert np.isnan(line["se"])
+
+
+def test_probabilities_that_ignore_groups_are_found_out(rng):
+    """Of each row by itself they are right; whoever knows the effects is inside all ranges."""
+    labels = np.repeat(np.arange(60), 6)
+    effect = np.where(rng.random(60) < 0.5, 0.2, 0.8)[labels]
+    y = (rng.random(360) < effect).astype(int)
+    for p, found in ((np.full(360, 0.5), True), (effect, False)):
+        for prediction in (Prediction.from_probabilities(p), Prediction.from_probabilities(np.stack([1 - p, p], 1))):
+            report = evaluate(y, prediction, groups=labels, simulations=99)
+            assert ("the forecast ignores what they share" in report.verdict()) is found
+            line = report.table.loc["residuals_between_groups"]
+            assert (line["estimate"] > line["expected_high"]) is np.bool_(found)
+    assert line["estimate"] == pytest.approx(1.0, abs=0.6)
+
+
+@pytest.mark.parametrize("simulations", [19, 99])
+def test_a_right_forecast_has_small_p_values_as_often_as_they_say(rng, simulations):
+    """However skewed, tied and correlated numbers are: observed ones are one of so many that are alike."""
+    names, both = list("abcde"), [True, True, False, True, False]
+    found = []
+    for _ in range(1000):
+        common = rng.normal(size=(simulations + 1, 1))
+        values = common + rng.normal(size=(simulations + 1, 5))
+        values[:, 2] = np.exp(2.0 * values[:, 2])
+        values[:, 3] = np.round(values[:, 3])
+        values[:, 4] = 1.0  # never changes
+        result = omnibus_of(names, both, values[0], values[1:])
+        assert set(result.adjusted) == set("abcd")
+        assert result.p_value == min(result.adjusted.values())
+        found.append(result.p_value)
+    assert stats.binomtest(int(np.sum(np.array(found) <= 0.05)), 1000, 0.05).pvalue > 1e-3
+
+
+def test_sides_that_are_no_fault_do_not_count(rng):
+    simulated = rng.normal(size=(99, 2))
+    below = omnibus_of(["a", "b"], [True, False], np.array([0.0, -5.0]), simulated)
+    above = omnibus_of(["a", "b"], [True, False], np.array([0.0, 5.0]), simulated)
+    assert below.adjusted["b"] == 1.0
+    assert above.adjusted["b"] == above.p_value == 0.01
+    assert omnibus_of(["a"], [True], np.array([np.inf]), simulated[:, :1]) is None
+    assert omnibus_of(["a"], [True], np.array([1.0]), simulated[:0, :1]) is None
+
+
+def test_a_number_a_little_outside_its_range_is_no_fault(rng):
+    """Of a dozen numbers one is, by chance; the verdict says so and does not call intervals wrong."""
+    mu, sigma, y = normal_forecast(rng, 200)
+    report = evaluate(y, Prediction.from_normal(mu, sigma), simulations=99)
+    line = report.table.loc["coverage_90"].copy()
+    line["estimate"] = line["expected_low"] - 0.005
+    table = report.table.copy()
+    table.loc["coverage_90"] = line
+    by_itself = sentences(table)[0]
+    assert by_itself.startswith("Intervals are too narrow: 90 % intervals hold")
+    adjusted = dict.fromkeys(report.omnibus.adjusted, 0.4)
+    assert sentences(table, Omnibus(0.4, adjusted))[0].startswith("Intervals are narrow by no more than chance makes")
+    assert sentences(table, Omnibus(0.01, {**adjusted, "coverage_90": 0.01}))[0] == by_itself
 
 
 @pytest.mark.parametrize(

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from nutslite.exceptions import FormulaError
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression, node_span
-from nutslite.formula.language.parsing import ParsedFormula, PredictorSpec, parse
-from nutslite.formula.terms.learned import set_apart
+from nutslite.formula.language.parsing import ParsedFormula, PredictorSpec
 
 CS = "cs"
 """The function, and the parameter that has its terms."""
-
-
-def read_formulas(main: str, additionals: Iterable[str], parameters: tuple[str, ...]) -> ParsedFormula:
-    """The formulas of all parameters, with terms of special kinds set apart, and effects of single thresholds.
-
-    Raises
-    ------
-    FormulaError
-        For anything that is not understood.
-    """
-    parsed = parse(main, additionals, parameters)
-    return set_apart(category_specific(parsed) if CS in parameters else parsed)
 
 
 def category_specific(parsed: ParsedFormula) -> ParsedFormula:

@@ -8,10 +8,8 @@ grouping factors (`grouping`), take the response apart (`response`).
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -20,8 +18,9 @@ import pandas as pd
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula import response as response_room
 from nutslite.formula.by_levels import taken_apart
-from nutslite.formula.category_specific import read_formulas
+from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
+from nutslite.formula.columns.hints import index_hint, quote_hint, with_quote_hint
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
 from nutslite.formula.evaluation.evaluation import Evaluator, Memory
@@ -32,12 +31,13 @@ from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.language.parsing import PredictorSpec, check_ids, refuse_response_as_term
+from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, refuse_response_as_term
 from nutslite.formula.predictors import (
     PredictorPlan,
     build_predictor,
     check_columns,
-    plan_predictors,
+    factor_expressions,
+    plan_predictor,
     resettled,
     without_offset,
 )
@@ -45,6 +45,7 @@ from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearP
 from nutslite.formula.response import ResponsePlan
 from nutslite.formula.response_spec import read_response
 from nutslite.formula.terms.kinds import Interval
+from nutslite.formula.terms.learned import set_apart
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ class Design:
         columns = columns_of(used, recipe.categorical)
         rounded = rounded_columns(used, columns)
         evaluator = Evaluator(columns, len(used), recipe.extra, recipe.memory, False, rounded=rounded)
-        values = apply_factors(_factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
+        values = apply_factors(factor_expressions(plan.spec for plan in plans), recipe.factors, evaluator)
         predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
         factors = {plan.term.name: apply_group(plan, evaluator) for plan in recipe.groups if groups}
         predictors, factors = taken_apart(predictors, factors)
@@ -259,11 +260,13 @@ def build_design(
     """
     formula = as_formula(formula)
     try:
-        parsed = read_formulas(formula.main, formula.additionals, tuple(parameters))
+        parsed = parse(formula.main, formula.additionals, tuple(parameters))
+        parsed = set_apart(category_specific(parsed) if CS in parameters else parsed)
         spec = read_response(parsed.response)
     except FormulaError as error:
-        raise _with_quote_hint(error, data) from None
-    refuse_response_as_term(spec.own, parsed.predictors)
+        raise with_quote_hint(error, data) from None
+    for column in spec.own:
+        refuse_response_as_term(column, parsed.predictors)
     frame = as_frame(data)
     check_ids(parsed.predictors, frame.columns)
     extra = check_extra_namespace(extra_namespace)
@@ -290,8 +293,10 @@ def build_design(
     del frame, columns
 
     response_plan, response, weights = response_room.learn_response(spec, evaluator, forced)
-    known, values = learn_factors(_factor_expressions(parsed.predictors), evaluator)
-    plans = plan_predictors(parsed.predictors, known, evaluator, without_intercept)
+    known, values = learn_factors(factor_expressions(parsed.predictors), evaluator)
+    plans = tuple(
+        plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
+    )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
     for plan in plans:
         check_columns(plan, predictors[plan.spec.parameter])
@@ -329,37 +334,11 @@ def _used_columns(
         try:
             used.update(dict.fromkeys(check(without_offset(expression), columns, extra, term=term)))
         except DataError as error:
-            hints = _index_hint(str(error), frame), _quote_hint(expression.formula, frame)
+            hints = index_hint(str(error), frame), quote_hint(expression.formula, frame)
             raise DataError("\n".join([str(error), *filter(None, hints)])) from None
         except FormulaError as error:
-            raise _with_quote_hint(error, frame) from None
+            raise with_quote_hint(error, frame) from None
     return tuple(used)
-
-
-def _index_hint(message: str, frame: pd.DataFrame) -> str:
-    for name in frame.index.names:
-        if name is not None and message.startswith(f"column '{name}' not found"):
-            return f"The data's index is called '{name}': data.reset_index() makes a column of it."
-    return ""
-
-
-def _with_quote_hint(error: FormulaError, data: Any) -> FormulaError:
-    """The error, and which columns of the data need back-quotes in a formula, where such names stand there without."""
-    try:
-        hint = _quote_hint(error.formula or "", as_frame(data))
-    except DataError:  # which is not what the user has to know now
-        return error
-    said = "in back-quotes" in error.message
-    return error if said or not hint else FormulaError(f"{error.message} {hint}", error.formula, error.span)
-
-
-def _quote_hint(formula: str, frame: pd.DataFrame) -> str:
-    for name in frame.columns:
-        if not isinstance(name, str) or not name or (name.isidentifier() and not iskeyword(name)):
-            continue
-        if re.search(rf"(?<![\w`.]){re.escape(name)}(?![\w`])", formula):
-            return f"The column '{name}' stands in back-quotes in a formula: `{name}`."
-    return ""
 
 
 def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:
@@ -374,14 +353,6 @@ def _companion_columns(recipe: _Recipe, frame: pd.DataFrame) -> tuple[str, ...]:
     known = frozenset((*recipe.response_columns, *recipe.predictor_columns))
     found = [name for item in recipe.response.spec.companions for name in check(item, known, recipe.extra)]
     return tuple(name for name in found if name in frame.columns)
-
-
-def _factor_expressions(given: Iterable[PredictorSpec]) -> list[Expression]:
-    """The factors of common terms, of the left sides of bars, and those that calls of special kinds are times."""
-    specs = list(given)
-    terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
-    multiplied = [factor for spec in specs for product in spec.special for factor in product.others]
-    return [factor for term in terms for factor in term.factors] + multiplied
 
 
 def _learn_groups(

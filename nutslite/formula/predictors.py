@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,16 +74,6 @@ def _plan_common(
     found = dict(zip((term.key for term in every), plans, strict=True))
     products = tuple(found[product.term.key] if product.others else None for product in spec.special)
     return tuple(plans[: len(spec.terms)]), products
-
-
-def plan_predictors(
-    specs: Iterable[PredictorSpec],
-    factors: Mapping[str, Factor],
-    evaluator: Evaluator,
-    without_intercept: Collection[str],
-) -> tuple[PredictorPlan, ...]:
-    """The same of all predictors; the intercepts of those named in `without_intercept` are elsewhere."""
-    return tuple(plan_predictor(spec, factors, evaluator, spec.parameter in without_intercept) for spec in specs)
 
 
 def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
@@ -211,3 +201,11 @@ def without_offset(expression: Expression) -> Expression:
     tree: Any = expression.tree
     is_offset = getattr(getattr(tree, "func", None), "id", None) == "offset"
     return expression.part(tree.args[0]) if is_offset else expression
+
+
+def factor_expressions(given: Iterable[PredictorSpec]) -> list[Expression]:
+    """The factors of common terms, of the left sides of bars, and those that calls of special kinds are times."""
+    specs = list(given)
+    terms = [term for spec in specs for term in (*spec.terms, *(t for group in spec.groups for t in group.terms))]
+    multiplied = [factor for spec in specs for product in spec.special for factor in product.others]
+    return [factor for term in terms for factor in term.factors] + multiplied

@@ -18,8 +18,9 @@ from nutslite.priors.prior import Prior
 from nutslite.results.added_groups import named_posterior
 from nutslite.results.container.inference_data import Container, add_group, get_group, group_names, to_dataset
 from nutslite.results.container.origin import in_model_order
+from nutslite.results.curvature import STEP_OF_LOG, half_length, precision_of, why_not_by_density
 from nutslite.results.predictions.response_draws import PredictionTask
-from nutslite.results.predictions.slopes import mean_slopes
+from nutslite.results.predictions.slopes import mean_curvature, mean_slopes
 from nutslite.results.sandwich import Scores, adjusted_draws
 
 FloatArray = NDArray[np.float64]
@@ -137,7 +138,8 @@ def adjust_intervals(
     slopes = mean_slopes(posterior.arrays, assembled.spec.design, task)
     meat = Scores(coefficients.columns, coefficients.predictors, slopes, clusters).meat()
     prior = prior_precision(assembled, coefficients, posterior.arrays, draws)
-    moved = coefficients.apart(adjusted_draws(draws, prior, meat), posterior.arrays)
+    precision = likelihood_precision(assembled, task, coefficients, posterior.arrays, draws)
+    moved = coefficients.apart(adjusted_draws(draws, prior, meat, precision), posterior.arrays)
     dataset = dataset.drop_dims([dim for dim in (OBSERVATIONS,) if dim in dataset.dims])
     layout = assembled.layout
     new = to_dataset(moved, dims=layout.dims, coords=layout.coords, aliases=task.aliases, axes=posterior.axes)
@@ -149,6 +151,30 @@ def adjust_intervals(
             del results[name]
     add_group(results, "posterior", dataset)
     return results
+
+
+def likelihood_precision(
+    assembled: Assembled,
+    task: PredictionTask,
+    coefficients: Coefficients,
+    arrays: Mapping[str, NDArray[Any]],
+    draws: FloatArray,
+) -> FloatArray | None:
+    """The likelihood's part (p, p) of the precision, by how dense responses are around the quantile; None elsewhere."""
+    if why_not_by_density(assembled) is not None:
+        return None
+    spec = assembled.spec
+    parents = np.flatnonzero(coefficients.predictors == 0)
+    quantiles = draws.mean(axis=0)[parents] @ coefficients.columns[parents]
+    offset = spec.design.predictors[spec.family.parent.name].offset
+    residuals = spec.design.response.values[0] - quantiles - (0.0 if offset is None else offset)
+    steps = np.zeros(len(spec.family.eta_parameters))
+    steps[np.unique(coefficients.predictors)] = STEP_OF_LOG
+    steps[0] = half_length(residuals, float(spec.family.quantile))  # type: ignore[arg-type]
+    if not steps[0] > 0.0:
+        return None
+    curvature = mean_curvature(arrays, spec.design, task, steps)
+    return precision_of(coefficients.columns, coefficients.predictors, curvature)
 
 
 def prior_precision(

@@ -1,8 +1,9 @@
 """The spread of estimates under a working likelihood: from posterior draws to draws that spread as the estimates do.
 
 Where the likelihood is a working one, as in regressions of quantiles, the posterior is about the right place and has
-the wrong width. With S the posterior covariance, P the priors' precision, H = S^-1 - P the likelihood's part, and M the
-sum of outer products of scores, the estimate varies from data set to data set by ``A = H^-1 M H^-1``, so that::
+the wrong width. With S the posterior covariance, P the priors' precision, H the likelihood's (`curvature`, or
+S^-1 - P), and M the sum of outer products of scores, the estimate varies from data set to data set by
+``A = H^-1 M H^-1``, so that::
 
     V = (A^-1 + P)^-1        theta* = mean + L_V L_S^-1 (theta - mean)
 
@@ -11,8 +12,9 @@ with Cholesky factors L (Yang, Wang and He, 2016, doi:10.1111/insr.12114; Ribate
 any way (Liang and Zeger, 1986). What rows, or clusters, have contributed to the estimate is taken out as by a jackknife
 (HC3 and CR3 of MacKinnon, Nielsen and Webb, 2023, doi:10.1016/j.jeconom.2022.04.001).
 
-M is itself an estimate, from few clusters or, at outer quantiles, from the few rows beyond. V is therefore that of a t
-variable, whose degrees of freedom are those of the Wishart variable that varies as much as M is seen to do (Pan and
+M is itself an estimate, from few clusters or, at outer quantiles, from the few rows beyond. Draws are therefore spread
+so that their central 95 % are those of a t variable (as in Bell and McCaffrey, 2002, Survey Methodology 28:169-181),
+whose degrees of freedom are those of the Wishart variable that varies as much as M is seen to do (Pan and
 Wall, 2002, doi:10.1002/sim.1142): with scores u_g of G clusters in coordinates in which M is the identity,
 ``p (p + 1) / (sum |u_g|^4 - p / G)`` in p dimensions, and at most G - 1.
 """
@@ -23,14 +25,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 from nutslite.exceptions import DataError, warn
 
 FloatArray = NDArray[np.float64]
 
 FEWEST = 4  # clusters: fewer have no variance
+UPPER = 0.975  # of a variable, up to which its interval of 95 % reaches
 FEWEST_DEGREES = 4.0  # of freedom: a t variable with fewer has hardly a variance
 LARGEST_LEVERAGE = 1.0 - 1e-8
+LEAST = 0.05  # of the posterior's precision, in any direction, that a likelihood's is to have
 MUCH, TOO_MUCH = 0.2, 0.9
 """Of the precision in some direction that is the priors': to speak of, and beyond which the data say nothing."""
 
@@ -81,8 +86,8 @@ class Scores:
         for j in np.unique(self.predictors):
             own = np.flatnonzero(self.predictors == j)
             sums[own] = _left_out(self.columns[own], sums[own], clusters, what)
-        freedom = degrees_of_freedom(sums)
-        return np.asarray((count - 1) / count * freedom / (freedom - 2.0) * (sums @ sums.T))
+        wider = float(stdtrit(degrees_of_freedom(sums), UPPER) / ndtri(UPPER)) ** 2
+        return np.asarray((count - 1) / count * wider * (sums @ sums.T))
 
 
 def degrees_of_freedom(sums: FloatArray) -> float:
@@ -113,7 +118,9 @@ def _left_out(columns: FloatArray, sums: FloatArray, clusters: NDArray[np.int64]
     return np.asarray(root.T @ np.linalg.solve(rest, np.linalg.solve(root.T, sums).T[:, :, None])[:, :, 0].T)
 
 
-def adjusted_draws(draws: FloatArray, prior: FloatArray, meat: FloatArray) -> FloatArray:
+def adjusted_draws(
+    draws: FloatArray, prior: FloatArray, meat: FloatArray, precision: FloatArray | None = None
+) -> FloatArray:
     """Draws (samples, p) with the same mean, and the covariance V.
 
     Parameters
@@ -123,6 +130,9 @@ def adjusted_draws(draws: FloatArray, prior: FloatArray, meat: FloatArray) -> Fl
         The priors' precision.
     meat : ndarray, shape (p, p)
         The variance of the sum of scores.
+    precision : ndarray, shape (p, p), optional
+        The likelihood's; what the priors leave of the posterior's, where it is not known, or says next to nothing in
+        some direction.
 
     Raises
     ------
@@ -155,8 +165,13 @@ def adjusted_draws(draws: FloatArray, prior: FloatArray, meat: FloatArray) -> Fl
     # In coordinates in which S is the identity and the priors' part is diagonal.
     to_unit = root @ vectors
     unit_meat = to_unit.T @ meat @ to_unit
-    inverse = 1.0 / (1.0 - shares)
-    estimate = inverse[:, None] * unit_meat * inverse
+    unit_precision = np.diag(1.0 - shares)
+    if precision is not None:
+        by_density = to_unit.T @ precision @ to_unit
+        if np.linalg.eigvalsh(by_density)[0] > LEAST:
+            unit_precision = by_density
+    inverse = np.linalg.inv(unit_precision)
+    estimate = inverse @ unit_meat @ inverse
     unit = np.linalg.inv(np.linalg.inv(estimate) + np.diag(shares))
     wanted = np.linalg.cholesky(to_unit @ unit @ to_unit.T)
     return np.asarray(mean + np.linalg.solve(root, (draws - mean).T).T @ wanted.T)

@@ -111,7 +111,7 @@ _HOMES: dict[str, str] = {
     "decompose": "calibration.reliability",
     "decompose_binned": "calibration.reliability",
     "reliability": "calibration.reliability",
-    "spiegelhalter": "calibration.reliability",
+    "spiegelhalter": "calibration.spiegelhalter",
     # how sure is a score, and what would a right forecast get?
     "mean_with_error": "sampling_error.standard_errors",
     "difference_with_error": "sampling_error.standard_errors",

@@ -72,6 +72,9 @@ def compare(
 ) -> Comparison:
     """Compare forecasts of the same rows by their mean score: paired differences, with errors that respect groups.
 
+    ``mean(s_i - t_i)`` with its standard error: Diebold and Mariano (1995), JBES 13:253-263; of groups Liang and Zeger
+    (1986); Sivula, Magnusson, Matamoros and Vehtari (2025) on when it is too small.
+
     Parameters
     ----------
     reports : dict of str to Report
@@ -96,6 +99,14 @@ def compare(
         Where reports are of different observations.
     ArgumentError
         Where the score is none, or reports do not have it.
+
+    Examples
+    --------
+    >>> from nutslite.scores import Prediction, evaluate
+    >>> y = [0.1, -0.4, 1.2, 0.3]
+    >>> reports = {s: evaluate(y, Prediction.from_normal([0.0] * 4, [s] * 4), simulations=0) for s in (1.0, 9.0)}
+    >>> list(compare({"narrow": reports[1.0], "wide": reports[9.0]}).table.index)
+    ['narrow', 'wide']
     """
     values = scores_of_rows(reports, score, log_jacobian)
     confidence = probability("confidence", confidence)

@@ -89,9 +89,11 @@ def read_container(idata: Any, var_name: str | None = None, kind: str | None = N
     x, _ = _rows(predicted[name], 2)
     if x.shape[1:] != y.shape:
         raise DataError(f"'{name}' has {y.size} observations, and draws of {x.shape[1]}: predictions of other rows.")
-    logs, chains = None, 1
+    logs, chains, ratios = None, 1, None
     if likelihood is not None and name in likelihood:
         logs, chains = _rows(likelihood[name], 2)[0], likelihood.sizes["chain"]
+        stats = stored_ratios(idata)
+        ratios = None if stats is None else _rows(stats["log_ratio"].expand_dims("row", -1), 2)[0].reshape(chains, -1)
     if logs is not None and logs.shape[1:] != y.shape:
         raise DataError(
             f"'{name}' has {y.size} observations, and log likelihoods of {logs.shape[1]}: they are one for each row."
@@ -101,10 +103,37 @@ def read_container(idata: Any, var_name: str | None = None, kind: str | None = N
             f"Leaving rows out needs the log likelihood of each of '{name}': add it by "
             "pm.compute_log_likelihood(idata) or model.compute_log_likelihood(idata)."
         )
-    return _stored(y, rows, x, logs, chains, kind)
+    return _stored(y, rows, x, logs, chains, ratios, kind)
 
 
-def _stored(y: FloatArray, rows: Any, x: FloatArray, logs: FloatArray | None, chains: int, kind: str | None) -> Stored:
+def stored_ratios(idata: Any) -> Any:
+    """Of draws of an approximation that are left as they were drawn, what makes of them draws of the posterior.
+
+    Returns
+    -------
+    Dataset or None
+        ``log_ratio``, log density of the posterior less that of the approximation at each draw, and ``log_weight``
+        where weights were asked for; None of other results, and where these numbers are not stored.
+    """
+    posterior, stats = _group(idata, "posterior"), _group(idata, "sample_stats")
+    if posterior is None or stats is None or posterior.attrs.get("importance") not in ("none", "weights"):
+        return None
+    sizes = [posterior.sizes.get(dim) for dim in SAMPLE_DIMS], [stats.sizes.get(dim) for dim in SAMPLE_DIMS]
+    if "lp" not in stats or "log_q" not in stats or sizes[0] != sizes[1]:
+        return None
+    kept = ["log_weight"] if "log_weight" in stats else []
+    return stats[kept].assign(log_ratio=stats["lp"] - stats["log_q"])
+
+
+def _stored(
+    y: FloatArray,
+    rows: Any,
+    x: FloatArray,
+    logs: FloatArray | None,
+    chains: int,
+    ratios: FloatArray | None,
+    kind: str | None,
+) -> Stored:
     import pandas as pd
 
     y = observations(y)
@@ -117,7 +146,7 @@ def _stored(y: FloatArray, rows: Any, x: FloatArray, logs: FloatArray | None, ch
             f"There are {x.shape[0]} draws of the response and {logs.shape[0]} of the log likelihood: they are to be "
             "of the same draws of the posterior."
         )
-    left_out = leave_one_out(logs.reshape(chains, -1, y.size)) if kind in (None, "loo") else None
+    left_out = leave_one_out(logs.reshape(chains, -1, y.size), ratios) if kind in (None, "loo") else None
     weights = None if left_out is None else left_out.weights
     if left_out is not None:
         note = "Each row is judged as if it had been left out (PSIS-LOO)."

@@ -30,6 +30,7 @@ from nutslite.scores.reports.measures import measures_of, quantile_levels
 from nutslite.scores.reports.report import Report
 from nutslite.scores.reports.simulation import Simulation
 from nutslite.scores.reports.tables import joint_of, pointwise_of, seeds, table_by, table_of
+from nutslite.scores.reports.verdict import looked_at
 from nutslite.scores.sampling_error.expected import SIMULATIONS
 
 FloatArray = NDArray[np.float64]
@@ -63,6 +64,11 @@ def evaluate(
     ``observed_data`` and ``posterior_predictive`` of an InferenceData or DataTree, made by PyMC, Bambi or others. With
     ``log_likelihood`` there, log scores are known, and each row is judged as if it had been left out (PSIS-LOO). Codes
     of more than two classes are read as the numbers that they are: of these make a `Prediction.from_probabilities`.
+
+    Expected values are ``E S(y*, P)`` with ``y* ~ P``, by simulation (`expected_range`); errors those of Liang and
+    Zeger (1986) and of the bootstrap (`mean_with_error`, `bootstrapped`); what stands out is decided by the farthest
+    number of all (`Report.omnibus`; Westfall and Young 1993). Formulas and sources of scores are in the docstrings of
+    their functions.
 
     Parameters
     ----------
@@ -109,6 +115,13 @@ def evaluate(
         Where rows do not fit each other.
     ArgumentError
         Where P is no `Prediction`, or an option means nothing.
+
+    Examples
+    --------
+    >>> from nutslite.scores import Prediction
+    >>> report = evaluate([0.1, -0.4, 1.2], Prediction.from_normal([0.0] * 3, [1.0] * 3), simulations=0)
+    >>> round(float(report.table.loc["crps", "estimate"]), 4)
+    0.4275
     """
     stored = _from_container(y, P, var_name, kind)
     if stored is not None:
@@ -148,6 +161,9 @@ def evaluate(
         notes=tuple(_notes(P, answers, measures, probabilities)),
         joint=joint_of(measures, answers, labels),
         prediction=P,
+        omnibus=simulation.omnibus(
+            looked_at(table), {str(name): float(value) for name, value in table["estimate"].items()}
+        ),
     )
     return report if stored is None else with_left_out(report, stored.left_out, stored.note)
 

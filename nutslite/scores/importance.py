@@ -1,7 +1,9 @@
 """Predictions of rows as if each had been left out of the data, from draws of one posterior that has seen them all.
 
 A draw of the posterior counts for a row as ``1 / p(y_i | theta)``, smoothed by a Pareto tail (PSIS): Vehtari, Gelman
-and Gabry (2017), Statistics and Computing 27:1413-1432.
+and Gabry (2017), Statistics and Computing 27:1413-1432. A draw of an approximation q counts as ``p(theta, y) / q(theta)
+/ p(y_i | theta)``, all of which is smoothed at once: Magnusson, Andersen, Jonasson and Vehtari (2019), ICML, equation 5
+(arXiv:1904.10679).
 """
 
 from __future__ import annotations
@@ -53,17 +55,26 @@ class LeftOut(NamedTuple):
 
 
 @public
-def leave_one_out(log_likelihood: Any) -> LeftOut:
-    """Weights that make of posterior draws those of the posteriors without each row, and k-hat of each row.
+def leave_one_out(log_likelihood: Any, log_ratios: Any = None) -> LeftOut:
+    """Weights that make of draws those of the posteriors without each row, and k-hat of each row.
+
+    Of posterior draws they are ``1 / p(y_i | theta)``; of draws of an approximation q, as R's
+    loo_approximate_posterior has it, ``p(theta, y) / q(theta) / p(y_i | theta)``.
 
     The tail has ``min(S/5, 3 sqrt(S/r))`` weights, r the effective draws for each draw. Where chains are known it is
     estimated from the densities ``p(y_i | theta)`` of each row (Vehtari, Gelman and Gabry 2017, section 2.1; R's loo
     does the same); draws without chains are taken for independent ones.
 
+    Pareto-smoothed: Vehtari, Simpson, Gelman, Yao and Gabry (2024), JMLR 25(72); of approximations Magnusson, Andersen,
+    Jonasson and Vehtari (2019), ICML, eq. 5.
+
     Parameters
     ----------
     log_likelihood : array_like, shape (chains, draws, n) or (S, n)
         Of each row given each draw.
+    log_ratios : array_like, shape (chains, draws) or (S,), optional
+        Of independent draws of an approximation: log density of the posterior, not normalised, less that of the
+        approximation; ``sample_stats.lp - sample_stats.log_q`` of fits whose draws are left as they are.
 
     Returns
     -------
@@ -73,6 +84,17 @@ def leave_one_out(log_likelihood: Any) -> LeftOut:
     ------
     DataError
         For other shapes, and for nan.
+
+    Notes
+    -----
+    Rows whose k-hat is above ``min(1 - 1/log10(S), 0.7)`` are likely to have scores that are too good.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = leave_one_out(np.random.default_rng(1).normal(size=(1000, 2)))
+    >>> found.weights.sum(axis=0), found.bad
+    (array([1., 1.]), array([], dtype=int64))
     """
     values = numbers("log_likelihood", log_likelihood, "no nan")
     if values.ndim not in (2, 3) or 0 in values.shape:
@@ -80,11 +102,12 @@ def leave_one_out(log_likelihood: Any) -> LeftOut:
             "log_likelihood has shape (draws, rows) or (chains, draws, rows), at least one of each; "
             f"not {values.shape}."
         )
-    efficiency = relative_efficiency(values)
+    joint = _joint_ratios(log_ratios, values.shape[:-1])
+    efficiency = relative_efficiency(values) if log_ratios is None else np.ones(values.shape[-1])
     values = values.reshape(-1, values.shape[-1])
     weights, khat = np.empty(values.shape), np.empty(values.shape[1])
     for row in range(values.shape[1]):
-        ratios = -values[:, row]
+        ratios = joint - values[:, row]
         if not np.all(np.isfinite(ratios)):  # some draws hold the row impossible: they would have all the weight
             weights[:, row], khat[row] = 1.0 / ratios.size, np.inf
             continue
@@ -92,6 +115,22 @@ def leave_one_out(log_likelihood: Any) -> LeftOut:
         weights[:, row] = np.exp(logs)
     weights /= weights.sum(axis=0)
     return LeftOut(weights, khat, efficiency)
+
+
+def _joint_ratios(given: Any, shape: tuple[int, ...]) -> FloatArray:
+    """Logarithms of ratios (S,), zeros where there are none given.
+
+    Raises
+    ------
+    DataError
+        Where they are not one number a draw.
+    """
+    if given is None:
+        return np.zeros(int(np.prod(shape)))
+    ratios = numbers("log_ratios", given)
+    if ratios.shape != shape:
+        raise DataError(f"log_ratios are one number a draw, of which there are {shape}; their shape is {ratios.shape}.")
+    return ratios.ravel()
 
 
 def relative_efficiency(log_likelihood: FloatArray) -> FloatArray:

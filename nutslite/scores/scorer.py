@@ -91,6 +91,9 @@ def as_scorer(score: str | Rows = "crps", predict: Predict | None = None) -> Sco
     >>> round(scorer(Standard(), [[1.0], [2.0]], [0.0, 0.3]), 4)
     -0.2515
 
+    Minus ``sum_i S(P_i, y_i) / n`` for a proper score S (Gneiting and Raftery 2007, JASA 102:359-378), which the true
+    distribution makes largest.
+
     Parameters
     ----------
     score : str or callable

@@ -101,6 +101,9 @@ def stack(
 ) -> Stacked:
     """Find the weights of a mixture of forecasts that scores best.
 
+    ``max_w sum_i log sum_k w_k p_k(y_i)``, or another proper score of the mixture, over ``w_k >= 0`` that add up to
+    one: Yao, Vehtari, Simpson and Gelman (2018), Bayesian Analysis 13:917-1007.
+
     Parameters
     ----------
     given : dict of str to Report, array_like or Prediction
@@ -127,6 +130,11 @@ def stack(
     ------
     DataError
         Where forecasts are of different rows, or all hold one of them impossible.
+
+    Examples
+    --------
+    >>> stack({"one": [-1.0, -3.0], "other": [-3.0, -1.0]}).weights
+    {'one': 0.5, 'other': 0.5}
     """
     refuse_other("score", score, SCORES)
     refuse_other("method", method, METHODS)

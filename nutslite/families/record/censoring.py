@@ -47,7 +47,7 @@ def compiled_kernels(
     return {place: compile_kernel(family, kernels[place], codes) for place in sorted(set(map(int, places)))}
 
 
-def logliks_of(kernels: Mapping[int, Callable[..., None]], bounded: bool = False) -> tuple[Any, ...]:
+def logliks_of(kernels: Mapping[int, Callable[..., None]], bounded: bool = True) -> tuple[Any, ...]:
     """Compiled kernels by place, as `LOGLIKS` has them; where there is none stands any other."""
     one = kernels.get(0, next(iter(kernels.values())))
     others = [address_of(kernels.get(place, one), LOGLIK) for place in range(1, len(STATUSES))]
@@ -55,7 +55,7 @@ def logliks_of(kernels: Mapping[int, Callable[..., None]], bounded: bool = False
 
 
 def compiled_logliks(
-    family: Family, codes: NDArray[np.int64] | None = None, places: Iterable[int] = (0,), bounded: bool = False
+    family: Family, codes: NDArray[np.int64] | None = None, places: Iterable[int] = (0,), bounded: bool = True
 ) -> tuple[Any, ...]:
     """`compiled_kernels`, as `LOGLIKS` has them; `bounded` says whether responses have bounds."""
     return logliks_of(compiled_kernels(family, codes, places), bounded)

@@ -251,8 +251,8 @@ def _read_predictor(parameter: str, node: ParseNode, source: FormulaText) -> Pre
     return PredictorSpec(parameter, source.text, intercept, terms, groups, offsets, tuple(dict.fromkeys(notes)))
 
 
-def refuse_response_as_term(response: Iterable[Expression], predictors: Iterable[PredictorSpec]) -> None:
-    """Raise where the response, or a column of it, is a factor on the right too: it would explain itself.
+def refuse_response_as_term(response: Expression, predictors: Iterable[PredictorSpec]) -> None:
+    """Raise where the response is a factor on the right too: it would explain itself.
 
     Raises
     ------
@@ -261,6 +261,5 @@ def refuse_response_as_term(response: Iterable[Expression], predictors: Iterable
     """
     for predictor in predictors:
         for factor in predictor.expressions():
-            for column in response:
-                if factor.name in (column.name, f"offset({column.name})"):
-                    raise factor.error(f"The response '{column.name}' stands on the right as well; remove it there.")
+            if factor.name in (response.name, f"offset({response.name})"):
+                raise factor.error(f"The response '{response.name}' stands on the right as well; remove it there.")

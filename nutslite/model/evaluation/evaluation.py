@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 KINDS = ("loo", "insample")
 MOST_NUMBERS = 20_000_000  # draws times rows, of which a few arrays are held: 160 MB each
 MOST_REFITS = 20
+
+
+class Better(NamedTuple):
+    """What is done about rows that importance sampling cannot leave out."""
+
+    moment_match: bool = False
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,35 +81,37 @@ def evaluate(
     new_groups: bool,
     groups: Any,
     by: Any,
-    refit: bool,
+    better: Better,
     draws: int | None,
     random_seed: Any,
     **options: Any,
 ) -> Report:
     """What `Model.evaluate` does."""
-    check_flags(new_groups=new_groups, refit=refit)
-    kind = _checked_kind(kind, data, new_groups, refit, options.get("joint"))
+    check_flags(new_groups=new_groups, **better._asdict())
+    kind = _checked_kind(kind, data, new_groups, better, options.get("joint"))
     check_results(specification, idata)
     rows = _rows(specification, data, new_groups)
     group_labels(groups, rows.design, rows.frame)  # what is wrong with these is said before it takes time
-    posterior, chains, said = _draws(specification, idata, draws, rows.design)
-    found = _predictive(specification, posterior, rows.design, new_groups, random_seed)
-    notes = [*said, *_about(rows, kind, new_groups, idata)]
+    drawn = _draws(specification, idata, draws, rows.design)
+    found = _predictive(specification, drawn.arrays, rows.design, new_groups, random_seed)
+    notes = [*drawn.said, *_about(rows, kind, new_groups, idata, drawn)]
     options = {**options, "seed": random_seed}
     if kind != "loo":
-        notes.append(_monte_carlo(found.log_likelihood, chains, None))
-        report = rows.report(found.prediction(), groups, by, *notes, **options)
+        notes.append(_monte_carlo(found.log_likelihood, drawn, None))
+        report = rows.report(found.prediction(drawn.weights), groups, by, *notes, **options)
         labels = group_labels(groups, rows.design, rows.frame)
-        return with_joint(report, found.log_likelihood, labels) if new_groups and labels is not None else report
+        if new_groups and labels is not None:
+            return with_joint(report, found.log_likelihood, labels, drawn.weights)
+        return report
     from nutslite.scores.evaluation import with_left_out
 
-    found, left_out, refitted = _left_out(specification, found, chains, refit, random_seed)
-    notes = [*notes, *refitted, _monte_carlo(found.log_likelihood, chains, left_out)]
+    found, left_out, refitted = _left_out(specification, found, drawn, better, random_seed)
+    notes = [*notes, *refitted, _monte_carlo(found.log_likelihood, drawn, left_out)]
     report = rows.report(found.prediction(left_out.weights), groups, by, *notes, **options)
     return with_left_out(report, left_out, "Each row is judged as if it had been left out (PSIS-LOO).")
 
 
-def _checked_kind(kind: Any, data: Any, new_groups: bool, refit: bool, joint: Any) -> str:
+def _checked_kind(kind: Any, data: Any, new_groups: bool, better: Better, joint: Any) -> str:
     """``"loo"``, ``"insample"`` or ``"held out"``."""
     if kind is not None:
         refuse_other("kind", kind, KINDS)
@@ -119,8 +128,9 @@ def _checked_kind(kind: Any, data: Any, new_groups: bool, refit: bool, joint: An
             "joint= is about all rows of a group at once, and here each row is left out by itself: take held-out rows "
             "(data=), or cross_validate(groups=...)."
         )
-    if refit and found != "loo":
-        raise ArgumentError("refit=True is about leaving out single rows of the model's own (kind='loo').")
+    for name, asked in better._asdict().items():
+        if asked and found != "loo":
+            raise ArgumentError(f"{name}=True is about leaving out single rows of the model's own (kind='loo').")
     return found
 
 
@@ -142,13 +152,35 @@ def _rows(specification: Specification, data: Any, new_groups: bool) -> Rows:
     return Rows(found, frame, False)
 
 
-def _draws(
-    specification: Specification, idata: Any, draws: int | None, design: Design
-) -> tuple[dict[str, NDArray[Any]], int, list[str]]:
-    """Draws by the model's names, how many chains they are, and a note where they are not all."""
+@dataclass(frozen=True)
+class Drawn:
+    """Draws that are judged.
+
+    Attributes
+    ----------
+    arrays : dict of ndarray, shape (chains, draws, ...)
+        By the model's names.
+    chains : int
+    said : list of str
+        A note where they are not all.
+    log_ratios : ndarray, shape (chains, draws), or None
+        Of draws of an approximation that are as they were drawn: log density of the posterior less theirs.
+    weights : ndarray, shape (S, 1), or None
+        Where the fit was asked for weighted draws.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    chains: int
+    said: list[str]
+    log_ratios: NDArray[np.float64] | None
+    weights: NDArray[np.float64] | None
+
+
+def _draws(specification: Specification, idata: Any, draws: int | None, design: Design) -> Drawn:
     from nutslite.results.added_groups import named_posterior
     from nutslite.results.container.inference_data import get_group
     from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
+    from nutslite.scores.containers import stored_ratios
 
     task = prediction_task(specification)
     dataset = get_group(idata, "posterior")
@@ -158,13 +190,22 @@ def _draws(
         (len(labels) for _, labels in specification.spec.family.combined.values()), default=1
     )
     affordable = max(MOST_NUMBERS // max(elements, 1), chains)
+    stats = stored_ratios(idata)
     if draws is not None:
-        dataset = thinned(dataset, check_count(draws, axes))
-    elif affordable < chains * available:
-        dataset = thinned(dataset, max(1, affordable // chains))
+        per_chain = check_count(draws, axes)
+    else:
+        per_chain = min(max(1, affordable // chains), available)
+    dataset, stats = thinned(dataset, per_chain), None if stats is None else thinned(stats, per_chain)
     used = SampleAxes.of(dataset).sizes.get("draw", 1)
     said = [] if used == available else [f"{chains * used} of {chains * available} posterior draws were used (draws=)."]
-    return named_posterior(dataset, task.coords, task.aliases).arrays, chains, said
+    arrays = named_posterior(dataset, task.coords, task.aliases).arrays
+    ratios = None if stats is None else SampleAxes.of(stats).array(stats["log_ratio"])
+    weights = None
+    if stats is not None and "log_weight" in stats:
+        logs = SampleAxes.of(stats).array(stats["log_weight"]).reshape(-1, 1)
+        weights = np.exp(logs - logs.max())
+        weights = weights / weights.sum()
+    return Drawn(arrays, chains, said, ratios, weights)
 
 
 def _predictive(
@@ -176,7 +217,7 @@ def _predictive(
     return predictive(posterior, design, task, sample_new_groups=new_groups, random_seed=seed)
 
 
-def _about(rows: Rows, kind: str, new_groups: bool, idata: Any) -> list[str]:
+def _about(rows: Rows, kind: str, new_groups: bool, idata: Any, drawn: Drawn) -> list[str]:
     """What scores rest on."""
     from nutslite.posterior.methods.registry import approximate_names
     from nutslite.results.container.inference_data import get_group
@@ -192,20 +233,29 @@ def _about(rows: Rows, kind: str, new_groups: bool, idata: Any) -> list[str]:
         said.append("Groups are taken for new ones: their effects are drawn from the distribution of groups.")
     method = get_group(idata, "posterior").attrs.get("inference_method")
     if method in approximate_names():
-        said.append(
-            f"Draws are of an approximation (inference_method='{method}'), which the scores judge with the model."
-        )
+        what = f"Draws are of an approximation (inference_method='{method}')"
+        if kind == "loo" and drawn.log_ratios is not None:
+            said.append(f"{what}; they count by the density of the posterior over its own (Magnusson et al., 2019).")
+        elif drawn.weights is not None:
+            said.append(f"{what}, and count by their weights.")
+        else:
+            said.append(f"{what}, which the scores judge with the model.")
     return said
 
 
-def with_joint(report: Report, log_likelihood: NDArray[np.float64], labels: NDArray[Any]) -> Report:
+def with_joint(
+    report: Report,
+    log_likelihood: NDArray[np.float64],
+    labels: NDArray[Any],
+    weights: NDArray[np.float64] | None = None,
+) -> Report:
     """The report with the joint log score of held-out rows of each group, and its mean over groups in the table."""
     from nutslite.scores.calibration.coverage import coded
     from nutslite.scores.pointwise.log_score import joint_nll
     from nutslite.scores.sampling_error.standard_errors import mean_with_error
 
     levels, codes = coded(labels, report.n, "groups")
-    values = joint_nll(log_likelihood, codes)[1]
+    values = joint_nll(log_likelihood, codes, weights)[1]
     joint = pd.DataFrame({"rows": np.bincount(codes), "joint_nll": values}, index=pd.Index(levels, name="group"))
     if report.joint is not None:
         joint = joint.join(report.joint.drop(columns="rows"))
@@ -221,14 +271,14 @@ def with_joint(report: Report, log_likelihood: NDArray[np.float64], labels: NDAr
     return replace(report, table=pd.concat([first, added, report.table.iloc[1:]]), joint=joint)
 
 
-def _monte_carlo(log_likelihood: NDArray[np.float64], chains: int, left_out: LeftOut | None) -> str:
+def _monte_carlo(log_likelihood: NDArray[np.float64], drawn: Drawn, left_out: LeftOut | None) -> str:
     """How far log scores of rows may be from those that endlessly many draws would give."""
     from nutslite.scores.importance import relative_efficiency
     from nutslite.scores.pointwise.log_score import nll_error
 
     if left_out is None:
-        efficiency = relative_efficiency(log_likelihood.reshape(chains, -1, log_likelihood.shape[-1]))
-        errors = nll_error(log_likelihood) / np.sqrt(efficiency)
+        efficiency = relative_efficiency(log_likelihood.reshape(drawn.chains, -1, log_likelihood.shape[-1]))
+        errors = nll_error(log_likelihood, drawn.weights) / np.sqrt(efficiency)
     else:
         errors = nll_error(log_likelihood, left_out.weights) / np.sqrt(left_out.efficiency)
         errors = np.delete(errors, left_out.bad)
@@ -239,26 +289,61 @@ def _monte_carlo(log_likelihood: NDArray[np.float64], chains: int, left_out: Lef
 
 
 def _left_out(
-    specification: Specification, found: Predictive, chains: int, refit: bool, seed: Any
+    specification: Specification, found: Predictive, drawn: Drawn, better: Better, seed: Any
 ) -> tuple[Predictive, LeftOut, list[str]]:
-    """Weights that leave out each row; those of which they cannot be relied on by a fit without it, where asked for."""
-    from nutslite.scores.importance import LeftOut, leave_one_out
+    """Weights that leave out each row; those that cannot be relied on are made better where that is asked for."""
+    from nutslite.scores.importance import leave_one_out
 
-    own = specification.spec.design.weights
+    own, chains = specification.spec.design.weights, drawn.chains
     logs = found.log_likelihood if own is None else own * found.log_likelihood
-    left_out = leave_one_out(logs.reshape(chains, -1, logs.shape[-1]))
+    left_out = leave_one_out(logs.reshape(chains, -1, logs.shape[-1]), drawn.log_ratios)
+    said: list[str] = []
+    if better.moment_match and left_out.bad.size:
+        found, left_out, said = _moved(specification, found, left_out, drawn, seed)
+    if better.refit and left_out.bad.size:
+        found, left_out, more = _refitted(specification, found, left_out, chains, seed)
+        said = [*said, *more]
+    return found, left_out, said
+
+
+def _moved(
+    specification: Specification, found: Predictive, left_out: LeftOut, drawn: Drawn, seed: Any
+) -> tuple[Predictive, LeftOut, list[str]]:
+    """Draws moved to where they would be without each bad row, where that helps."""
+    from nutslite.results.evaluation.moment_matching import MomentMatching
+
+    task = prediction_task(specification)
+    matching = MomentMatching(specification.posterior.assembled, drawn.arrays, task, left_out.limit, seed)
+    weights, khat = left_out.weights.copy(), left_out.khat.copy()
     bad = left_out.bad
-    if not refit or bad.size == 0:
-        return found, left_out, []
+    for row in bad:
+        matched = matching.match(int(row))
+        if matched.khat < khat[row]:
+            found = found.with_rows([int(row)], matched.predictive)
+            weights[:, row], khat[row] = matched.weights, matched.khat
+    after = left_out._replace(weights=weights, khat=khat)
+    helped = bad.size - after.bad.size
+    return (
+        found,
+        after,
+        [f"Draws were moved for {bad.size} rows whose k-hat was high (moment matching); {helped} are good now."],
+    )
+
+
+def _refitted(
+    specification: Specification, found: Predictive, left_out: LeftOut, chains: int, seed: Any
+) -> tuple[Predictive, LeftOut, list[str]]:
+    """Fits without each bad row."""
+    from nutslite.model.evaluation.refits import RefitTask, concerns, refits
+    from nutslite.posterior.methods.settings import Settings
+    from nutslite.sampler.sample import seed_sequence
+
+    bad = left_out.bad
     if bad.size > MOST_REFITS:
         raise ArgumentError(
             f"refit=True: k-hat is above {left_out.limit:.2f} in {bad.size} of {left_out.khat.size} rows, and "
             f"{MOST_REFITS} are refitted at most. cross_validate(k=10) leaves out rows in ten fits."
         )
-    from nutslite.model.evaluation.refits import RefitTask, concerns, refits
-    from nutslite.posterior.methods.settings import Settings
-    from nutslite.sampler.sample import seed_sequence
-
     settings = Settings(draws=len(found.log_likelihood) // chains, chains=chains, random_seed=0, progressbar=False)
     task = RefitTask(specification.posterior.assembled, settings)
     again = list(refits(task, [bad[[place]] for place in range(bad.size)], seed_sequence(seed).spawn(bad.size)))
@@ -268,4 +353,4 @@ def _left_out(
     weights[:, bad], khat[bad] = 1.0 / len(weights), 0.0
     names = ", ".join(str(label) for label in specification.spec.design.rows[bad])
     said = f"The model was fitted again without each of {bad.size} rows, whose k-hat was high: {names}."
-    return found, LeftOut(weights, khat, left_out.efficiency), [said, *concerns(again)]
+    return found, left_out._replace(weights=weights, khat=khat), [said, *concerns(again)]

@@ -233,7 +233,7 @@ def approximate_fit(
     rngs : tuple of Generator
         To choose draws with, and to draw what was integrated out.
     attributes : dict
-        What else the results keep: ``n_gradients``, ``converged``.
+        What else the results keep: ``n_gradients``, ``converged``, ...
     always : bool
         Whether ``importance="auto"`` resamples however bad the weights are.
     faults : str

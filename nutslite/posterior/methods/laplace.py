@@ -20,7 +20,6 @@ from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.task import Task
 from nutslite.posterior.targets.plan import Plan
-from nutslite.posterior.targets.target import JointTarget
 from nutslite.sampler.pathfinder.low_rank_normal import diagonal_normal
 
 STREAM = 6000  # keeps these random numbers apart from those of other methods with the same seed
@@ -45,10 +44,10 @@ def run(task: Task) -> Fit:
     draw_rng, choice_rng, recovery_rng = streams(settings, STREAM, 3)
     standard = diagonal_normal(np.zeros(white.dimension), np.ones(white.dimension))
     found = weighted_normals(white, [standard], draw_rng, settings)
-    pilot = target.pilot if isinstance(target, JointTarget) else None
-    attributes = {"n_gradients": 0 if pilot is None else pilot.gradients, "converged": True}
+    attributes = {"n_gradients": launch.gradients, "n_values": launch.values, "converged": launch.settled}
     rngs = choice_rng, recovery_rng
-    return approximate_fit(task, "laplace", "Laplace approximation", found, rngs, attributes=attributes)
+    faults = "" if launch.settled else "The search for its mode had not ended when it had taken all its steps."
+    return approximate_fit(task, "laplace", "Laplace approximation", found, rngs, attributes=attributes, faults=faults)
 
 
 def serves(plan: Plan) -> str | None:

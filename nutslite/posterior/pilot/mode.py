@@ -21,6 +21,7 @@ MAX_NEWTON_STEPS = 50
 LARGEST_STEP = 5.0  # per coordinate, on the unconstrained scale
 HALVINGS = 30
 ROUGHLY = 1e-3  # of a log density
+SETTLED = 1e-3  # by which the log density may still rise, twice, at a mode that was found
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,17 @@ class Mode:
     covariance : ndarray, shape (d, d)
         Inverse of the negative Hessian.
     logdensity : float
+    evaluations : int
+        Of the log density, that it took.
+    settled : bool
+        Whether another step of Newton's would hardly rise, and the search has not just run out of steps.
     """
 
     position: FloatArray
     covariance: FloatArray
     logdensity: float
+    evaluations: int = 0
+    settled: bool = True
 
 
 def find_mode(
@@ -61,9 +68,15 @@ def find_mode(
     Mode or None
         None where no mode with a positive definite curvature was found: the caller then adapts while sampling.
     """
-    position = np.array(start, dtype=float)
+    position, evaluations = np.array(start, dtype=float), 0
+
+    def counted(positions: FloatArray) -> FloatArray:
+        nonlocal evaluations
+        evaluations += len(positions)
+        return log_densities(positions)
+
     steps = np.full(position.size, DIFFERENCE) if scales is None else DIFFERENCE_SDS * scales
-    local = _parabola(log_densities, position, steps)
+    local = _parabola(counted, position, steps)
     for _ in range(MAX_NEWTON_STEPS):
         if local is None:
             return None
@@ -71,10 +84,10 @@ def find_mode(
         steps = _better_steps(precision, steps)
         step = np.clip(_positive_definite_solve(precision, gradient), -LARGEST_STEP, LARGEST_STEP)
         decrement = float(gradient @ step)
-        moved = _line_search(log_densities, position, value, step, decrement)
+        moved = _line_search(counted, position, value, step, decrement)
         if moved is not None:
             position = moved
-        local = _parabola(log_densities, position, steps)
+        local = _parabola(counted, position, steps)
         if moved is None or decrement < 1e-6 or (roughly and local is not None and local[0] < value + ROUGHLY):
             break
     if local is None:
@@ -84,8 +97,9 @@ def find_mode(
         np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         return None
+    settled = float(local[1] @ covariance @ local[1]) < SETTLED
     position, covariance = rounded(position, covariance)
-    return Mode(position, covariance, local[0])
+    return Mode(position, covariance, local[0], evaluations, settled)
 
 
 def rounded(position: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -23,6 +23,7 @@ from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.arrowhead import arrowhead_variances, made_positive, schur_complement, solve_arrowhead
 from nutslite.posterior.pilot.centring import Coordinates, choose_coordinates, in_coordinates, scale_columns
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
+from nutslite.posterior.pilot.mode import SETTLED
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.head import NO_DENSITY, constrain_head, is_derived, is_fixed
 from nutslite.posterior.record.model_data import ModelData, has_derived_coefficients
@@ -50,12 +51,15 @@ class Pilot:
         There, in these coordinates; hyperparameters on the diagonal of the border.
     gradients : int
         Gradient evaluations spent.
+    settled : bool
+        Whether the mode and the scales were found, and the search has not just taken all its steps.
     """
 
     model: ModelData
     position: FloatArray
     information: Information
     gradients: int
+    settled: bool = True
 
 
 def why_no_pilot(model: ModelData) -> str | None:
@@ -164,6 +168,7 @@ class _Search:
         self.n_head = self.builder.n_head
         self.position = np.array(start, dtype=float)
         self.gradients = 0
+        self.at_mode = self.scales_found = True
         self.sizes = _sizes(model, np.ones(len(model.predictors)) if units is None else units)
         self.scales = scale_columns(model)
         self.hyper = hyperparameters(model)
@@ -177,7 +182,8 @@ class _Search:
             information = self._newton()
             if information is None:
                 return None
-            if change < SCALE_TOLERANCE:
+            self.scales_found = change < SCALE_TOLERANCE
+            if self.scales_found:
                 break
         return self._finish(information)
 
@@ -207,11 +213,12 @@ class _Search:
             decrement = float(gradient @ step)
             largest = np.max(np.abs(step[: self.n_head]) * self.sizes, initial=0.0)
             step *= min(1.0, self.largest_step / max(largest, 1e-300))
+            self.at_mode = decrement < SETTLED
             moved = self._line_search(value, step, decrement)
             if moved is None:
                 return information
             self.position, value, gradient = moved
-            if decrement < 1e-3:
+            if self.at_mode:
                 break
         return self._information()
 
@@ -321,7 +328,7 @@ class _Search:
         if final is None:
             return None
         final.border[self.hyper, self.hyper] = self._hyper_information(chosen)
-        return Pilot(self.model, self.position, final, self.gradients)
+        return Pilot(self.model, self.position, final, self.gradients, self.at_mode and self.scales_found)
 
     def _coordinates(self, information: Information) -> Coordinates:
         values, _ = self.builder.natural(self.position)

@@ -75,6 +75,7 @@ class MarginalTarget:
         mode = find_mode(self._values, start)
         if mode is None:
             return Launch(start, None)
+        evaluations = mode.evaluations + self.dimension
         folded = self._foldable() & self._tailed(mode)
         if folded.any():
             self._fold(folded, np.exp(mode.position))
@@ -82,11 +83,12 @@ class MarginalTarget:
             again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
             if again is None:
                 return Launch(start, None)
+            evaluations += again.evaluations
             mode = _unmirrored(again, folded)
             sds = np.sqrt(np.diag(mode.covariance))
             # A scale of exactly zero has no density, only a limit.
             mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
-        return Launch(mode.position, mode.covariance)
+        return Launch(mode.position, mode.covariance, values=evaluations, settled=mode.settled)
 
     def _values(self, positions: FloatArray) -> FloatArray:
         out = np.empty(positions.shape[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class MatrixTarget(JointTarget):
             log.info("Matrix centring found no mode: each level is centred by itself.")
             return launch
         self.move_to(pilot.model, centring)
-        return Launch(np.zeros(self.dimension), np.ones(self.dimension))
+        return replace(launch, center=np.zeros(self.dimension), information=np.ones(self.dimension))
 
     def move_to(self, model: ModelData, centring: MatrixCentring) -> None:
         """Sample in these coordinates from now on; in the model all effects are centred."""

@@ -65,10 +65,17 @@ class Launch:
     information : Information or ndarray or None
         The inverse covariance in arrowhead form, or the covariance itself as a dense matrix or (a vector) its diagonal;
         None: not known, the sampler adapts its metric while it warms up.
+    gradients, values : int
+        Evaluations of the log density that the search took, with its gradient and without.
+    settled : bool
+        Whether the search ended at a mode, and not because it had taken all its steps.
     """
 
     center: FloatArray
     information: Information | FloatArray | None
+    gradients: int = 0
+    values: int = 0
+    settled: bool = True
 
 
 class Target(Protocol):
@@ -170,7 +177,7 @@ class JointTarget:
         if self.pilot is None:
             return Launch(start, None)
         self.model = self.pilot.model
-        return Launch(self.pilot.position, self.pilot.information)
+        return Launch(self.pilot.position, self.pilot.information, self.pilot.gradients, settled=self.pilot.settled)
 
     def launch_small(self, for_slices: bool = False) -> Launch | None:
         """Move a model of few rows to the coordinates of `warp`, where its posterior is nearly normal.

@@ -72,12 +72,19 @@ class MomentMatching:
     task : PredictionTask
     limit : float
         The k-hat below which nothing more is tried.
+    random_seed : int or sequence of int
+        Of draws of responses, where predictions are made of these.
     """
 
     def __init__(
-        self, assembled: Assembled, posterior: Mapping[str, NDArray[Any]], task: PredictionTask, limit: float
+        self,
+        assembled: Assembled,
+        posterior: Mapping[str, NDArray[Any]],
+        task: PredictionTask,
+        limit: float,
+        random_seed: Any = 0,
     ) -> None:
-        self.assembled, self.task, self.limit = assembled, task, limit
+        self.assembled, self.task, self.limit, self.random_seed = assembled, task, limit, random_seed
         self.shape = next(iter(posterior.values())).shape[:2]
         self.target: Any = make_plan(assembled, "joint", pilot=False).target()
         self.positions = positions_of(assembled, posterior)
@@ -119,7 +126,7 @@ class MomentMatching:
         log_posterior = self._log_posterior(positions)
         from_moved = self._log_posterior(origins) - np.linalg.slogdet(found.matrix)[1]
         named = self._named(positions)
-        of_row = predictive(named, design, self.task)
+        of_row = predictive(named, design, self.task, random_seed=self.random_seed)
         weights_of_row = 1.0 if design.weights is None else float(design.weights[0])
         logs = log_posterior - weights_of_row * of_row.log_likelihood[:, 0] - np.logaddexp(log_posterior, from_moved)
         log_weights, khat = _smoothed(logs)

@@ -55,7 +55,7 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
     Parameters
     ----------
     name : str
-        ``"mean"``: of the response, or the probabilities of its categories, or the quantiles where several are
+        ``"mean"``: of the response, or the probabilities of its categories, or the quantiles where they are
         modelled; ``"linpred"``; ``"quantile"``; a parameter or its alias; a parameter with ``_linpred``; the response's
         name for draws of it.
     quantile : float, optional
@@ -96,6 +96,8 @@ def _mean(task: PredictionTask) -> Target:
     if family.combined and family.response_dim is None:
         parameter = family.parent.name
         return _natural(task, parameter, parameter if family.composite else MEAN)
+    if family.quantile is not None:  # the mean of a working distribution is nobody's question
+        return _natural(task, family.parent.name, f"quantile {family.quantile:g}")
 
     def value(rows: ParameterDraws, on_links: Mapping[str, FloatArray], companions: Companions) -> FloatArray:
         return np.asarray(family.mean(rows.to_natural(on_links), companions), dtype=float)

@@ -84,6 +84,15 @@ def calibration_error(
     -------
     float
         Lower is better. Not 0 for a calibrated forecaster.
+
+    Notes
+    -----
+    More bins, fewer rows: larger, whatever the forecast. `expected_range` says how large it would be.
+
+    Examples
+    --------
+    >>> calibration_error([0, 0, 0, 1, 1, 1, 1, 1], [0.25] * 4 + [0.75] * 4)  # one bin is off by 0.25, the other by 0
+    0.125
     """
     y, p = binary_rows(y, p)
     return _norm(binned(y, p, bins, strategy, weights), norm)
@@ -98,13 +107,19 @@ def debiased_error(y: Any, p: Any, bins: int = BINS, strategy: str = "mass") -> 
 
     Parameters
     ----------
-    y, p, bins, strategy
+    y, p : array_like, shape (n,)
+    bins, strategy
         As for `calibration_error`.
 
     Returns
     -------
     Debiased
         About 0 for a calibrated forecaster, and half of the time below.
+
+    Examples
+    --------
+    >>> debiased_error([0, 0, 0, 1, 1, 1, 1, 1], [0.25] * 4 + [0.75] * 4)
+    Debiased(squared=0.0, root=0.0, left_out=0)
     """
     found = binned(*binary_rows(y, p), bins, strategy, None)
     several = found.rows > 1
@@ -125,12 +140,18 @@ def debiased_l1_error(y: Any, p: Any, bins: int = BINS, strategy: str = "mass") 
 
     Parameters
     ----------
-    y, p, bins, strategy
+    y, p : array_like, shape (n,)
+    bins, strategy
         As for `calibration_error`.
 
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> round(debiased_l1_error([0, 0, 0, 1, 1, 1, 1, 1], [0.25] * 4 + [0.75] * 4), 4)
+    0.0386
     """
     from scipy.special import ndtr
 
@@ -152,6 +173,8 @@ def confidence_error(
     What deep learning calls the ECE (Guo et al. 2017). Of two classes it is not `calibration_error`: 0.2 and 0.8 are of
     the same confidence.
 
+    ``sum_b w_b |share right in b - mean of max_k p_k in b|``.
+
     Parameters
     ----------
     y : array_like, shape (n,)
@@ -164,6 +187,15 @@ def confidence_error(
     Returns
     -------
     float
+
+    Notes
+    -----
+    Of events with probabilities below a half it is the probability of 0 that is judged.
+
+    Examples
+    --------
+    >>> round(confidence_error([0, 1], [[0.8, 0.2], [0.4, 0.6]]), 2)  # both right, said 0.8 and 0.6
+    0.3
     """
     _, right, confidence = _likeliest(y, p)
     return _norm(binned(right, confidence, bins, strategy, weights), norm)
@@ -177,14 +209,23 @@ def top_label_error(
 
     `confidence_error` lets one class that is too sure hide another that is not sure enough.
 
+    ``sum_k w_k sum_b w_bk |share right in b - mean of p_k in b|`` over predicted classes k.
+
     Parameters
     ----------
-    y, p, bins, strategy, norm, weights
+    y : array_like, shape (n,)
+    p : array_like, shape (n,) or (n, K)
+    bins, strategy, norm, weights
         As for `confidence_error`.
 
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> round(top_label_error([0, 1], [[0.8, 0.2], [0.4, 0.6]]), 2)
+    0.3
     """
     top, right, confidence = _likeliest(y, p)
     weights = np.ones(top.size) if weights is None else numbers("weights", weights, "not negative")
@@ -202,6 +243,8 @@ def classwise_error(
 ) -> FloatArray:
     """Calibration error of the probability of each class by itself; the mean is the classwise ECE (Kull et al. 2019).
 
+    ``sum_b w_b |share of k in b - mean of p_k in b|`` of each class k.
+
     Parameters
     ----------
     y, p, bins, strategy, norm, weights
@@ -210,6 +253,11 @@ def classwise_error(
     Returns
     -------
     ndarray, shape (K,)
+
+    Examples
+    --------
+    >>> classwise_error([0, 1], [[0.8, 0.2], [0.4, 0.6]]).round(2)
+    array([0.3, 0.3])
     """
     codes, p = _classes(y, p)
     return np.array(

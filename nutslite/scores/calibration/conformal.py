@@ -37,6 +37,9 @@ ROUNDING = 1e-12  # of sums of weights
 def conformalize(P: Prediction, y: Any, calibration: Prediction, *, groups: Any = None) -> Prediction:
     """Widen quantiles, or an interval, by what other rows say of them.
 
+    ``[l - m, u + m]`` with m the ``ceil(p (n + 1))``-th smallest of ``max(l_i - y_i, y_i - u_i)``: Romano, Patterson
+    and Candes (2019), arXiv:1905.03222, theorem 1; with groups Lee, Barber and Willett (2023), arXiv:2306.06342.
+
     Parameters
     ----------
     P : Prediction
@@ -81,6 +84,9 @@ def conformalize(P: Prediction, y: Any, calibration: Prediction, *, groups: Any 
 @public
 def conformal_margins(y: Any, calibration: Prediction, *, groups: Any = None) -> FloatArray:
     """How far `conformalize` moves the quantile of each level outwards.
+
+    The ``ceil(p (n + 1))``-th smallest of ``max(l_i - y_i, y_i - u_i)``: Romano, Patterson and Candes (2019),
+    arXiv:1905.03222.
 
     Parameters
     ----------

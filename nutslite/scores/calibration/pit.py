@@ -26,6 +26,8 @@ MOST_BINS = 10_000
 def pit(y: Any, prediction: Any, seed: Any = 0) -> FloatArray:
     """Randomised probability integral transform, ``u = F(y-) + v (F(y) - F(y-))`` with v uniform.
 
+    Dawid (1984), JRSS A 147:278-292; of counts Czado, Gneiting and Held (2009), Biometrics 65:1254.
+
     Parameters
     ----------
     y : array_like, shape (n,)
@@ -39,6 +41,16 @@ def pit(y: Any, prediction: Any, seed: Any = 0) -> FloatArray:
     -------
     ndarray, shape (n,)
         Independent and uniform if `prediction` is right and its rows are independent given it.
+
+    Notes
+    -----
+    Uniform is necessary, not enough: forecasts that ignore a predictor, or what groups share, may have it.
+
+    Examples
+    --------
+    >>> from nutslite.scores import Prediction
+    >>> pit([0.0, 1.96], Prediction.from_normal([0.0, 0.0], [1.0, 1.0])).round(3)
+    array([0.5  , 0.975])
     """
     y = observations(y)
     return pit_from_cdf(prediction.cdf(y), prediction.cdf_below(y), seed=seed)
@@ -50,6 +62,9 @@ def pit_from_cdf(cdf: Any, below: Any = None, weights: Any = None, seed: Any = 0
 
     ``u_i = sum_s w_s (F_s(y_i-) + v_i (F_s(y_i) - F_s(y_i-)))``. Averaging distribution functions that are known given
     each draw's parameters is more precise than ranks among draws of the response (Rao-Blackwell).
+
+    Czado, Gneiting and Held (2009), eq. 1; of mixtures over draws Krueger, Lerch, Thorarinsdottir and Gneiting (2021),
+    International Statistical Review 89:274.
 
     Parameters
     ----------
@@ -64,6 +79,11 @@ def pit_from_cdf(cdf: Any, below: Any = None, weights: Any = None, seed: Any = 0
     Returns
     -------
     ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> pit_from_cdf([[0.2, 0.9], [0.4, 0.7]])
+    array([0.3, 0.8])
     """
     lower, upper = _ends(cdf, below, weights)
     if below is None:
@@ -78,6 +98,8 @@ def mid_pit(cdf: Any, below: Any, weights: Any = None) -> FloatArray:
     Its mean is 1/2 under calibration; its variance is smaller than 1/12, the more so the coarser the response. For
     pictures of single rows.
 
+    Lancaster (1961), JASA 56:223-234, of p-values.
+
     Parameters
     ----------
     cdf, below, weights
@@ -86,6 +108,11 @@ def mid_pit(cdf: Any, below: Any, weights: Any = None) -> FloatArray:
     Returns
     -------
     ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> mid_pit([0.5, 0.9], [0.3, 0.5])
+    array([0.4, 0.7])
     """
     lower, upper = _ends(cdf, below, weights)
     return 0.5 * (lower + upper)
@@ -99,6 +126,8 @@ def pit_from_draws(y: Any, x: Any, weights: Any = None, seed: Any = 0) -> FloatA
     exchangeable, so that five members of an ensemble do not look overconfident for being five. With weights,
     ``sum_s w_s (1{x_s < y} + v 1{x_s = y})``.
 
+    Rank histograms: Hamill (2001), Monthly Weather Review 129:550-560; ties as in Czado, Gneiting and Held (2009).
+
     Parameters
     ----------
     y : array_like, shape (n,)
@@ -109,6 +138,11 @@ def pit_from_draws(y: Any, x: Any, weights: Any = None, seed: Any = 0) -> FloatA
     Returns
     -------
     ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> (pit_from_draws([0.5], [[0.0], [1.0], [2.0]]) * 4).astype(int)  # of four places the second
+    array([1])
     """
     y = observations(y)
     x = draws_of(y, x)
@@ -127,6 +161,8 @@ def pit_histogram(cdf: Any, below: Any = None, bins: int = 10, weights: Any = No
 
     An observation adds to each bin the share of its stretch there: Czado, Gneiting and Held (2009), equation 2.
 
+    ``clip((u - F(y-)) / (F(y) - F(y-)), 0, 1)`` averaged over rows, differenced at the edges.
+
     Parameters
     ----------
     cdf, below, weights
@@ -138,6 +174,11 @@ def pit_histogram(cdf: Any, below: Any = None, bins: int = 10, weights: Any = No
     -------
     ndarray, shape (bins,)
         Their mean is 1.
+
+    Examples
+    --------
+    >>> pit_histogram([0.2, 0.4, 0.6, 0.8], bins=2)
+    array([1., 1.])
     """
     lower, upper = _ends(cdf, below, weights)
     edges = np.linspace(0.0, 1.0, checked_number("bins", bins, 1, MOST_BINS) + 1)

@@ -8,7 +8,6 @@ older decomposition by bins, Murphy's (1973), is here with what it leaves out wi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -105,6 +104,10 @@ class Reliability(NamedTuple):
 def recalibrated(y: Any, forecast: Any, level: float | None = None, weights: Any = None) -> FloatArray:
     """Forecasts after isotonic regression of what came on what was forecast.
 
+    ``argmin sum_i w_i (y_i - f(x_i))^2`` over increasing f: pool adjacent violators, equal forecasts first (Ayer,
+    Brunk, Ewing, Reid and Silverman 1955, Annals of Mathematical Statistics 26:641; Dimitriadis, Gneiting and Jordan
+    2021, PNAS 118:e2016191118).
+
     Parameters
     ----------
     y : array_like, shape (n,)
@@ -120,6 +123,15 @@ def recalibrated(y: Any, forecast: Any, level: float | None = None, weights: Any
     -------
     ndarray, shape (n,)
         Increasing in the forecast, the same where that is the same.
+
+    Notes
+    -----
+    It is fitted to the rows that it is used on: too good for others.
+
+    Examples
+    --------
+    >>> recalibrated([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9])
+    array([0. , 0.5, 0.5, 1. ])
     """
     y, forecast = _pairs(y, forecast)
     fit, where = _isotonic(y, forecast, level, weights)
@@ -131,6 +143,10 @@ def decompose(
     y: Any, forecast: Any, score: str | Score = "brier", level: float | None = None, weights: Any = None
 ) -> Decomposition:
     """What the mean of a proper score consists of.
+
+    ``mean S(forecast) = MCB - DSC + UNC`` with ``MCB = mean S(forecast) - mean S(recalibrated)`` and ``DSC = mean
+    S(constant) - mean S(recalibrated)``: Dimitriadis, Gneiting and Jordan (2021), PNAS 118:e2016191118; of means and
+    quantiles Gneiting and Resin (2023), Electronic Journal of Statistics 17:3226.
 
     Parameters
     ----------
@@ -155,6 +171,15 @@ def decompose(
     ------
     ArgumentError
         Where score and level do not go together.
+
+    Notes
+    -----
+    Both parts are too large by chance, of few rows by much.
+
+    Examples
+    --------
+    >>> decompose([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9])
+    Decomposition(score=0.185, miscalibration=0.06, discrimination=0.125, uncertainty=0.25)
     """
     function = _score_function(score, level)
     if score in ("brier", "log_loss"):
@@ -180,6 +205,8 @@ def decompose_binned(
     bins are 0; of wider bins the three alone do not add up to the score, and the other two make up for it (Stephenson,
     Coelho and Jolliffe 2008, Weather and Forecasting 23:752-757). `decompose` has no bins to be chosen.
 
+    ``REL - RES + UNC + within-bin variance - 2 within-bin covariance``.
+
     Parameters
     ----------
     y : array_like, shape (n,)
@@ -197,6 +224,12 @@ def decompose_binned(
     -------
     BinnedDecomposition
         Few rows a bin make reliability and resolution both too large.
+
+    Examples
+    --------
+    >>> found = decompose_binned([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9])
+    >>> round(found.uncertainty, 3)
+    0.25
     """
     y, p = binary_rows(y, p)
     w = row_weights(weights, y.size)
@@ -228,6 +261,9 @@ def reliability(
 ) -> Reliability:
     """Reliability curve with its consistency band.
 
+    `recalibrated` against the forecast, ``f(x)`` against x: Dimitriadis, Gneiting and Jordan (2021), PNAS
+    118:e2016191118; the band after Broecker and Smith (2007), Weather and Forecasting 22:651-661.
+
     Parameters
     ----------
     y : array_like, shape (n,)
@@ -253,6 +289,11 @@ def reliability(
     ------
     DataError
         Where means or quantiles have no simulated responses.
+
+    Examples
+    --------
+    >>> reliability([0, 1, 0, 1], [0.1, 0.4, 0.6, 0.9], draws=20).recalibrated
+    array([0. , 0.5, 0.5, 1. ])
     """
     y, forecast = _pairs(y, forecast)
     confidence = probability("confidence", confidence)
@@ -276,30 +317,6 @@ def reliability(
     tail = 0.5 * (1.0 - confidence)
     low, high = np.quantile(curves, [tail, 1.0 - tail], axis=0)
     return Reliability(distinct, _fit(y, where, rows, level), rows, low, high)
-
-
-@public
-def spiegelhalter(y: Any, p: Any) -> tuple[float, float]:
-    """Spiegelhalter's Z and its two-sided p-value: one number for the calibration of probabilities.
-
-    ``Z = sum (y - p)(1 - 2p) / sqrt(sum (1 - 2p)^2 p (1 - p))``, about standard normal if probabilities are right
-    (Spiegelhalter 1986, Statistics in Medicine 5:421-433). Positive: more extreme than what comes.
-
-    Parameters
-    ----------
-    y, p : array_like, shape (n,)
-
-    Returns
-    -------
-    z, p_value : float
-        nan where all probabilities are 0, 1/2 or 1, of which it says nothing.
-    """
-    y, p = binary_rows(y, p)
-    variance = float(np.sum((1.0 - 2.0 * p) ** 2 * p * (1.0 - p)))
-    if variance == 0.0:
-        return math.nan, math.nan
-    z = float(np.sum((y - p) * (1.0 - 2.0 * p))) / math.sqrt(variance)
-    return z, math.erfc(abs(z) / math.sqrt(2.0))
 
 
 def _isotonic(y: FloatArray, forecast: FloatArray, level: float | None, weights: Any) -> tuple[FloatArray, Any]:

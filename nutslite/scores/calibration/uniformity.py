@@ -47,6 +47,9 @@ class Uniformity(NamedTuple):
 def uniformity_test(u: FloatArray, method: str = "pot") -> Uniformity:
     """Test whether values between 0 and 1 are uniform.
 
+    Tesso and Vehtari (2026), arXiv:2603.02928; "ecdf": Säilynoja, Bürkner and Vehtari (2022), Statistics and
+    Computing 32:32. ``p = 1/2 - atan(mean_i tan(pi (1/2 - p_i))) / pi``.
+
     Parameters
     ----------
     u : array_like, shape (n,)
@@ -69,6 +72,17 @@ def uniformity_test(u: FloatArray, method: str = "pot") -> Uniformity:
         Where values are missing or outside 0 to 1.
     ArgumentError
         For an unknown method.
+
+    Notes
+    -----
+    Of rows that fall together in groups none of these is right: `evaluate` with `groups` has a test.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> u = (np.arange(100) + 0.5) / 100
+    >>> bool(uniformity_test(u).p_value > 0.4), bool(uniformity_test(u**2).p_value < 0.01)
+    (True, True)
     """
     refuse_other("method", method, METHODS)
     u = numbers("u", u, "unit")

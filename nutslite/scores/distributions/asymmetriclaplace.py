@@ -67,5 +67,6 @@ DISTRIBUTION = Distribution(
     note="|y - mu| + c exp(-|y - mu|/s) - c + (s1^3 + s2^3)/(2 (s1 + s2)^2), s1 = kappa/b, s2 = 1/(b kappa), s the "
     "one of y's side, "
     "c = 2 s^2/(s1 + s2): Jordan, Krueger and Lerch (2019), appendix A (two-piece exponential)",
+    known=("0.5, mu=0.0, b=0.3, kappa=3.0", 4.475028),
     scipy="laplace_asymmetric(kappa, mu, 1/b)",
 )

@@ -31,5 +31,6 @@ DISTRIBUTION = Distribution(
     whole=True,
     crps=_crps,
     note="(p - y)^2: the Brier score",
+    known=("1, p=0.8", 0.04),
     scipy="bernoulli(p)",
 )

@@ -50,5 +50,6 @@ DISTRIBUTION = Distribution(
     note="y (2 F_{a,b}(y) - 1) + mu (1 - 2 F_{a+1,b}(y) - 2 B(2a, 2b)/(a B(a, b)^2)), a = mu kappa, b = (1 - mu) "
     "kappa: "
     "Jordan, Krueger and Lerch (2019), appendix A",
+    known=("0.3, mu=0.4, kappa=5.0", 0.06423),
     scipy="beta(mu*kappa, (1 - mu)*kappa)",
 )

@@ -88,5 +88,6 @@ DISTRIBUTION = Distribution(
     note="sum_k (F(k) - 1{k >= y})^2, from 25 trials on as (y - np) (2 F(y) - 1) + 2 (n - k) p f(k) - E|X - X'|/2, k "
     "= floor(y): the "
     "mean deviation is De Moivre's, the last term from the characteristic function",
+    known=("4, n=10, p=0.3", 0.616545),
     scipy="binom(n, p)",
 )

@@ -23,5 +23,6 @@ DISTRIBUTION = Distribution(
     half_difference=lambda mu: 0.5 * mu,
     random=lambda rng, mu: rng.exponential(mu),
     note="|y| - 2 mu F(y) + mu/2: Jordan, Krueger and Lerch (2019), appendix A",
+    known=("1.0, mu=1.0", 0.235759),
     scipy="expon(scale=mu)",
 )

@@ -39,5 +39,6 @@ DISTRIBUTION = Distribution(
     random=_draws.gamma,
     note="y (2 F_a(y) - 1) - (a/b) (2 F_{a+1}(y) - 1) - 1/(b B(1/2, a)), a = alpha, b = alpha/mu: Scheuerer and "
     "Moeller (2015)",
+    known=("1.5, mu=2.0, alpha=2.0", 0.311911),
     scipy="gamma(alpha, scale=mu/alpha)",
 )

@@ -32,5 +32,6 @@ DISTRIBUTION = Distribution(
     half_difference=lambda mu, sigma: sigma / math.sqrt(math.pi),
     random=lambda rng, mu, sigma: rng.normal(mu, sigma),
     note="sigma (z (2 Phi(z) - 1) + 2 phi(z) - 1/sqrt(pi)), z = (y - mu)/sigma: Gneiting and Raftery (2007), eq. 21",
+    known=("0.3, mu=0.0, sigma=1.0", 0.269333),
     scipy="norm(mu, sigma)",
 )

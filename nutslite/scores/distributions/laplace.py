@@ -36,5 +36,6 @@ DISTRIBUTION = Distribution(
     half_difference=lambda mu, b: 0.75 * b,
     random=lambda rng, mu, b: rng.laplace(mu, b),
     note="b (|z| + exp(-|z|) - 3/4), z = (y - mu)/b: Jordan, Krueger and Lerch (2019), appendix A",
+    known=("1.0, mu=0.0, b=1.0", 0.617879),
     scipy="laplace(mu, b)",
 )

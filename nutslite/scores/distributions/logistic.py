@@ -32,5 +32,6 @@ DISTRIBUTION = Distribution(
     half_difference=lambda mu, s: s,
     random=lambda rng, mu, s: rng.logistic(mu, s),
     note="s (|z| + 2 log(1 + exp(-|z|)) - 1), z = (y - mu)/s: Jordan, Krueger and Lerch (2019), appendix A",
+    known=("0.0, mu=0.0, s=1.0", 0.386294),
     scipy="logistic(mu, s)",
 )

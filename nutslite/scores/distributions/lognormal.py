@@ -51,5 +51,6 @@ DISTRIBUTION = Distribution(
     random=lambda rng, mu, sigma: rng.lognormal(mu, sigma),
     note="y (2 Phi(w) - 1) - 2 exp(mu + sigma^2/2) (Phi(w - sigma) + Phi(sigma/sqrt(2)) - 1), w = (log y - mu)/sigma: "
     "Baran and Lerch (2015)",
+    known=("1.0, mu=0.0, sigma=1.0", 0.267405),
     scipy="lognorm(sigma, scale=exp(mu))",
 )

@@ -90,5 +90,6 @@ DISTRIBUTION = Distribution(
     note="(y - mu) (2 F(y) - 1) + 2 mu (1 + k/alpha) f(k) - E|X - X'|/2, k = floor(y): Wei and Held (2014); the last "
     "term from the "
     "characteristic function, since the hypergeometric function overflows",
+    known=("3, mu=3.75, alpha=2.5", 0.653404),
     scipy="nbinom(alpha, alpha/(alpha + mu))",
 )

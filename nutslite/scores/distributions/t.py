@@ -46,5 +46,6 @@ DISTRIBUTION = Distribution(
     random=lambda rng, mu, sigma, nu: mu + sigma * student_t(rng, nu),
     note="sigma (z (2 F(z) - 1) + 2 f(z) (nu + z^2)/(nu - 1) - 2 sqrt(nu)/(nu - 1) B(1/2, nu - 1/2)/B(1/2, nu/2)^2), "
     "infinite for nu <= 1: Jordan, Krueger and Lerch (2019), appendix A",
+    known=("1.0, mu=0.0, sigma=1.0, nu=4.0", 0.60533),
     scipy="t(nu, mu, sigma)",
 )

@@ -41,5 +41,6 @@ DISTRIBUTION = Distribution(
     note="(upper - lower) ((u^2 + (1 - u)^2)/2 - 1/6) and the distance to the interval, u the share of it below y: "
     "Jordan, "
     "Krueger and Lerch (2019), appendix A",
+    known=("0.5, lower=0.0, upper=1.0", 0.083333),
     scipy="uniform(lower, upper - lower)",
 )

@@ -59,5 +59,6 @@ DISTRIBUTION = Distribution(
     half_difference=lambda mu, alpha: -mu * np.expm1(-math.log(2.0) / alpha),
     random=_draws.weibull,
     note="E|X - y| - mu (1 - 2^(-1/alpha)), E|X - y| by the incomplete gamma function P(1 + 1/alpha, (y/scale)^alpha)",
+    known=("1.2, mu=1.0, alpha=1.0", 0.302388),
     scipy="weibull_min(alpha, scale=mu/gamma(1 + 1/alpha))",
 )

@@ -55,6 +55,8 @@ class Distribution:
         The density and the formula's source, for docstrings.
     scipy : str
         The same in SciPy's words.
+    known : (str, float)
+        Arguments of the CRPS, and what it is of them to six digits: the example of the docstring.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Distribution:
     check: Callable[..., None] | None = None
     note: str = ""
     scipy: str = ""
+    known: tuple[str, float] | None = None
 
     def crps_of(self, y: FloatArray, *parameters: FloatArray) -> FloatArray:
         """The continuous ranked probability score; infinite where there is no mean."""

@@ -44,6 +44,8 @@ def plot_coverage(
     All of the line lies in the band with the probability `confidence` if forecasts are right and rows independent.
     Below the diagonal intervals are too narrow, above it too wide.
 
+    ``#{|2 u_i - 1| <= p}/n`` against p: the band as of `plot_pit` (Säilynoja, Bürkner and Vehtari 2022).
+
     Parameters
     ----------
     u : array_like, shape (n,) or (n, K)

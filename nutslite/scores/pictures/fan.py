@@ -31,6 +31,9 @@ def plot_fan(y: Any, x: Any, q: Any, levels: Any, *, ax: Any = None) -> Axes:
     Intervals of rows with the same predictor are averaged; where the predictor has many values, those of bins of
     about equally many rows. Observations outside the widest interval of their own row are crosses.
 
+    Means over bins of ``q_tau(x)``; fan charts: Britton, Fisher and Whitley (1998), Bank of England Quarterly Bulletin
+    38:30.
+
     Parameters
     ----------
     y : array_like, shape (n,)

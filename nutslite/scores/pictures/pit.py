@@ -33,6 +33,9 @@ def plot_pit(u: Any, *, groups: Any = None, confidence: float = 0.95, ax: Any = 
     (exact, not simulated). A line that falls first and then rises: forecasts are too wide. One that rises first:
     too narrow. All above: what came is smaller than forecast. All below: larger.
 
+    ``#{u_i <= t}/n - t``: Säilynoja, Bürkner and Vehtari (2022), Statistics and Computing 32:32; of groups Rao and
+    Scott (1981), JASA 76:221.
+
     Parameters
     ----------
     u : array_like, shape (n,)
@@ -97,6 +100,8 @@ def plot_pit_histogram(
 
     Of counts it is averaged over the randomness of the transform: `pit_histogram`. All bars end in the band with at
     least the probability `confidence` if forecasts are right and rows independent.
+
+    Czado, Gneiting and Held (2009), Biometrics 65:1254, eq. 2.
 
     Parameters
     ----------

@@ -43,6 +43,8 @@ def plot_reliability(
     right it lies in the grey band with the probability `confidence` at each forecast. Words say what the mean score
     consists of: `decompose`.
 
+    ``f(x)`` of `recalibrated` against x: Dimitriadis, Gneiting and Jordan (2021), PNAS 118:e2016191118.
+
     Parameters
     ----------
     y : array_like, shape (n,)

@@ -42,6 +42,9 @@ def plot_scores(
 
     The mean is over the nearest rows by rank; of a predictor with few values, or labels, over the rows of each.
 
+    ``sum_{i near x} s_i / k`` with ``t se`` about it (`mean_with_error`); a window by its share of rows after Cleveland
+    (1979), JASA 74:829.
+
     Parameters
     ----------
     score : array_like, shape (n,)

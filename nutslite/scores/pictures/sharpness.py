@@ -28,6 +28,9 @@ def plot_sharpness(widths: Any, *, notes: Mapping[str, str] | None = None, ax: A
     A box holds the middle half of the rows, its whiskers 90 %; the line is the median, the dot the mean. Narrower is
     better where coverage is right, and nowhere else.
 
+    Gneiting, Balabdaoui and Raftery (2007), JRSS B 69:243-268: as sharp as possible, provided it is calibrated. ``u -
+    l``, or the predictive sd.
+
     Parameters
     ----------
     widths : dict of array_like, shape (n,), or array_like, shape (n,)

@@ -33,6 +33,8 @@ class EntropySplit(NamedTuple):
 def log_loss(y: Any, p: Any) -> FloatArray:
     """Minus the log of the probability of the class that came.
 
+    ``-log p_y``: Good (1952), JRSS B 14:107-114.
+
     Parameters
     ----------
     y : array_like, shape (n,)
@@ -49,6 +51,16 @@ def log_loss(y: Any, p: Any) -> FloatArray:
     ------
     DataError
         Where probabilities are none or do not add up to one, or y has other codes.
+
+    Notes
+    -----
+    Programs that clip probabilities hide that something impossible came. Of two classes give the probability of 1, not
+    of 0.
+
+    Examples
+    --------
+    >>> log_loss([1, 0], [0.8, 0.8]).round(4)
+    array([0.2231, 1.6094])
     """
     p, codes = _classes(y, p)
     with np.errstate(divide="ignore"):
@@ -63,6 +75,8 @@ def brier(y: Any, p: Any) -> FloatArray:
 
     Of two classes given as two columns it is twice the former; scikit-learn's ``scale_by_half`` is about that.
 
+    Brier (1950), Monthly Weather Review 78:1-3.
+
     Parameters
     ----------
     y, p
@@ -72,6 +86,13 @@ def brier(y: Any, p: Any) -> FloatArray:
     -------
     ndarray, shape (n,)
         Lower is better.
+
+    Examples
+    --------
+    >>> brier([1, 0], [0.8, 0.8]).round(2)
+    array([0.04, 0.64])
+    >>> brier([0, 2], [[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]]).round(2)
+    array([0.38, 0.24])
     """
     p, codes = _classes(y, p)
     if p.ndim == 1:
@@ -83,6 +104,8 @@ def brier(y: Any, p: Any) -> FloatArray:
 def rps(y: Any, p: Any) -> FloatArray:
     """Ranked probability score of ordered classes, ``sum_k (F_k - 1{y <= k})^2``: Epstein (1969); the CRPS of codes.
 
+    Epstein (1969), Journal of Applied Meteorology 8:985-987.
+
     Parameters
     ----------
     y, p
@@ -92,6 +115,15 @@ def rps(y: Any, p: Any) -> FloatArray:
     -------
     ndarray, shape (n,)
         Lower is better. Of two classes it is ``(p - y)^2``.
+
+    Notes
+    -----
+    Some divide by ``K - 1``. Of classes without an order take `brier`.
+
+    Examples
+    --------
+    >>> rps([0], [[0.5, 0.3, 0.2]]).round(2)  # 0.5^2 + 0.2^2
+    array([0.29])
     """
     p, codes = _classes(y, p)
     if p.ndim == 1:
@@ -115,6 +147,16 @@ def entropy_split(p: Any) -> EntropySplit:
     -------
     EntropySplit
         In nats.
+
+    Notes
+    -----
+    The epistemic part is that of the draws given: five members know little of it.
+
+    Examples
+    --------
+    >>> split = entropy_split([[0.9], [0.1]])
+    >>> split.total.round(4), split.aleatoric.round(4), split.epistemic.round(4)
+    (array([0.6931]), array([0.3251]), array([0.3681]))
     """
     p = numbers("p", p, "unit")
     if p.ndim not in (2, 3):
@@ -139,6 +181,12 @@ def dirichlet_entropy_split(alpha: Any) -> EntropySplit:
     -------
     EntropySplit
         In nats.
+
+    Examples
+    --------
+    >>> split = dirichlet_entropy_split([[1.0, 1.0]])
+    >>> split.total.round(4), split.aleatoric.round(4)  # log 2, 1/2
+    (array([0.6931]), array([0.5]))
     """
     alpha = numbers("alpha", alpha, "positive")
     if alpha.ndim != 2:

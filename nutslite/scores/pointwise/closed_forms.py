@@ -38,6 +38,16 @@ DataError
 Notes
 -----
 {note}
+
+Definition: Gneiting and Raftery (2007), JASA 102:359-378, eq. 20; most closed forms are in Jordan, Krueger and Lerch
+(2019), Journal of Statistical Software 90(12).
+"""
+
+_EXAMPLE = """
+Examples
+--------
+>>> round(float(crps_{name}({arguments})), 6)
+{answer}
 """
 
 
@@ -55,9 +65,14 @@ def _function(record: Distribution) -> Callable[..., FloatArray]:
     signature = inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names])
     score.__name__ = score.__qualname__ = f"crps_{record.name}"
     score.__signature__ = signature  # type: ignore[attr-defined]
-    score.__doc__ = _DOCUMENT.format(
+    score.__module__ = __name__
+    document = _DOCUMENT.format(
         name=record.name, parameters=", ".join(record.parameters), scipy=record.scipy, note=record.note
     )
+    if record.known is not None:
+        arguments, answer = record.known
+        document += _EXAMPLE.format(name=record.name, arguments=arguments, answer=answer)
+    score.__doc__ = document
     return public(score)
 
 

@@ -53,6 +53,18 @@ def crps(y: Any, x: Any, estimator: str = "fair", weights: Any = None) -> FloatA
         Where numbers are not finite or shapes do not fit.
     ArgumentError
         Where there is no such estimator.
+
+    Notes
+    -----
+    Draws of a sampler are of few effective ones where they depend on each other; the bias of `ecdf` then is that of
+    these. A mean over rows of different units, or of very different spread, is that of the largest: `scaled_crps`.
+
+    Examples
+    --------
+    >>> crps([2.0], [[1.0], [2.0], [4.0]])
+    array([0.])
+    >>> crps([2.0], [[1.0], [2.0], [4.0]], estimator="ecdf").round(4)
+    array([0.3333])
     """
     deviation, difference = deviation_and_difference(y, x, estimator, weights)
     return deviation - 0.5 * difference
@@ -79,6 +91,15 @@ def scaled_crps(y: Any, x: Any, estimator: str = "fair", weights: Any = None) ->
     ------
     DataError
         As for `crps`, and where all draws of a row are equal.
+
+    Notes
+    -----
+    It is in no unit: a change of the unit of y adds half its logarithm. A point forecast has no score.
+
+    Examples
+    --------
+    >>> scaled_crps([2.0], [[1.0], [2.0], [4.0]]).round(4)  # 0.5 + log(2) / 2, less 0 of a difference
+    array([0.8466])
     """
     return scaled(*deviation_and_difference(y, x, estimator, weights))
 

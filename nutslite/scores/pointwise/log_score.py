@@ -47,6 +47,14 @@ def nll(log_density: Any, weights: Any = None) -> FloatArray:
     -----
     Krueger et al. (2021), section 3.1, "mixture of parameters". The largest term is taken out, so that nothing
     underflows.
+
+    Of a density it depends on the unit of y: only differences between forecasts of the same y mean something. Rows that
+    a posterior has seen get too good a score: `leave_one_out`.
+
+    Examples
+    --------
+    >>> nll([[-1.0], [-3.0]]).round(4)  # -log((e^-1 + e^-3) / 2)
+    array([1.5662])
     """
     values, share = _checked(log_density, weights)
     return -log_mean_exp(values, share)
@@ -55,6 +63,8 @@ def nll(log_density: Any, weights: Any = None) -> FloatArray:
 @public
 def nll_error(log_density: Any, weights: Any = None, effective: float | None = None) -> FloatArray:
     """Monte Carlo standard error of `nll`, by the delta method: ``sd_s(p_s / mean p) / sqrt(ESS)``.
+
+    The delta method of a logarithm: Oehlert (1992), The American Statistician 46:27-29.
 
     Parameters
     ----------
@@ -67,6 +77,15 @@ def nll_error(log_density: Any, weights: Any = None, effective: float | None = N
     -------
     ndarray, shape (...)
         nan where the density is zero for all draws.
+
+    Notes
+    -----
+    Few draws that hold a row likely make the error itself unsure: k-hat of `leave_one_out` says where.
+
+    Examples
+    --------
+    >>> nll_error([[-1.0], [-3.0]]).round(3)
+    array([0.539])
     """
     values, share = _checked(log_density, weights)
     if effective is not None and not effective > 0:
@@ -99,6 +118,11 @@ def joint_nll(log_density: Any, groups: Any, weights: Any = None) -> tuple[NDArr
     levels : ndarray, shape (G,)
         The groups, sorted.
     values : ndarray, shape (G,)
+
+    Examples
+    --------
+    >>> joint_nll([[-1.0, -1.0, -2.0]] * 20, ["a", "a", "b"])
+    (array(['a', 'b'], dtype='<U1'), array([2., 2.]))
     """
     values, share = _checked(log_density, weights)
     labels = np.asarray(groups)

@@ -35,6 +35,16 @@ def pinball(y: Any, q: Any, levels: Any) -> FloatArray:
     -------
     ndarray, shape (...) or (..., K)
         Lower is better.
+
+    Notes
+    -----
+    Losses of different levels are of different size: outer levels have smaller ones. Compare forecasts at the same
+    levels.
+
+    Examples
+    --------
+    >>> pinball([1.0, 3.0], [2.0, 2.0], 0.9)
+    array([0.1, 0.9])
     """
     y = numbers("y", y)
     if np.ndim(levels) == 0:
@@ -63,6 +73,15 @@ def interval_score(y: Any, lower: Any, upper: Any, alpha: Any) -> FloatArray:
     -------
     ndarray, shape (...)
         Lower is better.
+
+    Notes
+    -----
+    `alpha` is what is left out: 0.1 of a 90 % interval.
+
+    Examples
+    --------
+    >>> interval_score([10.0, 13.0], 8.0, 12.0, alpha=0.2)
+    array([ 4., 14.])
     """
     alpha = probability("alpha", alpha)
     y, lower, upper = together(y=numbers("y", y), lower=numbers("lower", lower), upper=numbers("upper", upper))
@@ -94,6 +113,11 @@ def wis(y: Any, q: Any, levels: Any) -> FloatArray:
     ------
     DataError
         Where levels are not symmetric about a median.
+
+    Examples
+    --------
+    >>> wis([10.0], [[8.0, 10.0, 12.0]], [0.1, 0.5, 0.9]).round(7)  # 4 / 15
+    array([0.2666667])
     """
     parts = wis_parts(y, q, levels)
     return parts["dispersion"] + parts["overprediction"] + parts["underprediction"]
@@ -102,6 +126,9 @@ def wis(y: Any, q: Any, levels: Any) -> FloatArray:
 @public
 def wis_parts(y: Any, q: Any, levels: Any) -> dict[str, FloatArray]:
     """What the weighted interval score adds up: how wide intervals are, and what lies above or below y.
+
+    ``sum_k alpha_k/2 (u_k - l_k)``, ``(m - y)+/2 + sum_k (l_k - y)+``, ``(y - m)+/2 + sum_k (y - u_k)+``, each over ``K
+    + 1/2``: Bracher, Ray, Gneiting and Reich (2021), eq. 1.
 
     Parameters
     ----------
@@ -112,6 +139,11 @@ def wis_parts(y: Any, q: Any, levels: Any) -> dict[str, FloatArray]:
     -------
     dict
         ``dispersion``, ``overprediction`` (intervals lie above y), ``underprediction``: ndarrays of shape (...).
+
+    Examples
+    --------
+    >>> {name: part.round(3).tolist() for name, part in wis_parts([13.0], [[8.0, 10.0, 12.0]], [0.1, 0.5, 0.9]).items()}
+    {'dispersion': [0.267], 'overprediction': [0.0], 'underprediction': [1.667]}
     """
     y = numbers("y", y)
     quantiles, tau = _quantiles(y, q, levels)
@@ -136,6 +168,9 @@ def wis_parts(y: Any, q: Any, levels: Any) -> dict[str, FloatArray]:
 def crosses(q: Any, levels: Any) -> NDArray[np.bool_]:
     """Whether quantiles of a row cross: a higher level has a lower quantile.
 
+    ``q_k > q_l`` for levels ``tau_k < tau_l``: what no distribution has, and separate regressions may (Chernozhukov,
+    Fernandez-Val and Galichon 2010, Econometrica 78:1093-1125).
+
     Parameters
     ----------
     q : array_like, shape (..., K)
@@ -144,6 +179,11 @@ def crosses(q: Any, levels: Any) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool, shape (...)
+
+    Examples
+    --------
+    >>> crosses([[0.0, 1.0], [1.0, 0.5]], [0.1, 0.9])
+    array([False,  True])
     """
     tau, quantiles = levels_of(levels), numbers("q", q)
     if quantiles.ndim == 0 or quantiles.shape[-1] != tau.size:
@@ -158,6 +198,9 @@ def crps_from_quantiles(y: Any, q: Any, levels: Any) -> FloatArray:
     Equally spaced levels: twice the mean pinball loss. Others: the trapezoid rule between the lowest and the highest
     level; what lies beyond them is left out, so that scores with different levels cannot be compared.
 
+    ``2 int max(tau (y - q_tau), (tau - 1)(y - q_tau)) dtau``: Laio and Tamea (2007), Hydrology and Earth System
+    Sciences 11:1267, section 3; Gneiting and Ranjan (2011), JBES 29:411, eq. 10.
+
     Parameters
     ----------
     y : array_like, shape (...)
@@ -169,6 +212,12 @@ def crps_from_quantiles(y: Any, q: Any, levels: Any) -> FloatArray:
     -------
     ndarray, shape (...)
         Lower is better.
+
+    Examples
+    --------
+    >>> q = [[-1.2816, -0.5244, 0.0, 0.5244, 1.2816]]  # of a standard normal variable, whose CRPS is 0.269
+    >>> crps_from_quantiles([0.3], q, [0.1, 0.3, 0.5, 0.7, 0.9]).round(3)
+    array([0.288])
     """
     y = numbers("y", y)
     quantiles, tau = _quantiles(y, q, levels)

@@ -11,10 +11,12 @@ from nutslite.scores.calibration.calibration_error import (
     confidence_error,
     top_label_error,
 )
-from nutslite.scores.calibration.reliability import decompose, spiegelhalter
+from nutslite.scores.calibration.reliability import decompose
 from nutslite.scores.calibration.smooth import fixed_width
+from nutslite.scores.calibration.spiegelhalter import spiegelhalter
 from nutslite.scores.pointwise.classes import brier
 from nutslite.scores.reports.answers import Answers
+from nutslite.scores.reports.group_measures import between_groups, farthest_group
 from nutslite.scores.reports.measure import Measure, Number
 
 FloatArray = NDArray[np.float64]
@@ -22,8 +24,14 @@ FloatArray = NDArray[np.float64]
 EXACT_ROWS = 500  # beyond, the smooth error is computed on its grid, in simulations as in the estimate
 
 
-def of_events() -> list[Measure]:
-    """Of the probability of an event: scores, what they consist of, calibration errors; the error rate last."""
+def of_events(groups: NDArray[np.int64] | None = None) -> list[Measure]:
+    """Of the probability of an event: scores, what they consist of, calibration errors; the error rate last.
+
+    Parameters
+    ----------
+    groups : ndarray of int, optional
+        Codes of the groups that rows fall together in.
+    """
 
     def smooth(a: Answers, w: FloatArray) -> float:
         p = a.asked.probabilities
@@ -51,6 +59,7 @@ def of_events() -> list[Measure]:
             bare=True,
             note="about normal if calibrated; above: probabilities are too extreme; without weights",
         ),
+        *_of_groups(groups),
         Measure("bias", "near 0", rows=lambda a: a.y - a.asked.probabilities, note="share of events less probability"),
         Measure("error_rate", "lower", rows=wrong, share=True),
     ]
@@ -60,8 +69,35 @@ def _part(name: str) -> Number:
     return lambda a, w: float(getattr(decompose(a.y, a.asked.probabilities, "brier", weights=w), name))
 
 
-def of_classes() -> list[Measure]:
-    """Of the probabilities of several classes, three calibration errors among them."""
+def _of_groups(groups: NDArray[np.int64] | None) -> list[Measure]:
+    """Whether rows of a group are off together."""
+    if groups is None or int(groups.max()) < 1:
+        return []
+
+    def parts(a: Answers) -> tuple[FloatArray, FloatArray]:
+        p = a.asked.probabilities
+        came = a.y if p.ndim == 1 else a.y[:, None] == np.arange(p.shape[1])
+        return np.asarray(came - p), p * (1.0 - p)
+
+    return [
+        Measure(
+            "residuals_between_groups",
+            "near 1",
+            number=lambda a, w: between_groups(*parts(a), w, groups),
+            note="above: rows of a group are off together",
+        ),
+        Measure(
+            "residuals_farthest_group",
+            "lower",
+            number=lambda a, w: farthest_group(*parts(a), w, groups),
+            bare=True,
+            note="largest sum over a group's rows, in standard deviations of independent ones",
+        ),
+    ]
+
+
+def of_classes(groups: NDArray[np.int64] | None = None) -> list[Measure]:
+    """Of the probabilities of several classes, three calibration errors among them; groups as for `of_events`."""
 
     def wrong(a: Answers) -> FloatArray:
         return np.asarray(a.asked.probabilities.argmax(axis=1) != a.y, dtype=np.float64)
@@ -87,6 +123,7 @@ def of_classes() -> list[Measure]:
             number=lambda a, w: float(classwise_error(a.y, a.asked.probabilities, weights=w).mean()),
             note="mean over classes",
         ),
+        *_of_groups(groups),
         Measure(
             "confidence_bias",
             "near 0",

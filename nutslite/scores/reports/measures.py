@@ -15,6 +15,7 @@ from nutslite.scores.kinds.vectors import Vectors
 from nutslite.scores.pointwise.quantile import crps_from_quantiles, interval_score, pinball, wis
 from nutslite.scores.reports.answers import Answers
 from nutslite.scores.reports.class_measures import of_classes, of_events
+from nutslite.scores.reports.group_measures import between_groups, farthest_group
 from nutslite.scores.reports.joint import NOTES
 from nutslite.scores.reports.measure import Measure, Rows
 from nutslite.scores.reports.vector_measures import of_vectors
@@ -46,7 +47,7 @@ def measures_of(
         Scores of groups: names that `joint.NOTES` has.
     """
     if prediction.can("probabilities"):
-        return of_events() if prediction.probabilities().ndim == 1 else of_classes()
+        return of_events(groups) if prediction.probabilities().ndim == 1 else of_classes(groups)
     kind = prediction.kind
     if isinstance(kind, Interval):
         return [_interval_score(kind.prob), *_coverage(kind.prob)]
@@ -215,14 +216,21 @@ def _of_transform(
         Measure("pit_distance", "lower", number=_pit_distance, note="of the transform from uniform, at most"),
     ]
     if groups is not None and int(groups.max()) > 0:
-        found.append(
+        found += [
             Measure(
                 "pit_between_groups",
                 "near 1",
-                number=lambda a, w: between_groups(a.u, w, groups),
+                number=lambda a, w: between_groups(normal_scores(a.u), np.ones(a.u.size), w, groups),
                 note="above: rows of a group are off together",
-            )
-        )
+            ),
+            Measure(
+                "pit_farthest_group",
+                "lower",
+                number=lambda a, w: farthest_group(normal_scores(a.u), np.ones(a.u.size), w, groups),
+                bare=True,
+                note="largest sum over a group's rows, in standard deviations of independent ones",
+            ),
+        ]
     return found
 
 
@@ -233,18 +241,11 @@ def _pit_distance(a: Answers, weights: FloatArray) -> float:
     return float(np.maximum(after - u, u - (after - weights[order])).max())
 
 
-def between_groups(u: FloatArray, weights: FloatArray, groups: NDArray[np.int64]) -> float:
-    """Mean over groups of ``(sum_i z_i)^2 / n_g``, with z the normal quantiles of the transform.
-
-    1 if rows are independent given the forecast; ``1 + (n_g - 1) r`` where rows of a group are correlated by r.
-    """
+def normal_scores(u: FloatArray) -> FloatArray:
+    """Normal quantiles of the transform."""
     from scipy.special import ndtri
 
-    z = ndtri(np.clip(u, MOST_UNSURE, 1.0 - MOST_UNSURE))
-    sums, squares = np.bincount(groups, weights * z), np.bincount(groups, weights**2)
-    some = squares > 0.0
-    each = (np.bincount(groups, weights) / np.maximum(np.bincount(groups), 1))[some]  # a group drawn twice counts twice
-    return float(np.sum(each * sums[some] ** 2 / squares[some]) / each.sum())
+    return np.asarray(ndtri(np.clip(u, MOST_UNSURE, 1.0 - MOST_UNSURE)))
 
 
 def _percent(level: float) -> str:

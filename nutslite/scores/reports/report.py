@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nutslite._calls import public
 from nutslite.exceptions import DataError
 from nutslite.scores.kinds.prediction import Prediction
+from nutslite.scores.reports.omnibus import Omnibus
 from nutslite.scores.reports.pictured import Pictured
 from nutslite.scores.reports.tree import tree_of
 from nutslite.scores.reports.verdict import sentences
@@ -55,6 +56,9 @@ class Report(Pictured):
         held-out rows of models ``joint_nll``, the negative log predictive density of them together.
     prediction : Prediction or None
         What was scored, for pictures.
+    omnibus : Omnibus or None
+        Of the numbers that the verdict looks at, ``p_value``: how often chance takes one of them as far from what is
+        expected, if the forecast is right; ``adjusted`` has that of each. None without simulations.
     """
 
     table: pd.DataFrame
@@ -68,6 +72,7 @@ class Report(Pictured):
     notes: tuple[str, ...]
     joint: pd.DataFrame | None = None
     prediction: Prediction | None = None
+    omnibus: Omnibus | None = None
 
     @property
     def n(self) -> int:
@@ -75,8 +80,12 @@ class Report(Pictured):
         return len(self.observed)
 
     def verdict(self) -> str:
-        """Two plain sentences: whether the uncertainty is right, and what stands out beside."""
-        return " ".join(sentences(self.table))
+        """Two plain sentences: whether the uncertainty is right, and what stands out beside.
+
+        A right forecast has a fault found in it with a probability of at most ``1 - confidence``, however many numbers
+        are looked at: see `omnibus`.
+        """
+        return " ".join(sentences(self.table, self.omnibus, 1.0 - self.confidence))
 
     def conformalize(self, P: Prediction) -> Prediction:
         """Quantiles, or intervals, of other rows widened by these, so that they cover: see `scores.conformalize`.
@@ -114,6 +123,7 @@ class Report(Pictured):
                 for line in self.by.reset_index().to_dict(orient="records")
             ],
             "verdict": self.verdict(),
+            "p_value": None if self.omnibus is None else self.omnibus.p_value,
             "notes": list(self.notes),
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from nutslite.scores.kinds.probabilities import Probabilities
 from nutslite.scores.kinds.vectors import Vectors
 from nutslite.scores.reports.answers import Answers, Asked, CountTable
 from nutslite.scores.reports.measure import Measure
+from nutslite.scores.reports.omnibus import Omnibus, omnibus_of
 from nutslite.scores.sampling_error.expected import simulated, summary_of
 
 FloatArray = NDArray[np.float64]
@@ -40,6 +41,18 @@ class Simulation:
             whole.append([measure.value(answers, self.weights) for measure in self.measures])
             by.append([_parts_of(measure, answers, self.weights, self.parts) for measure in self.measures])
         self.whole, self.by = np.array(whole), np.array(by)
+
+    def omnibus(self, names: Mapping[str, bool], estimates: Mapping[str, float]) -> Omnibus | None:
+        """Measures of these names, as they were observed, beside the simulated ones; None without simulations.
+
+        By name whether both sides of what is expected are faults.
+        """
+        if self.whole is None:
+            return None
+        places = [place for place, measure in enumerate(self.measures) if measure.name in names]
+        found = [self.measures[place].name for place in places]
+        observed = np.array([estimates[name] for name in found])
+        return omnibus_of(found, [names[name] for name in found], observed, self.whole[:, places])
 
     def of(self, measure: Measure, n: int, confidence: float, part: int | None = None) -> tuple[float, ...]:
         """Expected value and range of a measure, of all rows or of one part; nan where they are unknown."""

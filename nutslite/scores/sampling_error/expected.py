@@ -57,6 +57,9 @@ def expected_range(
 ) -> Expected:
     """Mean and range of any number of a forecast, if the forecast is right.
 
+    Of ``statistic(y*, P)`` with ``y* ~ P``: a predictive check (Box 1980, JRSS A 143:383-430) whose distribution is
+    known, since nothing is fitted to y*.
+
     Parameters
     ----------
     statistic : callable
@@ -77,6 +80,18 @@ def expected_range(
     ------
     ArgumentError
         Where the prediction cannot be drawn from.
+
+    Notes
+    -----
+    Rows of a forecast without joint draws are taken for independent ones.
+
+    Examples
+    --------
+    >>> from nutslite.scores import Prediction
+    >>> P = Prediction.from_normal([0.0] * 50, [1.0] * 50)
+    >>> found = expected_range(lambda y, P: P.crps(y).mean(), P)
+    >>> found.low < 0.5642 < found.high  # 1 / sqrt(pi)
+    True
     """
     simulations = checked_number("simulations", simulations, 2, 10**7)
     confidence = probability("confidence", confidence)
