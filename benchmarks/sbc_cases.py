@@ -402,7 +402,8 @@ def term_cases() -> list[Case]:
     steps = {**NARROW, "mo(h)": {"slope": Prior("Normal", mu=0, sigma=0.5), "simplex": 1.5}}
     by_levels = "hsgp(z, m=6, c=1.5, by=b, share_cov=False)"
     each = {"sigma": Prior("HalfNormal", sigma=1), "ell": Prior("InverseGamma", alpha=5, beta=4)}
-    bends = {name: {"sigma": Prior("HalfNormal", sigma=1)} for name in ("t2(x, z, k=4)", "s(z, by=h, k=5, bs='ps')")}
+    surface, curves = "t2(x, z, k=4)", "s(z, by=h, k=5, bs='ps')"
+    half = {"sigma": Prior("HalfNormal", sigma=1)}
     return [
         Case(
             "process by levels: marginal",
@@ -410,12 +411,12 @@ def term_cases() -> list[Case]:
             f"y ~ x + {by_levels}",
             options={"priors": {**NARROW, by_levels: each}},
         ),
-        Case("surface: marginal", "scales by parts", "y ~ t2(x, z, k=4)", options={"priors": {**NARROW, **bends}}),
+        Case("surface: marginal", "scales by parts", f"y ~ {surface}", options={"priors": {**NARROW, surface: half}}),
         Case(
             "smooth by levels: marginal",
             "scales by levels",
-            "y ~ h + s(z, by=h, k=5, bs='ps')",
-            options={"priors": {**NARROW, **bends}},
+            f"y ~ h + {curves}",
+            options={"priors": {**NARROW, curves: half}},
         ),
         Case(
             "monotonic times a column: joint",
@@ -583,19 +584,57 @@ def bounded_cases() -> list[Case]:
     binary, sizes = {"priors": BINARY}, {"priors": {**BINARY, "alpha": Prior("Gamma", alpha=6, beta=3)}}
     logged = {**sizes, "link": "log"}
     return [
-        Case("bounds: gaussian", "truncated on one side by a column", "truncated(y, lb=x - 3) ~ x + (1|g)",
-             options={"priors": NARROW}),
-        Case("bounds: gamma", "tails by quadrature", "constrained(pos, lb=0.2, ub=4) ~ x", "gamma", logged),
-        Case("bounds: poisson", "zeros are not seen", "truncated(k, lb=1) ~ x + (1|g)", "poisson", binary,
-             accept=BOUNDS["poisson"]),
-        Case("bounds: negative binomial", "tails by sums", "truncated(k, ub=12) ~ x", "negativebinomial", sizes),
-        Case("bounds: censored", "late entries", "truncated(censored(pos, status), lb=0.1) ~ x", "weibull", sizes,
-             {"censor": partial(ended, 0.1, 3.0)}),
-        Case("known errors: beside sigma", "a scale of two parts", "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
-             options={"priors": NARROW}),
-        Case("exposures: negative binomial", "both parameters grow", "rate(k, exp(o)) ~ x", "negativebinomial", sizes,
-             accept=BOUNDS.get("negativebinomial")),
-    ]  # fmt: skip
+        Case(
+            "bounds: gaussian",
+            "truncated on one side by a column",
+            "truncated(np.maximum(y, x - 2), lb=x - 3) ~ x + (1|g)",
+            options={"priors": NARROW},
+        ),
+        Case(
+            "bounds: gamma",
+            "tails by quadrature",
+            "constrained(np.clip(pos, 0.3, 3), lb=0.2, ub=4) ~ x",
+            "gamma",
+            logged,
+        ),
+        Case(
+            "bounds: poisson",
+            "zeros are not seen",
+            "truncated(np.maximum(k, 1), lb=1) ~ x + (1|g)",
+            "poisson",
+            binary,
+            accept=BOUNDS["poisson"],
+        ),
+        Case(
+            "bounds: negative binomial",
+            "tails by sums",
+            "truncated(np.minimum(k, 12), ub=12) ~ x",
+            "negativebinomial",
+            sizes,
+        ),
+        Case(
+            "bounds: censored",
+            "late entries",
+            "truncated(censored(np.maximum(pos, 0.2), status), lb=0.1) ~ x",
+            "weibull",
+            sizes,
+            {"censor": partial(ended, 0.1, 3.0)},
+        ),
+        Case(
+            "known errors: beside sigma",
+            "a scale of two parts",
+            "se(y, 0.3 + abs(x), sigma=True) ~ x + (1|g)",
+            options={"priors": NARROW},
+        ),
+        Case(
+            "exposures: negative binomial",
+            "both parameters grow",
+            "rate(k, exp(o)) ~ x",
+            "negativebinomial",
+            sizes,
+            accept=BOUNDS.get("negativebinomial"),
+        ),
+    ]
 
 
 def angle_cases() -> list[Case]:

@@ -236,6 +236,15 @@ def test_rows_beside_a_shift() -> None:
     np.testing.assert_allclose(slopes, expected, rtol=1e-12)
 
 
+def test_intervals_of_counts_from_none_on() -> None:
+    """Above -1 is every count: what is left is at most the upper end."""
+    eta = [0.3, -0.4]
+    across, slopes = run("discrete_weibull", "interval", [-1.0, -1.0], [0.0, 4.0], eta)
+    whole, expected = run("discrete_weibull", "left", [0.0, 4.0], [0.0, 0.0], eta)
+    np.testing.assert_array_equal(across, whole)
+    np.testing.assert_array_equal(slopes, expected)
+
+
 def test_places_without_a_kernel_hold_another_one() -> None:
     family = get_family("gaussian")
     some = compiled_logliks(family, family.link_codes(), [2, 0])

@@ -126,13 +126,17 @@ def right(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 @kernel
 def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
-    """Kernel of rows whose count is above y[0] and at most y[4]. y: as of `loglik`, then the same of upper ends."""
-    rows = out_loglik.shape[0]
+    """Kernel of rows whose count is above y and at most its upper end. y: as of `loglik`, of both these ends."""
+    rows, high = out_loglik.shape[0], y.shape[0] // 2
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     for i in range(rows):
         log_rate, fall = _rate(native[0, i])
-        width = (y[4, start + i] - y[0, start + i]) / (y[0, start + i] + 1.0)
-        value, pull, d_beta = _between(log_rate, native[1, i * varies[1]], y[3, start + i], log(math.log1p(width)))
+        log_beta, first = native[1, i * varies[1]], y[0, start + i] + 1.0
+        if first > 0.0:
+            log_step = log(math.log1p((y[high, start + i] + 1.0 - first) / first))
+            value, pull, d_beta = _between(log_rate, log_beta, y[3, start + i], log_step)
+        else:  # any count up to the upper end
+            value, pull, d_beta = _below(log_rate, log_beta, y[high + 3, start + i])
         out_loglik[i] = value
         out_d_eta[0, i] = -fall * pull
         out_d_eta[1, i] = d_beta
@@ -140,11 +144,12 @@ def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 
 
 def prepare(values):
-    """Append ``log(y)`` and ``log(log(1 + 1 / y))``, both 0 where y is, and ``log(y + 1)``."""
+    """Append ``log(y)`` and ``log(log(1 + 1 / y))``, both 0 where y is, and ``log(y + 1)``; ends may be below 0."""
     y = values[0]
     counts = np.where(y > 0.0, y, 1.0)
     step = np.where(y > 0.0, np.log(np.log1p(1.0 / counts)), 0.0)
-    return np.vstack([y, np.log(counts), step, np.log1p(y)])
+    with np.errstate(divide="ignore"):
+        return np.vstack([y, np.log(counts), step, np.log1p(np.maximum(y, -1.0))])
 
 
 def random(rng, parameters, companions):

@@ -93,7 +93,7 @@ def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     for i in range(rows):
         log_ndt, log_sigma = native[2, i * varies[2]], native[1, i * varies[1]]
         below, pull_below = _place(y[0, start + i], log_ndt)
-        above, pull_above = _place(y[1, start + i], log_ndt)
+        above, pull_above = _place(y[y.shape[0] // 2, start + i], log_ndt)
         precision = np.exp(-log_sigma)
         low, high = (below - native[0, i]) * precision, (above - native[0, i]) * precision
         if below > -math.inf:
