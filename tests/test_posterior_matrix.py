@@ -31,6 +31,8 @@ NOT_SERVED = {
     "group location with a prior": "has no pilot: the location of effects has a prior",
     "hyperpriors, other densities": "has no pilot: the location of effects has a prior",
     "horseshoe, correlated groups": "has no pilot: scales are those of a horseshoe",
+    "R2D2": "has no pilot: values sum to one",
+    "bounds": "has no pilot: a prior has bounds and hyperpriors",
     "horseshoe, monotonic": "has no pilot: 'mo.c.' is a monotonic effect",
 }
 UNCHECKED = {"compute_convergence_checks": False}  # so few draws have not converged

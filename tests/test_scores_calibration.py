@@ -36,8 +36,8 @@ from nutslite.scores.calibration.reliability import (
     decompose_binned,
     recalibrated,
     reliability,
-    spiegelhalter,
 )
+from nutslite.scores.calibration.spiegelhalter import spiegelhalter
 from nutslite.scores.pointwise.quantile import pinball
 
 RECORDED = json.loads((Path(__file__).parent / "fixtures" / "scores_calibration.json").read_text())

@@ -184,7 +184,7 @@ def _pick(value: Any, column: int) -> Any:
 def _together(priors: Sequence[Prior]) -> Prior | None:
     """One prior whose arguments hold the numbers of all columns, or None where they are not one distribution."""
     first = priors[0]
-    if any(other.density is not first.density for other in priors):
+    if any(other.density.code != first.density.code for other in priors):
         return None
     if len({prior.noncentered for prior in priors}) > 1:
         return None

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from nutslite._calls import public
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean
-from nutslite.families.links.parameter import ResponseSupport, Support
+from nutslite.families.links.parameter import SEVERAL_COLUMNS, ResponseSupport, Support
 from nutslite.families.user.built_in import built_in
 
 DISTRIBUTIONS = {
@@ -55,6 +55,9 @@ DISTRIBUTIONS = {
 
 NAMES = {family: name for name, family in DISTRIBUTIONS.items()}
 """By built-in family, what Bambi calls its distribution: the last of its names."""
+
+SUPPORTS = tuple(name for name in get_args(ResponseSupport) if name not in SEVERAL_COLUMNS)
+"""Those of one column: several need a family of the package's own."""
 
 
 @public
@@ -198,10 +201,10 @@ class Likelihood:
                 f"Likelihood('{self.name}', logp=...) needs params=[...], the names of the parameters in the order in "
                 f"which logp takes them; not {params!r}."
             )
-        if self.support not in get_args(ResponseSupport):
+        if self.support not in SUPPORTS:
             raise FamilyError(
-                f"Likelihood('{self.name}'): support is one of {', '.join(get_args(ResponseSupport))}; not "
-                f"{self.support!r}.{did_you_mean(str(self.support), get_args(ResponseSupport))}"
+                f"Likelihood('{self.name}'): support is one of {', '.join(SUPPORTS)}; not "
+                f"{self.support!r}.{did_you_mean(str(self.support), SUPPORTS)}"
             )
         data = ("y", *self.companions)
         _check_arguments(f"logp of the likelihood '{self.name}'", self.logp, (*data, *names))

@@ -63,7 +63,10 @@ def _of_known_types(column: pd.Series) -> pd.Series:
     if categorical:
         named: pd.Series = column.cat.remove_unused_categories().cat.rename_categories(level_name)
         return named
-    codes, levels = pd.factorize(column, sort=True)
+    try:
+        codes, levels = pd.factorize(column, sort=True)
+    except TypeError:  # lists and the like, which nothing but their text tells apart
+        codes, levels = pd.factorize(column.map(level_name, na_action="ignore"), sort=True)
     names = pd.Index([level_name(level) for level in levels])
     return pd.Series(pd.Categorical.from_codes(codes, names), index=column.index, name=column.name)
 
