@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,8 @@ DataError
 
 Notes
 -----
+::
+
 {note}
 
 Definition: Gneiting and Raftery (2007), JASA 102:359-378, eq. 20; most closed forms are in Jordan, Krueger and Lerch
@@ -66,8 +69,9 @@ def _function(record: Distribution) -> Callable[..., FloatArray]:
     score.__name__ = score.__qualname__ = f"crps_{record.name}"
     score.__signature__ = signature  # type: ignore[attr-defined]
     score.__module__ = __name__
+    note = textwrap.fill(record.note, 108, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
     document = _DOCUMENT.format(
-        name=record.name, parameters=", ".join(record.parameters), scipy=record.scipy, note=record.note
+        name=record.name, parameters=", ".join(record.parameters), scipy=record.scipy, note=note
     )
     if record.known is not None:
         arguments, answer = record.known
