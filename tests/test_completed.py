@@ -8,6 +8,7 @@ import pytest
 
 import nutslite as nl
 from nutslite.exceptions import ArgumentTypeError, DataError
+from nutslite.results.container.inference_data import group_names
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=60)
@@ -55,7 +56,7 @@ def test_joined_draws_serve_as_results_of_the_first_model(fits):
     assert np.array_equal(posterior["x"][4:8], fits.results[1].posterior["x"])
     found = nl.interpret.avg_comparisons(fits.models[0], fits.joined, "x")
     assert float(found.summary["estimate"].iloc[0]) == pytest.approx(fits.table.loc["x", "mean"], rel=1e-6)
-    assert "observed_data" in fits.joined.groups()
+    assert "observed_data" in group_names(fits.joined)
 
 
 def test_priors_are_those_of_the_first_data_set(fits):

@@ -12,6 +12,7 @@ from nutslite.exceptions import ArgumentError
 from nutslite.model.fits.after_fit import prediction_task
 from nutslite.model.record.specification import specification_of
 from nutslite.results.added_groups import named_posterior
+from nutslite.results.container.inference_data import get_group
 from nutslite.results.evaluation.moment_matching import MomentMatching
 from nutslite.scores.importance import leave_one_out
 
@@ -47,7 +48,7 @@ def test_a_row_that_importance_sampling_cannot_leave_out(fitted):
     model, results = fitted
     specification = specification_of(model)
     task = prediction_task(specification)
-    draws = named_posterior(results.posterior, task.coords, task.aliases).arrays
+    draws = named_posterior(get_group(results, "posterior"), task.coords, task.aliases).arrays
     model.compute_log_likelihood(results)
     plain = leave_one_out(results.log_likelihood["y"].to_numpy())
     assert plain.khat[ROW] > 0.7
@@ -67,7 +68,7 @@ def test_a_row_that_is_no_trouble_is_left_as_it_is(fitted):
     model, results = fitted
     specification = specification_of(model)
     task = prediction_task(specification)
-    draws = named_posterior(results.posterior, task.coords, task.aliases).arrays
+    draws = named_posterior(get_group(results, "posterior"), task.coords, task.aliases).arrays
     found = MomentMatching(specification.posterior.assembled, draws, task, 10.0).match(0)
     logs = found.predictive.log_likelihood[:, 0]
     assert found.predictive.y[0] == model.data["y"][0]

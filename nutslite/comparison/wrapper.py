@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from nutslite.model.fits.fit_arguments import FitArguments, read_fit_arguments
 from nutslite.model.fits.fitting import carry_out, prepare
 from nutslite.model.record.specification import Posterior, specification_of
 from nutslite.results.added_groups import add_log_likelihood
+from nutslite.results.container.arviz_import import import_arviz
 from nutslite.results.container.inference_data import get_group
 
 Rows = NDArray[np.int64]
@@ -24,8 +25,11 @@ Rows = NDArray[np.int64]
 QUIET = {"progressbar": False, "compute_convergence_checks": False}
 
 
+_Base: Any = import_arviz().SamplingWrapper
+
+
 @public
-class SamplingWrapper:
+class SamplingWrapper(_Base):  # type: ignore[misc]
     """A model and its results, for what fits again in ArviZ: ``az.reloo(SamplingWrapper(model, idata))``.
 
     A fit without some rows has the priors, the levels and the scales of the fit with all of them.
@@ -47,13 +51,9 @@ class SamplingWrapper:
     def __init__(self, model: Any, idata: Any, **fit: Any) -> None:
         specification = specification_of(model)
         check_results(specification, idata)
-        self.model, self.idata_orig, self.sample_kwargs = model, idata, fit
+        super().__init__(model, idata_orig=idata, sample_kwargs=fit)
         self._specification = specification
         self._arguments = _fit_arguments(fit)
-
-    def check_implemented_methods(self, methods: Iterable[str]) -> list[str]:
-        """Which of the methods that ArviZ wants there are not."""
-        return [name for name in methods if not callable(getattr(self, name, None))]
 
     def sel_observations(self, idx: Any) -> tuple[Rows, Rows]:
         """Places of the rows that stay, and of those that are left out.
