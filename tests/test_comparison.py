@@ -182,11 +182,12 @@ def test_arviz_fits_again_without_a_row():
     data = DATA.assign(y=np.where(DATA.index == 3, 9.0, DATA["y"]))
     settings = {"priors": {**NORMAL, "sigma": nl.Prior("HalfNormal", sigma=1)}, "center_predictors": False}
     model = nl.Model("y ~ x", data, **settings)
-    results = model.fit(draws=500, random_seed=1, progressbar=False, idata_kwargs={"log_likelihood": True})
-    loo = az.loo(results, pointwise=True)
+    results = model.fit(draws=500, random_seed=1, progressbar=False)
+    wrapper = comparison.SamplingWrapper(model, results, draws=2000, random_seed=2)
+    loo = az.loo(wrapper.idata_orig, pointwise=True)
     loo.pareto_k[:] = np.where(DATA.index == 3, 1.0, 0.0)
     options = {"pointwise": True} if arviz_major() >= 1 else {}
-    again = az.reloo(comparison.SamplingWrapper(model, results, draws=2000, random_seed=2), loo_orig=loo, **options)
+    again = az.reloo(wrapper, loo_orig=loo, **options)
     rest = nl.Model("y ~ x", data.drop(index=3), **settings)
     alone = rest.fit(draws=2000, random_seed=3, progressbar=False)
     rest.compute_log_likelihood(alone, data=data.loc[[3]])
@@ -194,4 +195,4 @@ def test_arviz_fits_again_without_a_row():
     found = again.elpd_i if arviz_major() >= 1 else again.loo_i
     assert float(found[3]) == pytest.approx(exact, abs=0.3)
     with pytest.raises(ArgumentError, match="20 rows"):
-        comparison.SamplingWrapper(model, results).sel_observations(20)
+        wrapper.sel_observations(20)

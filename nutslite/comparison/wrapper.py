@@ -15,10 +15,11 @@ from nutslite.formula.rows import rows_of_design
 from nutslite.model.fits.after_fit import check_results, prediction_task
 from nutslite.model.fits.fit_arguments import FitArguments, read_fit_arguments
 from nutslite.model.fits.fitting import carry_out, prepare
-from nutslite.model.record.specification import Posterior, specification_of
+from nutslite.model.record.specification import Posterior, Specification, specification_of
+from nutslite.posterior.record.inventory import OBSERVATIONS
 from nutslite.results.added_groups import add_log_likelihood
 from nutslite.results.container.arviz_import import import_arviz
-from nutslite.results.container.inference_data import get_group
+from nutslite.results.container.inference_data import build_container, get_group, group_names
 
 Rows = NDArray[np.int64]
 
@@ -38,9 +39,14 @@ class SamplingWrapper(_Base):  # type: ignore[misc]
     ----------
     model : Model
     idata : InferenceData or DataTree
-        What `fit` returned, with ``log_likelihood`` where ArviZ looks for it.
+        What `fit` returned.
     **fit
         Arguments of `Model.fit` for the fits, such as ``draws=`` and ``random_seed=``.
+
+    Attributes
+    ----------
+    idata_orig : InferenceData or DataTree
+        Its draws and log likelihoods, with rows along ``row``: what `az.loo` sees for ``az.reloo(..., loo_orig=)``.
 
     Raises
     ------
@@ -51,7 +57,7 @@ class SamplingWrapper(_Base):  # type: ignore[misc]
     def __init__(self, model: Any, idata: Any, **fit: Any) -> None:
         specification = specification_of(model)
         check_results(specification, idata)
-        super().__init__(model, idata_orig=idata, sample_kwargs=fit)
+        super().__init__(model, idata_orig=_for_arviz(specification, idata), sample_kwargs=fit)
         self._specification = specification
         self._arguments = _fit_arguments(fit)
 
@@ -96,6 +102,18 @@ class SamplingWrapper(_Base):  # type: ignore[misc]
         found = add_log_likelihood(idata__i, design, prediction_task(self._specification), inplace=False)
         array = get_group(found, "log_likelihood")[self._specification.spec.design.response.name]
         return array.isel({dim: 0 for dim in array.dims if dim not in ("chain", "draw") and array.sizes[dim] == 1})
+
+
+def _for_arviz(specification: Specification, idata: Any) -> Any:
+    """Draws and log likelihoods, whose rows have another dimension: ArviZ 1 uses the name ``__obs__`` itself."""
+    if "log_likelihood" not in group_names(idata):
+        design = specification.spec.design
+        idata = add_log_likelihood(idata, design, prediction_task(specification), inplace=False)
+    groups = {"posterior": get_group(idata, "posterior")}
+    for name in ("log_likelihood", "observed_data"):
+        group = get_group(idata, name)
+        groups[name] = group.rename({OBSERVATIONS: "row"}) if OBSERVATIONS in group.dims else group
+    return build_container(groups)
 
 
 def _fit_arguments(fit: Mapping[str, Any]) -> FitArguments:
