@@ -27,7 +27,7 @@ from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.results import fit as results_fit
 from nutslite.results.container.inference_data import add_group, arviz_major, get_group, group_names, to_inference_data
-from nutslite.results.predictions.explained_variance import r2_draws
+from nutslite.results.evaluation.explained_variance import r2_draws
 from nutslite.results.predictions.predict import predict
 from nutslite.sampler import progress
 from nutslite.sampler.rescue import rescued

@@ -9,6 +9,7 @@ import pytest
 from small_models import GENERAL, grouped_data, small_model
 
 import nutslite as nl
+from nutslite.exceptions import DataError
 from nutslite.results.container.inference_data import get_group
 
 SHORT: dict[str, Any] = {
@@ -60,3 +61,28 @@ def test_a_better_model_explains_more() -> None:
     ]
     assert scores[0] == pytest.approx(0.0, abs=1e-9)
     assert scores[0] < scores[1] < scores[2] < 1.0
+
+
+def test_residual_variance_of_the_model() -> None:
+    """sigma^2 of a Gaussian model, n p (1 - p) of counts of trials."""
+    data = grouped_data()
+    model = nl.Model("y ~ x", data)
+    results = model.fit(**SHORT, include_response_params=True)
+    posterior = get_group(results, "posterior")
+    explained = posterior["mu"].to_numpy().var(axis=-1)
+    expected = explained / (explained + posterior["sigma"].to_numpy() ** 2)
+    np.testing.assert_allclose(model.r2_score(results, summary=False, kind="model"), expected)
+
+    model = small_model(GENERAL["binomial, probit"])
+    results = model.fit(**SHORT, include_response_params=True)
+    p, n = get_group(results, "posterior")["p"].to_numpy(), data.trials.to_numpy()
+    explained = (n * p).var(axis=-1)
+    expected = explained / (explained + (n * p * (1.0 - p)).mean(axis=-1))
+    np.testing.assert_allclose(model.r2_score(results, summary=False, kind="model"), expected)
+
+
+def test_a_variance_without_closed_form() -> None:
+    data = grouped_data()
+    model = nl.Model("p(s, trials) ~ x", data, family="beta_binomial")
+    with pytest.raises(DataError, match=r"family='beta_binomial' in closed form.*kind='residual'"):
+        model.r2_score(model.fit(**SHORT), kind="model")

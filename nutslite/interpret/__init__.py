@@ -31,6 +31,7 @@ _HOMES = {
     "ranef": "effects",
     "coef": "effects",
     "varcorr": "effects",
+    "icc": "icc",
     "hypothesis": "evidence",
 }
 
@@ -51,6 +52,7 @@ __all__ = [
     "ranef",
     "coef",
     "varcorr",
+    "icc",
     "hypothesis",
 ]
 
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from nutslite.interpret.estimates import Estimates
     from nutslite.interpret.evidence import hypothesis
     from nutslite.interpret.grid import datagrid
+    from nutslite.interpret.icc import icc
     from nutslite.interpret.plotted import plot_comparisons, plot_predictions, plot_slopes
     from nutslite.interpret.prediction import avg_predictions, predictions
     from nutslite.interpret.slope import avg_slopes, slopes

@@ -311,9 +311,10 @@ class Drawn:
         idata : InferenceData or DataTree
         summary : bool
             False: the draws themselves.
-        kind : {"residual", "loo"}
+        kind : {"residual", "model", "loo"}
             ``"residual"``: for every draw ``var(mean) / (var(mean) + var(y - mean))``, variances over the rows (Gelman,
-            Goodrich, Gabry and Vehtari 2019, The American Statistician 73, section 3). ``"loo"``:
+            Goodrich, Gabry and Vehtari 2019, The American Statistician 73, section 3). ``"model"``: with the variance
+            of the row's distribution, averaged over rows, for ``var(y - mean)``: sigma^2, or p (1 - p). ``"loo"``:
             ``1 - var(y - m) / var(y)``, m the mean that the other rows predict for each (PSIS-LOO), with draws of a
             Bayesian bootstrap of the rows: what the model would explain of new rows. It may be negative.
         random_seed : int or sequence of int
@@ -328,10 +329,11 @@ class Drawn:
         Raises
         ------
         DataError
-            For a response that does not vary, is censored, or has several columns.
+            For a response that does not vary, is censored, or has several columns; of ``kind="model"`` for a family
+            whose variance is not known in closed form, or infinite.
         """
         check_flags(summary=summary)
-        refuse_other("kind", kind, ("residual", "loo"))
+        refuse_other("kind", kind, ("residual", "model", "loo"))
         return after_fit.explained_variance(
             self._specification, idata, summary=summary, kind=kind, random_seed=random_seed
         )

@@ -34,7 +34,7 @@ from nutslite.results.container.inference_data import (
 from nutslite.results.container.origin import in_model_order
 from nutslite.results.container.row_labels import row_labels
 from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
-from nutslite.results.predictions.explained_variance import loo_r2_draws, r2_draws, r2_table
+from nutslite.results.evaluation.explained_variance import loo_r2_draws, model_r2_draws, r2_draws, r2_table
 from nutslite.results.predictions.predict import Prediction, pointwise_log_likelihood, predict, wants_responses
 from nutslite.results.predictions.response_draws import PredictionTask
 
@@ -144,7 +144,7 @@ def explained_variance(
     if kind == "loo":
         draws = loo_r2_draws(posterior, design, task, random_generator(random_seed))
     else:
-        draws = r2_draws(posterior, design, task)
+        draws = (model_r2_draws if kind == "model" else r2_draws)(posterior, design, task)
     return r2_table(draws) if summary else draws
 
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-CLASSES, DRAWS, QUANTILES, VECTORS = "classes", "draws", "quantiles", "vectors"
+KNOWN_APART = CLASSES, DRAWS, QUANTILES, VECTORS = "classes", "draws", "quantiles", "vectors"
+"""Forms of a prediction that are no distribution in closed form."""
 TRIALS = {name: {"trials": "n"} for name in ("binomial", "zero_inflated_binomial")}
 """By family, what distributions call companions of the response."""
 
@@ -127,7 +128,7 @@ def predictive(
         if form == QUANTILES:
             arrays = {"mu": arrays["mu"]}
         elif form != CLASSES:
-            arrays = _as_known(form, arrays, design)
+            arrays = known_parameters(form, arrays, design)
     levels = task.family.combined["mu"][1] if form == QUANTILES else ()
     return Predictive(form, arrays, logs.reshape(-1, design.n_rows), design.response, task.family.discrete, levels)
 
@@ -164,8 +165,11 @@ def form_of(family: Family) -> str:
     return family.kind if known else DRAWS
 
 
-def _as_known(form: str, arrays: dict[str, FloatArray], design: Design) -> dict[str, FloatArray]:
-    """Parameters, and companions of the response, of the distribution; what a link rounded to an end is put inside."""
+def known_parameters(form: str, arrays: dict[str, FloatArray], design: Design) -> dict[str, FloatArray]:
+    """Parameters, and companions of the response, of a distribution that scores know, in the order of the latter.
+
+    What a link rounded to an end of the allowed range is put inside it.
+    """
     rows = design.response.beside
     found = dict(arrays)
     for companion, name in TRIALS.get(form, {}).items():

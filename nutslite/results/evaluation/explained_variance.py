@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, warn
 from nutslite.results.diagnostics import diagnostics
-from nutslite.results.predictions.predict import pointwise_log_likelihood, predicted_means
+from nutslite.results.evaluation.predictive import KNOWN_APART, form_of, known_parameters
+from nutslite.results.predictions.predict import conditional_parameters, pointwise_log_likelihood, predicted_means
+from nutslite.scores.distributions import distribution
 from nutslite.scores.importance import leave_one_out, said_of
 
 if TYPE_CHECKING:
@@ -43,6 +45,35 @@ def r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: Predic
     means = predicted_means(posterior, design, task)
     explained = means.var(axis=-1)
     return np.asarray(explained / (explained + (y - means).var(axis=-1)))
+
+
+def model_r2_draws(posterior: Mapping[str, NDArray[Any]], design: Design, task: PredictionTask) -> FloatArray:
+    """R-squared of every draw with the residual variance that the model has, shape (chains, draws).
+
+    ``var(mean) / (var(mean) + E)``, E the mean over rows of the variance of the row's distribution: sigma^2, or
+    p (1 - p) of a row that is 0 or 1 (Gelman, Goodrich, Gabry and Vehtari 2019, equation 3).
+
+    Raises
+    ------
+    DataError
+        As for `r2_draws`; where the variance is not known in closed form or infinite.
+    """
+    _varying_response(design)
+    form = form_of(task.family)
+    if form in KNOWN_APART:
+        raise DataError(
+            f"kind='model' needs the variance of family='{task.family.name}' in closed form, which nutslite does not "
+            "have. kind='residual' takes the variance of the residuals instead."
+        )
+    explained = predicted_means(posterior, design, task).var(axis=-1)
+    known = known_parameters(form, conditional_parameters(posterior, design, task), design)
+    unexplained = (distribution(form).sd(*known.values()) ** 2).mean(axis=-1).reshape(explained.shape)
+    if not np.isfinite(unexplained).all():
+        raise DataError(
+            f"The variance of family='{task.family.name}' is infinite, or does not exist, at some draws: no share of "
+            "it can be explained. kind='residual' takes the variance of the residuals instead."
+        )
+    return np.asarray(explained / (explained + unexplained))
 
 
 def loo_r2_draws(
