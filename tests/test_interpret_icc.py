@@ -85,7 +85,7 @@ def test_counts() -> None:
 def test_refusals() -> None:
     with pytest.raises(DataError, match="no group-specific terms"):
         interpret.icc(*asked("y ~ x")[:2])
-    with pytest.raises(DataError, match=r"vary alike; those of '1\|g' do not"):
+    with pytest.raises(DataError, match=r"vary alike; those of '1\|gr\(g, by=side\)' do not"):
         interpret.icc(*asked("y ~ x + (1|gr(g, by=side))")[:2])
     with pytest.raises(DataError, match="family='beta' with link 'logit'"):
         interpret.icc(*asked("unit ~ x + (1|g)", "beta")[:2])
