@@ -96,7 +96,8 @@ def _check(specification: Specification, parent: str, term: GroupTerm) -> None:
     effects = inventory.by_name[inventory.name_of(parent, term.name)]
     if factor.takes_columns or term.whole is not None or specification.spec.family.parent.dim:
         raise DataError(
-            f"icc() is of effects that are independent across levels and vary alike; those of '{(term.whole or term).name}' do not. "
+            "icc() is of effects that are independent across levels and vary alike; those of "
+            f"'{(term.whole or term).name}' do not. "
             "varcorr() has their standard deviations."
         )
     if effects.prior is None or effects.prior.name != "Normal":

@@ -8,7 +8,7 @@ import numpy as np
 
 from nutslite._numba import inner
 from nutslite._special import expit, log1mexp, log_ndtr, ndtr_hazard, softplus
-from nutslite.families.links.codes import CLOGLOG, PROBIT
+from nutslite.families.links.codes import CLOGLOG, PROBIT, inverse_array
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.rows.categories import say_order
 
@@ -29,6 +29,46 @@ def log_step(link, u, below):
             return u - 0.5 * hazard, 1.0
         return log1mexp(hazard), hazard / np.expm1(hazard)
     return (-softplus(-u), expit(-u)) if below else (-softplus(u), -expit(u))
+
+
+@inner
+def step_rows(stops, y, weights, start, eta, varies, links, out_loglik, out_d_eta):
+    """The family kernel of levels that are passed one by one; see docs/architecture.md.
+
+    F is the probability to stop at level k, of ``threshold_k - eta``, or to go on, of ``eta - threshold_k``.
+    y: codes of levels; eta: the latent mean, then K - 1 thresholds.
+    """
+    rows = out_loglik.shape[0]
+    last = eta.shape[0] - 1
+    weighted = weights.shape[0] > 0
+    side = -1.0 if stops else 1.0
+    for j in range(eta.shape[0]):
+        for i in range(rows if varies[j] == 1 else 1):
+            out_d_eta[j, i] = 0.0
+    for i in range(rows):
+        weight = weights[start + i] if weighted else 1.0
+        level = int(y[0, start + i])
+        mean = eta[0, i if varies[0] == 1 else 0]
+        total = 0.0
+        for j in range(min(level + 1, last)):
+            at = i if varies[j + 1] == 1 else 0
+            value, slope = log_step(links[0], side * (mean - eta[j + 1, at]), (j == level) == stops)
+            total += value
+            out_d_eta[0, i if varies[0] == 1 else 0] += weight * side * slope
+            out_d_eta[j + 1, at] -= weight * side * slope
+        out_loglik[i] = weight * total
+
+
+def step_probabilities(links, predictors, *, stops):
+    """Probabilities of all levels: to have come so far, times to stop there."""
+    side = -1.0 if stops else 1.0
+    u = side * (predictors["p"][..., None] - predictors["threshold"])
+    below = inverse_array(links["p"], u)
+    above = np.exp(-np.exp(np.minimum(u, 700.0))) if links["p"] == "cloglog" else inverse_array(links["p"], -u)
+    stop, go_on = (below, above) if stops else (above, below)
+    one = np.ones((*u.shape[:-1], 1))
+    reached = np.concatenate([one, np.cumprod(go_on, axis=-1)], axis=-1)
+    return {"p": reached * np.concatenate([stop, one], axis=-1)}
 
 
 def step_threshold():
