@@ -247,6 +247,7 @@ MODELS = {
 }
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("formula", MODELS)
 def test_posterior_and_left_out_rows_by_quadrature(formula: str) -> None:
     """Mean and sd, pointwise log likelihoods, and `az.loo` beside exact leave-one-out."""

@@ -93,7 +93,8 @@ def linear_predictors(model: ModelData, values: FloatArray, effects: FloatArray,
     eta = np.empty((model.predictors.shape[0], rows.stop - rows.start))
     for j, predictor in enumerate(model.predictors):
         if predictor[md.VARIES] == 0:
-            eta[j] = constant_link(model.links[j], values[predictor[md.CONSTANT]])
+            with np.errstate(divide="ignore"):  # of known errors alone, sigma is 0
+                eta[j] = constant_link(model.links[j], values[predictor[md.CONSTANT]])
             continue
         own = slice(predictor[md.COLUMN_START], predictor[md.COLUMN_STOP])
         # Not BLAS, see products.py.
