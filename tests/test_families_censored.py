@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 from family_references import REFERENCES
 from scipy import special
 
@@ -15,7 +19,20 @@ from nutslite.families.user.built_in import built_in, family_names
 from nutslite.formula.records import STATUSES
 
 CENSORED = [name for name in family_names() if built_in(name).censored]
-KERNELS = [(name, status) for name in CENSORED for status in STATUSES[1:] if status in built_in(name).censored]
+COMPILED = ("gaussian", "weibull", "poisson")
+"""Families all of whose kernels are compiled here; of others that of intervals is, which has both tails."""
+
+
+def kernels() -> list[ParameterSet]:
+    """Families and statuses. A kernel takes a second to compile, and there are a hundred."""
+    pairs = [(name, status) for name in CENSORED for status in STATUSES[1:] if status in built_in(name).censored]
+    return [
+        pytest.param(*pair, marks=() if pair[1] == "interval" or pair[0] in COMPILED else pytest.mark.slow)
+        for pair in pairs
+    ]
+
+
+KERNELS = kernels()
 RESPONSES = {
     "real": [-2.0, -0.3, 0.0, 0.8, 3.0],
     "positive": [0.05, 0.4, 1.0, 2.5, 6.0],
@@ -251,3 +268,12 @@ def test_places_without_a_kernel_hold_another_one() -> None:
     assert len(some) == 2 + len(STATUSES)
     assert kernel_of(some, 1) is kernel_of(some, 3) is some[1]
     assert kernel_of(some, 2) is compiled_kernels(family, family.link_codes(), [2])[2] is not some[1]
+
+
+def test_all_kernels_as_plain_functions() -> None:
+    """Those that are not compiled above: the same tests, without the compiler."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-m", "slow", __file__]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTEST_ADDOPTS": ""}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout[-3000:]
+    assert " passed" in ended.stdout

@@ -88,7 +88,7 @@ def fill(points, others, native, varies, below, above, d_below, d_above):
         excess = np.expm1(u)
         lower, at = u <= 0.0, alpha * (u - excess)
         width = 1.0 / np.hypot(alpha * excess, np.sqrt(alpha * (1.0 + excess)))
-        total, shape = 0.0, 0.0
+        total, shape = np.float64(0.0), 0.0  # NumPy's 0: as a divisor no error where nothing compiles
         for n in range(NODES.shape[0]):
             moved = u - width * NODES[n] if lower else u + width * NODES[n]
             value = alpha * (moved - np.expm1(moved))

@@ -107,7 +107,7 @@ def fill(points, others, native, varies, below, above, d_below, d_above):
             complete(i, True, below, above, d_below, d_above)
             continue
         width = 1.0 / np.hypot(d_mu, precision)
-        total, mu, sigma, nu = 0.0, 0.0, 0.0, 0.0
+        total, mu, sigma, nu = np.float64(0.0), 0.0, 0.0, 0.0  # NumPy's 0: as a divisor no error where nothing compiles
         for n in range(NODES.shape[0]):
             value, d_mu, d_sigma, d_nu = _row(residual - width * NODES[n], log_sigma, log_nu)
             if not value - at > NEGLIGIBLE:
