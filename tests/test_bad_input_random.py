@@ -91,14 +91,14 @@ def builds(formula: Any, data: Any = DATA, **options: Any) -> bool:
     return True
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join))
 def test_words_in_any_order(text: str) -> None:
     builds(text)
     builds(f"y ~ {text}")
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.text(max_size=25))
 def test_any_text(text: str) -> None:
     builds(text)
@@ -106,14 +106,14 @@ def test_any_text(text: str) -> None:
     builds(f"y ~ x + (1|{text})")
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.text(max_size=15), st.text(max_size=15))
 def test_any_further_formula(left: str, right: str) -> None:
     builds(Formula("y ~ x", f"{left} ~ {right}"))
     builds(Formula("y ~ x", f"sigma ~ {right}"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.text(min_size=1, max_size=12))
 def test_any_column_name_can_be_quoted(name: str) -> None:
     """What back-quotes hold is a name, whatever it looks like; only back-quotes and backslashes cannot be in it."""
@@ -211,7 +211,7 @@ FORMULAS = [
 
 
 @pytest.mark.filterwarnings("ignore::nutslite.exceptions.NutsliteWarning", "error::RuntimeWarning")
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
     _frames(),
     st.sampled_from(FORMULAS),

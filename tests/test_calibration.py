@@ -73,6 +73,7 @@ def test_ranks_of_a_right_model_are_uniform(right):
     assert "120 simulations" in str(right)
 
 
+@pytest.mark.slow
 def test_the_joint_path_is_calibrated_too():
     joint = simulation_based_calibration(gaussian(), 40, random_seed=2, draws=19, plan="joint")
     assert joint.p_value > 1e-3
@@ -126,7 +127,11 @@ def test_the_seed_decides_and_not_the_executor(right):
     [
         (lambda x: x + 1.0 * x.std(axis=1, keepdims=True), "mean_rank low"),
         (lambda x: x.mean(axis=1, keepdims=True) + 0.5 * (x - x.mean(axis=1, keepdims=True)), "spread high"),
-        (lambda x: x.mean(axis=1, keepdims=True) + 2.0 * (x - x.mean(axis=1, keepdims=True)), "spread low"),
+        pytest.param(
+            lambda x: x.mean(axis=1, keepdims=True) + 2.0 * (x - x.mean(axis=1, keepdims=True)),
+            "spread low",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_wrong_posterior_is_found(monkeypatch, change, direction):

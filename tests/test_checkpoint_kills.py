@@ -137,7 +137,7 @@ def test_killed_at_random_moments_a_fit_ends_with_the_same_draws(tmp_path, start
     whole, checkpoint = tmp_path / "whole.ckpt", tmp_path / "killed.ckpt"
     process = start(path, whole, tmp_path / "whole.npz")
     chooser = random.Random(path)
-    shares = [0.0, *sorted(chooser.uniform(0.0, 0.9) for _ in range(3))]
+    shares = [0.0, *sorted(chooser.uniform(0.0, 0.9) for _ in range(2))]
     killed = []
     for share in shares:
         pause = chooser.uniform(0.0, 0.01)

@@ -50,10 +50,10 @@ THROUGH_PYTHON = ("logit", "probit")
 
 KERNELS = [
     ("bernoulli", {"p": "cloglog"}),
-    ("bernoulli", {"p": "cauchit"}),
-    ("beta", {"mu": "logit", "kappa": "log"}),
+    pytest.param("bernoulli", {"p": "cauchit"}, marks=pytest.mark.slow),
+    pytest.param("beta", {"mu": "logit", "kappa": "log"}, marks=pytest.mark.slow),
     ("gamma", {"mu": "inverse", "alpha": "softplus"}),
-    ("gaussian", {"mu": "identity", "sigma": "log"}),
+    pytest.param("gaussian", {"mu": "identity", "sigma": "log"}, marks=pytest.mark.slow),
     ("negativebinomial", {"alpha": "softplus"}),
     ("zero_inflated_poisson", {"mu": "log", "psi": "probit"}),
 ]

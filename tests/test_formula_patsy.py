@@ -88,7 +88,7 @@ def space(matrix: np.ndarray) -> np.ndarray:
     return basis @ basis.T
 
 
-@settings(max_examples=250)
+@settings(max_examples=100)
 @given(_formulas())
 def test_column_spaces_are_patsys(right: str) -> None:
     data = frame()
@@ -108,7 +108,7 @@ def test_column_spaces_are_patsys(right: str) -> None:
     np.testing.assert_allclose(space(found), space(expected), atol=1e-6)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.sampled_from([name for name in ATOMS if name not in ("log(z)", "I(x*z)", "{x**2}", "bs(z, df=4)")]),

@@ -181,7 +181,7 @@ def test_there_are_enough_escapes() -> None:
     assert len(ESCAPES) == len(set(ESCAPES)) >= 50
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.text(alphabet="xzgbI()[]{}.,:'\"=+-*/<>&|~!@`_0129 lognp\\", max_size=30))
 def test_any_factor_is_computed_or_refused(code: str) -> None:
     data = frame()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 from small_models import GAUSSIAN, GENERAL, grouped_data, small_model
 
 import nutslite as nl
@@ -83,6 +84,11 @@ def assert_same_posterior(first: Any, second: Any) -> None:
         assert apart.max() < MOST_ERRORS, f"{value} of {apart.idxmax()}: {apart.max():.1f} Monte Carlo errors apart"
 
 
+def slow(*names: str) -> list[ParameterSet]:
+    """Cases that are tried with the slow tests: their densities are compared in every run, in other files."""
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 class TestPosteriors:
     def test_every_family_is_tried(self) -> None:
         without_means = {
@@ -115,7 +121,7 @@ class TestPosteriors:
     def test_links_that_allow_impossible_means(self, formula: str, family: str, link: str | None) -> None:
         """Draws around the mode may leave the parameter's range; chains start inside it all the same."""
         model = model_on_small_data(formula, family=family, link=link)
-        for seed in range(5):
+        for seed in range(2):
             options: dict[str, Any] = {**QUIET, "chains": 4, "random_seed": seed}
             results = model.fit(draws=20, tune=50, include_response_params=True, **options)
             assert get_group(results, "posterior")["mu"].min() > 0
@@ -164,15 +170,11 @@ class TestPosteriors:
     @pytest.mark.parametrize(
         "name",
         [
-            "slopes",
             "correlated slopes",
-            "crossed",
             "nested",
-            "categorical slopes",
-            "offset and weights",
             "raw intercept",
-            "group means",
-            "fixed sigma, flat slopes",
+            *slow("slopes", "crossed", "categorical slopes", "offset and weights", "group means"),
+            *slow("fixed sigma, flat slopes"),
         ],
     )
     def test_both_paths_have_the_same_posterior(self, name: str) -> None:
@@ -181,7 +183,7 @@ class TestPosteriors:
         joint = model.fit(draws=1500, tune=700, plan="joint", pilot=False, target_accept=0.97, **QUIET)
         assert_same_posterior(marginal, joint)
 
-    @pytest.mark.parametrize("name", ["bernoulli", "poisson with offset", "gamma, log"])
+    @pytest.mark.parametrize("name", ["bernoulli", *slow("poisson with offset", "gamma, log")])
     def test_the_pilot_does_not_change_the_posterior(self, name: str) -> None:
         model = small_model(GENERAL[name])
         assert model.plan().pilot
@@ -191,7 +193,7 @@ class TestPosteriors:
         assert_same_posterior(with_pilot, without)
 
     @pytest.mark.parametrize(
-        "name", ["crossed and correlated", "group means", "poisson with offset", "every parameter modelled"]
+        "name", ["group means", *slow("crossed and correlated", "poisson with offset", "every parameter modelled")]
     )
     def test_the_coordinates_that_the_pilot_chooses_do_not_change_the_posterior(self, name: str) -> None:
         model = small_model({**GAUSSIAN, **GENERAL}[name])

@@ -73,7 +73,7 @@ def test_a_potential_adds_exactly_itself() -> None:
 def test_group_effects_that_sum_to_zero() -> None:
     model = nl.Model("y ~ x + (1|g)", grouped_data(), potentials=[("1|g", lambda u: -0.5 * (np.sum(u) / 0.01) ** 2)])
     assert "the model has potentials" in str(model.plan())
-    results = model.fit(draws=100, tune=300, max_treedepth=7, compute_convergence_checks=False, **QUIET)
+    results = model.fit(draws=50, tune=200, max_treedepth=6, compute_convergence_checks=False, **QUIET)
     assert np.abs(get_group(results, "posterior")["1|g"].sum("g__factor_dim")).max() < 0.05
 
 

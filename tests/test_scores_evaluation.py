@@ -92,7 +92,7 @@ def test_right_counts_are_in_their_ranges(rng, runs):
     assert table.loc["coverage_90_randomised", "expected"] == pytest.approx(0.9, abs=0.02)
 
 
-@pytest.mark.parametrize("runs", [15, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [8, pytest.param(200, marks=pytest.mark.slow)])
 def test_right_probabilities_are_in_their_ranges(rng, runs):
     reports = []
     for _ in range(runs):
@@ -192,7 +192,7 @@ def test_probabilities_that_ignore_groups_are_found_out(rng):
     assert line["estimate"] == pytest.approx(1.0, abs=0.6)
 
 
-@pytest.mark.parametrize("simulations", [19, 99])
+@pytest.mark.parametrize("simulations", [19, pytest.param(99, marks=pytest.mark.slow)])
 def test_a_right_forecast_has_small_p_values_as_often_as_they_say(rng, simulations):
     """However skewed, tied and correlated numbers are: observed ones are one of so many that are alike."""
     names, both = list("abcde"), [True, True, False, True, False]
