@@ -90,7 +90,9 @@ def test_evidence_of_counts_with_groups_beside_quadrature():
         density = stats.norm.pdf(intercept) * stats.halfnorm.pdf(sd)
         return 1e12 * density * given(intercept, sd)
 
-    close(found, math.log(integrate.dblquad(integrand, -2.5, 3.0, 0.0, 5.0, epsabs=0.0, epsrel=1e-3)[0]) - math.log(1e12))
+    close(
+        found, math.log(integrate.dblquad(integrand, -2.5, 3.0, 0.0, 5.0, epsabs=0.0, epsrel=1e-3)[0]) - math.log(1e12)
+    )
 
 
 def test_thresholds_that_increase_have_a_density_that_integrates_to_one():
