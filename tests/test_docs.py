@@ -38,7 +38,10 @@ def toctree(folder: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
 
 
-@pytest.mark.parametrize("folder", [DOCS, DOCS / "gallery"], ids=lambda folder: folder.name)
+FOLDERS = sorted(path.parent for path in DOCS.rglob("index.md") if "_build" not in path.parts)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_page_is_on_the_site_and_every_entry_is_a_page(folder):
     pages = {path.stem for path in folder.glob("*.md")} - {"index"}
     below = {f"{path.parent.name}/index" for path in folder.glob("*/index.md")}
