@@ -29,7 +29,7 @@ gc.set_threshold(20_000, 10, 10)
 
 COMPILE_NOTHING = (
     *("test_arrows", "test_calls", "test_datasets", "test_exceptions", "test_formula_", "test_package"),
-    *("test_promises_index", "test_scores_"),
+    *("test_docs_sampler", "test_promises_index", "test_scores_"),
 )
 """Beginnings of the names of files whose tests call hardly any kernel."""
 

@@ -70,9 +70,7 @@ def metrics(folder):
     """Every way to adapt a metric, and those that are given."""
     arrowhead = arrowhead_metric([[1.0]], [[0.4]], [[[2.0]]])
     for metric in ("diag", "diag_grad", "dense", dense_metric(np.linalg.inv(PRECISION)), arrowhead):
-        sample(
-            normal, PRECISION, initial=[0.0, 0.0], chains=1, tune=20, draws=5, random_seed=SEED, metric=metric
-        )
+        sample(normal, PRECISION, initial=[0.0, 0.0], chains=1, tune=20, draws=5, random_seed=SEED, metric=metric)
     check_arrowhead({"border": 1, "blocks": 1, "block": 1, "coupled": 1, "dimension": 2})
 
 

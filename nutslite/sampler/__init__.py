@@ -3,7 +3,8 @@
 In reading order: `transition` (`logdensity`: what it samples from; `metric`, `hamiltonian`, `turning`, `trajectory`,
 `nuts`: one transition; `step_size`, `chain`: a block of transitions, all that is compiled), `warmup`, `mass_matrix`,
 `worker` (one chain), `threads`, `sample` (the driver), `draws` (what comes out). `checkpoint` keeps a run on disk while
-it goes; `independence` samples without gradients.
+it goes; `independence` samples without gradients. The documents, `docs/sampler/`, go through all files in this order,
+each equation beside its lines.
 """
 
 from __future__ import annotations

@@ -95,7 +95,8 @@ def run_slices(
 def slice_update(logdensity, data, rng, position, value, direction, power, steps_out, proposal, part):
     """Draw anew along a direction; return the log density there, and how often it was evaluated.
 
-    `position` is overwritten. The interval is at most `steps_out` times the direction's length.
+    Stepping out and shrinkage (Neal 2003, figures 3 and 5), with logarithms of densities, and steps in lengths of the
+    direction. `position` is overwritten. The interval is at most `steps_out` times the direction's length.
     """
     level = value - rng.standard_exponential()
     lower = -rng.random()

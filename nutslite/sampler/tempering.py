@@ -203,7 +203,11 @@ def _move(logdensity, data, along, rng, state, value, power, proposal, part):
 
 @uncounted
 def _exchange(rng, states, heights, parts, powers):
-    """Let neighbours exchange states, from the lowest power to the highest; all but powers is overwritten."""
+    """Let neighbours exchange states, from the lowest power to the highest; all but powers is overwritten.
+
+    With the likelihoods' logarithms l the ratio of densities after and before is
+    exp((power_k - power_(k + 1)) (l_(k + 1) - l_k)): prior densities cancel.
+    """
     for k in range(powers.shape[0] - 2, -1, -1):
         gain = (powers[k] - powers[k + 1]) * (parts[k + 1] - parts[k])
         if -rng.standard_exponential() < gain:

@@ -134,7 +134,7 @@ def accept_or_stay(log_weights, log_uniforms, state, indices, acceptances):
             acceptances[i] = 0.0
         else:
             acceptances[i] = math.exp(min(0.0, difference))
-            if log_uniforms[i] < difference:
+            if log_uniforms[i] < difference:  # logarithms on both sides: a uniform number below the acceptance
                 current, index = log_weights[i], i
         indices[i] = index
     state[0], state[1] = current, index

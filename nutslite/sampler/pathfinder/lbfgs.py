@@ -80,7 +80,11 @@ def _at(evaluate: Evaluate, position: FloatArray) -> Point | None:
 
 
 def _diagonal(variances: FloatArray, step: FloatArray, change: FloatArray) -> FloatArray:
-    """The diagonal that goes on from `variances` and has the curvature of the step."""
+    """The diagonal that goes on from `variances` and has the curvature of the step.
+
+    That of the BFGS update of the precision P = diag(1 / variances), P + y y' / (s'y) - P s s'P / (s'P s), for the step
+    s and the change y; P is first multiplied by (y'P^-1 y) / (s'y), so that it has the size of the curvature along y.
+    """
     along, of_change, of_step = change @ step, change @ (variances * change), step @ (step / variances)
     precisions = of_change / (along * variances) + change**2 / along
     precisions -= of_change * (step / variances) ** 2 / (along * of_step)

@@ -34,10 +34,14 @@ def leapfrog(
 
     Parameters
     ----------
+    logdensity, data, metric
+        What is sampled, and the mass matrix.
     position, momentum, gradient : ndarray (dim,)
-        The phase point; read and overwritten.
+        The phase point, with the gradient of the log density there; read and overwritten.
     velocity : ndarray (dim,)
         Overwritten with the velocity of the new momentum.
+    step_size : float
+        Time of the step, negative for one back.
 
     Returns
     -------

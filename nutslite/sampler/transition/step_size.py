@@ -70,7 +70,8 @@ def search_step_size(
 ) -> bool:
     """Double or halve the step size until the acceptance rate of ONE leapfrog step crosses 0.8.
 
-    Hoffman and Gelman (2014), algorithm 4, with a fresh momentum for every trial.
+    Hoffman and Gelman (2014), algorithm 4, with 0.8 where they have 0.5, and a fresh momentum for every trial. What is
+    kept is the last step size whose acceptance was above 0.8.
 
     Parameters
     ----------

@@ -110,10 +110,10 @@ def sample_trajectory(
     """
     points, values, tally, spans = workspace.points, workspace.values, workspace.tally, workspace.spans
     _start(workspace)
-    log_weight = 0.0
+    log_weight = 0.0  # of the trajectory so far, relative to the start, whose weight is 1
     for depth in range(max_treedepth):
         forwards = (directions >> depth) & 1
-        near = FORWARD if forwards else BACKWARD
+        near = FORWARD if forwards else BACKWARD  # the end that grows
         far = BACKWARD if forwards else FORWARD
         tally[GROWN_END] = near
         _face(spans, points, far, near)
@@ -122,7 +122,7 @@ def sample_trajectory(
         if outcome == DIVERGED:
             tally[DIVERGING] = 1.0
         if outcome != GOES_ON:
-            return
+            return  # without the new half: from some of its points the trajectory would have ended earlier
         tally[TREE_DEPTH] += 1.0
         if new_log_weight >= log_weight or rng.random() < math.exp(new_log_weight - log_weight):
             _choose(points, values, CANDIDATE, SELECTED)

@@ -25,8 +25,8 @@ RANK = 32
 def match_low_rank(present: LowRankNormal, positions: FloatArray, gradients: FloatArray, rate: float) -> LowRankNormal:
     """The normal that matches the gradients of a batch, held back; as `batch_and_match.match_dense`, for low ranks.
 
-    With U = Q Q' the solution of S U S + S = V is V - V Q W diag(1 / (1/2 + (t + 1/4)^1/2)^2) W' Q' V, where Q'V Q has
-    the eigenvectors W and eigenvalues t.
+    With U = K K' the solution of S U S + S = V is V - V K W diag(1 / (1/2 + (t + 1/4)^1/2)^2) W' K' V, where K'V K has
+    the eigenvectors W and eigenvalues t. `bends` is K, `product` V K.
     """
     mean, slope = positions.mean(axis=0), gradients.mean(axis=0)
     n, share = len(positions), rate / (1.0 + rate)
