@@ -110,7 +110,7 @@ def sample_trajectory(
     """
     points, values, tally, spans = workspace.points, workspace.values, workspace.tally, workspace.spans
     _start(workspace)
-    log_weight = 0.0  # of the trajectory so far, relative to the start, whose weight is 1
+    log_weight = 0.0  # of all points so far; that of the start is 1
     for depth in range(max_treedepth):
         forwards = (directions >> depth) & 1
         near = FORWARD if forwards else BACKWARD  # the end that grows
@@ -121,8 +121,8 @@ def sample_trajectory(
         outcome, new_log_weight = _extend(logdensity, data, rng, metric, workspace, near, signed_step, 1 << depth)
         if outcome == DIVERGED:
             tally[DIVERGING] = 1.0
-        if outcome != GOES_ON:
-            return  # without the new half: from some of its points the trajectory would have ended earlier
+        if outcome != GOES_ON:  # without the new half: from some of its points it would have ended earlier
+            return
         tally[TREE_DEPTH] += 1.0
         if new_log_weight >= log_weight or rng.random() < math.exp(new_log_weight - log_weight):
             _choose(points, values, CANDIDATE, SELECTED)
