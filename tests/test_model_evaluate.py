@@ -15,8 +15,9 @@ from scipy import signal, special, stats
 
 import nutslite as nl
 from nutslite._pareto import smoothed
-from nutslite.exceptions import NutsliteWarning
+from nutslite.exceptions import DataError, NutsliteWarning
 from nutslite.families.user.built_in import family_names
+from nutslite.model.evaluation.cross_validation import _folds
 from nutslite.model.record.specification import specification_of
 from nutslite.results.container.inference_data import arviz_major, build_container, get_group
 from nutslite.results.evaluation.predictive import form_of
@@ -308,6 +309,29 @@ class TestCrossValidation:
         pd.testing.assert_frame_equal(one.pointwise, other.pointwise)
         assert one.joint is None
         assert int(one.groups.max()) + 1 == 6  # type: ignore[union-attr]  # errors are of the model's own groups
+
+    def test_strata_are_dealt_out_evenly(self) -> None:
+        """Rows, and whole groups, whose labels are rare: every part has as many of them, to within one."""
+        rng = np.random.default_rng(0)
+        strata = np.array(["rare"] * 8 + ["usual"] * 45)
+        folds = _folds(4, 53, None, strata, rng)
+        assert sorted(np.concatenate(folds)) == list(range(53))
+        assert [int((strata[fold] == "rare").sum()) for fold in folds] == [2, 2, 2, 2]
+        assert {len(fold) for fold in folds} <= {13, 14}
+        groups = np.repeat(np.arange(12), 3)
+        treated = np.repeat(np.arange(12) < 4, 3)
+        for fold in _folds(4, 36, groups, treated, rng):
+            assert len(set(groups[fold])) == 3
+            assert treated[fold].sum() == 3
+        with pytest.raises(DataError, match="several labels in one of the groups"):
+            _folds(4, 36, groups, np.arange(36) % 2, rng)
+
+    def test_strata_are_columns_too(self) -> None:
+        options: dict[str, Any] = {"draws": 20, "chains": 2, "simulations": 0}
+        report = with_groups().cross_validate(2, stratify="g", **options)
+        assert len(report.pointwise) == len(grouped())
+        with pytest.raises(DataError, match="stratify"):
+            with_groups().cross_validate(2, stratify="nothing", **options)
 
     def test_new_groups_of_held_out_rows(self) -> None:
         model = with_groups()

@@ -126,6 +126,7 @@ class Evaluated:
         executor: Executor | None = None,
         random_seed: Any = 0,
         *,
+        stratify: Any = None,
         by: Any = None,
         draws: int = 1000,
         tune: int | None = None,
@@ -157,6 +158,9 @@ class Evaluated:
             Where fits run: a pool of processes, threads, or a cluster's. One after another where it is left out.
         random_seed : int or sequence of int
             The same seed gives the same parts and the same draws, whatever the executor.
+        stratify : str or array_like, optional
+            What all parts shall have alike: a column, or one label a row in use. Its levels, such as the categories of
+            a rare response, are dealt out evenly among the parts.
         by : str or array_like, optional
             As for `evaluate`.
         draws, tune, chains, target_accept
@@ -187,6 +191,7 @@ class Evaluated:
             self._specification,
             k=k,
             groups=groups,
+            stratify=stratify,
             by=by,
             executor=executor,
             random_seed=random_seed,

@@ -33,6 +33,7 @@ def cross_validate(
     *,
     k: int | None,
     groups: Any,
+    stratify: Any,
     by: Any,
     executor: Any,
     random_seed: Any,
@@ -55,7 +56,8 @@ def cross_validate(
     cores = None if executor is None else 1  # an executor's workers share the machine
     settings = Settings(random_seed=0, progressbar=False, cores=cores, **fit)
     shuffle, *of_fits = seeds.spawn(1 + rows.design.n_rows)
-    folds = _folds(k, rows.design.n_rows, labels, np.random.default_rng(shuffle))
+    strata = None if stratify is None else row_labels("stratify", stratify, rows.design, rows.frame)
+    folds = _folds(k, rows.design.n_rows, labels, strata, np.random.default_rng(shuffle))
     _check_weights(rows.design, folds)
     task = RefitTask(specification.posterior.assembled, settings)
     found = list(refits(task, folds, of_fits[: len(folds)], executor))
@@ -84,13 +86,17 @@ def _held_out_groups(groups: Any, rows: Rows) -> NDArray[Any]:
     return row_labels("groups", groups, rows.design, rows.frame)
 
 
-def _folds(k: int | None, n: int, labels: NDArray[Any] | None, rng: np.random.Generator) -> list[Fold]:
-    """Places of the rows of each fold, in order; rows of a group are in one fold.
+def _folds(
+    k: int | None, n: int, labels: NDArray[Any] | None, strata: NDArray[Any] | None, rng: np.random.Generator
+) -> list[Fold]:
+    """Places of the rows of each fold, in order; rows of a group are in one fold, and of a stratum in all alike.
 
     Raises
     ------
     SettingError
         Where there cannot be so many.
+    DataError
+        Where rows of one group are of several strata.
     """
     units, codes = (n, np.arange(n)) if labels is None else _coded(labels)
     what = "rows" if labels is None else "groups"
@@ -101,9 +107,22 @@ def _folds(k: int | None, n: int, labels: NDArray[Any] | None, rng: np.random.Ge
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 2 <= k <= units:
         raise SettingError(f"k is how many parts to hold out in turn, from 2 to the {units} {what}; not {k!r}.")
     of_unit = np.empty(units, dtype=np.int64)
-    of_unit[rng.permutation(units)] = np.arange(units) % k
+    order = rng.permutation(units)
+    if strata is not None:
+        order = order[np.argsort(_strata_of_units(codes, strata)[order], kind="stable")]
+    of_unit[order] = np.arange(units) % k
     fold = of_unit[codes]
     return [np.flatnonzero(fold == place) for place in range(k)]
+
+
+def _strata_of_units(codes: NDArray[Any], strata: NDArray[Any]) -> NDArray[Any]:
+    """The stratum of each row or group, as a number."""
+    table = pd.DataFrame({"unit": codes, "stratum": _coded(strata)[1]}).drop_duplicates()
+    if table["unit"].duplicated().any():
+        raise DataError(
+            "stratify has several labels in one of the groups, which are held out as a whole: it needs one for each."
+        )
+    return table.sort_values("unit")["stratum"].to_numpy()
 
 
 def _coded(labels: NDArray[Any]) -> tuple[int, NDArray[np.int64]]:
