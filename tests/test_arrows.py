@@ -77,7 +77,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "methods",
         "run",
     ),
-    "sampler": ("transition", "checkpoint", "independence", "pathfinder", "variational"),
+    "sampler": ("transition", "parts", "catalogue", "checkpoint", "independence", "pathfinder", "variational"),
     "scores": (
         "numerics",
         "distributions",

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from sampler_targets import correlated_normal, independent_normals
 
 from nutslite.sampler import diagonal_metric, inverse_mass_matrix, sample
+from nutslite.sampler.choices import METRIC_RULES
 from nutslite.sampler.mass_matrix import Window, gradient_informed_variances, regularised
+from nutslite.sampler.parts.stage import Stage
 from nutslite.sampler.transition.metric import DENSE, DIAGONAL
 from nutslite.sampler.transition.step_size import (
     LOG_AVERAGE,
@@ -83,8 +85,8 @@ def test_windows_for_a_thousand():
 
 @pytest.mark.parametrize("tune", [1, 5, 19])
 def test_a_very_short_warmup_adapts_only_the_step_size(tune):
-    assert warmup_stages(tune) == ((tune, False),)
-    assert warmup_stages(1000, adapt_metric=False) == ((1000, False),)
+    assert warmup_stages(tune) == (Stage(tune, False),)
+    assert warmup_stages(1000, adapt_metric=False) == (Stage(1000, False),)
 
 
 def window_of(positions, gradients, cuts):
@@ -102,18 +104,20 @@ def test_metrics_estimated_from_a_window():
     gradients = -positions @ np.linalg.inv(covariance)
     window = window_of(positions, gradients, [3, 50, 51])
     shrink = n / (n + 5)
-    dense = window.metric("dense")
+    dense = window.metric(METRIC_RULES["dense"])
     assert dense.kind == DENSE
     expected = shrink * np.cov(positions.T) + (1 - shrink) * 1e-3 * np.eye(3)
     np.testing.assert_allclose(inverse_mass_matrix(dense), expected, rtol=1e-9, atol=1e-12)
-    diagonal = window.metric("diag")
+    diagonal = window.metric(METRIC_RULES["diag"])
     assert diagonal.kind == DIAGONAL
     np.testing.assert_allclose(diagonal.variances, np.diag(expected), rtol=1e-9)
-    informed = window.metric("diag_grad").variances
+    informed = window.metric(METRIC_RULES["diag_grad"]).variances
     ideal = np.sqrt(np.diag(covariance) / np.diag(np.linalg.inv(covariance)))
     np.testing.assert_allclose(informed, ideal, rtol=0.25)
     # how the window was cut into blocks leaves not a bit of difference
-    np.testing.assert_array_equal(informed, window_of(positions, gradients, [200]).metric("diag_grad").variances)
+    np.testing.assert_array_equal(
+        informed, window_of(positions, gradients, [200]).metric(METRIC_RULES["diag_grad"]).variances
+    )
 
 
 def test_gradient_informed_variances_are_exact_for_independent_normals_from_few_draws():
@@ -125,9 +129,9 @@ def test_gradient_informed_variances_are_exact_for_independent_normals_from_few_
 
 
 def test_windows_that_teach_nothing():
-    assert Window().metric("diag") is None
+    assert Window().metric(METRIC_RULES["diag"]) is None
     constant = np.ones((10, 2))
-    still = window_of(constant, 0.0 * constant, [4]).metric("diag_grad")  # a chain that never moved
+    still = window_of(constant, 0.0 * constant, [4]).metric(METRIC_RULES["diag_grad"])  # a chain that never moved
     assert np.all(np.isfinite(still.variances))
     assert np.all(still.variances > 0)
 

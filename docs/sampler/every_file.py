@@ -15,6 +15,8 @@ import numpy as np
 from nutslite.exceptions import SamplingError
 from nutslite.sampler import arrowhead_metric, dense_metric, sample
 from nutslite.sampler.atomics import add_one, load, store
+from nutslite.sampler.catalogue.splitting import LEAPFROG
+from nutslite.sampler.catalogue.trial import flow
 from nutslite.sampler.checkpoint.metric_shapes import check_arrowhead
 from nutslite.sampler.independence.independence import IndependenceChain, Proposal, compiled_acceptance
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness
@@ -72,6 +74,17 @@ def metrics(folder):
     for metric in ("diag", "diag_grad", "dense", dense_metric(np.linalg.inv(PRECISION)), arrowhead):
         sample(normal, PRECISION, initial=[0.0, 0.0], chains=1, tune=20, draws=5, random_seed=SEED, metric=metric)
     check_arrowhead({"border": 1, "blocks": 1, "block": 1, "coupled": 1, "dimension": 2})
+
+
+def replaced(folder):
+    """Parts in place of the usual ones: each once; an integrator by itself."""
+    for parts in (
+        {"trajectory": "walnuts", "integrator": "three_stage", "warmup": "fisher", "metric": "low_rank"},
+        {"trajectory": "static", "step_size_rule": "adam"},
+        {"step_size_rule": "robbins_monro"},
+    ):
+        sample(normal, PRECISION, initial=[0.0, 0.0], chains=1, tune=30, draws=5, random_seed=SEED, **parts)
+    return flow(LEAPFROG, normal, PRECISION, [1.0, 0.0], [0.0, 1.0], 0.3, 5)
 
 
 def checkpointed(folder):
@@ -214,6 +227,7 @@ def counted(folder):
 ALL = (
     nuts,
     metrics,
+    replaced,
     checkpointed,
     interrupted,
     failed,

@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean, error_about
-from nutslite.sampler.mass_matrix import ADAPTATIONS
+from nutslite.exceptions import SettingError, SettingTypeError, error_about
+from nutslite.sampler.choices import INTEGRATORS, METRIC_RULES, STEP_SIZE_RULES, TRAJECTORIES, WARMUPS, chosen
+from nutslite.sampler.parts.integrator import Integrator
+from nutslite.sampler.parts.metric_kind import MetricRule
+from nutslite.sampler.parts.stage import Stage, Warmup
+from nutslite.sampler.parts.step_size_rule import StepSizeRule
+from nutslite.sampler.parts.trajectory_rule import Trajectory
 from nutslite.sampler.transition.logdensity import Matrix
 from nutslite.sampler.transition.metric import Metric
 
@@ -34,8 +39,8 @@ class SamplerSettings:
         Acceptance rate that the step size is adapted to, between 0 and 1.
     max_treedepth : int
         Greatest number of doublings: a transition costs up to ``2**max_treedepth - 1`` gradients.
-    adaptation : str
-        "diag", "diag_grad" or "dense" (`mass_matrix`); unused where `adapt_metric` is False.
+    adaptation : str or MetricRule
+        How the metric is estimated (`choices.METRIC_RULES`); unused where `adapt_metric` is False.
     adapt_metric : bool
         Whether warm-up estimates the metric, or only the step size.
     step_size : float or None
@@ -44,6 +49,8 @@ class SamplerSettings:
         Half-width of the uniform noise added to the starting points.
     save_warmup : bool
         Whether warm-up draws are kept.
+    integrator, trajectory, step_size_rule, warmup : str or record
+        Replaceable parts, by name or as a record (`choices`).
 
     Raises
     ------
@@ -57,11 +64,15 @@ class SamplerSettings:
     cores: int = 1
     target_accept: float = 0.8
     max_treedepth: int = 10
-    adaptation: str = "diag"
+    adaptation: str | MetricRule = "diag"
     adapt_metric: bool = True
     step_size: float | None = None
     jitter: float = 1.0
     save_warmup: bool = False
+    integrator: str | Integrator = "leapfrog"
+    trajectory: str | Trajectory = "nuts"
+    step_size_rule: str | StepSizeRule = "dual_averaging"
+    warmup: str | Warmup = "stan"
 
     def __post_init__(self) -> None:
         _check_integer("draws", self.draws, 0)
@@ -73,12 +84,33 @@ class SamplerSettings:
         if self.step_size is not None:
             _check_number("step_size", self.step_size, above=0.0)
         _check_number("jitter", self.jitter, above=0.0, or_equal=True)
-        if self.adaptation not in ADAPTATIONS:
-            known = ", ".join(repr(name) for name in ADAPTATIONS)
-            raise SettingError(
-                f"metric must be one of {known} or a Metric, not {self.adaptation!r}."
-                + did_you_mean(str(self.adaptation), ADAPTATIONS)
-            )
+        _ = self.metric_rule, self.parts, self.stages
+
+    @property
+    def metric_rule(self) -> MetricRule:
+        """How the metric is estimated."""
+        if not isinstance(self.adaptation, str | MetricRule):
+            raise SettingTypeError(f"metric must be a name, a MetricRule or a Metric, not {self.adaptation!r}.")
+        return chosen("metric", self.adaptation, METRIC_RULES, MetricRule)
+
+    @property
+    def parts(self) -> tuple[Integrator, Trajectory, StepSizeRule]:
+        """What a transition and the step size's adaptation are made of."""
+        return (
+            chosen("integrator", self.integrator, INTEGRATORS, Integrator),
+            chosen("trajectory", self.trajectory, TRAJECTORIES, Trajectory),
+            chosen("step_size_rule", self.step_size_rule, STEP_SIZE_RULES, StepSizeRule),
+        )
+
+    @property
+    def schedule(self) -> Warmup:
+        """The warm-up schedule."""
+        return chosen("warmup", self.warmup, WARMUPS, Warmup)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of the warm-up."""
+        return self.schedule.checked_stages(self.tune, self.adapt_metric)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from nutslite.exceptions import SettingTypeError
+from nutslite.sampler.catalogue.low_rank import fisher_variances
+from nutslite.sampler.parts.metric_kind import MetricRule
 from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric, dense_metric, diagonal_metric
-
-ADAPTATIONS = ("diag", "diag_grad", "dense")
-"""Names of the adapted metrics: variance of draws, draws and gradients together, covariance of draws."""
 
 PRIOR_DRAWS = 5.0
 PRIOR_VARIANCE = 1e-3
@@ -25,7 +25,7 @@ MINIMUM_DRAWS = 3
 
 
 class Window:
-    """The draws and gradients of the current warm-up window of one chain."""
+    """The latest draws and gradients of one chain's warm-up, as many as the next estimate takes."""
 
     def __init__(self) -> None:
         self._positions: list[Matrix] = []
@@ -36,32 +36,34 @@ class Window:
         self._positions.append(positions)
         self._gradients.append(gradients)
 
-    def clear(self) -> None:
-        """Forget everything: a new window begins."""
-        self._positions.clear()
-        self._gradients.clear()
+    def keep_last(self, n_draws: int) -> None:
+        """Forget all but the last draws: a new window begins."""
+        if n_draws == 0:
+            self._positions.clear()
+            self._gradients.clear()
+        elif n_draws < self.n_draws:
+            self._positions = [np.concatenate(self._positions)[-n_draws:]]
+            self._gradients = [np.concatenate(self._gradients)[-n_draws:]]
 
     @property
     def n_draws(self) -> int:
         """Draws in the window so far."""
         return sum(block.shape[0] for block in self._positions)
 
-    def metric(self, adaptation: str) -> Metric | None:
-        """The metric that the window suggests, or None where it holds too few draws.
+    def metric(self, rule: MetricRule) -> Metric | None:
+        """The metric that a rule makes of the window, or None where it holds too few draws.
 
-        Parameters
-        ----------
-        adaptation : {"diag", "diag_grad", "dense"}
+        Raises
+        ------
+        SettingTypeError
+            If the rule makes something else.
         """
         if self.n_draws < MINIMUM_DRAWS:
             return None
-        positions = np.concatenate(self._positions)
-        if adaptation == "dense":
-            return dense_metric(regularised_covariance(positions))
-        if adaptation == "diag":
-            return diagonal_metric(regularised(positions.var(axis=0, ddof=1), positions.shape[0]))
-        gradients = np.concatenate(self._gradients)
-        return diagonal_metric(gradient_informed_variances(positions, gradients))
+        metric = rule.estimate(np.concatenate(self._positions), np.concatenate(self._gradients))
+        if not isinstance(metric, Metric):
+            raise SettingTypeError(f"MetricRule '{rule.name}': estimate must return a Metric, not {metric!r}.")
+        return metric
 
 
 def regularised(variances: Vector, n_draws: int) -> Vector:
@@ -88,8 +90,21 @@ def gradient_informed_variances(positions: Matrix, gradients: Matrix) -> Vector:
     one with that diagonal covariance. Where gradients do not vary, the variance of the draws alone is used.
     """
     n_draws = positions.shape[0]
-    of_draws = positions.var(axis=0, ddof=1)
-    of_gradients = gradients.var(axis=0, ddof=1)
-    usable = np.isfinite(of_gradients) & (of_gradients > 0.0)
-    estimate = np.where(usable, np.sqrt(of_draws / np.where(usable, of_gradients, 1.0)), of_draws)
-    return regularised(estimate, n_draws)
+    return regularised(fisher_variances(positions, gradients), n_draws)
+
+
+def _diagonal(positions: Matrix, gradients: Matrix) -> Metric:
+    return diagonal_metric(regularised(positions.var(axis=0, ddof=1), positions.shape[0]))
+
+
+def _gradient_informed(positions: Matrix, gradients: Matrix) -> Metric:
+    return diagonal_metric(gradient_informed_variances(positions, gradients))
+
+
+def _dense(positions: Matrix, gradients: Matrix) -> Metric:
+    return dense_metric(regularised_covariance(positions))
+
+
+DIAGONAL_RULE = MetricRule("diag", _diagonal, source="Stan Reference Manual")
+DIAGONAL_GRADIENT_RULE = MetricRule("diag_grad", _gradient_informed, uses_gradients=True, source="nutpie")
+DENSE_RULE = MetricRule("dense", _dense, source="Stan Reference Manual")

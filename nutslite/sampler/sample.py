@@ -15,18 +15,25 @@ from nutslite._calls import public
 from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite.exceptions import SettingError, SettingTypeError
-from nutslite.sampler.checkpoint.checkpoint import ChainJournal, Checkpoint
+from nutslite.sampler.catalogue.assembly import blocks_for
+from nutslite.sampler.catalogue.low_rank import LOW_RANK
+from nutslite.sampler.checkpoint.checkpoint import DERIVED, ChainJournal, Checkpoint
 from nutslite.sampler.checkpoint.digest import digest
+from nutslite.sampler.choices import METRIC_RULES
 from nutslite.sampler.collect import collect
 from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.memory import memory_for
+from nutslite.sampler.parts.integrator import Integrator
+from nutslite.sampler.parts.metric_kind import MetricRule
+from nutslite.sampler.parts.stage import Warmup
+from nutslite.sampler.parts.step_size_rule import StepSizeRule
+from nutslite.sampler.parts.trajectory_rule import Trajectory
 from nutslite.sampler.progress import ProgressBar
 from nutslite.sampler.start import initial_positions
 from nutslite.sampler.threads import run_chains
-from nutslite.sampler.transition.chain import compiled_block
 from nutslite.sampler.transition.handle import handle_of
-from nutslite.sampler.transition.logdensity import Matrix, compiled_logdensity, data_type_of
+from nutslite.sampler.transition.logdensity import Matrix, Vector, compiled_logdensity, data_type_of
 from nutslite.sampler.transition.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
 from nutslite.sampler.transition.statistics import STATISTICS
 from nutslite.sampler.worker import ChainProgress, ChainWorker, Problem
@@ -47,8 +54,12 @@ def sample(
     random_seed: RandomSeed = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
-    metric: str | Metric = "diag",
+    metric: str | MetricRule | Metric = "diag",
     adapt_metric: bool | None = None,
+    integrator: str | Integrator = "leapfrog",
+    trajectory: str | Trajectory = "nuts",
+    step_size_rule: str | StepSizeRule = "dual_averaging",
+    warmup: str | Warmup = "stan",
     step_size: float | None = None,
     jitter: float | None = None,
     data_type: Any = None,
@@ -78,14 +89,23 @@ def sample(
         Acceptance rate that the step size adapts to. Greater values mean smaller, safer steps.
     max_treedepth : int
         At most ``2**max_treedepth - 1`` gradients per transition.
-    metric : {"diag", "diag_grad", "dense"} or Metric
-        A name: how warm-up estimates the metric, starting from the identity. A Metric: where it starts, or stays.
+    metric : {"diag", "diag_grad", "dense", "low_rank"}, MetricRule or Metric
+        A name or a rule: how warm-up estimates the metric. A Metric: where it starts, or stays.
         "diag" is the default because it gave more effective draws per gradient than "diag_grad" on three of four test
         densities (logistic regression 82 to 67 per 1,000 gradients, Poisson groups 24 to 19, a light funnel 18 to 14;
         a correlated normal in 50 dimensions 33 to 38). "dense" pays in few, correlated dimensions.
     adapt_metric : bool, optional
         Whether warm-up estimates the metric. By default it does so unless a Metric was given; a diagonal Metric that is
-        to adapt is followed by "diag" estimates, a dense one by "dense"; an arrowhead metric cannot adapt.
+        to adapt is followed by "diag" estimates, a dense one by "dense", a low-rank one by "low_rank"; an arrowhead
+        metric cannot adapt.
+    integrator : {"leapfrog", "two_stage", "three_stage", "fourth_order"} or Integrator
+        How a step is made. Gradients are counted as they are: a step of "three_stage" costs three.
+    trajectory : {"nuts", "static", "walnuts"} or Trajectory
+        How far a trajectory goes and which of its points is drawn; `static` and `walnuts` have settings.
+    step_size_rule : {"dual_averaging", "adam", "robbins_monro"} or StepSizeRule
+        How the step size follows `target_accept`.
+    warmup : {"stan", "fisher"} or Warmup
+        When the metric is estimated, and of which draws. "fisher" goes with metrics that use gradients.
     step_size : float, optional
         First step size. With ``tune=0`` it is used as it is, otherwise the search starts there.
     jitter : float, optional
@@ -146,11 +166,15 @@ def sample(
         step_size=step_size,
         jitter=(1.0 if np.ndim(initial) == 1 else 0.0) if jitter is None else jitter,
         save_warmup=save_warmup,
+        integrator=integrator,
+        trajectory=trajectory,
+        step_size_rule=step_size_rule,
+        warmup=warmup,
     )
     if data_type is None:
         data_type = data_type_of(data)
     compiled = compiled_logdensity(logdensity, data_type)
-    block = compiled_block()
+    blocks = blocks_for(settings.parts, first_metric, settings.metric_rule.kind if adapts else None, chains)
     data_of_chains = [data] if chain_data is None else chain_data
     handles = [handle_of(compiled, each, data_type) for each in data_of_chains]
     with contextlib.ExitStack() as stack:
@@ -163,8 +187,11 @@ def sample(
                 random_seed = checkpoint.entropy  # type: ignore[assignment]  # a list of integers is a seed, too
             journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
         seeds = seed_sequence(random_seed)
-        problems = [Problem(block, handles[chain % len(handles)]) for chain in range(chains)]
-        positions, warmup_positions, workers = _new_chains(settings, problems, first_metric, start, seeds, journals)
+        problems = [Problem(block, handles[chain % len(handles)]) for chain, block in enumerate(blocks)]
+        guess = None if isinstance(metric, Metric) or not adapts or tune == 0 else settings.schedule.first_metric
+        positions, warmup_positions, workers = _new_chains(
+            settings, problems, first_metric, start, seeds, journals, guess
+        )
         if progress is True:
             progress = stack.enter_context(ProgressBar(chains, draws + tune))
         interrupted = run_chains(workers, settings.cores, _Listeners(progress, callback))
@@ -198,6 +225,7 @@ def _new_chains(
     start: Matrix,
     seeds: np.random.SeedSequence,
     journals: Sequence[ChainJournal] | None,
+    guess: Callable[[Vector, Vector], Metric] | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None, list[ChainWorker]]:
     """Memory for all draws, for those of the warm-up if they are kept, and a worker for each chain.
 
@@ -225,6 +253,7 @@ def _new_chains(
                 positions=positions[chain],
                 warmup_positions=None if warmup_positions is None else warmup_positions[chain],
                 journal=None if journals is None else journals[chain],
+                first_metric=guess,
             )
             for chain, seed in enumerate(seeds.spawn(chains))
         ]
@@ -237,6 +266,12 @@ def _identity(
     """What determines the draws, seed apart; not their number, since earlier draws do not depend on it."""
     named = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     del named["cores"], named["draws"]
+    integrator, trajectory, rule = settings.parts
+    replaced: dict[str, Any] = {"adaptation": settings.metric_rule, "warmup": settings.schedule}
+    replaced |= {"integrator": integrator, "trajectory": trajectory, "step_size_rule": rule}
+    for name, part in replaced.items():
+        named[name] = part.name
+        named[f"{DERIVED}{name}"] = digest(part)  # two parts may have one name
     parts = {"log density": logdensity, "data": data, "initial positions": start, "first metric": metric}
     return {**named, **{name: digest(part) for name, part in parts.items()}}
 
@@ -272,14 +307,17 @@ def seed_sequence(random_seed: RandomSeed) -> np.random.SeedSequence:
         ) from error
 
 
-def _metric_plan(metric: str | Metric, adapt_metric: bool | None, dimension: int) -> tuple[Metric, str, bool]:
-    """The first metric, the name of its adaptation, and whether it adapts."""
-    if isinstance(metric, str):
+def _metric_plan(
+    metric: str | MetricRule | Metric, adapt_metric: bool | None, dimension: int
+) -> tuple[Metric, str | MetricRule, bool]:
+    """The first metric, how it is adapted, and whether it is."""
+    if isinstance(metric, str | MetricRule):
         return diagonal_metric(np.ones(dimension)), metric, adapt_metric is not False
     if not isinstance(metric, Metric):
-        raise SettingTypeError(f"metric must be 'diag', 'diag_grad', 'dense' or a Metric, not {type(metric).__name__}.")
+        known = ", ".join(repr(name) for name in METRIC_RULES)
+        raise SettingTypeError(f"metric must be {known}, a MetricRule or a Metric, not {type(metric).__name__}.")
     if metric.dimension != dimension:
         raise SettingError(f"The metric has {metric.dimension} coordinates, the initial position {dimension}.")
     if adapt_metric and metric.kind == ARROWHEAD:
         raise SettingError("An arrowhead metric is given, never adapted: leave adapt_metric out or set it to False.")
-    return metric, "dense" if metric.kind == DENSE else "diag", bool(adapt_metric)
+    return metric, {DENSE: "dense", LOW_RANK: "low_rank"}.get(metric.kind, "diag"), bool(adapt_metric)

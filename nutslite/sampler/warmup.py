@@ -1,4 +1,4 @@
-"""The warm-up schedule, as a list of plain records.
+"""Stan's warm-up schedule, as a list of plain records.
 
 As in Stan (Reference Manual, "Automatic parameter tuning"): a fast interval in which only the step size adapts, slow
 windows of doubling length at whose ends the metric is estimated anew, and a last fast interval for the step size.
@@ -6,26 +6,11 @@ windows of doubling length at whose ends the metric is estimated anew, and a las
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from nutslite.sampler.parts.stage import Stage, Warmup
 
 FIRST_FAST, FIRST_SLOW, LAST_FAST = 75, 25, 50
 SHORTEST_SCHEDULE = 20
 """With fewer transitions than this only the step size adapts."""
-
-
-class Stage(NamedTuple):
-    """A stretch of warm-up transitions.
-
-    Attributes
-    ----------
-    length : int
-        Number of transitions.
-    learns_metric : bool
-        Whether its draws are collected, and the metric estimated from them at its end.
-    """
-
-    length: int
-    learns_metric: bool
 
 
 def warmup_stages(tune: int, *, adapt_metric: bool = True) -> tuple[Stage, ...]:
@@ -58,3 +43,6 @@ def warmup_stages(tune: int, *, adapt_metric: bool = True) -> tuple[Stage, ...]:
         window *= 2
     stages.append(Stage(last, False))
     return tuple(stage for stage in stages if stage.length > 0)
+
+
+STAN = Warmup("stan", warmup_stages, source="Stan Reference Manual, Automatic parameter tuning")

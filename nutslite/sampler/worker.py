@@ -16,6 +16,7 @@ from nutslite.sampler.checkpoint.block_record import block_kind, check_block
 from nutslite.sampler.checkpoint.checkpoint import ChainJournal, random_state
 from nutslite.sampler.draws import SamplerSettings
 from nutslite.sampler.mass_matrix import Window
+from nutslite.sampler.parts.stage import Stage
 from nutslite.sampler.start import find_start
 from nutslite.sampler.transition.chain import SEARCH_FAILED
 from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
@@ -25,7 +26,6 @@ from nutslite.sampler.transition.metric import Metric
 from nutslite.sampler.transition.statistics import DIVERGING, N_STEPS, STATISTICS, TREE_DEPTH
 from nutslite.sampler.transition.step_size import LOG_AVERAGE, STEP_SIZE, new_adaptation
 from nutslite.sampler.transition.trajectory import LOGP, SELECTED, new_workspace
-from nutslite.sampler.warmup import Stage, warmup_stages
 
 BLOCK_SECONDS = 0.06
 """Time that a block of transitions should take: a bound on how long Ctrl-C and progress wait."""
@@ -106,6 +106,8 @@ class ChainWorker:
         Overwritten with the warm-up draws, if given.
     journal : ChainJournal, optional
         Blocks that an earlier process made, which are taken first, and where new ones are noted.
+    first_metric : callable, optional
+        ``first_metric(position, gradient) -> Metric`` at the starting point, in place of `metric`.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class ChainWorker:
         positions: Matrix,
         warmup_positions: Matrix | None,
         journal: ChainJournal | None = None,
+        first_metric: Callable[[Vector, Vector], Metric] | None = None,
     ) -> None:
         self.chain = chain
         self.metric = metric
@@ -134,6 +137,9 @@ class ChainWorker:
         self._searches = settings.tune > 0 or settings.step_size is None
         self._block_length = FIRST_BLOCK
         self._journal = journal
+        self._first_metric = first_metric
+        self._rule = settings.metric_rule
+        self._window = Window()
 
     def abandon(self) -> None:
         """Keep what is finished apart from what a thread that nobody waits for may still write."""
@@ -154,9 +160,12 @@ class ChainWorker:
             If the chain cannot start, or no step size works.
         """
         with np.errstate(all="ignore"):  # without the JIT, kernels are NumPy scalars, and inf and nan are expected
-            if self._journal is None or not self._journal.waiting:
+            if self._journal is None or not self._journal.waiting or self._first_metric is not None:
                 find_start(self._evaluate, self._initial, self._settings.jitter, self._rng, self.chain)
-            for stage in warmup_stages(self._settings.tune, adapt_metric=self._settings.adapt_metric):
+            if self._first_metric is not None:
+                points = self._workspace.points
+                self.metric = self._first_metric(points[SELECTED, POSITION].copy(), points[SELECTED, GRADIENT].copy())
+            for stage in self._settings.stages:
                 self._run_stage(stage, stop, report)
             if stop.is_set():
                 return
@@ -165,14 +174,15 @@ class ChainWorker:
             self._run_transitions(self.sampling, self._settings.draws, None, stop, report)
 
     def _run_stage(self, stage: Stage, stop: threading.Event, report: Callable[[ChainProgress], None]) -> None:
-        window = Window() if stage.learns_metric else None
+        window = self._window if stage.learns_metric else None
+        self._window.keep_last(stage.looks_back)
         self._run_transitions(self.warmup, stage.length, window, stop, report)
         if window is None or stop.is_set():
             return
-        metric = window.metric(self._settings.adaptation)
+        metric = window.metric(self._rule)
         if metric is not None:
             self.metric = metric
-            self._searches = True  # a new metric changes what a step size means
+            self._searches = self._searches or stage.searches  # a new metric changes what a step size means
 
     def _run_transitions(
         self,
@@ -223,7 +233,7 @@ class ChainWorker:
             arrays = {"stats": phase.stats[rows], "divergences": divergences[:n_divergences]}
             if window is not None or phase.positions is not None:
                 arrays["positions"] = positions
-            if window is not None and self._settings.adaptation == "diag_grad":
+            if window is not None and self._rule.uses_gradients:
                 arrays["gradients"] = gradients
             self._note_block(self._journal, phase, length, seconds, arrays)
         return seconds
@@ -248,7 +258,7 @@ class ChainWorker:
         `room` is how many transitions are left of the phase or window; of draws, fewer may be asked for than it has.
         """
         sizes = {"dimension": self._initial.shape[0], "adaptation": self._adaptation.shape[0]}
-        with_gradients = window is not None and self._settings.adaptation == "diag_grad"
+        with_gradients = window is not None and self._rule.uses_gradients
         kind = block_kind(phase is self.sampling, window is not None or phase.positions is not None, with_gradients)
         fields, arrays = journal.take(kind, sizes)
         with journal.damage_in_words():

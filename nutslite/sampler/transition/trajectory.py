@@ -47,7 +47,11 @@ TREE_DEPTH, N_STEPS, SUM_ACCEPTANCE, INITIAL_ENERGY, MAX_ENERGY_ERROR, DIVERGING
     range(8)
 )
 """What a trajectory counts; GROWN_END is the end (BACKWARD or FORWARD) that grew last: where a divergence happened."""
-N_TALLIES = 8
+
+N_LEAPS = 8
+"""Steps from point to point of a trajectory: counted by replaceable parts alone, where one costs several gradients."""
+
+N_TALLIES = 9
 
 GOES_ON, TURNED, DIVERGED = range(3)
 
@@ -66,7 +70,7 @@ class Workspace(NamedTuple):
         LOGP, ENERGY, INDEX of each point.
     spans : ndarray (max_treedepth + 2, 5, dim)
         Waiting spans; row 0 is the whole trajectory so far, seen in the direction in which it grows.
-    tally : ndarray (8,)
+    tally : ndarray (9,)
         Counts of the current trajectory.
     """
 

@@ -1,0 +1,1 @@
+"""The replaceable parts that there are, one file each; `choices` has their names."""
