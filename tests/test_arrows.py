@@ -41,8 +41,10 @@ BASE = (
 )
 CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}
-ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE), "scores": set(BASE)}
+ALLOWED |= {"derivatives": set(BASE), "sampler": {*BASE, "derivatives"}, "datasets": set(BASE), "scores": set(BASE)}
 ALLOWED |= {name: {*BASE, *CORRIDOR[:position]} for position, name in enumerate(CORRIDOR)}
+for _room in ("families", "posterior"):  # users' functions are differentiated
+    ALLOWED[_room].add("derivatives")
 for _room in ("posterior", "results", "model"):  # draws and metrics are the sampler's gift to everyone after it
     ALLOWED[_room].add("sampler")
 for _room in ("results", "model"):  # scores judge predictions of anyone's, and know no model
@@ -59,7 +61,7 @@ ALLOWED["__main__"] = {"cli"}
 WINGS: dict[str, tuple[str, ...]] = {
     "formula": ("language", "columns", "forms", "evaluation", "terms"),
     "families": (
-        *("derivatives", "links", "rows", "user", "record"),
+        *("links", "rows", "user", "record"),
         *("real", "positive", "proportions", "counts", "categories", "columns"),
     ),
     "priors": ("densities",),
@@ -77,7 +79,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "methods",
         "run",
     ),
-    "sampler": ("transition", "checkpoint", "independence", "pathfinder", "variational"),
+    "sampler": ("transition", "constraints", "densities", "checkpoint", "independence", "pathfinder", "variational"),
     "scores": (
         "numerics",
         "distributions",

@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
-_MATH: dict[str, Any] = {name: getattr(np, name) for name in dir(math) if isinstance(getattr(np, name, None), np.ufunc)}
-_MATH |= {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
-_MATH |= {
-    "lgamma": special.gammaln,
-    "gamma": special.gamma,
-    "erf": special.erf,
-    "erfc": special.erfc,
-    "pow": np.power,
-    "asin": np.arcsin,
-    "acos": np.arccos,
-    "atan": np.arctan,
-    "atan2": np.arctan2,
-    "asinh": np.arcsinh,
-    "acosh": np.arccosh,
-    "atanh": np.arctanh,
-    "fsum": lambda items: sum(items),
-}
-_AWARE_MATH = types.SimpleNamespace(**_MATH)
 _OF_LIBRARIES = ("numpy", "scipy", "numba")
-_BY_FUNCTION = {getattr(math, name): item for name, item in _MATH.items() if callable(item)}
+
+
+@functools.cache
+def _math() -> dict[str, Any]:
+    """Functions of `math` by name, as arrays and duals can be given to them."""
+    named: dict[str, Any] = {
+        name: getattr(np, name) for name in dir(math) if isinstance(getattr(np, name, None), np.ufunc)
+    }
+    named |= {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+    named |= {
+        "pow": np.power,
+        "asin": np.arcsin,
+        "acos": np.arccos,
+        "atan": np.arctan,
+        "atan2": np.arctan2,
+        "asinh": np.arcsinh,
+        "acosh": np.arccosh,
+        "atanh": np.arctanh,
+        "fsum": lambda items: sum(items),
+    }
+    try:
+        from scipy import special
+    except ImportError:  # the sampler alone needs NumPy and Numba only: these then take plain numbers
+        return {**{name: getattr(math, name) for name in ("lgamma", "gamma", "erf", "erfc")}, **named}
+    return {
+        **named,
+        "lgamma": special.gammaln,
+        "gamma": special.gamma,
+        "erf": special.erf,
+        "erfc": special.erfc,
+    }
+
+
+@functools.cache
+def _aware_math() -> types.SimpleNamespace:
+    return types.SimpleNamespace(**_math())
+
+
+@functools.cache
+def _by_function() -> dict[Any, Any]:
+    return {getattr(math, name): item for name, item in _math().items() if callable(item)}
 
 
 def aware(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,9 +73,9 @@ def compilable(function: types.FunctionType, compiled: Callable[[Any], Any]) -> 
 def _with_arrays(item: Any) -> Any:
     """What stands for `math`, for a function of it, or for a compiled function."""
     if item is math:
-        return _AWARE_MATH
+        return _aware_math()
     if isinstance(item, types.BuiltinFunctionType):
-        return _BY_FUNCTION.get(item, item)
+        return _by_function().get(item, item)
     return getattr(item, "py_func", item)
 
 
