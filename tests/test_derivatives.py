@@ -14,10 +14,10 @@ from numba import types
 from scipy import special
 
 from nutslite._numba import VECTOR, jit_disabled
-from nutslite.exceptions import UserFunctionError
 from nutslite.derivatives import scipy_slopes, ufunc_slopes
 from nutslite.derivatives.derivatives import compiled_gradient, differences, gradient_of, packed_gradient
 from nutslite.derivatives.dual_arrays import DualArray, NoDerivativeError
+from nutslite.exceptions import UserFunctionError
 
 compiling = pytest.mark.skipif(jit_disabled(), reason="nothing compiles")
 

@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
-from nutslite.exceptions import in_users_function
 from nutslite.derivatives.dual_arrays import DualArray, plain
 from nutslite.derivatives.function_copies import aware, compilable
+from nutslite.exceptions import in_users_function
 
 FloatArray = NDArray[np.float64]
 ValueAndGradient = Callable[..., tuple[float, tuple[Any, ...]]]

@@ -3,8 +3,8 @@
 `DualArray` answers NumPy's and SciPy's universal functions (``np.exp``, ``scipy.special.gammaln``) and the usual array
 functions (``np.sum``, ``np.where``, ``@``). A function that it does not know raises `NoDerivativeError` and gives no
 wrong number.
-`ufunc_slopes.py` and `scipy_slopes.py` have the rules, `function_copies.py` teaches users' functions that use `math`. The
-compiled twin of this file is `duals.py`; both are compared in tests/test_derivatives.py.
+`ufunc_slopes.py` and `scipy_slopes.py` have the rules, `function_copies.py` teaches users' functions that use `math`.
+The compiled twin of this file is `duals.py`; both are compared in tests/test_derivatives.py.
 """
 
 from __future__ import annotations
@@ -85,7 +85,15 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> DualArray:
         where = index if isinstance(index, tuple) else (index,)
-        return DualArray(self.value[where], self.partials[(slice(None), *where)])
+        value, partials = self.value[where], self.partials[(slice(None), *where)]
+        return DualArray(value, partials if np.ndim(value) else partials.copy())  # one element is no view of its array
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        where = index if isinstance(index, tuple) else (index,)
+        if not self.partials.flags.writeable:  # the same number broadcast
+            self.partials = self.partials.copy()
+        self.value[where] = plain(item)
+        self.partials[(slice(None), *where)] = item.partials if isinstance(item, DualArray) else 0.0
 
     def reshape(self, *shape: Any) -> DualArray:
         """As an array's own."""
@@ -125,6 +133,12 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         options.pop("where", None) if options.get("where") is True else None
+        (into,) = options.pop("out", (None,))
+        if isinstance(into, DualArray):  # ``x += y``
+            into[...] = self.__array_ufunc__(ufunc, method, *inputs, **options)
+            return into
+        if into is not None:
+            raise NoDerivativeError(f"{ufunc.__name__} into a plain array")
         if method == "reduce" and ufunc is np.add:
             return self.sum(options.get("axis", 0), bool(options.get("keepdims", False)))
         if method != "__call__" or any(value is not None for value in options.values()):

@@ -1,9 +1,9 @@
 """Vectors of dual numbers in compiled code: the gradient of a function of one vector, some elements at a time.
 
 A vector of duals is a Numba array whose items are dual numbers, laid over a plain matrix that has a row for each
-element: its value, then its partials. What Numba does with arrays of any type (indexing, slices, loops, lengths) it does
-with these; of NumPy's functions they know `sum` and `dot`. Arithmetic of whole vectors does not compile, and goes by
-`dual_arrays` instead.
+element: its value, then its partials. What Numba does with arrays of any type (indexing, slices, loops, lengths) it
+does with these; of NumPy's functions they know `sum` and `dot`. Arithmetic of whole vectors does not compile, and goes
+by `dual_arrays` instead.
 
 With width w a function of n numbers is evaluated ceil(n / w) times, each time with the partials by w of them.
 """
@@ -20,7 +20,7 @@ from numba.core import cgutils
 from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, overload
 
-from nutslite._numba import VECTOR
+from nutslite._numba import VECTOR, inner
 from nutslite.derivatives.derivatives import compiles, jitted
 from nutslite.derivatives.dual_functions import stored
 from nutslite.derivatives.duals import DualType, is_dual
@@ -31,7 +31,7 @@ WIDTH = 8
 
 @intrinsic(prefer_literal=True)
 def as_duals(typing_context: Any, memory: Any, width: Any) -> Any:
-    """The matrix `memory`, shape (n, 1 + width), as a vector of n duals; it stays alive with the vector."""
+    """The array `memory`, shape (..., 1 + width), as one of duals, shape (...); it stays alive with it."""
     if not isinstance(width, types.IntegerLiteral):
         return None
     dual = DualType(width.literal_value)
@@ -42,18 +42,20 @@ def as_duals(typing_context: Any, memory: Any, width: Any) -> Any:
         made = context.make_array(kind)(context, builder)
         item = context.get_data_type(dual)
         size = context.get_constant(types.intp, context.get_abi_sizeof(item))
+        shape = cgutils.unpack_tuple(builder, source.shape)[:-1]
+        strides = cgutils.unpack_tuple(builder, source.strides)[:-1]  # a dual is as long as its numbers
         context.populate_array(
             made,
             data=builder.bitcast(source.data, item.as_pointer()),
-            shape=[builder.extract_value(source.shape, 0)],
-            strides=[size],
+            shape=shape,
+            strides=strides,
             itemsize=size,
             meminfo=source.meminfo,
             parent=cgutils.get_null_value(made.parent.type),
         )
         return impl_ret_borrowed(context, builder, kind, made._getvalue())
 
-    return types.Array(dual, 1, "C")(memory, width), generate
+    return types.Array(dual, memory.ndim - 1, "C")(memory, width), generate
 
 
 def compiled_vector_gradient(
@@ -64,8 +66,8 @@ def compiled_vector_gradient(
     Parameters
     ----------
     function : callable
-        ``function(position, data)``, or ``function(position)`` without a `data_type`; plain Python or jitted. Loops over
-        elements, functions of `math` and NumPy's of single numbers.
+        ``function(position, data)``, or ``function(position)`` without a `data_type`; plain Python or jitted. Loops
+        over elements, functions of `math` and NumPy's of single numbers.
     dimension : int
         Length of `position` and `gradient` (float64, C-contiguous); the latter is overwritten.
     data_type : numba type, optional
@@ -74,8 +76,8 @@ def compiled_vector_gradient(
     Returns
     -------
     callable or None
-        A jitted kernel, which without a `data_type` takes one float that it ignores. None where Numba cannot compile the
-        function for vectors of duals, or is switched off.
+        A jitted kernel, which without a `data_type` takes one float that it ignores. None where Numba cannot compile
+        the function for vectors of duals, or is switched off.
     """
     compiled = jitted(function)
     if compiled is None:
@@ -84,7 +86,7 @@ def compiled_vector_gradient(
     of_both = compiled if data_type is not None else _ignoring_data(compiled)
 
     def with_gradient(position: Any, gradient: Any, data: Any) -> Any:
-        memory = np.empty((dimension, 1 + width))
+        memory = _memory(dimension, width)
         duals = as_duals(memory, width)
         partials = np.empty(width)
         value = 0.0
@@ -106,7 +108,12 @@ def _ignoring_data(compiled: Any) -> Any:
     return numba.njit(nogil=True, error_model="numpy")(with_both)
 
 
-@numba.njit(nogil=True, error_model="numpy")
+@inner
+def _memory(n, width):
+    return np.empty((n, 1 + width))
+
+
+@inner
 def _seed(position, start, memory):
     """Elements from `start` on have derivative one by themselves, a column each, the others none."""
     for i in range(memory.shape[0]):

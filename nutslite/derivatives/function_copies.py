@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+AS_IT_IS = "__nutslite_as_it_is__"
+"""Attribute of functions that Numba knows by an overload, and that take duals: they are not copied."""
+
 _OF_LIBRARIES = ("numpy", "scipy", "numba")
 
 
@@ -100,6 +103,8 @@ class _Copies:
     def of(self, item: Any) -> Any:
         item = self.replace(item)
         if not isinstance(item, types.FunctionType) or (item.__module__ or "").split(".")[0] in _OF_LIBRARIES:
+            return item
+        if getattr(item, AS_IT_IS, False):
             return item
         if id(item) not in self.made:
             self._copy(item)

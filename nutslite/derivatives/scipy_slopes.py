@@ -1,4 +1,4 @@
-"""Derivatives of SciPy's universal functions, for `dual_arrays`: loaded where SciPy is, since a user's function uses it."""
+"""Derivatives of SciPy's universal functions, for `dual_arrays`: loaded only where SciPy is loaded already."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def sample(
         ``logdensity(position, gradient, data) -> float``, jitted or plain; see `transition/logdensity.py`. Or a
         `CallbackDensity` (C), a `PythonDensity` (Python, JAX, PyTorch, PyMC), a `DifferentiatedDensity` (no gradient).
     data : Any, optional
-        Handed on to `logdensity`: a number, an array, a (named) tuple of them; 0.0 without any. A `Density` has its own.
+        Handed on to `logdensity`: a number, an array, a (named) tuple of them; by default 0.0. A `Density` has its own.
     initial : array (dim,) or (chains, dim)
         Where chains start: one position for all, or one for each.
     draws, tune : int
@@ -164,9 +164,7 @@ def sample(
                 random_seed = checkpoint.entropy  # type: ignore[assignment]  # a list of integers is a seed, too
             journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
         seeds = seed_sequence(random_seed)
-        problems = [
-            Problem(prepared.explained(block, chain), handles[chain % len(handles)]) for chain in range(chains)
-        ]
+        problems = [Problem(prepared.explained(block, chain), handles[chain % len(handles)]) for chain in range(chains)]
         positions, warmup_positions, workers = _new_chains(settings, problems, first_metric, start, seeds, journals)
         if progress is True:
             progress = stack.enter_context(ProgressBar(chains, draws + tune))

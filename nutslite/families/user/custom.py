@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
-from nutslite.exceptions import FamilyError, in_users_function
 from nutslite.derivatives.derivatives import compiled_gradient, compiles, jitted, name_of
 from nutslite.derivatives.row_function import RowFunction
+from nutslite.exceptions import FamilyError, in_users_function
 from nutslite.families.links.codes import CODES, derivative_array, inverse, inverse_array, inverse_derivative
 from nutslite.families.rows.kernel_rows import finish_rows
 from nutslite.families.user.likelihood import Likelihood

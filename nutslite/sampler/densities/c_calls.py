@@ -39,7 +39,12 @@ BRIDGESTAN = ctypes.CFUNCTYPE(
 )
 """Prototype of the second."""
 
-_INT, _WORD, _DOUBLES, _ANYTHING = ir.IntType(32), ir.IntType(64), ir.DoubleType().as_pointer(), ir.IntType(8).as_pointer()
+_INT, _WORD, _DOUBLES, _ANYTHING = (
+    ir.IntType(32),
+    ir.IntType(64),
+    ir.DoubleType().as_pointer(),
+    ir.IntType(8).as_pointer(),
+)
 _CALL = types.int32(types.int64, types.int64, VECTOR, VECTOR, VECTOR)  # address, data, position, gradient, logp
 
 

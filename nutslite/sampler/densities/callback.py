@@ -52,8 +52,8 @@ class CallbackDensity(Density):
     Parameters
     ----------
     address : int, ctypes function, or result of numba.cfunc
-        Of the function. It is called without the GIL and from as many threads as `cores`: it must be safe in threads (or
-        give ``cores=1``), and no exception may leave it.
+        Of the function. It is called without the GIL and from as many threads as `cores`: it must be safe in threads
+        (or give ``cores=1``), and no exception may leave it.
     data : int, ctypes pointer, ndarray, or sequence of them, optional
         Pointer that the function gets; in a list or tuple one for each chain. An array's memory is passed on.
     convention : {"nutpie", "bridgestan"}
@@ -127,7 +127,7 @@ class CallbackDensity(Density):
         """
         if self._identity is None:
             raise SettingError(
-                "A checkpoint cannot recognise a C callback by its address: give CallbackDensity(..., identity=) a name "
-                "or number that stands for the function with its data."
+                "A checkpoint cannot recognise a C callback by its address: give CallbackDensity(..., identity=) a "
+                "name or number that stands for the function with its data."
             )
         return self.convention, self._identity

@@ -1,4 +1,4 @@
-"""A log density that `sample` takes, whatever it is written in: the record that all of them become, and the base class."""
+"""A log density that `sample` takes, whatever it is written in: the base class, and the record they all become."""
 
 from __future__ import annotations
 

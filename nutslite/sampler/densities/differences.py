@@ -30,7 +30,7 @@ def _step(x):
 
 
 def compiled_differences(function: Callable[..., Any], dimension: int, data_type: Any = None) -> Any:
-    """Kernel ``(position, gradient, data) -> value``, as `compiled_vector_gradient` makes it; None where Numba cannot."""
+    """Kernel ``(position, gradient, data) -> value``, as of `compiled_vector_gradient`; None where Numba cannot."""
     compiled = jitted(function)
     if compiled is None:
         return None

@@ -26,10 +26,10 @@ class DifferentiatedDensity(Density):
     Parameters
     ----------
     function : callable
-        ``function(position) -> float``, or ``function(position, data)`` if there are data. Written with loops, `math` and
-        NumPy's functions of numbers, it is compiled with dual numbers, which give the gradient exactly (``"compiled"``).
-        Written with NumPy's functions of whole arrays, it is called from Python with dual arrays, exactly as well and
-        more slowly (``"arrays"``).
+        ``function(position) -> float``, or ``function(position, data)`` if there are data. Written with loops, `math`
+        and NumPy's functions of numbers, it is compiled with dual numbers, which give the gradient exactly
+        (``"compiled"``). Written with NumPy's functions of whole arrays, it is called from Python with dual arrays,
+        exactly as well and more slowly (``"arrays"``).
     data : Any, optional
         By which is not differentiated: numbers, arrays, (named) tuples of them; anything for the other two methods.
     differences : bool
@@ -68,8 +68,8 @@ class DifferentiatedDensity(Density):
             return PythonDensity(differences_of(self.function), *self.arguments).prepared(dimension, chains)
         if self.method is None and not jit_disabled():
             log.info(
-                "Numba cannot compile the log density %s for dual numbers (at level DEBUG the log says why): dual arrays "
-                "differentiate it, from Python.",
+                "Numba cannot compile the log density %s for dual numbers (at level DEBUG the log says why): dual "
+                "arrays differentiate it, from Python.",
                 name_of(self.function),
             )
         self.method = ARRAYS
@@ -109,8 +109,8 @@ class _ByDuals:
             except UNSUITABLE as error:
                 self._plain(position, *self._arguments)  # an error of the user's own appears here, as it is
                 raise UserFunctionError(
-                    f"The log density {name_of(self._plain)} cannot be differentiated: Numba does not compile it for dual "
-                    f"numbers, and dual arrays stop at {error}. Write it with loops, `math` and NumPy's functions of "
+                    f"The log density {name_of(self._plain)} cannot be differentiated: Numba does not compile it for "
+                    f"dual numbers, and dual arrays stop at {error}. Write it with loops, `math` and NumPy's functions of "
                     "numbers; or return its gradient too (PythonDensity); or ask for finite differences: "
                     "DifferentiatedDensity(..., differences=True)."
                 ) from error
