@@ -110,8 +110,8 @@ class _ByDuals:
                 self._plain(position, *self._arguments)  # an error of the user's own appears here, as it is
                 raise UserFunctionError(
                     f"The log density {name_of(self._plain)} cannot be differentiated: Numba does not compile it for "
-                    f"dual numbers, and dual arrays stop at {error}. Write it with loops, `math` and NumPy's functions of "
-                    "numbers; or return its gradient too (PythonDensity); or ask for finite differences: "
+                    f"dual numbers, and dual arrays stop at {error}. Write it with loops, `math` and NumPy's functions "
+                    "of numbers; or return its gradient too (PythonDensity); or ask for finite differences: "
                     "DifferentiatedDensity(..., differences=True)."
                 ) from error
         return value, gradient
