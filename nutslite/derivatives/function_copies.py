@@ -77,9 +77,21 @@ def _with_arrays(item: Any) -> Any:
     """What stands for `math`, for a function of it, or for a compiled function."""
     if item is math:
         return _aware_math()
+    if isinstance(item, types.ModuleType) and item.__name__.startswith("nutslite."):
+        return _AwareModule(item)
     if isinstance(item, types.BuiltinFunctionType):
         return _by_function().get(item, item)
     return getattr(item, "py_func", item)
+
+
+class _AwareModule:
+    """A module of ours whose functions take arrays and duals."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return aware(getattr(self._module, name))
 
 
 class _Copies:

@@ -22,8 +22,8 @@ def named(positions: npt.NDArray[np.float64], variables: Variables = None) -> di
     ----------
     positions : ndarray (..., dim)
     variables : dict, callable or None
-        A dict: shapes by name, () for a number, in the order of the position, all of which they must fill. A function of
-        one position: its dict of values by name, for parameters under constraints. None: all in one, ``"position"``.
+        A dict: shapes by name, () for a number, in the order of the position, all of which they must fill. A function
+        of one position: its dict of values by name, for parameters under constraints. None: all in one, ``"position"``.
 
     Returns
     -------
@@ -40,16 +40,14 @@ def named(positions: npt.NDArray[np.float64], variables: Variables = None) -> di
     if callable(variables):
         return _computed(positions, variables)
     if not isinstance(variables, Mapping):
-        raise SettingTypeError(
-            f"variables is a dict of shapes by name, or a function of a position; not {variables!r}."
-        )
+        raise SettingTypeError(f"variables are shapes by name, or a function of a position; not {variables!r}.")
     shapes = {name: _shape(name, shape) for name, shape in variables.items()}
     if sum(math.prod(shape) for shape in shapes.values()) != dimension:
         raise SettingError(f"variables have {sum(map(math.prod, shapes.values()))} elements, a position {dimension}.")
     out, start = {}, 0
     for name, shape in shapes.items():
         stop = start + math.prod(shape)
-        out[name] = positions[..., start:stop].reshape(*leading, *shape)
+        out[name] = positions[..., start:stop].reshape((*leading, *shape))
         start = stop
     return out
 
@@ -69,4 +67,4 @@ def _computed(
     if not rows or not isinstance(rows[0], Mapping):
         raise SettingTypeError("variables, a function of a position, must return a dict of values by name.")
     stacked = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in rows[0]}
-    return {name: values.reshape(*leading, *values.shape[1:]) for name, values in stacked.items()}
+    return {name: values.reshape((*leading, *values.shape[1:])) for name, values in stacked.items()}

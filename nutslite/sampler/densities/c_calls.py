@@ -124,6 +124,8 @@ def pointer_of(thing: Any) -> int | None:
         return int(thing.ctypes.data)
     if isinstance(thing, int | np.integer) and not isinstance(thing, bool):
         return int(thing)
+    if isinstance(thing, str | bytes | bool):
+        return None
     address = getattr(thing, "address", None)  # of a function that numba.cfunc compiled
     if isinstance(address, int):
         return address

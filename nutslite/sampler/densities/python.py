@@ -141,6 +141,6 @@ class _Entry:
         if found is None:
             if len(self._vectors) >= MANY_VIEWS:
                 self._vectors.clear()
-            found = np.frombuffer((ctypes.c_double * self._dimension).from_address(address))
+            found = np.ctypeslib.as_array((ctypes.c_double * self._dimension).from_address(address))
             self._vectors[address] = found
         return found
