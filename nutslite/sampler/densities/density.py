@@ -45,7 +45,8 @@ class Prepared(NamedTuple):
             try:
                 return function(*arguments)
             except StoppedError:
-                raise reason(chain) from None
+                error = reason(chain)
+                raise error from error.__cause__  # in place of the words of compiled code
 
         return call
 
