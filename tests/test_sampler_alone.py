@@ -49,9 +49,9 @@ def test_nothing_but_numpy_and_numba():
     assert found["shape"] == [2, 20, 2]
     assert found["finite"]
     assert found["groups"] == ["posterior", "sample_stats"]
-    # what a site's own start-up files load is there before the script begins
+    # Numba itself loads what it finds of its own optional packages
     before = subprocess.run(
-        [sys.executable, "-c", "import sys; print(*{name.split('.')[0] for name in sys.modules})"],
+        [sys.executable, "-c", "import sys, numba; print(*{name.split('.')[0] for name in sys.modules})"],
         cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
     ).stdout.split()  # fmt: skip
-    assert set(found["packages"]) - set(before) - {"__main__"} == {"llvmlite", "numba", "numpy", "nutslite"}
+    assert set(found["packages"]) - set(before) - {"__main__"} == {"nutslite"}
