@@ -118,7 +118,7 @@ KEEPERS = {
     "formulae": set(),
 }
 WITHOUT_NUMBA = {"formula", "datasets", "model", "interpret", "commands", "cli", "__init__", "__main__"}
-SAMPLER_NEEDS = {"numpy", "numba", "tqdm"}
+SAMPLER_NEEDS = {"numpy", "numba", "llvmlite", "tqdm"}  # Numba brings llvmlite
 
 LONGEST_FILE = 400
 MOST_FILES = 20  # of a folder, its __init__.py not counted
@@ -258,6 +258,12 @@ def test_the_sampler_stands_alone():
         if found.room == "sampler" and not found.target.startswith("nutslite.")
     }
     assert outside - set(sys.stdlib_module_names) <= SAMPLER_NEEDS
+    of_derivatives = {
+        found.target.split(".")[0]
+        for found in all_imports()
+        if found.room == "derivatives" and not found.target.startswith("nutslite.")
+    }
+    assert of_derivatives - set(sys.stdlib_module_names) <= SAMPLER_NEEDS | {"scipy"}  # where it is loaded already
 
 
 @pytest.mark.parametrize(
