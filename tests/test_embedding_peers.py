@@ -72,7 +72,7 @@ def test_a_density_of_jax():
         residuals = (Y - intercept - slope * X) * jnp.exp(-log_sigma)
         return -0.5 * jnp.sum(residuals**2) - Y.size * log_sigma - 0.5 * jnp.sum(position**2)
 
-    density = PythonDensity(jax.jit(jax.value_and_grad(of_jax)))
+    density = PythonDensity(jax.jit(jax.value_and_grad(of_jax)), parallel=True)
     assert density.evaluate([0.1, 0.2, 0.3])[0] == pytest.approx(logp(0.1, 0.2, 0.3), rel=1e-12)
     assert_posterior(sample(density, initial=np.zeros(3), **RUN).positions)
 
@@ -88,7 +88,7 @@ def test_a_density_of_pytorch():
         (gradient,) = torch.autograd.grad(value, at)
         return value.item(), gradient
 
-    density = PythonDensity(of_torch)
+    density = PythonDensity(of_torch, parallel=True)
     assert density.evaluate([0.1, 0.2, 0.3])[0] == pytest.approx(logp(0.1, 0.2, 0.3), rel=1e-12)
     assert_posterior(sample(density, initial=np.zeros(3), **RUN).positions)
 

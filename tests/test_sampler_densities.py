@@ -6,6 +6,7 @@ import ctypes
 import math
 import shutil
 import subprocess
+import time
 from types import SimpleNamespace
 
 import numba
@@ -198,6 +199,20 @@ def test_a_function_of_python():
     again = sample(PythonDensity(normal), initial=X, **SHORT)
     np.testing.assert_array_equal(draws.positions, again.positions)
     assert abs(draws.positions.mean()) < 0.5
+
+
+def test_chains_take_turns():
+    inside, most = [], []
+
+    def slow(position):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(1e-4)  # lets another thread in
+        inside.pop()
+        return normal(position)
+
+    sample(PythonDensity(slow), initial=X, **{**SHORT, "draws": 20, "tune": 20, "cores": 2})
+    assert max(most) == 1
 
 
 def test_positions_may_be_kept():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from nutslite._log import log
 from nutslite._numba import jit_disabled
-from nutslite.exceptions import SettingTypeError, UserFunctionError, in_users_function
+from nutslite.exceptions import SettingTypeError, UserFunctionError, check_flags, in_users_function
 from nutslite.sampler.densities.c_calls import PLAIN
 from nutslite.sampler.densities.callback import CALLBACK_DATA, plain_callback
 from nutslite.sampler.densities.density import Density, Prepared, StoppedError
@@ -35,19 +37,20 @@ class PythonDensity(Density):
         the run.
     data : Any, optional
         Handed on as it is.
-
-    Notes
-    -----
-    Python runs one such function at a time: chains take turns, unless the function lets the GIL go, as those of JAX and
-    PyTorch do while they compute.
+    parallel : bool
+        Whether chains may call the function at the same time. By default they take turns, because functions that keep
+        what they compute in memory of their own, as PyTensor's do, would answer wrongly. True pays for functions that
+        let the GIL go while they compute, as those of JAX and PyTorch do.
     """
 
-    def __init__(self, function: Callable[..., Any], data: Any = _NOTHING) -> None:
+    def __init__(self, function: Callable[..., Any], data: Any = _NOTHING, *, parallel: bool = False) -> None:
+        check_flags(parallel=parallel)
         if not callable(function):
             raise SettingTypeError(f"function must be a function of a position, not {function!r}.")
         self.function = function
         self.arguments = () if data is _NOTHING else (data,)
         self._what = f"The log density '{getattr(function, '__name__', type(function).__name__)}'"
+        self._turns: Any = contextlib.nullcontext() if parallel else threading.Lock()
         self._said = False
 
     def prepared(self, dimension: int, chains: int) -> Prepared:
@@ -76,7 +79,7 @@ class PythonDensity(Density):
 
     def _answer(self, position: Vector, gradient: Vector) -> float:
         """Log density at a position; `gradient` is overwritten."""
-        with in_users_function(self._what):
+        with self._turns, in_users_function(self._what):
             returned = self.function(position.copy(), *self.arguments)
         if not isinstance(returned, tuple | list) or len(returned) != 2:
             raise UserFunctionError(
