@@ -115,7 +115,7 @@ class ModelDensity(Density):
 
     def identity(self) -> tuple[Any, Any]:
         """The numbers that the model was made of."""
-        return type(self).__qualname__, self._target.model
+        return type(self).__qualname__, self._assembled.data
 
     def constrain(self, positions: ArrayLike) -> dict[str, FloatArray]:
         """Natural values by name, shapes (..., *shape of the variable), of positions (..., dimension).
