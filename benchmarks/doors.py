@@ -42,8 +42,8 @@ int bs_log_density_gradient(const int *m, _Bool propto, _Bool jacobian, const do
 }
 """
 
-SECONDS = 0.005  # of a loop, at least: short enough to run undisturbed on a machine that does other things
-LOOPS = 50
+SECONDS = 0.001  # of a loop, at least: short enough to run undisturbed on a machine that does other things
+LOOPS = 300
 
 
 def compiled(position: Any, gradient: Any, data: Any) -> float:
