@@ -72,11 +72,11 @@ def main() -> int:
     lines = ["| import | modules | seconds | times numba's | packages |", "| --- | --- | --- | --- | --- |"]
     found = {name: probe(statement) for name, statement in IMPORTS.items()}
     numba_seconds = found["numba (with numpy)"][0]
-    for name, (seconds, modules, packages, _) in found.items():
+    for imported, (seconds, modules, packages, _) in found.items():
         shown = ", ".join(
             package for package in packages if package not in ("cython_runtime", "yaml") and not package.startswith("_")
         )
-        lines.append(f"| {name} | {modules:,} | {seconds:.2f} | {seconds / numba_seconds:.2f} | {shown} |")
+        lines.append(f"| {imported} | {modules:,} | {seconds:.2f} | {seconds / numba_seconds:.2f} | {shown} |")
     files = [Path(file) for file in found["nutslite.sampler"][3]]
     everything = list((ROOT / "nutslite").rglob("*.py"))
     size = sum(file.stat().st_size for file in files) / 1e6
