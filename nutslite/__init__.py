@@ -30,6 +30,7 @@ _HOMES = {
     "clear_data_home": "nutslite.datasets",
     "config": "nutslite._config",
     "summary": "nutslite.results.diagnostics.summary",
+    "from_draws": "nutslite.results.sampler_draws",
     "save": "nutslite.results.storage.storage",
     "load": "nutslite.results.storage.storage",
     "NutsliteError": "nutslite.exceptions",
@@ -58,6 +59,7 @@ __all__ = [
     "clear_data_home",
     "config",
     "summary",
+    "from_draws",
     "save",
     "load",
     "NutsliteError",
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     from nutslite.model.quantiles import fit_quantiles
     from nutslite.priors.prior import Prior
     from nutslite.results.diagnostics.summary import summary
+    from nutslite.results.sampler_draws import from_draws
     from nutslite.results.storage.storage import load, save
 
 

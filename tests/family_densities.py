@@ -163,8 +163,8 @@ def errors(name: str, method: str, seeds: int = 20) -> tuple[float, float]:
     """Largest error of log densities and of gradients by a method, relative to one plus the size, over many cases."""
     from family_cases import ROWS, Case
 
-    from nutslite.families.derivatives.derivatives import compiled_gradient
-    from nutslite.families.derivatives.row_function import RowFunction
+    from nutslite.derivatives.derivatives import compiled_gradient
+    from nutslite.derivatives.row_function import RowFunction
     from nutslite.families.links.codes import inverse_derivative
     from nutslite.families.record.register import get_family
 

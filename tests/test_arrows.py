@@ -41,8 +41,10 @@ BASE = (
 )
 CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}
-ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE), "scores": set(BASE)}
+ALLOWED |= {"derivatives": set(BASE), "sampler": {*BASE, "derivatives"}, "datasets": set(BASE), "scores": set(BASE)}
 ALLOWED |= {name: {*BASE, *CORRIDOR[:position]} for position, name in enumerate(CORRIDOR)}
+for _room in ("families", "posterior"):  # users' functions are differentiated
+    ALLOWED[_room].add("derivatives")
 for _room in ("posterior", "results", "model"):  # draws and metrics are the sampler's gift to everyone after it
     ALLOWED[_room].add("sampler")
 for _room in ("results", "model"):  # scores judge predictions of anyone's, and know no model
@@ -59,7 +61,7 @@ ALLOWED["__main__"] = {"cli"}
 WINGS: dict[str, tuple[str, ...]] = {
     "formula": ("language", "columns", "forms", "evaluation", "terms"),
     "families": (
-        *("derivatives", "links", "rows", "user", "record"),
+        *("links", "rows", "user", "record"),
         *("real", "positive", "proportions", "counts", "categories", "columns"),
     ),
     "priors": ("densities",),
@@ -77,7 +79,10 @@ WINGS: dict[str, tuple[str, ...]] = {
         "methods",
         "run",
     ),
-    "sampler": ("transition", "parts", "catalogue", "checkpoint", "independence", "pathfinder", "variational"),
+    "sampler": (
+        *("transition", "parts", "catalogue", "constraints", "densities"),
+        *("checkpoint", "independence", "pathfinder", "variational"),
+    ),
     "scores": (
         "numerics",
         "distributions",
@@ -116,7 +121,7 @@ KEEPERS = {
     "formulae": set(),
 }
 WITHOUT_NUMBA = {"formula", "datasets", "model", "interpret", "commands", "cli", "__init__", "__main__"}
-SAMPLER_NEEDS = {"numpy", "numba", "tqdm"}
+SAMPLER_NEEDS = {"numpy", "numba", "llvmlite", "tqdm"}  # Numba brings llvmlite
 
 LONGEST_FILE = 400
 MOST_FILES = 20  # of a folder, its __init__.py not counted
@@ -256,6 +261,12 @@ def test_the_sampler_stands_alone():
         if found.room == "sampler" and not found.target.startswith("nutslite.")
     }
     assert outside - set(sys.stdlib_module_names) <= SAMPLER_NEEDS
+    of_derivatives = {
+        found.target.split(".")[0]
+        for found in all_imports()
+        if found.room == "derivatives" and not found.target.startswith("nutslite.")
+    }
+    assert of_derivatives - set(sys.stdlib_module_names) <= SAMPLER_NEEDS | {"scipy"}  # where it is loaded already
 
 
 @pytest.mark.parametrize(

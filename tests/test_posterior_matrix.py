@@ -19,8 +19,8 @@ from nutslite.posterior.density.effects import locations_and_scales, places_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.record import model_data as md
-from nutslite.posterior.record.transforms import cholesky_constrain
 from nutslite.posterior.targets.matrix_target import MatrixTarget
+from nutslite.sampler.constraints.cholesky import cholesky_constrain
 
 ALL = {**GAUSSIAN, **GENERAL, **CENSORED}
 NOT_SERVED = {

@@ -10,8 +10,8 @@ from scipy import integrate
 from small_models import assembled_of, grouped_data
 
 from nutslite import Formula, Model
-from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity, sample_lkj_cholesky
+from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 
 
 def factor_of(u, size):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nutslite.posterior.record import transforms as tr
+from nutslite.sampler import constraints
 
 ELEMENTWISE = [
     (tr.IDENTITY, -np.inf, np.inf),
@@ -134,31 +135,31 @@ def check_block(call, free, pull_back, unconstrain, u, atol=1e-6):
 @pytest.mark.parametrize("scale", [0.3, 1.2])
 def test_cholesky_of_a_correlation_matrix(size, scale):
     u = scale * np.random.default_rng(size).normal(size=size * (size - 1) // 2)
-    call = constrain_with(tr.cholesky_constrain, (size, size))
+    call = constrain_with(constraints.cholesky_constrain, (size, size))
     factor, _ = call(u)
     assert np.array_equal(factor, np.tril(factor))
     assert np.all(np.diag(factor) > 0)
     np.testing.assert_allclose(np.diag(factor @ factor.T), 1.0, rtol=1e-13)
     below = np.tril_indices(size, -1)
-    check_block(call, lambda x: x[below], tr.cholesky_pull_back, tr.cholesky_unconstrain, u)
+    check_block(call, lambda x: x[below], constraints.cholesky_pull_back, constraints.cholesky_unconstrain, u)
 
 
 def test_cholesky_of_one_row_has_nothing_to_move():
-    factor, value = constrain_with(tr.cholesky_constrain, (1, 1))(np.empty(0))
+    factor, value = constrain_with(constraints.cholesky_constrain, (1, 1))(np.empty(0))
     assert factor[0, 0] == 1.0
     assert value == 0.0
 
 
 def test_cholesky_far_out_stays_finite():
     u = np.array([25.0, -30.0, 19.0])
-    factor, value = constrain_with(tr.cholesky_constrain, (3, 3))(u)
+    factor, value = constrain_with(constraints.cholesky_constrain, (3, 3))(u)
     assert np.isfinite(value)
     assert np.all(np.diag(factor) > 0)
     back = np.empty(3)
-    tr.cholesky_unconstrain(factor, back)
+    constraints.cholesky_unconstrain(factor, back)
     np.testing.assert_allclose(back, u, rtol=1e-6)
     gradient = np.zeros(3)
-    tr.cholesky_pull_back(u, factor, np.ones((3, 3)), gradient)
+    constraints.cholesky_pull_back(u, factor, np.ones((3, 3)), gradient)
     assert np.all(np.isfinite(gradient))
 
 
@@ -166,13 +167,19 @@ def test_cholesky_far_out_stays_finite():
 @pytest.mark.parametrize("scale", [0.3, 2.0])
 def test_simplex(size, scale):
     u = scale * np.random.default_rng(size).normal(size=size - 1)
-    call = constrain_with(tr.simplex_constrain, (size,))
+    call = constrain_with(constraints.simplex_constrain, (size,))
     x, _ = call(u)
     assert np.all(x > 0)
     assert np.sum(x) == pytest.approx(1.0, abs=1e-14)
-    check_block(call, lambda x: x[:-1], lambda u, x, a, g: tr.simplex_pull_back(x, a, g), tr.simplex_unconstrain, u)
+    check_block(
+        call,
+        lambda x: x[:-1],
+        lambda u, x, a, g: constraints.simplex_pull_back(x, a, g),
+        constraints.simplex_unconstrain,
+        u,
+    )
 
 
 def test_simplex_at_zero_is_uniform():
-    x, _ = constrain_with(tr.simplex_constrain, (4,))(np.zeros(3))
+    x, _ = constrain_with(constraints.simplex_constrain, (4,))(np.zeros(3))
     np.testing.assert_allclose(x, 0.25, rtol=1e-15)

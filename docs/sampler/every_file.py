@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import tempfile
 import threading
@@ -13,11 +14,22 @@ from pathlib import Path
 import numpy as np
 
 from nutslite.exceptions import SamplingError
-from nutslite.sampler import arrowhead_metric, dense_metric, sample
+from nutslite.sampler import (
+    Callback,
+    CallbackDensity,
+    CompiledDensity,
+    DifferentiatedDensity,
+    PythonDensity,
+    arrowhead_metric,
+    constraints,
+    dense_metric,
+    sample,
+)
 from nutslite.sampler.atomics import add_one, load, store
 from nutslite.sampler.catalogue.splitting import LEAPFROG
 from nutslite.sampler.catalogue.trial import flow
 from nutslite.sampler.checkpoint.metric_shapes import check_arrowhead
+from nutslite.sampler.densities.c_calls import PLAIN
 from nutslite.sampler.independence.independence import IndependenceChain, Proposal, compiled_acceptance
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness
 from nutslite.sampler.pathfinder.low_rank_normal import diagonal_normal
@@ -216,6 +228,35 @@ def variational(folder):
     return drawn.positions[resampled(log_weights, 20, rng)]
 
 
+def in_c(length, position, gradient, logp, data):
+    """A density with pointers, as C has it: flat, and written to nothing but its answer."""
+    for address in (*range(gradient, gradient + 8 * length, 8), logp):
+        ctypes.c_double.from_address(address).value = 0.0
+    return 0
+
+
+def constrained(position):
+    """A density of numbers with constraints of every kind."""
+    scale, total = constraints.positive_constrain(position[0])
+    parts, cuts = constraints.vector_like(position, 2), constraints.vector_like(position, 2)
+    factor = constraints.matrix_like(position, 2, 2)
+    total = total + constraints.simplex_constrain(position[1:], parts) + constraints.ordered_constrain(position, cuts)
+    return total + constraints.cholesky_constrain(position[1:], factor) - scale * parts[0] - cuts[1] ** 2
+
+
+def doors(folder):
+    """Densities of others: C, Python, without a gradient; and the way out to C, which needs the compiler."""
+    draws = sample(PythonDensity(evaluate), initial=[0.0, 0.0], chains=1, tune=20, draws=5, random_seed=SEED)
+    draws.groups({"left": (), "right": ()})
+    CallbackDensity(PLAIN(in_c)).evaluate([0.0, 0.0])
+    for differences in (False, True):
+        DifferentiatedDensity(constrained, differences=differences).evaluate([0.1, 0.2])
+    try:
+        return Callback(CompiledDensity(normal, PRECISION), 2)
+    except SamplingError as error:
+        return str(error)
+
+
 def counted(folder):
     """Integers that threads share."""
     shared = np.zeros(1, dtype=np.int64)
@@ -236,6 +277,7 @@ ALL = (
     tempered,
     pathfinder,
     variational,
+    doors,
     counted,
 )
 

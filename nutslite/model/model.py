@@ -17,6 +17,7 @@ from nutslite.formula.design import Design
 from nutslite.formula.formula import Formula
 from nutslite.formula.updating import updated
 from nutslite.model.drawn import Drawn
+from nutslite.model.embedded import Embedded
 from nutslite.model.evaluated import Evaluated
 from nutslite.model.record.specification import ModelArguments
 from nutslite.model.record.specify import specify, with_aliases, with_priors
@@ -40,7 +41,7 @@ class ReadOnlyError(NutsliteError, AttributeError):
 
 
 @public
-class Model(Drawn, Evaluated, Shown):
+class Model(Drawn, Evaluated, Embedded, Shown):
     """A Bayesian generalized linear mixed model.
 
     Parameters

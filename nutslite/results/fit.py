@@ -70,7 +70,7 @@ def store_fit(
     }
     groups: dict[str, dict[str, Any]] = {
         "posterior": posterior,
-        "observed_data": _observed(assembled),
+        "observed_data": observed_of(assembled),
     }
     if fit.stats:
         groups["sample_stats"] = dict(fit.stats)
@@ -173,7 +173,7 @@ def store_prior(
                 raise DataError(f"There is no variable '{name}' in the model.{did_you_mean(name, known)}")
         prior = {name: array for name, array in prior.items() if name in chosen}
         response = {name: array for name, array in response.items() if name in chosen}
-    groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": _observed(assembled)}
+    groups: dict[str, dict[str, Any]] = {"prior": prior, "observed_data": observed_of(assembled)}
     if response:
         groups["prior_predictive"] = response
     results = to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases)
@@ -193,7 +193,7 @@ def named_prior(
     return {**layout.unpack(values, effects), **offsets}, {**layout.dims, **dims}
 
 
-def _observed(assembled: Assembled) -> dict[str, NDArray[Any]]:
+def observed_of(assembled: Assembled) -> dict[str, NDArray[Any]]:
     """The response by its name: counts and outcomes as integers, as responses drawn for them are."""
     response = assembled.spec.design.response
     own = response.own.T if response.columns else response.values[0]

@@ -2,10 +2,11 @@
 
 In reading order: `transition` (`logdensity`: what it samples from; `metric`, `hamiltonian`, `turning`, `trajectory`,
 `nuts`: one transition; `step_size`, `chain`: a block of transitions, all that is compiled), `warmup`, `mass_matrix`,
-`worker` (one chain), `threads`, `sample` (the driver), `draws` (what comes out). `checkpoint` keeps a run on disk while
-it goes; `independence` samples without gradients; `catalogue` has what can take the place of the usual integrator,
-trajectory, step-size rule, metric and warm-up; `parts` says what such a part is, `choices` lists them. The documents,
-`docs/sampler/`, go through the files in this order, each equation beside its lines.
+`worker` (one chain), `threads`, `sample` (the driver), `draws` (what comes out). `densities` are the kinds of log
+densities that `sample` takes, `constraints` what users' densities need for bounded parameters. `checkpoint` keeps a run
+on disk while it goes; `independence` samples without gradients; `catalogue` has what can take the place of the usual
+integrator, trajectory, step-size rule, metric and warm-up; `parts` says what such a part is, `choices` lists them. The
+documents, `docs/sampler/`, go through the files in this order, each equation beside its lines.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from nutslite.sampler.catalogue.low_rank import low_rank_metric
 from nutslite.sampler.catalogue.splitting import splitting
 from nutslite.sampler.catalogue.static import static
 from nutslite.sampler.catalogue.walnuts import walnuts
+from nutslite.sampler.densities.callback import CallbackDensity
+from nutslite.sampler.densities.compiled import CompiledDensity
+from nutslite.sampler.densities.density import Density
+from nutslite.sampler.densities.differentiated import DifferentiatedDensity
+from nutslite.sampler.densities.entry import Callback
+from nutslite.sampler.densities.python import PythonDensity
 from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.parts.integrator import Integrator
 from nutslite.sampler.parts.metric_kind import MetricKind, MetricRule
@@ -28,6 +35,12 @@ from nutslite.sampler.worker import ChainProgress
 
 __all__ = [
     "sample",
+    "Density",
+    "CompiledDensity",
+    "CallbackDensity",
+    "PythonDensity",
+    "DifferentiatedDensity",
+    "Callback",
     "Draws",
     "SamplerSettings",
     "ChainProgress",

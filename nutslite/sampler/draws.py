@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from nutslite.exceptions import SettingError, SettingTypeError, error_about
 from nutslite.sampler.choices import INTEGRATORS, METRIC_RULES, STEP_SIZE_RULES, TRAJECTORIES, WARMUPS, chosen
+from nutslite.sampler.naming import Variables, named
 from nutslite.sampler.parts.integrator import Integrator
 from nutslite.sampler.parts.metric_kind import MetricRule
 from nutslite.sampler.parts.stage import Stage, Warmup
@@ -181,6 +182,38 @@ class Draws:
     def inverse_mass_diagonals(self) -> Matrix:
         """Diagonals of the inverse mass matrices, shape (chains, dim)."""
         return np.stack([metric.variances for metric in self.metrics])
+
+    def groups(self, variables: Variables = None) -> dict[str, dict[str, npt.NDArray[Any]]]:
+        """The draws by name and their statistics, as plain arrays in the groups that ArviZ makes its containers of.
+
+        Parameters
+        ----------
+        variables : dict, callable or None
+            A dict: shapes by name, () for a number, in the order of the position. A function of one position: its dict
+            of values by name, for parameters under constraints. None: all in one, ``"position"``.
+
+        Returns
+        -------
+        dict of dict of ndarray (chains, draws, ...)
+            ``"posterior"`` and ``"sample_stats"``; with saved warm-up ``"warmup_posterior"`` and
+            ``"warmup_sample_stats"``. ``arviz.from_dict(groups)`` takes it from ArviZ 1.0 on, ``from_dict(**groups)``
+            before.
+
+        Raises
+        ------
+        SettingError
+            If the shapes do not fill a position.
+
+        Examples
+        --------
+        >>> groups = draws.groups({"mu": (), "theta": (8,)})  # doctest: +SKIP
+        """
+        whole = self.rectangular()
+        groups = {"posterior": named(whole.positions, variables), "sample_stats": dict(whole.stats)}
+        if whole.warmup_positions is not None and whole.warmup_stats is not None:
+            groups["warmup_posterior"] = named(whole.warmup_positions, variables)
+            groups["warmup_sample_stats"] = dict(whole.warmup_stats)
+        return groups
 
     def rectangular(self) -> Draws:
         """The same run without gaps: the chains and the number of draws that keep most draws of an interrupted run.

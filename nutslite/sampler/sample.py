@@ -21,6 +21,8 @@ from nutslite.sampler.checkpoint.checkpoint import DERIVED, ChainJournal, Checkp
 from nutslite.sampler.checkpoint.digest import digest
 from nutslite.sampler.choices import METRIC_RULES
 from nutslite.sampler.collect import collect
+from nutslite.sampler.densities.compiled import CompiledDensity
+from nutslite.sampler.densities.density import Density
 from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.memory import memory_for
@@ -33,7 +35,7 @@ from nutslite.sampler.progress import ProgressBar
 from nutslite.sampler.start import initial_positions
 from nutslite.sampler.threads import run_chains
 from nutslite.sampler.transition.handle import handle_of
-from nutslite.sampler.transition.logdensity import Matrix, Vector, compiled_logdensity, data_type_of
+from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
 from nutslite.sampler.transition.statistics import STATISTICS
 from nutslite.sampler.worker import ChainProgress, ChainWorker, Problem
@@ -43,8 +45,8 @@ RandomSeed = int | list[int] | tuple[int, ...] | np.random.SeedSequence | np.ran
 
 @public
 def sample(
-    logdensity: Callable[..., Any],
-    data: Any,
+    logdensity: Callable[..., Any] | Density,
+    data: Any = None,
     *,
     initial: npt.ArrayLike,
     draws: int = 1000,
@@ -73,10 +75,11 @@ def sample(
 
     Parameters
     ----------
-    logdensity : callable
-        ``logdensity(position, gradient, data) -> float``, jitted or plain; see `transition/logdensity.py`.
-    data : Any
-        Handed on to `logdensity`: a number, an array, a (named) tuple of them.
+    logdensity : callable or Density
+        ``logdensity(position, gradient, data) -> float``, jitted or plain; see `transition/logdensity.py`. Or a
+        `CallbackDensity` (C), a `PythonDensity` (Python, JAX, PyTorch, PyMC), a `DifferentiatedDensity` (no gradient).
+    data : Any, optional
+        Handed on to `logdensity`: a number, an array, a (named) tuple of them; by default 0.0. A `Density` has its own.
     initial : array (dim,) or (chains, dim)
         Where chains start: one position for all, or one for each.
     draws, tune : int
@@ -171,23 +174,24 @@ def sample(
         step_size_rule=step_size_rule,
         warmup=warmup,
     )
-    if data_type is None:
-        data_type = data_type_of(data)
-    compiled = compiled_logdensity(logdensity, data_type)
+    density = _density_of(logdensity, data, data_type, chain_data)
+    prepared = density.prepared(start.shape[1], settings.chains)
     blocks = blocks_for(settings.parts, first_metric, settings.metric_rule.kind if adapts else None, chains)
-    data_of_chains = [data] if chain_data is None else chain_data
-    handles = [handle_of(compiled, each, data_type) for each in data_of_chains]
+    handles = [handle_of(prepared.logdensity, each, prepared.data_type) for each in prepared.data]
     with contextlib.ExitStack() as stack:
         stack.enter_context(careful_interrupts())
         journals: list[ChainJournal] | None = None
         if checkpoint is not None:
             if not isinstance(checkpoint, Checkpoint):
-                identity = _identity(settings, logdensity, data, start, first_metric)
+                identity = _identity(settings, density, start, first_metric)
                 checkpoint = stack.enter_context(Checkpoint(checkpoint, identity, _entropy(random_seed)))
                 random_seed = checkpoint.entropy  # type: ignore[assignment]  # a list of integers is a seed, too
             journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
         seeds = seed_sequence(random_seed)
-        problems = [Problem(block, handles[chain % len(handles)]) for chain, block in enumerate(blocks)]
+        problems = [
+            Problem(prepared.explained(block, chain), handles[chain % len(handles)])
+            for chain, block in enumerate(blocks)
+        ]
         guess = None if isinstance(metric, Metric) or not adapts or tune == 0 else settings.schedule.first_metric
         positions, warmup_positions, workers = _new_chains(
             settings, problems, first_metric, start, seeds, journals, guess
@@ -260,9 +264,26 @@ def _new_chains(
     return positions, warmup_positions, workers
 
 
-def _identity(
-    settings: SamplerSettings, logdensity: Callable[..., Any], data: Any, start: Matrix, metric: Metric
-) -> dict[str, Any]:
+def _density_of(
+    logdensity: Callable[..., Any] | Density, data: Any, data_type: Any, chain_data: Sequence[Any] | None
+) -> Density:
+    """The arguments as a `Density`.
+
+    Raises
+    ------
+    SettingError
+        If there are data beside one that has its own.
+    """
+    if not isinstance(logdensity, Density):
+        return CompiledDensity(logdensity, 0.0 if data is None else data, data_type, chain_data)
+    given = {"data": data, "data_type": data_type, "chain_data": chain_data}
+    for name, value in given.items():
+        if value is not None:
+            raise SettingError(f"{type(logdensity).__name__} has its own data: give them there, and leave {name} out.")
+    return logdensity
+
+
+def _identity(settings: SamplerSettings, density: Density, start: Matrix, metric: Metric) -> dict[str, Any]:
     """What determines the draws, seed apart; not their number, since earlier draws do not depend on it."""
     named = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     del named["cores"], named["draws"]
@@ -272,6 +293,7 @@ def _identity(
     for name, part in replaced.items():
         named[name] = part.name
         named[f"{DERIVED}{name}"] = digest(part)  # two parts may have one name
+    logdensity, data = density.identity()
     parts = {"log density": logdensity, "data": data, "initial positions": start, "first metric": metric}
     return {**named, **{name: digest(part) for name, part in parts.items()}}
 

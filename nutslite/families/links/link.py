@@ -32,7 +32,7 @@ class Link(str):
     linkinv_backend : callable, optional
         Bambi's version of `linkinv` for PyTensor. Not needed here: taken as `linkinv` where that is missing.
     derivative : callable, optional
-        ``d theta / d eta``, a function of eta. By default derived from `linkinv` (see `nutslite.families.derivatives`).
+        ``d theta / d eta``, a function of eta. By default derived from `linkinv` (see `nutslite.derivatives`).
 
     Raises
     ------
@@ -151,7 +151,7 @@ class Link(str):
 
 def elementwise(function: Callable[..., Any], values: ArrayLike) -> Any:
     """A user's function of one number over an array of any shape, at once where it takes arrays, else one by one."""
-    from nutslite.families.derivatives.derivatives import (
+    from nutslite.derivatives.derivatives import (
         UNSUITABLE,  # loads SciPy, which models with our own links do not need
     )
 

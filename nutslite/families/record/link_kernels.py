@@ -17,9 +17,9 @@ from numba import types
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
+from nutslite.derivatives.derivatives import ARRAYS, compiled_gradient, compiles, jitted
+from nutslite.derivatives.row_function import RowFunction
 from nutslite.exceptions import FamilyError, in_users_function
-from nutslite.families.derivatives.derivatives import ARRAYS, compiled_gradient, compiles, jitted
-from nutslite.families.derivatives.row_function import RowFunction
 from nutslite.families.links.codes import inverse_derivative, is_custom, link
 from nutslite.families.links.link import Link, elementwise
 from nutslite.families.record.family import Family

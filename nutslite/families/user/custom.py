@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
+from nutslite.derivatives.derivatives import compiled_gradient, compiles, jitted, name_of
+from nutslite.derivatives.row_function import RowFunction
 from nutslite.exceptions import FamilyError, in_users_function
-from nutslite.families.derivatives.derivatives import compiled_gradient, compiles, jitted, name_of
-from nutslite.families.derivatives.row_function import RowFunction
 from nutslite.families.links.codes import CODES, derivative_array, inverse, inverse_array, inverse_derivative
 from nutslite.families.rows.kernel_rows import finish_rows
 from nutslite.families.user.likelihood import Likelihood
@@ -52,7 +52,7 @@ def _compiled_rows(likelihood: Likelihood, n_data: int) -> Any:
     density, slopes = jitted(likelihood.density), jitted(likelihood.dlogp)
     if density is None or slopes is None:
         return None
-    from nutslite.families.derivatives.duals import numbers, store_numbers
+    from nutslite.derivatives.duals import numbers, store_numbers
 
     def evaluate(data: Any, theta: Any, gradient: Any) -> Any:
         parameters = numbers(theta, k)
@@ -64,7 +64,7 @@ def _compiled_rows(likelihood: Likelihood, n_data: int) -> Any:
 
 
 def _kernel_by_rows(evaluate: Any, places: tuple[int, ...], n_data: int) -> Callable[..., None]:
-    from nutslite.families.derivatives.duals import numbers
+    from nutslite.derivatives.duals import numbers
 
     k = len(places)
 

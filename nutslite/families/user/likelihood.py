@@ -82,7 +82,7 @@ class Likelihood:
         With ``support="trials"`` it is ``logp(y, trials, *params)``, and so below.
     dlogp : callable, optional
         ``dlogp(y, *params)``: the derivatives by the parameters, a tuple. By default they are derived
-        (`nutslite.families.derivatives.derivatives`), exact to rounding where Numba compiles `logp`.
+        (`nutslite.derivatives.derivatives`), exact to rounding where Numba compiles `logp`.
     random : callable, optional
         ``random(rng, *params)``: one draw of the response per element of the parameters, arrays of one shape;
         `rng` is a NumPy `Generator`. Needed by posterior and prior predictions.

@@ -20,6 +20,7 @@ from nutslite.families.record.register import own_links, own_quantile
 from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.points.compiled_model import Backend
+from nutslite.posterior.points.model_density import ModelDensity, PositionLayout
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.model_spec import ModelSpec
@@ -112,6 +113,16 @@ class Posterior:
     def backend(self) -> Backend:
         """The log density as users evaluate it."""
         return Backend(self.assembled)
+
+    @cached_property
+    def density(self) -> ModelDensity:
+        """The log density of a plain vector."""
+        return ModelDensity(self.assembled)
+
+    @cached_property
+    def positions(self) -> PositionLayout:
+        """What the numbers of that vector are."""
+        return PositionLayout(self.assembled, self.density.points)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,9 +39,9 @@ from nutslite.posterior.record.model_data import (
     SCALE_ARGUMENT,
     ModelData,
 )
-from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
 from nutslite.priors.densities.codes import NORMAL
+from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]

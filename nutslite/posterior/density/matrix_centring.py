@@ -41,7 +41,8 @@ from nutslite.posterior.record.model_data import (
     SCALE_ARGUMENT,
     ModelData,
 )
-from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back, constrain, constrain_derivative
+from nutslite.posterior.record.transforms import constrain, constrain_derivative
+from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]

@@ -29,7 +29,7 @@ from nutslite.posterior.density.effects import add_lkj
 from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.record.transforms import cholesky_constrain, cholesky_pull_back
+from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 from nutslite.sampler.transition.compiling import uncounted
 
 LOG_2PI = np.log(2.0 * math.pi)

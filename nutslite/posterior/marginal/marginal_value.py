@@ -25,7 +25,7 @@ from nutslite.posterior.marginal.marginal import (
 )
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
-from nutslite.posterior.record.transforms import cholesky_constrain
+from nutslite.sampler.constraints.cholesky import cholesky_constrain
 
 
 @functools.cache

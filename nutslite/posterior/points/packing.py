@@ -14,7 +14,7 @@ from nutslite.posterior.points.prior_nodes import fill_rows, simplexes_to_positi
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.layout import Variable
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.record.transforms import cholesky_unconstrain
+from nutslite.sampler.constraints.cholesky import cholesky_unconstrain
 
 FloatArray = NDArray[np.float64]
 

@@ -49,10 +49,10 @@ from nutslite.posterior.record.transforms import (
     LOG,
     LOGIT_INTERVAL,
     NEGATIVE_LOG,
-    cholesky_unconstrain,
-    simplex_unconstrain,
     unconstrain,
 )
+from nutslite.sampler.constraints.cholesky import cholesky_unconstrain
+from nutslite.sampler.constraints.simplex import simplex_unconstrain
 
 FloatArray = NDArray[np.float64]
 Point = Mapping[str, Any]

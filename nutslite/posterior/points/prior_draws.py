@@ -13,10 +13,11 @@ from nutslite.posterior.points.prior_nodes import PriorNodes
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
-from nutslite.posterior.record.transforms import ABOVE, cholesky_unconstrain
+from nutslite.posterior.record.transforms import ABOVE
 from nutslite.priors.correlations import sample_lkj_cholesky
 from nutslite.priors.densities.catalogue import BETWEEN, DENSITIES, Density
 from nutslite.priors.densities.codes import FLAT, HALF_FLAT
+from nutslite.sampler.constraints.cholesky import cholesky_unconstrain
 from nutslite.sampler.memory import memory_for
 
 FloatArray = NDArray[np.float64]

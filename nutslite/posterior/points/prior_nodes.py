@@ -14,7 +14,7 @@ from nutslite._numba import MATRIX, kernel_with_signature
 from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.node_table import INPUTS, N_INPUTS, N_OUTPUTS, NODES, OP, OUTPUTS, SIMPLEX
-from nutslite.posterior.record.transforms import simplex_unconstrain
+from nutslite.sampler.constraints.simplex import simplex_unconstrain
 
 FloatArray = NDArray[np.float64]
 

@@ -21,6 +21,7 @@ from nutslite.posterior.record.node_table import BETWEEN, NODE_FIELDS, SIMPLEX, 
 from nutslite.priors.coefficient_priors import ColumnPriors
 from nutslite.priors.hyperparameters import is_shared
 from nutslite.priors.prior import Prior, ResolvedPrior, resolve
+from nutslite.sampler.constraints.cholesky import cholesky_constrain
 
 FloatArray = NDArray[np.float64]
 Source = Literal["values", "effects", "correlation", "simplex"]
@@ -159,7 +160,7 @@ def _correlations(values: FloatArray, index: NDArray[np.int64]) -> FloatArray:
     lower = np.tril_indices(q, -1)
     cholesky = np.empty((q, q))
     for row in range(flat.shape[0]):
-        transforms.cholesky_constrain(np.ascontiguousarray(flat[row]), cholesky)
+        cholesky_constrain(np.ascontiguousarray(flat[row]), cholesky)
         out[row] = (cholesky @ cholesky.T)[lower]
     return out.reshape(*values.shape[:-1], size)
 

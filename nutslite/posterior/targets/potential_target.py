@@ -16,8 +16,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled, kernel, kernel_with_signature
+from nutslite.derivatives.derivatives import packed_gradient
 from nutslite.exceptions import ArgumentError, did_you_mean
-from nutslite.families.derivatives.derivatives import packed_gradient
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import compile_in_halves, natural_scale

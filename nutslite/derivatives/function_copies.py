@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
-_MATH: dict[str, Any] = {name: getattr(np, name) for name in dir(math) if isinstance(getattr(np, name, None), np.ufunc)}
-_MATH |= {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
-_MATH |= {
-    "lgamma": special.gammaln,
-    "gamma": special.gamma,
-    "erf": special.erf,
-    "erfc": special.erfc,
-    "pow": np.power,
-    "asin": np.arcsin,
-    "acos": np.arccos,
-    "atan": np.arctan,
-    "atan2": np.arctan2,
-    "asinh": np.arcsinh,
-    "acosh": np.arccosh,
-    "atanh": np.arctanh,
-    "fsum": lambda items: sum(items),
-}
-_AWARE_MATH = types.SimpleNamespace(**_MATH)
+AS_IT_IS = "__nutslite_as_it_is__"
+"""Attribute of functions that Numba knows by an overload, and that take duals: they are not copied."""
+
 _OF_LIBRARIES = ("numpy", "scipy", "numba")
-_BY_FUNCTION = {getattr(math, name): item for name, item in _MATH.items() if callable(item)}
+
+
+@functools.cache
+def _math() -> dict[str, Any]:
+    """Functions of `math` by name, as arrays and duals can be given to them."""
+    named: dict[str, Any] = {
+        name: getattr(np, name) for name in dir(math) if isinstance(getattr(np, name, None), np.ufunc)
+    }
+    named |= {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+    named |= {
+        "pow": np.power,
+        "asin": np.arcsin,
+        "acos": np.arccos,
+        "atan": np.arctan,
+        "atan2": np.arctan2,
+        "asinh": np.arcsinh,
+        "acosh": np.arccosh,
+        "atanh": np.arctanh,
+        "fsum": lambda items: sum(items),
+    }
+    try:
+        from scipy import special
+    except ImportError:  # the sampler alone needs NumPy and Numba only: these then take plain numbers
+        return {**{name: getattr(math, name) for name in ("lgamma", "gamma", "erf", "erfc")}, **named}
+    return {
+        **named,
+        "lgamma": special.gammaln,
+        "gamma": special.gamma,
+        "erf": special.erf,
+        "erfc": special.erfc,
+    }
+
+
+@functools.cache
+def _aware_math() -> types.SimpleNamespace:
+    return types.SimpleNamespace(**_math())
+
+
+@functools.cache
+def _by_function() -> dict[Any, Any]:
+    return {getattr(math, name): item for name, item in _math().items() if callable(item)}
 
 
 def aware(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,10 +76,22 @@ def compilable(function: types.FunctionType, compiled: Callable[[Any], Any]) -> 
 def _with_arrays(item: Any) -> Any:
     """What stands for `math`, for a function of it, or for a compiled function."""
     if item is math:
-        return _AWARE_MATH
+        return _aware_math()
+    if isinstance(item, types.ModuleType) and item.__name__.startswith("nutslite."):
+        return _AwareModule(item)
     if isinstance(item, types.BuiltinFunctionType):
-        return _BY_FUNCTION.get(item, item)
+        return _by_function().get(item, item)
     return getattr(item, "py_func", item)
+
+
+class _AwareModule:
+    """A module of ours whose functions take arrays and duals."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return aware(getattr(self._module, name))
 
 
 class _Copies:
@@ -78,6 +115,8 @@ class _Copies:
     def of(self, item: Any) -> Any:
         item = self.replace(item)
         if not isinstance(item, types.FunctionType) or (item.__module__ or "").split(".")[0] in _OF_LIBRARIES:
+            return item
+        if getattr(item, AS_IT_IS, False):
             return item
         if id(item) not in self.made:
             self._copy(item)

@@ -14,10 +14,10 @@ from numba import types
 from scipy import special
 
 from nutslite._numba import VECTOR, jit_disabled
+from nutslite.derivatives import scipy_slopes, ufunc_slopes
+from nutslite.derivatives.derivatives import compiled_gradient, differences, gradient_of, packed_gradient
+from nutslite.derivatives.dual_arrays import DualArray, NoDerivativeError
 from nutslite.exceptions import UserFunctionError
-from nutslite.families.derivatives import ufunc_slopes
-from nutslite.families.derivatives.derivatives import compiled_gradient, differences, gradient_of, packed_gradient
-from nutslite.families.derivatives.dual_arrays import DualArray, NoDerivativeError
 
 compiling = pytest.mark.skipif(jit_disabled(), reason="nothing compiles")
 
@@ -36,8 +36,8 @@ def at_of(function: Any) -> float:
 @compiling
 def test_compiled_rules_are_the_derivatives() -> None:
     """Every function that compiled duals know, in one kernel, because a kernel each would take minutes."""
-    from nutslite.families.derivatives import dual_functions as rules
-    from nutslite.families.derivatives.duals import seeds, store_partials
+    from nutslite.derivatives import dual_functions as rules
+    from nutslite.derivatives.duals import seeds, store_partials
 
     one = [function for functions, _ in rules._ONE for function in functions]
     two = [function for functions, _ in rules._TWO for function in functions] + [math.pow, *OPERATORS]
@@ -71,7 +71,7 @@ def numeric(function: Any, arguments: list[float], which: int) -> float:
     return total / (12.0 * h)
 
 
-@pytest.mark.parametrize("function", list(ufunc_slopes.ONE), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [*ufunc_slopes.ONE, *scipy_slopes.ONE], ids=lambda f: f.__name__)
 def test_array_rules_of_one_argument(function: Any) -> None:
     x = np.array([at_of(function) if function is not np.arccosh else 1.7, 1.2 if function is np.arccosh else 0.8])
     result = function(DualArray(x, np.eye(2)))
@@ -81,7 +81,7 @@ def test_array_rules_of_one_argument(function: Any) -> None:
     assert result.partials[0, 1] == 0.0
 
 
-@pytest.mark.parametrize("function", list(ufunc_slopes.TWO), ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [*ufunc_slopes.TWO, *scipy_slopes.TWO], ids=lambda f: f.__name__)
 def test_array_rules_of_two_arguments(function: Any) -> None:
     a, b = DualArray(0.37, [1.0, 0.0]), DualArray(1.6, [0.0, 1.0])
     both = function(a, b)
@@ -337,7 +337,7 @@ def test_differences_beside_the_end_of_the_domain() -> None:
 
 
 def test_method_names_are_documented() -> None:
-    import nutslite.families.derivatives.derivatives as module
+    import nutslite.derivatives.derivatives as module
 
     text = inspect.getdoc(module) or ""
     assert all(f'"{name}"' in text for name in (module.COMPILED, module.ARRAYS, module.DIFFERENCES))

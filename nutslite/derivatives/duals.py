@@ -3,7 +3,7 @@
 A dual number is a value and its partial derivatives with respect to `width` variables. Numba compiles a function anew
 for every type of argument, so a user's ``f(y, mu, sigma)`` called with duals *is* its own derivative: branches, loops
 and calls of further compiled functions included. This file is the type, its arithmetic and its comparisons;
-`_dual_functions.py` has the elementary functions. Importing either compiles nothing.
+`dual_functions.py` has the elementary functions. Importing either compiles nothing.
 
 A partial that is exactly zero stays zero whatever it is multiplied by: ``sqrt(mu)`` at zero must not turn the
 derivative with respect to sigma into ``inf * 0``.

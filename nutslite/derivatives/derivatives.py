@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._numba import VECTOR, jit_disabled
+from nutslite.derivatives.dual_arrays import DualArray, plain
+from nutslite.derivatives.function_copies import aware, compilable
 from nutslite.exceptions import in_users_function
-from nutslite.families.derivatives.dual_arrays import DualArray, plain
-from nutslite.families.derivatives.function_copies import aware, compilable
 
 FloatArray = NDArray[np.float64]
 ValueAndGradient = Callable[..., tuple[float, tuple[Any, ...]]]
@@ -169,8 +169,8 @@ def compiled_gradient(function: Callable[..., Any], n_arguments: int, n_data: in
     compiled = jitted(function)
     if compiled is None:
         return None
-    from nutslite.families.derivatives.dual_functions import stored  # with it what functions do to duals
-    from nutslite.families.derivatives.duals import seeds
+    from nutslite.derivatives.dual_functions import stored  # with it what functions do to duals
+    from nutslite.derivatives.duals import seeds
 
     def with_gradient(theta: Any, gradient: Any) -> Any:
         return stored(compiled(*seeds(theta, n_arguments)), gradient)
@@ -229,7 +229,7 @@ class _ByArrays:
     def _evaluate(self, arguments: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
         if self.method == ARRAYS:
             try:
-                return _forward(self.function, arguments)
+                return by_duals(self.function, arguments)
             except UNSUITABLE as error:
                 value = self.function(*arguments)  # an error of the user's own appears here, as it is
                 self.method = DIFFERENCES
@@ -238,7 +238,8 @@ class _ByArrays:
         return _by_differences(self.function, arguments)
 
 
-def _forward(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+def by_duals(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[float, tuple[Any, ...]]:
+    """Value and gradients by dual arrays; what they cannot do is an error out of `UNSUITABLE`."""
     sizes = [np.size(item) for item in arguments]
     stops = np.cumsum(sizes)
     everything = np.eye(int(stops[-1]))

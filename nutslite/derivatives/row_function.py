@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite.derivatives.derivatives import DIFFERENCES, UNSUITABLE, differences
+from nutslite.derivatives.dual_arrays import DualArray, NoDerivativeError, plain
+from nutslite.derivatives.function_copies import aware
 from nutslite.exceptions import in_users_function
-from nutslite.families.derivatives.derivatives import DIFFERENCES, UNSUITABLE, differences
-from nutslite.families.derivatives.dual_arrays import DualArray, NoDerivativeError, plain
-from nutslite.families.derivatives.function_copies import aware
 
 FloatArray = NDArray[np.float64]
 Slopes = tuple[FloatArray, ...]

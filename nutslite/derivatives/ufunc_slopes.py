@@ -1,4 +1,4 @@
-"""Derivatives of NumPy's and SciPy's universal functions, for `_dual_arrays`."""
+"""Derivatives of NumPy's universal functions, for `dual_arrays`; `scipy_slopes` has those of SciPy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 
 def _power(a: Any, b: Any, value: Any) -> tuple[Any, Any]:
@@ -16,8 +15,9 @@ def _power(a: Any, b: Any, value: Any) -> tuple[Any, Any]:
     return slope, np.where(np.asarray(a) > 0.0, value * np.log(positive), np.where(np.asarray(a) == 0.0, 0.0, np.nan))
 
 
-def _normal_density(x: Any) -> Any:
-    return np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+def _expit(x: Any) -> Any:
+    small = np.exp(-np.abs(x))
+    return np.where(np.asarray(x) >= 0.0, 1.0, small) / (1.0 + small)
 
 
 def _larger(a: Any, b: Any, _: Any) -> tuple[Any, Any]:
@@ -57,21 +57,6 @@ ONE: dict[Any, Callable[[Any, Any], Any]] = {
     np.arcsinh: lambda x, f: 1.0 / np.sqrt(x * x + 1.0),
     np.arccosh: lambda x, f: 1.0 / np.sqrt(x * x - 1.0),
     np.arctanh: lambda x, f: 1.0 / (1.0 - x * x),
-    special.gammaln: lambda x, f: special.digamma(x),
-    special.gamma: lambda x, f: f * special.digamma(x),
-    special.rgamma: lambda x, f: -f * special.digamma(x),
-    special.digamma: lambda x, f: special.polygamma(1, x),
-    special.erf: lambda x, f: 2.0 / math.sqrt(math.pi) * np.exp(-x * x),
-    special.erfc: lambda x, f: -2.0 / math.sqrt(math.pi) * np.exp(-x * x),
-    special.erfcx: lambda x, f: 2.0 * x * f - 2.0 / math.sqrt(math.pi),
-    special.expit: lambda x, f: f * special.expit(-x),
-    special.logit: lambda x, f: 1.0 / (x * (1.0 - x)),
-    special.log_expit: lambda x, f: special.expit(-x),
-    special.ndtr: lambda x, f: _normal_density(x),
-    special.log_ndtr: lambda x, f: np.exp(-0.5 * x * x - 0.5 * math.log(2.0 * math.pi) - f),
-    special.ndtri: lambda x, f: 1.0 / _normal_density(f),
-    special.i0: lambda x, f: special.i1(x),
-    special.i0e: lambda x, f: special.i1e(x) - np.sign(x) * f,
 }
 
 # slopes(a, b, f(a, b)) of functions of two numbers
@@ -86,20 +71,10 @@ TWO: dict[Any, Callable[[Any, Any, Any], tuple[Any, Any]]] = {
     np.fmax: _larger,
     np.minimum: _smaller,
     np.fmin: _smaller,
-    np.logaddexp: lambda a, b, f: (special.expit(a - b), special.expit(b - a)),
+    np.logaddexp: lambda a, b, f: (_expit(a - b), _expit(b - a)),
     np.hypot: lambda a, b, f: (a / f, b / f),
     np.arctan2: lambda a, b, f: (b / (a * a + b * b), -a / (a * a + b * b)),
     np.copysign: lambda a, b, f: (np.where(np.signbit(a) == np.signbit(b), 1.0, -1.0), 0.0),
-    special.xlogy: lambda a, b, f: (np.log(b), np.where(np.asarray(a) == 0.0, 0.0, a / np.asarray(b, dtype=float))),
-    special.xlog1py: lambda a, b, f: (np.log1p(b), a / (1.0 + np.asarray(b, dtype=float))),
-    special.beta: lambda a, b, f: (
-        f * (special.digamma(a) - special.digamma(a + b)),
-        f * (special.digamma(b) - special.digamma(a + b)),
-    ),
-    special.betaln: lambda a, b, f: (
-        special.digamma(a) - special.digamma(a + b),
-        special.digamma(b) - special.digamma(a + b),
-    ),
 }
 
 # Answers without a derivative: comparisons, and what is constant between jumps.

@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from nutslite._special import digamma, expit
-from nutslite.families.derivatives.duals import (
+from nutslite.derivatives.duals import (
     NUMBERS,
     define_one,
     define_two,

@@ -3,19 +3,20 @@
 `DualArray` answers NumPy's and SciPy's universal functions (``np.exp``, ``scipy.special.gammaln``) and the usual array
 functions (``np.sum``, ``np.where``, ``@``). A function that it does not know raises `NoDerivativeError` and gives no
 wrong number.
-`_slopes.py` has the rules, `_aware.py` teaches users' functions that use `math`. The compiled twin of this file is
-`_duals.py`; both are compared in tests/test_families_derivatives.py.
+`ufunc_slopes.py` and `scipy_slopes.py` have the rules, `function_copies.py` teaches users' functions that use `math`.
+The compiled twin of this file is `duals.py`; both are compared in tests/test_derivatives.py.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.families.derivatives.ufunc_slopes import ONE, PLAIN, TWO
+from nutslite.derivatives.ufunc_slopes import ONE, PLAIN, TWO
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +85,15 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> DualArray:
         where = index if isinstance(index, tuple) else (index,)
-        return DualArray(self.value[where], self.partials[(slice(None), *where)])
+        value, partials = self.value[where], self.partials[(slice(None), *where)]
+        return DualArray(value, partials if np.ndim(value) else partials.copy())  # one element is no view of its array
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        where = index if isinstance(index, tuple) else (index,)
+        if not self.partials.flags.writeable:  # the same number broadcast
+            self.partials = self.partials.copy()
+        self.value[where] = plain(item)
+        self.partials[(slice(None), *where)] = item.partials if isinstance(item, DualArray) else 0.0
 
     def reshape(self, *shape: Any) -> DualArray:
         """As an array's own."""
@@ -124,6 +133,12 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         options.pop("where", None) if options.get("where") is True else None
+        (into,) = options.pop("out", (None,))
+        if isinstance(into, DualArray):  # ``x += y``
+            into[...] = self.__array_ufunc__(ufunc, method, *inputs, **options)
+            return into
+        if into is not None:
+            raise NoDerivativeError(f"{ufunc.__name__} into a plain array")
         if method == "reduce" and ufunc is np.add:
             return self.sum(options.get("axis", 0), bool(options.get("keepdims", False)))
         if method != "__call__" or any(value is not None for value in options.values()):
@@ -132,13 +147,14 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
             return ufunc(*(plain(item) for item in inputs))
         if ufunc is np.matmul:
             return _matmul(*inputs)
-        if ufunc in ONE:
+        one, two = _rules(ufunc)
+        if one is not None:
             value = ufunc(self.value)
-            return chained(value, (ONE[ufunc](self.value, value), self))
-        if ufunc in TWO:
+            return chained(value, (one(self.value, value), self))
+        if two is not None:
             a, b = (plain(item) for item in inputs)
             value = ufunc(a, b)
-            slopes = TWO[ufunc](a, b, value)
+            slopes = two(a, b, value)
             return chained(value, *zip(slopes, inputs, strict=True))
         raise NoDerivativeError(ufunc.__name__)
 
@@ -146,6 +162,16 @@ class DualArray(np.lib.mixins.NDArrayOperatorsMixin):
         if function not in _ARRAY_FUNCTIONS:
             raise NoDerivativeError(function.__name__)
         return _ARRAY_FUNCTIONS[function](*arguments, **options)
+
+
+def _rules(ufunc: np.ufunc) -> tuple[Callable[..., Any] | None, Callable[..., Any] | None]:
+    """Slopes of a function of one number, and of one of two: SciPy's are looked up where SciPy is loaded."""
+    one, two = ONE.get(ufunc), TWO.get(ufunc)
+    if one is None and two is None and "scipy.special" in sys.modules:
+        from nutslite.derivatives import scipy_slopes
+
+        return scipy_slopes.ONE.get(ufunc), scipy_slopes.TWO.get(ufunc)
+    return one, two
 
 
 def plain(item: Any) -> Any:

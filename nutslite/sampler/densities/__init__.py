@@ -1,0 +1,1 @@
+"""What `sample` takes: compiled functions, C callbacks, functions of Python with a gradient and without."""
