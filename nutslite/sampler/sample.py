@@ -57,6 +57,7 @@ def sample(
     save_warmup: bool = False,
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     chain_data: Sequence[Any] | None = None,
+    recorder: Any = None,
 ) -> Draws:
     """Draw from a log density by the No-U-Turn sampler.
 
@@ -108,6 +109,8 @@ def sample(
     chain_data : sequence, optional
         What `logdensity` receives in place of `data`, one for each chain: the same numbers, but memory of its own to
         compute in. It does not count as a part of the call that a checkpoint belongs to.
+    recorder : nutslite.recording.Recorder, optional
+        Notes what each transition starts from. Without one the compiled sampler runs as it is.
 
     Returns
     -------
@@ -132,6 +135,8 @@ def sample(
     >>> result.positions.shape
     (2, 200, 2)
     """
+    if recorder is not None and checkpoint is not None:
+        raise SettingError("A checkpoint holds draws, not what recorder= notes of them: give one of the two.")
     start = initial_positions(initial, SamplerSettings(chains=chains).chains)
     first_metric, adaptation, adapts = _metric_plan(metric, adapt_metric, start.shape[1])
     settings = SamplerSettings(
@@ -164,6 +169,8 @@ def sample(
             journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
         seeds = seed_sequence(random_seed)
         problems = [Problem(block, handles[chain % len(handles)]) for chain in range(chains)]
+        if recorder is not None:
+            problems = [Problem(recorder.watched(i, *each), each.handle) for i, each in enumerate(problems)]
         positions, warmup_positions, workers = _new_chains(settings, problems, first_metric, start, seeds, journals)
         if progress is True:
             progress = stack.enter_context(ProgressBar(chains, draws + tune))
