@@ -228,5 +228,3 @@ def coordinate_names(names: Any, dimension: int) -> tuple[str, ...]:
     if len(names) != dimension or len(set(names)) != dimension:
         raise SettingError(f"names must be {dimension} different ones, one for each coordinate; got {list(names)}.")
     return tuple(names)
-
-

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nutslite._calls import public
+from nutslite._calls import public, unknown_argument
 from nutslite.exceptions import SettingError
 from nutslite.recording.chain_record import ChainRecord, Noted, coordinate_names
 from nutslite.recording.replay import ARGUMENTS, Density, start_of
@@ -18,6 +19,9 @@ from nutslite.sampler.transition.chain import SEARCH_FAILED
 from nutslite.sampler.transition.handle import Handle
 
 Block = Callable[..., int]
+
+OF_RUNS = ("chains", "cores", "checkpoint", "chain_data", "recorder", "save_warmup", "progress", "callback")
+"""Arguments of `sample` that mean nothing for one chain whose record is what comes out."""
 
 
 class Recorder:
@@ -183,19 +187,27 @@ def record_chain(
     >>> chain[25].number, bool((chain[25].draw == chain.positions[25]).all())
     (25, True)
     """
-    if refused := {"chains", "cores", "checkpoint", "chain_data", "recorder", "save_warmup"} & set(options):
-        raise SettingError(
-            f"record_chain has no {' and no '.join(sorted(refused))}: it records one chain, warm-up included. For "
-            "several, sample(..., recorder=Recorder())."
-        )
+    _check_options(options)
     if draws == 0 and tune == 0:
         raise SettingError("There is nothing to record: draws and tune are both 0.")
     coordinate_names(names, np.shape(initial)[-1] if np.ndim(initial) else 1)
     recorder = Recorder(names)
-    sample(
-        logdensity, data, initial=initial, draws=draws, tune=tune, chains=1, cores=1, **options, recorder=recorder
-    )
+    sample(logdensity, data, initial=initial, draws=draws, tune=tune, chains=1, cores=1, **options, recorder=recorder)
     return recorder[0]
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    """Refuse what is of runs of several chains, and what nobody knows."""
+    own = ("logdensity", "data", "initial", "draws", "tune", "names")
+    others = [name for name in inspect.signature(sample).parameters if name not in (*own, *OF_RUNS)]
+    for name in options:
+        if name in OF_RUNS:
+            raise SettingError(
+                f"record_chain has no {name}=: it records one chain, warm-up included. For several chains, "
+                "sample(..., recorder=Recorder())."
+            )
+        if name not in others:
+            raise unknown_argument("record_chain", name, [*own, *others])
 
 
 @public

@@ -174,7 +174,7 @@ def check_same(found: Replay, position: Array, stats: Array, number: int) -> Non
     if np.array_equal(found.position, position) and np.array_equal(found.stats[list(SAME)], stats[list(SAME)]):
         return
     raise SamplingError(
-        f"Transition {number} does not go where it went when the chain was drawn: the same position has another log "
-        "density or gradient now. Has the data that the log density reads been changed since, or does it use random "
-        "numbers? Record a chain of a log density that depends on position and data alone."
+        f"Transition {number}, made again, does not end where it ended when the chain was drawn. Has the data that the "
+        "log density reads been changed since, or does it use random numbers? What can be seen again is NUTS with the "
+        "leapfrog integrator on a log density that depends on position and data alone."
     )

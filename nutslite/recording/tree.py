@@ -1,7 +1,7 @@
 """Parts of a trajectory's tree: its doublings, and the sub-trajectories that were asked whether they turned.
 
-A state's *index* is its place in the orbit: 0 the start, 1 the state one step later, -1 the one before. A sub-trajectory
-is a run of neighbouring states, named by its smallest and its greatest index.
+A state's *index* is its place in the orbit: 0 the start, 1 the state one step later, -1 the one before. A
+sub-trajectory is a run of neighbouring states, named by its smallest and its greatest index.
 """
 
 from __future__ import annotations
