@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from known_targets import banana
-from PIL import Image
 from sampler_targets import correlated_normal, light_funnel
 
 from nutslite import recording
@@ -119,8 +118,9 @@ def test_pairs_fill_the_lower_triangle(chain):
 
 
 def test_a_film_has_a_frame_for_each_state(orbit, tmp_path):
+    image = pytest.importorskip("PIL.Image")
     film = recording.animate(orbit, frames_per_second=5, contours=False)
-    with Image.open(film.save(tmp_path / "orbit.gif")) as picture:
+    with image.open(film.save(tmp_path / "orbit.gif")) as picture:
         assert picture.n_frames >= orbit.index.size + 1  # the last ones are alike, and may be one that stays longer
     page = film.save(tmp_path / "orbit.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64") >= orbit.index.size + 1

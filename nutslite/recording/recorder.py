@@ -103,7 +103,8 @@ class _Watched:
         nothing = np.empty((0, dimension))
         empty = {"positions": nothing, "gradients": nothing, "stats": stats[:0], "divergences": nothing}
         if given["evaluates"] or given["searches"]:
-            if (found := self._block(*{**given, **empty}.values())) == SEARCH_FAILED:
+            found = self._block(*{**given, **empty}.values())
+            if found == SEARCH_FAILED:
                 return found
         n_divergences, one = 0, np.empty((1, dimension))
         for row in range(stats.shape[0]):
