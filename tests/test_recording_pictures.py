@@ -117,8 +117,12 @@ def test_pairs_fill_the_lower_triangle(chain):
     assert panels[2].get_ylabel() == "b"
 
 
-def test_a_film_has_a_frame_for_each_state(orbit, tmp_path):
+def test_a_film_has_a_frame_for_each_state(tmp_path):
     image = pytest.importorskip("PIL.Image")
+    orbit = record_transition(
+        banana, 0.0, position=[1.2, 0.7], step_size=0.1, max_treedepth=2, random_seed=1, names=NAMES
+    )
+    assert orbit.index.size == 4
     film = recording.animate(orbit, frames_per_second=5, contours=False)
     with image.open(film.save(tmp_path / "orbit.gif")) as picture:
         assert picture.n_frames >= orbit.index.size + 1  # the last ones are alike, and may be one that stays longer

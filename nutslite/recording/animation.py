@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,65 +17,13 @@ from nutslite.recording.transition_record import TransitionRecord
 from nutslite.scores.pictures.paper import TEXT, several_axes
 
 if TYPE_CHECKING:
-    from matplotlib.animation import FuncAnimation
-    from matplotlib.figure import Figure
+    from nutslite.recording.film import Film
 
-ENDINGS = (".gif", ".html")
 MOST_STATES = 256
 """A film of more states than this is many megabytes."""
 
-STILL = 6
+STILL = 3
 """So many frames the last picture stays."""
-
-DPI = 90
-
-
-class Film:
-    """An animation that notebooks show, and that `save` writes.
-
-    Attributes
-    ----------
-    figure : matplotlib.figure.Figure
-    animation : matplotlib.animation.FuncAnimation
-    frames_per_second : float
-    """
-
-    def __init__(self, figure: Figure, animation: FuncAnimation, frames_per_second: float) -> None:
-        self.figure = figure
-        self.animation = animation
-        self.frames_per_second = frames_per_second
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the film: ``.gif``, or ``.html`` with buttons to go back and forth; replaced if it exists.
-
-        Raises
-        ------
-        SettingError
-            For another ending, or where there is no such folder.
-        """
-        target = Path(path)
-        if target.suffix.lower() not in ENDINGS:
-            raise SettingError(f"'{target}': a film's name ends in {' or '.join(ENDINGS)}.")
-        if not target.parent.is_dir():
-            raise SettingError(f"Cannot save a film to '{target}': there is no folder '{target.parent}'.")
-        if target.suffix.lower() == ".html":
-            target.write_text(self.to_jshtml(), encoding="utf-8")
-        else:
-            from matplotlib.animation import PillowWriter
-
-            self.animation.save(target, writer=PillowWriter(fps=self.frames_per_second), dpi=DPI)
-        return target
-
-    def to_jshtml(self) -> str:
-        """A piece of HTML that plays the film, pictures included."""
-        from matplotlib import rc_context
-
-        with rc_context({"savefig.dpi": DPI}):
-            html: str = self.animation.to_jshtml(fps=self.frames_per_second, default_mode="once")
-        return html
-
-    def _repr_html_(self) -> str:
-        return self.to_jshtml()
 
 
 @public
@@ -124,7 +70,7 @@ def animate(
             "a shorter one, or plot_trajectory."
         )
     panels = several_axes(1, 2)
-    from matplotlib.animation import FuncAnimation  # several_axes has said what to install
+    from nutslite.recording.film import Film  # several_axes has said what to install
 
     (orbit, energy), figure = panels, panels.figure
     drawn = (draw_trajectory(orbit, record, places, contours), draw_energy(energy, record))
@@ -137,9 +83,7 @@ def animate(
         return []
 
     show(count)
-    figure.draw_without_rendering()  # finds room for all words once, not for every frame
-    figure.set_layout_engine("none")
-    return Film(figure, FuncAnimation(figure, show, frames=count + STILL), frames_per_second)
+    return Film(figure, show, count + STILL, frames_per_second)
 
 
 def _words(record: TransitionRecord, frame: int) -> str:
