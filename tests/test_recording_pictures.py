@@ -143,6 +143,8 @@ def test_a_film_has_a_frame_for_each_state(tmp_path):
         ({"coordinates": [0, 0]}, SettingError, "2 different coordinates"),
         ({"coordinates": "ab"}, SettingTypeError, "a list of numbers or names"),
         ({"coordinates": [0, 1.5]}, SettingTypeError, "by its number or its name"),
+        ({"limits": (0, 1)}, SettingError, "limits are"),
+        ({"limits": ((0, 1), (1, 0))}, SettingError, "limits are"),
     ],
 )
 def test_coordinates_that_are_not_there(orbit, options, error, words):

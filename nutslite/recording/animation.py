@@ -10,7 +10,7 @@ import numpy as np
 from nutslite._calls import public
 from nutslite.exceptions import SettingError, SettingTypeError
 from nutslite.recording.energy_pictures import draw_energy
-from nutslite.recording.plane import Coordinate, chosen_coordinates
+from nutslite.recording.plane import Coordinate, chosen_coordinates, view_of
 from nutslite.recording.states import label_of
 from nutslite.recording.trajectory_picture import draw_trajectory
 from nutslite.recording.transition_record import TransitionRecord
@@ -69,11 +69,12 @@ def animate(
             f"A film has a frame for each state, at most {MOST_STATES}; transition {record.number} has {count}. Choose "
             "a shorter one, or plot_trajectory."
         )
+    view = view_of(record.position[:, places], record.kept)
     panels = several_axes(1, 2)
     from nutslite.recording.film import Film  # several_axes has said what to install
 
     (orbit, energy), figure = panels, panels.figure
-    drawn = (draw_trajectory(orbit, record, places, contours), draw_energy(energy, record))
+    drawn = (draw_trajectory(orbit, record, places, contours, view), draw_energy(energy, record))
     title = figure.suptitle("", fontsize=TEXT)
 
     def show(frame: int) -> list[Any]:

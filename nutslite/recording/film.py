@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from nutslite.exceptions import SettingError
 
 ENDINGS = (".gif", ".html")
-DPI = 90
+DPI = 75
 
 
 class Film:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 Coordinate = int | str
 
-GRID = 60
+GRID = 50
 """Points along each axis at which the density is evaluated for contours."""
 
 LEVELS = 0.5 * np.arange(0.5, 6.5, 0.5) ** 2
@@ -66,6 +66,23 @@ def _place(names: Sequence[str], item: Any) -> int:
     if not 0 <= place < len(names):
         raise SettingError(f"There is no coordinate {place}: there are {len(names)}, numbered from 0.")
     return place
+
+
+def checked_limits(limits: Any) -> tuple[Array, Array]:
+    """Lower and upper ends (2,) from ``((left, right), (bottom, top))``.
+
+    Raises
+    ------
+    SettingError
+        If they are none.
+    """
+    try:
+        ends = np.asarray(limits, dtype=np.float64)
+    except (TypeError, ValueError):
+        ends = np.empty(0)
+    if ends.shape != (2, 2) or not np.isfinite(ends).all() or not (ends[:, 0] < ends[:, 1]).all():
+        raise SettingError(f"limits are ((left, right), (bottom, top)), the smaller first, not {limits!r}.")
+    return ends[:, 0], ends[:, 1]
 
 
 def view_of(positions: Array, kept: npt.NDArray[np.bool_]) -> tuple[Array, Array]:

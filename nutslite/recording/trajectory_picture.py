@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nutslite._calls import public
-from nutslite.recording.plane import Coordinate, chosen_coordinates, draw_contours, view_of
+from nutslite.recording.plane import Array, Coordinate, checked_limits, chosen_coordinates, draw_contours, view_of
 from nutslite.recording.states import States
 from nutslite.recording.transition_record import TransitionRecord
 from nutslite.scores.pictures.paper import SMALL, axes_for, label, size
@@ -28,6 +28,7 @@ def plot_trajectory(
     *,
     coordinates: Sequence[Coordinate] | None = None,
     contours: bool | None = None,
+    limits: Any = None,
     legend: bool = True,
     ax: Any = None,
 ) -> Axes:
@@ -44,6 +45,8 @@ def plot_trajectory(
     contours : bool, optional
         Whether to draw contours of the density, every half a standard deviation were it normal, all other
         coordinates being as at the start. By default where there are no others.
+    limits : pair of pairs of float, optional
+        ``((left, right), (bottom, top))``; by default what the orbit needs. States that flew away are not in it.
     legend : bool
     ax : matplotlib.axes.Axes, optional
         What to draw on; by default a new figure.
@@ -57,20 +60,22 @@ def plot_trajectory(
     PlotsMissingError
         If matplotlib is not installed.
     SettingError
-        For other than two coordinates, or some that there are not.
+        For other than two coordinates, or some that there are not; for limits that are none.
     """
     places = chosen_coordinates(record.names, coordinates, 2, 2, 2)
+    view = view_of(record.position[:, places], record.kept) if limits is None else checked_limits(limits)
     ax = axes_for(ax, HEIGHT, WIDTH if legend else HEIGHT)
-    draw_trajectory(ax, record, places, contours)
+    draw_trajectory(ax, record, places, contours, view)
     if legend:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=size(ax, SMALL))
     return ax
 
 
-def draw_trajectory(ax: Axes, record: TransitionRecord, places: Sequence[int], contours: bool | None) -> States:
+def draw_trajectory(
+    ax: Axes, record: TransitionRecord, places: Sequence[int], contours: bool | None, view: tuple[Array, Array]
+) -> States:
     """The picture without its legend; the states, of which a film shows the first."""
-    positions = record.position[:, list(places)]
-    low, high = view_of(positions, record.kept)
+    positions, (low, high) = record.position[:, list(places)], view
     if contours or (contours is None and record.dimension == 2):
         draw_contours(ax, record, places, low, high)
     states = States(ax, record, positions[:, 0], positions[:, 1])
