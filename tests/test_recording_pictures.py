@@ -167,3 +167,16 @@ def test_pictures_that_have_nothing_to_show(orbit, chain):
     tuned = record_chain(banana, 0.0, initial=np.zeros(2), draws=0, tune=5, random_seed=1)
     with pytest.raises(SettingError, match="no draws after warm-up"):
         recording.plot_divergences(tuned)
+
+
+def test_pictures_are_of_their_kind_of_record(orbit, chain):
+    for draw in (recording.plot_trajectory, recording.plot_energy, recording.animate):
+        with pytest.raises(SettingTypeError, match="choose one"):
+            draw(chain)
+        with pytest.raises(SettingTypeError, match="TransitionRecord"):
+            draw(None)
+    for draw in (recording.plot_warmup, recording.plot_energy_transitions, recording.plot_divergences):
+        with pytest.raises(SettingTypeError, match="ChainRecord"):
+            draw(orbit)
+        with pytest.raises(SettingTypeError, match="choose one"):
+            draw([chain])

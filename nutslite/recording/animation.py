@@ -9,6 +9,7 @@ import numpy as np
 
 from nutslite._calls import public
 from nutslite.exceptions import SettingError, SettingTypeError
+from nutslite.recording.checks import check_transition
 from nutslite.recording.energy_pictures import draw_energy
 from nutslite.recording.plane import Coordinate, chosen_coordinates, view_of
 from nutslite.recording.states import label_of
@@ -58,6 +59,7 @@ def animate(
     SettingError
         If the transition has more than 256 states, for other than two coordinates, or a speed that is none.
     """
+    check_transition(record)
     places = chosen_coordinates(record.names, coordinates, 2, 2, 2)
     if isinstance(frames_per_second, bool) or not isinstance(frames_per_second, int | float):
         raise SettingTypeError(f"frames_per_second must be a number, not {frames_per_second!r}.")

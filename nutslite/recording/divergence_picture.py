@@ -10,6 +10,7 @@ import numpy as np
 from nutslite._calls import public
 from nutslite.exceptions import SettingError
 from nutslite.recording.chain_record import ChainRecord
+from nutslite.recording.checks import check_chain
 from nutslite.recording.plane import Coordinate, chosen_coordinates
 from nutslite.scores.pictures.figures import COLOURS
 from nutslite.scores.pictures.paper import dots, label, several_axes, words
@@ -52,6 +53,7 @@ def plot_divergences(
     SettingError
         If there are no draws, or no such coordinates.
     """
+    check_chain(record)
     if len(record) == record.tune:
         raise SettingError("This chain has no draws after warm-up: there is nothing to draw.")
     places = chosen_coordinates(record.names, coordinates, 3, 2, MOST)

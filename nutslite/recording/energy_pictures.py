@@ -9,6 +9,7 @@ import numpy as np
 from nutslite._calls import public
 from nutslite.exceptions import SettingError
 from nutslite.recording.chain_record import ChainRecord
+from nutslite.recording.checks import check_chain, check_transition
 from nutslite.recording.states import States
 from nutslite.recording.transition_record import TransitionRecord
 from nutslite.scores.pictures.figures import COLOURS, REFERENCE
@@ -45,6 +46,7 @@ def plot_energy(record: TransitionRecord, *, ax: Any = None) -> Axes:
     PlotsMissingError
         If matplotlib is not installed.
     """
+    check_transition(record)
     ax = axes_for(ax)
     draw_energy(ax, record)
     return ax
@@ -90,6 +92,7 @@ def plot_energy_transitions(record: ChainRecord, *, ax: Any = None) -> Axes:
     SettingError
         If there are fewer than four draws.
     """
+    check_chain(record)
     energy = record.stats["energy"][record.tune :]
     if energy.size < LEAST_DRAWS:
         raise SettingError(f"Energies of at least {LEAST_DRAWS} draws make this picture; there are {energy.size}.")

@@ -178,8 +178,8 @@ def criteria(spans: Any, left: int, right: int, last_velocity: Array) -> Array:
 
 
 def _state(index: int, doubling: int, point: Array, logp: float, energy: float) -> State:
-    rows = (point[row].copy() for row in (POSITION, MOMENTUM, VELOCITY, GRADIENT))
-    return State(index, doubling, *rows, float(logp), float(energy))
+    position, momentum, velocity, gradient = (point[row].copy() for row in (POSITION, MOMENTUM, VELOCITY, GRADIENT))
+    return State(index, doubling, position, momentum, velocity, gradient, float(logp), float(energy))
 
 
 def _log_sum(log_weights: Any) -> float:

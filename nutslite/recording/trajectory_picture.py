@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nutslite._calls import public
+from nutslite.recording.checks import check_transition
 from nutslite.recording.plane import Array, Coordinate, checked_limits, chosen_coordinates, draw_contours, view_of
 from nutslite.recording.states import States
 from nutslite.recording.transition_record import TransitionRecord
@@ -62,6 +63,7 @@ def plot_trajectory(
     SettingError
         For other than two coordinates, or some that there are not; for limits that are none.
     """
+    check_transition(record)
     places = chosen_coordinates(record.names, coordinates, 2, 2, 2)
     view = view_of(record.position[:, places], record.kept) if limits is None else checked_limits(limits)
     ax = axes_for(ax, HEIGHT, WIDTH if legend else HEIGHT)

@@ -9,6 +9,7 @@ import numpy as np
 from nutslite._calls import public
 from nutslite.exceptions import SettingError
 from nutslite.recording.chain_record import ChainRecord
+from nutslite.recording.checks import check_chain
 from nutslite.scores.pictures.figures import BAND, COLOURS, STYLES
 from nutslite.scores.pictures.paper import SMALL, label, several_axes, size
 
@@ -45,6 +46,7 @@ def plot_warmup(record: ChainRecord) -> Panels:
     SettingError
         If the chain has no warm-up.
     """
+    check_chain(record)
     if record.tune == 0:
         raise SettingError("This chain has no warm-up (tune=0): there is nothing to draw.")
     panels = several_axes(1, 2)
