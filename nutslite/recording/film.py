@@ -27,13 +27,13 @@ class Film:
     frames_per_second : float
     """
 
-    def __init__(self, figure: Figure, show: Any, frames: int, frames_per_second: float) -> None:
+    def __init__(self, figure: Figure, show: Any, frames: int, frames_per_second: Any) -> None:
         figure.draw_without_rendering()  # finds room for all words once, not for every frame
         figure.set_layout_engine(None)
         FilmCanvas(figure)
         self.figure = figure
         self.animation = FuncAnimation(figure, show, frames=frames, init_func=lambda: show(0))
-        self.frames_per_second = float(frames_per_second)
+        self.frames_per_second = frames_per_second
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the film: ``.gif``, or ``.html`` with buttons to go back and forth; replaced if it exists.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,6 @@ from nutslite.scores.pictures.figures import COLOURS
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-
-Array = npt.NDArray[np.float64]
 
 HOLLOW = "white"
 
@@ -36,7 +34,7 @@ class States:
         What only shows once all states do.
     """
 
-    def __init__(self, ax: Axes, record: TransitionRecord, x: Array, y: Array) -> None:
+    def __init__(self, ax: Axes, record: TransitionRecord, x: npt.ArrayLike, y: npt.ArrayLike) -> None:
         self._record, self._x, self._y = record, np.asarray(x, dtype=float), np.asarray(y, dtype=float)
         (self._path,) = ax.plot([], [], color="0.6", linewidth=0.7, zorder=1)
         self._marks = [
@@ -53,7 +51,13 @@ class States:
             for doubling in range(-1, len(record.doublings))
         ]
         drawn = record.row(record.selected)
-        look = {"markersize": 10, "markerfacecolor": "none", "color": "black", "label": "the draw", "zorder": 4}
+        look: dict[str, Any] = {
+            "markersize": 10,
+            "markerfacecolor": "none",
+            "color": "black",
+            "label": "the draw",
+            "zorder": 4,
+        }
         (ring,) = ax.plot(self._x[[drawn]], self._y[[drawn]], "o", **look)
         self.at_end: list[Artist] = [ring]
         self.show(self._x.size)
