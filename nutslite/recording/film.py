@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ class Film:
     Attributes
     ----------
     figure : matplotlib.figure.Figure
-    animation : matplotlib.animation.FuncAnimation
     frames_per_second : float
     """
 
@@ -32,8 +32,13 @@ class Film:
         figure.set_layout_engine(None)
         FilmCanvas(figure)
         self.figure = figure
-        self.animation = FuncAnimation(figure, show, frames=frames, init_func=lambda: show(0))
         self.frames_per_second = frames_per_second
+        self._show, self._frames = show, frames
+
+    @cached_property
+    def animation(self) -> FuncAnimation:
+        """Made when it is needed: matplotlib warns of one that nobody looks at."""
+        return FuncAnimation(self.figure, self._show, frames=self._frames, init_func=lambda: self._show(0))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the film: ``.gif``, or ``.html`` with buttons to go back and forth; replaced if it exists.
