@@ -139,8 +139,8 @@ def page(found: dict[str, Any], commit: str, processes: int) -> str:
     lines = [
         "# What recording costs",
         f"{made_by('recording.py')} Commit {commit} has no recorder. {processes} processes each, taking turns.",
-        f"The {found['length']:,} machine instructions of the block of transitions {code} with and without the recorder "
-        f"in the package. It compiles in {before:.2f} s without and {now:.2f} s with it, ratio "
+        f"The {found['length']:,} machine instructions of the block of transitions {code} with the recorder in the "
+        f"package and without. It compiles in {before:.2f} s without and {now:.2f} s with it, ratio "
         f"{now / before:.2f}.",
         "Processor time per gradient of one chain, 200 warm-up transitions and 1,000 draws of a normal density, in "
         "microseconds: before there was a recorder; now, without one; with one that notes what transitions start from; "
