@@ -74,7 +74,8 @@ class Density:
         """Log density and gradient (dim,) at a position (dim,)."""
         points = self._workspace.points
         points[SELECTED, POSITION] = position
-        self._block(*self._arguments.values())
+        with np.errstate(all="ignore"):  # without the JIT, inf and nan come with warnings
+            self._block(*self._arguments.values())
         return float(self._workspace.values[SELECTED, LOGP]), points[SELECTED, GRADIENT].copy()
 
     def kernel(self, position: Array, gradient: Array, data: Any) -> float:
