@@ -43,7 +43,7 @@ _HOMES = {
     "NutsliteWarning": "nutslite.exceptions",
 }
 
-_ROOMS = ("scores", "calibration", "interpret", "comparison")  # whole rooms: `nl.scores.crps`
+_ROOMS = ("scores", "calibration", "interpret", "comparison", "recording")  # whole rooms: `nl.scores.crps`
 
 # Written out, because type checkers and editors read it; tests/test_package.py keeps the three lists the same.
 __all__ = [

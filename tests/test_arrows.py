@@ -52,6 +52,7 @@ for _room in ("results", "model"):  # scores judge predictions of anyone's, and 
 ALLOWED["calibration"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it judges whole models, and no model needs it
 ALLOWED["interpret"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it asks whole models, and no model needs it
 ALLOWED["comparison"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it asks whole models, and no model needs it
+ALLOWED["recording"] = {*BASE, *CORRIDOR, "sampler", "scores"}  # it watches the sampler, which does not know it
 ALLOWED["__init__"] = set(ALLOWED)  # names only, loaded on first use
 ALLOWED["commands"] = set(ALLOWED) - {"__init__"}
 ALLOWED["cli"] = {"commands", "exceptions", "_columns"}
@@ -111,10 +112,11 @@ KEEPERS = {
         "scores",
         "interpret",
         "comparison",
+        "recording",
     },
     "arviz": {"results"},
     "xarray": {"results", "scores", "interpret"},  # scores only where a report becomes a tree of data
-    "matplotlib": {"results", "calibration", "scores", "interpret"},
+    "matplotlib": {"results", "calibration", "scores", "interpret", "recording"},
     "tqdm": {"sampler"},
     "pymc": set(),
     "bambi": set(),

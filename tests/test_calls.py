@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import nutslite as nl
-from nutslite import calibration, datasets, sampler, scores
+from nutslite import calibration, datasets, recording, sampler, scores
 from nutslite._calls import CallError, public
 from nutslite.exceptions import NutsliteError
 from nutslite.results.pictures import plots
@@ -31,6 +31,7 @@ FUNCTIONS = (
     nl.load_data, nl.clear_data_home, nl.summary, nl.save, nl.load, nl.fit_quantiles, nl.fit_many,
     calibration.simulation_based_calibration, datasets.datasets, sampler.sample, plots.plot_trace,
     *(getattr(scores, name) for name in scores.__all__ if not isinstance(getattr(scores, name), type)),
+    *(getattr(recording, name) for name in recording.__all__ if not isinstance(getattr(recording, name), type)),
 )  # fmt: skip
 
 

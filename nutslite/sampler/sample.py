@@ -15,7 +15,7 @@ from nutslite._calls import public
 from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite.exceptions import SettingError, SettingTypeError
-from nutslite.sampler.catalogue.assembly import blocks_for
+from nutslite.sampler.catalogue.assembly import BlockOfParts, blocks_for
 from nutslite.sampler.catalogue.low_rank import LOW_RANK
 from nutslite.sampler.checkpoint.checkpoint import DERIVED, ChainJournal, Checkpoint
 from nutslite.sampler.checkpoint.digest import digest
@@ -70,6 +70,7 @@ def sample(
     save_warmup: bool = False,
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     chain_data: Sequence[Any] | None = None,
+    recorder: Any = None,
 ) -> Draws:
     """Draw from a log density by the No-U-Turn sampler.
 
@@ -131,6 +132,8 @@ def sample(
     chain_data : sequence, optional
         What `logdensity` receives in place of `data`, one for each chain: the same numbers, but memory of its own to
         compute in. It does not count as a part of the call that a checkpoint belongs to.
+    recorder : nutslite.recording.Recorder, optional
+        Notes what each transition starts from. Without one the compiled sampler runs as it is.
 
     Returns
     -------
@@ -155,6 +158,8 @@ def sample(
     >>> result.positions.shape
     (2, 200, 2)
     """
+    if recorder is not None and checkpoint is not None:
+        raise SettingError("A checkpoint holds draws, not what recorder= notes of them: give one of the two.")
     start = initial_positions(initial, SamplerSettings(chains=chains).chains)
     first_metric, adaptation, adapts = _metric_plan(metric, adapt_metric, start.shape[1])
     settings = SamplerSettings(
@@ -177,6 +182,10 @@ def sample(
     density = _density_of(logdensity, data, data_type, chain_data)
     prepared = density.prepared(start.shape[1], settings.chains)
     blocks = blocks_for(settings.parts, first_metric, settings.metric_rule.kind if adapts else None, chains)
+    if recorder is not None and isinstance(blocks[0], BlockOfParts):
+        raise SettingError(
+            "recorder= runs the usual NUTS again; it knows none of the parts that can be put in its place."
+        )
     handles = [handle_of(prepared.logdensity, each, prepared.data_type) for each in prepared.data]
     with contextlib.ExitStack() as stack:
         stack.enter_context(careful_interrupts())
@@ -192,6 +201,8 @@ def sample(
             Problem(prepared.explained(block, chain), handles[chain % len(handles)])
             for chain, block in enumerate(blocks)
         ]
+        if recorder is not None:
+            problems = [Problem(recorder.watched(i, *each), each.handle) for i, each in enumerate(problems)]
         guess = None if isinstance(metric, Metric) or not adapts or tune == 0 else settings.schedule.first_metric
         positions, warmup_positions, workers = _new_chains(
             settings, problems, first_metric, start, seeds, journals, guess

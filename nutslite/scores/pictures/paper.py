@@ -23,8 +23,8 @@ TEXT, SMALL = 8.0, 7.0  # points, of labels and of words inside
 MANY = 2000  # dots, beyond which they are pixels in drawings too
 
 
-def axes_for(ax: Any, height: float = 2.5) -> Axes:
-    """The Axes that are given, or new ones of one column's width.
+def axes_for(ax: Any, height: float = 2.5, width: float = COLUMN) -> Axes:
+    """The Axes that are given, or new ones, of one column's width where none is asked for.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def axes_for(ax: Any, height: float = 2.5) -> Axes:
     from nutslite.scores.pictures.panel import Panel
 
     if ax is None:
-        return _prepared(new_figure(COLUMN, height).add_subplot(axes_class=Panel))
+        return _prepared(new_figure(width, height).add_subplot(axes_class=Panel))
     if not isinstance(ax, Axes):
         hint = " Give one of them, axes[0] for example." if np.iterable(ax) else ""
         raise ArgumentTypeError(f"ax is an Axes of matplotlib, not {type(ax).__name__}.{hint}")
