@@ -26,6 +26,7 @@ BASE = (
     "_config",
     "_columns",
     "_log",
+    "_pools",
     "_parallel",
     "_kernel_cache",
     "_awaited",
