@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from nutslite._pools import is_broken, is_refusal, rebuilt, workers_of
+from nutslite._pools import TaskLostError, is_broken, known, rebuilt, workers_of
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, NutsliteError, SamplingError, warn
 
 Done = TypeVar("Done")
@@ -21,6 +21,7 @@ Lost = Callable[[int, SamplingError], Done]
 
 IN_FLIGHT = 4  # tasks that are sent for each worker: so many are done again where one ends, and none waits for work
 MOST_ENDS = 2  # of workers, on a task that was sent by itself
+MOST_LOSSES = 3  # of a task, by an executor that goes on
 MOST_BREAKS = 5  # of pools in a row, with no result in between
 
 
@@ -135,8 +136,9 @@ class _Run(Generic[Done]):
     def __init__(
         self, executor: Executor, work: Callable[..., Done], tasks: Sequence[tuple[Any, ...]], lost: Lost[Done] | None
     ) -> None:
-        self.pool: Executor | None = executor
-        self.users, self.work, self.tasks, self.lost = executor, work, tasks, lost
+        self.users = known(executor)
+        self.pool: Any = self.users
+        self.given, self.work, self.tasks, self.lost = executor, work, tasks, lost
         self.waiting, self.alone = deque(range(len(tasks))), deque[int]()
         self.flying: dict[Future[Any], int] = {}
         self.done: dict[int, tuple[Any, Exception | None]] = {}
@@ -168,9 +170,9 @@ class _Run(Generic[Done]):
         for future in self.flying:
             future.cancel()  # does nothing to those that are done
         if self.pool is not None and self.pool is not self.users:
-            self.pool.shutdown(wait=False, cancel_futures=True)
+            self.pool.shutdown(wait=False)
 
-    def _send(self, pool: Executor) -> Exception | None:
+    def _send(self, pool: Any) -> Exception | None:
         """Send as many tasks as may be in flight; the error where the executor has broken off.
 
         Raises
@@ -180,10 +182,8 @@ class _Run(Generic[Done]):
         """
         while (self.alone and not self.flying) or (self.waiting and not self.alone and len(self.flying) < self.most):
             places = self.alone or self.waiting
-            # A further argument for every try: Dask would answer the same call with the same error.
-            again = self.ends[places[0]]
             try:
-                future = pool.submit(_attempt, self.work, self.tasks[places[0]], os.getpid(), again)
+                future = pool.submit(_attempt, self.work, self.tasks[places[0]], os.getpid())
             except BrokenExecutor as error:
                 return error
             except RuntimeError as error:
@@ -202,13 +202,14 @@ class _Run(Generic[Done]):
             place = self.flying[future]
             try:
                 self.done[place] = future.result()
+            except TaskLostError as error:
+                del self.flying[future]
+                self._send_again(place, error)
             except Exception as error:
                 if is_broken(error):
                     return error
                 del self.flying[future]
-                self.done[place] = (
-                    self._refused(place, error) if is_refusal(error) else (None, self._not_run(place, error))
-                )
+                self.done[place] = None, self._not_run(place, error)
             else:
                 del self.flying[future]
                 self.breaks = 0
@@ -224,6 +225,14 @@ class _Run(Generic[Done]):
                 "module, or use a ThreadPoolExecutor."
             )
         return error
+
+    def _send_again(self, place: int, error: Exception) -> None:
+        """Put a task first that the executor has lost, unless that has happened to it too often."""
+        self.ends[place] += 1
+        if self.ends[place] > MOST_LOSSES:
+            self.done[place] = self._refused(place, error)
+        else:
+            self.waiting.appendleft(place)
 
     def _refused(self, place: int, error: Exception) -> tuple[Any, Exception | None]:
         """The outcome of a task that the executor has tried several times, with a worker's end each time."""
@@ -258,7 +267,7 @@ class _Run(Generic[Done]):
                 f"The executor broke off {self.breaks} times, with no result in between: {error}"
             ) from error
         self.close()
-        self.pool = rebuilt(self.users, error)
+        self.pool = rebuilt(self.given, error)
         where = "in this process" if self.pool is None else "by a new pool of as many processes"
         if not self.said and (self.waiting or self.alone):
             self.said = True
@@ -268,12 +277,10 @@ class _Run(Generic[Done]):
             )
 
 
-def _attempt(
-    work: Callable[..., Done], task: tuple[Any, ...], home: int, again: int = 0
-) -> tuple[Done | None, Exception | None]:
+def _attempt(work: Callable[..., Done], task: tuple[Any, ...], home: int) -> tuple[Done | None, Exception | None]:
     """The result of a task, or what it raised: so errors of a task are told from those of an executor.
 
-    `home` is the process that will have it, and `again` how often the task was tried before.
+    `home` is the process that will have it.
     """
     try:
         return work(*task), None

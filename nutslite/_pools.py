@@ -6,11 +6,10 @@ whose worker process ends takes no more work, so that only another pool can go o
 
 from __future__ import annotations
 
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
-
-REFUSED_BY_DASK = "KilledWorker"  # the error about a task on which several workers have ended
 
 _ARGUMENTS = {
     "concurrent.futures": {
@@ -43,9 +42,57 @@ def is_broken(error: BaseException) -> bool:
     return isinstance(error, BrokenExecutor)
 
 
-def is_refusal(error: BaseException) -> bool:
-    """Whether an executor that goes on will not try this task again, because workers have ended on it."""
-    return any(kind.__name__ == REFUSED_BY_DASK for kind in type(error).__mro__)
+class TaskLostError(Exception):
+    """An executor that goes on has no result of a task, and will have none: it has to be sent again."""
+
+
+def known(executor: Any) -> Any:
+    """The executor itself, or for one of a Dask client what sends work to that client and hears of every end."""
+    client = getattr(executor, "_client", None)
+    if type(executor).__module__.startswith("distributed.") and hasattr(client, "submit"):
+        return DaskPool(executor)
+    return executor
+
+
+class DaskPool:
+    """A Dask client as an executor that tells when a task is lost.
+
+    Dask does again what a killed worker had. But the futures of its own executor stay open for ever where a result is
+    lost between its end and its arrival here (distributed 2026.7): nobody would hear of it.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self._executor, self._client = executor, executor._client
+        self._options = {**getattr(executor, "_kwargs", {}), "pure": False}
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """A future of the standard library, which ends with the result or a `TaskLostError`.
+
+        Raises
+        ------
+        RuntimeError
+            After a shutdown.
+        """
+        if getattr(self._executor, "_shutdown", False):
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        here: Future[Any] = Future()
+        there = self._client.submit(work, *arguments, **self._options)
+
+        def cancel(future: Future[Any]) -> None:
+            if future.cancelled():
+                there.cancel()
+
+        def deliver(finished: Any) -> None:
+            if not here.set_running_or_notify_cancel():
+                return
+            try:
+                here.set_result(finished.result())
+            except BaseException as error:  # the work's own errors are results: this one is the cluster's
+                here.set_exception(TaskLostError(f"{type(error).__name__}: {error}"))
+
+        here.add_done_callback(cancel)
+        there.add_done_callback(deliver)
+        return here
 
 
 def rebuilt(executor: Any, error: BaseException) -> Executor | None:

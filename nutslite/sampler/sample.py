@@ -57,6 +57,7 @@ def sample(
     save_warmup: bool = False,
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     chain_data: Sequence[Any] | None = None,
+    only: Sequence[int] | None = None,
 ) -> Draws:
     """Draw from a log density by the No-U-Turn sampler.
 
@@ -108,6 +109,9 @@ def sample(
     chain_data : sequence, optional
         What `logdensity` receives in place of `data`, one for each chain: the same numbers, but memory of its own to
         compute in. It does not count as a part of the call that a checkpoint belongs to.
+    only : sequence of int, optional
+        Which of the chains to run, in increasing order, all by default: each draws what it draws among all, so that
+        chains may run in several places. `nutslite.sampler.draws.joined` puts them together. Not with a `checkpoint`.
 
     Returns
     -------
@@ -134,6 +138,7 @@ def sample(
     """
     start = initial_positions(initial, SamplerSettings(chains=chains).chains)
     first_metric, adaptation, adapts = _metric_plan(metric, adapt_metric, start.shape[1])
+    chosen = _chosen(only, chains, checkpoint)
     settings = SamplerSettings(
         draws=draws,
         tune=tune,
@@ -164,9 +169,11 @@ def sample(
             journals = [ChainJournal(checkpoint, chain) for chain in range(chains)]
         seeds = seed_sequence(random_seed)
         problems = [Problem(block, handles[chain % len(handles)]) for chain in range(chains)]
-        positions, warmup_positions, workers = _new_chains(settings, problems, first_metric, start, seeds, journals)
+        positions, warmup_positions, workers = _new_chains(
+            settings, problems, first_metric, start, seeds, journals, chosen
+        )
         if progress is True:
-            progress = stack.enter_context(ProgressBar(chains, draws + tune))
+            progress = stack.enter_context(ProgressBar(len(chosen), draws + tune))
         interrupted = run_chains(workers, settings.cores, _Listeners(progress, callback))
         return collect(workers, positions, warmup_positions, settings, seeds, interrupted)
 
@@ -198,16 +205,18 @@ def _new_chains(
     start: Matrix,
     seeds: np.random.SeedSequence,
     journals: Sequence[ChainJournal] | None,
+    chosen: Sequence[int],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None, list[ChainWorker]]:
-    """Memory for all draws, for those of the warm-up if they are kept, and a worker for each chain.
+    """Memory for all draws, for those of the warm-up if they are kept, and a worker for each chosen chain.
 
     Raises
     ------
     SamplingError
         If there is not as much memory.
     """
-    chains, dimension = start.shape
+    chains, dimension = len(chosen), start.shape[1]
     kept = settings.tune if settings.save_warmup else 0
+    all_seeds = seeds.spawn(len(start))
     with (
         memory_for(chains, settings.tune, len(STATISTICS), "The statistics of the warm-up"),
         memory_for(chains, settings.draws + kept, dimension + len(STATISTICS), "The sampler's draws"),
@@ -222,13 +231,31 @@ def _new_chains(
                 metric=metric,
                 initial=start[chain],
                 seed=seed,
-                positions=positions[chain],
-                warmup_positions=None if warmup_positions is None else warmup_positions[chain],
+                positions=positions[place],
+                warmup_positions=None if warmup_positions is None else warmup_positions[place],
                 journal=None if journals is None else journals[chain],
             )
-            for chain, seed in enumerate(seeds.spawn(chains))
+            for place, (chain, seed) in enumerate((chain, all_seeds[chain]) for chain in chosen)
         ]
     return positions, warmup_positions, workers
+
+
+def _chosen(only: Sequence[int] | None, chains: int, checkpoint: Any) -> list[int]:
+    """Which chains run.
+
+    Raises
+    ------
+    SettingError
+        For chains that there are not, or a checkpoint, which is of all chains.
+    """
+    if only is None:
+        return list(range(chains))
+    chosen = [int(chain) for chain in only]
+    if not chosen or chosen != sorted(set(chosen)) or not 0 <= chosen[0] <= chosen[-1] < chains:
+        raise SettingError(f"only has numbers of chains, from 0 to {chains - 1} and increasing, not {only!r}.")
+    if checkpoint is not None:
+        raise SettingError("A checkpoint is of all chains: leave only= out, or checkpoint=.")
+    return chosen
 
 
 def _identity(
