@@ -58,7 +58,7 @@ class DaskPool:
     """A Dask client as an executor that tells when a task is lost.
 
     Dask does again what a killed worker had. But the futures of its own executor stay open for ever where a result is
-    lost between its end and its arrival here (distributed 2026.7): nobody would hear of it.
+    lost between its end and its arrival here (distributed 2026.8): nobody would hear of it.
     """
 
     def __init__(self, executor: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import uuid
 from pathlib import Path
 
@@ -41,12 +42,13 @@ def root(number: float) -> float:
 
 
 class UnportableError(Exception):
-    def __init__(self, one: int, two: int) -> None:
-        super().__init__("of two numbers")
+    def __init__(self) -> None:
+        super().__init__("with a lock")
+        self.lock = threading.Lock()
 
 
 def unportable(number: int) -> int:
-    raise UnportableError(number, number)
+    raise UnportableError()
 
 
 def ended() -> None:

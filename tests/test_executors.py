@@ -114,7 +114,7 @@ def test_the_first_error_in_order_ends_the_work():
 
 
 def test_an_error_that_cannot_travel_is_told():
-    with ProcessPoolExecutor(1) as pool, pytest.raises(SamplingError, match="UnportableError: of two numbers"):
+    with ProcessPoolExecutor(1) as pool, pytest.raises(SamplingError, match="UnportableError: with a lock"):
         list(run_on(pool, work.unportable, [(1,)]))
 
 
