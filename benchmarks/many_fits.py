@@ -146,8 +146,8 @@ def main() -> None:
         "# Many small fits",
         "",
         f"`y ~ x1 + x2`, {ROWS} rows a segment, {CHAINS} chains of {DRAWS:,} draws, the same priors, "
-        f"{arguments.cores} cores for everyone. Ours includes the table with R-hat and effective sizes, which the peers' "
-        "loops do not make. The peers fitted the first segments only; what "
+        f"{arguments.cores} cores for everyone. Ours includes the table with R-hat and effective sizes, which the "
+        "peers' loops do not make. The peers fitted the first segments only; what "
         f"{arguments.segments:,} would take is worked out from these.",
         "",
     ]
