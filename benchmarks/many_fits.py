@@ -98,6 +98,7 @@ def measured(arguments: argparse.Namespace, family: str) -> list[dict[str, Any]]
     processors = processor_seconds() - used  # its workers have been waited for
     n = arguments.segments
     found = [{"engine": "nutslite", "mode": "fit_many", "fits": n, "wall": wall / n, "processors": processors / n}]
+    print(family, found[0], flush=True)
     for engine, mode in PEERS if arguments.peers_python else ():
         some = arguments.peer_segments if mode == "once" else max(2, arguments.peer_segments // 4)
         record = peer(arguments.peers_python, engine, mode, family, x[:some], y[:some], arguments.cores)
@@ -113,6 +114,7 @@ def measured(arguments: argparse.Namespace, family: str) -> list[dict[str, Any]]
                 "apart": float(np.abs(own).max()) if own else np.nan,
             }
         )  # fmt: skip
+        print(family, found[-1], flush=True)
     return found
 
 

@@ -26,7 +26,6 @@ BASE = (
     "_config",
     "_columns",
     "_log",
-    "_pools",
     "_parallel",
     "_kernel_cache",
     "_awaited",

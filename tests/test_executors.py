@@ -9,8 +9,8 @@ from pathlib import Path
 import executor_work as work
 import pytest
 
-from nutslite._parallel import IN_FLIGHT, run_on
-from nutslite._pools import rebuilt, workers_of
+from nutslite._parallel.pools import rebuilt, workers_of
+from nutslite._parallel.tasks import IN_FLIGHT, run_on
 from nutslite.exceptions import NutsliteWarning, SamplingError
 
 MANY = 40

@@ -209,7 +209,7 @@ def segmented(frame: pd.DataFrame, by: Any) -> Segmentation:
             raise DataError(f"by: column '{name}' not found in the data.{did_you_mean(name, map(str, frame.columns))}")
         if not isinstance(frame.columns.get_loc(name), int):
             raise DataError(f"The data have several columns named '{name}'; rename them.")
-        if missing := int(frame[name].isna().sum()):
+        if missing := int(np.count_nonzero(frame[name].isna())):
             raise DataError(
                 f"by: column '{name}' has {missing} missing values. A row without a segment is in no fit: leave such "
                 f"rows out, by data[data['{name}'].notna()]."

@@ -182,6 +182,7 @@ def joined(parts: Sequence[Draws]) -> Draws:
         each = [getattr(part, of) for part in parts]
         return None if each[0] is None else {name: np.concatenate([one[name] for one in each]) for name in each[0]}
 
+    per_chain: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_CHAIN}
     warmup = None if first.warmup_positions is None else np.concatenate([part.warmup_positions for part in parts])
     return dataclasses.replace(
         first,
@@ -193,7 +194,7 @@ def joined(parts: Sequence[Draws]) -> Draws:
         divergences=tuple(each for part in parts for each in part.divergences),
         metrics=tuple(each for part in parts for each in part.metrics),
         interrupted=any(part.interrupted for part in parts),
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_CHAIN},
+        **per_chain,
     )
 
 

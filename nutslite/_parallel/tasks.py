@@ -1,19 +1,16 @@
-"""Independent work: rows shared by threads, for code that releases the GIL, and tasks shared by a user's executor."""
+"""Tasks on a user's executor, whose workers may die."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import pickle
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
-from nutslite._pools import TaskLostError, is_broken, known, rebuilt, workers_of
+from nutslite._parallel.pools import TaskLostError, is_broken, known, rebuilt, workers_of
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, NutsliteError, SamplingError, warn
 
 Done = TypeVar("Done")
@@ -23,32 +20,6 @@ IN_FLIGHT = 4  # tasks that are sent for each worker: so many are done again whe
 MOST_ENDS = 2  # of workers, on a task that was sent by itself
 MOST_LOSSES = 3  # of a task, by an executor that goes on
 MOST_BREAKS = 5  # of pools in a row, with no result in between
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def run_in_parts(work: Callable[[slice], None], n: int, cores: int, fewest: int = 32) -> None:
-    """Call ``work(part)`` for slices that make up ``range(n)``, at once on up to `cores` threads.
-
-    A part has at least `fewest` rows. The first part runs on the calling thread; the first exception is raised when all
-    parts have ended.
-    """
-    count = max(1, min(cores, n // fewest))
-    edges = np.linspace(0, n, count + 1).astype(int).tolist()
-    first, *others = (slice(start, stop) for start, stop in itertools.pairwise(edges))
-    if not others:
-        work(first)
-        return
-    with ThreadPoolExecutor(len(others)) as pool:
-        running = [pool.submit(work, part) for part in others]
-        work(first)
-        for other in running:
-            other.result()
 
 
 def check_executor(executor: Any, one: str) -> None:
