@@ -21,6 +21,7 @@ from nutslite.exceptions import (
     check_flags,
     heard,
     refuse_other,
+    shown,
 )
 from nutslite.formula.columns.data import as_frame
 from nutslite.model.completed import CompletedFits, fit_completed
@@ -44,7 +45,7 @@ from nutslite.sampler.sample import seed_sequence
 MOST_TOGETHER = 50  # segments that a worker is sent at once: sending takes less time than one of them
 SHARES = 8  # of its segments that a worker is sent one after another, so that all end at about the same time
 ONE_FILE = ("file", "checkpoint")
-BY_ALL = ("priors", "callback", "plan", "start", "idata_kwargs", "include_response_params")
+BY_ALL = ("priors", "callback", "executor", "plan", "start", "idata_kwargs", "include_response_params")
 """Arguments of `Model.fit` that are of one model, or add to results that are not kept."""
 
 
@@ -141,27 +142,32 @@ def fit_many(
         if name in given:
             instead = "; save `joined` instead" if by is None else ""
             raise ArgumentTypeError(f"fit={{'{name}': ...}}: one file cannot hold several fits{instead}.")
-    if by is None:
-        several = datasets if data is None else data
-        if isinstance(several, (str, bytes, Mapping, pd.DataFrame)) or not isinstance(several, Sequence):
-            from nutslite.exceptions import shown
+    several = datasets if data is None else data
+    if by is not None:
+        check_flags(shared_priors=shared_priors)
+        refuse_other("errors", errors, ("record", "raise"))
+        _check_probability(hdi_prob)
+        rest = SegmentWork({"formula": formula, "family": family, **settings}, None, float(hdi_prob), errors == "raise")
+        return _fit_by(by, several, given, executor, rest, shared_priors)
+    if isinstance(several, (str, bytes, Mapping, pd.DataFrame)) or not isinstance(several, Sequence):
+        raise ArgumentTypeError(
+            f"datasets is a list of data sets, not {shown(several)}. To fit parts of one, say which column tells them "
+            "apart: by='segment'."
+        )
+    return fit_completed(formula, several, family, given, executor, settings)
 
-            raise ArgumentTypeError(
-                f"datasets is a list of data sets, not {shown(several)}. To fit parts of one, say which column tells "
-                "them apart: by='segment'."
-            )
-        return fit_completed(formula, several, family, given, executor, settings)
-    check_flags(shared_priors=shared_priors)
-    refuse_other("errors", errors, ("record", "raise"))
-    _check_probability(hdi_prob)
+
+def _fit_by(
+    by: Any, data: Any, given: dict[str, Any], executor: Executor | None, work: SegmentWork, shared_priors: bool
+) -> SegmentFits:
+    """What `fit_many` does with segments; `given` are arguments of `Model.fit`, which `work` lacks, and shared priors."""
     shows, entropy = bool(given.pop("progressbar", True)), seed_sequence(given.pop("random_seed", None)).entropy
-    split = segmented(as_frame(datasets if data is None else data), by)
-    arguments = {"formula": formula, "family": family, **settings}
-    work = SegmentWork(arguments, _fit_arguments(given, executor), None, float(hdi_prob), errors == "raise")
+    work = replace(work, fit=_fit_arguments(given, executor))
+    split = segmented(as_frame(data), by)
     used, refused = _tried(work, split)
     if shared_priors:
         with heard():
-            own = specification_of(Model(data=split.frame, **arguments))
+            own = specification_of(Model(data=split.frame, **work.arguments))
         work = replace(work, shared=SharedPriors(own.spec.priors, columns_of_terms(own)))
     found = _fitted(work, split, split.frame[used], entropy, executor, shows)
     if all(one.brief is None for one in found):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,20 +41,20 @@ class SegmentWork:
     ----------
     arguments : mapping
         Of `Model`, but for the data.
-    fit : FitArguments
-        Of `Model.fit`, but for the seed.
     shared : SharedPriors or None
     hdi_prob : float
         Of the table's intervals.
     stops : bool
         Whether an error in a segment ends everything.
+    fit : FitArguments
+        Of `Model.fit`, but for the seed.
     """
 
     arguments: Mapping[str, Any]
-    fit: FitArguments
     shared: SharedPriors | None
     hdi_prob: float
     stops: bool
+    fit: FitArguments = field(default_factory=FitArguments)
 
 
 @dataclass(frozen=True)
