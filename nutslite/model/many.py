@@ -160,7 +160,7 @@ def fit_many(
 def _fit_by(
     by: Any, data: Any, given: dict[str, Any], executor: Executor | None, work: SegmentWork, shared_priors: bool
 ) -> SegmentFits:
-    """What `fit_many` does with segments; `given` are arguments of `Model.fit`, which `work` lacks, and shared priors."""
+    """What `fit_many` does with segments; `given` are arguments of `Model.fit`, which `work` lacks so far."""
     shows, entropy = bool(given.pop("progressbar", True)), seed_sequence(given.pop("random_seed", None)).entropy
     work = replace(work, fit=_fit_arguments(given, executor))
     split = segmented(as_frame(data), by)
