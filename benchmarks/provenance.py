@@ -12,7 +12,7 @@ from report import machine
 import nutslite
 
 PACKAGES = ("numba", "numpy", "arviz")
-PLACES = ("--out",)  # where files go says nothing about what is in them
+PLACES = ("--out", "--peers-python")  # where files go, and peers live, says nothing about what is in them
 
 
 def made_by(script: str) -> str:

@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Model": "nutslite.model",
     "fit_quantiles": "nutslite.model.quantiles",
-    "fit_many": "nutslite.model.completed",
+    "fit_many": "nutslite.model.many",
     "Formula": "nutslite.formula.formula",
     "Prior": "nutslite.priors.prior",
     "Family": "nutslite.families.record.family",
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from nutslite.families.user.likelihood import Likelihood
     from nutslite.formula.formula import Formula
     from nutslite.model import Model
-    from nutslite.model.completed import fit_many
+    from nutslite.model.many import fit_many
     from nutslite.model.quantiles import fit_quantiles
     from nutslite.priors.prior import Prior
     from nutslite.results.diagnostics.summary import summary

@@ -28,6 +28,9 @@ LOCK_NAME = "nutslite.lock"
 NO_ENTRIES = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that only compiled code calls."""
 
+MOST_ANSWERS = 16
+"""Signatures that a function remembers what it was compiled to."""
+
 _said: set[str] = set()
 
 
@@ -56,6 +59,21 @@ class Compiled(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
         """Compile for a signature; Python does not look for garbage meanwhile."""
         with _without_collections():
             return super().compile(sig)
+
+    def get_compile_result(self, sig: Any) -> Any:
+        """What was compiled for a signature, which Numba asks for whenever Python hands this function over.
+
+        The same object as before is answered at once: to look signatures up takes longer than small densities.
+        """
+        known = self.__dict__.setdefault("_answers", {})
+        if (answer := known.get(id(sig))) is None:
+            answer = (
+                sig,
+                super().get_compile_result(sig),
+            )  # with the signature, whose number belongs to it while it lives
+            if len(known) < MOST_ANSWERS:
+                known[id(sig)] = answer
+        return answer[1]
 
 
 class Inner(Compiled):

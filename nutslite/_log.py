@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from nutslite._columns import columns_of, folded
+from nutslite.exceptions import listener
 
 
 class _Fallback(logging.StreamHandler[TextIO]):
@@ -41,6 +42,10 @@ class _Log(logging.LoggerAdapter[logging.Logger]):
 
     def log(self, level: int, msg: object, *args: Any, **options: Any) -> None:
         """Log a message, if that is possible."""
+        if (messages := listener()) is not None:
+            if level >= logging.WARNING:
+                messages.append(str(msg) % args if args else str(msg))
+            return
         if self.isEnabledFor(level):
             text = str(msg) % args if args else str(msg)
             with unheard():

@@ -10,6 +10,7 @@ import reprlib
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
 
@@ -149,8 +150,33 @@ def error_about(
     return of_value if fits else of_type
 
 
+_HEARD: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[list[str]]:
+    """Collect the warnings of the block, logged ones too, in place of showing them; what only informs is left out.
+
+    For one fit of many, which does not speak for itself. Only of this thread, where Python's own filters are of all.
+    """
+    messages: list[str] = []
+    token = _HEARD.set(messages)
+    try:
+        yield messages
+    finally:
+        _HEARD.reset(token)
+
+
+def listener() -> list[str] | None:
+    """Where warnings of this thread are collected, if they are."""
+    return _HEARD.get()
+
+
 def warn(message: str, category: type[Warning] = NutsliteWarning) -> None:
     """Issue a warning that points at the line outside this package that led here."""
+    if (messages := listener()) is not None:
+        messages.append(message)
+        return
     package = os.path.dirname(__file__) + os.sep
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):

@@ -282,7 +282,7 @@ def build_design(
     frame = select(frame, used_columns)
     always = _used_columns(spec.expressions(gaps=False), frame, extra)
     gaps = frozenset(used_columns) - {*always, *predictor_columns}
-    complete = complete_rows(frame.drop(columns=list(gaps)), dropna)
+    complete = complete_rows(frame.drop(columns=list(gaps)) if gaps else frame, dropna)
     n_dropped = int(np.count_nonzero(~complete))
     if n_dropped:
         frame = frame[complete]

@@ -11,23 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite._calls import CallError, public
-from nutslite._parallel import check_executor, run_on
-from nutslite.exceptions import ArgumentTypeError, DataError, shown, warn
+from nutslite._calls import public
+from nutslite._log import log
+from nutslite._parallel import run_on
+from nutslite.exceptions import DataError, heard, warn
 from nutslite.formula.columns.data import as_frame
-from nutslite.model.fits.fit_arguments import FitArguments
 from nutslite.model.model import Model
-from nutslite.model.record.specification import ModelArguments, Posterior, specification_of
+from nutslite.model.record.specification import Posterior, specification_of
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.container.joined import joined_results
 from nutslite.results.diagnostics.diagnostics import ess_bulk, rhat
+from nutslite.sampler.progress import counting_bar
 from nutslite.sampler.sample import seed_sequence
 
 FloatArray = NDArray[np.float64]
@@ -90,41 +91,20 @@ class CompletedFits:
         return f"<p>{len(self.models)} completed data sets</p>{table}<p>{escape(self.note)}</p>"
 
 
-@public
-def fit_many(
+def fit_completed(
     formula: Any,
     datasets: Sequence[Any],
-    family: Any = "gaussian",
-    *,
-    fit: Mapping[str, Any] | None = None,
-    executor: Executor | None = None,
-    **settings: Any,
+    family: Any,
+    fit: Mapping[str, Any],
+    executor: Executor | None,
+    settings: Mapping[str, Any],
 ) -> CompletedFits:
-    """Fit one model to each of several data sets that differ in what their gaps were filled with.
-
-    Automatic priors are those of the first data set for all fits.
-
-    Parameters
-    ----------
-    formula, family
-        As for `Model`.
-    datasets : sequence of DataFrame or the like
-        Two at least; five to twenty are usual.
-    fit : dict, optional
-        Arguments of `Model.fit`: ``{"random_seed": 1}``. Each fit has a seed of its own, made of it.
-    executor : concurrent.futures.Executor, optional
-        Where fits run; one after another where it is left out.
-    **settings
-        Further arguments of `Model`.
-
-    Returns
-    -------
-    CompletedFits
+    """What `fit_many` does with several completed data sets.
 
     Raises
     ------
     DataError
-        For data sets of other rows or other levels than the first one's.
+        For fewer than two of them, for other rows or other levels than the first one's.
     NutsliteError
         As for `Model` and `Model.fit`.
 
@@ -132,38 +112,38 @@ def fit_many(
     -----
     NutsliteWarning
         Where a fit has not converged.
-
-    Examples
-    --------
-    >>> fits = nl.fit_many("y ~ x", completed, fit={"random_seed": 1})  # doctest: +SKIP
-    >>> fits.table  # doctest: +SKIP
     """
-    if isinstance(datasets, (str, bytes, Mapping, pd.DataFrame)) or not isinstance(datasets, Sequence):
-        raise ArgumentTypeError(f"datasets is a list of data sets, not {shown(datasets)}.")
     if len(datasets) < 2:
         raise DataError(
             f"There are {len(datasets)} data sets, and two are the fewest: nothing can be said of the gaps."
         )
-    of_fit = {item.name for item in fields(FitArguments)} - {item.name for item in fields(ModelArguments)}
-    for name in sorted(settings.keys() & of_fit):
-        raise CallError(f"{name} is an argument of Model.fit: fit={{'{name}': {settings[name]!r}}}.")
-    check_executor(executor, "fit")
-    given = dict(fit or {})
-    for name in ("file", "checkpoint"):
-        if name in given:
-            raise ArgumentTypeError(f"fit={{'{name}': ...}}: one file cannot hold several fits; save `joined` instead.")
     models = [Model(formula, as_frame(data), family=family, **settings) for data in datasets]
     _share_priors(models)
+    given = dict(fit)
+    shows = bool(given.pop("progressbar", True))
+    given["progressbar"] = False  # one bar for all, in place of lines of each
+    if executor is not None:
+        given.setdefault("cores", 1)  # its workers share the machine
     seeds = seed_sequence(given.pop("random_seed", None)).spawn(len(models))
     tasks = [(model, {**given, "random_seed": seed}) for model, seed in zip(models, seeds, strict=True)]
-    results = list(run_on(executor, _fit, tasks))
+    results: list[Any] = []
+    messages: dict[str, None] = {}
+    with counting_bar(len(models), "fit", shows) as move:
+        for result, heard_of in run_on(executor, _fit, tasks):
+            results.append(result)
+            messages |= dict.fromkeys(heard_of)
+            move(1, "")
+    for message in messages:
+        log.warning(message)
     table = _table(results)
     _warn(table)
     return CompletedFits(tuple(models), tuple(results), joined_results(results), table)
 
 
-def _fit(model: Model, arguments: Mapping[str, Any]) -> Any:
-    return model.fit(**arguments)
+def _fit(model: Model, arguments: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """The results, and what is wrong with them in words."""
+    with heard() as messages:
+        return model.fit(**arguments), messages
 
 
 def _share_priors(models: Sequence[Model]) -> None:

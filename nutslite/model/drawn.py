@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 from nutslite._calls import public
@@ -63,6 +64,7 @@ class Drawn:
         checkpoint: str | os.PathLike[str] | None = None,
         importance: str | None = "auto",
         file: str | os.PathLike[str] | None = None,
+        executor: Executor | None = None,
         **others: Any,
     ) -> Any:
         """Sample the posterior.
@@ -134,6 +136,11 @@ class Drawn:
             A netCDF file for the results (or a Zarr store, see `nutslite.save`). If it is there and formula, data,
             priors, family and settings are what they were, it is loaded instead of sampled; otherwise a line names what
             changed, and the fit replaces it.
+        executor : concurrent.futures.Executor, optional
+            Where chains of NUTS run, one task each: a pool of processes, loky's, that of a Dask client. The same draws
+            as without it, and those of a worker that dies are made again. Everything else takes little time beside
+            them and stays in this process: the pilot, and methods without long chains. Not with `checkpoint` or
+            `callback`.
         nuts : dict, optional
             Other place for ``target_accept`` and ``max_treedepth``, as in Bambi.
         **others

@@ -48,10 +48,7 @@ def store_fit(
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
     if report:
-        try:
-            _report(fit, posterior, aliases or {})
-        except Exception as error:  # the draws are as good as they are
-            log.warning("The report on convergence failed (%s: %s).", type(error).__name__, error)
+        report_on(fit, posterior, aliases or {})
     dims = _dims(assembled)
     if not omit_offsets:
         offsets, offset_dims = standardised_effects(assembled, fit.values, fit.effects)
@@ -88,8 +85,15 @@ def raw_draws(fit: Fit) -> dict[str, NDArray[Any]]:
         return {"values": fit.values, "effects": fit.effects, **stats}
 
 
+def report_on(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
+    """Say in plain words what is wrong with a run, if anything; its draws are as good as they are if that fails."""
+    try:
+        _report(fit, posterior, aliases)
+    except Exception as error:
+        log.warning("The report on convergence failed (%s: %s).", type(error).__name__, error)
+
+
 def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, str]) -> None:
-    """Say in plain words what is wrong with a run, if anything."""
     for message in fit.warnings:
         log.warning(message)
     if fit.approximate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -236,6 +237,30 @@ class Draws:
             metrics=tuple(self.metrics[chain] for chain in chosen),
             **{name: getattr(self, name)[chosen] for name in _PER_CHAIN},
         )
+
+
+def joined(parts: Sequence[Draws]) -> Draws:
+    """Chains that ran in several places, by ``sample(only=...)``, as one run; all have the same number of draws."""
+    first = parts[0]
+
+    def stats_of(of: str) -> dict[str, npt.NDArray[Any]] | None:
+        each = [getattr(part, of) for part in parts]
+        return None if each[0] is None else {name: np.concatenate([one[name] for one in each]) for name in each[0]}
+
+    per_chain: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_CHAIN}
+    warmup = None if first.warmup_positions is None else np.concatenate([part.warmup_positions for part in parts])
+    return dataclasses.replace(
+        first,
+        positions=np.concatenate([part.positions for part in parts]),
+        stats=stats_of("stats") or {},
+        warmup_positions=warmup,
+        warmup_stats=stats_of("warmup_stats"),
+        draws_per_chain=np.concatenate([part.draws_per_chain for part in parts]),
+        divergences=tuple(each for part in parts for each in part.divergences),
+        metrics=tuple(each for part in parts for each in part.metrics),
+        interrupted=any(part.interrupted for part in parts),
+        **per_chain,
+    )
 
 
 def largest_rectangle(draws_per_chain: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:

@@ -24,18 +24,22 @@ OTHERS = len("100%|####| / [00:00<00:00, ]: ")
 
 
 class Bar:
-    """tqdm's bar as far as it can be written; a context manager that closes it."""
+    """tqdm's bar as far as it can be written; a context manager that closes it.
 
-    def __init__(self, total: int, chains: int) -> None:
+    `unit` is what it counts, ``"draw"`` of so many chains, or another noun, of `total` such.
+    """
+
+    def __init__(self, total: int, chains: int, unit: str = "draw") -> None:
         self._bar: Any = None
-        name = f"{chains} chain{'s' if chains > 1 else ''}"
+        number, noun = (chains, "chain") if unit == "draw" else (total, unit)
+        name = f"{number:,} {noun}{'s' if number > 1 else ''}"
         self._others = len(name) + OTHERS + 2 * len(str(total))
         with self._dropping():
             from tqdm import tqdm
 
             self._bar = tqdm(
                 total=total,
-                unit="draw",
+                unit=unit,
                 desc=name,
                 bar_format=FORMAT,
                 mininterval=REFRESH_SECONDS if sys.stderr.isatty() else REFRESH_SECONDS_ELSEWHERE,
@@ -100,6 +104,16 @@ class ProgressBar(Bar):
         n_steps = sum(report.n_steps for report in reports) / len(reports)
         noun = "divergence" if divergences == 1 else "divergences"
         return f"{divergences} {noun}, {phase}, step {step_size:.2g}, {n_steps:.0f} leapfrogs"
+
+
+@contextlib.contextmanager
+def counting_bar(total: int, unit: str, shown: bool) -> Iterator[Callable[[int, str], None]]:
+    """A bar over so many things of one kind: call it with how many more are done, and a text behind the bar."""
+    if not shown:
+        yield lambda steps, text: None
+        return
+    with Bar(total, 1, unit) as bar:
+        yield bar.move
 
 
 @contextlib.contextmanager

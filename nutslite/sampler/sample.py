@@ -71,6 +71,7 @@ def sample(
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     chain_data: Sequence[Any] | None = None,
     recorder: Any = None,
+    only: Sequence[int] | None = None,
 ) -> Draws:
     """Draw from a log density by the No-U-Turn sampler.
 
@@ -134,6 +135,9 @@ def sample(
         compute in. It does not count as a part of the call that a checkpoint belongs to.
     recorder : nutslite.recording.Recorder, optional
         Notes what each transition starts from. Without one the compiled sampler runs as it is.
+    only : sequence of int, optional
+        Which of the chains to run, in increasing order, all by default: each draws what it draws among all, so that
+        chains may run in several places. `nutslite.sampler.draws.joined` puts them together. Not with a `checkpoint`.
 
     Returns
     -------
@@ -162,6 +166,7 @@ def sample(
         raise SettingError("A checkpoint holds draws, not what recorder= notes of them: give one of the two.")
     start = initial_positions(initial, SamplerSettings(chains=chains).chains)
     first_metric, adaptation, adapts = _metric_plan(metric, adapt_metric, start.shape[1])
+    chosen = _chosen(only, chains, checkpoint)
     settings = SamplerSettings(
         draws=draws,
         tune=tune,
@@ -205,10 +210,10 @@ def sample(
             problems = [Problem(recorder.watched(i, *each), each.handle) for i, each in enumerate(problems)]
         guess = None if isinstance(metric, Metric) or not adapts or tune == 0 else settings.schedule.first_metric
         positions, warmup_positions, workers = _new_chains(
-            settings, problems, first_metric, start, seeds, journals, guess
+            settings, problems, first_metric, start, seeds, journals, guess, chosen
         )
         if progress is True:
-            progress = stack.enter_context(ProgressBar(chains, draws + tune))
+            progress = stack.enter_context(ProgressBar(len(chosen), draws + tune))
         interrupted = run_chains(workers, settings.cores, _Listeners(progress, callback))
         return collect(workers, positions, warmup_positions, settings, seeds, interrupted)
 
@@ -241,16 +246,18 @@ def _new_chains(
     seeds: np.random.SeedSequence,
     journals: Sequence[ChainJournal] | None,
     guess: Callable[[Vector, Vector], Metric] | None,
+    chosen: Sequence[int],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None, list[ChainWorker]]:
-    """Memory for all draws, for those of the warm-up if they are kept, and a worker for each chain.
+    """Memory for all draws, for those of the warm-up if they are kept, and a worker for each chosen chain.
 
     Raises
     ------
     SamplingError
         If there is not as much memory.
     """
-    chains, dimension = start.shape
+    chains, dimension = len(chosen), start.shape[1]
     kept = settings.tune if settings.save_warmup else 0
+    all_seeds = seeds.spawn(len(start))
     with (
         memory_for(chains, settings.tune, len(STATISTICS), "The statistics of the warm-up"),
         memory_for(chains, settings.draws + kept, dimension + len(STATISTICS), "The sampler's draws"),
@@ -265,12 +272,12 @@ def _new_chains(
                 metric=metric,
                 initial=start[chain],
                 seed=seed,
-                positions=positions[chain],
-                warmup_positions=None if warmup_positions is None else warmup_positions[chain],
+                positions=positions[place],
+                warmup_positions=None if warmup_positions is None else warmup_positions[place],
                 journal=None if journals is None else journals[chain],
                 first_metric=guess,
             )
-            for chain, seed in enumerate(seeds.spawn(chains))
+            for place, (chain, seed) in enumerate((chain, all_seeds[chain]) for chain in chosen)
         ]
     return positions, warmup_positions, workers
 
@@ -292,6 +299,24 @@ def _density_of(
         if value is not None:
             raise SettingError(f"{type(logdensity).__name__} has its own data: give them there, and leave {name} out.")
     return logdensity
+
+
+def _chosen(only: Sequence[int] | None, chains: int, checkpoint: Any) -> list[int]:
+    """Which chains run.
+
+    Raises
+    ------
+    SettingError
+        For chains that there are not, or a checkpoint, which is of all chains.
+    """
+    if only is None:
+        return list(range(chains))
+    chosen = [int(chain) for chain in only]
+    if not chosen or chosen != sorted(set(chosen)) or not 0 <= chosen[0] <= chosen[-1] < chains:
+        raise SettingError(f"only has numbers of chains, from 0 to {chains - 1} and increasing, not {only!r}.")
+    if checkpoint is not None:
+        raise SettingError("A checkpoint is of all chains: leave only= out, or checkpoint=.")
+    return chosen
 
 
 def _identity(settings: SamplerSettings, density: Density, start: Matrix, metric: Metric) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import unknown_argument
 from nutslite._log import log
+from nutslite._parallel import check_executor
 from nutslite.exceptions import (
     ArgumentError,
     ArgumentTypeError,
@@ -30,6 +32,11 @@ if TYPE_CHECKING:
     from nutslite.posterior.methods.settings import Settings
 
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
+
+BESIDE_EXECUTOR = {
+    "checkpoint": "a checkpoint grows in this process. Leave one of them out.",
+    "callback": "other processes report no progress. Leave one of them out.",
+}
 
 _OTHER_NAMES = {"initvals": "start", "jobs": "cores", "njobs": "cores", "seed": "random_seed"}
 _OTHER_METHODS = {
@@ -80,11 +87,16 @@ class FitArguments:
     checkpoint: str | os.PathLike[str] | None = None
     importance: str | None = "auto"
     file: str | os.PathLike[str] | None = None
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
         method = _method(self.inference_method)
         _say_what_runs(self.inference_method)
         self._set(inference_method=method.name)
+        check_executor(self.executor, "chain")
+        for name in ("checkpoint", "callback"):
+            if self.executor is not None and getattr(self, name) is not None:
+                raise ArgumentError(f"fit(executor=, {name}=): {BESIDE_EXECUTOR[name]}")
         check_pilot(self.pilot)
         check_flags(**{name: getattr(self, name) for name in _FLAGS})
         paths = {name: getattr(self, name) for name in ("checkpoint", "file")}

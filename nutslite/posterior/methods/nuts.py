@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from nutslite._awaited import BLOCK, EFFECTS, NATURAL
+from nutslite.posterior.methods.chains_apart import sampled, sampled_on
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
-from nutslite.posterior.methods.nuts_start import NutsStart, default_target_accept, first_state, named_sample
+from nutslite.posterior.methods.nuts_start import NutsStart, default_target_accept, first_state
 from nutslite.posterior.methods.resume import resumed_start
 from nutslite.posterior.methods.settings import OPTIONAL, Settings
 from nutslite.posterior.methods.task import Task
@@ -56,30 +57,10 @@ def run(task: Task) -> Fit:
 
 def _sampled(task: Task, settings: Settings, begun: NutsStart, seed: np.random.SeedSequence) -> Draws:
     """The chains' draws; `settings` with the warm-up and the acceptance that serve."""
-    target = task.target
-    with target.helped(settings.chains, settings.cores) as chain_data:
-        draws = named_sample(
-            task.plan,
-            target.logdensity,
-            target.data,
-            data_type=target.data_type,
-            initial=begun.initial,
-            jitter=begun.jitter,
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            cores=settings.cores,
-            random_seed=seed,
-            target_accept=settings.target_accept,
-            max_treedepth=settings.max_treedepth,
-            metric=begun.metric,
-            adapt_metric=begun.adapts,
-            progress=settings.progressbar,
-            callback=settings.callback,
-            save_warmup=not settings.discard_tuned_samples,
-            checkpoint=task.checkpoint,
-            chain_data=chain_data,
-        )
+    if settings.executor is not None:
+        draws = sampled_on(settings.executor, task, settings, begun, seed)
+    else:
+        draws = sampled(task.plan, task.target, settings, begun, seed, checkpoint=task.checkpoint)
     task.clock.lap("sampling")
     return draws
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,8 @@ TARGET_ACCEPT = 0.8
 class Settings:
     """How to sample; as for `Model.fit`. What is None, and ``init="auto"``, is left to the pilot.
 
-    `inference_method` is a name of `registry.NAMES`.
+    `inference_method` is a name of `registry.NAMES`. Chains of NUTS run on the `executor`, if there is one, on which
+    draws do not depend.
 
     Impossible values are refused here, before a pilot takes its time; any kind of seed becomes plain integers.
     """
@@ -66,6 +68,7 @@ class Settings:
     checkpoint: str | os.PathLike[str] | None = None
     importance: str | None = "auto"
     identity: Mapping[str, Any] | None = None
+    executor: Executor | None = None
 
     def __post_init__(self) -> None:
         SamplerSettings(

@@ -158,12 +158,19 @@ class CompilerBeside:
             self._listener.join()
 
 
+_KEPT: set[str] = set()
+"""Paths whose density was on disk when it was looked for."""
+
+
 @contextlib.contextmanager
 def compiling_beside(path: str, parts: Sequence[str]) -> Iterator[CompilerBeside]:
     """The process beside this one runs within this context, where the density of the path is not on disk."""
     beside = CompilerBeside(path, parts)
-    if _serves() and not is_kept(DENSITIES[path]):
-        beside.start()
+    if path not in _KEPT and _serves():
+        if is_kept(DENSITIES[path]):
+            _KEPT.add(path)
+        else:
+            beside.start()
     try:
         with coming(beside.done if beside.process is not None else {}):
             yield beside

@@ -22,7 +22,7 @@ from nutslite.sampler.checkpoint.digest import digest
 MEANING = 2
 """Raised when a version of this package makes another posterior of the same call: stored fits are then made anew."""
 
-FREE_SETTINGS = ("cores", "progressbar", "callback", "random_seed", "checkpoint", "identity")
+FREE_SETTINGS = ("cores", "progressbar", "callback", "random_seed", "checkpoint", "identity", "executor")
 """Settings that do not change the draws, or (the seed) are compared elsewhere."""
 
 NUMBER = ("draws",)

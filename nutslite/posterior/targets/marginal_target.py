@@ -31,6 +31,7 @@ FloatArray = NDArray[np.float64]
 
 TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
 TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
+FEW_NUMBERS = 100_000  # values and effects of all draws, which are drawn before threads would have started
 EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
 
@@ -141,7 +142,8 @@ class MarginalTarget:
             for chain in range(chains)[some]:
                 values[chain], effects[chain] = recover(self.reduction, positions[chain], streams[chain], cores)
 
-        run_in_parts(recover_chains, chains, available_cpus(), fewest=1)
+        fewest = 1 if values.size + effects.size > FEW_NUMBERS else chains
+        run_in_parts(recover_chains, chains, available_cpus(), fewest)
         sampled = values[..., : values.shape[-1] - self.reduction.data.head.fixed.size]  # bounds may be infinite
         if not (np.isfinite(sampled).all() and np.isfinite(effects).all()):
             raise SamplingError(

@@ -102,7 +102,7 @@ def summary(
         raise DataError("There are no draws to summarise.")
     table: dict[str, NDArray[np.float64]] = {}
     if kind != "diagnostics":
-        table |= _statistics(draws, hdi_prob)
+        table |= statistics(draws, hdi_prob)
     if kind != "stats":
         table |= diagnostics.convergence(draws)
     fitness = _fitness_of(results, group)
@@ -145,7 +145,8 @@ def _named_draws(
     return named_arrays(results)
 
 
-def _statistics(draws: NDArray[np.float64], prob: float) -> dict[str, NDArray[np.float64]]:
+def statistics(draws: NDArray[np.float64], prob: float) -> dict[str, NDArray[np.float64]]:
+    """Mean, standard deviation and both ends of the interval, by a table's column, of draws (chains, draws, n)."""
     interval = diagnostics.hdi(draws, prob)
     low, high = (f"hdi_{100 * share:.4g}%" for share in ((1 - prob) / 2, (1 + prob) / 2))
     n = draws.shape[0] * draws.shape[1]

@@ -1,0 +1,36 @@
+"""Rows shared by threads, for code that releases the GIL."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_in_parts(work: Callable[[slice], None], n: int, cores: int, fewest: int = 32) -> None:
+    """Call ``work(part)`` for slices that make up ``range(n)``, at once on up to `cores` threads.
+
+    A part has at least `fewest` rows. The first part runs on the calling thread; the first exception is raised when all
+    parts have ended.
+    """
+    count = max(1, min(cores, n // fewest))
+    edges = np.linspace(0, n, count + 1).astype(int).tolist()
+    first, *others = (slice(start, stop) for start, stop in itertools.pairwise(edges))
+    if not others:
+        work(first)
+        return
+    with ThreadPoolExecutor(len(others)) as pool:
+        running = [pool.submit(work, part) for part in others]
+        work(first)
+        for other in running:
+            other.result()
