@@ -39,7 +39,7 @@ BASE = (
     "_schema",
     "_capabilities",
 )
-CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
+CORRIDOR = ("formula", "families", "engines", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}
 ALLOWED |= {"sampler": set(BASE), "datasets": set(BASE), "scores": set(BASE)}
 ALLOWED |= {name: {*BASE, *CORRIDOR[:position]} for position, name in enumerate(CORRIDOR)}
@@ -77,6 +77,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "methods",
         "run",
     ),
+    "engines": ("sources",),
     "sampler": ("transition", "checkpoint", "independence", "pathfinder", "variational"),
     "scores": (
         "numerics",
@@ -99,6 +100,7 @@ KEEPERS = {
     "pandas": {
         "formula",
         "datasets",
+        "engines",
         "results",
         "model",
         "calibration",
@@ -115,7 +117,7 @@ KEEPERS = {
     "bambi": set(),
     "formulae": set(),
 }
-WITHOUT_NUMBA = {"formula", "datasets", "model", "interpret", "commands", "cli", "__init__", "__main__"}
+WITHOUT_NUMBA = {"formula", "engines", "datasets", "model", "interpret", "commands", "cli", "__init__", "__main__"}
 SAMPLER_NEEDS = {"numpy", "numba", "tqdm"}
 
 LONGEST_FILE = 400

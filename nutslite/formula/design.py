@@ -134,6 +134,16 @@ class Design:
         """Columns that are categories because the user says so."""
         return self._recipe.categorical
 
+    def check_columns(self) -> None:
+        """Refuse products and constants that say nothing in these rows.
+
+        Raises
+        ------
+        DataError, FormulaError
+        """
+        for plan in self._recipe.predictors:
+            check_columns(plan, self.predictors[plan.spec.parameter])
+
     def settled(self, interval: Callable[[str, str], Interval]) -> tuple[Design, tuple[str, ...]]:
         """The same once terms have chosen what their formula left open, and what they chose, in sentences.
 
@@ -213,6 +223,7 @@ def build_design(
     categorical: str | Collection[str] | None = None,
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
+    check: bool = True,
 ) -> Design:
     """Turn a formula and data into numbers.
 
@@ -233,6 +244,9 @@ def build_design(
     extra_namespace : mapping, optional
         Further names that the formulas may use: functions, and constants such as lists of knots. Columns of the data
         come first, and the package's own functions cannot be replaced.
+    check : bool
+        Whether to refuse columns that say nothing, as `Design.check_columns` does: not where `data` are a few rows of
+        many.
 
     Returns
     -------
@@ -276,7 +290,7 @@ def build_design(
         plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
     )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
-    for plan in plans:
+    for plan in plans if check else ():
         check_columns(plan, predictors[plan.spec.parameter])
     note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)

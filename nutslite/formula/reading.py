@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
 from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.hints import index_hint, quote_hint, with_quote_hint
+from nutslite.formula.evaluation.functions import taken_for_levels
 from nutslite.formula.evaluation.safety import check, check_extra_namespace
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.language.expression import Expression
@@ -55,6 +57,15 @@ class FormulaRead:
     def expressions(self) -> list[Expression]:
         """All that is evaluated on data, calls that are terms of special kinds left out."""
         return [*self.response.expressions(), *(e for item in self.parsed.predictors for e in item.expressions())]
+
+    @property
+    def level_columns(self) -> frozenset[str]:
+        """Columns whose values are levels, be they numbers: x of ``C(x)``, g of ``(1|g)``."""
+        taken = {name for item in self.expressions for name in taken_for_levels(item.tree)}
+        bars = [group for item in self.parsed.predictors for group in item.groups]
+        factors = [e for bar in bars for term in bar.factors for e in (*term.factors, *term.more)]
+        names = {node.id for e in factors for node in ast.walk(e.tree) if isinstance(node, ast.Name)}
+        return frozenset((taken | names | self.categorical) & set(self.used_columns))
 
     @property
     def calls(self) -> list[Expression]:

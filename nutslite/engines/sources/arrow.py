@@ -1,0 +1,73 @@
+"""Parquet files, and datasets of pyarrow in whatever format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from nutslite.engines.sources.source import HEAD_ROWS, Found, Work, rows_per_block
+from nutslite.engines.sources.threads import mapped
+from nutslite.exceptions import DataError
+from nutslite.formula.columns.tables import frame_of_table
+
+READ_AHEAD = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+"""What pyarrow may hold beside the block that is worked on: by default it reads sixteen blocks of four files ahead."""
+
+
+class ArrowSource:
+    """A pyarrow Dataset, read row group by row group where its files have them."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        files = getattr(dataset, "files", None)
+        self.title = f"a dataset of {len(files):,} file{'s' if len(files) != 1 else ''}" if files else "a dataset"
+        self.columns = tuple(dataset.schema.names)
+        self._filter = (getattr(dataset, "_scan_options", None) or {}).get("filter")
+
+    def count(self) -> int:
+        """From the files' metadata, where they have them."""
+        return int(self.dataset.count_rows())
+
+    def head(self, rows: int = HEAD_ROWS) -> pd.DataFrame:
+        """See `Source`."""
+        frame: pd.DataFrame = frame_of_table(self.dataset.head(rows))
+        return frame
+
+    def map(self, work: Work[Found], columns: Sequence[str], cores: int) -> Iterator[Found]:
+        """See `Source`; threads read and work at once, a row group each."""
+        pieces = enumerate(self._pieces())
+        for found in mapped(lambda place, piece: self._over(work, place, piece, list(columns)), pieces, cores):
+            yield from found
+
+    def different_rows(self, columns: Sequence[str], count: str, most: int) -> None:
+        """None: pyarrow groups in memory."""
+        return
+
+    def _pieces(self) -> Iterator[Any]:
+        for fragment in self.dataset.get_fragments(filter=self._filter):
+            if hasattr(fragment, "split_by_row_group"):
+                yield from fragment.split_by_row_group()
+            else:
+                yield fragment
+
+    def _over(self, work: Work[Found], place: int, piece: Any, columns: list[str]) -> list[Found]:
+        import pyarrow
+
+        options = {} if self._filter is None else {"filter": self._filter}
+        try:
+            batches = piece.to_batches(
+                schema=self.dataset.schema,
+                columns=columns,
+                batch_size=rows_per_block(len(columns)),
+                **READ_AHEAD,
+                **options,
+            )
+            return [
+                work((place, i), frame_of_table(pyarrow.Table.from_batches([batch])))
+                for i, batch in enumerate(batches)
+                if batch.num_rows
+            ]
+        except (pyarrow.ArrowException, OSError) as error:
+            raise DataError(f"Reading {self.title} failed: {error}.") from error
