@@ -64,12 +64,12 @@ class Reading:
         DataError
             Where there are some and nobody allowed to leave them out.
         """
-        missing = frame.isna().to_numpy().any(axis=1)
+        missing = np.asarray(frame.isna().to_numpy().any(axis=1))
         if not missing.any():
             return frame, 0
         if not self.dropna:
             complete_rows(frame, False)
-        return frame.loc[~missing], int(np.count_nonzero(missing))
+        return frame.iloc[np.flatnonzero(~missing)], int(np.count_nonzero(missing))
 
 
 def first_pass(source: Source, reading: Reading, head: pd.DataFrame, cores: int) -> FirstPass:
@@ -169,7 +169,8 @@ class _Gathered:
         """All of them, merged; None where they were too many, an empty one where none were asked for."""
         if not self.columns:
             return pd.DataFrame()
-        self._merge()
+        if not self.too_many:
+            self._merge()
         return None if self.too_many else self.frames[0]
 
     def _merge(self) -> None:

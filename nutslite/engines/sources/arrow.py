@@ -24,7 +24,6 @@ class ArrowSource:
         files = getattr(dataset, "files", None)
         self.title = f"a dataset of {len(files):,} file{'s' if len(files) != 1 else ''}" if files else "a dataset"
         self.columns = tuple(dataset.schema.names)
-        self._filter = (getattr(dataset, "_scan_options", None) or {}).get("filter")
 
     def count(self) -> int:
         """From the files' metadata, where they have them."""
@@ -46,7 +45,13 @@ class ArrowSource:
         return
 
     def _pieces(self) -> Iterator[Any]:
-        for fragment in self.dataset.get_fragments(filter=self._filter):
+        """Row groups, or fragments; of a filtered dataset, which gives no fragments away, the whole."""
+        try:
+            fragments = self.dataset.get_fragments()
+        except ValueError:
+            yield self.dataset
+            return
+        for fragment in fragments:
             if hasattr(fragment, "split_by_row_group"):
                 yield from fragment.split_by_row_group()
             else:
@@ -55,10 +60,9 @@ class ArrowSource:
     def _over(self, work: Work[Found], place: int, piece: Any, columns: list[str]) -> list[Found]:
         import pyarrow
 
-        options = {} if self._filter is None else {"filter": self._filter}
+        options = {} if piece is self.dataset else {"schema": self.dataset.schema}
         try:
             batches = piece.to_batches(
-                schema=self.dataset.schema,
                 columns=columns,
                 batch_size=rows_per_block(len(columns)),
                 **READ_AHEAD,

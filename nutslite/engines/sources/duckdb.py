@@ -23,7 +23,7 @@ class DuckDBSource:
 
     def count(self) -> int:
         """See `Source`."""
-        return int(self.relation.aggregate("count(*)").fetchone()[0])
+        return int(self.relation.aggregate("count(*)").fetchall()[0][0])
 
     def head(self, rows: int = HEAD_ROWS) -> pd.DataFrame:
         """See `Source`."""
