@@ -39,8 +39,7 @@ class DaskSource:
         import dask
 
         parts = self.frame[list(columns)].to_delayed()
-        with dask.annotate(retries=RETRIES):
-            tasks = [dask.delayed(in_slices, pure=False)(work, place, part) for place, part in enumerate(parts)]
+        tasks = [dask.delayed(in_slices, pure=False)(work, place, part) for place, part in enumerate(parts)]
         for found in dask.compute(*tasks, **_retrying()):
             yield from found
 
