@@ -232,7 +232,7 @@ def _joint_plan(
         sentences.append(f"No column is read by code: {uncoded}.")
     why_not = _why_no_pilot(assembled, declared, pilot)
     structure = None if why_not is not None else _structure(data, declared, pilot)
-    few = why_not is None and structure is None and is_small(data)
+    few = why_not is None and structure is None and is_small(data) and assembled.spec.elsewhere is None
     unfit = why_refused(declared, FEW_ROWS)
     if structure is not None:
         sentences += _matrix_sentences(structure)
