@@ -61,6 +61,11 @@ class ArrowSource:
         import pyarrow
 
         options = {} if piece is self.dataset else {"schema": self.dataset.schema}
+        if getattr(self.dataset, "format", None) is not None and self.dataset.format.default_extname == "parquet":
+            from pyarrow.dataset import ParquetFragmentScanOptions
+
+            # By default whole row groups are fetched before their first row is handed out.
+            options["fragment_scan_options"] = ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False)
         try:
             batches = piece.to_batches(
                 columns=columns,
