@@ -277,7 +277,7 @@ def test_constant_columns_are_refused_but_not_those_constant_in_the_first_rows(d
     parquet.write_table(pa.Table.from_pandas(sorted_rows), tmp_path / "sorted.parquet")
     source = dataset.dataset(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nutslite.engines.sources.source.HEAD_ROWS", 100)
+        patch.setattr("nutslite.model.record.survey.HEAD_ROWS", 100)
         assert nl.Model("y ~ h", source)._specification.spec.elsewhere.n_rows == N
         with pytest.raises(DataError, match="one"):
             nl.Model("y ~ x + one", source)

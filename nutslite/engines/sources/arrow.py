@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nutslite.engines.sources.source import HEAD_ROWS, Found, Work, rows_per_block
+from nutslite.engines.sources.source import Found, Work, rows_per_block
 from nutslite.engines.sources.threads import mapped
 from nutslite.exceptions import DataError
 from nutslite.formula.columns.tables import frame_of_table
@@ -29,10 +29,20 @@ class ArrowSource:
         """From the files' metadata, where they have them."""
         return int(self.dataset.count_rows())
 
-    def head(self, rows: int = HEAD_ROWS) -> pd.DataFrame:
+    def head(self, rows: int) -> pd.DataFrame:
         """See `Source`."""
-        frame: pd.DataFrame = frame_of_table(self.dataset.head(rows))
-        return frame
+        import pyarrow
+
+        taken: list[Any] = []
+        for piece in self._pieces():  # not Dataset.head, which reads sixteen blocks ahead
+            for batch in self._batches(piece, list(self.columns), rows):
+                taken.append(batch)
+                if sum(one.num_rows for one in taken) >= rows:
+                    break
+            if sum(one.num_rows for one in taken) >= rows:
+                break
+        table = pyarrow.Table.from_batches(taken, schema=self.dataset.schema).slice(0, rows)
+        return frame_of_table(table)
 
     def map(self, work: Work[Found], columns: Sequence[str], cores: int) -> Iterator[Found]:
         """See `Source`; threads read and work at once, a row group each."""
@@ -57,25 +67,24 @@ class ArrowSource:
             else:
                 yield fragment
 
-    def _over(self, work: Work[Found], place: int, piece: Any, columns: list[str]) -> list[Found]:
-        import pyarrow
-
-        options = {} if piece is self.dataset else {"schema": self.dataset.schema}
-        if getattr(self.dataset, "format", None) is not None and self.dataset.format.default_extname == "parquet":
+    def _batches(self, piece: Any, columns: list[str], rows: int) -> Iterator[Any]:
+        """Blocks of a piece, of so many rows."""
+        options: dict[str, Any] = {} if piece is self.dataset else {"schema": self.dataset.schema}
+        if getattr(getattr(self.dataset, "format", None), "default_extname", "") == "parquet":
             from pyarrow.dataset import ParquetFragmentScanOptions
 
             # By default whole row groups are fetched before their first row is handed out.
             options["fragment_scan_options"] = ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False)
+        batches: Iterator[Any] = piece.to_batches(columns=columns, batch_size=rows, **READ_AHEAD, **options)
+        return batches
+
+    def _over(self, work: Work[Found], place: int, piece: Any, columns: list[str]) -> list[Found]:
+        import pyarrow
+
         try:
-            batches = piece.to_batches(
-                columns=columns,
-                batch_size=rows_per_block(len(columns)),
-                **READ_AHEAD,
-                **options,
-            )
             return [
                 work((place, i), frame_of_table(pyarrow.Table.from_batches([batch])))
-                for i, batch in enumerate(batches)
+                for i, batch in enumerate(self._batches(piece, columns, rows_per_block(len(columns))))
                 if batch.num_rows
             ]
         except (pyarrow.ArrowException, OSError) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nutslite.engines.sources.source import HEAD_ROWS, Found, Work, in_slices
+from nutslite.engines.sources.source import Found, Work, in_slices
 
 RETRIES = 3
 """How often a partition is worked on again where that fails; one whose worker dies is by itself given to another."""
@@ -29,7 +29,7 @@ class DaskSource:
         """See `Source`; a pass over the data where Dask does not know it."""
         return len(self.frame)
 
-    def head(self, rows: int = HEAD_ROWS) -> pd.DataFrame:
+    def head(self, rows: int) -> pd.DataFrame:
         """See `Source`; of as many partitions as it takes."""
         found: pd.DataFrame = self.frame.head(rows, npartitions=-1)
         return found

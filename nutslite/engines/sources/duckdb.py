@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nutslite.engines.sources.source import HEAD_ROWS, Found, Work, rows_per_block
+from nutslite.engines.sources.source import Found, Work, rows_per_block
 from nutslite.engines.sources.threads import mapped
 from nutslite.formula.columns.tables import frame_of_table
 
@@ -25,7 +25,7 @@ class DuckDBSource:
         """See `Source`."""
         return int(self.relation.aggregate("count(*)").fetchall()[0][0])
 
-    def head(self, rows: int = HEAD_ROWS) -> pd.DataFrame:
+    def head(self, rows: int) -> pd.DataFrame:
         """See `Source`."""
         return next(iter(self._frames(self.relation.limit(rows), rows)), self.relation.limit(0).df())
 

@@ -33,7 +33,7 @@ class Source(Protocol):
         """Number of rows."""
         ...
 
-    def head(self, rows: int = HEAD_ROWS) -> pd.DataFrame:
+    def head(self, rows: int) -> pd.DataFrame:
         """The first rows, all columns."""
         ...
 

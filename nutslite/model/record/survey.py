@@ -17,7 +17,7 @@ from nutslite.engines.first_pass import FirstPass, Reading, first_pass
 from nutslite.engines.moments import Moments
 from nutslite.engines.numbers import numbers_of, with_means, with_numbers
 from nutslite.engines.second_pass import SecondPass, Wanted, second_pass
-from nutslite.engines.sources.source import Source
+from nutslite.engines.sources.source import HEAD_ROWS, Source
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.families.record.family import Family
 from nutslite.formula.columns.categories import Categories
@@ -62,7 +62,7 @@ def survey(
         For what a model has that data on an engine cannot serve, each with a remedy; otherwise as `build_design`.
     """
     cores = available_cpus()
-    head = source.head()
+    head = source.head(HEAD_ROWS)
     parameters = tuple(parameter.name for parameter in (*family.parameters, *family.optional))
     read = read_formula(formula, head, parameters, arguments.categorical, arguments.extra_namespace)
     _refuse(read, family, arguments)
