@@ -210,6 +210,17 @@ def test_incomplete_rows_are_counted_out_or_refused(data, tmp_path):
         assert_same_priors(model, nl.Model(formula, gaps, family, dropna=True))
 
 
+def test_the_first_rows_may_all_be_incomplete(data, tmp_path):
+    gaps = data.assign(x=data.x.where(np.arange(N) >= 300))
+    parquet.write_table(pa.Table.from_pandas(gaps), tmp_path / "gaps.parquet", row_group_size=300)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nutslite.model.record.survey.HEAD_ROWS", 100)
+        for formula in ("y ~ x + z", "y ~ x + g"):
+            model = nl.Model(formula, str(tmp_path), dropna=True)
+            assert_same_priors(model, nl.Model(formula, gaps, dropna=True))
+            assert model._specification.spec.elsewhere.n_dropped == 300
+
+
 @pytest.mark.parametrize(
     ("formula", "family", "options", "message"),
     [
@@ -277,7 +288,7 @@ def test_constant_columns_are_refused_but_not_those_constant_in_the_first_rows(d
     parquet.write_table(pa.Table.from_pandas(sorted_rows), tmp_path / "sorted.parquet")
     source = dataset.dataset(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nutslite.model.record.survey.HEAD_ROWS", 100)
+        patch.setattr("nutslite.model.record.survey.HEAD_ROWS", 3)
         assert nl.Model("y ~ h", source)._specification.spec.elsewhere.n_rows == N
         with pytest.raises(DataError, match="one"):
             nl.Model("y ~ x + one", source)

@@ -17,6 +17,7 @@ COUNT = "__count__"
 MOST_DIFFERENT = 1_000_000  # rows that stand for all: more are no less work than passes over the data
 PROMISING = 0.2  # share of the first rows that differ, above which nobody counts repeats
 MOST_COMBINATIONS = 200_000  # of levels
+FEWEST = 10  # complete rows to learn from, where the first rows are all incomplete
 GATHERED = 4  # times as many rows as are allowed may wait to be merged
 
 
@@ -86,13 +87,16 @@ def first_pass(source: Source, reading: Reading, head: pd.DataFrame, cores: int)
     repeats = len(first) > 0 and (~first.duplicated()).mean() <= PROMISING
     if repeats and (grouped := source.different_rows(reading.columns, COUNT, MOST_DIFFERENT)) is not None:
         return _merged(reading, grouped)
-    if not repeats and not reading.levels and len(first):
+    if not repeats and not reading.levels and len(first) >= min(FEWEST, len(head)):
         return FirstPass(first, None, None)
     columns = (reading.columns if repeats else ()), reading.levels
     gathered = [_Gathered(some, most) for some, most in zip(columns, (MOST_DIFFERENT, MOST_COMBINATIONS), strict=True)]
     dropped = 0
+    later = first
     for found in source.map(_Tally(reading, repeats), reading.columns, cores):
         dropped += found.dropped
+        if len(later) < FEWEST:
+            later = pd.concat([later, found.some], ignore_index=True)
         for one, frame in zip(gathered, found.frames, strict=True):
             one.add(frame)
     different, combined = (one.frame() for one in gathered)
@@ -105,7 +109,7 @@ def first_pass(source: Source, reading: Reading, head: pd.DataFrame, cores: int)
             f"{listed} have more than {MOST_COMBINATIONS:,} combinations of levels in the data ({source.title}). Data "
             "on an engine serve few levels: merge levels, or fit the model to a part that fits into memory."
         )
-    rows = pd.concat([combined.drop(columns=COUNT), first], ignore_index=True) if len(combined) else first
+    rows = pd.concat([combined.drop(columns=COUNT), later], ignore_index=True) if len(combined) else later
     return FirstPass(_checked(rows), None, dropped)
 
 
@@ -127,10 +131,11 @@ def _checked(rows: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Block:
-    """What was found in a block: its different rows, and its combinations of levels, each with its count."""
+    """What was found in a block: its different rows, and its combinations of levels, each with its count; some rows."""
 
     dropped: int
     frames: tuple[pd.DataFrame, pd.DataFrame]
+    some: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class _Tally:
         different = _counted(frame, list(frame.columns)) if self.repeats else nothing
         levels = list(self.reading.levels)
         combined = frame.drop_duplicates(levels).assign(**{COUNT: 1}) if levels else nothing
-        return _Block(dropped, (different, combined))
+        return _Block(dropped, (different, combined), frame.iloc[:FEWEST])
 
 
 class _Gathered:

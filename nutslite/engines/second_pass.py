@@ -18,6 +18,7 @@ from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
 from nutslite.families.record.variants import for_response
 from nutslite.formula.design import Design
+from nutslite.formula.rows import rows_of_design
 
 FloatArray = NDArray[np.float64]
 Cell = tuple[int, ...]
@@ -69,14 +70,6 @@ class SecondPass:
     line: Line | None
     sample: pd.DataFrame
 
-    def summary(self, learned: Design) -> Design:
-        """`learned`, whose rows get numbers with the moments of all rows."""
-        numbers, _ = self.all.equivalent_rows(learned.n_rows)
-        if numbers.shape[1] != learned.n_rows:
-            raise AssertionError("rows that have all moments are no more than those that have all levels")
-        numbers = numbers if self.line is None else self.line.on(numbers)
-        return with_numbers(learned, numbers, self.line is not None)
-
     def equivalent(self, summary: Design) -> Design:
         """Few rows with weights that have the same Gaussian likelihood as all, centred at the same means.
 
@@ -105,6 +98,18 @@ class SecondPass:
         weights = np.repeat([weight for _, weight in found], sizes)
         rows = pd.RangeIndex(len(weights))
         return replace(design, factors=factors, weights=weights, n_rows=len(weights), rows=rows)
+
+
+def summary_of(learned: Design, moments: Moments, line: Line | None, response: bool) -> Design:
+    """The rows that a design was learned from, with numbers that have the moments of all rows.
+
+    They are repeated where they are fewer than that takes. `line` was taken off the response before, `response` says
+    whether that gets such numbers, too.
+    """
+    numbers, _ = moments.equivalent_rows(max(learned.n_rows, 2 * len(moments.mean) + 2))
+    numbers = numbers if line is None else line.on(numbers)
+    rows = np.resize(np.arange(learned.n_rows), numbers.shape[1])
+    return with_numbers(rows_of_design(learned, rows), numbers, response)
 
 
 def second_pass(

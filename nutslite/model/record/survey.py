@@ -15,8 +15,8 @@ from nutslite._parallel import available_cpus
 from nutslite.engines.elsewhere import Elsewhere, OnBlock
 from nutslite.engines.first_pass import FirstPass, Reading, first_pass
 from nutslite.engines.moments import Moments
-from nutslite.engines.numbers import numbers_of, with_means, with_numbers
-from nutslite.engines.second_pass import SecondPass, Wanted, second_pass
+from nutslite.engines.numbers import numbers_of, with_means
+from nutslite.engines.second_pass import SecondPass, Wanted, second_pass, summary_of
 from nutslite.engines.sources.source import HEAD_ROWS, Source
 from nutslite.exceptions import DataError, FormulaError
 from nutslite.families.record.family import Family
@@ -112,8 +112,7 @@ class _Survey:
             raise AssertionError("rows were merged")
         numbers = numbers_of(self.learned, self.response)
         moments = Moments.of(numbers, counts)
-        rows, _ = moments.equivalent_rows(self.learned.n_rows)
-        summary = _centred(with_numbers(self.learned, rows, self.response))
+        summary = _centred(summary_of(self.learned, moments, None, self.response))
         weights = counts if self.learned.weights is None else counts * self.learned.weights
         design = with_means(replace(self.learned, weights=weights), summary)
         n = int(counts.sum())
@@ -132,7 +131,7 @@ class _Survey:
         share = 0.0 if squashed else min(1.0, SAMPLED / max(1, self.source.count()))
         wanted = Wanted(self.response, squashed, share)
         second = second_pass(self.source, self.reading, self.learned, head, self.family, wanted, self.cores)
-        summary = _centred(second.summary(self.learned))
+        summary = _centred(summary_of(self.learned, second.all, second.line, self.response))
         n = second.all.rows
         if squashed:
             design = second.equivalent(summary)
