@@ -27,6 +27,7 @@ BLOCK = 1_000_000
 FILE_ROWS = 10_000_000
 WAYS = ("gaussian", "bernoulli", "in memory")
 RESULTS = ROOT / "benchmarks" / "results" / "data_on_engines.json"
+HEADER = "| rows | model | draws | s to make it | of all processors | s to fit | of all processors | MB at most |"
 
 
 def make_files(folder: Path, rows: int) -> None:
@@ -101,6 +102,51 @@ def warm_up(way: str) -> None:
         model.fit(draws=50, random_seed=1, progressbar=False)
 
 
+def stored(path: Path) -> list[dict[str, Any]]:
+    """What was measured before."""
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def write_table(found: list[dict[str, Any]], path: Path) -> None:
+    """A table in Markdown."""
+    from provenance import made_by
+
+    lines = [
+        "# Data on engines: time and memory by the number of rows",
+        "",
+        f"{made_by('data_on_engines.py')} The machine was shared with other work: seconds of all processors are those "
+        "of this work alone. Memory is the peak above that of a small fit before.",
+        "",
+        HEADER,
+        "|" + " --- |" * (HEADER.count("|") - 1),
+    ]
+    for one in found:
+        numbers = [f"{one[key]:.1f}" for key in ("model", "model_cpu", "fit", "fit_cpu")]
+        lines.append(
+            f"| {one['rows']:,} | {one['way']} | {one['draws']:,} | {' | '.join(numbers)} | {one['megabytes']:.0f} |"
+        )
+    path.write_text("\n".join(lines) + "\n")
+
+
+def draw(found: list[dict[str, Any]], path: Path) -> None:
+    """Seconds and memory by rows, both axes logarithmic."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    for way in sorted({one["way"] for one in found}):
+        own = [one for one in found if one["way"] == way]
+        rows = [one["rows"] for one in own]
+        left.loglog(rows, [one["model_cpu"] + one["fit_cpu"] for one in own], "o-", label=way)
+        right.loglog(rows, [one["megabytes"] for one in own], "o-", label=way)
+    rows = sorted({one["rows"] for one in found})
+    right.loglog(rows, [8e-6 * n * (COLUMNS + 1) for n in rows], "--", color="0.6", label="the columns themselves")
+    for axes, what in ((left, "seconds of all processors"), (right, "MB at most")):
+        axes.set(xlabel="rows", title=what)
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
 def main() -> None:
     """Make what is missing, run each fit in a fresh process, print a table, keep it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -108,13 +154,14 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=["gaussian", "bernoulli"], choices=WAYS)
     parser.add_argument("--draws", type=int, default=250, help="of each of four chains")
     parser.add_argument("--folder", default=os.path.join(tempfile.gettempdir(), "nutslite-rows"))
+    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON; a table and a picture are written beside it")
+    parser.add_argument("--report", action="store_true", help="only write the table and the picture anew")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(json.dumps(run_one(*given.one, given.draws)))
         return
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    for rows in given.rows:
+    for rows in [] if given.report else given.rows:
         folder = Path(given.folder) / str(rows)
         if not folder.exists():
             make_files(folder, rows)
@@ -122,13 +169,16 @@ def main() -> None:
             command = [sys.executable, __file__, "--one", str(folder), way, "--draws", str(given.draws)]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             one = {"rows": rows, **json.loads(printed.splitlines()[-1])}
-            found = [old for old in found if (old["rows"], old["way"]) != (rows, way)] + [one]
-            RESULTS.write_text(json.dumps(sorted(found, key=lambda one: (one["way"], one["rows"])), indent=1) + "\n")
+            found = [old for old in stored(given.out) if (old["rows"], old["way"]) != (rows, way)] + [one]
+            found.sort(key=lambda one: (one["way"], one["rows"]))
+            given.out.write_text(json.dumps(found, indent=1) + "\n")
             print(
                 f"{rows:>12,} rows, {way:>10}: model {one['model']:7.1f} s ({one['model_cpu']:.1f} of CPU), "
                 f"fit {one['fit']:7.1f} s ({one['fit_cpu']:.1f} of CPU), {one['megabytes']:6.0f} MB",
                 flush=True,
             )
+    write_table(stored(given.out), given.out.with_suffix(".md"))
+    draw(stored(given.out), given.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":
