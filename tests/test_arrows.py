@@ -39,7 +39,7 @@ BASE = (
     "_schema",
     "_capabilities",
 )
-CORRIDOR = ("formula", "families", "priors", "posterior", "results", "model")
+CORRIDOR = ("formula", "families", "engines", "priors", "posterior", "results", "model")
 ALLOWED: dict[str, set[str]] = {name: set(BASE[:position]) for position, name in enumerate(BASE)}
 ALLOWED |= {"derivatives": set(BASE), "sampler": {*BASE, "derivatives"}, "datasets": set(BASE), "scores": set(BASE)}
 ALLOWED |= {name: {*BASE, *CORRIDOR[:position]} for position, name in enumerate(CORRIDOR)}
@@ -80,6 +80,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "methods",
         "run",
     ),
+    "engines": ("sources",),
     "sampler": (
         *("transition", "parts", "catalogue", "constraints", "densities"),
         *("checkpoint", "independence", "pathfinder", "variational"),
@@ -105,6 +106,7 @@ KEEPERS = {
     "pandas": {
         "formula",
         "datasets",
+        "engines",
         "results",
         "model",
         "calibration",
@@ -122,7 +124,7 @@ KEEPERS = {
     "bambi": set(),
     "formulae": set(),
 }
-WITHOUT_NUMBA = {"formula", "datasets", "model", "interpret", "commands", "cli", "__init__", "__main__"}
+WITHOUT_NUMBA = {"formula", "engines", "datasets", "model", "interpret", "commands", "cli", "__init__", "__main__"}
 SAMPLER_NEEDS = {"numpy", "numba", "llvmlite", "tqdm"}  # Numba brings llvmlite
 
 LONGEST_FILE = 400

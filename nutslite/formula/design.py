@@ -8,30 +8,27 @@ grouping factors (`grouping`), take the response apart (`response`).
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, DataTypeError, FormulaError, did_you_mean, shown
+from nutslite.exceptions import DataError, did_you_mean
 from nutslite.formula import response as response_room
 from nutslite.formula.by_levels import taken_apart
-from nutslite.formula.category_specific import CS, category_specific
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
-from nutslite.formula.columns.hints import index_hint, quote_hint, with_quote_hint
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
 from nutslite.formula.evaluation.evaluation import Evaluator, Memory
 from nutslite.formula.evaluation.functions import taken_for_levels
-from nutslite.formula.evaluation.safety import check, check_extra_namespace
+from nutslite.formula.evaluation.safety import check
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
-from nutslite.formula.formula import Formula, as_formula
+from nutslite.formula.formula import Formula
 from nutslite.formula.grouping import GroupPlan, apply_group, learn_group
 from nutslite.formula.language.algebra import Term
-from nutslite.formula.language.expression import Expression
-from nutslite.formula.language.parsing import PredictorSpec, check_ids, parse, refuse_response_as_term
+from nutslite.formula.language.parsing import PredictorSpec
 from nutslite.formula.predictors import (
     PredictorPlan,
     build_predictor,
@@ -39,13 +36,11 @@ from nutslite.formula.predictors import (
     factor_expressions,
     plan_predictor,
     resettled,
-    without_offset,
 )
+from nutslite.formula.reading import read_formula
 from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
 from nutslite.formula.response import ResponsePlan
-from nutslite.formula.response_spec import read_response
 from nutslite.formula.terms.kinds import Interval
-from nutslite.formula.terms.learned import set_apart
 
 
 @dataclass(frozen=True)
@@ -139,6 +134,16 @@ class Design:
         """Columns that are categories because the user says so."""
         return self._recipe.categorical
 
+    def check_columns(self) -> None:
+        """Refuse products and constants that say nothing in these rows.
+
+        Raises
+        ------
+        DataError, FormulaError
+        """
+        for plan in self._recipe.predictors:
+            check_columns(plan, self.predictors[plan.spec.parameter])
+
     def settled(self, interval: Callable[[str, str], Interval]) -> tuple[Design, tuple[str, ...]]:
         """The same once terms have chosen what their formula left open, and what they chose, in sentences.
 
@@ -218,6 +223,7 @@ def build_design(
     categorical: str | Collection[str] | None = None,
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
+    check: bool = True,
 ) -> Design:
     """Turn a formula and data into numbers.
 
@@ -238,6 +244,9 @@ def build_design(
     extra_namespace : mapping, optional
         Further names that the formulas may use: functions, and constants such as lists of knots. Columns of the data
         come first, and the package's own functions cannot be replaced.
+    check : bool
+        Whether to refuse columns that say nothing, as `Design.check_columns` does: not where `data` are a few rows of
+        many.
 
     Returns
     -------
@@ -258,30 +267,13 @@ def build_design(
     >>> design.factors["s"].index.tolist(), design.factors["s"].levels
     ([0, 0, 1], ('7', '8'))
     """
-    formula = as_formula(formula)
-    try:
-        parsed = parse(formula.main, formula.additionals, tuple(parameters))
-        parsed = set_apart(category_specific(parsed) if CS in parameters else parsed)
-        spec = read_response(parsed.response)
-    except FormulaError as error:
-        raise with_quote_hint(error, data) from None
-    for column in spec.own:
-        refuse_response_as_term(column, parsed.predictors)
     frame = as_frame(data)
-    check_ids(parsed.predictors, frame.columns)
-    extra = check_extra_namespace(extra_namespace)
-    forced = _check_categorical(categorical, frame)
-    response_columns = _used_columns(spec.expressions(), frame, extra)
-    special = _used_columns([e for item in parsed.predictors for e in item.calls], frame, extra, term=True)
-    predictor_columns, common = (
-        tuple(dict.fromkeys((*_used_columns([e for item in some for e in item.expressions()], frame, extra), *special)))
-        for some in (parsed.predictors, [item.without_groups() for item in parsed.predictors])
-    )
-    used_columns = tuple(dict.fromkeys((*response_columns, *predictor_columns)))
+    found = read_formula(formula, frame, parameters, categorical, extra_namespace)
+    parsed, spec, extra, forced = found.parsed, found.response, found.extra, found.categorical
+    response_columns, predictor_columns, common = found.response_columns, found.predictor_columns, found.common_columns
+    used_columns, gaps = found.used_columns, found.gaps
 
     frame = select(frame, used_columns)
-    always = _used_columns(spec.expressions(gaps=False), frame, extra)
-    gaps = frozenset(used_columns) - {*always, *predictor_columns}
     complete = complete_rows(frame.drop(columns=list(gaps)) if gaps else frame, dropna)
     n_dropped = int(np.count_nonzero(~complete))
     if n_dropped:
@@ -298,7 +290,7 @@ def build_design(
         plan_predictor(item, known, evaluator, item.parameter in without_intercept) for item in parsed.predictors
     )
     predictors = {plan.spec.parameter: build_predictor(plan, values, evaluator) for plan in plans}
-    for plan in plans:
+    for plan in plans if check else ():
         check_columns(plan, predictors[plan.spec.parameter])
     note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
@@ -308,37 +300,6 @@ def build_design(
         gaps,
     )  # fmt: skip
     return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, rows, recipe)
-
-
-def _check_categorical(categorical: str | Collection[str] | None, frame: pd.DataFrame) -> frozenset[str]:
-    if categorical is not None and (isinstance(categorical, Mapping) or not isinstance(categorical, Collection)):
-        raise DataTypeError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
-    names = [categorical] if isinstance(categorical, str) else list(categorical or ())
-    for name in names:
-        if isinstance(name, tuple) or not isinstance(name, Hashable):
-            raise DataError(f"categorical is a column's name or a list of names, not {shown(categorical)}.")
-        if name not in frame.columns:
-            hint = did_you_mean(str(name), map(str, frame.columns))
-            raise DataError(f"categorical: column '{name}' not found in the data.{hint}")
-    return frozenset(names)
-
-
-def _used_columns(
-    expressions: Iterable[Expression], frame: pd.DataFrame, extra: Mapping[str, Any], *, term: bool = False
-) -> tuple[str, ...]:
-    """Check every expression, each of which may be a whole `term`; collect the columns that they use."""
-    columns = dict.fromkeys(frame.columns)
-    used: dict[str, None] = {}
-    for expression in expressions:
-        # an offset's call is this room's own word; what it holds is the expression
-        try:
-            used.update(dict.fromkeys(check(without_offset(expression), columns, extra, term=term)))
-        except DataError as error:
-            hints = index_hint(str(error), frame), quote_hint(expression.formula, frame)
-            raise DataError("\n".join([str(error), *filter(None, hints)])) from None
-        except FormulaError as error:
-            raise with_quote_hint(error, frame) from None
-    return tuple(used)
 
 
 def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:

@@ -338,6 +338,8 @@ class LinearPredictor:
         ``("offset(log(N))",)``.
     basis_terms : tuple of BasisTerm
         Of terms of special kinds, in the order of the formula.
+    means : ndarray, shape (p,), or None
+        What columns are centred at where the rows are a part of the data, or stand for them; None: their own means.
     """
 
     parameter: str
@@ -348,6 +350,7 @@ class LinearPredictor:
     offset: FloatArray | None = None
     offset_names: tuple[str, ...] = ()
     basis_terms: tuple[BasisTerm, ...] = ()
+    means: FloatArray | None = None
 
 
 def prefix_of(parameter: str, parent: str) -> str:

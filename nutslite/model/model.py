@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import pandas as pd
-
 from nutslite._calls import public
 from nutslite.exceptions import DataError, NutsliteError
 from nutslite.families.record.family import Family
@@ -49,7 +47,8 @@ class Model(Drawn, Evaluated, Embedded, Shown):
     formula : str or Formula
         ``"y ~ x + (x|g)"``; a `Formula` may model further parameters: ``Formula("y ~ x", "sigma ~ z")``.
     data : DataFrame, polars or pyarrow table, dict of arrays, or path of a CSV or Parquet file
-        One row per observation.
+        One row per observation. Or data on an engine, which are read in passes: the path of a folder of Parquet files
+        or a list of such files, a pyarrow Dataset, a DuckDB relation, a Dask DataFrame (docs/data_on_engines.md).
     family : str or Family
         ``"gaussian"``, ``"bernoulli"``, ``"poisson"``, ... or a Family of your own.
     priors : dict, optional
@@ -157,9 +156,10 @@ class Model(Drawn, Evaluated, Embedded, Shown):
         return self._specification.formula
 
     @property
-    def data(self) -> pd.DataFrame:
-        """The data as given, with all rows and columns."""
-        return self._specification.data
+    def data(self) -> Any:
+        """The data as given, with all rows and columns; as an object of their engine, where they are on one."""
+        elsewhere = self._specification.spec.elsewhere
+        return self._specification.data if elsewhere is None else elsewhere.data
 
     @property
     def family(self) -> Family:
@@ -312,7 +312,7 @@ class Model(Drawn, Evaluated, Embedded, Shown):
         own = self._specification
         arguments = {**vars(own.arguments), **changes}
         arguments["formula"] = own.formula if formula is None else updated(own.formula, formula)
-        model = type(self)(data=own.data if data is None else data, **arguments)
+        model = type(self)(data=self.data if data is None else data, **arguments)
         known = {
             name: alias for name, alias in own.aliases.items() if name in model._specification.posterior.inventory.dims
         }

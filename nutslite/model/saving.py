@@ -27,6 +27,7 @@ def save_model(path: str | os.PathLike[str], specification: Specification, *, fi
     """What `Model.save` does."""
     from nutslite.results.storage.model_file import write_model
 
+    specification.need_rows("Model.save", "nutslite.save writes results")
     path = checked_path("path", path)
     arguments = {**vars(specification.arguments), "priors": dict(specification.arguments.priors)}
     state = {"aliases": specification.aliases, "fitted": fitted}

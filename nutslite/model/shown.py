@@ -119,6 +119,7 @@ class Shown:
     @property
     def backend(self) -> Backend:
         """What the model runs on; ``backend.model`` has its log density, gradient and named variables."""
+        self._specification.need_rows("The log density by names")
         return self._specification.posterior.backend
 
     def graph(

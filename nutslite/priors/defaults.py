@@ -44,6 +44,9 @@ DefaultPrior = tuple[str, Mapping[str, Any]]
 QUANTILE = "quantile"
 """In place of a family's name: a regression of quantiles, whatever its family."""
 
+SCALED_BY_RESPONSE = frozenset({"gaussian", "t", "skew_normal", QUANTILE})
+"""Families whose default priors have the response's unit."""
+
 _WIDTH = 2.5
 _RIGHT, _INTERVAL = STATUSES.index("right"), STATUSES.index("interval")
 _SHOWN = 5
@@ -188,7 +191,7 @@ class DefaultScaling:
 
     def __init__(self, family: str, link: str, response: Response) -> None:
         self.family = family
-        self.uses_response = family in {"gaussian", "t", "skew_normal", QUANTILE}
+        self.uses_response = family in SCALED_BY_RESPONSE
         self.binary = family in {"bernoulli", "binomial"} and link in {"logit", "probit"}
         self.mean = float(np.mean(response.values[0])) if self.uses_response else 0.0
         self._sd = float(np.std(response.values[0])) if self.uses_response else 1.0

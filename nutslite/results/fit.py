@@ -65,10 +65,9 @@ def store_fit(
         **fit.attributes,
         **(notes or {}),
     }
-    groups: dict[str, dict[str, Any]] = {
-        "posterior": posterior,
-        "observed_data": observed_of(assembled),
-    }
+    groups: dict[str, dict[str, Any]] = {"posterior": posterior}
+    if assembled.spec.elsewhere is None:
+        groups["observed_data"] = observed_of(assembled)
     if fit.stats:
         groups["sample_stats"] = dict(fit.stats)
     groups |= _warmup(fit)

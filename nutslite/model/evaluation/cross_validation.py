@@ -45,6 +45,7 @@ def cross_validate(
     from nutslite.posterior.methods.settings import Settings
     from nutslite.sampler.sample import seed_sequence
 
+    specification.need_rows("cross_validate")
     rows = Rows(specification.spec.design, specification.data, True)
     labels = None if groups is None else _held_out_groups(groups, rows)
     if by is not None:

@@ -88,6 +88,8 @@ def evaluate(
 ) -> Report:
     """What `Model.evaluate` does."""
     check_flags(new_groups=new_groups, **better._asdict())
+    if data is None:
+        specification.need_rows("evaluate", "Give new rows: data=...")
     kind = _checked_kind(kind, data, new_groups, better, options.get("joint"))
     check_results(specification, idata)
     rows = _rows(specification, data, new_groups)

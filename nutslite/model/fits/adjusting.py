@@ -38,6 +38,7 @@ def clusters_of(specification: Specification, groups: Any) -> tuple[NDArray[np.i
     DataError
         For a column that is not there, labels that are missing or too many, factors of which none was chosen.
     """
+    specification.need_rows("adjust_intervals")
     design = specification.spec.design
     factors = list(dict.fromkeys(term.factor for term in design.group_terms))
     if groups is None and len(factors) > 1:

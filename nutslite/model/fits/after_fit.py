@@ -10,6 +10,8 @@ from nutslite.model.record.specification import Specification
 if TYPE_CHECKING:
     from nutslite.results.predictions.response_draws import PredictionTask
 
+GIVE = "Give new rows: data=..."
+
 
 def predict(
     specification: Specification, idata: Any, *, data: Any = None, include_group_specific: bool = True, **options: Any
@@ -19,7 +21,9 @@ def predict(
 
     check_results(specification, idata)
     rows, design = None, specification.spec.design
-    if data is not None:
+    if data is None:
+        specification.need_rows("predict", GIVE)
+    else:
         rows = as_frame(data)
         design = design.evaluate(rows, groups=include_group_specific)
     options["include_group_specific"] = include_group_specific
@@ -32,6 +36,7 @@ def with_predictions(
     """Results with all needed groups; what they lack is added to a copy. What `Model.pp_check` looks at."""
     from nutslite.results.container.inference_data import group_names
 
+    specification.need_rows("pp_check")
     anew = draws is not None or random_seed is not None
     if anew or "posterior_predictive" not in group_names(idata):
         options = {"kind": "response", "inplace": False, "draws": draws, "random_seed": random_seed}
@@ -49,6 +54,8 @@ def add_log_likelihood(specification: Specification, idata: Any, *, data: Any = 
     from nutslite.results import added_groups
 
     check_results(specification, idata)
+    if data is None:
+        specification.need_rows("The log likelihood", GIVE)
     design = specification.spec.design
     rows = design if data is None else design.evaluate(data, response=True)
     return added_groups.add_log_likelihood(idata, rows, prediction_task(specification), inplace=inplace)
@@ -67,6 +74,7 @@ def explained_variance(specification: Specification, idata: Any, **options: Any)
     """What `Model.r2_score` does."""
     from nutslite.results import added_groups
 
+    specification.need_rows("r2_score")
     check_results(specification, idata)
     task = prediction_task(specification)
     return added_groups.explained_variance(idata, specification.spec.design, task, **options)

@@ -22,6 +22,7 @@ def prior_predictive(
     from nutslite.posterior.points.prior_draws import draw_prior
     from nutslite.results.fit import store_prior
 
+    specification.need_rows("prior_predictive", "plot_priors draws from the priors alone")
     if specification.spec.potentials:
         log.warning("Potentials have no part in draws of the prior: these are from the priors alone.")
     rng = random_generator(random_seed)

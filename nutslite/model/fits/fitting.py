@@ -63,6 +63,9 @@ def prepare(specification: Specification, arguments: FitArguments) -> Job:
     from nutslite.posterior.methods.registry import method_for
     from nutslite.sampler.checkpoint.checkpoint import stored_seed
 
+    for name in ("include_response_params", "log_likelihood"):
+        if arguments.groups.get(name):
+            specification.need_rows(name, f"Leave it out; model.{ADDED[name][1]}(results, data=...) is for new rows")
     seed, checkpoint = arguments.random_seed, arguments.checkpoint
     if seed is None and checkpoint is not None:
         seed = stored_seed(checkpoint)

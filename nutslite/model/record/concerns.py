@@ -46,6 +46,19 @@ def warn_of_concerns(
     elif _residual_is_open(design, family, priors):
         warn_where_exact(design, family, links[family.parent.name], kept[family.parent.name])
     _groups(design, family, priors)
+    _links(design, family, links, chosen)
+
+
+def warn_of_columns_and_links(
+    design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]
+) -> None:
+    """Warn of what rows that have the moments of all rows show: columns that others span, and links."""
+    for name, predictor in design.predictors.items():
+        _collinear(name, predictor, family)
+    _links(design, family, links, chosen)
+
+
+def _links(design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]) -> None:
     for name, predictor in design.predictors.items():
         if _moves(predictor):
             _link(family.parameter(name), links[name], family, chosen=name in chosen)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
-from nutslite.exceptions import DataTypeError, check_flags, shown
+from nutslite.exceptions import DataError, DataTypeError, check_flags, shown
 from nutslite.families.record.family import Family
 from nutslite.families.record.register import own_links, own_quantile
 from nutslite.formula.formula import Formula
@@ -158,8 +158,30 @@ class Specification:
         """What determines the posterior: design, family, links, priors and the like."""
         return self.posterior.spec
 
+    def need_rows(self, what: str, instead: str = "Fit the model to rows that fit into memory for that") -> None:
+        """Refuse `what` where the rows are on an engine.
+
+        Raises
+        ------
+        DataError
+        """
+        if (elsewhere := self.spec.elsewhere) is not None:
+            raise DataError(
+                f"{what} needs the model's rows in memory, and these are {elsewhere.source.title} of "
+                f"{elsewhere.n_rows:,} rows. {instead}."
+            )
+
     def identity(self) -> dict[str, Any]:
-        """What determines the posterior, as digests by the names that users know."""
+        """What determines the posterior, as digests by the names that users know.
+
+        Raises
+        ------
+        DataError
+            Where the rows are on an engine, whose digests nobody has.
+        """
+        self.need_rows(
+            "A file that knows the model again (checkpoint=, file=, save)", "Save the results by nutslite.save"
+        )
         columns = {str(name): column_digest(self.used[name]) for name in self.spec.design.used_columns}
         return model_identity(str(self.formula), self.spec, self.arguments.priors, columns)
 
@@ -184,8 +206,11 @@ def specification_of(model: Any) -> Specification:
     ------
     DataTypeError
         For what is no model.
+    DataError
+        For a model whose rows are on an engine.
     """
     specification = getattr(model, "_specification", None)
     if not isinstance(specification, Specification):
         raise DataTypeError(f"The first argument is a Model, not {shown(model)}.")
+    specification.need_rows("What looks into a model")
     return specification

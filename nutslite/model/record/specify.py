@@ -13,7 +13,9 @@ import pandas as pd
 
 from nutslite._config import config
 from nutslite._log import log
-from nutslite.exceptions import PriorError
+from nutslite.engines.elsewhere import Elsewhere
+from nutslite.engines.sources.recognised import source_of
+from nutslite.exceptions import DataError, PriorError
 from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
@@ -22,9 +24,9 @@ from nutslite.families.record.variants import for_response, plain
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
-from nutslite.formula.formula import as_formula
+from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.terms.kinds import Interval
-from nutslite.model.record.concerns import check_empty_formulas, warn_of_concerns
+from nutslite.model.record.concerns import check_empty_formulas, warn_of_columns_and_links, warn_of_concerns
 from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import read_potentials
@@ -55,17 +57,9 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     family, links = _family_and_links(arguments)
     potentials = read_potentials(arguments.potentials)
     unused = config["UNUSED_PRIORS"] if arguments.unused_priors is None else arguments.unused_priors
-    frame = as_frame(data)
-    design = build_design(
-        formula,
-        frame,
-        parameters=tuple(parameter.name for parameter in (*family.parameters, *family.optional)),
-        without_intercept=family.without_intercept,
-        categorical=arguments.categorical,
-        dropna=arguments.dropna,
-        extra_namespace=arguments.extra_namespace,
-    )
-    used = _used_data(frame, design.used_columns, arguments.categorical)
+    frame, rows, elsewhere = _rows_of(data, formula, family, links, arguments)
+    used = _used_data(frame, rows.used_columns, arguments.categorical)
+    design = rows if elsewhere is None else elsewhere.summary
     family = for_response(family, design.response)
     check_response(family, design.response)
     family = family.bound(design.response, design.predictors)
@@ -77,7 +71,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     priors = _choose_priors(arguments, unused, design, family, links)
     design = _settled(design, priors)
     spec = ModelSpec(
-        design=design,
+        design=design if elsewhere is None else rows,
         family=family,
         links=links,
         priors=priors,
@@ -85,11 +79,38 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
         correlations=correlations,
         noncentered=_starts_noncentered(arguments, design, family, priors),
         potentials=potentials,
+        elsewhere=elsewhere,
     )
     posterior = _named(Posterior(spec))
     chosen = get_family(arguments.family).chosen_links(arguments.link)
-    warn_of_concerns(design, family, links, chosen, priors)
+    if elsewhere is None:
+        warn_of_concerns(design, family, links, chosen, priors)
+    else:
+        warn_of_columns_and_links(design, family, links, chosen)
+        check_streamed(posterior)
     return Specification(arguments, formula, frame, used, unused, posterior)
+
+
+def _rows_of(
+    data: Any, formula: Formula, family: Family, links: Mapping[str, str], arguments: ModelArguments
+) -> tuple[pd.DataFrame, Design, Elsewhere | None]:
+    """The data as a frame and as a design; where they are on an engine, what stands for them, and where they are."""
+    source = source_of(data)
+    if source is not None:
+        from nutslite.model.record.survey import survey  # most data are in memory
+
+        return survey(source, data, formula, family, links, arguments)
+    frame = as_frame(data)
+    design = build_design(
+        formula,
+        frame,
+        parameters=tuple(parameter.name for parameter in (*family.parameters, *family.optional)),
+        without_intercept=family.without_intercept,
+        categorical=arguments.categorical,
+        dropna=arguments.dropna,
+        extra_namespace=arguments.extra_namespace,
+    )
+    return frame, design, None
 
 
 def with_priors(specification: Specification, given: Mapping[Any, Any] | None, **generic: Any) -> Specification:
@@ -104,10 +125,11 @@ def with_priors(specification: Specification, given: Mapping[Any, Any] | None, *
     named = {key: prior for key, prior in generic.items() if prior is not None}
     all_given = update_priors(update_priors(specification.arguments.priors, named), given)
     arguments, spec = replace(specification.arguments, priors=all_given), specification.spec
-    priors = _choose_priors(arguments, specification.unused_priors, spec.design, spec.family, spec.links)
+    priors = _choose_priors(arguments, specification.unused_priors, spec.summary, spec.family, spec.links)
     noncentered = _starts_noncentered(arguments, spec.design, spec.family, priors)
     design = _settled(spec.design, priors)
     posterior = Posterior(replace(spec, design=design, priors=priors, noncentered=noncentered))
+    check_streamed(posterior)
     check_aliases(specification.aliases, posterior.inventory)
     return replace(specification, arguments=arguments, posterior=posterior)
 
@@ -127,6 +149,24 @@ def with_aliases(specification: Specification, given: Mapping[str, str | Mapping
     aliases = {**specification.aliases, **chosen}
     check_aliases(aliases, inventory)
     return replace(specification, aliases=aliases)
+
+
+def check_streamed(posterior: Posterior) -> None:
+    """Refuse a model whose densities would read data on an engine, and that passes over them cannot serve.
+
+    Raises
+    ------
+    DataError
+    """
+    elsewhere = posterior.spec.elsewhere
+    if elsewhere is not None and elsewhere.streams:
+        from nutslite.posterior.targets.streamed_target import why_not_streamed
+
+        if (reason := why_not_streamed(posterior.assembled)) is not None:
+            raise DataError(
+                f"This model cannot be fitted to {elsewhere.source.title}: {reason}. Round the predictors so that rows "
+                "repeat, or fit it to a part of the rows that fits into memory."
+            )
 
 
 def _family_and_links(arguments: ModelArguments) -> tuple[Family, dict[str, str]]:

@@ -38,15 +38,15 @@ from nutslite.priors.prior import Prior
 FloatArray = NDArray[np.float64]
 
 
-def assemble(spec: ModelSpec, inventory: Inventory) -> Assembled:
-    """Numbers of a model, under the names of its inventory."""
-    return _Assembler(spec, inventory).run()
+def assemble(spec: ModelSpec, inventory: Inventory, *, coded: bool = True) -> Assembled:
+    """Numbers of a model, under the names of its inventory; `coded` allows columns that are read by code."""
+    return _Assembler(spec, inventory, coded).run()
 
 
 class _Assembler:
     """One pass over the parameters of the family; every method adds to the head, the blocks and the names."""
 
-    def __init__(self, spec: ModelSpec, inventory: Inventory) -> None:
+    def __init__(self, spec: ModelSpec, inventory: Inventory, coded: bool = True) -> None:
         self.spec = spec
         self.head = HeadBuilder(inventory)
         self.inventory = inventory
@@ -57,7 +57,7 @@ class _Assembler:
         self.shrunk: dict[str, dict[int, list[tuple[int, ShrunkColumns]]]] = {}  # by parameter and row of eta: places
         self.columns: list[FloatArray] = []
         self.coefficients: list[NDArray[np.int64]] = []
-        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design, has_weights(spec)))
+        self.codes = CodesBuilder(sortable=not sorted_by_groups(spec.design, has_weights(spec)), search=coded)
         self.offsets: list[FloatArray] = []
         self.z: list[FloatArray] = []
 

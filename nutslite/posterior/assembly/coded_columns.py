@@ -25,10 +25,12 @@ class CodesBuilder:
     ----------
     sortable : bool
         Whether rows can be sorted by a code, because they will not be by a grouping factor.
+    search : bool
+        Whether to look for columns that pay; otherwise all are left.
     """
 
-    def __init__(self, sortable: bool) -> None:
-        self.sortable = sortable
+    def __init__(self, sortable: bool, search: bool = True) -> None:
+        self.sortable, self.search = sortable, search
         self.levels: list[NDArray[np.int32]] = []
         self._rows: list[IndexArray] = []
         self._tables: list[FloatArray] = []
@@ -45,7 +47,7 @@ class CodesBuilder:
     ) -> IndexArray:
         """Code what pays of a predictor's columns (p, n), centred at their `means`; the columns that are left."""
         left = np.ones(matrix.shape[0], dtype=bool)
-        for one in find_code_sets(matrix, spans, self.sortable):
+        for one in find_code_sets(matrix, spans, self.sortable) if self.search else ():
             left[one.columns] = False
             table = matrix[one.columns[:, None], one.first] - means[one.columns, None]
             self.add(predictor, one, table, coefficients[one.columns])

@@ -59,7 +59,8 @@ def with_derived_columns(
         _append(term, _weights(head, term, predictor.parameter, slopes, priors), matrices, references, spans)
         centred.append(np.full(len(term.matrix), predictor.intercept))
     matrix = predictor.matrix if len(matrices) == 1 else np.concatenate(matrices)
-    means = np.where(np.concatenate(centred), matrix.mean(axis=1), 0.0)
+    of_rows = matrix.mean(axis=1) if predictor.means is None else predictor.means
+    means = np.where(np.concatenate(centred), of_rows, 0.0)
     return matrix, means, np.concatenate(references), spans
 
 

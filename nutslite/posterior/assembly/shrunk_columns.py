@@ -80,14 +80,19 @@ def take_apart(spec: ModelSpec, predictor: LinearPredictor) -> tuple[LinearPredi
     rest = np.ascontiguousarray(np.delete(predictor.matrix, gone, axis=0))
     centred = predictor.intercept and spec.center_predictors
     blocks = [_block(predictor, own, shrinkage, centred) for own, shrinkage in groups]
-    return replace(predictor, matrix=rest, terms=tuple(terms)), blocks
+    means = None if predictor.means is None else np.delete(predictor.means, gone)
+    return replace(predictor, matrix=rest, terms=tuple(terms), means=means), blocks
 
 
 def _block(
     predictor: LinearPredictor, terms: tuple[CommonTerm, ...], shrinkage: Shrinkage | None, centred: bool
 ) -> ShrunkColumns:
     matrix = np.concatenate([predictor.matrix[term.start : term.stop] for term in terms])
-    means = matrix.mean(axis=1) if centred else np.zeros(matrix.shape[0])
+    means = np.zeros(matrix.shape[0])
+    if centred and predictor.means is not None:
+        means = np.concatenate([predictor.means[term.start : term.stop] for term in terms])
+    elif centred:
+        means = matrix.mean(axis=1)
     return ShrunkColumns(terms, matrix - means[:, None], means, shrinkage)
 
 

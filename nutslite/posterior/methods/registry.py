@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from nutslite.exceptions import SettingError, refuse_other
-from nutslite.posterior.methods import large_independence
+from nutslite.posterior.methods import large_independence, streamed
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.plan import Plan
@@ -51,6 +51,13 @@ def method_for(plan: Plan, settings: Settings) -> Method:
         If the method that was asked for cannot serve the plan.
     """
     method = method_called(settings.inference_method)
+    if plan.streams:
+        if settings.inference_method != "auto":
+            raise SettingError(
+                f"inference_method='{settings.inference_method}' would read all data for each gradient, and these are "
+                "on an engine. Leave it out: independence Metropolis takes some ten passes."
+            )
+        return streamed.METHOD
     if settings.inference_method == "auto" and not method.heeds.issuperset(settings.given):
         method = method_called("nuts")
     if plan.is_large and not method.approximate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nutslite.engines.elsewhere import Elsewhere
 from nutslite.families.record.family import Family
 from nutslite.formula.design import Design
 from nutslite.posterior.record.potential import Potential
@@ -30,6 +31,8 @@ class ModelSpec:
         By term name (prefixed): whether to start from the non-centred parametrisation. The pilot may choose better.
     potentials : tuple of Potential
         Terms that the user adds to the log density.
+    elsewhere : Elsewhere or None
+        Where the rows are, if not in memory: `design` then stands for them.
     """
 
     design: Design
@@ -40,3 +43,14 @@ class ModelSpec:
     correlations: Mapping[str, float] = field(default_factory=dict)
     noncentered: Mapping[str, bool] = field(default_factory=dict)
     potentials: tuple[Potential, ...] = ()
+    elsewhere: Elsewhere | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the user's data in use."""
+        return self.design.n_rows if self.elsewhere is None else self.elsewhere.n_rows
+
+    @property
+    def summary(self) -> Design:
+        """The design that default priors are made of."""
+        return self.design if self.elsewhere is None else self.elsewhere.summary

@@ -24,6 +24,7 @@ from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
+from nutslite.posterior.targets.streamed_target import StreamedTarget, streamed
 from nutslite.posterior.targets.target import JointTarget, Target
 from nutslite.priors.shrinkage import KINDS, shrinkage_kind
 
@@ -84,12 +85,19 @@ class Plan:
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
     @property
+    def streams(self) -> bool:
+        """Whether every density reads data on an engine."""
+        return streamed(self.assembled) is not None
+
+    @property
     def is_large(self) -> bool:
         """Whether it is of a marginal density of which one value is a large factorisation."""
         return self.reduction is not None and self.reduction.large
 
     def target(self) -> Target:
         """A fresh target for one fit."""
+        if self.streams:
+            return StreamedTarget(self.assembled)
         if self.reduction is not None:
             return MarginalTarget(self.assembled, self.reduction)
         if self.assembled.spec.potentials:
@@ -144,6 +152,16 @@ def make_plan(
     if path not in PATHS:
         error = error_about(path, str, SettingError, SettingTypeError)
         raise error(f"There is no plan '{path}'; there are {', '.join(PATHS)}.")
+    if (elsewhere := assembled.spec.elsewhere) is None:
+        return _make_plan(assembled, path, pilot, merge, code)
+    if streamed(assembled) is not None:
+        return _streamed_plan(assembled, path, pilot)
+    plan = _make_plan(assembled, path, pilot, merge, code)
+    return replace(plan, sentences=(*elsewhere.sentences, *plan.sentences))
+
+
+def _make_plan(assembled: Assembled, path: Path, pilot: bool | Centring, merge: bool, code: bool) -> Plan:
+    """For rows in memory, be it that they stand for others."""
     declared = [*declarations_of(assembled.spec), *declarations_of_nodes(assembled.data.head)]
     if not code or why_refused(declared, CODES) is not None:
         assembled = replace(assembled, data=without_codes(assembled.data))
@@ -161,6 +179,28 @@ def make_plan(
         )
     few = not reduction.large and has_few_rows(assembled.data, reduction.kept.size)
     return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction, is_small=few)
+
+
+def _streamed_plan(assembled: Assembled, path: Path, pilot: bool | Centring) -> Plan:
+    """For rows on an engine, which every density reads.
+
+    Raises
+    ------
+    SettingError
+        For what passes over the data do not do.
+    """
+    elsewhere = streamed(assembled)
+    if path == "marginal" or pilot is not True or elsewhere is None:
+        raise SettingError(
+            "The data are on an engine and read in passes: there is one plan for them, by a pilot and proposals. Leave "
+            "plan= and pilot= out."
+        )
+    sentences = (
+        *elsewhere.sentences,
+        f"Proposals for all {assembled.layout.dimension} parameters are independence Metropolis's, all draws in one "
+        "pass; some ten passes altogether, whatever the number of rows.",
+    )
+    return Plan("joint", True, sentences, assembled, None)
 
 
 def _reduced(assembled: Assembled, declared: Sequence[Declaration]) -> Reduction | str:
@@ -192,7 +232,7 @@ def _joint_plan(
         sentences.append(f"No column is read by code: {uncoded}.")
     why_not = _why_no_pilot(assembled, declared, pilot)
     structure = None if why_not is not None else _structure(data, declared, pilot)
-    few = why_not is None and structure is None and is_small(data)
+    few = why_not is None and structure is None and is_small(data) and assembled.spec.elsewhere is None
     unfit = why_refused(declared, FEW_ROWS)
     if structure is not None:
         sentences += _matrix_sentences(structure)

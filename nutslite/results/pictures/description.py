@@ -102,7 +102,7 @@ def describe(model: Described, *, fitted: bool = False, style: Style = "modern")
         "Formula": model.formulas,
         "Family": [model.spec.family.name],
         "Link": model.links,
-        "Observations": [f"{model.spec.design.n_rows}{model.censored}"],
+        "Observations": [f"{model.spec.n_rows}{model.censored}"],
         "Priors": [""],
     }
     lines = [line for key, entries in header.items() for line in _entry(key, entries)]  # formulas as they are written
@@ -135,7 +135,7 @@ def _classic(model: Described) -> str:
         f"Formula: {'; '.join(model.formulas)}",
         f"Family name: {model.spec.family.name.capitalize()}",
         f"Link: {', '.join(model.spec.links[parameter] for parameter in model.parameters)}",
-        f"Observations: {model.spec.design.n_rows}{model.censored}",
+        f"Observations: {model.spec.n_rows}{model.censored}",
         "Priors:",
     ]
     for parameter in model.parameters:
@@ -151,7 +151,7 @@ def describe_html(model: Described) -> str:
         "Formula": "<br>".join(escape(formula) for formula in model.formulas),
         "Family": escape(model.spec.family.name),
         "Link": "<br>".join(escape(link) for link in model.links),
-        "Observations": f"{model.spec.design.n_rows:,}{model.censored}",
+        "Observations": f"{model.spec.n_rows:,}{model.censored}",
     }
     rows = [f'<tr><th>{key}</th><td colspan="2"{LEFT}>{value}</td></tr>' for key, value in header.items()]
     for parameter in model.parameters:

@@ -88,7 +88,7 @@ def draw_graph(
         shown = aliases.get(name, name)
         plates.setdefault(dims, []).append(f"{_quoted(name)} [label={_quoted(f'{shown}~{label}')} {style}]")
     sizes = {dim: len(values) for dim, values in assembled.layout.coords.items()}
-    sizes[OBSERVATIONS] = assembled.spec.design.n_rows
+    sizes[OBSERVATIONS] = assembled.spec.n_rows
     for number, (dims, rows) in enumerate(plates.items()):
         if dims:
             label = " x ".join(f"{dim} ({sizes[dim]})" for dim in dims)

@@ -1,0 +1,1 @@
+"""Tables on engines: Parquet files and pyarrow datasets, DuckDB relations, Dask DataFrames."""
