@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,25 @@ others = {name.split(".")[0] for name, module in sys.modules.items() if getattr(
 print(json.dumps({"shape": draws.positions.shape, "finite": bool(np.isfinite(more.positions).all()),
                   "groups": sorted(groups), "packages": sorted(others - set(sys.stdlib_module_names))}))
 """
+
+
+def test_the_page_lists_the_files_of_a_copy():
+    """What the sampler and `derivatives` import of the files beside them, and these of each other."""
+    from test_arrows import all_imports, room_of
+
+    needed, waiting = {"__init__"}, ["sampler", "derivatives"]
+    while waiting:
+        room = waiting.pop()
+        for found in all_imports():
+            parts = found.target.split(".")
+            if room_of(found.path) == room and parts[0] == "nutslite" and len(parts) > 1:
+                target = parts[1]
+                if target not in needed and target not in ("sampler", "derivatives", "__version__"):
+                    needed.add(target)
+                    waiting.append(target)
+    page = (ROOT / "docs" / "sampler" / "embedding.md").read_text(encoding="utf-8")
+    listed = page.split("* of the files beside them")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)\.py`", listed)) == needed
 
 
 def test_nothing_but_numpy_and_numba():
