@@ -100,7 +100,7 @@ def measured(arguments: argparse.Namespace, family: str) -> list[dict[str, Any]]
     found = [{"engine": "nutslite", "mode": "fit_many", "fits": n, "wall": wall / n, "processors": processors / n}]
     print(family, found[0], flush=True)
     for engine, mode in PEERS if arguments.peers_python else ():
-        some = arguments.peer_segments if mode == "once" else max(2, arguments.peer_segments // 4)
+        some = arguments.peer_segments if mode == "once" else max(1, arguments.peer_segments // 4)
         record = peer(arguments.peers_python, engine, mode, family, x[:some], y[:some], arguments.cores)
         own = [
             means.loc[place].get(name) - value
@@ -140,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--segments", type=int, default=5000)
     parser.add_argument("--peer-segments", type=int, default=20)
+    parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--peers-python")
     parser.add_argument("--out", type=Path)
@@ -153,13 +154,12 @@ def main() -> None:
         f"{arguments.segments:,} would take is worked out from these.",
         "",
     ]
-    for family in FAMILIES:
+    for family in arguments.families.split(","):
         found = measured(arguments, family)
         lines += [f"## {family}", "", *table(found, arguments.segments), ""]
         print("\n".join(table(found, arguments.segments)), flush=True)
-    lines.append(made_by("many_fits.py"))
-    if arguments.out:
-        arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if arguments.out:
+            arguments.out.write_text("\n".join([*lines, made_by("many_fits.py")]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
