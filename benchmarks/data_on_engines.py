@@ -115,7 +115,8 @@ def write_table(found: list[dict[str, Any]], path: Path) -> None:
         "# Data on engines: time and memory by the number of rows",
         "",
         f"{made_by('data_on_engines.py')} The machine was shared with other work: seconds of all processors are those "
-        "of this work alone. Memory is the peak above that of a small fit before.",
+        "of this work alone. Rows of the table were measured one by one, some at earlier commits. "
+        "Memory is the peak above that of a small fit before.",
         "",
         HEADER,
         "|" + " --- |" * (HEADER.count("|") - 1),
