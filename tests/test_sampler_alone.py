@@ -57,7 +57,7 @@ def test_the_page_lists_the_files_of_a_copy():
                     waiting.append(target)
     page = (ROOT / "docs" / "sampler" / "embedding.md").read_text(encoding="utf-8")
     listed = page.split("* of the files beside them")[1].split("\n\n")[0]
-    assert set(re.findall(r"`(\w+)\.py`", listed)) == needed
+    assert set(re.findall(r"`(\w+)(?:\.py|/)`", listed)) == needed
 
 
 def test_nothing_but_numpy_and_numba():
