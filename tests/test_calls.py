@@ -28,7 +28,7 @@ CLASSES = (
     scores.Stacked,
 )
 FUNCTIONS = (
-    nl.load_data, nl.clear_data_home, nl.summary, nl.save, nl.load, nl.fit_quantiles, nl.fit_many,
+    nl.load_data, nl.clear_data_home, nl.summary, nl.save, nl.load, nl.fit_quantiles, nl.fit_many, nl.from_draws,
     calibration.simulation_based_calibration, datasets.datasets, sampler.sample, plots.plot_trace,
     *(getattr(scores, name) for name in scores.__all__ if not isinstance(getattr(scores, name), type)),
     *(getattr(recording, name) for name in recording.__all__ if not isinstance(getattr(recording, name), type)),
