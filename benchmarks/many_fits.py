@@ -95,7 +95,7 @@ def measured(arguments: argparse.Namespace, family: str) -> list[dict[str, Any]]
         ours(x[: 4 * arguments.cores], y[: 4 * arguments.cores], family, pool)  # loads or compiles, off the clock
         used = processor_seconds()
         wall, means = ours(x, y, family, pool)
-    processors = processor_seconds() - used  # its workers have been waited for
+    processors = processor_seconds() - used  # of its workers' whole life, with the loading of kernels
     n = arguments.segments
     found = [{"engine": "nutslite", "mode": "fit_many", "fits": n, "wall": wall / n, "processors": processors / n}]
     print(family, found[0], flush=True)
