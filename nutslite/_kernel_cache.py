@@ -67,10 +67,7 @@ class Compiled(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
         """
         known = self.__dict__.setdefault("_answers", {})
         if (answer := known.get(id(sig))) is None:
-            answer = (
-                sig,
-                super().get_compile_result(sig),
-            )  # with the signature, whose number belongs to it while it lives
+            answer = sig, super().get_compile_result(sig)  # a signature keeps its number while it lives
             if len(known) < MOST_ANSWERS:
                 known[id(sig)] = answer
         return answer[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ CONTAINERS = [
     _bad("a set", ("a set", "DataFrame"), data={1, 2}),
     _bad("a file that is not there", ("no file 'nothing.csv'",), data="nothing.csv"),
     _bad("a web address", ("https://example.org/data.csv",), data="https://example.org/data.csv"),
-    _bad("a folder", ("/", "folder"), data="/"),
+    _bad("a folder", ("tests", "folder without Parquet files"), data=str(Path(__file__).parent)),
     _bad("an empty text", ("no file ''", "DataFrame"), data=""),
     _bad("an empty dict", ("no columns",), data={}),
     _bad("a frame without columns", ("no columns",), data=pd.DataFrame()),

@@ -153,6 +153,7 @@ def test_a_wrong_posterior_is_found(monkeypatch, change, direction):
     assert (row[column] > middle) == (side == "high")
 
 
+@pytest.mark.slow
 def test_another_likelihood_is_found():
     """Data from the model, fitted with half the trials known to it: a likelihood that is not the data's."""
     model = Model("p(s, trials) ~ x", small_data(), "binomial", priors=BINARY)

@@ -128,10 +128,10 @@ def assert_same_arrays(one, other):
 DRAWS = {"joint": 600, "marginal": 1500, "large": 300}
 
 
-SLOW = [pytest.param(path, marks=pytest.mark.slow) for path in ("joint", "large")]
+SLOW = [pytest.param(path, marks=pytest.mark.slow) for path in ("marginal", "joint", "large")]
 
 
-@pytest.mark.parametrize("path", ["marginal", *SLOW])
+@pytest.mark.parametrize("path", SLOW)
 def test_killed_at_random_moments_a_fit_ends_with_the_same_draws(tmp_path, start, path):
     """Before its first record, in warm-up and burn-in, between draws: never another number in the end."""
     whole, checkpoint = tmp_path / "whole.ckpt", tmp_path / "killed.ckpt"

@@ -45,7 +45,13 @@ def assert_same(fit, wanted):
 
 @pytest.mark.parametrize(
     ("name", "pilot"),
-    [("joint", True), ("joint", False), ("joint", "matrix"), ("marginal", True), ("marginal", False)],
+    [
+        ("joint", True),
+        ("joint", False),
+        pytest.param("joint", "matrix", marks=pytest.mark.slow),
+        ("marginal", True),
+        ("marginal", False),
+    ],
 )
 def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     settings = dict(MODELS[name])
@@ -69,6 +75,7 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     assert_same(fitted(path, settings, plan, discard_tuned_samples=False), wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", ["pos ~ x", "pos ~ x + (1|h)"])
 def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, formula):
     """A mean that must be positive: its coordinates come from the file, without a second search."""

@@ -267,6 +267,7 @@ def test_a_first_fit_warns_of_nothing_that_is_of_others(tmp_path):
     assert too_wide("\n".join(lines)) == []
 
 
+@pytest.mark.slow
 def test_a_first_fit_has_no_warning_that_would_be_an_error(tmp_path):
     kinds = ("FutureWarning", "UserWarning", "RuntimeWarning", "SyntaxWarning")
     run = first_time(FIRST_FIT, tmp_path, *(f"-Werror::{kind}" for kind in kinds))

@@ -70,6 +70,7 @@ def test_gaussian_evidence_beside_quadrature(linear):
     close(found, math.log(integrate.quad(integrand, 0.2, 4.0)[0]) - 30.0)
 
 
+@pytest.mark.slow
 def test_evidence_of_counts_with_groups_beside_quadrature():
     """The joint density, group effects and all."""
     priors = {

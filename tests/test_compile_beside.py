@@ -43,6 +43,7 @@ def fit(cache: Path, allowed: str) -> str:
 @pytest.fixture
 def serves(monkeypatch):
     monkeypatch.setattr(module, "_serves", lambda: True)
+    monkeypatch.setattr(module, "_KEPT", set())
 
 
 def test_every_part_of_every_path_is_known():

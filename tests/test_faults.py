@@ -219,7 +219,7 @@ class TestKernelCaches:
         assert errors.count("Compiled code cannot be kept on disk") == 1
         assert finished(use()) == ("3.0\n", "")
 
-    @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+    @pytest.mark.parametrize("suffix", [".nbi", pytest.param(".nbc", marks=pytest.mark.slow)])
     def test_damaged_files_are_made_anew(self, tmp_path, use, suffix):
         finished(use())
         (victim,) = (tmp_path / "cache").rglob(f"*double*{suffix}")

@@ -326,6 +326,7 @@ print(lost)
 """
 
 
+@pytest.mark.slow
 def test_every_file_is_closed_on_every_path(tmp_path):
     """Interrupted, resumed, refused, failed, loaded, damaged: no file waits for the garbage collector."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}

@@ -195,7 +195,7 @@ def by_quadrature(data: pd.DataFrame, width: float) -> dict[str, Any]:
     return {SCALE: [weights.sum(1) @ scales], "sigma": [weights.sum(0) @ sigmas], NAME: of_effects}
 
 
-@pytest.mark.parametrize("plan", ["marginal", "joint"])
+@pytest.mark.parametrize("plan", ["marginal", pytest.param("joint", marks=pytest.mark.slow)])
 def test_posterior_is_that_of_quadrature(plan: str) -> None:
     half = nl.Prior("HalfNormal", sigma=2.0)
     priors = {NAME: nl.Prior("Normal", mu=0, sigma=half), "sigma": half}

@@ -70,6 +70,7 @@ def test_a_potential_adds_exactly_itself() -> None:
             assert derivative(model, point, name, element) == expected, name
 
 
+@pytest.mark.slow
 def test_group_effects_that_sum_to_zero() -> None:
     model = nl.Model("y ~ x + (1|g)", grouped_data(), potentials=[("1|g", lambda u: -0.5 * (np.sum(u) / 0.01) ** 2)])
     assert "the model has potentials" in str(model.plan())

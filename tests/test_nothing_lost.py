@@ -73,7 +73,7 @@ ERRORS = [MemoryError("no room"), ValueError("odd"), ImportError("no xarray"), O
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("step", ["to_inference_data", "_observed", "_warmup"])
+@pytest.mark.parametrize("step", ["to_inference_data", "observed_of", "_warmup"])
 def test_draws_that_cannot_be_stored_are_written(model, folder, monkeypatch, step, error):
     monkeypatch.setattr(results_fit, step, failing(error))
     with pytest.raises(SamplingError, match=type(error).__name__) as caught:

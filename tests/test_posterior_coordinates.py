@@ -243,6 +243,7 @@ def crossed_data():
     return pd.DataFrame({"y": y, "e": [f"e{i}" for i in e], "f": [f"f{i}" for i in f], "x": rng.normal(size=600)})
 
 
+@pytest.mark.slow
 def test_large_path_samples_the_same_posterior(all_rests_are_large, monkeypatch):
     model = Model("y ~ x + (1|e) + (1|f)", crossed_data())
     assert "independence Metropolis" in str(model.plan())

@@ -121,6 +121,7 @@ class Wanted(NamedTuple):
     random_seed: Any = 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jumps", [0.9, 400.0])
 def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch, jumps: float) -> None:
     """Rounds with more and more sweeps; where too many updates are wanted, others with jumps, which may be worse."""
@@ -143,6 +144,7 @@ def test_trial_goes_on_where_mixing_is_slow(monkeypatch: pytest.MonkeyPatch, jum
     assert np.isfinite(found.stats["lp"]).all()
 
 
+@pytest.mark.slow
 def test_evaluations_have_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where an update takes many, those at all powers."""
     target, _ = small_target("few levels")
@@ -238,6 +240,7 @@ def test_autocorrelation_time_of_known_chains() -> None:
     assert autocorrelation_time(draws[:, :, :1]) < 3.0
 
 
+@pytest.mark.slow
 def test_plateau_of_a_prior_that_reaches_far() -> None:
     """One group's mean may be nearly zero: rare, long excursions, which a short trial does not see."""
     y = [5.248, 3.609, 3.477, 3.029, 4.284, 2.472, 4.747, 5.083, 3.811, 4.92, 7.462]
@@ -307,7 +310,14 @@ SATURATED = pd.DataFrame(
 
 @pytest.mark.parametrize(
     ("family", "link"),
-    [("lognormal", None), ("gamma", "log"), ("wald", "log"), ("beta", None), ("gaussian", "log"), ("t", None)],
+    [
+        ("lognormal", None),
+        ("gamma", "log"),
+        ("wald", "log"),
+        ("beta", None),
+        pytest.param("gaussian", "log", marks=pytest.mark.slow),
+        ("t", None),
+    ],
 )
 def test_as_many_coefficients_as_rows(family: str, link: str | None) -> None:
     """A proper posterior, without a mode: no crash, no "improper posterior", and draws that are clean."""
@@ -662,6 +672,7 @@ def test_curves_that_leave_predictors_as_they_are(formula: str, family: str, lin
         np.testing.assert_allclose(volumes, volumes[0], atol=1e-7)
 
 
+@pytest.mark.slow
 def test_jumps_and_curves_of_groups_against_quadrature(monkeypatch: pytest.MonkeyPatch) -> None:
     """Probabilities themselves, and a scale that may be far above one: effects can only move against the intercept."""
     monkeypatch.setattr(trial.Round, "updates", property(lambda self: 200.0))

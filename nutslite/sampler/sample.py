@@ -15,7 +15,7 @@ from nutslite._calls import public
 from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite.exceptions import SettingError, SettingTypeError
-from nutslite.sampler.catalogue.assembly import BlockOfParts, blocks_for
+from nutslite.sampler.catalogue.assembly import are_usual, blocks_for
 from nutslite.sampler.catalogue.low_rank import LOW_RANK
 from nutslite.sampler.checkpoint.checkpoint import DERIVED, ChainJournal, Checkpoint
 from nutslite.sampler.checkpoint.digest import digest
@@ -184,13 +184,12 @@ def sample(
         step_size_rule=step_size_rule,
         warmup=warmup,
     )
+    own_kind = settings.metric_rule.kind if adapts else None
+    if recorder is not None and not are_usual(settings.parts, first_metric, own_kind):
+        raise SettingError("recorder= runs the usual NUTS again: it knows none of the parts that can take its place.")
     density = _density_of(logdensity, data, data_type, chain_data)
     prepared = density.prepared(start.shape[1], settings.chains)
-    blocks = blocks_for(settings.parts, first_metric, settings.metric_rule.kind if adapts else None, chains)
-    if recorder is not None and isinstance(blocks[0], BlockOfParts):
-        raise SettingError(
-            "recorder= runs the usual NUTS again; it knows none of the parts that can be put in its place."
-        )
+    blocks = blocks_for(settings.parts, first_metric, own_kind, chains)
     handles = [handle_of(prepared.logdensity, each, prepared.data_type) for each in prepared.data]
     with contextlib.ExitStack() as stack:
         stack.enter_context(careful_interrupts())

@@ -11,6 +11,7 @@ from nutslite.engines.sources.source import Source
 from nutslite.exceptions import DataError, checked_path
 
 PARQUET = (".parquet", ".pq")
+DEEPEST = 4  # level of folders at which a first file is looked for: partitions by year, month and day
 INSTALL = "Data on an engine need it and pyarrow: pip install 'nutslite[engines]'."
 
 
@@ -51,7 +52,7 @@ def source_of(data: Any) -> Source | None:
     try:
         return ArrowSource(dataset.dataset(files, format="parquet", partitioning="hive"))
     except (ArrowException, OSError) as error:
-        raise DataError(f"The files make no Parquet dataset: {error}.") from None
+        raise DataError(f"The folder or files make no Parquet dataset: {error}.") from None
 
 
 def _parquet_files(data: Any) -> str | list[str] | None:
@@ -63,7 +64,7 @@ def _parquet_files(data: Any) -> str | list[str] | None:
         folder = Path(checked_path("data", name))
         if not folder.is_dir():
             return None
-        if not any(path.suffix.lower() in PARQUET for path in folder.rglob("*") if path.is_file()):
+        if not _has_parquet(folder):
             raise DataError(f"'{name}' is a folder without Parquet files; name one file, or a folder that has them.")
         return str(folder)
     if not isinstance(data, Sequence) or isinstance(data, str | bytes) or not data:
@@ -78,6 +79,12 @@ def _parquet_files(data: Any) -> str | list[str] | None:
     if missing is not None:
         raise DataError(f"There is no file '{missing}'.")
     return names
+
+
+def _has_parquet(folder: Path) -> bool:
+    """Whether the folder, or one a few levels below, has a Parquet file: a whole disk is not searched."""
+    patterns = ("/".join(["*"] * depth) for depth in range(1, DEEPEST + 1))
+    return any(path.suffix.lower() in PARQUET for pattern in patterns for path in folder.glob(pattern))
 
 
 def _need(package: str) -> None:

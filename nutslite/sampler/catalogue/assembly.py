@@ -120,11 +120,20 @@ def blocks_for(
     SamplingError
         If a part does not compile, or there is no such kind of metric.
     """
-    kinds = (kind_of(metric, own), *(() if own is None else (own,)))
-    if parts == USUAL_PARTS and all(kind in USUAL_KINDS for kind in kinds):
+    if are_usual(parts, metric, own):
         return [compiled_block()] * chains
+    kinds = _kinds(metric, own)
     compiled = compiled_parts(*parts, (*USUAL_KINDS, *kinds))
     return [BlockOfParts(compiled, metric.dimension) for _ in range(chains)]
+
+
+def are_usual(parts: tuple[Integrator, Trajectory, StepSizeRule], metric: Metric, own: MetricKind | None) -> bool:
+    """Whether no part is replaced, so that the usual compiled block serves. Arguments as for `blocks_for`."""
+    return parts == USUAL_PARTS and all(kind in USUAL_KINDS for kind in _kinds(metric, own))
+
+
+def _kinds(metric: Metric, own: MetricKind | None) -> tuple[MetricKind, ...]:
+    return (kind_of(metric, own), *(() if own is None else (own,)))
 
 
 class BlockOfParts:
