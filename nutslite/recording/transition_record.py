@@ -38,13 +38,13 @@ class TransitionRecord:
     step_size : float
     metric : Metric
     max_treedepth : int
-    index : ndarray of int (n,)
+    index : ndarray of int (states,)
         Place in the orbit: 0 the start, negative backwards in time.
-    doubling : ndarray of int (n,)
+    doubling : ndarray of int (states,)
         Which doubling made the state; -1 for the start.
-    position, momentum, velocity, gradient : ndarray (n, dim)
+    position, momentum, velocity, gradient : ndarray (states, dim)
         `velocity` is inverse mass matrix times `momentum`, `gradient` that of the log density.
-    logp, energy : ndarray (n,)
+    logp, energy : ndarray (states,)
         Log density, and ``-logp`` plus kinetic energy.
     doublings : tuple of Doubling
     checks : tuple of Check
@@ -83,18 +83,18 @@ class TransitionRecord:
 
     @property
     def energy_error(self) -> Array:
-        """Energy minus that of the start, shape (n,): 0 all along, were the simulation exact."""
+        """Energy minus that of the start, shape (states,): 0 all along, were the simulation exact."""
         return np.asarray(self.energy - self.energy[0])
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
-        """Whether each state belongs to the trajectory, shape (n,): those of a doubling that ended early do not."""
+        """Whether each state belongs to the trajectory, shape (states,): those of a doubling that ended early do not."""
         counts = np.array([doubling.counts for doubling in self.doublings], dtype=bool)
         return np.asarray((self.doubling < 0) | np.append(counts, True)[self.doubling])
 
     @property
     def orbit(self) -> npt.NDArray[np.int64]:
-        """Rows of the states in order of time, shape (n,)."""
+        """Rows of the states in order of time, shape (states,)."""
         return np.argsort(self.index, kind="stable")
 
     @property
@@ -104,7 +104,7 @@ class TransitionRecord:
 
     @property
     def probability(self) -> Array:
-        """How likely each state was to become the draw, given the trajectory; shape (n,), they sum to 1.
+        """How likely each state was to become the draw, given the trajectory; shape (states,), they sum to 1.
 
         Within a doubling by weight, exp(-energy error); a doubling's candidate takes the place of the state chosen
         before with the probability ``min(1, new weight / old weight)``, which favours states far from the start.

@@ -121,10 +121,10 @@ class Draws:
 
     Attributes
     ----------
-    positions : ndarray (chains, draws, dim)
+    positions : ndarray (chains, n_draws, dim)
         Row i of a chain is its i-th draw after warm-up. After an interruption, as long as the longest chain; what other
         chains did not reach is nan (see `draws_per_chain` and `rectangular`).
-    stats : dict of str to ndarray (chains, draws)
+    stats : dict of str to ndarray (chains, n_draws)
         Statistics by ArviZ's names (`statistics.STATISTICS`).
     warmup_positions, warmup_stats
         The same for the warm-up, if it was to be saved; otherwise None.
