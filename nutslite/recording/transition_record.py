@@ -88,7 +88,7 @@ class TransitionRecord:
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
-        """Whether each state belongs to the trajectory, shape (states,): those of a doubling that ended early do not."""
+        """Whether each state belongs to the trajectory, shape (states,): of a doubling that ended early none does."""
         counts = np.array([doubling.counts for doubling in self.doublings], dtype=bool)
         return np.asarray((self.doubling < 0) | np.append(counts, True)[self.doubling])
 
