@@ -12,7 +12,8 @@ from nutslite._calls import public
 from nutslite._stack import with_room
 from nutslite.exceptions import SettingError, SettingTypeError
 from nutslite.model import Model
-from nutslite.posterior.methods.nuts_start import default_target_accept, first_state, named_sample
+from nutslite.posterior.methods.chains_apart import sampled
+from nutslite.posterior.methods.nuts_start import default_target_accept, first_state
 from nutslite.posterior.methods.registry import method_for
 from nutslite.posterior.methods.safeguards import named_functions
 from nutslite.posterior.methods.settings import Settings
@@ -103,7 +104,7 @@ def _chosen(model: Model, plan: Any, pilot: Any) -> Plan:
 
 
 def _recorded(plan: Plan, settings: Settings) -> list[ChainRecord]:
-    """As in `methods/nuts.py`, whose seeds these are; without helping threads, which change no draw."""
+    """As in `methods/nuts.py`, whose seeds these are; on one core, so without helping threads, which change no draw."""
     target = plan.target()
     if target.dimension == 0:
         raise SettingError("Every parameter of this model is a fixed number: there is nothing to sample.")
@@ -112,24 +113,7 @@ def _recorded(plan: Plan, settings: Settings) -> list[ChainRecord]:
     if settings.target_accept is None:
         settings = replace(settings, target_accept=default_target_accept(begun, target.dimension))
     recorder = Recorder(_names(plan))
-    named_sample(
-        plan,
-        target.logdensity,
-        target.data,
-        data_type=target.data_type,
-        initial=begun.initial,
-        jitter=begun.jitter,
-        draws=settings.draws,
-        tune=begun.tune,
-        chains=settings.chains,
-        cores=1,
-        random_seed=chain_seed,
-        target_accept=settings.target_accept,
-        max_treedepth=settings.max_treedepth,
-        metric=begun.metric,
-        adapt_metric=begun.adapts,
-        recorder=recorder,
-    )
+    sampled(plan, target, replace(settings, tune=begun.tune), begun, chain_seed, recorder=recorder)
     return list(recorder)
 
 
