@@ -12,7 +12,7 @@ import numpy as np
 
 from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._numba import kernel
-from nutslite._special import exp
+from nutslite._special import exp, log
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
 from nutslite.families.rows.categories import as_given, check_categories, draw_codes, no_mean
@@ -24,35 +24,51 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: codes of levels; eta: one row for each level but the first."""
     rows = out_loglik.shape[0]
     k = eta.shape[0]
-    weighted = weights.shape[0] > 0
+    # One category after the other, so that loops over rows vectorise.
+    largest, total = np.zeros(rows), np.empty(rows)
     for j in range(k):
-        if varies[j] == 0:
-            out_d_eta[j, 0] = 0.0
+        if varies[j] == 1:
+            for i in range(rows):
+                largest[i] = max(largest[i], eta[j, i])
+        else:
+            for i in range(rows):
+                largest[i] = max(largest[i], eta[j, 0])
     for i in range(rows):
-        weight = weights[start + i] if weighted else 1.0
-        largest = 0.0
-        finite = True
-        for j in range(k):
-            x = eta[j, i if varies[j] == 1 else 0]
-            finite = finite and abs(x) < np.inf
-            largest = max(largest, x)
-        total = exp(-largest)
-        for j in range(k):
-            total += exp(eta[j, i if varies[j] == 1 else 0] - largest)
-        log_total = largest + np.log(total)
+        total[i] = exp(-largest[i])
+    for j in range(k):
+        if varies[j] == 1:
+            for i in range(rows):
+                out_d_eta[j, i] = exp(eta[j, i] - largest[i])
+                total[i] += out_d_eta[j, i]
+        else:
+            for i in range(rows):
+                total[i] += exp(eta[j, 0] - largest[i])
+    for i in range(rows):
+        out_loglik[i] = -largest[i] - log(total[i])
+        total[i] = 1.0 / total[i]
+    for j in range(k):
+        if varies[j] == 1:
+            for i in range(rows):
+                out_loglik[i] += 0.0 * eta[j, i]  # nan where it is infinite
+                out_d_eta[j, i] *= -total[i]
+        else:
+            out_d_eta[j, 0] = 0.0
+            for i in range(rows):
+                weight = weights[start + i] if weights.shape[0] > 0 else 1.0
+                out_loglik[i] += 0.0 * eta[j, 0]
+                out_d_eta[j, 0] -= weight * exp(eta[j, 0] - largest[i]) * total[i]
+    for i in range(rows):
+        weight = weights[start + i] if weights.shape[0] > 0 else 1.0
         level = int(y[0, start + i])
-        own = 0.0
         for j in range(k):
-            x = eta[j, i if varies[j] == 1 else 0]
-            derivative = -exp(x - log_total)
+            place = i if varies[j] == 1 else 0
             if level == j + 1:
-                own = x
-                derivative += 1.0
+                out_loglik[i] += eta[j, place]
             if varies[j] == 1:
-                out_d_eta[j, i] = weight * derivative
-            else:
-                out_d_eta[j, 0] += weight * derivative
-        out_loglik[i] = weight * (own - log_total) if finite else np.nan
+                out_d_eta[j, i] = weight * (out_d_eta[j, i] + (1.0 if level == j + 1 else 0.0))
+            elif level == j + 1:
+                out_d_eta[j, 0] += weight
+        out_loglik[i] *= weight
 
 
 def bind(family, response):

@@ -16,7 +16,7 @@ import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import weibull
-from nutslite._numba import kernel
+from nutslite._numba import inner, kernel
 from nutslite._special import digamma, exp, log1mexp
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
@@ -45,21 +45,32 @@ def of_shape(log_alpha):
     return alpha, alpha * math.lgamma(1.0 + x), digamma(1.0 + x)
 
 
+@inner
+def shapes(log_alpha, varies, rows):
+    """`of_shape` of each row, shape (3, rows): where alpha is one number it is computed once, and loops vectorise."""
+    found = np.empty((3, rows))
+    alpha, shift, d_shift = of_shape(log_alpha[0])
+    for i in range(rows):
+        if varies == 1:
+            alpha, shift, d_shift = of_shape(log_alpha[i])
+        found[0, i], found[1, i], found[2, i] = alpha, shift, d_shift
+    return found
+
+
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, its logarithm."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
-    log_response, log_mu, log_alpha = y[1, start : start + rows], native[0], native[1]
-    alpha, shift, d_shift = of_shape(log_alpha[0])
+    log_response, log_mu, shape = y[1, start : start + rows], native[0], shapes(native[1], varies[1], rows)
     for i in range(rows):
-        if varies[1] == 1:
-            alpha, shift, d_shift = of_shape(log_alpha[i])
-        log_z = alpha * (log_response[i] - log_mu[i]) + shift
+        log_z = shape[0, i] * (log_response[i] - log_mu[i]) + shape[1, i]
         z = exp(log_z)
-        out_loglik[i] = log_alpha[i * varies[1]] + log_z - z - log_response[i]
-        out_d_eta[0, i] = alpha * (z - 1.0)
-        out_d_eta[1, i] = 1.0 + (1.0 - z) * (log_z - d_shift)
+        out_loglik[i] = log_z - z - log_response[i]
+        out_d_eta[0, i] = shape[0, i] * (z - 1.0)
+        out_d_eta[1, i] = 1.0 + (1.0 - z) * (log_z - shape[2, i])
+    for i in range(rows):
+        out_loglik[i] += native[1, i if varies[1] == 1 else 0]
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -68,8 +79,9 @@ def left(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Kernel of rows whose response is at most y: ``log(1 - exp(-z))``."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    shape = shapes(native[1], varies[1], rows)
     for i in range(rows):
-        alpha, shift, d_shift = of_shape(native[1, i * varies[1]])
+        alpha, shift, d_shift = shape[0, i], shape[1, i], shape[2, i]
         log_z = alpha * (y[1, start + i] - native[0, i]) + shift
         out_loglik[i], rise = log_share(log_z)
         out_d_eta[0, i] = -alpha * rise if rise > 0.0 else 0.0
@@ -82,8 +94,9 @@ def right(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Kernel of rows whose response is at least y: ``-z``."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    shape = shapes(native[1], varies[1], rows)
     for i in range(rows):
-        alpha, shift, d_shift = of_shape(native[1, i * varies[1]])
+        alpha, shift, d_shift = shape[0, i], shape[1, i], shape[2, i]
         log_z = alpha * (y[1, start + i] - native[0, i]) + shift
         z = exp(log_z)
         out_loglik[i] = -z
@@ -100,8 +113,9 @@ def interval(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
+    shape = shapes(native[1], varies[1], rows)
     for i in range(rows):
-        alpha, shift, d_shift = of_shape(native[1, i * varies[1]])
+        alpha, shift, d_shift = shape[0, i], shape[1, i], shape[2, i]
         log_z = alpha * (y[1, start + i] - native[0, i]) + shift
         z = exp(log_z)
         growth = alpha * (y[3, start + i] - y[1, start + i])  # of log z, until the upper end
