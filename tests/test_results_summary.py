@@ -72,7 +72,7 @@ def test_every_kind_of_input_gives_the_same(draws, monkeypatch):
 
 
 def test_choice_of_rows_and_columns(draws):
-    assert list(summary(draws, ["sigma", "Intercept"]).index) == ["Intercept", "sigma"]
+    assert list(summary(draws, ["sigma", "Intercept"]).index) == ["sigma", "Intercept"]
     assert list(summary(draws, "~x|s").index) == ["Intercept", "g[0]", "g[1]", "sigma"]
     assert list(summary(draws, "sigma", kind="stats").columns) == COLUMNS[:4]
     assert list(summary(draws, "sigma", kind="diagnostics").columns) == COLUMNS[4:]
@@ -105,6 +105,15 @@ def test_labels_and_choices():
     assert element_labels("a", ()) == ["a"]
     assert element_labels("a", (2,), {"a": ("d",)}, {"d": ["x", "y"]}) == ["a[x]", "a[y]"]
     assert choose_names(["~odd", "b"], "~odd") == ["~odd"]
+    assert choose_names(["a", "b", "c"], ["c", "a", "c"]) == ["c", "a"]  # as ArviZ does
+
+
+def test_names_may_have_other_blanks():
+    known = ["Intercept", "I(x ** 2)", "k:x", "I(x ** 2)|g_sigma"]
+    assert choose_names(known, ["x:k", "I(x**2)"]) == ["k:x", "I(x ** 2)"]
+    assert choose_names(known, "~I(x**2)") == ["Intercept", "k:x", "I(x ** 2)|g_sigma"]
+    with pytest.raises(DataError, match=r"no variable 'I\(x\*\*3\)'"):
+        choose_names(known, "I(x**3)")
 
 
 def test_one_draw_has_no_spread():

@@ -43,7 +43,9 @@ def element_labels(
 
 
 def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None, filter_vars: str | None = None) -> list[str]:
-    """The variables that `wanted` names, in the order of `known`; names that begin with ``~`` are left out instead.
+    """The variables that `wanted` names, in its order as in ArviZ; names that begin with ``~`` are left out instead.
+
+    Names may have other blanks than those of the results: ``I(x**2)`` is ``I(x ** 2)``.
 
     Parameters
     ----------
@@ -66,15 +68,26 @@ def choose_names(known: Sequence[str], wanted: str | Sequence[str] | None, filte
         raise DataTypeError(f"var_names is a variable's name or a list of names, not {wanted!r}.")
     if filter_vars is not None:
         asked = _matching(known, asked, filter_vars)
+    asked = [_as_known(name, known) for name in asked]
     excluded = {name[1:] for name in asked if name.startswith("~") and name not in known}
-    included = {name for name in asked if name in known or not name.startswith("~")}
-    for name in sorted(included | excluded):
+    included = dict.fromkeys(name for name in asked if name in known or not name.startswith("~"))
+    for name in sorted({*included, *excluded}):
         if name not in known:
             raise DataError(
                 f"There is no variable '{name}' in the results.{did_you_mean(name, known)} "
                 f"There are: {', '.join(known)}."
             )
-    return [name for name in known if name not in excluded and (name in included or not included)]
+    return [name for name in included or known if name not in excluded]
+
+
+def _as_known(name: str, known: Sequence[str]) -> str:
+    """The variable that `name` is another spelling of, its ``~`` kept."""
+    sign, text = ("~", name[1:]) if name.startswith("~") else ("", name)
+    if name in known or text in known:
+        return name
+    from nutslite.formula.language.spelling import as_spelled
+
+    return f"{sign}{as_spelled(text, known)}"
 
 
 def _matching(known: Sequence[str], asked: Sequence[str], filter_vars: str) -> list[str]:
