@@ -33,8 +33,8 @@ def starting_position(assembled: Assembled) -> FloatArray:
         offset = model.offsets[parent[md.OFFSET]].mean() if parent[md.OFFSET] >= 0 else 0.0
         position[at] = eta - offset
     start_inside(model, spec.family.parent.support, position, eta)
-    if name == "identity":
-        _set_scales(assembled, position, float(y.std()))
+    if name == "identity" or spec.family.parent.support == "real":
+        _set_scales(assembled, position, float(y.std()), effects=name == "identity")
     _set_beginnings(assembled, position, y)
     return position
 
@@ -131,8 +131,8 @@ def _set_beginnings(assembled: Assembled, position: FloatArray, y: FloatArray) -
         position[at] = begin if np.isfinite(begin) else position[at]
 
 
-def _set_scales(assembled: Assembled, position: FloatArray, sd: float) -> None:
-    """Positive parameters of an identity-link model are of the order of the response's standard deviation."""
+def _set_scales(assembled: Assembled, position: FloatArray, sd: float, *, effects: bool) -> None:
+    """Positive parameters are of the order of the response's standard deviation; so are effects, in its own unit."""
     if not sd > 0.0:
         return
     model, family = assembled.data, assembled.spec.family
@@ -148,6 +148,8 @@ def _set_scales(assembled: Assembled, position: FloatArray, sd: float) -> None:
             position[predictor[md.INTERCEPT]] = _link_of_mean(
                 assembled.spec.links[parameter.name], parameter.support, sd**power
             )
+    if not effects:
+        return
     n_head = model.head.transforms.size
     for block in model.added[: model.added.shape[0] - model.codes.blocks.shape[0]]:
         if block[md.PREDICTOR] != 0:
