@@ -48,6 +48,14 @@ def test_the_best_comes_first_and_differences_are_paired(case):
     assert "<table" in found._repr_html_()
 
 
+def test_the_usual_score_follows_what_is_forecast(case):
+    assert compare(case[3]).score == "crps"
+    y, chances = np.array([0, 1, 1, 0, 1]), {"even": np.full(5, 0.5), "sure": np.array([0.1, 0.9, 0.9, 0.1, 0.9])}
+    events = {name: evaluate(y, Prediction.from_probabilities(p), simulations=0) for name, p in chances.items()}
+    found = compare(events)
+    assert (found.score, found.table.index[0]) == ("log_loss", "sure")
+
+
 def test_intervals_of_differences_cover():
     rng, covered = np.random.default_rng(22), []
     labels = np.repeat(np.arange(12), 6)

@@ -64,7 +64,7 @@ class Comparison:
 @public
 def compare(
     reports: Mapping[str, Report],
-    score: str = "crps",
+    score: str | None = None,
     *,
     groups: Any = None,
     log_jacobian: Mapping[str, Any] | None = None,
@@ -81,7 +81,7 @@ def compare(
         What `evaluate` gave for each forecast of the same observations.
     score : str
         A proper score that all reports have: ``nll``, ``crps``, ``wis``, ``log_loss``, ``brier``, ``pinball_90``,
-        ``squared_error``, ``mae``, ...
+        ``squared_error``, ``mae``, ... By default ``crps``, of events and categories ``log_loss``.
     groups : array_like, shape (n,), optional
         Labels of groups that rows fall together in; by default those of the reports.
     log_jacobian : dict of str to array_like, shape (n,), optional
@@ -108,6 +108,7 @@ def compare(
     >>> list(compare({"narrow": reports[1.0], "wide": reports[9.0]}).table.index)
     ['narrow', 'wide']
     """
+    score = _usual(reports) if score is None else score
     values = scores_of_rows(reports, score, log_jacobian)
     confidence = probability("confidence", confidence)
     first = next(iter(reports.values()))
@@ -156,6 +157,13 @@ def scores_of_rows(
             raise DataError(f"log_jacobian['{name}'] has shape {jacobian.shape}: one number for each of the rows.")
         out[name] = out[name] - jacobian
     return out
+
+
+def _usual(reports: Any) -> str:
+    """The score that forecasts of numbers are compared by, or that of events where no report has the former."""
+    given = list(reports.values()) if isinstance(reports, Mapping) else []
+    events = bool(given) and all(isinstance(each, Report) and "log_loss" in each.pointwise for each in given)
+    return "log_loss" if events and not any("crps" in each.pointwise for each in given) else "crps"
 
 
 def _column(name: str, report: Report, score: str) -> FloatArray:
