@@ -36,21 +36,10 @@ COMPILE_NOTHING = (
 
 ON_ONE_PYTHON = {
     "oldest": (
-        *(
-            "test_approximations",
-            "test_bambi_outputs",
-            "test_derivatives",
-            "test_families_quantiles",
-            "test_model_bounds",
-        ),
-        *(
-            "test_nodes",
-            "test_posterior_coded",
-            "test_posterior_plain",
-            "test_posterior_small",
-            "test_posterior_sparse",
-        ),
-        *("test_quantile_regression", "test_results_report", "test_sampler_balance", "test_terms_gp"),
+        *("test_approximations", "test_bambi_outputs", "test_derivatives", "test_families_quantiles"),
+        *("test_model_bounds", "test_nodes", "test_posterior_coded", "test_posterior_plain", "test_posterior_small"),
+        *("test_posterior_sparse", "test_quantile_regression", "test_results_report", "test_sampler_balance"),
+        "test_terms_gp",
     ),
     "newer": (
         *("test_calibration", "test_calibration_geweke", "test_families_censored", "test_families_columns"),
@@ -59,10 +48,10 @@ ON_ONE_PYTHON = {
         *("test_priors_bounds", "test_reference_posteriors", "test_sampler_known", "test_terms_hsgp"),
     ),
 }
-"""Files about numbers that compiled kernels give, which hardly depend on Python's version.
+"""Files about numbers that compiled kernels give, which hardly depend on Python's version: half of the suite's time.
 
-They are half of the suite's time. `.ci/run`, which runs the suite on two Pythons, says in NUTSLITE_TESTED_ON which of the
-two this is: each of these files then runs on one of them. Without that all files run.
+`.ci/run`, which runs the suite on two Pythons, says in NUTSLITE_TESTED_ON which of the two this is: each of these files
+then runs on one of them. Without that all files run.
 """
 
 
