@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite._columns import folded
 from nutslite._pareto import smoothed
 from nutslite.exceptions import ArgumentError, did_you_mean, shown
 from nutslite.model.fits.after_fit import add_log_likelihood, add_log_prior, check_results
@@ -70,7 +71,7 @@ class Sensitivity:
         return ", ".join(names[:MOST_NAMED]) + more
 
     def __str__(self) -> str:
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.3f}')}\n\n{self.verdict()}"
+        return f"{self.table.to_string(float_format=lambda x: f'{x:.3f}')}\n\n{folded(self.verdict(), hanging=0)}"
 
     def __repr__(self) -> str:
         return str(self)

@@ -19,7 +19,7 @@ from nutslite.interpret.covariates import Covariate, covariates_of, rows_in_use
 from nutslite.interpret.estimates import MOST_NUMBERS, Estimates, Piece, gathered, piece_of
 from nutslite.interpret.grid import GRIDS, conditional_grid, datagrid
 from nutslite.interpret.groups import OBSERVED, POPULATION, Groups, groups_of
-from nutslite.interpret.streaming import Draws, Measure, Question, checked_seed, draws_of
+from nutslite.interpret.streaming import Draws, Measure, Question, applied, checked_seed, draws_of
 from nutslite.interpret.summaries import NUMBERS, Intervals, intervals_of
 from nutslite.model.fits.after_fit import prediction_task
 from nutslite.model.record.specification import Specification, specification_of
@@ -174,23 +174,16 @@ class Asked:
 
     def _transformed(self, measure: Measure) -> Measure:
         """The measure with the user's own function after it."""
-        own = [
-            self.transforms[name] for name in (self.specification.spec.design.response.name,) if name in self.transforms
-        ]
-        functions = [*own, *([self.transform] if self.transform else [])]
+        response = self.specification.spec.design.response.name
+        functions = [(f"transforms of '{response}'", self.transforms.get(response)), ("transform", self.transform)]
+        functions = [(argument, function) for argument, function in functions if function is not None]
         if not functions:
             return measure
 
         def finish(*parts: FloatArray) -> FloatArray:
             values = measure.finish(*parts)
-            for function in functions:
-                changed = np.asarray(function(values), dtype=float)
-                if changed.shape != values.shape:
-                    raise ArgumentError(
-                        f"transform gives an array of shape {changed.shape} for draws of shape {values.shape}: it is "
-                        "applied to each draw."
-                    )
-                values = changed
+            for argument, function in functions:
+                values = applied(argument, function, values)
             return values
 
         return Measure(measure.parts, finish)
@@ -205,7 +198,10 @@ class Asked:
 
     def _labels(self, labels: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         """Labels of a question beside those of its rows; the user's functions applied to covariates."""
-        rows = rows.assign(**{name: function(rows[name]) for name, function in self.transforms.items() if name in rows})
+        changed = {
+            name: _as_column(name, function, rows[name]) for name, function in self.transforms.items() if name in rows
+        }
+        rows = rows.assign(**changed)
         if self.rows.held and "value" in labels:  # what is compared has no one value in such a row
             rows = rows.drop(columns=str(labels["term"].iloc[0]).split(", "), errors="ignore")
         if len(labels) == 1:
@@ -215,6 +211,16 @@ class Asked:
             first = labels.loc[rows.index]
         beside = [str(name) for name in labels]
         return pd.concat([first, rows.rename(columns=lambda name: self._shown_as(str(name), beside))], axis=1)
+
+
+def _as_column(name: str, function: Function, column: pd.Series[Any]) -> Any:
+    """What a user's function makes of a covariate's column, for a table."""
+    found = function(column)
+    if np.ndim(found) == 1 and len(found) == len(column):
+        return found.set_axis(column.index) if isinstance(found, pd.Series) else list(found)
+    raise ArgumentError(
+        f"transforms: the function of '{name}' gives {shown(found)}, and not a value for each of its {len(column)} rows."
+    )
 
 
 def ask(model: Any, idata: Any, options: Options, *, default_by: Any = None, moved: Sequence[str] = ()) -> Asked:

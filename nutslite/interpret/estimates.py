@@ -13,6 +13,7 @@ import xarray
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite._columns import folded
 from nutslite.exceptions import ArgumentError, DataError
 from nutslite.interpret.hypotheses import Answers, tested
 from nutslite.interpret.pictures import Drawing
@@ -98,13 +99,13 @@ class Estimates:
             )
         return self.samples
 
-    def hypothesis(self, hypothesis: Any, equivalence: Any = None) -> Estimates:
+    def hypothesis(self, hypothesis: Any = None, equivalence: Any = None) -> Estimates:
         """Compare answers with each other or with a number, draw by draw.
 
         Parameters
         ----------
-        hypothesis : float, str, list of str, or ndarray
-            A number: each answer less it. An equation of rows by their place: ``"b1 - b0 = 0"``, ``"b2 / b0 = 1"``;
+        hypothesis : float, str, list of str, or ndarray, optional
+            By default each answer, which is compared with 0. A number: each answer less it. An equation of rows by their place: ``"b1 - b0 = 0"``, ``"b2 / b0 = 1"``;
             several equations. ``"pairwise"``, ``"reference"`` (each less the first), ``"sequential"`` (each less the
             one before), with ``"rev"`` before it the other way round, and ``"ratio ~ pairwise"``. A matrix (rows,
             contrasts).
@@ -184,7 +185,7 @@ class Estimates:
 
     def __str__(self) -> str:
         table = self.summary.to_string(float_format=lambda x: f"{x:.4g}", max_rows=30, index=False)
-        return "\n".join(filter(None, [table, self._words()]))
+        return f"{table}\n{folded(self._words(), hanging=0)}"
 
     def __repr__(self) -> str:
         return f"<{self.kind.capitalize()} of {self.target}: {len(self.summary):,} rows>\n{self}"
