@@ -211,9 +211,10 @@ def shown(value: Any) -> str:
     if callable(value) and isinstance(getattr(value, "__name__", None), str):  # a function of NumPy's, say
         return f"the function {value.__name__}"
     try:
-        return _Short().repr(value)
+        found = _Short().repr(value)
     except Exception:
         return f"<{type(value).__name__}>"
+    return f"a {type(value).__name__}" if "\n" in found else found  # a table, or a model: its name is more than a piece
 
 
 def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:

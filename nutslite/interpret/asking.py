@@ -175,14 +175,14 @@ class Asked:
     def _transformed(self, measure: Measure) -> Measure:
         """The measure with the user's own function after it."""
         response = self.specification.spec.design.response.name
-        functions = [(f"transforms of '{response}'", self.transforms.get(response)), ("transform", self.transform)]
-        functions = [(argument, function) for argument, function in functions if function is not None]
-        if not functions:
+        given = ((f"transforms of '{response}'", self.transforms.get(response)), ("transform", self.transform))
+        own = [(argument, function) for argument, function in given if function is not None]
+        if not own:
             return measure
 
         def finish(*parts: FloatArray) -> FloatArray:
             values = measure.finish(*parts)
-            for argument, function in functions:
+            for argument, function in own:
                 values = applied(argument, function, values)
             return values
 
@@ -219,7 +219,8 @@ def _as_column(name: str, function: Function, column: pd.Series[Any]) -> Any:
     if np.ndim(found) == 1 and len(found) == len(column):
         return found.set_axis(column.index) if isinstance(found, pd.Series) else list(found)
     raise ArgumentError(
-        f"transforms: the function of '{name}' gives {shown(found)}, and not a value for each of its {len(column)} rows."
+        f"transforms: the function of '{name}' gives {shown(found)}, and not a value for each of the {len(column)} "
+        "rows of the table."
     )
 
 

@@ -105,10 +105,10 @@ class Estimates:
         Parameters
         ----------
         hypothesis : float, str, list of str, or ndarray, optional
-            By default each answer, which is compared with 0. A number: each answer less it. An equation of rows by their place: ``"b1 - b0 = 0"``, ``"b2 / b0 = 1"``;
-            several equations. ``"pairwise"``, ``"reference"`` (each less the first), ``"sequential"`` (each less the
-            one before), with ``"rev"`` before it the other way round, and ``"ratio ~ pairwise"``. A matrix (rows,
-            contrasts).
+            A number: each answer less it, by default 0. An equation of rows by their place: ``"b1 - b0 = 0"``,
+            ``"b2 / b0 = 1"``; several equations. ``"pairwise"``, ``"reference"`` (each less the first),
+            ``"sequential"`` (each less the one before), with ``"rev"`` before it the other way round, and ``"ratio ~
+            pairwise"``. A matrix (rows, contrasts).
         equivalence : tuple of two floats, optional
             A range of what counts as nothing; ``p_inside`` is the probability of being in it.
 

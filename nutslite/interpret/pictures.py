@@ -78,6 +78,7 @@ class Drawing:
             if name not in STYLE:
                 raise unknown_argument("plot", name, STYLE)
         places = self._places(style)
+        self._check_apart(places, style)
         panels = [None] if places.panel is None else list(dict.fromkeys(self.table[places.panel]))
         if len(panels) > MOST_PANELS:
             raise ArgumentError(
@@ -124,6 +125,17 @@ class Drawing:
             )
         return _Places(chosen["main"], chosen["group"], chosen["panel"])
 
+    def _check_apart(self, places: _Places, style: Mapping[str, Any]) -> None:
+        """Refuse answers of rows that would lie over each other, unless the user has said where they go."""
+        columns = [name for name in (places.main, places.group, places.panel) if name is not None]
+        different = self.table.drop_duplicates()
+        if style.get("main") is None and different.duplicated(columns).any():
+            places_of = different[columns].drop_duplicates()
+            raise ArgumentError(
+                f"The picture would show {len(different)} answers at {len(places_of)} places: "
+                "average them (by=), or say which covariates may vary (conditional=)."
+            )
+
     def _draw_panel(self, places: _Places, panel: Any, ax: Axes, alpha: float) -> None:
         table = self.table if panel is None else self.table[self.table[places.panel] == panel]
         groups = [None] if places.group is None else list(dict.fromkeys(self.table[places.group]))
@@ -139,6 +151,8 @@ class Drawing:
             _draw_points(self.points, places, panel, groups, ax, None if numeric else levels)
         for k, group in enumerate(groups):
             part = table if group is None else table[table[places.group] == group]
+            if part.empty:
+                continue
             colour, label = COLOURS[k], None if group is None else _text(group)
             if numeric:
                 part = part.sort_values(str(places.main), kind="stable")
@@ -150,7 +164,8 @@ class Drawing:
             shift = 0.0 if len(groups) == 1 else DODGE * ((k + 0.5) / len(groups) - 0.5)
             across = np.array([levels.index(value) for value in main[part.index]]) + shift
             for low, high in self.bounds:
-                ax.vlines(across, part[low], part[high], color=colour, lw=1.6, alpha=0.8)
+                # Lines, not a collection: the legend keeps clear of lines alone.
+                ax.plot([across, across], [part[low], part[high]], color=colour, lw=1.6, alpha=0.8)
             ax.plot(across, part["estimate"], "o", color=colour, label=label, ms=5)
         if not numeric:
             names = [_text(level) for level in levels]
