@@ -147,6 +147,8 @@ def projection(model: Any, idata: Any, terms: Sequence[str] | None = None, *, dr
     while True:
         found = project(reference, columns)
         apart = log_mean_exp(log_density(reference, found, columns, y), weights) - own
+        if not chosen and np.allclose(apart, 0.0, atol=1e-9):  # the whole model, projected on itself
+            apart = np.zeros_like(apart)
         rows.append(
             {
                 "term": added,

@@ -128,6 +128,7 @@ class Asked:
             numbers=frozenset(self._shown_as(name, beside) for name, item in self.covariates.items() if item.numeric),
             target=self.target.name,
             response=self.specification.spec.design.response.name,
+            proper=self.specification.spec.design.response_proper,
             note=self.groups.said if self.specification.spec.design.factors else "",
             shape=(self.draws.named.chains, self.draws.named.draws),
         )

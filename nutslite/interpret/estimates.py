@@ -67,6 +67,7 @@ class Estimates:
     shape: tuple[int, int]
     category: tuple[str, tuple[str, ...]] | None = None
     points: pd.DataFrame | None = field(default=None)
+    proper: str = ""
 
     @property
     def draws(self) -> xarray.DataArray:
@@ -168,6 +169,7 @@ class Estimates:
             self._quantity(),
             self.intervals.names(),
             self.points if points else None,
+            {} if self.category is None else {self.category[0]: self.proper or self.response},
         )
         return drawing.on(ax, style)
 
@@ -175,7 +177,7 @@ class Estimates:
         """What stands beside the upright axis."""
         target = self.target
         if target == "mean":
-            target = f"{'probability' if self.category else 'mean'} of {self.response}"
+            target = f"{'probability' if self.category else 'mean'} of {self.proper or self.response}"
         if "estimate_type" not in self.summary:
             return target
         return f"{self.summary['estimate_type'].iloc[0]} of {'the ' if self.target == 'mean' else ''}{target}"

@@ -55,6 +55,8 @@ class Drawing:
         Columns of the lower and upper ends of each interval.
     points : DataFrame or None
         What was observed; the last column is the response.
+    called : mapping
+        What readers call columns, where that is not their name.
     """
 
     table: pd.DataFrame
@@ -65,6 +67,7 @@ class Drawing:
     quantity: str
     bounds: list[tuple[str, str]]
     points: pd.DataFrame | None
+    called: Mapping[str, str]
 
     def on(self, ax: Axes | Sequence[Axes] | None, style: Mapping[str, Any]) -> Figure:
         """Draw on axes, or on a figure of its own.
@@ -87,15 +90,18 @@ class Drawing:
         figure, axes = _axes(ax, len(panels), style)
         for panel, one in zip(panels, axes, strict=False):
             self._draw_panel(places, panel, one, float(style.get("alpha", 0.25)))
-            one.set_xlabel(style.get("xlabel", places.main or ""))
+            one.set_xlabel(style.get("xlabel", self._called(places.main)))
             one.set_ylabel(style.get("ylabel", self.quantity))
             if ax is None:
                 one.label_outer()
             if panel is not None:
-                one.set_title(f"{places.panel} = {_text(panel)}")
+                one.set_title(f"{self._called(places.panel)} = {_text(panel)}")
         if "title" in style:
             figure.suptitle(style["title"]) if len(panels) > 1 else axes[0].set_title(style["title"])
         return figure
+
+    def _called(self, column: str | None) -> str:
+        return "" if column is None else self.called.get(column, column)
 
     def _places(self, style: Mapping[str, Any]) -> _Places:
         """As asked for, else the covariates of the question in their order, then terms, contrasts, categories."""
@@ -172,7 +178,7 @@ class Drawing:
             ax.set_xticks(range(len(levels)), names, rotation=30 if sum(map(len, names)) > MOST_LETTERS else 0)
             ax.margins(x=0.08)
         if places.group is not None:
-            ax.legend(title=places.group, frameon=False, fontsize="small")
+            ax.legend(title=self._called(places.group), frameon=False, fontsize="small")
 
 
 def _axes(given: Any, panels: int, style: Mapping[str, Any]) -> tuple[Figure, list[Axes]]:
