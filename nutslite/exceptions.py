@@ -214,7 +214,10 @@ def shown(value: Any) -> str:
         found = _Short().repr(value)
     except Exception:
         return f"<{type(value).__name__}>"
-    return f"a {type(value).__name__}" if "\n" in found else found  # a table, or a model: its name is more than a piece
+    if "\n" not in found:
+        return found
+    name = type(value).__name__  # of a table, or a model: that says more than a piece of it
+    return "an array" if name == "ndarray" else f"a {name}"
 
 
 def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:

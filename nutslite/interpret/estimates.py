@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import xarray
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite._columns import folded
+from nutslite._columns import columns_of, folded
 from nutslite.exceptions import ArgumentError, DataError
 from nutslite.interpret.hypotheses import Answers, tested
 from nutslite.interpret.pictures import Drawing
@@ -186,7 +187,8 @@ class Estimates:
         return len(self.summary)
 
     def __str__(self) -> str:
-        table = self.summary.to_string(float_format=lambda x: f"{x:.4g}", max_rows=30, index=False)
+        width = columns_of(sys.stdout)
+        table = self.summary.to_string(float_format=lambda x: f"{x:.4g}", max_rows=30, index=False, line_width=width)
         return f"{table}\n{folded(self._words(), hanging=0)}"
 
     def __repr__(self) -> str:

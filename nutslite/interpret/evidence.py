@@ -152,8 +152,12 @@ class _Statement:
             return _element(specification, draws, self._known(specification, draws, name), element, self.text)
 
         known = "Names are those of the results, in back-quotes where they are no plain names"
-        with np.errstate(over="ignore"):
-            left, right = (evaluate(side, self.text, resolve, known) for side in (self.left, self.right))
+        try:
+            with np.errstate(over="ignore"):
+                left, right = (evaluate(side, self.text, resolve, known) for side in (self.left, self.right))
+        except ArgumentError as error:
+            own = re.sub(r"quoted_\d+", lambda found: f"`{self.quoted[found.group(0)]}`", str(error))
+            raise ArgumentError(own) from None
         return np.broadcast_to(np.asarray(left - right, dtype=float), (len(next(iter(draws.values()))),))
 
     def _known(self, specification: Specification, draws: Mapping[str, FloatArray], name: str) -> str:

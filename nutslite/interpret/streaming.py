@@ -64,7 +64,9 @@ def _check_taken(argument: str, function: Callable[..., Any], count: int) -> Non
         signature.bind(*[None] * count)
     except TypeError as error:
         many = "one array" if count == 1 else f"{count} arrays"
-        raise ArgumentTypeError(f"{argument} is called with {many} of draws: {shown(function)}: {error}.") from None
+        raise ArgumentTypeError(
+            f"{argument} is called with {many} of draws, which {shown(function)} does not take: {error}."
+        ) from None
 
 
 def name_of(function: Callable[..., Any]) -> str:
