@@ -117,7 +117,8 @@ class TestPictures:
     def test_legends_have_what_a_panel_shows(self):
         model, results, _ = asked("y ~ x + f + b")
         figure = interpret.plot_comparisons(model, results, ["f", "b"], {"x": [0.0, 1.0]})
-        shown = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in figure.axes]
+        legends = [ax.get_legend() for ax in figure.axes]
+        shown = [[text.get_text() for text in legend.get_texts()] for legend in legends if legend is not None]
         assert shown == [["f"], ["f"], ["f"], ["b"]]
 
     def test_legends_keep_clear_of_bars(self):
