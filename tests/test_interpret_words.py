@@ -104,6 +104,11 @@ def test_notes_tell_groups_that_are_new():
     assert "effects of a new group" in interpret.predictions(model, results, newdata=rows, sample_new_groups=True).note
 
 
+def test_names_of_other_packages_lead_to_ours():
+    with pytest.raises(AttributeError, match=r"no attribute 'VarCorr'\. Did you mean 'varcorr'\?"):
+        interpret.VarCorr  # noqa: B018
+
+
 class TestPictures:
     """What is drawn, and what is not."""
 

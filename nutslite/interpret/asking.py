@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown, warn
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, in_users_function, shown, warn
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.interpret.averages import Averaging, averaging_of, weights_of
@@ -216,7 +216,8 @@ class Asked:
 
 def _as_column(name: str, function: Function, column: pd.Series[Any]) -> Any:
     """What a user's function makes of a covariate's column, for a table."""
-    found = function(column)
+    with in_users_function(f"The function of '{name}' in transforms"):
+        found = function(column)
     if np.ndim(found) == 1 and len(found) == len(column):
         return found.set_axis(column.index) if isinstance(found, pd.Series) else list(found)
     raise ArgumentError(

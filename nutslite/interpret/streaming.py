@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, shown
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, in_users_function, shown
 from nutslite.formula.forms.truncated import LOWER, UPPER
 from nutslite.interpret.averages import Averaging
 from nutslite.interpret.groups import Groups
@@ -42,7 +42,8 @@ def applied(argument: str, function: Callable[..., Any], *arrays: FloatArray) ->
         For a function of another number of arrays.
     """
     _check_taken(argument, function, len(arrays))
-    found = function(*arrays)
+    with in_users_function(f"The function given as {argument}"):
+        found = function(*arrays)
     try:
         values = np.asarray(found, dtype=float)
     except (TypeError, ValueError):

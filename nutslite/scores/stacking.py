@@ -164,7 +164,10 @@ def stack(
 
 def _prediction(name: str, given: Any) -> Prediction:
     if not isinstance(given, Prediction):
-        raise ArgumentTypeError(f"'{name}' is a Prediction here, not {type(given).__name__}.")
+        raise ArgumentTypeError(
+            f"'{name}' is a Prediction here, not {type(given).__name__}: crps and brier of a mixture need predictions, "
+            "nll and log_loss take reports too."
+        )
     return given
 
 
