@@ -43,6 +43,7 @@ WRONG: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
     ),
     (partial(_predictions, {"x": np.zeros(6_000_000)}), ArgumentError, ("6,000,000 rows",)),
     (partial(_predictions, newdata=frame().drop(columns="x")), DataError, ("lack the column 'x'",)),
+    (partial(_predictions, newdata="means"), ArgumentError, ("newdata is rows", "'balanced'", "'means'")),
     (partial(_predictions, newdata=frame().iloc[:0]), NutsliteError, ("no rows",)),
     (partial(_predictions, target="sigm"), ArgumentError, ("target='sigm'", "Did you mean 'sigma'")),
     (partial(_predictions, target="sigma_linpred"), DataError, ("'sigma' has no formula",)),

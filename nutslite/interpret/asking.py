@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -287,6 +288,8 @@ def _rows(
     if isinstance(given, str) and given in ("mean", "balanced"):
         frame = datagrid(model, grid_type={"mean": GRIDS[0], "balanced": GRIDS[1]}[given])
         return Rows(frame, (), True, False, False)
+    if isinstance(given, str) and not Path(given).suffix:
+        raise ArgumentError(f"newdata is rows, a file of them, 'mean' or 'balanced', not {given!r}.")
     frame = as_frame(given)
     absent = {name for name in factors if name not in frame}
     only_groups = absent - set(specification.spec.design.common_columns)
