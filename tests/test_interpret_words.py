@@ -134,6 +134,16 @@ class TestPictures:
         assert len(bars) == 6
         assert not ax.collections
 
+    def test_what_was_observed_lies_side_by_side(self):
+        model, results, _ = asked("y ~ x + f")
+        ax = interpret.plot_predictions(model, results, "f", points=True).axes[0]
+        (dots,) = (line for line in ax.lines if line.get_marker() == ".")
+        across = np.asarray(dots.get_xdata(), dtype=float)
+        assert np.unique(across).size == len(DATA)
+        levels = [["u", "v", "w"].index(level) for level in DATA["f"]]
+        assert np.abs(across - levels).max() <= 0.1
+        np.testing.assert_array_equal(np.asarray(dots.get_ydata(), dtype=float), DATA["y"])
+
     def test_responses_are_called_without_what_stands_around_them(self):
         model, results, _ = asked("weighted(r, weight) ~ x + f + b", "cumulative")
         figure = interpret.plot_predictions(model, results, ["f", "b"])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STYLE = ("sharex", "sharey", "alpha", "xlabel", "ylabel", "title", "wrap", "main", "group", "panel")
 MOST_PANELS = 60
 DODGE = 0.5  # of the room of a category, which colours share
+SPREAD = 0.2  # ... and what was observed
+GOLDEN = 0.618034  # parts of it, which never come together
 MOST_LETTERS = 45  # below an axis, before names are turned
 
 
@@ -167,7 +169,7 @@ class Drawing:
                 for low, high in self.bounds:
                     ax.fill_between(across, part[low], part[high], color=colour, alpha=alpha, lw=0.0)
                 continue
-            shift = 0.0 if len(groups) == 1 else DODGE * ((k + 0.5) / len(groups) - 0.5)
+            shift = _shift(k, len(groups))
             across = np.array([levels.index(value) for value in main[part.index]]) + shift
             for low, high in self.bounds:
                 # Lines, not a collection: the legend keeps clear of lines alone.
@@ -213,10 +215,19 @@ def _draw_points(
     for k, group in enumerate(groups):
         part = points if group is None or places.group not in points else points[points[places.group] == group]
         x = part[places.main]
-        across = x if levels is None else x.map({level: place for place, level in enumerate(levels)})
+        across = x
+        if levels is not None:  # beside each other, so that neither hides the other or the interval
+            places_of = x.map({level: place for place, level in enumerate(levels)}).astype(float)
+            shared = len(groups) if places.group in points else 1
+            across = places_of + _shift(k, shared) + SPREAD / shared * (np.arange(len(x)) * GOLDEN % 1.0 - 0.5)
         ax.plot(across, part[response], ".", color=COLOURS[k], alpha=0.4, ms=4, zorder=0)
         if places.group not in points:
             return
+
+
+def _shift(k: int, groups: int) -> float:
+    """How far from its category's middle the k-th colour stands."""
+    return 0.0 if groups == 1 else DODGE * ((k + 0.5) / groups - 0.5)
 
 
 def _text(value: Any) -> str:
