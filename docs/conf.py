@@ -52,6 +52,14 @@ _profile.mkdir()
 (_profile / "ipython_config.py").write_text(
     'c = get_config()\nc.InteractiveShell.xmode = "Minimal"\n', encoding="utf-8"
 )
+# Warnings likewise: they would name the temporary file that a kernel runs a cell from.
+(_profile / "startup").mkdir()
+(_profile / "startup" / "warnings.py").write_text(
+    "import warnings\n"
+    "warnings.formatwarning = lambda message, category, *place: f'{category.__name__}: {message}\\n'\n"
+    "del warnings\n",
+    encoding="utf-8",
+)
 os.environ["IPYTHONDIR"] = str(_profile.parent)
 
 # ------------------------------------------------------------------------------------------------------- reference

@@ -104,7 +104,9 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"nutslite.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module 'nutslite' has no attribute '{name}'")
+        from nutslite.exceptions import did_you_mean
+
+        raise AttributeError(f"module 'nutslite' has no attribute '{name}'.{did_you_mean(name, [*_HOMES, *_ROOMS])}")
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -211,9 +211,13 @@ def shown(value: Any) -> str:
     if callable(value) and isinstance(getattr(value, "__name__", None), str):  # a function of NumPy's, say
         return f"the function {value.__name__}"
     try:
-        return _Short().repr(value)
+        found = _Short().repr(value)
     except Exception:
         return f"<{type(value).__name__}>"
+    if "\n" not in found:
+        return found
+    name = type(value).__name__  # of a table, or a model: that says more than a piece of it
+    return "an array" if name == "ndarray" else f"a {name}"
 
 
 def checked_options(argument: str, given: Any, known: Collection[str]) -> dict[str, Any]:

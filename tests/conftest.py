@@ -34,6 +34,33 @@ COMPILE_NOTHING = (
 """Beginnings of the names of files whose tests call hardly any kernel."""
 
 
+ON_ONE_PYTHON = {
+    "oldest": (
+        *("test_approximations", "test_bambi_outputs", "test_derivatives", "test_families_quantiles"),
+        *("test_model_bounds", "test_nodes", "test_posterior_coded", "test_posterior_plain", "test_posterior_small"),
+        *("test_posterior_sparse", "test_quantile_regression", "test_results_report", "test_sampler_balance"),
+        "test_terms_gp",
+    ),
+    "newer": (
+        *("test_calibration", "test_calibration_geweke", "test_families_censored", "test_families_columns"),
+        *("test_families_links", "test_gamma_functions", "test_known_covariances", "test_moment_matching"),
+        *("test_pathfinder", "test_posterior_independence", "test_posterior_joint", "test_posterior_matrix"),
+        *("test_priors_bounds", "test_reference_posteriors", "test_sampler_known", "test_terms_hsgp"),
+    ),
+}
+"""Files about numbers that compiled kernels give, which hardly depend on Python's version: half of the suite's time.
+
+`.ci/run`, which runs the suite on two Pythons, says in NUTSLITE_TESTED_ON which of the two this is: each of these files
+then runs on one of them. Without that all files run.
+"""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out what the other Python of `.ci/run` tests."""
+    elsewhere = {"oldest": "newer", "newer": "oldest"}.get(os.environ.get("NUTSLITE_TESTED_ON", ""))
+    return True if elsewhere and collection_path.stem in ON_ONE_PYTHON[elsewhere] else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What compiles nothing comes first: one of two workers has it, while the other compiles what both will need."""
     items.sort(key=lambda item: not item.path.name.startswith(COMPILE_NOTHING))

@@ -112,7 +112,7 @@ def test_the_seed_decides_and_not_the_executor(right):
     def run(executor, **options):
         return simulation_based_calibration(gaussian(), 6, executor, **{"random_seed": 1, "draws": 39, **options}).ranks
 
-    with ProcessPoolExecutor(2) as processes, ThreadPoolExecutor(2) as threads:
+    with ProcessPoolExecutor(1) as processes, ThreadPoolExecutor(2) as threads:
         runs = [run(processes), run(threads), run(None)]
     for ranks in runs:
         for name, expected in right.ranks.items():

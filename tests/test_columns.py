@@ -274,6 +274,7 @@ def test_a_first_fit_has_no_warning_that_would_be_an_error(tmp_path):
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 def test_the_users_own_import_says_what_it_says(tmp_path):
     """Also after a fit of the same day, which leaves nothing behind by which ArviZ would be silent."""
     here, fresh = tmp_path / "here", tmp_path / "fresh"

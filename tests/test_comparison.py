@@ -13,7 +13,7 @@ from scipy import integrate, stats
 import nutslite as nl
 from nutslite import comparison
 from nutslite.comparison.sensitivity import distance
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, PriorError
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, PriorError
 from nutslite.results.container.inference_data import arviz_major
 
 RNG = np.random.default_rng(1)
@@ -171,6 +171,12 @@ def test_power_scaling_tells_conflicts_and_strong_priors():
     assert "strong" in found.table.loc["x", "diagnosis"]
     with pytest.raises(ArgumentError, match="there is no 'z'"):
         comparison.power_scaling(*fitted("y ~ x", draws=100), var_names="z")
+
+
+def test_few_draws_have_no_power_scaling(linear):
+    model, results = linear
+    with pytest.raises(DataError, match="have 30: fit with draws="):
+        comparison.power_scaling(model, results.isel(draw=slice(10), chain=slice(3)))
 
 
 def test_the_distance_of_weighted_draws():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import nutslite as nl
-from nutslite.exceptions import ArgumentTypeError, DataError
+from nutslite.exceptions import ArgumentTypeError, DataError, DataTypeError
 from nutslite.results.container.inference_data import group_names
 
 RNG = np.random.default_rng(4)
@@ -57,6 +57,8 @@ def test_joined_draws_serve_as_results_of_the_first_model(fits):
     found = nl.interpret.avg_comparisons(fits.models[0], fits.joined, "x")
     assert float(found.summary["estimate"].iloc[0]) == pytest.approx(fits.table.loc["x", "mean"], rel=1e-6)
     assert "observed_data" in group_names(fits.joined)
+    with pytest.raises(DataTypeError, match=r"not a CompletedFits\. Its models\[0\] is one"):
+        nl.interpret.avg_comparisons(fits, fits.joined, "x")
 
 
 def test_priors_are_those_of_the_first_data_set(fits):

@@ -110,6 +110,18 @@ def test_a_column_of_one_value_has_a_slope():
     close(interpret.slopes(model, results, {"one": [2.0]}), d["one"][:, None], rtol=1e-7)
 
 
+def test_an_index_may_have_the_name_of_a_column():
+    """Of one level or two, with labels that come twice."""
+    model, results, _ = asked("y ~ x + f")
+    plain = interpret.avg_predictions(model, results, newdata=DATA, by=["f", "f"]).summary
+    assert list(plain.columns[:2]) == ["f", "estimate"]
+    for names in (["f"], ["f", "b"]):
+        again = interpret.avg_predictions(model, results, newdata=DATA.set_index(names, drop=False), by="f").summary
+        pd.testing.assert_frame_equal(again, plain)
+    model, results, _ = drawn(nl.Model("y ~ x + f", DATA.set_index("f", drop=False)))
+    pd.testing.assert_frame_equal(interpret.avg_predictions(model, results, by="f").summary, plain)
+
+
 def test_what_is_no_number_has_no_probability():
     """Of inf - inf nobody knows the sign."""
     model, results, _ = asked("y ~ x")

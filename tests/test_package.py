@@ -15,6 +15,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
+from conftest import ON_ONE_PYTHON
 
 import nutslite
 
@@ -177,6 +178,12 @@ def listed_files() -> dict[str, str]:
         place = "".join(name for _, name in folders)
         found[place] = f"{found.get(place, '')}{line}\n"
     return found
+
+
+def test_files_that_run_on_one_python_are_there_and_in_one_list():
+    named = [name for names in ON_ONE_PYTHON.values() for name in names]
+    assert len(named) == len(set(named))
+    assert [name for name in named if not (ROOT / "tests" / f"{name}.py").exists()] == []
 
 
 def test_contributing_lists_every_file_and_no_other():

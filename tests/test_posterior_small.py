@@ -282,6 +282,7 @@ def agrees(draws: Any, distribution: Any, points: tuple[float, ...] = (0.1, 0.5,
         assert abs(below.mean() - p) < 4.0 * error
 
 
+@pytest.mark.slow
 def test_start_where_a_mean_is_about_logarithms() -> None:
     """The inverse of the mean response is far from that of the mean logarithm, and a pole lies beside it."""
     y = [570.6, 165.8, 680.4, 432.1, 6341.3, 4031.8, 1586.2, 3580.9, 902.4, 1748.2]

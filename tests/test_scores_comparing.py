@@ -32,6 +32,17 @@ def case():
     return y, labels, forecasts, reports
 
 
+def test_texts_fit_a_terminal(case, monkeypatch):
+    """Of a report, a comparison and weights; a pipe has whole lines."""
+    y, _, forecasts, reports = case
+    found = compare(reports), stack(forecasts, "crps", y=y), evaluate(y, forecasts["flat"], simulations=39)
+    assert max(len(line) for line in str(found[2]).splitlines()) > 80
+    monkeypatch.setenv("COLUMNS", "80")
+    for each in found:
+        assert max(len(line) for line in str(each).splitlines()) <= 80
+    assert "knows" in str(found[1])
+
+
 # --- compare
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nutslite import scores
+from nutslite.exceptions import NutsliteWarning
 from nutslite.scores import Prediction
 
 RNG = np.random.default_rng(7)
@@ -184,6 +185,13 @@ def test_joint_nll_adds_rows_before_it_averages():
     assert found[0] == pytest.approx(expected, rel=1e-13)
     with pytest.warns(UserWarning, match="rests on fewer than 10 effective draws"):
         scores.joint_nll(log_density * 50.0, groups)
+
+
+def test_a_warning_names_the_group_as_users_do():
+    density = np.zeros((50, 4))
+    density[0] = [200.0, 200.0, 0.0, 0.0]
+    with pytest.warns(NutsliteWarning, match=r"1 of 2 groups .*\(group q: 1\.0\)"):
+        scores.joint_nll(density, ["q", "q", "r", "r"])
 
 
 def test_inputs_are_left_alone():

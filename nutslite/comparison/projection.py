@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite._columns import folded
 from nutslite.comparison.submodels import FAMILIES, Reference, log_density, project
 from nutslite.exceptions import ArgumentError, did_you_mean, shown, warn
 from nutslite.model.fits.after_fit import check_results, prediction_task
@@ -80,7 +81,7 @@ class Projection:
         return f"{self.suggested_size} of {of} terms predict as well as all, within a standard error: {names}."
 
     def __str__(self) -> str:
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{self.verdict()}"
+        return f"{self.table.to_string(float_format=lambda x: f'{x:.4g}')}\n\n{folded(self.verdict(), hanging=0)}"
 
     def __repr__(self) -> str:
         return str(self)
@@ -146,6 +147,8 @@ def projection(model: Any, idata: Any, terms: Sequence[str] | None = None, *, dr
     while True:
         found = project(reference, columns)
         apart = log_mean_exp(log_density(reference, found, columns, y), weights) - own
+        if not chosen and np.allclose(apart, 0.0, atol=1e-9):  # the whole model, projected on itself
+            apart = np.zeros_like(apart)
         rows.append(
             {
                 "term": added,

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite._columns import folded
 from nutslite._pareto import smoothed
-from nutslite.exceptions import ArgumentError, did_you_mean, shown
+from nutslite.exceptions import ArgumentError, DataError, did_you_mean, shown
 from nutslite.model.fits.after_fit import add_log_likelihood, add_log_prior, check_results
 from nutslite.model.record.specification import Specification, specification_of
 from nutslite.results.container.inference_data import get_group, group_names
@@ -27,6 +28,7 @@ THRESHOLD = 0.05
 CONFLICT = "prior and data disagree"
 STRONG = "the prior is strong, or the data are weak"
 MOST_NAMED = 6
+FEWEST_DRAWS = 100  # whose weights say anything of tails
 
 
 @public
@@ -70,7 +72,7 @@ class Sensitivity:
         return ", ".join(names[:MOST_NAMED]) + more
 
     def __str__(self) -> str:
-        return f"{self.table.to_string(float_format=lambda x: f'{x:.3f}')}\n\n{self.verdict()}"
+        return f"{self.table.to_string(float_format=lambda x: f'{x:.3f}')}\n\n{folded(self.verdict(), hanging=0)}"
 
     def __repr__(self) -> str:
         return str(self)
@@ -114,7 +116,7 @@ def power_scaling(
     ArgumentError
         For names that there are not.
     DataError
-        For results of another model.
+        For results of another model, and fewer than 100 draws.
 
     Examples
     --------
@@ -131,6 +133,9 @@ def power_scaling(
         idata = add_log_likelihood(specification, idata, inplace=False)
     log_priors = _summed(get_group(idata, "log_prior"))
     scaled = _chosen("priors", priors, log_priors, list(log_priors))
+    count = next(iter(log_priors.values())).size
+    if count < FEWEST_DRAWS:
+        raise DataError(f"power_scaling weighs draws, and these results have {count}: fit with draws=1000.")
     components = {
         "prior": np.sum([log_priors[name] for name in scaled], axis=0),
         "likelihood": np.sum(list(_summed(get_group(idata, "log_likelihood")).values()), axis=0),

@@ -103,6 +103,13 @@ class Design:
         return self._recipe.response.spec.unseen
 
     @property
+    def response_proper(self) -> str:
+        """The response's name without calls around it that leave its unit alone: ``y`` of ``weighted(y, w)``."""
+        spec = self._recipe.response.spec
+        changed = bool(spec.columns) or any(use.form.companions for use in spec.forms)
+        return self.response.name if changed or not spec.forms else spec.value.name
+
+    @property
     def predictor_columns(self) -> tuple[str, ...]:
         """Columns that predictors use, those of grouping factors included."""
         return self._recipe.predictor_columns

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, shown, warn
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, in_users_function, shown, warn
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.interpret.averages import Averaging, averaging_of, weights_of
@@ -19,7 +20,7 @@ from nutslite.interpret.covariates import Covariate, covariates_of, rows_in_use
 from nutslite.interpret.estimates import MOST_NUMBERS, Estimates, Piece, gathered, piece_of
 from nutslite.interpret.grid import GRIDS, conditional_grid, datagrid
 from nutslite.interpret.groups import OBSERVED, POPULATION, Groups, groups_of
-from nutslite.interpret.streaming import Draws, Measure, Question, checked_seed, draws_of
+from nutslite.interpret.streaming import Draws, Measure, Question, applied, checked_seed, draws_of
 from nutslite.interpret.summaries import NUMBERS, Intervals, intervals_of
 from nutslite.model.fits.after_fit import prediction_task
 from nutslite.model.record.specification import Specification, specification_of
@@ -128,6 +129,7 @@ class Asked:
             numbers=frozenset(self._shown_as(name, beside) for name, item in self.covariates.items() if item.numeric),
             target=self.target.name,
             response=self.specification.spec.design.response.name,
+            proper=self.specification.spec.design.response_proper,
             note=self.groups.said if self.specification.spec.design.factors else "",
             shape=(self.draws.named.chains, self.draws.named.draws),
         )
@@ -174,23 +176,16 @@ class Asked:
 
     def _transformed(self, measure: Measure) -> Measure:
         """The measure with the user's own function after it."""
-        own = [
-            self.transforms[name] for name in (self.specification.spec.design.response.name,) if name in self.transforms
-        ]
-        functions = [*own, *([self.transform] if self.transform else [])]
-        if not functions:
+        response = self.specification.spec.design.response.name
+        given = ((f"transforms of '{response}'", self.transforms.get(response)), ("transform", self.transform))
+        own = [(argument, function) for argument, function in given if function is not None]
+        if not own:
             return measure
 
         def finish(*parts: FloatArray) -> FloatArray:
             values = measure.finish(*parts)
-            for function in functions:
-                changed = np.asarray(function(values), dtype=float)
-                if changed.shape != values.shape:
-                    raise ArgumentError(
-                        f"transform gives an array of shape {changed.shape} for draws of shape {values.shape}: it is "
-                        "applied to each draw."
-                    )
-                values = changed
+            for argument, function in own:
+                values = applied(argument, function, values)
             return values
 
         return Measure(measure.parts, finish)
@@ -205,7 +200,10 @@ class Asked:
 
     def _labels(self, labels: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         """Labels of a question beside those of its rows; the user's functions applied to covariates."""
-        rows = rows.assign(**{name: function(rows[name]) for name, function in self.transforms.items() if name in rows})
+        changed = {
+            name: _as_column(name, function, rows[name]) for name, function in self.transforms.items() if name in rows
+        }
+        rows = rows.assign(**changed)
         if self.rows.held and "value" in labels:  # what is compared has no one value in such a row
             rows = rows.drop(columns=str(labels["term"].iloc[0]).split(", "), errors="ignore")
         if len(labels) == 1:
@@ -215,6 +213,18 @@ class Asked:
             first = labels.loc[rows.index]
         beside = [str(name) for name in labels]
         return pd.concat([first, rows.rename(columns=lambda name: self._shown_as(str(name), beside))], axis=1)
+
+
+def _as_column(name: str, function: Function, column: pd.Series[Any]) -> Any:
+    """What a user's function makes of a covariate's column, for a table."""
+    with in_users_function(f"The function of '{name}' in transforms"):
+        found = function(column)
+    if np.ndim(found) == 1 and len(found) == len(column):
+        return found.set_axis(column.index) if isinstance(found, pd.Series) else list(found)
+    raise ArgumentError(
+        f"transforms: the function of '{name}' gives {shown(found)}, and not a value for each of the {len(column)} "
+        "rows of the table."
+    )
 
 
 def ask(model: Any, idata: Any, options: Options, *, default_by: Any = None, moved: Sequence[str] = ()) -> Asked:
@@ -278,6 +288,8 @@ def _rows(
     if isinstance(given, str) and given in ("mean", "balanced"):
         frame = datagrid(model, grid_type={"mean": GRIDS[0], "balanced": GRIDS[1]}[given])
         return Rows(frame, (), True, False, False)
+    if isinstance(given, str) and not Path(given).suffix:
+        raise ArgumentError(f"newdata is rows, a file of them, 'mean' or 'balanced', not {given!r}.")
     frame = as_frame(given)
     absent = {name for name in factors if name not in frame}
     only_groups = absent - set(specification.spec.design.common_columns)

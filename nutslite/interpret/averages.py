@@ -56,10 +56,11 @@ def averaging_of(frame: pd.DataFrame, by: Any, weights: FloatArray | None) -> Av
     codes = np.zeros(len(frame), dtype=np.int64)
     cells = pd.DataFrame(index=pd.RangeIndex(1))
     if names:
-        halves = [name for name in names if frame[name].dtype == np.float16]  # of which pandas makes no groups
-        grouped = frame.astype(dict.fromkeys(halves, np.float32)).groupby(names, sort=True, observed=True, dropna=False)
+        plain = frame[names].reset_index(drop=True)  # an index may have the name of a column
+        halves = [name for name in names if plain[name].dtype == np.float16]  # of which pandas makes no groups
+        grouped = plain.astype(dict.fromkeys(halves, np.float32)).groupby(names, sort=True, observed=True, dropna=False)
         codes = np.asarray(grouped.ngroup(), dtype=np.int64)
-        cells = frame.iloc[np.unique(codes, return_index=True)[1]][names].reset_index(drop=True)
+        cells = plain.iloc[np.unique(codes, return_index=True)[1]].reset_index(drop=True)
     given = np.ones(len(frame)) if weights is None else weights
     totals = np.bincount(codes, weights=given, minlength=len(cells))
     if not (totals > 0.0).all():
@@ -78,7 +79,7 @@ def _names(by: Any, frame: pd.DataFrame) -> list[str]:
         if name not in frame.columns:
             hint = did_you_mean(name, [str(column) for column in frame.columns])
             raise DataError(f"by='{name}': the rows have no such column.{hint}")
-    return list(names)
+    return list(dict.fromkeys(names))
 
 
 def weights_of(given: Any, source: pd.DataFrame, n: int) -> FloatArray | None:

@@ -16,7 +16,7 @@ from nutslite.interpret.contrasts import contrasts_of
 from nutslite.interpret.estimates import Estimates
 from nutslite.interpret.grid import named_values
 from nutslite.interpret.prediction import one_of
-from nutslite.interpret.streaming import Measure, Side
+from nutslite.interpret.streaming import Measure, Side, applied, name_of
 
 FloatArray = NDArray[np.float64]
 
@@ -71,8 +71,8 @@ def comparisons(
         ``"pairwise"`` (the default), ``"reference"`` (each with the first), ``"sequential"``, ``"minmax"``.
     comparison : {"diff", "ratio", "lift", "lnratio", "lnor"} or callable
         Of the answers before and after: their difference, ratio, relative difference, log ratio, log odds ratio, or a
-        function of two arrays of draws. Where rows are averaged both sides are averaged before they are compared, so
-        that a ratio is one of averages.
+        function of two arrays of draws, those before and those after, in this order. Where rows are averaged both sides
+        are averaged before they are compared, so that a ratio is one of averages.
     variables : optional
         `contrast` in another spelling, with ``"reference"`` as the default of categories.
     cross : bool
@@ -122,7 +122,7 @@ def avg_comparisons(model: Any, idata: Any, contrast: Any = None, by: Any = True
 
 def _comparison(given: Any) -> tuple[str, Callable[[FloatArray, FloatArray], FloatArray]]:
     if callable(given):
-        return getattr(given, "__name__", "custom"), given
+        return name_of(given), given
     if not isinstance(given, str):
         raise ArgumentTypeError(f"comparison is a name or a function of two arrays, not {given!r}.")
     name = SPELLINGS.get(given.removesuffix("avg"), given.removesuffix("avg"))
@@ -145,10 +145,7 @@ def compared(
         return [side.value(asked.target, start, stop) for side in sides]
 
     def finish(before: FloatArray, after: FloatArray) -> FloatArray:
-        values = np.asarray(function(before, after), dtype=float)
-        if values.shape != before.shape:
-            raise ArgumentError(f"comparison gives an array of shape {values.shape} for draws of shape {before.shape}.")
-        return values
+        return applied("comparison", function, before, after)
 
     def questions() -> Iterator[tuple[pd.DataFrame, Sequence[pd.DataFrame], Measure]]:
         measure = Measure(parts, finish)

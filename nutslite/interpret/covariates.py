@@ -128,9 +128,9 @@ def known_covariate(name: Any, covariates: Mapping[str, Covariate], argument: st
     """
     if name not in covariates:
         hint = did_you_mean(str(name), covariates)
-        raise DataError(f"{argument}: the model's predictors use no column '{name}', but {_listed(covariates)}.{hint}")
+        raise DataError(f"{argument}: the model's predictors use no column '{name}'{_listed(covariates)}.{hint}")
     return covariates[name]
 
 
 def _listed(names: Mapping[str, Any]) -> str:
-    return ", ".join(f"'{name}'" for name in names) if names else "none at all"
+    return ", but " + ", ".join(f"'{name}'" for name in names) if names else ", and no other"

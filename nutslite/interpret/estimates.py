@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import xarray
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite._columns import columns_of, folded
 from nutslite.exceptions import ArgumentError, DataError
 from nutslite.interpret.hypotheses import Answers, tested
 from nutslite.interpret.pictures import Drawing
@@ -66,6 +68,7 @@ class Estimates:
     shape: tuple[int, int]
     category: tuple[str, tuple[str, ...]] | None = None
     points: pd.DataFrame | None = field(default=None)
+    proper: str = ""
 
     @property
     def draws(self) -> xarray.DataArray:
@@ -98,16 +101,16 @@ class Estimates:
             )
         return self.samples
 
-    def hypothesis(self, hypothesis: Any, equivalence: Any = None) -> Estimates:
+    def hypothesis(self, hypothesis: Any = None, equivalence: Any = None) -> Estimates:
         """Compare answers with each other or with a number, draw by draw.
 
         Parameters
         ----------
-        hypothesis : float, str, list of str, or ndarray
-            A number: each answer less it. An equation of rows by their place: ``"b1 - b0 = 0"``, ``"b2 / b0 = 1"``;
-            several equations. ``"pairwise"``, ``"reference"`` (each less the first), ``"sequential"`` (each less the
-            one before), with ``"rev"`` before it the other way round, and ``"ratio ~ pairwise"``. A matrix (rows,
-            contrasts).
+        hypothesis : float, str, list of str, or ndarray, optional
+            A number: each answer less it, by default 0. An equation of rows by their place: ``"b1 - b0 = 0"``,
+            ``"b2 / b0 = 1"``; several equations. ``"pairwise"``, ``"reference"`` (each less the first),
+            ``"sequential"`` (each less the one before), with ``"rev"`` before it the other way round, and ``"ratio ~
+            pairwise"``. A matrix (rows, contrasts).
         equivalence : tuple of two floats, optional
             A range of what counts as nothing; ``p_inside`` is the probability of being in it.
 
@@ -167,6 +170,7 @@ class Estimates:
             self._quantity(),
             self.intervals.names(),
             self.points if points else None,
+            {} if self.category is None else {self.category[0]: self.proper or self.response},
         )
         return drawing.on(ax, style)
 
@@ -174,7 +178,7 @@ class Estimates:
         """What stands beside the upright axis."""
         target = self.target
         if target == "mean":
-            target = f"{'probability' if self.category else 'mean'} of {self.response}"
+            target = f"{'probability' if self.category else 'mean'} of {self.proper or self.response}"
         if "estimate_type" not in self.summary:
             return target
         return f"{self.summary['estimate_type'].iloc[0]} of {'the ' if self.target == 'mean' else ''}{target}"
@@ -183,8 +187,9 @@ class Estimates:
         return len(self.summary)
 
     def __str__(self) -> str:
-        table = self.summary.to_string(float_format=lambda x: f"{x:.4g}", max_rows=30, index=False)
-        return "\n".join(filter(None, [table, self._words()]))
+        width = columns_of(sys.stdout)
+        table = self.summary.to_string(float_format=lambda x: f"{x:.4g}", max_rows=30, index=False, line_width=width)
+        return f"{table}\n{folded(self._words(), hanging=0)}"
 
     def __repr__(self) -> str:
         return f"<{self.kind.capitalize()} of {self.target}: {len(self.summary):,} rows>\n{self}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite._calls import public
-from nutslite.exceptions import ArgumentError, DataError, did_you_mean, shown, warn
+from nutslite.exceptions import ArgumentError, DataError, PriorError, did_you_mean, shown, warn
 from nutslite.interpret.expression import evaluate
 from nutslite.interpret.streaming import checked_seed, draws_of
 from nutslite.interpret.summaries import Intervals, intervals_of
@@ -49,8 +49,8 @@ def hypothesis(
     idata : InferenceData or DataTree
         What `fit` returned.
     hypothesis : str or list of str
-        ``"x > 0"``, ``"x = z"``, ``"exp(Intercept + 2 * x) < 3"``, ``"`1|g_sigma` > sigma"``: names of results, in
-        back-quotes where they are no plain names; ``f[b]`` is an element.
+        ``"x > 0"``, ``"x = z"``, ``"exp(Intercept + 2 * x) < 3"``, ``"`1|g_sigma` > sigma"``: names of results;
+        ``f[b]`` is an element. A name in back-quotes is never taken for arithmetic: `` `exp(x)` `` is a term's.
     prob : float
         Of the intervals, 0.95 by default. Beside a one-sided hypothesis the interval leaves out as much on each side as
         the test does on one: 0.90.
@@ -94,8 +94,12 @@ def hypothesis(
     texts = [hypothesis] if isinstance(hypothesis, str) else hypothesis
     if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
         raise ArgumentError(f"hypothesis is a text such as 'x > 0', or a list of them, not {shown(hypothesis)}.")
-    statements = [_Statement.read(text) for text in texts]
     posterior = draws_of(specification, idata).named.arrays
+    statements = [_Statement.read(text, [*posterior, *specification.aliases.values()]) for text in texts]
+    if intervals.probs[0] <= 0.5 and any(statement.sign != "=" for statement in statements):
+        raise ArgumentError(
+            f"prob={prob!r}: beside < and > the interval leaves out 1 - prob on each side, so that prob is above 0.5."
+        )
     prior: Mapping[str, FloatArray] = {}
     if any(statement.sign == "=" for statement in statements):
         prior = _prior(specification, prior_draws, seed)
@@ -115,17 +119,19 @@ class _Statement:
     quoted: dict[str, str]
 
     @classmethod
-    def read(cls, text: str) -> _Statement:
+    def read(cls, text: str, names: Collection[str]) -> _Statement:
         quoted: dict[str, str] = {}
+        text_of_names = _with_quotes(text, names)
 
         def plain(found: re.Match[str]) -> str:
             name = f"quoted_{len(quoted)}"
             quoted[name] = found.group(1)
             return name
 
-        pieces = _SIGN.split(_QUOTED.sub(plain, text))
+        pieces = _SIGN.split(_QUOTED.sub(plain, text_of_names))
         if len(pieces) != 3:
-            raise ArgumentError(f"hypothesis={text!r} needs one of <, > and =, as in 'x > 0'.")
+            several = " What lies between two numbers is two hypotheses." if len(pieces) > 3 else ""
+            raise ArgumentError(f"hypothesis={text!r} needs one of <, > and =, as in 'x > 0'.{several}")
         left, sign, right = pieces
         return cls(text, left, "=" if sign == "==" else sign[0], right, quoted)
 
@@ -142,12 +148,16 @@ class _Statement:
             name = self.quoted.get(tree.id, tree.id)
             name, _, labels = name.partition("[") if name not in draws and name.endswith("]") else (name, "", "")
             if labels:
-                element = [part.strip() for part in labels[:-1].split(",")]
+                element = [part.strip(" '\"") for part in labels[:-1].split(",")]
             return _element(specification, draws, self._known(specification, draws, name), element, self.text)
 
         known = "Names are those of the results, in back-quotes where they are no plain names"
-        with np.errstate(over="ignore"):
-            left, right = (evaluate(side, self.text, resolve, known) for side in (self.left, self.right))
+        try:
+            with np.errstate(over="ignore"):
+                left, right = (evaluate(side, self.text, resolve, known) for side in (self.left, self.right))
+        except ArgumentError as error:
+            own = re.sub(r"quoted_\d+", lambda found: f"`{self.quoted[found.group(0)]}`", str(error))
+            raise ArgumentError(own) from None
         return np.broadcast_to(np.asarray(left - right, dtype=float), (len(next(iter(draws.values()))),))
 
     def _known(self, specification: Specification, draws: Mapping[str, FloatArray], name: str) -> str:
@@ -166,11 +176,16 @@ class _Statement:
     ) -> dict[str, float]:
         """One line of the table."""
         values = self.values(specification, posterior)
+        if unknown := int(np.isnan(values).sum()):
+            warn(
+                f"hypothesis={self.text!r}: {unknown} of {values.size} draws are nan, as a logarithm or a quotient has "
+                "no value there, and so is what is said of them."
+            )
         if self.sign == "=":
             found = _line(values, intervals)
             ratio, error = _savage_dickey(values, self.values(specification, prior), self.text)
             return {**found, "evidence_ratio": ratio, "evidence_error": error, "probability": ratio / (1.0 + ratio)}
-        one_sided = Intervals((max(2.0 * intervals.probs[0] - 1.0, 1e-6),), intervals.hdi)
+        one_sided = Intervals((2.0 * intervals.probs[0] - 1.0,), intervals.hdi)
         holds = values > 0.0 if self.sign == ">" else values < 0.0
         share = float("nan") if np.isnan(values).any() else float(holds.mean())
         error = _batch_error(holds.astype(float))
@@ -182,6 +197,28 @@ class _Statement:
             "evidence_error": spread,
             "probability": share,
         }
+
+
+def _with_quotes(text: str, names: Collection[str]) -> str:
+    """The text with back-quotes around the names of results that are no plain ones, as ``x:z`` and ``f[a+]``."""
+    known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+
+    def quoted(found: re.Match[str]) -> str:
+        whole = found.group(0)
+        if whole.startswith("`") or not (found.group("element") or _is_odd(whole)):
+            return whole
+        return f"`{whole}`"
+
+    return re.sub(rf"`[^`]*`|(?<![\w.])(?:{known})(?P<element>\[[^\[\]]*\])?(?!\w)", quoted, text)
+
+
+def _is_odd(name: str) -> bool:
+    """Whether a name is no arithmetic of plain names, which `evaluate` reads by itself: ``exp(x)`` is."""
+    try:
+        evaluate(name, name, lambda tree: 1.0 if isinstance(tree, ast.Name) else None, "")
+    except ArgumentError:
+        return True
+    return False
 
 
 def _line(values: FloatArray, intervals: Intervals) -> dict[str, float]:
@@ -203,7 +240,8 @@ def _element(
         if not all(labels):
             raise DataError(f"hypothesis={text!r}: '{name}' has a number for each row; predictions compares rows.")
         some = ", ".join(f"{name}[{each}]" for each in names[:6]) + (", ..." if len(names) > 6 else "")
-        raise DataError(f"hypothesis={text!r}: '{name}' has several numbers; name one of {some}.")
+        what = f"has no [{wanted}]" if element else "has several numbers"
+        raise DataError(f"hypothesis={text!r}: '{name}' {what}; name one of {some}.")
     return values[:, names.index(wanted)]
 
 
@@ -215,12 +253,19 @@ def _prior(specification: Specification, count: Any, seed: int) -> dict[str, Flo
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1000:
         raise ArgumentError(f"prior_draws is a whole number from 1000 on, not {count!r}.")
     assembled = specification.posterior.assembled
-    values, effects = draw_prior(assembled, int(count), np.random.default_rng(seed))
+    try:
+        values, effects = draw_prior(assembled, int(count), np.random.default_rng(seed))
+    except PriorError as error:
+        raise PriorError(f"A hypothesis with '=' is judged by the density of the prior. {error}") from None
     return {name: array[0] for name, array in named_prior(assembled, values[None], effects[None])[0].items()}
 
 
 def _savage_dickey(posterior: FloatArray, prior: FloatArray, text: str) -> tuple[float, float]:
     """Posterior over prior density at zero, and the standard error of the ratio."""
+    if posterior.size < 2 * FEWEST_BEYOND:
+        raise DataError(
+            f"hypothesis={text!r}: {posterior.size} draws are too few to say a density; fit with draws=1000."
+        )
     beyond = min(int((posterior > 0.0).sum()), int((posterior < 0.0).sum()))
     edge = min(int((prior > 0.0).sum()), int((prior < 0.0).sum()))
     if beyond < FEWEST_BEYOND <= edge:

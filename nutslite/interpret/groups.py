@@ -49,6 +49,8 @@ class Groups:
     @property
     def said(self) -> str:
         """One sentence for readers of a table."""
+        if self.which == OBSERVED and self.sample:
+            return f"{SAID[OBSERVED]} Those that the model has not seen have effects of a new group."
         if self.which != POPULATION:
             return SAID[self.which]
         return f"Every draw is averaged over {self.integrate} new groups: these are means of the population of groups."

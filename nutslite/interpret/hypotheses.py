@@ -159,6 +159,8 @@ def _equation(text: str, flat: FloatArray) -> FloatArray:
         return flat[:, place]
 
     known = "Answers are b0, b1, ... in the order of the table"
+    if re.fullmatch(r"[a-zA-Z]{3,}", text.strip()):
+        raise _refusal(text)
     left = evaluate(sides[0], text, resolve, known)
     right = evaluate(sides[1], text, resolve, known) if len(sides) == 2 else 0.0
     return np.broadcast_to(np.asarray(left - right, dtype=float), (len(flat),)).copy()

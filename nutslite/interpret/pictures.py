@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STYLE = ("sharex", "sharey", "alpha", "xlabel", "ylabel", "title", "wrap", "main", "group", "panel")
 MOST_PANELS = 60
 DODGE = 0.5  # of the room of a category, which colours share
+SPREAD = 0.2  # ... and what was observed
+GOLDEN = 0.618034  # parts of it, which never come together
 MOST_LETTERS = 45  # below an axis, before names are turned
 
 
@@ -55,6 +57,8 @@ class Drawing:
         Columns of the lower and upper ends of each interval.
     points : DataFrame or None
         What was observed; the last column is the response.
+    called : mapping
+        What readers call columns, where that is not their name.
     """
 
     table: pd.DataFrame
@@ -65,6 +69,7 @@ class Drawing:
     quantity: str
     bounds: list[tuple[str, str]]
     points: pd.DataFrame | None
+    called: Mapping[str, str]
 
     def on(self, ax: Axes | Sequence[Axes] | None, style: Mapping[str, Any]) -> Figure:
         """Draw on axes, or on a figure of its own.
@@ -78,6 +83,7 @@ class Drawing:
             if name not in STYLE:
                 raise unknown_argument("plot", name, STYLE)
         places = self._places(style)
+        self._check_apart(places, style)
         panels = [None] if places.panel is None else list(dict.fromkeys(self.table[places.panel]))
         if len(panels) > MOST_PANELS:
             raise ArgumentError(
@@ -86,15 +92,18 @@ class Drawing:
         figure, axes = _axes(ax, len(panels), style)
         for panel, one in zip(panels, axes, strict=False):
             self._draw_panel(places, panel, one, float(style.get("alpha", 0.25)))
-            one.set_xlabel(style.get("xlabel", places.main or ""))
+            one.set_xlabel(style.get("xlabel", self._called(places.main)))
             one.set_ylabel(style.get("ylabel", self.quantity))
             if ax is None:
                 one.label_outer()
             if panel is not None:
-                one.set_title(f"{places.panel} = {_text(panel)}")
+                one.set_title(f"{self._called(places.panel)} = {_text(panel)}")
         if "title" in style:
             figure.suptitle(style["title"]) if len(panels) > 1 else axes[0].set_title(style["title"])
         return figure
+
+    def _called(self, column: str | None) -> str:
+        return "" if column is None else self.called.get(column, column)
 
     def _places(self, style: Mapping[str, Any]) -> _Places:
         """As asked for, else the covariates of the question in their order, then terms, contrasts, categories."""
@@ -124,6 +133,17 @@ class Drawing:
             )
         return _Places(chosen["main"], chosen["group"], chosen["panel"])
 
+    def _check_apart(self, places: _Places, style: Mapping[str, Any]) -> None:
+        """Refuse answers of rows that would lie over each other, unless the user has said where they go."""
+        columns = [name for name in (places.main, places.group, places.panel) if name is not None]
+        different = self.table.drop_duplicates()
+        if style.get("main") is None and different.duplicated(columns).any():
+            places_of = different[columns].drop_duplicates()
+            raise ArgumentError(
+                f"The picture would show {len(different)} answers at {len(places_of)} places: "
+                "average them (by=), or say which covariates may vary (conditional=)."
+            )
+
     def _draw_panel(self, places: _Places, panel: Any, ax: Axes, alpha: float) -> None:
         table = self.table if panel is None else self.table[self.table[places.panel] == panel]
         groups = [None] if places.group is None else list(dict.fromkeys(self.table[places.group]))
@@ -139,6 +159,8 @@ class Drawing:
             _draw_points(self.points, places, panel, groups, ax, None if numeric else levels)
         for k, group in enumerate(groups):
             part = table if group is None else table[table[places.group] == group]
+            if part.empty:
+                continue
             colour, label = COLOURS[k], None if group is None else _text(group)
             if numeric:
                 part = part.sort_values(str(places.main), kind="stable")
@@ -147,17 +169,18 @@ class Drawing:
                 for low, high in self.bounds:
                     ax.fill_between(across, part[low], part[high], color=colour, alpha=alpha, lw=0.0)
                 continue
-            shift = 0.0 if len(groups) == 1 else DODGE * ((k + 0.5) / len(groups) - 0.5)
+            shift = _shift(k, len(groups))
             across = np.array([levels.index(value) for value in main[part.index]]) + shift
             for low, high in self.bounds:
-                ax.vlines(across, part[low], part[high], color=colour, lw=1.6, alpha=0.8)
+                # Lines, not a collection: the legend keeps clear of lines alone.
+                ax.plot([across, across], [part[low], part[high]], color=colour, lw=1.6, alpha=0.8)
             ax.plot(across, part["estimate"], "o", color=colour, label=label, ms=5)
         if not numeric:
             names = [_text(level) for level in levels]
             ax.set_xticks(range(len(levels)), names, rotation=30 if sum(map(len, names)) > MOST_LETTERS else 0)
             ax.margins(x=0.08)
         if places.group is not None:
-            ax.legend(title=places.group, frameon=False, fontsize="small")
+            ax.legend(title=self._called(places.group), frameon=False, fontsize="small")
 
 
 def _axes(given: Any, panels: int, style: Mapping[str, Any]) -> tuple[Figure, list[Axes]]:
@@ -192,10 +215,19 @@ def _draw_points(
     for k, group in enumerate(groups):
         part = points if group is None or places.group not in points else points[points[places.group] == group]
         x = part[places.main]
-        across = x if levels is None else x.map({level: place for place, level in enumerate(levels)})
+        across = x
+        if levels is not None:  # beside each other, so that neither hides the other or the interval
+            places_of = x.map({level: place for place, level in enumerate(levels)}).astype(float)
+            shared = len(groups) if places.group in points else 1
+            across = places_of + _shift(k, shared) + SPREAD / shared * (np.arange(len(x)) * GOLDEN % 1.0 - 0.5)
         ax.plot(across, part[response], ".", color=COLOURS[k], alpha=0.4, ms=4, zorder=0)
         if places.group not in points:
             return
+
+
+def _shift(k: int, groups: int) -> float:
+    """How far from its category's middle the k-th colour stands."""
+    return 0.0 if groups == 1 else DODGE * ((k + 0.5) / groups - 0.5)
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ from nutslite.interpret.covariates import Covariate, known_covariate
 from nutslite.interpret.estimates import Estimates
 from nutslite.interpret.grid import named_values
 from nutslite.interpret.prediction import one_of
-from nutslite.interpret.streaming import Measure, Side
+from nutslite.interpret.streaming import Measure, Side, applied, name_of
 from nutslite.results.predictions.target import Target
 
 FloatArray = NDArray[np.float64]
@@ -127,7 +127,7 @@ def avg_slopes(model: Any, idata: Any, wrt: Any = None, by: Any = True, **option
 
 def _slope(given: Any) -> tuple[str, Callable[[FloatArray, FloatArray, FloatArray], FloatArray]]:
     if callable(given):
-        return getattr(given, "__name__", "custom"), given
+        return name_of(given), given
     if not isinstance(given, str):
         raise ArgumentTypeError(f"slope is a name or a function of derivative, x and y, not {given!r}.")
     refuse_other("slope", given, tuple(SLOPES))
@@ -208,10 +208,7 @@ def _measure(
         answer = asked.target.value(own.rows, at, own.companions)
         x = x[:, None] if derivative.ndim == 3 else x
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.asarray(function(derivative, x, answer), dtype=float)
-        if values.shape != derivative.shape:
-            raise ArgumentError(f"slope gives an array of shape {values.shape} for derivatives of {derivative.shape}.")
-        return [values]
+            return [applied("slope", function, derivative, x, answer)]
 
     return Measure(parts, lambda value: value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nutslite.exceptions import ArgumentError
+from nutslite.exceptions import ArgumentError, ArgumentTypeError, in_users_function, shown
 from nutslite.formula.forms.truncated import LOWER, UPPER
 from nutslite.interpret.averages import Averaging
 from nutslite.interpret.groups import Groups
@@ -28,6 +29,51 @@ if TYPE_CHECKING:
     from nutslite.formula.design import Design
 
 FloatArray = NDArray[np.float64]
+
+
+def applied(argument: str, function: Callable[..., Any], *arrays: FloatArray) -> FloatArray:
+    """What a user's function makes of arrays of draws, the first of which says of which shape that is to be.
+
+    Raises
+    ------
+    ArgumentError
+        For results that are no numbers, or not one for each draw.
+    ArgumentTypeError
+        For a function of another number of arrays.
+    """
+    _check_taken(argument, function, len(arrays))
+    with in_users_function(f"The function given as {argument}"):
+        found = function(*arrays)
+    try:
+        values = np.asarray(found, dtype=float)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{argument} gives {shown(found)}, and not a number for each draw.") from None
+    if values.shape != arrays[0].shape:
+        raise ArgumentError(
+            f"{argument} gives an array of shape {values.shape} for draws of shape {arrays[0].shape}: it is applied to "
+            "each draw."
+        )
+    return values
+
+
+def _check_taken(argument: str, function: Callable[..., Any], count: int) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # compiled functions may not say what they take
+        return
+    try:
+        signature.bind(*[None] * count)
+    except TypeError as error:
+        many = "one array" if count == 1 else f"{count} arrays"
+        raise ArgumentTypeError(
+            f"{argument} is called with {many} of draws, which {shown(function)} does not take: {error}."
+        ) from None
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What tables call a user's function."""
+    name = getattr(function, "__name__", "custom")
+    return "custom" if name == "<lambda>" else name
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,9 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Load a public name from its file the first time it is asked for."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'nutslite.recording' has no attribute '{name}'")
+        from nutslite.exceptions import did_you_mean
+
+        raise AttributeError(f"module 'nutslite.recording' has no attribute '{name}'.{did_you_mean(name, _HOMES)}")
     value = getattr(import_module(f"nutslite.recording.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

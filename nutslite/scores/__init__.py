@@ -142,7 +142,9 @@ def __getattr__(name: str) -> Any:
     """Load a public name from its file the first time it is asked for."""
     name = _ALSO.get(name, name)
     if name not in _HOMES:
-        raise AttributeError(f"module 'nutslite.scores' has no attribute '{name}'")
+        from nutslite.exceptions import did_you_mean
+
+        raise AttributeError(f"module 'nutslite.scores' has no attribute '{name}'.{did_you_mean(name, _HOMES)}")
     value = getattr(import_module(f"nutslite.scores.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

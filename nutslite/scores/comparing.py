@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite._columns import columns_of, folded
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, DataError, did_you_mean
 from nutslite.scores.calibration.coverage import coded
 from nutslite.scores.numerics.checks import numbers, probability
@@ -48,8 +50,10 @@ class Comparison:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        shown = self.table.to_string(float_format=lambda x: f"{x:.4g}", na_rep="")
-        return "\n".join([f"Mean {self.score}; lower is better", shown, *self.notes])
+        width = columns_of(sys.stdout)
+        shown = self.table.to_string(float_format=lambda x: f"{x:.4g}", na_rep="", line_width=width)
+        words = (folded(text, width, hanging=0) for text in self.notes)
+        return "\n".join([f"Mean {self.score}; lower is better", shown, *words])
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self.table)} forecasts by {self.score}>"

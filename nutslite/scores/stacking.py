@@ -56,6 +56,12 @@ class Stacked:
     mean_score: float
     optimality: float
 
+    def __str__(self) -> str:
+        widest = max(len(name) for name in self.weights)
+        lines = [f"{name:{widest}}  {weight:.3f}" for name, weight in self.weights.items()]
+        said = f"Mean {self.score} of the mixture {self.mean_score:.4g}, on the rows that gave the weights"
+        return "\n".join([*lines, f"{said} ({self.method})."])
+
     def predict(self, predictions: Mapping[str, Prediction], size: int = 1000, seed: Any = 0) -> Prediction:
         """The mixture of forecasts of any rows: probabilities are averaged, of others draws weighted.
 
@@ -164,7 +170,10 @@ def stack(
 
 def _prediction(name: str, given: Any) -> Prediction:
     if not isinstance(given, Prediction):
-        raise ArgumentTypeError(f"'{name}' is a Prediction here, not {type(given).__name__}.")
+        raise ArgumentTypeError(
+            f"'{name}' is a Prediction here, not {type(given).__name__}: crps and brier of a mixture need predictions, "
+            "nll and log_loss take reports too."
+        )
     return given
 
 

@@ -253,11 +253,11 @@ def with_joint(
 ) -> Report:
     """The report with the joint log score of held-out rows of each group, and its mean over groups in the table."""
     from nutslite.scores.calibration.coverage import coded
-    from nutslite.scores.pointwise.log_score import joint_nll
+    from nutslite.scores.pointwise.log_score import joint_nll_of
     from nutslite.scores.sampling_error.standard_errors import mean_with_error
 
     levels, codes = coded(labels, report.n, "groups")
-    values = joint_nll(log_likelihood, codes, weights)[1]
+    values = joint_nll_of(log_likelihood, np.asarray(levels), codes, weights)
     joint = pd.DataFrame({"rows": np.bincount(codes), "joint_nll": values}, index=pd.Index(levels, name="group"))
     if report.joint is not None:
         joint = joint.join(report.joint.drop(columns="rows"))

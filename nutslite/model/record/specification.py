@@ -211,6 +211,7 @@ def specification_of(model: Any) -> Specification:
     """
     specification = getattr(model, "_specification", None)
     if not isinstance(specification, Specification):
-        raise DataTypeError(f"The first argument is a Model, not {shown(model)}.")
+        hint = " Its models[0] is one, which goes with its joined results." if hasattr(model, "joined") else ""
+        raise DataTypeError(f"The first argument is a Model, not {shown(model)}.{hint}")
     specification.need_rows("What looks into a model")
     return specification

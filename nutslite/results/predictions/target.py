@@ -71,7 +71,7 @@ def target_of(name: Any, task: PredictionTask, response: str, quantile: Any = No
     if quantile is not None and name not in (QUANTILE, MEAN):
         raise ArgumentError(f"quantile={quantile!r} is about target='quantile', not target={name!r}.")
     if name == QUANTILE or quantile is not None:
-        return _quantile(task, quantile)
+        return _quantile(task, quantile, response)
     if name == MEAN:
         return _mean(task)
     aliases = {alias: own for own, alias in task.aliases.items()}
@@ -130,9 +130,9 @@ def _linear(task: PredictionTask, parameter: str, name: str) -> Target:
     return Target(name, value, item.dim or None, tuple(str(label) for label in item.labels))
 
 
-def _quantile(task: PredictionTask, level: Any) -> Target:
+def _quantile(task: PredictionTask, level: Any, response: str) -> Target:
     if level is None:
-        raise ArgumentError("target='quantile' needs quantile=, a probability between 0 and 1.")
+        raise ArgumentError("A quantile needs quantile=, a probability between 0 and 1.")
     if isinstance(level, bool) or not isinstance(level, int | float | np.number) or not 0.0 < level < 1.0:
         raise ArgumentError(f"quantile is a probability between 0 and 1, not {level!r}.")
     family = task.family
@@ -143,8 +143,8 @@ def _quantile(task: PredictionTask, level: Any) -> Target:
     known = family.kind in distribution_names() and set(family.companions) == set(extra)
     if not known or set(distribution(family.kind).parameters) != names | {*extra.values()}:
         raise DataError(
-            f"Quantiles of the family '{family.name}' are not known in closed form. target='{{response}}' draws "
-            "responses, whose quantiles predict(kind='response') shows."
+            f"Quantiles of the family '{family.name}' are not known in closed form. predict(kind='response'), in "
+            f"nutslite.interpret target='{response}', draws responses: take quantiles of these."
         )
     record = distribution(family.kind)
 

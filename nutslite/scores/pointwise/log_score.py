@@ -17,6 +17,7 @@ from nutslite.exceptions import ArgumentError, DataError, warn
 from nutslite.scores.numerics.checks import as_floats, numbers, weights_of
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
 
 FEW_EFFECTIVE = 10.0  # effective draws behind a joint density, below which it is hardly known
 
@@ -131,6 +132,15 @@ def joint_nll(log_density: Any, groups: Any, weights: Any = None) -> tuple[NDArr
     if share is not None and share.shape[1:] != (1,):
         raise DataError("Weights of a joint density are one a draw: the rows of a group share them.")
     levels, codes = np.unique(labels, return_inverse=True)
+    return levels, _joint(values, share, levels, codes)
+
+
+def joint_nll_of(log_density: Any, levels: NDArray[Any], codes: IndexArray, weights: Any = None) -> FloatArray:
+    """`joint_nll` of groups whose levels, in their own order, and codes are known."""
+    return _joint(*_checked(log_density, weights), levels, codes)
+
+
+def _joint(values: FloatArray, share: FloatArray | None, levels: NDArray[Any], codes: IndexArray) -> FloatArray:
     sums = np.zeros((values.shape[0], levels.size))
     np.add.at(sums.T, codes, values.T)
     found = log_mean_exp(sums, share)
@@ -141,10 +151,9 @@ def joint_nll(log_density: Any, groups: Any, weights: Any = None) -> tuple[NDArr
     if few.any():
         warn(
             f"The joint density of {int(few.sum())} of {levels.size} groups rests on fewer than {FEW_EFFECTIVE:.0f} "
-            f"effective "
-            f"draws (group {levels[np.argmin(effective)]!r}: {np.nanmin(effective):.1f}). Take more draws."
+            f"effective draws (group {levels[np.nanargmin(effective)]}: {np.nanmin(effective):.1f}). Take more draws."
         )
-    return levels, -found
+    return np.asarray(-found)
 
 
 def log_mean_exp(values: FloatArray, weights: FloatArray | None = None) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._calls import public
+from nutslite._columns import columns_of, folded
 from nutslite.exceptions import DataError
 from nutslite.scores.kinds.prediction import Prediction
 from nutslite.scores.reports.omnibus import Omnibus
@@ -139,8 +141,11 @@ class Report(Pictured):
         return tree_of(self)
 
     def __str__(self) -> str:
-        shown = self.table.drop(columns="note").to_string(float_format=lambda x: f"{x:.4g}", na_rep="")
-        return "\n".join([shown, "", self.verdict(), *self.notes])
+        width = columns_of(sys.stdout)
+        table = self.table.drop(columns="note")
+        shown = table.to_string(float_format=lambda x: f"{x:.4g}", na_rep="", line_width=width)
+        words = "\n".join([self.verdict(), *self.notes])
+        return f"{shown}\n\n{folded(words, width, hanging=0)}"
 
     def __repr__(self) -> str:
         return f"<Report of {self.n:,} rows: {len(self.table)} scores>"

@@ -114,6 +114,7 @@ MEANINGS = {
     "crps": ("forecasts are worse than they claim to be", "forecasts are better than they claim to be"),
     "nll": ("forecasts are worse than they claim to be", "forecasts are better than they claim to be"),
 }
+BIAS_FIRST = 2.0  # times as clear: probabilities that are all too low are too extreme, too, where they are below a half
 OF_CLASSES = {
     "smooth_ece": False, "confidence_ece": False, "miscalibration": False, "bias": True, "confidence_bias": True,
     "spiegelhalter_z": True, "residuals_between_groups": False, "residuals_farthest_group": False,
@@ -167,7 +168,7 @@ def _direction(table: pd.DataFrame) -> str:
         return "too sure of the likeliest class" if distance < 0 else "too unsure of the likeliest class"
     distances = {name: away(table.loc[name]) for name in ("bias", "spiegelhalter_z") if name in table.index}
     known = {name: value for name, value in distances.items() if not math.isnan(value)}
-    name = max(known, key=lambda each: abs(known[each]), default="")
+    name = max(known, key=lambda each: BIAS_FIRST ** (each == "bias") * abs(known[each]), default="")
     if not name or abs(known[name]) <= 1.0:
         return "neither in one direction nor by being too extreme"
     if name == "bias":
