@@ -33,6 +33,8 @@ class Case:
         Columns whose values are ordered levels.
     link : str or None
         Link of the parent parameter where it is not the family's first.
+    priors : dict
+        By term, where the engines' default priors differ: by parameter a density's name and arguments.
     expected : dict
         Seconds of a cold and a warm process by engine, measured once: only to estimate how long a benchmark takes.
     engines : tuple of str
@@ -46,6 +48,7 @@ class Case:
     make: Callable[[], pd.DataFrame]
     link: str | None = None
     ordered: tuple[str, ...] = ()
+    priors: dict[str, dict[str, tuple[str, dict[str, float]]]] = field(default_factory=dict)
     chains: int = 4
     draws: int = 1000
     tune: int = 1000
@@ -236,6 +239,7 @@ def _lifetimes() -> pd.DataFrame:
 
 
 _XS = [f"x{column}" for column in range(1, 21)]
+_PROCESS = "hsgp(x, m=30, c=1.5, scale=True)"
 
 CASES: tuple[Case, ...] = (
     Case(
@@ -364,9 +368,12 @@ CASES: tuple[Case, ...] = (
     Case(
         "hsgp",
         "Gaussian process of 30 columns, 1,000 rows",
-        "y ~ hsgp(x, m=30, c=1.5)",
+        f"y ~ {_PROCESS}",
         "gaussian",
         _wave,
+        priors={
+            _PROCESS: {"sigma": ("Exponential", {"lam": 1.0}), "ell": ("InverseGamma", {"alpha": 3.0, "beta": 2.0})}
+        },
         expected={"ours": (25, 3), "nutpie": (60, 20), "numpyro": (30, 30)},
     ),
     Case(

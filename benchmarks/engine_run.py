@@ -69,7 +69,7 @@ def run_ours(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
     clock.mark("import")
     case = order["case"]
     data = read_data(order)
-    model = nl.Model(case["formula"], data, family=case["family"], link=case["link"])
+    model = nl.Model(case["formula"], data, case["family"], priors=priors_of(case, nl.Prior), link=case["link"])
     clock.mark("build")
     options = {"draws": case["draws"], "tune": order["tune"], "chains": case["chains"], "cores": order["cores"]}
     results = model.fit(**options, random_seed=order["seed"], progressbar=False)
@@ -84,6 +84,14 @@ def run_ours(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
         "sampling": own_seconds(model, options, order["seed"], posterior.attrs),
         "tune": int(posterior.attrs["tuning_steps"]),
         "method": str(posterior.attrs["inference_method"]),
+    }
+
+
+def priors_of(case: dict[str, Any], prior: Any) -> dict[str, Any]:
+    """The case's own priors, in the engine's class of priors."""
+    return {
+        term: {name: prior(density, **arguments) for name, (density, arguments) in own.items()}
+        for term, own in case["priors"].items()
     }
 
 
@@ -117,7 +125,8 @@ def run_bambi(order: dict[str, Any], clock: Clock) -> dict[str, Any]:
     clock.mark("import")
     case = order["case"]
     data = read_data(order)
-    model = bmb.Model(case["formula"], data, family=case["family"], link=case["link"])
+    priors = priors_of(case, bmb.Prior) or None
+    model = bmb.Model(case["formula"], data, family=case["family"], priors=priors, link=case["link"])
     model.build()
     clock.mark("build")
     times = NumpyroTimes() if order["engine"] == "numpyro" else contextlib.nullcontext()
