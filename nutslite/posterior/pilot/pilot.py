@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.density.effects import fill_effects, locations_and_scales, places_of, spreads_and_units
+from nutslite.posterior.density.block_effects import locations_and_scales, places_of, spreads_and_units
+from nutslite.posterior.density.effects import fill_effects
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.plain import compiled_plain_many, is_plain
 from nutslite.posterior.nodes.program import with_derived
