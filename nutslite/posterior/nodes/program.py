@@ -11,7 +11,7 @@ from typing import Any
 from numba import types
 
 from nutslite._addresses import address_of, caller_of
-from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
+from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT, Declaration
 from nutslite._numba import VECTOR, inner, kernel
 from nutslite.posterior.nodes.between import fill_between, pull_back_between
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
@@ -70,7 +70,7 @@ OPERATIONS: dict[int, Declaration] = {
     PERIODIC: Declaration("scales are those of a periodic Gaussian process", ALLOWED),
     BETWEEN: Declaration("a prior has bounds and hyperpriors", ALLOWED),
     R2D2: Declaration("scales are those of an R2D2 prior", ALLOWED),
-    LEVEL_FACTORS: Declaration("standard deviations of effects differ by group", frozenset({MERGES, CODES})),
+    LEVEL_FACTORS: Declaration("standard deviations of effects differ by group", frozenset({PILOT, MERGES, CODES})),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 
