@@ -30,6 +30,7 @@ from nutslite.posterior.record.node_table import (
     BETWEEN,
     EXP_QUAD,
     HORSESHOE,
+    LEVEL_FACTORS,
     MATERN32,
     MATERN52,
     PERIODIC,
@@ -58,6 +59,7 @@ CASES: dict[int, tuple[list[float], int, int]] = {
     BETWEEN: ([codes.BETWEEN + codes.LAPLACE, 0.4, 1.3, 0.0, 0.9, np.inf], 1, 4),
     R2D2: ([0.3, 1.7, 1.0, 0.2, 2.0, 0.8], 2, 6),
     PERIODIC: ([1.5, 0.4], 4, 2),
+    LEVEL_FACTORS: ([0.7, -0.4, 0.5, 1.0, -1.2, 0.3, 0.0, 2.0], 3, 2),
     PROCESS: ([1.5, 0.4, 0.7, 0.3, -1.0, 0.8, 3.0, 0.0, 0.1, 0.3, 0.2, 0.5, 0.9], 3, 6),
 }
 
@@ -98,7 +100,7 @@ def test_every_operation_has_a_case() -> None:
     assert set(CASES) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("op", [HORSESHOE, EXP_QUAD, MATERN32, MATERN52, R2D2])
+@pytest.mark.parametrize("op", [HORSESHOE, EXP_QUAD, MATERN32, MATERN52, R2D2, LEVEL_FACTORS])
 @pytest.mark.parametrize("first", [1e-200, 1e-8, 1.0, 1e8, 1e150])
 @pytest.mark.parametrize("second", [1e-200, 1e-8, 1.0, 1e3, 1e150])
 def test_scales_are_positive_at_the_ends_of_doubles(op: int, first: float, second: float) -> None:
