@@ -512,6 +512,7 @@ def joint_cases() -> list[Case]:
         Case("one factor: joint pilot", "pilot, centring", one, options=narrow, fit=JOINT),
         Case("one factor: joint adapting", "adapted metric", one, options=narrow, fit=ADAPTING),
         Case("one factor: joint centred", "adapted metric, centred effects", one, options=centred, fit=ADAPTING),
+        Case("explained sds: marginal", "scales by level, integrated out", f"y ~ x + (x|{SDS})", options=explained),
         Case("explained sds: joint pilot", "scales by level", f"y ~ x + (1|{SDS})", options=explained, fit=JOINT),
         Case(
             "explained sds: joint adapting",

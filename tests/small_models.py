@@ -89,6 +89,8 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
     "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
     "several levels, that sum to zero": {"formula": "y ~ x + (z||mm(g, g, weights=[w, x])) + (1|gr(h, zero_sum=True))"},
     "correlated by levels": {"formula": "y ~ x + (z|gr(g, by=side))", "correlated": True},
+    "explained sds": {"formula": "y ~ x + (z||gr(g, sd=size + side)) + (1|h)"},
+    "explained sds, correlated slopes": {"formula": "y ~ x + (z|gr(g, sd=side))", "correlated": True},
     "R2D2": {"formula": "y ~ x + z + c", "priors": {("x", "c"): Prior("R2D2", mean_R2=0.4)}},
     "hyperpriors of coefficients": {
         "formula": "y ~ z + x + c + (1|g)",

@@ -150,9 +150,15 @@ def test_points_by_name_go_there_and_back() -> None:
 
 
 def test_the_plan_says_what_serves() -> None:
+    """Levels are integrated out in classes of one design and one row of predictors, of one such factor."""
     said = " ".join(str(explained().plan()).split())
-    assert "not integrated out: 'gr(g, sd=size + side)' explains standard deviations of effects" in said
-    assert "A pilot finds" in said
+    assert "9 levels in 9 classes" in said
+    data = grouped_data().groupby("g").head(8)
+    assert "9 levels in 2 classes" in " ".join(str(nl.Model("y ~ 1 + (1|gr(g, sd=side))", data).plan()).split())
+    nested = grouped_data().assign(s=lambda rows: rows["g"] + rows["h"], w=lambda rows: rows["h"] == "h1")
+    several = nl.Model("y ~ x + (1|gr(g, sd=size)) + (1|gr(s, sd=w))", nested)
+    assert "standard deviations of effects of several factors are explained" in " ".join(str(several.plan()).split())
+    assert "A pilot finds" in str(explained(family="t").plan())
 
 
 def test_merged_rows_and_codes_change_no_density() -> None:
@@ -192,7 +198,14 @@ def tiny_model() -> nl.Model:
 
 @pytest.fixture(scope="module")
 def fitted() -> Any:
-    return tiny_model().fit(draws=1500, chains=2, cores=1, **QUIET)
+    return {
+        way: tiny_model().fit(draws=1500, chains=2, cores=1, **options, **QUIET)
+        for way, options in (
+            ("marginal", {"inference_method": "nuts"}),
+            ("pilot", {"plan": "joint"}),
+            ("adapting", {"plan": "joint", "pilot": False, "tune": 700}),
+        )
+    }
 
 
 def by_quadrature() -> tuple[np.ndarray, np.ndarray]:
@@ -210,23 +223,27 @@ def by_quadrature() -> tuple[np.ndarray, np.ndarray]:
     return means, np.sqrt(squares - means**2)
 
 
-def test_a_posterior_by_quadrature(fitted: Any) -> None:
+@pytest.mark.parametrize("way", ["marginal", "pilot", "adapting"])
+def test_a_posterior_by_quadrature(fitted: Any, way: str) -> None:
     means, sds = by_quadrature()
-    table = nl.summary(fitted, round_to="none").loc[[f"{TINY}_sd_z", f"1|{TINY}_sigma"]]
+    table = nl.summary(fitted[way], round_to="none").loc[[f"{TINY}_sd_z", f"1|{TINY}_sigma"]]
     np.testing.assert_array_less(np.abs(table["mean"] - means), 4.5 * table["mcse_mean"])
     np.testing.assert_allclose(table["sd"], sds, rtol=0.1)
     assert table["ess_bulk"].min() > 300
 
 
-def test_the_pilot_changes_no_posterior(fitted: Any) -> None:
-    other = tiny_model().fit(draws=1500, tune=700, chains=2, cores=1, pilot=False, **QUIET)
-    one, two = (nl.summary(each, round_to="none") for each in (fitted, other))
-    apart = (one["mean"] - two["mean"]).abs() / np.hypot(one["mcse_mean"], two["mcse_mean"])
-    assert apart.max() < 4.5
+def test_every_way_has_one_posterior(fitted: Any) -> None:
+    """Of the effects of groups, too, which are drawn afterwards where they were integrated out."""
+    tables = {way: nl.summary(results, round_to="none") for way, results in fitted.items()}
+    for way in ("pilot", "adapting"):
+        one, two = tables["marginal"], tables[way].loc[tables["marginal"].index]
+        apart = (one["mean"] - two["mean"]).abs() / np.hypot(one["mcse_mean"], two["mcse_mean"])
+        assert apart.max() < 4.5
+        np.testing.assert_allclose(one["sd"], two["sd"], rtol=0.15)
 
 
 def test_tables_show_the_coefficients(fitted: Any) -> None:
-    table = nl.interpret.varcorr(tiny_model(), fitted).set_index("kind")
+    table = nl.interpret.varcorr(tiny_model(), fitted["pilot"]).set_index("kind")
     assert table.loc["log sd", ["group", "term"]].tolist() == [TINY, "z"]
     assert table.loc["log sd", "estimate"] == pytest.approx(by_quadrature()[0][0], abs=0.1)
     assert list(table.index) == ["log sd", "sd"]
@@ -238,9 +255,9 @@ def test_tables_show_the_coefficients(fitted: Any) -> None:
 def test_new_groups_have_the_spread_of_their_own_predictors(fitted: Any) -> None:
     model = tiny_model()
     new = pd.DataFrame({"g": ["n1", "n2", "g03"], "z": [1.0, 3.0, 2.0]})
-    draws = model.predict(fitted, data=new, sample_new_groups=True, inplace=False, random_seed=2)
+    draws = model.predict(fitted["pilot"], data=new, sample_new_groups=True, inplace=False, random_seed=2)
     mu = get_group(draws, "predictions")["mu"].to_numpy().reshape(-1, 3)
-    posterior = get_group(fitted, "posterior")
+    posterior = get_group(fitted["pilot"], "posterior")
     scale, gamma = (posterior[name].to_numpy().ravel() for name in (f"1|{TINY}_sigma", f"{TINY}_sd_z"))
     for column, w in ((0, -1.0), (1, 1.0)):
         standard = mu[:, column] / (scale * np.exp(gamma * w))

@@ -28,6 +28,8 @@ NOT_SERVED = {
     "censored counts": "no group effects",
     "wald, log, weighted": "no group effects",
     "other priors": "not all group effects have normal priors",
+    "explained sds": "explains standard deviations of effects",
+    "explained sds, correlated slopes": "explains standard deviations of effects",
     "explained sds, correlated": "explains standard deviations of effects",
     "explained sds, other priors": "explains standard deviations of effects",
     "group location with a prior": "has no pilot: the location of effects has a prior",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._capabilities import CODES, MERGES, PILOT
+from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT
 from nutslite.exceptions import DataError
 from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.terms.kinds import TermKind, TermQuantity
@@ -39,7 +39,7 @@ LEVEL_SDS = TermKind(
     learn=_of_no_call,
     apply=_of_no_call,
     quantities=_of_no_call,
-    allows=frozenset({PILOT, MERGES, CODES}),
+    allows=frozenset({INTEGRATES, PILOT, MERGES, CODES}),
 )
 
 

@@ -70,7 +70,7 @@ OPERATIONS: dict[int, Declaration] = {
     PERIODIC: Declaration("scales are those of a periodic Gaussian process", ALLOWED),
     BETWEEN: Declaration("a prior has bounds and hyperpriors", ALLOWED),
     R2D2: Declaration("scales are those of an R2D2 prior", ALLOWED),
-    LEVEL_FACTORS: Declaration("standard deviations of effects differ by group", frozenset({PILOT, MERGES, CODES})),
+    LEVEL_FACTORS: Declaration("standard deviations of effects differ by group", ALLOWED | {PILOT}),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 
