@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 import nutslite as nl
-from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES
+from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES, PILOT
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
@@ -270,7 +270,8 @@ def test_fast_ways_refuse_what_they_do_not_know(pair: tuple[Assembled, Assembled
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_operations_declare_what_is_tested(op: int) -> None:
     assert OPERATIONS[op].allows <= EVERYTHING
-    assert OPERATIONS[op].allows <= {INTEGRATES, MERGES, CODES}
+    others = {PILOT} if op == LEVEL_FACTORS else set()  # test_level_sds.py
+    assert OPERATIONS[op].allows <= {INTEGRATES, MERGES, CODES, *others}
 
 
 def test_equal_rows_are_merged() -> None:
