@@ -296,8 +296,28 @@ def test_new_data_that_say_too_little_are_refused() -> None:
     ):
         with pytest.raises(DataError, match=words):
             design.evaluate(change)
-    changed = design.evaluate(rows.assign(size=[7.0, 8.0, 9.0, 10.0]))  # known groups keep their effects
-    assert not changed.factors[FACTOR].new_levels
+
+
+def test_known_groups_keep_their_effects_or_are_taken_for_new_ones() -> None:
+    """Rows of one that say different things are no matter until it is taken for a new one."""
+    design, rows = explained().design, grouped_data().query("g == 'g2'").head(3)
+    changing = design.evaluate(rows.assign(size=[7.0, 8.0, 9.0]))
+    assert not changing.factors[FACTOR].new_levels
+    with pytest.raises(DataError, match=r"taken for new ones.*'size' is 7 and 8"):
+        with_new_groups(changing)
+    sds = with_new_groups(design.evaluate(rows.assign(size=7.0))).factors[FACTOR].sds
+    assert sds is not None
+    size = grouped_data().groupby("g")["size"].first().mean()
+    found = sds.factors(np.array([[0.5, 0.0]]), ["g2"])
+    np.testing.assert_allclose(found, np.exp(0.5 * (7.0 - size)))
+
+
+def test_populations_of_new_groups(fitted: Any) -> None:
+    """An average over new groups is made for rows of one z, and refused where one group would have several."""
+    options = {"groups": "population", "integrate": 3}
+    found = nl.interpret.predictions(tiny_model(), fitted["pilot"], newdata=tiny().head(4), **options)
+    assert len(found) == 4
+    assert "gr(g, sd=z)_sd_z" in tiny_model().parameters["mu"].group_specific_terms
 
 
 def test_a_model_comes_back_from_a_file(tmp_path: Any) -> None:

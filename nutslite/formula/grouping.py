@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -124,9 +124,9 @@ def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
         codes = np.where(known, place, -1)
     new = _new_names(plan, parts, np.flatnonzero(codes < 0))
     by = None if plan.by is None else apply_by(plan.term, plan.by, _component(plan.term.more[0], evaluator))
-    sds = None if plan.sds is None else _apply_sds(plan.term, plan.sds, codes < 0, new, evaluator)
     index = np.array(codes, dtype=np.int32)
-    return GroupFactor(plan.term.name, index, plan.levels, new, plan.covariance, by=by, sds=sds)
+    factor = GroupFactor(plan.term.name, index, plan.levels, new, plan.covariance, by=by)
+    return factor if plan.sds is None else replace(factor, sds=_apply_sds(plan.term, plan.sds, factor, evaluator))
 
 
 def _learn_sds(term: Term, codes: NDArray[Any], names: tuple[str, ...], evaluator: Evaluator) -> SdsPlan:
@@ -141,16 +141,28 @@ def _learn_sds(term: Term, codes: NDArray[Any], names: tuple[str, ...], evaluato
     return SdsPlan(factors, terms, learn_sds(what, names, summands, columns))
 
 
-def _apply_sds(
-    term: Term, plan: SdsPlan, is_new: NDArray[np.bool_], new: tuple[str, ...], evaluator: Evaluator
-) -> LevelSds:
-    """The same with new levels. Levels of the model keep their effects, whatever new data say of them."""
-    values = {name: own[..., is_new] for name, own in apply_factors(term.more, plan.factors, evaluator).items()}
-    names, codes = np.unique(np.array(new, dtype=object), return_inverse=True)
-    levels = {name: factor.levels for name, factor in plan.factors.items()}
-    rows = first_rows(term.factors[0].name, codes, names.tolist(), values, levels)
-    columns = matrix_of_terms(plan.terms, {name: own[..., rows] for name, own in values.items()}, len(rows))
-    return plan.known.with_new(names.tolist(), columns)
+def _apply_sds(term: Term, plan: SdsPlan, factor: GroupFactor, evaluator: Evaluator) -> LevelSds:
+    """The same with new levels.
+
+    Levels of the model keep their effects, whatever new data say of them; should they be taken for new ones, they are
+    what new data say.
+    """
+    values = apply_factors(term.more, plan.factors, evaluator)
+
+    def with_rows(sds: LevelSds, own: NDArray[np.bool_], levels: NDArray[Any]) -> LevelSds:
+        names, codes = np.unique(levels, return_inverse=True)
+        some = {name: each[..., own] for name, each in values.items()}
+        meaning = {name: each.levels for name, each in plan.factors.items()}
+        rows = first_rows(term.factors[0].name, codes, names.tolist(), some, meaning)
+        columns = matrix_of_terms(plan.terms, {name: each[..., rows] for name, each in some.items()}, len(rows))
+        return sds.with_levels(names.tolist(), columns)
+
+    new = factor.index < 0
+    found = with_rows(plan.known, new, np.array(factor.new_levels, dtype=object))
+    try:
+        return with_rows(found, ~new, np.array(factor.levels, dtype=object)[factor.index[~new]])
+    except DataError as error:
+        return replace(found, fault=str(error))
 
 
 def _component(factor: Expression, evaluator: Evaluator) -> Categories:

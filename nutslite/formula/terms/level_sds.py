@@ -56,17 +56,21 @@ class LevelSds:
     columns : ndarray, shape (k, len(names))
         Less the means over the levels of the model.
     means : ndarray, shape (k,)
+    fault : str
+        Of new data, why levels of the model cannot be taken for new ones there; empty where they can.
     """
 
     quantities: tuple[TermQuantity, ...]
     names: tuple[str, ...]
     columns: FloatArray
     means: FloatArray
+    fault: str = ""
 
-    def with_new(self, names: Sequence[str], columns: FloatArray) -> LevelSds:
-        """The same with further levels, whose columns are as the data have them."""
-        both = np.concatenate([self.columns, columns - self.means[:, None]], axis=1)
-        return replace(self, names=(*self.names, *names), columns=both)
+    def with_levels(self, names: Sequence[str], columns: FloatArray) -> LevelSds:
+        """The same with further levels, or with other columns of known ones, as the data have them."""
+        known = dict(zip(self.names, self.columns.T, strict=True))
+        known |= dict(zip(names, (columns - self.means[:, None]).T, strict=True))
+        return replace(self, names=tuple(known), columns=np.array(list(known.values())).T)
 
     def factors(self, gammas: FloatArray, names: Sequence[str]) -> FloatArray:
         """What standard deviations of levels are times sigma: of (samples, k) an array (samples, len(names))."""
