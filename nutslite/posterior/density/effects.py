@@ -93,7 +93,13 @@ def spread_of(r, ratio):
 @uncounted
 def unit_of(r, scale, typical):
     """How much one unit of the raw effect changes the effect: the scale over the spread."""
-    return typical if r == 1.0 else scale / spread_of(r, scale / typical)
+    return unit_with(r, scale, typical, spread_of(r, scale / typical))
+
+
+@uncounted
+def unit_with(r, scale, typical, spread):
+    """The same where the spread is known."""
+    return typical if r == 1.0 else scale / spread
 
 
 @inlined
@@ -101,10 +107,11 @@ def fill_column(model: ModelData, block, c, raw, values, effects):
     """Overwrite the effects of one column that is not correlated with others."""
     location, scale = location_and_scale(model, block, c, values)
     typical = model.typical_scales[block[COLUMN_TABLE] + c]
+    base = scale / typical
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
-        own = scale * factor_of(block, level, values)
-        effects[at] = location + unit_of(model.centring[at], own, typical) * raw[at]
+        r, factor = model.centring[at], factor_of(block, level, values)
+        effects[at] = location + unit_with(r, scale * factor, typical, spread_of(r, base * factor)) * raw[at]
 
 
 @inner
@@ -189,14 +196,16 @@ def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
     row = model.block_columns[block[COLUMN_TABLE] + c]
     scale = values[row[ARGUMENTS + 1]]
     typical = model.typical_scales[block[COLUMN_TABLE] + c]
+    base = scale / typical
     total = -block[N_LEVELS] * HALF_LOG_2PI
     d_location = 0.0
     d_log_scale = 0.0
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
         r, factor = model.centring[at], factor_of(block, level, values)
-        ratio = scale * factor / typical
-        spread, unit = spread_of(r, ratio), unit_of(r, scale * factor, typical)
+        ratio = base * factor
+        spread = spread_of(r, ratio)
+        unit = unit_with(r, scale * factor, typical, spread)
         share = r * (ratio / spread) ** 2  # d log(spread) / d log(scale)
         z = raw[at] / spread
         total -= 0.5 * z * z
@@ -233,7 +242,8 @@ def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail)
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
         r, factor = model.centring[at], factor_of(block, level, values)
         ratio = scale * factor / typical
-        spread, unit = spread_of(r, ratio), unit_of(r, scale * factor, typical)
+        spread = spread_of(r, ratio)
+        unit = unit_with(r, scale * factor, typical, spread)
         share = r * (ratio / spread) ** 2
         if scale_argument >= 0:
             arguments[scale_argument] = spread

@@ -12,7 +12,7 @@ from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
 from nutslite.sampler.transition.compiling import uncounted
 
 
-@uncounted
+@inlined
 def size_of_class(data, values, k):
     """What the effects of a class's levels are times; 1 where all levels have one standard deviation."""
     return 1.0 if data.class_sizes.shape[0] == 0 else values[data.class_sizes[k]]
