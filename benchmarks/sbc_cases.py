@@ -24,6 +24,7 @@ ROWS, GROUPS, CROSSED = 48, 6, 4
 
 KNOWN = "y ~ x + (1|gr(g, cov=K))"
 BY = "y ~ x + (x|gr(g, by=side))"
+SDS = "gr(g, sd=size + side)"
 MATRIX_K = {"extra_namespace": {"K": 0.6 ** np.abs(np.subtract.outer(np.arange(GROUPS), np.arange(GROUPS)))}}
 
 LARGE = {"posterior.marginal.prices.LARGE_RISK": -1e9}
@@ -139,7 +140,10 @@ def case_data(rows: int = ROWS) -> pd.DataFrame:
             "status": np.array(["none", "none", "right"])[np.arange(rows) % 3],
             "level": pd.Categorical.from_codes(np.arange(rows) % 4, list("abcd"), ordered=True),
         }
-    ).assign(side=lambda data: np.where(data["g"].isin(["g0", "g1", "g2"]), "left", "right"))
+    ).assign(
+        side=lambda data: np.where(data["g"].isin(["g0", "g1", "g2"]), "left", "right"),
+        size=lambda data: data["g"].str[1:].astype(float),
+    )
 
 
 RESPONSES = {
@@ -501,11 +505,22 @@ def joint_cases() -> list[Case]:
         sigma=Prior("HalfNormal", sigma=Prior("Gamma", alpha=4, beta=4)),
     )
     centred = {**narrow, "noncentered": False}
+    gamma = Prior("Normal", mu=0, sigma=0.4)
+    explained = {"priors": {**NARROW, SDS: {"sd_size": gamma, "sd_side": gamma}}}
     correlated, three = {**narrow, "correlated": True}, {**narrow, "priors_cor": {"g": 2.0}}
     return [
         Case("one factor: joint pilot", "pilot, centring", one, options=narrow, fit=JOINT),
         Case("one factor: joint adapting", "adapted metric", one, options=narrow, fit=ADAPTING),
         Case("one factor: joint centred", "adapted metric, centred effects", one, options=centred, fit=ADAPTING),
+        Case("explained sds: marginal", "scales by level, integrated out", f"y ~ x + (x|{SDS})", options=explained),
+        Case("explained sds: joint pilot", "scales by level", f"y ~ x + (1|{SDS})", options=explained, fit=JOINT),
+        Case(
+            "explained sds: joint adapting",
+            "scales by level, LKJ",
+            f"y ~ x + (x|{SDS})",
+            options={**explained, "correlated": True},
+            fit=ADAPTING,
+        ),
         Case("correlated: joint pilot", "LKJ", slopes, options=correlated, fit=JOINT),
         Case("three correlated: joint", "LKJ(2), adapted metric", "y ~ x + (x + b|g)", options=three, fit=ADAPTING),
         Case("across parameters: joint pilot", "one LKJ matrix for mu and sigma", across, options=both, fit=JOINT),

@@ -36,6 +36,27 @@ def _model(**options: Any) -> None:
     model(TERM, extra_namespace={"K": K}, **options)
 
 
+def _with_size() -> pd.DataFrame:
+    """`frame()` with z, a number that each group has."""
+    data = frame()
+    return data.assign(z=pd.factorize(data["g"])[0] * 1.0)
+
+
+def _sds(
+    id: str,
+    words: tuple[str, ...],
+    sd: str,
+    *,
+    left: str = "1",
+    response: str = "y",
+    data: Any = None,
+    raises: type[Exception] = DataError,
+    **options: Any,
+) -> BadCall:
+    data = _with_size() if data is None else data
+    return BadCall(id, partial(model, f"{response} ~ x + ({left}|gr(g, sd={sd}))", data, **options), raises, words)
+
+
 CALLS = [
     _formula("gr without cov", ("cov=", "(1|g)"), "y ~ (1|gr(g))"),
     _formula("gr with by and cov", ("takes a factor", "gr(g, cov=K)", "gr(g, by=f)"), "y ~ (1|gr(g, cov=K, by=h))"),
@@ -67,6 +88,59 @@ CALLS = [
         partial(model, "y ~ (1|mm(g, s))", priors={"1|mm(g, s)": Prior("StudentT", nu=3, mu=0, sigma=1)}),
         PriorError,
         ("several levels", "Normal around 0"),
+    ),
+    _sds("sd of a column that varies", ("'x' is", "rows of the level", "the same in all its rows"), "x"),
+    _sds("sd of a category that varies", ("'s' is", "rows of the level"), "z + s"),
+    _sds("sd of a column that is not there", ("'nobody'",), "nobody"),
+    _sds("sd of the same for all", ("the same for all levels of 'g'", "leave it out"), "I(0 * z + 1)"),
+    _sds("sd of a column with a gap", ("missing",), "z", data=_with_size().assign(z=np.nan)),
+    _sds("sd of a number", ("A number explains no standard deviations", "sd=z"), "z + 1", raises=FormulaError),
+    _sds("sd with by", ("takes a factor", "gr(g, sd=z)"), "z, by=z", raises=FormulaError),
+    _sds("sd with cov", ("takes a factor", "gr(g, sd=z)"), "z, cov=K", raises=FormulaError),
+    _sds("sd with zero_sum", ("takes a factor", "gr(g, sd=z)"), "z, zero_sum=True", raises=FormulaError),
+    _sds("sd with an id", ("with the id 'id'", "Leave out the id"), "z", left="1|id", raises=FormulaError),
+    _sds(
+        "sd in several linear predictors",
+        ("cannot serve family 'categorical'",),
+        "z",
+        response="s",
+        family="categorical",
+        raises=FormulaError,
+    ),
+    _sds(
+        "sd of effects around a mean",
+        ("'1|gr(g, sd=z)'", "around 0"),
+        "z",
+        priors={"1|gr(g, sd=z)": Prior("Normal", mu=1, sigma=1)},
+        raises=PriorError,
+    ),
+    _sds(
+        "sd of effects without a scale",
+        ("'1|gr(g, sd=z)'", "around 0"),
+        "z",
+        priors={"1|gr(g, sd=z)": Prior("Uniform", lower=-1, upper=1)},
+        raises=PriorError,
+    ),
+    _sds(
+        "a coefficient of sd with a prior of something else",
+        ("'gr(g, sd=z)_sd_z'", "no prior"),
+        "z",
+        priors={"gr(g, sd=z)": {"sd_z": Prior("Dirichlet", a=1)}},
+        raises=PriorError,
+    ),
+    _sds(
+        "a coefficient of sd that is a text",
+        ("'gr(g, sd=z)_sd_z'", "a number that fixes it"),
+        "z",
+        priors={"gr(g, sd=z)_sd_z": "wide"},
+        raises=PriorError,
+    ),
+    _sds(
+        "a prior of sd for what is not in it",
+        ("'gr(g, sd=z)' has no 'z'", "sd_z"),
+        "z",
+        priors={"gr(g, sd=z)": {"z": Prior("Normal", mu=0, sigma=1)}},
+        raises=PriorError,
     ),
     _formula("gr of two factors", ("takes a factor",), "y ~ (1|gr(g, h, cov=K))"),
     _formula("gr in an interaction", ("right of a bar",), "y ~ (1|gr(g, cov=K):h)"),

@@ -44,7 +44,10 @@ def grouped_data(n: int = 120, groups: int = 9, seed: int = 1) -> pd.DataFrame:
             "pos": rng.gamma(2.0, np.exp(eta) / 2.0) + 1e-3,
             "unit": np.clip(rng.beta(4 * p, 4 * (1 - p)), 1e-4, 1 - 1e-4),
         }
-    ).assign(side=lambda data: np.where(data["g"].isin(["g0", "g1", "g2", "g3"]), "left", "right"))
+    ).assign(
+        side=lambda data: np.where(data["g"].isin(["g0", "g1", "g2", "g3"]), "left", "right"),
+        size=lambda data: data["g"].str[1:].astype(float) / 4,
+    )
 
 
 def group_prior(name: str = "Normal", **arguments: Any) -> Prior:
@@ -86,6 +89,8 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
     "known covariance": {"formula": "y ~ x + (z||gr(g, cov=K)) + (1|h)", "extra_namespace": {"K": KNOWN}},
     "several levels, that sum to zero": {"formula": "y ~ x + (z||mm(g, g, weights=[w, x])) + (1|gr(h, zero_sum=True))"},
     "correlated by levels": {"formula": "y ~ x + (z|gr(g, by=side))", "correlated": True},
+    "explained sds": {"formula": "y ~ x + (z||gr(g, sd=size + side)) + (1|h)"},
+    "explained sds, correlated slopes": {"formula": "y ~ x + (z|gr(g, sd=side))", "correlated": True},
     "R2D2": {"formula": "y ~ x + z + c", "priors": {("x", "c"): Prior("R2D2", mean_R2=0.4)}},
     "hyperpriors of coefficients": {
         "formula": "y ~ z + x + c + (1|g)",
@@ -107,6 +112,18 @@ GAUSSIAN: dict[str, dict[str, Any]] = {
 GENERAL: dict[str, dict[str, Any]] = {
     "every parameter modelled": {"formula": Formula("y ~ x + (x|g)", "sigma ~ z + (1|g)"), "correlated": True},
     "correlated across parameters": {"formula": Formula("y ~ x + (x|p|g) + (1|h)", "sigma ~ z + (z|h) + (1|p|g)")},
+    "explained sds, correlated": {
+        "formula": Formula("y ~ x + (z|gr(g, sd=size + side))", "sigma ~ z + (1|gr(g, sd=size))"),
+        "correlated": True,
+    },
+    "explained sds, other priors": {
+        "formula": "k ~ x + (z||gr(g, sd=size)) + (1|h)",
+        "family": "poisson",
+        "priors": {
+            "1|gr(g, sd=size)": group_prior("StudentT", nu=Prior("Gamma", alpha=2, beta=0.1)),
+            "z|gr(g, sd=size)": Prior("Laplace", mu=0, b=0.5),
+        },
+    },
     "other priors": {
         "formula": "y ~ x + z + (1|g) + (1|h)",
         "priors": {

@@ -87,6 +87,8 @@ def test_refusals() -> None:
         interpret.icc(*asked("y ~ x")[:2])
     with pytest.raises(DataError, match=r"vary alike; those of '1\|gr\(g, by=side\)' do not"):
         interpret.icc(*asked("y ~ x + (1|gr(g, by=side))")[:2])
+    with pytest.raises(DataError, match=r"vary alike; those of '1\|gr\(g, sd=size\)' do not"):
+        interpret.icc(*asked("y ~ x + (1|gr(g, sd=size))")[:2])
     with pytest.raises(DataError, match="family='beta' with link 'logit'"):
         interpret.icc(*asked("unit ~ x + (1|g)", "beta")[:2])
     with pytest.raises(DataError, match="family='lognormal' with link 'identity'"):

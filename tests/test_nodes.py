@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 import nutslite as nl
-from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES
+from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MERGES, PILOT
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.density.joint import natural_scale
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
@@ -30,6 +30,7 @@ from nutslite.posterior.record.node_table import (
     BETWEEN,
     EXP_QUAD,
     HORSESHOE,
+    LEVEL_FACTORS,
     MATERN32,
     MATERN52,
     PERIODIC,
@@ -58,6 +59,7 @@ CASES: dict[int, tuple[list[float], int, int]] = {
     BETWEEN: ([codes.BETWEEN + codes.LAPLACE, 0.4, 1.3, 0.0, 0.9, np.inf], 1, 4),
     R2D2: ([0.3, 1.7, 1.0, 0.2, 2.0, 0.8], 2, 6),
     PERIODIC: ([1.5, 0.4], 4, 2),
+    LEVEL_FACTORS: ([0.7, -0.4, 0.5, 1.0, -1.2, 0.3, 0.0, 2.0], 3, 2),
     PROCESS: ([1.5, 0.4, 0.7, 0.3, -1.0, 0.8, 3.0, 0.0, 0.1, 0.3, 0.2, 0.5, 0.9], 3, 6),
 }
 
@@ -98,7 +100,7 @@ def test_every_operation_has_a_case() -> None:
     assert set(CASES) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("op", [HORSESHOE, EXP_QUAD, MATERN32, MATERN52, R2D2])
+@pytest.mark.parametrize("op", [HORSESHOE, EXP_QUAD, MATERN32, MATERN52, R2D2, LEVEL_FACTORS])
 @pytest.mark.parametrize("first", [1e-200, 1e-8, 1.0, 1e8, 1e150])
 @pytest.mark.parametrize("second", [1e-200, 1e-8, 1.0, 1e3, 1e150])
 def test_scales_are_positive_at_the_ends_of_doubles(op: int, first: float, second: float) -> None:
@@ -268,7 +270,8 @@ def test_fast_ways_refuse_what_they_do_not_know(pair: tuple[Assembled, Assembled
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_operations_declare_what_is_tested(op: int) -> None:
     assert OPERATIONS[op].allows <= EVERYTHING
-    assert OPERATIONS[op].allows <= {INTEGRATES, MERGES, CODES}
+    others = {PILOT} if op == LEVEL_FACTORS else set()  # test_level_sds.py
+    assert OPERATIONS[op].allows <= {INTEGRATES, MERGES, CODES, *others}
 
 
 def test_equal_rows_are_merged() -> None:

@@ -75,7 +75,7 @@ def prior_curvature(model: ModelData, target: JointTarget, position: np.ndarray,
 
 def served(options: dict[str, Any]) -> bool:
     """Whether there are group effects with normal priors, as the pilot takes all to have, and no derived values."""
-    derived = any(word in str(options) for word in ("hsgp(", "mo(", "Horseshoe", "R2D2", "lower"))
+    derived = any(word in str(options) for word in ("hsgp(", "mo(", "Horseshoe", "R2D2", "lower", "sd="))
     return (
         not derived
         and "|" in str(options["formula"])

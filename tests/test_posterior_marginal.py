@@ -77,7 +77,13 @@ def test_density_is_the_joint_density_integrated(name):
             np.testing.assert_allclose(gradient[i], (upper - lower) / 2e-5, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["correlated, three columns", "crossed", "group means", "raw intercept", "nested"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("correlated, three columns", "crossed", "group means", "raw intercept", "nested"),
+        *("explained sds", "explained sds, correlated slopes"),
+    ],
+)
 def test_recovered_draws_have_the_conditional_distribution(name):
     model = small_model(GAUSSIAN[name])
     reduction = reduce_gaussian(assembled_of(model))

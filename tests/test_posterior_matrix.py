@@ -15,7 +15,7 @@ from small_models import CENSORED, GAUSSIAN, GENERAL, small_model
 from nutslite._numba import jit_disabled
 from nutslite.exceptions import ArgumentError, SettingError
 from nutslite.model import Model
-from nutslite.posterior.density.effects import locations_and_scales, places_of
+from nutslite.posterior.density.block_effects import locations_and_scales, places_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.record import model_data as md
@@ -28,6 +28,10 @@ NOT_SERVED = {
     "censored counts": "no group effects",
     "wald, log, weighted": "no group effects",
     "other priors": "not all group effects have normal priors",
+    "explained sds": "explains standard deviations of effects",
+    "explained sds, correlated slopes": "explains standard deviations of effects",
+    "explained sds, correlated": "explains standard deviations of effects",
+    "explained sds, other priors": "explains standard deviations of effects",
     "group location with a prior": "has no pilot: the location of effects has a prior",
     "hyperpriors, other densities": "has no pilot: the location of effects has a prior",
     "horseshoe, correlated groups": "has no pilot: scales are those of a horseshoe",
@@ -68,7 +72,7 @@ def log_jacobian(target, position):
     precision[rows, centring.members[columns]] = precision[centring.members[columns], rows] = centring.numbers
     values, _ = target.natural(target.own_positions(position[None])[None], np.random.default_rng(0))
     for block in target.model.blocks:
-        scales = np.diag(locations_and_scales(target.model, block, values[0, 0])[1])
+        scales = np.diag(locations_and_scales(target.model, block, values[0, 0])[1][0])
         covariance = scales @ correlations(target.model, block, position) @ scales
         for level in n_head + places_of(block):
             precision[np.ix_(level, level)] += np.linalg.inv(covariance)

@@ -36,6 +36,7 @@ from nutslite.formula.predictors import (
     factor_expressions,
     plan_predictor,
     resettled,
+    with_sds,
 )
 from nutslite.formula.reading import read_formula
 from nutslite.formula.records import FloatArray, GroupFactor, GroupTerm, LinearPredictor, Response
@@ -123,9 +124,8 @@ class Design:
     def grouping_columns(self) -> frozenset[str]:
         """Columns that are grouping factors or take part in one: g of ``(1|gr(g, cov=K))``, a and b of ``(1|a:b)``."""
         terms = [plan.term for plan in self._recipe.groups]
-        trees = [
-            factor.tree for term in terms for factor in (*term.factors, *([] if term.is_of_members else term.more))
-        ]
+        others = [() if term.is_of_members or term.has_sds else term.more for term in terms]
+        trees = [factor.tree for term, more in zip(terms, others, strict=True) for factor in (*term.factors, *more)]
         names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
         return frozenset(names & set(self.predictor_columns))
 
@@ -165,9 +165,10 @@ class Design:
             found = [term.settled(interval(name, term.name)) for term in plan.special]
             plans.append(replace(plan, special=tuple(term for term, _ in found)))
             sentences += [f"'{term.name}' {own.sentence}" for term, own in found if own is not None and own.sentence]
-            pairs = zip(found, predictors[name].basis_terms, strict=True)
+            pairs = zip(found, predictors[name].basis_terms, strict=False)  # of factors come after those of calls
             terms = tuple(before if own is None else resettled(term, own, before) for (term, own), before in pairs)
-            predictors[name] = replace(predictors[name], basis_terms=terms)
+            others = predictors[name].basis_terms[len(terms) :]
+            predictors[name] = replace(predictors[name], basis_terms=(*terms, *others))
         recipe = replace(self._recipe, predictors=tuple(plans))
         return replace(self, predictors=predictors, _recipe=recipe), tuple(sentences)
 
@@ -302,6 +303,7 @@ def build_design(
     note_lonely_ids(predictors)
     group_plans, groups = _learn_groups(parsed.predictors, evaluator)
     predictors, groups = taken_apart(predictors, groups)
+    predictors = {name: with_sds(predictor, groups) for name, predictor in predictors.items()}
     recipe = _Recipe(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns,
         gaps,

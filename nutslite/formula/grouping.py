@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,26 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.by_levels import ByPlan, apply_by, learn_by
+from nutslite.formula.coding import TermPlan, matrix_of_terms, plan_terms
 from nutslite.formula.columns.categories import Categories
 from nutslite.formula.covariances import covariance_of
 from nutslite.formula.evaluation.evaluation import Evaluator
+from nutslite.formula.factors import Factor, apply_factors, learn_factors
 from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.language.algebra import Term
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.memberships import membership_factor, shared_levels
 from nutslite.formula.records import GroupFactor
+from nutslite.formula.terms.level_sds import LevelSds, Summand, first_rows, learn_sds
+
+
+@dataclass(frozen=True)
+class SdsPlan:
+    """What new data need of the predictors of ``gr(g, sd=z)``: what they are and their columns, and those of levels."""
+
+    factors: dict[str, Factor]
+    terms: tuple[TermPlan, ...]
+    known: LevelSds
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,8 @@ class GroupPlan:
         Of the levels, where the user knows them.
     by : ByPlan or None
         Of ``gr(g, by=f)``.
+    sds : SdsPlan or None
+        Of ``gr(g, sd=z)``.
     """
 
     term: Term
@@ -49,6 +63,7 @@ class GroupPlan:
     levels: tuple[str, ...]
     covariance: KnownCovariance | None = None
     by: ByPlan | None = None
+    sds: SdsPlan | None = None
 
 
 def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFactor]:
@@ -80,13 +95,16 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
         raise DataError(f"Two levels of '{term.name}' would have the same name; take the colons out of its levels.")
     known = covariance_of(term, names, evaluator.extra)
     by = by_plan = None
-    if term.more:
+    sds = _learn_sds(term, codes, names, evaluator) if term.has_sds else None
+    if term.more and not term.has_sds:
         (column,) = term.more
         values = _component(column, evaluator)
         by_plan = learn_by(term, codes, names, values)
         by = apply_by(term, by_plan, values)
-    plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names, known, by_plan)
-    return plan, GroupFactor(term.name, np.array(codes, dtype=np.int32), names, covariance=known, by=by)
+    plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names, known, by_plan, sds)
+    explained = None if sds is None else sds.known
+    index = np.array(codes, dtype=np.int32)
+    return plan, GroupFactor(term.name, index, names, covariance=known, by=by, sds=explained)
 
 
 def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
@@ -106,7 +124,45 @@ def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:
         codes = np.where(known, place, -1)
     new = _new_names(plan, parts, np.flatnonzero(codes < 0))
     by = None if plan.by is None else apply_by(plan.term, plan.by, _component(plan.term.more[0], evaluator))
-    return GroupFactor(plan.term.name, np.array(codes, dtype=np.int32), plan.levels, new, plan.covariance, by=by)
+    index = np.array(codes, dtype=np.int32)
+    factor = GroupFactor(plan.term.name, index, plan.levels, new, plan.covariance, by=by)
+    return factor if plan.sds is None else replace(factor, sds=_apply_sds(plan.term, plan.sds, factor, evaluator))
+
+
+def _learn_sds(term: Term, codes: NDArray[Any], names: tuple[str, ...], evaluator: Evaluator) -> SdsPlan:
+    """What the standard deviations of the levels depend on."""
+    what = term.factors[0].name
+    factors, values = learn_factors(term.more, evaluator)
+    single = {each.name: Term((each,), each.span) for each in term.more}
+    terms = tuple(plan_terms(tuple(single.values()), True, factors, evaluator.rows))
+    rows = first_rows(what, codes, names, values, {name: factor.levels for name, factor in factors.items()})
+    columns = matrix_of_terms(terms, {name: own[..., rows] for name, own in values.items()}, len(rows))
+    summands = [Summand(each.name, each.kind == "categorical", () if each.scalar else each.labels) for each in terms]
+    return SdsPlan(factors, terms, learn_sds(what, names, summands, columns))
+
+
+def _apply_sds(term: Term, plan: SdsPlan, factor: GroupFactor, evaluator: Evaluator) -> LevelSds:
+    """The same with new levels.
+
+    Levels of the model keep their effects, whatever new data say of them; should they be taken for new ones, they are
+    what new data say.
+    """
+    values = apply_factors(term.more, plan.factors, evaluator)
+
+    def with_rows(sds: LevelSds, own: NDArray[np.bool_], levels: NDArray[Any]) -> LevelSds:
+        names, codes = np.unique(levels, return_inverse=True)
+        some = {name: each[..., own] for name, each in values.items()}
+        meaning = {name: each.levels for name, each in plan.factors.items()}
+        rows = first_rows(term.factors[0].name, codes, names.tolist(), some, meaning)
+        columns = matrix_of_terms(plan.terms, {name: each[..., rows] for name, each in some.items()}, len(rows))
+        return sds.with_levels(names.tolist(), columns)
+
+    new = factor.index < 0
+    found = with_rows(plan.known, new, np.array(factor.new_levels, dtype=object))
+    try:
+        return with_rows(found, ~new, np.array(factor.levels, dtype=object)[factor.index[~new]])
+    except DataError as error:
+        return replace(found, fault=str(error))
 
 
 def _component(factor: Expression, evaluator: Evaluator) -> Categories:

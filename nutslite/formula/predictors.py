@@ -17,9 +17,18 @@ from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.factors import Factor
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.language.parsing import PredictorSpec
-from nutslite.formula.records import BasisTerm, ColumnKind, CommonTerm, FloatArray, GroupTerm, LinearPredictor
+from nutslite.formula.records import (
+    BasisTerm,
+    ColumnKind,
+    CommonTerm,
+    FloatArray,
+    GroupFactor,
+    GroupTerm,
+    LinearPredictor,
+)
 from nutslite.formula.terms.kinds import Basis, Settled
 from nutslite.formula.terms.learned import LearnedTerm, learn_term
+from nutslite.formula.terms.level_sds import LEVEL_SDS
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,14 @@ def resettled(learned: LearnedTerm, settled: Settled, before: BasisTerm) -> Basi
     """The record once the term is settled, with new columns where there are some."""
     basis = settled.basis or Basis(np.empty((0, 0)), before.matrix, before.places)
     return basis_term(learned, basis)
+
+
+def with_sds(predictor: LinearPredictor, factors: Mapping[str, GroupFactor]) -> LinearPredictor:
+    """The same with a term for what the standard deviations of each of its grouping factors' effects depend on."""
+    own = [factors[name] for name in dict.fromkeys(term.factor for term in predictor.group_terms)]
+    none = np.empty((0, predictor.matrix.shape[1]))
+    found = [BasisTerm(each.name, LEVEL_SDS, none, each.sds.quantities) for each in own if each.sds is not None]
+    return replace(predictor, basis_terms=(*predictor.basis_terms, *found)) if found else predictor
 
 
 def _check_labels(term: BasisTerm, common: int) -> None:

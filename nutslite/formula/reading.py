@@ -63,7 +63,8 @@ class FormulaRead:
         """Columns whose values are levels, be they numbers: x of ``C(x)``, g of ``(1|g)``."""
         taken = {name for item in self.expressions for name in taken_for_levels(item.tree)}
         bars = [group for item in self.parsed.predictors for group in item.groups]
-        factors = [e for bar in bars for term in bar.factors for e in (*term.factors, *term.more)]
+        terms = [term for bar in bars for term in bar.factors]
+        factors = [e for term in terms for e in (*term.factors, *(() if term.has_sds else term.more))]
         names = {node.id for e in factors for node in ast.walk(e.tree) if isinstance(node, ast.Name)}
         return frozenset((taken | names | self.categorical) & set(self.used_columns))
 

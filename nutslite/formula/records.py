@@ -17,6 +17,7 @@ from nutslite.formula.forms.form import STATUSES as STATUSES
 from nutslite.formula.forms.form import Censoring
 from nutslite.formula.known_covariance import KnownCovariance
 from nutslite.formula.terms.kinds import TermKind, TermQuantity
+from nutslite.formula.terms.level_sds import LevelSds
 
 FloatArray = NDArray[np.float64]
 ColumnKind = Literal["numeric", "categorical", "interaction"]
@@ -245,6 +246,8 @@ class GroupFactor:
         Of a part of that, its name ...
     inside : ndarray of bool, shape (n,), or None
         ... and the rows that belong to the part; the index of others means nothing.
+    sds : LevelSds or None
+        Of ``gr(g, sd=z)``, what the standard deviations of the levels' effects depend on.
     """
 
     name: str
@@ -256,6 +259,7 @@ class GroupFactor:
     by: By | None = None
     whole: str = ""
     inside: NDArray[np.bool_] | None = None
+    sds: LevelSds | None = None
 
     @property
     def takes_columns(self) -> bool:

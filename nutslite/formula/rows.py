@@ -34,7 +34,8 @@ def with_new_groups(design: Design) -> Design:
     Raises
     ------
     DataError
-        Where the levels have a known covariance: another member of such a population is one of its levels.
+        Where the levels have a known covariance: another member of such a population is one of its levels; where the
+        predictors of their standard deviations differ between rows of one.
     """
     return replace(design, factors={name: _unseen(factor) for name, factor in design.factors.items()})
 
@@ -83,6 +84,8 @@ def _unseen(factor: GroupFactor) -> GroupFactor:
             f"The levels of '{factor.name}' have a known covariance: effects of others are drawn given those of the "
             "model's, and its own levels cannot be taken for new ones."
         )
+    if factor.sds is not None and factor.sds.fault:
+        raise DataError(f"Groups are taken for new ones, of one z each in gr(g, sd=z): {factor.sds.fault}")
     if factor.members is not None:
         return _unseen_members(factor, factor.members)
     return replace(factor, index=np.full_like(factor.index, -1), new_levels=tuple(levels_by_row(factor).tolist()))

@@ -124,7 +124,9 @@ def varcorr(model: Any, idata: Any, prob: Any = None, use_hdi: bool = True) -> p
     -------
     DataFrame
         Columns ``group``, ``kind`` (``"sd"`` or ``"cor"``), ``term`` (of correlations two), then as for `fixef`. A
-        standard deviation of the response has the group ``"Residual"``.
+        standard deviation of the response has the group ``"Residual"``. Where standard deviations are explained,
+        ``gr(g, sd=z)``, ``"sd"`` is that of a group whose z is the mean, and ``"log sd"`` says by how much its
+        logarithm grows with z.
 
     Raises
     ------
@@ -143,6 +145,10 @@ def varcorr(model: Any, idata: Any, prob: Any = None, use_hdi: bool = True) -> p
         elif quantity.is_group_scale:
             for name, values in source.elements(quantity):
                 lines.append((quantity.column, "sd", name.split("|")[0] + name.partition("_sigma")[2]))
+                draws.append(values)
+        elif source.explains_sds(quantity):
+            for name, values in source.elements(quantity):
+                lines.append((quantity.column, "log sd", name.partition(f"{quantity.column}_sd_")[2]))
                 draws.append(values)
     if "sigma" in inventory.by_name and inventory.by_name["sigma"].kind == "constant":
         lines.append(("Residual", "sd", ""))
@@ -172,6 +178,11 @@ class _Source:
     def need_groups(self) -> None:
         if not self.specification.spec.design.factors:
             raise DataError("The model has no group-specific terms: fixef has its coefficients.")
+
+    def explains_sds(self, quantity: Quantity) -> bool:
+        """Whether a hyperparameter is a coefficient of ``gr(g, sd=z)``."""
+        factor = self.specification.spec.design.factors.get(quantity.term)
+        return factor is not None and factor.sds is not None and len(quantity.arguments) == 1
 
     def elements(self, quantity: Quantity) -> list[tuple[str, FloatArray]]:
         """Names and draws of all numbers of a quantity, as ArviZ names them."""

@@ -94,7 +94,8 @@ def _check(specification: Specification, parent: str, term: GroupTerm) -> None:
     factor = specification.spec.design.factors[term.factor]
     inventory = specification.posterior.inventory
     effects = inventory.by_name[inventory.name_of(parent, term.name)]
-    if factor.takes_columns or term.whole is not None or specification.spec.family.parent.dim:
+    alike = not factor.takes_columns and factor.sds is None
+    if not alike or term.whole is not None or specification.spec.family.parent.dim:
         raise DataError(
             "icc() is of effects that are independent across levels and vary alike; those of "
             f"'{(term.whole or term).name}' do not. "

@@ -87,7 +87,8 @@ def _parts(term: BasisTerm, value: Any) -> dict[str, Any]:
 
 
 def read_hyperprior(name: str, value: Any, quantity: TermQuantity) -> Hyperprior:
-    """A prior on positive numbers, or the positive number that it is known to be; of a simplex a Dirichlet.
+    """A prior on positive numbers (or any, where it is signed), or the number that it is known to be; of a simplex a
+    Dirichlet.
 
     Raises
     ------
@@ -100,9 +101,10 @@ def read_hyperprior(name: str, value: Any, quantity: TermQuantity) -> Hyperprior
     if quantity.role == "simplex":
         return _read_dirichlet(name, value, len(quantity.labels))
     if isinstance(value, Prior):
-        if value.density.support in ("count", "correlation", "coefficients", "simplex") or np.any(
-            np.asarray(value.bounds()[0]) < 0.0
-        ):
+        no_number = value.density.support in ("count", "correlation", "coefficients", "simplex")
+        if no_number and quantity.signed:
+            raise PriorError(f"'{name}' is a number, and {value} is no prior of one. Use Normal, StudentT or the like.")
+        if no_number or (not quantity.signed and np.any(np.asarray(value.bounds()[0]) < 0.0)):
             raise PriorError(
                 f"'{name}' is positive, and {value} is no prior of one positive number. Use HalfNormal, Exponential, "
                 "Gamma or the like."
@@ -119,11 +121,12 @@ def _read_numbers(name: str, value: Any, quantity: TermQuantity) -> float | Floa
     plain = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
     several = isinstance(value, list | tuple | np.ndarray) and np.shape(value) in (quantity.shape, (quantity.size,))
     numbers = np.asarray(value if plain or several else np.nan)
-    if numbers.dtype.kind not in "iuf" or not (np.isfinite(numbers) & (numbers > 0.0)).all():
+    if numbers.dtype.kind not in "iuf" or not (np.isfinite(numbers) & (quantity.signed | (numbers > 0.0))).all():
         each = f", or {quantity.size} of them" if quantity.size > 1 else ""
+        kind, example = ("", "Normal', mu=0") if quantity.signed else ("positive ", "HalfNormal'")
         raise PriorError(
-            f"'{name}' has a Prior, or a positive number that fixes it{each}, not {shown(value)}: for example "
-            "Prior('HalfNormal', sigma=1)."
+            f"'{name}' has a Prior, or a {kind}number that fixes it{each}, not {shown(value)}: for example "
+            f"Prior('{example}, sigma=1)."
         )
     return float(value) if plain else np.asarray(numbers, dtype=float).ravel()
 

@@ -220,7 +220,9 @@ def _by_row(
 def _hierarchical(assembled: Assembled) -> set[str]:
     """Effects of groups, coefficients and weights whose prior has parameters that are estimated too."""
     known = assembled.inventory.by_name
-    governed = {quantity.governs for quantity in assembled.inventory.of_kind("hyperparameter")}
+    found = assembled.inventory.of_kind("hyperparameter")
+    governed = {quantity.governs for quantity in found}
+    governed |= {name for quantity in found for name in quantity.members if known[name].kind == "effects"}
     return {name for name in governed if name in known and known[name].kind in ("effects", "coefficients", "weights")}
 
 

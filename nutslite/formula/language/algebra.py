@@ -18,7 +18,7 @@ from patsy.infix_parser import ParseNode
 
 from nutslite.exceptions import FormulaError
 from nutslite.formula.language.expression import Expression, FormulaText, keyword_hint, read_expression
-from nutslite.formula.language.groupings import read_grouping
+from nutslite.formula.language.groupings import SDS, read_grouping
 
 _MOST_TERMS = 5000  # (a + b + ... + t)**20 would never end
 _MOST_PRODUCTS = 200_000  # of terms that are multiplied, many of which may be the same
@@ -29,7 +29,7 @@ class Term:
     """A product of factors; two terms are the same when they have the same factors, in whatever order.
 
     Of a factor that groups rows, `call` is the call around it that says how its levels vary together: ``gr(g, cov=K)``,
-    and `more` are further columns that it names, f of ``gr(g, by=f)``.
+    and `more` are further columns that it names, f of ``gr(g, by=f)``, z of ``gr(g, sd=z)``.
     """
 
     factors: tuple[Expression, ...]
@@ -42,6 +42,12 @@ class Term:
         """Whether a row belongs to a level of each of the factors: ``mm(g1, g2)``."""
         call: Any = None if self.call is None else self.call.tree
         return call is not None and call.func.id == "mm"
+
+    @property
+    def has_sds(self) -> bool:
+        """Whether `more` explain the standard deviations of its levels' effects: ``gr(g, sd=z)``."""
+        call: Any = None if self.call is None else self.call.tree
+        return call is not None and any(keyword.arg == SDS for keyword in call.keywords)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Calls that stand around a grouping factor: ``gr(g, cov=K)``, ``gr(g, by=f)``, ``mm(g1, g2)``."""
+"""Calls that stand around a grouping factor: ``gr(g, cov=K)``, ``gr(g, by=f)``, ``gr(g, sd=z)``, ``mm(g1, g2)``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from nutslite.formula.language.expression import Expression, is_quoted
 GROUPINGS: dict[str, dict[str, str]] = {"gr": {"cov": "K"}, "mm": {"weights": "[w1, w2]"}}
 """The calls, with an example of each argument; `formula/covariances.py` has those that are about covariances."""
 
-OTHERWISE: dict[str, tuple[dict[str, str], ...]] = {"gr": ({"by": "f"}, {"zero_sum": "True"})}
+OTHERWISE: dict[str, tuple[dict[str, str], ...]] = {"gr": ({"by": "f"}, {"sd": "z"}, {"zero_sum": "True"})}
 """Other arguments that such a call may have in their place."""
 
 MEMBERS = "mm"
-_OF_COLUMNS = ("by",)  # arguments that name columns of the data
+SDS = "sd"
+_OF_COLUMNS = ("by", SDS)  # arguments that name columns of the data
 
 
 class Grouping(NamedTuple):
-    """The factors inside such a call, and further columns that it names: f of ``gr(g, by=f)``, weights."""
+    """The factors inside such a call, and further columns that it names.
+
+    These are f of ``gr(g, by=f)``, weights, z and w of ``gr(g, sd=z + w)``.
+    """
 
     factors: tuple[Expression, ...]
     more: tuple[Expression, ...] = ()
@@ -58,8 +62,23 @@ def _one_factor(whole: Expression, call: ast.Call, name: str) -> Grouping:
         needed = " or ".join(" and ".join(f"{key}=" for key in way) for way in ways)
         message = f"{name}() takes a factor and {needed}: {written}."
         raise whole.error(f"{message} A factor whose levels are independent stands alone: (1|g).")
-    more = tuple(whole.part(keyword.value) for keyword in call.keywords if keyword.arg in _OF_COLUMNS)
-    return Grouping((whole.part(call.args[0]),), more)
+    columns = [keyword for keyword in call.keywords if keyword.arg in _OF_COLUMNS]
+    more = [
+        part for keyword in columns for part in (_summands(keyword.value) if keyword.arg == SDS else [keyword.value])
+    ]
+    for part in more:
+        if isinstance(part, ast.Constant):
+            raise whole.error(f"A number explains no standard deviations: {SDS}= is a sum of columns, {written}.", part)
+    return Grouping((whole.part(call.args[0]),), tuple(map(whole.part, more)))
+
+
+def _summands(node: ast.expr) -> list[ast.expr]:
+    """What a sum is a sum of, from left to right."""
+    found = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        found.append(node.right)
+        node = node.left
+    return [node, *reversed(found)]
 
 
 def _members(whole: Expression, call: ast.Call) -> Grouping:

@@ -142,6 +142,8 @@ class TermQuantity:
     axes : tuple of (str, tuple)
         In place of `labels`, where it has several dimensions, or one that it shares with others of the term: what the
         name of each dimension has after the term's and an underscore, and its labels.
+    signed : bool
+        Of a hyperparameter, whether it may be any number, and not only a positive one.
     """
 
     name: str
@@ -150,6 +152,7 @@ class TermQuantity:
     prior: tuple[str, Mapping[str, Any]] | None = None
     ending: str | None = None
     axes: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    signed: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -126,7 +126,11 @@ def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Pa
             Term(term.name, own[term.name], aliases.get(f"{prefix}{term.name}"), _levels(term), _groups(term, design))
             for term in formula
         ]
-        listed += [Term(known, own[known], aliases.get(f"{prefix}{known}")) for known in hyperparameters(predictor)]
+        of_groups = {term.full(item): term.name for term in predictor.basis_terms for item in term.hyperparameters}
+        listed += [
+            Term(known, own[known], aliases.get(f"{prefix}{known}"), groups=_levels_of(of_groups[known], design))
+            for known in hyperparameters(predictor)
+        ]
         terms = {term.name: term for term in listed}
         out[name] = ConditionalParameter(name, name == names[0], terms, predictor.offset_names, aliases.get(name))
     return out
@@ -134,6 +138,11 @@ def list_parameters(spec: ModelSpec, aliases: Mapping[str, str]) -> dict[str, Pa
 
 def _levels(term: CommonTerm | GroupTerm) -> tuple[str, ...]:
     return () if term.scalar else term.labels
+
+
+def _levels_of(name: str, design: Design) -> tuple[str, ...]:
+    """Levels of what is a grouping factor, as ``gr(g, sd=z)`` is, whose coefficients are called after it."""
+    return design.factors[name].levels if name in design.factors else ()
 
 
 def _groups(term: CommonTerm | GroupTerm, design: Design) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ class _Survey:
         """Whether cross-products are all that the likelihood asks of the data."""
         parent = self.family.parent.name
         factors = self.learned.factors.values()
-        special = any(factor.takes_columns or factor.inside is not None for factor in factors)
+        special = any(own.takes_columns or own.inside is not None or own.sds is not None for own in factors)
         return (
             self.family.kind == "gaussian"
             and self.links[parent] == "identity"

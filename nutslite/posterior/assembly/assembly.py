@@ -10,7 +10,7 @@ from nutslite.families.record.censoring import kernel_rows
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
-from nutslite.posterior.assembly.basis_columns import basis_columns
+from nutslite.posterior.assembly.basis_columns import basis_columns, level_factors
 from nutslite.posterior.assembly.coded_columns import CodesBuilder, sorted_by_groups, with_paying_codes
 from nutslite.posterior.assembly.derived_columns import with_derived_columns
 from nutslite.posterior.assembly.effect_blocks import EffectBlock, Part, effect_places, rows_of_all
@@ -210,6 +210,7 @@ class _Assembler:
     def _group_terms(self, j: int, parameter: str) -> None:
         """Add what the predictor has of each group of effects; independent ones of a factor share a block."""
         together: dict[str, EffectBlock] = {}
+        factors = level_factors(self.head, self.spec, parameter)
         for place, group in enumerate(self.groups):
             own = [member for member in group.members if member.parameter == parameter]
             if not own:
@@ -222,6 +223,7 @@ class _Assembler:
             else:
                 block = together.get(group.factor) or self._new_block(group.factor)
                 together[group.factor] = block
+            block.factors = factors.get(group.factor)
             for member in own:
                 self._group_term(j, block, member)
             if len(group.parameters) > 1:
@@ -316,6 +318,7 @@ class _Assembler:
             row[md.COLUMN_TABLE] = len(columns)
             row[md.CORRELATION] = block.correlation
             row[md.LKJ_ETA] = head.resolve_reference(block.eta)
+            row[md.LEVEL_FACTORS] = -1 if block.factors is None else head.resolve_reference(block.factors)
             rows.append(row)
             added += [md.part_of(row, *run) for run in runs]
             for column in block.rows:
@@ -374,7 +377,7 @@ class _Assembler:
             n_levels = self._n_levels(block.factor)
             for c, (name, row) in enumerate(zip(block.column_names, block.rows, strict=True)):
                 scale = row[md.SCALE_ARGUMENT]
-                fixed_scale = scale < 0 or is_constant(row[md.ARGUMENTS + scale])
+                fixed_scale = scale < 0 or (is_constant(row[md.ARGUMENTS + scale]) and block.factors is None)
                 if fixed_scale or not self.spec.noncentered.get(name, True):
                     centring[start + c + stride * np.arange(n_levels)] = 1.0
         return centring

@@ -1,4 +1,7 @@
-"""Weights of special terms as columns of a block of one level: their prior, and where their scales come from."""
+"""Weights of special terms as columns of a block of one level: their prior, and where their scales come from.
+
+Terms without columns say what the scales of groups' effects depend on.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from nutslite.formula.records import BasisTerm
+from nutslite.formula.terms.level_sds import LEVEL_SDS
 from nutslite.posterior.record.layout import HeadBuilder
-from nutslite.posterior.record.node_table import EXP_QUAD, MATERN32, MATERN52, PERIODIC, PRODUCT
+from nutslite.posterior.record.model_spec import ModelSpec
+from nutslite.posterior.record.node_table import EXP_QUAD, LEVEL_FACTORS, MATERN32, MATERN52, PERIODIC, PRODUCT
 from nutslite.priors.defaults import PriorSet
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.priors.prior import Prior
@@ -55,6 +60,24 @@ def hyperparameter_places(head: HeadBuilder, term: BasisTerm, parameter: str, pr
             numbers = np.broadcast_to(np.asarray(prior, dtype=float), quantity.size)
             references[quantity.name] = [head.constant(number) for number in numbers]
     return references
+
+
+def level_factors(head: HeadBuilder, spec: ModelSpec, parameter: str) -> dict[str, int]:
+    """By grouping factor whose levels' standard deviations are explained, a reference to the factor of the first level.
+
+    Those of the others follow. `head` gets the coefficients.
+    """
+    found = {}
+    for term in spec.design.predictors[parameter].basis_terms:
+        sds = spec.design.factors[term.name].sds if term.kind is LEVEL_SDS else None
+        if sds is not None:
+            places = hyperparameter_places(head, term, parameter, spec.priors)
+            gammas = [place for quantity in sds.quantities for place in places[quantity.name]]
+            known = sds.columns[:, : len(spec.design.factors[term.name].levels)]
+            constants = {number: head.constant(number) for number in np.unique(known)}
+            inputs = [constants[number] for number in known.T.ravel()]
+            found[term.name] = head.derive(LEVEL_FACTORS, [*gammas, *inputs], known.shape[1])[0]
+    return found
 
 
 def _shared(_: HeadBuilder, term: BasisTerm, references: References) -> list[int]:

@@ -55,6 +55,8 @@ class EffectBlock:
         Position of the first unconstrained correlation, or -1.
     eta : int
         Reference to the shape of their LKJ prior.
+    factors : int or None
+        Reference to what the scales of the first level are times, where they differ by level.
     rows : list of list of int
         As in `ModelData.block_columns`, with unresolved references.
     """
@@ -63,6 +65,7 @@ class EffectBlock:
     parts: list[Part] = field(default_factory=list)
     correlation: int = -1
     eta: int = -1
+    factors: int | None = None
     rows: list[list[int]] = field(default_factory=list)
 
     @property

@@ -15,6 +15,8 @@ are non-centred, as they must be there, and at large scales all are centred.
 For correlated columns C is the Cholesky factor of the correlation matrix, and there are two ways. Levels all of whose
 weights are above one half have effects that are known well enough to carry the correlation in their prior: v / spread
 has the covariance C C'. Elsewhere v / spread is standard normal and ``effect = location + scale * C (v / spread)``.
+
+Where standard deviations differ by level (``gr(g, sd=z)``), `scale` is that of the column times the level's factor.
 """
 
 from __future__ import annotations
@@ -22,7 +24,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nutslite._numba import inlined, inner, kernel
 from nutslite.posterior.record.model_data import (
@@ -32,6 +33,7 @@ from nutslite.posterior.record.model_data import (
     DENSITY,
     EFFECT_START,
     EFFECT_STRIDE,
+    LEVEL_FACTORS,
     LKJ_ETA,
     LOCATION_ARGUMENT,
     N_COLUMNS,
@@ -43,9 +45,6 @@ from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_log
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 from nutslite.sampler.transition.compiling import uncounted
-
-FloatArray = NDArray[np.float64]
-IndexArray = NDArray[np.int64]
 
 HALF_LOG_2PI = 0.5 * np.log(2.0 * math.pi)
 
@@ -76,6 +75,12 @@ def location_and_scale(model: ModelData, block, c, values):
 
 
 @uncounted
+def factor_of(block, level, values):
+    """What the scales of one level are times; 1 where they are those of the columns."""
+    return 1.0 if block[LEVEL_FACTORS] < 0 else values[block[LEVEL_FACTORS] + level]
+
+
+@uncounted
 def spread_of(r, ratio):
     """Scale of a raw effect's prior; `ratio` is the scale of the effect's prior over the typical one."""
     if r == 0.0:
@@ -88,7 +93,13 @@ def spread_of(r, ratio):
 @uncounted
 def unit_of(r, scale, typical):
     """How much one unit of the raw effect changes the effect: the scale over the spread."""
-    return typical if r == 1.0 else scale / spread_of(r, scale / typical)
+    return unit_with(r, scale, typical, spread_of(r, scale / typical))
+
+
+@uncounted
+def unit_with(r, scale, typical, spread):
+    """The same where the spread is known."""
+    return typical if r == 1.0 else scale / spread
 
 
 @inlined
@@ -96,9 +107,11 @@ def fill_column(model: ModelData, block, c, raw, values, effects):
     """Overwrite the effects of one column that is not correlated with others."""
     location, scale = location_and_scale(model, block, c, values)
     typical = model.typical_scales[block[COLUMN_TABLE] + c]
+    base = scale / typical
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
-        effects[at] = location + unit_of(model.centring[at], scale, typical) * raw[at]
+        r, factor = model.centring[at], factor_of(block, level, values)
+        effects[at] = location + unit_with(r, scale * factor, typical, spread_of(r, base * factor)) * raw[at]
 
 
 @inner
@@ -118,8 +131,10 @@ def _fill_correlated(model: ModelData, block, raw, values, cholesky, effects):
     for level in range(block[N_LEVELS]):
         first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
         in_prior = keeps_correlation_in_prior(model, block, level)
+        factor = factor_of(block, level, values)
         for c in range(q):
             location, scale = location_and_scale(model, block, c, values)
+            scale *= factor
             typical = model.typical_scales[block[COLUMN_TABLE] + c]
             r = model.centring[first + c]
             z[c] = raw[first + c] / spread_of(r, scale / typical)
@@ -181,21 +196,26 @@ def _add_normal_column(model: ModelData, block, c, raw, values, adjoint, tail):
     row = model.block_columns[block[COLUMN_TABLE] + c]
     scale = values[row[ARGUMENTS + 1]]
     typical = model.typical_scales[block[COLUMN_TABLE] + c]
-    ratio = scale / typical
+    base = scale / typical
     total = -block[N_LEVELS] * HALF_LOG_2PI
     d_location = 0.0
     d_log_scale = 0.0
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
-        r = model.centring[at]
-        spread, unit = spread_of(r, ratio), unit_of(r, scale, typical)
+        r, factor = model.centring[at], factor_of(block, level, values)
+        ratio = base * factor
+        spread = spread_of(r, ratio)
+        unit = unit_with(r, scale * factor, typical, spread)
         share = r * (ratio / spread) ** 2  # d log(spread) / d log(scale)
         z = raw[at] / spread
         total -= 0.5 * z * z
         if r != 0.0:
             total -= np.log(spread)
         d_location += tail[at]
-        d_log_scale += tail[at] * (1.0 - share) * unit * raw[at] + share * (z * z - 1.0)
+        by_log = tail[at] * (1.0 - share) * unit * raw[at] + share * (z * z - 1.0)
+        d_log_scale += by_log
+        if block[LEVEL_FACTORS] >= 0:
+            adjoint[block[LEVEL_FACTORS] + level] += by_log / factor
         tail[at] = tail[at] * unit - z / spread
     adjoint[row[ARGUMENTS]] += d_location
     adjoint[row[ARGUMENTS + 1]] += d_log_scale / scale
@@ -209,7 +229,6 @@ def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail)
     location_argument, scale_argument = row[LOCATION_ARGUMENT], row[SCALE_ARGUMENT]
     _, scale = location_and_scale(model, block, c, values)
     typical = model.typical_scales[block[COLUMN_TABLE] + c]
-    ratio = scale / typical
     arguments = np.empty(4)
     for a in range(4):
         arguments[a] = values[row[ARGUMENTS + a]]
@@ -221,20 +240,25 @@ def _add_column(model: ModelData, density, block, c, raw, values, adjoint, tail)
     d_log_scale = 0.0
     for level in range(block[N_LEVELS]):
         at = block[EFFECT_START] + level * block[EFFECT_STRIDE] + c
-        r = model.centring[at]
-        spread, unit = spread_of(r, ratio), unit_of(r, scale, typical)
+        r, factor = model.centring[at], factor_of(block, level, values)
+        ratio = scale * factor / typical
+        spread = spread_of(r, ratio)
+        unit = unit_with(r, scale * factor, typical, spread)
         share = r * (ratio / spread) ** 2
         if scale_argument >= 0:
             arguments[scale_argument] = spread
         total += density(row[DENSITY], raw[at], arguments[0], arguments[1], arguments[2], arguments[3], partials)
         d_location += tail[at]
-        d_log_scale += tail[at] * (1.0 - share) * unit * raw[at]
+        by_log = tail[at] * (1.0 - share) * unit * raw[at]
         tail[at] = tail[at] * unit + partials[0]
         for a in range(4):
             if a == scale_argument:
-                d_log_scale += partials[1 + a] * share * spread
+                by_log += partials[1 + a] * share * spread
             elif a != location_argument:
                 adjoint[row[ARGUMENTS + a]] += partials[1 + a]
+        d_log_scale += by_log
+        if block[LEVEL_FACTORS] >= 0:
+            adjoint[block[LEVEL_FACTORS] + level] += by_log / factor
     if location_argument >= 0:
         adjoint[row[ARGUMENTS + location_argument]] += d_location
     if scale_argument >= 0:
@@ -251,30 +275,32 @@ def _add_correlated(model: ModelData, block, raw, values, effects, cholesky, cho
     spread, z, d_x = scratch[0], scratch[1], scratch[2]
     for level in range(block[N_LEVELS]):
         first = block[EFFECT_START] + level * block[EFFECT_STRIDE]
+        factor = factor_of(block, level, values)
         for c in range(q):
             _, scale = location_and_scale(model, block, c, values)
             r = model.centring[first + c]
-            spread[c] = spread_of(r, scale / model.typical_scales[block[COLUMN_TABLE] + c])
+            spread[c] = spread_of(r, scale * factor / model.typical_scales[block[COLUMN_TABLE] + c])
             z[c] = raw[first + c] / spread[c]
             if r != 0.0:
                 total -= np.log(spread[c])
         if keeps_correlation_in_prior(model, block, level):
             total += _add_level_in_prior(
-                model, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+                model, block, level, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
             )
         else:
             total += _add_level_apart(
-                model, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+                model, block, level, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
             )
     return total
 
 
 @inlined
 def _add_level_in_prior(
-    model: ModelData, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+    model: ModelData, block, level, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
 ):
     """The raw numbers of one level are correlated themselves; `z` holds v / spread and is overwritten."""
     q = block[N_COLUMNS]
+    first, factor = block[EFFECT_START] + level * block[EFFECT_STRIDE], factor_of(block, level, values)
     total = 0.0
     for c in range(q):
         for e in range(c):
@@ -293,30 +319,36 @@ def _add_level_in_prior(
     for c in range(q):
         row = model.block_columns[block[COLUMN_TABLE] + c]
         location, scale = location_and_scale(model, block, c, values)
-        typical = model.typical_scales[block[COLUMN_TABLE] + c]
+        own, typical = scale * factor, model.typical_scales[block[COLUMN_TABLE] + c]
         r = model.centring[first + c]
-        share = r * (scale / typical / spread[c]) ** 2
+        share = r * (own / typical / spread[c]) ** 2
         offset = effects[first + c] - location
-        pull = share * (1.0 + d_x[c] * offset / scale)
+        by_log = tail[first + c] * (1.0 - share) * offset - share * (1.0 + d_x[c] * offset / own)
         adjoint[row[ARGUMENTS]] += tail[first + c]
-        adjoint[row[ARGUMENTS + 1]] += (tail[first + c] * (1.0 - share) * offset - pull) / scale
-        tail[first + c] = tail[first + c] * unit_of(r, scale, typical) + d_x[c] / spread[c]
+        adjoint[row[ARGUMENTS + 1]] += by_log / scale
+        if block[LEVEL_FACTORS] >= 0:
+            adjoint[block[LEVEL_FACTORS] + level] += by_log / factor
+        tail[first + c] = tail[first + c] * unit_of(r, own, typical) + d_x[c] / spread[c]
     return total
 
 
 @inlined
 def _add_level_apart(
-    model: ModelData, block, first, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
+    model: ModelData, block, level, values, effects, cholesky, spread, z, d_x, cholesky_adjoint, adjoint, tail
 ):
     """The raw numbers of one level are independent, and C makes effects of them; `z` holds v / spread."""
     q = block[N_COLUMNS]
+    first, factor = block[EFFECT_START] + level * block[EFFECT_STRIDE], factor_of(block, level, values)
     total = 0.0
+    by_factor = 0.0
     for c in range(q):
         row = model.block_columns[block[COLUMN_TABLE] + c]
         location, scale = location_and_scale(model, block, c, values)
-        d_x[c] = tail[first + c] * scale
+        by_log = tail[first + c] * (effects[first + c] - location)
+        d_x[c] = tail[first + c] * scale * factor
         adjoint[row[ARGUMENTS]] += tail[first + c]
-        adjoint[row[ARGUMENTS + 1]] += tail[first + c] * (effects[first + c] - location) / scale
+        adjoint[row[ARGUMENTS + 1]] += by_log / scale
+        by_factor += by_log
         for e in range(c + 1):
             cholesky_adjoint[c, e] += d_x[c] * z[e]
         total -= 0.5 * z[c] * z[c]
@@ -324,70 +356,14 @@ def _add_level_apart(
         row = model.block_columns[block[COLUMN_TABLE] + c]
         _, scale = location_and_scale(model, block, c, values)
         typical = model.typical_scales[block[COLUMN_TABLE] + c]
-        share = model.centring[first + c] * (scale / typical / spread[c]) ** 2
+        share = model.centring[first + c] * (scale * factor / typical / spread[c]) ** 2
         d_z = -z[c]
         for e in range(c, q):
             d_z += cholesky[e, c] * d_x[e]
-        adjoint[row[ARGUMENTS + 1]] -= share * (1.0 + z[c] * d_z) / scale
+        by_log = share * (1.0 + z[c] * d_z)
+        adjoint[row[ARGUMENTS + 1]] -= by_log / scale
+        by_factor -= by_log
         tail[first + c] = d_z / spread[c]
+    if block[LEVEL_FACTORS] >= 0:
+        adjoint[block[LEVEL_FACTORS] + level] += by_factor / factor
     return total
-
-
-# The same for whole blocks, in NumPy: for what is asked for too seldom to be compiled. --------------------------------
-
-
-def places_of(block: IndexArray) -> IndexArray:
-    """Which effects belong to a block's levels and columns, shape (levels, columns)."""
-    first = block[EFFECT_START] + block[EFFECT_STRIDE] * np.arange(block[N_LEVELS])
-    places: IndexArray = first[:, None] + np.arange(block[N_COLUMNS])
-    return places
-
-
-def locations_and_scales(model: ModelData, block: IndexArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """`location_and_scale` of all columns of a block, each (columns,)."""
-    rows = model.block_columns[block[COLUMN_TABLE] : block[COLUMN_TABLE] + block[N_COLUMNS]]
-    found = [
-        (
-            0.0 if row[LOCATION_ARGUMENT] < 0 else values[row[ARGUMENTS + row[LOCATION_ARGUMENT]]],
-            1.0 if row[SCALE_ARGUMENT] < 0 else values[row[ARGUMENTS + row[SCALE_ARGUMENT]]],
-        )
-        for row in rows
-    ]
-    locations, scales = np.array(found, dtype=float).T
-    return locations, scales
-
-
-def spreads_and_units(model: ModelData, block: IndexArray, scales: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """`spread_of` and `unit_of` for a block at given scales (columns,), each (levels, columns)."""
-    typical = model.typical_scales[block[COLUMN_TABLE] : block[COLUMN_TABLE] + block[N_COLUMNS]]
-    r, ratio = model.centring[places_of(block)], scales / typical
-    spreads = np.where(r == 1.0, ratio, np.sqrt(1.0 - r + r * ratio * ratio))
-    return spreads, np.where(r == 1.0, typical, scales / spreads)
-
-
-def correlations_in_prior(model: ModelData, block: IndexArray) -> NDArray[np.bool_]:
-    """`keeps_correlation_in_prior` for all levels of a block."""
-    return np.asarray(model.centring[places_of(block)].min(axis=1) > 0.5)
-
-
-def correlation_factor(block: IndexArray, position: FloatArray) -> FloatArray:
-    """Cholesky factor of the correlations of a block's columns, shape (columns, columns)."""
-    q, at = int(block[N_COLUMNS]), int(block[CORRELATION])
-    factor = np.eye(q)
-    if at >= 0:
-        cholesky_constrain(np.ascontiguousarray(position[at : at + q * (q - 1) // 2]), factor)
-    return factor
-
-
-def effect_maps(
-    model: ModelData, block: IndexArray, position: FloatArray, values: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Per level of a block, d effects / d raw and the prior precision of the raw effects, each (levels, q, q)."""
-    _, scales = locations_and_scales(model, block, values)
-    spreads, units = spreads_and_units(model, block, scales)
-    factor, one = correlation_factor(block, position), np.eye(scales.size)
-    in_prior = correlations_in_prior(model, block)[:, None, None]
-    to_effect = np.where(in_prior, units[:, :, None] * one, scales[:, None] * factor / spreads[:, None, :])
-    # The standard normal numbers of a level are `standard` times its raw ones.
-    standard = np.where(in_prior, np.linalg.inv(factor), one) / spreads[:, None, :]
-    return to_effect, standard.swapaxes(1, 2) @ standard

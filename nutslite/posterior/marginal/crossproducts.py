@@ -24,7 +24,7 @@ from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import Head
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.record.node_table import moved_nodes
+from nutslite.posterior.record.node_table import level_factor_inputs, moved_nodes
 from nutslite.priors.densities.codes import FLAT
 
 FloatArray = NDArray[np.float64]
@@ -62,13 +62,17 @@ class _Reducer:
     def _size(self, factor: int) -> int:
         return max(int(b[md.N_LEVELS] * b[md.EFFECT_STRIDE]) for b in self.model.blocks if b[md.FACTOR] == factor)
 
-    def _worth_eliminating(self, factor: int) -> tuple[bool, int]:
-        """Its size; what has one level, such as the weights of smooths, is a part of the rest wherever it can be."""
-        return int(self._blocks(factor)[0][md.N_LEVELS]) > 1, self._size(factor)
+    def _worth_eliminating(self, factor: int) -> tuple[bool, bool, int]:
+        """Its size; what has one level, such as the weights of smooths, is a part of the rest wherever it can be.
+
+        A factor whose levels' standard deviations are explained cannot be.
+        """
+        block = self._blocks(factor)[0]
+        return bool(block[md.LEVEL_FACTORS] >= 0), bool(block[md.N_LEVELS] > 1), self._size(factor)
 
     def _is_eliminated(self, factor: int) -> bool:
         """Whether one of the best worth is: hundreds of columns of one level would not go level by level at all."""
-        return self._worth_eliminating(factor)[0] or self._size(factor) <= WIDEST_ELIMINATED
+        return self._worth_eliminating(factor)[1] or self._size(factor) <= WIDEST_ELIMINATED
 
     def _blocks(self, factor: int) -> list[IndexArray]:
         return [block for block in self.model.blocks if block[md.FACTOR] == factor]
@@ -82,10 +86,13 @@ class _Reducer:
 
     def run(self) -> Reduction | str:
         model = self.model
+        if any(block[md.LEVEL_FACTORS] >= 0 for factor in self.others for block in self._blocks(factor)):
+            return "standard deviations of effects of several factors are explained"
         own = self._level_design(self.eliminated) if self.eliminated >= 0 else NO_LEVELS
         gram = own_products(own, self.weights)
-        classes, level_class = equal_classes(gram)
-        sizes = self._sizes(own, classes.size)
+        explained = self._predictors_of_sds()
+        classes, level_class = equal_classes(gram, explained)
+        sizes = self._sizes(own, classes.size, explained.size > 0)
         way = cheapest(sizes)
         if way == "joint":
             return too_dear(sizes)
@@ -112,6 +119,7 @@ class _Reducer:
             class_counts=np.bincount(level_class, minlength=classes.size).astype(float),
             class_gram=np.ascontiguousarray(gram[classes].reshape(-1, q)) if q else np.empty((0, 0)),
             class_cross=class_cross_products(level_cross, level_class, classes.size),
+            class_sizes=self._class_sizes(classes),
         )
         targets, shifts = self._rest_targets(shift)
         level_targets, level_shift = self._level_targets()
@@ -130,7 +138,24 @@ class _Reducer:
             n_effects=model.centring.size,
         )
 
-    def _sizes(self, own: LevelDesign, classes: int) -> Sizes:
+    def _predictors_of_sds(self) -> FloatArray:
+        """What the standard deviations of the eliminated factor's levels depend on, (levels, K); else (0, 0)."""
+        first = self._first_factor()
+        if first < 0:
+            return np.empty((0, 0))
+        places = level_factor_inputs(self.model.head.nodes, first)[1]
+        return self.model.head.fixed[places.T - self.model.head.transforms.size]
+
+    def _first_factor(self) -> int:
+        """Where in `values` the factors of the eliminated levels' standard deviations begin; -1: there are none."""
+        return -1 if self.eliminated < 0 else int(self._blocks(self.eliminated)[0][md.LEVEL_FACTORS])
+
+    def _class_sizes(self, classes: IndexArray) -> IndexArray:
+        """`MarginalData.class_sizes` of classes with these levels."""
+        first = self._first_factor()
+        return np.array([self._new_index(first + int(level)) for level in classes if first >= 0], dtype=np.int64)
+
+    def _sizes(self, own: LevelDesign, classes: int, explained: bool) -> Sizes:
         """What the prices of the ways depend on; `own` is the design of the eliminated factor."""
         rest = self.n_common + sum(self._size(factor) for factor in self.others)
         others = sum(self._stride(factor) for factor in self.others)
@@ -144,7 +169,7 @@ class _Reducer:
             width=own.stride,
             classes=classes,
             pairs=pairs_of_columns(per_level, self.n_common, others, rest),
-            intercept_only=own.stride == 1 and own.columns[0] is None,
+            intercept_only=own.stride == 1 and own.columns[0] is None and not explained,
         )
 
     def _residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -9,11 +9,16 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 
-def equal_classes(gram: FloatArray) -> tuple[IndexArray, IndexArray]:
-    """Representative level of every class of equal Z'WZ, and the class of every level."""
+def equal_classes(gram: FloatArray, further: FloatArray) -> tuple[IndexArray, IndexArray]:
+    """Representative level of every class of equal Z'WZ, and the class of every level.
+
+    `further` numbers of levels, (levels, K), are equal in a class, too; of length 0 there are none.
+    """
     if gram.shape[0] == 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    _, first, inverse = np.unique(gram.reshape(gram.shape[0], -1), axis=0, return_index=True, return_inverse=True)
+    numbers = gram.reshape(gram.shape[0], -1)
+    numbers = np.concatenate([numbers, further], axis=1) if further.size else numbers
+    _, first, inverse = np.unique(numbers, axis=0, return_index=True, return_inverse=True)
     return first.astype(np.int64), inverse.reshape(-1).astype(np.int64)
 
 

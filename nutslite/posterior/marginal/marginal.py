@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature
 from nutslite.posterior.density.effects import add_lkj
 from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
+from nutslite.posterior.marginal.elimination import eliminate, pull_back_classes
 from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
@@ -61,6 +62,7 @@ class MarginalData(NamedTuple):
     class_counts: NDArray[np.float64]  # (K,) levels in each class
     class_gram: NDArray[np.float64]  # (K * q, q) Z'WZ of a level of each class
     class_cross: NDArray[np.float64]  # (K * q (q + 1) / 2, (r + 1)^2) sums over levels of B_c' B_d, symmetrised
+    class_sizes: NDArray[np.int64]  # (K,) indices into `values` of what effects are times; or length 0: of nothing
 
 
 MARGINAL_DATA = types.NamedTuple(
@@ -77,6 +79,7 @@ MARGINAL_DATA = types.NamedTuple(
         VECTOR,
         MATRIX,
         MATRIX,
+        INDEX_VECTOR,
     ],
     MarginalData,
 )
@@ -118,14 +121,14 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     work = np.empty((2, widest(data), widest(data)))
     total += fill_system(position, data, values, t, schur, group_precision, work)
     inverses = np.empty((data.class_counts.shape[0], q, q))
-    total += eliminate(data, t, group_precision, schur, inverses, work)
+    total += eliminate(data, values, t, group_precision, schur, inverses, work)
     total -= 0.5 * cholesky_in_place(schur, r)
     rho = last_pivot(schur, r)
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
 
     _fill_sensitivity(schur, r, sensitivity, systems[2])
     d_t = _dot_lower(sensitivity, data.cross, r + 1)
-    d_t += _pull_back_classes(data, t, sensitivity, inverses, precision_adjoint, work)
+    d_t += pull_back_classes(data, values, t, sensitivity, inverses, precision_adjoint, adjoint, work)
     adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
     total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
     total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
@@ -199,40 +202,6 @@ def _precision_factor(position, data: MarginalData, values, block, factor, inver
     return total
 
 
-@uncounted
-def eliminate(data: MarginalData, t, group_precision, schur, inverses, work):
-    """Subtract the eliminated factor from `schur`; fill `inverses`, M_k = (t G_k + P)^-1; return 1/2 sum n log|M|.
-
-    `work` is scratch, as for `fill_system`.
-    """
-    q = data.eliminated
-    total = 0.0
-    size = schur.shape[0]
-    precision, lower = work[0], work[1]
-    for k in range(data.class_counts.shape[0]):
-        for c in range(q):
-            for d in range(c + 1):
-                precision[c, d] = t * data.class_gram[k * q + c, d] + group_precision[c, d]
-        total -= 0.5 * data.class_counts[k] * cholesky_in_place(precision, q)
-        invert_lower(precision, q, lower)
-        pair = k * (q * (q + 1) // 2)
-        for c in range(q):
-            for d in range(c + 1):
-                m = 0.0
-                for e in range(c, q):
-                    m += lower[e, c] * lower[e, d]
-                inverses[k, c, d] = m
-                inverses[k, d, c] = m
-                cross = data.class_cross[pair]
-                for i in range(size):
-                    row = schur[i]
-                    offset = i * size
-                    for j in range(i + 1):
-                        row[j] -= t * t * m * cross[offset + j]
-                pair += 1
-    return total
-
-
 @inlined
 def last_pivot(schur, r):
     """rho = f - e'S^-1 e, from the factor of S in the leading rows; the border row becomes L^-1 e."""
@@ -284,50 +253,6 @@ def _dot_lower(a, b, n):
         for j in range(i + 1):
             total += a[i, j] * b[i, j]
     return total
-
-
-@inlined
-def _pull_back_classes(data: MarginalData, t, sensitivity, inverses, precision_adjoint, work):
-    """Add to `precision_adjoint` (full, symmetric); return the derivative with respect to t through the elimination.
-
-    `work` is scratch, as for `fill_system`.
-    """
-    q = data.eliminated
-    size = sensitivity.shape[0]
-    d_t = 0.0
-    m_adjoint, left = work[0], work[1]
-    for k in range(data.class_counts.shape[0]):
-        pair = k * (q * (q + 1) // 2)
-        m = inverses[k]
-        for c in range(q):
-            for d in range(c + 1):
-                cross = data.class_cross[pair]
-                total = 0.0
-                for i in range(size):
-                    row = sensitivity[i]
-                    offset = i * size
-                    for j in range(i + 1):
-                        total += row[j] * cross[offset + j]
-                d_t -= 2.0 * t * m[c, d] * total
-                # `class_cross` of c != d holds both (c, d) and (d, c).
-                value = -t * t * total * (1.0 if c == d else 0.5)
-                m_adjoint[c, d] = value
-                m_adjoint[d, c] = value
-                pair += 1
-        for c in range(q):
-            for d in range(q):
-                total = 0.0
-                for e in range(q):
-                    total += m[c, e] * m_adjoint[e, d]
-                left[c, d] = total
-        for c in range(q):
-            for d in range(q):
-                total = 0.5 * data.class_counts[k] * m[c, d]
-                for e in range(q):
-                    total += left[c, e] * m[e, d]
-                precision_adjoint[c, d] -= total
-                d_t -= total * data.class_gram[k * q + c, d]
-    return d_t
 
 
 @inlined

@@ -12,13 +12,13 @@ from numba import types
 from nutslite._numba import VECTOR, inlined, kernel_with_signature
 from nutslite.posterior.density.effects import add_lkj
 from nutslite.posterior.density.linalg import cholesky_in_place
+from nutslite.posterior.marginal.elimination import eliminate
 from nutslite.posterior.marginal.marginal import (
     COLUMNS,
     CORRELATION,
     LKJ_ETA,
     LOG_2PI,
     MARGINAL_TYPE,
-    eliminate,
     fill_system,
     last_pivot,
     widest,
@@ -66,7 +66,7 @@ def marginal_at(position, data, derived, density, values, scratch, partials, sch
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
     total += fill_system(position, data, values, t, schur, group_precision, work)
-    total += eliminate(data, t, group_precision, schur, inverses, work)
+    total += eliminate(data, values, t, group_precision, schur, inverses, work)
     total -= 0.5 * cholesky_in_place(schur, r)
     rho = last_pivot(schur, r)
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho

@@ -14,7 +14,8 @@ from nutslite._awaited import NATURAL, wait_for
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.density.linalg import backward_solve, cholesky_in_place, forward_solve
-from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, eliminate, fill_system, widest
+from nutslite.posterior.marginal.elimination import eliminate, size_of_class
+from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
 from nutslite.posterior.record.head import constrain_head
@@ -121,17 +122,20 @@ def _recover(
     factors = np.empty(inverses.shape)
     work = np.empty((2, widest(data), widest(data)))
     mean = np.empty(max(r, q))
+    sizes = np.empty(inverses.shape[0])
     for draw in range(positions.shape[0]):
         position = positions[draw]
         constrain_head(position, data.head, own)
         fill_derived(data.head.nodes, derived, own)
         t = 1.0 / (own[data.sigma] * own[data.sigma])
         fill_system(position, data, own, t, schur, group_precision, work)
-        eliminate(data, t, group_precision, schur, inverses, work)
+        eliminate(data, own, t, group_precision, schur, inverses, work)
         cholesky_in_place(schur, r)
         rest = normals[draw, :r]
         _draw_rest(schur, r, rest, mean)
-        _draw_levels(t, inverses, factors, level_cross, level_class, rest, normals[draw, r:], mean)
+        for k in range(sizes.shape[0]):
+            sizes[k] = size_of_class(data, own, k)
+        _draw_levels(t, sizes, inverses, factors, level_cross, level_class, rest, normals[draw, r:], mean)
         n_head = values.shape[1] - data.head.fixed.shape[0]
         for i in range(n_kept):
             values[draw, kept[i]] = own[i]
@@ -162,8 +166,8 @@ def _draw_rest(schur, r, rest, mean):
 
 
 @uncounted
-def _draw_levels(t, inverses, factors, level_cross, level_class, rest, out, right):
-    """Turn standard normals into draws of N(t M (Z'y - B rest), M), level by level."""
+def _draw_levels(t, sizes, inverses, factors, level_cross, level_class, rest, out, right):
+    """Turn standard normals into draws of f N(t f M (Z'y - B rest), M), level by level, f being its class's."""
     n_levels, q, width = level_cross.shape
     for k in range(inverses.shape[0]):
         for c in range(q):
@@ -177,7 +181,7 @@ def _draw_levels(t, inverses, factors, level_cross, level_class, rest, out, righ
             total = row[width - 1]
             for i in range(width - 1):
                 total -= row[i] * rest[i]
-            right[c] = t * total
+            right[c] = t * sizes[k] * total
         for c in range(q - 1, -1, -1):
             total = 0.0
             for d in range(c + 1):
@@ -185,3 +189,5 @@ def _draw_levels(t, inverses, factors, level_cross, level_class, rest, out, righ
             for d in range(q):
                 total += inverses[k, c, d] * right[d]
             out[level * q + c] = total
+        for c in range(q):
+            out[level * q + c] *= sizes[k]

@@ -11,10 +11,11 @@ from typing import Any
 from numba import types
 
 from nutslite._addresses import address_of, caller_of
-from nutslite._capabilities import CODES, INTEGRATES, MERGES, Declaration
+from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT, Declaration
 from nutslite._numba import VECTOR, inner, kernel
 from nutslite.posterior.nodes.between import fill_between, pull_back_between
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
+from nutslite.posterior.nodes.level_factors import fill_level_factors, pull_back_level_factors
 from nutslite.posterior.nodes.periodic import fill_periodic, pull_back_periodic
 from nutslite.posterior.nodes.process import fill_process, pull_back_process
 from nutslite.posterior.nodes.product import fill_product, pull_back_product
@@ -28,6 +29,7 @@ from nutslite.posterior.record.node_table import (
     EXP_QUAD,
     HORSESHOE,
     INPUTS,
+    LEVEL_FACTORS,
     MATERN32,
     MATERN52,
     N_INPUTS,
@@ -68,6 +70,7 @@ OPERATIONS: dict[int, Declaration] = {
     PERIODIC: Declaration("scales are those of a periodic Gaussian process", ALLOWED),
     BETWEEN: Declaration("a prior has bounds and hyperpriors", ALLOWED),
     R2D2: Declaration("scales are those of an R2D2 prior", ALLOWED),
+    LEVEL_FACTORS: Declaration("standard deviations of effects differ by group", ALLOWED | {PILOT}),
 }
 """Every operation in words, and which fast ways may serve a model that has it."""
 
@@ -107,6 +110,8 @@ def _fill(op, values, inputs, n, out, n_out):
         return fill_r2d2(values, inputs, n, out, n_out)
     if op == PERIODIC:
         return fill_periodic(values, inputs, n, out, n_out)
+    if op == LEVEL_FACTORS:
+        return fill_level_factors(values, inputs, n, out, n_out)
     return fill_spectral(op, values, inputs, n, out, n_out)
 
 
@@ -126,6 +131,8 @@ def _pull_back(op, values, adjoint, inputs, n, out, n_out):
         pull_back_r2d2(values, adjoint, inputs, n, out, n_out)
     elif op == PERIODIC:
         pull_back_periodic(values, adjoint, inputs, n, out, n_out)
+    elif op == LEVEL_FACTORS:
+        pull_back_level_factors(values, adjoint, inputs, n, out, n_out)
     else:
         pull_back_spectral(op, values, adjoint, inputs, n, out, n_out)
 

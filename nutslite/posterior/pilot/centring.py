@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.density.effects import places_of
+from nutslite.posterior.density.block_effects import places_of
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.record.transforms import BENT_LOG, constrain, log_jacobian, unconstrain

@@ -22,7 +22,8 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import VECTOR, kernel_with_signature
-from nutslite.posterior.density.effects import effect_maps, fill_effects, places_of
+from nutslite.posterior.density.block_effects import effect_maps, places_of
+from nutslite.posterior.density.effects import fill_effects
 from nutslite.posterior.pilot.row_information import row_information
 from nutslite.posterior.products.head_design import HeadDesign, HeadDesigns, add_products
 from nutslite.posterior.products.level_sums import (

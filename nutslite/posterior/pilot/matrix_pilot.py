@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.density.effects import effect_maps, fill_effects
+from nutslite.posterior.density.block_effects import effect_maps
+from nutslite.posterior.density.effects import fill_effects
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.matrix_centring import MatrixCentring, compiled_matrix, compiled_positions
 from nutslite.posterior.nodes.program import with_derived

@@ -10,13 +10,14 @@ metric. The pilot only chooses coordinates: whatever it finds, the posterior tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.density.effects import fill_effects, locations_and_scales, places_of, spreads_and_units
+from nutslite.posterior.density.block_effects import locations_and_scales, places_of, spreads_and_units
+from nutslite.posterior.density.effects import fill_effects
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.plain import compiled_plain_many, is_plain
 from nutslite.posterior.nodes.program import with_derived
@@ -27,6 +28,7 @@ from nutslite.posterior.pilot.mode import SETTLED
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.head import NO_DENSITY, constrain_head, is_derived, is_fixed
 from nutslite.posterior.record.model_data import ModelData, has_derived_coefficients
+from nutslite.posterior.record.node_table import level_factor_inputs
 from nutslite.posterior.record.transforms import LOG
 
 FloatArray = NDArray[np.float64]
@@ -99,11 +101,29 @@ def run_pilot(
     """
     if why_no_pilot(model) is not None:
         return None
+    blocks = model.blocks.copy()
+    blocks[:, md.LEVEL_FACTORS] = -1  # it looks where all levels have the scales of the average one
     try:
-        found = _Search(model, density, loglik, start, steps, units).run()
+        found = _Search(model._replace(blocks=blocks), density, loglik, start, steps, units).run()
     except np.linalg.LinAlgError:  # on the way to a scale of zero numbers leave the range of doubles
         return None
-    return found if found is not None and _is_usable(found) else None
+    if found is None or not _is_usable(found):
+        return None
+    found = replace(found, model=found.model._replace(blocks=model.blocks))
+    _add_gammas(found)
+    return found
+
+
+def _add_gammas(found: Pilot) -> None:
+    """Information about what the scales of levels depend on: of a log scale 2 for each effect that is known exactly."""
+    model = found.model
+    for block in model.blocks[model.blocks[:, md.LEVEL_FACTORS] >= 0]:
+        gammas, columns = level_factor_inputs(model.head.nodes, int(block[md.LEVEL_FACTORS]))
+        known = np.sum(model.centring[places_of(block)] ** 2, axis=1)
+        for place, column in zip(gammas, columns, strict=True):
+            if place < model.head.transforms.size:
+                w = model.head.fixed[column - model.head.transforms.size]
+                found.information.border[place, place] += 2.0 * float(known @ w**2)
 
 
 def _is_usable(found: Pilot) -> bool:

@@ -12,6 +12,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
+from nutslite.posterior.density.block_effects import factors_of
 from nutslite.posterior.points.packing import cholesky_factors, leading_axes, packed
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
@@ -106,10 +107,12 @@ def _effects(
         rows = model.block_columns[block[md.COLUMN_TABLE] : block[md.COLUMN_TABLE] + q]
         levels = np.arange(block[md.N_LEVELS])
         places = [block[md.EFFECT_START] + c + block[md.EFFECT_STRIDE] * levels for c in range(q)]
+        factors_by_level = factors_of(block, values)
         if block[md.CORRELATION] < 0:
             for row, at in zip(rows, places, strict=True):
-                for place in at:
-                    out[:, place] = evaluate(int(row[md.DENSITY]), effects[:, place], values[:, row[md.ARGUMENTS :]].T)
+                for place, by in zip(at, factors_by_level.T, strict=True):  # other than 1 for effects around 0 alone
+                    terms = evaluate(int(row[md.DENSITY]), effects[:, place] / by, values[:, row[md.ARGUMENTS :]].T)
+                    out[:, place] = terms - np.log(by)
             continue
         name = correlations[int(block[md.CORRELATION])]
         factors = cholesky_factors(np.asarray(draws[name], dtype=float).reshape(len(values), -1), q)
@@ -117,11 +120,12 @@ def _effects(
         standard = np.empty((len(values), levels.size, q))
         for c, (row, at) in enumerate(zip(rows, places, strict=True)):
             location, scale = values[:, row[md.ARGUMENTS]], values[:, row[md.ARGUMENTS + 1]]
-            x = (effects[:, at] - location[:, None]) / scale[:, None]
+            scales = scale[:, None] * factors_by_level
+            x = (effects[:, at] - location[:, None]) / scales
             x -= np.einsum("de,dle->dl", factors[:, c, :c], standard[:, :, :c])
             standard[:, :, c] = x / factors[:, c, c, None]
-            log_sd = np.log(scale * factors[:, c, c])
-            out[:, at] = -0.5 * standard[:, :, c] ** 2 - log_sd[:, None] - 0.5 * math.log(2.0 * math.pi)
+            log_sd = np.log(scales * factors[:, c, c, None])
+            out[:, at] = -0.5 * standard[:, :, c] ** 2 - log_sd - 0.5 * math.log(2.0 * math.pi)
     return out, block_terms
 
 

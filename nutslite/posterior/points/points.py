@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import SettingError, SettingTypeError, did_you_mean
-from nutslite.posterior.density.effects import (
+from nutslite.posterior.density.block_effects import (
     correlation_factor,
     correlations_in_prior,
     locations_and_scales,
@@ -264,7 +264,7 @@ def offsets_of(model: ModelData, position: FloatArray, values: FloatArray, effec
         if block[md.CORRELATION] >= 0:
             factor = correlation_factor(block, position)
             apart = ~correlations_in_prior(model, block)
-            out[apart] = spreads[apart] * np.linalg.solve(factor, (offsets[apart] / scales).T).T
+            out[apart] = spreads[apart] * np.linalg.solve(factor, (offsets[apart] / scales[apart]).T).T
         raw[places] = out
     return raw
 

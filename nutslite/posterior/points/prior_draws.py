@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError, SettingError, SettingTypeError, error_about
+from nutslite.posterior.density.block_effects import factors_of, places_of
 from nutslite.posterior.points.increasing import increasing_draws
 from nutslite.posterior.points.prior_nodes import PriorNodes
 from nutslite.posterior.record import model_data as md
@@ -83,6 +84,8 @@ def draw_prior(
             _draw_correlated(model, block, values, effects, rng)
         else:
             _draw_independent(model, block, by_code, values, effects, rng, flat)
+        if block[md.LEVEL_FACTORS] >= 0:  # effects around 0, whose scales these are times
+            effects[:, places_of(block)] *= factors_of(block, values)[:, :, None]
     return values, effects
 
 

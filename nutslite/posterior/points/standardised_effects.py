@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.posterior.density.block_effects import factors_of
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import is_fixed
@@ -39,8 +40,8 @@ def standardised_effects(
             if row[md.SCALE_ARGUMENT] < 0 or is_fixed(model.head, scale_place) or model.centring[at[0]] == 1.0:
                 continue
             location = values[..., row[md.ARGUMENTS + row[md.LOCATION_ARGUMENT]]]
-            scale = values[..., scale_place]
-            offsets[..., at] = (effects[..., at] - location[..., None]) / scale[..., None]
+            scales = values[..., scale_place, None] * factors_of(block, values)
+            offsets[..., at] = (effects[..., at] - location[..., None]) / scales
     arrays, dims = {}, {}
     for variable in assembled.layout.variables:
         if variable.source == "effects" and not np.isnan(offsets[..., variable.index]).any():

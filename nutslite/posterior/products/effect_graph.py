@@ -7,7 +7,7 @@ from itertools import combinations, combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.density.effects import places_of
+from nutslite.posterior.density.block_effects import places_of
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
 

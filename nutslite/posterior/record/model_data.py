@@ -53,7 +53,8 @@ EFFECT_STRIDE = 5
 COLUMN_TABLE = 6  # first row of `block_columns`
 CORRELATION = 7  # position of its first unconstrained correlation, or -1 where its columns are independent
 LKJ_ETA = 8  # index into `values` of the LKJ prior's shape
-BLOCK_FIELDS = 9
+LEVEL_FACTORS = 9  # index into `values` of what scales are times, for its first level, then the others; -1: nothing
+BLOCK_FIELDS = 10
 ADDED_FIELDS = COLUMN_TABLE + 1  # of a row of `ModelData.added`
 
 # Columns of `ModelData.segments`, one row per run of rows of data that share a kernel; in order, without gaps.

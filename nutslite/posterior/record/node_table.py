@@ -24,6 +24,7 @@ N_OUTPUTS = 4
 NODE_FIELDS = 5
 
 PRODUCT, WEIGHTED_SUM, SIMPLEX, HORSESHOE, EXP_QUAD, MATERN32, MATERN52, BETWEEN, R2D2, PERIODIC, PROCESS = range(11)
+LEVEL_FACTORS = 11
 
 
 class Nodes(NamedTuple):
@@ -46,6 +47,13 @@ def simplex_places(nodes: Nodes, first: int) -> tuple[NDArray[np.int64], NDArray
     (row,) = nodes.rows[(nodes.rows[:, OP] == SIMPLEX) & (nodes.rows[:, OUTPUTS] == first)]
     inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + row[N_INPUTS]]
     return inputs[: row[N_OUTPUTS] - 1], inputs[row[N_OUTPUTS] - 1 :]
+
+
+def level_factor_inputs(nodes: Nodes, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the gammas (K,) and the predictors (K, levels) are of the factors that begin at ``values[first]``."""
+    (row,) = nodes.rows[(nodes.rows[:, OP] == LEVEL_FACTORS) & (nodes.rows[:, OUTPUTS] == first)]
+    inputs = nodes.inputs[row[INPUTS] : row[INPUTS] + row[N_INPUTS]].reshape(row[N_OUTPUTS] + 1, -1)
+    return inputs[0], inputs[1:].T
 
 
 def moved_nodes(nodes: Nodes, index: NDArray[np.int64]) -> Nodes:

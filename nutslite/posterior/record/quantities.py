@@ -16,6 +16,7 @@ from nutslite.exceptions import DataError
 from nutslite.formula.correlated import EffectGroup, correlated_effects
 from nutslite.formula.records import BasisTerm, CommonTerm, GroupTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
+from nutslite.formula.terms.level_sds import LEVEL_SDS
 from nutslite.posterior.record.inventory import (
     OBSERVATIONS,
     ROW_LABELS,
@@ -202,6 +203,10 @@ class _Taker:
             self._weights(term, term.weights, parameter, within, priors)
         if term.standard is not None:
             self._standard(term, term.standard, parameter, within, priors)
+        if term.kind is LEVEL_SDS:
+            prefix, terms = self.spec.family.prefix(parameter), self.spec.design.predictors[parameter].group_terms
+            effects = tuple(f"{prefix}{own.name}" for own in terms if own.factor == term.name)
+            self._scales(term, "", parameter, within, priors, effects)
 
     def _weights(
         self, term: BasisTerm, weights: TermQuantity, parameter: str, within: str, priors: Mapping[str, Any]
@@ -231,8 +236,16 @@ class _Taker:
         quantity = Quantity(name, (*self.along, *dims), own, term.name, "weights", parameter, term.name, key)
         self._add(replace(quantity, prior=prior), "")
 
-    def _scales(self, term: BasisTerm, governs: str, parameter: str, within: str, priors: Mapping[str, Any]) -> bool:
-        """The hyperparameters of a term, which govern what is called so; whether one of them is drawn."""
+    def _scales(
+        self,
+        term: BasisTerm,
+        governs: str,
+        parameter: str,
+        within: str,
+        priors: Mapping[str, Any],
+        members: tuple[str, ...] = (),
+    ) -> bool:
+        """The hyperparameters of a term, which govern what is called so, or all `members`; whether one is drawn."""
         prefix = self.spec.family.prefix(parameter)
         drawn = False
         for item in term.hyperparameters:
@@ -251,6 +264,7 @@ class _Taker:
                 (item.name,),
                 governs=governs,
                 prior=prior,
+                members=members,
             )
             if isinstance(prior, Prior):
                 drawn = True

@@ -23,7 +23,8 @@ def refuse_unserved(spec: ModelSpec) -> None:
     ------
     PriorError, FormulaError
         For a shrinkage prior, a monotonic effect or correlated effects in a parameter with several linear predictors;
-        for correlated effects that are not normal, and for those whose levels are columns, not normal around 0.
+        for correlated effects that are not normal, and for those whose levels are columns, not normal around 0; for
+        explained standard deviations of effects that are not around 0, or have an id.
     """
     for parameter, predictor in spec.design.predictors.items():
         priors = spec.priors.terms[parameter]
@@ -44,6 +45,8 @@ def refuse_unserved(spec: ModelSpec) -> None:
             factor = spec.design.factors[term.factor]
             if factor.takes_columns:
                 _check_known(f"{spec.family.prefix(parameter)}{term.name}", priors[term.name], words_of(factor))
+            if factor.sds is not None:
+                _check_sds(spec, parameter, term)
     for group in correlated_effects(spec.design.predictors, spec.correlations):
         _check_correlated(spec, group)
 
@@ -56,6 +59,30 @@ def _check_known(name: str, prior: Prior, words: str) -> None:
             f"'{name}': {words}. Such effects are Normal around 0, and the prior is {prior}. Give its scale: "
             "Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
         )
+
+
+def _check_sds(spec: ModelSpec, parameter: str, term: GroupTerm) -> None:
+    """Of effects whose standard deviations are explained."""
+    prior = spec.priors.terms[parameter][term.name]
+    density, arguments = prior.density, resolve(prior).arguments
+    if spec.family.parameter(parameter).dim:
+        raise FormulaError(
+            f"'{term.name}' cannot serve family '{spec.family.name}', which has several linear predictors: leave sd= "
+            "out."
+        )
+    if term.id is not None:
+        raise FormulaError(
+            f"'{term.name}' with the id '{term.id}': standard deviations are explained in one formula, and an id is "
+            "for effects of several. Leave out the id, or sd=."
+        )
+    if density.location is not None and density.scale is not None:
+        mean = arguments[density.location]
+        if not isinstance(mean, Prior) and not np.any(np.asarray(mean) != 0.0):
+            return
+    raise PriorError(
+        f"'{term.name}': sd= is about effects around 0 with a scale, and the prior is {prior}. Give its scale: "
+        "Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1))."
+    )
 
 
 def _check_correlated(spec: ModelSpec, group: EffectGroup) -> None:

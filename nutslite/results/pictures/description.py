@@ -11,6 +11,7 @@ from typing import Any, Literal
 from nutslite._columns import folded
 from nutslite.formula.correlated import correlated_effects
 from nutslite.formula.records import STATUSES
+from nutslite.formula.terms.level_sds import LEVEL_SDS
 from nutslite.posterior.record.model_spec import ModelSpec
 
 Style = Literal["modern", "classic"]
@@ -66,7 +67,9 @@ class Described:
         prefix = self.spec.family.prefix(parameter)
         predictor, correlations = self.spec.design.predictors[parameter], self.spec.correlations
         terms, constants = self.spec.priors.terms[parameter], self.spec.priors.constants
+        sds = [term for term in predictor.basis_terms if term.kind is LEVEL_SDS]
         groups = {term.name for term in predictor.group_terms}
+        groups |= {term.full(quantity) for term in sds for quantity in term.hyperparameters}
 
         def named(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
             return {self.aliases.get(f"{prefix}{name}", f"{prefix}{name}"): values[name] for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from nutslite.formula.correlated import EffectGroup, Member
     from nutslite.formula.design import Design
     from nutslite.formula.records import GroupFactor
+    from nutslite.formula.terms.level_sds import LevelSds
     from nutslite.priors.prior import Prior
 
 FloatArray = NDArray[np.float64]
 Known = tuple[FloatArray, FloatArray]
+Explained = tuple["LevelSds", Sequence[str]]
 
 
 class GroupSampler(Protocol):
@@ -31,6 +33,7 @@ class GroupSampler(Protocol):
         posterior: Mapping[str, FloatArray],
         n_new: int,
         known: Known | None = None,
+        explained: Explained | None = None,
     ) -> dict[str, FloatArray]:
         """Effects by full name of their term, each of shape (samples, columns of the term, n_new).
 
@@ -46,6 +49,8 @@ class GroupSampler(Protocol):
         known : tuple of two ndarrays, optional
             Where levels have a known covariance, weights of the model's levels and a factor, as
             `KnownCovariance.of_others` returns them.
+        explained : tuple of LevelSds and sequence of str, optional
+            Where standard deviations are explained, by what, and the names of the new levels.
         """
         ...
 
@@ -78,13 +83,35 @@ class PopulationSampler:
         posterior: Mapping[str, FloatArray],
         n_new: int,
         known: Known | None = None,
+        explained: Explained | None = None,
     ) -> dict[str, FloatArray]:
         """Effects of new levels; see `GroupSampler`."""
         if known is not None:
             return {member.name: self._conditional(rng, member, posterior, *known) for member in group.members}
         if group.correlated and group.name in posterior:
-            return self._correlated(rng, group.members, posterior, posterior[group.name], n_new)
-        return {member.name: self._independent(rng, member, posterior, n_new) for member in group.members}
+            effects = self._correlated(rng, group.members, posterior, posterior[group.name], n_new)
+        else:
+            effects = {member.name: self._independent(rng, member, posterior, n_new) for member in group.members}
+        if explained is None:
+            return effects
+        return {
+            member.name: effects[member.name] * self._factors(member, posterior, *explained)[:, None, :]
+            for member in group.members
+        }
+
+    def _factors(
+        self, member: Member, posterior: Mapping[str, FloatArray], sds: LevelSds, names: Sequence[str]
+    ) -> FloatArray:
+        """What standard deviations of new levels are times that of the average one, shape (samples, levels)."""
+        samples, factor = len(next(iter(posterior.values()))), member.term.factor
+        gammas = []
+        for quantity in sds.quantities:
+            name = f"{factor}_{quantity.name}"
+            prior: Any = self.priors[member.parameter][name]
+            drawn = posterior.get(f"{member.prefix}{name}")
+            own = np.reshape(prior, (1, -1)) if drawn is None else drawn.reshape(samples, -1)  # a number fixes it
+            gammas.append(np.broadcast_to(own, (samples, quantity.size)))
+        return sds.factors(np.concatenate(gammas, axis=1), names)
 
     def _independent(
         self, rng: np.random.Generator, member: Member, posterior: Mapping[str, FloatArray], n_new: int
@@ -189,9 +216,10 @@ def draw_new_levels(
         if sampler is None:
             raise DataError(f"This model cannot draw effects of new levels of '{factor.name}'.")
         known = None if factor.covariance is None else factor.covariance.of_others(new, factor.name)
+        sds = factor.sds
         for group in groups:
             if group.factor == factor.name:
-                effects |= sampler(rng, group, posterior, len(new), known)
+                effects |= sampler(rng, group, posterior, len(new), known, None if sds is None else (sds, new))
     return effects
 
 
