@@ -20,10 +20,12 @@ from nutslite._parallel import available_cpus
 from nutslite.engines.elsewhere import Elsewhere
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.censoring import compiled_logliks
+from nutslite.families.record.family import compiled_total
 from nutslite.formula.design import Design
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.plain import compiled_plain_many, is_plain
+from nutslite.posterior.density.plain_totals import compiled_plain_totals, has_totals
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.pilot import why_no_pilot
@@ -166,6 +168,11 @@ class OfBlock:
     def __call__(self, design: Design) -> tuple[FloatArray, FloatArray]:
         """Of a design of some rows, centred at the means of all."""
         model = assemble(replace(self.spec, design=design), self.inventory, coded=False).data
+        total = None if self.wanted or not has_totals(model) else compiled_total(self.spec.family, model.links)
+        if total is not None:
+            values = np.empty(len(self.positions))
+            compiled_plain_totals()(self.positions, model, (1, total), values)
+            return values, np.empty((0, self.positions.shape[1]))
         values, gradients = joint_part(model, self.spec, self.positions, self.wanted)
         prior, prior_gradients = prior_part(model, self.spec, self.positions, self.wanted)
         return values - prior, gradients - prior_gradients
