@@ -18,6 +18,7 @@ from nutslite.families.record.family import TOTAL
 from nutslite.posterior.density.predictor import fill_common
 from nutslite.posterior.record.head import constrain_head
 from nutslite.posterior.record.model_data import MODEL_DATA, VARIES, ModelData
+from nutslite.sampler.transition.compiling import uncounted
 
 NUMBERS_AT_ONCE = 3072  # of a block of rows: 24 kilobytes
 FEWEST_ROWS, MOST_ROWS = 64, 512
@@ -50,6 +51,12 @@ def plain_totals(positions: Any, model: Any, total: Any, out: Any) -> None:
     eta = np.empty((model.predictors.shape[0], width))
     for start in range(0, n, width):
         rows = min(width, n - start)
-        for i in range(m):
-            fill_common(model, values[i], start, rows, eta)
-            out[i] += total[1](model.y, start, rows, eta)
+        _add_rows(model, total[1], values, start, rows, eta, out)
+
+
+@uncounted
+def _add_rows(model, total, values, start, rows, eta, out):
+    """Add what one block of rows gives at all positions."""
+    for i in range(values.shape[0]):
+        fill_common(model, values[i], start, rows, eta)
+        out[i] += total(model.y, start, rows, eta)
