@@ -170,6 +170,29 @@ def test_draws_are_those_of_the_seed_whatever_the_cores(streamed, fitted):
     assert np.array_equal(np.asarray(again["posterior"]["x"]), np.asarray(fitted["posterior"]["x"]))
 
 
+LEARNING = [
+    ("y ~ center(x) + scale(z) + standardize(log(z))", "gaussian"),
+    ("y ~ poly(x, 3) + scale(z, ddof=1)", "gaussian"),
+    ("b ~ bs(x, df=6) + poly(z, degree=2, raw=True)", "bernoulli"),
+    ("b ~ 0 + bs(z, df=5, degree=2, lower_bound=-1, upper_bound=30, intercept=True) + scale(x):g", "bernoulli"),
+    ("b ~ bs(x, knots=[1, 4])", "bernoulli"),
+    ("c ~ scale(few) + g", "poisson"),
+]
+
+
+@pytest.mark.parametrize(("formula", "family"), LEARNING)
+def test_transforms_learn_from_all_rows(formula, family, data, folder, monkeypatch):
+    monkeypatch.setattr("nutslite.engines.quantiles.FEW", 50)
+    monkeypatch.setattr("nutslite.engines.quantiles.BINS", 8)
+    monkeypatch.setattr("nutslite.model.record.survey.HEAD_ROWS", 40)
+    ours, theirs = nl.Model(formula, folder, family), nl.Model(formula, data, family)
+    rows = data.iloc[:50]
+    for name, predictor in theirs._specification.spec.design.evaluate(rows).predictors.items():
+        found = ours._specification.spec.design.evaluate(rows).predictors[name].matrix
+        assert found == pytest.approx(predictor.matrix, rel=1e-10, abs=1e-10)
+    assert_same_priors(ours, theirs)
+
+
 def test_new_rows_are_predicted(streamed, fitted, data):
     found = streamed.predict(fitted, data=data.head(3), inplace=False)
     expected = 1.0 / (1.0 + np.exp(-_linear_predictor(fitted, data.head(3))))
@@ -224,7 +247,11 @@ def test_the_first_rows_may_all_be_incomplete(data, tmp_path):
 @pytest.mark.parametrize(
     ("formula", "family", "options", "message"),
     [
-        ("y ~ scale(x)", "gaussian", {}, r"'scale\(\)' learns from all rows.*Compute the column"),
+        ("y ~ cr(x, df=4)", "gaussian", {}, r"'cr\(x, df=4\)' learns from all rows.*scale\(\), poly\(\)"),
+        ("y ~ scale(center(x))", "gaussian", {}, r"learns from all rows"),
+        ("y ~ bs(x, df=4, lower_bound=1)", "gaussian", {}, r"'bs\(x.*cannot be computed.*bounds leave some out"),
+        ("y ~ poly(few, 5)", "gaussian", {}, r"degree 5 is too high"),
+        ("y ~ scale(x - x)", "gaussian", {}, r"same value"),
         ("y ~ s(x)", "gaussian", {}, r"'s\(x\)' learns from all rows"),
         ("b ~ x + (1|h)", "bernoulli", {}, r"Group effects.*Write C\(g\)"),
         ("censored(y, g) ~ x", "gaussian", {}, r"limits"),
