@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -218,8 +219,11 @@ def main() -> None:
         return
     for rows in [] if given.report else given.rows:
         folder = Path(given.folder) / str(rows)
-        if not folder.exists():
-            make_files(folder, rows)
+        if not folder.exists():  # half of the files, left by a run that was stopped, are not taken for all
+            half = folder.with_suffix(".half")
+            shutil.rmtree(half, ignore_errors=True)
+            make_files(half, rows)
+            half.rename(folder)
         for way in given.ways:
             command = [sys.executable, __file__, "--one", str(folder), way, "--draws", str(given.draws)]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
