@@ -21,7 +21,7 @@ from numba import types
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.exceptions import DataError, FamilyError
 from nutslite.families.links.codes import CODES, inverse_array, inverse_derivative, link_array
-from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, compiled_total
+from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, compiled_total, has_total
 from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
@@ -366,13 +366,14 @@ def test_the_total_is_the_sum_of_the_kernel(name, rows):
     eta[:, 0] = rng.choice([-800.0, 0.0, 800.0])
     y = family.prepare(rng.integers(0, 2, (1, rows + 2)).astype(float))
     out, slopes = np.empty(rows), np.empty((len(links), rows))
-    kernel, total = compiled_loglik(family, links), compiled_total(family, links)
+    kernel, total = compiled_loglik(family, links), compiled_total(name)
     kernel(y, np.empty(0), 2, eta, np.ones(len(links), dtype=np.int64), links, out, slopes)
     assert total(y, 2, rows, eta) == pytest.approx(out.sum(), rel=1e-13)
     eta[0, rows - 1] = np.nan
     assert np.isnan(total(y, 2, rows, eta))
-    assert compiled_total(replace(family, kernel=kernel_of_another), links) is None
-    assert compiled_total(family, links + 1) is None
+    assert has_total(family, links)
+    assert not has_total(replace(family, kernel=kernel_of_another), links)
+    assert not has_total(family, links + 1)
 
 
 def kernel_of_another(*arguments):

@@ -379,14 +379,17 @@ def compile_kernel(family: Family, kernel: Any, codes: NDArray[np.int64] | None)
     return kernel  # type: ignore[no-any-return]
 
 
-def compiled_total(family: Family, codes: NDArray[np.int64]) -> Callable[..., float] | None:
-    """The `total` of the family that this one's density is of, compiled; None where it has none, or other links."""
+def has_total(family: Family, codes: NDArray[np.int64]) -> bool:
+    """Whether the built-in family of this kind has a `total` that is this one's too, given the link `codes`."""
     if family.kind not in family_names():
-        return None
-    original = built_in(family.kind)
-    native = [parameter.native_link for parameter in family.eta_parameters]
-    if original.total is None or original.kernel is not family.kernel or not np.array_equal(codes, native):
-        return None
+        return False
+    original, native = built_in(family.kind), [parameter.native_link for parameter in family.eta_parameters]
+    return original.total is not None and original.kernel is family.kernel and np.array_equal(codes, native)
+
+
+def compiled_total(kind: str) -> Callable[..., float]:
+    """The `total` of a built-in family, compiled."""
+    total = built_in(kind).total
     if not jit_disabled():
-        original.total.compile(TOTAL.signature)
-    return original.total  # type: ignore[no-any-return]
+        total.compile(TOTAL.signature)
+    return total  # type: ignore[no-any-return]

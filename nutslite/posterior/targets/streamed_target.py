@@ -20,7 +20,7 @@ from nutslite._parallel import available_cpus
 from nutslite.engines.elsewhere import Elsewhere
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.censoring import compiled_logliks
-from nutslite.families.record.family import compiled_total
+from nutslite.families.record.family import compiled_total, has_total
 from nutslite.formula.design import Design
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.density.joint import JOINT_DATA
@@ -69,6 +69,7 @@ class StreamedTarget:
         self.data_type = JOINT_DATA
         self.has_edge = self.of_sample.has_edge
         self.in_pieces = False
+        self.has_total = has_total(spec.family, self.of_sample.model.links)
         self.passes = 0
 
     @property
@@ -134,7 +135,7 @@ class StreamedTarget:
     def _pass(self, positions: FloatArray, wanted: bool, cores: int) -> tuple[FloatArray, FloatArray]:
         """Log densities (m,) and, if wanted, gradients (m, dimension), of all rows."""
         spec = replace(self.assembled.spec, elsewhere=None)
-        work = OfBlock(spec, self.assembled.inventory, positions, wanted)
+        work = OfBlock(spec, self.assembled.inventory, positions, wanted, self.has_total)
         values, gradients = self._prior(positions, wanted)
         for more, slopes in self.elsewhere.over(work, cores):
             values += more
@@ -158,20 +159,22 @@ class OfBlock:
     positions : ndarray, shape (m, dimension)
     wanted : bool
         Whether gradients are wanted.
+    totals : bool
+        Whether values may be sums by the family's `total`: a kernel that was sent is no longer the family's own.
     """
 
     spec: ModelSpec
     inventory: Inventory
     positions: FloatArray
     wanted: bool
+    totals: bool
 
     def __call__(self, design: Design) -> tuple[FloatArray, FloatArray]:
         """Of a design of some rows, centred at the means of all."""
         model = assemble(replace(self.spec, design=design), self.inventory, coded=False).data
-        total = None if self.wanted or not has_totals(model) else compiled_total(self.spec.family, model.links)
-        if total is not None:
+        if self.totals and not self.wanted and has_totals(model):
             values = np.empty(len(self.positions))
-            compiled_plain_totals()(self.positions, model, (1, total), values)
+            compiled_plain_totals()(self.positions, model, (1, compiled_total(self.spec.family.kind)), values)
             return values, np.empty((0, self.positions.shape[1]))
         values, gradients = joint_part(model, self.spec, self.positions, self.wanted)
         prior, prior_gradients = prior_part(model, self.spec, self.positions, self.wanted)
