@@ -4,19 +4,25 @@
 
 Makes 10 columns of normal numbers, a Gaussian response and a yes/no answer, in blocks, and fits ``y ~ x0 + ... + x9``
 to the files, each fit in a process of its own: of a Gaussian model (one pass), of a logistic regression (passes of many
-positions), and of the Gaussian model read into memory, where `--ways` asks for that. Printed are seconds of making the
-model and of fitting it, those of all processors beside them, and the peak of memory above that of a small fit before.
+positions), of this by one and by two workers of a Dask cluster, and of the Gaussian model read into memory, where
+`--ways` asks for that. Printed are seconds of making the model and of fitting it, those of all processors beside them,
+those of the busiest worker, and the peak of memory (of one worker) above that of a small fit before.
+
+A hundred million rows (``--rows 100000000``) are 9 GB on disk, made a million at a time.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +31,17 @@ from repository import ROOT
 COLUMNS = 10
 BLOCK = 1_000_000
 FILE_ROWS = 10_000_000
-WAYS = ("gaussian", "bernoulli", "in memory")
+WORKERS = {"bernoulli, 1 worker": 1, "bernoulli, 2 workers": 2}
+WAYS = ("gaussian", "bernoulli", *WORKERS, "in memory")
 RESULTS = ROOT / "benchmarks" / "results" / "data_on_engines.json"
-HEADER = "| rows | model | draws | s to make it | of all processors | s to fit | of all processors | MB at most |"
+HEADER = (
+    "| rows | model | draws | s to make it | of all processors | s to fit | of all processors | busiest worker | "
+    "microseconds of processors a row | MB at most |"
+)
 
 
-def make_files(folder: Path, rows: int) -> None:
-    """Parquet files with row groups of a million rows, 8 bytes a number, not compressed."""
+def make_files(folder: Path, rows: int, block: int = BLOCK) -> None:
+    """Parquet files with row groups of a block, 8 bytes a number, not compressed."""
     import numpy as np
     import pyarrow as pa
     from pyarrow import parquet
@@ -39,8 +49,8 @@ def make_files(folder: Path, rows: int) -> None:
     slopes = np.linspace(-0.5, 0.5, COLUMNS)
     folder.mkdir(parents=True)
     writer, written = None, 0
-    for number, start in enumerate(range(0, rows, BLOCK)):
-        n = min(BLOCK, rows - start)
+    for number, start in enumerate(range(0, rows, block)):
+        n = min(block, rows - start)
         rng = np.random.default_rng([1, number])
         x = rng.standard_normal((COLUMNS, n))
         eta = 0.3 + slopes @ x
@@ -56,49 +66,91 @@ def make_files(folder: Path, rows: int) -> None:
                 writer.close()
             name = folder / f"part{start // FILE_ROWS:04d}.parquet"
             writer, written = parquet.ParquetWriter(name, table.schema, compression="none", use_dictionary=["b"]), 0
-        writer.write_table(table, row_group_size=BLOCK)
+        writer.write_table(table, row_group_size=block)
         written += n
     if writer is not None:
         writer.close()
 
 
 def run_one(folder: str, way: str, draws: int) -> dict[str, Any]:
-    """One fit, in this process."""
-    import resource
-
+    """One fit, in this process or by workers."""
     import nutslite as nl
 
-    warm_up(way)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    right = " + ".join(f"x{j}" for j in range(COLUMNS))
-    family = "bernoulli" if way == "bernoulli" else "gaussian"
-    formula = f"{'b' if family == 'bernoulli' else 'y'} ~ {right}"
-    start, cpu = time.perf_counter(), time.process_time()
-    model = nl.Model(formula, read(folder) if way == "in memory" else folder, family)
-    made, cpu_made = time.perf_counter(), time.process_time()
-    results = model.fit(draws=draws, random_seed=1, progressbar=False)
-    end, cpu_end = time.perf_counter(), time.process_time()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with cluster_of(way) as client:
+        warm_up(way)
+        right = " + ".join(f"x{j}" for j in range(COLUMNS))
+        family = "gaussian" if way in ("gaussian", "in memory") else "bernoulli"
+        formula = f"{'b' if family == 'bernoulli' else 'y'} ~ {right}"
+        before, start = spent(client), time.perf_counter()
+        model = nl.Model(formula, read(folder, way), family)
+        made, at_model = time.perf_counter(), spent(client)
+        results = model.fit(draws=draws, random_seed=1, progressbar=False)
+        end, after = time.perf_counter(), spent(client)
     slopes = [float(results["posterior"][f"x{j}"].mean()) for j in (0, COLUMNS - 1)]
-    seconds = {"model": made - start, "fit": end - made, "model_cpu": cpu_made - cpu, "fit_cpu": cpu_end - cpu_made}
-    return {"way": way, **seconds, "megabytes": (peak - before) / 1024, "slopes": slopes, "draws": 4 * draws}
+    cpu = [
+        [many - few for (few, _), (many, _) in zip(*pair, strict=True)]
+        for pair in ((before, at_model), (at_model, after))
+    ]
+    return {
+        "way": way,
+        "model": made - start,
+        "fit": end - made,
+        "model_cpu": sum(cpu[0]),
+        "fit_cpu": sum(cpu[1]),
+        "busiest": max(map(sum, zip(*cpu, strict=True))) if client is not None else None,
+        "megabytes": max(much - little for (_, little), (_, much) in zip(before, after, strict=True)) / 1024,
+        "slopes": slopes,
+        "draws": 4 * draws,
+    }
 
 
-def read(folder: str) -> Any:
-    """The Gaussian model's columns in memory."""
-    from pyarrow import dataset
+@contextlib.contextmanager
+def cluster_of(way: str) -> Iterator[Any]:
+    """A client of as many workers as the way has, each with one thread; None where there are none."""
+    if way not in WORKERS:
+        yield None
+        return
+    from distributed import Client, LocalCluster
 
-    return dataset.dataset(folder).to_table(columns=["y", *(f"x{j}" for j in range(COLUMNS))])
+    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    with LocalCluster(n_workers=WORKERS[way], **options) as cluster, Client(cluster) as client:
+        yield client
+
+
+def spent(client: Any) -> list[tuple[float, float]]:
+    """Seconds of processor and kilobytes at most so far, of this process and each worker."""
+    return [usage(), *([] if client is None else client.run(usage).values())]
+
+
+def usage() -> tuple[float, float]:
+    """Of the process that calls it."""
+    import resource
+    import time
+
+    return time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def read(folder: str, way: str) -> Any:
+    """What `Model` gets: the folder, a Dask DataFrame of it, or the Gaussian model's columns in memory."""
+    if way in WORKERS:
+        from dask import dataframe
+
+        return dataframe.read_parquet(folder, split_row_groups=True)
+    if way == "in memory":
+        from pyarrow import dataset
+
+        return dataset.dataset(folder).to_table(columns=["y", *(f"x{j}" for j in range(COLUMNS))])
+    return folder
 
 
 def warm_up(way: str) -> None:
     """Compile, or load what was compiled, on a few rows."""
     with tempfile.TemporaryDirectory() as small:
-        make_files(Path(small) / "few", 2000)
+        make_files(Path(small) / "few", 2000, block=500)
         import nutslite as nl
 
-        family, response = ("bernoulli", "b") if way == "bernoulli" else ("gaussian", "y")
-        model = nl.Model(f"{response} ~ x0 + x1", str(Path(small) / "few"), family)
+        family, response = ("gaussian", "y") if way in ("gaussian", "in memory") else ("bernoulli", "b")
+        model = nl.Model(f"{response} ~ x0 + x1", read(str(Path(small) / "few"), way), family)
         model.fit(draws=50, random_seed=1, progressbar=False)
 
 
@@ -123,6 +175,8 @@ def write_table(found: list[dict[str, Any]], path: Path) -> None:
     ]
     for one in found:
         numbers = [f"{one[key]:.1f}" for key in ("model", "model_cpu", "fit", "fit_cpu")]
+        numbers.append("" if one.get("busiest") is None else f"{one['busiest']:.1f}")
+        numbers.append(f"{1e6 * (one['model_cpu'] + one['fit_cpu']) / one['rows']:.2f}")
         lines.append(
             f"| {one['rows']:,} | {one['way']} | {one['draws']:,} | {' | '.join(numbers)} | {one['megabytes']:.0f} |"
         )
@@ -140,6 +194,7 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
         left.loglog(rows, [one["model_cpu"] + one["fit_cpu"] for one in own], "o-", label=way)
         right.loglog(rows, [one["megabytes"] for one in own], "o-", label=way)
     rows = sorted({one["rows"] for one in found})
+    left.loglog(rows, [1e-6 * n for n in rows], ":", color="0.6", label="1 microsecond a row")
     right.loglog(rows, [8e-6 * n * (COLUMNS + 1) for n in rows], "--", color="0.6", label="the columns themselves")
     for axes, what in ((left, "seconds of all processors"), (right, "MB at most")):
         axes.set(xlabel="rows", title=what)
@@ -164,8 +219,11 @@ def main() -> None:
         return
     for rows in [] if given.report else given.rows:
         folder = Path(given.folder) / str(rows)
-        if not folder.exists():
-            make_files(folder, rows)
+        if not folder.exists():  # half of the files, left by a run that was stopped, are not taken for all
+            half = folder.with_suffix(".half")
+            shutil.rmtree(half, ignore_errors=True)
+            make_files(half, rows)
+            half.rename(folder)
         for way in given.ways:
             command = [sys.executable, __file__, "--one", str(folder), way, "--draws", str(given.draws)]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout

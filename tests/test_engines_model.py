@@ -127,6 +127,9 @@ def test_passes_give_the_log_density_of_all_rows(streamed, data):
     ours, other = StreamedTarget(streamed._specification.posterior.assembled), in_memory_target(theirs)
     positions = 0.3 * np.random.default_rng(2).normal(size=(70, ours.dimension))
     assert ours.log_densities(positions, 2) == pytest.approx(other.log_densities(positions, 1), rel=1e-12)
+    assert ours.has_total
+    ours.has_total = False
+    assert ours.log_densities(positions, 2) == pytest.approx(other.log_densities(positions, 1), rel=1e-12)
     _, expected = joint_part(without_codes(other.model), other.assembled.spec, positions[:2], True)
     _, found = ours._values_and_gradients(positions[:2])
     assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
@@ -165,9 +168,55 @@ def test_a_streamed_fit_has_the_posterior_of_a_fit_in_memory(fitted, data):
     assert "observed_data" not in group_names(fitted)
 
 
+def test_ctrl_c_in_the_pass_of_draws_keeps_those_of_the_trial(streamed, fitted, monkeypatch, caplog):
+    found, calls = StreamedTarget.log_densities, []
+
+    def interrupted(self, positions, cores):
+        calls.append(len(positions))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return found(self, positions, cores)
+
+    monkeypatch.setattr(StreamedTarget, "log_densities", interrupted)
+    monkeypatch.setattr("nutslite.posterior.methods.independence.PROBED_ROWS", 0)
+    monkeypatch.setattr("nutslite.posterior.methods.streamed.CLOSE", 0.5)
+    with caplog.at_level("WARNING", "nutslite"):
+        kept = streamed.fit(draws=250, chains=2, random_seed=3, progressbar=False)
+    draws = np.asarray(kept["posterior"]["x"])
+    assert draws.shape[0] == 2
+    assert 40 < draws.shape[1] <= 125
+    assert f"draws of the trial before it, {draws.shape[1]} of each chain" in caplog.text
+    whole = np.asarray(fitted["posterior"]["x"])
+    assert abs(draws.mean() - whole.mean()) < 5.0 * whole.std() / np.sqrt(draws.size / 2)
+    assert draws.std() == pytest.approx(whole.std(), rel=0.3)
+
+
 def test_draws_are_those_of_the_seed_whatever_the_cores(streamed, fitted):
     again = streamed.fit(draws=250, chains=2, random_seed=3, cores=1, progressbar=False)
     assert np.array_equal(np.asarray(again["posterior"]["x"]), np.asarray(fitted["posterior"]["x"]))
+
+
+LEARNING = [
+    ("y ~ center(x) + scale(z) + standardize(log(z))", "gaussian"),
+    ("y ~ poly(x, 3) + scale(z, ddof=1)", "gaussian"),
+    ("b ~ bs(x, df=6) + poly(z, degree=2, raw=True)", "bernoulli"),
+    ("b ~ 0 + bs(z, df=5, degree=2, lower_bound=-1, upper_bound=30, intercept=True) + scale(x):g", "bernoulli"),
+    ("b ~ bs(x, knots=[1, 4])", "bernoulli"),
+    ("c ~ scale(few) + g", "poisson"),
+]
+
+
+@pytest.mark.parametrize(("formula", "family"), LEARNING)
+def test_transforms_learn_from_all_rows(formula, family, data, folder, monkeypatch):
+    monkeypatch.setattr("nutslite.engines.quantiles.FEW", 50)
+    monkeypatch.setattr("nutslite.engines.quantiles.BINS", 8)
+    monkeypatch.setattr("nutslite.model.record.survey.HEAD_ROWS", 40)
+    ours, theirs = nl.Model(formula, folder, family), nl.Model(formula, data, family)
+    rows = data.iloc[:50]
+    for name, predictor in theirs._specification.spec.design.evaluate(rows).predictors.items():
+        found = ours._specification.spec.design.evaluate(rows).predictors[name].matrix
+        assert found == pytest.approx(predictor.matrix, rel=1e-10, abs=1e-10)
+    assert_same_priors(ours, theirs)
 
 
 def test_new_rows_are_predicted(streamed, fitted, data):
@@ -224,7 +273,11 @@ def test_the_first_rows_may_all_be_incomplete(data, tmp_path):
 @pytest.mark.parametrize(
     ("formula", "family", "options", "message"),
     [
-        ("y ~ scale(x)", "gaussian", {}, r"'scale\(\)' learns from all rows.*Compute the column"),
+        ("y ~ cr(x, df=4)", "gaussian", {}, r"'cr\(x, df=4\)' learns from all rows.*scale\(\), poly\(\)"),
+        ("y ~ scale(center(x))", "gaussian", {}, r"learns from all rows"),
+        ("y ~ bs(x, df=4, lower_bound=1)", "gaussian", {}, r"'bs\(x.*cannot be computed.*bounds leave some out"),
+        ("y ~ poly(few, 5)", "gaussian", {}, r"degree 5 is too high"),
+        ("y ~ scale(x - x)", "gaussian", {}, r"same value"),
         ("y ~ s(x)", "gaussian", {}, r"'s\(x\)' learns from all rows"),
         ("b ~ x + (1|h)", "bernoulli", {}, r"Group effects.*Write C\(g\)"),
         ("censored(y, g) ~ x", "gaussian", {}, r"limits"),
@@ -281,6 +334,43 @@ def test_columns_that_others_span_are_warned_of(folder, data, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         nl.Model("b ~ x + z", folder, "bernoulli")
+
+
+def with_outcomes(data, tmp_path, b) -> str:
+    """A folder of the data with these outcomes, in a few row groups."""
+    table = pa.Table.from_pandas(data.assign(b=np.asarray(b).astype(int)), preserve_index=False)
+    parquet.write_table(table, tmp_path / "b.parquet", row_group_size=200)
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("formula", "outcomes", "message"),
+    [
+        ("b ~ x + z", lambda d: d.x + 0.5 * d.z > 4.0, "'x', 'z' separate the outcomes"),
+        ("b ~ x + z", lambda d: d.x > 3.0, "'x' separates the outcomes"),
+        ("b ~ z + C(h)", lambda d: (d.h == 1) | (d.b == 1), r"'C\(h\)\[1\]' separates the outcomes"),
+        ("b ~ few + g", lambda d: d.few > 1, "'few' separates"),
+        ("b ~ x", lambda d: d.x < 1e3, "are all 1"),
+    ],
+)
+def test_separation_is_warned_of_as_in_memory(formula, outcomes, message, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("nutslite.model.record.survey.SAMPLED", 150)
+    b = outcomes(data)
+    for some in (with_outcomes(data, tmp_path, b), data.assign(b=b.astype(int))):
+        with pytest.warns(nl.NutsliteWarning, match=message):
+            nl.Model(formula, some, "bernoulli")
+
+
+@pytest.mark.parametrize("wrong", [0, N // 2, N - 1])
+def test_one_row_among_all_undoes_a_separation(wrong, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("nutslite.model.record.survey.SAMPLED", 150)
+    outcome = (data.x + 0.5 * data.z > 4.0).to_numpy()
+    middle = np.argsort(np.abs((data.x + 0.5 * data.z - 4.0).to_numpy()))[100]
+    rows = np.r_[np.arange(wrong), middle, np.arange(wrong, N)]
+    flipped = np.r_[outcome[:wrong], not outcome[middle], outcome[wrong:]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nl.Model("b ~ x + z", with_outcomes(data.iloc[rows], tmp_path, flipped), "bernoulli")
 
 
 def test_constant_columns_are_refused_but_not_those_constant_in_the_first_rows(data, tmp_path):

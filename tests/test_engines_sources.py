@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -156,3 +158,19 @@ def test_no_rows_are_refused(tmp_path, data):
     parquet.write_table(pa.Table.from_pandas(data.head(0)), tmp_path / "none.parquet")
     with pytest.raises(DataError, match="no rows"):
         nl.Model("y ~ x", str(tmp_path))
+
+
+def test_nothing_more_is_read_once_nobody_wants_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("nutslite.engines.sources.source.BLOCK_NUMBERS", 10)
+    parquet.write_table(pa.table({"x": np.arange(1000.0)}), tmp_path / "x.parquet", row_group_size=500)
+    source, seen = source_of(str(tmp_path)), []
+
+    def work(place, frame):
+        seen.append(place)
+        if place == (0, 2):
+            raise KeyboardInterrupt
+        time.sleep(0.001 if place[0] == 0 else 0.02)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(source.map(work, ["x"], 2))
+    assert len(seen) < 20

@@ -55,7 +55,14 @@ def test_a_worker_that_dies_costs_no_result(client, data, tmp_path):
     positions = np.random.default_rng(2).normal(size=(5, 2))
     undisturbed = target.log_densities(positions, 1)
     spec = model._specification.spec
-    work = OfBlock(spec.__class__(**{**vars(spec), "elsewhere": None}), target.assembled.inventory, positions, False)
+    work = OfBlock(
+        spec.__class__(**{**vars(spec), "elsewhere": None}),
+        target.assembled.inventory,
+        positions,
+        False,
+        target.has_total,
+    )
+    assert target.has_total
     before = set(client.scheduler_info()["workers"])
     parts = list(target.elsewhere.over(DiesOnce(work, str(tmp_path / "died")), 1))
     assert (tmp_path / "died").exists()

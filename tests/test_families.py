@@ -21,7 +21,7 @@ from numba import types
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.exceptions import DataError, FamilyError
 from nutslite.families.links.codes import CODES, inverse_array, inverse_derivative, link_array
-from nutslite.families.record.family import LOGLIK, Family, compiled_loglik
+from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, compiled_total, has_total
 from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
@@ -355,3 +355,26 @@ def test_inverse_links_invert_for_every_family() -> None:
         record = get_family(name).parameter(parameter)
         values = some_values(record, link, np.random.default_rng(1), 5)
         np.testing.assert_allclose(inverse_array(link, link_array(link, values)), values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if get_family(name).total is not None])
+@pytest.mark.parametrize("rows", [1, 7, 1300])
+def test_the_total_is_the_sum_of_the_kernel(name, rows):
+    family, rng = get_family(name), np.random.default_rng(rows)
+    links = family.link_codes()
+    eta = rng.normal(scale=4.0, size=(len(links), rows + 3))
+    eta[:, 0] = rng.choice([-800.0, 0.0, 800.0])
+    y = family.prepare(rng.integers(0, 2, (1, rows + 2)).astype(float))
+    out, slopes = np.empty(rows), np.empty((len(links), rows))
+    kernel, total = compiled_loglik(family, links), compiled_total(name)
+    kernel(y, np.empty(0), 2, eta, np.ones(len(links), dtype=np.int64), links, out, slopes)
+    assert total(y, 2, rows, eta) == pytest.approx(out.sum(), rel=1e-13)
+    eta[0, rows - 1] = np.nan
+    assert np.isnan(total(y, 2, rows, eta))
+    assert has_total(family, links)
+    assert not has_total(replace(family, kernel=kernel_of_another), links)
+    assert not has_total(family, links + 1)
+
+
+def kernel_of_another(*arguments):
+    """Not the family's own."""

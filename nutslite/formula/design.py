@@ -232,6 +232,7 @@ def build_design(
     dropna: bool = False,
     extra_namespace: Mapping[str, Any] | None = None,
     check: bool = True,
+    memory: Memory | None = None,
 ) -> Design:
     """Turn a formula and data into numbers.
 
@@ -255,6 +256,8 @@ def build_design(
     check : bool
         Whether to refuse columns that say nothing, as `Design.check_columns` does: not where `data` are a few rows of
         many.
+    memory : Memory, optional
+        What transforms have learned already, from more rows than these.
 
     Returns
     -------
@@ -286,7 +289,7 @@ def build_design(
     n_dropped = int(np.count_nonzero(~complete))
     if n_dropped:
         frame = frame[complete]
-    memory = Memory()
+    memory = Memory() if memory is None else memory
     declared = forced | {str(name) for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype)}
     columns, rows = columns_of(frame, forced), frame.index
     evaluator = Evaluator(columns, len(frame), extra, memory, True, declared, rounded_columns(frame, columns))

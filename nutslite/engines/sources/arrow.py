@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from threading import Event
 from typing import Any
 
 import pandas as pd
@@ -46,8 +47,9 @@ class ArrowSource:
 
     def map(self, work: Work[Found], columns: Sequence[str], cores: int) -> Iterator[Found]:
         """See `Source`; threads read and work at once, a row group each."""
-        pieces = enumerate(self._pieces())
-        for found in mapped(lambda place, piece: self._over(work, place, piece, list(columns)), pieces, cores):
+        ended = Event()
+        tasks = ((work, place, piece, list(columns), ended) for place, piece in enumerate(self._pieces()))
+        for found in mapped(self._over, tasks, cores, ended):
             yield from found
 
     def different_rows(self, columns: Sequence[str], count: str, most: int) -> None:
@@ -78,14 +80,15 @@ class ArrowSource:
         batches: Iterator[Any] = piece.to_batches(columns=columns, batch_size=rows, **READ_AHEAD, **options)
         return batches
 
-    def _over(self, work: Work[Found], place: int, piece: Any, columns: list[str]) -> list[Found]:
+    def _over(self, work: Work[Found], place: int, piece: Any, columns: list[str], ended: Event) -> list[Found]:
+        """Of a piece, block by block, as long as anybody wants that."""
         import pyarrow
 
         try:
             return [
                 work((place, i), frame_of_table(pyarrow.Table.from_batches([batch])))
                 for i, batch in enumerate(self._batches(piece, columns, rows_per_block(len(columns))))
-                if batch.num_rows
+                if batch.num_rows and not ended.is_set()
             ]
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"Reading {self.title} failed: {error}.") from error

@@ -5,10 +5,12 @@ On the logit scale ``log p(y) = y eta - log(1 + exp(eta))``, with derivative ``y
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
-from nutslite._numba import kernel
+from nutslite._numba import kernel, reduction
 from nutslite._special import exp, log1p_unit
 from nutslite.exceptions import DataError
 from nutslite.families.links.codes import LOGIT
@@ -18,6 +20,7 @@ from nutslite.families.rows.kernel_rows import finish_rows, native_rows
 from nutslite.formula.records import Response
 
 NATIVE = (LOGIT,)
+FACTORS = 512  # of a product, each at most two
 
 
 @kernel
@@ -41,6 +44,29 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
         out_loglik[i] = signed * x - log1p_unit(e)
         derivative[i] = successes * q - failures * p
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
+
+
+@kernel
+def total(y, start, rows, eta):
+    """Sum of `loglik` over rows: one logarithm for many of them, that of a product."""
+    found = 0.0
+    for first in range(0, rows, FACTORS):
+        n = min(FACTORS, rows - first)
+        linear, product = _sum_and_product(eta[0, first : first + n], y[0, start + first : start + first + n], n)
+        found += linear - math.log(product)
+    return found
+
+
+@reduction
+def _sum_and_product(logits, response, n):
+    """Of ``min(x, 0)`` for ones and ``min(-x, 0)`` for zeros; of ``1 + exp(-|x|)``."""
+    linear = 0.0
+    product = 1.0
+    for i in range(n):
+        x = logits[i]
+        linear += x * (response[i] - (1.0 if x > 0.0 else 0.0))
+        product *= 1.0 + exp(-abs(x))
+    return linear, product
 
 
 def prepare(values):
@@ -95,5 +121,6 @@ FAMILY = Family(
     random=random,
     mean=mean,
     response_support="binary",
+    total=total,
     allows=EVERYTHING - {INTEGRATES},
 )

@@ -43,6 +43,9 @@ FloatArray = NDArray[np.float64]
 LOGLIK = types.FunctionType(types.void(MATRIX, VECTOR, types.int64, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR, MATRIX))
 """Type of a family kernel passed by pointer: loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta)."""
 
+TOTAL = types.FunctionType(types.float64(MATRIX, types.int64, types.int64, MATRIX))
+"""Type of `Family.total` passed by pointer: total(y, start, rows, eta)."""
+
 
 @public
 @dataclass(frozen=True, repr=False)
@@ -125,6 +128,9 @@ class Family:
     smooth : callable, optional
         The kernel of a density near this one whose curvature says where the mode is and how wide; a pilot asks it where
         the density itself has kinks.
+    total : callable, optional
+        ``total(y, start, rows, eta) -> float``: the sum of what the kernel gives for rows without weights, where all
+        parameters vary and all links are native; for densities of many positions, which need no derivatives.
     at_quantile : callable, optional
         ``at_quantile(level) -> dict`` of attributes that make the parent this quantile of the response.
     composite : bool
@@ -174,6 +180,7 @@ class Family:
     mean_of_score: Callable[..., NDArray[Any]] | None = field(default=None, compare=False)
     given: Mapping[str, Callable[[Response], Mapping[str, Any]]] = field(default_factory=dict, compare=False)
     smooth: Callable[..., None] | None = field(default=None, compare=False)
+    total: Callable[..., float] | None = field(default=None, compare=False)
     at_quantile: Callable[[Any], Mapping[str, Any]] | None = field(default=None, compare=False)
     composite: bool = False
     fixed: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -370,3 +377,19 @@ def compile_kernel(family: Family, kernel: Any, codes: NDArray[np.int64] | None)
             raise FamilyError(f"The kernel of family '{family.name}' is not compiled: decorate it with numba.njit.")
         kernel.compile(LOGLIK.signature)
     return kernel  # type: ignore[no-any-return]
+
+
+def has_total(family: Family, codes: NDArray[np.int64]) -> bool:
+    """Whether the built-in family of this kind has a `total` that is this one's too, given the link `codes`."""
+    if family.kind not in family_names():
+        return False
+    original, native = built_in(family.kind), [parameter.native_link for parameter in family.eta_parameters]
+    return original.total is not None and original.kernel is family.kernel and np.array_equal(codes, native)
+
+
+def compiled_total(kind: str) -> Callable[..., float]:
+    """The `total` of a built-in family, compiled."""
+    total = built_in(kind).total
+    if not jit_disabled():
+        total.compile(TOTAL.signature)
+    return total  # type: ignore[no-any-return]

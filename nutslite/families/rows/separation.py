@@ -43,34 +43,71 @@ def separating_columns(matrix: FloatArray, intercept: bool, lowest: BoolArray, h
     list of int
         Indices into `matrix`; where single columns separate alone, those.
     """
+    found = separation(matrix, intercept, lowest, highest)
+    return [] if found is None else found.columns
+
+
+@dataclass(frozen=True)
+class Separation:
+    """A combination of columns that separates the outcomes.
+
+    Attributes
+    ----------
+    columns : list of int
+        Those in it; where single columns separate alone, all of these, and the first is the combination.
+    slopes : ndarray, shape (p,)
+    constant : float
+        ``slopes @ matrix + constant`` is nowhere positive where the outcome is the lowest, nowhere negative where it is
+        the highest.
+    """
+
+    columns: list[int]
+    slopes: FloatArray
+    constant: float
+
+    def wrong(self, matrix: FloatArray, lowest: BoolArray, highest: BoolArray) -> FloatArray:
+        """By how much each of some rows, the same or others, is on the wrong side."""
+        values = self.slopes @ matrix + self.constant
+        return np.maximum(np.where(highest, 0.0, values), np.where(lowest, 0.0, -values))
+
+
+def separation(matrix: FloatArray, intercept: bool, lowest: BoolArray, highest: BoolArray) -> Separation | None:
+    """`separating_columns`, with their combination; None where the likelihood has a maximum."""
     p = matrix.shape[0]
     if p == 0 or lowest.all() or highest.all():
-        return []
-    alone = [j for j in range(p) if _separates_alone(matrix[j], intercept, lowest, highest)]
+        return None
+    alone = {j: one for j in range(p) if (one := _separates_alone(matrix[j], intercept, lowest, highest))}
     if alone:
-        return alone
+        first = min(alone)
+        sign, threshold = alone[first]
+        return Separation(list(alone), sign * np.eye(p)[first], -sign * threshold)
     program = _Program.of(matrix, intercept, lowest, highest)
     chosen = list(range(p))
-    direction = program.direction(chosen)
-    if direction is None:
-        return []
-    chosen = [j for j in chosen if abs(direction[j]) > _TOLERANCE]
+    found = program.direction(chosen)
+    if found is None:
+        return None
+    chosen = [j for j in chosen if abs(found[0][j]) > _TOLERANCE]
     if len(chosen) <= _MOST_PRUNED:
         for j in list(chosen):
             fewer = [k for k in chosen if k != j]
-            if fewer and program.direction(fewer) is not None:
-                chosen = fewer
-    return chosen
+            if fewer and (simpler := program.direction(fewer)) is not None:
+                chosen, found = fewer, simpler
+    slopes = found[0] / program.scale
+    return Separation(chosen, slopes, found[1] - float(slopes @ program.center))
 
 
-def _separates_alone(column: FloatArray, intercept: bool, lowest: BoolArray, highest: BoolArray) -> bool:
-    """Whether a threshold on one column (zero, without an intercept) has the outcomes on different sides."""
+def _separates_alone(
+    column: FloatArray, intercept: bool, lowest: BoolArray, highest: BoolArray
+) -> tuple[float, float] | None:
+    """The sign and threshold on one column (zero, without an intercept) that has the outcomes on different sides."""
     zero, one = column[~highest], column[~lowest]  # rows with outcomes of both kinds are on both sides
     for sign in (1.0, -1.0):
         below, above = np.max(sign * zero), np.min(sign * one)
         if (below <= above) if intercept else (below <= 0.0 <= above):
-            return bool(np.min(column) < np.max(column))
-    return False
+            if not np.min(column) < np.max(column):
+                return None
+            return sign, 0.5 * sign * float(below + above) if intercept else 0.0
+    return None
 
 
 @dataclass
@@ -113,8 +150,8 @@ class _Program:
         sums = (self.matrix @ self.sign - self.center * total) / self.scale
         self.sums = np.append(sums, total)
 
-    def direction(self, columns: list[int]) -> FloatArray | None:
-        """A combination of `columns` that separates, shape (p,) with zeros elsewhere, or None."""
+    def direction(self, columns: list[int]) -> tuple[FloatArray, float] | None:
+        """A combination of scaled `columns` that separates, shape (p,) with zeros elsewhere, and its constant."""
         for _ in range(_MOST_ROUNDS):
             found = self._solved(columns)
             if found is None:
@@ -125,7 +162,7 @@ class _Program:
             margins = np.where(self.sign == 0.0, -np.abs(values), self.sign * values)
             wrong = np.flatnonzero(margins < -_TOLERANCE)
             if wrong.size == 0:
-                return direction if np.max(margins) > _MARGIN else None
+                return found if np.max(margins) > _MARGIN else None
             worst = wrong[np.argsort(margins[wrong])[: self.rows.size]]
             more = np.union1d(self.rows, worst)
             if more.size == self.rows.size:  # the solver's own tolerance

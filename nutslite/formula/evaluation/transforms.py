@@ -62,9 +62,14 @@ class Standardize:
     def memorize_chunk(self, x: Any, ddof: int = 0) -> None:
         """Learn from all rows."""
         values = _vector(x, "scale")
-        if _whole(ddof, "ddof", 0) >= values.size:
-            raise ValueError(f"ddof must be less than the number of rows, {values.size}")
-        self.mean, self.deviation = values.mean(), values.std(ddof=ddof)
+        mean = values.mean()
+        self.take(values.size, mean, np.square(values - mean).sum(), ddof)
+
+    def take(self, rows: int, mean: float, squares: float, ddof: int = 0) -> None:
+        """Learn from the mean and the sum of squares around it."""
+        if _whole(ddof, "ddof", 0) >= rows:
+            raise ValueError(f"ddof must be less than the number of rows, {rows}")
+        self.mean, self.deviation = mean, np.sqrt(squares / (rows - ddof))
         if not self.deviation > 0.0:
             raise ValueError("all rows have the same value, so there is no standard deviation to divide by")
 
@@ -87,27 +92,60 @@ class Polynomial:
     def memorize_chunk(self, x: Any, degree: int = 1, raw: bool = False) -> None:
         """Learn from all rows."""
         values = _vector(x, "poly")
-        _whole(degree, "degree", 1, _MOST_COLUMNS)
-        if not isinstance(raw, bool):
-            raise ValueError(f"raw is True or False, not {raw!r}")
-        check_basis(int(degree), values.size)
+        self.begin(values.min(), values.max(), values.size, degree, raw)
         if raw:
             return
         distinct = np.unique(values).size
         if degree >= distinct:
             raise ValueError(f"degree {degree} needs more than {degree} distinct values, and x has {distinct}")
-        # x is mapped to [-1, 1] so that high degrees neither overflow nor vanish; the columns do not depend on it
-        self.middle = 0.5 * (values.min() + values.max())
-        self.half_width = 0.5 * (values.max() - values.min())
+        columns = self._columns(values, int(degree))
+        self.check(columns.T @ columns[:, -1], degree)
+
+    def begin(self, low: float, high: float, rows: int, degree: int, raw: bool) -> None:
+        """Check the arguments; x is mapped to [-1, 1], so that high degrees neither overflow nor vanish.
+
+        The columns do not depend on that.
+        """
+        _whole(degree, "degree", 1, _MOST_COLUMNS)
+        if not isinstance(raw, bool):
+            raise ValueError(f"raw is True or False, not {raw!r}")
+        check_basis(int(degree), rows)
+        self.middle, self.half_width = 0.5 * (low + high), 0.5 * (high - low)
         self.shifts: list[float] = []
         self.norms: list[float] = []
-        columns = self._columns(values, int(degree))
-        share = np.abs(columns.T @ columns[:, -1])
-        if not np.all(share[:-1] < _ORTHOGONAL):
+
+    def sums(self, x: FloatArray) -> FloatArray:
+        """What some rows add to the next polynomial's norm, its shift times that, its products with the others."""
+        z = (x - self.middle) / self.half_width
+        before, current = np.zeros_like(z), np.ones_like(z)
+        products = []
+        for k in range(len(self.norms)):
+            products.append(current / np.sqrt(self.norms[k]))
+            before, current = current, self._next(k, z, current, before)
+        return np.array([current @ current, (z * current) @ current, *(current @ other for other in products)])
+
+    def take(self, sums: FloatArray, degree: int) -> None:
+        """Learn from these sums of all rows."""
+        if not sums[0] > 0.0:
+            self.check(np.full(2, np.nan), degree)
+        if len(self.norms) == degree:
+            self.check(np.append(sums[2:] / np.sqrt(sums[0]), 1.0), degree)
+        self.norms.append(float(sums[0]))
+        self.shifts.append(float(sums[1] / sums[0]))
+
+    def check(self, products: FloatArray, degree: int) -> None:
+        """Refuse a degree whose last column is not orthogonal to the others; its product with itself stands last."""
+        if not np.all(np.abs(products[:-1]) < _ORTHOGONAL):
             raise ValueError(
                 f"degree {degree} is too high for these values: float64 cannot tell such polynomials apart; a spline, "
                 "such as bs(x, df=10), bends as often"
             )
+
+    def _next(self, k: int, z: FloatArray, current: FloatArray, before: FloatArray) -> FloatArray:
+        """The polynomial of degree k + 1 from those of degree k and k - 1."""
+        ratio = self.norms[k] / self.norms[k - 1] if k > 0 else 0.0
+        following: FloatArray = (z - self.shifts[k]) * current - ratio * before
+        return following
 
     def _columns(self, values: FloatArray, degree: int) -> FloatArray:
         z = (values - self.middle) / self.half_width
@@ -122,8 +160,7 @@ class Polynomial:
                 self.shifts.append(float((z * current) @ current) / self.norms[k])
             if k > 0:
                 columns[:, k - 1] = current / np.sqrt(self.norms[k])
-            ratio = self.norms[k] / self.norms[k - 1] if k > 0 else 0.0
-            before, current = current, (z - self.shifts[k]) * current - ratio * before
+            before, current = current, self._next(k, z, current, before)
         return columns
 
     def memorize_finish(self) -> None:

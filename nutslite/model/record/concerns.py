@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +51,19 @@ def warn_of_concerns(
 
 
 def warn_of_columns_and_links(
-    design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]
-) -> None:
-    """Warn of what rows that have the moments of all rows show: columns that others span, and links."""
-    for name, predictor in design.predictors.items():
-        _collinear(name, predictor, family)
+    design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str], merged: Design | None
+) -> list[int]:
+    """Warn of what rows that have the moments of all rows show: columns that others span, and links.
+
+    Of `merged` rows, which are all rows with weights, also of separation. Returned are the parent's columns that others
+    do not span.
+    """
+    kept = {name: _collinear(name, predictor, family) for name, predictor in design.predictors.items()}
+    parent = family.parent.name
+    if merged is not None:
+        _separated(merged, family, merged.predictors[parent], kept[parent])
     _links(design, family, links, chosen)
+    return kept[parent]
 
 
 def _links(design: Design, family: Family, links: Mapping[str, str], chosen: Collection[str]) -> None:
@@ -182,25 +190,48 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
         )
     if family.response_support not in ("binary", "trials"):
         return
+    some = outcomes(design, family, predictor.matrix[kept])
+    if len(some.lowest) and (some.lowest.all() or some.highest.all()):
+        warn_of_one_outcome(design, some)
+        return
+    if found := separating_columns(some.matrix, predictor.intercept, some.lowest, some.highest):
+        warn_of_separating(design, [column_names(predictor)[kept[j]] for j in found])
+
+
+class Outcomes(NamedTuple):
+    """Columns (p, n) of the rows with a weight, and which of these have the lowest possible outcome, or the highest."""
+
+    matrix: NDArray[np.float64]
+    lowest: NDArray[np.bool_]
+    highest: NDArray[np.bool_]
+
+
+def outcomes(design: Design, family: Family, matrix: NDArray[np.float64]) -> Outcomes:
+    """Of a response of two outcomes, or of trials; `matrix` has the columns to look at."""
+    values = design.response.values
     trials = values[1] if family.response_support == "trials" else np.ones(values.shape[1])
     used = trials > 0 if design.weights is None else (trials > 0) & (design.weights > 0)
-    lowest, highest = (values[0] == 0)[used], (values[0] == trials)[used]
-    for all_alike, what in ((lowest.all(), "0"), (highest.all(), "1" if trials.max() == 1 else "all trials")):
-        if all_alike and used.any():
-            warn(
-                f"The responses '{design.response.name}' are all {what}: the likelihood has no maximum, and the priors "
-                "decide how close to certain the probabilities come out."
-            )
-            return
-    found = separating_columns(predictor.matrix[kept][:, used], predictor.intercept, lowest, highest)
-    if found:
-        names = [column_names(predictor)[kept[j]] for j in found]
-        how = "separates" if len(names) == 1 else "separate"
-        warn(
-            f"{_listed(tuple(names))} {how} the outcomes of '{design.response.name}' perfectly, or all but: the "
-            "likelihood has no maximum, and the priors decide how large the coefficients come out. Choose these priors "
-            "with care, merge levels, or remove the term."
-        )
+    matrix = matrix if used.all() else matrix[:, used]
+    return Outcomes(matrix, (values[0] == 0)[used], (values[0] == trials)[used])
+
+
+def warn_of_one_outcome(design: Design, some: Outcomes) -> None:
+    """Warn of responses that are all alike."""
+    ones = "1" if len(design.response.values) == 1 or design.response.values[1].max() == 1 else "all trials"
+    warn(
+        f"The responses '{design.response.name}' are all {'0' if some.lowest.all() else ones}: the likelihood has no "
+        "maximum, and the priors decide how close to certain the probabilities come out."
+    )
+
+
+def warn_of_separating(design: Design, names: list[str]) -> None:
+    """Warn of columns that tell the outcomes apart."""
+    how = "separates" if len(names) == 1 else "separate"
+    warn(
+        f"{_listed(tuple(names))} {how} the outcomes of '{design.response.name}' perfectly, or all but: the "
+        "likelihood has no maximum, and the priors decide how large the coefficients come out. Choose these priors "
+        "with care, merge levels, or remove the term."
+    )
 
 
 def _groups(design: Design, family: Family, priors: PriorSet) -> None:

@@ -27,6 +27,7 @@ from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.terms.kinds import Interval
 from nutslite.model.record.concerns import check_empty_formulas, warn_of_columns_and_links, warn_of_concerns
+from nutslite.model.record.separated import warn_where_separated
 from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import read_potentials
@@ -86,8 +87,10 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     if elsewhere is None:
         warn_of_concerns(design, family, links, chosen, priors)
     else:
-        warn_of_columns_and_links(design, family, links, chosen)
+        kept = warn_of_columns_and_links(design, family, links, chosen, None if elsewhere.streams else rows)
         check_streamed(posterior)
+        if elsewhere.streams:
+            warn_where_separated(elsewhere, frame, family, kept)
     return Specification(arguments, formula, frame, used, unused, posterior)
 
 

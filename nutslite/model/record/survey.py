@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite.engines.elsewhere import Elsewhere, OnBlock
 from nutslite.engines.first_pass import FirstPass, Reading, first_pass
+from nutslite.engines.learning import Asked, calls_that_learn, learn, unknown_call
 from nutslite.engines.moments import Moments
 from nutslite.engines.numbers import numbers_of, with_means
 from nutslite.engines.second_pass import SecondPass, Wanted, second_pass, summary_of
@@ -23,8 +23,8 @@ from nutslite.families.record.family import Family
 from nutslite.formula.columns.categories import Categories
 from nutslite.formula.columns.data import columns_of, select
 from nutslite.formula.design import Design, build_design
-from nutslite.formula.evaluation.functions import STATEFUL
 from nutslite.formula.formula import Formula
+from nutslite.formula.language.expression import Expression
 from nutslite.formula.reading import FormulaRead, read_formula
 from nutslite.model.record.specification import ModelArguments
 from nutslite.priors.defaults import SCALED_BY_RESPONSE
@@ -65,10 +65,12 @@ def survey(
     head = source.head(HEAD_ROWS)
     parameters = tuple(parameter.name for parameter in (*family.parameters, *family.optional))
     read = read_formula(formula, head, parameters, arguments.categorical, arguments.extra_namespace)
-    _refuse(read, family, arguments)
+    calls = calls_that_learn(read.expressions, read.extra)
+    _refuse(read, calls, family, arguments)
     head = select(head, read.used_columns)
     reading = Reading(tuple(read.used_columns), _levels(read, head, family), arguments.dropna)
     first = first_pass(source, reading, head, cores)
+    memory = learn(source, reading, calls, Asked(read.extra, read.categorical), cores)
     learned = build_design(
         formula,
         first.rows,
@@ -77,6 +79,7 @@ def survey(
         categorical=arguments.categorical,
         extra_namespace=arguments.extra_namespace,
         check=False,
+        memory=memory,
     )
     found = _Survey(source, data, reading, first, learned, family, links, cores)
     surveyed = found.merged() if first.counts is not None else found.moments(reading.complete(head)[0])
@@ -210,14 +213,13 @@ def _levels(read: FormulaRead, head: pd.DataFrame, family: Family) -> tuple[str,
     return tuple(name for name in read.used_columns if name in named)
 
 
-def _refuse(read: FormulaRead, family: Family, arguments: ModelArguments) -> None:
+def _refuse(read: FormulaRead, calls: Mapping[str, Expression], family: Family, arguments: ModelArguments) -> None:
     """Refuse what asks of the rows more than passes over them give."""
-    learning = [name for e in read.expressions for name in _transforms(e.tree)]
-    if learning or read.calls:
-        what = read.calls[0].name if read.calls else f"{learning[0]}()"
+    what = read.calls[0].name if read.calls else unknown_call(calls, read.extra)
+    if what is not None:
         raise FormulaError(
-            f"'{what}' learns from all rows at once, and the data are on an engine. Compute the column there "
-            f"((x - mean) / sd in place of scale(x)), write a function of one row, or {IN_MEMORY}."
+            f"'{what}' learns from all rows at once, and the data are on an engine, where center(), scale(), poly() "
+            f"and bs() of columns and functions of one row do. Write one of these, or {IN_MEMORY}."
         )
     if any(set(use.form.names) & LIMITS for use in read.response.forms):
         raise FormulaError(f"Responses with limits are not known for data on an engine: {IN_MEMORY}.")
@@ -231,9 +233,3 @@ def _refuse(read: FormulaRead, family: Family, arguments: ModelArguments) -> Non
             f"Family '{family.name}' has a shift that all responses are above, and data on an engine do not serve it: "
             f"{IN_MEMORY}."
         )
-
-
-def _transforms(tree: ast.expr) -> list[str]:
-    """Functions in an expression whose values depend on all rows."""
-    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [func.id for func in calls if isinstance(func, ast.Name) and func.id in STATEFUL]

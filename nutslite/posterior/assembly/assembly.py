@@ -338,7 +338,7 @@ class _Assembler:
         data = ModelData(
             y=seen.y,
             weights=np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float),
-            matrix=rows_of_all(self.columns, n),
+            matrix=np.ascontiguousarray(self.columns[0]) if len(self.columns) == 1 else rows_of_all(self.columns, n),
             coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
             offsets=rows_of_all([offset[None, :] for offset in self.offsets], n),
             z=rows_of_all([column[None, :] for column in self.z], n),

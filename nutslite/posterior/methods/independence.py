@@ -54,12 +54,19 @@ NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows
 
 @dataclass(frozen=True)
 class Independence:
-    """A proposal that fits, how many transitions make one draw, and the random numbers to go on with."""
+    """A proposal that fits, how many transitions make one draw, and the random numbers to go on with.
+
+    Attributes
+    ----------
+    trial : tuple of ndarray
+        Draws of the proposal and their log weights, by which it was found to fit.
+    """
 
     proposal: DefensiveMixture
     acceptance: float
     thinning: int
     cores: int
+    trial: tuple[FloatArray, FloatArray]
     chain_seeds: np.random.SeedSequence
     recovery_rng: np.random.Generator
 
@@ -84,8 +91,15 @@ def run(task: Task) -> Fit | None:
     return fit
 
 
-def independence_for(target: Target, launch: Launch, wanted: Settings) -> Independence | None:
-    """A proposal from the mode's curvature, corrected by importance sampling; None where it does not fit."""
+def independence_for(
+    target: Target, launch: Launch, wanted: Settings, close: float = 1.1, correlation: float = CORRELATION
+) -> Independence | None:
+    """A proposal from the mode's curvature, corrected by importance sampling; None where it does not fit.
+
+    Where the first trial's acceptance is `close` or more, that proposal is taken as it is: a mean and covariance of a
+    few hundred draws are further from a posterior that is nearly normal than its mode and curvature are. Transitions
+    are left out until successive draws have about the `correlation`.
+    """
     proposal = _laplace(launch)
     if proposal is None:
         return None
@@ -93,23 +107,25 @@ def independence_for(target: Target, launch: Launch, wanted: Settings) -> Indepe
     cores = wanted.cores or available_cpus()
     trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(3)
     rng = np.random.default_rng(trial_seed)
-    positions, log_weights = _weighted(target, proposal, rng, FEWEST_TRIALS, cores)
-    if fitness(log_weights).acceptance < 0.5 * LOWEST_ACCEPTANCE:
+    trial = _weighted(target, proposal, rng, FEWEST_TRIALS, cores)
+    found = fitness(trial[1])
+    if found.acceptance < 0.5 * LOWEST_ACCEPTANCE:
         return None
-    proposal = proposal.refined(positions, log_weights)
-    n = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS))
-    _, log_weights = _weighted(target, proposal, rng, n, cores)
-    found = fitness(log_weights)
+    if found.acceptance < close:
+        proposal = proposal.refined(*trial)
+        n = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS))
+        trial = _weighted(target, proposal, rng, n, cores)
+        found = fitness(trial[1])
     if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
         return None
-    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, log_weights):
+    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, trial[1]):
         return None
     if 0 < target.rows <= FEW_ROWS and _has_rare_weights(target, proposal, rng, cores):
         return None
     staying = max(1e-3, 1.0 - found.acceptance)
-    thinning = min(MOST_THINNING, max(1, math.ceil(math.log(CORRELATION) / math.log(staying))))
+    thinning = min(MOST_THINNING, max(1, math.ceil(math.log(correlation) / math.log(staying))))
     recovery_rng = np.random.default_rng(recovery_seed)
-    return Independence(proposal, found.acceptance, thinning, cores, chain_seeds, recovery_rng)
+    return Independence(proposal, found.acceptance, thinning, cores, trial, chain_seeds, recovery_rng)
 
 
 def _has_rare_weights(target: Target, proposal: DefensiveMixture, rng: np.random.Generator, cores: int) -> bool:

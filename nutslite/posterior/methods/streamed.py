@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,14 +18,16 @@ from nutslite.posterior.targets.streamed_target import StreamedTarget
 from nutslite.posterior.targets.target import Target
 from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.independence.proposals import normalised
+from nutslite.sampler.interrupts import careful_interrupts, ended_by
 
 FloatArray = NDArray[np.float64]
 
-STARTS = 64  # proposals that a chain's start is resampled from
+CORRELATION = 0.15  # of successive draws, about: a transition that is left out costs a density of all rows
+CLOSE = 0.75  # acceptance of the curvature at the mode as it is, from which draws of it correct nothing
 
 
 def run(task: Task) -> Fit:
-    """A search for the mode, two trials of proposals, then all draws of all chains in one pass.
+    """A search for the mode, a trial of proposals or two, then all draws of all chains in one pass.
 
     Raises
     ------
@@ -31,7 +35,7 @@ def run(task: Task) -> Fit:
         Where no proposal fits: nothing else samples data on an engine.
     """
     target = task.target
-    method = independence_for(target, task.launched(), task.settings)
+    method = independence_for(target, task.launched(), task.settings, CLOSE, CORRELATION)
     if method is None:
         raise SamplingError(
             "The posterior is not close enough to a normal distribution for proposals, and data on an engine are "
@@ -49,34 +53,68 @@ def run(task: Task) -> Fit:
 
 
 def _draws(target: Target, method: Independence, draws: int, chains: int) -> IndependentDraws:
-    """Proposals of all chains, evaluated together, then each chain's walk over its own."""
+    """Proposals of all chains, evaluated together, then each chain's walk over its own.
+
+    Ctrl-C, or an error on the way, leaves the walks over the trial's proposals: no density of the others is known
+    before the last row.
+    """
     rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
-    proposal, transitions = method.proposal, BURN_IN + draws * method.thinning
-    proposals = np.array([proposal.draw(rng, STARTS + transitions) for rng in rngs])
+    proposal = method.proposal
+    proposals = np.array([proposal.draw(rng, BURN_IN + draws * method.thinning) for rng in rngs])
     flat = proposals.reshape(-1, target.dimension)
-    values = target.log_densities(flat, method.cores)
-    values = np.where(np.isfinite(values), values, -np.inf).reshape(chains, -1)
-    log_weights = values - proposal.log_density(flat).reshape(chains, -1)
-    walks = [_walk(*of_chain, method.thinning) for of_chain in zip(rngs, proposals, values, log_weights, strict=True)]
+    few = min(draws, len(method.trial[0]) // (chains * method.thinning))
+    with careful_interrupts() as interrupts:
+        try:
+            values = target.log_densities(flat, method.cores)
+            interrupts.hold()
+        except (Exception, KeyboardInterrupt) as error:
+            interrupts.hold()
+            ended_by(error, drawn=few > 0)
+            log.warning(
+                "The pass of the draws was not at its end, and no draw is one before the last row is read. What is "
+                "kept are the draws of the trial before it, %d of each chain.",
+                few,
+            )
+            return _of_trial(method, rngs, few)
+    values = np.where(np.isfinite(values), values, -np.inf)
+    log_weights = values - proposal.log_density(flat)
+    return _walks(method, rngs, proposals, log_weights.reshape(chains, -1), BURN_IN)
+
+
+def _of_trial(method: Independence, rngs: list[np.random.Generator], draws: int) -> IndependentDraws:
+    """Each chain's walk over its own part of the trial's proposals."""
+    each = draws * method.thinning
+    positions, log_weights = (found[: len(rngs) * each].reshape(len(rngs), each, -1) for found in method.trial)
+    return replace(_walks(method, rngs, positions, log_weights[:, :, 0], 0), interrupted=True)
+
+
+def _walks(
+    method: Independence, rngs: list[np.random.Generator], proposals: FloatArray, log_weights: FloatArray, burn_in: int
+) -> IndependentDraws:
+    """The draws of chains over proposals (chains, n, dimension) with their log weights (chains, n)."""
+    walks = [_walk(method, *of_chain, burn_in) for of_chain in zip(rngs, proposals, log_weights, strict=True)]
     positions, lp, acceptance = (np.array(parts) for parts in zip(*walks, strict=True))
     stats = {"lp": lp, "acceptance_rate": acceptance, "diverging": np.zeros(lp.shape, dtype=bool), "energy": -lp}
     return IndependentDraws(positions, stats, interrupted=False)
 
 
 def _walk(
-    rng: np.random.Generator, proposals: FloatArray, values: FloatArray, log_weights: FloatArray, thinning: int
+    method: Independence, rng: np.random.Generator, proposals: FloatArray, log_weights: FloatArray, burn_in: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Positions, log densities and mean acceptance of a chain's draws, one for every `thinning` transitions.
 
-    The first `STARTS` proposals are those that the start is resampled from.
+    The chain starts at one of the trial's proposals, resampled by their weights.
     """
-    start = int(rng.choice(STARTS, p=normalised(log_weights[:STARTS])))
-    state = np.array([log_weights[start], -1.0])
-    n = len(proposals) - STARTS
+    tried, weights = method.trial
+    start = int(rng.choice(len(tried), p=normalised(weights)))
+    state = np.array([weights[start], -1.0])
+    n = len(proposals)
     indices, acceptances = np.empty(n, dtype=np.int64), np.empty(n)
-    compiled_acceptance()(log_weights[STARTS:].copy(), np.log(rng.random(n)), state, indices, acceptances)
-    places = np.where(indices < 0, start, STARTS + indices)[BURN_IN + thinning - 1 :: thinning]
-    return proposals[places], values[places], acceptances[BURN_IN:].reshape(-1, thinning).mean(axis=1)
+    compiled_acceptance()(np.ascontiguousarray(log_weights), np.log(rng.random(n)), state, indices, acceptances)
+    places = indices[burn_in + method.thinning - 1 :: method.thinning]  # -1 is the start, behind all proposals
+    positions = np.concatenate([proposals, tried[start : start + 1]])[places]
+    lp = np.append(log_weights, weights[start])[places] + method.proposal.log_density(positions)
+    return positions, lp, acceptances[burn_in:].reshape(-1, method.thinning).mean(axis=1)
 
 
 def _serves(plan: Plan) -> str | None:

@@ -20,10 +20,12 @@ from nutslite._parallel import available_cpus
 from nutslite.engines.elsewhere import Elsewhere
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.censoring import compiled_logliks
+from nutslite.families.record.family import compiled_total, has_total
 from nutslite.formula.design import Design
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.plain import compiled_plain_many, is_plain
+from nutslite.posterior.density.plain_totals import compiled_plain_totals, has_totals
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.pilot import why_no_pilot
@@ -67,6 +69,7 @@ class StreamedTarget:
         self.data_type = JOINT_DATA
         self.has_edge = self.of_sample.has_edge
         self.in_pieces = False
+        self.has_total = has_total(spec.family, self.of_sample.model.links)
         self.passes = 0
 
     @property
@@ -132,7 +135,7 @@ class StreamedTarget:
     def _pass(self, positions: FloatArray, wanted: bool, cores: int) -> tuple[FloatArray, FloatArray]:
         """Log densities (m,) and, if wanted, gradients (m, dimension), of all rows."""
         spec = replace(self.assembled.spec, elsewhere=None)
-        work = OfBlock(spec, self.assembled.inventory, positions, wanted)
+        work = OfBlock(spec, self.assembled.inventory, positions, wanted, self.has_total)
         values, gradients = self._prior(positions, wanted)
         for more, slopes in self.elsewhere.over(work, cores):
             values += more
@@ -156,16 +159,23 @@ class OfBlock:
     positions : ndarray, shape (m, dimension)
     wanted : bool
         Whether gradients are wanted.
+    totals : bool
+        Whether values may be sums by the family's `total`: a kernel that was sent is no longer the family's own.
     """
 
     spec: ModelSpec
     inventory: Inventory
     positions: FloatArray
     wanted: bool
+    totals: bool
 
     def __call__(self, design: Design) -> tuple[FloatArray, FloatArray]:
         """Of a design of some rows, centred at the means of all."""
         model = assemble(replace(self.spec, design=design), self.inventory, coded=False).data
+        if self.totals and not self.wanted and has_totals(model):
+            values = np.empty(len(self.positions))
+            compiled_plain_totals()(self.positions, model, (1, compiled_total(self.spec.family.kind)), values)
+            return values, np.empty((0, self.positions.shape[1]))
         values, gradients = joint_part(model, self.spec, self.positions, self.wanted)
         prior, prior_gradients = prior_part(model, self.spec, self.positions, self.wanted)
         return values - prior, gradients - prior_gradients
