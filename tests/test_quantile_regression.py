@@ -351,7 +351,7 @@ def test_adjusted_intervals_are_those_of_powell(fitted, groups) -> None:
         scores = pd.DataFrame(scores).groupby(frame.id).sum().to_numpy()
     scale = min(residuals.std(), np.subtract(*np.quantile(residuals, [0.75, 0.25])) / 1.34)
     h = bandwidth(150, 0.2)
-    c = scale * (stats.norm.ppf(0.2 + h) - stats.norm.ppf(0.2 - h))
+    c = scale * (stats.norm.ppf(0.2 + h) - stats.norm.ppf(0.2 - h)) / 2.0
     assert half_length(residuals.to_numpy(), 0.2) == pytest.approx(c, rel=1e-9)
     near = columns[np.abs(residuals) < c]
     bread = np.linalg.inv(b / math.sqrt(0.2 * 0.8) / (2.0 * c) * near.T @ near)
