@@ -62,6 +62,7 @@ def draw_energy(ax: Axes, record: TransitionRecord) -> States:
     finite = np.abs(error[np.isfinite(error)])
     if finite.max() > LINEAR:
         ax.set_yscale("symlog", linthresh=LINEAR)
+        ax.set_ylim(top=max(ax.get_ylim()[1], 2.0 * float(error[np.isfinite(error)].max())))  # a whole marker
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     label(ax, "place in the orbit", "energy, less that of the start")
     return states

@@ -26,19 +26,21 @@ def _log_density(y, mu, alpha):
 
 def _survival(k, mu, alpha):
     """P(X > k) for whole k from 0 on."""
-    total = mu + alpha
-    small = mu < alpha
-    near = special.betainc(k + 1.0, alpha, mu / total)
-    far = special.betaincc(alpha, k + 1.0, alpha / total)
-    return np.where(small, near, far)
+    return _by_size(k, mu, alpha, special.betainc, special.betaincc)
 
 
 def _cdf(y, mu, alpha):
-    k = np.maximum(np.floor(y), 0.0)
-    total = mu + alpha
-    near = special.betaincc(k + 1.0, alpha, mu / total)
-    far = special.betainc(alpha, k + 1.0, alpha / total)
-    return np.where(y >= 0.0, np.where(mu < alpha, near, far), 0.0)
+    below = _by_size(np.maximum(np.floor(y), 0.0), mu, alpha, special.betaincc, special.betainc)
+    return np.where(y >= 0.0, below, 0.0)
+
+
+def _by_size(k, mu, alpha, near, far):
+    """`near` where the mean is below the shape, else `far`. Where the other is right each takes ten times as long."""
+    k, mu, alpha = np.broadcast_arrays(k, mu, alpha)
+    small, total, out = mu < alpha, mu + alpha, np.empty(k.shape)
+    near(k + 1.0, alpha, mu / total, where=small, out=out)
+    far(alpha, k + 1.0, alpha / total, where=~small, out=out)
+    return out
 
 
 def _sd(mu, alpha):
