@@ -297,9 +297,10 @@ def test_curvature_by_differences_is_the_smooth_likelihoods() -> None:
     total = precision_of(columns, np.array([0, 0, 1]), found)
     np.testing.assert_allclose(total[0, 2], found[0, 1].sum(), rtol=1e-12)
     np.testing.assert_allclose(total, total.T)
-    assert why_not_by_density(specification.posterior.assembled) is None
+    assert why_not_by_density(specification.posterior.assembled, clustered=True) is None
+    assert "independent" in why_not_by_density(specification.posterior.assembled, clustered=False)
     groups = nl.Model("y ~ x + (1|g)", frame, family="elf", quantile=0.5)
-    assert "groups" in why_not_by_density(specification_of(groups).posterior.assembled)
+    assert "groups" in why_not_by_density(specification_of(groups).posterior.assembled, clustered=True)
 
 
 def test_what_cannot_be_adjusted_says_why() -> None:
@@ -336,8 +337,11 @@ def joined(results, names=("Intercept", "x", "c")) -> np.ndarray:
 
 
 @pytest.mark.parametrize("groups", [None, "id"])
-def test_adjusted_intervals_are_those_of_powell(fitted, groups) -> None:
-    """By the formula, written out at the mean of draws, over which it is smoothed; priors are wide enough."""
+def test_adjusted_intervals_are_those_of_the_formula(fitted, groups) -> None:
+    """Written out at the mean of draws, over which it is smoothed; priors are wide enough.
+
+    The likelihood's precision is the posterior's where rows are independent, and Powell's in groups.
+    """
     model, frame, raw = fitted
     results = model.adjust_intervals(raw, groups)
     before, after = joined(raw), joined(results)
@@ -354,7 +358,7 @@ def test_adjusted_intervals_are_those_of_powell(fitted, groups) -> None:
     c = scale * (stats.norm.ppf(0.2 + h) - stats.norm.ppf(0.2 - h)) / 2.0
     assert half_length(residuals.to_numpy(), 0.2) == pytest.approx(c, rel=1e-9)
     near = columns[np.abs(residuals) < c]
-    bread = np.linalg.inv(b / math.sqrt(0.2 * 0.8) / (2.0 * c) * near.T @ near)
+    bread = np.linalg.inv(b / math.sqrt(0.2 * 0.8) / (2.0 * c) * near.T @ near) if groups else np.cov(before.T)
     expected = bread @ scores.T @ scores @ bread
     ratio = np.cov(after.T).diagonal() / expected.diagonal()  # rows, or groups, of those that they are of
     assert (ratio > 0.9).all()

@@ -138,7 +138,8 @@ def adjust_intervals(
     slopes = mean_slopes(posterior.arrays, assembled.spec.design, task)
     meat = Scores(coefficients.columns, coefficients.predictors, slopes, clusters).meat()
     prior = prior_precision(assembled, coefficients, posterior.arrays, draws)
-    precision = likelihood_precision(assembled, task, coefficients, posterior.arrays, draws)
+    by_density = why_not_by_density(assembled, clustered=clusters is not None) is None
+    precision = density_precision(assembled, task, coefficients, posterior.arrays, draws) if by_density else None
     moved = coefficients.apart(adjusted_draws(draws, prior, meat, precision), posterior.arrays)
     dataset = dataset.drop_dims([dim for dim in (OBSERVATIONS,) if dim in dataset.dims])
     layout = assembled.layout
@@ -153,16 +154,14 @@ def adjust_intervals(
     return results
 
 
-def likelihood_precision(
+def density_precision(
     assembled: Assembled,
     task: PredictionTask,
     coefficients: Coefficients,
     arrays: Mapping[str, NDArray[Any]],
     draws: FloatArray,
 ) -> FloatArray | None:
-    """The likelihood's part (p, p) of the precision, by how dense responses are around the quantile; None elsewhere."""
-    if why_not_by_density(assembled) is not None:
-        return None
+    """The likelihood's part (p, p) of the precision, by the responses near the quantile; None if all are one."""
     spec = assembled.spec
     parents = np.flatnonzero(coefficients.predictors == 0)
     quantiles = draws.mean(axis=0)[parents] @ coefficients.columns[parents]

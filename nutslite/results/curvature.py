@@ -1,16 +1,17 @@
 """The curvature of the likelihood of a quantile: how dense responses are around it.
 
 A check loss has a kink, and the curvature of its expectation is the density of the response at the quantile. The
-posterior knows that density as far as its draws reach, over few rows at outer quantiles and where there are few groups:
-its precision varies much from one data set to the next, and with the estimate. Here it is Powell's (1991, Estimation of
-monotonic regression models under quantile restrictions): rows count that lie within a bandwidth of the quantile, over
-which slopes of their log likelihoods are differenced: ``1{|r| < c}/(2 c)`` of the residuals r, with
-``2 c = s (Phi^-1(tau + h) - Phi^-1(tau - h))``, s their spread, and the bandwidth h of Hall and Sheather (1988, JRSS B
-50:381-391) on the scale of levels; with clusters as without (Parente and Santos Silva, 2016,
+posterior knows that density as far as its draws reach. Where rows are independent that is enough (coverage of 0.93 to
+0.96 at levels of 0.1 to 0.9 over 500 data sets each). In clusters draws reach as far as they would over as many
+independent rows, while the estimate moves further: 95 % intervals then held the truth as rarely as in 91 %. There the
+density is Powell's (1991, Estimation of monotonic regression models under quantile restrictions): rows count that lie
+within a bandwidth of the quantile, over which slopes of their log likelihoods are differenced: ``1{|r| < c}/(2 c)`` of
+the residuals r, with ``2 c = s (Phi^-1(tau + h) - Phi^-1(tau - h))``, s their spread, and the bandwidth h of Hall and
+Sheather (1988, JRSS B 50:381-391) on the scale of levels (Parente and Santos Silva, 2016,
 doi:10.1515/jem-2014-0011). So the stretch reaches from one of these quantiles of a normal variable to the other, as in
 the difference of quantiles for which that bandwidth is best. Koenker (2005, Quantile Regression, section 3.4.2) takes
-twice its length, over which the density at a median averages a ninth too low: intervals of 95 % then held the truth in
-98 and 99 % of 500 data sets.
+twice its length, over which the density at a median averages a ninth too low. Over independent rows it is too low at
+the median in either length: intervals of 95 % held the truth in 98 %.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ IQR_OF_NORMAL = 1.34
 STEP_OF_LOG = 0.1  # of the other predictors, whose slopes are smooth
 
 
-def why_not_by_density(assembled: Assembled) -> str | None:
+def why_not_by_density(assembled: Assembled, *, clustered: bool) -> str | None:
     """Why a model's curvature is left to the posterior; None where it is one of densities."""
     spec = assembled.spec
+    if not clustered:
+        return "rows are independent"
     if not isinstance(spec.family.quantile, float):
         return "it has several levels"
     if any(predictor.group_terms for predictor in spec.design.predictors.values()):
