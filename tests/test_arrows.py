@@ -333,3 +333,54 @@ def test_no_folder_is_too_full():
         if (number := sum(path.parent == folder and path.name != "__init__.py" for path in FILES)) > MOST_FILES
     }
     assert full == {}, "look for the wings in them"
+
+
+# Families that closed forms, projections or Bambi's rules for priors serve, and names that are also something else's.
+SERVED = {"gaussian", "bernoulli", "binomial", "poisson", "t"}
+HOMONYMS = {"beta", "gamma", "laplace", "categorical", "cumulative", "quantiles", "exponential", "lognormal"}
+# Lists of names: PyMC's of distributions, the densities of priors, and the room of scores, which knows no family.
+NAME_LISTS = ("families/user/likelihood.py", "priors/densities/", "scores/", "formula/evaluation/functions.py")
+FAMILY_WINGS = ("categories", "columns", "counts", "positive", "proportions", "real")
+
+
+def words(path: Path) -> set[str]:
+    """All strings in a file's code, and the modules that it imports."""
+    tree = ast.parse(path.read_text("utf-8"))
+    found = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@functools.cache
+def words_by_file() -> dict[str, set[str]]:
+    names = {path.relative_to(PACKAGE).as_posix(): path for path in FILES}
+    return {name: words(path) for name, path in names.items() if not name.startswith(NAME_LISTS)}
+
+
+@pytest.mark.parametrize(
+    "path", [path for wing in FAMILY_WINGS for path in sorted((PACKAGE / "families" / wing).glob("*.py"))]
+)
+def test_at_most_two_files_know_a_family(path):
+    """Its own included; other families may be made of it."""
+    name = path.stem
+    if name in SERVED | HOMONYMS or name.startswith("__"):
+        return
+    module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+    knowing = {file for file, said in words_by_file().items() if said & {name, module}}
+    own = path.relative_to(PACKAGE).as_posix()
+    others = {
+        file for file in knowing - {own} if not file.startswith(tuple(f"families/{wing}/" for wing in FAMILY_WINGS))
+    }
+    assert len(others) <= 1, sorted(others)
+
+
+@pytest.mark.parametrize("kind", ["smooth", "tensor", "hsgp", "gp", "monotonic"])
+def test_at_most_two_files_know_a_term(kind):
+    """Its own, and the register; penalised smooths share what they have in common."""
+    module = f"nutslite.formula.terms.{kind}"
+    knowing = {
+        file for file, said in words_by_file().items() if any(f"{word}.".startswith(f"{module}.") for word in said)
+    }
+    assert knowing <= {"formula/terms/register.py"}

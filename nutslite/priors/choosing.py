@@ -33,6 +33,7 @@ def choose_priors(
     auto_scale: bool = True,
     unused: Unused = "warn",
     mle: MLEPriors | None = None,
+    automatic: Mapping[str, Prior] = MappingProxyType({}),
     spreads: Mapping[str, float] = MappingProxyType({}),
     vectors: Mapping[str, Vector] = MappingProxyType({}),
     levels: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
@@ -49,6 +50,8 @@ def choose_priors(
         What to do about names in `priors` that are not in the model.
     mle : MLEPriors, optional
         Automatic priors come from the likelihood instead of the default rules.
+    automatic : mapping of str to Prior
+        Of auxiliary parameters whose automatic prior goes by the response.
     vectors : mapping of str to Vector
         Elements of the auxiliary parameters that are vectors.
     levels : mapping of str to tuple
@@ -81,7 +84,8 @@ def choose_priors(
         scaling=mle.scaling(fixed) if mle is not None else scaling,
         others=gaps,
     )
-    defaults.constants.update({name: gap.constant() for name, gap in gaps.items() if name in defaults.constants})
+    by_data = {**automatic, **{name: gap.constant() for name, gap in gaps.items()}}
+    defaults.constants.update({name: prior for name, prior in by_data.items() if name in defaults.constants})
     for name, value in given.constants.items():
         default = auxiliary[name]
         if default is not None:

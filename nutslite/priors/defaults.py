@@ -195,7 +195,6 @@ class DefaultScaling:
         self.binary = family in {"bernoulli", "binomial"} and link in {"logit", "probit"}
         self.mean = float(np.mean(response.values[0])) if self.uses_response else 0.0
         self._sd = float(np.std(response.values[0])) if self.uses_response else 1.0
-        self.least = least_end(response)
         self._response = response.name
         self._flat = _flatness(response.values[0])
 
@@ -383,10 +382,6 @@ def _constant(parameter: str, data: DefaultPrior | None, scales: DefaultScaling,
         return Prior("HalfStudentT", nu=4.0, sigma=scales.sd)
     if auto_scale and scales.family == QUANTILE and parameter == "b":
         return Prior("HalfStudentT", nu=4.0, sigma=1.0 / scales.sd)
-    if auto_scale and scales.family == "vonmises" and parameter == "kappa":
-        return Prior("HalfStudentT", nu=4.0, sigma=1.0)
-    if scales.family == "shifted_lognormal" and parameter == "ndt":
-        return Prior("Uniform", lower=0.0, upper=scales.least)
     if data is None:
         raise PriorError(
             f"The parameter '{parameter}' of the family '{scales.family}' has no default prior; give it one: "

@@ -65,6 +65,10 @@ class Parameter:
         The power of the response's unit that it has, 1 of a scale and -1 of a rate: where a search for it starts.
     constant : bool
         Whether it is the same in every row, so that it has no formula.
+    scaled_prior : (str, dict) or None
+        In place of `default_prior` where automatic priors are scaled.
+    below_responses : bool
+        Whether every response is above it. Its automatic prior is uniform up to the least of them.
     spread : float
         Only of a gap between quantiles: how many standard deviations it has in a normal distribution, which its default
         priors go by.
@@ -80,6 +84,8 @@ class Parameter:
     unit: int = 0
     spread: float = 0.0
     constant: bool = False
+    scaled_prior: tuple[str, Mapping[str, Any]] | None = None
+    below_responses: bool = False
     begins: Callable[[NDArray[np.float64]], float] | None = None
 
     def __post_init__(self) -> None:

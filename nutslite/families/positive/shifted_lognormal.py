@@ -142,7 +142,8 @@ FAMILY = Family(
             "ndt",
             links=POSITIVE_LINKS,
             support="positive",
-            default_prior=("HalfNormal", {"sigma": 1.0}),  # with data Uniform, see priors/defaults.py
+            default_prior=("HalfNormal", {"sigma": 1.0}),
+            below_responses=True,
             begins=half_of_the_least,
         ),
     ),

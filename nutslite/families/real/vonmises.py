@@ -72,7 +72,13 @@ FAMILY = Family(
     title="Von Mises",
     parameters=(
         Parameter("mu", links=("identity",), support="real"),
-        Parameter("kappa", links=POSITIVE_LINKS, support="positive", default_prior=("HalfNormal", {"sigma": 1.0})),
+        Parameter(
+            "kappa",
+            links=POSITIVE_LINKS,
+            support="positive",
+            default_prior=("HalfNormal", {"sigma": 1.0}),
+            scaled_prior=("HalfStudentT", {"nu": 4.0, "sigma": 1.0}),
+        ),
     ),
     kernel=loglik,
     prepare=prepare,

@@ -37,6 +37,7 @@ from nutslite.priors.correlations import choose_correlations
 from nutslite.priors.defaults import QUANTILE, PriorSet, least_end
 from nutslite.priors.intervals import middle_of
 from nutslite.priors.mle import MLEPriors
+from nutslite.priors.prior import Prior
 from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
 
@@ -234,13 +235,26 @@ def _choose_priors(
         auto_scale=arguments.auto_scale,
         unused=unused,  # type: ignore[arg-type]  # checked there, with a message
         mle=mle,
+        automatic=_automatic(family, design, arguments.auto_scale),
         spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
         vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
         levels={item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors},
     )
-    if family.kind == "shifted_lognormal" and "ndt" in chosen.constants:
-        check_shift("ndt", chosen.constants["ndt"], least_end(design.response), design.response.name)
+    for item in family.auxiliary:
+        if item.below_responses and item.name in chosen.constants:
+            check_shift(item.name, chosen.constants[item.name], least_end(design.response), design.response.name)
     return replace(chosen, constants={**chosen.constants, **family.fixed})
+
+
+def _automatic(family: Family, design: Design, auto_scale: bool) -> dict[str, Prior]:
+    """Of parameters without a formula, automatic priors other than those that the family has for any data."""
+    found = {}
+    for item in family.auxiliary:
+        if item.below_responses:
+            found[item.name] = Prior("Uniform", lower=0.0, upper=least_end(design.response))
+        elif auto_scale and item.scaled_prior is not None:
+            found[item.name] = Prior(item.scaled_prior[0], **item.scaled_prior[1])
+    return found
 
 
 def _settled(design: Design, priors: PriorSet) -> Design:

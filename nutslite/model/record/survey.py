@@ -228,8 +228,9 @@ def _refuse(read: FormulaRead, calls: Mapping[str, Expression], family: Family, 
             f"automatic_priors='{arguments.automatic_priors}' needs the rows in memory, and the data are on an engine. "
             "Leave it out."
         )
-    if family.kind == "shifted_lognormal":
-        raise DataError(
-            f"Family '{family.name}' has a shift that all responses are above, and data on an engine do not serve it: "
-            f"{IN_MEMORY}."
-        )
+    for parameter in family.parameters:
+        if parameter.below_responses:
+            raise DataError(
+                f"All responses are above '{parameter.name}' of family '{family.name}', which data on an engine do not "
+                f"serve: {IN_MEMORY}."
+            )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.results.predictions.predict import conditional_parameters, pointwise_log_likelihood, predict
+from nutslite.results.predictions.target import COMPANIONS
 from nutslite.scores.distributions import distribution, distribution_names
 from nutslite.scores.kinds.censored import Censored
 from nutslite.scores.kinds.known_density import DrawsWithDensity
@@ -32,8 +33,6 @@ FloatArray = NDArray[np.float64]
 
 KNOWN_APART = CLASSES, DRAWS, QUANTILES, VECTORS = "classes", "draws", "quantiles", "vectors"
 """Forms of a prediction that are no distribution in closed form."""
-TRIALS = {name: {"trials": "n"} for name in ("binomial", "zero_inflated_binomial")}
-"""By family, what distributions call companions of the response."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +158,10 @@ def form_of(family: Family) -> str:
     if family.combined:
         return CLASSES
     names = {parameter.name for parameter in family.parameters}
-    names |= set(TRIALS.get(family.kind, {}).values())
-    plain = set(family.companions) == set(TRIALS.get(family.kind, {}))
-    known = plain and family.kind in distribution_names() and names == set(distribution(family.kind).parameters)
-    return family.kind if known else DRAWS
+    names |= {COMPANIONS[companion] for companion in family.companions if companion in COMPANIONS}
+    if not set(family.companions) <= set(COMPANIONS) or family.kind not in distribution_names():
+        return DRAWS
+    return family.kind if names == set(distribution(family.kind).parameters) else DRAWS
 
 
 def known_parameters(form: str, arrays: dict[str, FloatArray], design: Design) -> dict[str, FloatArray]:
@@ -172,9 +171,11 @@ def known_parameters(form: str, arrays: dict[str, FloatArray], design: Design) -
     """
     rows = design.response.beside
     found = dict(arrays)
-    for companion, name in TRIALS.get(form, {}).items():
-        found[name] = np.broadcast_to(rows[companion], (len(next(iter(arrays.values()))), design.n_rows)).copy()
     ranges = distribution(form).parameters
+    for companion, name in COMPANIONS.items():
+        if name not in ranges:
+            continue
+        found[name] = np.broadcast_to(rows[companion], (len(next(iter(arrays.values()))), design.n_rows)).copy()
     return {name: np.clip(found[name], *_ends(ranges[name])) for name in ranges}
 
 

@@ -18,6 +18,9 @@ FloatArray = NDArray[np.float64]
 Companions = Mapping[str, FloatArray]
 
 MEAN, LINPRED, QUANTILE = "mean", "linpred", "quantile"
+COMPANIONS = {"trials": "n"}
+"""What distributions call companions of the response."""
+
 _ON = "_linpred"  # "sigma_linpred" is sigma's linear predictor
 
 
@@ -139,7 +142,7 @@ def _quantile(task: PredictionTask, level: Any, response: str) -> Target:
     if family.composite:
         raise DataError(f"The family '{family.name}' has the quantiles {family.quantile}: target='mu' gives them.")
     names = {parameter.name for parameter in family.parameters}
-    extra = {"binomial": {"trials": "n"}}.get(family.kind, {})
+    extra = {companion: name for companion, name in COMPANIONS.items() if companion in family.companions}
     known = family.kind in distribution_names() and set(family.companions) == set(extra)
     if not known or set(distribution(family.kind).parameters) != names | {*extra.values()}:
         raise DataError(
