@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from small_models import GAUSSIAN, GENERAL, assembled_of, small_model
 
+from nutslite.exceptions import NutsliteWarning
 from nutslite.model import Model
 from nutslite.posterior.marginal import prices
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
@@ -184,6 +185,21 @@ def test_pilot_gives_up_where_it_cannot_serve():
     target = JointTarget(assembled_of(model))
     assert run_pilot(target.model, target.density, target.loglik, np.zeros(target.dimension)) is None
     assert "No pilot" in str(model.plan("joint"))
+
+
+def test_no_pilot_where_effects_fit_every_row():
+    """Eight rows and eight groups: the joint density grows without end as sigma goes to zero, where no mode is."""
+    rng = np.random.default_rng(1)
+    data = {"y": np.exp(rng.normal(0.0, 0.5, 8)), "g": np.arange(8)}
+    t = Prior("StudentT", nu=4, mu=0, sigma=Prior("HalfNormal", sigma=1))
+    with pytest.warns(NutsliteWarning, match="a level for every row"):
+        model = Model("y ~ 1 + (1|g)", data, "lognormal", priors={"1|g": t, "sigma": Prior("Exponential", lam=1)})
+    target = JointTarget(assembled_of(model))
+    target.launch()
+    assert target.pilot is None
+    draws = model.fit(draws=200, tune=300, random_seed=1, progressbar=False, cores=1)
+    sigma = np.asarray(draws.posterior["sigma"])
+    assert (np.median(sigma, axis=1) > 0.05).all()
 
 
 def test_mode_of_a_correlated_normal():

@@ -36,6 +36,7 @@ FloatArray = NDArray[np.float64]
 OUTER_STEPS = 25
 NEWTON_STEPS = 30
 SCALE_TOLERANCE = 0.02  # change of the log scales at which the outer iteration stops
+FURTHEST_FALL = 15.0  # of a log scale from where the search began, where it has not come to rest
 LARGEST_NEWTON_STEP = 10.0  # change of a linear predictor, in its unit, by one coefficient
 
 
@@ -107,7 +108,7 @@ def run_pilot(
         found = _Search(model._replace(blocks=blocks), density, loglik, start, steps, units).run()
     except np.linalg.LinAlgError:  # on the way to a scale of zero numbers leave the range of doubles
         return None
-    if found is None or not _is_usable(found):
+    if found is None or not _is_usable(found, start):
         return None
     found = replace(found, model=found.model._replace(blocks=model.blocks))
     _add_gammas(found)
@@ -126,9 +127,12 @@ def _add_gammas(found: Pilot) -> None:
                 found.information.border[place, place] += 2.0 * float(known @ w**2)
 
 
-def _is_usable(found: Pilot) -> bool:
+def _is_usable(found: Pilot, start: FloatArray) -> bool:
     """Whether there is a mode: where coefficients can fit every row exactly, scales run off to zero without end."""
     information = found.information
+    logs = np.flatnonzero(found.model.head.transforms == LOG)
+    if not found.settled and np.any(found.position[logs] < start[logs] - FURTHEST_FALL):
+        return False
     parts = (found.position, information.border, information.coupling, information.blocks)
     if not all(np.isfinite(part).all() for part in parts):
         return False
