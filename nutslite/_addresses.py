@@ -1,8 +1,7 @@
-"""Compiled functions by their address: numbers in a record of data, where most models call none of them.
+"""Compiled functions by their address: numbers in a record of data.
 
 To hand a function pointer over from Python takes some 45 microseconds, at every call, whether or not it is used then.
-A number takes nothing. So the pointer that every model calls is handed over as such, those that few models call as
-addresses, which compiled code makes pointers of. Without compilation an address is the function itself.
+A number takes nothing, and compiled code makes a pointer of it. Without compilation an address is the function itself.
 """
 
 from __future__ import annotations

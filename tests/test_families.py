@@ -21,10 +21,10 @@ from numba import types
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.exceptions import DataError, FamilyError
 from nutslite.families.links.codes import CODES, inverse_array, inverse_derivative, link_array
-from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, compiled_total, has_total
+from nutslite.families.record.family import LOGLIK, Family, compiled_loglik, has_total
 from nutslite.families.record.pointwise import pointwise_loglik
 from nutslite.families.record.register import get_family
-from nutslite.families.user.built_in import family_names
+from nutslite.families.user.built_in import built_in, family_names
 from nutslite.formula.records import Response
 
 NAMES = [name for name in family_names() if get_family(name).bind is None]  # test_families_categories.py has the others
@@ -366,7 +366,7 @@ def test_the_total_is_the_sum_of_the_kernel(name, rows):
     eta[:, 0] = rng.choice([-800.0, 0.0, 800.0])
     y = family.prepare(rng.integers(0, 2, (1, rows + 2)).astype(float))
     out, slopes = np.empty(rows), np.empty((len(links), rows))
-    kernel, total = compiled_loglik(family, links), compiled_total(name)
+    kernel, total = compiled_loglik(family, links), built_in(name).total
     kernel(y, np.empty(0), 2, eta, np.ones(len(links), dtype=np.int64), links, out, slopes)
     assert total(y, 2, rows, eta) == pytest.approx(out.sum(), rel=1e-13)
     eta[0, rows - 1] = np.nan

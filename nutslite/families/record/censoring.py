@@ -23,12 +23,10 @@ from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.formula.records import STATUSES, Response
 
-LOGLIKS = types.Tuple([types.int64, LOGLIK, *(types.int64,) * len(STATUSES)])
-"""Type of a model's kernels, by the status of their rows: a pointer for the first, addresses for the others.
+LOGLIKS = types.UniTuple(types.int64, len(STATUSES) + 1)
+"""Type of a model's kernels: their addresses, by the status of their rows.
 
 Last stands the address of `subtract_kernel`, which models of responses with bounds call.
-
-Most models have one kernel. A number comes first, because Numba warns of an experimental feature where a function does.
 """
 
 SUBTRACT = types.FunctionType(types.void(types.int64, *LOGLIK.signature.args))
@@ -50,8 +48,8 @@ def compiled_kernels(
 def logliks_of(kernels: Mapping[int, Callable[..., None]], bounded: bool = True) -> tuple[Any, ...]:
     """Compiled kernels by place, as `LOGLIKS` has them; where there is none stands any other."""
     one = kernels.get(0, next(iter(kernels.values())))
-    others = [address_of(kernels.get(place, one), LOGLIK) for place in range(1, len(STATUSES))]
-    return (len(kernels), one, *others, address_of(subtract_kernel, SUBTRACT) if bounded else others[-1])
+    own = [address_of(kernels.get(place, one), LOGLIK) for place in range(len(STATUSES))]
+    return (*own, address_of(subtract_kernel, SUBTRACT) if bounded else own[-1])
 
 
 def compiled_logliks(
@@ -77,8 +75,7 @@ def subtract_kernel(address, y, weights, start, eta, varies, links, out, d_eta):
 
 def kernel_of(logliks: tuple[Any, ...], place: int) -> Callable[..., None]:
     """The kernel at a place of `STATUSES`, for Python."""
-    found: Callable[..., None] = logliks[1] if place == 0 else function_of(logliks[1 + place])
-    return found
+    return function_of(logliks[place])
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
+from nutslite._addresses import address_of
 from nutslite._calls import public
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, jit_disabled
 from nutslite.exceptions import FamilyError, FamilyTypeError, did_you_mean, shown
@@ -387,9 +388,6 @@ def has_total(family: Family, codes: NDArray[np.int64]) -> bool:
     return original.total is not None and original.kernel is family.kernel and np.array_equal(codes, native)
 
 
-def compiled_total(kind: str) -> Callable[..., float]:
-    """The `total` of a built-in family, compiled."""
-    total = built_in(kind).total
-    if not jit_disabled():
-        total.compile(TOTAL.signature)
-    return total  # type: ignore[no-any-return]
+def total_address(kind: str) -> Any:
+    """The address of the `total` of a built-in family, compiled."""
+    return address_of(built_in(kind).total, TOTAL)

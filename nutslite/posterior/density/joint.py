@@ -19,6 +19,7 @@ from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.nodes.program import DERIVED, PRIORS, derived_of, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
+from nutslite.priors.densities.densities import density_at
 
 FloatArray = NDArray[np.float64]
 
@@ -58,7 +59,8 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     float
         Prior, likelihood and log-Jacobians, normalising constants included; -inf or nan where undefined.
     """
-    model, (derived, density), loglik = data
+    model, (derived, address), loglik = data
+    density = density_at(address)
     n_head = model.head.transforms.shape[0]
     values = np.empty(n_head + model.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])

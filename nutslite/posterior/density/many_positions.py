@@ -24,6 +24,7 @@ from nutslite.posterior.density.predictor import block_loglik, fill_code_effects
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import VARIES
+from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 from nutslite.sampler.transition.handle import handle_of, logdensity_at
 
@@ -45,7 +46,8 @@ def compiled_joint_many() -> Callable[..., None]:
 
 def _joint_many(positions: Any, data: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the joint log density of positions (m, dimension)."""
-    model, (derived, density), loglik = data
+    model, (derived, address), loglik = data
+    density = density_at(address)
     m = positions.shape[0]
     n_head = model.head.transforms.shape[0]
     values = np.empty((m, n_head + model.head.fixed.shape[0]))

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from nutslite._awaited import NATURAL, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.families.links.codes import inner_constant_slope
+from nutslite.families.record.censoring import kernel_at
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_AT_ONCE
 from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import BOUNDS, CONSTANT, VARIES, ModelData
+from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
@@ -45,8 +47,9 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
 
     `gradients` (m, dimension) is overwritten, too, unless it has no rows.
     """
-    model, (_, density), logliks = data
-    loglik = logliks[1]
+    model, (_, address), logliks = data
+    density = density_at(address)
+    loglik = kernel_at(logliks[0])
     m = positions.shape[0]
     values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
     adjoint = np.zeros(values.shape)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from nutslite._addresses import caller_of
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.families.record.family import TOTAL
 from nutslite.posterior.density.predictor import fill_common
@@ -23,6 +24,9 @@ from nutslite.sampler.transition.compiling import uncounted
 NUMBERS_AT_ONCE = 3072  # of a block of rows: 24 kilobytes
 FEWEST_ROWS, MOST_ROWS = 64, 512
 
+total_at = caller_of(TOTAL)
+"""For compiled code: the total at an address."""
+
 
 def has_totals(model: ModelData) -> bool:
     """Whether `plain_totals` serves a plain model, given a family that has a total."""
@@ -32,15 +36,16 @@ def has_totals(model: ModelData) -> bool:
 @functools.cache
 def compiled_plain_totals() -> Callable[..., None]:
     """`plain_totals` for the one type of data that all models have."""
-    signature = types.void(MATRIX, MODEL_DATA, types.Tuple([types.int64, TOTAL]), VECTOR)
+    signature = types.void(MATRIX, MODEL_DATA, types.int64, VECTOR)
     return without_dispatch(kernel_with_signature(plain_totals, signature), signature)
 
 
-def plain_totals(positions: Any, model: Any, total: Any, out: Any) -> None:
+def plain_totals(positions: Any, model: Any, address: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the log likelihood of positions (m, dimension): no prior, no Jacobian.
 
-    `total` stands behind a number, see `LOGLIKS`.
+    `address` is that of the family's total.
     """
+    total = total_at(address)
     m, n = positions.shape[0], model.y.shape[1]
     values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
     for i in range(m):
@@ -51,7 +56,7 @@ def plain_totals(positions: Any, model: Any, total: Any, out: Any) -> None:
     eta = np.empty((model.predictors.shape[0], width))
     for start in range(0, n, width):
         rows = min(width, n - start)
-        _add_rows(model, total[1], values, start, rows, eta, out)
+        _add_rows(model, total, values, start, rows, eta, out)
 
 
 @uncounted

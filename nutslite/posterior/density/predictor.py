@@ -170,18 +170,14 @@ def block_loglik(model: ModelData, loglik, values, effects, start, rows, varies,
 def call_kernel(model: ModelData, logliks, start, eta, varies, out, d_eta):
     """Overwrite `out` (rows,) and `d_eta` by the kernel of the segment that the rows from `start` on are in."""
     segment = model.segments[segment_of(model.segments, start)]
-    loglik = logliks[1]  # behind a number, see `LOGLIKS`
-    place = segment[KERNEL]
-    if place > 0:
-        loglik = kernel_at(logliks[2] if place == 1 else logliks[3] if place == 2 else logliks[4])
+    loglik = kernel_at(logliks[segment[KERNEL]])
     first, stop, bounds = segment[FIRST_ETA], segment[FIRST_ETA] + segment[N_ETA], segment[BOUNDS_START]
     own, given, links = d_eta[first:stop], varies[first:stop], model.links[first:stop]
     loglik(model.y[:bounds], model.weights, start, eta[first:stop], given, links, out, own)
     place = segment[BOUNDS]
     if place > 0:
-        address = logliks[2] if place == 1 else logliks[3] if place == 2 else logliks[4]
-        subtract = subtract_at(logliks[5])
-        subtract(address, model.y[bounds:], model.weights, start, eta[first:stop], given, links, out, own)
+        subtract = subtract_at(logliks[4])
+        subtract(logliks[place], model.y[bounds:], model.weights, start, eta[first:stop], given, links, out, own)
     for j in range(d_eta.shape[0]):
         if j < first or j >= stop:
             for i in range(out.shape[0]):

@@ -25,6 +25,7 @@ from nutslite.posterior.record.warp import (
     raise_above,
     untable,
 )
+from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
 VECTORS = 6  # of scratch, of the members' length
@@ -64,7 +65,8 @@ def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
     `gradient` is overwritten; -inf or nan where undefined.
     """
-    model, (_, density), loglik = data
+    model, (_, address), loglik = data
+    density = density_at(address)
     warp = model.warp
     m, n = warp.members.shape[0], warp.raised.shape[0]
     n_head = model.head.transforms.shape[0]

@@ -33,6 +33,7 @@ from nutslite.posterior.record.model_data import (
     ModelData,
 )
 from nutslite.posterior.record.warp import FREE, untable
+from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
@@ -103,7 +104,8 @@ def warped_value(coordinates: Any, gradient: Any, data: Any) -> float:
 
 @uncounted
 def _value(coordinates, part, data):
-    model, (_, density), loglik, scratch = data
+    model, (_, address), loglik, scratch = data
+    density = density_at(address)
     warp, values, effects = model.warp, scratch.values, scratch.effects
     raw = scratch.position[model.head.transforms.shape[0] :]
     total, _ = untable(warp, coordinates, scratch.position, scratch.members, scratch.weights, scratch.lower)

@@ -23,6 +23,7 @@ from nutslite.posterior.marginal.marginal import LOG_2PI, MARGINAL_TYPE, fill_sy
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import fill_derived, with_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
+from nutslite.priors.densities.densities import density_at
 
 FloatArray = NDArray[np.float64]
 
@@ -49,7 +50,8 @@ def _assemble(
     Row l of the sparse matrix (starts, columns, cross) is z_l' W [rest, y]; `counts` (L,) are z_l' W z_l. Returns all
     of the log density but what depends on the factor of `schur`.
     """
-    data, (derived, density) = data_and_priors
+    data, (derived, address) = data_and_priors
+    density = density_at(address)
     total = constrain_head(position, data.head, values)
     total += fill_derived(data.head.nodes, derived, values)
     sigma = values[data.sigma]

@@ -30,6 +30,7 @@ from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.marginal.elimination import eliminate, pull_back_classes
 from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -103,7 +104,8 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     position, gradient : (dimension,) float64
     data_and_priors : tuple of MarginalData and derived values with prior densities (`PRIORS`)
     """
-    data, (derived, density) = data_and_priors
+    data, (derived, address) = data_and_priors
+    density = density_at(address)
     r = data.cross.shape[0] - 1
     q = data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])

@@ -12,6 +12,7 @@ from numba import types
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, widest
 from nutslite.posterior.marginal.marginal_value import marginal_at
+from nutslite.priors.densities.densities import density_at
 
 
 @functools.cache
@@ -23,7 +24,8 @@ def compiled_marginal_many() -> Callable[..., None]:
 
 def marginal_many(positions: Any, data_and_priors: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the marginal log density of positions (m, dimension)."""
-    data, (derived, density) = data_and_priors
+    data, (derived, address) = data_and_priors
+    density = density_at(address)
     r, q = data.cross.shape[0] - 1, data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
     scratch = np.empty(values.shape[0])

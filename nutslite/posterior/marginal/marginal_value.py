@@ -25,6 +25,7 @@ from nutslite.posterior.marginal.marginal import (
 )
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
+from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain
 
 
@@ -36,7 +37,8 @@ def compiled_marginal_value() -> Callable[..., float]:
 
 def marginal_value(position: Any, gradient: Any, data_and_priors: Any) -> float:
     """`marginal.marginal_logdensity`, whose `gradient` is left as it is."""
-    data, (derived, density) = data_and_priors
+    data, (derived, address) = data_and_priors
+    density = density_at(address)
     r, q = data.cross.shape[0] - 1, data.eliminated
     values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
     schur = np.empty((r + 1, r + 1))

@@ -44,7 +44,7 @@ from nutslite.posterior.record.node_table import (
     SIMPLEX,
     WEIGHTED_SUM,
 )
-from nutslite.priors.densities.densities import DENSITY
+from nutslite.priors.densities.densities import density_address
 from nutslite.sampler.transition.compiling import uncounted
 
 FILL = types.FunctionType(types.float64(NODES, VECTOR))
@@ -52,7 +52,7 @@ PULL_BACK = types.FunctionType(types.void(NODES, VECTOR, VECTOR))
 DERIVED = types.UniTuple(types.int64, 2)
 """Addresses of the functions that run nodes forwards and backwards: few models have any."""
 
-PRIORS = types.Tuple([DERIVED, DENSITY])
+PRIORS = types.Tuple([DERIVED, types.int64])
 """Type of the element of a density's data that has its derived values and prior densities."""
 
 ALLOWED = frozenset({INTEGRATES, MERGES, CODES})
@@ -192,9 +192,9 @@ def derived_of(head: Head) -> tuple[Any, Any]:
     return address_of(fill_all, FILL), address_of(pull_back_all, PULL_BACK)
 
 
-def with_derived(head: Head, density: Callable[..., float]) -> tuple[Any, Callable[..., float]]:
+def with_derived(head: Head, density: Callable[..., float]) -> tuple[Any, Any]:
     """Derived values and prior densities of a head, as `PRIORS`."""
-    return derived_of(head), density
+    return derived_of(head), density_address(density)
 
 
 def declarations_of_nodes(head: Head) -> list[Declaration]:

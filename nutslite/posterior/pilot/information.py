@@ -36,7 +36,7 @@ from nutslite.posterior.products.level_sums import (
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.priors.densities.densities import DENSITY
+from nutslite.priors.densities.densities import density_address, density_at
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -56,29 +56,29 @@ class Information:
 
 @functools.cache
 def _compiled_head_prior_gradient() -> Callable[..., None]:
-    return kernel_with_signature(_head_prior_gradient, types.void(VECTOR, HEAD, DENSITY, VECTOR))
+    return kernel_with_signature(_head_prior_gradient, types.void(VECTOR, HEAD, types.int64, VECTOR))
 
 
-def _head_prior_gradient(position: Any, head: Any, density: Any, gradient: Any) -> None:
+def _head_prior_gradient(position: Any, head: Any, address: Any, gradient: Any) -> None:
     values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     constrain_head(position, head, values)
-    add_head_priors(head, density, values, adjoint, np.empty(5))
+    add_head_priors(head, density_at(address), values, adjoint, np.empty(5))
     pull_back_head(position, head, adjoint, gradient)
 
 
 def head_prior_information(head: Head, density: Callable[..., float], position: FloatArray) -> FloatArray:
     """Negative Hessian of the head's log prior (log-Jacobians included) by central differences of its gradient."""
     n_head = head.transforms.size
-    prior_gradient = _compiled_head_prior_gradient()
+    prior_gradient, address = _compiled_head_prior_gradient(), density_address(density)
     out = np.empty((n_head, n_head))
     upper, lower = np.empty(n_head), np.empty(n_head)
     for i in range(n_head):
         point = position[:n_head].copy()
         point[i] += HEAD_STEP
-        prior_gradient(point, head, density, upper)
+        prior_gradient(point, head, address, upper)
         point[i] -= 2.0 * HEAD_STEP
-        prior_gradient(point, head, density, lower)
+        prior_gradient(point, head, address, lower)
         out[i] = (lower - upper) / (2.0 * HEAD_STEP)
     return 0.5 * (out + out.T)
 

@@ -20,7 +20,7 @@ from nutslite.posterior.record.head import NO_DENSITY, Head
 from nutslite.posterior.record.node_table import simplex_places
 from nutslite.posterior.targets.target import density_of
 from nutslite.priors.correlations import lkj_cholesky_logdensity
-from nutslite.priors.densities.densities import DENSITY
+from nutslite.priors.densities.densities import density_address, density_at
 
 FloatArray = NDArray[np.float64]
 
@@ -140,21 +140,21 @@ class _Densities:
     """Evaluates the prior densities that a model has, for vectors of draws."""
 
     def __init__(self, assembled: Assembled) -> None:
-        self.density = density_of(assembled.data.head, assembled.data.block_columns)
+        self.address = density_address(density_of(assembled.data.head, assembled.data.block_columns))
 
     def __call__(self, code: int, x: FloatArray, arguments: FloatArray) -> FloatArray:
         out = np.empty(x.size)
-        _compiled()(self.density, code, np.ascontiguousarray(x), np.ascontiguousarray(arguments), out)
+        _compiled()(self.address, code, np.ascontiguousarray(x), np.ascontiguousarray(arguments), out)
         return out
 
 
 @functools.cache
 def _compiled() -> Callable[..., None]:
-    return kernel_with_signature(_evaluate, types.void(DENSITY, types.int64, VECTOR, MATRIX, VECTOR))
+    return kernel_with_signature(_evaluate, types.void(types.int64, types.int64, VECTOR, MATRIX, VECTOR))
 
 
-def _evaluate(density: Any, code: Any, x: Any, arguments: Any, out: Any) -> None:
+def _evaluate(address: Any, code: Any, x: Any, arguments: Any, out: Any) -> None:
     """Overwrite `out` with log densities of `x`, whose arguments are the rows of `arguments`."""
-    partials = np.empty(5)
+    density, partials = density_at(address), np.empty(5)
     for i in range(x.shape[0]):
         out[i] = density(code, x[i], arguments[0, i], arguments[1, i], arguments[2, i], arguments[3, i], partials)

@@ -31,6 +31,7 @@ from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.record.potential import Potential
 from nutslite.posterior.targets.target import JointTarget
+from nutslite.priors.densities.densities import density_at
 
 FloatArray = NDArray[np.float64]
 
@@ -88,7 +89,8 @@ def compiled_density() -> Callable[..., float]:
 
 def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
     """As `joint.joint_logdensity`, with the potentials."""
-    model, gather, (derived, density), loglik, potential = data
+    model, gather, (derived, address), loglik, potential = data
+    density = density_at(address)
     n_head = model.head.transforms.shape[0]
     values = np.empty(n_head + model.head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])

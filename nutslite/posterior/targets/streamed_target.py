@@ -20,7 +20,7 @@ from nutslite._parallel import available_cpus
 from nutslite.engines.elsewhere import Elsewhere
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.censoring import compiled_logliks
-from nutslite.families.record.family import compiled_total, has_total
+from nutslite.families.record.family import has_total, total_address
 from nutslite.formula.design import Design
 from nutslite.posterior.assembly.assembly import assemble
 from nutslite.posterior.density.joint import JOINT_DATA
@@ -174,7 +174,7 @@ class OfBlock:
         model = assemble(replace(self.spec, design=design), self.inventory, coded=False).data
         if self.totals and not self.wanted and has_totals(model):
             values = np.empty(len(self.positions))
-            compiled_plain_totals()(self.positions, model, (1, compiled_total(self.spec.family.kind)), values)
+            compiled_plain_totals()(self.positions, model, total_address(self.spec.family.kind), values)
             return values, np.empty((0, self.positions.shape[1]))
         values, gradients = joint_part(model, self.spec, self.positions, self.wanted)
         prior, prior_gradients = prior_part(model, self.spec, self.positions, self.wanted)

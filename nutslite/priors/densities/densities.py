@@ -1,17 +1,20 @@
 """The log density of any elementwise prior, by integer code: the functions that the joint density calls.
 
 The formulas are in densities_real.py, densities_positive.py and densities_bounded.py, the names in catalogue.py.
-Densities are passed to kernels as a function pointer of type `DENSITY`: thirty formulas compiled once, not once more in
-each caller; and a model that has only the usual priors never compiles the others (`density_function`).
+Densities are passed to kernels by address (`density_at` makes a function pointer of it): thirty formulas compiled once,
+not once more in each caller; and a model that has only the usual priors never compiles the others (`density_function`).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from numba import types
 
+from nutslite._addresses import address_of, caller_of
 from nutslite._numba import VECTOR, jit_disabled, kernel
 from nutslite.priors.densities import codes
 from nutslite.priors.densities.bounded import beta as beta_density
@@ -22,12 +25,23 @@ from nutslite.priors.densities.positive import gamma as gamma_density
 from nutslite.priors.densities.positive import half_location_scale, half_student_t, positive_log_density_gradient
 from nutslite.priors.densities.real import location_scale, real_log_density_gradient, student_t
 
-__all__ = ["DENSITIES", "DENSITY", "density_function", "log_density", "log_density_gradient"]
+__all__ = [
+    "DENSITIES",
+    "DENSITY",
+    "density_address",
+    "density_at",
+    "density_function",
+    "log_density",
+    "log_density_gradient",
+]
 
 DENSITY = types.FunctionType(
     types.float64(types.int64, types.float64, types.float64, types.float64, types.float64, types.float64, VECTOR)
 )
-"""Type of `log_density_gradient` passed by pointer."""
+"""Type of a pointer to `log_density_gradient`."""
+
+density_at = caller_of(DENSITY)
+"""For compiled code: the density at an address."""
 
 
 @kernel
@@ -131,6 +145,12 @@ def usual_log_density_gradient(code, x, a, b, c, d, out):
     if code == codes.EXPONENTIAL:
         return exponential_density(x, a, out)
     return 0.0 if code == codes.HALF_FLAT else np.nan
+
+
+@functools.cache
+def density_address(density: Callable[..., float]) -> Any:
+    """What `density_at` takes."""
+    return address_of(density, DENSITY)
 
 
 def density_function(used: Iterable[int]) -> Callable[..., float]:
