@@ -144,6 +144,8 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(f"M{number}" for number in range(1, 9)))
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before = folder / "before"
