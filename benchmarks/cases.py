@@ -104,6 +104,27 @@ def _evaluations() -> pd.DataFrame:
     return frame[["y", "service", "s", "d", "dept"]]
 
 
+def _ticks() -> pd.DataFrame:
+    """Counts of ticks on chicks within broods within places."""
+    frame = _real("grouseticks", ("YEAR", "BROOD", "INDEX", "LOCATION"))
+    frame["h"] = (frame["HEIGHT"] - frame["HEIGHT"].mean()) / 100
+    return frame[["TICKS", "YEAR", "h", "BROOD", "INDEX", "LOCATION"]]
+
+
+def _verbal() -> pd.DataFrame:
+    """Whether people would curse, scold or shout."""
+    frame = _real("VerbAgg", ("id", "item"))
+    frame["r"] = (frame["r2"] == "Y").astype(int)
+    return frame[["r", "Anger", "Gender", "btype", "situ", "id", "item"]]
+
+
+def _bacteria() -> pd.DataFrame:
+    """Presence of bacteria in children, by treatment and week."""
+    frame = _real("bacteria", ("ID",))
+    frame["present"] = (frame["y"] == "y").astype(int)
+    return frame[["present", "trt", "week", "ID"]]
+
+
 def _radon() -> pd.DataFrame:
     for name in ("radon_rstanarm", "radon"):
         try:
@@ -137,6 +158,18 @@ def _logistic_groups() -> pd.DataFrame:
     group = _unbalanced(rng, 10_000, 200, 0.8)
     eta = -0.5 + 0.6 * columns["x1"] - 0.4 * columns["x2"] + 0.2 * columns["x3"] + 0.8 * rng.normal(size=200)[group]
     y = (rng.uniform(size=10_000) < 1 / (1 + np.exp(-eta))).astype(int)
+    return pd.DataFrame({"y": y, **columns, "g": _names("g", group)})
+
+
+def _six_slopes() -> pd.DataFrame:
+    """Yes or no in 1,000 groups of 20, each with an intercept and five slopes of its own."""
+    rng = np.random.default_rng(16)
+    columns = _normals(rng, 20_000, 5)
+    group = np.repeat(np.arange(1_000), 20)
+    effects = rng.normal(size=(1_000, 6)) * [0.8, 0.5, 0.4, 0.3, 0.3, 0.2]
+    common = np.array([-0.3, 0.6, -0.4, 0.3, 0.0, 0.2]) + effects[group]
+    eta = common[:, 0] + sum(common[:, k + 1] * columns[f"x{k + 1}"] for k in range(5))
+    y = (rng.random(20_000) < 1.0 / (1.0 + np.exp(-eta))).astype(int)
     return pd.DataFrame({"y": y, **columns, "g": _names("g", group)})
 
 
@@ -391,5 +424,37 @@ CASES: tuple[Case, ...] = (
         "weibull",
         _lifetimes,
         expected={"ours": (25, 3), "nutpie": (60, 20), "numpyro": (30, 30)},
+    ),
+    Case(
+        "ticks",
+        "ticks on chicks, 403 rows, broods within places, a level for each row",
+        "TICKS ~ YEAR + h + (1|BROOD) + (1|INDEX) + (1|LOCATION)",
+        "poisson",
+        _ticks,
+        expected={"ours": (40, 15), "nutpie": (60, 40), "numpyro": (60, 60)},
+    ),
+    Case(
+        "six slopes",
+        "logistic, 20,000 rows, 1,000 groups with five slopes",
+        "y ~ x1 + x2 + x3 + x4 + x5 + (1 + x1 + x2 + x3 + x4 + x5|g)",
+        "bernoulli",
+        _six_slopes,
+        expected={"ours": (120, 90), "nutpie": (400, 400), "numpyro": (400, 400)},
+    ),
+    Case(
+        "VerbAgg",
+        "logistic, 7,584 answers, 316 people x 24 items",
+        "r ~ Anger + Gender + btype + situ + (1|id) + (1|item)",
+        "bernoulli",
+        _verbal,
+        expected={"ours": (40, 15), "nutpie": (120, 90), "numpyro": (120, 120)},
+    ),
+    Case(
+        "bacteria",
+        "logistic, 220 rows, 50 children",
+        "present ~ trt + week + (1|ID)",
+        "bernoulli",
+        _bacteria,
+        expected={"ours": (25, 3), "nutpie": (40, 15), "numpyro": (20, 20)},
     ),
 )
