@@ -101,15 +101,38 @@ def test_fitness_of_weights():
     assert fitness(np.full(9, -np.inf)).acceptance == 0.0
 
 
-def test_refining_moves_to_the_target():
+def test_refining_finds_a_normal_target():
+    """Exactly, by some draws more than a quadratic function has numbers."""
     target = stats.multivariate_normal([0.7, -0.4], [[1.3, 0.4], [0.4, 0.6]])
     proposal = DefensiveMixture(np.zeros(2), np.eye(2))
-    draws = proposal.draw(np.random.default_rng(1), 2000)
-    refined = proposal.refined(draws, target.logpdf(draws) - proposal.log_density(draws))
-    np.testing.assert_allclose(refined.center, target.mean, atol=0.08)
-    np.testing.assert_allclose(refined.factor @ refined.factor.T, target.cov, atol=0.12)
-    few = proposal.refined(draws[:20], np.zeros(20))
-    assert few is proposal
+    draws = proposal.draw(np.random.default_rng(1), 40)
+    log_weights = target.logpdf(draws) - proposal.log_density(draws)
+    log_weights[7] = -np.inf
+    refined = proposal.refined(draws, log_weights)
+    np.testing.assert_allclose(refined.center, target.mean, atol=1e-9)
+    np.testing.assert_allclose(refined.factor @ refined.factor.T, target.cov, atol=1e-9)
+    assert proposal.refined(draws[:10], np.zeros(10)) is proposal
+
+
+def test_refining_keeps_a_proposal_where_there_is_no_maximum():
+    proposal = DefensiveMixture(np.zeros(2), np.eye(2))
+    draws = proposal.draw(np.random.default_rng(1), 200)
+    saddle = 0.1 * (draws[:, 0] ** 2 - draws[:, 1] ** 2)
+    assert proposal.refined(draws, saddle - proposal.log_density(draws)) is proposal
+
+
+def test_refining_a_skewed_target_accepts_more():
+    """The logarithms of gamma variables, whose mode and curvature are known."""
+    proposal = DefensiveMixture(np.full(3, np.log(4.0)), 0.5 * np.eye(3))
+
+    def weighted(mixture, n, seed):
+        draws = mixture.draw(np.random.default_rng(seed), n)
+        return draws, (4.0 * draws - np.exp(draws)).sum(axis=1) - mixture.log_density(draws)
+
+    refined = proposal.refined(*weighted(proposal, 250, 1))
+    before, after = (fitness(weighted(mixture, 20_000, 2)[1]) for mixture in (proposal, refined))
+    assert after.acceptance > before.acceptance + 0.02
+    assert after.largest < before.largest
 
 
 def test_a_chain_over_known_weights_has_the_targets_distribution():

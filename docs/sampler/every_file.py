@@ -30,7 +30,7 @@ from nutslite.sampler.catalogue.splitting import LEAPFROG
 from nutslite.sampler.catalogue.trial import flow
 from nutslite.sampler.checkpoint.metric_shapes import check_arrowhead
 from nutslite.sampler.densities.c_calls import PLAIN
-from nutslite.sampler.independence.independence import IndependenceChain, Proposal, compiled_acceptance
+from nutslite.sampler.independence.independence import IndependenceChain, compiled_acceptance
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness
 from nutslite.sampler.pathfinder.low_rank_normal import diagonal_normal
 from nutslite.sampler.pathfinder.paths import ELBO_DRAWS, find_path
@@ -141,12 +141,12 @@ def independent(folder):
     """Independence Metropolis: one at a time, and over proposals whose weights are known."""
     rng = np.random.default_rng(SEED)
     factor = np.linalg.cholesky(np.linalg.inv(PRECISION))
-    chain = IndependenceChain(lambda q: log_densities(q[None])[0], Proposal(np.zeros(2), factor), rng)
+    mixture = DefensiveMixture(np.zeros(2), factor)
+    chain = IndependenceChain(lambda q: log_densities(q[None])[0], mixture, rng)
     with transition_bar(1, 10, shown=False) as report:
         for done in range(10):
             chain.step()
             report(0, done + 1, chain.acceptance)
-    mixture = DefensiveMixture(np.zeros(2), factor)
     positions = mixture.draw(rng, 100)
     log_weights = log_densities(positions) - mixture.log_density(positions)
     refined = mixture.refined(positions, log_weights)

@@ -22,7 +22,8 @@ from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.targets.target import density_of
 from nutslite.sampler.checkpoint.checkpoint import RANDOM_STATE, ChainJournal, Checkpoint, RecordKind, random_state
 from nutslite.sampler.draws import largest_rectangle
-from nutslite.sampler.independence.independence import IndependenceChain, Proposal, centred_proposal
+from nutslite.sampler.independence.independence import IndependenceChain
+from nutslite.sampler.independence.proposals import DefensiveMixture
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.memory import memory_for
 from nutslite.sampler.progress import transition_bar
@@ -65,7 +66,7 @@ def run(task: Task) -> Fit:
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
     density = LargeMarginal(reduction, density_of(reduction.data.head))
 
-    def propose() -> Proposal:
+    def propose() -> DefensiveMixture:
         rough = laplace_proposal(density, starting_position(task.plan.assembled)[reduction.kept])
         return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
 
@@ -106,7 +107,7 @@ class LargeDraws:
     interrupted: bool
 
 
-def laplace_proposal(density: LargeMarginal, start: FloatArray) -> Proposal:
+def laplace_proposal(density: LargeMarginal, start: FloatArray) -> DefensiveMixture:
     """Mode and curvature of the density, by evaluations alone."""
     from scipy import optimize  # takes longer to load than most models to fit
 
@@ -123,7 +124,7 @@ def laplace_proposal(density: LargeMarginal, start: FloatArray) -> Proposal:
         raise SamplingError(
             "The marginal density has no regular mode: a scale may be hardly informed. Fit with plan='joint'."
         ) from None
-    return Proposal(center, factor)
+    return DefensiveMixture(center, factor)
 
 
 def _hessian(function: Callable[[FloatArray], float], center: FloatArray) -> FloatArray:
@@ -141,11 +142,11 @@ def _hessian(function: Callable[[FloatArray], float], center: FloatArray) -> Flo
     return out / SECOND_DIFFERENCE**2
 
 
-def refined_proposal(density: LargeMarginal, proposal: Proposal, rng: np.random.Generator) -> Proposal:
-    """The proposal with its mean by importance sampling from itself."""
-    positions = np.array([proposal.draw(rng) for _ in range(WARMUP_TRANSITIONS)])
-    weights = np.array([density.evaluate(p)[0] - proposal.log_density(p) for p in positions])
-    return centred_proposal(positions, weights, proposal)
+def refined_proposal(density: LargeMarginal, proposal: DefensiveMixture, rng: np.random.Generator) -> DefensiveMixture:
+    """The proposal, refined by importance sampling from itself."""
+    positions = proposal.draw(rng, WARMUP_TRANSITIONS)
+    values = np.array([density.evaluate(position)[0] for position in positions])
+    return proposal.refined(positions, values - proposal.log_density(positions))
 
 
 class _Chain:
@@ -157,7 +158,7 @@ class _Chain:
     def __init__(
         self,
         density: LargeMarginal,
-        proposal: Proposal,
+        proposal: DefensiveMixture,
         rng: np.random.Generator,
         position: FloatArray | None = None,
     ) -> None:
@@ -212,7 +213,7 @@ class _ChainRecord:
 
 def _run_chain(
     density: LargeMarginal,
-    proposal: Proposal,
+    proposal: DefensiveMixture,
     rng: np.random.Generator,
     record: _ChainRecord,
     journal: ChainJournal | None,
@@ -244,7 +245,7 @@ def _run_chain(
 
 def run_large(
     density: LargeMarginal,
-    proposal: Proposal,
+    proposal: DefensiveMixture,
     *,
     draws: int,
     chains: int,

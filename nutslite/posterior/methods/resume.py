@@ -23,7 +23,7 @@ from nutslite.posterior.targets.target import JointTarget, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint, RecordKind
 from nutslite.sampler.checkpoint.metric_shapes import METRIC_SHAPES, check_arrowhead
 from nutslite.sampler.checkpoint.record_log import Entry
-from nutslite.sampler.independence.independence import Proposal
+from nutslite.sampler.independence.proposals import DefensiveMixture
 from nutslite.sampler.transition.metric import Metric
 
 Arrays = dict[str, NDArray[Any]]
@@ -164,11 +164,13 @@ def _check_transforms(before: NDArray[Any], after: NDArray[Any]) -> None:
         raise Misfit("its coordinates are not those of this model")
 
 
-def proposed(checkpoint: Checkpoint | None, dimension: int, propose: Callable[[], Proposal]) -> Proposal:
+def proposed(
+    checkpoint: Checkpoint | None, dimension: int, propose: Callable[[], DefensiveMixture]
+) -> DefensiveMixture:
     """The proposal of an independence sampler: what `propose` finds, or what it found for the checkpoint."""
     if checkpoint is not None and (found := checkpoint.find("proposal")):
         arrays = checkpoint.read(found[0], _PROPOSAL, {"dimension": dimension}).arrays
-        return Proposal(arrays["center"], arrays["factor"])
+        return DefensiveMixture(arrays["center"], arrays["factor"])
     proposal = propose()
     if checkpoint is not None:
         checkpoint.append("proposal", {"center": proposal.center, "factor": proposal.factor})
