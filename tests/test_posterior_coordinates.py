@@ -14,6 +14,7 @@ from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.large_marginal import LargeMarginal
 from nutslite.posterior.marginal.marginal import compiled_marginal
 from nutslite.posterior.marginal.recovery import recover
+from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.arrowhead import arrowhead_variances, solve_arrowhead
 from nutslite.posterior.pilot.information import InformationBuilder
@@ -23,10 +24,12 @@ from nutslite.posterior.pilot.row_information import row_information
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.points.points import unconstrain_head
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG, constrain, log_jacobian
+from nutslite.posterior.run.run import run
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.priors.prior import Prior
+from nutslite.results.diagnostics.diagnostics import mcse_quantile, rhat
 
 
 def no_group_differences():
@@ -250,6 +253,27 @@ def test_large_marginal_is_the_marginal_density(all_rests_are_large, monkeypatch
         z = (got.mean(axis=0) - expected.mean(axis=0)) / np.maximum(sd * np.sqrt(2 / draws), 1e-12)
         assert np.abs(z).max() < 4.5
         np.testing.assert_allclose(got.std(axis=0), sd, rtol=0.04, atol=1e-12)
+
+
+def test_a_large_marginal_density_folds_a_scale_near_zero(monkeypatch):
+    """As the small one does, whose draws it has; on the log scale chains would stay in an endless tail."""
+    rng = np.random.default_rng(3)
+    g, h = rng.integers(0, 60, 400), rng.integers(0, 50, 400)
+    y = 0.02 * rng.normal(size=60)[g] + 0.5 * rng.normal(size=50)[h] + rng.normal(size=400)
+    model = Model("y ~ 1 + (1|g) + (1|h)", {"y": y, "g": g.astype(str), "h": h.astype(str)})
+    settings = Settings(draws=2000, random_seed=1, progressbar=False, cores=1)
+    small = run(model.plan(), settings)
+    monkeypatch.setattr(prices, "LARGE_RISK", -1e9)
+    plan = model.plan()
+    assert plan.reduction.large
+    large = run(plan, settings)
+    assert large.stats["acceptance_rate"].mean() > 0.7
+    scales = [fit.plan.assembled.layout.unpack(fit.values, fit.effects)["1|g_sigma"] for fit in (small, large)]
+    assert all(rhat(scale) < 1.01 for scale in scales)
+    for level in (0.05, 0.25, 0.5, 0.75, 0.95):
+        ends = [float(np.quantile(scale, level)) for scale in scales]
+        errors = [float(mcse_quantile(scale, level)) for scale in scales]
+        assert abs(ends[0] - ends[1]) < 5.0 * np.hypot(*errors)
 
 
 def crossed_data():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -87,6 +89,22 @@ def test_draws_of_the_mixture_have_its_density():
     constant = -np.log(2 * np.pi) - np.log(np.diag(proposal.factor)).sum()
     ratios = normal.pdf(draws) / np.exp(proposal.log_density(draws) + constant)
     assert abs(ratios.mean() - 1.0) < 5 * ratios.std() / np.sqrt(ratios.size)
+
+
+def test_folded_coordinates_have_the_densities_of_both_signs():
+    """Absolute values are drawn, and their density integrates to one."""
+    plain = DefensiveMixture(np.array([0.4]), np.array([[0.8]]))
+    mixture = replace(plain, folded=(0,))
+    grid = np.linspace(0.0, 60.0, 600_001)[:, None]
+    density = np.exp(mixture.log_density(grid)) / (0.8 * np.sqrt(2.0 * np.pi))
+    assert np.trapezoid(density, grid[:, 0]) == pytest.approx(1.0, abs=1e-4)
+    np.testing.assert_allclose(
+        np.exp(mixture.log_density(grid)), np.exp(plain.log_density(grid)) + np.exp(plain.log_density(-grid))
+    )
+    draws = mixture.draw(np.random.default_rng(1), 1000)
+    np.testing.assert_array_equal(draws, np.abs(plain.draw(np.random.default_rng(1), 1000)))
+    target = -0.5 * (draws[:, 0] - 0.2) ** 2
+    assert mixture.refined(draws, target - mixture.log_density(draws)).folded == (0,)
 
 
 def test_fitness_of_weights():

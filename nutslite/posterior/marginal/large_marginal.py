@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
+from nutslite.posterior.marginal.folding import folded
 from nutslite.posterior.marginal.marginal import LOG_2PI, MARGINAL_TYPE, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import fill_derived, with_derived
@@ -100,7 +101,7 @@ class LargeMarginal:
     """
 
     def __init__(self, reduction: Reduction, density: Callable[..., float]) -> None:
-        self.reduction = reduction
+        self.reduction = self._unfolded = reduction
         self.data = (reduction.data, with_derived(reduction.data.head, density))
         levels = reduction.level_counts.size  # none where all effects are those of one level
         self.cross = sparse.csr_matrix(reduction.level_cross.reshape(levels, -1) if levels else (0, 1))
@@ -109,6 +110,11 @@ class LargeMarginal:
         self.columns = self.cross.indices.astype(np.int64)
         self.counts = np.ascontiguousarray(reduction.level_counts, dtype=float)
         self.schur = np.empty_like(reduction.data.cross)
+
+    def fold(self, sizes: FloatArray) -> None:
+        """Fold the scales that have a size, and no others: see `folding`."""
+        self.reduction = folded(self._unfolded, sizes)
+        self.data = (self.reduction.data, self.data[1])
 
     def evaluate(self, position: FloatArray) -> tuple[float, Conditional | None]:
         """Log density, and what is needed to draw given this position (None where it is not defined)."""

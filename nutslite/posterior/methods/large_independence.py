@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite._schema import Number, Numbers, Record
 from nutslite.exceptions import SamplingError
+from nutslite.posterior.marginal.folding import START, foldable, tailed
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.resume import proposed
@@ -66,11 +67,12 @@ def run(task: Task) -> Fit:
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
     density = LargeMarginal(reduction, density_of(reduction.data.head))
 
-    def propose() -> DefensiveMixture:
-        rough = laplace_proposal(density, starting_position(task.plan.assembled)[reduction.kept])
-        return refined_proposal(density, rough, np.random.default_rng(warmup_seed))
+    def propose() -> tuple[DefensiveMixture, FloatArray]:
+        rough, sizes = folded_proposal(density, starting_position(task.plan.assembled)[reduction.kept])
+        return refined_proposal(density, rough, np.random.default_rng(warmup_seed)), sizes
 
-    proposal = proposed(task.checkpoint, reduction.kept.size, propose)
+    proposal, sizes_of_folded = proposed(task.checkpoint, reduction.kept.size, propose)
+    density.fold(sizes_of_folded)
     task.clock.lap("pilot")
     task.before_sampling()
     sizes = {"draws": settings.draws, "chains": settings.chains}
@@ -105,6 +107,23 @@ class LargeDraws:
     effects: FloatArray
     stats: dict[str, NDArray[Any]]
     interrupted: bool
+
+
+def folded_proposal(density: LargeMarginal, start: FloatArray) -> tuple[DefensiveMixture, FloatArray]:
+    """The proposal at the mode once scales with a long left tail are folded, and their sizes (d,), 0 of others."""
+    rough = laplace_proposal(density, start)
+
+    def values(positions: FloatArray) -> FloatArray:
+        return np.array([density.evaluate(position)[0] for position in positions])
+
+    sds = np.sqrt(np.sum(rough.factor**2, axis=1))
+    which = foldable(density.reduction) & tailed(values, rough.center, sds, values(rough.center[None])[0])
+    if not which.any():
+        return rough, np.zeros(start.size)
+    sizes = np.where(which, np.exp(rough.center), 0.0)
+    density.fold(sizes)
+    rough = laplace_proposal(density, np.where(which, START, rough.center))
+    return replace(rough, folded=tuple(np.flatnonzero(which).tolist())), sizes
 
 
 def laplace_proposal(density: LargeMarginal, start: FloatArray) -> DefensiveMixture:

@@ -27,6 +27,7 @@ from nutslite.sampler.independence.proposals import DefensiveMixture
 from nutslite.sampler.transition.metric import Metric
 
 Arrays = dict[str, NDArray[Any]]
+FloatArray = NDArray[np.float64]
 
 
 TRANSFORMS = "data.head.transforms"
@@ -65,6 +66,7 @@ _PROPOSAL = RecordKind(
         {
             "center": Numbers(("dimension",), finite=True),
             "factor": Numbers(("dimension", "dimension"), finite=True),
+            "sizes": Numbers(("dimension",), finite=True),
         }
     ),
 )
@@ -165,16 +167,20 @@ def _check_transforms(before: NDArray[Any], after: NDArray[Any]) -> None:
 
 
 def proposed(
-    checkpoint: Checkpoint | None, dimension: int, propose: Callable[[], DefensiveMixture]
-) -> DefensiveMixture:
-    """The proposal of an independence sampler: what `propose` finds, or what it found for the checkpoint."""
+    checkpoint: Checkpoint | None, dimension: int, propose: Callable[[], tuple[DefensiveMixture, FloatArray]]
+) -> tuple[DefensiveMixture, FloatArray]:
+    """The proposal of an independence sampler and the sizes (d,) of scales that are folded, 0 of others.
+
+    They are what `propose` finds, or what it found for the checkpoint.
+    """
     if checkpoint is not None and (found := checkpoint.find("proposal")):
         arrays = checkpoint.read(found[0], _PROPOSAL, {"dimension": dimension}).arrays
-        return DefensiveMixture(arrays["center"], arrays["factor"])
-    proposal = propose()
+        center, factor, sizes = (arrays[name] for name in ("center", "factor", "sizes"))
+        return DefensiveMixture(center, factor, tuple(np.flatnonzero(sizes).tolist())), sizes
+    proposal, sizes = propose()
     if checkpoint is not None:
-        checkpoint.append("proposal", {"center": proposal.center, "factor": proposal.factor})
-    return proposal
+        checkpoint.append("proposal", {"center": proposal.center, "factor": proposal.factor, "sizes": sizes})
+    return proposal, sizes
 
 
 def _coordinates(target: Target) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.density.many_positions import log_densities
+from nutslite.posterior.marginal.folding import START, foldable, folded, tailed
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import compiled_marginal_many
 from nutslite.posterior.marginal.marginal_value import compiled_marginal_value
@@ -23,16 +24,12 @@ from nutslite.posterior.pilot.mode import Mode, find_mode
 from nutslite.posterior.pilot.nested_laplace import has_few_rows
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.posterior.record.transforms import FOLD, LOG
+from nutslite.posterior.record.transforms import FOLD
 from nutslite.posterior.targets.target import Launch, density_of
-from nutslite.priors.densities.codes import HALF_CAUCHY, HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T
 
 FloatArray = NDArray[np.float64]
 
-TAIL_SDS = 4.0  # a log scale's density that many standard deviations below its mode ...
-TAIL_DROP = 7.0  # ... has fallen by this much (a normal density's by 8), or it has a long left tail
 FEW_NUMBERS = 100_000  # values and effects of all draws, which are drawn before threads would have started
-EVEN = (HALF_FLAT, HALF_NORMAL, HALF_STUDENT_T, HALF_CAUCHY)
 
 
 class MarginalTarget:
@@ -67,25 +64,22 @@ class MarginalTarget:
         return compiled_marginal_value(), self.data, MARGINAL_TYPE
 
     def launch(self) -> Launch:
-        """The mode of the few parameters, and the covariance that its curvature implies.
-
-        A scale that the data hardly inform has an endless left tail on the log scale, where mixing is slow. It is
-        sampled folded instead (`transforms.FOLD`): as an even function of a number on the line, smooth through zero.
-        """
+        """The mode of the few parameters, and the covariance that its curvature implies; scales are folded there."""
         start = starting_position(self.assembled)[self.reduction.kept]
         mode = find_mode(self._values, start)
         if mode is None:
             return Launch(start, None)
         evaluations = mode.evaluations + self.dimension
-        folded = self._foldable() & self._tailed(mode)
-        if folded.any():
-            self._fold(folded, np.exp(mode.position))
-            start = np.where(folded, np.arcsinh(1.0), mode.position)
-            again = find_mode(self._values, start, np.sqrt(np.diag(mode.covariance)))
+        sds = np.sqrt(np.diag(mode.covariance))
+        which = foldable(self.reduction) & tailed(self._values, mode.position, sds, mode.logdensity)
+        if which.any():
+            self.reduction = folded(self.reduction, np.where(which, np.exp(mode.position), 0.0))
+            start = np.where(which, START, mode.position)
+            again = find_mode(self._values, start, sds)
             if again is None:
                 return Launch(start, None)
             evaluations += again.evaluations
-            mode = _unmirrored(again, folded)
+            mode = _unmirrored(again, which)
             sds = np.sqrt(np.diag(mode.covariance))
             # A scale of exactly zero has no density, only a limit.
             mode = replace(mode, position=np.where(mode.position == 0.0, 1e-3 * sds, mode.position))
@@ -95,28 +89,6 @@ class MarginalTarget:
         out = np.empty(positions.shape[0])
         compiled_marginal_many()(np.ascontiguousarray(positions, dtype=float), self.data, out)
         return out
-
-    def _foldable(self) -> NDArray[np.bool_]:
-        """Scales of group effects whose prior density is smooth and flat at zero, as an even function of the scale."""
-        head = self.reduction.data.head
-        out = np.zeros(head.transforms.size, dtype=bool)
-        scales = self.reduction.data.scales
-        out[scales[scales < out.size]] = True
-        return out & (head.transforms == LOG) & (head.bounds[0] == 0.0) & np.isin(head.densities, EVEN)
-
-    def _tailed(self, mode: Mode) -> NDArray[np.bool_]:
-        """Parameters whose density falls too slowly to the left."""
-        sds = np.sqrt(np.diag(mode.covariance))
-        return self._values(mode.position - np.diag(TAIL_SDS * sds)) > mode.logdensity - TAIL_DROP
-
-    def _fold(self, which: NDArray[np.bool_], sizes: FloatArray) -> None:
-        """Fold these parameters, each at its typical size."""
-        data = self.reduction.data
-        transforms = np.where(which, FOLD, data.head.transforms)
-        bounds = data.head.bounds.copy()
-        bounds[1, which] = sizes[which]
-        data = data._replace(head=data.head._replace(transforms=transforms, bounds=bounds))
-        self.reduction = replace(self.reduction, data=data)
 
     def helped(self, chains: int, cores: int | None) -> AbstractContextManager[None]:
         """There are no rows to share."""

@@ -8,8 +8,9 @@ Hesterberg 1995).
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,14 @@ FEWEST_PER_NUMBER = 2.0  # effective draws for each number of a quadratic functi
 
 @dataclass(frozen=True)
 class DefensiveMixture:
-    """(1 - e) Normal(center, F F') + e t(5; center, w^2 F F'): center (d,) and lower Cholesky factor F (d, d)."""
+    """(1 - e) Normal(center, F F') + e t(5; center, w^2 F F'): center (d,) and lower Cholesky factor F (d, d).
+
+    Of the coordinates in `folded`, at which the target is the same at u and -u, only absolute values are drawn.
+    """
 
     center: FloatArray
     factor: FloatArray
+    folded: tuple[int, ...] = ()
 
     @functools.cached_property
     def _inverse(self) -> FloatArray:
@@ -40,10 +45,23 @@ class DefensiveMixture:
         wide = np.flatnonzero(rng.random(n) < DEFENSIVE_SHARE)
         stretch = np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, wide.size))
         z[wide] *= DEFENSIVE_WIDTH * stretch[:, None]
-        return self.center + _multiply(self.factor, z)
+        positions = self.center + _multiply(self.factor, z)
+        positions[:, self.folded] = np.abs(positions[:, self.folded])
+        return positions
 
     def log_density(self, positions: FloatArray) -> FloatArray:
-        """Log density at positions (n, d), shape (n,), without the normal distribution's constant."""
+        """Log density at positions (n, d), shape (n,), without the normal distribution's constant.
+
+        Of folded coordinates it is the sum over all signs that they may have had.
+        """
+        total = self._log_density(positions)
+        for signs in list(itertools.product((1.0, -1.0), repeat=len(self.folded)))[1:]:
+            mirrored = positions.copy()
+            mirrored[:, self.folded] *= signs
+            total = np.logaddexp(total, self._log_density(mirrored))
+        return total
+
+    def _log_density(self, positions: FloatArray) -> FloatArray:
         d = self.center.size
         z = _multiply(self._inverse, positions - self.center)
         squares = np.einsum("ni,ni->n", z, z)
@@ -85,7 +103,7 @@ class DefensiveMixture:
         except np.linalg.LinAlgError:
             return self
         center = np.linalg.solve(precision, numbers[1 : 1 + d])
-        return DefensiveMixture(self.center + self.factor @ center, self.factor @ factor)
+        return replace(self, center=self.center + self.factor @ center, factor=self.factor @ factor)
 
 
 def _multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
