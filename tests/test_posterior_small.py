@@ -475,13 +475,13 @@ def test_no_proposals_where_some_of_the_trial_are_outside_the_range() -> None:
 
 
 def test_as_many_effects_as_rows() -> None:
-    """The pilot's sigma is as good as zero, at which every level would be centred and have no width at a zero scale."""
+    """The pilot's sigma runs off to zero, at which every level would be centred and have no width at a zero scale."""
     y, x = [2.214, 3.123, 1.394], [-11.0, 2.3, 18.5]
     model = nl.Model("y ~ x + (1|g)", pd.DataFrame({"y": y, "x": x, "g": list("bac")}), "lognormal", link="softplus")
     target = model.plan().target()
-    launch = target.launch()
+    target.launch()
     assert isinstance(target, JointTarget)
-    assert target.model.centring.min() > 0.99
+    assert target.pilot is None
     launch = target.launch_small()
     assert launch is not None
     assert target.model.centring.max() < 0.95
