@@ -37,8 +37,9 @@ class Verdict:
     @property
     def in_words(self) -> str:
         """``R-hat at most 1.006, effective sizes at least 812``, with divergences where there are any."""
-        diverged = f", {self.divergences} divergences" if self.divergences else ""
-        return self.measured.in_words + diverged
+        if not self.divergences:
+            return self.measured.in_words
+        return f"{self.measured.in_words}, {self.divergences} divergence{'s' if self.divergences > 1 else ''}"
 
 
 def verdict_on(fit: Fit) -> Verdict:

@@ -91,8 +91,8 @@ class _Steps:
             step, reason = self._anew() if self.verdict.divergences else self._longer(self.verdict)
             if step is None:
                 return reason
-            if not self._take(step):
-                return "interrupted"
+            if reason := self._take(step):
+                return reason
 
     def _longer(self, verdict: Verdict) -> tuple[Callable[[], Fit] | None, str]:
         """Chains that go on to about as many draws as are wanted, at most twice as many as there are."""
@@ -138,22 +138,28 @@ class _Steps:
         if self.settings.progressbar and self.verdict is not None:
             log.info(line, self.draws, self.verdict.in_words, number)
 
-    def _take(self, step: Callable[[], Fit]) -> bool:
-        """Take a step, during which Ctrl-C is heard; whether it came to its end. What there was before is kept."""
+    def _take(self, step: Callable[[], Fit]) -> str:
+        """Take a step, during which Ctrl-C is heard; return why it did not come to its end. What there was is kept."""
         self.interrupts.release()
+        new, reason = None, ""
         try:
             new = step()
         except (Exception, KeyboardInterrupt) as error:
             ended_by(error, drawn=True)
-            new = None
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "ended by an error"
         finally:
             self.interrupts.hold()
-        if new is None or (new.interrupted and new.values[:, :, 0].size < self.fit.values[:, :, 0].size):
-            log.warning("Kept the %d draws of each chain that were there before.", self.draws)
-            self.fit = replace(self.fit, interrupted=True)
-            return False
-        self.fit = new
-        return True
+        if new is not None and new.interrupted:
+            reason = "interrupted"
+            if not self.done[-1].startswith("anew"):
+                self.done[-1] = f"went on to {new.values.shape[1]}"
+        if new is not None and (not reason or new.values[..., 0].size >= self.fit.values[..., 0].size):
+            self.fit = new
+            return reason
+        self.done.pop()
+        log.warning("Kept the %d draws of each chain that were there before.", self.draws)
+        self.fit = replace(self.fit, interrupted=True)
+        return reason
 
 
 def _verdict(fit: Fit) -> Verdict | None:
