@@ -61,10 +61,8 @@ class Measured:
 
     @property
     def draws_for_r_hat(self) -> float:
-        """How many would bring R-hat below its limit: its square comes near one as the inverse of the draws."""
-        apart = self.r_hat > self.highest
-        excess = (self.r_hat[apart] ** 2 - 1.0) / (self.highest[apart] ** 2 - 1.0)
-        return self.draws * float(np.max(excess, initial=1.0))
+        """Twice as many where an R-hat is beyond its limit: how far beyond is too much a matter of chance to go by."""
+        return self.draws * (2.0 if (self.r_hat > self.highest).any() else 1.0)
 
     @property
     def draws_wanted(self) -> float:
