@@ -81,13 +81,15 @@ class _Steps:
         """Go on until no step is left that would help; return why the last one was the last."""
         while True:
             self.verdict = _verdict(self.fit)
-            if self.fit.interrupted or self.interrupts.pressed:
-                self.fit = replace(self.fit, interrupted=True)
+            if self.fit.interrupted:
                 return "interrupted"
             if self.verdict is None or self.verdict.hopeless:
                 return self.verdict.hopeless if self.verdict else "which could not be judged"
             if self.verdict.converged:
                 return ""
+            if self.interrupts.pressed:  # while draws were put together
+                self.fit = replace(self.fit, interrupted=True)
+                return "interrupted"
             step, reason = self._anew() if self.verdict.divergences else self._longer(self.verdict)
             if step is None:
                 return reason
@@ -139,7 +141,7 @@ class _Steps:
             log.info(line, self.draws, self.verdict.in_words, number)
 
     def _take(self, step: Callable[[], Fit]) -> str:
-        """Take a step, during which Ctrl-C is heard; return why it did not come to its end. What there was is kept."""
+        """Take a step, during which Ctrl-C is heard; return why there is nothing new, if so. What there was is kept."""
         self.interrupts.release()
         new, reason = None, ""
         try:
@@ -149,17 +151,16 @@ class _Steps:
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else "ended by an error"
         finally:
             self.interrupts.hold()
-        if new is not None and new.interrupted:
-            reason = "interrupted"
-            if not self.done[-1].startswith("anew"):
-                self.done[-1] = f"went on to {new.values.shape[1]}"
-        if new is not None and (not reason or new.values[..., 0].size >= self.fit.values[..., 0].size):
+        anew = self.done[-1].startswith("anew")
+        if new is not None and not (anew and new.interrupted):
             self.fit = new
-            return reason
+            if new.interrupted:
+                self.done[-1] = f"went on to {self.draws}"
+            return ""
         self.done.pop()
         log.warning("Kept the %d draws of each chain that were there before.", self.draws)
         self.fit = replace(self.fit, interrupted=True)
-        return reason
+        return reason or "interrupted"
 
 
 def _verdict(fit: Fit) -> Verdict | None:
