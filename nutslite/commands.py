@@ -38,6 +38,8 @@ def fit(arguments: argparse.Namespace) -> int:
         cores=arguments.cores,
         random_seed=arguments.seed,
         target_accept=arguments.target_accept,
+        until=arguments.until,
+        budget=arguments.budget,
         plan=arguments.plan,
         progressbar=not arguments.quiet,
         checkpoint=arguments.checkpoint,

@@ -12,6 +12,7 @@ import nutslite as nl
 from nutslite.exceptions import DataError, FormulaError, SettingError
 from nutslite.posterior.assembly.coded_columns import without_codes
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
+from nutslite.posterior.methods import streamed as streamed_method
 from nutslite.posterior.targets.streamed_target import StreamedTarget, joint_part
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.results.container.inference_data import group_names
@@ -189,6 +190,35 @@ def test_ctrl_c_in_the_pass_of_draws_keeps_those_of_the_trial(streamed, fitted, 
     whole = np.asarray(fitted["posterior"]["x"])
     assert abs(draws.mean() - whole.mean()) < 5.0 * whole.std() / np.sqrt(draws.size / 2)
     assert draws.std() == pytest.approx(whole.std(), rel=0.3)
+
+
+def test_it_goes_on_by_further_passes_until_it_has_converged(streamed, fitted, monkeypatch):
+    options = {"draws": 40, "chains": 2, "random_seed": 3, "progressbar": False}
+    results = streamed.fit(**options, until="converged", budget=20)
+    first, whole = streamed.fit(**options, compute_convergence_checks=False), np.asarray(fitted["posterior"]["x"])
+    draws = np.asarray(results["posterior"]["x"])
+    assert draws.shape[1] > 40
+    assert results["posterior"].attrs["converged"] == 1
+    np.testing.assert_allclose(draws[:, :40], first["posterior"]["x"], rtol=1e-12)
+    assert len(np.unique(draws)) > 0.5 * draws.size
+    assert abs(draws.mean() - whole.mean()) < 5.0 * whole.std() * np.sqrt(2.0 / draws.size)
+    monkeypatch.setattr(streamed_method, "_draws", once(streamed_method._draws))
+    kept = streamed.fit(**options, until="converged", budget=20)
+    assert kept["posterior"].attrs["interrupted"] == 1
+    np.testing.assert_array_equal(kept["posterior"]["x"], first["posterior"]["x"])
+
+
+def once(function):
+    """The function, with Ctrl-C at the second call."""
+    calls = []
+
+    def called(*arguments):
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return called
 
 
 def test_draws_are_those_of_the_seed_whatever_the_cores(streamed, fitted):

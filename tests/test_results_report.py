@@ -200,7 +200,7 @@ def test_more_draws_are_not_promised_to_help_while_transitions_diverge(diverging
     stats["diverging"][1, 7] = diverging
     found = "\n".join(report(parameters, stats))
     assert "The effective sample size is below 400" in found
-    assert ("would do" in found) is not diverging
+    assert ("It would take about" in found) is not diverging
     assert ("will hardly do while transitions diverge" in found) is diverging
     assert ("Run longer" in found) is not diverging
 

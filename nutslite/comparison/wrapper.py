@@ -127,6 +127,9 @@ def _fit_arguments(fit: Mapping[str, Any]) -> FitArguments:
     for name in ("priors", "file", "checkpoint"):
         if name in fit:
             raise ArgumentError(f"{name}: fits without some rows have the model's priors, and no files.")
+    for name in ("until", "budget"):
+        if name in fit:
+            raise ArgumentError(f"{name}: fits without some rows do not go on. Give more draws.")
     defaults = {argument.name: argument.default for argument in fields(FitArguments)}
     others = {name: value for name, value in fit.items() if name not in defaults}
     return read_fit_arguments({**defaults, **QUIET, **fit, "others": others})

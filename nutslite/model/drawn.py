@@ -65,6 +65,8 @@ class Drawn:
         importance: str | None = "auto",
         file: str | os.PathLike[str] | None = None,
         executor: Executor | None = None,
+        until: str | None = None,
+        budget: float = 4,
         **others: Any,
     ) -> Any:
         """Sample the posterior.
@@ -141,6 +143,13 @@ class Drawn:
             as without it, and those of a worker that dies are made again. Everything else takes little time beside
             them and stays in this process: the pilot, and methods without long chains. Not with `checkpoint` or
             `callback`.
+        until : {"converged"}, optional
+            Where R-hat or effective sizes fall short, chains go on from where they are, with the draws of a longer run;
+            where transitions diverged, the model is sampled anew with a higher `target_accept`. So on until neither
+            happens, or the budget is spent; a line, and ``attrs["until"]`` and ``attrs["converged"]``, say what was
+            done. None: the draws asked for, and a warning that says what it would take.
+        budget : float
+            How many times `draws` may be made of each chain in all, replaced ones included, warm-up apart.
         nuts : dict, optional
             Other place for ``target_accept`` and ``max_treedepth``, as in Bambi.
         **others

@@ -16,7 +16,7 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, DataTypeError, NutsliteError, SamplingError, did_you_mean, heard, shown
 from nutslite.model.fits.fit_arguments import FitArguments
-from nutslite.model.fits.fitting import prepare
+from nutslite.model.fits.fitting import drawn, prepare
 from nutslite.model.model import Model
 from nutslite.model.record.specification import Posterior, Specification, specification_of
 from nutslite.priors.defaults import PriorSet
@@ -113,11 +113,9 @@ def _fit_segment(work: SegmentWork, frame: pd.DataFrame, label: Any, seed: Seed)
 
 
 def _brief(work: SegmentWork, frame: pd.DataFrame, seed: Seed) -> Brief:
-    from nutslite.posterior.run.run import run
-
     specification = specification_of(segment_model(work.arguments, frame, work.shared))
     job = prepare(specification, replace(work.fit, random_seed=seed))
-    fit = run(job.plan, job.settings)
+    fit = drawn(job)
     if fit.interrupted:  # it kept what it had; the study that it is a part of ends
         raise KeyboardInterrupt
     return brief_of(fit, work.hdi_prob)

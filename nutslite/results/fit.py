@@ -103,7 +103,7 @@ def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, st
         for quantity in inventory.of_kind("hyperparameter")
         if quantity.is_group_scale
     }
-    for message in vanished(posterior.get("sigma"), _spread(fit.plan.assembled)) or sampling_report(
+    for message in vanished(posterior.get("sigma"), spread_of(fit.plan.assembled)) or sampling_report(
         {aliases.get(name, name): array for name, array in posterior.items()},
         fit.stats,
         dims={aliases.get(name, name): dims for name, dims in layout.dims.items()},
@@ -111,6 +111,7 @@ def _report(fit: Fit, posterior: dict[str, FloatArray], aliases: Mapping[str, st
         group_scales=scales,
         max_treedepth=fit.settings.max_treedepth,
         target_accept=fit.settings.target_accept or 0.8,
+        went_on="until" in fit.attributes,
     ):
         log.warning(message)
     for message in _doubts(fit.plan.assembled, posterior):
@@ -131,7 +132,7 @@ def _doubts(assembled: Assembled, posterior: Mapping[str, FloatArray]) -> Iterat
             yield from term.kind.doubts(f"{prefix}{term.name}", term.constants, draws)
 
 
-def _spread(assembled: Assembled) -> float:
+def spread_of(assembled: Assembled) -> float:
     """Range of the response: of its logarithm where it is positive, as sigma's scale is in the family that has one."""
     values = np.asarray(assembled.spec.design.response.values[0], dtype=float)
     return float(np.ptp(np.log(values) if assembled.spec.family.response_support == "positive" else values))

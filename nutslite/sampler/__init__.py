@@ -29,6 +29,7 @@ from nutslite.sampler.parts.stage import Stage, Warmup
 from nutslite.sampler.parts.step_size_rule import StepSizeRule
 from nutslite.sampler.parts.trajectory_rule import Trajectory
 from nutslite.sampler.sample import sample
+from nutslite.sampler.state import ChainState
 from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric
 from nutslite.sampler.transition.statistics import STATISTIC_NAMES, STATISTICS
 from nutslite.sampler.worker import ChainProgress
@@ -44,6 +45,7 @@ __all__ = [
     "Draws",
     "SamplerSettings",
     "ChainProgress",
+    "ChainState",
     "Metric",
     "diagonal_metric",
     "dense_metric",

@@ -19,6 +19,7 @@ from nutslite.sampler.parts.metric_kind import MetricRule
 from nutslite.sampler.parts.stage import Stage, Warmup
 from nutslite.sampler.parts.step_size_rule import StepSizeRule
 from nutslite.sampler.parts.trajectory_rule import Trajectory
+from nutslite.sampler.state import ChainState
 from nutslite.sampler.transition.logdensity import Matrix
 from nutslite.sampler.transition.metric import Metric
 
@@ -149,6 +150,8 @@ class Draws:
     interrupted : bool
         Whether the run was stopped before its end.
     settings : SamplerSettings
+    states : tuple of ChainState
+        Where each chain ended, for `sample(states=...)` to go on from; empty where the run was interrupted.
     """
 
     positions: npt.NDArray[np.float64]
@@ -168,6 +171,7 @@ class Draws:
     random_seed: int | tuple[int, ...]
     interrupted: bool
     settings: SamplerSettings
+    states: tuple[ChainState, ...] = ()
 
     @property
     def sampling_time(self) -> float:
@@ -235,7 +239,36 @@ class Draws:
             draws_per_chain=np.full(chosen.size, n_draws),
             divergences=tuple(self.divergences[chain] for chain in chosen),
             metrics=tuple(self.metrics[chain] for chain in chosen),
+            states=(),
             **{name: getattr(self, name)[chosen] for name in _PER_CHAIN},
+        )
+
+    def followed_by(self, more: Draws) -> Draws:
+        """The draws of this run and what its chains drew from `states` on, as one longer run.
+
+        The warm-up is this run's; step sizes and metrics, which stay, are too.
+
+        Raises
+        ------
+        SettingError
+            If `more` has other chains.
+        """
+        if len(more.positions) != len(self.positions):
+            raise SettingError(
+                f"These are {len(self.positions)} chains, and {len(more.positions)} went on: a longer run needs all."
+            )
+        summed = ("draws_per_chain", "n_gradients", "sampling_times")
+        return dataclasses.replace(
+            self,
+            positions=np.concatenate([self.positions, more.positions], axis=1),
+            stats={name: np.concatenate([values, more.stats[name]], axis=1) for name, values in self.stats.items()},
+            divergences=tuple(
+                np.concatenate(of_chain) for of_chain in zip(self.divergences, more.divergences, strict=True)
+            ),
+            interrupted=more.interrupted,
+            settings=dataclasses.replace(self.settings, draws=self.settings.draws + more.settings.draws),
+            states=more.states,
+            **{name: getattr(self, name) + getattr(more, name) for name in summed},
         )
 
 
@@ -258,6 +291,7 @@ def joined(parts: Sequence[Draws]) -> Draws:
         draws_per_chain=np.concatenate([part.draws_per_chain for part in parts]),
         divergences=tuple(each for part in parts for each in part.divergences),
         metrics=tuple(each for part in parts for each in part.metrics),
+        states=tuple(each for part in parts for each in part.states),
         interrupted=any(part.interrupted for part in parts),
         **per_chain,
     )

@@ -37,6 +37,10 @@ class Interrupts:
         """From now on there are draws to lose: note Ctrl-C, do not raise it."""
         self.held = True
 
+    def release(self) -> None:
+        """Chains go on: raise Ctrl-C again, unless it was pressed meanwhile."""
+        self.held = self.pressed > 0
+
     def handle(self, signal_number: int, frame: FrameType | None) -> None:
         """What Python calls, in the main thread, at Ctrl-C."""
         self.pressed += 1

@@ -33,6 +33,7 @@ from nutslite.sampler.parts.step_size_rule import StepSizeRule
 from nutslite.sampler.parts.trajectory_rule import Trajectory
 from nutslite.sampler.progress import ProgressBar
 from nutslite.sampler.start import initial_positions
+from nutslite.sampler.state import ChainState, check_states
 from nutslite.sampler.threads import run_chains
 from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.logdensity import Matrix, Vector
@@ -72,6 +73,7 @@ def sample(
     chain_data: Sequence[Any] | None = None,
     recorder: Any = None,
     only: Sequence[int] | None = None,
+    states: Sequence[ChainState] | None = None,
 ) -> Draws:
     """Draw from a log density by the No-U-Turn sampler.
 
@@ -138,6 +140,9 @@ def sample(
     only : sequence of int, optional
         Which of the chains to run, in increasing order, all by default: each draws what it draws among all, so that
         chains may run in several places. `nutslite.sampler.draws.joined` puts them together. Not with a `checkpoint`.
+    states : sequence of ChainState, optional
+        Where chains of an earlier run of the same density ended (`Draws.states`), one for each: they go on from there,
+        without a warm-up, and draw to the last bit what a longer run would have. `Draws.followed_by` makes one of both.
 
     Returns
     -------
@@ -167,6 +172,8 @@ def sample(
     start = initial_positions(initial, SamplerSettings(chains=chains).chains)
     first_metric, adaptation, adapts = _metric_plan(metric, adapt_metric, start.shape[1])
     chosen = _chosen(only, chains, checkpoint)
+    check_states(states, chains, start.shape[1], checkpoint)
+    tune = tune if states is None else 0
     settings = SamplerSettings(
         draws=draws,
         tune=tune,
@@ -209,7 +216,7 @@ def sample(
             problems = [Problem(recorder.watched(i, *each), each.handle) for i, each in enumerate(problems)]
         guess = None if isinstance(metric, Metric) or not adapts or tune == 0 else settings.schedule.first_metric
         positions, warmup_positions, workers = _new_chains(
-            settings, problems, first_metric, start, seeds, journals, guess, chosen
+            settings, problems, first_metric, start, seeds, journals, guess, chosen, states
         )
         if progress is True:
             progress = stack.enter_context(ProgressBar(len(chosen), draws + tune))
@@ -246,6 +253,7 @@ def _new_chains(
     journals: Sequence[ChainJournal] | None,
     guess: Callable[[Vector, Vector], Metric] | None,
     chosen: Sequence[int],
+    states: Sequence[ChainState] | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None, list[ChainWorker]]:
     """Memory for all draws, for those of the warm-up if they are kept, and a worker for each chosen chain.
 
@@ -275,6 +283,7 @@ def _new_chains(
                 warmup_positions=None if warmup_positions is None else warmup_positions[place],
                 journal=None if journals is None else journals[chain],
                 first_metric=guess,
+                begun=None if states is None else states[chain],
             )
             for place, (chain, seed) in enumerate((chain, all_seeds[chain]) for chain in chosen)
         ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from nutslite.sampler.draws import SamplerSettings
 from nutslite.sampler.mass_matrix import Window
 from nutslite.sampler.parts.stage import Stage
 from nutslite.sampler.start import find_start
+from nutslite.sampler.state import ChainState
 from nutslite.sampler.transition.chain import SEARCH_FAILED
 from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
 from nutslite.sampler.transition.handle import Handle
@@ -108,6 +109,8 @@ class ChainWorker:
         Blocks that an earlier process made, which are taken first, and where new ones are noted.
     first_metric : callable, optional
         ``first_metric(position, gradient) -> Metric`` at the starting point, in place of `metric`.
+    begun : ChainState, optional
+        Where the chain goes on from: there is no search for a start and no warm-up.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class ChainWorker:
         warmup_positions: Matrix | None,
         journal: ChainJournal | None = None,
         first_metric: Callable[[Vector, Vector], Metric] | None = None,
+        begun: ChainState | None = None,
     ) -> None:
         self.chain = chain
         self.metric = metric
@@ -140,6 +144,10 @@ class ChainWorker:
         self._first_metric = first_metric
         self._rule = settings.metric_rule
         self._window = Window()
+        self._begun = begun is not None
+        if begun is not None:
+            self.metric = begun.metric
+            self._take_state(begun._asdict())
 
     def abandon(self) -> None:
         """Keep what is finished apart from what a thread that nobody waits for may still write."""
@@ -151,6 +159,19 @@ class ChainWorker:
         """The step size in use."""
         return float(self._adaptation[STEP_SIZE])
 
+    @property
+    def state(self) -> ChainState:
+        """Where the chain is now; between blocks, that is where its last transition ended."""
+        points, values = self._workspace.points, self._workspace.values
+        return ChainState(
+            points[SELECTED, POSITION].copy(),
+            points[SELECTED, GRADIENT].copy(),
+            values[SELECTED].copy(),
+            self._adaptation.copy(),
+            self.metric,
+            random_state(self._rng),
+        )
+
     def run(self, stop: threading.Event, report: Callable[[ChainProgress], None]) -> None:
         """Run the chain to its end, or to the end of the block during which `stop` was set.
 
@@ -160,6 +181,9 @@ class ChainWorker:
             If the chain cannot start, or no step size works.
         """
         with np.errstate(all="ignore"):  # without the JIT, kernels are NumPy scalars, and inf and nan are expected
+            if self._begun:
+                self._run_transitions(self.sampling, self._settings.draws, None, stop, report)
+                return
             if self._journal is None or not self._journal.waiting or self._first_metric is not None:
                 find_start(self._evaluate, self._initial, self._settings.jitter, self._rng, self.chain)
             if self._first_metric is not None:
@@ -273,15 +297,19 @@ class ChainWorker:
         divergences = arrays["divergences"][: int(phase.stats[rows, DIVERGING].sum())]
         if divergences.shape[0] and phase is self.sampling:
             phase.divergences.append(divergences)
-        points, values = self._workspace.points, self._workspace.values
-        points[SELECTED, POSITION], points[SELECTED, GRADIENT] = arrays["position"], arrays["gradient"]
-        values[SELECTED] = arrays["values"]
-        self._adaptation[:] = arrays["adaptation"]
-        self._rng.bit_generator.state = fields["random"]
-        self._searches = False
+        self._take_state({**arrays, "random": fields["random"]})
         phase.done += length
         phase.seconds += float(fields["seconds"]) * length / int(fields["length"])
         return length
+
+    def _take_state(self, state: Mapping[str, Any]) -> None:
+        """Be where a chain was, by the names of `ChainState`; it has a step size already."""
+        points = self._workspace.points
+        points[SELECTED, POSITION], points[SELECTED, GRADIENT] = state["position"], state["gradient"]
+        self._workspace.values[SELECTED] = state["values"]
+        self._adaptation[:] = state["adaptation"]
+        self._rng.bit_generator.state = state["random"]
+        self._searches = False
 
     def _evaluate(self, position: Vector) -> tuple[float, Vector]:
         """Make `position` the state of the chain; return its log density and gradient."""

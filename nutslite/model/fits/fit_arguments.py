@@ -5,10 +5,12 @@ Names of other versions and of PyMC's `sample` are translated, or refused by nam
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import unknown_argument
@@ -22,16 +24,20 @@ from nutslite.exceptions import (
     checked_options,
     checked_path,
     did_you_mean,
+    error_about,
     refuse_other,
     warn,
 )
 from nutslite.posterior.targets.plan import Centring, Path, Plan, check_pilot
+from nutslite.results.diagnostics.chance_limits import BUDGET
 
 if TYPE_CHECKING:
     from nutslite.posterior.methods.method import Method
     from nutslite.posterior.methods.settings import Settings
 
 BARS = ("combined", "split", "combined+stats", "stats+combined", "split+stats", "stats+split")  # PyMC's progress bars
+
+UNTIL = (None, "converged")
 
 BESIDE_EXECUTOR = {
     "checkpoint": "a checkpoint grows in this process. Leave one of them out.",
@@ -88,6 +94,8 @@ class FitArguments:
     importance: str | None = "auto"
     file: str | os.PathLike[str] | None = None
     executor: Executor | None = None
+    until: str | None = None
+    budget: float = BUDGET
 
     def __post_init__(self) -> None:
         method = _method(self.inference_method)
@@ -111,6 +119,7 @@ class FitArguments:
         self._set(**_nuts_options(self), chains=4 if self.chains is None else self.chains)
         _check_pilot_with(self)
         _check_method_with(self)
+        _check_until(self)
         self._set(idata_kwargs=_group_options(self.idata_kwargs))
         seed = self.settings(self.random_seed).random_seed
         if self.random_seed is not None:
@@ -253,6 +262,31 @@ def _check_method_with(arguments: FitArguments) -> None:
     for name in sorted(method.refuses):
         if getattr(arguments, name) != getattr(FitArguments, name):
             raise ArgumentError(f"{name} and inference_method='{method.name}' exclude each other: give one of them.")
+
+
+def _check_until(arguments: FitArguments) -> None:
+    """Refuse an end that a fit does not go on to, and a budget that is none or is for nothing.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    until, budget, method = arguments.until, arguments.budget, _method(arguments.inference_method)
+    refuse_other("until", until, UNTIL)
+    wrong = isinstance(budget, bool) or not isinstance(budget, Real) or not 1 < float(budget) < math.inf
+    if wrong:
+        error = error_about(budget, Real, ArgumentError, ArgumentTypeError)
+        raise error(
+            f"budget is a number above 1, not {budget!r}: how many times the draws asked for may be made, {BUDGET:g} "
+            "for example."
+        )
+    if until is None and budget != BUDGET:
+        raise ArgumentError(f"budget={budget!r} says how far a fit goes on: give until='converged' beside it.")
+    if until is not None and method.approximate:
+        raise ArgumentError(
+            f"until={until!r}: draws of an approximation ('{method.name}') have no chains that could go on. Its k-hat "
+            "says what they are worth."
+        )
 
 
 def _check_pilot_with(arguments: FitArguments) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nutslite._log import log
@@ -13,6 +14,7 @@ from nutslite.model.record.specification import Specification
 from nutslite.posterior.targets.plan import Plan, make_plan
 
 if TYPE_CHECKING:
+    from nutslite.posterior.methods.fit import Fit
     from nutslite.posterior.methods.settings import Settings
     from nutslite.results.storage.stored_fit import StoredFit
 
@@ -142,7 +144,21 @@ def _stored(specification: Specification, arguments: FitArguments, plan: Plan, s
         return None
     seed = None if arguments.random_seed is None else settings.random_seed
     own = {**arguments.groups, "random_seed": seed, "aliases": digest(specification.aliases)}
+    if arguments.until is not None:
+        own |= {"until": arguments.until, "budget": float(arguments.budget)}
     return StoredFit(arguments.file, {**run_identity(plan, settings), **own})
+
+
+def drawn(job: Job, before_sampling: Callable[[], Any] | None = None) -> Fit:
+    """The draws of a job: of one run, or of one that went on."""
+    from nutslite.model.fits.until import run_until
+    from nutslite.posterior.run.run import run
+
+    arguments = job.arguments
+    if arguments.until is None:
+        return replace(run(job.plan, job.settings, before_sampling), longer=None)
+    warns = arguments.compute_convergence_checks
+    return run_until(job.plan, job.settings, arguments.budget, before_sampling, warns)
 
 
 def _sampled(job: Job) -> Any:
@@ -151,7 +167,6 @@ def _sampled(job: Job) -> Any:
     What follows the sampling is tried before it; where it fails all the same, the draws are written raw.
     """
     from nutslite.posterior.run.narration import how_long_it_took, what_is_sampled
-    from nutslite.posterior.run.run import run
     from nutslite.results.container.inference_data import preload_arviz
     from nutslite.results.fit import raw_draws, store_fit
     from nutslite.results.rehearsal import rehearse
@@ -164,7 +179,7 @@ def _sampled(job: Job) -> Any:
     if settings.progressbar:
         log.info("%s", what_is_sampled(plan, settings, specification.aliases))
     with careful_interrupts():
-        run_of_plan = run(plan, settings, before_sampling=preload_arviz)
+        run_of_plan = drawn(job, before_sampling=preload_arviz)
         what = "one array a variable, of shape (chains, draws, ...)"
         with rescued(lambda: raw_draws(run_of_plan), what, beside=arguments.file):
             if settings.progressbar:

@@ -17,12 +17,20 @@ from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Target
 from nutslite.sampler.draws import Draws, joined
 from nutslite.sampler.progress import counting_bar
+from nutslite.sampler.state import ChainState
 
 
 def sampled_on(
-    executor: Executor, task: Task, settings: Settings, begun: NutsStart, seed: np.random.SeedSequence
+    executor: Executor,
+    task: Task,
+    settings: Settings,
+    begun: NutsStart,
+    seed: np.random.SeedSequence,
+    states: Sequence[ChainState] | None = None,
 ) -> Draws:
     """The draws of all chains, one task each; Ctrl-C keeps those of the chains that are there.
+
+    Chains with `states` go on from there.
 
     Raises
     ------
@@ -32,7 +40,7 @@ def sampled_on(
         As for `run_on` and `nutslite.sampler.sample`.
     """
     alone = replace(settings, executor=None, progressbar=False, callback=None, cores=1)
-    tasks = [(task.plan, task.target, alone, begun, seed, (chain,)) for chain in range(settings.chains)]
+    tasks = [(task.plan, task.target, alone, begun, seed, (chain,), states) for chain in range(settings.chains)]
     parts: list[Draws] = []
     interrupted = False
     with counting_bar(settings.chains, "chain", settings.progressbar) as move:
@@ -55,6 +63,7 @@ def sampled(
     begun: NutsStart,
     seed: np.random.SeedSequence,
     only: Sequence[int] | None = None,
+    states: Sequence[ChainState] | None = None,
     **options: Any,
 ) -> Draws:
     """The draws of some chains, all by default; `settings` with the warm-up and the acceptance that serve."""
@@ -80,5 +89,6 @@ def sampled(
             save_warmup=not settings.discard_tuned_samples,
             chain_data=chain_data,
             only=only,
+            states=states,
             **options,
         )

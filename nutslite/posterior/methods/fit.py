@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,9 @@ class Fit:
         What is wrong with them, in plain words.
     remark : str
         Ends the line that says how long it took.
+    longer : callable or None
+        Takes a number of draws per chain, more than there are, and returns the fit with as many: its chains go on from
+        where they ended. None where nothing goes on.
     """
 
     plan: Plan
@@ -62,3 +66,4 @@ class Fit:
     attributes: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     remark: str = ""
+    longer: Callable[[int], Fit] | None = None

@@ -252,20 +252,26 @@ def run_independence(
 
 
 def _draws(
-    target: Target, method: Independence, draws: int, chains: int, report: Callable[[int, int, float], None]
+    target: Target,
+    method: Independence,
+    draws: int,
+    chains: int,
+    report: Callable[[int, int, float], None],
+    states: list[_Chain] | None = None,
 ) -> IndependentDraws:
-    """All draws, or those that all chains have before Ctrl-C or an error."""
+    """All draws, or those that all chains have before Ctrl-C or an error; chains with `states` go on from there."""
     positions = np.empty((chains, draws, target.dimension))
     stats = {name: np.zeros((chains, draws)) for name in ("lp", "acceptance_rate")}
     proposals_per_block = min(PROPOSALS_PER_BLOCK, NUMBERS_PER_BLOCK / max(1, target.rows))
     per_block = max(1, int(proposals_per_block) // (chains * method.thinning))
-    done, interrupted = 0, False
+    done, interrupted, begins = 0, False, 0
     with careful_interrupts() as interrupts:
         try:
-            states = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)]
+            if states is None:
+                states, begins = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)], BURN_IN
             while done < draws:
                 stop = min(draws, done + per_block)
-                burn_in = BURN_IN if done == 0 else 0
+                burn_in = begins if done == 0 else 0
                 proposals = np.array([state.propose(stop - done, burn_in) for state in states])
                 flat = proposals.reshape(-1, target.dimension)
                 evaluated = target.log_densities(flat, method.cores).reshape(chains, -1)
@@ -283,7 +289,11 @@ def _draws(
     kept: dict[str, NDArray[Any]] = {name: array[:, :done] for name, array in stats.items()}
     kept["diverging"] = np.zeros((chains, done), dtype=bool)
     kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
-    return IndependentDraws(positions[:, :done], kept, interrupted)
+
+    def go_on(more: int, report: Callable[[int, int, float], None]) -> IndependentDraws:
+        return _draws(target, method, more, chains, report, states)
+
+    return IndependentDraws(positions[:, :done], kept, interrupted, None if interrupted else go_on)
 
 
 def serves(plan: Plan) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -75,12 +75,16 @@ def run(task: Task) -> Fit:
     density.fold(sizes_of_folded)
     task.clock.lap("pilot")
     task.before_sampling()
-    sizes = {"draws": settings.draws, "chains": settings.chains}
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
-        drawn = run_large(density, proposal, **sizes, seeds=chain_seed, report=report, checkpoint=task.checkpoint)
-    task.clock.lap("sampling")
-    if drawn.interrupted:
-        task.say_what_is_kept(drawn.values)
+        drawn = run_large(
+            density,
+            proposal,
+            draws=settings.draws,
+            chains=settings.chains,
+            seeds=chain_seed,
+            report=report,
+            checkpoint=task.checkpoint,
+        )
     acceptance = float(drawn.stats["acceptance_rate"].mean())
     if acceptance < LOW_ACCEPTANCE:
         log.warning(
@@ -88,25 +92,56 @@ def run(task: Task) -> Fit:
             "Fit with plan='joint' instead.",
             100 * acceptance,
         )
+    return _stored(task, drawn, f", by independence Metropolis (acceptance {acceptance:.2f})")
+
+
+def _stored(task: Task, drawn: LargeDraws, remark: str) -> Fit:
+    """The record of the run; draws of an interrupted one are said to be kept."""
+    task.clock.lap("sampling")
+    if drawn.interrupted:
+        task.say_what_is_kept(drawn.values)
+    go_on, (chains, done) = drawn.go_on, drawn.values.shape[:2]
+
+    def longer(draws: int) -> Fit:
+        task.lengthen(draws)
+        with transition_bar(chains, draws - done, task.settings.progressbar) as report:
+            return _stored(task, drawn.followed_by(go_on(draws - done, report)), remark)
+
     return task.fit(
         "independence",
         drawn.values,
         drawn.effects,
         stats=drawn.stats,
-        settings=replace(settings, tune=WARMUP_TRANSITIONS),
+        settings=replace(task.settings, tune=WARMUP_TRANSITIONS),
         interrupted=drawn.interrupted,
-        remark=f", by independence Metropolis (acceptance {acceptance:.2f})",
+        remark=remark,
+        longer=longer,
     )
 
 
 @dataclass(frozen=True)
 class LargeDraws:
-    """Draws of all chains in the joint model's quantities, with statistics by ArviZ's names."""
+    """Draws of all chains in the joint model's quantities, with statistics by ArviZ's names.
+
+    `go_on` takes a number of draws and whom to report to, and returns those that follow.
+    """
 
     values: FloatArray
     effects: FloatArray
     stats: dict[str, NDArray[Any]]
     interrupted: bool
+    go_on: Callable[[int, Callable[[int, int, float], None]], LargeDraws]
+
+    def followed_by(self, more: LargeDraws) -> LargeDraws:
+        """All draws of both; of the chains that went on, where Ctrl-C left some out."""
+        if len(more.values) < len(self.values):  # Ctrl-C: nobody went on far enough to leave the others' draws out
+            raise KeyboardInterrupt
+        return replace(
+            more,
+            values=np.concatenate([self.values, more.values], axis=1),
+            effects=np.concatenate([self.effects, more.effects], axis=1),
+            stats={name: np.concatenate([array, more.stats[name]], axis=1) for name, array in self.stats.items()},
+        )
 
 
 def folded_proposal(density: LargeMarginal, start: FloatArray) -> tuple[DefensiveMixture, FloatArray]:
@@ -237,10 +272,13 @@ def _run_chain(
     record: _ChainRecord,
     journal: ChainJournal | None,
     report: Callable[[int, float], None],
-) -> None:
-    """Fill `record`: first from what a checkpoint holds, then by transitions, each of which it is told."""
+    state: _Chain | None = None,
+) -> _Chain | None:
+    """Fill `record`: first from what a checkpoint holds, then by transitions, each of which it is told.
+
+    A chain with a `state` goes on from there. Returned is where it ended; None where all came from the checkpoint.
+    """
     draws = record.values.shape[0]
-    state = None
     while journal is not None and journal.waiting and record.done < draws:
         fields, arrays = journal.take(
             TRANSITION,
@@ -260,6 +298,7 @@ def _run_chain(
         if journal is not None:
             journal.add({"random": random_state(rng)}, {**arrays, "position": state.chain.position})
         report(record.done, float(record.stats["acceptance_rate"][: record.done].mean()))
+    return state
 
 
 def run_large(
@@ -271,6 +310,7 @@ def run_large(
     seeds: np.random.SeedSequence,
     report: Callable[[int, int, float], None],
     checkpoint: Checkpoint | None = None,
+    states: Sequence[_Chain | None] | None = None,
 ) -> LargeDraws:
     """Sample; Ctrl-C keeps the chains and draws that make the largest complete rectangle.
 
@@ -280,6 +320,8 @@ def run_large(
         ``report(chain, draws done, acceptance so far)`` after every transition.
     checkpoint : Checkpoint, optional
         Where every transition is noted, and from which an earlier process's are taken.
+    states : sequence, optional
+        Chains that go on from where they are.
 
     Raises
     ------
@@ -296,12 +338,14 @@ def run_large(
         for chain in range(chains)
     ]
     interrupted = False
+    ends = list(states or [None] * chains)
     with careful_interrupts() as interrupts:
         try:
             for chain, seed in enumerate(seeds.spawn(chains)):
                 journal = None if checkpoint is None else ChainJournal(checkpoint, chain)
                 rng = np.random.default_rng(seed)
-                _run_chain(density, proposal, rng, records[chain], journal, partial(report, chain))
+                told = partial(report, chain)
+                ends[chain] = _run_chain(density, proposal, rng, records[chain], journal, told, ends[chain])
             interrupts.hold()
         except (Exception, KeyboardInterrupt) as error:
             interrupts.hold()
@@ -313,7 +357,11 @@ def run_large(
     kept: dict[str, NDArray[Any]] = {name: array[chosen, :n_draws] for name, array in stats.items()}
     kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
     kept["diverging"] = np.zeros((chosen.size, n_draws), dtype=bool)
-    return LargeDraws(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted)
+
+    def go_on(more: int, report: Callable[[int, int, float], None]) -> LargeDraws:
+        return run_large(density, proposal, draws=more, chains=chains, seeds=seeds, report=report, states=ends)
+
+    return LargeDraws(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted, go_on)
 
 
 METHOD = Method(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from nutslite.posterior.methods.settings import OPTIONAL, Settings
 from nutslite.posterior.methods.task import Task
 from nutslite.posterior.targets.plan import Plan
 from nutslite.sampler.draws import Draws
+from nutslite.sampler.state import ChainState
 from nutslite.sampler.transition.chain import compiled_block
 from nutslite.sampler.transition.handle import compiled_hands
 from nutslite.sampler.transition.logdensity import compiled_logdensity
@@ -35,32 +37,67 @@ def run(task: Task) -> Fit:
     compiled_hands(target.data_type)
     task.clock.lap("compilation")
     task.before_sampling()
-    draws = _finished(_sampled(task, replace(settings, tune=begun.tune), begun, chain_seed), task)
-    rng = np.random.default_rng(recovery_seed)
+    settings = replace(settings, tune=begun.tune)
+    draws = _finished(_sampled(task, settings, begun, chain_seed), task)
+    fit = _recovered(task, settings, begun, draws, recovery_seed)
+    task.warn_of_pieces(fit.values, fit.effects)
+    return fit
+
+
+def _recovered(
+    task: Task, settings: Settings, begun: NutsStart, draws: Draws, recovery_seed: np.random.SeedSequence
+) -> Fit:
+    """The fit of complete draws, on their natural scale.
+
+    A longer one has all its draws brought there again, with the same random numbers: it is what as many draws would
+    have been at once.
+    """
+    target = task.target
+    fresh = np.random.SeedSequence(recovery_seed.entropy, spawn_key=recovery_seed.spawn_key)  # spawning changes it
+    rng = np.random.default_rng(fresh)
     warmup = None
     with task.recovering(draws.positions, draws.stats):
         values, effects = target.natural(draws.positions, rng)
         if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
             warmup = target.natural(draws.warmup_positions, rng)
-    task.warn_of_pieces(values, effects)
+
+    def longer(number: int) -> Fit:
+        task.lengthen(number)
+        more = replace(settings, draws=number - draws.positions.shape[1])
+        new = _sampled(task, more, begun, recovery_seed, draws.states)
+        if len(new.positions) < len(draws.positions):  # Ctrl-C, before all chains came back from an executor
+            raise KeyboardInterrupt
+        kept = _finished(draws.followed_by(new), task)
+        return _recovered(task, replace(settings, draws=number), begun, kept, recovery_seed)
+
     return task.fit(
         "nuts",
         values,
         effects,
         stats=draws.stats,
-        settings=replace(settings, tune=begun.tune),
+        settings=settings,
         interrupted=draws.interrupted,
         draws=draws,
         warmup=warmup,
+        longer=longer,
     )
 
 
-def _sampled(task: Task, settings: Settings, begun: NutsStart, seed: np.random.SeedSequence) -> Draws:
-    """The chains' draws; `settings` with the warm-up and the acceptance that serve."""
+def _sampled(
+    task: Task,
+    settings: Settings,
+    begun: NutsStart,
+    seed: np.random.SeedSequence,
+    states: Sequence[ChainState] | None = None,
+) -> Draws:
+    """The chains' draws; `settings` with the warm-up and the acceptance that serve.
+
+    Chains with `states` go on from there, with their own random numbers.
+    """
     if settings.executor is not None:
-        draws = sampled_on(settings.executor, task, settings, begun, seed)
+        draws = sampled_on(settings.executor, task, settings, begun, seed, states)
     else:
-        draws = sampled(task.plan, task.target, settings, begun, seed, checkpoint=task.checkpoint)
+        draws = sampled(task.plan, task.target, settings, begun, seed, states=states, checkpoint=task.checkpoint)
     task.clock.lap("sampling")
     return draws
 

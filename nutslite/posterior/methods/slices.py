@@ -165,7 +165,11 @@ def _draws(
         if not done:
             raise
     stats: dict[str, NDArray[Any]] = {"lp": values[:, :done], "diverging": np.zeros((chains, done), dtype=bool)}
-    return IndependentDraws(positions[:, :done], stats, interrupted)
+
+    def go_on(more: int, report: Callable[[int, int, float], None]) -> IndependentDraws:
+        return _draws(several, method, updates, replace(wanted, draws=more), report, 0)
+
+    return IndependentDraws(positions[:, :done], stats, interrupted, go_on)
 
 
 def _covariance(launch: Launch) -> FloatArray:

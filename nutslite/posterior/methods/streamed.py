@@ -44,7 +44,8 @@ def run(task: Task) -> Fit:
         )
     task.clock.lap("pilot")
     task.before_sampling()
-    drawn = _draws(target, method, task.settings.draws, task.settings.chains)
+    walkers = [_Walker(seed) for seed in method.chain_seeds.spawn(task.settings.chains)]
+    drawn = _draws(target, method, task.settings.draws, walkers, BURN_IN)
     passes = target.passes if isinstance(target, StreamedTarget) else 0
     log.debug("%d passes over the data.", passes)
     acceptance = drawn.stats["acceptance_rate"].mean()
@@ -52,17 +53,32 @@ def run(task: Task) -> Fit:
     return independent_fit(task, "independence", drawn, method.recovery_rng, remark)
 
 
-def _draws(target: Target, method: Independence, draws: int, chains: int) -> IndependentDraws:
+class _Walker:
+    """A chain: its random numbers, and where it is with the log weight there, once it has begun."""
+
+    def __init__(self, seed: np.random.SeedSequence) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.position: FloatArray | None = None
+        self.log_weight = -np.inf
+
+    def begin(self, positions: FloatArray, log_weights: FloatArray) -> FloatArray:
+        """Where it is; at first one of the trial's proposals, resampled by their weights."""
+        if self.position is None:
+            start = int(self.rng.choice(len(positions), p=normalised(log_weights)))
+            self.position, self.log_weight = positions[start], log_weights[start]
+        return self.position
+
+
+def _draws(target: Target, method: Independence, draws: int, walkers: list[_Walker], burn_in: int) -> IndependentDraws:
     """Proposals of all chains, evaluated together, then each chain's walk over its own.
 
     Ctrl-C, or an error on the way, leaves the walks over the trial's proposals: no density of the others is known
-    before the last row.
+    before the last row. Chains that go on have draws already: then the error is raised.
     """
-    rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
-    proposal = method.proposal
-    proposals = np.array([proposal.draw(rng, BURN_IN + draws * method.thinning) for rng in rngs])
+    chains, proposal = len(walkers), method.proposal
+    proposals = np.array([proposal.draw(walker.rng, burn_in + draws * method.thinning) for walker in walkers])
     flat = proposals.reshape(-1, target.dimension)
-    few = min(draws, len(method.trial[0]) // (chains * method.thinning))
+    few = min(draws, len(method.trial[0]) // (chains * method.thinning)) if burn_in else 0
     with careful_interrupts() as interrupts:
         try:
             values = target.log_densities(flat, method.cores)
@@ -75,45 +91,44 @@ def _draws(target: Target, method: Independence, draws: int, chains: int) -> Ind
                 "kept are the draws of the trial before it, %d of each chain.",
                 few,
             )
-            return _of_trial(method, rngs, few)
+            return _of_trial(method, walkers, few)
     values = np.where(np.isfinite(values), values, -np.inf)
     log_weights = values - proposal.log_density(flat)
-    return _walks(method, rngs, proposals, log_weights.reshape(chains, -1), BURN_IN)
+    drawn = _walks(method, walkers, proposals, log_weights.reshape(chains, -1), burn_in)
+    return replace(drawn, go_on=lambda more, report: _draws(target, method, more, walkers, 0))
 
 
-def _of_trial(method: Independence, rngs: list[np.random.Generator], draws: int) -> IndependentDraws:
+def _of_trial(method: Independence, walkers: list[_Walker], draws: int) -> IndependentDraws:
     """Each chain's walk over its own part of the trial's proposals."""
     each = draws * method.thinning
-    positions, log_weights = (found[: len(rngs) * each].reshape(len(rngs), each, -1) for found in method.trial)
-    return replace(_walks(method, rngs, positions, log_weights[:, :, 0], 0), interrupted=True)
+    positions, log_weights = (found[: len(walkers) * each].reshape(len(walkers), each, -1) for found in method.trial)
+    return replace(_walks(method, walkers, positions, log_weights[:, :, 0], 0), interrupted=True)
 
 
 def _walks(
-    method: Independence, rngs: list[np.random.Generator], proposals: FloatArray, log_weights: FloatArray, burn_in: int
+    method: Independence, walkers: list[_Walker], proposals: FloatArray, log_weights: FloatArray, burn_in: int
 ) -> IndependentDraws:
     """The draws of chains over proposals (chains, n, dimension) with their log weights (chains, n)."""
-    walks = [_walk(method, *of_chain, burn_in) for of_chain in zip(rngs, proposals, log_weights, strict=True)]
+    walks = [_walk(method, *of_chain, burn_in) for of_chain in zip(walkers, proposals, log_weights, strict=True)]
     positions, lp, acceptance = (np.array(parts) for parts in zip(*walks, strict=True))
     stats = {"lp": lp, "acceptance_rate": acceptance, "diverging": np.zeros(lp.shape, dtype=bool), "energy": -lp}
     return IndependentDraws(positions, stats, interrupted=False)
 
 
 def _walk(
-    method: Independence, rng: np.random.Generator, proposals: FloatArray, log_weights: FloatArray, burn_in: int
+    method: Independence, walker: _Walker, proposals: FloatArray, log_weights: FloatArray, burn_in: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Positions, log densities and mean acceptance of a chain's draws, one for every `thinning` transitions.
-
-    The chain starts at one of the trial's proposals, resampled by their weights.
-    """
-    tried, weights = method.trial
-    start = int(rng.choice(len(tried), p=normalised(weights)))
-    state = np.array([weights[start], -1.0])
+    """Positions, log densities and mean acceptance of a chain's draws, one for every `thinning` transitions."""
+    start = walker.begin(*method.trial)
+    state = np.array([walker.log_weight, -1.0])
     n = len(proposals)
     indices, acceptances = np.empty(n, dtype=np.int64), np.empty(n)
-    compiled_acceptance()(np.ascontiguousarray(log_weights), np.log(rng.random(n)), state, indices, acceptances)
+    compiled_acceptance()(np.ascontiguousarray(log_weights), np.log(walker.rng.random(n)), state, indices, acceptances)
     places = indices[burn_in + method.thinning - 1 :: method.thinning]  # -1 is the start, behind all proposals
-    positions = np.concatenate([proposals, tried[start : start + 1]])[places]
-    lp = np.append(log_weights, weights[start])[places] + method.proposal.log_density(positions)
+    positions = np.concatenate([proposals, start[None]])[places]
+    weights = np.append(log_weights, walker.log_weight)[places]
+    walker.position, walker.log_weight = positions[-1], weights[-1]
+    lp = weights + method.proposal.log_density(positions)
     return positions, lp, acceptances[burn_in:].reshape(-1, method.thinning).mean(axis=1)
 
 

@@ -22,6 +22,7 @@ from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint
 from nutslite.sampler.interrupts import careful_interrupts
+from nutslite.sampler.progress import transition_bar
 
 FloatArray = NDArray[np.float64]
 
@@ -34,9 +35,13 @@ class Clock:
         self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
-        """Note the time since the last lap."""
+        """Add the time since the last lap."""
         now = time.perf_counter()
-        self.seconds[name], self._last = now - self._last, now
+        self.seconds[name], self._last = self.seconds[name] + now - self._last, now
+
+    def go_on(self) -> None:
+        """Leave the time since the last lap out."""
+        self._last = time.perf_counter()
 
 
 @dataclass(eq=False)
@@ -91,6 +96,11 @@ class Task:
         self.launch = better or self.launch
         return better is not None
 
+    def lengthen(self, draws: int) -> None:
+        """Go on to so many draws of each chain."""
+        self.settings = replace(self.settings, draws=draws)
+        self.clock.go_on()
+
     @contextmanager
     def recovering(self, positions: FloatArray, stats: dict[str, NDArray[Any]]) -> Iterator[None]:
         """Around the way from positions (chains, draws, dimension) to natural scales: no draw is lost on it."""
@@ -140,27 +150,58 @@ def better_launch(target: Target, settings: Settings, for_slices: bool = False) 
 
 @dataclass(frozen=True)
 class IndependentDraws:
-    """Positions (chains, draws, dimension) and statistics by ArviZ's names."""
+    """Positions (chains, draws, dimension) and statistics by ArviZ's names.
+
+    `go_on` takes a number of draws and whom to report to, and returns those that follow; None where nothing does.
+    """
 
     positions: FloatArray
     stats: dict[str, NDArray[Any]]
     interrupted: bool
+    go_on: Callable[[int, Callable[[int, int, float], None]], IndependentDraws] | None = None
 
 
 def independent_fit(
-    task: Task, name: str, drawn: IndependentDraws, recovery_rng: np.random.Generator, remark: str
+    task: Task,
+    name: str,
+    drawn: IndependentDraws,
+    recovery_rng: np.random.Generator,
+    remark: str,
+    before: Fit | None = None,
 ) -> Fit:
-    """The record of the run `name`; draws of an interrupted one are said to be kept."""
+    """The record of the run `name`; draws of an interrupted one are said to be kept.
+
+    Parameters
+    ----------
+    before : Fit, optional
+        The run that these draws follow.
+    """
     task.clock.lap("sampling")
-    if drawn.interrupted:
-        task.say_what_is_kept(drawn.positions)
     values, effects = task.natural(drawn.positions, drawn.stats, recovery_rng)
-    return task.fit(
+    stats = drawn.stats
+    if before is not None:
+        values, effects = (np.concatenate(p, axis=1) for p in ((before.values, values), (before.effects, effects)))
+        stats = {key: np.concatenate([before.stats[key], array], axis=1) for key, array in stats.items()}
+    if drawn.interrupted:
+        task.say_what_is_kept(values)
+    fit = task.fit(
         name,
         values,
         effects,
-        stats=drawn.stats,
+        stats=stats,
         settings=replace(task.settings, tune=0),
         interrupted=drawn.interrupted,
         remark=remark,
     )
+    go_on = drawn.go_on
+    if go_on is None:
+        return fit
+
+    def longer(draws: int) -> Fit:
+        task.lengthen(draws)
+        more = draws - values.shape[1]
+        with transition_bar(len(values), more, task.settings.progressbar) as report:
+            drawn = go_on(more, report)
+        return independent_fit(task, name, drawn, recovery_rng, remark, before=fit)
+
+    return replace(fit, longer=longer)

@@ -39,6 +39,11 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         If the method cannot serve the plan.
     SamplingError
         If the model has nothing to sample, a setting is impossible, or no finite starting point exists.
+
+    Notes
+    -----
+    `Fit.longer` goes on from the file where there is a checkpoint, otherwise from where the chains ended, in memory; a
+    method that knows of neither runs again.
     """
     method = method_for(plan, settings)
     with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
@@ -53,7 +58,24 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
             fit = with_room(lambda: method.run(task))
     if fit is None:
         raise SamplingError(f"{method.title(plan)} does not fit this posterior. Use NUTS.")
-    return fit
+    return replace(fit, longer=_longer(plan, settings, fit))
+
+
+def _longer(plan: Plan, settings: Settings, fit: Fit) -> Callable[[int], Fit] | None:
+    """The way to more draws of a run, with what stands around every run."""
+    if fit.approximate:
+        return None
+    go_on = fit.longer
+    if settings.checkpoint is not None or go_on is None:
+        return lambda draws: run(plan, replace(settings, draws=draws))
+
+    def longer(draws: int) -> Fit:
+        more = replace(settings, draws=draws)
+        with careful_interrupts(), named_functions(plan), memory_of_results(plan, more):
+            found = with_room(lambda: go_on(draws))
+        return replace(found, longer=_longer(plan, settings, found))
+
+    return longer
 
 
 def _say_unused(method: Method, plan: Plan, settings: Settings) -> None:

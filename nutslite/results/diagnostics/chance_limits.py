@@ -16,6 +16,7 @@ import math
 
 MAX_R_HAT = 1.01  # Vehtari et al. (2021), section 4.1
 MIN_ESS_PER_CHAIN = 100  # same, section 4: 400 for the usual four chains
+BUDGET = 4.0  # times the draws asked for: how far `fit(until="converged")` goes by default
 FEW_PARAMETERS = 10
 FALSE_ALARMS = 0.01  # chance that independent draws exceed a limit anywhere
 STATISTICS = 2  # of each parameter: its ranks and its distances from the median; its 5 % and its 95 % quantile

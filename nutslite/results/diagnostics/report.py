@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.results.diagnostics import diagnostics
-from nutslite.results.diagnostics.chance_limits import FEW_PARAMETERS, MAX_R_HAT, MIN_ESS_PER_CHAIN, limits
-from nutslite.results.diagnostics.labels import as_columns, element_labels
+from nutslite.results.diagnostics.chance_limits import BUDGET, MAX_R_HAT, MIN_ESS_PER_CHAIN
+from nutslite.results.diagnostics.labels import element_labels
+from nutslite.results.diagnostics.measured import Measured, higher_target_accept, measured
 
 MIN_E_BFMI = 0.3  # Betancourt (2016)
 MODEST_DRAWS = 2000  # a run of this length is no trouble, however much shorter this one was
@@ -27,6 +28,7 @@ def sampling_report(
     group_scales: Mapping[str, str] | None = None,
     max_treedepth: int = 10,
     target_accept: float = 0.8,
+    went_on: bool = False,
 ) -> list[str]:
     """Messages about a fit; empty when nothing is wrong. The caller decides whether to print or to warn.
 
@@ -42,6 +44,8 @@ def sampling_report(
         By variable that is the sd of a group-specific term, the term.
     max_treedepth, target_accept : number
         Settings of the fit, for advice in numbers.
+    went_on : bool
+        Whether it has gone on to the end of its budget already (``until="converged"``).
 
     Returns
     -------
@@ -50,7 +54,14 @@ def sampling_report(
     """
     messages = [
         *_divergences(stats, target_accept),
-        *_parameters(draws, dims, coords, group_scales or {}, diverged=bool(np.any(stats.get("diverging", False)))),
+        *_parameters(
+            draws,
+            dims,
+            coords,
+            group_scales or {},
+            diverged=bool(np.any(stats.get("diverging", False))),
+            went_on=went_on,
+        ),
         *_energy(stats),
         *_tree_depth(stats, max_treedepth),
     ]
@@ -90,11 +101,16 @@ def _divergences(stats: Mapping[str, NDArray[Any]], target_accept: float) -> lis
     by_chain = diverging.sum(axis=1)
     if diverging.shape[0] > 1 and by_chain.max() > 0.8 * count:
         where = f", {by_chain.max()} of them in chain {by_chain.argmax()}"
-    higher = min(0.99, round(1 - (1 - target_accept) / 4, 2))
+    higher = higher_target_accept(target_accept)
+    advice = "Give scale parameters tighter priors or simplify the model."
+    if higher is not None:
+        advice = (
+            f"Raise target_accept (now {target_accept:g}, try {higher:g}); if divergences remain, give scale "
+            "parameters tighter priors or simplify the model."
+        )
     return [
         f"{count} of {diverging.size} transitions after warm-up diverged ({_percent(count, diverging.size)}{where}). "
-        f"The draws may miss a region of the posterior. Raise target_accept (now {target_accept:g}, try {higher:g}); "
-        f"if divergences remain, give scale parameters tighter priors or simplify the model."
+        f"The draws may miss a region of the posterior. {advice}"
     ]
 
 
@@ -105,6 +121,7 @@ def _parameters(
     group_scales: Mapping[str, str],
     *,
     diverged: bool,
+    went_on: bool,
 ) -> list[str]:
     """Messages about R-hat and effective sizes, and about fits that are too short to judge."""
     if not draws:
@@ -115,38 +132,21 @@ def _parameters(
         own = element_labels(name, np.shape(values)[2:], dims, coords)
         labels += own
         terms |= dict.fromkeys(own, group_scales.get(name, ""))
-    columns = np.concatenate([as_columns(values) for values in draws.values()], axis=2)
-    n_chains, n_draws = columns.shape[:2]
-    if n_draws < diagnostics.MIN_DRAWS:
-        return [f"{n_draws} draw(s) per chain are too few to judge convergence: use draws=1000."]
-    messages = _not_finite(columns, labels)
-    varying = np.isfinite(columns).all(axis=(0, 1)) & (np.ptp(columns, axis=(0, 1)) > 0)
-    if not varying.any():
+    found = measured(draws)
+    if found.draws < diagnostics.MIN_DRAWS:
+        return [f"{found.draws} draw(s) per chain are too few to judge convergence: use draws=1000."]
+    messages = _not_finite(found.finite, labels)
+    if not found.varying.any():
         return messages
-    columns, labels = columns[:, :, varying], [labels[int(i)] for i in np.flatnonzero(varying)]
-    table = diagnostics.convergence(columns)
-    if n_chains == 1:
+    labels = [labels[int(i)] for i in np.flatnonzero(found.varying)]
+    if found.chains == 1:
         messages.append("There is one chain only, so that disagreement between chains cannot be seen: use chains=4.")
-    highest, lowest = _limits(draws, n_chains, n_draws)[:, varying]
-    messages += _r_hat(table["r_hat"], labels, highest, diverged)
-    size = np.minimum(table["ess_bulk"], table["ess_tail"])
-    return messages + _effective_size(size, labels, (n_chains, n_draws), lowest, terms, diverged)
+    messages += _r_hat(found, labels, diverged, went_on)
+    return messages + _effective_size(found, labels, terms, diverged, went_on)
 
 
-def _limits(draws: Mapping[str, NDArray[np.float64]], n_chains: int, n_draws: int) -> NDArray[np.float64]:
-    """Largest R-hat and smallest effective size allowed to every element, shape (2, elements).
-
-    The elements of a long variable are judged among themselves, so that the effects of many groups do not excuse a
-    scale; all short variables are judged together.
-    """
-    sizes = [int(np.prod(np.shape(values)[2:])) for values in draws.values()]
-    together = sum(size for size in sizes if size <= FEW_PARAMETERS)
-    among = [size if size > FEW_PARAMETERS else together for size in sizes]
-    return np.repeat([limits(number, n_chains, n_draws) for number in among], sizes, axis=0).T
-
-
-def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
-    bad = np.flatnonzero(~np.isfinite(columns).all(axis=(0, 1)))
+def _not_finite(finite: NDArray[np.bool_], labels: Sequence[str]) -> list[str]:
+    bad = np.flatnonzero(~finite)
     if bad.size == 0:
         return []
     names = _listed([labels[i] for i in bad.tolist()])
@@ -155,9 +155,8 @@ def _not_finite(columns: NDArray[np.float64], labels: Sequence[str]) -> list[str
     ]
 
 
-def _r_hat(
-    values: NDArray[np.float64], labels: Sequence[str], highest: NDArray[np.float64], diverged: bool
-) -> list[str]:
+def _r_hat(found: Measured, labels: Sequence[str], diverged: bool, went_on: bool) -> list[str]:
+    values, highest = found.r_hat, found.highest
     bad = np.flatnonzero(values > highest)
     if bad.size == 0:
         return []
@@ -165,7 +164,8 @@ def _r_hat(
     worst = _listed(
         [f"{labels[i]} ({values[i]:.2f})" if values[i] >= 1.015 else f"{labels[i]} ({values[i]:.3f})" for i in order]
     )
-    advice = "Run longer (twice the tune and draws) before trusting these parameters"
+    wanted = found.draws_for_r_hat if _hardly_mixes(found) else found.draws_wanted
+    advice = f"Run longer before trusting these parameters: about {_longer(wanted, found, went_on)}"
     if values[order[0]] > 1.1:
         advice = "Do not use these draws"
     elif diverged:
@@ -180,26 +180,39 @@ def _r_hat(
     ]
 
 
+def _hardly_mixes(found: Measured) -> bool:
+    """Whether more draws alone would hardly make the effective sizes that are wanted."""
+    return _round(found.draws_for_size) > max(20 * found.draws, MODEST_DRAWS)
+
+
+def _round(draws: float) -> int:
+    return int(np.ceil(draws / 500) * 500)
+
+
+def _longer(wanted: float, found: Measured, went_on: bool) -> str:
+    """What a fit of about so many draws takes: ``draws=3000, or fit(until="converged")``."""
+    draws = _round(wanted)
+    if went_on:
+        return f"draws={draws}, or a larger budget"
+    times = int(np.ceil(draws / found.draws))
+    budget = f", budget={times}" if times > BUDGET else ""
+    return f'draws={draws}, or fit(until="converged"{budget})'
+
+
 def _effective_size(
-    size: NDArray[np.float64],
-    labels: Sequence[str],
-    chains_and_draws: tuple[int, int],
-    lowest: NDArray[np.float64],
-    terms: Mapping[str, str],
-    diverged: bool,
+    found: Measured, labels: Sequence[str], terms: Mapping[str, str], diverged: bool, went_on: bool
 ) -> list[str]:
-    n_chains, n_draws = chains_and_draws
-    needed = MIN_ESS_PER_CHAIN * n_chains
+    size, lowest = found.size, found.lowest
+    needed = MIN_ESS_PER_CHAIN * found.chains
     bad = np.flatnonzero(size < lowest)
     if bad.size == 0:
         return []
     order = bad[np.argsort(size[bad], kind="stable")]
     worst = _listed([f"{labels[i]} ({size[i]:.0f})" for i in order])
-    more = int(np.ceil(n_draws * needed / max(size[order[0]], 1.0) / 500) * 500)
-    advice = f"About draws={more} would do"
+    advice = f"It would take about {_longer(found.draws_wanted, found, went_on)}"
     if diverged:
         advice = "More draws alone will hardly do while transitions diverge"
-    elif more > max(20 * n_draws, MODEST_DRAWS):
+    elif _hardly_mixes(found):
         advice = "More draws alone will hardly do: rescale predictors or give vague parameters tighter priors"
     slowest = labels[order[0]]
     advice += _about_scale(slowest, terms[slowest])
