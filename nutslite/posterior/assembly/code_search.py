@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,13 +143,18 @@ def _surely_more(distinct: int, most: int) -> bool:
 
 
 def _row_hashes(columns: FloatArray) -> NDArray[np.uint64]:
-    """One 64-bit hash per row of (s, n) columns. Adding zero makes -0.0 and 0.0 equal."""
+    """One 64-bit hash per row of (s, n) columns."""
     hashes = np.zeros(columns.shape[1], dtype=np.uint64)
     for column in columns:
-        hashes ^= (column + 0.0).view(np.uint64)
-        hashes *= np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
+        add_to_hashes(hashes, column)
     return hashes
+
+
+def add_to_hashes(hashes: NDArray[np.uint64], column: NDArray[Any]) -> None:
+    """Mix one more column (n,) into the hashes of rows, in place. Adding zero makes -0.0 and 0.0 equal."""
+    hashes ^= (column + 0.0).view(np.uint64)
+    hashes *= np.uint64(0x9E3779B97F4A7C15)
+    hashes ^= hashes >> np.uint64(29)
 
 
 def _joint_code(one: CodeSet, other: CodeSet, most: int) -> NDArray[np.int32] | None:
