@@ -29,8 +29,10 @@ def merge_equal_rows(model: ModelData) -> ModelData | None:
     if n < FEWEST_ROWS:
         return None
     hashes = _row_hashes(model)
+    if _count_different(hashes) > LARGEST_SHARE * n:
+        return None
     _, first, place = np.unique(hashes, return_index=True, return_inverse=True)
-    if first.size > LARGEST_SHARE * n or not _all_equal(model, first[place]):
+    if not _all_equal(model, first[place]):
         return None
     weights = np.zeros(n)
     weights[first] = np.bincount(place, weights=model.weights if model.weights.size else None)
@@ -51,6 +53,11 @@ def _row_hashes(model: ModelData) -> NDArray[np.uint64]:
     for column in _parts(model):
         add_to_hashes(hashes, column)
     return hashes
+
+
+def _count_different(hashes: NDArray[np.uint64]) -> int:
+    ordered = np.sort(hashes)
+    return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 
 def _all_equal(model: ModelData, twin: NDArray[np.intp]) -> bool:
