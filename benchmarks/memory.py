@@ -6,8 +6,8 @@ Three families, with ten columns, and with an effect of each of 100,000 groups; 
 categories. Each case is a process of its own, which first fits the same formula to a thousand rows (of 50 groups), so
 that imports and compiled code are no part of the figures. Memory is resident memory above that of the process with the
 data frame in it; its peak is the kernel's own (VmHWM, set back before each step), so it runs on Linux only. The size of
-the data is pandas' ``memory_usage(deep=True)``. Draws of group effects are results: their size stands in a column of its own
-and is no part of the peak beside it.
+the data is pandas' ``memory_usage(deep=True)``. Draws of group effects are results: their size stands in a column of
+its own and is no part of the peak beside it.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ KINDS = {"columns": "10 columns", "groups": "100,000 groups, numbers", "texts": 
     "categories": "100,000 groups, categories"
 }
 MEBIBYTE = 2**20
+HEAD = ("family", "data", "size of the data", "peak of Model", "kept by it", "peak of fit", "draws")
+HEAD += ("Model / data", "fit / data", "method")
 
 
 def simulate(family: str, kind: str, rows: int, groups: int) -> pd.DataFrame:
@@ -114,8 +116,8 @@ def table(found: list[dict[str, Any]], head: str, rows: int) -> str:
         "frame in it. `fit` is the peak while it runs, with what the model keeps, without the draws (in their own",
         "column); its ratio is to the size of the data.",
         "",
-        "| family | data | size of the data | peak of Model | kept by it | peak of fit | draws | Model / data | fit / data | method |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        f"| {' | '.join(HEAD)} |",
+        f"| --- | --- | {'---: | ' * (len(HEAD) - 3)}--- |",
     ]
     for one in found:
         family, kind = one["case"].split("-")

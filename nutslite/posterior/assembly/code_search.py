@@ -31,6 +31,7 @@ LEAST_GAIN = 0.1  # of a gradient: for less it is not worth an exception
 MOST_ROWS = 1 << 14  # of a table: its products with the coefficients, and their derivatives, stay in cache
 FEWEST_REPEATS = 8  # rows of data per distinct one, on average
 SAMPLE = 2000
+HASHED_ROWS = 1 << 16  # at once, so that no copies of whole columns are made
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,11 @@ def _row_hashes(columns: FloatArray) -> NDArray[np.uint64]:
 
 def add_to_hashes(hashes: NDArray[np.uint64], column: NDArray[Any]) -> None:
     """Mix one more column (n,) into the hashes of rows, in place. Adding zero makes -0.0 and 0.0 equal."""
-    hashes ^= (column + 0.0).view(np.uint64)
-    hashes *= np.uint64(0x9E3779B97F4A7C15)
-    hashes ^= hashes >> np.uint64(29)
+    for start in range(0, hashes.size, HASHED_ROWS):
+        some = hashes[start : start + HASHED_ROWS]
+        some ^= (column[start : start + HASHED_ROWS] + 0.0).view(np.uint64)
+        some *= np.uint64(0x9E3779B97F4A7C15)
+        some ^= some >> np.uint64(29)
 
 
 def _joint_code(one: CodeSet, other: CodeSet, most: int) -> NDArray[np.int32] | None:

@@ -28,10 +28,9 @@ def merge_equal_rows(model: ModelData) -> ModelData | None:
     n = model.y.shape[1]
     if n < FEWEST_ROWS:
         return None
-    hashes = _row_hashes(model)
-    if _count_different(hashes) > LARGEST_SHARE * n:
+    if _count_different(model) > LARGEST_SHARE * n:
         return None
-    _, first, place = np.unique(hashes, return_index=True, return_inverse=True)
+    _, first, place = np.unique(_row_hashes(model), return_index=True, return_inverse=True)
     if not _all_equal(model, first[place]):
         return None
     weights = np.zeros(n)
@@ -55,8 +54,10 @@ def _row_hashes(model: ModelData) -> NDArray[np.uint64]:
     return hashes
 
 
-def _count_different(hashes: NDArray[np.uint64]) -> int:
-    ordered = np.sort(hashes)
+def _count_different(model: ModelData) -> int:
+    """How many hashes there are: quicker than to find which, where that is not needed."""
+    ordered = _row_hashes(model)
+    ordered.sort()
     return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 

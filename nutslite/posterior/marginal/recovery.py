@@ -22,7 +22,7 @@ from nutslite.posterior.record.head import constrain_head
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
-DRAWS_PER_CHUNK_BYTES = 8e6
+DRAWS_PER_CHUNK_BYTES = 2e6
 FEWEST_PER_THREAD = 250  # draws
 
 
