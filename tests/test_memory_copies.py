@@ -40,7 +40,7 @@ def peak_of(work):
 @pytest.mark.parametrize("family", ["gaussian", "bernoulli", "poisson"])
 def test_a_model_and_its_plan_copy_columns_once_each(family):
     frame = data(family)
-    nl.Model(FORMULA, data(family, 500), family=family).plan()  # imports
+    nl.Model(FORMULA, data(family, 40_000), family=family).plan()  # imports, and compiles
     model, peak = peak_of(lambda: nl.Model(FORMULA, frame, family=family))
     assert peak < 1.7  # the columns, and a few numbers of each row
     _, peak = peak_of(model.plan)
@@ -57,7 +57,7 @@ def test_the_response_is_not_copied():
 def test_a_pilot_makes_no_columns_of_an_intercept(family):
     frame = data(family)
     options = {"draws": 5, "chains": 2, "random_seed": 1, "progressbar": False, "compute_convergence_checks": False}
-    nl.Model(FORMULA, data(family, 500), family=family).fit(**options)
+    nl.Model(FORMULA, data(family, 40_000), family=family).fit(**options)
     model = nl.Model(FORMULA, frame, family=family)
     model.plan()
     _, peak = peak_of(lambda: model.fit(**options))
