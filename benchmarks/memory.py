@@ -18,6 +18,7 @@ import gc
 import json
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -37,7 +38,7 @@ KINDS = {"columns": "10 columns", "groups": "100,000 groups, numbers", "texts": 
 }
 MEBIBYTE = 2**20
 HEAD = ("family", "data", "size of the data", "peak of Model", "kept by it", "peak of fit", "draws")
-HEAD += ("Model / data", "fit / data", "method")
+HEAD += ("Model / data", "fit / data", "log likelihoods to disk", "their file", "method")
 
 
 def simulate(family: str, kind: str, rows: int, groups: int) -> pd.DataFrame:
@@ -86,6 +87,12 @@ def measured(case: str, rows: int) -> dict[str, Any]:
     posterior = results["posterior"]
     found["draws"] = sum(int(variable.nbytes) for variable in posterior.data_vars.values()) / MEBIBYTE
     found["method"] = str(posterior.attrs["inference_method"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "likelihoods.nc"
+        model.compute_log_likelihood(results.isel(draw=[0]), to=path, inplace=False)  # imports
+        before = begin()
+        model.compute_log_likelihood(results, to=path)
+        found |= {"written": highest() - before, "file": path.stat().st_size / MEBIBYTE}
     return found
 
 
@@ -114,7 +121,8 @@ def table(found: list[dict[str, Any]], head: str, rows: int) -> str:
         "",
         f"{head} {rows:,} rows; {DRAWS} draws of {CHAINS} chains. Mebibytes above those of the process with the data",
         "frame in it. `fit` is the peak while it runs, with what the model keeps, without the draws (in their own",
-        "column); its ratio is to the size of the data.",
+        "column); its ratio is to the size of the data. Log likelihoods are those of all draws, by",
+        "`compute_log_likelihood(results, to=...)`: the peak above what there was before, and the netCDF file.",
         "",
         f"| {' | '.join(HEAD)} |",
         f"| --- | --- | {'---: | ' * (len(HEAD) - 3)}--- |",
@@ -124,7 +132,8 @@ def table(found: list[dict[str, Any]], head: str, rows: int) -> str:
         fit = one["fit"] - one["draws"]
         sizes = (one["data"], one["model"], one["kept"], fit, one["draws"])
         cells = [family, KINDS[kind], *(f"{size:.0f}" for size in sizes)]
-        cells += [f"{one['model'] / one['data']:.2f}", f"{fit / one['data']:.2f}", one["method"]]
+        cells += [f"{one['model'] / one['data']:.2f}", f"{fit / one['data']:.2f}"]
+        cells += [f"{one['written']:.0f}", f"{one['file']:.0f}", one["method"]]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
