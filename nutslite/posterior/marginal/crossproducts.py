@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.assembly.coded_columns import common_columns
+from nutslite.posterior.assembly.coded_columns import common_columns, each_common_column
 from nutslite.posterior.marginal import marginal as mg
 from nutslite.posterior.marginal.level_classes import class_cross_products, equal_classes
 from nutslite.posterior.marginal.marginal import MarginalData
@@ -98,7 +98,9 @@ class _Reducer:
             return too_dear(sizes)
         response, shift, outer = self._residuals()
         designs = [self._level_design(factor) for factor in self.others]
-        dense = self._columns(response) if model.blocks.size else [np.empty(0)] * (self.n_common + 1)
+        common = each_common_column(model, 0) if model.blocks.size else [np.empty(0)] * self.n_common
+        ones = [np.broadcast_to(1.0, self.n)] * (self.n_common - len(common))  # of the intercept, where there is one
+        dense = [*ones, *common, response]
         cross = self._cross(dense, designs, outer)
         level_cross = self._level_products(own, dense, designs)
         q = gram.shape[1]
@@ -227,15 +229,6 @@ class _Reducer:
         out[self.n_common - columns.shape[0] : self.n_common] = columns
         out[-1] = response[rows]
         return out
-
-    def _columns(self, response: FloatArray) -> list[FloatArray]:
-        """[common, response]' of all rows, one by one: none is copied that is there."""
-        model = self.model
-        own = slice(int(model.predictors[0, md.COLUMN_START]), int(model.predictors[0, md.COLUMN_STOP]))
-        order = np.argsort(model.coefficients[own])
-        common = [*common_columns(model, 0)] if len(model.codes.blocks) else [model.matrix[own][at] for at in order]
-        ones = [np.broadcast_to(1.0, self.n)] * (self.n_common - len(common))  # of the intercept, where there is one
-        return [*ones, *common, response]
 
     def _weights(self, rows: slice) -> FloatArray | None:
         return None if self.weights is None else self.weights[rows]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
 from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
+from nutslite.posterior.record.elements import taken
 from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.node_table import BETWEEN, NODE_FIELDS, SIMPLEX, Nodes
 from nutslite.priors.coefficient_priors import ColumnPriors
@@ -144,19 +145,11 @@ class Layout:
             if variable.source == "correlation":
                 out[variable.name] = _correlations(values, variable.index)
                 continue
-            array = _taken(effects if variable.source == "effects" else values, variable.index)
+            array = taken(effects if variable.source == "effects" else values, variable.index)
             if variable.columns.size:
                 array = array - variable.centring(values, effects)
             out[variable.name] = variable.mixed(array)
         return out
-
-
-def _taken(numbers: FloatArray, index: NDArray[np.int64]) -> FloatArray:
-    """Elements of the last axis; a view of those that follow one another: draws of many effects are not kept twice."""
-    first, size = int(index.flat[0]) if index.size else 0, index.size
-    if index.ndim == 1 and size > 1 and np.array_equal(index, np.arange(first, first + size)):
-        return numbers[..., first : first + size]
-    return numbers[..., index]
 
 
 def _correlations(values: FloatArray, index: NDArray[np.int64]) -> FloatArray:
