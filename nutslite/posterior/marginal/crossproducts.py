@@ -99,8 +99,7 @@ class _Reducer:
         response, shift, outer = self._residuals()
         designs = [self._level_design(factor) for factor in self.others]
         common = each_common_column(model, 0) if model.blocks.size else [np.empty(0)] * self.n_common
-        ones = [np.broadcast_to(1.0, self.n)] * (self.n_common - len(common))  # of the intercept, where there is one
-        dense = [*ones, *common, response]
+        dense = [*[np.broadcast_to(1.0, self.n)] * (self.n_common - len(common)), *common, response]
         cross = self._cross(dense, designs, outer)
         level_cross = self._level_products(own, dense, designs)
         q = gram.shape[1]
@@ -263,14 +262,13 @@ class _Reducer:
 
     def _level_products(self, own: LevelDesign, dense: Sequence[FloatArray], designs: list[LevelDesign]) -> FloatArray:
         """Z'W[rest, y] of every level of the eliminated factor, shape (L, q, r + 1); `own` is its design."""
-        p = self.n_common
+        p = at = self.n_common
         r = p + sum(design.size for design in designs)
         if not own.size:
             return np.empty((0, 0, r + 1))
         out = np.empty((own.size, r + 1))
         products = dense_products(own, dense, self.weights)
         out[:, :p], out[:, r] = products[:, :p], products[:, p]
-        at = p
         for design in designs:
             out[:, at : at + design.size] = pair_products(own, design, self.weights)
             at += design.size

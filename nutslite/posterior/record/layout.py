@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
-from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
 from nutslite.posterior.record.elements import taken
+from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
 from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.node_table import BETWEEN, NODE_FIELDS, SIMPLEX, Nodes
 from nutslite.priors.coefficient_priors import ColumnPriors
