@@ -33,8 +33,8 @@ ROWS, COLUMNS, GROUPS = 1_000_000, 10, 100_000
 DRAWS, CHAINS = 20, 2
 SMALL_ROWS, SMALL_GROUPS = 1_000, 50
 FAMILIES = ("gaussian", "bernoulli", "poisson")
-KINDS = {"columns": "10 columns", "groups": "100,000 groups, numbers", "texts": "100,000 groups, texts"} | {
-    "categories": "100,000 groups, categories"
+KINDS = {"columns": "10 columns", "groups": "groups of 10 rows, numbers", "texts": "groups of 10 rows, texts"} | {
+    "categories": "groups of 10 rows, categories"
 }
 MEBIBYTE = 2**20
 HEAD = ("family", "data", "size of the data", "peak of Model", "kept by it", "peak of fit", "draws")
