@@ -193,6 +193,7 @@ class Drawn:
         draws: int | None = None,
         *,
         quantile: float | None = None,
+        to: str | os.PathLike[str] | None = None,
     ) -> Any:
         """Predict for the model's own rows or for new data.
 
@@ -224,12 +225,17 @@ class Drawn:
             left out, because the posterior keeps all its draws.
         quantile : float, optional
             Between 0 and 1, for ``kind="quantile"``.
+        to : path-like, optional
+            A new Zarr store (``"name.zarr"``) or netCDF file (``"name.nc"``) for predictions that memory has no room
+            for. It is written while they are computed; the group in the results reads what it is asked for from there.
+            With ``kind="response"`` it has responses, and no parameters.
 
         Raises
         ------
         DataError
             For data that lack a column, hold an unknown level of a common term, or new groups; for results with other
-            groups or labels than the model's; for more `draws` than there are.
+            groups or labels than the model's; for more `draws` than there are; where memory or the disk has no room,
+            before any work.
 
         Warns
         -----
@@ -250,20 +256,26 @@ class Drawn:
             random_seed=random_seed,
             draws=draws,
             quantile=quantile,
+            to=to,
         )
 
     def posterior_predictive(self, idata: Any, **options: Any) -> Any:
         """Older name of ``predict(idata, kind="response")``."""
         return self.predict(idata, kind="response", **options)
 
-    def compute_log_likelihood(self, idata: Any, data: Any = None, inplace: bool = True) -> Any:
+    def compute_log_likelihood(
+        self, idata: Any, data: Any = None, inplace: bool = True, *, to: str | os.PathLike[str] | None = None
+    ) -> Any:
         """Add the pointwise log likelihood (group ``log_likelihood``) of the model's rows, or of new data instead.
+
+        Where memory has no room for it that is an error, before any work; ``to="name.zarr"`` (or ``.nc``) writes it to
+        a file while it is computed, which the group in the results reads from.
 
         Of several quantiles (``family="quantiles"``) it is the sum of their working log likelihoods, and no log density
         of the response: its LOO compares models of the same quantiles, and nothing else. `evaluate` scores quantiles.
         """
         check_flags(inplace=inplace)
-        return after_fit.add_log_likelihood(self._specification, idata, data=data, inplace=inplace)
+        return after_fit.add_log_likelihood(self._specification, idata, data=data, inplace=inplace, to=to)
 
     def compute_log_prior(self, idata: Any, inplace: bool = True) -> Any:
         """Add log prior densities (group ``log_prior``), one variable per sampled variable, for power-scaling.

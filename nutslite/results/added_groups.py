@@ -8,9 +8,9 @@ them compares the same rows; new rows have the group ``predictions``.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,14 +35,27 @@ from nutslite.results.container.origin import in_model_order
 from nutslite.results.container.row_labels import row_labels
 from nutslite.results.container.sample_axes import SampleAxes, check_count, thinned
 from nutslite.results.evaluation.explained_variance import loo_r2_draws, model_r2_draws, r2_draws, r2_table
-from nutslite.results.predictions.predict import Prediction, pointwise_log_likelihood, predict, wants_responses
+from nutslite.results.predictions.linear_predictor import join_chains
+from nutslite.results.predictions.predict import (
+    UNCENSORED,
+    Prediction,
+    fill_log_likelihood,
+    pointwise_log_likelihood,
+    predict,
+    wants_responses,
+)
 from nutslite.results.predictions.response_draws import PredictionTask
+from nutslite.results.predictions.row_dataset import row_dataset
+from nutslite.results.stream import Stream
 
 if TYPE_CHECKING:
     import xarray
 
 OWN, NEW = "posterior_predictive", "predictions"
 """Groups of responses: of the model's own rows, and of new ones, where their parameters are too."""
+LIKELIHOOD = "log_likelihood"
+STREAMED = "Or write them to disk while they are computed: to='name.zarr' or to='name.nc'."
+THINNED_OR_STREAMED = f"draws= takes fewer, too. {STREAMED}"
 COMPOSITE = "sums of the working log likelihoods of several quantiles: no log densities of the response"
 
 
@@ -63,6 +76,7 @@ def add_predictions(
     new_rows: pd.DataFrame | None = None,
     draws: int | None = None,
     inplace: bool = True,
+    to: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Container | None:
     """Predict from a fit's posterior for the rows of a design; into `idata`, or into a copy that is returned.
@@ -75,6 +89,8 @@ def add_predictions(
         The rows of the design, where they are not the model's own.
     draws : int, optional
         How many posterior draws to use, evenly spaced. A copy then has no others.
+    to : path-like, optional
+        A file that the numbers are written to, and read from later, instead of memory.
     **options
         As for `nutslite.results.predictions.predict.predict`.
 
@@ -93,11 +109,24 @@ def add_predictions(
             f"where all draws have to have them. inplace=False gives a copy with {draws} draws."
         )
     posterior = named_posterior(part, task.coords, task.aliases)
-    prediction = predict(posterior.arrays, design, task, kind=kind, keep_parameters=not beside_all, **options)
+    streamed: xarray.Dataset | None = None
+    if to is not None:
+        group = NEW if new_rows is not None else OWN if wants_responses(kind) else "posterior"
+        note = {"note": UNCENSORED} if design.is_censored and wants_responses(kind) else {}
+        with Stream(to, group, posterior.axes, design, task, note) as stream:
+            predict(posterior.arrays, design, task, kind=kind, hold=stream.hold, **options)
+        streamed = stream.opened()
+    else:
+        options |= {"keep_parameters": not beside_all, "remedy": THINNED_OR_STREAMED}
+        prediction = predict(posterior.arrays, design, task, kind=kind, **options)
     results = idata if inplace else copy.deepcopy(idata)
     if per_chain is not None and not inplace:
         _thin(results, per_chain)
-    if new_rows is None:
+    if streamed is not None:
+        (update_group if group == "posterior" else add_group)(results, group, streamed)
+        if new_rows is not None:
+            _store_columns(results, new_rows[list(design.used_columns)])
+    elif new_rows is None:
         store_prediction(results, prediction, posterior.axes, task)
     else:
         store_new_rows(results, prediction, posterior.axes, task, new_rows[list(design.used_columns)])
@@ -105,15 +134,31 @@ def add_predictions(
 
 
 def add_log_likelihood(
-    idata: Container, design: Design, task: PredictionTask, *, inplace: bool = True
+    idata: Container,
+    design: Design,
+    task: PredictionTask,
+    *,
+    inplace: bool = True,
+    to: str | os.PathLike[str] | None = None,
 ) -> Container | None:
-    """Compute the pointwise log likelihood of the rows of a design; into `idata`, or into a copy that is returned."""
+    """Compute the pointwise log likelihood of the rows of a design; into `idata`, or into a copy that is returned.
+
+    With `to` its numbers are in a file.
+    """
     name = design.response.name
     posterior = named_posterior(get_group(idata, "posterior"), task.coords, task.aliases)
-    loglik = pointwise_log_likelihood(posterior.arrays, design, task)
+    note = {"note": COMPOSITE} if task.family.composite else {}
+    if to is None:
+        loglik = pointwise_log_likelihood(posterior.arrays, design, task, remedy=STREAMED)
+        dataset = row_dataset({name: loglik}, posterior.axes, task).assign_attrs(note)
+    else:
+        with Stream(to, LIKELIHOOD, posterior.axes, design, task, note) as stream:
+            draws = join_chains(posterior.arrays)
+            out = stream.hold(name, (draws.samples, design.n_rows), float)
+            fill_log_likelihood(out, draws, design, task)
+        dataset = stream.opened()
     results = idata if inplace else copy.deepcopy(idata)
-    dataset = _by_row({name: loglik}, posterior.axes, task)
-    add_group(results, "log_likelihood", dataset.assign_attrs(note=COMPOSITE) if task.family.composite else dataset)
+    add_group(results, LIKELIHOOD, dataset)
     return None if inplace else results
 
 
@@ -151,20 +196,25 @@ def explained_variance(
 def store_prediction(idata: Container, prediction: Prediction, axes: SampleAxes, task: PredictionTask) -> None:
     """Put predictions for the model's own rows where Bambi puts them: parameters into ``posterior``."""
     if prediction.parameters:
-        update_group(idata, "posterior", _by_row(prediction.parameters, axes, task, prediction.vectors))
+        update_group(idata, "posterior", row_dataset(prediction.parameters, axes, task, prediction.vectors))
     if prediction.response:
-        add_group(idata, OWN, noted(_by_row(prediction.response, axes, task), prediction))
+        add_group(idata, OWN, noted(row_dataset(prediction.response, axes, task), prediction))
 
 
 def store_new_rows(
     idata: Container, prediction: Prediction, axes: SampleAxes, task: PredictionTask, rows: pd.DataFrame
 ) -> None:
-    """Put predictions for new rows into groups of their own, with the columns that they are made from.
+    """Put predictions for new rows into groups of their own, with the columns that they are made from."""
+    predicted = row_dataset({**prediction.parameters, **prediction.response}, axes, task, prediction.vectors)
+    add_group(idata, NEW, noted(predicted, prediction))
+    _store_columns(idata, rows)
+
+
+def _store_columns(idata: Container, rows: pd.DataFrame) -> None:
+    """Put columns of new rows into a group.
 
     The labels of the rows, ``__row__``, are there as those of the model's own rows are in ``observed_data``.
     """
-    predicted = _by_row({**prediction.parameters, **prediction.response}, axes, task, prediction.vectors)
-    add_group(idata, NEW, noted(predicted, prediction))
     columns = {str(name): _plain(rows[name]) for name in rows.columns if name not in (OBSERVATIONS, ROW_LABELS)}
     dims = dict.fromkeys(columns, (OBSERVATIONS,))
     dataset = to_dataset(columns, dims=dims, coords={OBSERVATIONS: range(len(rows))}, sampled=False)
@@ -186,6 +236,7 @@ def named_posterior(dataset: xarray.Dataset, coords: Mapping[str, Any], aliases:
         raise DataError(f"The posterior in these results has no dimension 'chain' or 'draw': {remedy}.")
     if 0 in axes.sizes.values():
         raise DataError("There are no draws in these results: their posterior is empty.")
+    dataset = dataset.drop_dims(OBSERVATIONS, errors="ignore")  # predictions, which may be on disk
     arrays = named_arrays(in_model_order(dataset, coords), aliases=False)[0]
     lost = {name: arrays[alias] for name, alias in aliases.items() if name not in arrays and alias in arrays}
     return NamedPosterior(arrays | lost, axes)
@@ -199,22 +250,6 @@ def _thin(idata: Container, per_chain: int) -> None:
         same = "draw" in group.dims and "draw" in posterior.dims and group["draw"].equals(posterior["draw"])
         if same and not name.startswith(("warmup", "prior")):
             add_group(idata, name, thinned(group, per_chain))
-
-
-def _by_row(
-    arrays: Mapping[str, NDArray[Any]],
-    axes: SampleAxes,
-    task: PredictionTask,
-    further: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType({}),
-) -> xarray.Dataset:
-    """Arrays (chain, draw, row); of vectors, those that the family combines and `further` ones, (..., row, element)."""
-    known = {**task.family.combined, **further}
-    if task.family.response_dim is not None:
-        known |= {name: task.family.response_dim for name in arrays if name not in known and arrays[name].ndim == 4}
-    vectors = {name: known[name] for name in arrays if name in known}
-    dims = {name: (OBSERVATIONS, vectors[name][0]) if name in vectors else (OBSERVATIONS,) for name in arrays}
-    coords = {dim: list(labels) for dim, labels in vectors.values()}
-    return to_dataset(arrays, dims=dims, coords=coords, aliases=task.aliases, axes=axes)
 
 
 def _hierarchical(assembled: Assembled) -> set[str]:

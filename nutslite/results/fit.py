@@ -21,6 +21,8 @@ from nutslite.results.predictions.response_draws import PredictionTask, as_outco
 
 FloatArray = NDArray[np.float64]
 
+FEWER = "prior_predictive(draws=...) makes fewer."
+
 
 def store_fit(
     fit: Fit,
@@ -161,7 +163,8 @@ def store_prior(
     layout = assembled.layout
     design = assembled.spec.design
     prior, prior_dims = named_prior(assembled, values, effects, omit_offsets=omit_offsets)
-    predicted = predict(prior, design, task, kind="response", random_seed=rng, keep_parameters=True, of_prior=True)
+    options: dict[str, Any] = {"keep_parameters": True, "of_prior": True, "remedy": FEWER}
+    predicted = predict(prior, design, task, kind="response", random_seed=rng, **options)
     response = predicted.response
     prior |= predicted.parameters
     dims = {**_dims(assembled), **prior_dims}

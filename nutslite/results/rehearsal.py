@@ -13,8 +13,11 @@ from nutslite.posterior.record.inventory import why_not_storable
 from nutslite.results.aliases import check_aliases
 from nutslite.sampler.memory import memory_for
 
-ROW_BY_ROW = ("include_response_params", "log_likelihood")
-"""Arguments of `fit` that ask for values of every row and draw."""
+ROW_BY_ROW = {
+    "include_response_params": "predict(results, to='name.zarr')",
+    "log_likelihood": "compute_log_likelihood(results, to='name.zarr')",
+}
+"""Arguments of `fit` that ask for values of every row and draw, and what writes them to disk."""
 
 
 def rehearse(
@@ -52,7 +55,10 @@ def rehearse(
     design = assembled.spec.design
     asked = [name for name in ROW_BY_ROW if groups.get(name)]
     columns = len(design.predictors) * ("include_response_params" in asked) + ("log_likelihood" in asked)
-    with memory_for(chains, draws, columns * design.n_rows, f"Values of every row ({' and '.join(asked)})"):
+    what = f"Values of every row ({' and '.join(asked)})"
+    later = " and ".join(f"model.{ROW_BY_ROW[name]}" for name in asked)
+    remedy = f"Ask for fewer draws or chains; or leave them out, and write them to disk later: {later}."
+    with memory_for(chains, draws, columns * design.n_rows, what, remedy):
         pass
 
 

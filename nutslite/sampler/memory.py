@@ -10,12 +10,20 @@ from nutslite.exceptions import SamplingError
 
 FLOAT_BYTES = 8
 
+CONTROL_GROUPS = (
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Of both versions: folder, limit, what is used, and the count of memory that only holds files."""
+
 
 @contextlib.contextmanager
-def memory_for(chains: int, draws: int, numbers: int, what: str) -> Iterator[None]:
+def memory_for(
+    chains: int, draws: int, numbers: int, what: str, remedy: str = "Ask for fewer draws or chains."
+) -> Iterator[None]:
     """Turn a lack of memory inside the block into an error that says what is needed.
 
-    More than the machine has is refused at once: Linux would promise it, and kill the process when it is used.
+    More than there is left is refused at once: Linux would promise it, and kill the process when it is used.
 
     Parameters
     ----------
@@ -23,18 +31,25 @@ def memory_for(chains: int, draws: int, numbers: int, what: str) -> Iterator[Non
         float64 numbers per draw.
     what : str
         What they are, as the beginning of a sentence in the plural.
+    remedy : str
+        What to do, in a sentence.
 
     Raises
     ------
     SamplingError
     """
     needed = chains * draws * numbers * FLOAT_BYTES
-    if needed > physical_memory():
-        raise SamplingError(_message(what, needed, chains, draws, numbers))
+    if needed > available_memory():
+        raise SamplingError(_message(what, needed, chains, draws, numbers, remedy))
     try:
         yield
     except MemoryError as error:
-        raise SamplingError(_message(what, needed, chains, draws, numbers)) from error
+        raise SamplingError(_message(what, needed, chains, draws, numbers, remedy)) from error
+
+
+def available_memory() -> float:
+    """Bytes that this process can still have: what the machine has left, and a container's limit leaves."""
+    return min(physical_memory(), _left_by_machine(), *_left_by_limits())
 
 
 def physical_memory() -> float:
@@ -43,6 +58,31 @@ def physical_memory() -> float:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):
         return float("inf")
+
+
+def _left_by_machine() -> float:
+    for line in _text("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return 1024.0 * float(line.split()[1])
+    return float("inf")
+
+
+def _left_by_limits() -> Iterator[float]:
+    """What control groups leave; files that they hold in memory make way."""
+    for folder, most, used, files in CONTROL_GROUPS:
+        limit, taken = _text(f"{folder}/{most}").strip(), _text(f"{folder}/{used}").strip()
+        if limit.isdigit() and taken.isdigit():
+            stat = dict(line.split() for line in _text(f"{folder}/memory.stat").splitlines())
+            yield max(0.0, float(limit) - float(taken) + float(stat.get(files, 0)))
+    yield float("inf")
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read()
+    except (OSError, ValueError):
+        return ""
 
 
 def readable(size: float) -> str:
@@ -58,8 +98,8 @@ def readable(size: float) -> str:
     return f"{size:,.1f} TB"
 
 
-def _message(what: str, needed: int, chains: int, draws: int, numbers: int) -> str:
+def _message(what: str, needed: int, chains: int, draws: int, numbers: int, remedy: str) -> str:
     return (
         f"{what} need about {readable(needed)} of memory ({chains} chains x {draws:,} draws x {numbers:,} numbers), "
-        "which this process cannot have. Ask for fewer draws or chains."
+        f"which this process cannot have. {remedy}"
     )

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from nutslite._numba import inlined, kernel
 from nutslite._special import log, log1p, two_atanh
 
+LARGEST_TABLE = 10_000  # counts below are looked up; of larger ones those that there are get a place first
 _START = 6.0  # where the series begin
 _LOG_8_5 = 2.1400661634962708
 
@@ -217,6 +218,9 @@ def rising(y, x, log_x):
 
 def log_factorial(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """``log(counts!)``, elementwise: the normalising constant that `prepare` functions store."""
+    if counts.size and counts.min() >= 0.0 and counts.max() < LARGEST_TABLE and np.all(counts % 1.0 == 0.0):
+        table = np.array([math.lgamma(value + 1.0) for value in range(int(counts.max()) + 1)])
+        return np.asarray(table[counts.astype(np.int32)])
     unique, index = np.unique(counts, return_inverse=True)
     table = np.array([math.lgamma(value + 1.0) for value in unique])
     result: NDArray[np.float64] = table[index].reshape(np.shape(counts))

@@ -99,7 +99,8 @@ def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     for name in names:
         if not isinstance(frame.columns.get_loc(name), int):
             raise DataError(f"The data have several columns named '{name}'; rename them.")
-    return frame[names]
+    columns = {name: frame[name].array for name in names}  # frame[names] would copy what stands in one block
+    return pd.DataFrame(columns, index=frame.index, columns=pd.Index(names, dtype=object), copy=False)
 
 
 def columns_of(frame: pd.DataFrame, categorical: Collection[str]) -> dict[str, Any]:

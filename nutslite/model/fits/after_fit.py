@@ -49,7 +49,9 @@ def with_predictions(
     return idata
 
 
-def add_log_likelihood(specification: Specification, idata: Any, *, data: Any = None, inplace: bool = True) -> Any:
+def add_log_likelihood(
+    specification: Specification, idata: Any, *, data: Any = None, inplace: bool = True, to: Any = None
+) -> Any:
     """What `Model.compute_log_likelihood` does."""
     from nutslite.results import added_groups
 
@@ -58,7 +60,7 @@ def add_log_likelihood(specification: Specification, idata: Any, *, data: Any = 
         specification.need_rows("The log likelihood", GIVE)
     design = specification.spec.design
     rows = design if data is None else design.evaluate(data, response=True)
-    return added_groups.add_log_likelihood(idata, rows, prediction_task(specification), inplace=inplace)
+    return added_groups.add_log_likelihood(idata, rows, prediction_task(specification), inplace=inplace, to=to)
 
 
 def add_log_prior(specification: Specification, idata: Any, *, inplace: bool = True) -> Any:

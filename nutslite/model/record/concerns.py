@@ -190,7 +190,8 @@ def _separated(design: Design, family: Family, predictor: LinearPredictor, kept:
         )
     if family.response_support not in ("binary", "trials"):
         return
-    some = outcomes(design, family, predictor.matrix[kept])
+    matrix = predictor.matrix if len(kept) == len(predictor.matrix) else predictor.matrix[kept]
+    some = outcomes(design, family, matrix)
     if len(some.lowest) and (some.lowest.all() or some.highest.all()):
         warn_of_one_outcome(design, some)
         return

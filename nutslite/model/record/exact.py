@@ -6,7 +6,8 @@ there are coefficients and effects it rises without bound, and its integral does
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,16 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
     if is_custom(link):
         return
     predictor = design.predictors[family.parent.name]
+    matrices = [term.matrix for term in predictor.basis_terms if term.kind.extend is None]
+
+    def columns_of(rows: Any) -> FloatArray:
+        ones = np.broadcast_to(1.0, (int(predictor.intercept), design.n_rows))
+        return np.vstack([predictor.matrix[:, rows][kept], *(matrix[:, rows] for matrix in matrices), ones[:, rows]])
+
+    count = len(kept) + sum(map(len, matrices)) + int(predictor.intercept)
+    few = count * design.n_rows <= _MOST_VALUES  # more are not looked at together, and not copied for it
+    if not few and RESIDUAL not in design.predictors:
+        return
     values = np.asarray(design.response.values[0], dtype=float)
     target = link_array(link, np.log(values) if family.response_support == "positive" else values)
     if not np.isfinite(target).all():  # a response that no predictor gives
@@ -43,17 +54,16 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
     spread = float(np.ptp(target))
     left = max(_ROUNDING * spread, _LAST_DIGITS * float(np.abs(target).max()))
     target = target - (0.0 if predictor.offset is None else predictor.offset)
-    bases = [term.matrix for term in predictor.basis_terms if term.kind.extend is None]
-    columns = np.vstack([predictor.matrix[kept], *bases, np.ones((int(predictor.intercept), design.n_rows))])
+    columns = columns_of(slice(None)) if few else np.empty((0, design.n_rows))
     name = design.response.name
-    if _leaves_nothing(target, columns, left, None):
+    if few and _leaves_nothing(target, columns, left, None):
         if spread <= left:
             warn(f"Every response '{name}' is {values[0]:.6g}, which an intercept gives exactly: {_what_follows('')}")
         else:
             warn(f"The terms give every response '{name}' exactly: {_what_follows()}")
     elif any(factor.members is not None for factor in design.factors.values()):  # of which a row has several levels
         return
-    elif predictor.group_terms and _groups_leave_nothing(target, columns, left, predictor, design.factors):
+    elif few and predictor.group_terms and _groups_leave_nothing(target, columns, left, predictor, design.factors):
         factors = dict.fromkeys(term.factor for term in predictor.group_terms)
         listed = " and ".join(f"'{factor}'" for factor in factors)
         warn(
@@ -62,21 +72,26 @@ def warn_where_exact(design: Design, family: Family, link: str, kept: list[int])
             f"level without '{predictor.group_terms[0].name}'."
         )
     elif RESIDUAL in design.predictors:
-        _warn_where_levels_are(target, columns, left, design, predictor)
+        _warn_where_levels_are(target, columns_of, count, left, design, predictor)
 
 
 def _warn_where_levels_are(
-    target: FloatArray, columns: FloatArray, left: float, design: Design, predictor: LinearPredictor
+    target: FloatArray,
+    columns_of: Callable[[Any], FloatArray],
+    count: int,
+    left: float,
+    design: Design,
+    predictor: LinearPredictor,
 ) -> None:
     """Warn where rows that have a sigma of their own are given exactly: a scale that runs away with the likelihood."""
     for term, codes in _own_scales(design):
         exact = []
         for code in range(min(int(codes.max()) + 1, _MOST_LEVELS)):
             rows = np.flatnonzero(codes == code)
-            if rows.size < 2 or columns.shape[0] * rows.size > _MOST_VALUES:
+            if rows.size < 2 or count * rows.size > _MOST_VALUES:
                 continue
             effects = [_columns_of_rows(each, design.factors[each.factor], rows) for each in predictor.group_terms]
-            if _leaves_nothing(target[rows], np.vstack([columns[:, rows], *effects]), left, None):
+            if _leaves_nothing(target[rows], np.vstack([columns_of(rows), *effects]), left, None):
                 exact.append(rows)
         if not exact:
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ LEAST_GAIN = 0.1  # of a gradient: for less it is not worth an exception
 MOST_ROWS = 1 << 14  # of a table: its products with the coefficients, and their derivatives, stay in cache
 FEWEST_REPEATS = 8  # rows of data per distinct one, on average
 SAMPLE = 2000
+HASHED_ROWS = 1 << 16  # at once, so that no copies of whole columns are made
 
 
 @dataclass(frozen=True)
@@ -142,13 +144,20 @@ def _surely_more(distinct: int, most: int) -> bool:
 
 
 def _row_hashes(columns: FloatArray) -> NDArray[np.uint64]:
-    """One 64-bit hash per row of (s, n) columns. Adding zero makes -0.0 and 0.0 equal."""
+    """One 64-bit hash per row of (s, n) columns."""
     hashes = np.zeros(columns.shape[1], dtype=np.uint64)
     for column in columns:
-        hashes ^= (column + 0.0).view(np.uint64)
-        hashes *= np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(29)
+        add_to_hashes(hashes, column)
     return hashes
+
+
+def add_to_hashes(hashes: NDArray[np.uint64], column: NDArray[Any]) -> None:
+    """Mix one more column (n,) into the hashes of rows, in place. Adding zero makes -0.0 and 0.0 equal."""
+    for start in range(0, hashes.size, HASHED_ROWS):
+        some = hashes[start : start + HASHED_ROWS]
+        some ^= (column[start : start + HASHED_ROWS] + 0.0).view(np.uint64)
+        some *= np.uint64(0x9E3779B97F4A7C15)
+        some ^= some >> np.uint64(29)
 
 
 def _joint_code(one: CodeSet, other: CodeSet, most: int) -> NDArray[np.int32] | None:

@@ -137,6 +137,14 @@ def common_columns(model: ModelData, j: int, rows: slice = slice(None)) -> Float
     return out
 
 
+def each_common_column(model: ModelData, j: int) -> list[FloatArray]:
+    """The rows of `common_columns` one by one: where none is coded, they are the model's own."""
+    if len(model.codes.blocks):
+        return [*common_columns(model, j)]
+    first, last = int(model.predictors[j, md.COLUMN_START]), int(model.predictors[j, md.COLUMN_STOP])
+    return [model.matrix[first + at] for at in np.argsort(model.coefficients[first:last])]
+
+
 def _all_coefficients(model: ModelData, j: int) -> IndexArray:
     """Indices into `values` of all coefficients of predictor `j`, in order: those of the head, then derived ones."""
     predictor = model.predictors[j]

@@ -6,9 +6,13 @@ yes/no answer and a few categories leave a handful of different rows, whatever t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.posterior.assembly.code_search import add_to_hashes
 from nutslite.posterior.assembly.coded_columns import with_paying_codes
 from nutslite.posterior.record.model_data import ModelData, rows_of, segment_by_row
 
@@ -24,28 +28,39 @@ def merge_equal_rows(model: ModelData) -> ModelData | None:
     n = model.y.shape[1]
     if n < FEWEST_ROWS:
         return None
-    rows = _row_keys(model)
-    if not _hashes_repeat(rows):
+    if _count_different(model) > LARGEST_SHARE * n:
         return None
-    _, first, place = np.unique(rows, return_index=True, return_inverse=True)
+    _, first, place = np.unique(_row_hashes(model), return_index=True, return_inverse=True)
+    if not _all_equal(model, first[place]):
+        return None
     weights = np.zeros(n)
-    weights[first] = np.bincount(place.reshape(-1), weights=model.weights if model.weights.size else None)
-    return with_paying_codes(rows_of(model._replace(weights=weights), first))
+    weights[first] = np.bincount(place, weights=model.weights if model.weights.size else None)
+    return with_paying_codes(rows_of(model._replace(weights=weights), np.sort(first)))
 
 
-def _row_keys(model: ModelData) -> NDArray[np.void]:
-    """One opaque key per row: all its numbers as bytes. Adding zero makes -0.0 and 0.0 equal."""
-    numbers = np.concatenate([model.y, model.matrix, model.offsets, model.z]).T + 0.0
-    levels = np.vstack([model.levels, segment_by_row(model)]).astype(np.int32)
-    parts = [np.ascontiguousarray(numbers).view(np.uint8), np.ascontiguousarray(levels.T).view(np.uint8)]
-    together = np.ascontiguousarray(np.concatenate(parts, axis=1))
-    return together.view(np.dtype((np.void, together.shape[1]))).reshape(-1)
+def _parts(model: ModelData) -> Iterator[NDArray[Any]]:
+    """All that distinguishes rows, one array of shape (n,) after the other."""
+    for part in (model.y, model.matrix, model.offsets, model.z, model.levels):
+        yield from part
+    if len(model.segments) > 1:
+        yield segment_by_row(model)
 
 
-def _hashes_repeat(rows: NDArray[np.void]) -> bool:
-    """Whether many rows are equal, by 64-bit hashes: quicker than sorting whole rows that all differ."""
-    width = rows.dtype.itemsize
-    numbers = rows.view(np.uint8).reshape(-1, width).astype(np.uint64)
-    factors = np.random.default_rng(0).integers(1, 2**63, size=width, dtype=np.uint64) | np.uint64(1)
-    hashes = numbers @ factors
-    return bool(np.unique(hashes).size <= LARGEST_SHARE * hashes.size)
+def _row_hashes(model: ModelData) -> NDArray[np.uint64]:
+    """A 64-bit hash of every row, made column by column: keys of whole rows would be a second copy of the data."""
+    hashes = np.zeros(model.y.shape[1], dtype=np.uint64)
+    for column in _parts(model):
+        add_to_hashes(hashes, column)
+    return hashes
+
+
+def _count_different(model: ModelData) -> int:
+    """How many hashes there are: quicker than to find which, where that is not needed."""
+    ordered = _row_hashes(model)
+    ordered.sort()
+    return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+
+
+def _all_equal(model: ModelData, twin: NDArray[np.intp]) -> bool:
+    """Whether every row equals the row `twin` of the same hash: hashes of different rows may be equal."""
+    return all(np.array_equal(column, column[twin], equal_nan=column.dtype.kind == "f") for column in _parts(model))

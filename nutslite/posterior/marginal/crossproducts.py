@@ -6,13 +6,13 @@ what `recovery` needs to draw the integrated parameters exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.assembly.coded_columns import common_columns
+from nutslite.posterior.assembly.coded_columns import common_columns, each_common_column
 from nutslite.posterior.marginal import marginal as mg
 from nutslite.posterior.marginal.level_classes import class_cross_products, equal_classes
 from nutslite.posterior.marginal.marginal import MarginalData
@@ -32,7 +32,7 @@ IndexArray = NDArray[np.int64]
 
 CLOSE_FIT = 1e-3  # share of the response's squares in the residuals below which three digits and more would cancel
 WIDEST_ELIMINATED = 64  # columns of one level, such as the weights of smooths, where there is no grouping factor
-CHUNK_BYTES = 1 << 23  # of common columns at a time
+CHUNK_BYTES = 1 << 21  # of common columns at a time
 NO_LEVELS = LevelDesign(np.empty(0, dtype=np.int64), 0, 0, {})  # of the eliminated factor where there is none
 
 
@@ -98,7 +98,8 @@ class _Reducer:
             return too_dear(sizes)
         response, shift, outer = self._residuals()
         designs = [self._level_design(factor) for factor in self.others]
-        dense = self._dense(slice(0, self.n), response) if model.blocks.size else np.empty((self.n_common + 1, 0))
+        common = each_common_column(model, 0) if model.blocks.size else [np.empty(0)] * self.n_common
+        dense = [*[np.broadcast_to(1.0, self.n)] * (self.n_common - len(common)), *common, response]
         cross = self._cross(dense, designs, outer)
         level_cross = self._level_products(own, dense, designs)
         q = gram.shape[1]
@@ -246,7 +247,7 @@ class _Reducer:
         level = self.model.levels[factor].astype(np.int64)
         return LevelDesign(level, self._size(factor) // stride, stride, columns)
 
-    def _cross(self, dense: FloatArray, designs: list[LevelDesign], products: FloatArray) -> FloatArray:
+    def _cross(self, dense: Sequence[FloatArray], designs: list[LevelDesign], products: FloatArray) -> FloatArray:
         """[rest, y]' W [rest, y], dense, from that of the common columns."""
         p, m = self.n_common, sum(design.size for design in designs)
         out = np.empty((p + m + 1, p + m + 1))
@@ -259,16 +260,15 @@ class _Reducer:
             out[p : p + m, p : p + m] = between(designs, self.weights)
         return out
 
-    def _level_products(self, own: LevelDesign, dense: FloatArray, designs: list[LevelDesign]) -> FloatArray:
+    def _level_products(self, own: LevelDesign, dense: Sequence[FloatArray], designs: list[LevelDesign]) -> FloatArray:
         """Z'W[rest, y] of every level of the eliminated factor, shape (L, q, r + 1); `own` is its design."""
-        p = self.n_common
+        p = at = self.n_common
         r = p + sum(design.size for design in designs)
         if not own.size:
             return np.empty((0, 0, r + 1))
         out = np.empty((own.size, r + 1))
         products = dense_products(own, dense, self.weights)
         out[:, :p], out[:, r] = products[:, :p], products[:, p]
-        at = p
         for design in designs:
             out[:, at : at + design.size] = pair_products(own, design, self.weights)
             at += design.size

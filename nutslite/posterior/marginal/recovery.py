@@ -22,12 +22,16 @@ from nutslite.posterior.record.head import constrain_head
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
-DRAWS_PER_CHUNK_BYTES = 64e6
+DRAWS_PER_CHUNK_BYTES = 2e6
 FEWEST_PER_THREAD = 250  # draws
 
 
 def recover(
-    reduction: Reduction, positions: FloatArray, rng: np.random.Generator, cores: int | None = None
+    reduction: Reduction,
+    positions: FloatArray,
+    rng: np.random.Generator,
+    cores: int | None = None,
+    out: tuple[FloatArray, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Joint values and effects for draws of the remaining parameters.
 
@@ -37,6 +41,8 @@ def recover(
     rng : numpy Generator
     cores : int, optional
         Threads that share the draws; by default as many as there are CPUs.
+    out : (ndarray, ndarray), optional
+        Overwritten and returned, of these shapes.
 
     Returns
     -------
@@ -44,8 +50,7 @@ def recover(
     effects : ndarray, shape (draws, n_effects)
     """
     draws = positions.shape[0]
-    values = np.empty((draws, reduction.n_values))
-    effects = np.empty((draws, reduction.n_effects))
+    values, effects = out or (np.empty((draws, reduction.n_values)), np.empty((draws, reduction.n_effects)))
     r = reduction.rest_targets.size
     size = r + reduction.level_targets.size
     chunk = max(1, int(DRAWS_PER_CHUNK_BYTES / (8 * max(1, size))))

@@ -183,6 +183,9 @@ class InformationBuilder:
             weights = rows[predictor, j]
             if not weights.any():
                 continue
+            if design.constant.size:
+                sums = part.sums(weights)
+                mixed[:, design.constant_places] += np.outer(sums, design.constant)
             mixed[:, design.places] += dense_products(part, design.dense, weights)
             for coded in design.coded:
                 mixed[:, coded.places] += coded.level_sums(part, weights)

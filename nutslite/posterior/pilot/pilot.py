@@ -167,7 +167,8 @@ def _sizes(model: ModelData, units: FloatArray) -> FloatArray:
                 sizes[intercept] = 1.0 / unit
             sizes[first : first + int(predictor[md.N_COEFFICIENTS])] = 1.0 / unit
     plain = model.coefficients < sizes.size
-    sizes[model.coefficients[plain]] *= np.sqrt(np.mean(model.matrix[plain] ** 2, axis=1))
+    squares = np.array([np.mean(column**2) for column, own in zip(model.matrix, plain, strict=True) if own])
+    sizes[model.coefficients[plain]] *= np.sqrt(squares)
     return sizes
 
 

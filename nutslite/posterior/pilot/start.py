@@ -90,7 +90,8 @@ def _response(assembled: Assembled) -> FloatArray:
     for name in ("trials", EXPOSURE):
         if name in response.beside:
             y = y / response.beside[name]
-    return np.asarray(y[np.isfinite(y)])
+    finite = np.isfinite(y)
+    return np.asarray(y if finite.all() else y[finite])
 
 
 def _link_of_mean(link: str, support: str, mean: float) -> float:

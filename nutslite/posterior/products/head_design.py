@@ -58,15 +58,30 @@ class HeadDesign:
 
     Attributes
     ----------
+    constant : ndarray, shape (c,)
+        Derivatives that are the same in all rows of data, such as an intercept's: no columns are made of them.
+    constant_places : ndarray of int, shape (c,)
+        Positions of the head that they belong to.
     dense : ndarray, shape (p, n)
     places : ndarray of int, shape (p,)
         Positions of the head that the dense rows belong to.
     coded : tuple of CodedColumns
     """
 
+    constant: FloatArray
+    constant_places: IndexArray
     dense: FloatArray
     places: IndexArray
     coded: tuple[CodedColumns, ...] = ()
+
+    def sums(self, weights: FloatArray) -> tuple[FloatArray, IndexArray]:
+        """All columns times the weights of rows, and the positions that the numbers belong to."""
+        sums = [self.constant * weights.sum(), np.einsum("pn,n->p", self.dense, weights)]  # not BLAS, see products.py
+        places = [self.constant_places, self.places]
+        for coded in self.coded:
+            sums.append(coded.table @ np.bincount(coded.code, weights, coded.table.shape[1]))
+            places.append(coded.places)
+        return np.concatenate(sums), np.concatenate(places)
 
 
 class HeadDesigns:
@@ -74,25 +89,26 @@ class HeadDesigns:
 
     def __init__(self, model: ModelData) -> None:
         self.model, self.n = model, model.y.shape[1]
-        self._columns_of: dict[int, FloatArray] = {}
         self._codes_of: dict[int, IndexArray] = {}
 
     def __call__(self, j: int, position: FloatArray, values: FloatArray) -> HeadDesign:
-        """Of predictor `j`; of a constant parameter one dense row, and one for each element that is below it."""
+        """Of predictor `j`; of a constant parameter one constant, and one for each element that is below it."""
         model, predictor = self.model, self.model.predictors[j]
+        nothing, nowhere = np.empty((0, self.n)), np.empty(0, dtype=np.int64)
         if predictor[md.VARIES] == 0:
             at = int(predictor[md.CONSTANT])
             if at >= model.head.transforms.size:
-                return HeadDesign(np.empty((0, self.n)), np.empty(0, dtype=np.int64))
+                return HeadDesign(np.empty(0), nowhere, nothing, nowhere)
             chain = self._chain(at)
             slopes = np.array([self._slope(place, position) for place in chain])
             slopes *= 1.0 / constant_slope(model.links[j], values[at])
-            return HeadDesign(np.repeat(slopes[:, None], self.n, axis=1), np.array(chain))
-        columns = self._columns(j)
-        places = model.coefficients[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
-        if predictor[md.INTERCEPT] >= 0:
-            places = np.concatenate([[predictor[md.INTERCEPT]], places])
-        return HeadDesign(self._times_slopes(columns, places, position), places, self._coded(j, position))
+            return HeadDesign(slopes, np.array(chain), nothing, nowhere)
+        rows = slice(int(predictor[md.COLUMN_START]), int(predictor[md.COLUMN_STOP]))
+        places, at = model.coefficients[rows], int(predictor[md.INTERCEPT])
+        intercept = nowhere if at < 0 else np.array([at])
+        slopes = np.array([self._slope(int(place), position) for place in intercept])
+        dense = self._times_slopes(model.matrix[rows], places, position)
+        return HeadDesign(slopes, intercept, dense, places, self._coded(j, position))
 
     def _chain(self, at: int) -> list[int]:
         """Elements that the value of one depends on: those below it, where it is of an ordered vector, and itself."""
@@ -100,16 +116,6 @@ class HeadDesigns:
         while self.model.head.transforms[first] == ABOVE:
             first -= 1
         return list(range(first, at + 1))
-
-    def _columns(self, j: int) -> FloatArray:
-        """Dense columns, an intercept's first."""
-        if j not in self._columns_of:
-            predictor = self.model.predictors[j]
-            columns = self.model.matrix[predictor[md.COLUMN_START] : predictor[md.COLUMN_STOP]]
-            if predictor[md.INTERCEPT] >= 0:
-                columns = np.concatenate([np.ones((1, self.n)), columns])
-            self._columns_of[j] = columns
-        return self._columns_of[j]
 
     def _coded(self, j: int, position: FloatArray) -> tuple[CodedColumns, ...]:
         out = []
@@ -135,6 +141,13 @@ class HeadDesigns:
 
 def add_products(left: HeadDesign, right: HeadDesign, weights: FloatArray, out: FloatArray) -> None:
     """Add left' diag(weights) right to the matrix `out` over the head, at their places."""
+    if left.constant.size:
+        sums, places = right.sums(weights)
+        out[np.ix_(left.constant_places, places)] += np.outer(left.constant, sums)
+    if right.constant.size:
+        sums, places = left.sums(weights)
+        own = left.constant.size  # which are above with these
+        out[np.ix_(places[own:], right.constant_places)] += np.outer(sums[own:], right.constant)
     out[np.ix_(left.places, right.places)] += weighted_products(left.dense, weights, right.dense)
     for coded in left.coded:
         out[np.ix_(coded.places, right.places)] += coded.sums(right.dense, weights)

@@ -5,7 +5,7 @@ A factor's design has one number per row and column of its effects, so its produ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -46,10 +46,19 @@ class LevelDesign:
         """The effects of one column."""
         return slice(column, self.size, self.stride)
 
+    def sums(self, weights: FloatArray) -> FloatArray:
+        """All columns times the weights of rows, shape (size,)."""
+        out = np.zeros(self.size)
+        for c, z in self.columns.items():
+            out[self.numbers(c)] = np.bincount(self.level, _times(z, weights), self.n_levels)
+        return out
 
-def dense_products(design: LevelDesign, dense: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """design' diag(weights) dense', shape (size, p), for `dense` (p, n)."""
-    out = np.zeros((design.size, dense.shape[0]))
+
+def dense_products(
+    design: LevelDesign, dense: FloatArray | Sequence[FloatArray], weights: FloatArray | None
+) -> FloatArray:
+    """design' diag(weights) dense', shape (size, p), for `dense` (p, n), or its p rows one by one."""
+    out = np.zeros((design.size, len(dense)))
     for c, z in design.columns.items():
         factor = _times(z, weights)
         for p, row in enumerate(dense):

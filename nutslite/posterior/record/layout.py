@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import PriorError
 from nutslite.posterior.record import transforms
+from nutslite.posterior.record.elements import taken
 from nutslite.posterior.record.head import BLOCKWISE, NO_DENSITY, Head
 from nutslite.posterior.record.inventory import Inventory
 from nutslite.posterior.record.node_table import BETWEEN, NODE_FIELDS, SIMPLEX, Nodes
@@ -144,7 +145,7 @@ class Layout:
             if variable.source == "correlation":
                 out[variable.name] = _correlations(values, variable.index)
                 continue
-            array = (effects if variable.source == "effects" else values)[..., variable.index]
+            array = taken(effects if variable.source == "effects" else values, variable.index)
             if variable.columns.size:
                 array = array - variable.centring(values, effects)
             out[variable.name] = variable.mixed(array)

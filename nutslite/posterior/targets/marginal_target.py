@@ -112,7 +112,7 @@ class MarginalTarget:
 
         def recover_chains(some: slice) -> None:
             for chain in range(chains)[some]:
-                values[chain], effects[chain] = recover(self.reduction, positions[chain], streams[chain], cores)
+                recover(self.reduction, positions[chain], streams[chain], cores, (values[chain], effects[chain]))
 
         fewest = 1 if values.size + effects.size > FEW_NUMBERS else chains
         run_in_parts(recover_chains, chains, available_cpus(), fewest)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
@@ -274,9 +275,9 @@ def _dims_of(name: str, array: Array, leading: Sequence[str], named: Sequence[st
     return (*leading, *(stored_name(dim) for dim in named))
 
 
-def _coordinate(dim: str, values: Sequence[Any] | None, size: int) -> Array:
+def _coordinate(dim: str, values: Sequence[Any] | None, size: int) -> Array | pd.RangeIndex:
     if values is None:
-        return np.arange(size)
+        return pd.RangeIndex(size)  # no number of which is kept
     if len(values) != size:
         raise DataError(f"Dimension '{dim}' has {len(values)} coordinate values, but its variables have {size}.")
     return np.asarray(values if isinstance(values, np.ndarray) else list(values))

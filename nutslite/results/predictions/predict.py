@@ -6,7 +6,7 @@ worked off in chunks, so that beside the result itself memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import ArgumentError, DataError, DataTypeError, did_you_mean, error_about, random_generator
-from nutslite.families.record.censoring import compiled_kernels, kernel_rows
-from nutslite.results.predictions.linear_predictor import join_chains
+from nutslite.results.predictions.held import Held, HeldArray, Hold
+from nutslite.results.predictions.kernel_parts import parts_of
+from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
 from nutslite.results.predictions.parameter_draws import ParameterDraws, companions_of
 from nutslite.results.predictions.response_draws import PredictionTask, ResponseDraws
+from nutslite.results.predictions.room import room_for
 from nutslite.results.predictions.target import Target, target_of
 
 if TYPE_CHECKING:
-    from nutslite.families.record.family import Family
     from nutslite.formula.design import Design
 
 FloatArray = NDArray[np.float64]
@@ -87,6 +88,8 @@ def predict(
     random_seed: Any = None,
     keep_parameters: bool = False,
     of_prior: bool = False,
+    hold: Hold | None = None,
+    remedy: str = "",
 ) -> Prediction:
     """Predict for the rows of a design.
 
@@ -112,6 +115,11 @@ def predict(
         With ``kind="response"``: whether to hand the parameters back too.
     of_prior : bool
         Whether these are draws of the prior; warnings speak of them.
+    hold : callable
+        Where numbers are put, by default into memory: `nutslite.results.predictions.held`. What it makes is handed back
+        as it is.
+    remedy : str
+        What helps where memory has no room for them, in a sentence.
 
     Returns
     -------
@@ -121,7 +129,7 @@ def predict(
     ------
     DataError
         For an unknown kind, draws of another model, new levels without `sample_new_groups`, missing trials, or
-        parameters that no response can be drawn for.
+        parameters that no response can be drawn for; for more numbers than memory has room for.
     """
     responses = wants_responses(kind)
     target = _target(kind, quantile, task, design.response.name)
@@ -137,29 +145,54 @@ def predict(
         sample_new_groups=bool(sample_new_groups),
     )
     kept = rows.varying if keep_parameters or not responses else ()
-    parameters: dict[str, FloatArray] = {}
-    response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows, of_prior)
-    asked = f"{design.response.name}_{kind}"
-    for start, stop in rows.chunks():
-        on_links = rows.on_links(start, stop)
-        values = rows.to_natural(on_links)
-        found = {name: values[name] for name in kept}
-        if target is not None:
-            found[asked] = _of_all_rows(target.value(rows, on_links, companions), design.n_rows)
-        for name, array in found.items():
-            if start == 0:
-                parameters[name] = np.empty((draws.samples, *array.shape[1:]))
-            parameters[name][start:stop] = array
-        if responses:
-            response.add(values, start, stop)
+    parameters: dict[str, Held] = {}
+    room: Hold = hold or HeldArray
+    own = design.response.name
+    response = ResponseDraws(task, companions, response_rng, draws.samples, design.n_rows, of_prior, room, own)
+    asked = f"{own}_{kind}"
+    vectors = {} if target is None or target.dim is None else {asked: (target.dim, target.labels)}
+    numbers = 0
+    if hold is None:
+        numbers = sum(_width(name, task) for name in kept) + responses * _columns_of(task)
+        numbers += 0 if target is None else max(1, len(target.labels))
+    with room_for("Predictions", draws.samples, design.n_rows, numbers, remedy):
+        for start, stop in rows.chunks():
+            on_links = rows.on_links(start, stop)
+            values = rows.to_natural(on_links)
+            found = {name: values[name] for name in kept}
+            if target is not None:
+                found[asked] = _of_all_rows(target.value(rows, on_links, companions), design.n_rows)
+            for name, array in found.items():
+                if start == 0:
+                    parameters[name] = room(name, (draws.samples, *array.shape[1:]), float, vectors.get(name))
+                parameters[name][start:stop] = array
+            if responses:
+                response.add(values, start, stop)
     response.warn()
     leading = (draws.chains, draws.draws)
     return Prediction(
-        {name: values.reshape(*leading, *values.shape[1:]) for name, values in parameters.items()},
-        {design.response.name: response.values.reshape(*leading, *response.values.shape[1:])} if responses else {},
+        {name: _by_chain(values, leading) for name, values in parameters.items()},
+        {own: _by_chain(response.held, leading)} if responses else {},
         UNCENSORED if design.is_censored else "",
-        {} if target is None or target.dim is None else {asked: (target.dim, target.labels)},
+        vectors,
     )
+
+
+def _width(parameter: str, task: PredictionTask) -> int:
+    """Numbers of a parameter for each row and draw."""
+    if parameter in task.family.combined:
+        return len(task.family.combined[parameter][1])
+    return task.family.parameter(parameter).size
+
+
+def _columns_of(task: PredictionTask) -> int:
+    """Numbers of a response for each row and draw."""
+    return 1 if task.family.response_dim is None else len(task.family.response_dim[1])
+
+
+def _by_chain(held: Any, leading: tuple[int, int]) -> Any:
+    """An array (chains, draws, ...) of one of all samples; what is elsewhere as it is."""
+    return held.values.reshape(*leading, *held.values.shape[1:]) if isinstance(held, HeldArray) else held
 
 
 def _target(kind: str, quantile: Any, task: PredictionTask, response: str) -> Target | None:
@@ -199,9 +232,10 @@ def predicted_means(posterior: Mapping[str, NDArray[Any]], design: Design, task:
     rng = np.random.default_rng()  # draws effects of new groups, which are refused here
     draws = join_chains(posterior)
     rows = ParameterDraws(draws, design, task, rng)
-    means = np.empty((draws.samples, design.n_rows))
-    for start, stop in rows.chunks():
-        means[start:stop] = task.family.mean(rows.natural(start, stop), companions)
+    with room_for("Means of rows", draws.samples, design.n_rows):
+        means = np.empty((draws.samples, design.n_rows))
+        for start, stop in rows.chunks():
+            means[start:stop] = task.family.mean(rows.natural(start, stop), companions)
     return means.reshape(draws.chains, draws.draws, design.n_rows)
 
 
@@ -230,11 +264,13 @@ def conditional_parameters(
     draws = join_chains(posterior)
     rows = ParameterDraws(draws, design, task, rng, sample_new_groups=sample_new_groups)
     found: dict[str, FloatArray] = {}
-    for start, stop in rows.chunks():
-        for name, values in rows.natural(start, stop).items():
-            if start == 0:
-                found[name] = np.empty((draws.samples, design.n_rows, *values.shape[2:]))
-            found[name][start:stop] = values
+    numbers = sum(_width(item.name, task) for item in task.family.parameters)
+    with room_for("Parameters of rows", draws.samples, design.n_rows, numbers):
+        for start, stop in rows.chunks():
+            for name, values in rows.natural(start, stop).items():
+                if start == 0:
+                    found[name] = np.empty((draws.samples, design.n_rows, *values.shape[2:]))
+                found[name][start:stop] = values
     return found
 
 
@@ -246,6 +282,7 @@ def pointwise_log_likelihood(
     include_group_specific: bool = True,
     sample_new_groups: bool | None = False,
     random_seed: Any = None,
+    remedy: str = "",
 ) -> FloatArray:
     """Log likelihood of every observation at every draw, by the kernel that sampling uses.
 
@@ -261,25 +298,34 @@ def pointwise_log_likelihood(
     DataError
         As for `predict`, or if the design has no response.
     """
+    draws = join_chains(posterior)
+    options = {"include_group_specific": include_group_specific, "sample_new_groups": bool(sample_new_groups)}
+    with room_for("Log likelihoods of rows", draws.samples, design.n_rows, remedy=remedy):
+        out = HeldArray(design.response.name, (draws.samples, design.n_rows), float)
+        fill_log_likelihood(out, draws, design, task, random_seed=random_seed, **options)
+    return out.values.reshape(draws.chains, draws.draws, design.n_rows)
+
+
+def fill_log_likelihood(
+    out: Held, draws: NamedDraws, design: Design, task: PredictionTask, *, random_seed: Any = None, **options: bool
+) -> None:
+    """Put the log likelihood of every observation at every draw into `out` (samples, rows).
+
+    Raises
+    ------
+    DataError
+        As for `pointwise_log_likelihood`, whose `options` these are.
+    """
     if np.isnan(design.response.values[0]).any():
         raise DataError(f"The log likelihood needs the response '{design.response.name}', which these data lack.")
     family = task.family
     rng = random_generator(random_seed).spawn(2)[0]
-    draws = join_chains(posterior)
-    rows = ParameterDraws(
-        draws,
-        design,
-        task,
-        rng,
-        include_group_specific=include_group_specific,
-        sample_new_groups=bool(sample_new_groups),
-    )
+    rows = ParameterDraws(draws, design, task, rng, **options)
     links = family.link_codes(task.links)
     parts = parts_of(design, family, links)
     varies = np.array([int(item.name in rows.varying) for item in family.eta_parameters], dtype=np.int64)
     constants = {item.name: rows.constant_on_link(item) for item in family.parameters if item.name not in rows.varying}
-    out = np.empty((draws.samples, design.n_rows))
-    eta = np.zeros((len(family.eta_parameters), design.n_rows))
+    eta, own = np.zeros((len(family.eta_parameters), design.n_rows)), np.empty((1, design.n_rows))
     for start, stop in rows.chunks():
         chunk = {name: rows.eta(name, start, stop) for name in rows.varying}
         for sample in range(start, stop):
@@ -292,63 +338,5 @@ def pointwise_log_likelihood(
                     eta[places, 0] = constants[item.name][sample]
                 j += item.size
             for part in parts:
-                part.fill(eta, varies, links, out[sample])
-    return out.reshape(draws.chains, draws.draws, design.n_rows)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The rows of a design that are under one kernel."""
-
-    rows: NDArray[np.int64] | None  # None: all
-    kernel: Callable[..., None]
-    y: FloatArray
-    weights: FloatArray
-    bound: Callable[..., None] | None = None  # of what it took to be seen
-    ends: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
-
-    def fill(
-        self,
-        eta: FloatArray,
-        varies: NDArray[np.int64],
-        links: NDArray[np.int64],
-        out: FloatArray,
-        slopes: FloatArray | None = None,
-    ) -> None:
-        """Overwrite these rows of `out` (n,), given all predictors `eta` (k, n); constants stand in the first row.
-
-        Derivatives overwrite those of `slopes` (k, n) where all predictors vary.
-        """
-        if self.rows is None:
-            given = np.empty_like(eta) if slopes is None else slopes
-            self.kernel(self.y, self.weights, 0, eta, varies, links, out, given)
-            return
-        own = np.ascontiguousarray(eta[:, self.rows])
-        own[varies == 0, 0] = eta[varies == 0, 0]
-        found, moved = np.empty(self.rows.size), np.empty_like(own)
-        self.kernel(self.y, self.weights, 0, own, varies, links, found, moved)
-        if self.bound is not None:
-            whole, slopes_of_whole = np.empty(self.rows.size), np.empty_like(own)
-            self.bound(self.ends, self.weights, 0, own, varies, links, whole, slopes_of_whole)
-            found -= whole
-            moved -= slopes_of_whole
-        out[self.rows] = found
-        if slopes is not None:
-            slopes[:, self.rows] = moved
-
-
-def parts_of(design: Design, family: Family, links: NDArray[np.int64]) -> list[_Part]:
-    """The rows of a design by the kernels that they are under."""
-    seen = kernel_rows(family, design.response)
-    weights = np.empty(0) if design.weights is None else np.ascontiguousarray(design.weights, dtype=float)
-    if seen.is_plain:
-        return [_Part(None, compiled_kernels(family, links)[0], seen.y, weights)]
-    bounds = np.zeros_like(seen.kernels) if seen.bounds is None else seen.bounds
-    kernels = compiled_kernels(family, links, {*seen.kernels.tolist(), *bounds[bounds > 0].tolist()})
-    parts = []
-    for place, bound in np.unique(np.column_stack([seen.kernels, bounds]), axis=0):
-        rows = np.flatnonzero((seen.kernels == place) & (bounds == bound))
-        own = weights[rows] if weights.size else weights
-        y, ends = (np.ascontiguousarray(part[:, rows]) for part in np.split(seen.y, [seen.bounds_start]))
-        parts.append(_Part(rows, kernels[place], y, own, kernels[bound] if bound else None, ends))
-    return parts
+                part.fill(eta, varies, links, own[0])
+            out[sample : sample + 1] = own

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nutslite._draws import HIGHEST_COUNT
 from nutslite.exceptions import DataError, FamilyError, warn
 from nutslite.families.user.built_in import family_names
+from nutslite.results.predictions.held import Held, HeldArray, Hold
 from nutslite.results.predictions.new_groups import GroupSampler
 
 if TYPE_CHECKING:
@@ -68,12 +69,15 @@ class ResponseDraws:
         samples: int,
         rows: int,
         of_prior: bool = False,
+        hold: Hold = HeldArray,
+        name: str = "",
     ) -> None:
         self.task = task
         self.companions = companions
         self.rng = rng
         self.shape = (samples, rows)
-        self.values: NDArray[Any] = np.empty(0)
+        self.hold, self.name = hold, name
+        self.held: Held | None = None
         self.outside: dict[str, int] = {}
         self.capped, self.infinite = 0, 0
         self._why = (
@@ -101,11 +105,20 @@ class ResponseDraws:
             self.infinite += int(np.count_nonzero(np.isinf(drawn)))
         if invalid is not None:
             drawn = np.where(invalid if drawn.ndim == 2 else invalid[..., None], np.nan, drawn)
-        if start == 0:
-            self.values = np.empty((*self.shape, *drawn.shape[2:]), dtype=drawn.dtype)
-        elif drawn.dtype.kind == "f" and self.values.dtype.kind != "f":
-            self.values = self.values.astype(float)
-        self.values[start:stop] = drawn
+        if self.held is None:
+            self.held = self.hold(
+                self.name, (*self.shape, *drawn.shape[2:]), drawn.dtype, self.task.family.response_dim
+            )
+        elif drawn.dtype.kind == "f" and self.held.dtype.kind != "f":
+            self.held = self.held.as_floats()
+        self.held[start:stop] = drawn
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """What was drawn, where it is in memory."""
+        if not isinstance(self.held, HeldArray):
+            raise AssertionError("the draws are elsewhere, or there are none")
+        return self.held.values
 
     def warn(self) -> None:
         """Say once what was outside its support, or is larger than its type holds."""

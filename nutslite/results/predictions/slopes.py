@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.results.predictions.kernel_parts import parts_of
 from nutslite.results.predictions.linear_predictor import NamedDraws, join_chains
 from nutslite.results.predictions.parameter_draws import ParameterDraws
-from nutslite.results.predictions.predict import parts_of
 from nutslite.results.predictions.response_draws import PredictionTask
 
 if TYPE_CHECKING:

@@ -62,9 +62,9 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     import xarray
 
     path = checked_path("path", path)
-    groups = {group: _storable(group, get_group(idata, group)) for group in group_names(idata)}
+    groups = {group: storable(group, get_group(idata, group)) for group in group_names(idata)}
     tree = xarray.DataTree.from_dict(groups)
-    tree.attrs.update({FORMAT_NAME: FORMAT, VERSION_NAME: _own_version()})
+    tree.attrs.update(file_attributes())
     if is_zarr_name(path):
         write_zarr(tree, path, FORMAT_NAME)
         return Path(path)
@@ -75,7 +75,12 @@ def save(idata: Container, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def _storable(group: str, dataset: xarray.Dataset) -> xarray.Dataset:
+def file_attributes() -> dict[str, Any]:
+    """What a file says of itself."""
+    return {FORMAT_NAME: FORMAT, VERSION_NAME: _own_version()}
+
+
+def storable(group: str, dataset: xarray.Dataset) -> xarray.Dataset:
     """A group as a file can hold it: without slashes in names, which would mean groups within it.
 
     Raises

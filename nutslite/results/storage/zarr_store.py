@@ -89,11 +89,23 @@ def write_zarr(tree: xarray.DataTree, path: str | os.PathLike[str], mark: str) -
     DataError
         If that is not possible: what was there is unchanged.
     """
+    with whole_store(path, mark) as partial, quiet():
+        tree.to_zarr(partial, zarr_format=ZARR_FORMAT, consolidated=False, mode="w-")
+
+
+@contextlib.contextmanager
+def whole_store(path: str | os.PathLike[str], mark: str) -> Iterator[Path]:
+    """A temporary name beside `path` for a store, which takes its place when the block ends without an error.
+
+    Raises
+    ------
+    DataError
+        As for `write_zarr`.
+    """
     target = Path(os.path.realpath(check_zarr_destination(path, mark)))
     partial = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
-        with _quiet():
-            tree.to_zarr(partial, zarr_format=ZARR_FORMAT, consolidated=False, mode="w-")
+        yield partial
         _add_listing(partial)
         _flush(partial)
         _put_in_place(partial, target)
@@ -123,7 +135,7 @@ def opened_zarr(path: Path) -> Iterator[xarray.DataTree]:
     _need_zarr(path)
     _check_store(path)
     _check_listing(path)
-    with _quiet(), xarray.open_datatree(path, engine="zarr", consolidated=False) as tree:
+    with quiet(), xarray.open_datatree(path, engine="zarr", consolidated=False) as tree:
         yield tree
 
 
@@ -258,7 +270,7 @@ def _put_in_place(partial: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without zarr's remarks about parts of its specification that are young: texts of a fixed length."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(zarr|xarray)\.", message=".*(?:specification|onsolidated).*")
