@@ -120,6 +120,7 @@ KEEPERS = {
     "xarray": {"results", "scores", "interpret"},  # scores only where a report becomes a tree of data
     "matplotlib": {"results", "calibration", "scores", "interpret", "recording"},
     "tqdm": {"sampler"},
+    "threadpoolctl": {"_parallel"},
     "pymc": set(),
     "bambi": set(),
     "formulae": set(),

@@ -122,7 +122,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
             np.testing.assert_array_equal(part.values, wanted.values[: part.values.shape[0], :draws])
     monkeypatch.setattr(large_independence._Chain, "step", step)
     monkeypatch.setattr(
-        "nutslite.posterior.methods.large_independence.laplace_proposal", None
+        "nutslite.posterior.marginal.large_proposal.laplace_proposal", None
     )  # the mode is not sought again
     assert_same(fitted(path, None, plan), wanted)
     monkeypatch.setattr(large_independence._Chain, "step", None)  # and a finished run needs no transition

@@ -54,7 +54,19 @@ class TestInstallationAndData:
     def test_one_line_install_without_a_compiler(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         needs = {re.split(r"[<>=!~\[; ]", line)[0].lower() for line in project["dependencies"]}
-        assert needs <= {"numpy", "numba", "scipy", "pandas", "patsy", "arviz", "xarray", "tqdm", "h5netcdf", "h5py"}
+        assert needs <= {
+            "numpy",
+            "numba",
+            "scipy",
+            "pandas",
+            "patsy",
+            "arviz",
+            "xarray",
+            "tqdm",
+            "h5netcdf",
+            "h5py",
+            "threadpoolctl",
+        }
 
     def test_oldest_python(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

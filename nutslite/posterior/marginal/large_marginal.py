@@ -111,6 +111,12 @@ class LargeMarginal:
         self.counts = np.ascontiguousarray(reduction.level_counts, dtype=float)
         self.schur = np.empty_like(reduction.data.cross)
 
+    def __copy__(self) -> LargeMarginal:
+        """One for another thread, with a matrix of its own to work in."""
+        other = object.__new__(LargeMarginal)
+        other.__dict__ = {**self.__dict__, "schur": np.empty_like(self.schur)}
+        return other
+
     def fold(self, sizes: FloatArray) -> None:
         """Fold the scales that have a size, and no others: see `folding`."""
         self.reduction = folded(self._unfolded, sizes)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite._parallel import available_cpus
+from nutslite._parallel.blas import one_blas_thread
 from nutslite._schema import Number, Numbers, Record
-from nutslite.exceptions import SamplingError
-from nutslite.posterior.marginal.folding import START, foldable, tailed
+from nutslite.posterior.marginal.large_proposal import WARMUP_DRAWS, folded_proposal, refined_proposal
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.resume import proposed
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 DRAWS_PER_TRANSITION = 2  # draws of coefficients and effects for each transition of the expensive parameters
-WARMUP_TRANSITIONS = 100  # in all, shared by the chains: they refine the proposal
 BURN_IN = 10  # transitions of every chain before its first draw; it starts at a draw of the proposal
 STATISTICS = ("lp", "acceptance_rate", "perf_counter_start")
 TRANSITION = RecordKind(
@@ -51,14 +54,16 @@ TRANSITION = RecordKind(
 )
 """What a checkpoint holds of each transition."""
 
-SECOND_DIFFERENCE = 0.02  # step of the differences that give the curvature at the mode, on the log scale
-
-
 LOW_ACCEPTANCE = 0.5
 
 
 def run(task: Task) -> Fit:
-    """Find a proposal, or take that of the checkpoint, and sample chain after chain; LAPACK uses all cores."""
+    """Find a proposal, or take that of the checkpoint, and sample chains in threads."""
+    with one_blas_thread():
+        return _run(task)
+
+
+def _run(task: Task) -> Fit:
     from nutslite.posterior.marginal.large_marginal import LargeMarginal  # loads SciPy
 
     reduction, settings = task.plan.reduction, task.settings
@@ -66,10 +71,11 @@ def run(task: Task) -> Fit:
         raise AssertionError("a large plan has a reduction")
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
     density = LargeMarginal(reduction, density_of(reduction.data.head))
+    cores = settings.cores or available_cpus()
 
     def propose() -> tuple[DefensiveMixture, FloatArray]:
         rough, sizes = folded_proposal(density, starting_position(task.plan.assembled)[reduction.kept])
-        return refined_proposal(density, rough, np.random.default_rng(warmup_seed)), sizes
+        return refined_proposal(density, rough, np.random.default_rng(warmup_seed), cores), sizes
 
     proposal, sizes_of_folded = proposed(task.checkpoint, reduction.kept.size, propose)
     density.fold(sizes_of_folded)
@@ -84,6 +90,7 @@ def run(task: Task) -> Fit:
             seeds=chain_seed,
             report=report,
             checkpoint=task.checkpoint,
+            cores=cores,
         )
     acceptance = float(drawn.stats["acceptance_rate"].mean())
     if acceptance < LOW_ACCEPTANCE:
@@ -104,7 +111,7 @@ def _stored(task: Task, drawn: LargeDraws, remark: str) -> Fit:
 
     def longer(draws: int) -> Fit:
         task.lengthen(draws)
-        with transition_bar(chains, draws - done, task.settings.progressbar) as report:
+        with transition_bar(chains, draws - done, task.settings.progressbar) as report, one_blas_thread():
             return _stored(task, drawn.followed_by(go_on(draws - done, report)), remark)
 
     return task.fit(
@@ -112,7 +119,7 @@ def _stored(task: Task, drawn: LargeDraws, remark: str) -> Fit:
         drawn.values,
         drawn.effects,
         stats=drawn.stats,
-        settings=replace(task.settings, tune=WARMUP_TRANSITIONS),
+        settings=replace(task.settings, tune=WARMUP_DRAWS),
         interrupted=drawn.interrupted,
         remark=remark,
         longer=longer,
@@ -142,65 +149,6 @@ class LargeDraws:
             effects=np.concatenate([self.effects, more.effects], axis=1),
             stats={name: np.concatenate([array, more.stats[name]], axis=1) for name, array in self.stats.items()},
         )
-
-
-def folded_proposal(density: LargeMarginal, start: FloatArray) -> tuple[DefensiveMixture, FloatArray]:
-    """The proposal at the mode once scales with a long left tail are folded, and their sizes (d,), 0 of others."""
-    rough = laplace_proposal(density, start)
-
-    def values(positions: FloatArray) -> FloatArray:
-        return np.array([density.evaluate(position)[0] for position in positions])
-
-    sds = np.sqrt(np.sum(rough.factor**2, axis=1))
-    which = foldable(density.reduction) & tailed(values, rough.center, sds, values(rough.center[None])[0])
-    if not which.any():
-        return rough, np.zeros(start.size)
-    sizes = np.where(which, np.exp(rough.center), 0.0)
-    density.fold(sizes)
-    rough = laplace_proposal(density, np.where(which, START, rough.center))
-    return replace(rough, folded=tuple(np.flatnonzero(which).tolist())), sizes
-
-
-def laplace_proposal(density: LargeMarginal, start: FloatArray) -> DefensiveMixture:
-    """Mode and curvature of the density, by evaluations alone."""
-    from scipy import optimize  # takes longer to load than most models to fit
-
-    def negative(position: FloatArray) -> float:
-        value = density.evaluate(position)[0]
-        return -value if np.isfinite(value) else 1e10
-
-    options = {"initial_tr_radius": 0.5, "final_tr_radius": 0.01}
-    center = optimize.minimize(negative, start, method="COBYQA", options=options).x
-    hessian = _hessian(negative, center)
-    try:
-        factor = np.linalg.cholesky(np.linalg.inv(hessian))
-    except np.linalg.LinAlgError:
-        raise SamplingError(
-            "The marginal density has no regular mode: a scale may be hardly informed. Fit with plan='joint'."
-        ) from None
-    return DefensiveMixture(center, factor)
-
-
-def _hessian(function: Callable[[FloatArray], float], center: FloatArray) -> FloatArray:
-    d = center.size
-    steps = np.eye(d) * SECOND_DIFFERENCE
-    at_center = function(center)
-    single = np.array([[function(center + sign * step) for step in steps] for sign in (1, -1)])
-    out = np.empty((d, d))
-    for i in range(d):
-        out[i, i] = single[0, i] + single[1, i] - 2.0 * at_center
-        for j in range(i):
-            both = function(center + steps[i] + steps[j]) + function(center - steps[i] - steps[j])
-            out[i, j] = 0.5 * (both + 2.0 * at_center - single[:, i].sum() - single[:, j].sum())
-            out[j, i] = out[i, j]
-    return out / SECOND_DIFFERENCE**2
-
-
-def refined_proposal(density: LargeMarginal, proposal: DefensiveMixture, rng: np.random.Generator) -> DefensiveMixture:
-    """The proposal, refined by importance sampling from itself."""
-    positions = proposal.draw(rng, WARMUP_TRANSITIONS)
-    values = np.array([density.evaluate(position)[0] for position in positions])
-    return proposal.refined(positions, values - proposal.log_density(positions))
 
 
 class _Chain:
@@ -265,6 +213,13 @@ class _ChainRecord:
         self.done += length
 
 
+class Turn(NamedTuple):
+    """What chains in threads share: whose turn it is to write and to report, and whether all are to end."""
+
+    lock: threading.Lock
+    over: threading.Event
+
+
 def _run_chain(
     density: LargeMarginal,
     proposal: DefensiveMixture,
@@ -272,7 +227,8 @@ def _run_chain(
     record: _ChainRecord,
     journal: ChainJournal | None,
     report: Callable[[int, float], None],
-    state: _Chain | None = None,
+    state: _Chain | None,
+    turn: Turn,
 ) -> _Chain | None:
     """Fill `record`: first from what a checkpoint holds, then by transitions, each of which it is told.
 
@@ -280,10 +236,11 @@ def _run_chain(
     """
     draws = record.values.shape[0]
     while journal is not None and journal.waiting and record.done < draws:
-        fields, arrays = journal.take(
-            TRANSITION,
-            {"values": record.values.shape[1], "effects": record.effects.shape[1], "kept": proposal.center.size},
-        )
+        with turn.lock:
+            fields, arrays = journal.take(
+                TRANSITION,
+                {"values": record.values.shape[1], "effects": record.effects.shape[1], "kept": proposal.center.size},
+            )
         record.add(arrays)
         if not journal.waiting and record.done < draws:
             rng.bit_generator.state = fields["random"]
@@ -291,13 +248,16 @@ def _run_chain(
     if state is None and record.done < draws:
         state = _Chain(density, proposal, rng)
         for _ in range(BURN_IN):
+            if turn.over.is_set():
+                break
             state.step()
-    while state is not None and record.done < draws:
+    while state is not None and record.done < draws and not turn.over.is_set():
         arrays = state.transition()
         record.add(arrays)
-        if journal is not None:
-            journal.add({"random": random_state(rng)}, {**arrays, "position": state.chain.position})
-        report(record.done, float(record.stats["acceptance_rate"][: record.done].mean()))
+        with turn.lock:
+            if journal is not None:
+                journal.add({"random": random_state(rng)}, {**arrays, "position": state.chain.position})
+            report(record.done, float(record.stats["acceptance_rate"][: record.done].mean()))
     return state
 
 
@@ -311,8 +271,9 @@ def run_large(
     report: Callable[[int, int, float], None],
     checkpoint: Checkpoint | None = None,
     states: Sequence[_Chain | None] | None = None,
+    cores: int = 1,
 ) -> LargeDraws:
-    """Sample; Ctrl-C keeps the chains and draws that make the largest complete rectangle.
+    """Sample up to `cores` chains at once; Ctrl-C keeps those that make the largest complete rectangle.
 
     Parameters
     ----------
@@ -339,13 +300,24 @@ def run_large(
     ]
     interrupted = False
     ends = list(states or [None] * chains)
+    turn = Turn(threading.Lock(), threading.Event())
+
+    def work(chain: int, seed: np.random.SeedSequence) -> None:
+        journal = None if checkpoint is None else ChainJournal(checkpoint, chain)
+        rng, own, told = np.random.default_rng(seed), copy.copy(density), partial(report, chain)
+        ends[chain] = _run_chain(own, proposal, rng, records[chain], journal, told, ends[chain], turn)
+
     with careful_interrupts() as interrupts:
         try:
-            for chain, seed in enumerate(seeds.spawn(chains)):
-                journal = None if checkpoint is None else ChainJournal(checkpoint, chain)
-                rng = np.random.default_rng(seed)
-                told = partial(report, chain)
-                ends[chain] = _run_chain(density, proposal, rng, records[chain], journal, told, ends[chain])
+            with ThreadPoolExecutor(min(cores, chains), "chain") as pool:
+                running = [pool.submit(work, chain, seed) for chain, seed in enumerate(seeds.spawn(chains))]
+                try:
+                    for each in running:
+                        each.result()
+                finally:  # what has begun a transition ends it
+                    turn.over.set()
+                    for each in running:
+                        each.cancel()
             interrupts.hold()
         except (Exception, KeyboardInterrupt) as error:
             interrupts.hold()
@@ -359,7 +331,8 @@ def run_large(
     kept["diverging"] = np.zeros((chosen.size, n_draws), dtype=bool)
 
     def go_on(more: int, report: Callable[[int, int, float], None]) -> LargeDraws:
-        return run_large(density, proposal, draws=more, chains=chains, seeds=seeds, report=report, states=ends)
+        going_on: dict[str, Any] = {"draws": more, "chains": chains, "cores": cores, "states": ends}
+        return run_large(density, proposal, seeds=seeds, report=report, **going_on)
 
     return LargeDraws(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted, go_on)
 
