@@ -13,7 +13,8 @@ from nutslite.exceptions import DataError, DataTypeError, did_you_mean
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.points.standardised_effects import standardised_effects
 from nutslite.posterior.record.assembled import Assembled
-from nutslite.results.container.inference_data import Container, to_inference_data
+from nutslite.results.container.inference_data import Container, note, to_inference_data
+from nutslite.results.container.preload import sampling_is_over
 from nutslite.results.container.row_labels import label_rows
 from nutslite.results.diagnostics.report import sampling_report, vanished
 from nutslite.results.predictions.predict import predict
@@ -46,6 +47,7 @@ def store_fit(
     notes : mapping of str to str, optional
         Attributes that say of which model they are (`nutslite.results.container.origin`).
     """
+    sampling_is_over()
     assembled = fit.plan.assembled
     layout = assembled.layout
     posterior = layout.unpack(fit.values, fit.effects)
@@ -185,7 +187,7 @@ def store_prior(
         groups["prior_predictive"] = response
     results = to_inference_data(groups, dims=dims, coords=layout.coords, aliases=task.aliases)
     if predicted.note and response:
-        results["prior_predictive"].attrs["note"] = predicted.note
+        note(results, "prior_predictive", attrs={"note": predicted.note})
     return label_rows(results, design)
 
 

@@ -167,7 +167,7 @@ def _sampled(job: Job) -> Any:
     What follows the sampling is tried before it; where it fails all the same, the draws are written raw.
     """
     from nutslite.posterior.run.narration import how_long_it_took, what_is_sampled
-    from nutslite.results.container.inference_data import preload_arviz
+    from nutslite.results.container.preload import preload_arviz
     from nutslite.results.fit import raw_draws, store_fit
     from nutslite.results.rehearsal import rehearse
     from nutslite.sampler.interrupts import careful_interrupts

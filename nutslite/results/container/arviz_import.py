@@ -1,9 +1,13 @@
-"""ArviZ imported on the user's behalf: without its notice of the day, which is for those who import it themselves."""
+"""Which ArviZ there is, and ArviZ imported on the user's behalf: without its notice of the day, which is for those who
+import it themselves.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import importlib.metadata
 import logging
 import sys
 import tempfile
@@ -15,6 +19,15 @@ NOTICE = r"\s*ArviZ is undergoing a major refactor"
 """How the warning begins that versions 0.2x give once a day, on import."""
 FONTS = logging.getLogger("matplotlib.font_manager")
 """Says, at the level of warnings, that the first import of Matplotlib takes a while."""
+
+
+@functools.cache
+def arviz_major() -> int:
+    """First number of the installed ArviZ's version, read without importing it; 1 (xarray alone) where it is absent."""
+    try:
+        return int(importlib.metadata.version("arviz").split(".")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return 1
 
 
 def import_arviz() -> Any:

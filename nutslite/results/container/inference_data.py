@@ -1,30 +1,23 @@
 """Named draws in ArviZ's container: an ``InferenceData`` with ArviZ 0.2x, an xarray ``DataTree`` with ArviZ 1.x.
 
 Both hold one xarray Dataset per group, so one file serves both. A DataTree is built with xarray alone, which takes a
-fraction of a second to import; an ``InferenceData`` needs ArviZ itself, which takes seconds, so that `preload_arviz`
-starts that import in the background while chains run without the GIL.
+fraction of a second to import; an ``InferenceData`` needs ArviZ itself, which takes seconds, so that results become one
+when somebody looks into them (`unopened`). What is read or added here opens nothing.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.metadata
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean
-from nutslite.posterior.record.inventory import SAMPLE_DIMS, stored_name
-from nutslite.results.container.arviz_import import import_arviz
+from nutslite.posterior.record.inventory import SAMPLE_DIMS
+from nutslite.results.container.arviz_import import arviz_major
+from nutslite.results.container.plain_group import Named, PlainGroup, plain_group
 from nutslite.results.container.sample_axes import SampleAxes
+from nutslite.results.container.unopened import Unopened, as_dataset, held_groups
 
 if TYPE_CHECKING:
     import xarray
@@ -32,7 +25,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Container = Any  # arviz.InferenceData or xarray.DataTree
 
-PRELOAD_DELAY = 0.3  # seconds
 DATA_GROUPS = ("observed_data", "constant_data", "predictions_constant_data")
 
 
@@ -70,13 +62,14 @@ def to_inference_data(
     DataError
         If a variable does not fit its dimensions or is called like one of them.
     """
-    datasets = {
-        group: to_dataset(
-            variables, dims=dims, coords=coords, attrs=attrs, sampled=group not in DATA_GROUPS, aliases=aliases
-        )
-        for group, variables in groups.items()
-    }
-    return build_container(datasets)
+    return build_container(
+        {
+            group: plain_group(
+                variables, dims=dims, coords=coords, attrs=attrs, sampled=group not in DATA_GROUPS, aliases=aliases
+            )
+            for group, variables in groups.items()
+        }
+    )
 
 
 def to_dataset(
@@ -98,45 +91,19 @@ def to_dataset(
     attribute ``name`` of the variable keeps the original. A variable that is stored under an alias has the attribute
     ``alias_of``, its name in the model.
     """
-    import xarray
-
-    leading = SAMPLE_DIMS if sampled else ()
-    data: dict[str, tuple[tuple[str, ...], Array, dict[str, str]]] = {}
-    sizes: dict[str, int] = {}
-    for name, values in variables.items():
-        array = np.asarray(values)
-        names = _dims_of(name, array, leading, dims.get(name))
-        if axes is not None:
-            kept, array = axes.stored(array)
-            names = (*kept, *names[len(leading) :])
-        for dim, size in zip(names, array.shape, strict=True):
-            if sizes.setdefault(dim, size) != size:
-                raise DataError(f"'{name}' has {size} values along '{dim}', but other variables have {sizes[dim]}.")
-        shown = (aliases or {}).get(name, name)
-        notes = {} if stored_name(shown) == shown else {"name": shown}
-        data[stored_name(shown)] = (names, array, notes if shown == name else {**notes, "alias_of": name})
-    clash = [name for name in data if name in sizes]
-    if clash:
-        raise DataError(
-            f"A term cannot be called '{clash[0]}', because a dimension of the results has that name: rename it."
-        )
-    known = {stored_name(dim): values for dim, values in coords.items()}
-    fresh = {dim: size for dim, size in sizes.items() if axes is None or dim not in axes.sizes}
-    indices = {dim: _coordinate(dim, known.get(dim), size) for dim, size in fresh.items()}
-    described = _attributes(attrs or {}, sampled)
+    group = plain_group(variables, dims=dims, coords=coords, attrs=attrs, sampled=sampled, aliases=aliases, axes=axes)
     if axes is None:
-        return xarray.Dataset(data, coords=indices, attrs=described)
-    return axes.labels.assign(data).assign_coords(indices).assign_attrs(described)
+        return group.dataset()
+    return axes.labels.assign(dict(group.variables)).assign_coords(dict(group.coords)).assign_attrs(dict(group.attrs))
 
 
-def build_container(datasets: Mapping[str, xarray.Dataset]) -> Container:
-    """The container that belongs to the installed ArviZ, from one Dataset per group."""
+def build_container(groups: Mapping[str, xarray.Dataset | PlainGroup]) -> Container:
+    """The container that belongs to the installed ArviZ; an ``InferenceData`` is built when it is looked into."""
     if arviz_major() < 1:
-        arviz = import_arviz()
-        return arviz.InferenceData(**dict[str, Any](datasets))
+        return Unopened(groups)
     import xarray
 
-    return xarray.DataTree.from_dict(dict(datasets))
+    return xarray.DataTree.from_dict({name: as_dataset(group) for name, group in groups.items()})
 
 
 def group_names(idata: Container) -> list[str]:
@@ -147,6 +114,8 @@ def group_names(idata: Container) -> list[str]:
     DataError
         If `idata` holds no groups: it is nothing that a fit returned.
     """
+    if (held := held_groups(idata)) is not None:
+        return list(held)
     if not hasattr(idata, "groups"):
         raise DataTypeError(f"Results are what Model.fit returned, not a {type(idata).__name__}.")
     if _is_tree(idata):
@@ -166,12 +135,17 @@ def get_group(idata: Container, name: str) -> xarray.Dataset:
     if name not in known:
         hint = did_you_mean(name, known)
         raise DataError(f"There is no group '{name}' in the results; there are {', '.join(known) or 'none'}.{hint}")
+    if (held := held_groups(idata)) is not None:
+        return as_dataset(held[name]).copy()
     dataset: xarray.Dataset = idata[name].to_dataset() if _is_tree(idata) else idata[name].copy()
     return dataset
 
 
 def add_group(idata: Container, name: str, dataset: xarray.Dataset) -> None:
     """Put a Dataset into the container, in place; a group of that name is replaced."""
+    if (held := held_groups(idata)) is not None:
+        held[name] = dataset
+        return
     if _is_tree(idata):
         import xarray
 
@@ -204,14 +178,49 @@ def update_group(idata: Container, name: str, dataset: xarray.Dataset) -> None:
     add_group(idata, name, dataset)
 
 
+def note(
+    idata: Container,
+    group: str,
+    *,
+    coords: Mapping[str, tuple[str, Array]] | None = None,
+    attrs: Mapping[str, Any] | None = None,
+) -> None:
+    """Put further coordinates and attributes into a group, in place."""
+    held = held_groups(idata)
+    place = held[group] if held is not None else idata[group]
+    if held is not None and isinstance(place, PlainGroup):
+        held[group] = place.noted(coords or {}, attrs or {})
+        return
+    for name, labels in (coords or {}).items():
+        place.coords[name] = labels
+    place.attrs.update(attrs or {})
+
+
+def size_along(idata: Container, group: str, dim: str) -> int | None:
+    """How long a dimension of a group is; None where there is none of that name."""
+    held = held_groups(idata)
+    sizes: Mapping[str, int] = (held[group] if held is not None else idata[group]).sizes
+    return sizes.get(dim)
+
+
+def named_draws(idata: Container, group: str) -> Named:
+    """What `named_arrays` says of a group; it needs neither ArviZ nor xarray where nobody has opened the results."""
+    held = (held_groups(idata) or {}).get(group)
+    return held.named_arrays() if isinstance(held, PlainGroup) else named_arrays(get_group(idata, group))
+
+
+def attributes(idata: Container, group: str) -> Mapping[Any, Any]:
+    """What a group says of itself, to be read only."""
+    held = (held_groups(idata) or {}).get(group)
+    return held.attrs if isinstance(held, PlainGroup) else get_group(idata, group).attrs
+
+
 def posterior_dataset(idata: Container) -> xarray.Dataset:
     """The posterior group."""
     return get_group(idata, "posterior")
 
 
-def named_arrays(
-    dataset: xarray.Dataset, *, aliases: bool = True
-) -> tuple[dict[str, Array], dict[str, tuple[str, ...]], dict[str, list[Any]]]:
+def named_arrays(dataset: xarray.Dataset, *, aliases: bool = True) -> Named:
     """Arrays, dims without chain and draw, and coords of a group: the inverse of `to_dataset`.
 
     Chain and draw lead in every variable of a group that has either; the labels along them are in `SampleAxes.of`. With
@@ -229,88 +238,5 @@ def named_arrays(
     return arrays, dims, coords
 
 
-@functools.cache
-def arviz_major() -> int:
-    """First number of the installed ArviZ's version, read without importing it; 1 (xarray alone) where it is absent."""
-    try:
-        return int(importlib.metadata.version("arviz").split(".")[0])
-    except importlib.metadata.PackageNotFoundError:
-        return 1
-
-
-@functools.cache
-def preload_arviz() -> threading.Thread:
-    """Start importing, in a background thread, what `to_inference_data` will need; the thread may be joined or
-    forgotten.
-
-    With ArviZ 1.x that is xarray only. The thread waits a moment first: beside chains that are done in less, an import
-    would only take their processor away, and the container is built right after them. A failing import is not reported
-    here but where the container is built.
-    """
-
-    def work() -> None:
-        time.sleep(PRELOAD_DELAY)
-        try:
-            importlib.import_module("xarray")
-            if arviz_major() < 1:
-                import_arviz()
-        except Exception:  # the import in the foreground raises it again
-            return
-
-    thread = threading.Thread(target=work, name="nutslite-preload-arviz", daemon=True)
-    thread.start()
-    return thread
-
-
 def _is_tree(idata: Container) -> bool:
     return hasattr(idata, "children")
-
-
-def _dims_of(name: str, array: Array, leading: Sequence[str], named: Sequence[str] | None) -> tuple[str, ...]:
-    extra = array.ndim - len(leading)
-    if named is None:
-        named = [f"{name}_dim_{axis}" for axis in range(extra)]
-    if extra != len(named):
-        raise DataError(f"'{name}' has shape {array.shape}, which does not fit its dimensions {(*leading, *named)}.")
-    return (*leading, *(stored_name(dim) for dim in named))
-
-
-def _coordinate(dim: str, values: Sequence[Any] | None, size: int) -> Array | pd.RangeIndex:
-    if values is None:
-        return pd.RangeIndex(size)  # no number of which is kept
-    if len(values) != size:
-        raise DataError(f"Dimension '{dim}' has {len(values)} coordinate values, but its variables have {size}.")
-    return np.asarray(values if isinstance(values, np.ndarray) else list(values))
-
-
-def _attributes(extra: Mapping[str, Any], sampled: bool) -> dict[str, Any]:
-    """Attributes of a group: by ArviZ's names, of types that netCDF can hold."""
-    version = _own_version()
-    attrs: dict[str, Any] = {
-        "created_at": datetime.now(UTC).isoformat(),
-        "creation_library": "nutslite",
-        "creation_library_version": version,
-        "creation_library_language": "Python",
-        "inference_library": "nutslite",
-        "inference_library_version": version,
-        "modeling_interface": "nutslite",
-        "modeling_interface_version": version,
-    }
-    if sampled:
-        attrs["sample_dims"] = list(SAMPLE_DIMS)
-    attrs.update({key: value for key, value in extra.items() if value is not None})
-    return {key: _storable(value) for key, value in attrs.items()}
-
-
-def _storable(value: Any) -> Any:
-    if isinstance(value, bool | np.bool_):
-        return int(value)
-    if isinstance(value, str | int | float | np.number | np.ndarray):
-        return value
-    if isinstance(value, list | tuple) and len({type(item) for item in value}) == 1:
-        return list(value)
-    return str(value)
-
-
-def _own_version() -> str:
-    return str(sys.modules[__name__.partition(".")[0]].__version__)

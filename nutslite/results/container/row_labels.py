@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.records import STATUSES
 from nutslite.posterior.record.inventory import OBSERVATIONS, ROW_LABELS, STATUS, UPPER_ENDS
-from nutslite.results.container.inference_data import group_names
+from nutslite.results.container.inference_data import group_names, note, size_along
 
 if TYPE_CHECKING:
     from nutslite.formula.design import Design
@@ -53,13 +53,13 @@ def label_rows(results: Container, design: Design) -> Container:
     InferenceData or DataTree
         `results` itself.
     """
-    if "observed_data" in group_names(results):
-        observed = results["observed_data"]
-        if observed.sizes.get(OBSERVATIONS) == design.n_rows:
-            observed.coords[ROW_LABELS] = (OBSERVATIONS, row_labels(design.rows))
-            if (censoring := design.response.censoring) is not None:
-                observed.coords[STATUS] = (OBSERVATIONS, np.array(STATUSES)[censoring.status])
-                if censoring.upper is not None:
-                    ends = np.where(censoring.status == STATUSES.index("interval"), censoring.upper, np.nan)
-                    observed.coords[UPPER_ENDS] = (OBSERVATIONS, ends)
+    if "observed_data" not in group_names(results):
+        return results
+    if size_along(results, "observed_data", OBSERVATIONS) == design.n_rows:
+        coords: dict[str, Any] = {ROW_LABELS: row_labels(design.rows)}
+        if (censoring := design.response.censoring) is not None:
+            coords[STATUS] = np.array(STATUSES)[censoring.status]
+            if censoring.upper is not None:
+                coords[UPPER_ENDS] = np.where(censoring.status == STATUSES.index("interval"), censoring.upper, np.nan)
+        note(results, "observed_data", coords={name: (OBSERVATIONS, labels) for name, labels in coords.items()})
     return results

@@ -1,4 +1,4 @@
-"""The table that ends a fit: means, intervals, Monte Carlo errors, effective sizes, R-hat. It does not import ArviZ."""
+"""The table that ends a fit: means, intervals, Monte Carlo errors, effective sizes, R-hat. No ArviZ, no xarray."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nutslite._calls import public
 from nutslite.exceptions import DataError, DataTypeError, error_about
-from nutslite.results.container.inference_data import get_group, named_arrays
+from nutslite.results.container.inference_data import attributes, get_group, named_arrays, named_draws
+from nutslite.results.container.unopened import held_groups
 from nutslite.results.diagnostics import diagnostics
 from nutslite.results.diagnostics.fitness import Fitness
 from nutslite.results.diagnostics.labels import as_columns, choose_names, element_labels
@@ -117,6 +118,8 @@ def summary(
 
 def _fitness_of(results: Any, group: str) -> Fitness | None:
     """What results say of the approximation that they are draws of; None where they are of the posterior itself."""
+    if held_groups(results) is not None:
+        return Fitness.of(attributes(results, group))
     if isinstance(results, dict):
         return None
     dataset = results
@@ -132,10 +135,12 @@ def _named_draws(
     dims: Mapping[str, Sequence[str]] | None,
     coords: Mapping[str, Sequence[Any]] | None,
 ) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Sequence[str]], Mapping[str, Sequence[Any]]]:
-    if isinstance(results, dict):
+    if held_groups(results) is None and isinstance(results, dict):
         return {name: np.asarray(values) for name, values in results.items()}, dims or {}, coords or {}
     if dims is not None or coords is not None:
         raise DataError("dims and coords go with a dict of arrays only; these results bring their own.")
+    if held_groups(results) is not None:
+        return named_draws(results, group)
     if hasattr(results, "children") or hasattr(results, "groups"):
         # the node of one group (``fit.posterior`` with ArviZ 1.x) has no groups below it
         is_group = hasattr(results, "children") and not results.children and len(results.data_vars)

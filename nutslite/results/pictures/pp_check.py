@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from nutslite._calls import unknown_argument
 from nutslite.exceptions import ArgumentError, refuse_other
-from nutslite.results.container.arviz_import import import_arviz
-from nutslite.results.container.inference_data import arviz_major, get_group
+from nutslite.results.container.arviz_import import arviz_major, import_arviz
+from nutslite.results.container.inference_data import get_group
 
 
 class Check(NamedTuple):
