@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import inspect
 import os
 from collections.abc import Callable, Iterator
@@ -20,7 +19,9 @@ import numba
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
 from numba.core.registry import CPUDispatcher
+from numba.core.runtime import rtsys
 
+from nutslite._garbage import without_collections
 from nutslite._log import log
 
 LOCK_NAME = "nutslite.lock"
@@ -57,7 +58,7 @@ class Compiled(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
 
     def compile(self, sig: Any) -> Any:
         """Compile for a signature; Python does not look for garbage meanwhile."""
-        with _without_collections():
+        with without_collections():
             return super().compile(sig)
 
     def get_compile_result(self, sig: Any) -> Any:
@@ -99,9 +100,16 @@ class CarefulCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
     """The cache of one function. What cannot be read is compiled, what cannot be written is not kept."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What is kept for a signature, or None."""
+        """What is kept for a signature, or None.
+
+        Numba loads all that it needs to compile first, for which it imports SciPy's linear algebra, too: a fifth of a
+        warm fit. What is compiled already needs Numba's memory manager, and a type for functions that are handed over.
+        """
         try:
-            found = super().load_overload(sig, target_context)
+            rtsys.initialize(target_context)
+            import numba.experimental.function_type  # noqa: F401  # registers the type
+
+            found = self._load_overload(sig, target_context)
         except Exception as error:  # a damaged file may raise anything
             _say_once(error)
             return None
@@ -134,18 +142,6 @@ class CarefulCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
             name = next(name for number in range(1, len(taken) + 2) if (name := file._data_name(number)) not in taken)
         file._save_data(name, reduced)
         file._save_index({**overloads, key: name})
-
-
-@contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """No search for garbage in between: a seventh of the time that compilation takes, and it makes little garbage."""
-    paused = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if paused:
-            gc.enable()
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ BASE = (
     "_columns",
     "_log",
     "_parallel",
+    "_garbage",
     "_kernel_cache",
     "_awaited",
     "_stack",

@@ -199,16 +199,28 @@ def test_arviz_understands_the_container():
     assert np.isfinite(arviz.ess(idata, var_names=["Intercept"])["Intercept"].values)
 
 
-def test_background_import():
+@pytest.mark.parametrize("case", ["long", "short", "script"])
+def test_background_import(case):
+    """Beside long chains only, and ArviZ itself only where somebody sits before the session."""
     code = (
         "import sys\n"
-        "from nutslite.results.container.inference_data import arviz_major, preload_arviz\n"
+        f"case = {case!r}\n"
+        "if case != 'script':\n"
+        "    sys.ps1 = '>>> '\n"
+        "from nutslite.results.container.arviz_import import arviz_major\n"
+        "from nutslite.results.container.preload import preload_arviz, sampling_is_over\n"
+        "first = arviz_major() < 1\n"
         "assert 'arviz' not in sys.modules and 'xarray' not in sys.modules\n"
-        "thread = preload_arviz()\n"
-        "assert preload_arviz() is thread\n"
-        "thread.join()\n"
-        "assert 'xarray' in sys.modules\n"
-        "assert ('arviz' in sys.modules) == (arviz_major() < 1)\n"
+        "timer = preload_arviz()\n"
+        "assert (timer is None) == (first and case == 'script')\n"
+        "if case == 'short':\n"
+        "    sampling_is_over()\n"
+        "if timer is not None:\n"
+        "    timer.join()\n"
+        "begun = case == 'long' or (case == 'script' and not first)\n"
+        "assert ('xarray' in sys.modules) == begun\n"
+        "assert ('arviz' in sys.modules) == (begun and first)\n"
+        "assert not begun or preload_arviz() is None\n"
     )
     run = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nutslite._calls import public
+from nutslite._garbage import without_collections
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about
 
@@ -125,7 +126,8 @@ def clear_data_home(data_home: object = None) -> None:
 
 
 def _read(dataset: Dataset) -> pd.DataFrame:
-    import pandas as pd
+    with without_collections():
+        import pandas as pd
 
     folder = resources.files("nutslite.datasets")
     packed = folder.joinpath(f"{dataset.name}.csv.gz")  # the longer tables
