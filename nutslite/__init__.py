@@ -101,16 +101,16 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module, or a room, the first time it is asked for."""
-    from nutslite._garbage import without_collections
+    from nutslite._garbage import importing
 
     if name in _ROOMS:
-        with without_collections():
+        with importing():
             return import_module(f"nutslite.{name}")
     if name not in _HOMES:
         from nutslite.exceptions import did_you_mean
 
         raise AttributeError(f"module 'nutslite' has no attribute '{name}'.{did_you_mean(name, [*_HOMES, *_ROOMS])}")
-    with without_collections():
+    with importing():
         value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from nutslite._calls import public
-from nutslite._garbage import without_collections
+from nutslite._garbage import importing
 from nutslite._log import log
 from nutslite.exceptions import DataError, DataTypeError, did_you_mean, error_about
 
@@ -126,7 +126,7 @@ def clear_data_home(data_home: object = None) -> None:
 
 
 def _read(dataset: Dataset) -> pd.DataFrame:
-    with without_collections():
+    with importing():
         import pandas as pd
 
     folder = resources.files("nutslite.datasets")
