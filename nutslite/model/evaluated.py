@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nutslite._calls import public
-from nutslite.model.evaluation import cross_validation, evaluation
 from nutslite.model.record.specification import Specification
 
 if TYPE_CHECKING:
@@ -101,6 +100,8 @@ class Evaluated:
         >>> report = model.evaluate(results)  # doctest: +SKIP
         >>> print(report.verdict())  # doctest: +SKIP
         """
+        from nutslite.model.evaluation import evaluation
+
         return evaluation.evaluate(
             self._specification,
             idata,
@@ -187,6 +188,8 @@ class Evaluated:
         --------
         >>> report = model.cross_validate(groups="Subject")  # doctest: +SKIP
         """
+        from nutslite.model.evaluation import cross_validation
+
         return cross_validation.cross_validate(
             self._specification,
             k=k,

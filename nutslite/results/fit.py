@@ -17,7 +17,6 @@ from nutslite.results.container.inference_data import Container, note, to_infere
 from nutslite.results.container.preload import sampling_is_over
 from nutslite.results.container.row_labels import label_rows
 from nutslite.results.diagnostics.report import sampling_report, vanished
-from nutslite.results.predictions.predict import predict
 from nutslite.results.predictions.response_draws import PredictionTask, as_outcomes
 
 FloatArray = NDArray[np.float64]
@@ -162,6 +161,8 @@ def store_prior(
     omit_offsets: bool = True,
 ) -> Container:
     """Name draws of the prior, draw responses given them, and build the container."""
+    from nutslite.results.predictions.predict import predict
+
     layout = assembled.layout
     design = assembled.spec.design
     prior, prior_dims = named_prior(assembled, values, effects, omit_offsets=omit_offsets)

@@ -136,12 +136,12 @@ def _stored(specification: Specification, arguments: FitArguments, plan: Plan, s
     DataError
         If no file can be made there.
     """
+    if arguments.file is None:
+        return None
     from nutslite.posterior.run.identity import run_identity
     from nutslite.results.storage.stored_fit import StoredFit
     from nutslite.sampler.checkpoint.digest import digest
 
-    if arguments.file is None:
-        return None
     seed = None if arguments.random_seed is None else settings.random_seed
     own = {**arguments.groups, "random_seed": seed, "aliases": digest(specification.aliases)}
     if arguments.until is not None:
