@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from nutslite.results.container.arviz_import import import_arviz
 from nutslite.results.container.plain_group import PlainGroup
-from nutslite.sampler.rescue import rescued
 
 if TYPE_CHECKING:
     import xarray
@@ -103,6 +102,8 @@ def opened(results: Any) -> Any:
         except Exception:
             if inside.get(_RESCUED):
                 raise
+            from nutslite.sampler.rescue import rescued  # with all of the sampler, which a table of a dict does without
+
             with rescued(lambda: _arrays(inside[_HELD]), "one array a variable, by group and name"):
                 inside[_RESCUED] = True
                 raise
