@@ -1,0 +1,115 @@
+"""How long a warm process takes from its start to a printed summary, and what takes it; beside another checkout by turns.
+
+    python benchmarks/warm_start.py --repeats 12 --beside ../older --out benchmarks/results
+
+``--beside`` is a checkout, made by ``git worktree add ../older COMMIT`` for example. Each checkout has compiled code of
+its own in a temporary folder, which a first process fills. Then the two take turns, so that what else the machine does
+meanwhile falls on both. Medians of wall time and of user time are compared; parts are processor seconds (user and
+system) inside one process, the least of all repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from provenance import made_by
+from repository import ROOT
+
+SCRIPT = """
+import resource
+def used():
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return own.ru_utime + own.ru_stime
+times = [0.0, used()]
+import numpy, pandas
+times.append(used())
+import numba
+times.append(used())
+import nutslite as nl
+data = nl.load_data("sleepstudy")
+nl.Model
+times.append(used())
+model = nl.Model("Reaction ~ Days + (Days|Subject)", data)
+times.append(used())
+results = model.fit(random_seed=1, progressbar=False)
+times.append(used())
+str(nl.summary(results))
+times.append(used())
+print(*(after - before for before, after in zip(times, times[1:])))
+"""
+PARTS = (
+    "Python",
+    "NumPy and pandas",
+    "Numba",
+    "modules of nutslite, data",
+    "`Model(...)`",
+    "`fit`",
+    "`summary`, printed",
+)
+WHOLE = """
+import nutslite as nl
+model = nl.Model("Reaction ~ Days + (Days|Subject)", nl.load_data("sleepstudy"))
+print(nl.summary(model.fit(random_seed=1, progressbar=False)))
+"""
+
+
+def run(code: str, checkout: Path, cache: Path) -> tuple[float, float, str]:
+    """Seconds of wall and of user time of one process, and what it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "NUMBA_CACHE_DIR": str(cache)}
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=cache, capture_output=True, text=True, check=True
+    )
+    wall = time.perf_counter() - began
+    return wall, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, done.stdout
+
+
+def table(repeats: int, beside: Path | None) -> str:
+    """The measurements as Markdown."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkouts = {"this": ROOT} | ({} if beside is None else {"other": beside.resolve()})
+        caches = {name: Path(folder, name) for name in checkouts}
+        for name, checkout in checkouts.items():
+            caches[name].mkdir()
+            run(WHOLE, checkout, caches[name])
+        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in checkouts}
+        for _ in range(repeats):
+            for name, checkout in checkouts.items():
+                seconds[name].append(run(WHOLE, checkout, caches[name])[:2])
+        parts = [[float(word) for word in run(SCRIPT, ROOT, caches["this"])[2].split()] for _ in range(repeats)]
+    medians = {
+        name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in seconds.items()
+    }
+    lines = ["| process | wall s | user s |", "| --- | --- | --- |"]
+    lines += [f"| {name} checkout | {wall:.2f} | {user:.2f} |" for name, (wall, user) in medians.items()]
+    if beside is not None:
+        ratios = [this / other for this, other in zip(medians["this"], medians["other"], strict=True)]
+        lines.append(f"| ratio | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+    lines += ["", "| part of this checkout's | processor s |", "| --- | --- |"]
+    lines += [f"| {part} | {min(column):.2f} |" for part, column in zip(PARTS, zip(*parts, strict=True), strict=True)]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print, or write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=12)
+    parser.add_argument("--beside", type=Path, help="another checkout")
+    parser.add_argument("--out", type=Path, help="folder for warm_start.md")
+    arguments = parser.parse_args()
+    found = f"# From a warm start to a printed summary\n\n{made_by('warm_start.py')}\n\n{table(arguments.repeats, arguments.beside)}\n"
+    print(found)
+    if arguments.out is not None:
+        (arguments.out / "warm_start.md").write_text(found, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
