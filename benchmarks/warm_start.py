@@ -1,4 +1,4 @@
-"""How long a warm process takes from its start to a printed summary, and what takes it; beside another checkout by turns.
+"""How long a warm process takes from its start to a printed summary, and what of it; beside another checkout by turns.
 
     python benchmarks/warm_start.py --repeats 12 --beside ../older --out benchmarks/results
 
@@ -105,7 +105,8 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, help="another checkout")
     parser.add_argument("--out", type=Path, help="folder for warm_start.md")
     arguments = parser.parse_args()
-    found = f"# From a warm start to a printed summary\n\n{made_by('warm_start.py')}\n\n{table(arguments.repeats, arguments.beside)}\n"
+    measured = table(arguments.repeats, arguments.beside)
+    found = f"# From a warm start to a printed summary\n\n{made_by('warm_start.py')}\n\n{measured}\n"
     print(found)
     if arguments.out is not None:
         (arguments.out / "warm_start.md").write_text(found, encoding="utf-8")
