@@ -64,7 +64,7 @@ class PlainGroup:
 
     def named_arrays(self) -> Named:
         """What `named_arrays` of `dataset()` would be, with variables under their aliases."""
-            shown = {stored: notes.get("name", stored) for stored, (_, _, notes) in self.variables.items()}
+        shown = {stored: notes.get("name", stored) for stored, (_, _, notes) in self.variables.items()}
         arrays = {shown[stored]: array for stored, (_, array, _) in self.variables.items()}
         dims = {
             shown[stored]: tuple(dim for dim in names if dim not in SAMPLE_DIMS)
