@@ -9,13 +9,16 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import scipy.linalg  # noqa: F401  # brings a library of its own
 from small_models import grouped_data, small_model
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import nutslite as nl
 from nutslite.posterior.marginal import prices
 from nutslite.posterior.methods import independence, large_independence, registry, slices
 from nutslite.posterior.methods.registry import NAMES, OTHER_NAMES, method_called, method_for
 from nutslite.posterior.methods.settings import OPTIONAL, Settings
+from nutslite.posterior.run.run import run
 from nutslite.results.container.inference_data import get_group
 
 GIVEN = {
@@ -76,6 +79,23 @@ def test_a_large_density_has_one_method(monkeypatch):
                 method_for(large, settings)
         else:
             assert method_for(large, settings) is large_independence.METHOD
+
+
+@pytest.mark.parametrize("risk", [prices.LARGE_RISK, -1e9], ids=["small", "large"])
+def test_linear_algebra_has_one_thread_while_a_fit_runs(monkeypatch, risk):
+    monkeypatch.setattr(prices, "LARGE_RISK", risk)
+    large = nl.Model("y ~ x + (1|g) + (1|h)", grouped_data()).plan()
+    seen = []
+
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        if set(threads()) != {2}:
+            pytest.skip("the library of linear algebra cannot be told")
+        run(large, Settings(draws=4, tune=4, chains=2, progressbar=False), lambda: seen.extend(threads()))
+        assert set(seen) == {1}
+        assert set(threads()) == {2}
 
 
 @pytest.mark.parametrize(

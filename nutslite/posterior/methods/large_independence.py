@@ -59,18 +59,18 @@ LOW_ACCEPTANCE = 0.5
 
 def run(task: Task) -> Fit:
     """Find a proposal, or take that of the checkpoint, and sample chains in threads."""
-    with one_blas_thread():
-        return _run(task)
-
-
-def _run(task: Task) -> Fit:
     from nutslite.posterior.marginal.large_marginal import LargeMarginal  # loads SciPy
 
+    with one_blas_thread():
+        return _run(task, LargeMarginal)
+
+
+def _run(task: Task, density_type: type[LargeMarginal]) -> Fit:
     reduction, settings = task.plan.reduction, task.settings
     if reduction is None:
         raise AssertionError("a large plan has a reduction")
     warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
-    density = LargeMarginal(reduction, density_of(reduction.data.head))
+    density = density_type(reduction, density_of(reduction.data.head))
     cores = settings.cores or available_cpus()
 
     def propose() -> tuple[DefensiveMixture, FloatArray]:

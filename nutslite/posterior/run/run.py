@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from nutslite._log import log
+from nutslite._parallel.blas import one_blas_thread
 from nutslite._stack import with_room
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods.fit import Fit
@@ -54,7 +55,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     with careful_interrupts(), named_functions(plan), _opened_checkpoint(method, plan, settings) as checkpoint:
         task = Task(plan, settings, checkpoint, before_sampling or (lambda: None))
         parts = method.parts(plan)
-        with compiling_beside(plan.density, parts) if parts else contextlib.nullcontext():
+        with compiling_beside(plan.density, parts) if parts else contextlib.nullcontext(), one_blas_thread():
             fit = with_room(lambda: method.run(task))
     if fit is None:
         raise SamplingError(f"{method.title(plan)} does not fit this posterior. Use NUTS.")
@@ -71,7 +72,7 @@ def _longer(plan: Plan, settings: Settings, fit: Fit) -> Callable[[int], Fit] | 
 
     def longer(draws: int) -> Fit:
         more = replace(settings, draws=draws)
-        with careful_interrupts(), named_functions(plan), memory_of_results(plan, more):
+        with careful_interrupts(), named_functions(plan), memory_of_results(plan, more), one_blas_thread():
             found = with_room(lambda: go_on(draws))
         return replace(found, longer=_longer(plan, settings, found))
 
