@@ -10,8 +10,9 @@ from small_models import assembled_of
 import nutslite as nl
 from nutslite.exceptions import DataError
 from nutslite.model.record.specification import specification_of
+from nutslite.posterior.record.inventory import stored_name
 from nutslite.posterior.record.quantities import take_inventory
-from nutslite.results.container.inference_data import get_group, group_names, stored_name
+from nutslite.results.container.inference_data import get_group, group_names
 
 N = 36
 RNG = np.random.default_rng(5)

@@ -13,7 +13,7 @@ from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite.calibration import simulation_based_calibration
 from nutslite.calibration.simulation import simulate_data
 from nutslite.exceptions import ArgumentError, DataError
-from nutslite.families.record.censoring import compiled_kernels, logliks_of
+from nutslite.families.record.censoring import compiled_kernels, kernel_of, logliks_of
 from nutslite.families.record.register import get_family
 from nutslite.formula.design import build_design
 from nutslite.formula.records import STATUSES
@@ -172,7 +172,7 @@ def test_segments_may_have_predictors_of_their_own() -> None:
     counts = np.vstack([np.round(whole.y[0]), np.zeros(100)])
     two[1, [md.KERNEL, md.FIRST_ETA, md.N_ETA]] = 1, 1, 1  # counts whose mean is what was sigma
     mixed = whole._replace(segments=two, y=counts)
-    loglik = logliks_of({0: target.loglik[1], 1: compiled_kernels(get_family("poisson"))[0]})
+    loglik = logliks_of({0: kernel_of(target.loglik, 0), 1: compiled_kernels(get_family("poisson"))[0]})
 
     def value(at: np.ndarray) -> float:
         return float(compiled_joint()(at, np.empty_like(at), (mixed, target.priors, loglik)))

@@ -132,6 +132,16 @@ def test_refining_finds_a_normal_target():
     assert proposal.refined(draws[:10], np.zeros(10)) is proposal
 
 
+def test_moments_of_draws_move_to_the_target():
+    target = stats.multivariate_normal([0.7, -0.4], [[1.3, 0.4], [0.4, 0.6]])
+    proposal = DefensiveMixture(np.zeros(2), np.eye(2))
+    draws = proposal.draw(np.random.default_rng(1), 2000)
+    moved = proposal.with_moments(draws, target.logpdf(draws) - proposal.log_density(draws))
+    np.testing.assert_allclose(moved.center, target.mean, atol=0.08)
+    np.testing.assert_allclose(moved.factor @ moved.factor.T, target.cov, atol=0.12)
+    assert proposal.with_moments(draws[:20], np.zeros(20)) is proposal
+
+
 def test_refining_keeps_a_proposal_where_there_is_no_maximum():
     proposal = DefensiveMixture(np.zeros(2), np.eye(2))
     draws = proposal.draw(np.random.default_rng(1), 200)

@@ -26,7 +26,7 @@ from nutslite.posterior.slicing.autocorrelation import is_slow
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Launch, Target
 from nutslite.sampler.independence.independence import compiled_acceptance
-from nutslite.sampler.independence.proposals import DefensiveMixture, fitness, normalised
+from nutslite.sampler.independence.proposals import DefensiveMixture, Fitness, fitness, normalised
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.progress import transition_bar
 
@@ -107,24 +107,39 @@ def independence_for(
     trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(3)
     rng = np.random.default_rng(trial_seed)
     trial = _weighted(target, proposal, rng, FEWEST_TRIALS, cores)
-    found = fitness(trial[1])
-    if found.acceptance < 0.5 * LOWEST_ACCEPTANCE:
+    first = fitness(trial[1])
+    if first.acceptance < 0.5 * LOWEST_ACCEPTANCE:
         return None
-    if found.acceptance < close:
-        proposal = proposal.refined(*trial)
-        n = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS))
-        trial = _weighted(target, proposal, rng, n, cores)
-        found = fitness(trial[1])
-    if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
-        return None
-    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, trial[1]):
-        return None
-    if 0 < target.rows <= FEW_ROWS and _has_rare_weights(target, proposal, rng, cores):
+    found = None
+    if first.acceptance >= close:
+        found = _serves(target, proposal, trial[1], rng, cores)
+    else:
+        n, seen, start = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS)), trial, proposal
+        for refined in (start.refined, start.with_moments):  # the second has longer tails
+            if found is None:
+                proposal = refined(*seen)
+                trial = _weighted(target, proposal, rng, n, cores)
+                found = _serves(target, proposal, trial[1], rng, cores)
+    if found is None:
         return None
     staying = max(1e-3, 1.0 - found.acceptance)
     thinning = min(MOST_THINNING, max(1, math.ceil(math.log(correlation) / math.log(staying))))
     recovery_rng = np.random.default_rng(recovery_seed)
     return Independence(proposal, found.acceptance, thinning, cores, trial, chain_seeds, recovery_rng)
+
+
+def _serves(
+    target: Target, proposal: DefensiveMixture, log_weights: FloatArray, rng: np.random.Generator, cores: int
+) -> Fitness | None:
+    """How well a proposal fits, whose draws have these weights, if well enough for chains to be run."""
+    found = fitness(log_weights)
+    if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
+        return None
+    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, log_weights):
+        return None
+    if 0 < target.rows <= FEW_ROWS and _has_rare_weights(target, proposal, rng, cores):
+        return None
+    return found
 
 
 def _has_rare_weights(target: Target, proposal: DefensiveMixture, rng: np.random.Generator, cores: int) -> bool:

@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float64]
 DEFENSIVE_SHARE = 0.1
 DEFENSIVE_WIDTH = 1.5
 DEGREES_OF_FREEDOM = 5.0
+PRESENT_PER_DIMENSION = 10.0  # what the present covariance counts when moments of draws correct it
+FEWEST_PER_DIMENSION = 20.0  # effective draws per dimension, below which their moments correct nothing
 FEWEST_PER_NUMBER = 2.0  # effective draws for each number of a quadratic function, below which they correct nothing
 
 
@@ -104,6 +106,24 @@ class DefensiveMixture:
             return self
         center = np.linalg.solve(precision, numbers[1 : 1 + d])
         return replace(self, center=self.center + self.factor @ center, factor=self.factor @ factor)
+
+    def with_moments(self, positions: FloatArray, log_weights: FloatArray) -> DefensiveMixture:
+        """With the mean and, where they are many, the covariance of weighted draws (n, d).
+
+        It is as wide as the target where this has longer tails than a normal distribution, which the nearest quadratic
+        function is not. A covariance of a few hundred draws comes out too narrow in some direction, where chains stick;
+        so the present one counts as ten draws per dimension. Few effective draws change nothing.
+        """
+        weights, d = normalised(log_weights), self.center.size
+        effective = 1.0 / float(weights @ weights)
+        if effective < FEWEST_PER_DIMENSION * d:
+            return self
+        center = weights @ positions
+        deviations = positions - center
+        covariance = (deviations * weights[:, None]).T @ deviations
+        present = PRESENT_PER_DIMENSION * d
+        mixed = (effective * covariance + present * self.factor @ self.factor.T) / (effective + present)
+        return replace(self, center=center, factor=np.asarray(np.linalg.cholesky(mixed), dtype=float))
 
 
 def _multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
