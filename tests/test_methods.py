@@ -14,6 +14,7 @@ from small_models import grouped_data, small_model
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import nutslite as nl
+from nutslite._parallel.blas import one_blas_thread
 from nutslite.posterior.marginal import prices
 from nutslite.posterior.methods import independence, large_independence, registry, slices
 from nutslite.posterior.methods.registry import NAMES, OTHER_NAMES, method_called, method_for
@@ -96,6 +97,22 @@ def test_linear_algebra_has_one_thread_while_a_fit_runs(monkeypatch, risk):
         run(large, Settings(draws=4, tune=4, chains=2, progressbar=False), lambda: seen.extend(threads()))
         assert set(seen) == {1}
         assert set(threads()) == {2}
+
+
+def test_fits_that_overlap_give_linear_algebra_its_threads_back():
+    def threads():
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        if threads() != {2}:
+            pytest.skip("the library of linear algebra cannot be told")
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert threads() == {1}
+        second.__exit__(None, None, None)
+        assert threads() == {2}
 
 
 @pytest.mark.parametrize(

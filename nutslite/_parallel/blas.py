@@ -10,15 +10,33 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
+
+_LOCK = threading.Lock()
+_INSIDE: list[int] = [0]  # how many blocks are open, in all threads
+_LIMITS: dict[bool, Any] = {}  # what to restore when the last of them ends
 
 
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """While it lasts, for the whole process; of the libraries that are loaded when it begins."""
-    with _controller("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
+    """While it lasts, for the whole process; of the libraries that are loaded when it begins.
+
+    Blocks of several threads may overlap: the last to end restores what was before the first.
+    """
+    with_scipy = "scipy.linalg" in sys.modules
+    with _LOCK:
+        if with_scipy not in _LIMITS:
+            _LIMITS[with_scipy] = _controller(with_scipy).limit(limits=1, user_api="blas")
+        _INSIDE[0] += 1
+    try:
         yield
+    finally:
+        with _LOCK:
+            _INSIDE[0] -= 1
+            while not _INSIDE[0] and _LIMITS:
+                _LIMITS.popitem()[1].restore_original_limits()
 
 
 @functools.cache
