@@ -293,13 +293,19 @@ def raising(error):
     return raise_it
 
 
+class NotYet(until.Verdict):
+    """A verdict that some draws never are enough, however many of them a machine has made."""
+
+    converged = False
+
+
 def pressing_when_it_goes_on(monkeypatch):
     """A callback that ends the run, once the first draws were judged."""
     judged = []
 
     def verdict_on(fit):
         judged.append(fit)
-        return found(fit)
+        return NotYet(**vars(found(fit)))
 
     found = until.verdict_on
     monkeypatch.setattr(until, "verdict_on", verdict_on)
