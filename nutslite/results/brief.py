@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from nutslite.posterior.methods.fit import Fit
 from nutslite.results.diagnostics import diagnostics
 from nutslite.results.diagnostics.labels import as_columns, element_labels
+from nutslite.results.diagnostics.measured import MEASURED
 from nutslite.results.diagnostics.summary import statistics
 from nutslite.results.fit import report_on
 
 FloatArray = NDArray[np.float64]
-
-DIAGNOSED = ("ess_bulk", "ess_tail", "r_hat")
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ def brief_of(fit: Fit, hdi_prob: float) -> Brief:
     ]
     draws = np.concatenate([as_columns(values) for values in posterior.values()], axis=2)
     table = statistics(draws, hdi_prob)
-    found = diagnostics.convergence(draws)  # which the report has asked for already
-    for name in DIAGNOSED:
+    found = diagnostics.convergence(draws, MEASURED)  # which the report has asked for already
+    for name in MEASURED:
         table[name] = np.full(len(labels), np.nan) if fit.approximate else found[name]
     divergences = int(np.sum(fit.stats["diverging"])) if "diverging" in fit.stats else 0
     return Brief(tuple(labels), tuple(table), np.stack(list(table.values()), axis=1), divergences, fit.method)

@@ -18,25 +18,24 @@ True
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.exceptions import DataError
-from nutslite.results.diagnostics.ranks import normal_scores
-from nutslite.scores.numerics.effective_size import effective_size, split_chains
+from nutslite.results.diagnostics.ranks import Ranked, normal_scores
+from nutslite.scores.numerics.effective_size import Deviations, effective_size, split_chains
 
 FloatArray = NDArray[np.float64]
 
 MIN_DRAWS = 4
 TAIL = (0.05, 0.95)
-_BLOCK_NUMBERS = 1_000_000  # draws worked on at a time: 8 MB an array
+_BLOCK_NUMBERS = 40_000  # draws worked on at a time: what is made of them stays in a processor's cache
+_KEPT_NUMBERS = 1_000_000  # of the last draws, until others come: 8 MB
 _FEWEST_NUMBERS = 100_000  # for a thread: sorting and transforming them takes some milliseconds
-
-_LAST: dict[tuple[bytes, tuple[int, ...]], FloatArray] = {}
-"""The last table of `convergence` by the digest of its draws: a summary asks for what the report on a fit has asked."""
 
 DIAGNOSTICS = ("mcse_mean", "mcse_sd", "ess_bulk", "ess_tail", "r_hat")
 
@@ -46,17 +45,17 @@ def rhat(draws: ArrayLike) -> FloatArray:
 
     Values above 1.01 mean that chains disagree; at least two chains are needed (nan otherwise).
     """
-    return _by_block(_rhat, draws, min_chains=2)
+    return _one("r_hat", draws)
 
 
 def ess_bulk(draws: ArrayLike) -> FloatArray:
     """Effective sample size for the centre of the distribution (rank-normalised, paper section 4.1)."""
-    return _by_block(lambda block: effective_size(normal_scores(split_chains(block))), draws)
+    return _one("ess_bulk", draws)
 
 
 def ess_tail(draws: ArrayLike) -> FloatArray:
     """Effective sample size for the tails: the smaller of those of the 5 % and 95 % quantiles (paper section 4.3)."""
-    return _by_block(lambda block: _ess_tail(block, _sorted(block)), draws)
+    return _one("ess_tail", draws)
 
 
 def ess_mean(draws: ArrayLike) -> FloatArray:
@@ -72,12 +71,12 @@ def ess_quantile(draws: ArrayLike, probability: float) -> FloatArray:
 
 def mcse_mean(draws: ArrayLike) -> FloatArray:
     """Monte Carlo standard error of the mean."""
-    return _by_block(lambda block: block.std(axis=(1, 2), ddof=1) / np.sqrt(effective_size(split_chains(block))), draws)
+    return _one("mcse_mean", draws)
 
 
 def mcse_sd(draws: ArrayLike) -> FloatArray:
     """Monte Carlo standard error of the standard deviation: delta method on the mean of the squared deviations."""
-    return _by_block(_mcse_sd, draws)
+    return _one("mcse_sd", draws)
 
 
 def mcse_quantile(draws: ArrayLike, probability: float) -> FloatArray:
@@ -133,63 +132,111 @@ def eti(draws: ArrayLike, prob: float = 0.94) -> FloatArray:
     return _by_block(interval, draws, ends=2, min_draws=1)
 
 
-def convergence(draws: ArrayLike) -> dict[str, FloatArray]:
-    """All diagnostics that a summary shows, by name (`DIAGNOSTICS`), sharing sorts and splits between them."""
+def convergence(draws: ArrayLike, names: Sequence[str] = DIAGNOSTICS) -> dict[str, FloatArray]:
+    """Diagnostics that a summary shows, by name, sharing sorts and splits between them.
+
+    Parameters
+    ----------
+    draws : array_like, shape (chains, draws, ...)
+    names : sequence of str
+        Some of `DIAGNOSTICS`.
+    """
     values = np.ascontiguousarray(draws, dtype=float)
-    known = hashlib.blake2b(values.data, digest_size=16).digest(), values.shape
-    table = _LAST.get(known)
-    if table is None:
-        table = _by_block(_convergence, values, ends=len(DIAGNOSTICS))
-        _LAST.clear()
-        _LAST[known] = table  # another thread may clear it at once
-    return {name: table[..., i].copy() for i, name in enumerate(DIAGNOSTICS)}
+    last = _LAST[-1] if _LAST else None
+    known = dict(last.found) if last is not None and last.is_of(values) else {}
+    missing = [name for name in names if name not in known]
+    if missing:
+        table = _by_block(lambda block: _convergence(block, missing), values, ends=len(missing))
+        known |= {name: table[..., i] for i, name in enumerate(missing)}
+        _LAST[:] = [_Last.of(values, known)]  # another thread may put its own there at once
+    return {name: known[name].copy() for name in names}
 
 
-def _convergence(block: FloatArray) -> FloatArray:
+@dataclass(frozen=True, eq=False)
+class _Last:
+    """What has been found of draws: these themselves where they are few, otherwise their digest."""
+
+    draws: FloatArray | bytes
+    shape: tuple[int, ...]
+    found: dict[str, FloatArray]
+
+    @classmethod
+    def of(cls, values: FloatArray, found: dict[str, FloatArray]) -> _Last:
+        return cls(values.copy() if values.size <= _KEPT_NUMBERS else _digest(values), values.shape, found)
+
+    def is_of(self, values: FloatArray) -> bool:
+        if self.shape != values.shape:
+            return False
+        if isinstance(self.draws, bytes):
+            return self.draws == _digest(values)
+        return np.array_equal(self.draws, values)
+
+
+_LAST: list[_Last] = []
+"""One at most: a summary asks for what the report on a fit has asked."""
+
+
+def _digest(values: FloatArray) -> bytes:
+    return hashlib.blake2b(values.data, digest_size=16).digest()
+
+
+def _one(name: str, draws: ArrayLike) -> FloatArray:
+    return _by_block(lambda block: _convergence(block, (name,))[:, 0], draws)
+
+
+def _convergence(block: FloatArray, names: Sequence[str]) -> FloatArray:
+    """Diagnostics by these names of draws (quantities, chains, draws), shape (quantities, names)."""
+    count, n_chains, n_draws = block.shape
     split = split_chains(block)
-    scores = normal_scores(split)
-    size = effective_size(split)
-    return np.stack(
-        [
-            block.std(axis=(1, 2), ddof=1) / np.sqrt(size),
-            _mcse_sd(block),
-            effective_size(scores),
-            _ess_tail(block, _sorted(block)),
-            _rhat(block, scores) if block.shape[1] > 1 else np.full(block.shape[0], np.nan),
-        ],
-        axis=-1,
-    )
+    ranked = Ranked.of(split) if {"ess_bulk", "ess_tail", "r_hat"}.intersection(names) else None
+    scores = ranked.scores() if ranked is not None and {"ess_bulk", "r_hat"}.intersection(names) else None
+    measured: dict[str, FloatArray] = {}  # quantities whose means' effective sizes are asked for
+    if "mcse_mean" in names:
+        measured["mean"] = split
+    if "mcse_sd" in names:
+        squares = np.square(block - block.mean(axis=(1, 2), keepdims=True))
+        measured["sd"] = split_chains(squares)
+    if "ess_tail" in names and ranked is not None:
+        ordered = ranked.ordered if n_draws % 2 == 0 else _sorted(block)  # halves of an odd number leave draws out
+        for probability in TAIL:
+            below = split <= _quantile(ordered, probability)[:, None, None]
+            measured[f"{probability}"] = below.astype(float)
+    if scores is not None:
+        measured["bulk"] = scores
+    chains = Deviations.of(np.concatenate(list(measured.values())))
+    sizes = {}
+    if measured.keys() != {"bulk"} or "ess_bulk" in names:
+        sizes = dict(zip(measured, chains.effective_size().reshape(-1, count), strict=True))
+    columns: dict[str, FloatArray] = {}
+    if "mcse_mean" in names:
+        columns["mcse_mean"] = block.std(axis=(1, 2), ddof=1) / np.sqrt(sizes["mean"])
+    if "mcse_sd" in names:
+        columns["mcse_sd"] = _mcse_sd(squares, sizes["sd"])
+    if "ess_bulk" in names:
+        columns["ess_bulk"] = sizes["bulk"]
+    if "ess_tail" in names:
+        columns["ess_tail"] = np.minimum(*(sizes[f"{probability}"] for probability in TAIL))
+    if ranked is not None and "r_hat" in names:
+        folded = Deviations.of(normal_scores(np.abs(split - ranked.median[:, None, None])))
+        r_hat = np.maximum(_plain_rhat(chains)[-count:], _plain_rhat(folded))
+        columns["r_hat"] = r_hat if n_chains > 1 else np.full(count, np.nan)
+    return np.stack([columns[name] for name in names], axis=-1)
 
 
-def _rhat(block: FloatArray, scores: FloatArray | None = None) -> FloatArray:
-    split = split_chains(block)
-    scores = normal_scores(split) if scores is None else scores
-    folded = np.abs(split - np.median(split.reshape(split.shape[0], -1), axis=1)[:, None, None])
-    return np.maximum(_plain_rhat(scores), _plain_rhat(normal_scores(folded)))
-
-
-def _plain_rhat(chains: FloatArray) -> FloatArray:
-    n_draws = chains.shape[-1]
-    between = n_draws * chains.mean(axis=-1).var(axis=1, ddof=1)
-    within = chains.var(axis=-1, ddof=1).mean(axis=1)
-    value: FloatArray = np.sqrt((between / within + n_draws - 1) / n_draws)
+def _plain_rhat(chains: Deviations) -> FloatArray:
+    n_draws = chains.deviations.shape[-1]
+    value: FloatArray = np.sqrt((n_draws * chains.between / chains.within + n_draws - 1) / n_draws)
     return value
-
-
-def _ess_tail(block: FloatArray, ordered: FloatArray) -> FloatArray:
-    low, high = (_ess_quantile(block, _quantile(ordered, probability)) for probability in TAIL)
-    return np.minimum(low, high)
 
 
 def _ess_quantile(block: FloatArray, quantile: FloatArray) -> FloatArray:
     return effective_size(split_chains((block <= quantile[:, None, None]).astype(float)))
 
 
-def _mcse_sd(block: FloatArray) -> FloatArray:
-    squares = np.square(block - block.mean(axis=(1, 2), keepdims=True))
+def _mcse_sd(squares: FloatArray, size: FloatArray) -> FloatArray:
     variance = squares.mean(axis=(1, 2))
     spread = np.square(squares).mean(axis=(1, 2)) - variance**2
-    error: FloatArray = np.sqrt(spread / effective_size(split_chains(squares)) / variance / 4)
+    error: FloatArray = np.sqrt(spread / size / variance / 4)
     return error
 
 
@@ -240,7 +287,6 @@ def _by_block(
     draws: ArrayLike,
     *,
     ends: int = 0,
-    min_chains: int = 1,
     min_draws: int = MIN_DRAWS,
 ) -> FloatArray:
     """Apply a function of (quantities, chains, draws) to blocks of quantities; nan for those that hold a nan."""
@@ -255,7 +301,7 @@ def _by_block(
     flat = values.reshape(n_chains, n_draws, -1)
     count = flat.shape[2]
     out = np.full((count, *tail), np.nan)
-    if n_chains >= min_chains and n_draws >= min_draws:
+    if n_draws >= min_draws:
         step = max(1, _BLOCK_NUMBERS // (n_chains * n_draws))
 
         def work(part: slice) -> None:

@@ -16,6 +16,8 @@ from nutslite.results.diagnostics.labels import as_columns
 
 FloatArray = NDArray[np.float64]
 
+MEASURED = ("ess_bulk", "ess_tail", "r_hat")  # of the diagnostics
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -88,7 +90,7 @@ def measured(draws: Mapping[str, NDArray[Any]]) -> Measured:
     nothing = np.empty(0)
     if n_draws < diagnostics.MIN_DRAWS or not varying.any():
         return Measured(n_chains, n_draws, finite, varying, nothing, nothing, nothing, nothing)
-    table = diagnostics.convergence(columns if varying.all() else columns[:, :, varying])
+    table = diagnostics.convergence(columns if varying.all() else columns[:, :, varying], MEASURED)
     highest, lowest = _limits(draws, n_chains, n_draws)[:, varying]
     size = np.minimum(table["ess_bulk"], table["ess_tail"])
     return Measured(n_chains, n_draws, finite, varying, table["r_hat"], size, highest, lowest)

@@ -9,6 +9,7 @@ Analysis 16(2), arXiv:1903.08008, section 4; the offset 3/8 is from Blom (1958).
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -30,28 +31,57 @@ def normal_scores(draws: FloatArray) -> FloatArray:
     -------
     ndarray of the same shape
     """
-    flat = draws.reshape(draws.shape[0], -1)
-    order = np.argsort(flat, axis=1)
-    ordered = np.take_along_axis(flat, order, axis=1)
-    scores = np.empty(flat.shape)
-    np.put_along_axis(scores, order, _score_table(flat.shape[1])[_doubled_ranks(ordered)], axis=1)
-    return scores.reshape(draws.shape)
+    return Ranked.of(draws).scores()
 
 
-def _doubled_ranks(ordered: FloatArray) -> NDArray[np.int64]:
-    """Twice the 1-based average rank of each element of sorted rows: an integer even where ranks are halves."""
-    size = ordered.shape[1]
-    position = np.arange(size)
-    equal = ordered[:, 1:] == ordered[:, :-1]
-    if not equal.any():
-        return np.broadcast_to(2 * (position + 1), ordered.shape)
-    first = np.zeros(ordered.shape, dtype=np.int64)
-    first[:, 1:] = np.where(equal, 0, position[1:])
-    first = np.maximum.accumulate(first, axis=1)
-    last = np.full(ordered.shape, size - 1, dtype=np.int64)
-    last[:, :-1] = np.where(equal, size - 1, position[:-1])
-    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
-    return first + last + 2
+@dataclass(frozen=True)
+class Ranked:
+    """Draws in ascending order, and where they stood.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the draws: (quantities, chains, draws).
+    order, ordered : ndarray, shape (quantities, chains * draws)
+    """
+
+    shape: tuple[int, ...]
+    order: NDArray[np.int64]
+    ordered: FloatArray
+
+    @classmethod
+    def of(cls, draws: FloatArray) -> Ranked:
+        """Sort the draws of each quantity, shape (quantities, chains, draws)."""
+        flat = draws.reshape(draws.shape[0], -1)
+        order = np.argsort(flat, axis=1)
+        order += np.arange(len(flat))[:, None] * flat.shape[1]  # places in the array as one row
+        return cls(draws.shape, order, flat.reshape(-1)[order])
+
+    @property
+    def median(self) -> FloatArray:
+        """Shape (quantities,), of an even number of draws."""
+        half = self.ordered.shape[1] // 2
+        return np.asarray(self.ordered[:, half - 1 : half + 1].mean(axis=1))
+
+    def scores(self) -> FloatArray:
+        """The normal quantile of each draw's rank, in the draws' shape; equal draws share their average rank."""
+        rows, size = self.ordered.shape
+        ordered = np.empty((rows, size))
+        ordered[:] = _score_table(size)[2::2]
+        flat = ordered.reshape(-1)
+        as_next = np.zeros((rows, size), dtype=bool)
+        np.equal(self.ordered[:, 1:], self.ordered[:, :-1], out=as_next[:, :-1])
+        equal = np.flatnonzero(as_next)
+        if equal.size:
+            gaps = np.flatnonzero(np.diff(equal) > 1)
+            first = equal[np.concatenate([[0], gaps + 1])]
+            counts = equal[np.concatenate([gaps, [-1]])] + 2 - first
+            doubled_ranks = 2 * (first % size) + counts + 1  # integers even where ranks are halves
+            tied = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+            flat[tied] = np.repeat(_score_table(size)[doubled_ranks], counts)
+        scores = np.empty(rows * size)
+        scores[self.order.reshape(-1)] = flat
+        return scores.reshape(self.shape)
 
 
 @functools.lru_cache(maxsize=8)

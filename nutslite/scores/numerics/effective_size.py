@@ -7,11 +7,15 @@ Source: Vehtari et al. (2021), arXiv:1903.08008, section 3.2 and appendix A; the
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+DIRECT_LAGS = (4, 8, 16)
+"""Lags that are summed directly, before it is seen which quantities need more: sixteen cost what a transform does."""
 
 
 def effective_size(chains: FloatArray) -> FloatArray:
@@ -26,33 +30,65 @@ def effective_size(chains: FloatArray) -> FloatArray:
     -------
     ndarray, shape (quantities,)
         For a quantity that never changes, the number of draws.
-
-    Notes
-    -----
-    With the pair sums ``P_k = rho_2k + rho_(2k+1)``, cut before the first non-positive one (``P_K``) and made
-    non-increasing, the autocorrelation time is ``-1 + 2 sum_(k<K) P_k + max(rho_2K, 0)``. It is at least
-    ``1 / log10(draws)``, so that antithetic chains do not report absurd sizes.
     """
-    n_chains, n_draws = chains.shape[1:]
-    total = n_chains * n_draws
-    covariance, means = _mean_autocovariance(chains)
-    within = covariance[:, 0] * n_draws / (n_draws - 1.0)
-    variance = covariance[:, 0].copy()
-    if n_chains > 1:
-        variance += np.var(means, axis=1, ddof=1)
-    rho = 1.0 - (within[:, None] - covariance) / variance[:, None]
-    rho[:, 0] = 1.0
-    last = max(0, (n_draws - 3) // 2)  # the last pair that may be used
-    pairs = rho[:, 0 : 2 * last + 2 : 2] + rho[:, 1 : 2 * last + 2 : 2]
-    cut = _first_true(pairs <= 0.0, otherwise=last)
-    pair_at_cut = np.take_along_axis(pairs, cut[:, None], axis=1)[:, 0]
-    even_at_cut = np.take_along_axis(rho, 2 * cut[:, None], axis=1)[:, 0]
-    sums = np.cumsum(np.minimum.accumulate(pairs, axis=1), axis=1)
-    before_cut = np.where(cut > 0, np.take_along_axis(sums, np.maximum(cut - 1, 0)[:, None], axis=1)[:, 0], 0.0)
-    time = -1.0 + 2.0 * before_cut + np.where(pair_at_cut >= 0, even_at_cut, np.maximum(even_at_cut, 0.0))
-    size = total / np.maximum(time, 1.0 / np.log10(total))
-    constant = chains.max(axis=(1, 2)) == chains.min(axis=(1, 2))
-    return np.where(constant, float(total), size)
+    return Deviations.of(chains).effective_size()
+
+
+@dataclass(frozen=True, eq=False)
+class Deviations:
+    """Chains of quantities, at least two draws each, as distances from their means.
+
+    Attributes
+    ----------
+    means : ndarray, shape (quantities, chains)
+    deviations : ndarray, shape (quantities, chains, draws)
+    variance : ndarray, shape (quantities,)
+        Mean squared deviation.
+    constant : ndarray of bool, shape (quantities,)
+        Whether a quantity never changes, in any chain.
+    """
+
+    means: FloatArray
+    deviations: FloatArray
+    variance: FloatArray
+    constant: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, chains: FloatArray) -> Deviations:
+        """From chains (quantities, chains, draws)."""
+        means = chains.mean(axis=-1)
+        deviations = chains - means[..., None]
+        constant = (chains == chains[:, :1, :1]).all(axis=(1, 2))
+        return cls(means, deviations, _autocovariance(deviations, 0), constant)
+
+    @property
+    def within(self) -> FloatArray:
+        """Unbiased variance in the chains, averaged over these."""
+        n_draws = self.deviations.shape[-1]
+        return self.variance * n_draws / (n_draws - 1.0)
+
+    @property
+    def between(self) -> FloatArray:
+        """Variance of the chains' means; zero where there is one chain."""
+        return np.var(self.means, axis=1, ddof=1) if self.means.shape[1] > 1 else np.zeros(len(self.means))
+
+    def effective_size(self) -> FloatArray:
+        """Effective number of draws for the mean of each quantity, shape (quantities,).
+
+        Notes
+        -----
+        With the pair sums ``P_k = rho_2k + rho_(2k+1)``, cut before the first non-positive one (``P_K``) and made
+        non-increasing, the autocorrelation time is ``-1 + 2 sum_(k<K) P_k + max(rho_2K, 0)``. It is at least
+        ``1 / log10(draws)``, so that antithetic chains do not report absurd sizes.
+        """
+        total = self.deviations[0].size
+        variance = self.variance + self.between
+        size = np.full(len(variance), np.nan)
+        varying = np.flatnonzero((variance > 0.0) & np.isfinite(variance))
+        if varying.size:
+            time = _autocorrelation_time(_rows(self.deviations, varying), self.within[varying], variance[varying])
+            size[varying] = total / np.maximum(time, 1.0 / np.log10(total))
+        return np.where(self.constant, float(total), size)
 
 
 def split_chains(draws: FloatArray) -> FloatArray:
@@ -70,17 +106,68 @@ def split_chains(draws: FloatArray) -> FloatArray:
     return np.concatenate((draws[..., :half], draws[..., -half:]), axis=1)
 
 
-def _mean_autocovariance(chains: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Biased autocovariances at every lag averaged over chains, shape (quantities, draws), and the chain means.
+def _autocorrelation_time(deviations: FloatArray, within: FloatArray, variance: FloatArray) -> FloatArray:
+    """Sums of autocorrelations up to the cut, of chains without their means, as `effective_size` says.
+
+    Nearly independent draws are cut after a few lags, each of which is a sum over the draws. Where more are needed, a
+    Fourier transform gives all of them.
+    """
+    n_draws = deviations.shape[-1]
+    last = max(0, (n_draws - 3) // 2)  # the last pair that may be used
+    time = np.empty(len(deviations))
+    rows = np.arange(len(deviations))
+    covariance = np.empty((len(deviations), 0))
+    for lags in [*(few for few in DIRECT_LAGS if few < 2 * last + 2), 2 * last + 2]:
+        if lags <= DIRECT_LAGS[-1]:
+            more = [_autocovariance(deviations, lag) for lag in range(covariance.shape[1], lags)]
+            covariance = np.column_stack([covariance, *more])
+        else:
+            covariance = _autocovariances(deviations)[:, :lags]
+        rho = 1.0 - (within[:, None] - covariance) / variance[:, None]
+        rho[:, 0] = 1.0
+        pairs = rho[:, 0::2] + rho[:, 1::2]
+        time[rows] = _time_of(rho, pairs)
+        going = np.flatnonzero((pairs > 0.0).all(axis=1))
+        if not going.size:
+            break
+        deviations, covariance, rows = _rows(deviations, going), covariance[going], rows[going]
+        within, variance = within[going], variance[going]
+    return time
+
+
+def _time_of(rho: FloatArray, pairs: FloatArray) -> FloatArray:
+    """Autocorrelation times from the lags that are there, up to the last one of rows that have no cut."""
+    cut = _first_true(pairs <= 0.0, otherwise=pairs.shape[1] - 1)
+    each = np.arange(len(rho))
+    pair_at_cut, even_at_cut = pairs[each, cut], rho[each, 2 * cut]
+    sums = np.cumsum(np.minimum.accumulate(pairs, axis=1), axis=1)
+    before_cut = np.where(cut > 0, sums[each, np.maximum(cut - 1, 0)], 0.0)
+    time: FloatArray = -1.0 + 2.0 * before_cut + np.where(pair_at_cut >= 0, even_at_cut, np.maximum(even_at_cut, 0.0))
+    return time
+
+
+def _rows(array: FloatArray, rows: NDArray[np.int64]) -> FloatArray:
+    """Some rows of an array, in order; the array itself where these are all."""
+    return array if rows.size == len(array) else array[rows]
+
+
+def _autocovariance(deviations: FloatArray, lag: int) -> FloatArray:
+    """Biased autocovariance at one lag averaged over chains, shape (quantities,)."""
+    n_chains, n_draws = deviations.shape[1:]
+    sums = np.einsum("qcn,qcn->q", deviations[..., lag:], deviations[..., : n_draws - lag])
+    return np.asarray(sums / (n_chains * n_draws))
+
+
+def _autocovariances(deviations: FloatArray) -> FloatArray:
+    """... at every lag, shape (quantities, draws).
 
     The power spectra are averaged before the one inverse transform, which gives the same by linearity.
     """
-    n_draws = chains.shape[-1]
-    means = chains.mean(axis=-1)
+    n_draws = deviations.shape[-1]
     length = _fast_length(2 * n_draws)
-    spectrum = np.fft.rfft(chains - means[..., None], n=length, axis=-1)
+    spectrum = np.fft.rfft(deviations, n=length, axis=-1)
     power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
-    return np.fft.irfft(power, n=length, axis=-1)[:, :n_draws] / n_draws, means
+    return np.fft.irfft(power, n=length, axis=-1)[:, :n_draws] / n_draws
 
 
 def _first_true(mask: NDArray[np.bool_], otherwise: int) -> NDArray[np.int64]:
