@@ -154,14 +154,11 @@ def fill_system(position, data: MarginalData, values, t, schur, group_precision,
 
     Returns half the log determinant of the group effects' prior precision. `work` is scratch, (2, `widest`, `widest`).
     """
-    r = data.cross.shape[0] - 1
     for c in range(group_precision.shape[0]):
         for d in range(group_precision.shape[0]):
             group_precision[c, d] = 0.0
     factor, inverse = work[0], work[1]
-    for i in range(r + 1):
-        for j in range(i + 1):
-            schur[i, j] = t * data.cross[i, j] + data.precision[i, j]
+    fill_columns(data.cross, data.precision, t, schur)
     total = 0.0
     for b in range(data.blocks.shape[0]):
         block = data.blocks[b]
@@ -182,6 +179,14 @@ def fill_system(position, data: MarginalData, values, t, schur, group_precision,
                         at = block[REST_START] + level * block[STRIDE] + block[COLUMN_OFFSET]
                         schur[at + c, at + d] += p
     return total
+
+
+@inlined
+def fill_columns(cross, precision, t, schur):
+    """Overwrite `schur` with what it is without group effects."""
+    for i in range(cross.shape[0]):
+        for j in range(i + 1):
+            schur[i, j] = t * cross[i, j] + precision[i, j]
 
 
 @uncounted

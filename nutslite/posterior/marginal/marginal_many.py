@@ -11,7 +11,7 @@ from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, widest
-from nutslite.posterior.marginal.marginal_value import marginal_at
+from nutslite.posterior.marginal.marginal_value import correlation_priors, marginal_at
 from nutslite.priors.densities.densities import density_at
 
 
@@ -38,3 +38,5 @@ def marginal_many(positions: Any, data_and_priors: Any, out: Any) -> None:
         out[i] = marginal_at(
             positions[i], data, derived, density, values, scratch, partials, schur, group_precision, inverses, work
         )
+        if data.blocks.shape[0] > 0:
+            out[i] += correlation_priors(positions[i], data, values, scratch)

@@ -19,6 +19,7 @@ from nutslite.posterior.marginal.marginal import (
     LKJ_ETA,
     LOG_2PI,
     MARGINAL_TYPE,
+    fill_columns,
     fill_system,
     last_pivot,
     widest,
@@ -27,6 +28,7 @@ from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain
+from nutslite.sampler.transition.compiling import uncounted
 
 
 @functools.cache
@@ -45,14 +47,15 @@ def marginal_value(position: Any, gradient: Any, data_and_priors: Any) -> float:
     inverses = np.empty((data.class_counts.shape[0], q, q))
     work = np.empty((2, widest(data), widest(data)))
     scratch, partials = np.empty(values.shape[0]), np.empty(5)
-    return marginal_at(  # type: ignore[no-any-return]
+    total = marginal_at(
         position, data, derived, density, values, scratch, partials, schur, np.empty((q, q)), inverses, work
     )
+    return total + correlation_priors(position, data, values, scratch)  # type: ignore[no-any-return]
 
 
-@inlined
+@uncounted
 def marginal_at(position, data, derived, density, values, scratch, partials, schur, group_precision, inverses, work):
-    """The log density of one position; all arrays from `values` on are overwritten.
+    """The log density of one position without `correlation_priors`; all arrays from `values` on are overwritten.
 
     Parameters
     ----------
@@ -67,17 +70,20 @@ def marginal_at(position, data, derived, density, values, scratch, partials, sch
     total += fill_derived(data.head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
-    total += fill_system(position, data, values, t, schur, group_precision, work)
-    total += eliminate(data, values, t, group_precision, schur, inverses, work)
+    if data.blocks.shape[0] == 0:
+        fill_columns(data.cross, data.precision, t, schur)
+    else:
+        total += fill_system(position, data, values, t, schur, group_precision, work)
+        total += eliminate(data, values, t, group_precision, schur, inverses, work)
     total -= 0.5 * cholesky_in_place(schur, r)
     rho = last_pivot(schur, r)
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
-    total += _correlation_priors(position, data, values, scratch)
     return total + add_head_priors(data.head, density, values, scratch, partials)
 
 
 @inlined
-def _correlation_priors(position, data, values, scratch):
+def correlation_priors(position, data, values, scratch):
+    """Log priors of correlations, where `values` are those of the position; it adds to `scratch`."""
     total = 0.0
     for b in range(data.blocks.shape[0]):
         block = data.blocks[b]

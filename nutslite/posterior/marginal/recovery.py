@@ -11,11 +11,11 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._awaited import NATURAL, wait_for
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite._parallel import available_cpus, run_in_parts
 from nutslite.posterior.density.linalg import backward_solve, cholesky_in_place, forward_solve
 from nutslite.posterior.marginal.elimination import eliminate, size_of_class
-from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, fill_system, widest
+from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, fill_columns, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
 from nutslite.posterior.record.head import constrain_head
@@ -98,7 +98,8 @@ def compiled_recovery() -> Callable[..., None]:
     cube = types.Array(types.float64, 3, "C")
     system = (MARGINAL_DATA, DERIVED, MATRIX, INDEX_VECTOR, INDEX_VECTOR, VECTOR)
     levels = (cube, INDEX_VECTOR, INDEX_MATRIX, VECTOR)
-    return kernel_with_signature(_recover, types.void(*system, *levels, MATRIX, MATRIX, MATRIX))
+    signature = types.void(*system, *levels, MATRIX, MATRIX, MATRIX)
+    return without_dispatch(kernel_with_signature(_recover, signature), signature)
 
 
 def _recover(
@@ -128,20 +129,34 @@ def _recover(
     work = np.empty((2, widest(data), widest(data)))
     mean = np.empty(max(r, q))
     sizes = np.empty(inverses.shape[0])
+    scratch = (own, schur, group_precision, inverses, factors, work, mean, sizes)
+    system = (kept, rest_targets, shift, level_cross, level_class, level_targets, level_shift)
+    _recover_draws(data, derived, positions, system, normals, values, effects, scratch)
+
+
+@uncounted
+def _recover_draws(data: MarginalData, derived, positions, system, normals, values, effects, scratch):
+    """`_recover`, whose arguments these are, with memory: for few numbers, counting references takes the most time."""
+    kept, rest_targets, shift, level_cross, level_class, level_targets, level_shift = system
+    own, schur, group_precision, inverses, factors, work, mean, sizes = scratch
+    r, q, n_kept = rest_targets.shape[0], data.eliminated, kept.shape[0]
+    n_head = values.shape[1] - data.head.fixed.shape[0]
     for draw in range(positions.shape[0]):
         position = positions[draw]
         constrain_head(position, data.head, own)
         fill_derived(data.head.nodes, derived, own)
         t = 1.0 / (own[data.sigma] * own[data.sigma])
-        fill_system(position, data, own, t, schur, group_precision, work)
-        eliminate(data, own, t, group_precision, schur, inverses, work)
+        if data.blocks.shape[0] == 0:
+            fill_columns(data.cross, data.precision, t, schur)
+        else:
+            fill_system(position, data, own, t, schur, group_precision, work)
+            eliminate(data, own, t, group_precision, schur, inverses, work)
         cholesky_in_place(schur, r)
         rest = normals[draw, :r]
         _draw_rest(schur, r, rest, mean)
         for k in range(sizes.shape[0]):
             sizes[k] = size_of_class(data, own, k)
         _draw_levels(t, sizes, inverses, factors, level_cross, level_class, rest, normals[draw, r:], mean)
-        n_head = values.shape[1] - data.head.fixed.shape[0]
         for i in range(n_kept):
             values[draw, kept[i]] = own[i]
         for i in range(data.head.fixed.shape[0]):
