@@ -9,15 +9,17 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nutslite.exceptions import DataError, DataTypeError, NutsliteError, SamplingError, did_you_mean, heard, shown
+from nutslite.exceptions import DataError, DataTypeError, NutsliteError, SamplingError, did_you_mean, heard, shown, warn
 from nutslite.model.fits.fit_arguments import FitArguments
 from nutslite.model.fits.fitting import drawn, prepare
 from nutslite.model.model import Model
+from nutslite.model.record.alike import Alike
 from nutslite.model.record.specification import Posterior, Specification, specification_of
 from nutslite.priors.defaults import PriorSet
 from nutslite.results.brief import Brief, brief_of
@@ -55,6 +57,45 @@ class SegmentWork:
     hdi_prob: float
     stops: bool
     fit: FitArguments = field(default_factory=FitArguments)
+
+    @cached_property
+    def making(self) -> Making:
+        """What makes the specifications of segments, one after another; each process has its own."""
+        return Making()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "making"}
+
+
+@dataclass(eq=False)
+class Making:
+    """Specifications of segments: of all after the first by what is known of that one, as far as it serves them.
+
+    Attributes
+    ----------
+    alike : Alike or None
+        Of a segment about which there was nothing to say, so that nothing is left unsaid of the others.
+    """
+
+    alike: Alike | None = None
+
+    def specification(self, work: SegmentWork, frame: pd.DataFrame) -> Specification:
+        """That of `segment_model`.
+
+        Raises
+        ------
+        NutsliteError
+            As it does.
+        """
+        found = None if self.alike is None else self.alike.specification(frame)
+        if found is None:
+            with heard() as messages:
+                found = specification_of(Model(data=frame, **work.arguments))
+            for message in messages:
+                warn(message)
+            if self.alike is None and not messages:
+                self.alike = Alike.of(found)
+        return found if work.shared is None else with_shared(found, work.shared)
 
 
 @dataclass(frozen=True)
@@ -113,7 +154,7 @@ def _fit_segment(work: SegmentWork, frame: pd.DataFrame, label: Any, seed: Seed)
 
 
 def _brief(work: SegmentWork, frame: pd.DataFrame, seed: Seed) -> Brief:
-    specification = specification_of(segment_model(work.arguments, frame, work.shared))
+    specification = work.making.specification(work, frame)
     job = prepare(specification, replace(work.fit, random_seed=seed))
     fit = drawn(job)
     if fit.interrupted:  # it kept what it had; the study that it is a part of ends
@@ -133,10 +174,20 @@ def segment_model(arguments: Mapping[str, Any], frame: pd.DataFrame, shared: Sha
     """
     model = Model(data=frame, **arguments)
     if shared is not None:
-        own = specification_of(model)
-        _check_terms(own, shared)
-        model._specification = replace(own, posterior=Posterior(replace(own.spec, priors=shared.priors)))
+        model._specification = with_shared(specification_of(model), shared)
     return model
+
+
+def with_shared(own: Specification, shared: SharedPriors) -> Specification:
+    """The same with priors of all segments.
+
+    Raises
+    ------
+    DataError
+        As `segment_model` does.
+    """
+    _check_terms(own, shared)
+    return replace(own, posterior=Posterior(replace(own.spec, priors=shared.priors)))
 
 
 def _check_terms(own: Specification, shared: SharedPriors) -> None:

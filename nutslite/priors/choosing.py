@@ -37,6 +37,7 @@ def choose_priors(
     spreads: Mapping[str, float] = MappingProxyType({}),
     vectors: Mapping[str, Vector] = MappingProxyType({}),
     levels: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
+    given: Given | None = None,
 ) -> PriorSet:
     """All priors of a model: the user's where given (`match_priors`), the defaults elsewhere (`default_priors`).
 
@@ -58,6 +59,8 @@ def choose_priors(
         As `match_priors` takes them.
     spreads : mapping of str to float
         Of gaps between quantiles, how many standard deviations they have in a normal distribution.
+    given : Given, optional
+        What `match_priors` has made of `priors` already, for predictors with the same terms.
 
     Returns
     -------
@@ -65,9 +68,10 @@ def choose_priors(
         Complete, every prior checked against its place.
     """
     constants = [name for name in auxiliary if name not in predictors]
-    given = match_priors(
-        priors, predictors, parent=parent, constants=constants, unused=unused, vectors=vectors, levels=levels
-    )
+    if given is None:
+        given = match_priors(
+            priors, predictors, parent=parent, constants=constants, unused=unused, vectors=vectors, levels=levels
+        )
     _explain_scales(given, auto_scale=auto_scale, mle=mle is not None)
     fixed = {name: value for name, value in given.constants.items() if isinstance(value, float)}
     scaling = DefaultScaling(family, link, response)

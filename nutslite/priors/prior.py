@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,7 +189,10 @@ class Prior:
         if self._density.support == "count":
             check_names(self._density, self.args)
             return ()
-        values = canonical_arguments(self._density, self.args, Prior)
+        density = self._density
+        if density.whole is None and all(type(value) in _NUMBERS for value in self.args.values()):
+            return _canonical_numbers(density.name, tuple(self.args.items()))
+        values = canonical_arguments(density, self.args, Prior)
         for argument, value in zip(self._density.arguments, values, strict=True):
             if isinstance(value, Prior):
                 _check_hyperprior(self._density, argument.name, argument.positive, value)
@@ -259,6 +263,15 @@ def resolve(prior: Prior) -> ResolvedPrior:
     if prior.has_bounds and not prior.hierarchical:
         log_mass = _log_probability(density, values)
     return ResolvedPrior(density.code, density.name, values, density.support, lower, upper, log_mass)
+
+
+_NUMBERS = (float, int, np.float64)
+
+
+@functools.lru_cache(maxsize=256, typed=True)
+def _canonical_numbers(density: str, arguments: tuple[tuple[str, float], ...]) -> tuple[Value | Prior, ...]:
+    """`canonical_arguments` of a density without bounds of the user's, which priors of many models ask for again."""
+    return canonical_arguments(find_density(density), dict(arguments), Prior)
 
 
 def find_density(name: str) -> Density:

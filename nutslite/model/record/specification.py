@@ -28,7 +28,7 @@ from nutslite.posterior.record.quantities import take_inventory
 from nutslite.posterior.run.identity import column_digest, model_identity
 from nutslite.priors.checks import check_automatic
 from nutslite.priors.prior import Prior
-from nutslite.priors.user_priors import apart
+from nutslite.priors.user_priors import Given, apart
 
 if TYPE_CHECKING:
     from nutslite.results.pictures.description import Described
@@ -104,6 +104,12 @@ class Posterior:
         """Numbers and names of the packed vector."""
         return assemble(self.spec, self.inventory)
 
+    def named_as(self, other: Posterior) -> Posterior:
+        """The same, with the names of another posterior's quantities where the priors of these are its own."""
+        if self.spec.priors is other.spec.priors:
+            vars(self)["inventory"] = other.inventory
+        return self
+
     @property
     def is_assembled(self) -> bool:
         """Whether the numbers have been made."""
@@ -143,6 +149,8 @@ class Specification:
         The part of it that determines the draws.
     aliases : mapping of str to str
         By full name of a variable, what results call it.
+    given : Given or None
+        The user's priors as they were matched with terms; None where that is not kept.
     """
 
     arguments: ModelArguments
@@ -152,6 +160,7 @@ class Specification:
     unused_priors: str
     posterior: Posterior
     aliases: Mapping[str, str] = field(default_factory=dict)
+    given: Given | None = None
 
     @property
     def spec(self) -> ModelSpec:

@@ -6,7 +6,7 @@ Everything that can be wrong with a model is found here, before anything is samp
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -30,7 +30,7 @@ from nutslite.model.record.concerns import check_empty_formulas, warn_of_columns
 from nutslite.model.record.separated import warn_where_separated
 from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
-from nutslite.posterior.record.potential import read_potentials
+from nutslite.posterior.record.potential import Potential, read_potentials
 from nutslite.priors.checks import Vector, check_noncentered, check_shift, refuse_fixed
 from nutslite.priors.choosing import choose_priors
 from nutslite.priors.correlations import choose_correlations
@@ -38,7 +38,7 @@ from nutslite.priors.defaults import QUANTILE, PriorSet, least_end
 from nutslite.priors.intervals import middle_of
 from nutslite.priors.mle import MLEPriors
 from nutslite.priors.prior import Prior
-from nutslite.priors.user_priors import update_priors
+from nutslite.priors.user_priors import Given, match_priors, update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
 
 
@@ -55,22 +55,90 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
     NutsliteWarning
         As for `Model`.
     """
-    formula = as_formula(arguments.formula)
-    family, links = _family_and_links(arguments)
-    potentials = read_potentials(arguments.potentials)
-    unused = config["UNUSED_PRIORS"] if arguments.unused_priors is None else arguments.unused_priors
-    frame, rows, elsewhere = _rows_of(data, formula, family, links, arguments)
+    read = ArgumentsRead.of(arguments)
+    frame, rows, elsewhere = _rows_of(data, read.formula, read.family, read.links, arguments)
     used = _used_data(frame, rows.used_columns, arguments.categorical)
+    return specified(read, frame, used, rows, elsewhere)
+
+
+@dataclass(frozen=True, eq=False)
+class ArgumentsRead:
+    """What is known of a model before its data are looked at.
+
+    Attributes
+    ----------
+    arguments : ModelArguments
+    formula : Formula
+    family : Family
+        With a kernel that knows its links.
+    links : dict
+    unused : str
+        What to do about priors of what is not in the model.
+    potentials : tuple of Potential
+    """
+
+    arguments: ModelArguments
+    formula: Formula
+    family: Family
+    links: dict[str, str]
+    unused: str
+    potentials: tuple[Potential, ...]
+
+    @classmethod
+    def of(cls, arguments: ModelArguments) -> ArgumentsRead:
+        """Read a model's arguments."""
+        formula = as_formula(arguments.formula)
+        family, links = _family_and_links(arguments)
+        potentials = read_potentials(arguments.potentials)
+        unused = config["UNUSED_PRIORS"] if arguments.unused_priors is None else arguments.unused_priors
+        return cls(arguments, formula, family, links, unused, potentials)
+
+
+def specified(
+    read: ArgumentsRead,
+    frame: pd.DataFrame,
+    used: pd.DataFrame,
+    rows: Design,
+    elsewhere: Elsewhere | None = None,
+    like: Specification | None = None,
+) -> Specification:
+    """What arguments that were read and a design make together.
+
+    Parameters
+    ----------
+    read : ArgumentsRead
+    frame, used : DataFrame
+        All data, and the columns that the model uses.
+    rows : Design
+    elsewhere : Elsewhere, optional
+        Where the rows are, if not in memory.
+    like : Specification, optional
+        A model of the same arguments whose design has the same terms: names, and priors as they were matched with
+        terms, are taken from it.
+
+    Raises
+    ------
+    NutsliteError
+        As for `Model`.
+    """
+    arguments, unused, links = read.arguments, read.unused, read.links
     design = rows if elsewhere is None else elsewhere.summary
-    family = for_response(family, design.response)
+    family = for_response(read.family, design.response)
     check_response(family, design.response)
     family = family.bound(design.response, design.predictors)
     links = {item.name: links.get(item.name, item.default_link) for item in family.parameters}
     check_empty_formulas(design, family, links)
-    arguments = replace(arguments, noncentered=check_noncentered(arguments.noncentered, design.predictors))
+    noncentered = check_noncentered(arguments.noncentered, design.predictors)
+    if noncentered != arguments.noncentered:
+        arguments = replace(arguments, noncentered=noncentered)
     correlations = choose_correlations(design.factors, arguments.correlated, arguments.priors_cor, design.group_terms)
     refuse_known_covariances(design.predictors, design.factors, correlations)
-    priors = _choose_priors(arguments, unused, design, family, links)
+    given = None if like is None else like.given
+    if given is None:
+        given = _match_priors(arguments, unused, design, family)
+    priors = _choose_priors(arguments, given, design, family, links)
+    if like is not None and _are_the_same(priors, like.spec.priors):
+        priors = like.spec.priors
     design = _settled(design, priors)
     spec = ModelSpec(
         design=design if elsewhere is None else rows,
@@ -80,10 +148,10 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
         center_predictors=arguments.center_predictors,
         correlations=correlations,
         noncentered=_starts_noncentered(arguments, design, family, priors),
-        potentials=potentials,
+        potentials=read.potentials,
         elsewhere=elsewhere,
     )
-    posterior = _named(Posterior(spec))
+    posterior = _named(Posterior(spec) if like is None else Posterior(spec).named_as(like.posterior))
     chosen = get_family(arguments.family).chosen_links(arguments.link)
     if elsewhere is None:
         warn_of_concerns(design, family, links, chosen, priors)
@@ -92,7 +160,7 @@ def specify(arguments: ModelArguments, data: Any) -> Specification:
         check_streamed(posterior)
         if elsewhere.streams:
             warn_where_separated(elsewhere, frame, family, kept)
-    return Specification(arguments, formula, frame, used, unused, posterior)
+    return Specification(arguments, read.formula, frame, used, unused, posterior, given=given)
 
 
 def _rows_of(
@@ -129,13 +197,14 @@ def with_priors(specification: Specification, given: Mapping[Any, Any] | None, *
     named = {key: prior for key, prior in generic.items() if prior is not None}
     all_given = update_priors(update_priors(specification.arguments.priors, named), given)
     arguments, spec = replace(specification.arguments, priors=all_given), specification.spec
-    priors = _choose_priors(arguments, specification.unused_priors, spec.summary, spec.family, spec.links)
+    matched = _match_priors(arguments, specification.unused_priors, spec.summary, spec.family)
+    priors = _choose_priors(arguments, matched, spec.summary, spec.family, spec.links)
     noncentered = _starts_noncentered(arguments, spec.design, spec.family, priors)
     design = _settled(spec.design, priors)
     posterior = Posterior(replace(spec, design=design, priors=priors, noncentered=noncentered))
     check_streamed(posterior)
     check_aliases(specification.aliases, posterior.inventory)
-    return replace(specification, arguments=arguments, posterior=posterior)
+    return replace(specification, arguments=arguments, posterior=posterior, given=matched)
 
 
 def with_aliases(specification: Specification, given: Mapping[str, str | Mapping[str, str]]) -> Specification:
@@ -200,10 +269,42 @@ def _used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> 
     return keepable(frame[[name for name in frame.columns if name in used or name in named]])
 
 
-def _choose_priors(
-    arguments: ModelArguments, unused: str, design: Design, family: Family, links: Mapping[str, str]
-) -> PriorSet:
-    """The user's priors laid over those of the family, and these over automatic ones."""
+def _are_the_same(priors: PriorSet, others: PriorSet) -> bool:
+    """Whether all priors are the same objects: none was scaled by data."""
+    own, theirs = ({**of.terms, "": of.constants} for of in (priors, others))
+    return own.keys() == theirs.keys() and all(
+        named.keys() == theirs[key].keys() and all(prior is theirs[key][name] for name, prior in named.items())
+        for key, named in own.items()
+    )
+
+
+def _match_priors(arguments: ModelArguments, unused: str, design: Design, family: Family) -> Given:
+    """The user's priors laid over those of the family, by parameter and term."""
+    _check_mle(arguments, design, family)
+    refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
+    own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
+    known = [item.name for item in family.auxiliary if item.name not in family.fixed]
+    return match_priors(
+        update_priors(own, arguments.priors),
+        design.predictors,
+        parent=family.parent.name,
+        constants=[name for name in known if name not in design.predictors],
+        unused=unused,  # type: ignore[arg-type]  # checked there, with a message
+        vectors=_vectors(family),
+        levels=_levels(family, design),
+    )
+
+
+def _vectors(family: Family) -> dict[str, Vector]:
+    return {item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim}
+
+
+def _levels(family: Family, design: Design) -> dict[str, tuple[Any, ...]]:
+    return {item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors}
+
+
+def _check_mle(arguments: ModelArguments, design: Design, family: Family) -> None:
+    """Refuse priors from the likelihood where it has no curvature that is known."""
     if arguments.automatic_priors == "mle" and family.bind is not None:
         raise PriorError(
             f"automatic_priors='mle' is for one linear predictor and a mean, which family '{family.name}' does not "
@@ -221,11 +322,15 @@ def _choose_priors(
             f"automatic_priors='mle' does not know what the response '{design.response.name}' comes with "
             f"({', '.join(design.response.companions)}). Leave it out."
         )
+
+
+def _choose_priors(
+    arguments: ModelArguments, given: Given, design: Design, family: Family, links: Mapping[str, str]
+) -> PriorSet:
+    """The user's priors over automatic ones."""
     mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
-    refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
-    own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
     chosen = choose_priors(
-        update_priors(own, arguments.priors),
+        None,
         design.predictors,
         design.response,
         family=family.kind if family.quantile is None else QUANTILE,
@@ -233,12 +338,12 @@ def _choose_priors(
         parent=family.parent.name,
         auxiliary={item.name: item.default_prior for item in family.auxiliary if item.name not in family.fixed},
         auto_scale=arguments.auto_scale,
-        unused=unused,  # type: ignore[arg-type]  # checked there, with a message
         mle=mle,
         automatic=_automatic(family, design, arguments.auto_scale),
         spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
-        vectors={item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim},
-        levels={item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors},
+        vectors=_vectors(family),
+        levels=_levels(family, design),
+        given=given,
     )
     for item in family.auxiliary:
         if item.below_responses and item.name in chosen.constants:

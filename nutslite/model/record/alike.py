@@ -1,0 +1,58 @@
+"""Specifications of models that differ in their rows alone, without reading what is the same once more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from nutslite.formula.same_columns import SameColumns
+from nutslite.model.record.specification import Specification
+from nutslite.model.record.specify import ArgumentsRead, specified
+from nutslite.priors.prior import Prior
+from nutslite.priors.shrinkage import shrinkage_kind
+
+
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """What makes the specification of further rows.
+
+    Attributes
+    ----------
+    read : ArgumentsRead
+    first : Specification
+        Made of the same arguments and of some rows.
+    columns : SameColumns
+    """
+
+    read: ArgumentsRead
+    first: Specification
+    columns: SameColumns
+
+    @classmethod
+    def of(cls, first: Specification) -> Alike | None:
+        """What serves models like this one; None where only `specify` can.
+
+        It serves formulas whose factors are columns of numbers by themselves, in data that hold nothing else, and
+        priors that are no more than distributions of single coefficients. Neither engines nor potentials are served.
+        """
+        spec = first.spec
+        priors = [prior for own in spec.priors.terms.values() for prior in own.values()]
+        plain = all(isinstance(prior, Prior) and shrinkage_kind(prior) is None for prior in priors)
+        if spec.elsewhere is not None or spec.potentials or first.arguments.automatic_priors != "default" or not plain:
+            return None
+        columns = SameColumns.of(spec.design)
+        if columns is None or set(first.data.columns) != set(spec.design.used_columns):
+            return None
+        return cls(ArgumentsRead.of(first.arguments), first, columns)
+
+    def specification(self, frame: pd.DataFrame) -> Specification | None:
+        """What `specify` makes of these rows; None where it has to.
+
+        Raises
+        ------
+        NutsliteError
+            As for `Model`.
+        """
+        design = self.columns.rows(frame)
+        return None if design is None else specified(self.read, frame, frame, design, like=self.first)
