@@ -57,9 +57,17 @@ class Compiled(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
     """A compiled function."""
 
     def compile(self, sig: Any) -> Any:
-        """Compile for a signature; Python does not look for garbage meanwhile."""
-        with without_collections():
-            return super().compile(sig)
+        """Compile for a signature; Python does not look for garbage meanwhile.
+
+        The same object as before is answered at once, as in `get_compile_result`.
+        """
+        known = self.__dict__.setdefault("_entries", {})
+        if (entry := known.get(id(sig))) is None:
+            with without_collections():
+                entry = sig, super().compile(sig)
+            if len(known) < MOST_ANSWERS:
+                known[id(sig)] = entry
+        return entry[1]
 
     def get_compile_result(self, sig: Any) -> Any:
         """What was compiled for a signature, which Numba asks for whenever Python hands this function over.

@@ -24,11 +24,11 @@ def run_in_parts(work: Callable[[slice], None], n: int, cores: int, fewest: int 
     parts have ended.
     """
     count = max(1, min(cores, n // fewest))
+    if count == 1:
+        work(slice(0, n))
+        return
     edges = np.linspace(0, n, count + 1).astype(int).tolist()
     first, *others = (slice(start, stop) for start, stop in itertools.pairwise(edges))
-    if not others:
-        work(first)
-        return
     with ThreadPoolExecutor(len(others)) as pool:
         running = [pool.submit(work, part) for part in others]
         work(first)

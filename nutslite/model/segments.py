@@ -23,6 +23,7 @@ from nutslite.model.record.alike import Alike
 from nutslite.model.record.specification import Posterior, Specification, specification_of
 from nutslite.priors.defaults import PriorSet
 from nutslite.results.brief import Brief, brief_of
+from nutslite.sampler.memory import keep_what_is_freed
 
 Seed = list[int]
 
@@ -133,6 +134,7 @@ def fit_segments(
     SamplingError
         About the first segment that has an error, if the work says so.
     """
+    keep_what_is_freed()
     found, start = [], 0
     for size, label, seed in zip(sizes, labels, seeds, strict=True):
         found.append(_fit_segment(work, frame.iloc[start : start + size], label, seed))
@@ -155,7 +157,7 @@ def _fit_segment(work: SegmentWork, frame: pd.DataFrame, label: Any, seed: Seed)
 
 def _brief(work: SegmentWork, frame: pd.DataFrame, seed: Seed) -> Brief:
     specification = work.making.specification(work, frame)
-    job = prepare(specification, replace(work.fit, random_seed=seed))
+    job = prepare(specification, work.fit.with_seed(seed))
     fit = drawn(job)
     if fit.interrupted:  # it kept what it had; the study that it is a part of ends
         raise KeyboardInterrupt

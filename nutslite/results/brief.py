@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nutslite.posterior.methods.fit import Fit
 from nutslite.results.diagnostics import diagnostics
-from nutslite.results.diagnostics.labels import as_columns, element_labels
+from nutslite.results.diagnostics.labels import columns_of, element_labels
 from nutslite.results.diagnostics.measured import MEASURED
 from nutslite.results.diagnostics.summary import statistics
 from nutslite.results.fit import report_on
@@ -54,7 +54,7 @@ def brief_of(fit: Fit, hdi_prob: float) -> Brief:
         for name, values in posterior.items()
         for label in element_labels(name, values.shape[2:], layout.dims, layout.coords)
     ]
-    draws = np.concatenate([as_columns(values) for values in posterior.values()], axis=2)
+    draws = columns_of(posterior.values())
     table = statistics(draws, hdi_prob)
     found = diagnostics.convergence(draws, MEASURED)  # which the report has asked for already
     for name in MEASURED:

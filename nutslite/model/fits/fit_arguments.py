@@ -5,6 +5,7 @@ Names of other versions and of PyMC's `sample` are translated, or refused by nam
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -129,6 +130,12 @@ class FitArguments:
         """Give fields their final values, while the record is made."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def with_seed(self, seed: Any) -> FitArguments:
+        """The same with another seed, one of plain integers: all else has been checked."""
+        found = copy.copy(self)
+        found._set(random_seed=seed)
+        return found
 
     @property
     def groups(self) -> dict[str, bool]:

@@ -189,35 +189,57 @@ def _weighted(
 ) -> tuple[FloatArray, FloatArray]:
     """Draws of the proposal and their log weights: minus infinity where the link leaves no density, never undefined."""
     positions = proposal.draw(rng, n)
-    log_weights = target.log_densities(positions, cores) - proposal.log_density(positions)
-    return positions, np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    return positions, _weights(target, positions, proposal.log_density(positions), cores)
+
+
+def _weights(target: Target, positions: FloatArray, of_proposal: FloatArray, cores: int) -> FloatArray:
+    log_weights = target.log_densities(positions, cores) - of_proposal
+    return np.where(np.isfinite(log_weights), log_weights, -np.inf)
+
+
+def _started(target: Target, method: Independence, chains: int) -> list[_Chain]:
+    """Chains with seeds of their own, each at a proposal that is chosen by its weight."""
+    rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
+    proposed = np.concatenate([method.proposal.draw(rng, STARTS) for rng in rngs])
+    log_densities = method.proposal.log_density(proposed)
+    log_weights = _weights(target, proposed, log_densities, method.cores)
+    some = [slice(c * STARTS, (c + 1) * STARTS) for c in range(chains)]
+    return [
+        _Chain(method, rng, proposed[p], log_densities[p], log_weights[p]) for rng, p in zip(rngs, some, strict=True)
+    ]
 
 
 class _Chain:
-    """One chain: its random numbers, its current point and that point's log weight and log density."""
+    """One chain: its random numbers, its current point and that point's log weight and log density.
 
-    def __init__(self, target: Target, method: Independence, seed: np.random.SeedSequence) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.proposal, self.thinning = method.proposal, method.thinning
-        positions, log_weights = _weighted(target, self.proposal, self.rng, STARTS, method.cores)
+    It starts at one of `positions`, whose log densities are those of the proposal.
+    """
+
+    def __init__(
+        self,
+        method: Independence,
+        rng: np.random.Generator,
+        positions: FloatArray,
+        log_densities: FloatArray,
+        log_weights: FloatArray,
+    ) -> None:
+        self.rng, self.proposal, self.thinning = rng, method.proposal, method.thinning
         chosen = self.rng.choice(STARTS, p=normalised(log_weights))
         self.position, self.state = positions[chosen], np.array([log_weights[chosen], -1.0])
-        self.log_density = log_weights[chosen] + self.proposal.log_density(positions[chosen : chosen + 1])[0]
+        self.log_density = log_weights[chosen] + log_densities[chosen]
 
     def propose(self, draws: int, burn_in: int) -> FloatArray:
         """Proposals for as many draws."""
         return self.proposal.draw(self.rng, burn_in + draws * self.thinning)
 
     def walk(
-        self, proposals: FloatArray, log_densities: FloatArray, burn_in: int
+        self, proposals: FloatArray, log_densities: FloatArray, log_weights: FloatArray, burn_in: int
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Positions, log densities and mean acceptance of the draws, one for every `thinning` transitions."""
         n = proposals.shape[0]
         indices, acceptances = np.empty(n, dtype=np.int64), np.empty(n)
         log_uniforms = np.log(self.rng.random(n))
-        compiled_acceptance()(
-            log_densities - self.proposal.log_density(proposals), log_uniforms, self.state, indices, acceptances
-        )
+        compiled_acceptance()(log_weights, log_uniforms, self.state, indices, acceptances)
         # index -1 is the point from before
         positions = np.concatenate([proposals, self.position[None]])[indices]
         values = np.append(log_densities, self.log_density)[indices]
@@ -283,16 +305,18 @@ def _draws(
     with careful_interrupts() as interrupts:
         try:
             if states is None:
-                states, begins = [_Chain(target, method, seed) for seed in method.chain_seeds.spawn(chains)], BURN_IN
+                states, begins = _started(target, method, chains), BURN_IN
             while done < draws:
                 stop = min(draws, done + per_block)
                 burn_in = begins if done == 0 else 0
                 proposals = np.array([state.propose(stop - done, burn_in) for state in states])
                 flat = proposals.reshape(-1, target.dimension)
-                evaluated = target.log_densities(flat, method.cores).reshape(chains, -1)
+                evaluated = target.log_densities(flat, method.cores)
+                log_weights = (evaluated - method.proposal.log_density(flat)).reshape(chains, -1)
+                evaluated = evaluated.reshape(chains, -1)
                 rows = slice(done, stop)
                 for c, state in enumerate(states):
-                    walked = state.walk(proposals[c], evaluated[c], burn_in)
+                    walked = state.walk(proposals[c], evaluated[c], log_weights[c], burn_in)
                     positions[c, rows], stats["lp"][c, rows], stats["acceptance_rate"][c, rows] = walked
                     report(c, stop, float(stats["acceptance_rate"][c, :stop].mean()))
                 done = stop

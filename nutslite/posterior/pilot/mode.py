@@ -5,6 +5,7 @@ By values alone, many at once: gradients would have to be compiled, which takes 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -130,7 +131,7 @@ def _parabola(
     """Value, gradient and negative Hessian by central differences; None where a value is not finite."""
     d = position.size
     moves = np.diag(steps)
-    i, j = np.tril_indices(d, -1)
+    i, j = _pairs(d)
     both = moves[i] + moves[j]
     points = np.concatenate([position[None], position + moves, position - moves, position + both, position - both])
     values = log_densities(points)
@@ -142,6 +143,12 @@ def _parabola(
     hessian = np.diag(curvature)
     hessian[i, j] = hessian[j, i] = mixed - 0.5 * (curvature[i] + curvature[j])
     return value, (up - down) / (2.0 * steps), -hessian / np.outer(steps, steps)
+
+
+@functools.cache
+def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Coordinates below the diagonal."""
+    return np.tril_indices(d, -1)
 
 
 def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> FloatArray:

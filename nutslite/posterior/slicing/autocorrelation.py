@@ -25,12 +25,14 @@ def autocorrelation_time(draws: FloatArray) -> float:
     """
     n, dimension = draws.shape[1:]
     size = n // BATCHES
-    ranks = np.argsort(np.argsort(draws.reshape(-1, dimension), axis=0), axis=0).reshape(draws.shape)
-    tail = TAIL * draws.shape[0] * n
-    seen = [draws, ranks, ranks < tail, ranks >= draws.shape[0] * n - tail]
-    longest = 0.0
-    for numbers in (np.asarray(some, dtype=float) for some in seen):
-        batches = numbers[:, : BATCHES * size].reshape(draws.shape[0] * BATCHES, size, -1).mean(axis=1)
-        variance = np.maximum(numbers.reshape(-1, dimension).var(axis=0), 1e-300)
-        longest = max(longest, float(np.max(size * batches.var(axis=0, ddof=1) / variance)))
-    return longest
+    total = draws.shape[0] * n
+    seen = np.empty((4, dimension, total))
+    seen[0] = draws.reshape(total, dimension).T
+    order = np.argsort(seen[0], axis=1)
+    np.put_along_axis(seen[1], order, np.arange(total, dtype=float)[None, :], axis=1)
+    np.less(seen[1], TAIL * total, out=seen[2], casting="unsafe")
+    np.greater_equal(seen[1], total - TAIL * total, out=seen[3], casting="unsafe")
+    batches = seen.reshape(4, dimension, draws.shape[0], n)[..., : BATCHES * size]
+    means = batches.reshape(4, dimension, draws.shape[0] * BATCHES, size).mean(axis=3)
+    variance = np.maximum(seen.var(axis=2), 1e-300)
+    return float(np.max(size * means.var(axis=2, ddof=1) / variance))

@@ -141,7 +141,7 @@ def convergence(draws: ArrayLike, names: Sequence[str] = DIAGNOSTICS) -> dict[st
     names : sequence of str
         Some of `DIAGNOSTICS`.
     """
-    values = np.ascontiguousarray(draws, dtype=float)
+    values = np.asarray(draws, dtype=float)
     last = _LAST[-1] if _LAST else None
     known = dict(last.found) if last is not None and last.is_of(values) else {}
     missing = [name for name in names if name not in known]
@@ -162,7 +162,7 @@ class _Last:
 
     @classmethod
     def of(cls, values: FloatArray, found: dict[str, FloatArray]) -> _Last:
-        return cls(values.copy() if values.size <= _KEPT_NUMBERS else _digest(values), values.shape, found)
+        return cls(values.copy("K") if values.size <= _KEPT_NUMBERS else _digest(values), values.shape, found)
 
     def is_of(self, values: FloatArray) -> bool:
         if self.shape != values.shape:
@@ -177,7 +177,7 @@ _LAST: list[_Last] = []
 
 
 def _digest(values: FloatArray) -> bytes:
-    return hashlib.blake2b(values.data, digest_size=16).digest()
+    return hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).digest()
 
 
 def _one(name: str, draws: ArrayLike) -> FloatArray:

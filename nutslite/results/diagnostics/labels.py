@@ -113,4 +113,17 @@ def as_columns(values: NDArray[Any]) -> NDArray[np.float64]:
         raise DataError(f"Draws are real numbers, not {array.dtype}.")
     if array.ndim < 2:
         raise DataError(f"Draws must have shape (chains, draws, ...), not {array.shape}.")
-    return array.astype(float).reshape(*array.shape[:2], int(np.prod(array.shape[2:])))
+    return np.asarray(array, dtype=float).reshape(*array.shape[:2], int(np.prod(array.shape[2:])))
+
+
+def columns_of(draws: Iterable[NDArray[Any]]) -> NDArray[np.float64]:
+    """Draws of several variables, of equally many chains and draws each, as (chains, draws, elements).
+
+    In memory the draws of each element stand together, which is how they are read.
+    """
+    parts = [as_columns(values) for values in draws]
+    ends = np.cumsum([part.shape[2] for part in parts]).tolist()
+    found = np.empty((ends[-1], *parts[0].shape[:2]))
+    for part, end in zip(parts, ends, strict=True):
+        found[end - part.shape[2] : end] = np.moveaxis(part, 2, 0)
+    return np.moveaxis(found, 0, 2)

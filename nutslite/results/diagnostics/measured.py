@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nutslite.results.diagnostics import diagnostics
 from nutslite.results.diagnostics.chance_limits import FEW_PARAMETERS, MIN_ESS_PER_CHAIN, limits
-from nutslite.results.diagnostics.labels import as_columns
+from nutslite.results.diagnostics.labels import columns_of
 
 FloatArray = NDArray[np.float64]
 
@@ -83,10 +83,12 @@ class Measured:
 
 def measured(draws: Mapping[str, NDArray[Any]]) -> Measured:
     """Measure the draws of a fit, by name, shape (chains, draws, ...); there is at least one variable."""
-    columns = np.concatenate([as_columns(values) for values in draws.values()], axis=2)
+    columns = columns_of(draws.values())
     n_chains, n_draws = columns.shape[:2]
-    finite = np.isfinite(columns).all(axis=(0, 1))
-    varying = finite & (np.ptp(columns, axis=(0, 1)) > 0)
+    by_element = np.moveaxis(columns, 2, 0).reshape(columns.shape[2], -1)
+    lowest, highest = by_element.min(axis=1), by_element.max(axis=1)
+    finite = np.isfinite(lowest) & np.isfinite(highest)
+    varying = finite & (highest > lowest)
     nothing = np.empty(0)
     if n_draws < diagnostics.MIN_DRAWS or not varying.any():
         return Measured(n_chains, n_draws, finite, varying, nothing, nothing, nothing, nothing)

@@ -77,7 +77,7 @@ def vanished(sigma: NDArray[Any] | None, spread: float) -> list[str]:
     spread : float
         Range of the response, on the scale of `sigma`.
     """
-    if sigma is None or not np.isfinite(spread):
+    if sigma is None or not np.isfinite(spread) or not np.min(sigma) < _NOTHING * spread:
         return []
     low = float(np.quantile(sigma, 0.05))
     if not low < _NOTHING * spread:

@@ -15,7 +15,7 @@ from nutslite.results.container.inference_data import attributes, get_group, nam
 from nutslite.results.container.unopened import held_groups
 from nutslite.results.diagnostics import diagnostics
 from nutslite.results.diagnostics.fitness import Fitness
-from nutslite.results.diagnostics.labels import as_columns, choose_names, element_labels
+from nutslite.results.diagnostics.labels import as_columns, choose_names, columns_of, element_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +98,7 @@ def summary(
     if len({part.shape[:2] for part in parts}) > 1:
         sizes = ", ".join(f"{name} {part.shape[0]} x {part.shape[1]}" for name, part in zip(names, parts, strict=True))
         raise DataError(f"The variables have different numbers of chains and draws: {sizes}.")
-    draws = np.concatenate(parts, axis=2)
+    draws = columns_of(parts)
     if not draws.size:
         raise DataError("There are no draws to summarise.")
     table: dict[str, NDArray[np.float64]] = {}
@@ -154,10 +154,11 @@ def statistics(draws: NDArray[np.float64], prob: float) -> dict[str, NDArray[np.
     """Mean, standard deviation and both ends of the interval, by a table's column, of draws (chains, draws, n)."""
     interval = diagnostics.hdi(draws, prob)
     low, high = (f"hdi_{100 * share:.4g}%" for share in ((1 - prob) / 2, (1 + prob) / 2))
-    n = draws.shape[0] * draws.shape[1]
+    by_element = np.moveaxis(draws, 2, 0).reshape(draws.shape[2], -1)
+    few = by_element.shape[1] < 2
     return {
-        "mean": draws.mean(axis=(0, 1)),
-        "sd": draws.std(axis=(0, 1), ddof=1) if n > 1 else np.full(draws.shape[2], np.nan),
+        "mean": by_element.mean(axis=1),
+        "sd": np.full(len(by_element), np.nan) if few else by_element.std(axis=1, ddof=1),
         low: interval[:, 0],
         high: interval[:, 1],
     }
