@@ -10,9 +10,12 @@ import numpy as np
 from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
-from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, widest
-from nutslite.posterior.marginal.marginal_value import correlation_priors, marginal_at
+from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, fill_columns, widest
+from nutslite.posterior.marginal.marginal_value import correlation_priors, marginal_at, of_columns
+from nutslite.posterior.nodes.program import fill_derived
+from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.priors.densities.densities import density_at
+from nutslite.sampler.transition.compiling import uncounted
 
 
 @functools.cache
@@ -34,9 +37,23 @@ def marginal_many(positions: Any, data_and_priors: Any, out: Any) -> None:
     group_precision = np.empty((q, q))
     inverses = np.empty((data.class_counts.shape[0], q, q))
     work = np.empty((2, widest(data), widest(data)))
+    if data.blocks.shape[0] == 0:
+        _fill_without_groups(positions, data, derived, density, values, scratch, partials, schur, out)
+        return
     for i in range(positions.shape[0]):
         out[i] = marginal_at(
             positions[i], data, derived, density, values, scratch, partials, schur, group_precision, inverses, work
         )
-        if data.blocks.shape[0] > 0:
-            out[i] += correlation_priors(positions[i], data, values, scratch)
+        out[i] += correlation_priors(positions[i], data, values, scratch)
+
+
+@uncounted
+def _fill_without_groups(positions, data, derived, density, values, scratch, partials, schur, out):
+    """Overwrite `out` as `marginal_many` does, for a model without group effects: a few numbers a position."""
+    cross, precision, head = data.cross, data.precision, data.head
+    for i in range(positions.shape[0]):
+        total = constrain_head(positions[i], head, values) + fill_derived(head.nodes, derived, values)
+        sigma = values[data.sigma]
+        fill_columns(cross, precision, 1.0 / (sigma * sigma), schur)
+        total += of_columns(schur, sigma, data.total_weight, data.log_prior_constant)
+        out[i] = total + add_head_priors(head, density, values, scratch, partials)

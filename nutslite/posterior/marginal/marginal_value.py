@@ -19,7 +19,6 @@ from nutslite.posterior.marginal.marginal import (
     LKJ_ETA,
     LOG_2PI,
     MARGINAL_TYPE,
-    fill_columns,
     fill_system,
     last_pivot,
     widest,
@@ -65,20 +64,24 @@ def marginal_at(position, data, derived, density, values, scratch, partials, sch
     schur, group_precision, inverses, work : ndarray
         As for `marginal.fill_system` and `marginal.eliminate`.
     """
-    r = data.cross.shape[0] - 1
     total = constrain_head(position, data.head, values)
     total += fill_derived(data.head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
-    if data.blocks.shape[0] == 0:
-        fill_columns(data.cross, data.precision, t, schur)
-    else:
-        total += fill_system(position, data, values, t, schur, group_precision, work)
-        total += eliminate(data, values, t, group_precision, schur, inverses, work)
-    total -= 0.5 * cholesky_in_place(schur, r)
-    rho = last_pivot(schur, r)
-    total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
+    total += fill_system(position, data, values, t, schur, group_precision, work)
+    total += eliminate(data, values, t, group_precision, schur, inverses, work)
+    total += of_columns(schur, sigma, data.total_weight, data.log_prior_constant)
     return total + add_head_priors(data.head, density, values, scratch, partials)
+
+
+@uncounted
+def of_columns(schur, sigma, total_weight, log_prior_constant):
+    """The log density that is left when group effects are eliminated from `schur`, which is overwritten."""
+    r = schur.shape[0] - 1
+    log_determinant = cholesky_in_place(schur, r)
+    rho = last_pivot(schur, r)
+    own = log_prior_constant - 0.5 * total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
+    return own - 0.5 * log_determinant
 
 
 @inlined

@@ -40,6 +40,15 @@ _FEWEST_NUMBERS = 100_000  # for a thread: sorting and transforming them takes s
 DIAGNOSTICS = ("mcse_mean", "mcse_sd", "ess_bulk", "ess_tail", "r_hat")
 
 
+_NEEDED = {
+    "mcse_mean": ("mean",),
+    "mcse_sd": ("squares",),
+    "ess_bulk": ("scores",),
+    "ess_tail": ("low", "high"),
+    "r_hat": ("scores",),
+}
+
+
 def rhat(draws: ArrayLike) -> FloatArray:
     """Rank-normalised split R-hat: the larger of that of the draws and that of their distance from the median.
 
@@ -189,36 +198,36 @@ def _convergence(block: FloatArray, names: Sequence[str]) -> FloatArray:
     count, n_chains, n_draws = block.shape
     split = split_chains(block)
     ranked = Ranked.of(split) if {"ess_bulk", "ess_tail", "r_hat"}.intersection(names) else None
-    scores = ranked.scores() if ranked is not None and {"ess_bulk", "r_hat"}.intersection(names) else None
-    measured: dict[str, FloatArray] = {}  # quantities whose means' effective sizes are asked for
-    if "mcse_mean" in names:
-        measured["mean"] = split
-    if "mcse_sd" in names:
+    of = dict.fromkeys(part for name in names for part in _NEEDED[name])  # of whose means effective sizes are needed
+    series = np.empty((len(of), *split.shape))
+    parts = dict(zip(of, series, strict=True))
+    if "mean" in parts:
+        parts["mean"][:] = split
+    if "squares" in parts:
         squares = np.square(block - block.mean(axis=(1, 2), keepdims=True))
-        measured["sd"] = split_chains(squares)
-    if "ess_tail" in names and ranked is not None:
+        parts["squares"][:] = split_chains(squares)
+    if ranked is not None and "scores" in parts:
+        ranked.scores(parts["scores"])
+    if ranked is not None and "ess_tail" in names:
         ordered = ranked.ordered if n_draws % 2 == 0 else _sorted(block)  # halves of an odd number leave draws out
-        for probability in TAIL:
-            below = split <= _quantile(ordered, probability)[:, None, None]
-            measured[f"{probability}"] = below.astype(float)
-    if scores is not None:
-        measured["bulk"] = scores
-    chains = Deviations.of(np.concatenate(list(measured.values())))
-    sizes = {}
-    if measured.keys() != {"bulk"} or "ess_bulk" in names:
-        sizes = dict(zip(measured, chains.effective_size().reshape(-1, count), strict=True))
+        for tail, probability in zip(("low", "high"), TAIL, strict=True):
+            np.less_equal(split, _quantile(ordered, probability)[:, None, None], out=parts[tail])
+    chains = Deviations.of(series.reshape(-1, *split.shape[1:]), overwrite=True)
+    sizes = dict(zip(of, chains.effective_size().reshape(-1, count), strict=True))
     columns: dict[str, FloatArray] = {}
     if "mcse_mean" in names:
         columns["mcse_mean"] = block.std(axis=(1, 2), ddof=1) / np.sqrt(sizes["mean"])
     if "mcse_sd" in names:
-        columns["mcse_sd"] = _mcse_sd(squares, sizes["sd"])
+        columns["mcse_sd"] = _mcse_sd(squares, sizes["squares"])
     if "ess_bulk" in names:
-        columns["ess_bulk"] = sizes["bulk"]
+        columns["ess_bulk"] = sizes["scores"]
     if "ess_tail" in names:
-        columns["ess_tail"] = np.minimum(*(sizes[f"{probability}"] for probability in TAIL))
+        columns["ess_tail"] = np.minimum(sizes["low"], sizes["high"])
     if ranked is not None and "r_hat" in names:
-        folded = Deviations.of(normal_scores(np.abs(split - ranked.median[:, None, None])))
-        r_hat = np.maximum(_plain_rhat(chains)[-count:], _plain_rhat(folded))
+        distances = np.subtract(split, ranked.median[:, None, None], out=split)
+        folded = Deviations.of(normal_scores(np.abs(distances, out=split)), overwrite=True)
+        own = slice(list(of).index("scores") * count, (list(of).index("scores") + 1) * count)
+        r_hat = np.maximum(_plain_rhat(chains)[own], _plain_rhat(folded))
         columns["r_hat"] = r_hat if n_chains > 1 else np.full(count, np.nan)
     return np.stack([columns[name] for name in names], axis=-1)
 

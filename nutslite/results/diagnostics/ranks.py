@@ -52,10 +52,15 @@ class Ranked:
     @classmethod
     def of(cls, draws: FloatArray) -> Ranked:
         """Sort the draws of each quantity, shape (quantities, chains, draws)."""
-        flat = draws.reshape(draws.shape[0], -1)
-        order = np.argsort(flat, axis=1)
-        order += np.arange(len(flat))[:, None] * flat.shape[1]  # places in the array as one row
-        return cls(draws.shape, order, flat.reshape(-1)[order])
+        flat = np.ascontiguousarray(draws).reshape(draws.shape[0], -1)
+        starts = np.arange(len(flat))[:, None] * flat.shape[1]  # of rows, in the array as one row
+        order = _nearly_sorted(flat)
+        order += starts
+        ordered = flat.reshape(-1)[order]
+        if not (ordered[:, 1:] >= ordered[:, :-1]).all():
+            order = np.argsort(flat, axis=1) + starts
+            ordered = flat.reshape(-1)[order]
+        return cls(draws.shape, order, ordered)
 
     @property
     def median(self) -> FloatArray:
@@ -63,8 +68,11 @@ class Ranked:
         half = self.ordered.shape[1] // 2
         return np.asarray(self.ordered[:, half - 1 : half + 1].mean(axis=1))
 
-    def scores(self) -> FloatArray:
-        """The normal quantile of each draw's rank, in the draws' shape; equal draws share their average rank."""
+    def scores(self, out: FloatArray | None = None) -> FloatArray:
+        """The normal quantile of each draw's rank, in the draws' shape; equal draws share their average rank.
+
+        `out`, of that shape and contiguous, is overwritten and returned.
+        """
         rows, size = self.ordered.shape
         ordered = np.empty((rows, size))
         ordered[:] = _score_table(size)[2::2]
@@ -79,9 +87,25 @@ class Ranked:
             doubled_ranks = 2 * (first % size) + counts + 1  # integers even where ranks are halves
             tied = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
             flat[tied] = np.repeat(_score_table(size)[doubled_ranks], counts)
-        scores = np.empty(rows * size)
-        scores[self.order.reshape(-1)] = flat
-        return scores.reshape(self.shape)
+        scores = np.empty(self.shape) if out is None else out
+        scores.reshape(-1)[self.order.reshape(-1)] = flat
+        return scores
+
+
+def _nearly_sorted(flat: FloatArray) -> NDArray[np.int64]:
+    """Places of the numbers of each row in ascending order, but for numbers that differ in their last digits alone.
+
+    These digits make room for the places, so that whole numbers are sorted in place of pairs: in half the time.
+    """
+    last = (1 << (flat.shape[1] - 1).bit_length()) - 1
+    keys = flat.view(np.int64) >> 63
+    keys &= np.iinfo(np.int64).max  # numbers below zero are larger, as bits, the smaller they are
+    keys ^= flat.view(np.int64)
+    keys &= ~last
+    keys |= np.arange(flat.shape[1])
+    keys.sort(axis=1)
+    keys &= last
+    return keys
 
 
 @functools.lru_cache(maxsize=8)

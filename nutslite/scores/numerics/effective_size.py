@@ -54,11 +54,11 @@ class Deviations:
     constant: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, chains: FloatArray) -> Deviations:
-        """From chains (quantities, chains, draws)."""
+    def of(cls, chains: FloatArray, overwrite: bool = False) -> Deviations:
+        """From chains (quantities, chains, draws), which may be overwritten."""
         means = chains.mean(axis=-1)
-        deviations = chains - means[..., None]
         constant = (chains == chains[:, :1, :1]).all(axis=(1, 2))
+        deviations = np.subtract(chains, means[..., None], out=chains if overwrite else None)
         return cls(means, deviations, _autocovariance(deviations, 0), constant)
 
     @property
@@ -113,35 +113,34 @@ def _autocorrelation_time(deviations: FloatArray, within: FloatArray, variance: 
     Fourier transform gives all of them.
     """
     n_draws = deviations.shape[-1]
-    last = max(0, (n_draws - 3) // 2)  # the last pair that may be used
-    time = np.empty(len(deviations))
-    rows = np.arange(len(deviations))
-    covariance = np.empty((len(deviations), 0))
-    for lags in [*(few for few in DIRECT_LAGS if few < 2 * last + 2), 2 * last + 2]:
-        if lags <= DIRECT_LAGS[-1]:
-            more = [_autocovariance(deviations, lag) for lag in range(covariance.shape[1], lags)]
-            covariance = np.column_stack([covariance, *more])
-        else:
-            covariance = _autocovariances(deviations)[:, :lags]
-        rho = 1.0 - (within[:, None] - covariance) / variance[:, None]
+    all_lags = 2 * max(0, (n_draws - 3) // 2) + 2  # with the last pair that may be used
+    steps = [*(few for few in DIRECT_LAGS if few < all_lags), min(all_lags, DIRECT_LAGS[-1])]
+    rho = np.full((len(deviations), steps[-1]), -1.0)
+    rho[:, 0] = 1.0
+    left, rows, start = deviations, np.arange(len(deviations)), 0
+    for stop in dict.fromkeys(steps):
+        for lag in range(max(start, 1), stop):
+            rho[rows, lag] = 1.0 - (within[rows] - _autocovariance(left, lag)) / variance[rows]
+        going = (rho[rows, start:stop:2] + rho[rows, start + 1 : stop : 2] > 0.0).all(axis=1)
+        if not going.any():
+            return _time_of(rho)
+        left, rows, start = _rows(left, np.flatnonzero(going)), rows[going], stop
+    time = _time_of(rho)
+    if all_lags > rho.shape[1]:
+        rho = 1.0 - (within[rows, None] - _autocovariances(left)[:, :all_lags]) / variance[rows, None]
         rho[:, 0] = 1.0
-        pairs = rho[:, 0::2] + rho[:, 1::2]
-        time[rows] = _time_of(rho, pairs)
-        going = np.flatnonzero((pairs > 0.0).all(axis=1))
-        if not going.size:
-            break
-        deviations, covariance, rows = _rows(deviations, going), covariance[going], rows[going]
-        within, variance = within[going], variance[going]
+        time[rows] = _time_of(rho)
     return time
 
 
-def _time_of(rho: FloatArray, pairs: FloatArray) -> FloatArray:
-    """Autocorrelation times from the lags that are there, up to the last one of rows that have no cut."""
+def _time_of(rho: FloatArray) -> FloatArray:
+    """Autocorrelation times from autocorrelations, up to the last one of rows that have no cut."""
+    pairs = rho[:, 0::2] + rho[:, 1::2]
     cut = _first_true(pairs <= 0.0, otherwise=pairs.shape[1] - 1)
     each = np.arange(len(rho))
     pair_at_cut, even_at_cut = pairs[each, cut], rho[each, 2 * cut]
     sums = np.cumsum(np.minimum.accumulate(pairs, axis=1), axis=1)
-    before_cut = np.where(cut > 0, sums[each, np.maximum(cut - 1, 0)], 0.0)
+    before_cut = np.where(cut > 0, sums[each, cut - 1], 0.0)
     time: FloatArray = -1.0 + 2.0 * before_cut + np.where(pair_at_cut >= 0, even_at_cut, np.maximum(even_at_cut, 0.0))
     return time
 
