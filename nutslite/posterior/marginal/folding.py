@@ -29,6 +29,8 @@ def foldable(reduction: Reduction) -> NDArray[np.bool_]:
     head = reduction.data.head
     out = np.zeros(head.transforms.size, dtype=bool)
     scales = reduction.data.scales
+    if not scales.size:
+        return out
     out[scales[scales < out.size]] = True
     return out & (head.transforms == LOG) & (head.bounds[0] == 0.0) & np.isin(head.densities, EVEN)
 

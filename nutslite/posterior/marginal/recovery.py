@@ -141,10 +141,11 @@ def _recover_draws(data: MarginalData, derived, positions, system, normals, valu
     own, schur, group_precision, inverses, factors, work, mean, sizes = scratch
     r, q, n_kept = rest_targets.shape[0], data.eliminated, kept.shape[0]
     n_head = values.shape[1] - data.head.fixed.shape[0]
+    head = data.head
     for draw in range(positions.shape[0]):
         position = positions[draw]
-        constrain_head(position, data.head, own)
-        fill_derived(data.head.nodes, derived, own)
+        constrain_head(position, head, own)
+        fill_derived(head.nodes, derived, own)
         t = 1.0 / (own[data.sigma] * own[data.sigma])
         if data.blocks.shape[0] == 0:
             fill_columns(data.cross, data.precision, t, schur)

@@ -224,7 +224,8 @@ class _Chain:
         log_weights: FloatArray,
     ) -> None:
         self.rng, self.proposal, self.thinning = rng, method.proposal, method.thinning
-        chosen = self.rng.choice(STARTS, p=normalised(log_weights))
+        shares = np.cumsum(normalised(log_weights))
+        chosen = int(np.searchsorted(shares / shares[-1], self.rng.random(), side="right"))
         self.position, self.state = positions[chosen], np.array([log_weights[chosen], -1.0])
         self.log_density = log_weights[chosen] + log_densities[chosen]
 

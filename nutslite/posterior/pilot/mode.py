@@ -118,6 +118,8 @@ def rounded(position: FloatArray, covariance: FloatArray) -> tuple[FloatArray, F
 
 def _better_steps(precision: FloatArray, steps: FloatArray) -> FloatArray:
     """Differences in proportion to the standard deviations, where the precision gives any."""
+    if steps.size == 1:
+        return DIFFERENCE_SDS / np.sqrt(precision[0]) if precision[0, 0] > 0.0 else steps
     try:
         np.linalg.cholesky(precision)
         return np.asarray(DIFFERENCE_SDS * np.sqrt(np.diag(np.linalg.inv(precision))))
@@ -153,6 +155,9 @@ def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> FloatArray:
     """Newton step, with negative curvature turned around (a scaled gradient step in those directions)."""
+    if gradient.size == 1:
+        size = np.maximum(np.abs(precision[0]), 1e-12)
+        return np.asarray(gradient / (size * np.maximum(np.abs(precision[0]) / size, 1e-8)))
     scale = np.sqrt(np.maximum(np.abs(np.diag(precision)), 1e-12))
     eigenvalues, vectors = np.linalg.eigh(precision / np.outer(scale, scale))
     eigenvalues = np.maximum(np.abs(eigenvalues), 1e-8)
