@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from nutslite.exceptions import heard
 from nutslite.formula.same_columns import SameColumns
 from nutslite.model.record.specification import Specification
 from nutslite.model.record.specify import ArgumentsRead, specified
@@ -44,7 +45,9 @@ class Alike:
         columns = SameColumns.of(spec.design)
         if columns is None or set(first.data.columns) != set(spec.design.used_columns):
             return None
-        return cls(ArgumentsRead.of(first.arguments), first, columns)
+        read = ArgumentsRead.of(first.arguments)
+        with heard():  # once more, so that all have the same family
+            return cls(read, specified(read, first.data, first.used, spec.design), columns)
 
     def specification(self, frame: pd.DataFrame) -> Specification | None:
         """What `specify` makes of these rows; None where it has to.

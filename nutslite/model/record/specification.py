@@ -19,6 +19,7 @@ from nutslite.families.record.family import Family
 from nutslite.families.record.register import own_links, own_quantile
 from nutslite.formula.formula import Formula
 from nutslite.posterior.assembly.assembly import assemble
+from nutslite.posterior.assembly.refilled import refilled
 from nutslite.posterior.points.compiled_model import Backend
 from nutslite.posterior.points.model_density import ModelDensity, PositionLayout
 from nutslite.posterior.record.assembled import Assembled
@@ -90,25 +91,28 @@ class ModelArguments:
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What determines a posterior, and what is made of it when it is first needed."""
+    """What determines a posterior, and what is made of it when it is first needed.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    like : Posterior or None
+        One of the same formula and priors: it has the names of that, and its numbers where rows do not matter.
+    """
 
     spec: ModelSpec
+    like: Posterior | None = None
 
     @cached_property
     def inventory(self) -> Inventory:
         """All names that results can hold."""
-        return take_inventory(self.spec)
+        return take_inventory(self.spec) if self.like is None else self.like.inventory
 
     @cached_property
     def assembled(self) -> Assembled:
         """Numbers and names of the packed vector."""
-        return assemble(self.spec, self.inventory)
-
-    def named_as(self, other: Posterior) -> Posterior:
-        """The same, with the names of another posterior's quantities where the priors of these are its own."""
-        if self.spec.priors is other.spec.priors:
-            vars(self)["inventory"] = other.inventory
-        return self
+        found = None if self.like is None else refilled(self.spec, self.like.assembled)
+        return assemble(self.spec, self.inventory) if found is None else found
 
     @property
     def is_assembled(self) -> bool:

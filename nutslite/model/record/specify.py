@@ -151,7 +151,8 @@ def specified(
         potentials=read.potentials,
         elsewhere=elsewhere,
     )
-    posterior = _named(Posterior(spec) if like is None else Posterior(spec).named_as(like.posterior))
+    same = like is not None and priors is like.spec.priors
+    posterior = _named(Posterior(spec, like.posterior if same and like is not None else None))
     chosen = get_family(arguments.family).chosen_links(arguments.link)
     if elsewhere is None:
         warn_of_concerns(design, family, links, chosen, priors)
