@@ -213,11 +213,11 @@ def test_ctrl_c_keeps_what_is_there(monkeypatch, caplog):
 
     right, seen = segments._brief, []
 
-    def stopped(work, frame, seed):
+    def stopped(work, frame, arrays, seed):
         if seen:
             raise KeyboardInterrupt
         seen.append(1)
-        return right(work, frame, seed)
+        return right(work, frame, arrays, seed)
 
     monkeypatch.setattr(segments, "_brief", stopped)
     with caplog.at_level(logging.WARNING, logger="nutslite"):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.design import Design
 from nutslite.formula.language.expression import Expression
-from nutslite.formula.records import FloatArray
 from nutslite.formula.response import ResponsePlan
 
-NUMBERS = ("float64", "int64")
+NUMBERS = (np.dtype(np.float64), np.dtype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,15 @@ class SameColumns:
             return None
         return cls(design, response, columns)
 
-    def rows(self, frame: pd.DataFrame) -> Design | None:
+    def rows(self, frame: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> Design | None:
         """The design of these rows; None where `build_design` has something to say about them.
 
-        So it is for columns of other types than float64 and int64, with values that are not finite, or the same in all
+        So it is where columns are not in `arrays` (`numbers_of`), have values that are not finite, or the same in all
         rows.
         """
-        values: dict[str, FloatArray] = {}
-        for name in self.design.used_columns:
-            array = frame[name].to_numpy()
-            if str(array.dtype) not in NUMBERS:
-                return None
-            values[name] = array.astype(np.float64)
+        if not all(name in arrays for name in self.design.used_columns):
+            return None
+        values = {name: arrays[name].astype(np.float64) for name in self.design.used_columns}
         if not len(frame) or not all(np.isfinite(array).all() for array in values.values()):
             return None
         response = replace(self.design.response, values=values[self.response][None, :])
@@ -83,6 +82,12 @@ class SameColumns:
         except DataError:
             return None
         return found
+
+
+def numbers_of(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """Columns of NumPy's float64 and int64, as they are."""
+    numbers = [name for name, dtype in frame.dtypes.items() if dtype in NUMBERS]
+    return {str(name): frame[name].to_numpy() for name in numbers}
 
 
 def _response_column(plan: ResponsePlan) -> str | None:

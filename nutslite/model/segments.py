@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, NutsliteError, SamplingError, did_you_mean, heard, shown, warn
+from nutslite.formula.same_columns import numbers_of
 from nutslite.model.fits.fit_arguments import FitArguments
 from nutslite.model.fits.fitting import drawn, prepare
 from nutslite.model.model import Model
@@ -80,15 +82,17 @@ class Making:
 
     alike: Alike | None = None
 
-    def specification(self, work: SegmentWork, frame: pd.DataFrame) -> Specification:
-        """That of `segment_model`.
+    def specification(
+        self, work: SegmentWork, frame: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]
+    ) -> Specification:
+        """That of `segment_model`; `arrays` has the frame's columns of numbers.
 
         Raises
         ------
         NutsliteError
             As it does.
         """
-        found = None if self.alike is None else self.alike.specification(frame)
+        found = None if self.alike is None else self.alike.specification(frame, arrays)
         if found is None:
             with heard() as messages:
                 found = specification_of(Model(data=frame, **work.arguments))
@@ -135,19 +139,23 @@ def fit_segments(
         About the first segment that has an error, if the work says so.
     """
     keep_what_is_freed()
-    found, start = [], 0
+    found, start, arrays = [], 0, numbers_of(frame)
     for size, label, seed in zip(sizes, labels, seeds, strict=True):
-        found.append(_fit_segment(work, frame.iloc[start : start + size], label, seed))
+        rows = slice(start, start + size)
+        own = {name: array[rows] for name, array in arrays.items()}
+        found.append(_fit_segment(work, frame.iloc[rows], own, label, seed))
         start += size
     return found
 
 
-def _fit_segment(work: SegmentWork, frame: pd.DataFrame, label: Any, seed: Seed) -> Segment:
+def _fit_segment(
+    work: SegmentWork, frame: pd.DataFrame, arrays: Mapping[str, NDArray[Any]], label: Any, seed: Seed
+) -> Segment:
     began = time.perf_counter()
     brief, error = None, ""
     with heard() as messages:
         try:
-            brief = _brief(work, frame, seed)
+            brief = _brief(work, frame, arrays, seed)
         except Exception as reason:
             error = str(reason) if isinstance(reason, NutsliteError) else f"{type(reason).__name__}: {reason}"
             if work.stops:
@@ -155,8 +163,8 @@ def _fit_segment(work: SegmentWork, frame: pd.DataFrame, label: Any, seed: Seed)
     return Segment(len(frame), brief, time.perf_counter() - began, " ".join(dict.fromkeys(messages)), error)
 
 
-def _brief(work: SegmentWork, frame: pd.DataFrame, seed: Seed) -> Brief:
-    specification = work.making.specification(work, frame)
+def _brief(work: SegmentWork, frame: pd.DataFrame, arrays: Mapping[str, NDArray[Any]], seed: Seed) -> Brief:
+    specification = work.making.specification(work, frame, arrays)
     job = prepare(specification, work.fit.with_seed(seed))
     fit = drawn(job)
     if fit.interrupted:  # it kept what it had; the study that it is a part of ends

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
 from nutslite.exceptions import heard
 from nutslite.formula.same_columns import SameColumns
@@ -24,11 +27,14 @@ class Alike:
     first : Specification
         Made of the same arguments and of some rows.
     columns : SameColumns
+    same_priors : bool
+        Whether the user gave all priors, so that none is scaled by rows.
     """
 
     read: ArgumentsRead
     first: Specification
     columns: SameColumns
+    same_priors: bool
 
     @classmethod
     def of(cls, first: Specification) -> Alike | None:
@@ -46,16 +52,21 @@ class Alike:
         if columns is None or set(first.data.columns) != set(spec.design.used_columns):
             return None
         read = ArgumentsRead.of(first.arguments)
-        with heard():  # once more, so that all have the same family
-            return cls(read, specified(read, first.data, first.used, spec.design), columns)
+        with heard():  # once more, so that all have the same family, and again, to see which priors differ
+            like = specified(read, first.data, first.used, spec.design)
+            again = specified(read, first.data, first.used, spec.design, like=like)
+        by_rows = any(item.below_responses for item in spec.family.auxiliary)
+        return cls(read, like, columns, again.posterior.like is not None and not by_rows)
 
-    def specification(self, frame: pd.DataFrame) -> Specification | None:
-        """What `specify` makes of these rows; None where it has to.
+    def specification(self, frame: pd.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> Specification | None:
+        """What `specify` makes of these rows, whose numbers are in `arrays`, too; None where it has to.
 
         Raises
         ------
         NutsliteError
             As for `Model`.
         """
-        design = self.columns.rows(frame)
-        return None if design is None else specified(self.read, frame, frame, design, like=self.first)
+        design = self.columns.rows(frame, arrays)
+        if design is None:
+            return None
+        return specified(self.read, frame, frame, design, like=self.first, same_priors=self.same_priors)

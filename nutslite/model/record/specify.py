@@ -15,7 +15,7 @@ from nutslite._config import config
 from nutslite._log import log
 from nutslite.engines.elsewhere import Elsewhere
 from nutslite.engines.sources.recognised import source_of
-from nutslite.exceptions import DataError, PriorError
+from nutslite.exceptions import DataError
 from nutslite.families.record.censoring import check_response
 from nutslite.families.record.family import Family
 from nutslite.families.record.link_kernels import with_own_links
@@ -26,19 +26,17 @@ from nutslite.formula.correlated import refuse_known_covariances
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import Formula, as_formula
 from nutslite.formula.terms.kinds import Interval
+from nutslite.model.record.chosen_priors import are_the_same, chosen_priors, matched_priors
 from nutslite.model.record.concerns import check_empty_formulas, warn_of_columns_and_links, warn_of_concerns
 from nutslite.model.record.separated import warn_where_separated
 from nutslite.model.record.specification import ModelArguments, Posterior, Specification
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.record.potential import Potential, read_potentials
-from nutslite.priors.checks import Vector, check_noncentered, check_shift, refuse_fixed
-from nutslite.priors.choosing import choose_priors
+from nutslite.priors.checks import check_noncentered
 from nutslite.priors.correlations import choose_correlations
-from nutslite.priors.defaults import QUANTILE, PriorSet, least_end
+from nutslite.priors.defaults import PriorSet
 from nutslite.priors.intervals import middle_of
-from nutslite.priors.mle import MLEPriors
-from nutslite.priors.prior import Prior
-from nutslite.priors.user_priors import Given, match_priors, update_priors
+from nutslite.priors.user_priors import update_priors
 from nutslite.results.aliases import check_aliases, choose_aliases
 
 
@@ -101,6 +99,7 @@ def specified(
     rows: Design,
     elsewhere: Elsewhere | None = None,
     like: Specification | None = None,
+    same_priors: bool = False,
 ) -> Specification:
     """What arguments that were read and a design make together.
 
@@ -115,6 +114,8 @@ def specified(
     like : Specification, optional
         A model of the same arguments whose design has the same terms: names, and priors as they were matched with
         terms, are taken from it.
+    same_priors : bool
+        Whether all priors are, too, none of which depends on rows.
 
     Raises
     ------
@@ -135,9 +136,12 @@ def specified(
     refuse_known_covariances(design.predictors, design.factors, correlations)
     given = None if like is None else like.given
     if given is None:
-        given = _match_priors(arguments, unused, design, family)
-    priors = _choose_priors(arguments, given, design, family, links)
-    if like is not None and _are_the_same(priors, like.spec.priors):
+        given = matched_priors(arguments, unused, design, family)
+    if like is not None and same_priors:
+        priors = like.spec.priors
+    else:
+        priors = chosen_priors(arguments, given, design, family, links)
+    if like is not None and are_the_same(priors, like.spec.priors):
         priors = like.spec.priors
     design = _settled(design, priors)
     spec = ModelSpec(
@@ -198,8 +202,8 @@ def with_priors(specification: Specification, given: Mapping[Any, Any] | None, *
     named = {key: prior for key, prior in generic.items() if prior is not None}
     all_given = update_priors(update_priors(specification.arguments.priors, named), given)
     arguments, spec = replace(specification.arguments, priors=all_given), specification.spec
-    matched = _match_priors(arguments, specification.unused_priors, spec.summary, spec.family)
-    priors = _choose_priors(arguments, matched, spec.summary, spec.family, spec.links)
+    matched = matched_priors(arguments, specification.unused_priors, spec.summary, spec.family)
+    priors = chosen_priors(arguments, matched, spec.summary, spec.family, spec.links)
     noncentered = _starts_noncentered(arguments, spec.design, spec.family, priors)
     design = _settled(spec.design, priors)
     posterior = Posterior(replace(spec, design=design, priors=priors, noncentered=noncentered))
@@ -268,99 +272,6 @@ def _used_data(frame: pd.DataFrame, used: Collection[str], categorical: Any) -> 
 
     named = {categorical} if isinstance(categorical, str) else set(categorical or ())
     return keepable(frame[[name for name in frame.columns if name in used or name in named]])
-
-
-def _are_the_same(priors: PriorSet, others: PriorSet) -> bool:
-    """Whether all priors are the same objects: none was scaled by data."""
-    own, theirs = ({**of.terms, "": of.constants} for of in (priors, others))
-    return own.keys() == theirs.keys() and all(
-        named.keys() == theirs[key].keys() and all(prior is theirs[key][name] for name, prior in named.items())
-        for key, named in own.items()
-    )
-
-
-def _match_priors(arguments: ModelArguments, unused: str, design: Design, family: Family) -> Given:
-    """The user's priors laid over those of the family, by parameter and term."""
-    _check_mle(arguments, design, family)
-    refuse_fixed(family.fixed, family.quantile, design.predictors, arguments.priors)
-    own = {name: prior for name, prior in family.own_priors.items() if name not in design.predictors}
-    known = [item.name for item in family.auxiliary if item.name not in family.fixed]
-    return match_priors(
-        update_priors(own, arguments.priors),
-        design.predictors,
-        parent=family.parent.name,
-        constants=[name for name in known if name not in design.predictors],
-        unused=unused,  # type: ignore[arg-type]  # checked there, with a message
-        vectors=_vectors(family),
-        levels=_levels(family, design),
-    )
-
-
-def _vectors(family: Family) -> dict[str, Vector]:
-    return {item.name: Vector(item.size, item.ordered) for item in family.auxiliary if item.dim}
-
-
-def _levels(family: Family, design: Design) -> dict[str, tuple[Any, ...]]:
-    return {item.name: item.labels for item in family.parameters if item.dim and item.name in design.predictors}
-
-
-def _check_mle(arguments: ModelArguments, design: Design, family: Family) -> None:
-    """Refuse priors from the likelihood where it has no curvature that is known."""
-    if arguments.automatic_priors == "mle" and family.bind is not None:
-        raise PriorError(
-            f"automatic_priors='mle' is for one linear predictor and a mean, which family '{family.name}' does not "
-            "have. Leave it out."
-        )
-    if arguments.automatic_priors == "mle" and (family.smooth or family.at_quantile) is not None:
-        raise PriorError(
-            f"automatic_priors='mle' needs the curvature of a likelihood, which family '{family.name}' has not. Leave "
-            "it out."
-        )
-    if arguments.automatic_priors == "mle" and design.response.censoring is not None:
-        raise PriorError("automatic_priors='mle' does not know censored responses. Leave it out.")
-    if arguments.automatic_priors == "mle" and family.unbound is not None:
-        raise PriorError(
-            f"automatic_priors='mle' does not know what the response '{design.response.name}' comes with "
-            f"({', '.join(design.response.companions)}). Leave it out."
-        )
-
-
-def _choose_priors(
-    arguments: ModelArguments, given: Given, design: Design, family: Family, links: Mapping[str, str]
-) -> PriorSet:
-    """The user's priors over automatic ones."""
-    mle = MLEPriors(design, family, links, arguments.taylor) if arguments.automatic_priors == "mle" else None
-    chosen = choose_priors(
-        None,
-        design.predictors,
-        design.response,
-        family=family.kind if family.quantile is None else QUANTILE,
-        link=links[family.parent.name],
-        parent=family.parent.name,
-        auxiliary={item.name: item.default_prior for item in family.auxiliary if item.name not in family.fixed},
-        auto_scale=arguments.auto_scale,
-        mle=mle,
-        automatic=_automatic(family, design, arguments.auto_scale),
-        spreads={parameter.name: parameter.spread for parameter in family.auxiliary if parameter.spread},
-        vectors=_vectors(family),
-        levels=_levels(family, design),
-        given=given,
-    )
-    for item in family.auxiliary:
-        if item.below_responses and item.name in chosen.constants:
-            check_shift(item.name, chosen.constants[item.name], least_end(design.response), design.response.name)
-    return replace(chosen, constants={**chosen.constants, **family.fixed})
-
-
-def _automatic(family: Family, design: Design, auto_scale: bool) -> dict[str, Prior]:
-    """Of parameters without a formula, automatic priors other than those that the family has for any data."""
-    found = {}
-    for item in family.auxiliary:
-        if item.below_responses:
-            found[item.name] = Prior("Uniform", lower=0.0, upper=least_end(design.response))
-        elif auto_scale and item.scaled_prior is not None:
-            found[item.name] = Prior(item.scaled_prior[0], **item.scaled_prior[1])
-    return found
 
 
 def _settled(design: Design, priors: PriorSet) -> Design:

@@ -54,9 +54,7 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
     values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
     adjoint = np.zeros(values.shape)
     partials = np.empty(5)
-    for i in range(m):
-        out[i] = constrain_head(positions[i], model.head, values[i])
-        out[i] += add_head_priors(model.head, density, values[i], adjoint[i], partials)
+    _fill_heads(positions, model.head, density, values, adjoint, partials, out)
     n = model.y.shape[1]
     k = model.predictors.shape[0]
     width = min(ROWS_AT_ONCE, n)
@@ -82,6 +80,14 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
                     at = model.predictors[j, CONSTANT]
                     adjoint[i, at] += constants[i, j] / inner_constant_slope(model.links[j], values[i, at])
             pull_back_head(positions[i], model.head, adjoint[i], gradients[i])
+
+
+@uncounted
+def _fill_heads(positions, head, density, values, adjoint, partials, out):
+    """Overwrite `values` and `out`, with priors and Jacobians, and add to `adjoint`, a row for each position."""
+    for i in range(positions.shape[0]):
+        out[i] = constrain_head(positions[i], head, values[i])
+        out[i] += add_head_priors(head, density, values[i], adjoint[i], partials)
 
 
 @uncounted

@@ -319,7 +319,9 @@ def _by_block(
                 block = np.ascontiguousarray(np.moveaxis(flat[:, :, start:stop], 2, 0))
                 known = ~np.isnan(block).any(axis=(1, 2))
                 with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-                    if known.any():
+                    if known.all():
+                        out[start:stop] = function(block)
+                    elif known.any():
                         out[start:stop][known] = function(block[known])
 
         run_in_parts(work, count, available_cpus(), fewest=max(1, _FEWEST_NUMBERS // (n_chains * n_draws)))

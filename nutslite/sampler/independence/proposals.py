@@ -48,7 +48,8 @@ class DefensiveMixture:
         stretch = np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, wide.size))
         z[wide] *= DEFENSIVE_WIDTH * stretch[:, None]
         positions = self.center + _multiply(self.factor, z)
-        positions[:, self.folded] = np.abs(positions[:, self.folded])
+        if self.folded:
+            positions[:, self.folded] = np.abs(positions[:, self.folded])
         return positions
 
     def log_density(self, positions: FloatArray) -> FloatArray:
@@ -57,6 +58,8 @@ class DefensiveMixture:
         Of folded coordinates it is the sum over all signs that they may have had.
         """
         total = self._log_density(positions)
+        if not self.folded:
+            return total
         for signs in list(itertools.product((1.0, -1.0), repeat=len(self.folded)))[1:]:
             mirrored = positions.copy()
             mirrored[:, self.folded] *= signs
@@ -128,6 +131,8 @@ class DefensiveMixture:
 
 def _multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
     """`matrix` (d, d) times each of `vectors` (n, d); not by BLAS, whose threads cost more than so few numbers."""
+    if matrix.size == 1:
+        return np.asarray(matrix[0] * vectors)
     return np.asarray(np.einsum("ij,nj->ni", matrix, vectors))
 
 
