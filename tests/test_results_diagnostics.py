@@ -197,6 +197,29 @@ def test_scores_share_ranks_between_equal_draws():
     np.testing.assert_allclose(scores, norm.ppf((np.array([3.5, 1, 3.5, 2]) - 0.375) / 4.25), rtol=1e-14)
 
 
+def test_numbers_that_differ_in_their_last_digits_keep_their_order():
+    from scipy.stats import norm, rankdata
+
+    rng = np.random.default_rng(5)
+    close = 1.0 + rng.permutation(400) * 2.0**-52
+    draws = np.stack([close, -close, np.repeat(close[:200], 2), np.where(rng.random(400) < 0.5, 0.0, -0.0)])
+    draws[3, :3] = [-np.inf, np.inf, -5e-324]
+    ranks = rankdata(draws, axis=1)
+    scores = normal_scores(draws.reshape(4, 4, 100)).reshape(4, 400)
+    np.testing.assert_allclose(scores, norm.ppf((ranks - 0.375) / 400.25), rtol=1e-13, atol=1e-15)
+
+
+def test_some_diagnostics_are_those_of_all():
+    x = np.random.default_rng(6).normal(size=(4, 101, 3))
+    whole = diagnostics.convergence(x)
+    for names in (("r_hat",), ("ess_tail", "mcse_sd"), ("ess_bulk",)):
+        diagnostics.convergence(np.zeros((2, 10)))  # so that nothing is known of these draws
+        some = diagnostics.convergence(x, names)
+        assert tuple(some) == names
+        for name in names:
+            np.testing.assert_array_equal(some[name], whole[name])
+
+
 def test_fast_lengths():
     from scipy.fft import next_fast_len
 

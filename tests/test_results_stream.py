@@ -256,6 +256,7 @@ class TestRoom:
         model, _ = fitted("gaussian")
         monkeypatch.setattr("nutslite.posterior.run.run.run", lambda *_, **__: pytest.fail("it sampled"))
         monkeypatch.setattr(memory, "available_memory", lambda: 1e4)
+        monkeypatch.setattr(memory, "FEW_BYTES", 0)
         with pytest.raises(nl.SamplingError, match=r"model.predict\(results, to='name.zarr'\)"):
             model.fit(**FIT, include_response_params=True)
         with pytest.raises(nl.SamplingError, match=r"model.compute_log_likelihood\(results, to='name.zarr'\)"):
