@@ -7,6 +7,7 @@ posterior is measured on draws of their own before any chain starts; where it do
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -154,18 +155,22 @@ def _has_heavier_tails(target: Target, proposal: DefensiveMixture, log_weights: 
     Looked at along the proposal's axes and some other directions, always the same ones. A chain that came to such a
     point would stay there, and one that does not come there misses a part of the posterior without a word.
     """
-    d = target.dimension
-    directions = np.concatenate(
-        [np.eye(d), np.random.default_rng(STREAM).normal(size=(PROBED_DIRECTIONS if d > 1 else 0, d))]
-    )
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    steps = np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
-    positions = proposal.center + steps @ proposal.factor.T
+    positions = proposal.center + _probes(target.dimension) @ proposal.factor.T
     found = target.log_densities(positions, 1) - proposal.log_density(positions)
     largest = float(np.max(np.where(np.isfinite(found), found, -np.inf)))
     highest = float(np.max(log_weights))
     mean = highest + math.log(float(np.mean(np.exp(log_weights - highest))))
     return largest > mean + math.log(LARGEST_WEIGHT)
+
+
+@functools.cache
+def _probes(d: int) -> FloatArray:
+    """Where `_has_heavier_tails` looks, in standard deviations, shape (n, d)."""
+    directions = np.concatenate(
+        [np.eye(d), np.random.default_rng(STREAM).normal(size=(PROBED_DIRECTIONS if d > 1 else 0, d))]
+    )
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
 
 
 def _laplace(launch: Launch) -> DefensiveMixture | None:

@@ -90,7 +90,7 @@ class DefensiveMixture:
         maximum.
         """
         d = self.center.size
-        first, second = np.triu_indices(d)
+        first, second = _pairs(d)
         weights = normalised(log_weights)
         if 1.0 / float(weights @ weights) < FEWEST_PER_NUMBER * (1 + d + first.size):
             return self
@@ -127,6 +127,12 @@ class DefensiveMixture:
         present = PRESENT_PER_DIMENSION * d
         mixed = (effective * covariance + present * self.factor @ self.factor.T) / (effective + present)
         return replace(self, center=center, factor=np.asarray(np.linalg.cholesky(mixed), dtype=float))
+
+
+@functools.cache
+def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """All pairs of coordinates, with themselves, too."""
+    return np.triu_indices(d)
 
 
 def _multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
