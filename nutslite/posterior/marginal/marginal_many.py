@@ -13,7 +13,7 @@ from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispa
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, fill_columns, widest
 from nutslite.posterior.marginal.marginal_value import correlation_priors, marginal_at, of_columns
 from nutslite.posterior.nodes.program import fill_derived
-from nutslite.posterior.record.head import add_head_priors, constrain_head
+from nutslite.posterior.record.head import add_priors_here, constrain_here
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -52,8 +52,8 @@ def _fill_without_groups(positions, data, derived, density, values, scratch, par
     """Overwrite `out` as `marginal_many` does, for a model without group effects: a few numbers a position."""
     cross, precision, head = data.cross, data.precision, data.head
     for i in range(positions.shape[0]):
-        total = constrain_head(positions[i], head, values) + fill_derived(head.nodes, derived, values)
+        total = constrain_here(positions[i], head, values) + fill_derived(head.nodes, derived, values)
         sigma = values[data.sigma]
         fill_columns(cross, precision, 1.0 / (sigma * sigma), schur)
         total += of_columns(schur, sigma, data.total_weight, data.log_prior_constant)
-        out[i] = total + add_head_priors(head, density, values, scratch, partials)
+        out[i] = total + add_priors_here(head, density, values, scratch, partials)

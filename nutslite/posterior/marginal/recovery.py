@@ -18,7 +18,7 @@ from nutslite.posterior.marginal.elimination import eliminate, size_of_class
 from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, fill_columns, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
-from nutslite.posterior.record.head import constrain_head
+from nutslite.posterior.record.head import constrain_here
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
@@ -144,7 +144,7 @@ def _recover_draws(data: MarginalData, derived, positions, system, normals, valu
     head = data.head
     for draw in range(positions.shape[0]):
         position = positions[draw]
-        constrain_head(position, head, own)
+        constrain_here(position, head, own)
         fill_derived(head.nodes, derived, own)
         t = 1.0 / (own[data.sigma] * own[data.sigma])
         if data.blocks.shape[0] == 0:

@@ -21,7 +21,7 @@ from nutslite.posterior.record.transforms import (
     log_jacobian,
     log_jacobian_derivative,
 )
-from nutslite.sampler.transition.compiling import uncounted, uncounted_kernel
+from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined, uncounted_kernel
 
 BLOCKWISE = -1  # transform code of an element that a block transform rules (correlations)
 NO_DENSITY = -1  # density code of an element that a block prior rules
@@ -60,8 +60,7 @@ def is_derived(head: Head, index: Any) -> Any:
     return (index >= head.transforms.size) & ~is_fixed(head, index)
 
 
-@uncounted_kernel
-def constrain_head(position, head: Head, values):
+def _constrain(position, head: Head, values):
     """Fill `values` (overwritten); return the log-Jacobian of the elementwise transforms.
 
     Elements under a block transform are left as they are: their block reads them from the position. Derived values are
@@ -82,8 +81,10 @@ def constrain_head(position, head: Head, values):
     return total
 
 
-@uncounted
-def add_head_priors(head: Head, density, values, adjoint, partials):
+constrain_head = uncounted_kernel(_constrain)
+
+
+def _add_priors(head: Head, density, values, adjoint, partials):
     """Return the log prior of the head by `density` (a pointer); its derivatives are added to `adjoint`.
 
     `partials` (5,) is scratch.
@@ -106,6 +107,11 @@ def add_head_priors(head: Head, density, values, adjoint, partials):
         for s in range(head.shift_start[i], head.shift_start[i + 1]):
             adjoint[head.shift_index[s]] -= head.shift_weight[s] * partials[0]
     return total
+
+
+add_head_priors = uncounted(_add_priors)
+constrain_here, add_priors_here = uncounted_inlined(_constrain), uncounted_inlined(_add_priors)
+"""The same, copied into loops that do hardly more: a record of arrays is dear to hand on."""
 
 
 @uncounted

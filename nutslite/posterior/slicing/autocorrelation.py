@@ -34,5 +34,8 @@ def autocorrelation_time(draws: FloatArray) -> float:
     np.greater_equal(seen[1], total - TAIL * total, out=seen[3], casting="unsafe")
     batches = seen.reshape(4, dimension, draws.shape[0], n)[..., : BATCHES * size]
     means = batches.reshape(4, dimension, draws.shape[0] * BATCHES, size).mean(axis=3)
-    variance = np.maximum(seen.var(axis=2), 1e-300)
+    share = np.ceil(TAIL * total) / total  # of draws in a tail
+    variance = np.empty((4, dimension))
+    variance[0] = np.maximum(seen[0].var(axis=1), 1e-300)
+    variance[1:] = np.array([(total**2 - 1.0) / 12.0, share * (1.0 - share), share * (1.0 - share)])[:, None]
     return float(np.max(size * means.var(axis=2, ddof=1) / variance))
