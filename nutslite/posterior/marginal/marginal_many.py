@@ -11,7 +11,7 @@ from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, fill_columns, widest
-from nutslite.posterior.marginal.marginal_value import correlation_priors, marginal_at, of_columns
+from nutslite.posterior.marginal.marginal_value import add_columns, correlation_priors, marginal_at
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_priors_here, constrain_here
 from nutslite.priors.densities.densities import density_at
@@ -55,5 +55,5 @@ def _fill_without_groups(positions, data, derived, density, values, scratch, par
         total = constrain_here(positions[i], head, values) + fill_derived(head.nodes, derived, values)
         sigma = values[data.sigma]
         fill_columns(cross, precision, 1.0 / (sigma * sigma), schur)
-        total += of_columns(schur, sigma, data.total_weight, data.log_prior_constant)
+        total = add_columns(total, schur, sigma, data.total_weight, data.log_prior_constant)
         out[i] = total + add_priors_here(head, density, values, scratch, partials)

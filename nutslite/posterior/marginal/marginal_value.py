@@ -70,18 +70,17 @@ def marginal_at(position, data, derived, density, values, scratch, partials, sch
     t = 1.0 / (sigma * sigma)
     total += fill_system(position, data, values, t, schur, group_precision, work)
     total += eliminate(data, values, t, group_precision, schur, inverses, work)
-    total += of_columns(schur, sigma, data.total_weight, data.log_prior_constant)
+    total = add_columns(total, schur, sigma, data.total_weight, data.log_prior_constant)
     return total + add_head_priors(data.head, density, values, scratch, partials)
 
 
 @uncounted
-def of_columns(schur, sigma, total_weight, log_prior_constant):
-    """The log density that is left when group effects are eliminated from `schur`, which is overwritten."""
+def add_columns(total, schur, sigma, total_weight, log_prior_constant):
+    """`total` with what is left when group effects are eliminated from `schur`, which is overwritten."""
     r = schur.shape[0] - 1
-    log_determinant = cholesky_in_place(schur, r)
+    total -= 0.5 * cholesky_in_place(schur, r)
     rho = last_pivot(schur, r)
-    own = log_prior_constant - 0.5 * total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho
-    return own - 0.5 * log_determinant
+    return total + (log_prior_constant - 0.5 * total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho)
 
 
 @inlined
