@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import nutslite as nl
-from nutslite.formula.same_columns import SameColumns, numbers_of
+from nutslite.model.record.same_columns import SameColumns, numbers_of
 from nutslite.model.record.specification import specification_of
 from nutslite.model.segments import SegmentWork, segment_model
 

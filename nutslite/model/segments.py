@@ -17,11 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError, DataTypeError, NutsliteError, SamplingError, did_you_mean, heard, shown, warn
-from nutslite.formula.same_columns import numbers_of
 from nutslite.model.fits.fit_arguments import FitArguments
 from nutslite.model.fits.fitting import drawn, prepare
 from nutslite.model.model import Model
 from nutslite.model.record.alike import Alike
+from nutslite.model.record.same_columns import numbers_of
 from nutslite.model.record.specification import Posterior, Specification, specification_of
 from nutslite.priors.defaults import PriorSet
 from nutslite.results.brief import Brief, brief_of

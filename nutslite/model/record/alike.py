@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import heard
-from nutslite.formula.same_columns import SameColumns
+from nutslite.model.record.same_columns import SameColumns
 from nutslite.model.record.specification import Specification
 from nutslite.model.record.specify import ArgumentsRead, specified
 from nutslite.priors.prior import Prior

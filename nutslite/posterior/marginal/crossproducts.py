@@ -54,9 +54,7 @@ class _Reducer:
         self.integrated = integrated_positions(model)
         self.n_common = self.integrated.size
         n_head = model.head.transforms.size
-        is_kept = np.ones(n_head, dtype=bool)
-        is_kept[self.integrated] = False
-        self.kept = np.flatnonzero(is_kept)
+        self.kept = np.delete(np.arange(n_head), self.integrated)
         factors = sorted({int(block[md.FACTOR]) for block in model.blocks}, key=self._worth_eliminating)
         self.eliminated = factors[-1] if factors and self._is_eliminated(factors[-1]) else -1
         self.others = [factor for factor in factors if factor != self.eliminated]
