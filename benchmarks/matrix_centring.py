@@ -58,6 +58,27 @@ def pupils(pupils: int = 400, schools: int = 40, rows: int = 2400) -> Model:
     return _yes_or_no(rng, eta, columns, "x + (1|p) + (1|s)")
 
 
+def one_factor(family: str, levels: int, rows: int, sds: tuple[float, ...], mean: float = 0.0) -> Model:
+    """An intercept and slopes of its own for each level of one factor."""
+    rng = np.random.default_rng(1)
+    g = np.repeat(np.arange(levels), rows)
+    x = np.column_stack([np.ones(g.size), rng.normal(size=(g.size, len(sds) - 1))])
+    common = np.array([mean, *[0.3] * (len(sds) - 1)])
+    eta = (x * (common + rng.normal(size=(levels, len(sds))) * sds)[g]).sum(axis=1)
+    slopes = [f"x{k}" for k in range(1, len(sds))]
+    terms = " + ".join(["1", *slopes])
+    columns = {**dict(zip(slopes, x.T[1:], strict=True)), "g": [f"g{k}" for k in g]}
+    if family == "bernoulli":
+        return _yes_or_no(rng, eta, columns, f"{terms} + ({terms}|g)")
+    data = pd.DataFrame({"y": rng.poisson(np.exp(eta)), **columns})
+    return Model(f"y ~ {terms} + ({terms}|g)", data, family=family)
+
+
+def bacteria() -> Model:
+    """Presence of bacteria in 50 children, a few times each."""
+    return Model("y['y'] ~ trt + week + (1|ID)", pd.read_csv(shared_folder() / "data" / "bacteria.csv"), "bernoulli")
+
+
 def _yes_or_no(rng: np.random.Generator, eta: np.ndarray, columns: dict[str, object], terms: str) -> Model:
     y = (rng.uniform(size=eta.size) < 1.0 / (1.0 + np.exp(-eta))).astype(int)
     return Model(f"y ~ {terms}", pd.DataFrame({"y": y, **columns}), family="bernoulli")
@@ -68,6 +89,17 @@ CASES: dict[str, Callable[[], Model]] = {
     "nested, 20 x 5": lambda: nested(20, 5),
     "nested, 50 x 8": lambda: nested(50, 8),
     "pupils in schools": pupils,
+    "one factor: bacteria": bacteria,
+    "one factor: yes or no, 50 x 5": lambda: one_factor("bernoulli", 50, 5, (1.0,)),
+    "one factor: yes or no, 200 x 5, small sd": lambda: one_factor("bernoulli", 200, 5, (0.4,)),
+    "one factor: yes or no, 100 x 20": lambda: one_factor("bernoulli", 100, 20, (0.7,)),
+    "one factor: yes or no, 200 x 10, 2 columns": lambda: one_factor("bernoulli", 200, 10, (0.8, 0.4)),
+    "one factor: yes or no, 200 x 15, 3 columns": lambda: one_factor("bernoulli", 200, 15, (0.8, 0.4, 0.3)),
+    "one factor: yes or no, 100 x 20, 4 columns": lambda: one_factor("bernoulli", 100, 20, (0.8, 0.4, 0.3, 0.2)),
+    "one factor: counts, 60 x 4": lambda: one_factor("poisson", 60, 4, (0.4,), -0.5),
+    "one factor: counts, 300 x 4, small sd": lambda: one_factor("poisson", 300, 4, (0.2,)),
+    "one factor: counts, 200 x 5, 2 columns": lambda: one_factor("poisson", 200, 5, (0.3, 0.15)),
+    "one factor: counts, 100 x 20, 3 columns": lambda: one_factor("poisson", 100, 20, (0.5, 0.2, 0.15), 0.5),
 }
 WAYS: tuple[Literal["matrix", "levels"], ...] = ("matrix", "levels")
 

@@ -34,7 +34,7 @@ from nutslite.posterior.run.run import run
 from nutslite.results.diagnostics.diagnostics import ess_bulk, ess_tail, rhat
 
 LARGEST_R_HAT, SMALLEST_SIZE = 1.01, 1000
-LONG = ("M2", "M6", "M7", "InstEval", "VerbAgg")  # not by default: half a minute or more for each fit
+LONG = ("M2", "M6", "M7", "InstEval", "VerbAgg", "six slopes")  # not by default: half a minute or more for each fit
 HEAD = """\
 | model | parameters | way | fits | clean | ... by the population's R-hat | largest R-hat | ... of the population | \
 smallest bulk ESS | smallest tail ESS | most divergences | s of processors, median |

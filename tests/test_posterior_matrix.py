@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -232,6 +233,64 @@ class TestPlan:
         options = {"draws": 5, "chains": 1, "random_seed": 1, "progressbar": False, "inference_method": "laplace"}
         found, usual = (self.nested().fit(pilot=pilot, **options) for pilot in (True, "levels"))
         np.testing.assert_array_equal(found.posterior["1|o_sigma"], usual.posterior["1|o_sigma"])
+
+
+def of_one_factor(levels: int, rows: int, sd: float) -> Model:
+    """Yes or no, in levels of one factor."""
+    rng = np.random.default_rng(3)
+    g = np.repeat(np.arange(levels), rows)
+    y = rng.random(g.size) < 1.0 / (1.0 + np.exp(-sd * rng.normal(size=levels)[g]))
+    return Model("y ~ 1 + (1|g)", pd.DataFrame({"y": y.astype(int), "g": [f"g{x}" for x in g]}), family="bernoulli")
+
+
+class TestOneFactor:
+    """The pilot decides, by how well it knows the scales."""
+
+    def launched(self, model: Model, **options: Any) -> Any:
+        target = model.plan(**options).target()
+        target.launch()
+        return target
+
+    def test_where_a_scale_is_little_known_it_moves(self):
+        model = of_one_factor(60, 5, 0.8)
+        assert model.plan().may_move
+        assert "(matrix centring)" in str(model.plan()).replace("\n  ", " ")
+        assert self.launched(model).centring is not None
+
+    def test_where_scales_are_known_it_stays(self):
+        target = self.launched(of_one_factor(300, 40, 1.0))
+        assert isinstance(target, MatrixTarget)
+        assert target.centring is None
+        assert target.pilot is not None
+
+    def test_where_a_factorisation_costs_too_much_it_stays(self, monkeypatch):
+        monkeypatch.setattr("nutslite.posterior.marginal.prices.FACTOR_NUMBER", 1e6)
+        assert self.launched(of_one_factor(60, 5, 0.8)).centring is None
+
+    @pytest.mark.parametrize("pilot", [False, "levels"])
+    def test_other_ways_can_be_forced(self, pilot):
+        plan = of_one_factor(60, 5, 0.8).plan(pilot=pilot)
+        assert not plan.may_move
+        assert not isinstance(plan.target(), MatrixTarget)
+
+    def test_crossed_factors_and_a_single_level_are_no_such_factors(self):
+        assert not small_model(GENERAL["binomial, probit"]).plan("joint", pilot="levels").may_move
+        data = nested_data()
+        assert not Model("k ~ 1 + (1|o) + (1|i)", data, family="poisson").plan().may_move
+
+    def test_it_draws_what_is_drawn_when_it_is_forced(self):
+        model = of_one_factor(60, 5, 0.8)
+        options = {"draws": 20, "chains": 1, "random_seed": 1, "progressbar": False}
+        found, forced = (model.fit(pilot=pilot, **options) for pilot in (True, "matrix"))
+        np.testing.assert_array_equal(found.posterior["1|g_sigma"], forced.posterior["1|g_sigma"])
+
+    def test_a_run_goes_on_in_these_coordinates(self, tmp_path):
+        model = of_one_factor(60, 5, 0.8)
+        options = {"chains": 1, "random_seed": 1, "progressbar": False, "checkpoint": tmp_path / "fit.ckpt"}
+        wanted = model.fit(draws=30, **{**options, "checkpoint": None})
+        model.fit(draws=15, **options)
+        found = model.fit(draws=30, **options)
+        np.testing.assert_array_equal(found.posterior["1|g_sigma"], wanted.posterior["1|g_sigma"])
 
 
 def test_few_parameters_are_sampled_by_nuts_as_well():

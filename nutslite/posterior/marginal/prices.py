@@ -32,6 +32,7 @@ LARGE_RISK = 5.0  # seconds: it does without folding, and its proposal may fit b
 # A sparse factorisation with its reverse and four solves: a product of two numbers, and a number of the factor.
 FACTOR_UPDATE, FACTOR_NUMBER = 4.5, 8.0
 MATRIX_WORTH = 1.7  # of its draws beside those with a weight for each level: measured 1.2 to 2, nested 2 to 10
+OPEN_WORTH = 3.0  # the same where a scale is little known: measured 1 to 4.4, at two thirds of these prices
 
 MAX_CLASS_BYTES = 256e6  # of the classes' cross-products
 MAX_CROSS_BYTES = 2e9  # of a dense row for every level of the eliminated factor, and three matrices of the rest
@@ -135,7 +136,9 @@ def factor_price(numbers: int, updates: int) -> float:
     return NANOSECOND * (FACTOR_NUMBER * numbers + FACTOR_UPDATE * updates)
 
 
-def dearest_factor(rows: int, columns: int, effects_per_row: int, border: int, eliminated: int) -> float:
-    """Seconds that a sparse factor may cost for matrix centring to pay."""
+def dearest_factor(
+    rows: int, columns: int, effects_per_row: int, border: int, eliminated: int, worth: float = MATRIX_WORTH
+) -> float:
+    """Seconds that a sparse factor may cost for matrix centring to pay, whose draws are worth so many others."""
     reading = STEP + NANOSECOND * rows * (ROW + ROW_COLUMN * columns + ROW_EFFECT * effects_per_row)
-    return MATRIX_WORTH * (reading + border_price(border, eliminated)) - reading
+    return worth * (reading + border_price(border, eliminated)) - reading

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
 from nutslite.posterior.methods.nuts_start import NutsStart
+from nutslite.posterior.pilot.matrix_structure import Structure, structure_of_one_factor
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
 from nutslite.posterior.record.warp import FREE, UNIT
 from nutslite.posterior.targets.marginal_target import MarginalTarget
@@ -122,10 +123,10 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Nu
     moved = isinstance(target, MatrixTarget) and entry.fields.get("matrix") is True
     if isinstance(target, MatrixTarget):
         fields = {**fields, "matrix": FLAG}
-        structure = target.structure
+    structure = _structure_of(target) if moved else None
+    if structure is not None:
         sizes |= {"numbers": structure.pattern.rows.size, "members": structure.members.size}
         sizes |= {"hyper": structure.hyper.size}
-    if moved:
         arrays |= {f"{MATRIX}{name}": numbers for name, numbers in _MATRIX.items()}
     record = checkpoint.read(entry, RecordKind(Record(fields), Record(arrays, coordinates)), sizes)
     metric: Metric | str = record.fields["metric"]
@@ -141,10 +142,26 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Nu
     if isinstance(target, JointTarget) and warped:
         kind, pivot = record.fields["warp"]
         target.model = target.model._replace(warp=target.model.warp._replace(kind=kind, pivot=pivot))
-    if isinstance(target, MatrixTarget) and moved:
-        target.move_to(target.model, target.structure.centring(*(record.arrays[f"{MATRIX}{name}"] for name in _MATRIX)))
+    if isinstance(target, MatrixTarget) and structure is not None:
+        target.move_to(target.model, structure.centring(*(record.arrays[f"{MATRIX}{name}"] for name in _MATRIX)))
     plain = (record.fields[name] for name in ("adapts", "tune", "target_accept"))
     return NutsStart(record.arrays["initial"], record.fields["jitter"], metric, *plain)
+
+
+def _structure_of(target: Target) -> Structure:
+    """The places of matrix centring, which the model says.
+
+    Raises
+    ------
+    Misfit
+        If this model has none.
+    """
+    found = None
+    if isinstance(target, MatrixTarget):
+        found = target.structure or structure_of_one_factor(target.model)
+    if found is None:
+        raise Misfit("its coordinates are not those of this model")
+    return found
 
 
 def _check_warp(kind: int, arrays: Arrays, target: Target) -> None:

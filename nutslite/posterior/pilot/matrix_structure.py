@@ -9,8 +9,16 @@ from numpy.typing import NDArray
 
 from nutslite.posterior.density.matrix_centring import MatrixCentring
 from nutslite.posterior.density.sparse_pattern import Pattern, elimination, factor_pattern, n_updates
-from nutslite.posterior.marginal.prices import FACTOR_UPDATE, NANOSECOND, dearest_factor, factor_price
-from nutslite.posterior.pilot.pilot import hyperparameters
+from nutslite.posterior.marginal.prices import (
+    FACTOR_UPDATE,
+    MATRIX_WORTH,
+    NANOSECOND,
+    OPEN_WORTH,
+    dearest_factor,
+    factor_price,
+)
+from nutslite.posterior.pilot.centring import scale_columns
+from nutslite.posterior.pilot.pilot import Pilot, hyperparameters
 from nutslite.posterior.products.effect_graph import effect_neighbours, least_share_of_pairs
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.model_data import ModelData
@@ -21,6 +29,7 @@ IndexArray = NDArray[np.int64]
 
 MOST_UPDATES = 20_000_000  # products of a factorisation: 80 MB of places, some tens of milliseconds
 USUAL_UPDATES = 400_000  # ... that are looked for where nobody forces it: about two milliseconds a gradient
+WELL_KNOWN = 0.12  # standard deviation of a scale's logarithm up to which a weight for each level does as well
 CROSSED = 0.5  # of all pairs of levels: with more of them, factors are as good as crossed
 
 
@@ -64,13 +73,44 @@ def find_structure(model: ModelData, forced: bool) -> Structure | None:
     """The places of the sparse factor; None where the usual coordinates serve better, or memory does not do.
 
     Not forced, it is for factors of which one is nested in another or partly crossed with it, where it costs a gradient
-    little enough. One weight of centring per level does the levels of a single factor justice, and of factors that are
-    wholly crossed, too.
+    little enough. One weight of centring per level does factors justice that are wholly crossed, and the levels of a
+    single one where its scales are known (`structure_where_open`).
     """
-    most = _dearest(model) if not forced else np.inf
-    if not forced and least_share_of_pairs(model) > CROSSED:
+    if forced:
+        return _structure(model, np.inf, MOST_UPDATES)
+    return None if least_share_of_pairs(model) > CROSSED else _paying_structure(model, MATRIX_WORTH)
+
+
+def has_one_factor(model: ModelData) -> bool:
+    """Whether all group effects are of the levels of one factor, of which there are several."""
+    return len(set(model.blocks[:, md.FACTOR].tolist())) == 1 and int(model.blocks[0, md.N_LEVELS]) > 1
+
+
+def structure_where_open(pilot: Pilot) -> Structure | None:
+    """For a single factor, where the pilot has found that some scale of its effects is little known; else None.
+
+    How far effects may move changes with that scale, and with them all that they are added to: a weight for each level
+    knows nothing of coefficients (`benchmarks/results/matrix_centring.md`).
+    """
+    scales = list(scale_columns(pilot.model))
+    precisions = np.diag(pilot.information.border)[scales]
+    if not scales or precisions.min() > WELL_KNOWN**-2:
         return None
-    most_updates = MOST_UPDATES if forced else min(USUAL_UPDATES, most / (NANOSECOND * FACTOR_UPDATE))
+    return structure_of_one_factor(pilot.model)
+
+
+def structure_of_one_factor(model: ModelData) -> Structure | None:
+    """Where its scales are little known; None where it costs too much."""
+    return _paying_structure(model, OPEN_WORTH)
+
+
+def _paying_structure(model: ModelData, worth: float) -> Structure | None:
+    most = _dearest(model, worth)
+    return _structure(model, most, min(USUAL_UPDATES, most / (NANOSECOND * FACTOR_UPDATE)))
+
+
+def _structure(model: ModelData, most: float, most_updates: float) -> Structure | None:
+    """With so many products at most, and of so many seconds a gradient."""
     order = elimination(effect_neighbours(model), most_updates)
     if order is None:
         return None
@@ -84,13 +124,13 @@ def find_structure(model: ModelData, forced: bool) -> Structure | None:
     return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
 
 
-def _dearest(model: ModelData) -> float:
+def _dearest(model: ModelData, worth: float) -> float:
     """What a factor may cost, beside rows and the arrowhead metric of the usual coordinates."""
     largest = model.blocks[np.argmax(model.blocks[:, md.EFFECT_START])]
     eliminated = int(largest[md.N_LEVELS] * largest[md.EFFECT_STRIDE])
     border = model.head.transforms.size + model.centring.size - eliminated
     effects = int(model.blocks[:, md.N_COLUMNS].sum())
-    return dearest_factor(model.y.shape[1], model.matrix.shape[0], effects, border, eliminated)
+    return dearest_factor(model.y.shape[1], model.matrix.shape[0], effects, border, eliminated, worth)
 
 
 def _prior_places(model: ModelData, members: IndexArray, pattern: Pattern) -> IndexArray:

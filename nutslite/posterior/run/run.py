@@ -50,7 +50,7 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
         pass
     if method.usual_coordinates:
-        plan = replace(plan, structure=None)
+        plan = replace(plan, structure=None, may_move=False)
     _say_unused(method, plan, settings)
     with careful_interrupts(), named_functions(plan), _opened_checkpoint(method, plan, settings) as checkpoint:
         task = Task(plan, settings, checkpoint, before_sampling or (lambda: None))

@@ -20,7 +20,7 @@ from nutslite.posterior.density.matrix_centring import (
     compiled_positions,
 )
 from nutslite.posterior.pilot.matrix_pilot import MatrixPilot
-from nutslite.posterior.pilot.matrix_structure import Structure
+from nutslite.posterior.pilot.matrix_structure import Structure, structure_where_open
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.target import JointTarget, Launch
@@ -31,10 +31,11 @@ FloatArray = NDArray[np.float64]
 class MatrixTarget(JointTarget):
     """The joint target; its launch moves to the coordinates of `matrix_centring`.
 
-    Where the pilot finds no mode, or no such coordinates, it is the joint target that it was.
+    Where the pilot finds no mode, or no such coordinates, it is the joint target that it was. Without a structure the
+    pilot decides whether it moves.
     """
 
-    def __init__(self, assembled: Assembled, structure: Structure, merged: ModelData | None = None) -> None:
+    def __init__(self, assembled: Assembled, structure: Structure | None, merged: ModelData | None = None) -> None:
         super().__init__(assembled, use_pilot=True, merged=merged)
         self.structure = structure
         self.centring: MatrixCentring | None = None
@@ -56,7 +57,10 @@ class MatrixTarget(JointTarget):
         launch = super().launch()
         if self.pilot is None:
             return launch
-        pilot = MatrixPilot(self.model, self.structure, self.density, self.loglik)
+        structure = structure_where_open(self.pilot) if self.structure is None else self.structure
+        if structure is None:
+            return launch
+        pilot = MatrixPilot(self.model, structure, self.density, self.loglik)
         centring = pilot.run(pilot.centred(self.model, launch.center))
         if centring is None:
             log.info("Matrix centring found no mode: each level is centred by itself.")

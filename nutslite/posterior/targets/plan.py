@@ -15,7 +15,7 @@ from nutslite.posterior.density.plain import is_plain
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import declarations_of_nodes
-from nutslite.posterior.pilot.matrix_structure import Structure, find_structure, why_no_matrix
+from nutslite.posterior.pilot.matrix_structure import Structure, find_structure, has_one_factor, why_no_matrix
 from nutslite.posterior.pilot.nested_laplace import has_few_rows, is_small
 from nutslite.posterior.pilot.pieces import has_pieces
 from nutslite.posterior.pilot.pilot import why_no_pilot
@@ -55,6 +55,8 @@ class Plan:
         The joint density's data with equal rows merged, where many are equal.
     structure : Structure or None
         The sparse factor's places, where the pilot is to find the coordinates of matrix centring.
+    may_move : bool
+        Whether the pilot decides on these, by how much it has learned of scales.
     is_small : bool
         Whether the model has so few rows that coordinates are made for it, or slices replace NUTS.
     sentences : tuple of str
@@ -69,6 +71,7 @@ class Plan:
     merged: ModelData | None = None
     structure: Structure | None = None
     is_small: bool = False
+    may_move: bool = False
 
     def __str__(self) -> str:
         return folded("\n".join(self.sentences), hanging=2)
@@ -106,7 +109,7 @@ class Plan:
             )
 
             return PotentialTarget(self.assembled, self.merged)
-        if self.structure is not None:
+        if self.structure is not None or self.may_move:
             return MatrixTarget(self.assembled, self.structure, self.merged)
         return JointTarget(self.assembled, self.pilot, self.merged, self.is_small)
 
@@ -233,6 +236,9 @@ def _joint_plan(
     why_not = _why_no_pilot(assembled, declared, pilot)
     structure = None if why_not is not None else _structure(data, declared, pilot)
     few = why_not is None and structure is None and is_small(data) and assembled.spec.elsewhere is None
+    may_move = (
+        pilot is True and why_not is None and structure is None and not few and _may_be_matrix(assembled, declared)
+    )
     unfit = why_refused(declared, FEW_ROWS)
     if structure is not None:
         sentences += _matrix_sentences(structure)
@@ -244,9 +250,15 @@ def _joint_plan(
         )
         if few:
             sentences.append(_few_rows_sentence(unfit, has_pieces(data, assembled.spec.family)))
+        if may_move:
+            sentences.append(
+                "Where the pilot finds a scale that the data hardly tell, all are sampled as standard normals around "
+                "their mode given the scales (matrix centring) instead."
+            )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
-    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, few and unfit is None)
+    small = few and unfit is None
+    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, small, may_move)
 
 
 def _effects(assembled: Assembled) -> str:
@@ -309,6 +321,13 @@ def _structure(data: ModelData, declared: Sequence[Declaration], pilot: bool | C
         why_not = why_not or "its factors are crossed, and a factorisation would take too much memory"
         raise SettingError(f"pilot='matrix' cannot serve this model: {why_not}.")
     return structure
+
+
+def _may_be_matrix(assembled: Assembled, declared: Sequence[Declaration]) -> bool:
+    """Whether matrix centring can serve the effects of a single factor."""
+    if why_refused(declared, MATRIX) is not None or why_no_matrix(assembled.data) is not None:
+        return False
+    return has_one_factor(assembled.data)
 
 
 def _matrix_sentences(structure: Structure) -> list[str]:
