@@ -292,7 +292,7 @@ def test_the_sampler_stands_alone():
         ("posterior/density/joint.py", "import pandas as pd"),
         ("results/diagnostics/summary.py", "from patsy import dmatrix"),
         ("model/model.py", "import numba"),
-        ("_special.py", "from nutslite.formula.records import Response"),
+        ("_special/elementary.py", "from nutslite.formula.records import Response"),
         ("exceptions.py", "from nutslite._numba import kernel"),
         ("results/predictions/predict.py", "from nutslite.cli import main"),
         ("model/fitting.py", "from nutslite.calibration.study import simulation_based_calibration"),

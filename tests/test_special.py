@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -33,6 +37,7 @@ TAILS = np.concatenate([np.linspace(-40.0, 8.0, 1200), -np.geomspace(40.0, 1e150
 
 CASES: dict[str, tuple[Callable[[float], float], Callable[[np.ndarray], np.ndarray], np.ndarray, float]] = {
     "exp": (_special.exp, np.exp, SIGNED, 5e-16),
+    "decay": (_special.decay, lambda x: np.exp(-np.abs(x)), SIGNED, 5e-16),
     "expm1": (_special.expm1, np.expm1, SIGNED, 5e-16),
     "log": (_special.log, np.log, np.concatenate([POSITIVE, np.geomspace(5e-324, 1e-300, 300), NEAR_ONE]), 5e-16),
     "log1p": (_special.log1p, np.log1p, np.concatenate([[0.0], POSITIVE, np.linspace(0.0, 3.0, 999)]), 5e-16),
@@ -42,6 +47,14 @@ CASES: dict[str, tuple[Callable[[float], float], Callable[[np.ndarray], np.ndarr
         np.concatenate([np.linspace(0, 1, 999), POSITIVE[POSITIVE < 1]]),
         5e-16,
     ),
+    "log1p_and_inverse": (
+        lambda x: _special.log1p_and_inverse(x)[0],
+        np.log1p,
+        np.concatenate([np.linspace(0, 1, 999), POSITIVE[POSITIVE < 1]]),
+        8e-16,
+    ),
+    "inverse": (lambda x: _special.log1p_and_inverse(x)[1], lambda x: 1.0 / (1.0 + x), np.linspace(0, 1, 999), 8e-16),
+    "log_expit": (lambda x: -_special.softplus(-x), special.log_expit, SIGNED, 1e-15),
     "softplus": (_special.softplus, lambda x: np.logaddexp(0.0, x), SIGNED, 1e-15),
     "log1p_square": (
         _special.log1p_square,
@@ -108,14 +121,29 @@ def test_normal_hazard_is_the_slope_of_log_ndtr() -> None:
 def test_ends_of_exp() -> None:
     for x, expected in [(-math.inf, 0.0), (-800.0, 0.0), (710.0, math.inf), (math.inf, math.inf), (0.0, 1.0)]:
         assert _special.exp(x) == expected
+        assert _special.decay(x) == (1.0 if x == 0.0 else min(expected, _special.exp(-x)))
+    for x in (1e308, -1e308):
+        assert _special.exp(x) == (math.inf if x > 0.0 else 0.0)
+        assert _special.decay(x) == 0.0
     assert math.isnan(_special.exp(math.nan))
-    assert _special.exp(-745.0) == pytest.approx(math.exp(-745.0), rel=0.5)
+    assert math.isnan(_special.decay(math.nan))
+    assert _special.exp(709.7) == pytest.approx(math.exp(709.7), rel=5e-16)
+    for x in (-708.5, -720.0, -744.0, -745.1, -745.2):  # too small for all digits: as near as numbers are there
+        assert abs(_special.exp(x) - math.exp(x)) <= 5e-324 + 5e-16 * math.exp(x)
+        assert _special.decay(-x) == _special.exp(x)
     assert _special.expm1(-math.inf) == -1.0
     assert _special.expm1(math.inf) == math.inf
+    assert _special.expm1(709.7) == pytest.approx(math.exp(709.7), rel=5e-16)
     assert math.isnan(_special.expm1(math.nan))
     assert math.isnan(_special.log1p_square(math.nan))
     assert _special.log1p_square(math.inf) == math.inf
     assert _special.log1p_square(-math.inf) == math.inf
+
+
+@pytest.mark.parametrize("payload", [0, 1, 1954, 2047])  # 1954 is R's missing number
+@pytest.mark.parametrize("function", [_special.exp, _special.decay, _special.expm1, _special.expit, _special.softplus])
+def test_whatever_is_not_a_number_stays_none(payload: int, function: Callable[[float], float]) -> None:
+    assert math.isnan(function(float(np.int64(0x7FF8000000000000 + payload).view(np.float64))))
 
 
 def test_ends_of_logarithms() -> None:
@@ -135,14 +163,38 @@ def test_ends_of_logit_and_ndtri() -> None:
 
 
 @kernel
-def _exp_of_a_row(source, target):
+def _exponentials_of_a_row(source, targets):
     for i in range(source.shape[0]):
-        target[i] = _special.exp(source[i])
+        targets[0, i] = _special.exp(source[i])
+    for i in range(source.shape[0]):
+        targets[1, i] = _special.softplus(source[i])
+    for i in range(source.shape[0]):
+        targets[2, i] = _special.expit(source[i])
 
 
-def test_loops_over_exp_agree_with_single_calls() -> None:
+EXPONENTIALS = (_special.exp, _special.softplus, _special.expit)
+
+
+def test_loops_over_exponentials_agree_with_single_calls() -> None:
     """A vectorised loop takes another path through the compiler than one call: bit for bit the same numbers."""
     source = np.random.default_rng(1).normal(0.0, 50.0, 1003)
-    target = np.empty_like(source)
-    _exp_of_a_row(source, target)
-    assert np.array_equal(target, [_special.exp(float(x)) for x in source])
+    targets = np.empty((3, source.size))
+    _exponentials_of_a_row(source, targets)
+    for target, function in zip(targets, EXPONENTIALS, strict=True):
+        assert np.array_equal(target, [function(float(x)) for x in source])
+
+
+def test_plain_python_gives_the_same_numbers() -> None:
+    """To rounding: without products and sums in one instruction."""
+    source = [*np.random.default_rng(2).normal(0.0, 50.0, 200), -math.inf, math.inf, math.nan, -745.0, -720.0, 1e308]
+    code = f"""if True:
+        import json, math
+        from nutslite import _special
+        inf, nan = math.inf, math.nan
+        names = {[function.__name__ for function in EXPONENTIALS]}
+        print(json.dumps([[float(getattr(_special, name)(x)) for x in {[float(x) for x in source]}] for name in names]))
+    """
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    printed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    for function, plain in zip(EXPONENTIALS, json.loads(printed.stdout), strict=True):
+        np.testing.assert_allclose([function(float(x)) for x in source], plain, rtol=1e-15, atol=5e-324)

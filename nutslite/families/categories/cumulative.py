@@ -14,7 +14,7 @@ import numpy as np
 
 from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._numba import inner, kernel
-from nutslite._special import exp, expit, log1mexp, log1p_unit, log_ndtr, ndtr, softplus
+from nutslite._special import decay, expit, log1mexp, log1p_unit, log_ndtr, ndtr, softplus
 from nutslite.families.links.codes import CLOGLOG, LOGIT, PROBIT, inverse_array
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
@@ -82,7 +82,7 @@ def _logistic_rows(y, weights, start, eta, varies, out_loglik, out_d_eta):
     for i in range(rows):
         # softplus and expit of both, with one exponential each; calls of these functions would not vectorise.
         x, z = above[i], below[i]
-        small_x, small_z = exp(-abs(x)), exp(-abs(z))
+        small_x, small_z = decay(x), decay(z)
         one_over = 1.0 / ((1.0 + small_x) * (1.0 + small_z))
         larger = -(x if x > 0.0 else 0.0) - (z if z > 0.0 else 0.0)
         out_loglik[i] = larger - log1p_unit(small_x) - log1p_unit(small_z)

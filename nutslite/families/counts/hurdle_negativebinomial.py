@@ -17,7 +17,7 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import negative_binomial_above_zero
 from nutslite._numba import kernel
-from nutslite._special import exp, expm1, log, log1p_unit
+from nutslite._special import decay, exp, expm1, log, log1p_unit
 from nutslite.families.counts.negativebinomial import ALPHA, MU, fill_rows, prepare
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import Family
@@ -35,7 +35,7 @@ def _take_zeros(log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha):
     for i in range(out_loglik.shape[0]):
         log_a = log_alpha[i * varies]
         x = log_mu[i] - log_a
-        e = exp(-abs(x))
+        e = decay(x)
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         small = x < _SMALL
         log_m = log_mu[i] if small else log_a + log(stretch)

@@ -19,7 +19,7 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import negative_binomial
 from nutslite._numba import inner, kernel
-from nutslite._special import exp, log1p_unit
+from nutslite._special import decay, exp, log1p_unit
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_counts
@@ -69,9 +69,11 @@ def _fill_by_table(response, table, log_mu, log_alpha, out_loglik, d_mu, d_alpha
         out_loglik[i] = table[0, count]
         d_alpha[i] = table[1, count]
     alpha = np.exp(log_alpha)
+    for i in range(response.shape[0]):  # apart, because one long chain of operations keeps the processor waiting
+        d_mu[i] = decay(log_mu[i] - log_alpha)
     for i in range(response.shape[0]):
         x = log_mu[i] - log_alpha
-        e = exp(-abs(x))
+        e = d_mu[i]
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         share = (1.0 if x > 0.0 else e) / (1.0 + e)
         size = alpha + response[i]
@@ -87,7 +89,7 @@ def _fill_row_by_row(response, log_mu, log_alpha, out_loglik, d_mu, d_alpha):
         alpha = exp(log_alpha[i])
         value, decrease = rising(response[i], alpha, log_alpha[i])
         x = log_mu[i] - log_alpha[i]
-        e = exp(-abs(x))
+        e = decay(x)
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         share = (1.0 if x > 0.0 else e) / (1.0 + e)
         size = alpha + response[i]
@@ -144,7 +146,7 @@ def fill(points, others, native, varies, below, above, d_below, d_above):
             continue
         mu, alpha = exp(log_mu), exp(log_alpha)
         x = log_mu - log_alpha
-        e = exp(-abs(x))
+        e = decay(x)
         stretch = (x if x > 0.0 else 0.0) + log1p_unit(e)
         share = (1.0 if x > 0.0 else e) / (1.0 + e)
         other = exp(-stretch)  # 1 - share

@@ -1,6 +1,7 @@
 """Bernoulli family: probability p of a one.
 
-On the logit scale ``log p(y) = y eta - log(1 + exp(eta))``, with derivative ``y - p``.
+On the logit scale ``log p(y) = -log(1 + exp(-s eta))`` with ``s = 2 y - 1``, and the derivative is s times the
+probability of what was not seen.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import kernel, reduction
-from nutslite._special import exp, log1p_unit
+from nutslite._special import decay, log1p_and_inverse
 from nutslite.exceptions import DataError
 from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter
@@ -31,18 +32,15 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     response = y[0, start : start + rows]
     logits = native[0]
     derivative = out_d_eta[0]
+    for i in range(rows):  # apart, because one long chain of operations keeps the processor waiting
+        derivative[i] = decay(logits[i])
     for i in range(rows):
-        x = logits[i]
-        e = exp(-abs(x))
-        larger = 1.0 / (1.0 + e)
-        smaller = e * larger
-        p = larger if x > 0.0 else smaller
-        q = smaller if x > 0.0 else larger
-        successes = response[i]
-        failures = 1.0 - successes
-        signed = -failures if x > 0.0 else successes
-        out_loglik[i] = signed * x - log1p_unit(e)
-        derivative[i] = successes * q - failures * p
+        sign = 2.0 * response[i] - 1.0
+        x = sign * logits[i]  # of what was seen
+        e = derivative[i]
+        shrink, larger = log1p_and_inverse(e)
+        out_loglik[i] = (0.0 if x > 0.0 else x) - shrink
+        derivative[i] = sign * ((e if x > 0.0 else 1.0) * larger)
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -65,7 +63,7 @@ def _sum_and_product(logits, response, n):
     for i in range(n):
         x = logits[i]
         linear += x * (response[i] - (1.0 if x > 0.0 else 0.0))
-        product *= 1.0 + exp(-abs(x))
+        product *= 1.0 + decay(x)
     return linear, product
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import beta
 from nutslite._numba import inner, kernel
-from nutslite._special import HALF_LOG_2PI, exp, log, log1p_unit, softplus
+from nutslite._special import HALF_LOG_2PI, decay, exp, log, log1p_unit, softplus
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.checks import require_numbers, require_values
@@ -54,7 +54,7 @@ def _fill(log_y, log_not_y, logits, whole, out_loglik, d_mu, d_kappa):
     for i in range(out_loglik.shape[0]):
         x = logits[i]
         upper = x > 0.0
-        e = exp(-abs(x))
+        e = decay(x)
         log_larger = -log1p_unit(e)
         larger = 1.0 / (1.0 + e)
         smaller = e * larger

@@ -20,7 +20,7 @@ import numpy as np
 from nutslite import _draws
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import inner, kernel
-from nutslite._special import exp, expit, log1p_unit, softplus
+from nutslite._special import decay, exp, expit, log1p_unit, softplus
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.proportions.binomial import prepare
 from nutslite.families.record.family import POSITIVE_LINKS, UNIT_LINKS, Family, Parameter
@@ -53,7 +53,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     log_kappa, log_a, log_b, part, other = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     for i in range(rows):
         x = logits[i]
-        shrink = log1p_unit(exp(-abs(x)))
+        shrink = log1p_unit(decay(x))
         log_kappa[i] = native[1, i * varies[1]]
         log_p = -shrink - (0.0 if x > 0.0 else -x)
         log_q = -shrink - (x if x > 0.0 else 0.0)
@@ -68,7 +68,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     _add_rising(failures, log_b, out_loglik, other)
     for i in range(rows):
         x = logits[i]
-        e = exp(-abs(x))
+        e = decay(x)
         larger = 1.0 / (1.0 + e)
         p = larger if x > 0.0 else e * larger
         q = e * larger if x > 0.0 else larger

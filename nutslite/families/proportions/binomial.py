@@ -13,7 +13,7 @@ import numpy as np
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._draws import binomial
 from nutslite._numba import inner, kernel
-from nutslite._special import exp, expit, log1p_unit, softplus
+from nutslite._special import decay, exp, expit, log1p_and_inverse, softplus
 from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_trials
@@ -27,17 +27,19 @@ _PRECISE = 1e-17
 @kernel
 def fill_rows(response, trials, log_choose, logits, out_loglik, derivative):
     """Write the log density of every row and its derivative."""
+    for i in range(response.shape[0]):  # apart, because one long chain of operations keeps the processor waiting
+        derivative[i] = decay(logits[i])
     for i in range(response.shape[0]):
         x = logits[i]
-        e = exp(-abs(x))
-        larger = 1.0 / (1.0 + e)
+        e = derivative[i]
+        shrink, larger = log1p_and_inverse(e)
         smaller = e * larger
         p = larger if x > 0.0 else smaller
         q = smaller if x > 0.0 else larger
         successes = response[i]
         failures = trials[i] - successes
         signed = -failures if x > 0.0 else successes
-        out_loglik[i] = log_choose[i] + signed * x - trials[i] * log1p_unit(e)
+        out_loglik[i] = log_choose[i] + signed * x - trials[i] * shrink
         derivative[i] = successes * q - failures * p
 
 

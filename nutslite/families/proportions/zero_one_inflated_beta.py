@@ -16,7 +16,7 @@ import numpy as np
 from nutslite import _draws
 from nutslite._capabilities import EVERYTHING, INTEGRATES
 from nutslite._numba import kernel
-from nutslite._special import exp, log1p_unit
+from nutslite._special import decay, log1p_unit
 from nutslite.families.links.codes import LOG, LOGIT
 from nutslite.families.proportions.beta import KAPPA, MU, fill_rows
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter
@@ -33,7 +33,7 @@ def _write_ends(response, zoi, zoi_varies, coi, coi_varies, out_loglik, out_d_et
         one = response[i] == 1.0
         end = one or response[i] == 0.0
         x = zoi[i * zoi_varies]
-        e = exp(-abs(x))
+        e = decay(x)
         upper = x > 0.0
         shrink = log1p_unit(e)
         larger = 1.0 / (1.0 + e)
@@ -44,7 +44,7 @@ def _write_ends(response, zoi, zoi_varies, coi, coi_varies, out_loglik, out_d_et
         z = coi[i * coi_varies]
         if end:
             side = -z if one else z
-            small = exp(-abs(side))
+            small = decay(side)
             value -= (side if side > 0.0 else 0.0) + log1p_unit(small)
             pull = (1.0 if side > 0.0 else small) / (1.0 + small)
             out_loglik[i] = value

@@ -18,7 +18,7 @@ import numpy as np
 from nutslite._capabilities import CODES, MERGES, PILOT
 from nutslite._draws import moved
 from nutslite._numba import inner, kernel
-from nutslite._special import exp, log1p_unit
+from nutslite._special import decay, exp, log1p_unit
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.check_loss import PILOT_WIDTH, smooth_constant, smooth_loss
@@ -67,7 +67,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
 @kernel
 def _log_sum(log_kappa):
     """``log(kappa + 1 / kappa)``."""
-    return abs(log_kappa) + log1p_unit(exp(-2.0 * abs(log_kappa)))
+    return abs(log_kappa) + log1p_unit(decay(2.0 * log_kappa))
 
 
 @kernel

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from nutslite._numba import inlined, kernel
-from nutslite._special import digamma, exp, expit, log1p_unit
+from nutslite._special import decay, digamma, expit, log1p_unit
 
 PILOT_WIDTH = 0.5
 """Of a pilot that looks for the mode of a density with a kink: some rows are near it, and the mode is hardly moved."""
@@ -21,7 +21,7 @@ PILOT_WIDTH = 0.5
 @inlined
 def smooth_loss(z, below, above, width):
     """Minus the loss of z, and its derivative; `below` is tau and `above` is 1 - tau."""
-    bend = exp(-abs(z) / width)
+    bend = decay(z / width)
     share = (1.0 if z > 0.0 else bend) / (1.0 + bend)
     loss = below * z if z > 0.0 else -above * z
     return -loss - width * log1p_unit(bend), above - share
@@ -32,7 +32,7 @@ def smooth_constant(level, width):
     """``-log[h B(h (1 - tau), h tau)]``, its derivative by `level` = logit(tau), and tau, 1 - tau."""
     below, above = expit(level), expit(-level)
     a, b = width * above, width * below
-    product = -abs(level) - 2.0 * log1p_unit(exp(-abs(level)))  # log(tau (1 - tau))
+    product = -abs(level) - 2.0 * log1p_unit(decay(level))  # log(tau (1 - tau))
     value = math.lgamma(1.0 + width) - math.lgamma(1.0 + a) - math.lgamma(1.0 + b) + product
     slope = above - below - width * below * above * (digamma(1.0 + b) - digamma(1.0 + a))
     return value, slope, below, above

@@ -27,7 +27,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._numba import inlined, kernel
+from nutslite._numba import fused, inlined
 from nutslite._special import log, log1p, two_atanh
 
 LARGEST_TABLE = 10_000  # counts below are looked up; of larger ones those that there are get a place first
@@ -78,13 +78,13 @@ _G0, _G1, _G2, _G3, _G4, _G5, _G6, _G7 = (
 )
 
 
-@kernel
+@fused
 def _log_near(x):
     """``log(x)`` for 6 <= x <= 12."""
     return _LOG_8_5 + two_atanh((x - 8.5) / (x + 8.5))
 
 
-@kernel
+@fused
 def _upper_factors(x):
     """``(x + 1) (x + 2) ... (x + 5)``, and the derivative of its logarithm."""
     w = x + 3.0
@@ -94,7 +94,7 @@ def _upper_factors(x):
     return product, (v + 2.0 * (w * w) * (2.0 * u + 13.0)) / product
 
 
-@kernel
+@fused
 def _all_factors(x):
     """``x (x + 1) ... (x + 5)``, and the derivative of its logarithm."""
     u = x * (x + 5.0)
@@ -103,7 +103,7 @@ def _all_factors(x):
     return product, (2.0 * x + 5.0) * (v + u * (2.0 * u + 10.0)) / product
 
 
-@kernel
+@fused
 def _stirling_series(inverse):
     """Both of `stirling_errors` at ``1 / inverse``, which is 6 or more."""
     z = inverse * inverse
@@ -114,7 +114,7 @@ def _stirling_series(inverse):
     return s * inverse, 0.5 + d * inverse
 
 
-@kernel
+@fused
 def _half_step_series(inverse):
     """Both of `half_step` at ``1 / inverse``, which is 6 or more."""
     z = inverse * inverse

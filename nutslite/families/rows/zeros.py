@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._numba import kernel
-from nutslite._special import exp, log1p_unit
+from nutslite._special import decay, log1p_unit
 from nutslite.families.links.parameter import UNIT_LINKS, Parameter
 
 PSI = Parameter("psi", links=UNIT_LINKS, support="unit", default_prior=("Beta", {"alpha": 2.0, "beta": 2.0}))
@@ -34,7 +34,7 @@ def fill_shares(logit_psi, varies, shares):
     count = logits.shape[0] if varies == 1 else 1
     for i in range(count):
         x = logit_psi[i]
-        e = exp(-abs(x))
+        e = decay(x)
         shrink = log1p_unit(e)
         logits[i] = x
         log_psi[i] = -((0.0 if x > 0.0 else -x) + shrink)
@@ -60,7 +60,7 @@ def inflate_zeros(response, shares, out_loglik, out_d_eta):
     for i in range(response.shape[0]):
         zero = response[i] == 0.0
         x = logits[i] + out_loglik[i]
-        e = exp(-abs(x))
+        e = decay(x)
         inverse = 1.0 / (1.0 + e)
         own = inverse if x > 0.0 else e * inverse
         further = e * inverse if x > 0.0 else inverse
