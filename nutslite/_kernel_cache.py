@@ -18,6 +18,7 @@ from typing import Any
 import numba
 from numba.core import sigutils
 from numba.core.caching import FunctionCache
+from numba.core.options import DefaultOptions
 from numba.core.registry import CPUDispatcher
 from numba.core.runtime import rtsys
 
@@ -28,6 +29,10 @@ LOCK_NAME = "nutslite.lock"
 
 NO_ENTRIES = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that only compiled code calls."""
+
+# Not part of Numba's public interface: where it is missing, references are counted, and all is only slower.
+UNCOUNTED: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+"""Options of functions that count no references to arrays: they must not allocate and not keep what they are given."""
 
 MOST_ANSWERS = 16
 """Signatures that a function remembers what it was compiled to."""

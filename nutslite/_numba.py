@@ -16,7 +16,7 @@ from typing import Any
 import numba
 from numba import types
 
-from nutslite._kernel_cache import NO_ENTRIES, cached
+from nutslite._kernel_cache import NO_ENTRIES, UNCOUNTED, cached
 
 VECTOR = types.Array(types.float64, 1, "C")
 MATRIX = types.Array(types.float64, 2, "C")
@@ -48,6 +48,21 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     Numba optimises a function once by itself and once more inside each caller; this leaves out the former.
     """
     compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", inline="always")(function)
+    return compiled
+
+
+def uncounted_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Like `kernel`, without counting references to arrays: it must not allocate and not keep what it is given.
+
+    To count takes an atomic operation for each array that is cut into rows, together longer than many a block of rows.
+    """
+    compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", **UNCOUNTED)(function)
+    return compiled
+
+
+def uncounted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `uncounted_kernel`, for what compiled code calls: without an entry for Python, like `inner`."""
+    compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", **UNCOUNTED, **NO_ENTRIES)(function)
     return compiled
 
 

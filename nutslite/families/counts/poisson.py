@@ -23,13 +23,14 @@ from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_counts
 from nutslite.families.rows.given import exposures
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 
 NATIVE = (LOG,)
 _PRECISE = 1e-17
 _MOST_TERMS = 1_000_000  # a few times the root of the largest count
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: counts, log(counts!)."""

@@ -17,11 +17,12 @@ from nutslite.families.links.codes import LOG
 from nutslite.families.positive.weibull import log_share
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_not_negative
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 
 NATIVE = (LOG,)
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response."""

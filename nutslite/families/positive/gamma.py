@@ -22,7 +22,7 @@ from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
 from nutslite.families.rows.gamma_functions import stirling_errors
 from nutslite.families.rows.half_line import NEGLIGIBLE, NODES, WEIGHTS
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (LOG, LOG)
@@ -67,6 +67,7 @@ def fill_rows(log_response, log_mu, log_alpha, varies, out_loglik, d_mu, d_alpha
         _fill_many_alphas(log_response, log_mu, log_alpha, out_loglik, d_mu, d_alpha)
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, its logarithm."""

@@ -15,7 +15,7 @@ from nutslite._special import HALF_LOG_2PI, exp
 from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 from nutslite.families.rows.normal_tails import fill_interval, fill_tail
 
 NATIVE = (IDENTITY, LOG)
@@ -42,6 +42,7 @@ def fill_rows(log_response, mu, log_sigma, varies, out_loglik, d_mu, d_log_sigma
             d_log_sigma[i] = z * z - 1.0
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, its logarithm."""

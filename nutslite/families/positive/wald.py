@@ -16,13 +16,14 @@ from nutslite._special import HALF_LOG_2PI, exp, expm1, log1mexp, log_ndtr, scal
 from nutslite.families.links.codes import LOG
 from nutslite.families.record.family import POSITIVE_LINKS, Family, Parameter
 from nutslite.families.rows.checks import check_positive
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (LOG, LOG)
 _MU_LINKS = ("inverse_squared", *(link for link in POSITIVE_LINKS if link != "inverse_squared"))
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response, its logarithm."""

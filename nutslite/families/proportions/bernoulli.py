@@ -17,13 +17,14 @@ from nutslite.exceptions import DataError
 from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter
 from nutslite.families.rows.checks import refuse_companions
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 from nutslite.formula.records import Response
 
 NATIVE = (LOGIT,)
 FACTORS = 512  # of a product, each at most two
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: zeros and ones."""

@@ -17,7 +17,7 @@ from nutslite._special import decay, exp, expit, log1p_and_inverse, softplus
 from nutslite.families.links.codes import LOGIT
 from nutslite.families.record.family import UNIT_LINKS, Family, Parameter, log_factorial
 from nutslite.families.rows.checks import check_trials
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 from nutslite.families.rows.tails import censored_kernels, certain, complete
 
 NATIVE = (LOGIT,)
@@ -43,6 +43,7 @@ def fill_rows(response, trials, log_choose, logits, out_loglik, derivative):
         derivative[i] = successes * q - failures * p
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: successes, trials, log(trials choose successes)."""

@@ -18,12 +18,13 @@ from nutslite.families.links.codes import IDENTITY, LOG
 from nutslite.families.record.family import POSITIVE_LINKS, REAL_LINKS, Family, Parameter
 from nutslite.families.rows.check_loss import PILOT_WIDTH, smooth_constant, smooth_loss
 from nutslite.families.rows.checks import check_real
-from nutslite.families.rows.kernel_rows import finish_rows, native_rows
+from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, native_rows
 from nutslite.families.rows.tails import censored_kernels, complete
 
 NATIVE = (IDENTITY, LOG)
 
 
+@allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
     """Family kernel, see docs/architecture.md. y: the response."""

@@ -14,7 +14,7 @@ from types import FunctionType
 
 import numpy as np
 
-from nutslite._numba import inlined, inner, kernel
+from nutslite._numba import inlined, kernel, uncounted, uncounted_kernel
 from nutslite.families.links.native import relink_rows
 
 
@@ -63,14 +63,23 @@ def native_rows(native, eta, varies, links, rows):
 
 @inlined
 def given_rows(native, eta, varies, links, rows):
-    """`native_rows` where every link is the native one, which is most models: nothing but constants to spread."""
-    if varies[0] == 1:
-        return eta, np.empty((0, 0))
-    native_eta = np.empty((eta.shape[0], rows))
-    for j in range(eta.shape[0]):
+    """`native_rows` where every link is the native one, which is most models; it allocates nothing.
+
+    A constant parent is spread over its row of `eta`, of which callers need no more than the first number.
+    """
+    if varies[0] == 0:
         for i in range(rows):
-            native_eta[j, i] = eta[j, i if varies[j] == 1 else 0]
-    return native_eta, np.empty((0, 0))
+            eta[0, i] = eta[0, 0]
+    return eta, eta[:0]
+
+
+def allocates_nothing(loglik: Callable[..., None]) -> Callable[..., None]:
+    """Declare that a family kernel makes no arrays but by `native_rows`, nor gets any from what it calls.
+
+    With native links it is compiled without reference counts then: a block of rows is spared 0.2 microseconds.
+    """
+    loglik._allocates_nothing = True  # type: ignore[attr-defined]
+    return loglik
 
 
 @functools.cache
@@ -86,10 +95,10 @@ def without_relinks(loglik: Callable[..., None]) -> Callable[..., None]:
         function.__code__, {**function.__globals__, "native_rows": given_rows}, f"native_{function.__name__}"
     )
     own.__qualname__ = own.__name__  # the disk cache goes by it
-    return kernel(own)
+    return (uncounted_kernel if hasattr(loglik, "_allocates_nothing") else kernel)(own)
 
 
-@inner
+@uncounted
 def finish_rows(weights, start, varies, slope, out_loglik, out_d_eta):
     """Chain rule, weights and sums, in place.
 

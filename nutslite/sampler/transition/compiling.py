@@ -14,29 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba.core.options import DefaultOptions
+from nutslite._kernel_cache import UNCOUNTED, cached
+from nutslite._numba import uncounted, uncounted_kernel
 
-from nutslite._kernel_cache import NO_ENTRIES, cached
-
-# Not part of Numba's public interface: where it is missing, references are counted, and all is only slower.
-_UNCOUNTED: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
-
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", **_UNCOUNTED}
-
-
-def uncounted_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile `function` on its first call, cached on disk; it must not allocate and not keep what it is given."""
-    compiled: Callable[..., Any] = cached(**_OPTIONS)(function)
-    return compiled
-
-
-def uncounted(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `uncounted_kernel`, for what compiled code calls: without an entry for Python, like `_numba.inner`."""
-    compiled: Callable[..., Any] = cached(**_OPTIONS, **NO_ENTRIES)(function)
-    return compiled
+__all__ = ["uncounted", "uncounted_inlined", "uncounted_kernel"]
 
 
 def uncounted_inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Like `uncounted_kernel`, but copied into its callers: for functions with one or two of them."""
-    compiled: Callable[..., Any] = cached(**_OPTIONS, inline="always")(function)
+    compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", **UNCOUNTED, inline="always")(function)
     return compiled
