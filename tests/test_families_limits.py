@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from nutslite.families.counts import negativebinomial
 from nutslite.families.links.codes import CODES
@@ -164,3 +164,19 @@ def test_default_links_are_those_of_bambi() -> None:
     }
     for name, names in expected.items():
         assert tuple(get_family(name).link_codes()) == tuple(CODES[link] for link in names)
+
+
+FAR = np.array([-math.inf, -1e308, -800.0, -745.0, -720.0, -700.0, -40.0, -1.0, 0.0, 0.3, 37.0, 745.0, 800.0, math.inf])
+
+
+@pytest.mark.parametrize("outcome", [0.0, 1.0])
+def test_bernoulli_however_far_out(outcome: float) -> None:
+    sign = 2.0 * outcome - 1.0
+    for x in FAR:
+        value, slopes = one_row("bernoulli", [outcome], [x], {"p": "logit"})
+        with np.errstate(all="ignore"):
+            assert value == pytest.approx(special.log_expit(sign * x), rel=1e-15)
+            assert slopes[0] == pytest.approx(sign * special.expit(-sign * x), rel=1e-15, abs=1e-307)
+    value, slopes = one_row("bernoulli", [outcome], [math.nan], {"p": "logit"})
+    assert math.isnan(value)
+    assert math.isnan(slopes[0])
