@@ -12,7 +12,7 @@ from nutslite._numba import jit_disabled
 from nutslite.families.links.codes import CODES
 from nutslite.families.record.family import compiled_loglik
 from nutslite.families.record.register import get_family
-from nutslite.families.rows.kernel_rows import given_rows
+from nutslite.families.rows.kernel_rows import spread_rows
 from nutslite.families.user.built_in import built_in, family_names
 
 COUNT_NOTHING = [name for name in family_names() if hasattr(built_in(name).kernel, "_allocates_nothing")]
@@ -44,7 +44,7 @@ def test_kernels_leave_no_memory_behind(name: str) -> None:
 
 def test_a_constant_parent_is_spread_over_its_row() -> None:
     eta = np.array([[0.5, np.nan, np.nan, np.nan], [1.0, np.nan, np.nan, np.nan]])
-    native, slope = getattr(given_rows, "py_func", given_rows)((0, 1), eta, np.array([0, 0]), np.array([0, 1]), 3)
+    native, slope = getattr(spread_rows, "py_func", spread_rows)((0, 1), eta, np.array([0, 0]), np.array([0, 1]), 3)
     np.testing.assert_array_equal(native[0], [0.5, 0.5, 0.5, np.nan])
     assert native[1, 0] == 1.0
     assert slope.shape[0] == 0

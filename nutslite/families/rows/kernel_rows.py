@@ -63,10 +63,19 @@ def native_rows(native, eta, varies, links, rows):
 
 @inlined
 def given_rows(native, eta, varies, links, rows):
-    """`native_rows` where every link is the native one, which is most models; it allocates nothing.
+    """`native_rows` where every link is the native one, which is most models: nothing but constants to spread."""
+    if varies[0] == 1:
+        return eta, np.empty((0, 0))
+    native_eta = np.empty((eta.shape[0], rows))
+    for j in range(eta.shape[0]):
+        for i in range(rows):
+            native_eta[j, i] = eta[j, i if varies[j] == 1 else 0]
+    return native_eta, np.empty((0, 0))
 
-    A constant parent is spread over its row of `eta`, of which callers need no more than the first number.
-    """
+
+@inlined
+def spread_rows(native, eta, varies, links, rows):
+    """`given_rows` without an allocation: a constant parent is spread over its own row of `eta`."""
     if varies[0] == 0:
         for i in range(rows):
             eta[0, i] = eta[0, 0]
@@ -91,11 +100,11 @@ def without_relinks(loglik: Callable[..., None]) -> Callable[..., None]:
     function = getattr(loglik, "py_func", None)
     if function is None or function.__globals__.get("native_rows") is not native_rows:
         return loglik
-    own = FunctionType(
-        function.__code__, {**function.__globals__, "native_rows": given_rows}, f"native_{function.__name__}"
-    )
+    lean = hasattr(loglik, "_allocates_nothing")
+    rows = spread_rows if lean else given_rows
+    own = FunctionType(function.__code__, {**function.__globals__, "native_rows": rows}, f"native_{function.__name__}")
     own.__qualname__ = own.__name__  # the disk cache goes by it
-    return (uncounted_kernel if hasattr(loglik, "_allocates_nothing") else kernel)(own)
+    return uncounted_kernel(own) if lean else kernel(own)
 
 
 @uncounted
