@@ -1,7 +1,7 @@
 """Nanoseconds a row of family kernels with native links, beside an older commit, by the rows of a call.
 
 Run from the repository: ``python benchmarks/kernel_rows.py --commit 7e7b479 [--out FOLDER]``. The commit is checked out
-beside the sources. Processes of the two take turns; each figure is the least processor time of several loops in compiled
+beside the sources. Processes of the two take turns; a figure is the least processor time of several loops in compiled
 code. ``total`` is a sum without derivatives, as proposals over data on an engine take it. Parents vary, others do not.
 """
 
