@@ -18,7 +18,10 @@ from pathlib import Path
 from provenance import made_by
 from repository import ROOT
 
-FAMILIES = "bernoulli,binomial,poisson,negativebinomial,zero_inflated_poisson,gamma,exponential,beta,weibull,gaussian,lognormal,t"
+FAMILIES = (
+    "bernoulli,binomial,poisson,negativebinomial,zero_inflated_poisson,gamma,exponential,beta,weibull,gaussian,"
+    "lognormal,t"
+)
 ROWS = (50, 220, 1000, 20_000)
 WORK = """
 import json, sys, time

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._numba import kernel
-from nutslite._special import decay, log1p_and_inverse, log1p_unit
+from nutslite._special import decay, log1p_unit
 from nutslite.families.links.parameter import UNIT_LINKS, Parameter
 
 PSI = Parameter("psi", links=UNIT_LINKS, support="unit", default_prior=("Beta", {"alpha": 2.0, "beta": 2.0}))
@@ -61,15 +61,19 @@ def inflate_zeros(response, shares, out_loglik, out_d_eta):
         logits[i] += out_loglik[i]
         d_psi[i] = decay(logits[i])
     for i in range(response.shape[0]):
-        zero = response[i] == 0.0
         x = logits[i]
+        at_zero = log_rest[i] + (x if x > 0.0 else 0.0) + log1p_unit(d_psi[i])
+        other = log_psi[i] + out_loglik[i]
+        out_loglik[i] = at_zero if response[i] == 0.0 else other
+    for i in range(response.shape[0]):
+        zero = response[i] == 0.0
+        upper = logits[i] > 0.0
         e = d_psi[i]
-        shrink, inverse = log1p_and_inverse(e)
-        own = inverse if x > 0.0 else e * inverse
-        further = e * inverse if x > 0.0 else inverse
-        at_zero = log_rest[i] + (x if x > 0.0 else 0.0) + shrink
-        out_loglik[i] = at_zero if zero else log_psi[i] + out_loglik[i]
-        d_psi[i] = own * rest[i] - further * (1.0 - rest[i]) if zero else rest[i]
+        inverse = 1.0 / (1.0 + e)
+        own = inverse if upper else e * inverse
+        further = e * inverse if upper else inverse
+        slope = own * rest[i] - further * (1.0 - rest[i])
+        d_psi[i] = slope if zero else rest[i]
         from_density[i] = own if zero else 1.0
     for j in range(parameters - 1):
         derivative = out_d_eta[j]
