@@ -37,6 +37,7 @@ MOST_DIMENSIONS = 40
 TRIAL_SHARE = 0.15  # proposals that test the fit, as a share of the chains' transitions
 FEWEST_TRIALS, MOST_TRIALS = 250, 1000
 LOWEST_ACCEPTANCE = 0.6
+CLOSE = 0.92  # acceptance that no refinement raises by much: the wide part of the proposals alone costs 0.05
 LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain may stay at one point
 CORRELATION = 0.11  # of successive kept draws, about: where nine of ten proposals are accepted, none is left out
 MOST_THINNING = 4
@@ -93,7 +94,7 @@ def run(task: Task) -> Fit | None:
 
 
 def independence_for(
-    target: Target, launch: Launch, wanted: Settings, close: float = 1.1, correlation: float = CORRELATION
+    target: Target, launch: Launch, wanted: Settings, close: float = CLOSE, correlation: float = CORRELATION
 ) -> Independence | None:
     """A proposal from the mode's curvature, refined by importance sampling; None where it does not fit.
 
