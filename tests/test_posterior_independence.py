@@ -230,17 +230,19 @@ def test_settings_of_nuts_mean_nuts(asked):
 
 def test_ctrl_c_keeps_the_blocks_that_are_done(monkeypatch, caplog):
     plan = small_model(SERVED["bernoulli"]).plan()
-    whole = run(plan, Settings(draws=300, random_seed=4, progressbar=False))
     monkeypatch.setattr(independence, "PROPOSALS_PER_BLOCK", 400)
-    evaluate, calls = JointTarget.log_densities, []
+    evaluate, calls, last = JointTarget.log_densities, [], np.inf
 
     def interrupted(self, positions, cores):
         calls.append(len(positions))
-        if len(calls) > 6:
+        if len(calls) >= last:
             raise KeyboardInterrupt
         return evaluate(self, positions, cores)
 
     monkeypatch.setattr(JointTarget, "log_densities", interrupted)
+    whole = run(plan, Settings(draws=300, random_seed=4, progressbar=False))
+    last = len(calls)  # which is the last block's
+    calls.clear()
     with caplog.at_level("WARNING", logger="nutslite"):
         kept = run(plan, Settings(draws=300, random_seed=4, progressbar=False))
     n = kept.values.shape[1]

@@ -298,13 +298,15 @@ def joined(parts: Sequence[Draws]) -> Draws:
 
 
 def largest_rectangle(draws_per_chain: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
-    """The chains, and the number of draws of each of them, that keep most draws in all.
+    """The chains, and the number of draws of each of them, that keep most draws in all; of as many, most chains.
 
     >>> largest_rectangle(np.array([900, 1000, 10]))
     (array([0, 1]), 900)
+    >>> largest_rectangle(np.array([120, 60]))
+    (array([0, 1]), 60)
     """
-    counts = np.sort(draws_per_chain)[::-1]
-    n_draws = int(counts[int(np.argmax(counts * np.arange(1, counts.size + 1)))])
+    counts = np.sort(draws_per_chain)
+    n_draws = int(counts[int(np.argmax(counts * np.arange(counts.size, 0, -1)))])
     return np.flatnonzero(draws_per_chain >= n_draws), n_draws
 
 
