@@ -147,7 +147,7 @@ def test_shared_priors_are_those_of_all_rows():
     own = many(frame)
     assert str(own["a"].model.priors) != str(own["b"].model.priors)
     frame["h"] = np.where(frame["g"] == "a", np.tile(["u", "v"], len(frame) // 2), np.tile(["u", "w"], len(frame) // 2))
-    with pytest.raises(SamplingError, match="a category that lists all levels"):
+    with pytest.raises(SamplingError, match="lack levels that others have"):
         many(frame, "y ~ h", shared_priors=True)
 
 
@@ -235,3 +235,32 @@ def test_there_is_one_bar_and_no_line_of_single_fits(capsys, caplog):
     assert "3 fits: 100%" in shown
     assert "2 fits: 100%" in shown
     assert "chain" not in shown
+
+
+# Faults of data in the largest segment
+
+
+@pytest.mark.parametrize("formula", ["y ~ poly(x, 3)", "y ~ scale(x)", "y ~ bs(x, df=5)"])
+def test_a_fault_in_the_first_segment_loses_no_other(formula):
+    """Constants, from which these learn nothing: an error of the formula, but of the data of one segment."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"g": np.repeat(list("ab"), 15), "x": rng.normal(size=30), "y": rng.normal(size=30)})
+    data.loc[data["g"] == "a", "x"] = 1.0
+    fits = nl.fit_many(formula, data, by="g", fit={"random_seed": 1, "progressbar": False, "draws": 20})
+    assert list(fits.failed.index) == ["a"]
+    with pytest.raises(FormulaError):
+        nl.fit_many(formula, data[data["g"] == "a"], by="g", fit={"progressbar": False})
+
+
+@pytest.mark.parametrize("size", [1e101, 1e-101, 1e160])
+def test_numbers_beyond_squares_are_refused_in_any_segment(size):
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"g": np.repeat(list("ab"), 15), "x": rng.normal(size=30), "y": rng.normal(size=30)})
+    data.loc[data["g"] == "b", "x"] *= size
+    fits = nl.fit_many("y ~ x", data, by="g", fit={"random_seed": 1, "progressbar": False, "draws": 20})
+    assert "rescale the column" in fits.failed["b"]
+
+
+def test_what_is_no_set_of_arguments():
+    with pytest.raises(ArgumentTypeError, match="fit has arguments of"):
+        nl.fit_many("y ~ x", [pd.DataFrame({"y": [1.0]})] * 2, fit=3)

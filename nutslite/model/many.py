@@ -43,6 +43,7 @@ from nutslite.sampler.progress import counting_bar
 from nutslite.sampler.sample import seed_sequence
 
 MOST_TOGETHER = 50  # segments that a worker is sent at once: sending takes less time than one of them
+TRIED = 5  # segments, before the call is to blame for what is wrong with all of them
 SHARES = 8  # of its segments that a worker is sent one after another, so that all end at about the same time
 ONE_FILE = ("file", "checkpoint")
 BY_ALL = ("priors", "callback", "executor", "plan", "start", "idata_kwargs", "include_response_params")
@@ -137,6 +138,8 @@ def fit_many(
     for name in sorted(settings.keys() & of_fit):
         raise CallError(f"{name} is an argument of Model.fit: fit={{'{name}': {settings[name]!r}}}.")
     check_executor(executor, "fit")
+    if fit is not None and not isinstance(fit, Mapping):
+        raise ArgumentTypeError(f"fit has arguments of Model.fit, such as {{'random_seed': 1}}; not {shown(fit)}.")
     given = dict(fit or {})
     for name in ONE_FILE:
         if name in given:
@@ -200,15 +203,21 @@ def _tried(work: SegmentWork, split: Segmentation) -> tuple[list[Any], NutsliteE
     Raises
     ------
     NutsliteError
-        Where something is wrong with the call: in the formula, the family, the priors, or another argument.
+        Where something is wrong with the call: in the formula, the family, the priors, or another argument. That is
+        where none of the largest segments has a model, and not for want of data alone.
     """
-    largest = int(split.sizes.argmax())
-    try:
-        with heard():
-            model = Model(data=split.rows(largest), **work.arguments)
-    except DataError as error:
-        return list(split.frame.columns), error
-    return list(specification_of(model).used.columns), None
+    first: NutsliteError | None = None
+    for place in (-split.sizes).argsort(kind="stable")[:TRIED].tolist():
+        try:
+            with heard():
+                model = Model(data=split.rows(place), **work.arguments)
+        except DataError as error:
+            return list(split.frame.columns), error
+        except NutsliteError as error:  # a spline of a constant, for example: its data may be to blame, too
+            first = first or error
+        else:
+            return list(specification_of(model).used.columns), None
+    raise first or DataError("There are no segments.")
 
 
 def _fitted(

@@ -110,7 +110,7 @@ class SegmentFits:
         DataError
             For a column that the table does not have.
         """
-        if column not in self.table.columns:
+        if not isinstance(column, str) or column not in self.table.columns:
             raise DataError(
                 f"The table has no column {column!r}.{did_you_mean(str(column), self.table.columns)} It has: "
                 f"{', '.join(self.table.columns)}."

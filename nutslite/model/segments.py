@@ -208,7 +208,7 @@ def _check_terms(own: Specification, shared: SharedPriors) -> None:
         if labels != theirs:
             raise DataError(
                 f"'{name}' has the columns {', '.join(labels)} here and {', '.join(theirs)} in all data, whose priors "
-                "are shared: make its column a category that lists all levels, or leave shared_priors out."
+                "are shared: its rows lack levels that others have. Leave shared_priors out, or such segments."
             )
 
 

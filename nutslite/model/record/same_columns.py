@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
+from nutslite.formula.columns.data import check_finite
 from nutslite.formula.design import Design
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.response import ResponsePlan
@@ -66,7 +67,10 @@ class SameColumns:
         if not all(name in arrays for name in self.design.used_columns):
             return None
         values = {name: arrays[name].astype(np.float64) for name in self.design.used_columns}
-        if not len(frame) or not all(np.isfinite(array).all() for array in values.values()):
+        try:
+            for name, array in values.items():
+                check_finite(array[None, :], name)
+        except (DataError, ValueError):  # the latter where there are no rows
             return None
         response = replace(self.design.response, values=values[self.response][None, :])
         predictors = {

@@ -15,6 +15,7 @@ from nutslite.posterior.methods.nuts_start import NutsStart, default_target_acce
 from nutslite.posterior.methods.resume import resumed_start
 from nutslite.posterior.methods.settings import OPTIONAL, Settings
 from nutslite.posterior.methods.task import Task
+from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.plan import Plan
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.state import ChainState
@@ -78,6 +79,7 @@ def _recovered(
         settings=settings,
         interrupted=draws.interrupted,
         draws=draws,
+        remark=", by matrix centring" if isinstance(target, MatrixTarget) and target.centring is not None else "",
         warmup=warmup,
         longer=longer,
     )

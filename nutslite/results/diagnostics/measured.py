@@ -78,7 +78,10 @@ class Measured:
         """``R-hat at most 1.006, effective sizes at least 812``."""
         if not self.size.size or self.draws < diagnostics.MIN_DRAWS:
             return f"{self.draws} draws a chain"
-        return f"R-hat at most {np.nanmax(self.r_hat):.3f}, effective sizes at least {np.nanmin(self.size):.0f}"
+        sizes = f"effective sizes at least {np.nanmin(self.size):.0f}"
+        if np.isnan(self.r_hat).all():
+            return f"{sizes}; of one chain there is no R-hat"
+        return f"R-hat at most {np.nanmax(self.r_hat):.3f}, {sizes}"
 
 
 def measured(draws: Mapping[str, NDArray[Any]]) -> Measured:
