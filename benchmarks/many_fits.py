@@ -6,7 +6,8 @@ Run from the repository::
 
 The peers live in an environment of their own: ``python3.12 -m venv peers``, ``peers/bin/pip install pymc nutpie
 numpyro``. They fit the first few segments only (``--peer-segments``); what all segments would take them is worked out
-from that. Ours fits all of them. Beside wall time stand seconds of processors, which other programs disturb less.
+from that. Ours fits all of them, and makes a table; theirs are timed without one and with one. Beside wall time stand
+seconds of processors, which other programs disturb less.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def peer(python: str, engine: str, mode: str, family: str, x: np.ndarray, y: np.
         )  # fmt: skip
     if run.returncode:
         print(f"{engine}, {mode}: {run.stderr[-500:]}", file=sys.stderr)
-        return {"wall": [np.nan], "processors": [np.nan], "means": []}
+        return {"means": [], **{f"{part}{of}": [np.nan] for part in ("", "table ") for of in ("wall", "processors")}}
     return dict(json.loads(run.stdout.strip().splitlines()[-1]))
 
 
@@ -107,14 +108,15 @@ def measured(arguments: argparse.Namespace, family: str) -> list[dict[str, Any]]
             for place, one in enumerate(record["means"])
             for name, value in one.items()
         ]
-        found.append(
-            {
-                "engine": engine, "mode": MODES[mode], "fits": len(record["wall"]),
-                "wall": float(np.mean(record["wall"])), "processors": float(np.mean(record["processors"])),
-                "apart": float(np.abs(own).max()) if own else np.nan,
+        apart = float(np.abs(own).max()) if own else np.nan
+        for what, parts in (("", ("",)), (", and a table", ("", "table "))):
+            seconds = {
+                of: sum(float(np.mean(record[f"{part}{of}"])) for part in parts) for of in ("wall", "processors")
             }
-        )  # fmt: skip
-        print(family, found[-1], flush=True)
+            found.append(
+                {"engine": engine, "mode": MODES[mode] + what, "fits": len(record["wall"]), "apart": apart, **seconds}
+            )
+            print(family, found[-1], flush=True)
     return found
 
 
@@ -149,9 +151,9 @@ def main() -> None:
         "# Many small fits",
         "",
         f"`y ~ x1 + x2`, {ROWS} rows a segment, {CHAINS} chains of {DRAWS:,} draws, the same priors, "
-        f"{arguments.cores} cores for everyone. Ours includes the table with R-hat and effective sizes, which the "
-        "peers' loops do not make. The peers fitted the first segments only; what "
-        f"{arguments.segments:,} would take is worked out from these.",
+        f"{arguments.cores} cores for everyone. Ours includes the table with R-hat and effective sizes; the peers' "
+        "loops stand there without one, and with that of `arviz.summary`, which is the same work. The peers fitted the "
+        f"first segments only; what {arguments.segments:,} would take is worked out from these.",
         "",
     ]
     for family in arguments.families.split(","):

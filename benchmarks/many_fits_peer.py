@@ -1,7 +1,8 @@
 """Peers of `many_fits.py`: fits to some segments by nutpie or numpyro, in an environment of their own.
 
 ``python many_fits_peer.py '{"engine": "nutpie", "mode": "once", ...}'`` reads the segments' columns from an ``.npz``
-file and prints one line of JSON: seconds of wall time and of processors for each fit, and means.
+file and prints one line of JSON: seconds of wall time and of processors for each fit, the same for a table of it, and
+means. The table is that of `arviz.summary`, which has what `fit_many` gives: means, intervals, R-hat, effective sizes.
 
 Two modes. ``each``: model, compilation and sampling for every segment, as in the loop that one writes first. ``once``:
 the model is compiled for the first segment, and the others only change its data, which is the fastest loop that the
@@ -18,9 +19,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import arviz
 import numpy as np
 
-Fit = Callable[[Any, Any, int], dict[str, float]]
+Fit = Callable[[Any, Any, int], Any]
 
 
 def processor_seconds() -> float:
@@ -29,13 +31,13 @@ def processor_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def means_of(posterior: Any) -> dict[str, float]:
+def means_of(draws: dict[str, np.ndarray]) -> dict[str, float]:
     """Posterior means by our names."""
-    return {name: float(np.mean(posterior[name])) for name in ("Intercept", "x1", "x2")}
+    return {name: float(np.mean(draws[name])) for name in ("Intercept", "x1", "x2")}
 
 
 def nutpie_fits(order: dict[str, Any]) -> Fit:
-    """Of a PyMC model by nutpie."""
+    """Of a PyMC model by nutpie; each gives its results."""
     import nutpie
     import pymc as pm
 
@@ -52,10 +54,10 @@ def nutpie_fits(order: dict[str, Any]) -> Fit:
                 pm.Bernoulli("response", logit_p=eta, observed=data[1])
         return nutpie.compile_pymc_model(model)
 
-    def fit(x: Any, y: Any, seed: int) -> dict[str, float]:
+    def fit(x: Any, y: Any, seed: int) -> Any:
         if order["mode"] == "each" or not compiled:
             compiled[:] = [compile_for(x, y)]
-        found = nutpie.sample(
+        return nutpie.sample(
             compiled[0].with_data(x=x, y=y),
             draws=order["draws"],
             chains=order["chains"],
@@ -63,13 +65,12 @@ def nutpie_fits(order: dict[str, Any]) -> Fit:
             seed=seed,
             progress_bar=False,
         )
-        return means_of(found.posterior)
 
     return fit
 
 
 def numpyro_fits(order: dict[str, Any]) -> Fit:
-    """Of a numpyro model, all chains in one vectorised program, its fastest way on few cores."""
+    """Of a numpyro model, all chains in one vectorised program, its fastest way on few cores; each gives draws."""
     import jax
     import numpyro
     import numpyro.distributions as dist
@@ -101,15 +102,26 @@ def numpyro_fits(order: dict[str, Any]) -> Fit:
 
     compiled = jax.jit(drawn)  # the whole run: `run` alone compiles its initialisation again for every data set
 
-    def fit(x: Any, y: Any, seed: int) -> dict[str, float]:
+    def fit(x: Any, y: Any, seed: int) -> Any:
         key = jax.random.PRNGKey(seed)
         if order["mode"] == "once":
-            return means_of(compiled(key, x, y))
+            return {name: np.asarray(draws) for name, draws in compiled(key, x, y).items()}
         mcmc = sampler()
         mcmc.run(key, x, y)
-        return means_of(mcmc.get_samples())
+        return {name: np.asarray(draws) for name, draws in mcmc.get_samples().items()}
 
     return fit
+
+
+def table_of(results: Any, order: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Make the table of a fit; its draws by name."""
+    if not hasattr(results, "posterior"):
+        shape = (order["chains"], order["draws"])
+        results = arviz.from_dict({"posterior": {name: draws.reshape(shape) for name, draws in results.items()}})
+    table = arviz.summary(results)
+    if not {"mean", "sd", "r_hat", "ess_bulk", "ess_tail"}.issubset(table.columns):
+        raise ValueError(f"the table has {list(table.columns)}")
+    return {name: results.posterior[name].values for name in ("Intercept", "x1", "x2")}
 
 
 def main() -> None:
@@ -120,14 +132,22 @@ def main() -> None:
     x, y = columns["x"], columns["y"].astype(float if order["family"] == "gaussian" else np.int64)
     fit = {"nutpie": nutpie_fits, "numpyro": numpyro_fits}[order["engine"]](order)
     if order["mode"] == "once":
-        fit(x[0], y[0], 0)  # compiles, off the clock
-    wall, processors, means = [], [], []
+        table_of(fit(x[0], y[0], 0), order)  # compiles, off the clock
+    names = ("wall", "processors", "table wall", "table processors")
+    found: dict[str, list[Any]] = {name: [] for name in (*names, "means")}
     for place in range(order["segments"]):
-        began, used = time.perf_counter(), processor_seconds()
-        means.append(fit(x[place], y[place], place))
-        wall.append(time.perf_counter() - began)
-        processors.append(processor_seconds() - used)
-    print(json.dumps({"wall": wall, "processors": processors, "means": means}))
+        before = time.perf_counter(), processor_seconds()
+        results = fit(x[place], y[place], place)
+        between = time.perf_counter(), processor_seconds()
+        found["means"].append(means_of(table_of(results, order)))
+        for name, first, last in zip(
+            names,
+            (*before, *between),
+            (*between, time.perf_counter(), processor_seconds()),
+            strict=True,
+        ):
+            found[name].append(last - first)
+    print(json.dumps(found))
     sys.stdout.flush()
     os._exit(0)
 
