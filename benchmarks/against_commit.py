@@ -20,7 +20,7 @@ from statistics import median
 
 from cases import CASES, Case, write_data
 from provenance import made_by
-from repository import ROOT
+from repository import ROOT, checked_out
 
 WORK = """
 import json, sys, threading, time
@@ -148,9 +148,7 @@ def main() -> None:
         arguments.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        before = folder / "before"
-        subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", "-q", before, arguments.commit], check=True)
-        try:
+        with checked_out(arguments.commit, folder) as before:
             found = {}
             for case in CASES:
                 if case.name in arguments.models.split(","):
@@ -159,8 +157,6 @@ def main() -> None:
                     found[case.name] = measure(trees, case, data, folder, arguments.repeats)
                     print(case.name, found[case.name], flush=True)
             text = page(found, arguments.commit, arguments.repeats)
-        finally:
-            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", before], check=True)
     print(text)
     if arguments.out:
         (arguments.out / "against_commit.md").write_text(text, encoding="utf-8")

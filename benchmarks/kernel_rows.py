@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from provenance import made_by
-from repository import ROOT
+from repository import ROOT, checked_out
 
 FAMILIES = (
     "bernoulli,binomial,poisson,negativebinomial,zero_inflated_poisson,gamma,exponential,beta,weibull,gaussian,"
@@ -115,12 +115,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        before = folder / "before"
-        subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", "-q", before, arguments.commit], check=True)
-        try:
+        with checked_out(arguments.commit, folder) as before:
             found = measure({"before": before, "now": ROOT}, arguments.families, folder, arguments.repeats)
-        finally:
-            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", before], check=True)
     text = page(found, arguments.commit)
     print(text)
     arguments.out.mkdir(parents=True, exist_ok=True)

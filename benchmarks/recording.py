@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from provenance import made_by
-from repository import ROOT
+from repository import ROOT, checked_out
 
 WORK = r"""
 import hashlib, json, re, sys, time
@@ -165,12 +165,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        before = folder / "before"
-        subprocess.run(["git", "-C", ROOT, "worktree", "add", "--detach", "-q", before, arguments.commit], check=True)
-        try:
+        with checked_out(arguments.commit, folder) as before:
             text = page(measure(before, folder, arguments.processes), arguments.commit, arguments.processes)
-        finally:
-            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", before], check=True)
     print(text)
     if arguments.out:
         (arguments.out / "recording.md").write_text(text, encoding="utf-8")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from cases import CASES
-from matrix_centring import grouseticks
+from matrix_centring import bacteria, grouseticks
 from processes import commit
 from provenance import made_by
 from reference_cases import CASES as REFERENCES
@@ -64,7 +64,7 @@ REAL: dict[str, Callable[[], Model]] = {
     "VerbAgg": lambda: Model(
         "r2['Y'] ~ Anger + Gender + btype + situ + (1|id) + (1|item)", _real("VerbAgg"), "bernoulli"
     ),
-    "bacteria": lambda: Model("y['y'] ~ trt + week + (1|ID)", _real("bacteria"), "bernoulli"),
+    "bacteria": bacteria,
     "quine": lambda: Model("Days ~ Eth + Sex + Age + Lrn", _real("quine"), "negativebinomial"),
 }
 
