@@ -1,4 +1,7 @@
-"""Where this checkout is, and another commit beside it; importing this file makes the benchmarks measure this checkout's package, not an installed one."""
+"""Where this checkout is, and another commit beside it.
+
+Importing this file makes the benchmarks measure this checkout's package, not an installed one.
+"""
 
 from __future__ import annotations
 
