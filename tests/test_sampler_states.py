@@ -85,7 +85,10 @@ def test_an_interrupted_run_has_no_states_and_may_follow():
     whole = first.followed_by(more).rectangular()
     assert whole.interrupted
     assert not np.isnan(whole.positions).any()
-    np.testing.assert_array_equal(whole.positions[:, :20], first.positions[: len(whole.positions)])
+    # Which chains are kept depends on how far each had come when the run was stopped.
+    beginnings = {chain.tobytes() for chain in first.positions}
+    kept = [chain[:20].tobytes() for chain in whole.positions]
+    assert kept and set(kept) <= beginnings
 
 
 def test_what_cannot_go_on_is_refused(tmp_path):
