@@ -28,7 +28,11 @@ FEW_ROWS = "few rows"
 MATRIX = "matrix"
 """Effects may have the coordinates of matrix centring."""
 
-EVERYTHING = frozenset({INTEGRATES, PILOT, MERGES, CODES, FEW_ROWS, MATRIX})
+CONCAVE = "concave"
+"""The log likelihood of a row is concave in the parent's linear predictor: an effect has one mode given all else, and
+may be integrated out on a grid around it. Families say for which links (`Family.concave`)."""
+
+EVERYTHING = frozenset({INTEGRATES, PILOT, MERGES, CODES, FEW_ROWS, MATRIX, CONCAVE})
 
 
 class Declaration(NamedTuple):

@@ -112,4 +112,5 @@ FAMILY = Family(
     optional=(DISC, CS),
     widen=partial(widened, loglik_latent),
     allows=frozenset({PILOT, MERGES, CODES}),
+    concave=frozenset({"logit"}),
 )

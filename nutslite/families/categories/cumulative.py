@@ -246,4 +246,5 @@ FAMILY = Family(
     optional=(DISC,),
     widen=partial(widened, loglik_latent),
     allows=frozenset({PILOT, MERGES, CODES}),
+    concave=frozenset({"logit", "probit", "cloglog"}),
 )

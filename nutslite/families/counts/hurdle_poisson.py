@@ -73,4 +73,5 @@ FAMILY = Family(
     mean=mean,
     response_support="count",
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"log"}),
 )

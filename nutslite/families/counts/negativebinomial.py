@@ -227,4 +227,5 @@ FAMILY = Family(
     mean_of_score=mean_of_score,
     given=exposures("negativebinomial", NATIVE, 2, OWN),
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"log"}),
 )

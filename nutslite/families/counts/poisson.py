@@ -181,4 +181,5 @@ FAMILY = Family(
     mean_of_score=mean_of_score,
     given=exposures("poisson", NATIVE, 2, OWN),
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"log"}),
 )

@@ -105,4 +105,5 @@ FAMILY = Family(
     censored={"left": left, "right": right, "interval": interval},
     mean_of_score=mean_of_score,
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"log"}),
 )

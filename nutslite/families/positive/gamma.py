@@ -138,4 +138,5 @@ FAMILY = Family(
     censored=censored_kernels("gamma", NATIVE, fill),
     mean_of_score=mean_of_score,
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"log"}),
 )

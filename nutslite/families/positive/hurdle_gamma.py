@@ -57,4 +57,5 @@ FAMILY = Family(
     mean=mean,
     response_support="nonnegative",
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"log"}),
 )

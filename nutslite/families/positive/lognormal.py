@@ -115,4 +115,5 @@ FAMILY = Family(
     response_support="positive",
     censored={"left": left, "right": right, "interval": interval},
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"identity"}),
 )

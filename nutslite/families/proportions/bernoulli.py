@@ -122,4 +122,5 @@ FAMILY = Family(
     response_support="binary",
     total=total,
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"logit", "probit", "cloglog"}),
 )

@@ -121,4 +121,5 @@ FAMILY = Family(
     censored=censored_kernels("binomial", NATIVE, fill, discrete=True),
     mean_of_score=mean_of_score,
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"logit", "probit", "cloglog"}),
 )

@@ -157,4 +157,5 @@ FAMILY = Family(
     response_support="real",
     censored=censored_kernels("exgaussian", NATIVE, fill),
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"identity"}),
 )

@@ -129,4 +129,5 @@ FAMILY = Family(
     mean_of_score=mean_of_score,
     given=known_errors("gaussian", NATIVE, 1, OWN),
     allows=EVERYTHING,
+    concave=frozenset({"identity"}),
 )

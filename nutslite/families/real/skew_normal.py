@@ -124,4 +124,5 @@ FAMILY = Family(
     mean=mean,
     response_support="real",
     allows=EVERYTHING - {INTEGRATES},
+    concave=frozenset({"identity"}),
 )

@@ -117,6 +117,8 @@ class Family:
         What `bound` was called on.
     allows : frozenset of str
         Fast ways that may serve the family, of `nutslite._capabilities`; none where left out, which is slow but right.
+    concave : frozenset of str
+        Links of the parent for which the log likelihood of each row is concave in the parent's linear predictor.
     censored : mapping of str to callable
         By ``"left"``, ``"right"``, ``"interval"``: the kernel of rows that are censored so. Of intervals the second
         half of y's rows is what `prepare` made of their upper ends.
@@ -177,6 +179,7 @@ class Family:
     widen: Callable[[Family, tuple[str, ...]], Mapping[str, Any]] | None = field(default=None, compare=False)
     unbound: Family | None = field(default=None, compare=False)
     allows: frozenset[str] = frozenset()
+    concave: frozenset[str] = frozenset()
     censored: Mapping[str, Callable[..., None]] = field(default_factory=dict, compare=False)
     mean_of_score: Callable[..., NDArray[Any]] | None = field(default=None, compare=False)
     given: Mapping[str, Callable[[Response], Mapping[str, Any]]] = field(default_factory=dict, compare=False)

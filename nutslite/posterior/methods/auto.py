@@ -14,10 +14,10 @@ BEFORE_NUTS = (independence.METHOD, slices.METHOD)
 
 def run(task: Task) -> Fit:
     """Draw by the first method whose trial finds that it fits; NUTS goes on from the launch that they have found."""
-    task.launched()
     for method in BEFORE_NUTS:
         if method.serves(task.plan) is None and (fit := method.run(task)) is not None:
             return fit
+    task.launched()
     return nuts.run(task)
 
 
@@ -31,6 +31,8 @@ def title(plan: Plan) -> str:
 
 def parts(plan: Plan) -> tuple[str, ...]:
     """Those of proposals before those of NUTS."""
+    if plan.by_levels:
+        return independence.parts(plan)
     if plan.density in ("joint", "matrix") and plan.assembled.data.centring.size:
         return nuts.parts(plan)
     return (MANY, NATURAL, BLOCK)
@@ -43,4 +45,5 @@ METHOD = Method(
     heeds=independence.METHOD.heeds & slices.METHOD.heeds,
     parts=parts,
     run=run,
+    by_levels=True,
 )

@@ -11,7 +11,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,13 @@ from nutslite.posterior.slicing.autocorrelation import is_slow
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Launch, Target
 from nutslite.sampler.independence.independence import compiled_acceptance
+from nutslite.sampler.independence.nested import WithUniforms
 from nutslite.sampler.independence.proposals import DefensiveMixture, Fitness, fitness, normalised
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.progress import transition_bar
 
 FloatArray = NDArray[np.float64]
+Proposal: TypeAlias = DefensiveMixture | WithUniforms
 
 MOST_DIMENSIONS = 40
 TRIAL_SHARE = 0.15  # proposals that test the fit, as a share of the chains' transitions
@@ -46,12 +48,14 @@ BURN_IN = 5  # transitions; chains start at draws of the posterior by importance
 PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
 PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in standard deviations
 PROBED_DIRECTIONS = 32  # besides the principal axes
+NEGLIGIBLE = 1e-5  # share of the posterior that does not matter, however small the proposal is there
 FEW_ROWS = 25  # so few that densities cost next to nothing: then ...
 RARE_TRIALS, LARGEST_RARE_WEIGHT = 10_000, 30.0  # ... so many more draws, none with a weight above this
 STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
 STARTS = 64  # proposals that a chain's start is resampled from
 PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
-NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows
+NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows ...
+WIDTHS_PER_BLOCK = 2e7  # ... or is many numbers itself
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Independence:
         Draws of the proposal and their log weights, by which it was found to fit.
     """
 
-    proposal: DefensiveMixture
+    proposal: Proposal
     acceptance: float
     thinning: int
     cores: int
@@ -75,10 +79,12 @@ class Independence:
 
 def run(task: Task) -> Fit | None:
     """Draw by proposals that fit, which are tried in the coordinates of `warp`, too; None where none do."""
+    if task.plan.by_levels:
+        task = task.by_levels()
     if task.target.in_pieces:
         return None
     method = independence_for(task.target, task.launched(), task.settings)
-    if method is None and task.moved:
+    if method is None and task.plan.is_small and task.moved:
         method = independence_for(task.target, task.launched(), task.settings)
     if method is None:
         return None
@@ -87,7 +93,8 @@ def run(task: Task) -> Fit | None:
     settings = task.settings
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
         drawn = run_independence(task.target, method, draws=settings.draws, chains=settings.chains, report=report)
-    remark = f", by independence Metropolis (acceptance {drawn.stats['acceptance_rate'].mean():.2f})"
+    effects = ", group effects level by level" if task.plan.by_levels else ""
+    remark = f", by independence Metropolis (acceptance {drawn.stats['acceptance_rate'].mean():.2f}{effects})"
     fit = independent_fit(task, "independence", drawn, method.recovery_rng, remark)
     task.warn_of_pieces(fit.values, fit.effects)
     return fit
@@ -101,7 +108,7 @@ def independence_for(
     Where the first trial's acceptance is `close` or more, that proposal is taken as it is, without a second trial.
     Transitions are left out until successive draws have about the `correlation`.
     """
-    proposal = _laplace(launch)
+    proposal = _proposal(target, launch)
     if proposal is None:
         return None
     transitions = wanted.chains * wanted.draws
@@ -113,7 +120,7 @@ def independence_for(
     if first.acceptance < 0.5 * LOWEST_ACCEPTANCE:
         return None
     found = None
-    if first.acceptance >= close:
+    if first.acceptance >= close or not isinstance(proposal, DefensiveMixture):  # which may be refined
         found = _serves(target, proposal, trial[1], rng, cores)
     else:
         n, seen, start = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS)), trial, proposal
@@ -131,7 +138,7 @@ def independence_for(
 
 
 def _serves(
-    target: Target, proposal: DefensiveMixture, log_weights: FloatArray, rng: np.random.Generator, cores: int
+    target: Target, proposal: Proposal, log_weights: FloatArray, rng: np.random.Generator, cores: int
 ) -> Fitness | None:
     """How well a proposal fits, whose draws have these weights, if well enough for chains to be run."""
     found = fitness(log_weights)
@@ -144,20 +151,24 @@ def _serves(
     return found
 
 
-def _has_rare_weights(target: Target, proposal: DefensiveMixture, rng: np.random.Generator, cores: int) -> bool:
+def _has_rare_weights(target: Target, proposal: Proposal, rng: np.random.Generator, cores: int) -> bool:
     """Whether a chain would now and then stay at one point for dozens of draws, which a short trial does not see."""
     _, log_weights = _weighted(target, proposal, rng, RARE_TRIALS, cores)
     return fitness(log_weights).largest > LARGEST_RARE_WEIGHT
 
 
-def _has_heavier_tails(target: Target, proposal: DefensiveMixture, log_weights: FloatArray) -> bool:
+def _has_heavier_tails(target: Target, proposal: Proposal, log_weights: FloatArray) -> bool:
     """Whether the posterior falls more slowly than the proposal somewhere that hardly any of its draws reach.
 
     Looked at along the proposal's axes and some other directions, always the same ones. A chain that came to such a
     point would stay there, and one that does not come there misses a part of the posterior without a word.
     """
-    positions = proposal.center + _probes(target.dimension) @ proposal.factor.T
-    found = target.log_densities(positions, 1) - proposal.log_density(positions)
+    d, probes = target.dimension, _probes(target.dimension)
+    positions = proposal.center + probes @ proposal.factor.T
+    values = target.log_densities(np.concatenate([proposal.center[None], positions]), 1)
+    # A bound of what is as far out as a probe: the density there, times the space that there is
+    shares = values[1:] - values[0] + d * np.log(np.linalg.norm(probes, axis=1))
+    found = np.where(shares > math.log(NEGLIGIBLE), values[1:] - proposal.log_density(positions), -np.inf)
     largest = float(np.max(np.where(np.isfinite(found), found, -np.inf)))
     highest = float(np.max(log_weights))
     mean = highest + math.log(float(np.mean(np.exp(log_weights - highest))))
@@ -172,6 +183,13 @@ def _probes(d: int) -> FloatArray:
     )
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     return np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
+
+
+def _proposal(target: Target, launch: Launch) -> Proposal | None:
+    """The launch's own proposal, with uniform numbers behind it where the target wants some, or that at the mode."""
+    if launch.proposal is None:
+        return None if target.uniforms else _laplace(launch)
+    return WithUniforms(launch.proposal, target.uniforms)
 
 
 def _laplace(launch: Launch) -> DefensiveMixture | None:
@@ -191,7 +209,7 @@ def _laplace(launch: Launch) -> DefensiveMixture | None:
 
 
 def _weighted(
-    target: Target, proposal: DefensiveMixture, rng: np.random.Generator, n: int, cores: int
+    target: Target, proposal: Proposal, rng: np.random.Generator, n: int, cores: int
 ) -> tuple[FloatArray, FloatArray]:
     """Draws of the proposal and their log weights: minus infinity where the link leaves no density, never undefined."""
     positions = proposal.draw(rng, n)
@@ -304,9 +322,12 @@ def _draws(
     states: list[_Chain] | None = None,
 ) -> IndependentDraws:
     """All draws, or those that all chains have before Ctrl-C or an error; chains with `states` go on from there."""
-    positions = np.empty((chains, draws, target.dimension))
+    width = target.dimension + target.uniforms
+    positions = np.empty((chains, draws, width))
     stats = {name: np.zeros((chains, draws)) for name in ("lp", "acceptance_rate")}
-    proposals_per_block = min(PROPOSALS_PER_BLOCK, NUMBERS_PER_BLOCK / max(1, target.rows))
+    proposals_per_block = min(
+        PROPOSALS_PER_BLOCK, NUMBERS_PER_BLOCK / max(1, target.rows), WIDTHS_PER_BLOCK / max(1, width)
+    )
     per_block = max(1, int(proposals_per_block) // (chains * method.thinning))
     done, interrupted, begins = 0, False, 0
     with careful_interrupts() as interrupts:
@@ -317,8 +338,9 @@ def _draws(
                 stop = min(draws, done + per_block)
                 burn_in = begins if done == 0 else 0
                 proposals = np.array([state.propose(stop - done, burn_in) for state in states])
-                flat = proposals.reshape(-1, target.dimension)
-                evaluated = target.log_densities(flat, method.cores)
+                flat = proposals.reshape(-1, width)
+                evaluated = target.log_densities(flat, method.cores)  # which makes effects of uniform numbers
+                proposals = flat.reshape(chains, -1, width)
                 log_weights = (evaluated - method.proposal.log_density(flat)).reshape(chains, -1)
                 evaluated = evaluated.reshape(chains, -1)
                 rows = slice(done, stop)
@@ -343,10 +365,17 @@ def _draws(
 
 
 def serves(plan: Plan) -> str | None:
-    """Not where group effects are sampled, but in models of few rows."""
+    """Not where group effects are sampled, unless level by level or in models of few rows."""
+    if plan.by_levels:
+        return None
     if plan.reduction is None and plan.assembled.data.centring.size and not plan.is_small:
         return "Group effects are sampled, for which no proposal is tried: use NUTS."
     return None
+
+
+def parts(plan: Plan) -> tuple[str, ...]:
+    """Of many densities at once and of the way to natural scales."""
+    return (MANY, NATURAL)
 
 
 METHOD = Method(
@@ -354,7 +383,7 @@ METHOD = Method(
     about="independence Metropolis where a proposal fits",
     title=lambda plan: "Independence Metropolis",
     heeds=frozenset({"cores"}),
-    parts=lambda plan: (MANY, NATURAL),
+    parts=parts,
     run=run,
     serves=serves,
 )

@@ -42,6 +42,8 @@ class Method:
         Whether draws are those of an approximation: then there is no report on convergence.
     usual_coordinates : bool
         Whether it is of the pilot's coordinates for each level also where matrix centring would serve.
+    by_levels : bool
+        Whether it draws group effects level by level where the plan allows it.
     """
 
     name: str
@@ -54,3 +56,4 @@ class Method:
     refuses: frozenset[str] = frozenset()
     approximate: bool = False
     usual_coordinates: bool = False
+    by_levels: bool = False

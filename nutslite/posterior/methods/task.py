@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite._parallel import available_cpus
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.safeguards import kept_raw, memory_of_results
@@ -81,6 +82,12 @@ class Task:
         if target.dimension == 0:
             raise SamplingError("Every parameter of this model is a fixed number: there is nothing to sample.")
         return target
+
+    def by_levels(self) -> Task:
+        """The same task, whose target draws group effects level by level."""
+        task = replace(self, launch=None)
+        task.__dict__["target"] = self.plan.levels_target(self.settings.cores or available_cpus())
+        return task
 
     def launched(self) -> Launch:
         """The launch, found at the first call."""

@@ -77,18 +77,18 @@ def find_mode(
         return log_densities(positions)
 
     steps = np.full(position.size, DIFFERENCE) if scales is None else DIFFERENCE_SDS * scales
-    local = _parabola(counted, position, steps)
+    local = parabola(counted, position, steps)
     for _ in range(MAX_NEWTON_STEPS):
         if local is None:
             return None
         value, gradient, precision = local
         steps = _better_steps(precision, steps)
-        step = np.clip(_positive_definite_solve(precision, gradient), -LARGEST_STEP, LARGEST_STEP)
+        step = np.clip(newton_step(precision, gradient), -LARGEST_STEP, LARGEST_STEP)
         decrement = float(gradient @ step)
         moved = _line_search(counted, position, value, step, decrement)
         if moved is not None:
             position = moved
-        local = _parabola(counted, position, steps)
+        local = parabola(counted, position, steps)
         if moved is None or decrement < 1e-6 or (roughly and local is not None and local[0] < value + ROUGHLY):
             break
     if local is None:
@@ -127,7 +127,7 @@ def _better_steps(precision: FloatArray, steps: FloatArray) -> FloatArray:
         return steps
 
 
-def _parabola(
+def parabola(
     log_densities: LogDensities, position: FloatArray, steps: FloatArray
 ) -> tuple[float, FloatArray, FloatArray] | None:
     """Value, gradient and negative Hessian by central differences; None where a value is not finite."""
@@ -153,7 +153,7 @@ def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.tril_indices(d, -1)
 
 
-def _positive_definite_solve(precision: FloatArray, gradient: FloatArray) -> FloatArray:
+def newton_step(precision: FloatArray, gradient: FloatArray) -> FloatArray:
     """Newton step, with negative curvature turned around (a scaled gradient step in those directions)."""
     if gradient.size == 1:
         size = np.maximum(np.abs(precision[0]), 1e-12)

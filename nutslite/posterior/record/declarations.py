@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nutslite._capabilities import CODES, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
+from nutslite._capabilities import CODES, CONCAVE, EVERYTHING, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.links.codes import is_custom
 from nutslite.formula.correlated import correlated_effects, words_of
 from nutslite.formula.forms.known_error import ERROR
@@ -14,7 +14,7 @@ OWN_LINKS = EVERYTHING - {INTEGRATES}
 ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 HYPERPRIORS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
-CENSORED = EVERYTHING - {INTEGRATES}  # and whatever else the kernel of a family's own density does not know
+CENSORED = EVERYTHING - {INTEGRATES, CONCAVE}  # and whatever else the kernel of a family's own density does not know
 _SAID = {
     LOWER: "the response has bounds",
     ERROR: "the standard errors of responses are known",
@@ -29,6 +29,8 @@ def declarations_of(spec: ModelSpec) -> list[Declaration]:
     """One for each piece of a model that has a say."""
     family = spec.family
     found = [Declaration(f"the family is {family.name}", family.allows)]
+    if spec.links[family.parent.name] not in family.concave:
+        found.append(Declaration("its log likelihood need not have one mode", EVERYTHING - {CONCAVE}))
     if spec.design.response.censoring is not None:
         found.append(Declaration("the response is censored", CENSORED))
     for companion, said in _SAID.items():

@@ -34,6 +34,7 @@ from nutslite.posterior.density.matrix_centring import (
     matrix_logdensity,
 )
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, plain_many
+from nutslite.posterior.integrals.level_integrals import compiled_level_integrals, level_integrals
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
@@ -84,6 +85,7 @@ DENSITIES: dict[str, Callable[..., Any]] = {
     "plain": plain_many,
     "marginal": marginal_many,
     "matrix": matrix_logdensity,
+    "levels": level_integrals,
 }
 """What is compiled here meanwhile, by path."""
 
@@ -106,6 +108,7 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
         MANY: compiled_matrix,
         NATURAL: _compile_matrix_natural,
     },
+    "levels": {MANY: _compile_acceptance, NATURAL: _compile_natural},
 }
 
 
@@ -196,6 +199,7 @@ def compile_all() -> None:
         for compile_part in parts.values():
             with_room(compile_part)
     compiled_plain_many()
+    compiled_level_integrals()
     compiled_help()
     compiled_gradients()
 

@@ -51,6 +51,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         pass
     if method.usual_coordinates:
         plan = replace(plan, structure=None, may_move=False)
+    if not method.by_levels:
+        plan = replace(plan, by_levels=False)
     _say_unused(method, plan, settings)
     with careful_interrupts(), named_functions(plan), _opened_checkpoint(method, plan, settings) as checkpoint:
         task = Task(plan, settings, checkpoint, before_sampling or (lambda: None))

@@ -37,7 +37,7 @@ class MarginalTarget:
 
     def __init__(self, assembled: Assembled, reduction: Reduction) -> None:
         self.assembled, self.reduction = assembled, reduction
-        self.dimension = reduction.kept.size
+        self.dimension, self.uniforms = reduction.kept.size, 0
         self.rows = 0
         self.density = density_of(reduction.data.head)
         self.data_type = MARGINAL_TYPE

@@ -22,6 +22,7 @@ from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.targets.levels_target import LevelsTarget, why_not_by_levels
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.streamed_target import StreamedTarget, streamed
@@ -57,6 +58,8 @@ class Plan:
         The sparse factor's places, where the pilot is to find the coordinates of matrix centring.
     may_move : bool
         Whether the pilot decides on these, by how much it has learned of scales.
+    by_levels : bool
+        Whether a proposal is tried whose group effects are drawn level by level, before a pilot.
     is_small : bool
         Whether the model has so few rows that coordinates are made for it, or slices replace NUTS.
     sentences : tuple of str
@@ -72,6 +75,7 @@ class Plan:
     structure: Structure | None = None
     is_small: bool = False
     may_move: bool = False
+    by_levels: bool = False
 
     def __str__(self) -> str:
         return folded("\n".join(self.sentences), hanging=2)
@@ -79,10 +83,12 @@ class Plan:
     __repr__ = __str__
 
     @property
-    def density(self) -> Literal["joint", "plain", "marginal", "matrix"]:
+    def density(self) -> Literal["joint", "plain", "marginal", "matrix", "levels"]:
         """Which compiled density serves first."""
         if self.reduction is not None:
             return "marginal"
+        if self.by_levels:
+            return "levels"
         if self.structure is not None:
             return "matrix"
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
@@ -112,6 +118,10 @@ class Plan:
         if self.structure is not None or self.may_move:
             return MatrixTarget(self.assembled, self.structure, self.merged)
         return JointTarget(self.assembled, self.pilot, self.merged, self.is_small)
+
+    def levels_target(self, cores: int) -> Target:
+        """A fresh target of a plan `by_levels`, without group effects; the search for its mode has so many threads."""
+        return LevelsTarget(self.assembled, self.merged, cores)
 
 
 def check_pilot(pilot: Any) -> None:
@@ -174,7 +184,8 @@ def _make_plan(assembled: Assembled, path: Path, pilot: bool | Centring, merge: 
     if path == "marginal" and isinstance(reduction, str):
         raise SettingError(f"plan='marginal' cannot serve this model: {reduction}.")
     if isinstance(reduction, str):
-        return _joint_plan(assembled, declared, reduction, pilot, merge)
+        plan = _joint_plan(assembled, declared, reduction, pilot, merge)
+        return _by_levels(plan, declared) if path == "auto" and pilot is True else plan
     if pilot == "matrix":
         raise SettingError(
             "pilot='matrix' has no use here: coefficients and group effects of this model are integrated out. Add "
@@ -259,6 +270,21 @@ def _joint_plan(
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     small = few and unfit is None
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, small, may_move)
+
+
+def _by_levels(plan: Plan, declared: list[Declaration]) -> Plan:
+    """The plan of a model with effects of one factor, with proposals tried first where these may be drawn by levels."""
+    if not plan.pilot or plan.is_small or not plan.assembled.data.blocks.size or plan.assembled.spec.elsewhere:
+        return plan
+    if why_not_by_levels(plan.assembled.data, declared) is not None:
+        return plan
+    levels, parameters = plan.assembled.data.centring.size, plan.assembled.layout.n_head
+    first = (
+        f"Given the other {parameters} parameters each of the {levels:,} group effects is drawn by itself, on a grid. "
+        "If proposals along the effects' scale fit the posterior of the others closely, independence Metropolis samples "
+        "all of them. Otherwise:"
+    )
+    return replace(plan, by_levels=True, sentences=(first, *plan.sentences))
 
 
 def _effects(assembled: Assembled) -> str:

@@ -64,7 +64,7 @@ class StreamedTarget:
         self.assembled, self.elsewhere = assembled, spec.elsewhere
         sampled = replace(spec, design=sample)
         self.of_sample = JointTarget(assemble(sampled, assembled.inventory, coded=False))
-        self.dimension = assembled.layout.dimension
+        self.dimension, self.uniforms = assembled.layout.dimension, 0
         self.rows = self.elsewhere.n_rows
         self.data_type = JOINT_DATA
         self.has_edge = self.of_sample.has_edge

@@ -48,6 +48,7 @@ from nutslite.posterior.record.model_data import ModelData, sorted_rows
 from nutslite.posterior.record.transforms import BENT_LOG
 from nutslite.posterior.record.warp import FREE, Warp
 from nutslite.priors.densities.densities import density_function
+from nutslite.sampler.independence.nested import NestedProposal
 
 FloatArray = NDArray[np.float64]
 
@@ -69,6 +70,8 @@ class Launch:
         Evaluations of the log density that the search took, with its gradient and without.
     settled : bool
         Whether the search ended at a mode, and not because it had taken all its steps.
+    proposal : NestedProposal or None
+        For independence Metropolis, where the search has made one; None: the normal distribution at the mode.
     """
 
     center: FloatArray
@@ -76,12 +79,17 @@ class Launch:
     gradients: int = 0
     values: int = 0
     settled: bool = True
+    proposal: NestedProposal | None = None
 
 
 class Target(Protocol):
-    """A log density that the sampler can run, and the way back to the model's quantities; `rows` of data it reads."""
+    """A log density that the sampler can run, and the way back to the model's quantities; `rows` of data it reads.
+
+    Behind the coordinates of a proposal may be `uniforms`: numbers of which `log_densities` makes further coordinates.
+    """
 
     dimension: int
+    uniforms: int
     rows: int
     data_type: Any
     has_edge: bool  # whether links leave positions without a density
@@ -129,7 +137,7 @@ class JointTarget:
         data = assembled.data
         kernels, bounded = md.kernels_of(data), md.has_bounds(data)
         self.loglik = compiled_logliks(assembled.spec.family, data.links, kernels, bounded)
-        self.dimension = assembled.layout.dimension
+        self.dimension, self.uniforms = assembled.layout.dimension, 0
         self.rows = self.model.y.shape[1]
         self.density = density_of(self.model.head, self.model.block_columns)
         self.data_type = JOINT_DATA

@@ -42,12 +42,7 @@ class DefensiveMixture:
 
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """`n` draws, shape (n, d)."""
-        d = self.center.size
-        z = rng.standard_normal((n, d))
-        wide = np.flatnonzero(rng.random(n) < DEFENSIVE_SHARE)
-        stretch = np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, wide.size))
-        z[wide] *= DEFENSIVE_WIDTH * stretch[:, None]
-        positions = self.center + _multiply(self.factor, z)
+        positions = self.center + _multiply(self.factor, standard_draws(rng, n, self.center.size))
         if self.folded:
             positions[:, self.folded] = np.abs(positions[:, self.folded])
         return positions
@@ -67,19 +62,8 @@ class DefensiveMixture:
         return total
 
     def _log_density(self, positions: FloatArray) -> FloatArray:
-        d = self.center.size
         z = _multiply(self._inverse, positions - self.center)
-        squares = np.einsum("ni,ni->n", z, z)
-        narrow = math.log1p(-DEFENSIVE_SHARE) - 0.5 * squares
-        wide = (
-            math.log(DEFENSIVE_SHARE)
-            + math.lgamma(0.5 * (DEGREES_OF_FREEDOM + d))
-            - math.lgamma(0.5 * DEGREES_OF_FREEDOM)
-            + 0.5 * d * math.log(2.0 / DEGREES_OF_FREEDOM)
-            - d * math.log(DEFENSIVE_WIDTH)
-            - 0.5 * (DEGREES_OF_FREEDOM + d) * np.log1p(squares / (DEGREES_OF_FREEDOM * DEFENSIVE_WIDTH**2))
-        )
-        return np.logaddexp(narrow, wide)
+        return log_standard_density(np.einsum("ni,ni->n", z, z), self.center.size)
 
     def refined(self, positions: FloatArray, log_weights: FloatArray) -> DefensiveMixture:
         """With the quadratic function that is nearest to the target's log density, by weighted draws (n, d).
@@ -127,6 +111,29 @@ class DefensiveMixture:
         present = PRESENT_PER_DIMENSION * d
         mixed = (effective * covariance + present * self.factor @ self.factor.T) / (effective + present)
         return replace(self, center=center, factor=np.asarray(np.linalg.cholesky(mixed), dtype=float))
+
+
+def standard_draws(rng: np.random.Generator, n: int, d: int) -> FloatArray:
+    """`n` draws (n, d) of the mixture with center 0 and factor 1."""
+    z = rng.standard_normal((n, d))
+    wide = np.flatnonzero(rng.random(n) < DEFENSIVE_SHARE)
+    stretch = np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, wide.size))
+    z[wide] *= DEFENSIVE_WIDTH * stretch[:, None]
+    return z
+
+
+def log_standard_density(squares: FloatArray, d: int) -> FloatArray:
+    """Its log density at points of these squared lengths, without the normal distribution's constant."""
+    narrow = math.log1p(-DEFENSIVE_SHARE) - 0.5 * squares
+    wide = (
+        math.log(DEFENSIVE_SHARE)
+        + math.lgamma(0.5 * (DEGREES_OF_FREEDOM + d))
+        - math.lgamma(0.5 * DEGREES_OF_FREEDOM)
+        + 0.5 * d * math.log(2.0 / DEGREES_OF_FREEDOM)
+        - d * math.log(DEFENSIVE_WIDTH)
+        - 0.5 * (DEGREES_OF_FREEDOM + d) * np.log1p(squares / (DEGREES_OF_FREEDOM * DEFENSIVE_WIDTH**2))
+    )
+    return np.logaddexp(narrow, wide)
 
 
 @functools.cache

@@ -1,0 +1,255 @@
+"""The log density of models whose group effects are those of one factor, one a level, with these integrated out.
+
+    log p(head) + sum over levels of log integral p(rows of the level | head, effect) p(effect | head) d effect
+
+Every integral is taken on a grid around the level's mode, which is found by secant steps from where it was at the
+posterior's mode. With uniform numbers the effects are drawn, too, from the densities of `pieces`, and the log density
+returned is exact: that of head and effects together, less the log density of the draws. It differs from the integral by
+as much as these pieces differ from the effects' conditional distributions.
+
+Source: adaptive quadrature around each level's mode, Pinheiro and Bates (1995), section 3.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
+from nutslite.families.record.censoring import LOGLIKS
+from nutslite.posterior.density.effects import HALF_LOG_2PI, factor_of, location_and_scale
+from nutslite.posterior.density.predictor import (
+    ROWS_PER_BLOCK,
+    add_up,
+    call_kernel,
+    fill_code_effects,
+    fill_eta,
+    n_code_effects,
+    rows_together,
+    segment_of,
+)
+from nutslite.posterior.integrals.pieces import NODES, Pieces, draw_from_pieces, fill_pieces
+from nutslite.posterior.nodes.program import PRIORS, fill_derived
+from nutslite.posterior.record.head import add_head_priors, constrain_head
+from nutslite.posterior.record.model_data import (
+    COLUMN_TABLE,
+    EFFECT_START,
+    FACTOR,
+    MODEL_DATA,
+    N_LEVELS,
+    PREDICTOR,
+    VARIES,
+    ModelData,
+)
+from nutslite.priors.densities.densities import density_at
+from nutslite.sampler.transition.compiling import uncounted
+
+FloatArray = NDArray[np.float64]
+
+MIDDLE = NODES // 2  # the node at the mode
+APART = 1.75  # standard deviations between two nodes
+BESIDE = 0.7  # standard deviations from where a level's mode is looked for to two points that tell its slope
+NEAR = 0.75  # standard deviations that a mode may be away from there; otherwise it is looked for again
+MOST_STEPS = 30
+LARGEST_STEP = 3.0  # standard deviations
+
+
+class Modes(NamedTuple):
+    """Where the search for each level's effect begins, and its standard deviation there, shape (levels,)."""
+
+    centers: FloatArray
+    sds: FloatArray
+
+
+INTEGRAL_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIKS, types.NamedTuple([VECTOR, VECTOR], Modes)])
+"""Type of what `level_integrals` receives: that of the joint density, and where to look for modes."""
+
+
+@functools.cache
+def compiled_level_integrals() -> Callable[..., None]:
+    """`level_integrals` for the one type of data that all models have."""
+    signature = types.void(MATRIX, INTEGRAL_DATA, VECTOR, MATRIX)
+    return without_dispatch(kernel_with_signature(level_integrals, signature), signature)
+
+
+def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
+    """Overwrite `out` (m,) with log densities of positions (m, n_head), or (m, n_head + levels) with uniform numbers.
+
+    Uniform numbers are overwritten by raw effects, which are fully centred. `found` (2, levels) is overwritten with the
+    modes and standard deviations of the last position's effects.
+    """
+    model, (derived, address), logliks, modes = data
+    density = density_at(address)
+    n_head = model.head.transforms.shape[0]
+    block = model.blocks[0]
+    levels, n = block[N_LEVELS], model.y.shape[1]
+    k, width = model.predictors.shape[0], min(ROWS_PER_BLOCK, n)
+    values = np.empty(n_head + model.head.fixed.shape[0])
+    adjoint, partials = np.empty(values.shape[0]), np.empty(5)
+    effects = np.zeros(levels + n_code_effects(model))
+    eta, d_eta = np.empty((k, width)), np.empty((k, width))
+    pointwise, own = np.empty(width), np.empty(width)
+    varies = np.empty(k, np.int64)
+    for j in range(k):
+        varies[j] = model.predictors[j, VARIES]
+    scales = np.empty(levels)
+    points, logs, slopes = np.empty((NODES, levels)), np.empty((NODES, levels)), np.empty((NODES, levels))
+    pieces = Pieces(np.empty((_points(levels), levels)), np.empty((2, levels)), np.empty(levels), np.empty(levels))
+    for i in range(positions.shape[0]):
+        position = positions[i]
+        total = constrain_head(position[:n_head], model.head, values)
+        total += fill_derived(model.head.nodes, derived, values)
+        total += add_head_priors(model.head, density, values, adjoint, partials)
+        for j in range(levels, effects.shape[0]):
+            effects[j] = 0.0
+        fill_code_effects(model.codes, values, effects)
+        _find_modes(
+            model, logliks, values, effects, modes, scales, found, points, logs, slopes, eta, d_eta, pointwise, own, varies
+        )
+        for j in range(levels):
+            for node in range(NODES):
+                points[node, j] = found[0, j] + (node - MIDDLE) * APART * found[1, j]
+        _add_rows(model, logliks, values, effects, NODES, points, logs, slopes, eta, d_eta, pointwise, own, varies)
+        drawn = position.shape[0] > n_head
+        location, _ = location_and_scale(model, block, 0, values)
+        _add_prior(location, scales, found[1], points, logs, slopes)
+        fill_pieces(logs, slopes, pieces)
+        if not drawn:
+            for j in range(levels):
+                total += pieces.tops[j] + np.log(pieces.totals[j] * APART * found[1, j] / scales[j]) - HALF_LOG_2PI
+        if drawn:
+            for j in range(levels):
+                x, log_density = draw_from_pieces(pieces, j, position[n_head + j])
+                points[0, j] = found[0, j] + (x - MIDDLE) * APART * found[1, j]
+                total -= log_density - np.log(APART * found[1, j])
+            _add_rows(model, logliks, values, effects, 1, points, logs, slopes, eta, d_eta, pointwise, own, varies)
+            typical = model.typical_scales[block[COLUMN_TABLE]]
+            for j in range(levels):
+                z = (points[0, j] - location) / scales[j]
+                total += logs[0, j] - 0.5 * z * z - np.log(scales[j]) - HALF_LOG_2PI
+                position[n_head + j] = (points[0, j] - location) / typical
+        out[i] = total
+
+
+@uncounted
+def _points(levels):
+    """Points of each level's density, so many that the log density of all drawn effects has an sd of about 0.08.
+
+    Straight pieces leave some hundredths of it in each level, in proportion to the square of their length.
+    """
+    between = 1.6 * APART * (levels**0.25)
+    return (NODES - 1) * np.int64(min(max(between, 4.0), 16.0)) + 1
+
+
+@uncounted
+def _add_prior(location, scales, sds, points, logs, slopes):
+    """Add the log prior of effects, without its constant; slopes become those by the distance of nodes."""
+    for node in range(NODES):
+        point, log, slope = points[node], logs[node], slopes[node]
+        for j in range(scales.shape[0]):
+            z = (point[j] - location) / scales[j]
+            log[j] -= 0.5 * z * z
+            slope[j] = (slope[j] - z / scales[j]) * APART * sds[j]
+
+
+@uncounted
+def _find_modes(
+    model, logliks, values, effects, modes, scales, found, points, logs, slopes, eta, d_eta, pointwise, own, varies
+):
+    """Overwrite `found` (2, levels) with modes and standard deviations of effects, and `scales` with their prior's."""
+    block = model.blocks[0]
+    location, scale = location_and_scale(model, block, 0, values)
+    for j in range(block[N_LEVELS]):
+        scales[j] = scale * factor_of(block, j, values)
+        found[0, j] = modes.centers[j]
+        found[1, j] = min(modes.sds[j], scales[j])
+    for _ in range(MOST_STEPS):
+        for j in range(block[N_LEVELS]):
+            points[0, j] = found[0, j] - BESIDE * found[1, j]
+            points[1, j] = found[0, j] + BESIDE * found[1, j]
+        _add_rows(model, logliks, values, effects, 2, points, logs, slopes, eta, d_eta, pointwise, own, varies)
+        farthest = 0.0
+        for j in range(block[N_LEVELS]):
+            precision = 1.0 / (scales[j] * scales[j])
+            center, sd = found[0, j], found[1, j]
+            curvature = max(0.0, slopes[0, j] - slopes[1, j]) / (2.0 * BESIDE * sd) + precision
+            slope = 0.5 * (slopes[0, j] + slopes[1, j]) - (center - location) * precision
+            new = 1.0 / math.sqrt(curvature)
+            step = slope / curvature
+            if not abs(step) < LARGEST_STEP * new:
+                step = math.copysign(LARGEST_STEP * new, step)
+            farthest = max(farthest, abs(step) / new)
+            found[0, j], found[1, j] = center + step, new
+        if farthest < NEAR:
+            break
+
+
+@uncounted
+def _add_rows(model: ModelData, logliks, values, effects, nodes, points, logs, slopes, eta, d_eta, pointwise, own, varies):
+    """Overwrite `logs` and `slopes`, up to `nodes` of them, with log likelihoods of levels whose effects are `points`."""
+    part = model.added[0]
+    for node in range(nodes):
+        for j in range(part[N_LEVELS]):
+            logs[node, j] = 0.0
+            slopes[node, j] = 0.0
+    n, width = model.y.shape[1], pointwise.shape[0]
+    p = part[PREDICTOR]
+    level = model.levels[part[FACTOR]]
+    z_row = model.z_rows[part[COLUMN_TABLE]]
+    z = model.z[z_row] if z_row >= 0 else own[:0]
+    start = np.int64(0)
+    while start < n:
+        rows = rows_together(model.segments, start, min(width, n - start))
+        fill_eta(model, values, effects, start, rows, eta)
+        for i in range(rows):
+            own[i] = eta[p, i]
+        out = pointwise[:rows]
+        for node in range(nodes):
+            _set_row(eta[p], own, level[start : start + rows], points[node], z, start, rows)
+            call_kernel(model, logliks, start, eta, varies, out, d_eta)
+            _add_up_levels(model, part, out, d_eta[p], start, logs[node], slopes[node])
+        start += rows
+
+
+@uncounted
+def _set_row(eta, own, level, effect, z, start, rows):
+    """Overwrite `eta` with a predictor without effects plus those of its rows' levels."""
+    if z.shape[0] == 0:
+        for i in range(rows):
+            eta[i] = own[i] + effect[level[i]]
+    else:
+        factor = z[start : start + rows]
+        for i in range(rows):
+            eta[i] = own[i] + effect[level[i]] * factor[i]
+
+
+@uncounted
+def _add_up_levels(model: ModelData, part, logliks, d_eta, start, logs, slopes):
+    """Add rows' log likelihoods to those of their levels, derivatives by the predictor to slopes by the effect."""
+    rows = logliks.shape[0]
+    z_row = model.z_rows[part[COLUMN_TABLE]]
+    level = model.levels[part[FACTOR], start : start + rows]
+    if z_row >= 0:
+        factor = model.z[z_row, start : start + rows]
+        for i in range(rows):
+            d_eta[i] *= factor[i]
+    if part[FACTOR] != model.sorted_factor:
+        for i in range(rows):
+            logs[level[i]] += logliks[i]
+            slopes[level[i]] += d_eta[i]
+        return
+    run = segment_of(model.segments, start) * part[N_LEVELS] + level[0]
+    j, first = level[0], 0
+    while first < rows:
+        stop = min(rows, model.row_starts[run + 1] - start)
+        logs[j] += add_up(logliks[first:stop], stop - first)
+        slopes[j] += add_up(d_eta[first:stop], stop - first)
+        first = stop
+        run += 1
+        j = j + 1 if j + 1 < part[N_LEVELS] else 0  # of the next segment
