@@ -74,6 +74,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "density",
         "products",
         "marginal",
+        "integrals",
         "pilot",
         "targets",
         "points",

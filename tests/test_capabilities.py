@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import nutslite as nl
-from nutslite._capabilities import CODES, EVERYTHING, FEW_ROWS, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
+from nutslite._capabilities import CODES, CONCAVE, EVERYTHING, FEW_ROWS, INTEGRATES, MATRIX, MERGES, PILOT, Declaration
 from nutslite.families.record.family import Family
 from nutslite.families.record.register import get_family
 from nutslite.families.user.built_in import family_names
@@ -42,6 +42,11 @@ SERVED: dict[str, tuple[Any, str, str]] = {
     CODES: (lambda: nl.Model("b ~ f + y", many_rows(), family="bernoulli"), "are read by code", "is read by code: {}"),
     PILOT: (lambda: nl.Model("c ~ x", few_rows(), family="poisson"), "A pilot finds", "No pilot ({})"),
     FEW_ROWS: (lambda: nl.Model("c ~ x", few_rows(), family="poisson"), "Few rows: where", "made for them: {}"),
+    CONCAVE: (
+        lambda: nl.Model("b ~ y + (1|f)", many_rows(), family="bernoulli"),
+        "is drawn by itself",
+        "not drawn level by level: {}",
+    ),
 }
 
 
@@ -64,6 +69,7 @@ def test_nothing_is_fast_with_a_silent_piece(monkeypatch: pytest.MonkeyPatch) ->
         assert not plan.pilot
         assert plan.merged is None
         assert not plan.is_small
+        assert not plan.by_levels
         assert not plan.assembled.data.codes.blocks.size
 
 

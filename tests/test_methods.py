@@ -120,7 +120,8 @@ def test_fits_that_overlap_give_linear_algebra_its_threads_back():
     [
         ("y ~ x", 60, {}, "Independence Metropolis or NUTS"),
         ("y ~ x + (1|g)", 60, {}, "Independence Metropolis or NUTS"),
-        ("b ~ x + (1|g)", 60, {"family": "bernoulli"}, "NUTS"),
+        ("b ~ x + (1|g)", 60, {"family": "bernoulli"}, "Independence Metropolis or NUTS"),
+        ("b ~ x + (z|g)", 60, {"family": "bernoulli"}, "NUTS"),
         ("k ~ x", 8, {"family": "poisson"}, "Independence Metropolis or slice sampling"),
         ("y ~ x", 8, {}, "Independence Metropolis or slice sampling"),
     ],
@@ -131,7 +132,7 @@ def test_the_default_says_which_methods_may_draw(formula, rows, options, expecte
 
 
 def test_methods_that_the_default_tries_say_what_they_do_not_serve():
-    many = nl.Model("b ~ x + (1|g)", grouped_data(), family="bernoulli").plan()
+    many = nl.Model("b ~ x + (z|g)", grouped_data(), family="bernoulli").plan()
     for method in (independence.METHOD, slices.METHOD):
         assert method.serves(many).endswith("use NUTS.")
 

@@ -9,7 +9,7 @@ from scipy import integrate, optimize, special, stats
 from small_models import assembled_of
 
 import nutslite as nl
-from nutslite._capabilities import EVERYTHING, INTEGRATES
+from nutslite._capabilities import CONCAVE, EVERYTHING, INTEGRATES
 from nutslite.calibration import simulation_based_calibration
 from nutslite.calibration.simulation import simulate_data
 from nutslite.exceptions import ArgumentError, DataError
@@ -186,7 +186,7 @@ def test_segments_may_have_predictors_of_their_own() -> None:
 def test_what_the_plan_says(model: nl.Model) -> None:
     said = " ".join(str(model.plan()).split())
     assert "not integrated out: the response is censored" in said
-    assert EVERYTHING - {INTEGRATES} == declarations.CENSORED
+    assert EVERYTHING - {INTEGRATES, CONCAVE} == declarations.CENSORED
     assert "(censored: " in str(model)
 
 

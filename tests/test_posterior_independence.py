@@ -209,7 +209,7 @@ def test_any_seed_serves(seed):
 
 def test_a_proposal_that_does_not_fit_gives_way_to_nuts():
     """Twelve groups of a logistic model: scales and effects together are far from normal."""
-    plan = small_model({"formula": "b ~ x + (1|g)", "family": "bernoulli"}).plan()
+    plan = small_model({"formula": "b ~ x + (z|g)", "family": "bernoulli"}).plan()
     assert run(plan, Settings(draws=50, random_seed=1, progressbar=False)).method == "nuts"
 
 

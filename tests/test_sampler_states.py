@@ -88,7 +88,8 @@ def test_an_interrupted_run_has_no_states_and_may_follow():
     # Which chains are kept depends on how far each had come when the run was stopped.
     beginnings = {chain.tobytes() for chain in first.positions}
     kept = [chain[:20].tobytes() for chain in whole.positions]
-    assert kept and set(kept) <= beginnings
+    assert kept
+    assert set(kept) <= beginnings
 
 
 def test_what_cannot_go_on_is_refused(tmp_path):

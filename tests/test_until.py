@@ -26,7 +26,7 @@ from nutslite.results.diagnostics.report import sampling_report
 
 SHORT: dict[str, Any] = {"draws": 30, "chains": 2, "random_seed": 5, "progressbar": False, "cores": 1}
 UNTIL: dict[str, Any] = {**SHORT, "until": "converged", "budget": 40}
-JOINT = ("b ~ x + (1|g)", {"family": "bernoulli"})
+JOINT = ("b ~ x + (z|g)", {"family": "bernoulli"})
 MARGINAL = ("y ~ x + (1|g)", {})
 
 

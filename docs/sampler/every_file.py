@@ -31,6 +31,7 @@ from nutslite.sampler.catalogue.trial import flow
 from nutslite.sampler.checkpoint.metric_shapes import check_arrowhead
 from nutslite.sampler.densities.c_calls import PLAIN
 from nutslite.sampler.independence.independence import IndependenceChain, compiled_acceptance
+from nutslite.sampler.independence.nested import NestedProposal
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness
 from nutslite.sampler.pathfinder.low_rank_normal import diagonal_normal
 from nutslite.sampler.pathfinder.paths import ELBO_DRAWS, find_path
@@ -153,6 +154,10 @@ def independent(folder):
     indices, acceptances = np.empty(100, dtype=np.int64), np.empty(100)
     state = np.array([log_weights[0], -1.0])
     compiled_acceptance()(log_weights, np.log(rng.random(100)), state, indices, acceptances)
+    nodes = np.linspace(-3.0, 3.0, 7)
+    others = np.zeros((7, 1)), np.full((7, 1, 1), -0.35)
+    nested = NestedProposal(0, np.zeros(2), factor, nodes, -0.5 * nodes**2, *others, left=1.0)
+    nested.log_density(nested.draw(rng, 10))
     return refined, fitness(log_weights)
 
 

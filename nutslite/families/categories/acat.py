@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from nutslite._capabilities import CODES, MERGES, PILOT
+from nutslite._capabilities import CODES, CONCAVE, MERGES, PILOT
 from nutslite._numba import inner, kernel
 from nutslite.families.links.codes import CODES as LINK_CODES
 from nutslite.families.links.codes import LOGIT
@@ -111,6 +111,6 @@ FAMILY = Family(
     combine=combine,
     optional=(DISC, CS),
     widen=partial(widened, loglik_latent),
-    allows=frozenset({PILOT, MERGES, CODES}),
+    allows=frozenset({PILOT, MERGES, CODES, CONCAVE}),
     concave=frozenset({"logit"}),
 )

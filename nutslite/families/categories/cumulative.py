@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from nutslite._capabilities import CODES, MERGES, PILOT
+from nutslite._capabilities import CODES, CONCAVE, MERGES, PILOT
 from nutslite._numba import inner, kernel
 from nutslite._special import decay, expit, log1mexp, log1p_unit, log_ndtr, ndtr, softplus
 from nutslite.families.links.codes import CLOGLOG, LOGIT, PROBIT, inverse_array
@@ -245,6 +245,6 @@ FAMILY = Family(
     combine=combine,
     optional=(DISC,),
     widen=partial(widened, loglik_latent),
-    allows=frozenset({PILOT, MERGES, CODES}),
+    allows=frozenset({PILOT, MERGES, CODES, CONCAVE}),
     concave=frozenset({"logit", "probit", "cloglog"}),
 )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from nutslite._capabilities import CODES, MERGES, PILOT
+from nutslite._capabilities import CODES, CONCAVE, MERGES, PILOT
 from nutslite._numba import kernel
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.family import Family
@@ -52,6 +52,6 @@ FAMILY = Family(
     combine=partial(step_probabilities, stops=True),
     optional=(DISC, CS),
     widen=partial(widened, loglik_latent),
-    allows=frozenset({PILOT, MERGES, CODES}),
+    allows=frozenset({PILOT, MERGES, CODES, CONCAVE}),
     concave=frozenset({"logit", "probit", "cloglog"}),
 )

@@ -113,7 +113,18 @@ def _known_record(name: str, likelihood: Likelihood, links: Mapping[str, str]) -
         others = tuple(other for other in parameter.links if other != chosen)
         parameters.append(replace(parameter, links=(chosen, *others)))
     kept = ("kernel", "prepare", "check_response", "random", "mean", "response_support", "companions")
-    vectors = ("intercept", "bind", "combine", "allows", "censored", "mean_of_score", "given", "smooth", "at_quantile")
+    vectors = (
+        "intercept",
+        "bind",
+        "combine",
+        "allows",
+        "censored",
+        "mean_of_score",
+        "given",
+        "smooth",
+        "at_quantile",
+        "concave",
+    )
     record = {attribute: getattr(base, attribute) for attribute in (*kept, *vectors)}
     record |= {"parameters": tuple(parameters), "kind": base.name, "own_priors": likelihood.priors}
     return record | ({"title": base.title} if name == base.name else {})

@@ -2,10 +2,10 @@
 
     log p(head) + sum over levels of log integral p(rows of the level | head, effect) p(effect | head) d effect
 
-Every integral is taken on a grid around the level's mode, which is found by secant steps from where it was at the
-posterior's mode. With uniform numbers the effects are drawn, too, from the densities of `pieces`, and the log density
-returned is exact: that of head and effects together, less the log density of the draws. It differs from the integral by
-as much as these pieces differ from the effects' conditional distributions.
+Every integral is taken on a grid around the level's mode, which is about known, or found by secant steps. With uniform
+numbers the effects are drawn, too, from the densities of `pieces`, and the log density returned is exact: that of head
+and effects together, less the log density of the draws. It differs from the integral by as much as these pieces differ
+from the effects' conditional distributions.
 
 Source: adaptive quadrature around each level's mode, Pinheiro and Bates (1995), section 3.
 """
@@ -21,7 +21,8 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
+from nutslite._numba import CUBE, MATRIX, VECTOR, kernel_with_signature, without_dispatch
+from nutslite._special import exp
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.effects import HALF_LOG_2PI, factor_of, location_and_scale
 from nutslite.posterior.density.predictor import (
@@ -34,12 +35,11 @@ from nutslite.posterior.density.predictor import (
     rows_together,
     segment_of,
 )
-from nutslite.posterior.integrals.pieces import NODES, Pieces, draw_from_pieces, fill_pieces
+from nutslite.posterior.integrals.pieces import Pieces, draw_from_pieces, fill_pieces
 from nutslite.posterior.nodes.program import PRIORS, fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import (
     COLUMN_TABLE,
-    EFFECT_START,
     FACTOR,
     MODEL_DATA,
     N_LEVELS,
@@ -52,23 +52,35 @@ from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
 
-MIDDLE = NODES // 2  # the node at the mode
-APART = 1.75  # standard deviations between two nodes
 BESIDE = 0.7  # standard deviations from where a level's mode is looked for to two points that tell its slope
 NEAR = 0.75  # standard deviations that a mode may be away from there; otherwise it is looked for again
+AWAY = 0.02  # share of levels that may be farther away, but on their grids
 MOST_STEPS = 30
+ONE, TWO = np.int64(1), np.int64(2)  # a plain 1 has a type of its own, for which Numba compiles all once more
 LARGEST_STEP = 3.0  # standard deviations
+FEWEST_PIECES, MOST_PIECES = 4.0, 16.0  # between two nodes
+PIECES = 1.6  # by a standard deviation, times the fourth root of the number of levels
 
 
 class Modes(NamedTuple):
-    """Where the search for each level's effect begins, and its standard deviation there, shape (levels,)."""
+    """What is known of the levels' effects beforehand: nothing, or modes at nodes of one parameter t.
 
-    centers: FloatArray
-    sds: FloatArray
+    Between nodes, and beside them, modes are about linear. Where they are not near enough, they are looked for.
+    """
+
+    centers: FloatArray  # (k, levels) modes
+    log_sds: FloatArray  # (k, levels) logarithms of standard deviations
+    nodes: FloatArray  # (k,) values of t, in equal distances; or length 0, where all modes have to be looked for
+    heads: FloatArray  # (k, n_head) positions of all parameters there
+    slopes: FloatArray  # (k, n_head, levels) derivatives of the modes by the other parameters
+    along: int  # which one is t
+    grid: int  # nodes of each level's integral, an odd number
+    apart: float  # the distance between two of these, in standard deviations
 
 
-INTEGRAL_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIKS, types.NamedTuple([VECTOR, VECTOR], Modes)])
-"""Type of what `level_integrals` receives: that of the joint density, and where to look for modes."""
+MODES = types.NamedTuple([MATRIX, MATRIX, VECTOR, MATRIX, CUBE, types.int64, types.int64, types.float64], Modes)
+INTEGRAL_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIKS, MODES])
+"""Type of what `level_integrals` receives: that of the joint density, and what is known of the levels' effects."""
 
 
 @functools.cache
@@ -99,8 +111,10 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
     for j in range(k):
         varies[j] = model.predictors[j, VARIES]
     scales = np.empty(levels)
-    points, logs, slopes = np.empty((NODES, levels)), np.empty((NODES, levels)), np.empty((NODES, levels))
-    pieces = Pieces(np.empty((_points(levels), levels)), np.empty((2, levels)), np.empty(levels), np.empty(levels))
+    grid, apart, middle = modes.grid, modes.apart, modes.grid // 2
+    points, logs, slopes = np.empty((grid, levels)), np.empty((grid, levels)), np.empty((grid, levels))
+    n_points = (grid - 1) * np.int64(min(max(PIECES * apart * levels**0.25, FEWEST_PIECES), MOST_PIECES)) + 1
+    pieces = Pieces(np.empty((n_points, levels)), np.empty((2, levels)), np.empty(levels), np.empty(levels))
     for i in range(positions.shape[0]):
         position = positions[i]
         total = constrain_head(position[:n_head], model.head, values)
@@ -109,26 +123,39 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
         for j in range(levels, effects.shape[0]):
             effects[j] = 0.0
         fill_code_effects(model.codes, values, effects)
-        _find_modes(
-            model, logliks, values, effects, modes, scales, found, points, logs, slopes, eta, d_eta, pointwise, own, varies
-        )
+        location, scale = location_and_scale(model, block, 0, values)
         for j in range(levels):
-            for node in range(NODES):
-                points[node, j] = found[0, j] + (node - MIDDLE) * APART * found[1, j]
-        _add_rows(model, logliks, values, effects, NODES, points, logs, slopes, eta, d_eta, pointwise, own, varies)
-        drawn = position.shape[0] > n_head
-        location, _ = location_and_scale(model, block, 0, values)
-        _add_prior(location, scales, found[1], points, logs, slopes)
+            scales[j] = scale * factor_of(block, j, values)
+        known = modes.nodes.shape[0] > 0
+        if known:
+            _predict_modes(modes, position, n_head, found)
+        searching = True
+        while searching:
+            if not known:
+                _find_modes(
+                    model, logliks, values, effects, location, scales, found, points, logs, slopes, eta, d_eta,
+                    pointwise, own, varies,
+                )  # fmt: skip
+            for node in range(grid):
+                for j in range(levels):
+                    points[node, j] = found[0, j] + (node - middle) * apart * found[1, j]
+            _add_rows(model, logliks, values, effects, grid, points, logs, slopes, eta, d_eta, pointwise, own, varies)
+            _add_prior(location, scales, points, logs, slopes)
+            searching = known and not _are_near(slopes, found[1])
+            known = False
+        for node in range(grid):
+            for j in range(levels):
+                slopes[node, j] *= apart * found[1, j]
         fill_pieces(logs, slopes, pieces)
-        if not drawn:
+        if position.shape[0] == n_head:
             for j in range(levels):
-                total += pieces.tops[j] + np.log(pieces.totals[j] * APART * found[1, j] / scales[j]) - HALF_LOG_2PI
-        if drawn:
+                total += pieces.tops[j] + np.log(pieces.totals[j] * apart * found[1, j] / scales[j]) - HALF_LOG_2PI
+        else:
             for j in range(levels):
-                x, log_density = draw_from_pieces(pieces, j, position[n_head + j])
-                points[0, j] = found[0, j] + (x - MIDDLE) * APART * found[1, j]
-                total -= log_density - np.log(APART * found[1, j])
-            _add_rows(model, logliks, values, effects, 1, points, logs, slopes, eta, d_eta, pointwise, own, varies)
+                x, log_density = draw_from_pieces(pieces, grid, j, position[n_head + j])
+                points[0, j] = found[0, j] + (x - middle) * apart * found[1, j]
+                total -= log_density - np.log(apart * found[1, j])
+            _add_rows(model, logliks, values, effects, ONE, points, logs, slopes, eta, d_eta, pointwise, own, varies)
             typical = model.typical_scales[block[COLUMN_TABLE]]
             for j in range(levels):
                 z = (points[0, j] - location) / scales[j]
@@ -138,44 +165,62 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
 
 
 @uncounted
-def _points(levels):
-    """Points of each level's density, so many that the log density of all drawn effects has an sd of about 0.08.
-
-    Straight pieces leave some hundredths of it in each level, in proportion to the square of their length.
-    """
-    between = 1.6 * APART * (levels**0.25)
-    return (NODES - 1) * np.int64(min(max(between, 4.0), 16.0)) + 1
-
-
-@uncounted
-def _add_prior(location, scales, sds, points, logs, slopes):
-    """Add the log prior of effects, without its constant; slopes become those by the distance of nodes."""
-    for node in range(NODES):
+def _add_prior(location, scales, points, logs, slopes):
+    """Add the log prior of effects, without its constant, and its derivatives."""
+    for node in range(points.shape[0]):
         point, log, slope = points[node], logs[node], slopes[node]
         for j in range(scales.shape[0]):
             z = (point[j] - location) / scales[j]
             log[j] -= 0.5 * z * z
-            slope[j] = (slope[j] - z / scales[j]) * APART * sds[j]
+            slope[j] -= z / scales[j]
+
+
+@uncounted
+def _are_near(slopes, sds):
+    """Whether all levels have their modes on their grids and most near the middle, by the slopes there."""
+    first, middle, last = slopes[0], slopes[slopes.shape[0] // 2], slopes[slopes.shape[0] - 1]
+    outside, away = 0, 0
+    for j in range(sds.shape[0]):
+        outside += 0 if first[j] > 0.0 and last[j] < 0.0 else 1
+        away += 0 if abs(middle[j]) * sds[j] < NEAR else 1
+    return outside == 0 and away <= AWAY * sds.shape[0]
+
+
+@uncounted
+def _predict_modes(modes: Modes, position, n_head, found):
+    """Overwrite `found` (2, levels) with modes and standard deviations as they are about expected."""
+    nodes, along = modes.nodes, modes.along
+    place = (position[along] - nodes[0]) / (nodes[1] - nodes[0])
+    place = min(max(place, 0.0), nodes.shape[0] - 1.0)
+    k = min(np.int64(place), nodes.shape[0] - 2)
+    t = place - k
+    for j in range(found.shape[1]):
+        found[0, j] = (1.0 - t) * modes.centers[k, j] + t * modes.centers[k + 1, j]
+        found[1, j] = exp((1.0 - t) * modes.log_sds[k, j] + t * modes.log_sds[k + 1, j])
+    for d in range(n_head):
+        if d != along:
+            moved = position[d] - ((1.0 - t) * modes.heads[k, d] + t * modes.heads[k + 1, d])
+            low, high = modes.slopes[k, d], modes.slopes[k + 1, d]
+            for j in range(found.shape[1]):
+                found[0, j] += moved * ((1.0 - t) * low[j] + t * high[j])
 
 
 @uncounted
 def _find_modes(
-    model, logliks, values, effects, modes, scales, found, points, logs, slopes, eta, d_eta, pointwise, own, varies
+    model, logliks, values, effects, location, scales, found, points, logs, slopes, eta, d_eta, pointwise, own, varies
 ):
-    """Overwrite `found` (2, levels) with modes and standard deviations of effects, and `scales` with their prior's."""
-    block = model.blocks[0]
-    location, scale = location_and_scale(model, block, 0, values)
-    for j in range(block[N_LEVELS]):
-        scales[j] = scale * factor_of(block, j, values)
-        found[0, j] = modes.centers[j]
-        found[1, j] = min(modes.sds[j], scales[j])
+    """Overwrite `found` (2, levels) with modes and standard deviations of effects, from the prior's on."""
+    levels = scales.shape[0]
+    for j in range(levels):
+        found[0, j] = location
+        found[1, j] = min(1.0, scales[j])
     for _ in range(MOST_STEPS):
-        for j in range(block[N_LEVELS]):
+        for j in range(levels):
             points[0, j] = found[0, j] - BESIDE * found[1, j]
             points[1, j] = found[0, j] + BESIDE * found[1, j]
-        _add_rows(model, logliks, values, effects, 2, points, logs, slopes, eta, d_eta, pointwise, own, varies)
+        _add_rows(model, logliks, values, effects, TWO, points, logs, slopes, eta, d_eta, pointwise, own, varies)
         farthest = 0.0
-        for j in range(block[N_LEVELS]):
+        for j in range(levels):
             precision = 1.0 / (scales[j] * scales[j])
             center, sd = found[0, j], found[1, j]
             curvature = max(0.0, slopes[0, j] - slopes[1, j]) / (2.0 * BESIDE * sd) + precision
@@ -191,8 +236,10 @@ def _find_modes(
 
 
 @uncounted
-def _add_rows(model: ModelData, logliks, values, effects, nodes, points, logs, slopes, eta, d_eta, pointwise, own, varies):
-    """Overwrite `logs` and `slopes`, up to `nodes` of them, with log likelihoods of levels whose effects are `points`."""
+def _add_rows(
+    model: ModelData, logliks, values, effects, nodes, points, logs, slopes, eta, d_eta, pointwise, own, varies
+):
+    """Overwrite `nodes` rows of `logs` and `slopes` with log likelihoods of levels whose effects are `points`."""
     part = model.added[0]
     for node in range(nodes):
         for j in range(part[N_LEVELS]):

@@ -42,6 +42,7 @@ LOWEST_ACCEPTANCE = 0.6
 CLOSE = 0.92  # acceptance that no refinement raises by much: the wide part of the proposals alone costs 0.05
 LARGEST_WEIGHT = 8.0  # multiple of the mean weight: transitions that a chain may stay at one point
 CORRELATION = 0.11  # of successive kept draws, about: where nine of ten proposals are accepted, none is left out
+CORRELATION_BY_LEVELS = 0.15  # where a transition costs as much as ten of the others
 MOST_THINNING = 4
 AGAIN, MOST_THINNING_AGAIN = 4, 64  # times as many transitions, where draws turn out slow; and at most so many
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
@@ -83,7 +84,8 @@ def run(task: Task) -> Fit | None:
         task = task.by_levels()
     if task.target.in_pieces:
         return None
-    method = independence_for(task.target, task.launched(), task.settings)
+    correlation = CORRELATION_BY_LEVELS if task.plan.by_levels else CORRELATION
+    method = independence_for(task.target, task.launched(), task.settings, correlation=correlation)
     if method is None and task.plan.is_small and task.moved:
         method = independence_for(task.target, task.launched(), task.settings)
     if method is None:

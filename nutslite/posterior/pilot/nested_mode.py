@@ -15,6 +15,7 @@ DROP = 7.0  # of the log density below the highest node, after which no further 
 FAR = 0.1  # a step that raises the log density by more than half of this is not the last one
 MOST_STEPS = 4
 DIGITS = 6  # of heights
+LEFT = 0.9  # a scale with a density at zero has a logarithm whose density falls at the rate 1
 
 
 def nested_proposal(log_densities: LogDensities, mode: Mode, along: int) -> NestedProposal | None:
@@ -27,6 +28,7 @@ def nested_proposal(log_densities: LogDensities, mode: Mode, along: int) -> Nest
     mode : Mode
         Of at least two coordinates.
     along : int
+        The logarithm of a scale.
     """
     others = np.delete(np.arange(mode.position.size), along)
     sd = float(np.sqrt(mode.covariance[along, along]))
@@ -49,7 +51,7 @@ def nested_proposal(log_densities: LogDensities, mode: Mode, along: int) -> Nest
     heights, centers, factors = (np.array(parts) for parts in zip(*[node for _, node in kept], strict=True))
     factor = np.linalg.cholesky(mode.covariance)
     heights = np.round(heights - heights.max(), DIGITS)
-    return NestedProposal(along, mode.position, factor, nodes, heights, centers, factors)
+    return NestedProposal(along, mode.position, factor, nodes, heights, centers, factors, LEFT)
 
 
 class Conditional:

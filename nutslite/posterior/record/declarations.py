@@ -11,7 +11,7 @@ from nutslite.formula.forms.truncated import LOWER
 from nutslite.posterior.record.model_spec import ModelSpec
 
 OWN_LINKS = EVERYTHING - {INTEGRATES}
-ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES})
+ORDERED_VECTORS = frozenset({PILOT, MERGES, CODES, CONCAVE})
 CORRELATED_EFFECTS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 HYPERPRIORS = frozenset({INTEGRATES, PILOT, MERGES, CODES, MATRIX})
 CENSORED = EVERYTHING - {INTEGRATES, CONCAVE}  # and whatever else the kernel of a family's own density does not know

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite._capabilities import CONCAVE, Declaration, why_refused
 from nutslite.posterior.density.many_positions import log_densities
 from nutslite.posterior.integrals.level_integrals import INTEGRAL_DATA, Modes, compiled_level_integrals
 from nutslite.posterior.pilot.centring import scale_columns
@@ -20,26 +19,35 @@ from nutslite.posterior.record.head import BLOCKWISE
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.target import JointTarget, Launch
 from nutslite.priors.densities.codes import NORMAL
+from nutslite.sampler.independence.nested import NestedProposal
 
 FloatArray = NDArray[np.float64]
 
 MOST_PARAMETERS = 16  # besides effects: the search evaluates some hundred times the square of their number
+MOST_ROWS = 4_000  # beyond, NUTS makes as many effective draws in a second
+GRIDS = ((3, 2.5), (5, 1.75))  # nodes, and standard deviations between two; the first that is fine enough is taken
+TRIALS = 40  # draws of effects at the mode, whose ...
+LARGEST_SD = 0.12  # ... log weights differ by no more
 
 
-def why_not_by_levels(data: ModelData, declared: list[Declaration]) -> str | None:
-    """In plain words why effects cannot be integrated out level by level, or None."""
-    if len(data.blocks) != 1 or data.blocks[0, md.N_COLUMNS] != 1 or len(md.parts_of(data, data.blocks[0])) != 1:
-        return "its levels do not have one effect each, of one factor"
+def may_go_by_levels(data: ModelData) -> bool:
+    """Whether all effects are of the parent's predictor, one for each level of one factor, normal with one scale.
+
+    And whether rows and other parameters are so few that proposals may be cheaper than NUTS.
+    """
+    if len(data.blocks) != 1:
+        return False
     block = data.blocks[0]
-    if block[md.PREDICTOR] != 0:
-        return "its effects are not of the parent"
-    if block[md.N_LEVELS] < 2 or data.block_columns[block[md.COLUMN_TABLE], md.DENSITY] != NORMAL:
-        return "its effects are not normal"
-    if len(list(scale_columns(data))) != 1 or (data.head.transforms == BLOCKWISE).any():
-        return "its effects have no scale of their own"
-    if data.head.transforms.size > MOST_PARAMETERS:
-        return "it has too many parameters"
-    return why_refused(declared, CONCAVE)
+    return bool(
+        block[md.PREDICTOR] == 0
+        and block[md.N_COLUMNS] == 1
+        and block[md.N_LEVELS] > 1
+        and data.block_columns[block[md.COLUMN_TABLE], md.DENSITY] == NORMAL
+        and len(scale_columns(data)) == 1
+        and 2 <= data.head.transforms.size <= MOST_PARAMETERS
+        and not (data.head.transforms == BLOCKWISE).any()
+        and data.y.shape[1] <= MOST_ROWS
+    )
 
 
 class LevelsTarget(JointTarget):
@@ -56,7 +64,9 @@ class LevelsTarget(JointTarget):
         self.model = self.model._replace(centring=np.ones_like(self.model.centring))
         self.dimension, self.cores = assembled.layout.n_head, cores
         self.uniforms = int(self.model.centring.size)
-        self.modes = Modes(np.zeros(self.uniforms), np.ones(self.uniforms))
+        empty = np.empty((0, self.uniforms))
+        heads, slopes = np.empty((0, self.dimension)), np.empty((0, self.dimension, self.uniforms))
+        self.modes = Modes(empty, empty, np.empty(0), heads, slopes, 0, *GRIDS[-1])
         self.data_type = INTEGRAL_DATA
 
     @property
@@ -70,14 +80,38 @@ class LevelsTarget(JointTarget):
         mode = find_mode(self._values, start)
         if mode is None:
             return Launch(start, None)
-        found = np.empty((2, self.uniforms))
-        compiled_level_integrals()(mode.position[None].copy(), self.data, np.empty(1), found)
-        self.modes = Modes(found[0].round(6), found[1])
         (scale,) = scale_columns(self.model)
         proposal = nested_proposal(self._values, mode, scale)
-        return Launch(
-            mode.position, mode.covariance, values=mode.evaluations, settled=mode.settled, proposal=proposal
-        )
+        if proposal is not None:
+            self._learn_modes(proposal)
+        return Launch(mode.position, mode.covariance, values=mode.evaluations, settled=mode.settled, proposal=proposal)
+
+    def _learn_modes(self, proposal: NestedProposal) -> None:
+        """Take down the levels' modes along the proposal's nodes, and how others move them; choose the grid."""
+        others = np.delete(np.arange(self.dimension), proposal.along)
+        heads = np.tile(proposal.center, (proposal.nodes.size, 1))
+        heads[:, proposal.along], heads[:, others] = proposal.nodes, proposal.centers
+        found = self._found(heads)
+        slopes = np.zeros((proposal.nodes.size, self.dimension, self.uniforms))
+        for d, move in zip(others, np.linalg.norm(proposal.factor[others], axis=1), strict=True):
+            step = np.zeros(self.dimension)
+            step[d] = 0.5 * move
+            slopes[:, d] = (self._found(heads + step)[:, 0] - self._found(heads - step)[:, 0]) / move
+        centers, log_sds = np.ascontiguousarray(found[:, 0]), np.log(found[:, 1])
+        rng = np.random.default_rng(0)
+        at_mode = np.tile(proposal.center, (TRIALS, 1))
+        uniforms = rng.random((TRIALS, self.uniforms))
+        for grid in GRIDS:
+            self.modes = Modes(centers, log_sds, proposal.nodes, heads, slopes, proposal.along, *grid)
+            if np.std(self._values(np.concatenate([at_mode, uniforms], axis=1))) < LARGEST_SD:
+                break
+
+    def _found(self, positions: FloatArray) -> FloatArray:
+        """Modes and standard deviations of all levels at positions (m, dimension), shape (m, 2, levels)."""
+        found = np.empty((len(positions), 2, self.uniforms))
+        for position, own in zip(positions, found, strict=True):
+            compiled_level_integrals()(position[None].copy(), self.data, np.empty(1), own)
+        return found
 
     def _values(self, positions: FloatArray) -> FloatArray:
         return self.log_densities(positions, self.cores)

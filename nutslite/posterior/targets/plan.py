@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from nutslite._capabilities import CODES, FEW_ROWS, INTEGRATES, MATRIX, MERGES, PILOT, Declaration, why_refused
+from nutslite._capabilities import CODES, CONCAVE, FEW_ROWS, INTEGRATES, MATRIX, MERGES, PILOT, Declaration, why_refused
 from nutslite._columns import folded
 from nutslite.exceptions import ArgumentError, ArgumentTypeError, SettingError, SettingTypeError, error_about
 from nutslite.posterior.assembly.coded_columns import coded_sentences, without_codes
@@ -22,24 +22,25 @@ from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.declarations import declarations_of
 from nutslite.posterior.record.model_data import ModelData
-from nutslite.posterior.targets.levels_target import LevelsTarget, why_not_by_levels
+from nutslite.posterior.targets.levels_target import LevelsTarget, may_go_by_levels
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
+from nutslite.posterior.targets.plan_sentences import (
+    CLOSE_TO_NORMAL,
+    by_levels_sentence,
+    effects_in_words,
+    few_rows_sentence,
+    marginal_sentences,
+    matrix_sentences,
+)
 from nutslite.posterior.targets.streamed_target import StreamedTarget, streamed
 from nutslite.posterior.targets.target import JointTarget, Target
-from nutslite.priors.shrinkage import KINDS, shrinkage_kind
 
 Path = Literal["auto", "joint", "marginal"]
 PATHS = ("auto", "joint", "marginal")
 Centring = Literal["levels", "matrix"]
 CENTRINGS = ("levels", "matrix")
 """What a pilot may be told to choose: a weight of centring for each level, or matrix centring."""
-
-
-_CLOSE_TO_NORMAL = (
-    "If a normal distribution there, with a heavy-tailed part, fits the posterior closely, its draws are proposals of "
-    "independence Metropolis instead of NUTS"
-)
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _make_plan(assembled: Assembled, path: Path, pilot: bool | Centring, merge: 
             "plan='joint' to sample them."
         )
     few = not reduction.large and has_few_rows(assembled.data, reduction.kept.size)
-    return Plan("marginal", True, _marginal_sentences(assembled, reduction), assembled, reduction, is_small=few)
+    return Plan("marginal", True, marginal_sentences(assembled, reduction), assembled, reduction, is_small=few)
 
 
 def _streamed_plan(assembled: Assembled, path: Path, pilot: bool | Centring) -> Plan:
@@ -233,7 +234,7 @@ def _joint_plan(
     merged = merge_equal_rows(data) if merge and unmerged is None else None
     n = (data if merged is None else merged).y.shape[1]
     first = (
-        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them {_effects(assembled)}); "
+        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them {effects_in_words(assembled)}); "
         f"every gradient reads {n:,} rows."
     )
     sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
@@ -252,15 +253,15 @@ def _joint_plan(
     )
     unfit = why_refused(declared, FEW_ROWS)
     if structure is not None:
-        sentences += _matrix_sentences(structure)
+        sentences += matrix_sentences(structure)
     elif why_not is None:
         sentences.append(
             "A pilot finds the mode, the metric and how far each level is centred; then a short warm-up."
             if data.centring.size
-            else f"A pilot finds the mode and the metric. {_CLOSE_TO_NORMAL}; otherwise a short warm-up."
+            else f"A pilot finds the mode and the metric. {CLOSE_TO_NORMAL}; otherwise a short warm-up."
         )
         if few:
-            sentences.append(_few_rows_sentence(unfit, has_pieces(data, assembled.spec.family)))
+            sentences.append(few_rows_sentence(unfit, has_pieces(data, assembled.spec.family)))
         if may_move:
             sentences.append(
                 "Where the pilot finds a scale that the data hardly tell, all are sampled as standard normals around "
@@ -272,48 +273,15 @@ def _joint_plan(
     return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, small, may_move)
 
 
-def _by_levels(plan: Plan, declared: list[Declaration]) -> Plan:
-    """The plan of a model with effects of one factor, with proposals tried first where these may be drawn by levels."""
-    if not plan.pilot or plan.is_small or not plan.assembled.data.blocks.size or plan.assembled.spec.elsewhere:
+def _by_levels(plan: Plan, declared: Sequence[Declaration]) -> Plan:
+    """The plan, with a proposal by levels before anything else where one may be tried."""
+    if not plan.pilot or plan.is_small or plan.assembled.spec.elsewhere:
         return plan
-    if why_not_by_levels(plan.assembled.data, declared) is not None:
+    if not may_go_by_levels(plan.assembled.data):
         return plan
-    levels, parameters = plan.assembled.data.centring.size, plan.assembled.layout.n_head
-    first = (
-        f"Given the other {parameters} parameters each of the {levels:,} group effects is drawn by itself, on a grid. "
-        "If proposals along the effects' scale fit the posterior of the others closely, independence Metropolis samples "
-        "all of them. Otherwise:"
-    )
-    return replace(plan, by_levels=True, sentences=(first, *plan.sentences))
-
-
-def _effects(assembled: Assembled) -> str:
-    """What the joint density's effects are: of groups, weights, coefficients that have hyperpriors or share a prior."""
-    words = {"effects": "group effects", "weights": "weights"}
-    found = set()
-    for variable in assembled.layout.variables:
-        own = assembled.inventory.by_name.get(variable.name)
-        if variable.source == "effects" and own is not None:
-            kind = shrinkage_kind(own.prior)
-            shrunk = "coefficients with hyperpriors" if kind is None else f"coefficients of {kind.plain_words}"
-            found.add(words.get(own.kind, shrunk))
-    shared = (f"coefficients of {kind.plain_words}" for kind in KINDS.values())
-    every = (*words.values(), "coefficients with hyperpriors", *shared)
-    return " and ".join(text for text in every if text in found) or "group effects"
-
-
-def _few_rows_sentence(unfit: str | None, in_pieces: bool) -> str:
-    if unfit is not None:
-        return f"Few rows, but no coordinates are made for them: {unfit}."
-    if in_pieces:
-        return (
-            "Few rows, and an inverse link that breaks the posterior into pieces: in place of all that, slice sampling "
-            "together with powers of the likelihood, which comes to each piece."
-        )
-    return (
-        "Few rows: where that does not fit, coordinates are made in which it may, and otherwise slice sampling "
-        "replaces NUTS."
-    )
+    if (refused := why_refused(declared, CONCAVE)) is not None:
+        return replace(plan, sentences=(*plan.sentences, f"Effects are not drawn level by level: {refused}."))
+    return replace(plan, by_levels=True, sentences=(by_levels_sentence(plan.assembled), *plan.sentences))
 
 
 def _why_no_pilot(assembled: Assembled, declared: Sequence[Declaration], pilot: bool | Centring) -> str | None:
@@ -354,52 +322,3 @@ def _may_be_matrix(assembled: Assembled, declared: Sequence[Declaration]) -> boo
     if why_refused(declared, MATRIX) is not None or why_no_matrix(assembled.data) is not None:
         return False
     return has_one_factor(assembled.data)
-
-
-def _matrix_sentences(structure: Structure) -> list[str]:
-    return [
-        "A pilot finds the mode; then a short warm-up.",
-        "Coefficients and group effects are sampled as standard normals around their mode given the scales (matrix "
-        f"centring): every gradient makes a sparse factor of {structure.pattern.rows.size:,} numbers.",
-    ]
-
-
-def _marginal_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, ...]:
-    data = reduction.data
-    r = reduction.rest_targets.size
-    if reduction.large:
-        return _large_sentences(assembled, reduction)
-    n = assembled.data.y.shape[1]
-    sentences = [f"Gaussian, identity link: {n:,} rows reduced to {r + 1} x {r + 1} cross-products."]
-    if reduction.level_targets.size:
-        levels, q = reduction.level_targets.shape
-        classes = data.class_counts.size
-        kind = "effects" if "group" in _effects(assembled) else _effects(assembled)
-        sentences.append(
-            f"The {q} {kind} are integrated out together."
-            if levels == 1
-            else f"The {levels * q:,} effects of the largest grouping factor ({levels:,} levels in {classes} "
-            f"class{'es' if classes != 1 else ''} of equal design) are integrated out level by level."
-        )
-    sentences.append(f"{r} coefficients and other effects are integrated out by one dense factorisation.")
-    sentences.append(
-        f"NUTS over {reduction.kept.size} parameter{'s' if reduction.kept.size != 1 else ''}; "
-        "all that was integrated out is drawn exactly afterwards."
-    )
-    sentences.append(f"A pilot finds their mode and curvature. {_CLOSE_TO_NORMAL}.")
-    if has_few_rows(assembled.data, reduction.kept.size):
-        sentences.append("Few rows: where that does not fit, slice sampling replaces NUTS.")
-    return tuple(sentences)
-
-
-def _large_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, ...]:
-    n, r = assembled.data.y.shape[1], reduction.rest_targets.size
-    return (
-        f"Gaussian, identity link: {n:,} rows reduced to cross-products.",
-        f"The {reduction.level_targets.size:,} effects of the largest grouping factor are integrated out one by one, "
-        f"{r:,} coefficients and other effects by a factorisation of order {r:,}."
-        if reduction.level_targets.size
-        else f"{r:,} coefficients and effects are integrated out by a factorisation of order {r:,}.",
-        f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, "
-        "each transition with two exact draws of all that was integrated out.",
-    )

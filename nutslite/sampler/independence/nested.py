@@ -1,14 +1,13 @@
 """A proposal that is normal in all coordinates but one, given that one: nested Laplace approximations.
 
-Along one coordinate t, a scale say, the others' conditional mode and curvature are followed from node to node. Laplace's
-approximation there gives the marginal density of t, whatever its shape (Tierney and Kadane 1986, equation 4.1); given t
-the others are proposed by a defensive mixture around their mode. A curved or skew posterior, which no one normal
-distribution fits, is often of this kind (Rue, Martino and Chopin 2009).
+Along one coordinate t, a scale say, the others' conditional mode and curvature are followed from node to node.
+Laplace's approximation there gives the marginal density of t, whatever its shape (Tierney and Kadane 1986, equation
+4.1); given t the others are proposed by a defensive mixture around their mode. A curved or skew posterior, which no
+one normal distribution fits, is often of this kind (Rue, Martino and Chopin 2009).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,6 +40,9 @@ class NestedProposal:
         Modes of the others.
     factors : ndarray, shape (k + 1, d - 1, d - 1)
         Cholesky factors of their covariances, with logarithms on the diagonal.
+    left : float
+        Rate at which the density of t falls far to the left, at most; 1 for the logarithm of a scale whose prior has a
+        density at zero.
     """
 
     along: int
@@ -50,6 +52,7 @@ class NestedProposal:
     heights: FloatArray
     centers: FloatArray
     factors: FloatArray
+    left: float
 
     @cached_property
     def _others(self) -> NDArray[np.intp]:
@@ -67,6 +70,7 @@ class NestedProposal:
         density = np.exp(logs - logs.max())
         rises = np.array([self.heights[1] - self.heights[0], self.heights[-2] - self.heights[-1]])
         rates = np.maximum(TAIL * rises, FLATTEST) / apart
+        rates[0] = min(rates[0], self.left)
         masses = np.concatenate(
             [[density[0] / rates[0]], 0.5 * (density[1:] + density[:-1]) * np.diff(points), [density[-1] / rates[1]]]
         )
@@ -126,7 +130,7 @@ class NestedProposal:
 
 
 def _between(nodes: FloatArray, values: FloatArray, points: FloatArray) -> FloatArray:
-    """`values` (k + 1, ...) at nodes in equal distances, at points between these, by cubic polynomials (Catmull-Rom)."""
+    """`values` (k + 1, ...) at equally distant nodes, at points between these, by cubic polynomials (Catmull-Rom)."""
     slopes = np.gradient(values, axis=0)
     place = (points - nodes[0]) / (nodes[1] - nodes[0])
     k = np.clip(place.astype(int), 0, nodes.size - 2)
