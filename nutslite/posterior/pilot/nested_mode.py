@@ -49,7 +49,7 @@ def nested_proposal(log_densities: LogDensities, mode: Mode, along: int) -> Nest
         return None
     nodes = mode.position[along] + sd * np.array([k for k, _ in kept])
     heights, centers, factors = (np.array(parts) for parts in zip(*[node for _, node in kept], strict=True))
-    factor = np.linalg.cholesky(mode.covariance)
+    factor: FloatArray = np.asarray(np.linalg.cholesky(mode.covariance), dtype=float)
     heights = np.round(heights - heights.max(), DIGITS)
     return NestedProposal(along, mode.position, factor, nodes, heights, centers, factors, LEFT)
 
@@ -82,12 +82,12 @@ class Conditional:
             if rise < FAR:
                 break
         try:
-            covariance = np.linalg.inv(precision)
+            covariance: FloatArray = np.asarray(np.linalg.inv(precision), dtype=float)
             np.linalg.cholesky(covariance)
         except np.linalg.LinAlgError:
             return None
         position, covariance = rounded(position, covariance)
-        factor = np.linalg.cholesky(covariance)
+        factor: FloatArray = np.asarray(np.linalg.cholesky(covariance), dtype=float)
         logs = np.log(np.diag(factor))
         factor[np.diag_indices(len(logs))] = logs
         return value + 0.5 * rise + float(logs.sum()), position, factor
