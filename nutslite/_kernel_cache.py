@@ -17,7 +17,7 @@ from typing import Any
 
 import numba
 from numba.core import sigutils
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, NullCache
 from numba.core.options import DefaultOptions
 from numba.core.registry import CPUDispatcher
 from numba.core.runtime import rtsys
@@ -48,11 +48,7 @@ def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         if not hasattr(dispatcher, "py_func"):
             return dispatcher
         dispatcher.__class__ = Inner if options.get("no_cpython_wrapper") else Compiled
-        try:
-            dispatcher._cache = CarefulCache(function)
-        except (RuntimeError, OSError) as error:  # nowhere to write, or a function without a file (a console's)
-            if os.path.exists(inspect.getfile(function)):
-                _say_once(error)
+        dispatcher._cache = LateCache(function)
         return dispatcher
 
     return decorate
@@ -155,6 +151,29 @@ class CarefulCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
             name = next(name for number in range(1, len(taken) + 2) if (name := file._data_name(number)) not in taken)
         file._save_data(name, reduced)
         file._save_index({**overloads, key: name})
+
+
+class LateCache:
+    """The cache of one function, opened when something is first asked of it.
+
+    Numba writes a file to see whether it can, and reads the source: for hundreds of functions, of which a process calls
+    some dozens, that took as long as a small fit.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @functools.cached_property
+    def _opened(self) -> Any:
+        try:
+            return CarefulCache(self._function)
+        except (RuntimeError, OSError) as error:  # nowhere to write, or a function without a file (a console's)
+            if os.path.exists(inspect.getfile(self._function)):
+                _say_once(error)
+            return NullCache()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opened, name)
 
 
 @contextlib.contextmanager
