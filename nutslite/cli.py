@@ -81,6 +81,10 @@ _AS_OPTIONS = (  # remedies as a program writes them, and as the command line do
     (re.compile(r'\bfit\(until="converged", budget=(\d+)\)'), r"--until converged --budget \1"),
     (re.compile(r"""(?:\bfit\()?\buntil=["']converged["']\)?"""), "--until converged"),
     (re.compile(r"\btarget_accept=([\d.]*\d)"), r"--target-accept \1"),
+    (re.compile(r"\binference_method='(\w+)'"), r"--method \1"),
+    (re.compile(r"\bplan='(\w+)'"), r"--plan \1"),
+    (re.compile(r"\bpilot='(\w+)'"), r"--pilot \1"),
+    (re.compile(r"\bpilot=False"), "--pilot no"),
     (re.compile(r"\bcategorical=\['([^']+)'\]"), r"--categorical '\1'"),
 )
 
@@ -144,10 +148,14 @@ def _add_fit(subparsers: Any) -> None:
     fit.add_argument("--chains", type=_positive, default=4, help="(default: 4)")
     fit.add_argument("--cores", type=_positive, help="chains that run at once (default: as many as fit the machine)")
     fit.add_argument("--seed", type=_not_negative, help="the same seed gives the same draws")
-    fit.add_argument("--target-accept", type=_fraction, help="of NUTS (default: 0.7 or 0.8)")
+    fit.add_argument("--target-accept", type=_fraction, help="of NUTS (default: by the plan, 0.7 to 0.9)")
     fit.add_argument("--until", choices=("converged",), help="go on where the draws fall short")
     fit.add_argument("--budget", type=float, default=4, metavar="TIMES", help="... to so many times them (default: 4)")
     fit.add_argument("--plan", choices=("auto", "joint", "marginal"), default="auto", help="(default: auto)")
+    fit.add_argument(
+        "--pilot", choices=tuple(commands.PILOTS), default="yes", help="search for coordinates first (default: yes)"
+    )
+    fit.add_argument("--method", metavar="NAME", default="auto", help="nuts, vi, laplace, ... (default: auto)")
     fit.add_argument(
         "--checkpoint", metavar="FILE", help="keep draws as they come; the same command goes on after a kill"
     )

@@ -19,6 +19,9 @@ from nutslite.exceptions import DataError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+PILOTS: dict[str, Any] = {"yes": True, "no": False, "levels": "levels", "matrix": "matrix"}
+"""Values of `pilot=` of `fit`, by those of ``--pilot``."""
+
 DONE, FAILED, INTERRUPTED = 0, 1, 130  # exit statuses; 2 is argparse's, for a command line it cannot read
 
 
@@ -41,6 +44,8 @@ def fit(arguments: argparse.Namespace) -> int:
         until=arguments.until,
         budget=arguments.budget,
         plan=arguments.plan,
+        pilot=PILOTS[arguments.pilot],
+        inference_method=arguments.method,
         progressbar=not arguments.quiet,
         checkpoint=arguments.checkpoint,
         file=arguments.file,

@@ -57,7 +57,7 @@ NEAR = 0.75  # standard deviations that a mode may be away from there; otherwise
 AWAY = 0.02  # share of levels that may be farther away, but on their grids
 MOST_STEPS = 30
 ONE, TWO = np.int64(1), np.int64(2)  # a plain 1 has a type of its own, for which Numba compiles all once more
-LARGEST_STEP = 3.0  # standard deviations
+LARGEST_STEP = 3.0  # times the sd of the prior, or 1
 FEWEST_PIECES, MOST_PIECES = 4.0, 16.0  # between two nodes
 PIECES = 1.6  # by a standard deviation, times the fourth root of the number of levels
 
@@ -227,8 +227,9 @@ def _find_modes(
             slope = 0.5 * (slopes[0, j] + slopes[1, j]) - (center - location) * precision
             new = 1.0 / math.sqrt(curvature)
             step = slope / curvature
-            if not abs(step) < LARGEST_STEP * new:
-                step = math.copysign(LARGEST_STEP * new, step)
+            largest = LARGEST_STEP * min(1.0, scales[j])
+            if not abs(step) < largest:
+                step = math.copysign(largest, step)
             farthest = max(farthest, abs(step) / new)
             found[0, j], found[1, j] = center + step, new
         if farthest < NEAR:

@@ -13,7 +13,8 @@ FloatArray = NDArray[np.float64]
 MOST_NODES = 5  # to either side
 DROP = 7.0  # of the log density below the highest node, after which no further node is looked for
 FAR = 0.1  # a step that raises the log density by more than half of this is not the last one
-MOST_STEPS = 4
+RISES = 1.0  # where no part of a step that promised more than twice as much rises, there is no mode
+MOST_STEPS = 12
 DIGITS = 6  # of heights
 LEFT = 0.9  # a scale with a density at zero has a logarithm whose density falls at the rate 1
 
@@ -40,7 +41,8 @@ def nested_proposal(log_densities: LogDensities, mode: Mode, along: int) -> Nest
             before = found[k - side]
             if before is None or before[0] < max(node[0] for node in found.values() if node) - DROP:
                 break
-            there = middle.at(mode.position[along] + k * sd, before[1] + side * sd * slope)
+            t = mode.position[along] + k * sd
+            there = middle.at(t, before[1] + side * sd * slope) or middle.at(t, before[1])
             if there is None:
                 break
             found[k] = there
@@ -70,17 +72,27 @@ class Conditional:
             positions[:, self.others], positions[:, self.along] = some, t
             return self.log_densities(positions)
 
-        position = start
+        position, local = start, parabola(values, start, self.steps)
         for _ in range(MOST_STEPS):
-            local = parabola(values, position, self.steps)
             if local is None:
                 return None
             value, gradient, precision = local
             step = newton_step(precision, gradient)
             rise = float(gradient @ step)
-            position = position + step
             if rise < FAR:
+                position = position + step
                 break
+            moved = None
+            while moved is None and np.max(np.abs(step)) > 1e-6:
+                further = parabola(values, position + step, self.steps)
+                moved, step = (None, 0.5 * step) if further is None or further[0] < value else (further, step)
+            if moved is None:
+                if rise > RISES:
+                    return None
+                break
+            position, local = position + step, moved
+        else:
+            return None
         try:
             covariance: FloatArray = np.asarray(np.linalg.inv(precision), dtype=float)
             np.linalg.cholesky(covariance)
@@ -90,4 +102,4 @@ class Conditional:
         factor: FloatArray = np.asarray(np.linalg.cholesky(covariance), dtype=float)
         logs = np.log(np.diag(factor))
         factor[np.diag_indices(len(logs))] = logs
-        return value + 0.5 * rise + float(logs.sum()), position, factor
+        return value + (0.5 * rise if rise < FAR else 0.0) + float(logs.sum()), position, factor

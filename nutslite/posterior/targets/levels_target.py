@@ -25,9 +25,11 @@ FloatArray = NDArray[np.float64]
 
 MOST_PARAMETERS = 16  # besides effects: the search evaluates some hundred times the square of their number
 MOST_ROWS = 4_000  # beyond, NUTS makes as many effective draws in a second
-GRIDS = ((3, 2.5), (5, 1.75))  # nodes, and standard deviations between two; the first that is fine enough is taken
+GRIDS = ((3, 2.5), (5, 1.75), (9, 1.1))  # nodes, and standard deviations between two
+"""The first that serves is for draws; the last for searches, whose differences want a smooth function."""
+
 TRIALS = 40  # draws of effects at the mode, whose ...
-LARGEST_SD = 0.12  # ... log weights differ by no more
+LARGEST_SD = 0.12  # ... log weights may differ by so much
 
 
 def may_go_by_levels(data: ModelData) -> bool:
@@ -101,10 +103,14 @@ class LevelsTarget(JointTarget):
         rng = np.random.default_rng(0)
         at_mode = np.tile(proposal.center, (TRIALS, 1))
         uniforms = rng.random((TRIALS, self.uniforms))
+        self.modes = Modes(centers, log_sds, proposal.nodes, heads, slopes, proposal.along, *GRIDS[-1])
         for grid in GRIDS:
-            self.modes = Modes(centers, log_sds, proposal.nodes, heads, slopes, proposal.along, *grid)
+            self.modes = self._on_grid(grid)
             if np.std(self._values(np.concatenate([at_mode, uniforms], axis=1))) < LARGEST_SD:
                 break
+
+    def _on_grid(self, grid: tuple[int, float]) -> Modes:
+        return self.modes._replace(grid=grid[0], apart=grid[1])
 
     def _found(self, positions: FloatArray) -> FloatArray:
         """Modes and standard deviations of all levels at positions (m, dimension), shape (m, 2, levels)."""
@@ -117,14 +123,16 @@ class LevelsTarget(JointTarget):
         return self.log_densities(positions, self.cores)
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
-        """Of positions (m, dimension) with effects integrated out, by quadrature.
+        """Of positions (m, dimension) with effects integrated out, by quadrature on the finest grid.
 
         Of proposals (m, dimension + uniforms) exactly that of all parameters, less that of the effects given the
         others; their uniform numbers are overwritten by the raw effects.
         """
-        evaluate = compiled_level_integrals()
+        evaluate, data = compiled_level_integrals(), self.data
+        if positions.shape[1] == self.dimension:
+            data = (*data[:-1], self._on_grid(GRIDS[-1]))
 
         def work(some: FloatArray, out: FloatArray) -> None:
-            evaluate(some, self.data, out, np.empty((2, self.uniforms)))
+            evaluate(some, data, out, np.empty((2, self.uniforms)))
 
         return log_densities(work, positions, cores)
