@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate, stats
 from small_models import grouped_data
@@ -39,7 +45,6 @@ MODELS = {
     "sratio": {"formula": "c ~ x + (1|g)", "family": "sratio", "categorical": ["c"]},
     "slopes": {"formula": "b ~ x + (0 + z|g)", "family": "bernoulli"},
     "offset and weights": {"formula": "weighted(k, w) ~ x + offset(o) + (1|g)", "family": "poisson"},
-    "scales by column": {"formula": "k ~ x + (1|gr(g, by=side))", "family": "poisson"},
 }
 
 
@@ -77,10 +82,7 @@ def joint(target, position, effects):
     return np.array([evaluate(np.concatenate([position, raw]), scratch, data) for raw in effects])
 
 
-SERVED = [name for name in MODELS if name != "scales by column"]
-
-
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", MODELS)
 def test_the_integral_is_that_of_quadrature(name):
     """Level by level: the joint density as a function of one raw effect, the others where they are, is one factor."""
     target = target_of(name)
@@ -102,7 +104,7 @@ def test_the_integral_is_that_of_quadrature(name):
         assert log_density == pytest.approx(total, abs=0.06)
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", MODELS)
 def test_draws_of_effects_have_the_density_that_they_count_with(name):
     """The ratio of the joint density and that of the draws has the integral as its mean."""
     target = target_of(name)
@@ -160,6 +162,51 @@ def test_the_same_posterior_as_nuts(name):
         error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / 1200)
         assert np.all(np.abs(ours.mean(axis=0) - theirs.mean(axis=0)) <= 4.5 * error)
         assert np.allclose(ours.std(axis=0), theirs.std(axis=0), rtol=0.2)
+
+
+def test_far_from_the_nodes_integrals_are_those_of_a_search():
+    """Left of the first node too, where standard deviations are smaller than at it."""
+    data = grouped_data(200, 40)
+    target = nl.Model("k ~ x + (1|g)", data, family="poisson").plan().levels_target(1)
+    proposal, known = target.launch().proposal, target.modes
+    positions = np.tile(proposal.center, (12, 1))
+    positions[:, proposal.along] = np.linspace(-12.0, 2.5, 12)
+    found = target.log_densities(positions, 1)
+    target.modes = known._replace(nodes=np.empty(0))
+    np.testing.assert_allclose(found, target.log_densities(positions, 1), atol=0.05)
+
+
+@pytest.mark.parametrize("intercept", [0.0, 4.0, 8.0])
+def test_counts_of_thousands(intercept):
+    rng = np.random.default_rng(13)
+    g, x = np.repeat(np.arange(15), 8), rng.normal(size=120)
+    eta = intercept + 0.5 * x + rng.normal(size=15)[g]
+    data = pd.DataFrame({"g": [f"g{i}" for i in g], "x": x, "y": rng.poisson(np.exp(eta)), "far": 1e3 * x})
+    for formula in ("y ~ x + (1|g)", "y ~ x + (0 + far|g)"):
+        launch = nl.Model(formula, data, family="poisson").plan().levels_target(1).launch()
+        assert launch.proposal is not None
+    plan = nl.Model("y ~ x + (1|g)", data, family="poisson").plan()
+    assert run(plan, Settings(draws=50, random_seed=1, progressbar=False)).method == "independence"
+
+
+@pytest.mark.slow
+def test_the_same_draws_without_the_compiler():
+    """A curvature that overflows is no error there either."""
+    code = (
+        "import nutslite as nl; from small_models import grouped_data; "
+        "r = nl.Model('k ~ x + (1|g)', grouped_data(60, 9), family='poisson').fit("
+        "draws=20, chains=2, random_seed=3, progressbar=False); "
+        "print(r.posterior.attrs['inference_method'], float(r.posterior['1|g_sigma'].mean()))"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **extra}, cwd=Path(__file__).parent, capture_output=True,
+            text=True, check=True,
+        ).stdout.split()
+        for extra in ({}, {"NUMBA_DISABLE_JIT": "1"})
+    ]  # fmt: skip
+    assert printed[0][0] == printed[1][0] == "independence"
+    assert float(printed[0][1]) == pytest.approx(float(printed[1][1]), rel=1e-9)
 
 
 def test_the_same_draws_whatever_the_cores():

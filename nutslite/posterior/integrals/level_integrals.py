@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from nutslite._numba import CUBE, MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite._special import exp
 from nutslite.families.record.censoring import LOGLIKS
-from nutslite.posterior.density.effects import HALF_LOG_2PI, factor_of, location_and_scale
+from nutslite.posterior.density.effects import HALF_LOG_2PI, location_and_scale
 from nutslite.posterior.density.predictor import (
     ROWS_PER_BLOCK,
     add_up,
@@ -56,8 +56,11 @@ BESIDE = 0.7  # standard deviations from where a level's mode is looked for to t
 NEAR = 0.75  # standard deviations that a mode may be away from there; otherwise it is looked for again
 AWAY = 0.02  # share of levels that may be farther away, but on their grids
 MOST_STEPS = 30
+FARTHEST = 8.0  # standard deviations of the prior that a predicted mode may be away from its location
 ONE, TWO = np.int64(1), np.int64(2)  # a plain 1 has a type of its own, for which Numba compiles all once more
 LARGEST_STEP = 3.0  # times the sd of the prior, or 1
+LARGEST_CURVATURE = 1e200  # a slope may overflow
+NARROWEST, WIDEST = 0.1, 5.0  # slope at an end, of a normal density's, where a standard deviation is about right
 FEWEST_PIECES, MOST_PIECES = 4.0, 16.0  # between two nodes
 PIECES = 1.6  # by a standard deviation, times the fourth root of the number of levels
 
@@ -110,7 +113,6 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
     varies = np.empty(k, np.int64)
     for j in range(k):
         varies[j] = model.predictors[j, VARIES]
-    scales = np.empty(levels)
     grid, apart, middle = modes.grid, modes.apart, modes.grid // 2
     points, logs, slopes = np.empty((grid, levels)), np.empty((grid, levels)), np.empty((grid, levels))
     n_points = (grid - 1) * np.int64(min(max(PIECES * apart * levels**0.25, FEWEST_PIECES), MOST_PIECES)) + 1
@@ -124,24 +126,25 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
             effects[j] = 0.0
         fill_code_effects(model.codes, values, effects)
         location, scale = location_and_scale(model, block, 0, values)
-        for j in range(levels):
-            scales[j] = scale * factor_of(block, j, values)
         known = modes.nodes.shape[0] > 0
-        if known:
-            _predict_modes(modes, position, n_head, found)
+        if not known:
+            for j in range(levels):
+                found[0, j], found[1, j] = location, min(1.0, scale)
+        else:
+            _predict_modes(modes, position, n_head, location, scale, found)
         searching = True
         while searching:
             if not known:
                 _find_modes(
-                    model, logliks, values, effects, location, scales, found, points, logs, slopes, eta, d_eta,
+                    model, logliks, values, effects, location, scale, found, points, logs, slopes, eta, d_eta,
                     pointwise, own, varies,
                 )  # fmt: skip
             for node in range(grid):
                 for j in range(levels):
                     points[node, j] = found[0, j] + (node - middle) * apart * found[1, j]
             _add_rows(model, logliks, values, effects, grid, points, logs, slopes, eta, d_eta, pointwise, own, varies)
-            _add_prior(location, scales, points, logs, slopes)
-            searching = known and not _are_near(slopes, found[1])
+            _add_prior(location, scale, points, logs, slopes)
+            searching = known and not _are_near(slopes, found[1], apart)
             known = False
         for node in range(grid):
             for j in range(levels):
@@ -149,7 +152,7 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
         fill_pieces(logs, slopes, pieces)
         if position.shape[0] == n_head:
             for j in range(levels):
-                total += pieces.tops[j] + np.log(pieces.totals[j] * apart * found[1, j] / scales[j]) - HALF_LOG_2PI
+                total += pieces.tops[j] + np.log(pieces.totals[j] * apart * found[1, j] / scale) - HALF_LOG_2PI
         else:
             for j in range(levels):
                 x, log_density = draw_from_pieces(pieces, grid, j, position[n_head + j])
@@ -158,36 +161,38 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
             _add_rows(model, logliks, values, effects, ONE, points, logs, slopes, eta, d_eta, pointwise, own, varies)
             typical = model.typical_scales[block[COLUMN_TABLE]]
             for j in range(levels):
-                z = (points[0, j] - location) / scales[j]
-                total += logs[0, j] - 0.5 * z * z - np.log(scales[j]) - HALF_LOG_2PI
+                z = (points[0, j] - location) / scale
+                total += logs[0, j] - 0.5 * z * z - np.log(scale) - HALF_LOG_2PI
                 position[n_head + j] = (points[0, j] - location) / typical
         out[i] = total
 
 
 @uncounted
-def _add_prior(location, scales, points, logs, slopes):
+def _add_prior(location, scale, points, logs, slopes):
     """Add the log prior of effects, without its constant, and its derivatives."""
     for node in range(points.shape[0]):
         point, log, slope = points[node], logs[node], slopes[node]
-        for j in range(scales.shape[0]):
-            z = (point[j] - location) / scales[j]
+        for j in range(point.shape[0]):
+            z = (point[j] - location) / scale
             log[j] -= 0.5 * z * z
-            slope[j] -= z / scales[j]
+            slope[j] -= z / scale
 
 
 @uncounted
-def _are_near(slopes, sds):
-    """Whether all levels have their modes on their grids and most near the middle, by the slopes there."""
-    first, middle, last = slopes[0], slopes[slopes.shape[0] // 2], slopes[slopes.shape[0] - 1]
+def _are_near(slopes, sds, apart):
+    """Whether all levels have their modes on grids of about the right width and most near the middle, by slopes."""
+    middle = slopes.shape[0] // 2
+    first, center, last = slopes[0], slopes[middle], slopes[slopes.shape[0] - 1]
     outside, away = 0, 0
     for j in range(sds.shape[0]):
-        outside += 0 if first[j] > 0.0 and last[j] < 0.0 else 1
-        away += 0 if abs(middle[j]) * sds[j] < NEAR else 1
+        least = min(first[j], -last[j]) * sds[j] / (middle * apart)
+        outside += 0 if NARROWEST < least < WIDEST else 1
+        away += 0 if abs(center[j]) * sds[j] < NEAR else 1
     return outside == 0 and away <= AWAY * sds.shape[0]
 
 
 @uncounted
-def _predict_modes(modes: Modes, position, n_head, found):
+def _predict_modes(modes: Modes, position, n_head, location, scale, found):
     """Overwrite `found` (2, levels) with modes and standard deviations as they are about expected."""
     nodes, along = modes.nodes, modes.along
     place = (position[along] - nodes[0]) / (nodes[1] - nodes[0])
@@ -196,38 +201,37 @@ def _predict_modes(modes: Modes, position, n_head, found):
     t = place - k
     for j in range(found.shape[1]):
         found[0, j] = (1.0 - t) * modes.centers[k, j] + t * modes.centers[k + 1, j]
-        found[1, j] = exp((1.0 - t) * modes.log_sds[k, j] + t * modes.log_sds[k + 1, j])
+        found[1, j] = min(scale, exp((1.0 - t) * modes.log_sds[k, j] + t * modes.log_sds[k + 1, j]))
     for d in range(n_head):
         if d != along:
             moved = position[d] - ((1.0 - t) * modes.heads[k, d] + t * modes.heads[k + 1, d])
             low, high = modes.slopes[k, d], modes.slopes[k + 1, d]
             for j in range(found.shape[1]):
                 found[0, j] += moved * ((1.0 - t) * low[j] + t * high[j])
+    for j in range(found.shape[1]):
+        found[0, j] = min(max(found[0, j], location - FARTHEST * scale), location + FARTHEST * scale)
 
 
 @uncounted
 def _find_modes(
-    model, logliks, values, effects, location, scales, found, points, logs, slopes, eta, d_eta, pointwise, own, varies
+    model, logliks, values, effects, location, scale, found, points, logs, slopes, eta, d_eta, pointwise, own, varies
 ):
-    """Overwrite `found` (2, levels) with modes and standard deviations of effects, from the prior's on."""
-    levels = scales.shape[0]
-    for j in range(levels):
-        found[0, j] = location
-        found[1, j] = min(1.0, scales[j])
+    """Overwrite `found` (2, levels) with modes and standard deviations of effects, from those that are there on."""
+    precision = 1.0 / (scale * scale)
+    largest = LARGEST_STEP * min(1.0, scale)
     for _ in range(MOST_STEPS):
-        for j in range(levels):
+        for j in range(found.shape[1]):
             points[0, j] = found[0, j] - BESIDE * found[1, j]
             points[1, j] = found[0, j] + BESIDE * found[1, j]
         _add_rows(model, logliks, values, effects, TWO, points, logs, slopes, eta, d_eta, pointwise, own, varies)
         farthest = 0.0
-        for j in range(levels):
-            precision = 1.0 / (scales[j] * scales[j])
+        for j in range(found.shape[1]):
             center, sd = found[0, j], found[1, j]
             curvature = max(0.0, slopes[0, j] - slopes[1, j]) / (2.0 * BESIDE * sd) + precision
+            curvature = min(curvature, LARGEST_CURVATURE)
             slope = 0.5 * (slopes[0, j] + slopes[1, j]) - (center - location) * precision
             new = 1.0 / math.sqrt(curvature)
             step = slope / curvature
-            largest = LARGEST_STEP * min(1.0, scales[j])
             if not abs(step) < largest:
                 step = math.copysign(largest, step)
             farthest = max(farthest, abs(step) / new)

@@ -98,7 +98,7 @@ def draw_from_pieces(pieces: Pieces, nodes, i, uniform):
     rest = uniform * total
     b = pieces.heights[0, i]
     if rest < b / left:
-        x = math.log(rest * left / b) / left
+        x = math.log(max(rest * left / b, 1e-300)) / left
         return x, math.log(b / total) + left * x
     points = pieces.heights.shape[0]
     between = (points - 1) // (nodes - 1)

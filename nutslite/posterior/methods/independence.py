@@ -1,5 +1,7 @@
 """Independence Metropolis for posteriors of few parameters that are nearly normal, as most with much data are.
 
+And for those with group effects that are drawn level by level beside them, by a proposal that the launch has made.
+
 Proposals do not depend on the chain, so their log densities are computed all at once, in threads, each block of data
 being read once for dozens of them, and without gradients (Tierney 1994, section 2.3.3). Whether the proposal fits the
 posterior is measured on draws of their own before any chain starts; where it does not fit closely, NUTS samples.
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._awaited import MANY, NATURAL
+from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
@@ -89,6 +92,8 @@ def run(task: Task) -> Fit | None:
     if method is None and task.plan.is_small and task.moved:
         method = independence_for(task.target, task.launched(), task.settings)
     if method is None:
+        if task.plan.by_levels:
+            log.debug("Proposals with group effects level by level do not fit closely.")
         return None
     task.clock.lap("pilot")
     task.before_sampling()
@@ -105,7 +110,7 @@ def run(task: Task) -> Fit | None:
 def independence_for(
     target: Target, launch: Launch, wanted: Settings, close: float = CLOSE, correlation: float = CORRELATION
 ) -> Independence | None:
-    """A proposal from the mode's curvature, refined by importance sampling; None where it does not fit.
+    """The launch's own proposal, or one from the mode's curvature, refined by importance sampling; None: none fits.
 
     Where the first trial's acceptance is `close` or more, that proposal is taken as it is, without a second trial.
     Transitions are left out until successive draws have about the `correlation`.
@@ -341,7 +346,7 @@ def _draws(
                 burn_in = begins if done == 0 else 0
                 proposals = np.array([state.propose(stop - done, burn_in) for state in states])
                 flat = proposals.reshape(-1, width)
-                evaluated = target.log_densities(flat, method.cores)  # which makes effects of uniform numbers
+                evaluated = target.log_densities(flat, method.cores)  # uniform numbers in `flat` become effects
                 proposals = flat.reshape(chains, -1, width)
                 log_weights = (evaluated - method.proposal.log_density(flat)).reshape(chains, -1)
                 evaluated = evaluated.reshape(chains, -1)

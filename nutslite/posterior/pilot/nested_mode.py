@@ -16,7 +16,7 @@ FAR = 0.1  # a step that raises the log density by more than half of this is not
 RISES = 1.0  # where no part of a step that promised more than twice as much rises, there is no mode
 MOST_STEPS = 12
 DIGITS = 6  # of heights
-LEFT = 0.9  # a scale with a density at zero has a logarithm whose density falls at the rate 1
+LEFT = 0.9  # of tails: the logarithm of a scale that has a density at zero falls at the rate 1
 
 
 def nested_proposal(log_densities: LogDensities, mode: Mode, along: int) -> NestedProposal | None:

@@ -23,11 +23,12 @@ from nutslite.sampler.independence.nested import NestedProposal
 
 FloatArray = NDArray[np.float64]
 
-MOST_PARAMETERS = 16  # besides effects: the search evaluates some hundred times the square of their number
-MOST_ROWS = 4_000  # beyond, NUTS makes as many effective draws in a second
+MOST_PARAMETERS = 10  # besides effects: the search evaluates some ten times the square of their number
+MOST_ROWS = 2_000  # beyond, NUTS makes as many effective draws in a second
 GRIDS = ((3, 2.5), (5, 1.75), (9, 1.1))  # nodes, and standard deviations between two
 """The first that serves is for draws; the last for searches, whose differences want a smooth function."""
 
+TINY = 1e-12  # a column without a spread
 TRIALS = 40  # draws of effects at the mode, whose ...
 LARGEST_SD = 0.12  # ... log weights may differ by so much
 
@@ -78,11 +79,13 @@ class LevelsTarget(JointTarget):
 
     def launch(self) -> Launch:
         """The mode of the head's parameters, and a proposal that follows it along the effects' scale."""
-        start = starting_position(self.assembled)[: self.dimension]
+        start, (scale,) = starting_position(self.assembled)[: self.dimension], scale_columns(self.model)
+        z_row = self.model.z_rows[self.model.added[0, md.COLUMN_TABLE]]
+        if z_row >= 0:  # effects are slopes, in units of their column
+            start[scale] -= np.log(max(float(np.std(self.model.z[z_row])), TINY))
         mode = find_mode(self._values, start)
         if mode is None:
             return Launch(start, None)
-        (scale,) = scale_columns(self.model)
         proposal = nested_proposal(self._values, mode, scale)
         if proposal is not None:
             self._learn_modes(proposal)

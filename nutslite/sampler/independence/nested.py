@@ -41,8 +41,8 @@ class NestedProposal:
     factors : ndarray, shape (k + 1, d - 1, d - 1)
         Cholesky factors of their covariances, with logarithms on the diagonal.
     left : float
-        Rate at which the density of t falls far to the left, at most; 1 for the logarithm of a scale whose prior has a
-        density at zero.
+        Rate at which the proposal's density of t falls far to the left, at most. That of the logarithm of a scale falls
+        at the rate 1 where its prior has a density at zero.
     """
 
     along: int
