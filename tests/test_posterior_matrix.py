@@ -280,13 +280,14 @@ class TestOneFactor:
 
     def test_it_draws_what_is_drawn_when_it_is_forced(self):
         model = of_one_factor(60, 5, 0.8)
-        options = {"draws": 20, "chains": 1, "random_seed": 1, "progressbar": False}
+        options = {"draws": 20, "chains": 1, "random_seed": 1, "progressbar": False, "inference_method": "nuts"}
         found, forced = (model.fit(pilot=pilot, **options) for pilot in (True, "matrix"))
         np.testing.assert_array_equal(found.posterior["1|g_sigma"], forced.posterior["1|g_sigma"])
 
     def test_a_run_goes_on_in_these_coordinates(self, tmp_path):
         model = of_one_factor(60, 5, 0.8)
-        options = {"chains": 1, "random_seed": 1, "progressbar": False, "checkpoint": tmp_path / "fit.ckpt"}
+        options = {"chains": 1, "random_seed": 1, "progressbar": False, "inference_method": "nuts"}
+        options |= {"checkpoint": tmp_path / "fit.ckpt"}
         wanted = model.fit(draws=30, **{**options, "checkpoint": None})
         model.fit(draws=15, **options)
         found = model.fit(draws=30, **options)
