@@ -101,7 +101,7 @@ def test_the_integral_is_that_of_quadrature(name):
 
             far = 9.0 * np.exp(position[launch.proposal.along])  # standard deviations of the prior
             total += np.log(integrate.quad(density, -far, far, epsrel=1e-7, limit=200)[0])
-        assert log_density == pytest.approx(total, abs=0.06)
+        assert log_density == pytest.approx(total, abs=0.02)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -114,7 +114,7 @@ def test_draws_of_effects_have_the_density_that_they_count_with(name):
         proposals = np.concatenate([np.tile(position, (1000, 1)), rng.random((1000, target.uniforms))], axis=1)
         ratios = target.log_densities(proposals, 1) - target.log_densities(position[None], 1)[0]
         assert ratios.std() < 0.15
-        assert np.log(np.mean(np.exp(ratios))) == pytest.approx(0.0, abs=0.06)
+        assert np.log(np.mean(np.exp(ratios))) == pytest.approx(0.0, abs=0.03)
 
 
 @pytest.mark.parametrize(
