@@ -14,15 +14,29 @@ from sampler_targets import correlated_normal, light_funnel
 
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel, kernel_with_signature
 from nutslite.exceptions import SamplingError
-from nutslite.sampler import arrowhead_metric, dense_metric, diagonal_metric, inverse_mass_matrix, normal_draws
-from nutslite.sampler.transition.hamiltonian import kinetic_energy, leapfrog
+from nutslite.sampler import (
+    arrowhead_metric,
+    centred_at,
+    dense_metric,
+    diagonal_metric,
+    inverse_mass_matrix,
+    low_rank_metric,
+    normal_draws,
+    sample,
+)
+from nutslite.sampler.transition.hamiltonian import LONGEST_ROTATION, kinetic_energy, leapfrog
 from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of, logdensity_signature
-from nutslite.sampler.transition.metric import draw_momentum, set_velocity
+from nutslite.sampler.transition.metric import draw_momentum, set_momentum, set_velocity
 
 
 @kernel
 def velocity_of(metric, momentum, velocity):
     set_velocity(metric, momentum, velocity)
+
+
+@kernel
+def momentum_of(metric, velocity, momentum):
+    set_momentum(metric, velocity, momentum)
 
 
 @kernel
@@ -112,6 +126,9 @@ def test_arrowhead_metric_is_the_inverse_of_its_mass_matrix(m, n_blocks, q):
     momentum, velocity = rng.normal(size=whole.shape[0]), np.full(whole.shape[0], np.nan)
     velocity_of(metric, momentum, velocity)
     np.testing.assert_allclose(velocity, inverse @ momentum, rtol=1e-9, atol=1e-12)
+    back = np.full(whole.shape[0], np.nan)
+    momentum_of(metric, velocity, back)
+    np.testing.assert_allclose(back, momentum, rtol=1e-9, atol=1e-12)
 
 
 @settings(max_examples=30)
@@ -124,6 +141,11 @@ def test_dense_and_diagonal_velocities(n, seed):
     np.testing.assert_allclose(velocity, covariance @ momentum, rtol=1e-9, atol=1e-12)
     velocity_of(diagonal_metric(variances), momentum, velocity)
     np.testing.assert_allclose(velocity, variances * momentum, rtol=1e-12)
+    momentum_of(diagonal_metric(variances), velocity, momentum)
+    np.testing.assert_allclose(momentum, velocity / variances, rtol=1e-12)
+    velocity = rng.normal(size=n)
+    momentum_of(dense_metric(covariance), velocity, momentum)
+    np.testing.assert_allclose(covariance @ momentum, velocity, rtol=1e-7, atol=1e-9)
     factor = dense_metric(covariance).factor
     np.testing.assert_allclose(factor @ factor.T @ covariance, np.eye(n), atol=1e-7)
 
@@ -173,6 +195,9 @@ def test_normal_draws_have_the_inverse_mass_matrix_as_covariance(kind):
         (lambda: dense_metric([1.0, 2.0]), "square"),
         (lambda: arrowhead_metric(np.eye(2), np.zeros((3, 2)), np.ones((4, 1, 1))), "coupling"),
         (lambda: arrowhead_metric([[1.0]], [[2.0]], [[[1.0]]]), "eliminated"),
+        (lambda: centred_at(diagonal_metric([1.0, 1.0]), [0.0]), "vector of 2 finite numbers"),
+        (lambda: centred_at(diagonal_metric([1.0]), [np.nan]), "finite numbers"),
+        (lambda: centred_at(low_rank_metric(np.ones(2), np.eye(2)[:, :1], [2.0]), [0.0, 0.0]), "can have a centre"),
     ],
 )
 def test_impossible_metrics_are_refused(build, words):
@@ -194,15 +219,18 @@ def phase_point(seed=0, n=3):
     return 0.5 * rng.normal(size=n), rng.normal(size=n)
 
 
-@pytest.fixture(params=["diagonal", "dense", "arrowhead"])
+@pytest.fixture(params=["diagonal", "dense", "arrowhead", "diagonal, centred", "dense, centred", "arrowhead, centred"])
 def metric(request):
     rng = np.random.default_rng(11)
-    if request.param == "diagonal":
-        return diagonal_metric([0.5, 1.5, 1.0])
-    if request.param == "dense":
-        return dense_metric(random_covariance(rng, 3) / 4.0)
-    border, coupling, blocks, _ = random_arrowhead(rng, 1, 2, 1)
-    return arrowhead_metric(border, coupling, blocks)
+    kind, *centre = request.param.split(", ")
+    if kind == "diagonal":
+        found = diagonal_metric([0.5, 1.5, 1.0])
+    elif kind == "dense":
+        found = dense_metric(random_covariance(rng, 3) / 4.0)
+    else:
+        border, coupling, blocks, _ = random_arrowhead(rng, 1, 2, 1)
+        found = arrowhead_metric(border, coupling, blocks)
+    return centred_at(found, [0.4, -0.7, 0.2]) if centre else found
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -246,3 +274,56 @@ def test_energy_error_is_of_second_order(name, metric):
     assert errors[0] > 1e-6  # there is an error to measure
     ratios = np.array(errors[:-1]) / np.array(errors[1:])
     np.testing.assert_allclose(ratios, 4.0, rtol=0.15)
+
+
+@pytest.mark.parametrize("kind", ["diagonal", "dense", "arrowhead"])
+@pytest.mark.parametrize("step_size", [0.3, 1.2, -2.5])
+def test_motion_around_the_centre_is_exact_in_the_metrics_own_normal(kind, step_size):
+    """After steps of any length the point is where the harmonic oscillator is, and the energy what it was."""
+    rng = np.random.default_rng(5)
+    border, coupling, blocks, whole = random_arrowhead(rng, 1, 2, 2)
+    precision = np.diag(np.diag(whole)) if kind == "diagonal" else whole
+    metric = {
+        "diagonal": lambda: diagonal_metric(1.0 / np.diag(whole)),
+        "dense": lambda: dense_metric(np.linalg.inv(whole)),
+        "arrowhead": lambda: arrowhead_metric(border, coupling, blocks),
+    }[kind]()
+    mean = rng.normal(size=5)
+    position, momentum = phase_point(seed=3, n=5)
+    data = (mean, np.ascontiguousarray(precision))
+    end, moved, energies = flow(correlated_normal, data, centred_at(metric, mean), position, momentum, step_size, 4)
+    time = 4 * step_size
+    velocity = np.linalg.solve(precision, momentum)
+    np.testing.assert_allclose(end, mean + np.cos(time) * (position - mean) + np.sin(time) * velocity, atol=1e-9)
+    expected = np.cos(time) * momentum - np.sin(time) * precision @ (position - mean)
+    np.testing.assert_allclose(moved, expected, atol=1e-8)
+    np.testing.assert_allclose(energies, energies[0], atol=1e-8)
+
+
+def test_a_centre_leaves_the_posterior_as_it_is():
+    """A normal whose metric and centre are both off is drawn as it is; steps do not grow beyond their limit."""
+    mean, covariance = np.array([1.0, -2.0, 0.5]), np.array([[1.0, 0.6, 0.0], [0.6, 2.0, 0.3], [0.0, 0.3, 0.5]])
+    metric = centred_at(dense_metric(0.7 * covariance), mean + np.array([0.5, 0.5, -0.3]))
+    data = (mean, np.linalg.inv(covariance))
+    drawn = sample(correlated_normal, data, initial=mean, draws=4000, chains=4, random_seed=1, metric=metric)
+    assert drawn.stats["step_size"].max() <= LONGEST_ROTATION
+    positions = drawn.positions.reshape(-1, 3)
+    errors = (positions.mean(axis=0) - mean) / np.sqrt(np.diag(covariance))
+    assert np.abs(errors).max() < 0.04
+    np.testing.assert_allclose(np.cov(positions.T) / covariance.max(), covariance / covariance.max(), atol=0.04)
+
+
+def test_longest_steps_are_those_of_the_normal_itself():
+    """Where the rest is nothing, the first search and the adaptation both end at the limit."""
+    metric = centred_at(diagonal_metric(np.ones(3)), np.zeros(3))
+    data = (np.zeros(3), np.eye(3))
+    drawn = sample(correlated_normal, data, initial=np.zeros(3), draws=50, tune=50, random_seed=1, metric=metric)
+    np.testing.assert_allclose(drawn.stats["step_size"], LONGEST_ROTATION, rtol=1e-12)
+    assert drawn.stats["n_steps"].max() == 3
+
+
+@pytest.mark.parametrize("part", [{"integrator": "two_stage"}, {"trajectory": "static"}])
+def test_other_parts_refuse_a_centre(part):
+    metric = centred_at(diagonal_metric([1.0]), [0.0])
+    with pytest.raises(SamplingError, match="around a metric's centre"):
+        sample(correlated_normal, (np.zeros(1), np.eye(1)), initial=[0.0], metric=metric, **part)

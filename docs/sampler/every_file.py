@@ -28,7 +28,7 @@ from nutslite.sampler import (
 from nutslite.sampler.atomics import add_one, load, store
 from nutslite.sampler.catalogue.splitting import LEAPFROG
 from nutslite.sampler.catalogue.trial import flow
-from nutslite.sampler.checkpoint.metric_shapes import check_arrowhead
+from nutslite.sampler.checkpoint.metric_shapes import check_metric
 from nutslite.sampler.densities.c_calls import PLAIN
 from nutslite.sampler.independence.independence import IndependenceChain, compiled_acceptance
 from nutslite.sampler.independence.nested import NestedProposal
@@ -86,7 +86,7 @@ def metrics(folder):
     arrowhead = arrowhead_metric([[1.0]], [[0.4]], [[[2.0]]])
     for metric in ("diag", "diag_grad", "dense", dense_metric(np.linalg.inv(PRECISION)), arrowhead):
         sample(normal, PRECISION, initial=[0.0, 0.0], chains=1, tune=20, draws=5, random_seed=SEED, metric=metric)
-    check_arrowhead({"border": 1, "blocks": 1, "block": 1, "coupled": 1, "dimension": 2})
+    check_metric({"border": 1, "blocks": 1, "block": 1, "coupled": 1, "dimension": 2})
 
 
 def replaced(folder):

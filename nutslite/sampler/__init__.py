@@ -30,7 +30,7 @@ from nutslite.sampler.parts.step_size_rule import StepSizeRule
 from nutslite.sampler.parts.trajectory_rule import Trajectory
 from nutslite.sampler.sample import sample
 from nutslite.sampler.state import ChainState
-from nutslite.sampler.transition.metric import Metric, arrowhead_metric, dense_metric, diagonal_metric
+from nutslite.sampler.transition.metric import Metric, arrowhead_metric, centred_at, dense_metric, diagonal_metric
 from nutslite.sampler.transition.statistics import STATISTIC_NAMES, STATISTICS
 from nutslite.sampler.worker import ChainProgress
 
@@ -48,6 +48,7 @@ __all__ = [
     "ChainState",
     "Metric",
     "diagonal_metric",
+    "centred_at",
     "dense_metric",
     "arrowhead_metric",
     "low_rank_metric",

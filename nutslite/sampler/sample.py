@@ -194,6 +194,8 @@ def sample(
     own_kind = settings.metric_rule.kind if adapts else None
     if recorder is not None and not are_usual(settings.parts, first_metric, own_kind):
         raise SettingError("recorder= runs the usual NUTS again: it knows none of the parts that can take its place.")
+    if first_metric.center.size and not are_usual(settings.parts, first_metric, own_kind):
+        raise SettingError("Only the usual leapfrog and NUTS move around a metric's centre: give one without a centre.")
     density = _density_of(logdensity, data, data_type, chain_data)
     prepared = density.prepared(start.shape[1], settings.chains)
     blocks = blocks_for(settings.parts, first_metric, own_kind, chains)

@@ -32,7 +32,7 @@ LARGE_RISK = 5.0  # seconds: it does without folding, and its proposal may fit b
 # A sparse factorisation with its reverse and four solves: a product of two numbers, and a number of the factor.
 FACTOR_UPDATE, FACTOR_NUMBER = 4.5, 8.0
 MATRIX_WORTH = 1.7  # of its draws beside those with a weight for each level: measured 1.2 to 2, nested 2 to 10
-OPEN_WORTH = 3.0  # the same where a scale is little known: measured 1.1 to 3.1
+OPEN_WORTH = 3.5  # the same where a scale is little known: measured 1.1 to 3.1, with six effects a level 7
 
 MAX_CLASS_BYTES = 256e6  # of the classes' cross-products
 MAX_CROSS_BYTES = 2e9  # of a dense row for every level of the eliminated factor, and three matrices of the rest

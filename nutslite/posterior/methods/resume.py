@@ -22,7 +22,7 @@ from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.target import JointTarget, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint, RecordKind
-from nutslite.sampler.checkpoint.metric_shapes import METRIC_SHAPES, check_arrowhead
+from nutslite.sampler.checkpoint.metric_shapes import METRIC_SHAPES, check_metric
 from nutslite.sampler.checkpoint.record_log import Entry
 from nutslite.sampler.independence.proposals import DefensiveMixture
 from nutslite.sampler.transition.metric import Metric
@@ -131,7 +131,7 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Nu
     record = checkpoint.read(entry, RecordKind(Record(fields), Record(arrays, coordinates)), sizes)
     metric: Metric | str = record.fields["metric"]
     with checkpoint.damage_in_words():
-        check_arrowhead(sizes)
+        check_metric(sizes)
         if TRANSFORMS in record.arrays:
             _check_transforms(before[TRANSFORMS], record.arrays[TRANSFORMS])
         if warped:

@@ -21,6 +21,7 @@ from nutslite.posterior.density.matrix_centring import (
 )
 from nutslite.posterior.pilot.matrix_pilot import MatrixPilot
 from nutslite.posterior.pilot.matrix_structure import Structure, structure_where_open
+from nutslite.posterior.pilot.recentring import recentred
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.model_data import ModelData
 from nutslite.posterior.targets.target import JointTarget, Launch
@@ -72,6 +73,14 @@ class MatrixTarget(JointTarget):
     def move_to(self, model: ModelData, centring: MatrixCentring) -> None:
         """Sample in these coordinates from now on; in the model all effects are centred."""
         self.model, self.centring, self.data_type = model, centring, MATRIX_DATA
+
+    def recentre(self, coordinates: FloatArray) -> FloatArray:
+        """Choose the coordinates of scales and correlations by draws (m, dimension); return these in the new ones."""
+        if self.centring is None:
+            return coordinates
+        model, centring, positions = recentred(self.model, self.centring, self.joint_positions(coordinates))
+        self.move_to(model, centring)
+        return self.own_positions(positions)
 
     def joint_positions(self, positions: FloatArray) -> FloatArray:
         """Positions (m, dimension) of the joint density."""

@@ -18,6 +18,7 @@ def _shapes(
         "block_factors": cube,
         "coupling": beside,
         "border_coupling": beside,
+        "center": ("center",),
     }
     return {name: Numbers(shape, finite=True) for name, shape in shapes.items()}
 
@@ -30,8 +31,8 @@ METRIC_SHAPES = {
 """By kind, the arrays of `Metric` by name, with names of lengths."""
 
 
-def check_arrowhead(sizes: dict[str, int]) -> None:
-    """Whether the parts of an arrowhead metric make up all coordinates; other kinds have no such parts.
+def check_metric(sizes: dict[str, int]) -> None:
+    """Whether a centre is one of all coordinates, and the parts of an arrowhead metric make them up.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def check_arrowhead(sizes: dict[str, int]) -> None:
     ------
     Misfit
     """
+    if sizes.get("center", 0) not in (0, sizes["dimension"]):
+        raise Misfit("the centre of its metric is not one of all coordinates")
     if "border" not in sizes:
         return
     beside = sizes["blocks"] * sizes["block"]

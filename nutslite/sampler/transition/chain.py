@@ -19,7 +19,7 @@ from nutslite._awaited import BLOCK, wait_for
 from nutslite._numba import MATRIX, VECTOR, jit_disabled, kernel_with_signature
 from nutslite.sampler.transition import statistics
 from nutslite.sampler.transition.compiling import uncounted
-from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION
+from nutslite.sampler.transition.hamiltonian import GRADIENT, POSITION, longest_step
 from nutslite.sampler.transition.handle import logdensity_at
 from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric, diagonal_metric
@@ -27,6 +27,7 @@ from nutslite.sampler.transition.nuts import transition
 from nutslite.sampler.transition.step_size import (
     LOG_AVERAGE,
     STEP_SIZE,
+    limit_step_size,
     restart_adaptation,
     search_step_size,
     update_adaptation,
@@ -161,6 +162,7 @@ def run_block(
         transition(logdensity, data, rng, metric, workspace, adaptation[STEP_SIZE], max_treedepth)
         if adapts:
             update_adaptation(adaptation, tally[SUM_ACCEPTANCE] / tally[N_STEPS], target_accept)
+            limit_step_size(adaptation, longest_step(metric))
         stats[row, STEP_BAR] = math.exp(adaptation[LOG_AVERAGE])
         _record_statistics(workspace, stats[row])
         _copy(points[SELECTED, POSITION], positions[row])

@@ -16,6 +16,9 @@ Three kinds, told apart by an integer code, in one NamedTuple of arrays (so one 
                    momentum   p_D = L_D z_D,                     p_A = G' p_D + L_A z_A
 
                both O(dim * m). A dense metric is the case without blocks.
+
+A metric may have a `center`: then it stands for a normal distribution N(center, M^-1) that is about the posterior, and
+`hamiltonian.leapfrog` follows the motion in that normal exactly.
 """
 
 from __future__ import annotations
@@ -35,6 +38,9 @@ DIAGONAL, DENSE, ARROWHEAD = range(3)
 NAMES = ("diagonal", "dense", "arrowhead")
 
 
+_NO_CENTER = np.zeros(0)
+
+
 class Metric(NamedTuple):
     """A metric as compiled code sees it; build one by `diagonal_metric`, `dense_metric` or `arrowhead_metric`.
 
@@ -52,6 +58,8 @@ class Metric(NamedTuple):
         D^-1 and its lower Cholesky factors L_D, block by block.
     coupling, border_coupling : ndarray (n_blocks * q, m)
         G = D^-1 B and G S^-1.
+    center : ndarray (dim,) or (0,)
+        Of the normal distribution that it stands for (`centred_at`); empty where it stands for none.
     """
 
     kind: int
@@ -62,6 +70,7 @@ class Metric(NamedTuple):
     block_factors: npt.NDArray[np.float64]
     coupling: Matrix
     border_coupling: Matrix
+    center: Vector = _NO_CENTER
 
     @property
     def dimension(self) -> int:
@@ -152,6 +161,25 @@ def arrowhead_metric(border: npt.ArrayLike, coupling: npt.ArrayLike, blocks: npt
     )
 
 
+def centred_at(metric: Metric, center: npt.ArrayLike) -> Metric:
+    """The metric of a normal approximation N(center, M^-1) of the posterior, whose motion trajectories follow exactly.
+
+    Steps are then limited by how far the posterior is from that normal, not by its dimension alone
+    (`hamiltonian.rotate`).
+
+    Raises
+    ------
+    SettingError
+        If the centre is not of the metric's dimension or not finite, or the metric is none of the three kinds.
+    """
+    vector = np.array(center, dtype=np.float64, order="C")
+    if vector.shape != (metric.dimension,) or not np.isfinite(vector).all():
+        raise SettingError(f"A metric's centre must be a vector of {metric.dimension} finite numbers.")
+    if metric.kind not in (DIAGONAL, DENSE, ARROWHEAD):
+        raise SettingError(f"Only {', '.join(NAMES)} metrics can have a centre.")
+    return metric._replace(center=vector)
+
+
 def inverse_mass_matrix(metric: Metric) -> Matrix:
     """The whole inverse mass matrix, shape (dim, dim): for reports and tests, never used while sampling."""
     if metric.kind == DIAGONAL:
@@ -218,6 +246,17 @@ def draw_momentum(metric: Metric, rng: np.random.Generator, momentum: Vector) ->
         _colour_arrowhead_momentum(metric, momentum)
 
 
+@uncounted_inlined
+def set_momentum(metric: Metric, velocity: Vector, momentum: Vector) -> None:
+    """Momentum = M velocity, the inverse of `set_velocity`. `momentum` (dim,) is overwritten."""
+    if metric.kind == DIAGONAL:
+        variances = metric.variances
+        for i in range(velocity.shape[0]):
+            momentum[i] = velocity[i] / variances[i]
+    else:
+        _set_arrowhead_momentum(metric, velocity, momentum)
+
+
 @uncounted
 def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
     covariance, coupling, border_coupling = metric.covariance, metric.coupling, metric.border_coupling
@@ -241,6 +280,40 @@ def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) 
             for j in range(m):
                 total -= coupling[block * q + i, j] * velocity[j]
             velocity[start + i] = total
+
+
+@uncounted
+def _set_arrowhead_momentum(metric: Metric, velocity: Vector, momentum: Vector) -> None:
+    """p_A = L_A L_A' x_A + G' p_D and p_D = L_D L_D' (x_D + G x_A), in the words of the module."""
+    factor, block_factors, coupling = metric.factor, metric.block_factors, metric.coupling
+    m = factor.shape[0]
+    n_blocks, q = block_factors.shape[0], block_factors.shape[1]
+    for i in range(m):
+        momentum[i] = 0.0
+    for j in range(m):
+        total = 0.0
+        for i in range(j, m):
+            total += factor[i, j] * velocity[i]
+        for i in range(j, m):
+            momentum[i] += factor[i, j] * total
+    for block in range(n_blocks):
+        start = m + block * q
+        for i in range(start, start + q):
+            momentum[i] = 0.0
+        for j in range(q):
+            total = 0.0
+            for i in range(j, q):
+                row = block * q + i
+                value = velocity[m + row]
+                for k in range(m):
+                    value += coupling[row, k] * velocity[k]
+                total += block_factors[block, i, j] * value
+            for i in range(j, q):
+                momentum[start + i] += block_factors[block, i, j] * total
+        for i in range(q):
+            row = block * q + i
+            for k in range(m):
+                momentum[k] += coupling[row, k] * momentum[m + row]
 
 
 @uncounted

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined
-from nutslite.sampler.transition.hamiltonian import GRADIENT, MOMENTUM, POSITION, VELOCITY, kinetic_energy, leapfrog
+from nutslite.sampler.transition.hamiltonian import (
+    GRADIENT,
+    MOMENTUM,
+    POSITION,
+    VELOCITY,
+    kinetic_energy,
+    leapfrog,
+    longest_step,
+)
 from nutslite.sampler.transition.logdensity import LogDensity, Vector
 from nutslite.sampler.transition.metric import Metric, draw_momentum, set_velocity
 from nutslite.sampler.transition.trajectory import FORWARD, LOGP, SELECTED, Workspace
@@ -59,6 +67,15 @@ def update_adaptation(state: Vector, acceptance: float, target: float) -> None:
     state[STEP_SIZE] = math.exp(log_step)
 
 
+@uncounted
+def limit_step_size(state: Vector, longest: float) -> None:
+    """Let neither step size of the adaptation be longer."""
+    if state[STEP_SIZE] > longest:
+        state[STEP_SIZE] = longest
+    if state[LOG_AVERAGE] > math.log(longest):
+        state[LOG_AVERAGE] = math.log(longest)
+
+
 @uncounted_inlined
 def search_step_size(
     logdensity: LogDensity,
@@ -94,9 +111,9 @@ def search_step_size(
             grows = accepts
         if accepts:
             state[STEP_SIZE] = step_size
-        if accepts != grows:
-            return True
         step_size *= 2.0 if grows else 0.5
+        if accepts != grows or (grows and step_size > longest_step(metric)):
+            return True
     return False
 
 
