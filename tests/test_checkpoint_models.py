@@ -11,6 +11,7 @@ from small_models import grouped_data
 from nutslite import Model
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
+from nutslite.posterior.marginal import large_chains
 from nutslite.posterior.methods import large_independence
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.run.run import run
@@ -97,7 +98,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
     assert plan.reduction.large
     wanted = fitted(None, None, plan)
     path = tmp_path / "fit.ckpt"
-    step, left = large_independence._Chain.step, []
+    step, left = large_chains.EvaluatedChain.step, []
 
     def stopping(chain):
         if not left:
@@ -105,7 +106,7 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
         left.pop()
         step(chain)
 
-    monkeypatch.setattr(large_independence._Chain, "step", stopping)
+    monkeypatch.setattr(large_chains.EvaluatedChain, "step", stopping)
     for steps, draws in (
         (4, 0),
         (large_independence.BURN_IN + 8, 16),
@@ -120,29 +121,33 @@ def test_the_large_path_goes_on_where_it_was(tmp_path, monkeypatch):
             assert part.interrupted
             assert part.values.shape[1] == draws
             np.testing.assert_array_equal(part.values, wanted.values[: part.values.shape[0], :draws])
-    monkeypatch.setattr(large_independence._Chain, "step", step)
+    monkeypatch.setattr(large_chains.EvaluatedChain, "step", step)
     monkeypatch.setattr(
         "nutslite.posterior.marginal.large_proposal.laplace_proposal", None
     )  # the mode is not sought again
     assert_same(fitted(path, None, plan), wanted)
-    monkeypatch.setattr(large_independence._Chain, "step", None)  # and a finished run needs no transition
+    monkeypatch.setattr(large_chains.EvaluatedChain, "step", None)  # and a finished run needs no transition
     assert_same(fitted(path, None, plan), wanted)
 
 
-@pytest.mark.parametrize("name", [*MODELS, "large"])
+@pytest.mark.parametrize("name", [*MODELS, "large", "large, interpolated"])
 def test_more_draws_go_on_and_fewer_are_the_first(tmp_path, monkeypatch, name):
     """Whatever was asked for before, the draws are those of one run of that length, integrated parameters too."""
-    if name == "large":
+    if name == "large, interpolated":
+        monkeypatch.setattr("nutslite.posterior.marginal.interpolation.FEWEST_COLUMNS", 1)
+    if name.startswith("large"):
         monkeypatch.setattr("nutslite.posterior.marginal.prices.LARGE_RISK", -1e9)
         plan = Model("y ~ x + (1|g) + (1|h)", grouped_data(400, 40)).plan()
         assert plan.reduction.large
     else:
         settings = dict(MODELS[name])
         plan = Model(settings.pop("formula"), grouped_data(), **settings).plan()
-    wanted = fitted(None, None, plan, draws=61, inference_method="nuts", discard_tuned_samples=name == "large")
+    wanted = fitted(None, None, plan, draws=61, inference_method="nuts", discard_tuned_samples=name.startswith("large"))
     path = tmp_path / "fit.ckpt"
     for draws in (21, 61, 40, 1, 61):  # odd numbers: a transition of the large path makes two
-        part = fitted(path, None, plan, draws=draws, inference_method="nuts", discard_tuned_samples=name == "large")
+        part = fitted(
+            path, None, plan, draws=draws, inference_method="nuts", discard_tuned_samples=name.startswith("large")
+        )
         np.testing.assert_array_equal(part.values, wanted.values[:, :draws])
         np.testing.assert_array_equal(part.effects, wanted.effects[:, :draws])
         if wanted.warmup is not None:

@@ -81,7 +81,7 @@ class Drawn:
         random_seed : int, sequence of int, SeedSequence or Generator, optional
             The same seed gives the same draws, whatever `cores`.
         target_accept : float, optional
-            Between 0 and 1; higher means smaller steps. By default 0.8; where a pilot has found the metric, 0.7 for
+            Between 0 and 1; higher means smaller steps. By default 0.8; where a pilot has found the metric, 0.75 for
             50 parameters or more and 0.9 for fewer.
         priors : dict, optional
             Replaces priors first, as `set_priors` does; they stay.

@@ -20,7 +20,7 @@ from scipy import linalg, sparse
 
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, kernel_with_signature
 from nutslite.posterior.marginal.folding import folded
-from nutslite.posterior.marginal.marginal import LOG_2PI, MARGINAL_TYPE, fill_system, widest
+from nutslite.posterior.marginal.marginal import CORRELATION, LOG_2PI, MARGINAL_TYPE, fill_system, widest
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import fill_derived, with_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
@@ -149,28 +149,55 @@ class LargeMarginal:
         total += -np.log(np.diag(factor)).sum() - 0.5 * rho
         return float(total), Conditional(values, factor, mean, variances)
 
+    @property
+    def is_correlated(self) -> bool:
+        """Whether effects of a level depend on each other, given their scales."""
+        return bool((self.reduction.data.blocks[:, CORRELATION] >= 0).any())
+
+    def mean(self, given: Conditional) -> FloatArray:
+        """Mean (r,) of the rest."""
+        return np.asarray(linalg.solve_triangular(given.factor, given.mean, check_finite=False))
+
+    def standard_deviations(self, given: Conditional) -> FloatArray:
+        """Conditional standard deviations (r,) of the rest."""
+        inverse = linalg.solve_triangular(given.factor, np.eye(given.factor.shape[0]), check_finite=False)
+        return np.asarray(np.sqrt(np.einsum("ij,ij->i", inverse, inverse)))
+
     def draw(self, given: Conditional, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw `n` times from the integrated parameters' conditional: joint values and effects."""
-        reduction = self.reduction
-        r = given.factor.shape[0]
         rest = linalg.solve_triangular(
             given.factor,
-            given.mean[:, None] + rng.standard_normal((r, n)),
+            given.mean[:, None] + rng.standard_normal((given.factor.shape[0], n)),
             check_finite=False,
         )
-        t = given.values[reduction.data.sigma] ** -2
-        response = np.concatenate([-rest, np.ones((1, n))])
-        noise = rng.standard_normal((self.counts.size, n))
+        return self.placed(np.tile(given.values, (n, 1)), rest, np.tile(given.level_variances, (n, 1)), rng)
+
+    def placed(
+        self, given: FloatArray, rest: FloatArray, level_variances: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Joint values and effects of draws whose rest is drawn; those of the eliminated factor are drawn here.
+
+        Parameters
+        ----------
+        given : ndarray (n, kept values)
+            What each draw is given.
+        rest : ndarray (r, n)
+        level_variances : ndarray (n, L)
+            Of the eliminated factor's effects, given all else.
+        """
+        reduction, n = self.reduction, rest.shape[1]
         values, effects = np.empty((n, reduction.n_values)), np.empty((n, reduction.n_effects))
         n_kept = reduction.kept.size
-        values[:, reduction.kept] = given.values[:n_kept]
-        values[:, reduction.n_values - reduction.data.head.fixed.size :] = given.values[n_kept:]
+        values[:, reduction.kept] = given[:, :n_kept]
+        values[:, reduction.n_values - reduction.data.head.fixed.size :] = given[:, n_kept:]
         drawn = (rest + reduction.shift[:, None]).T
         common = reduction.rest_targets >= 0
         values[:, reduction.rest_targets[common]] = drawn[:, common]
         effects[:, -1 - reduction.rest_targets[~common]] = drawn[:, ~common]
         if self.counts.size:
-            levels = (t * given.level_variances)[:, None] * (self.cross @ response)
-            levels += np.sqrt(given.level_variances)[:, None] * noise
-            effects[:, reduction.level_targets[:, 0]] = levels.T + reduction.level_shift[0]
+            noise = rng.standard_normal((n, self.counts.size))
+            t = given[:, reduction.data.sigma] ** -2
+            response = np.concatenate([-rest, np.ones((1, n))])
+            levels = t[:, None] * level_variances * (self.cross @ response).T + np.sqrt(level_variances) * noise
+            effects[:, reduction.level_targets[:, 0]] = levels + reduction.level_shift[0]
         return values, effects

@@ -1,10 +1,13 @@
-"""Run independence Metropolis on a large marginal density; integrated parameters are drawn along the way."""
+"""Run independence Metropolis on a large marginal density; integrated parameters are drawn along the way.
+
+Where the density is known between the points at which it was evaluated (`marginal.interpolation`), transitions cost
+next to nothing, and coefficients and effects are drawn for many of them at once. Otherwise each is a factorisation.
+"""
 
 from __future__ import annotations
 
 import copy
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,41 +21,42 @@ from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite._parallel.blas import one_blas_thread
 from nutslite._schema import Number, Numbers, Record
+from nutslite.posterior.marginal.interpolation import Interpolation, interpolated, may_interpolate
+from nutslite.posterior.marginal.large_chains import EvaluatedChain, InterpolatedChain
 from nutslite.posterior.marginal.large_proposal import WARMUP_DRAWS, folded_proposal, refined_proposal
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
-from nutslite.posterior.methods.resume import proposed
+from nutslite.posterior.methods.resume import known_between, proposed
 from nutslite.posterior.methods.task import Task
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.targets.target import density_of
 from nutslite.sampler.checkpoint.checkpoint import RANDOM_STATE, ChainJournal, Checkpoint, RecordKind, random_state
 from nutslite.sampler.draws import largest_rectangle
-from nutslite.sampler.independence.independence import IndependenceChain
 from nutslite.sampler.independence.proposals import DefensiveMixture
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.memory import memory_for
 from nutslite.sampler.progress import transition_bar
 
 if TYPE_CHECKING:
-    from nutslite.posterior.marginal.large_marginal import Conditional, LargeMarginal
+    from nutslite.posterior.marginal.large_draws import LargeDraws
+    from nutslite.posterior.marginal.large_marginal import LargeMarginal
 
 FloatArray = NDArray[np.float64]
 
-DRAWS_PER_TRANSITION = 2  # draws of coefficients and effects for each transition of the expensive parameters
 BURN_IN = 10  # transitions of every chain before its first draw; it starts at a draw of the proposal
 STATISTICS = ("lp", "acceptance_rate", "perf_counter_start")
 TRANSITION = RecordKind(
     Record({"chain": Number(0, whole=True), "random": RANDOM_STATE}),
     Record(
         {
-            "values": Numbers((DRAWS_PER_TRANSITION, "values")),
-            "effects": Numbers((DRAWS_PER_TRANSITION, "effects")),
+            "values": Numbers(("draws", "values")),
+            "effects": Numbers(("draws", "effects")),
             "position": Numbers(("kept",), finite=True),
-            **dict.fromkeys(STATISTICS, Numbers((DRAWS_PER_TRANSITION,))),
+            **dict.fromkeys(STATISTICS, Numbers(("draws",))),
         }
     ),
 )
-"""What a checkpoint holds of each transition."""
+"""What a checkpoint holds of each transition, or of each block of them."""
 
 LOW_ACCEPTANCE = 0.5
 
@@ -69,7 +73,7 @@ def _run(task: Task, density_type: type[LargeMarginal]) -> Fit:
     reduction, settings = task.plan.reduction, task.settings
     if reduction is None:
         raise AssertionError("a large plan has a reduction")
-    warmup_seed, chain_seed = np.random.SeedSequence(settings.random_seed).spawn(2)
+    warmup_seed, chain_seed, interpolation_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
     density = density_type(reduction, density_of(reduction.data.head))
     cores = settings.cores or available_cpus()
 
@@ -79,6 +83,13 @@ def _run(task: Task, density_type: type[LargeMarginal]) -> Fit:
 
     proposal, sizes_of_folded = proposed(task.checkpoint, reduction.kept.size, propose)
     density.fold(sizes_of_folded)
+
+    def interpolate() -> Interpolation | None:
+        if not may_interpolate(density):
+            return None
+        return interpolated(density, proposal, np.random.default_rng(interpolation_seed), cores)
+
+    interpolation = known_between(task.checkpoint, proposal, density.schur.shape[0] - 1, interpolate)
     task.clock.lap("pilot")
     task.before_sampling()
     with transition_bar(settings.chains, settings.draws, settings.progressbar) as report:
@@ -91,6 +102,7 @@ def _run(task: Task, density_type: type[LargeMarginal]) -> Fit:
             report=report,
             checkpoint=task.checkpoint,
             cores=cores,
+            interpolation=interpolation,
         )
     acceptance = float(drawn.stats["acceptance_rate"].mean())
     if acceptance < LOW_ACCEPTANCE:
@@ -102,7 +114,7 @@ def _run(task: Task, density_type: type[LargeMarginal]) -> Fit:
     return _stored(task, drawn, f", by independence Metropolis (acceptance {acceptance:.2f})")
 
 
-def _stored(task: Task, drawn: LargeDraws, remark: str) -> Fit:
+def _stored(task: Task, drawn: LargeRun, remark: str) -> Fit:
     """The record of the run; draws of an interrupted one are said to be kept."""
     task.clock.lap("sampling")
     if drawn.interrupted:
@@ -127,7 +139,7 @@ def _stored(task: Task, drawn: LargeDraws, remark: str) -> Fit:
 
 
 @dataclass(frozen=True)
-class LargeDraws:
+class LargeRun:
     """Draws of all chains in the joint model's quantities, with statistics by ArviZ's names.
 
     `go_on` takes a number of draws and whom to report to, and returns those that follow.
@@ -137,9 +149,9 @@ class LargeDraws:
     effects: FloatArray
     stats: dict[str, NDArray[Any]]
     interrupted: bool
-    go_on: Callable[[int, Callable[[int, int, float], None]], LargeDraws]
+    go_on: Callable[[int, Callable[[int, int, float], None]], LargeRun]
 
-    def followed_by(self, more: LargeDraws) -> LargeDraws:
+    def followed_by(self, more: LargeRun) -> LargeRun:
         """All draws of both; of the chains that went on, where Ctrl-C left some out."""
         if len(more.values) < len(self.values):  # Ctrl-C: nobody went on far enough to leave the others' draws out
             raise KeyboardInterrupt
@@ -149,50 +161,6 @@ class LargeDraws:
             effects=np.concatenate([self.effects, more.effects], axis=1),
             stats={name: np.concatenate([array, more.stats[name]], axis=1) for name, array in self.stats.items()},
         )
-
-
-class _Chain:
-    """A chain of the remaining parameters, with the conditional of the integrated ones at its current position.
-
-    It starts at a draw of the proposal, or where an earlier process left it.
-    """
-
-    def __init__(
-        self,
-        density: LargeMarginal,
-        proposal: DefensiveMixture,
-        rng: np.random.Generator,
-        position: FloatArray | None = None,
-    ) -> None:
-        self.density, self.rng = density, rng
-        self.candidate: Conditional | None = None
-        self.current: Conditional | None = None
-        self.chain = IndependenceChain(self._evaluate, proposal, rng, position)
-        self.current = self.candidate
-
-    def _evaluate(self, position: FloatArray) -> float:
-        value, self.candidate = self.density.evaluate(position)
-        return value
-
-    def step(self) -> None:
-        """Move, or stay."""
-        if self.chain.step():
-            self.current = self.candidate
-
-    def transition(self) -> dict[str, NDArray[Any]]:
-        """One step, and draws of the integrated parameters given where it led.
-
-        There are always `DRAWS_PER_TRANSITION`, also where fewer are wanted: so many random numbers are used that
-        later draws do not depend on where a run ended.
-        """
-        began = time.perf_counter()
-        self.step()
-        if self.current is None:  # `IndependenceChain` starts at a finite density only
-            raise AssertionError("a chain without a current position")
-        values, effects = self.density.draw(self.current, DRAWS_PER_TRANSITION, self.rng)
-        stats = {"lp": self.chain.value, "acceptance_rate": self.chain.acceptance, "perf_counter_start": began}
-        repeated = {name: np.full(DRAWS_PER_TRANSITION, value) for name, value in stats.items()}
-        return {"values": values, "effects": effects, **repeated}
 
 
 @dataclass
@@ -221,42 +189,43 @@ class Turn(NamedTuple):
 
 
 def _run_chain(
-    density: LargeMarginal,
-    proposal: DefensiveMixture,
+    begin: Callable[[FloatArray | None], EvaluatedChain | InterpolatedChain],
     rng: np.random.Generator,
     record: _ChainRecord,
     journal: ChainJournal | None,
     report: Callable[[int, float], None],
-    state: _Chain | None,
+    state: EvaluatedChain | InterpolatedChain | None,
     turn: Turn,
-) -> _Chain | None:
+) -> EvaluatedChain | InterpolatedChain | None:
     """Fill `record`: first from what a checkpoint holds, then by transitions, each of which it is told.
 
-    A chain with a `state` goes on from there. Returned is where it ended; None where all came from the checkpoint.
+    `begin` makes a chain at a position, or at one of its own. A chain with a `state` goes on from there. Returned is
+    where it ended; None where all came from the checkpoint.
     """
     draws = record.values.shape[0]
     while journal is not None and journal.waiting and record.done < draws:
         with turn.lock:
             fields, arrays = journal.take(
                 TRANSITION,
-                {"values": record.values.shape[1], "effects": record.effects.shape[1], "kept": proposal.center.size},
+                {"values": record.values.shape[1], "effects": record.effects.shape[1]},
             )
         record.add(arrays)
         if not journal.waiting and record.done < draws:
             rng.bit_generator.state = fields["random"]
-            state = _Chain(density, proposal, rng, arrays["position"])
+            state = begin(arrays["position"])
     if state is None and record.done < draws:
-        state = _Chain(density, proposal, rng)
-        for _ in range(BURN_IN):
-            if turn.over.is_set():
-                break
-            state.step()
+        state = begin(None)
+        if isinstance(state, EvaluatedChain):  # others start at a draw that is chosen by its weight
+            for _ in range(BURN_IN):
+                if turn.over.is_set():
+                    break
+                state.step()
     while state is not None and record.done < draws and not turn.over.is_set():
         arrays = state.transition()
         record.add(arrays)
         with turn.lock:
             if journal is not None:
-                journal.add({"random": random_state(rng)}, {**arrays, "position": state.chain.position})
+                journal.add({"random": random_state(rng)}, {**arrays, "position": state.position})
             report(record.done, float(record.stats["acceptance_rate"][: record.done].mean()))
     return state
 
@@ -270,9 +239,10 @@ def run_large(
     seeds: np.random.SeedSequence,
     report: Callable[[int, int, float], None],
     checkpoint: Checkpoint | None = None,
-    states: Sequence[_Chain | None] | None = None,
+    states: Sequence[EvaluatedChain | InterpolatedChain | None] | None = None,
     cores: int = 1,
-) -> LargeDraws:
+    interpolation: Interpolation | None = None,
+) -> LargeRun:
     """Sample up to `cores` chains at once; Ctrl-C keeps those that make the largest complete rectangle.
 
     Parameters
@@ -283,6 +253,8 @@ def run_large(
         Where every transition is noted, and from which an earlier process's are taken.
     states : sequence, optional
         Chains that go on from where they are.
+    interpolation : Interpolation, optional
+        The density between evaluations, which takes their place.
 
     Raises
     ------
@@ -300,12 +272,19 @@ def run_large(
     ]
     interrupted = False
     ends = list(states or [None] * chains)
+    at_once = None if interpolation is None else _draws_at_once(density, proposal)
     turn = Turn(threading.Lock(), threading.Event())
 
     def work(chain: int, seed: np.random.SeedSequence) -> None:
         journal = None if checkpoint is None else ChainJournal(checkpoint, chain)
         rng, own, told = np.random.default_rng(seed), copy.copy(density), partial(report, chain)
-        ends[chain] = _run_chain(own, proposal, rng, records[chain], journal, told, ends[chain], turn)
+
+        def begin(position: FloatArray | None) -> EvaluatedChain | InterpolatedChain:
+            if at_once is None or interpolation is None:
+                return EvaluatedChain(own, proposal, rng, position)
+            return InterpolatedChain(at_once, interpolation, proposal, rng, position)
+
+        ends[chain] = _run_chain(begin, rng, records[chain], journal, told, ends[chain], turn)
 
     with careful_interrupts() as interrupts:
         try:
@@ -330,11 +309,18 @@ def run_large(
     kept["energy"] = -kept["lp"]  # potential energy is all there is without a momentum
     kept["diverging"] = np.zeros((chosen.size, n_draws), dtype=bool)
 
-    def go_on(more: int, report: Callable[[int, int, float], None]) -> LargeDraws:
+    def go_on(more: int, report: Callable[[int, int, float], None]) -> LargeRun:
         going_on: dict[str, Any] = {"draws": more, "chains": chains, "cores": cores, "states": ends}
+        going_on |= {"interpolation": interpolation}
         return run_large(density, proposal, seeds=seeds, report=report, **going_on)
 
-    return LargeDraws(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted, go_on)
+    return LargeRun(values[chosen, :n_draws], effects[chosen, :n_draws], kept, interrupted, go_on)
+
+
+def _draws_at_once(density: LargeMarginal, proposal: DefensiveMixture) -> LargeDraws:
+    from nutslite.posterior.marginal.large_draws import LargeDraws  # loads SciPy
+
+    return LargeDraws(density, proposal.center)
 
 
 METHOD = Method(

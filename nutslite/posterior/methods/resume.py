@@ -6,6 +6,7 @@ all of them, on a machine that may be busier or have other libraries today.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
+from nutslite.posterior.marginal.interpolation import Interpolation, degree
 from nutslite.posterior.methods.nuts_start import NutsStart
 from nutslite.posterior.pilot.matrix_structure import Structure, structure_of_one_factor
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG
@@ -70,6 +72,10 @@ _PROPOSAL = RecordKind(
             "sizes": Numbers(("dimension",), finite=True),
         }
     ),
+)
+_INTERPOLATION = RecordKind(
+    Record({"serves": FLAG}),
+    Record({"log_ratio": Numbers(("terms",), finite=True), "means": Numbers(("terms", "rest"), finite=True)}),
 )
 
 
@@ -198,6 +204,31 @@ def proposed(
     if checkpoint is not None:
         checkpoint.append("proposal", {"center": proposal.center, "factor": proposal.factor, "sizes": sizes})
     return proposal, sizes
+
+
+def known_between(
+    checkpoint: Checkpoint | None,
+    proposal: DefensiveMixture,
+    rest: int,
+    interpolate: Callable[[], Interpolation | None],
+) -> Interpolation | None:
+    """The interpolation that `interpolate` finds, or found for the checkpoint; None where it found none.
+
+    `rest` is the number of columns whose means it has.
+    """
+    if checkpoint is not None and (found := checkpoint.find("interpolation")):
+        d = proposal.center.size
+        sizes = {"terms": math.comb(d + degree(d), d), "rest": rest}
+        kind = (
+            _INTERPOLATION if found[0].fields.get("serves") is True else RecordKind(Record({"serves": FLAG}), Record())
+        )
+        arrays = checkpoint.read(found[0], kind, sizes).arrays
+        return Interpolation(proposal.center, proposal.factor, arrays["log_ratio"], arrays["means"]) if arrays else None
+    new = interpolate()
+    if checkpoint is not None:
+        arrays = {} if new is None else {"log_ratio": new.log_ratio, "means": new.means}
+        checkpoint.append("interpolation", arrays, serves=new is not None)
+    return new
 
 
 def _coordinates(target: Target) -> Any:

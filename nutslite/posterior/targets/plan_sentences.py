@@ -90,8 +90,9 @@ def _large_sentences(assembled: Assembled, reduction: Reduction) -> tuple[str, .
         f"{r:,} coefficients and other effects by a factorisation of order {r:,}."
         if reduction.level_targets.size
         else f"{r:,} coefficients and effects are integrated out by a factorisation of order {r:,}.",
-        f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, "
-        "each transition with two exact draws of all that was integrated out.",
+        f"A gradient would cost too much: independence Metropolis over {reduction.kept.size} parameters, with draws of "
+        "all that was integrated out. Between some hundred evaluations the density is interpolated where that is close "
+        "enough; else each transition is one.",
     )
 
 
