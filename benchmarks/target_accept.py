@@ -65,7 +65,7 @@ def main() -> None:
         f"Made by `python benchmarks/target_accept.py --only {arguments.only} --targets {arguments.targets}`; the "
         "cases are those of `benchmarks/cases.py`, 4 chains x 1,000 draws after a pilot. ESS are the smallest of all "
         "parameters, per 1,000 gradients of the draws.\n",
-        "| case | motion | target | acceptance | step | steps of most draws | gradients | bulk ESS | tail ESS | R-hat |",
+        "| case | motion | target | acceptance | step | most steps | gradients | bulk ESS | tail ESS | R-hat |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     motions = {"leapfrog": lambda metric, center: metric, "around the centre": nuts_start.centred_at}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.density.matrix_centring import MatrixCentring
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
 from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
@@ -89,7 +90,7 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
     if settings.tune is None and warped:
         return after_trial(target, begun, rng)
     if settings.tune is None and isinstance(target, MatrixTarget) and target.centring is not None:
-        return recentred(target, begun, settings.cores, rng)
+        return recentred(target, target.centring, begun, settings.cores, rng)
     return begun
 
 
@@ -129,7 +130,9 @@ def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> N
     return NutsStart(starts, 0.0, metric, False, TUNE_AFTER_PILOT, accept)
 
 
-def recentred(target: MatrixTarget, begun: NutsStart, cores: int | None, rng: np.random.Generator) -> NutsStart:
+def recentred(
+    target: MatrixTarget, centring: MatrixCentring, begun: NutsStart, cores: int | None, rng: np.random.Generator
+) -> NutsStart:
     """A short run in the coordinates of matrix centring says where scales and correlations are, and how wide.
 
     The mode that the pilot found for them does not: with 20 answers of yes or no to six effects it is four standard
@@ -151,10 +154,9 @@ def recentred(target: MatrixTarget, begun: NutsStart, cores: int | None, rng: np
     )
     draws = target.recentre(trial.positions.reshape(-1, target.dimension))
     starts = draws[rng.choice(len(draws), len(begun.initial), replace=False)]
-    # Given all others a scale is less wide than by itself; the nearest metric by Fisher divergence lies between the two.
     _, gradients = values_and_gradients(target.logdensity, target.data, target.data_type, draws)
-    variances = np.ones(target.dimension)
-    hyper = target.centring.hyper
+    # Given all others a scale is less wide than by itself: the metric nearest by Fisher divergence is between the two.
+    variances, hyper = np.ones(target.dimension), centring.hyper
     variances[hyper] = draws[:, hyper].std(axis=0) / gradients[:, hyper].std(axis=0)
     metric = centred_at(diagonal_metric(variances), draws.mean(axis=0))
     return begun._replace(initial=starts, metric=metric, tune=TUNE_AFTER_RECENTRING)
