@@ -28,6 +28,7 @@ SDS = "gr(g, sd=size + side)"
 MATRIX_K = {"extra_namespace": {"K": 0.6 ** np.abs(np.subtract.outer(np.arange(GROUPS), np.arange(GROUPS)))}}
 
 LARGE = {"posterior.marginal.prices.LARGE_RISK": -1e9}
+BETWEEN_THEM = {**LARGE, "posterior.marginal.interpolation.FEWEST_COLUMNS": 1}
 MERGED = {"posterior.assembly.equal_rows.FEWEST_ROWS": 1, "posterior.assembly.equal_rows.LARGEST_SHARE": 1.0}
 
 
@@ -385,6 +386,9 @@ def marginal_cases() -> list[Case]:
         Case("zero sum: marginal", "levels that sum to zero", "y ~ x + (1|gr(g, zero_sum=True))", options=narrow),
         Case("crossed: marginal", "two factors", crossed, options=narrow),
         Case("crossed: large marginal", "independence Metropolis", crossed, options=narrow, patches=LARGE),
+        Case(
+            "crossed: interpolated", "log densities between evaluations", crossed, options=narrow, patches=BETWEEN_THEM
+        ),
         Case("nested: marginal", "nested factors", "y ~ 1 + (1|h/b)", options=narrow),
         Case("raw intercept and offset", "prior about the raw intercept", "y ~ z + offset(o) + (1|g)", options=raw),
     ]

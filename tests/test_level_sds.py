@@ -199,11 +199,11 @@ def tiny_model() -> nl.Model:
 @pytest.fixture(scope="module")
 def fitted() -> Any:
     return {
-        way: tiny_model().fit(draws=1500, chains=2, cores=1, **options, **QUIET)
+        way: tiny_model().fit(chains=2, cores=1, **options, **QUIET)
         for way, options in (
-            ("marginal", {"inference_method": "nuts"}),
-            ("pilot", {"plan": "joint"}),
-            ("adapting", {"plan": "joint", "pilot": False, "tune": 700}),
+            ("marginal", {"inference_method": "nuts", "draws": 1500}),
+            ("pilot", {"plan": "joint", "draws": 4500}),  # whose squares depend on each other the most
+            ("adapting", {"plan": "joint", "pilot": False, "tune": 700, "draws": 1500}),
         )
     }
 

@@ -19,6 +19,7 @@ from nutslite.model import Model
 from nutslite.posterior.density.block_effects import locations_and_scales, places_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.density.sparse_pattern import nodes_of_numbers
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.sampler.constraints.cholesky import cholesky_constrain
@@ -67,8 +68,8 @@ def densities(target, coordinates):
 def log_jacobian(target, position):
     """log |d position / d coordinates| from the dense precision of coefficients and effects at the position's theta."""
     centring, n_head = target.centring, target.model.head.transforms.size
-    columns = np.repeat(np.arange(centring.members.size), np.diff(centring.pattern.starts))
-    rows, size = centring.members[centring.pattern.rows], target.dimension
+    rows, columns = nodes_of_numbers(centring.pattern)
+    rows, size = centring.members[rows], target.dimension
     precision = np.zeros((size, size))
     precision[rows, centring.members[columns]] = precision[centring.members[columns], rows] = centring.numbers
     values, _ = target.natural(target.own_positions(position[None])[None], np.random.default_rng(0))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from small_models import small_model
 from test_posterior_matrix import MODELS, UNCHECKED, densities, launched, log_jacobian
 
 from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.methods import nuts_start
 from nutslite.posterior.methods.nuts_start import TUNE_AFTER_RECENTRING, first_state
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.pilot.recentring import _constrained, _least_skewed, _skewness, _unconstrained
@@ -76,6 +79,35 @@ def test_chains_start_at_draws_with_the_centre_of_these():
     assert begun.initial.shape == (3, target.dimension)
     assert begun.metric.center.shape == (target.dimension,)
     np.testing.assert_allclose(begun.metric.center[target.centring.hyper], 0.0, atol=1e-9)
+
+
+def test_chains_that_did_not_move_teach_nothing(monkeypatch):
+    target = small_model(MODELS["nested"]).plan("joint", pilot="matrix").target()
+    launch = target.launch()
+    stuck = SimpleNamespace(positions=np.zeros((4, 150, target.dimension)), interrupted=False)
+    monkeypatch.setattr(nuts_start, "sample", lambda *_, **__: stuck)
+    centring = target.centring
+    begun = first_state(target, launch, Settings(chains=2), np.random.default_rng(1))
+    assert target.centring is centring
+    np.testing.assert_array_equal(begun.metric.center, 0.0)
+
+
+def test_ctrl_c_in_the_run_before_ends_the_fit(monkeypatch):
+    target = small_model(MODELS["nested"]).plan("joint", pilot="matrix").target()
+    launch = target.launch()
+    part = SimpleNamespace(positions=np.zeros((4, 3, target.dimension)), interrupted=True)
+    monkeypatch.setattr(nuts_start, "sample", lambda *_, **__: part)
+    with pytest.raises(KeyboardInterrupt):
+        first_state(target, launch, Settings(chains=2), np.random.default_rng(1))
+
+
+def test_own_starting_values_are_where_chains_start():
+    target = small_model(MODELS["nested"]).plan("joint", pilot="matrix").target()
+    launch = target.launch()
+    usual = first_state(target, launch, Settings(chains=2, tune=50), np.random.default_rng(1))
+    begun = first_state(target, launch, Settings(chains=2, start={"Intercept": 0.25}), np.random.default_rng(1))
+    assert begun.tune != TUNE_AFTER_RECENTRING
+    assert np.abs(begun.initial - usual.initial).max() > 0.0
 
 
 def test_own_warmup_leaves_the_pilots_coordinates():

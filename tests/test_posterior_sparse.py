@@ -5,8 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
-from nutslite.posterior.density.sparse_pattern import elimination, factor_pattern, n_updates
+from nutslite.posterior.density.panels import LANES, panel_places, scratch_size
+from nutslite.posterior.density.sparse_cholesky import (
+    factorise,
+    multiply_upper,
+    outer,
+    pull_back_factor,
+    solve_lower,
+    solve_upper,
+    subtract_inverse_diagonal,
+)
+from nutslite.posterior.density.sparse_pattern import (
+    elimination,
+    factor_pattern,
+    n_updates,
+    nodes_of_numbers,
+    panel_pattern,
+)
 
 
 def nested(outer=3, middle=4, inner=3):
@@ -143,3 +158,97 @@ def test_a_matrix_that_is_not_positive_definite_has_no_factor(bad):
         spoilt = matrix.copy()
         spoilt[pivot, pivot] = bad
         assert factorise(pattern, numbers_of(pattern, spoilt)) == -np.inf
+
+
+# panels ---------------------------------------------------------------------------------------------------------------
+
+SHAPES = [(LANES + 6, 3, 2), (5, 2, 0), (2 * LANES, 1, 3), (3, 6, 4)]  # levels, effects of each, border
+
+
+def panels(levels, own, border, seed=0):
+    """Pattern, and a positive definite matrix with its entries."""
+    pattern = panel_pattern(levels, own, border)
+    rows, columns = nodes_of_numbers(pattern)
+    rng = np.random.default_rng(seed)
+    size = levels * own + border
+    matrix = np.zeros((size, size))
+    matrix[rows, columns] = rng.normal(size=rows.size)
+    matrix = matrix + matrix.T
+    return pattern, rows, columns, matrix + np.diag(np.abs(matrix).sum(axis=1) + rng.uniform(0.5, 1.5, size))
+
+
+def with_scratch(pattern, numbers):
+    return np.concatenate([numbers, np.full(scratch_size(pattern.border), np.nan)])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_places_of_panels_are_all_there_are(shape):
+    levels, own, border = shape
+    rows, columns, nodes = panel_places(*shape)
+    assert sorted(nodes.ravel()) == list(range(levels * own))
+    wanted = {(max(a, b), min(a, b)) for level in nodes.tolist() for a in level for b in level}
+    tail = range(levels * own, levels * own + border)
+    wanted |= {(row, column) for row in tail for column in range(row + 1)}
+    assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == wanted
+    assert rows.size == len(wanted)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_panels_are_the_factor_of_the_dense_matrix(shape):
+    pattern, rows, columns, matrix = panels(*shape)
+    numbers = with_scratch(pattern, matrix[rows, columns])
+    half = factorise(pattern, numbers)
+    factor = np.zeros_like(matrix)
+    factor[rows, columns] = numbers[: rows.size]
+    wanted = np.linalg.cholesky(matrix)
+    np.testing.assert_allclose(factor, wanted, rtol=1e-11, atol=1e-12)
+    assert half == pytest.approx(np.log(np.diag(wanted)).sum(), rel=1e-12)
+    x = np.random.default_rng(1).normal(size=len(matrix))
+    lower, upper, product = x.copy(), x.copy(), np.full_like(x, np.nan)
+    solve_lower(pattern, numbers, lower)
+    solve_upper(pattern, numbers, upper)
+    multiply_upper(pattern, numbers, x, product)
+    np.testing.assert_allclose(lower, np.linalg.solve(wanted, x), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(upper, np.linalg.solve(wanted.T, x), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(product, wanted.T @ x, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_panels_lead_back_to_the_matrix(shape):
+    """Derivatives of a sum of the factor's entries with random weights, by central differences along a direction."""
+    pattern, rows, columns, matrix = panels(*shape)
+    rng = np.random.default_rng(2)
+    entries, weights, direction = matrix[rows, columns], rng.normal(size=rows.size), rng.normal(size=rows.size)
+
+    def weighted(numbers):
+        factor = with_scratch(pattern, numbers)
+        factorise(pattern, factor)
+        return factor[: rows.size] @ weights
+
+    factor, adjoint = with_scratch(pattern, entries), weights.copy()
+    factorise(pattern, factor)
+    pull_back_factor(pattern, factor, adjoint)
+    step = 1e-6
+    slope = (weighted(entries + step * direction) - weighted(entries - step * direction)) / (2.0 * step)
+    assert adjoint @ direction == pytest.approx(slope, rel=1e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_other_work_of_panels(shape):
+    pattern, rows, columns, matrix = panels(*shape)
+    u, slopes, right, mean = np.random.default_rng(3).normal(size=(4, len(matrix)))
+    adjoint = np.full(rows.size, np.nan)
+    outer(pattern, adjoint, u, slopes, right, mean)
+    wanted = -u[rows] * slopes[columns] - right[rows] * mean[columns]
+    np.testing.assert_allclose(adjoint, wanted, rtol=1e-12)
+    numbers = matrix[rows, columns]
+    subtract_inverse_diagonal(pattern, numbers, adjoint)
+    np.testing.assert_allclose(adjoint, wanted - (rows == columns) / numbers, rtol=1e-12)
+
+
+@pytest.mark.parametrize("node", [0, 70 * 3 - 1, 70 * 3 + 1])
+@pytest.mark.parametrize("pivot", [0.0, -1.0, np.inf, np.nan])
+def test_panels_that_are_not_positive_definite_are_noticed(node, pivot):
+    pattern, rows, columns, matrix = panels(*SHAPES[0])
+    matrix[node, node] = pivot
+    assert factorise(pattern, with_scratch(pattern, matrix[rows, columns])) == -np.inf

@@ -28,7 +28,16 @@ from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inlined, inner, kernel
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.linalg import invert_lower
-from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
+from nutslite.posterior.density.panels import scratch_size
+from nutslite.posterior.density.sparse_cholesky import (
+    factorise,
+    multiply_upper,
+    outer,
+    pull_back_factor,
+    solve_lower,
+    solve_upper,
+    subtract_inverse_diagonal,
+)
 from nutslite.posterior.density.sparse_pattern import PATTERN, Pattern
 from nutslite.posterior.nodes.program import PRIORS
 from nutslite.posterior.record.model_data import (
@@ -105,7 +114,7 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     model, centring, priors, loglik, joint = data
     n = centring.members.shape[0]
     position = np.empty(coordinates.shape[0])
-    factor = np.empty(centring.numbers.shape[0])
+    factor = np.empty(_factor_size(centring))
     vectors = np.empty((4, n))
     total = _place(model, centring, coordinates, position, factor, vectors)
     if not np.isfinite(total):
@@ -119,7 +128,7 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
 def _matrix_positions(coordinates: Any, model: Any, centring: Any, positions: Any) -> None:
     """Overwrite `positions` (draws, dimension), those of the joint density, from coordinates of the same shape."""
-    factor = np.empty(centring.numbers.shape[0])
+    factor = np.empty(_factor_size(centring))
     vectors = np.empty((4, centring.members.shape[0]))
     for draw in range(coordinates.shape[0]):
         _place(model, centring, coordinates[draw], positions[draw], factor, vectors)
@@ -127,8 +136,9 @@ def _matrix_positions(coordinates: Any, model: Any, centring: Any, positions: An
 
 def _matrix_coordinates(positions: Any, model: Any, centring: Any, coordinates: Any) -> None:
     """The inverse of `_matrix_positions`; `coordinates` are overwritten, with nan where there are none."""
-    pattern, members, h = centring.pattern, centring.members, centring.hyper.shape[0]
-    factor, mean = np.empty(centring.numbers.shape[0]), np.empty(members.shape[0])
+    members, h = centring.members, centring.hyper.shape[0]
+    factor, vectors = np.empty(_factor_size(centring)), np.empty((3, members.shape[0]))
+    mean, u, product = vectors[0], vectors[1], vectors[2]
     for draw in range(positions.shape[0]):
         position, out = positions[draw], coordinates[draw]
         for i in range(h):
@@ -138,14 +148,21 @@ def _matrix_coordinates(positions: Any, model: Any, centring: Any, coordinates: 
             out[centring.hyper[i]] = value / centring.stretch[i, i]
         found = _fill_factor(model, centring, position, factor, mean)
         for j in range(members.shape[0]):
-            value = -mean[j] if np.isfinite(found) else np.nan
-            for k in range(pattern.starts[j], pattern.starts[j + 1]):
-                value += factor[k] * position[members[pattern.rows[k]]]
-            out[members[j]] = value
+            u[j] = position[members[j]]
+        multiply_upper(centring.pattern, factor, u, product)
+        for j in range(members.shape[0]):
+            out[members[j]] = product[j] - mean[j] if np.isfinite(found) else np.nan
 
 
 MEAN, MEMBERS, SLOPES, RIGHT = range(4)
 """Rows of `vectors`: L^-1 b, u, derivatives by z, derivatives by b."""
+
+
+@inner
+def _factor_size(centring: MatrixCentring):
+    """Numbers of the factor, with those that kernels compute in."""
+    pattern = centring.pattern
+    return centring.numbers.shape[0] + (scratch_size(pattern.border) if pattern.levels > 0 else 0)
 
 
 @inner
@@ -175,7 +192,7 @@ def _place(model: ModelData, centring: MatrixCentring, coordinates, position, fa
 @inner
 def _fill_factor(model: ModelData, centring: MatrixCentring, position, factor, mean):
     """Overwrite `factor` with L at the position's theta, `mean` with L^-1 b; return sum log diag L, or -inf."""
-    for k in range(factor.shape[0]):
+    for k in range(centring.numbers.shape[0]):
         factor[k] = centring.numbers[k]
     _add_prior_precisions(model, centring, position, factor)
     half = factorise(centring.pattern, factor)
@@ -248,7 +265,6 @@ def _add_prior_precisions(model: ModelData, centring: MatrixCentring, position, 
 def _pull_back(model: ModelData, centring: MatrixCentring, position, factor, vectors, gradient):
     """Turn derivatives by the position into derivatives by the coordinates, of the log-Jacobian too."""
     pattern, members = centring.pattern, centring.members
-    starts, rows = pattern.starts, pattern.rows
     mean, u, slopes, right = vectors[MEAN], vectors[MEMBERS], vectors[SLOPES], vectors[RIGHT]
     n = members.shape[0]
     for k in range(n):
@@ -258,12 +274,9 @@ def _pull_back(model: ModelData, centring: MatrixCentring, position, factor, vec
         gradient[members[k]] = slopes[k]
         right[k] = slopes[k]
     solve_upper(pattern, factor, right)
-    adjoint = np.empty(factor.shape[0])
-    for j in range(n):
-        slope, value = slopes[j], mean[j]
-        for k in range(starts[j], starts[j + 1]):
-            adjoint[k] = -u[rows[k]] * slope - right[rows[k]] * value
-        adjoint[starts[j]] -= 1.0 / factor[starts[j]]
+    adjoint = np.empty(centring.numbers.shape[0])
+    outer(pattern, adjoint, u, slopes, right, mean)
+    subtract_inverse_diagonal(pattern, factor, adjoint)
     pull_back_factor(pattern, factor, adjoint)
     _add_prior_slopes(model, centring, position, adjoint, gradient)
     h = centring.hyper.shape[0]

@@ -20,6 +20,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_VECTOR
+from nutslite.posterior.density.panels import panel_places
 
 Places = NDArray[np.uint32]
 
@@ -27,16 +28,36 @@ UNSIGNED_VECTOR = types.Array(types.uint32, 1, "C")
 
 
 class Pattern(NamedTuple):
-    """The places of a sparse lower-triangular factor, column by column; each column begins with its diagonal."""
+    """The places of a sparse lower-triangular factor, column by column; each column begins with its diagonal.
+
+    Or, where `levels` is not zero, those of `panels`: then the arrays are empty.
+    """
 
     starts: NDArray[np.int64]  # (n + 1,) where each column begins
     rows: Places  # (numbers,) row of each number, in order within a column
     targets: (
         Places  # (updates,) for each column and each pair x <= y of numbers below its diagonal: place of the product
     )
+    levels: int = 0
+    own: int = 0  # effects of each level
+    border: int = 0  # nodes that all are joined to
 
 
-PATTERN = types.NamedTuple([INDEX_VECTOR, UNSIGNED_VECTOR, UNSIGNED_VECTOR], Pattern)
+PATTERN = types.NamedTuple([INDEX_VECTOR, UNSIGNED_VECTOR, UNSIGNED_VECTOR, *[types.int64] * 3], Pattern)
+
+
+def panel_pattern(levels: int, own: int, border: int) -> Pattern:
+    """That of levels which meet in a border alone."""
+    none = np.empty(0, dtype=np.uint32)
+    return Pattern(np.zeros(1, dtype=np.int64), none, none.copy(), levels, own, border)
+
+
+def nodes_of_numbers(pattern: Pattern) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column of every number of the factor."""
+    if pattern.levels:
+        return panel_places(pattern.levels, pattern.own, pattern.border)[:2]
+    columns = np.repeat(np.arange(pattern.starts.size - 1), np.diff(pattern.starts))
+    return pattern.rows.astype(np.int64), columns
 
 
 def elimination(neighbours: Sequence[set[int]], most_updates: float = np.inf) -> list[tuple[int, list[int]]] | None:

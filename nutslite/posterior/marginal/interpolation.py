@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-FEWEST_COLUMNS = 300  # of the rest: below, a factorisation costs less than what would save it
+FEWEST_COLUMNS = 100  # of the rest: below, a factorisation costs less than what would save it
 MOST_TERMS, HIGHEST_DEGREE = 130, 8
 EVALUATIONS_PER_TERM = 2
 HELD_OUT = 40  # more evaluations, which say how far off the polynomials are

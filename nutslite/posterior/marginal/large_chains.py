@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 DRAWS_PER_TRANSITION = 2  # draws of coefficients and effects for each transition of the expensive parameters
-DRAWS_PER_BLOCK, THINNING = 32, 4  # where transitions are cheap: draws at once, and transitions for each of them
+DRAWS_PER_BLOCK, THINNING = 32, 16  # where transitions are cheap: draws at once, and transitions for each of them
 STARTS = 64  # draws of the proposal that a chain then starts at one of
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 MOST_STEPS = 60  # of Lanczos' method; a dozen do near the centre
-RELATIVE_ERROR = 1e-7  # of a draw, beside its length
+RELATIVE_ERROR = 1e-6  # of a draw, beside its length
 
 
 @functools.cache

@@ -31,6 +31,7 @@ LARGE_RISK = 5.0  # seconds: it does without folding, and its proposal may fit b
 
 # A sparse factorisation with its reverse and four solves: a product of two numbers, and a number of the factor.
 FACTOR_UPDATE, FACTOR_NUMBER = 4.5, 8.0
+PANEL_UPDATE, PANEL_NUMBER = 1.5, 3.0  # of levels side by side
 MATRIX_WORTH = 1.7  # of its draws beside those with a weight for each level: measured 1.2 to 2, nested 2 to 10
 OPEN_WORTH = 3.5  # the same where a scale is little known: measured 1.1 to 3.1, with six effects a level 7
 
@@ -131,9 +132,10 @@ def border_price(border: int, eliminated: int) -> float:
     return NANOSECOND * METRIC_NUMBER * (float(border) ** 2 + 2.0 * border * eliminated)
 
 
-def factor_price(numbers: int, updates: int) -> float:
-    """Seconds of a sparse factor of so many numbers, made by so many products, in a gradient."""
-    return NANOSECOND * (FACTOR_NUMBER * numbers + FACTOR_UPDATE * updates)
+def factor_price(numbers: int, updates: int, side_by_side: bool = False) -> float:
+    """Seconds of a factor of so many numbers, made by so many products, in a gradient; of panels, or sparse."""
+    number, update = (PANEL_NUMBER, PANEL_UPDATE) if side_by_side else (FACTOR_NUMBER, FACTOR_UPDATE)
+    return NANOSECOND * (number * numbers + update * updates)
 
 
 def dearest_factor(

@@ -105,7 +105,7 @@ def _run(task: Task, density_type: type[LargeMarginal]) -> Fit:
             interpolation=interpolation,
         )
     acceptance = float(drawn.stats["acceptance_rate"].mean())
-    if acceptance < LOW_ACCEPTANCE:
+    if acceptance < LOW_ACCEPTANCE and interpolation is None:  # which leaves transitions out instead
         log.warning(
             "Only %.0f%% of the proposals were accepted: the scales' posterior is far from normal, and draws are few. "
             "Fit with plan='joint' instead.",

@@ -38,7 +38,7 @@ TARGET_ACCEPT_OF_SHRINKAGE = 0.95
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.75, 0.9  # after a pilot, see `default_target_accept`
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
-RECENTRING_TUNE, RECENTRING_DRAWS, TUNE_AFTER_RECENTRING = 100, 150, 150
+RECENTRING_TUNE, RECENTRING_DRAWS, TUNE_AFTER_RECENTRING = 75, 125, 100
 _LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
 MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
@@ -89,7 +89,8 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
     begun = NutsStart(starts, jitter, metric, False, tune)
     if settings.tune is None and warped:
         return after_trial(target, begun, rng)
-    if settings.tune is None and isinstance(target, MatrixTarget) and target.centring is not None:
+    own = settings.tune is not None or settings.start is not None
+    if not own and isinstance(target, MatrixTarget) and target.centring is not None:
         return recentred(target, target.centring, begun, settings.cores, rng)
     return begun
 
@@ -107,20 +108,8 @@ def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> N
 
     It is a part of the launch. How long it is does not depend on how many draws are asked for.
     """
-    trial = sample(
-        target.logdensity,
-        target.data,
-        data_type=target.data_type,
-        initial=np.resize(begun.initial, (TRIAL_CHAINS, target.dimension)),
-        draws=TRIAL_DRAWS,
-        tune=begun.tune,
-        chains=TRIAL_CHAINS,
-        cores=1,
-        random_seed=rng,
-        target_accept=TARGET_ACCEPT_OF_FEW_ROWS,
-        metric=begun.metric,
-        adapt_metric=True,
-    )
+    adapting = {"tune": begun.tune, "target_accept": TARGET_ACCEPT_OF_FEW_ROWS, "adapt_metric": True, "cores": 1}
+    trial = _trial(target, begun, rng, draws=TRIAL_DRAWS, **adapting)
     draws = trial.positions.reshape(-1, target.dimension)
     starts = draws[rng.choice(len(draws), len(begun.initial), replace=False)]
     covariance = np.cov(draws, rowvar=False).reshape(target.dimension, target.dimension)
@@ -138,21 +127,12 @@ def recentred(
     The mode that the pilot found for them does not: with 20 answers of yes or no to six effects it is four standard
     deviations off. The run is a part of the launch; how long it is does not depend on how many draws are asked for.
     """
-    trial = sample(
-        target.logdensity,
-        target.data,
-        data_type=target.data_type,
-        initial=np.resize(begun.initial, (TRIAL_CHAINS, target.dimension)),
-        draws=RECENTRING_DRAWS,
-        tune=RECENTRING_TUNE,
-        chains=TRIAL_CHAINS,
-        cores=cores,
-        random_seed=rng,
-        target_accept=TARGET_ACCEPT_OF_MANY,
-        metric=begun.metric,
-        adapt_metric=False,
-    )
-    draws = target.recentre(trial.positions.reshape(-1, target.dimension))
+    fixed = {"tune": RECENTRING_TUNE, "target_accept": TARGET_ACCEPT_OF_MANY, "adapt_metric": False, "cores": cores}
+    trial = _trial(target, begun, rng, draws=RECENTRING_DRAWS, **fixed)
+    draws = trial.positions.reshape(-1, target.dimension)
+    if not np.ptp(draws, axis=0).all():  # some coordinate did not move: nothing was learned
+        return begun
+    draws = target.recentre(draws)
     starts = draws[rng.choice(len(draws), len(begun.initial), replace=False)]
     _, gradients = values_and_gradients(target.logdensity, target.data, target.data_type, draws)
     # Given all others a scale is less wide than by itself: the metric nearest by Fisher divergence is between the two.
@@ -160,6 +140,29 @@ def recentred(
     variances[hyper] = draws[:, hyper].std(axis=0) / gradients[:, hyper].std(axis=0)
     metric = centred_at(diagonal_metric(variances), draws.mean(axis=0))
     return begun._replace(initial=starts, metric=metric, tune=TUNE_AFTER_RECENTRING)
+
+
+def _trial(target: Target, begun: NutsStart, rng: np.random.Generator, **options: Any) -> Draws:
+    """A short run of chains from there.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it was stopped: nothing is drawn yet that could be kept.
+    """
+    trial = sample(
+        target.logdensity,
+        target.data,
+        data_type=target.data_type,
+        initial=np.resize(begun.initial, (TRIAL_CHAINS, target.dimension)),
+        chains=TRIAL_CHAINS,
+        random_seed=rng,
+        metric=begun.metric,
+        **options,
+    )
+    if trial.interrupted:
+        raise KeyboardInterrupt
+    return trial
 
 
 def default_target_accept(begun: NutsStart, dimension: int) -> float:

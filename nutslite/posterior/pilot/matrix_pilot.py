@@ -17,6 +17,7 @@ from nutslite.posterior.density.block_effects import effect_maps
 from nutslite.posterior.density.effects import fill_effects
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.matrix_centring import MatrixCentring, compiled_matrix, compiled_positions
+from nutslite.posterior.density.sparse_pattern import nodes_of_numbers
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.pilot.matrix_structure import Structure
@@ -54,9 +55,8 @@ class MatrixPilot:
         self.structure, self.density, self.loglik = structure, density, loglik
         self.builder = InformationBuilder(self.model, density, loglik)
         self.n_head = self.builder.n_head
-        starts = structure.pattern.starts
-        self.rows = structure.pattern.rows.astype(np.int64)
-        self.columns = np.repeat(np.arange(starts.size - 1), np.diff(starts))
+        self.rows, self.columns = nodes_of_numbers(structure.pattern)
+        self.diagonal = self.rows == self.columns
         self.own = np.setdiff1d(np.arange(self.n_head), structure.hyper)
 
     def run(self, position: FloatArray) -> MatrixCentring | None:
@@ -128,7 +128,7 @@ class MatrixPilot:
         if information is None or not np.isfinite(gradient).all():
             return None
         self._add_head_priors(information, position)
-        members, starts = structure.members, structure.pattern.starts
+        members = structure.members
         numbers = entries(information, members[self.rows], members[self.columns])
         precision = np.zeros_like(numbers)
         values, _ = self.builder.natural(position)
@@ -140,7 +140,7 @@ class MatrixPilot:
             )
             parts.append(precisions[:, lower[0], lower[1]].ravel())
         precision[structure.priors] = np.concatenate(parts)
-        numbers[starts[:-1]] += RIDGE * (numbers + precision)[starts[:-1]]
+        numbers[self.diagonal] += RIDGE * (numbers + precision)[self.diagonal]
         u = position[members]
         right = gradient[members] + self._times(numbers + precision, u)
         return structure.centring(numbers, right, position[structure.hyper], np.eye(structure.hyper.size))
@@ -155,7 +155,7 @@ class MatrixPilot:
         """A symmetric matrix, given by its lower triangle, times a vector."""
         n = u.size
         out = np.bincount(self.rows, numbers * u[self.columns], n)
-        below = self.rows != self.columns
+        below = ~self.diagonal
         return np.asarray(out + np.bincount(self.columns[below], (numbers * u[self.rows])[below], n))
 
     def _theta(self, centring: MatrixCentring, position: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

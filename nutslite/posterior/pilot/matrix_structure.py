@@ -8,12 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior.density.matrix_centring import MatrixCentring
-from nutslite.posterior.density.sparse_pattern import Pattern, elimination, factor_pattern, n_updates
+from nutslite.posterior.density.panels import panel_places
+from nutslite.posterior.density.sparse_pattern import (
+    Pattern,
+    elimination,
+    factor_pattern,
+    n_updates,
+    nodes_of_numbers,
+    panel_pattern,
+)
 from nutslite.posterior.marginal.prices import (
     FACTOR_UPDATE,
     MATRIX_WORTH,
     NANOSECOND,
     OPEN_WORTH,
+    PANEL_UPDATE,
     dearest_factor,
     factor_price,
 )
@@ -30,6 +39,7 @@ IndexArray = NDArray[np.int64]
 MOST_UPDATES = 20_000_000  # products of a factorisation: 80 MB of places, some tens of milliseconds
 USUAL_UPDATES = 400_000  # ... that are looked for where nobody forces it: about two milliseconds a gradient
 WELL_KNOWN = 0.12  # standard deviation of a scale's logarithm up to which a weight for each level does as well
+FEWEST_LEVELS = 16  # side by side, that take fewer instructions than one by one
 CROSSED = 0.5  # of all pairs of levels: with more of them, factors are as good as crossed
 
 
@@ -106,22 +116,47 @@ def structure_of_one_factor(model: ModelData) -> Structure | None:
 
 def _paying_structure(model: ModelData, worth: float) -> Structure | None:
     most = _dearest(model, worth)
-    return _structure(model, most, min(USUAL_UPDATES, most / (NANOSECOND * FACTOR_UPDATE)))
+    return _structure(
+        model, most, min(USUAL_UPDATES, most / (NANOSECOND * (PANEL_UPDATE if has_panels(model) else FACTOR_UPDATE)))
+    )
 
 
 def _structure(model: ModelData, most: float, most_updates: float) -> Structure | None:
     """With so many products at most, and of so many seconds a gradient."""
+    n_head, hyper = model.head.transforms.size, hyperparameters(model)
+    own = np.setdiff1d(np.arange(n_head), hyper)
+    if has_panels(model):
+        levels = int(model.blocks[0, md.N_LEVELS])
+        width = model.centring.size // levels
+        pattern = panel_pattern(levels, width, own.size)
+        rows, _, nodes = panel_places(levels, width, own.size)
+        below = width + own.size - 1 - np.arange(width)
+        numbers, updates = rows.size, int(levels * (below * (below + 1) // 2).sum())
+        if updates > most_updates or factor_price(numbers, updates, side_by_side=True) > most:
+            return None
+        members = np.empty(levels * width + own.size, dtype=np.int64)
+        members[nodes.ravel()] = n_head + np.arange(levels * width)
+        members[levels * width :] = own
+        return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
     order = elimination(effect_neighbours(model), most_updates)
     if order is None:
         return None
-    n_head, hyper = model.head.transforms.size, hyperparameters(model)
-    own = np.setdiff1d(np.arange(n_head), hyper)
     numbers, updates = n_updates(order, own.size)
     if updates > most_updates or factor_price(numbers, updates) > most:
         return None
     nodes, pattern = factor_pattern(order, own.size)
     members = np.concatenate([n_head + np.arange(len(order)), own])[nodes]
     return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
+
+
+def has_panels(model: ModelData) -> bool:
+    """Whether all effects are those of one factor, several for each of many levels, which take the same steps."""
+    if not len(model.blocks):
+        return False
+    factors = set(model.blocks[:, md.FACTOR].tolist())
+    levels = int(model.blocks[0, md.N_LEVELS])
+    one = len(factors) == 1 and set(model.blocks[:, md.EFFECT_STRIDE].tolist()) == {model.centring.size // levels}
+    return one and levels >= FEWEST_LEVELS and model.centring.size >= 2 * levels
 
 
 def _dearest(model: ModelData, worth: float) -> float:
@@ -138,19 +173,17 @@ def _prior_places(model: ModelData, members: IndexArray, pattern: Pattern) -> In
     n_head = model.head.transforms.size
     node = np.empty(n_head + members.size, dtype=np.int64)
     node[members] = np.arange(members.size)
-    out: list[int] = []
+    ones: list[IndexArray] = []
+    others: list[IndexArray] = []
     for block in model.blocks:
-        q, correlated = int(block[md.N_COLUMNS]), block[md.CORRELATION] >= 0
-        for level in range(block[md.N_LEVELS]):
-            first = n_head + block[md.EFFECT_START] + level * block[md.EFFECT_STRIDE]
-            for c in range(q):
-                for e in range(c + 1) if correlated else (c,):
-                    out.append(_place(pattern, int(node[first + c]), int(node[first + e])))
-    return np.array(out, dtype=np.int64)
-
-
-def _place(pattern: Pattern, one: int, other: int) -> int:
-    """Of the entry of two nodes in the lower triangle."""
-    row, column = max(one, other), min(one, other)
-    first, last = pattern.starts[column], pattern.starts[column + 1]
-    return int(first + np.searchsorted(pattern.rows[first:last], row))
+        q = int(block[md.N_COLUMNS])
+        pairs = np.tril_indices(q) if block[md.CORRELATION] >= 0 else np.diag_indices(q)
+        first = n_head + block[md.EFFECT_START] + np.arange(block[md.N_LEVELS]) * block[md.EFFECT_STRIDE]
+        for which, out in zip(pairs, (ones, others), strict=True):
+            out.append(node[(first[:, None] + which).ravel()])
+    one, other = np.concatenate(ones), np.concatenate(others)
+    rows, columns = nodes_of_numbers(pattern)
+    known = columns * members.size + rows
+    order = np.argsort(known)
+    wanted = np.minimum(one, other) * members.size + np.maximum(one, other)
+    return np.asarray(order[np.searchsorted(known, wanted, sorter=order)])
