@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nutslite.posterior.density.panels import LANES, panel_places, scratch_size
-from nutslite.posterior.density.sparse_cholesky import (
-    factorise,
-    multiply_upper,
-    outer,
-    pull_back_factor,
-    solve_lower,
-    solve_upper,
-    subtract_inverse_diagonal,
+from nutslite.posterior.density.panels import (
+    LANES,
+    factorise_panels,
+    multiply_upper_panels,
+    outer_panels,
+    panel_places,
+    pull_back_panels,
+    scratch_size,
+    solve_lower_panels,
+    solve_upper_panels,
+    subtract_inverse_diagonal_panels,
 )
+from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
 from nutslite.posterior.density.sparse_pattern import (
     elimination,
     factor_pattern,
@@ -197,7 +200,7 @@ def test_places_of_panels_are_all_there_are(shape):
 def test_panels_are_the_factor_of_the_dense_matrix(shape):
     pattern, rows, columns, matrix = panels(*shape)
     numbers = with_scratch(pattern, matrix[rows, columns])
-    half = factorise(pattern, numbers)
+    half = factorise_panels(*shape, numbers)
     factor = np.zeros_like(matrix)
     factor[rows, columns] = numbers[: rows.size]
     wanted = np.linalg.cholesky(matrix)
@@ -205,9 +208,9 @@ def test_panels_are_the_factor_of_the_dense_matrix(shape):
     assert half == pytest.approx(np.log(np.diag(wanted)).sum(), rel=1e-12)
     x = np.random.default_rng(1).normal(size=len(matrix))
     lower, upper, product = x.copy(), x.copy(), np.full_like(x, np.nan)
-    solve_lower(pattern, numbers, lower)
-    solve_upper(pattern, numbers, upper)
-    multiply_upper(pattern, numbers, x, product)
+    solve_lower_panels(*shape, numbers, lower)
+    solve_upper_panels(*shape, numbers, upper)
+    multiply_upper_panels(*shape, numbers, x, product)
     np.testing.assert_allclose(lower, np.linalg.solve(wanted, x), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(upper, np.linalg.solve(wanted.T, x), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(product, wanted.T @ x, rtol=1e-10, atol=1e-11)
@@ -222,12 +225,12 @@ def test_panels_lead_back_to_the_matrix(shape):
 
     def weighted(numbers):
         factor = with_scratch(pattern, numbers)
-        factorise(pattern, factor)
+        factorise_panels(*shape, factor)
         return factor[: rows.size] @ weights
 
     factor, adjoint = with_scratch(pattern, entries), weights.copy()
-    factorise(pattern, factor)
-    pull_back_factor(pattern, factor, adjoint)
+    factorise_panels(*shape, factor)
+    pull_back_panels(*shape, factor, adjoint)
     step = 1e-6
     slope = (weighted(entries + step * direction) - weighted(entries - step * direction)) / (2.0 * step)
     assert adjoint @ direction == pytest.approx(slope, rel=1e-6, abs=1e-8)
@@ -235,14 +238,14 @@ def test_panels_lead_back_to_the_matrix(shape):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_other_work_of_panels(shape):
-    pattern, rows, columns, matrix = panels(*shape)
+    _, rows, columns, matrix = panels(*shape)
     u, slopes, right, mean = np.random.default_rng(3).normal(size=(4, len(matrix)))
     adjoint = np.full(rows.size, np.nan)
-    outer(pattern, adjoint, u, slopes, right, mean)
+    outer_panels(*shape, adjoint, u, slopes, right, mean)
     wanted = -u[rows] * slopes[columns] - right[rows] * mean[columns]
     np.testing.assert_allclose(adjoint, wanted, rtol=1e-12)
     numbers = matrix[rows, columns]
-    subtract_inverse_diagonal(pattern, numbers, adjoint)
+    subtract_inverse_diagonal_panels(*shape, numbers, adjoint)
     np.testing.assert_allclose(adjoint, wanted - (rows == columns) / numbers, rtol=1e-12)
 
 
@@ -251,4 +254,4 @@ def test_other_work_of_panels(shape):
 def test_panels_that_are_not_positive_definite_are_noticed(node, pivot):
     pattern, rows, columns, matrix = panels(*SHAPES[0])
     matrix[node, node] = pivot
-    assert factorise(pattern, with_scratch(pattern, matrix[rows, columns])) == -np.inf
+    assert factorise_panels(*SHAPES[0], with_scratch(pattern, matrix[rows, columns])) == -np.inf

@@ -1,7 +1,6 @@
 """A sparse Cholesky factor in the places of a `Pattern`: L, products with its inverse, and the way back to the matrix.
 
-All work in place, allocate nothing and never raise. Where a pattern is that of panels, `panels` does the work.
-Otherwise a factorisation is right-looking: a finished column's products are
+All work in place, allocate nothing and never raise. A factorisation is right-looking: a finished column's products are
 subtracted where the pattern says. Its reverse goes through the same products backwards (Smith 1995, Differentiation of
 the Cholesky algorithm, doi:10.1080/10618600.1995.10474671).
 """
@@ -10,15 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nutslite.posterior.density.panels import (
-    factorise_panels,
-    multiply_upper_panels,
-    outer_panels,
-    pull_back_panels,
-    solve_lower_panels,
-    solve_upper_panels,
-    subtract_inverse_diagonal_panels,
-)
 from nutslite.posterior.density.sparse_pattern import Pattern
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -29,8 +19,6 @@ def factorise(pattern: Pattern, numbers):
 
     -inf where the matrix is not positive definite or not finite, and the numbers are then of no use.
     """
-    if pattern.levels > 0:
-        return factorise_panels(pattern.levels, pattern.own, pattern.border, numbers)
     starts, targets = pattern.starts, pattern.targets
     half = 0.0
     t = 0
@@ -59,9 +47,6 @@ def pull_back_factor(pattern: Pattern, numbers, adjoint):
 
     `numbers` are those of the factor; `adjoint` is overwritten.
     """
-    if pattern.levels > 0:
-        pull_back_panels(pattern.levels, pattern.own, pattern.border, numbers, adjoint)
-        return
     starts, targets = pattern.starts, pattern.targets
     t = targets.shape[0]
     for j in range(starts.shape[0] - 2, -1, -1):
@@ -88,9 +73,6 @@ def pull_back_factor(pattern: Pattern, numbers, adjoint):
 @uncounted
 def solve_lower(pattern: Pattern, numbers, x):
     """Overwrite `x` with L^-1 x."""
-    if pattern.levels > 0:
-        solve_lower_panels(pattern.levels, pattern.own, pattern.border, numbers, x)
-        return
     starts, rows = pattern.starts, pattern.rows
     for j in range(starts.shape[0] - 1):
         first = starts[j]
@@ -103,9 +85,6 @@ def solve_lower(pattern: Pattern, numbers, x):
 @uncounted
 def solve_upper(pattern: Pattern, numbers, x):
     """Overwrite `x` with L^-T x."""
-    if pattern.levels > 0:
-        solve_upper_panels(pattern.levels, pattern.own, pattern.border, numbers, x)
-        return
     starts, rows = pattern.starts, pattern.rows
     for j in range(starts.shape[0] - 2, -1, -1):
         first = starts[j]
@@ -118,9 +97,6 @@ def solve_upper(pattern: Pattern, numbers, x):
 @uncounted
 def multiply_upper(pattern: Pattern, numbers, x, out):
     """Overwrite `out` with L' x."""
-    if pattern.levels > 0:
-        multiply_upper_panels(pattern.levels, pattern.own, pattern.border, numbers, x, out)
-        return
     starts, rows = pattern.starts, pattern.rows
     for j in range(starts.shape[0] - 1):
         value = 0.0
@@ -132,9 +108,6 @@ def multiply_upper(pattern: Pattern, numbers, x, out):
 @uncounted
 def outer(pattern: Pattern, adjoint, u, slopes, right, mean):
     """Overwrite `adjoint` with the entries of -u slopes' - right mean' that the factor has."""
-    if pattern.levels > 0:
-        outer_panels(pattern.levels, pattern.own, pattern.border, adjoint, u, slopes, right, mean)
-        return
     starts, rows = pattern.starts, pattern.rows
     for j in range(starts.shape[0] - 1):
         slope, value = slopes[j], mean[j]
@@ -145,9 +118,6 @@ def outer(pattern: Pattern, adjoint, u, slopes, right, mean):
 @uncounted
 def subtract_inverse_diagonal(pattern: Pattern, numbers, adjoint):
     """Subtract from `adjoint` the derivatives of the logarithms of the factor's diagonal."""
-    if pattern.levels > 0:
-        subtract_inverse_diagonal_panels(pattern.levels, pattern.own, pattern.border, numbers, adjoint)
-        return
     for j in range(pattern.starts.shape[0] - 1):
         first = pattern.starts[j]
         adjoint[first] -= 1.0 / numbers[first]

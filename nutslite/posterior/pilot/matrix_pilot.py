@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nutslite.posterior.density.block_effects import effect_maps
 from nutslite.posterior.density.effects import fill_effects
+from nutslite.posterior.density.factor_algebra import algebra_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.matrix_centring import MatrixCentring, compiled_matrix, compiled_positions
 from nutslite.posterior.density.sparse_pattern import nodes_of_numbers
@@ -57,6 +58,7 @@ class MatrixPilot:
         self.n_head = self.builder.n_head
         self.rows, self.columns = nodes_of_numbers(structure.pattern)
         self.diagonal = self.rows == self.columns
+        self.algebra = algebra_of(structure.pattern.levels > 0)
         self.own = np.setdiff1d(np.arange(self.n_head), structure.hyper)
 
     def run(self, position: FloatArray) -> MatrixCentring | None:
@@ -74,7 +76,14 @@ class MatrixPilot:
 
     def data(self, centring: MatrixCentring) -> Any:
         """What the log density receives."""
-        return (self.model, centring, with_derived(self.model.head, self.density), self.loglik, compiled_joint())
+        return (
+            self.model,
+            centring,
+            with_derived(self.model.head, self.density),
+            self.loglik,
+            self.algebra,
+            compiled_joint(),
+        )
 
     def centred(self, given: ModelData, position: FloatArray) -> FloatArray:
         """The same point with effects as deviations from their locations; `position` is one of the model `given`."""
@@ -117,7 +126,7 @@ class MatrixPilot:
 
     def _positions(self, centring: MatrixCentring, coordinates: FloatArray) -> FloatArray:
         out = np.empty((1, coordinates.size))
-        compiled_positions()(coordinates[None], self.model, centring, out)
+        compiled_positions()(coordinates[None], self.model, centring, self.algebra, out)
         return out[0]
 
     def _constants(self, position: FloatArray) -> MatrixCentring | None:

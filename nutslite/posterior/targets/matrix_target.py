@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite.posterior.density.factor_algebra import algebra_of, multiply_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import (
@@ -51,7 +52,7 @@ class MatrixTarget(JointTarget):
         """As of the joint target; then with the coordinates and the joint density."""
         if self.centring is None:
             return super().data
-        return (self.model, self.centring, self.priors, self.loglik, compiled_joint())
+        return (self.model, self.centring, self.priors, self.loglik, self._algebra, compiled_joint())
 
     def launch(self) -> Launch:
         """Run the pilot and choose the coordinates: where they serve, all are about standard normal."""
@@ -74,6 +75,11 @@ class MatrixTarget(JointTarget):
         """Sample in these coordinates from now on; in the model all effects are centred."""
         self.model, self.centring, self.data_type = model, centring, MATRIX_DATA
 
+    @property
+    def _algebra(self) -> tuple[Any, ...]:
+        """What is done with the factor; where there are coordinates."""
+        return algebra_of(self.centring is not None and self.centring.pattern.levels > 0)
+
     def recentre(self, coordinates: FloatArray) -> FloatArray:
         """Choose the coordinates of scales and correlations by draws (m, dimension); return these in the new ones."""
         if self.centring is None:
@@ -87,7 +93,7 @@ class MatrixTarget(JointTarget):
         if self.centring is None:
             return positions
         out = np.empty(positions.shape)
-        compiled_positions()(np.ascontiguousarray(positions), self.model, self.centring, out)
+        compiled_positions()(np.ascontiguousarray(positions), self.model, self.centring, self._algebra, out)
         return out
 
     def own_positions(self, positions: FloatArray) -> FloatArray:
@@ -95,7 +101,9 @@ class MatrixTarget(JointTarget):
         if self.centring is None:
             return positions
         out = np.empty(positions.shape)
-        compiled_coordinates()(np.ascontiguousarray(positions), self.model, self.centring, out)
+        multiply = multiply_of(self.centring.pattern.levels > 0)
+        where = np.ascontiguousarray(positions)
+        compiled_coordinates()(where, self.model, self.centring, self._algebra, multiply, out)
         return out
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
