@@ -39,6 +39,7 @@ TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.75, 0.9  # after a pilot, see `d
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
 RECENTRING_TUNE, RECENTRING_DRAWS, TUNE_AFTER_RECENTRING = 75, 125, 100
+WIDER = 1.5  # variance of a scale in the metric, beside its own: out in its tail chains would stay for dozens of draws
 _LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
 MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
@@ -134,10 +135,11 @@ def recentred(
         return begun
     draws = target.recentre(draws)
     starts = draws[rng.choice(len(draws), len(begun.initial), replace=False)]
-    _, gradients = values_and_gradients(target.logdensity, target.data, target.data_type, draws)
-    # Given all others a scale is less wide than by itself: the metric nearest by Fisher divergence is between the two.
     variances, hyper = np.ones(target.dimension), centring.hyper
-    variances[hyper] = draws[:, hyper].std(axis=0) / gradients[:, hyper].std(axis=0)
+    variances[hyper] = WIDER
+    if centring.pattern.levels:  # several effects for each level: they make scales stiff, steps must not be as long
+        _, gradients = values_and_gradients(target.logdensity, target.data, target.data_type, draws)
+        variances[hyper] = draws[:, hyper].std(axis=0) / gradients[:, hyper].std(axis=0)  # nearest by Fisher divergence
     metric = centred_at(diagonal_metric(variances), draws.mean(axis=0))
     return begun._replace(initial=starts, metric=metric, tune=TUNE_AFTER_RECENTRING)
 

@@ -17,7 +17,13 @@ from nutslite.posterior.density.block_effects import effect_maps
 from nutslite.posterior.density.effects import fill_effects
 from nutslite.posterior.density.factor_algebra import algebra_of
 from nutslite.posterior.density.joint import compiled_joint
-from nutslite.posterior.density.matrix_centring import MatrixCentring, compiled_matrix, compiled_positions
+from nutslite.posterior.density.many_positions import values_and_gradients
+from nutslite.posterior.density.matrix_centring import (
+    MATRIX_DATA,
+    MatrixCentring,
+    compiled_matrix,
+    compiled_positions,
+)
 from nutslite.posterior.density.sparse_pattern import nodes_of_numbers
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
@@ -194,14 +200,10 @@ class MatrixPilot:
 
     def _at(self, centring: MatrixCentring, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Log densities and their slopes at coordinates of theta, all others zero."""
-        coordinates, gradient = np.zeros((2, self.builder.dimension))
-        values, slopes = np.empty(thetas.shape[0]), np.empty(thetas.shape)
-        data = self.data(centring)
-        for k, theta in enumerate(thetas):
-            coordinates[centring.hyper] = theta
-            values[k] = compiled_matrix()(coordinates, gradient, data)
-            slopes[k] = gradient[centring.hyper]
-        return values, slopes
+        coordinates = np.zeros((thetas.shape[0], self.builder.dimension))
+        coordinates[:, centring.hyper] = thetas
+        values, gradients = values_and_gradients(compiled_matrix(), self.data(centring), MATRIX_DATA, coordinates)
+        return values, gradients[:, centring.hyper]
 
     def _hessian(self, centring: MatrixCentring, here: FloatArray) -> FloatArray:
         """Minus the second derivatives by theta, made positive definite."""
