@@ -40,7 +40,8 @@ _PULL_BACK = types.FunctionType(types.void(PATTERN, VECTOR, MATRIX, VECTOR))
 _MULTIPLY = types.FunctionType(types.void(PATTERN, VECTOR, VECTOR, VECTOR))
 
 ALGEBRA = types.UniTuple(types.int64, 3)
-"""Type of `algebra_of`."""
+"""Type of `algebra_of`, whose places are named here."""
+FACTORISE, SOLVE, PULL_BACK = range(3)
 
 factorise_at, solve_at, pull_back_at, multiply_at = map(caller_of, (_FACTORISE, _SOLVE, _PULL_BACK, _MULTIPLY))
 """For compiled code: the functions at addresses."""

@@ -28,9 +28,12 @@ from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inlined, inner, kernel
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.factor_algebra import (
     ALGEBRA,
+    FACTORISE,
     MEAN,
     MEMBERS,
+    PULL_BACK,
     SLOPES,
+    SOLVE,
     factorise_at,
     multiply_at,
     pull_back_at,
@@ -183,7 +186,7 @@ def _place(model: ModelData, centring: MatrixCentring, algebra, coordinates, pos
         return -np.inf
     for k in range(members.shape[0]):
         u[k] = mean[k] + coordinates[members[k]]
-    solve_at(algebra[1])(centring.pattern, factor, u)
+    solve_at(algebra[SOLVE])(centring.pattern, factor, u)
     for k in range(members.shape[0]):
         position[members[k]] = u[k]
     return total
@@ -197,7 +200,7 @@ def _fill_factor(model: ModelData, centring: MatrixCentring, algebra, position, 
     _add_prior_precisions(model, centring, position, factor)
     for k in range(mean.shape[0]):
         mean[k] = centring.right[k]
-    half = factorise_at(algebra[0])(centring.pattern, factor, mean)
+    half = factorise_at(algebra[FACTORISE])(centring.pattern, factor, mean)
     return half
 
 
@@ -266,7 +269,7 @@ def _pull_back(model: ModelData, centring: MatrixCentring, algebra, position, fa
     for k in range(members.shape[0]):
         slopes[k] = gradient[members[k]]
     adjoint = np.empty(centring.numbers.shape[0])
-    pull_back_at(algebra[2])(centring.pattern, factor, vectors, adjoint)
+    pull_back_at(algebra[PULL_BACK])(centring.pattern, factor, vectors, adjoint)
     for k in range(members.shape[0]):
         gradient[members[k]] = slopes[k]
     _add_prior_slopes(model, centring, position, adjoint, gradient)
