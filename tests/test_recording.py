@@ -20,7 +20,7 @@ from nutslite.exceptions import SamplingError, SettingError, SettingTypeError
 from nutslite.recording import Recorder, record_chain, record_fit, record_transition
 from nutslite.recording.plain import plain
 from nutslite.recording.transition_record import DEPTH, DIVERGENCE, SUB_TURN, U_TURN
-from nutslite.sampler import arrowhead_metric, dense_metric, diagonal_metric, inverse_mass_matrix, sample
+from nutslite.sampler import arrowhead_metric, centred_at, dense_metric, diagonal_metric, inverse_mass_matrix, sample
 from nutslite.sampler.transition.chain import run_block
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,12 +84,14 @@ def test_every_transition_ends_in_the_draw_to_the_last_bit(funnel, replays):
         assert record.stats["acceptance_rate"] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("center", [None, [0.3, -0.2, 0.1]], ids=["plain", "centred"])
 @pytest.mark.parametrize("name", METRICS)
-def test_every_metric_is_replayed_to_the_last_bit(name):
-    chain = normal_chain(METRICS[name])
+def test_every_metric_is_replayed_to_the_last_bit(name, center):
+    metric = METRICS[name] if center is None else centred_at(METRICS[name], center)
+    chain = normal_chain(metric)
     for record in chain:
         assert np.array_equal(record.draw, chain.positions[record.number])
-        np.testing.assert_allclose(record.velocity, record.momentum @ inverse_mass_matrix(METRICS[name]), rtol=1e-10)
+        np.testing.assert_allclose(record.velocity, record.momentum @ inverse_mass_matrix(metric), rtol=1e-10)
 
 
 def test_chains_of_a_run_are_recorded_whatever_the_cores():
