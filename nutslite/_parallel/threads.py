@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+
+FIRST_ROWS = 16
+SECONDS_PER_THREAD = 3e-4  # of work, at least, for a thread to be started
 
 
 def available_cpus() -> int:
@@ -34,3 +38,17 @@ def run_in_parts(work: Callable[[slice], None], n: int, cores: int, fewest: int 
         work(first)
         for other in running:
             other.result()
+
+
+def run_where_it_pays(work: Callable[[slice], None], n: int, cores: int) -> None:
+    """As `run_in_parts`, after some rows that say what one takes.
+
+    To start threads takes longer than hundreds of the cheapest densities.
+    """
+    first = min(FIRST_ROWS, n) if cores > 1 else n
+    began = time.perf_counter()
+    work(slice(first))
+    each = (time.perf_counter() - began) / max(1, first)
+    if n > first:
+        fewest = max(FIRST_ROWS, int(SECONDS_PER_THREAD / max(each, 1e-9)))
+        run_in_parts(lambda part: work(slice(first + part.start, first + part.stop)), n - first, cores, fewest)

@@ -6,7 +6,7 @@ A new part has a line here, or is passed as a record.
 argument           names                                           record
 =================  ==============================================  ===================
 `integrator`       leapfrog, two_stage, three_stage, fourth_order  `Integrator`
-`trajectory`       nuts, static, walnuts                           `Trajectory`
+`trajectory`       nuts, static, walnuts, rotation                 `Trajectory`
 `step_size_rule`   dual_averaging, adam, robbins_monro             `StepSizeRule`
 `warmup`           stan, fisher                                    `Warmup`
 `metric`           diag, diag_grad, dense, low_rank                `MetricRule`
@@ -24,6 +24,7 @@ from nutslite.sampler.catalogue.doubling import NUTS
 from nutslite.sampler.catalogue.low_rank import LOW_RANK_RULE
 from nutslite.sampler.catalogue.overlapping_windows import FISHER
 from nutslite.sampler.catalogue.robbins_monro import ROBBINS_MONRO
+from nutslite.sampler.catalogue.rotation import ROTATION
 from nutslite.sampler.catalogue.splitting import FOURTH_ORDER, LEAPFROG, THREE_STAGE, TWO_STAGE
 from nutslite.sampler.catalogue.static import STATIC
 from nutslite.sampler.catalogue.walnuts import WALNUTS
@@ -43,7 +44,7 @@ def _by_name(parts: Iterable[Part]) -> dict[str, Part]:
 
 
 INTEGRATORS: Mapping[str, Integrator] = _by_name((LEAPFROG, TWO_STAGE, THREE_STAGE, FOURTH_ORDER))
-TRAJECTORIES: Mapping[str, Trajectory] = _by_name((NUTS, STATIC, WALNUTS))
+TRAJECTORIES: Mapping[str, Trajectory] = _by_name((NUTS, STATIC, WALNUTS, ROTATION))
 STEP_SIZE_RULES: Mapping[str, StepSizeRule] = _by_name((DUAL_AVERAGING, ADAM, ROBBINS_MONRO))
 WARMUPS: Mapping[str, Warmup] = _by_name((STAN, FISHER))
 METRIC_RULES: Mapping[str, MetricRule] = _by_name((DIAGONAL_RULE, DIAGONAL_GRADIENT_RULE, DENSE_RULE, LOW_RANK_RULE))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nutslite._awaited import EFFECTS, NATURAL, is_coming, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
+from nutslite._parallel import available_cpus, run_where_it_pays
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.predictor import rows_loglik
@@ -81,7 +82,12 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
 
 def natural_scale(positions: FloatArray, model: ModelData, out_values: FloatArray, out_effects: FloatArray) -> None:
     """Overwrite `out_values` (draws, values) and `out_effects` (draws, effects) from `positions` (draws, dimension)."""
-    compiled_natural()(positions, model, derived_of(model.head), out_values, out_effects)
+    convert, derived = compiled_natural(), derived_of(model.head)
+    run_where_it_pays(
+        lambda some: convert(positions[some], model, derived, out_values[some], out_effects[some]),
+        len(positions),
+        available_cpus(),
+    )
 
 
 @functools.cache

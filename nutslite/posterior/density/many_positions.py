@@ -7,7 +7,6 @@ dozens of densities.
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from nutslite._awaited import MANY, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
-from nutslite._parallel import run_in_parts
+from nutslite._parallel import run_where_it_pays
 from nutslite.posterior.density.effects import add_effects_prior, fill_effects
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.predictor import block_loglik, fill_code_effects, n_code_effects, rows_together
@@ -31,8 +30,6 @@ from nutslite.sampler.transition.handle import handle_of, logdensity_at
 FloatArray = NDArray[np.float64]
 
 POSITIONS_PER_PASS = 64  # over the data
-FIRST_POSITIONS = 16
-SECONDS_PER_THREAD = 3e-4  # of work, at least, for a thread to be started
 ROWS_AT_ONCE = 1024  # more than a gradient takes: nothing but the design needs to stay in cache
 
 
@@ -117,7 +114,7 @@ def values_and_gradients(
     def work(some: slice) -> None:
         evaluate(handle.function, handle.data, positions[some], values[some], gradients[some])
 
-    _in_threads(work, values.size, cores)
+    run_where_it_pays(work, values.size, cores)
     return values, gradients
 
 
@@ -128,19 +125,5 @@ def log_densities(evaluate: Callable[[FloatArray, FloatArray], None], positions:
     """
     positions = np.ascontiguousarray(positions, dtype=float)
     out = np.empty(positions.shape[0])
-    _in_threads(lambda some: evaluate(positions[some], out[some]), out.size, cores)
+    run_where_it_pays(lambda some: evaluate(positions[some], out[some]), out.size, cores)
     return out
-
-
-def _in_threads(work: Callable[[slice], None], n: int, cores: int) -> None:
-    """``work(part)`` for parts of ``range(n)``.
-
-    Some are done here first: starting threads takes longer than hundreds of the cheapest densities.
-    """
-    first = min(FIRST_POSITIONS, n) if cores > 1 else n
-    began = time.perf_counter()
-    work(slice(first))
-    each = (time.perf_counter() - began) / max(1, first)
-    if n > first:
-        fewest = max(FIRST_POSITIONS, int(SECONDS_PER_THREAD / max(each, 1e-9)))
-        run_in_parts(lambda part: work(slice(first + part.start, first + part.stop)), n - first, cores, fewest)

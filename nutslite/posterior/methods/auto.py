@@ -1,11 +1,15 @@
-"""The default: independence Metropolis where a proposal fits, slices for models of few rows, otherwise NUTS."""
+"""The default: independence Metropolis where a proposal fits, slices for models of few rows, otherwise trajectories.
+
+For many parameters these turn around the pilot's centre; for few NUTS says how far they go.
+"""
 
 from __future__ import annotations
 
 from nutslite._awaited import BLOCK, MANY, NATURAL
-from nutslite.posterior.methods import independence, nuts, slices
+from nutslite.posterior.methods import hmc, independence, nuts, slices
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
+from nutslite.posterior.methods.nuts_start import MANY_PARAMETERS
 from nutslite.posterior.methods.task import Task
 from nutslite.posterior.targets.plan import Plan
 
@@ -18,7 +22,7 @@ def run(task: Task) -> Fit:
         if method.serves(task.plan) is None and (fit := method.run(task)) is not None:
             return fit
     task.launched()
-    return nuts.run(task)
+    return (hmc if task.target.dimension >= MANY_PARAMETERS else nuts).run(task)
 
 
 def title(plan: Plan) -> str:

@@ -84,6 +84,7 @@ def sampled(
             max_treedepth=settings.max_treedepth,
             metric=begun.metric,
             adapt_metric=begun.adapts,
+            trajectory=begun.trajectory,
             progress=settings.progressbar,
             callback=settings.callback,
             save_warmup=not settings.discard_tuned_samples,

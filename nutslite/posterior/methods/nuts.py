@@ -26,14 +26,22 @@ from nutslite.sampler.transition.logdensity import compiled_logdensity
 
 def run(task: Task) -> Fit:
     """Warm up and sample from the task's launch, or from that of its checkpoint."""
+    return trajectories(task, rotates=False)
+
+
+def trajectories(task: Task, rotates: bool) -> Fit:
+    """As `run`; where `rotates`, trajectories turn around the pilot's centre by an angle, if there is one."""
     target, settings = task.target, task.settings
     start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
     start_rng = np.random.default_rng(start_seed)
-    begun = resumed_start(task.checkpoint, target, lambda: first_state(target, task.launch, settings, start_rng))
+    begun = resumed_start(
+        task.checkpoint, target, lambda: first_state(target, task.launch, settings, start_rng, rotates)
+    )
     if settings.target_accept is None:
         settings = replace(settings, target_accept=default_target_accept(begun, target.dimension))
     task.clock.lap("pilot")
-    compiled_block()
+    if begun.trajectory == "nuts":
+        compiled_block()
     compiled_logdensity(target.logdensity, target.data_type)
     compiled_hands(target.data_type)
     task.clock.lap("compilation")
@@ -72,7 +80,7 @@ def _recovered(
         return _recovered(task, replace(settings, draws=number), begun, kept, recovery_seed)
 
     return task.fit(
-        "nuts",
+        "nuts" if begun.trajectory == "nuts" else "hmc",
         values,
         effects,
         stats=draws.stats,

@@ -36,6 +36,7 @@ TUNE_AFTER_PILOT = 200
 TUNE_OF_FEW_ROWS = 600  # in the coordinates of `warp`, where the metric adapts further
 TARGET_ACCEPT_OF_SHRINKAGE = 0.95
 TARGET_ACCEPT_OF_MANY, TARGET_ACCEPT_OF_FEW = 0.75, 0.9  # after a pilot, see `default_target_accept`
+TARGET_ACCEPT_OF_ROTATION = 0.9
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
 RECENTRING_TUNE, RECENTRING_DRAWS, TUNE_AFTER_RECENTRING = 75, 125, 100
@@ -59,6 +60,8 @@ class NutsStart(NamedTuple):
     tune : int
     target_accept : float or None
         What a trial found necessary; None: the usual.
+    trajectory : str
+        As for `nutslite.sampler.sample`.
     """
 
     initial: NDArray[np.float64]
@@ -67,10 +70,17 @@ class NutsStart(NamedTuple):
     adapts: bool
     tune: int
     target_accept: float | None = None
+    trajectory: str = "nuts"
 
 
-def first_state(target: Target, launch: Launch | None, settings: Settings, rng: np.random.Generator) -> NutsStart:
-    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values."""
+def first_state(
+    target: Target, launch: Launch | None, settings: Settings, rng: np.random.Generator, rotates: bool = False
+) -> NutsStart:
+    """What the sampler starts with: from the pilot, from `init`, from the user's own starting values.
+
+    Trajectories turn around the pilot's centre by an angle where `rotates` says so and there is one; else they are those
+    of NUTS.
+    """
     if launch is None:
         launch = target.launch()
         launch = better_launch(target, settings) or launch
@@ -87,7 +97,8 @@ def first_state(target: Target, launch: Launch | None, settings: Settings, rng: 
     if metric is None:
         accept = TARGET_ACCEPT_OF_SHRINKAGE if _has_shrinkage(target) else None
         return NutsStart(starts, jitter, INITS[settings.init][0], True, tune, accept)
-    begun = NutsStart(starts, jitter, metric, False, tune)
+    rotation = rotates and bool(metric.center.size)
+    begun = NutsStart(starts, jitter, metric, False, tune, trajectory="rotation" if rotation else "nuts")
     if settings.tune is None and warped:
         return after_trial(target, begun, rng)
     own = settings.tune is not None or settings.start is not None
@@ -128,8 +139,8 @@ def recentred(
     The mode that the pilot found for them does not: with 20 answers of yes or no to six effects it is four standard
     deviations off. The run is a part of the launch; how long it is does not depend on how many draws are asked for.
     """
-    fixed = {"tune": RECENTRING_TUNE, "target_accept": TARGET_ACCEPT_OF_MANY, "adapt_metric": False, "cores": cores}
-    trial = _trial(target, begun, rng, draws=RECENTRING_DRAWS, **fixed)
+    fixed = {"tune": RECENTRING_TUNE, "target_accept": default_target_accept(begun, target.dimension), "cores": cores}
+    trial = _trial(target, begun, rng, draws=RECENTRING_DRAWS, adapt_metric=False, **fixed)
     draws = trial.positions.reshape(-1, target.dimension)
     if not np.ptp(draws, axis=0).all():  # some coordinate did not move: nothing was learned
         return begun
@@ -139,7 +150,7 @@ def recentred(
     variances[hyper] = WIDER
     if centring.pattern.levels:  # several effects for each level: they make scales stiff, steps must not be as long
         _, gradients = values_and_gradients(target.logdensity, target.data, target.data_type, draws)
-        variances[hyper] = draws[:, hyper].std(axis=0) / gradients[:, hyper].std(axis=0)  # nearest by Fisher divergence
+        variances[hyper] = np.sqrt(draws[:, hyper].std(axis=0) / gradients[:, hyper].std(axis=0))
     metric = centred_at(diagonal_metric(variances), draws.mean(axis=0))
     return begun._replace(initial=starts, metric=metric, tune=TUNE_AFTER_RECENTRING)
 
@@ -160,6 +171,7 @@ def _trial(target: Target, begun: NutsStart, rng: np.random.Generator, **options
         chains=TRIAL_CHAINS,
         random_seed=rng,
         metric=begun.metric,
+        trajectory=begun.trajectory,
         **options,
     )
     if trial.interrupted:
@@ -183,6 +195,8 @@ def default_target_accept(begun: NutsStart, dimension: int) -> float:
         return begun.target_accept
     if begun.adapts:
         return TARGET_ACCEPT
+    if begun.trajectory == "rotation":
+        return TARGET_ACCEPT_OF_ROTATION
     return TARGET_ACCEPT_OF_FEW if dimension < MANY_PARAMETERS else TARGET_ACCEPT_OF_MANY
 
 

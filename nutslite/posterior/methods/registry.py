@@ -10,7 +10,7 @@ from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.plan import Plan
 
-NAMES = ("auto", "nuts", "vi", "meanfield", "pathfinder", "laplace")
+NAMES = ("auto", "nuts", "hmc", "vi", "meanfield", "pathfinder", "laplace")
 """Each is a file of this folder, with a record `METHOD`."""
 OTHER_NAMES = {"pymc": "nuts", "mcmc": "nuts", "advi": "meanfield", "fullrank_advi": "vi"}
 """What Bambi and PyMC call methods: two names of NUTS, and two of methods that do the same by other means."""

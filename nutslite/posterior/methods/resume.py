@@ -42,6 +42,7 @@ _LAUNCH = {
     "adapts": FLAG,
     "tune": Number(0, 10**9, whole=True),
     "target_accept": Either((Number(0.0, 1.0), NOTHING), "an acceptance or nothing"),
+    "trajectory": Text(among=("nuts", "rotation")),
 }
 WARP = "data.warp."
 _WARP = {
@@ -91,7 +92,7 @@ def resumed_start(checkpoint: Checkpoint | None, target: Target, launch: Callabl
     after = _arrays_of(_coordinates(target))
     arrays = {"initial": new.initial, **_changed(before, after)}
     fields: dict[str, Any] = {"jitter": new.jitter, "adapts": new.adapts, "tune": new.tune, "metric": new.metric}
-    fields |= {"target_accept": new.target_accept}
+    fields |= {"target_accept": new.target_accept, "trajectory": new.trajectory}
     if isinstance(target, JointTarget) and target.is_warped:
         fields |= {"warp": [int(target.model.warp.kind), int(target.model.warp.pivot)]}
         arrays |= {name: after[name] for name in after if name in {f"{WARP}{part}" for part in _WARP}}
@@ -151,7 +152,7 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Nu
         target.model = target.model._replace(warp=target.model.warp._replace(kind=kind, pivot=pivot))
     if isinstance(target, MatrixTarget) and structure is not None:
         target.move_to(target.model, structure.centring(*(record.arrays[f"{MATRIX}{name}"] for name in _MATRIX)))
-    plain = (record.fields[name] for name in ("adapts", "tune", "target_accept"))
+    plain = (record.fields[name] for name in ("adapts", "tune", "target_accept", "trajectory"))
     return NutsStart(record.arrays["initial"], record.fields["jitter"], metric, *plain)
 
 

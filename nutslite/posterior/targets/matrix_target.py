@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite._parallel import available_cpus, run_where_it_pays
 from nutslite.posterior.density.factor_algebra import algebra_of, multiply_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
@@ -92,8 +93,9 @@ class MatrixTarget(JointTarget):
         """Positions (m, dimension) of the joint density."""
         if self.centring is None:
             return positions
-        out = np.empty(positions.shape)
-        compiled_positions()(np.ascontiguousarray(positions), self.model, self.centring, self._algebra, out)
+        positions, out = np.ascontiguousarray(positions), np.empty(positions.shape)
+        place, others = compiled_positions(), (self.model, self.centring, self._algebra)
+        run_where_it_pays(lambda some: place(positions[some], *others, out[some]), len(positions), available_cpus())
         return out
 
     def own_positions(self, positions: FloatArray) -> FloatArray:

@@ -38,6 +38,8 @@ class Trajectory:
         Numbers that both find in ``system.settings``.
     n_scratch : int
         How many points they may overwrite in ``system.scratch``.
+    around_center : bool
+        Whether it moves around the metric's centre, so that it needs a metric that has one. It makes its own steps.
     source : str
         Where it comes from.
 
@@ -52,6 +54,7 @@ class Trajectory:
     leap: Callable[..., Any] = field(default=plain_leap, repr=False)
     settings: tuple[float, ...] = ()
     n_scratch: int = 0
+    around_center: bool = False
     source: str = field(default="", repr=False, compare=False)
 
     pointer = TRANSITION_POINTER
