@@ -11,8 +11,8 @@ FloatArray = NDArray[np.float64]
 
 
 def made_positive(information: Information) -> Information | None:
-    """The same matrix if it is positive definite, otherwise with negative curvature lifted; None if hopeless."""
-    for lift in (0.0, 1e-8, 1e-4, 1e-2, 1e-1, 1.0):
+    """A matrix that is not positive definite with negative curvature lifted; None if hopeless."""
+    for lift in (1e-8, 1e-4, 1e-2, 1e-1, 1.0):
         border, blocks = information.border.copy(), information.blocks.copy()
         border[np.diag_indices_from(border)] += lift * (np.abs(np.diag(border)) + 1e-8)
         if blocks.size:
@@ -32,9 +32,12 @@ def schur_complement(information: Information) -> tuple[FloatArray, FloatArray] 
     solved: FloatArray = np.empty((0, m))
     try:
         if levels:
-            np.linalg.cholesky(information.blocks)
-            coupling = information.coupling.reshape(levels, q, m)
-            solved = np.asarray(np.linalg.solve(information.blocks, coupling), dtype=float).reshape(levels * q, m)
+            factors = np.linalg.cholesky(information.blocks)
+            if q == 1:  # LAPACK takes longer for each of them than for a division
+                solved = information.coupling / factors[:, 0] ** 2
+            else:
+                coupling = information.coupling.reshape(levels, q, m)
+                solved = np.asarray(np.linalg.solve(information.blocks, coupling), dtype=float).reshape(levels * q, m)
             schur = np.asarray(schur - information.coupling.T @ solved, dtype=float)
         np.linalg.cholesky(schur)
     except np.linalg.LinAlgError:

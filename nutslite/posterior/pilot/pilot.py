@@ -258,9 +258,9 @@ class _Search:
             if information is None:
                 return None
             self._uncouple(information)
-            if convex or schur_complement(information) is not None:
-                return made_positive(information)
-        return None
+            if schur_complement(information) is not None:
+                return information
+        return made_positive(information)
 
     def _uncouple(self, information: Information) -> None:
         border = information.border
