@@ -76,6 +76,20 @@ def test_a_model_goes_on_where_it_was(tmp_path, monkeypatch, name, pilot):
     assert_same(fitted(path, settings, plan, discard_tuned_samples=False), wanted)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_rotations_go_on_to_the_last_digit(tmp_path, name):
+    settings = dict(MODELS[name])
+    plan = Model(settings.pop("formula"), grouped_data(), **settings).plan()
+    wanted = fitted(None, None, plan, inference_method="hmc")
+    assert wanted.method == "hmc"
+    path = tmp_path / "fit.ckpt"
+    part = fitted(path, None, plan, inference_method="hmc", draws=7)
+    np.testing.assert_array_equal(part.values, wanted.values[:, :7])
+    assert_same(fitted(path, None, plan, inference_method="hmc"), wanted)
+    with pytest.raises(SamplingError, match=r"trajectory|inference_method"):
+        fitted(path, None, plan, inference_method="nuts")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("formula", ["pos ~ x", "pos ~ x + (1|h)"])
 def test_a_model_of_few_rows_goes_on_in_its_coordinates(tmp_path, monkeypatch, formula):

@@ -41,6 +41,7 @@ QUIET = {**FIT, "compute_convergence_checks": False}
 ENDINGS = {
     "laplace": {"inference_method": "laplace"},
     "nuts": {"inference_method": "nuts", "tune": 30},
+    "hmc": {"inference_method": "hmc", "tune": 30},
     "auto": {"draws": 200},
 }
 

@@ -25,6 +25,9 @@ from nutslite.sampler import (
     StepSizeRule,
     Trajectory,
     Warmup,
+    arrowhead_metric,
+    centred_at,
+    dense_metric,
     diagonal_metric,
     inverse_mass_matrix,
     low_rank_metric,
@@ -41,10 +44,17 @@ from nutslite.sampler.transition.step_size import LOG_AVERAGE, STEP_SIZE, new_ad
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = {"initial": np.zeros(3), "chains": 2, "cores": 1, "random_seed": 6}
 
+CENTRED = [  # none of them is that of a target
+    centred_at(diagonal_metric([0.6, 1.5, 1.0]), [0.3, -0.4, 1.0]),
+    centred_at(dense_metric(1.3 * COVARIANCE), MEAN + 0.3),
+    centred_at(arrowhead_metric(np.eye(1), np.full((2, 1), 0.3), np.ones((2, 1, 1))), MEAN),
+]
+
 REPLACED = [
     {"integrator": TWIN},
     *({"integrator": name} for name in INTEGRATORS if name != "leapfrog"),
-    *({"trajectory": name} for name in TRAJECTORIES if name != "nuts"),
+    *({"trajectory": name} for name in TRAJECTORIES if name not in ("nuts", "rotation")),
+    *({"trajectory": "rotation", "metric": metric} for metric in CENTRED),
     {"trajectory": static(7, varies=False), "integrator": "two_stage"},
     {"trajectory": walnuts(0.2), "integrator": "three_stage"},
     *({"step_size_rule": name} for name in STEP_SIZE_RULES if name != "dual_averaging"),
@@ -54,7 +64,7 @@ REPLACED = [
 
 
 def name_of(options):
-    return " ".join(getattr(part, "name", part) for part in options.values())
+    return " ".join(str(getattr(part, "name", getattr(part, "kind", part))) for part in options.values())
 
 
 @pytest.mark.parametrize("target", TARGETS)

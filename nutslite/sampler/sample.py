@@ -15,7 +15,7 @@ from nutslite._calls import public
 from nutslite._log import log
 from nutslite._parallel import available_cpus
 from nutslite.exceptions import SettingError, SettingTypeError
-from nutslite.sampler.catalogue.assembly import USUAL_PARTS, are_usual, blocks_for
+from nutslite.sampler.catalogue.assembly import are_usual, blocks_for, check_center
 from nutslite.sampler.catalogue.low_rank import LOW_RANK
 from nutslite.sampler.checkpoint.checkpoint import DERIVED, ChainJournal, Checkpoint
 from nutslite.sampler.checkpoint.digest import digest
@@ -27,7 +27,7 @@ from nutslite.sampler.draws import Draws, SamplerSettings
 from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.memory import memory_for
 from nutslite.sampler.parts.integrator import Integrator
-from nutslite.sampler.parts.metric_kind import MetricKind, MetricRule
+from nutslite.sampler.parts.metric_kind import MetricRule
 from nutslite.sampler.parts.stage import Warmup
 from nutslite.sampler.parts.step_size_rule import StepSizeRule
 from nutslite.sampler.parts.trajectory_rule import Trajectory
@@ -195,7 +195,7 @@ def sample(
     own_kind = settings.metric_rule.kind if adapts else None
     if recorder is not None and not are_usual(settings.parts, first_metric, own_kind):
         raise SettingError("recorder= runs the usual NUTS again: it knows none of the parts that can take its place.")
-    _check_center(settings, first_metric, adapts, own_kind)
+    check_center(settings.parts, first_metric, own_kind, adapts)
     density = _density_of(logdensity, data, data_type, chain_data)
     prepared = density.prepared(start.shape[1], settings.chains)
     blocks = blocks_for(settings.parts, first_metric, own_kind, chains)
@@ -290,30 +290,6 @@ def _new_chains(
             for place, (chain, seed) in enumerate((chain, all_seeds[chain]) for chain in chosen)
         ]
     return positions, warmup_positions, workers
-
-
-def _check_center(settings: SamplerSettings, metric: Metric, adapts: bool, own_kind: MetricKind | None) -> None:
-    """Raise where parts and a metric's centre do not go together.
-
-    Raises
-    ------
-    SettingError
-    """
-    integrator, trajectory, _ = settings.parts
-    if not trajectory.around_center:
-        if metric.center.size and not are_usual(settings.parts, metric, own_kind):
-            raise SettingError(
-                "Only the usual leapfrog and NUTS, and trajectory='rotation', move around a metric's centre: give one "
-                "without a centre."
-            )
-        return
-    if not metric.center.size or adapts:
-        raise SettingError(
-            f"trajectory='{trajectory.name}' turns around the centre of a metric that stays: give "
-            "metric=centred_at(...), without adapt_metric."
-        )
-    if integrator != USUAL_PARTS[0]:
-        raise SettingError(f"trajectory='{trajectory.name}' makes its own steps: leave integrator out.")
 
 
 def _density_of(

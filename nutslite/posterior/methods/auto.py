@@ -6,7 +6,7 @@ For many parameters these turn around the pilot's centre; for few NUTS says how 
 from __future__ import annotations
 
 from nutslite._awaited import BLOCK, MANY, NATURAL
-from nutslite.posterior.methods import hmc, independence, nuts, slices
+from nutslite.posterior.methods import independence, nuts, slices
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.nuts_start import MANY_PARAMETERS
@@ -22,7 +22,7 @@ def run(task: Task) -> Fit:
         if method.serves(task.plan) is None and (fit := method.run(task)) is not None:
             return fit
     task.launched()
-    return (hmc if task.target.dimension >= MANY_PARAMETERS else nuts).run(task)
+    return nuts.run_hmc(task) if task.target.dimension >= MANY_PARAMETERS else nuts.run(task)
 
 
 def title(plan: Plan) -> str:

@@ -1,4 +1,8 @@
-"""NUTS, from the launch of the target: the method that serves every posterior with a gradient."""
+"""Chains of trajectories, from the launch of the target: NUTS, which serves every posterior with a gradient, and HMC.
+
+Hamiltonian Monte Carlo around the pilot's centre knows how far a trajectory should go, where NUTS looks for it: for
+posteriors of many parameters that a normal is close to.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +29,16 @@ from nutslite.sampler.transition.logdensity import compiled_logdensity
 
 
 def run(task: Task) -> Fit:
-    """Warm up and sample from the task's launch, or from that of its checkpoint."""
-    return trajectories(task, rotates=False)
+    """Warm up and sample from the task's launch, or from that of its checkpoint, by NUTS."""
+    return _trajectories(task, rotates=False)
 
 
-def trajectories(task: Task, rotates: bool) -> Fit:
-    """As `run`; where `rotates`, trajectories turn around the pilot's centre by an angle, if there is one."""
+def run_hmc(task: Task) -> Fit:
+    """As `run`, with trajectories that turn around the pilot's centre by an angle; NUTS where it finds no centre."""
+    return _trajectories(task, rotates=True)
+
+
+def _trajectories(task: Task, rotates: bool) -> Fit:
     target, settings = task.target, task.settings
     start_seed, chain_seed, recovery_seed = np.random.SeedSequence(settings.random_seed).spawn(3)
     start_rng = np.random.default_rng(start_seed)
@@ -135,4 +143,13 @@ METHOD = Method(
     heeds=frozenset(OPTIONAL),
     parts=parts,
     run=run,
+)
+
+HMC = Method(
+    name="hmc",
+    about="trajectories of a known length around a pilot's centre",
+    title=lambda plan: "HMC",
+    heeds=frozenset(OPTIONAL) - {"max_treedepth"},
+    parts=parts,
+    run=run_hmc,
 )

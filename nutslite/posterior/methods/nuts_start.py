@@ -78,8 +78,8 @@ def first_state(
 ) -> NutsStart:
     """What the sampler starts with: from the pilot, from `init`, from the user's own starting values.
 
-    Trajectories turn around the pilot's centre by an angle where `rotates` says so and there is one; else they are those
-    of NUTS.
+    Trajectories turn around the pilot's centre by an angle where `rotates` says so and there is one; else they are
+    those of NUTS.
     """
     if launch is None:
         launch = target.launch()

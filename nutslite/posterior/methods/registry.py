@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 
 from nutslite.exceptions import SettingError, refuse_other
-from nutslite.posterior.methods import large_independence, streamed
+from nutslite.posterior.methods import large_independence, nuts, streamed
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.targets.plan import Plan
 
 NAMES = ("auto", "nuts", "hmc", "vi", "meanfield", "pathfinder", "laplace")
-"""Each is a file of this folder, with a record `METHOD`."""
+"""Each but "hmc", which is in `nuts`, is a file of this folder, with a record `METHOD`."""
 OTHER_NAMES = {"pymc": "nuts", "mcmc": "nuts", "advi": "meanfield", "fullrank_advi": "vi"}
 """What Bambi and PyMC call methods: two names of NUTS, and two of methods that do the same by other means."""
 INSTEAD = {
@@ -31,6 +31,8 @@ def method_called(name: str) -> Method:
     ArgumentError
     """
     refuse_other("inference_method", name, [*NAMES, *OTHER_NAMES])
+    if name == nuts.HMC.name:
+        return nuts.HMC
     method: Method = import_module(f"{__package__}.{OTHER_NAMES.get(name, name)}").METHOD
     return method
 

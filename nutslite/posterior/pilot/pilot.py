@@ -260,7 +260,7 @@ class _Search:
             self._uncouple(information)
             if schur_complement(information) is not None:
                 return information
-        return made_positive(information)
+        return None if information is None else made_positive(information)
 
     def _uncouple(self, information: Information) -> None:
         border = information.border

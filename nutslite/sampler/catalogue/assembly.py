@@ -132,6 +132,32 @@ def are_usual(parts: tuple[Integrator, Trajectory, StepSizeRule], metric: Metric
     return parts == USUAL_PARTS and all(kind in USUAL_KINDS for kind in _kinds(metric, own))
 
 
+def check_center(
+    parts: tuple[Integrator, Trajectory, StepSizeRule], metric: Metric, own: MetricKind | None, adapts: bool
+) -> None:
+    """Raise where parts and a metric's centre do not go together. Arguments as for `blocks_for`.
+
+    Raises
+    ------
+    SettingError
+    """
+    integrator, trajectory, _ = parts
+    if not trajectory.around_center:
+        if metric.center.size and not are_usual(parts, metric, own):
+            raise SettingError(
+                "Only the usual leapfrog and NUTS, and trajectory='rotation', move around a metric's centre: give one "
+                "without a centre."
+            )
+        return
+    if not metric.center.size or adapts:
+        raise SettingError(
+            f"trajectory='{trajectory.name}' turns around the centre of a metric that stays: give "
+            "metric=centred_at(...), without adapt_metric."
+        )
+    if integrator != LEAPFROG:
+        raise SettingError(f"trajectory='{trajectory.name}' makes its own steps: leave integrator out.")
+
+
 def _kinds(metric: Metric, own: MetricKind | None) -> tuple[MetricKind, ...]:
     return (kind_of(metric, own), *(() if own is None else (own,)))
 

@@ -1,0 +1,80 @@
+"""Hamiltonian Monte Carlo around the pilot's centre: the posterior of NUTS, in every kind of coordinates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_models import small_model
+from test_posterior_matrix import GENERAL, UNCHECKED, nested_data, of_one_factor
+
+from nutslite.model import Model
+from nutslite.posterior.methods.nuts_start import MANY_PARAMETERS
+from nutslite.results.diagnostics.diagnostics import ess_mean, rhat
+
+QUIET = {"random_seed": 1, "progressbar": False, **UNCHECKED}
+
+
+def nested():
+    return Model("k ~ 1 + (1|o) + (1|i)", nested_data(), family="poisson")
+
+
+WAYS = {
+    "nested, matrix": (nested, {}),
+    "nested, levels": (nested, {"pilot": "levels"}),
+    "one factor, matrix": (lambda: of_one_factor(60, 5, 0.8), {"pilot": "matrix"}),
+    "a dense metric": (lambda: small_model(GENERAL["bernoulli"]), {"plan": "joint", "pilot": "levels"}),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_draws_what_nuts_draws(way):
+    """Means and spreads of every parameter and effect, within Monte Carlo errors of both."""
+    make, options = WAYS[way]
+    model = make()
+    fits = [model.fit(draws=1500, inference_method=method, **options, **QUIET).posterior for method in ("hmc", "nuts")]
+    assert [fit.attrs["inference_method"] for fit in fits] == ["hmc", "nuts"]
+    compared = 0
+    for name in fits[0].data_vars:
+        one, other = (fit[name].values.reshape(*fit[name].shape[:2], -1) for fit in fits)
+        for i in range(one.shape[2]):
+            for power in (1, 2):
+                centre = other[..., i].mean()
+                a, b = ((part[..., i] - centre) ** power for part in (one, other))
+                error = np.hypot(a.std() / np.sqrt(ess_mean(a)), b.std() / np.sqrt(ess_mean(b)))
+                assert abs(a.mean() - b.mean()) < 5.0 * error, (name, i, power)
+                compared += 1
+            assert rhat(one[..., i]) < 1.02
+    assert compared > 20
+
+
+def test_the_default_rotates_for_many_parameters_alone():
+    many, few = nested(), small_model(GENERAL["bernoulli"])
+    sizes = [model.plan().assembled.layout.dimension for model in (many, few)]
+    assert sizes[1] < MANY_PARAMETERS <= sizes[0]
+    found = [model.fit(draws=20, chains=1, pilot="matrix", **QUIET) for model in (many, few)]
+    assert [fit.posterior.attrs["inference_method"] for fit in found] == ["hmc", "nuts"]
+
+
+@pytest.mark.parametrize("given", [{"max_treedepth": 8}, {"target_accept": 0.8}, {"tune": 50}])
+def test_what_nuts_heeds_means_nuts(given):
+    assert nested().fit(draws=20, chains=1, **given, **QUIET).posterior.attrs["inference_method"] == "nuts"
+
+
+@pytest.mark.parametrize("options", [{"pilot": False}, {"init": "adapt_diag"}])
+def test_without_a_centre_it_is_nuts(options):
+    found = nested().fit(draws=20, tune=50, chains=1, inference_method="hmc", **options, **QUIET)
+    assert found.posterior.attrs["inference_method"] == "nuts"
+
+
+def test_a_depth_is_not_heeded_and_that_is_said(caplog):
+    with caplog.at_level("WARNING", logger="nutslite"):
+        nested().fit(draws=20, chains=1, max_treedepth=3, inference_method="hmc", **QUIET)
+    assert "This plan (HMC) has no use for: max_treedepth." in caplog.messages
+
+
+def test_statistics_have_the_columns_of_nuts():
+    stats = nested().fit(draws=20, chains=1, inference_method="hmc", **QUIET).sample_stats
+    assert (stats["n_steps"] >= 1).all()
+    assert (stats["tree_depth"] == 0).all()
+    assert not stats["reached_max_treedepth"].any()
+    assert stats["energy"].std() > 0
