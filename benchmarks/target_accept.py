@@ -1,8 +1,8 @@
-"""Which acceptance rate NUTS should aim at where a pilot has found the metric: effective draws per gradient.
+"""Which acceptance rate chains should aim at where a pilot has found the metric: effective draws per gradient.
 
-Run from the repository: ``python benchmarks/target_accept.py --out benchmarks/results/target_accept.md``. Steps around
-the pilot's centre, as fits take them, and leapfrogs without one. Gradients are counted, not timed, so that a busy
-machine does not matter.
+Run from the repository: ``python benchmarks/target_accept.py --out benchmarks/results/target_accept.md``. NUTS
+by leapfrogs without a centre, NUTS around the pilot's centre, and rotations, as fits of many parameters make them.
+Gradients are counted, not timed, so that a busy machine does not matter.
 """
 
 from __future__ import annotations
@@ -68,14 +68,19 @@ def main() -> None:
         "| case | motion | target | acceptance | step | most steps | gradients | bulk ESS | tail ESS | R-hat |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    motions = {"leapfrog": lambda metric, center: metric, "around the centre": nuts_start.centred_at}
+    around = nuts_start.centred_at
+    motions = {
+        "NUTS, leapfrog": ("nuts", lambda metric, center: metric),
+        "NUTS around the centre": ("nuts", around),
+        "rotations": ("hmc", around),
+    }
     for case in CASES:
         if case.name not in arguments.only.split(","):
             continue
         plan = Model(case.formula, case.make(), family=case.family, link=case.link).plan()
         for motion, target in itertools.product(motions, map(float, arguments.targets.split(","))):
-            nuts_start.centred_at = motions[motion]
-            settings = Settings(random_seed=1, progressbar=False, inference_method="nuts", target_accept=target)
+            method, nuts_start.centred_at = motions[motion]
+            settings = Settings(random_seed=1, progressbar=False, inference_method=method, target_accept=target)
             lines.append(line(case.name, motion, target, run(plan, settings)))
             sys.stdout.write(lines[-1] + "\n")
     if arguments.out is not None:

@@ -21,6 +21,7 @@ from nutslite.sampler import (
     DifferentiatedDensity,
     PythonDensity,
     arrowhead_metric,
+    centred_at,
     constraints,
     dense_metric,
     sample,
@@ -97,6 +98,8 @@ def replaced(folder):
         {"step_size_rule": "robbins_monro"},
     ):
         sample(normal, PRECISION, initial=[0.0, 0.0], chains=1, tune=30, draws=5, random_seed=SEED, **parts)
+    centred = {"metric": centred_at(dense_metric(np.eye(2)), [0.0, 0.0]), "trajectory": "rotation"}
+    sample(normal, PRECISION, initial=[0.0, 0.0], chains=1, tune=30, draws=5, random_seed=SEED, **centred)
     return flow(LEAPFROG, normal, PRECISION, [1.0, 0.0], [0.0, 1.0], 0.3, 5)
 
 

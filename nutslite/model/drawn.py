@@ -82,13 +82,14 @@ class Drawn:
             The same seed gives the same draws, whatever `cores`.
         target_accept : float, optional
             Between 0 and 1; higher means smaller steps. By default 0.8; where a pilot has found the metric, 0.75 for
-            50 parameters or more and 0.9 for fewer.
+            NUTS with 50 parameters or more and 0.9 otherwise.
         priors : dict, optional
             Replaces priors first, as `set_priors` does; they stay.
         inference_method : str
             ``"auto"``: independence Metropolis where a pilot measures that a normal distribution with a heavy-tailed
-            part fits the posterior closely, otherwise NUTS; NUTS also where `tune`, `target_accept` or another
-            argument asks for what only NUTS has, and slice sampling for models of few rows. ``"nuts"``: NUTS in any
+            part fits the posterior closely, slice sampling for models of few rows, otherwise Hamiltonian Monte Carlo:
+            for 50 parameters or more with trajectories of a known length around the pilot's mode, else by NUTS; NUTS
+            also where `tune`, `target_accept` or another argument asks for it. ``"nuts"``, ``"hmc"``: these in any
             case. All sample the posterior itself.
             ``"vi"``, ``"meanfield"``, ``"pathfinder"``, ``"laplace"``: draws of approximations, in a fraction of the
             time; k-hat says whether to believe them (docs/approximations.md). ``"advi"`` and ``"fullrank_advi"`` are

@@ -5,7 +5,7 @@ For many parameters these turn around the pilot's centre; for few NUTS says how 
 
 from __future__ import annotations
 
-from nutslite._awaited import BLOCK, MANY, NATURAL
+from nutslite._awaited import BLOCK, MANY, NATURAL, ROTATION
 from nutslite.posterior.methods import independence, nuts, slices
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
@@ -37,9 +37,10 @@ def parts(plan: Plan) -> tuple[str, ...]:
     """Those of proposals before those of NUTS."""
     if plan.by_levels:
         return independence.parts(plan)
+    rotates = plan.reduction is None and plan.assembled.layout.dimension >= MANY_PARAMETERS
     if plan.density in ("joint", "matrix") and plan.assembled.data.centring.size:
-        return nuts.parts(plan)
-    return (MANY, NATURAL, BLOCK)
+        return (nuts.HMC if rotates else nuts.METHOD).parts(plan)
+    return (MANY, NATURAL, ROTATION if rotates else BLOCK)
 
 
 METHOD = Method(

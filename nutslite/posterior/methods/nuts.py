@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nutslite._awaited import BLOCK, EFFECTS, NATURAL
+from nutslite._awaited import BLOCK, EFFECTS, NATURAL, ROTATION
 from nutslite.posterior.methods.chains_apart import sampled, sampled_on
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
@@ -150,6 +150,6 @@ HMC = Method(
     about="trajectories of a known length around a pilot's centre",
     title=lambda plan: "HMC",
     heeds=frozenset(OPTIONAL) - {"max_treedepth"},
-    parts=parts,
+    parts=lambda plan: tuple(ROTATION if part == BLOCK else part for part in parts(plan)),
     run=run_hmc,
 )

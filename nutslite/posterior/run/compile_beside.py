@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming
+from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, ROTATION, coming
 from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled
 from nutslite._parallel import available_cpus
@@ -40,7 +40,12 @@ from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.record.model_data import MODEL_DATA
 from nutslite.priors.densities.densities import DENSITY
+from nutslite.sampler.catalogue.assembly import compiled_parts
+from nutslite.sampler.catalogue.rotation import ROTATION as TURNS
+from nutslite.sampler.catalogue.splitting import LEAPFROG
 from nutslite.sampler.independence.independence import accept_or_stay
+from nutslite.sampler.parts.metric_kind import USUAL_KINDS
+from nutslite.sampler.parts.step_size_rule import DUAL_AVERAGING
 from nutslite.sampler.transition.chain import compiled_block
 from nutslite.sampler.transition.handle import compiled_hands
 
@@ -59,6 +64,11 @@ def _compile_acceptance() -> None:
 
 def _compile_sampler(data_type: Any) -> None:
     compiled_block()
+    compiled_hands(data_type)
+
+
+def _compile_rotations(data_type: Any) -> None:
+    compiled_parts(LEAPFROG, TURNS, DUAL_AVERAGING, USUAL_KINDS)
     compiled_hands(data_type)
 
 
@@ -93,10 +103,16 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
     "joint": {
         EFFECTS: _compile_effects,
         BLOCK: lambda: _compile_sampler(JOINT_DATA),
+        ROTATION: lambda: _compile_rotations(JOINT_DATA),
         MANY: compiled_joint_many,
         NATURAL: _compile_natural,
     },
-    "plain": {BLOCK: lambda: _compile_sampler(JOINT_DATA), MANY: _compile_acceptance, NATURAL: compiled_plain_natural},
+    "plain": {
+        BLOCK: lambda: _compile_sampler(JOINT_DATA),
+        ROTATION: lambda: _compile_rotations(JOINT_DATA),
+        MANY: _compile_acceptance,
+        NATURAL: compiled_plain_natural,
+    },
     "marginal": {
         BLOCK: _compile_marginal_sampler,
         MANY: _compile_acceptance,
@@ -105,6 +121,7 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
     "matrix": {
         EFFECTS: _compile_effects,
         BLOCK: lambda: _compile_sampler(MATRIX_DATA),
+        ROTATION: lambda: _compile_rotations(MATRIX_DATA),
         MANY: compiled_matrix,
         NATURAL: _compile_matrix_natural,
     },

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nutslite._awaited import ROTATION, wait_for
 from nutslite.exceptions import SettingError
 from nutslite.sampler.catalogue.doubling import NUTS
 from nutslite.sampler.catalogue.low_rank import LOW_RANK_KIND
@@ -122,6 +123,8 @@ def blocks_for(
     """
     if are_usual(parts, metric, own):
         return [compiled_block()] * chains
+    if parts[1].around_center:
+        wait_for(ROTATION)
     kinds = _kinds(metric, own)
     compiled = compiled_parts(*parts, (*USUAL_KINDS, *kinds))
     return [BlockOfParts(compiled, metric.dimension) for _ in range(chains)]

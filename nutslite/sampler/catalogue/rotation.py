@@ -3,7 +3,7 @@
 A metric with a centre stands for a normal distribution that is about the posterior. Its own motion is a rotation with
 the same period in all directions, so how far a trajectory should go is known and need not be searched: a quarter of a
 turn forgets where it began. NUTS finds that out anew with each trajectory, and picks one of its points; that takes
-about twice the gradients for as many effective draws (`benchmarks/results/rotation.md`).
+more gradients for as many effective draws (`benchmarks/results/target_accept.md`).
 
 The angle is drawn anew for each trajectory, since a normal that is too narrow or too wide in some direction turns there
 by another angle (randomised Hamiltonian Monte Carlo: Bou-Rabee and Sanz-Serna 2017, doi:10.1214/16-AAP1255).
