@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kernel_caches import copy_of_shared_cache, shared_cache
 
-from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, coming, is_coming, wait_for
+from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, ROTATION, coming, is_coming, wait_for
 from nutslite._numba import jit_disabled
 from nutslite.posterior.density.joint import compiled_natural
 from nutslite.posterior.density.many_positions import compiled_joint_many
@@ -48,8 +48,10 @@ def serves(monkeypatch):
 
 def test_every_part_of_every_path_is_known():
     assert set(PARTS) == set(DENSITIES)
-    of_nuts = [parts for path, parts in PARTS.items() if path != "levels"]
-    assert all(set(parts) - {EFFECTS} == {BLOCK, MANY, NATURAL} for parts in of_nuts)
+    of_chains = {path: set(parts) - {EFFECTS} for path, parts in PARTS.items() if path != "levels"}
+    rotates = {path: parts - {ROTATION} for path, parts in of_chains.items() if ROTATION in parts}
+    assert set(of_chains) - set(rotates) == {"marginal"}
+    assert all(parts == {BLOCK, MANY, NATURAL} for parts in {**of_chains, **rotates}.values())
     assert set(PARTS["levels"]) == {MANY, NATURAL}
 
 

@@ -19,7 +19,7 @@ from nutslite.model import Model
 from nutslite.posterior.density.block_effects import locations_and_scales, places_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
-from nutslite.posterior.density.sparse_pattern import nodes_of_numbers
+from nutslite.posterior.density.sparse_pattern import columns_of_numbers
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.sampler.constraints.cholesky import cholesky_constrain
@@ -68,7 +68,7 @@ def densities(target, coordinates):
 def log_jacobian(target, position):
     """log |d position / d coordinates| from the dense precision of coefficients and effects at the position's theta."""
     centring, n_head = target.centring, target.model.head.transforms.size
-    rows, columns = nodes_of_numbers(centring.pattern)
+    rows, columns = centring.pattern.rows, columns_of_numbers(centring.pattern)
     rows, size = centring.members[rows], target.dimension
     precision = np.zeros((size, size))
     precision[rows, centring.members[columns]] = precision[centring.members[columns], rows] = centring.numbers

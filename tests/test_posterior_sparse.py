@@ -1,29 +1,33 @@
-"""The sparse Cholesky factor: its order, its numbers, its reverse, and what is not positive definite."""
+"""The sparse Cholesky factor: its order, its panels and columns, its reverse, and what is not positive definite."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from nutslite.posterior.density.panels import (
-    LANES,
-    factorise_panels,
-    multiply_upper_panels,
-    outer_panels,
-    panel_places,
-    pull_back_panels,
-    scratch_size,
-    solve_lower_panels,
-    solve_upper_panels,
-    subtract_inverse_diagonal_panels,
+from nutslite.posterior.density.factor_algebra import (
+    MEAN,
+    MEMBERS,
+    RIGHT,
+    SLOPES,
+    factorise,
+    multiply_upper,
+    pull_back,
+    pull_back_factor,
+    solve_lower,
+    solve_upper,
 )
-from nutslite.posterior.density.sparse_cholesky import factorise, pull_back_factor, solve_lower, solve_upper
+from nutslite.posterior.density.panels import scratch_size
 from nutslite.posterior.density.sparse_pattern import (
+    FEWEST_LEVELS,
+    LANES,
+    NO_PANELS,
+    Panels,
+    columns_of_numbers,
     elimination,
     factor_pattern,
-    n_updates,
-    nodes_of_numbers,
-    panel_pattern,
+    leaves_of,
+    work_of,
 )
 
 
@@ -47,7 +51,23 @@ def random_graph(n=18, share=0.15):
     return n, [(i, j) for i in range(n) for j in range(i) if rng.uniform() < share]
 
 
-GRAPHS = {"nested": nested(), "crossed": crossed(), "random": random_graph(), "alone": (5, []), "nothing": (0, [])}
+GRAPHS = {
+    "nested": nested(),
+    "crossed": crossed(),
+    "random": random_graph(),
+    "alone": (5, []),
+    "nothing": (0, []),
+    "nested, many": nested(6, 5, 4),
+    "crossed, many": crossed(LANES + 9, 3),
+    "alone, many": (2 * LANES, []),
+}
+ONE_BY_ONE = ("nested", "crossed", "random", "alone", "nothing")
+SHAPES = {  # levels, effects of each, last
+    "panels": (LANES + 6, 3, 2),
+    "few panels": (5, 2, 0),
+    "many effects": (3, 6, 4),
+}
+CASES = [*((name, last) for name in GRAPHS for last in (0, 3)), *((name, SHAPES[name][2]) for name in SHAPES)]
 
 
 def neighbours(n, edges):
@@ -59,72 +79,109 @@ def neighbours(n, edges):
 
 
 def pattern_of(name, last):
-    order = elimination(neighbours(*GRAPHS[name]))
-    return factor_pattern(order, last)
-
-
-def matrix_of(name, last, seed=0):
-    """A positive definite matrix with these entries, by node."""
-    n, edges = GRAPHS[name]
-    rng = np.random.default_rng(seed)
+    """Nodes in order, pattern, and a positive definite matrix in this order with the entries of the graph."""
+    rng = np.random.default_rng(0)
+    if name in SHAPES:
+        levels, own, _ = SHAPES[name]
+        found = Panels(np.arange(levels * own).reshape(levels, own), np.empty((levels, 0), dtype=np.int64)), []
+        n, edges = levels * own, [(k, i) for i in range(levels * own) for k in range(i) if i // own == k // own]
+    else:
+        n, edges = GRAPHS[name]
+        found = leaves_of(elimination(neighbours(n, edges)))
+    nodes, pattern = factor_pattern(*found, last)
     size = n + last
     matrix = np.zeros((size, size))
     for i, j in [*edges, *((row, column) for row in range(n, size) for column in range(row))]:
         matrix[i, j] = matrix[j, i] = rng.normal()
-    return matrix + np.diag(np.abs(matrix).sum(axis=1) + rng.uniform(0.5, 1.5, size))
+    matrix += np.diag(np.abs(matrix).sum(axis=1) + rng.uniform(0.5, 1.5, size))
+    return nodes, pattern, matrix[np.ix_(nodes, nodes)]
 
 
 def numbers_of(pattern, matrix):
-    columns = np.repeat(np.arange(pattern.starts.size - 1), np.diff(pattern.starts))
-    return np.ascontiguousarray(matrix[pattern.rows, columns])
+    """With room to compute in."""
+    numbers = matrix[pattern.rows, columns_of_numbers(pattern)]
+    return np.concatenate([numbers, np.full(scratch_size(pattern), np.nan)])
 
 
-def dense(pattern, numbers):
-    size = pattern.starts.size - 1
+def dense(pattern, numbers, size):
     out = np.zeros((size, size))
-    out[pattern.rows, np.repeat(np.arange(size), np.diff(pattern.starts))] = numbers
+    out[pattern.rows, columns_of_numbers(pattern)] = numbers[: pattern.rows.size]
     return out
 
 
-@pytest.mark.parametrize("last", [0, 3])
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize(("name", "last"), CASES)
 def test_the_factor_is_that_of_the_dense_matrix(name, last):
-    nodes, pattern = pattern_of(name, last)
-    assert sorted(nodes) == list(range(GRAPHS[name][0] + last))
-    matrix = matrix_of(name, last)[np.ix_(nodes, nodes)]
+    nodes, pattern, matrix = pattern_of(name, last)
+    n = len(nodes)
+    assert sorted(nodes) == list(range(n))
     numbers = numbers_of(pattern, matrix)
     half = factorise(pattern, numbers)
     wanted = np.linalg.cholesky(matrix)
-    np.testing.assert_allclose(dense(pattern, numbers), wanted, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(dense(pattern, numbers, n), wanted, rtol=1e-11, atol=1e-12)
     assert half == pytest.approx(np.log(np.diag(wanted)).sum(), rel=1e-12)
-    x = np.random.default_rng(1).normal(size=len(nodes))
-    lower, upper = x.copy(), x.copy()
+    x = np.random.default_rng(1).normal(size=n)
+    lower, upper, product = x.copy(), x.copy(), np.full_like(x, np.nan)
     solve_lower(pattern, numbers, lower)
     solve_upper(pattern, numbers, upper)
+    multiply_upper(pattern, numbers, x, product)
     np.testing.assert_allclose(wanted @ lower, x, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(wanted.T @ upper, x, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(product, wanted.T @ x, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", ["nested", "crossed", "random"])
-def test_the_reverse_agrees_with_differences(name):
-    nodes, pattern = pattern_of(name, 2)
-    matrix = numbers_of(pattern, matrix_of(name, 2)[np.ix_(nodes, nodes)])
+@pytest.mark.parametrize(("name", "last"), [case for case in CASES if case[0] not in ("alone", "nothing")])
+def test_the_reverse_agrees_with_differences(name, last):
+    """Derivatives of a sum of the factor's entries with random weights, entry by entry and along a direction."""
+    _, pattern, matrix = pattern_of(name, last)
     rng = np.random.default_rng(2)
-    weights = rng.normal(size=matrix.size)
+    entries = numbers_of(pattern, matrix)
+    size = pattern.rows.size
+    weights = rng.normal(size=size)
 
     def weighted(numbers):
         factor = numbers.copy()
         factorise(pattern, factor)
-        return weights @ factor
+        return weights @ factor[:size]
 
-    factor, adjoint = matrix.copy(), weights.copy()
+    factor, adjoint = entries.copy(), weights.copy()
     factorise(pattern, factor)
     pull_back_factor(pattern, factor, adjoint)
-    for k in rng.choice(matrix.size, min(30, matrix.size), replace=False):
-        step = np.zeros(matrix.size)
-        step[k] = 1e-5
-        slope = (weighted(matrix + step) - weighted(matrix - step)) / 2e-5
-        assert adjoint[k] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+    steps = [np.eye(1, entries.size, k)[0] for k in rng.choice(size, min(30, size), replace=False)]
+    steps.append(np.append(rng.normal(size=size), np.zeros(entries.size - size)))
+    for step in steps:
+        slope = (weighted(entries + 1e-5 * step) - weighted(entries - 1e-5 * step)) / 2e-5
+        assert adjoint @ step[:size] == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize(("name", "last"), [case for case in CASES if case[0] != "nothing"])
+def test_the_way_back_of_coordinates(name, last):
+    """Of g(u) - log det L with u = L^-T (z + L^-1 b) to z, and to the matrix, by differences along a direction."""
+    nodes, pattern, matrix = pattern_of(name, last)
+    rng = np.random.default_rng(3)
+    z, b, g = rng.normal(size=(3, len(nodes)))
+    size = pattern.rows.size
+    direction = np.append(rng.normal(size=size), np.zeros(scratch_size(pattern)))
+
+    def forward(numbers, z):
+        factor, mean = numbers.copy(), b.copy()
+        half = factorise(pattern, factor)
+        solve_lower(pattern, factor, mean)
+        u = mean + z
+        solve_upper(pattern, factor, u)
+        return factor, mean, u, g @ u - half
+
+    numbers = numbers_of(pattern, matrix)
+    factor, mean, u, _ = forward(numbers, z)
+    vectors, adjoint = np.full((4, len(nodes)), np.nan), np.full(size, np.nan)
+    vectors[MEAN], vectors[MEMBERS], vectors[SLOPES] = mean, u, g
+    pull_back(pattern, factor, vectors, adjoint)
+    assert np.isfinite(vectors[RIGHT]).all()
+    h = 1e-6
+    slope = (forward(numbers + h * direction, z)[3] - forward(numbers - h * direction, z)[3]) / (2.0 * h)
+    assert adjoint @ direction[:size] == pytest.approx(slope, rel=1e-5, abs=1e-7)
+    along = rng.normal(size=len(nodes))
+    slope = (forward(numbers, z + h * along)[3] - forward(numbers, z - h * along)[3]) / (2.0 * h)
+    assert vectors[SLOPES] @ along == pytest.approx(slope, rel=1e-6, abs=1e-8)
 
 
 def test_nested_factors_have_no_fill():
@@ -139,119 +196,49 @@ def test_of_crossed_factors_the_smaller_one_fills():
     assert sum(len(around) for _, around in order) == 30 * 3 + 3
 
 
+def test_innermost_levels_are_side_by_side_and_those_of_one_place_far_apart():
+    outer, middle, inner = 6, 5, 4
+    panels, rest = leaves_of(elimination(neighbours(*nested(outer, middle, inner))))
+    assert sorted(panels.nodes.ravel()) == list(range(outer + outer * middle, outer * (1 + middle * (1 + inner))))
+    assert len(rest) == outer * (1 + middle)
+    first = panels.outside[:, 0]
+    assert set(first) == set(range(outer, outer + outer * middle))
+    for node in set(first):
+        assert np.diff(np.flatnonzero(first == node)).min() >= outer * middle
+
+
+def test_a_few_levels_are_columns():
+    order = elimination(neighbours(FEWEST_LEVELS - 1, []))
+    assert leaves_of(order) == (NO_PANELS, order)
+    panels, rest = leaves_of(elimination(neighbours(FEWEST_LEVELS, [])))
+    assert panels.nodes.shape == (FEWEST_LEVELS, 1)
+    assert not rest
+
+
 @pytest.mark.parametrize("name", GRAPHS)
 def test_prices_are_counted_before_the_pattern_is_made(name):
-    order = elimination(neighbours(*GRAPHS[name]))
-    _, pattern = factor_pattern(order, 2)
-    assert n_updates(order, 2) == (pattern.rows.size, pattern.targets.size)
+    found = leaves_of(elimination(neighbours(*GRAPHS[name])))
+    _, pattern = factor_pattern(*found, 2)
+    work = work_of(*found, 2)
+    assert work.side_numbers + work.numbers == pattern.rows.size
+    assert work.updates == pattern.targets.size + pattern.scattered.size
+    assert work.side_updates == pattern.levels * 3
+    below = [len(around) + 2 for _, around in elimination(neighbours(*GRAPHS[name]))] + [1, 0]
+    assert sum(count * (count + 1) // 2 for count in below) == work.side_updates + work.updates
 
 
 def test_too_many_products_end_the_search():
     graph = crossed(20, 10)
-    _, updates = n_updates(elimination(neighbours(*graph)), 0)
+    updates = sum(len(around) * (len(around) + 1) // 2 for _, around in elimination(neighbours(*graph)))
     assert elimination(neighbours(*graph), updates) is not None
     assert elimination(neighbours(*graph), updates - 1) is None
 
 
 @pytest.mark.parametrize("bad", [-1.0, 0.0, np.nan, np.inf])
-def test_a_matrix_that_is_not_positive_definite_has_no_factor(bad):
-    nodes, pattern = pattern_of("nested", 1)
-    matrix = matrix_of("nested", 1)[np.ix_(nodes, nodes)]
-    for pivot in (0, len(nodes) - 1):
+@pytest.mark.parametrize(("name", "last"), [("nested", 1), ("nested, many", 1), ("panels", 2)])
+def test_a_matrix_that_is_not_positive_definite_has_no_factor(name, last, bad):
+    nodes, pattern, matrix = pattern_of(name, last)
+    for pivot in (0, len(nodes) // 2, len(nodes) - 1):
         spoilt = matrix.copy()
         spoilt[pivot, pivot] = bad
         assert factorise(pattern, numbers_of(pattern, spoilt)) == -np.inf
-
-
-# panels ---------------------------------------------------------------------------------------------------------------
-
-SHAPES = [(LANES + 6, 3, 2), (5, 2, 0), (2 * LANES, 1, 3), (3, 6, 4)]  # levels, effects of each, border
-
-
-def panels(levels, own, border, seed=0):
-    """Pattern, and a positive definite matrix with its entries."""
-    pattern = panel_pattern(levels, own, border)
-    rows, columns = nodes_of_numbers(pattern)
-    rng = np.random.default_rng(seed)
-    size = levels * own + border
-    matrix = np.zeros((size, size))
-    matrix[rows, columns] = rng.normal(size=rows.size)
-    matrix = matrix + matrix.T
-    return pattern, rows, columns, matrix + np.diag(np.abs(matrix).sum(axis=1) + rng.uniform(0.5, 1.5, size))
-
-
-def with_scratch(pattern, numbers):
-    return np.concatenate([numbers, np.full(scratch_size(pattern.border), np.nan)])
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_places_of_panels_are_all_there_are(shape):
-    levels, own, border = shape
-    rows, columns, nodes = panel_places(*shape)
-    assert sorted(nodes.ravel()) == list(range(levels * own))
-    wanted = {(max(a, b), min(a, b)) for level in nodes.tolist() for a in level for b in level}
-    tail = range(levels * own, levels * own + border)
-    wanted |= {(row, column) for row in tail for column in range(row + 1)}
-    assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == wanted
-    assert rows.size == len(wanted)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_panels_are_the_factor_of_the_dense_matrix(shape):
-    pattern, rows, columns, matrix = panels(*shape)
-    numbers = with_scratch(pattern, matrix[rows, columns])
-    half = factorise_panels(*shape, numbers)
-    factor = np.zeros_like(matrix)
-    factor[rows, columns] = numbers[: rows.size]
-    wanted = np.linalg.cholesky(matrix)
-    np.testing.assert_allclose(factor, wanted, rtol=1e-11, atol=1e-12)
-    assert half == pytest.approx(np.log(np.diag(wanted)).sum(), rel=1e-12)
-    x = np.random.default_rng(1).normal(size=len(matrix))
-    lower, upper, product = x.copy(), x.copy(), np.full_like(x, np.nan)
-    solve_lower_panels(*shape, numbers, lower)
-    solve_upper_panels(*shape, numbers, upper)
-    multiply_upper_panels(*shape, numbers, x, product)
-    np.testing.assert_allclose(lower, np.linalg.solve(wanted, x), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(upper, np.linalg.solve(wanted.T, x), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(product, wanted.T @ x, rtol=1e-10, atol=1e-11)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_panels_lead_back_to_the_matrix(shape):
-    """Derivatives of a sum of the factor's entries with random weights, by central differences along a direction."""
-    pattern, rows, columns, matrix = panels(*shape)
-    rng = np.random.default_rng(2)
-    entries, weights, direction = matrix[rows, columns], rng.normal(size=rows.size), rng.normal(size=rows.size)
-
-    def weighted(numbers):
-        factor = with_scratch(pattern, numbers)
-        factorise_panels(*shape, factor)
-        return factor[: rows.size] @ weights
-
-    factor, adjoint = with_scratch(pattern, entries), weights.copy()
-    factorise_panels(*shape, factor)
-    pull_back_panels(*shape, factor, adjoint)
-    step = 1e-6
-    slope = (weighted(entries + step * direction) - weighted(entries - step * direction)) / (2.0 * step)
-    assert adjoint @ direction == pytest.approx(slope, rel=1e-6, abs=1e-8)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_other_work_of_panels(shape):
-    _, rows, columns, matrix = panels(*shape)
-    u, slopes, right, mean = np.random.default_rng(3).normal(size=(4, len(matrix)))
-    adjoint = np.full(rows.size, np.nan)
-    outer_panels(*shape, adjoint, u, slopes, right, mean)
-    wanted = -u[rows] * slopes[columns] - right[rows] * mean[columns]
-    np.testing.assert_allclose(adjoint, wanted, rtol=1e-12)
-    numbers = matrix[rows, columns]
-    subtract_inverse_diagonal_panels(*shape, numbers, adjoint)
-    np.testing.assert_allclose(adjoint, wanted - (rows == columns) / numbers, rtol=1e-12)
-
-
-@pytest.mark.parametrize("node", [0, 70 * 3 - 1, 70 * 3 + 1])
-@pytest.mark.parametrize("pivot", [0.0, -1.0, np.inf, np.nan])
-def test_panels_that_are_not_positive_definite_are_noticed(node, pivot):
-    pattern, rows, columns, matrix = panels(*SHAPES[0])
-    matrix[node, node] = pivot
-    assert factorise_panels(*SHAPES[0], with_scratch(pattern, matrix[rows, columns])) == -np.inf

@@ -27,17 +27,14 @@ from numpy.typing import NDArray
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inlined, inner, kernel_with_signature
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.factor_algebra import (
-    ALGEBRA,
-    FACTORISE,
     MEAN,
     MEMBERS,
-    PULL_BACK,
     SLOPES,
-    SOLVE,
-    factorise_at,
-    multiply_at,
-    pull_back_at,
-    solve_at,
+    factorise,
+    multiply_upper,
+    pull_back,
+    solve_lower,
+    solve_upper,
 )
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.linalg import invert_lower
@@ -78,8 +75,8 @@ MATRIX_CENTRING = types.NamedTuple(
     [PATTERN, INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR, MATRIX], MatrixCentring
 )
 _JOINT = types.FunctionType(types.float64(VECTOR, VECTOR, JOINT_DATA))
-MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, PRIORS, LOGLIKS, ALGEBRA, _JOINT])
-"""As `joint.JOINT_DATA`, with the coordinates and what is done with their factor; then the joint density, as always."""
+MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, PRIORS, LOGLIKS, _JOINT])
+"""As `joint.JOINT_DATA`, with the coordinates; then the joint density, as always."""
 
 
 @functools.cache
@@ -91,13 +88,13 @@ def compiled_matrix() -> Callable[..., float]:
 @functools.cache
 def compiled_positions() -> Callable[..., None]:
     """`_matrix_positions` for the one type of data."""
-    return kernel_with_signature(_matrix_positions, types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, ALGEBRA, MATRIX))
+    return kernel_with_signature(_matrix_positions, types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX))
 
 
 @functools.cache
 def compiled_coordinates() -> Callable[..., None]:
     """`_matrix_coordinates` for the one type of data."""
-    signature = types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, ALGEBRA, types.int64, MATRIX)
+    signature = types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX)
     return kernel_with_signature(_matrix_coordinates, signature)
 
 
@@ -116,32 +113,30 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     float
         -inf or nan where undefined.
     """
-    model, centring, priors, loglik, algebra, joint = data
+    model, centring, priors, loglik, joint = data
     n = centring.members.shape[0]
     position = np.empty(coordinates.shape[0])
     factor = np.empty(_factor_size(centring))
     vectors = np.empty((4, n))
-    total = _place(model, centring, algebra, coordinates, position, factor, vectors)
+    total = _place(model, centring, coordinates, position, factor, vectors)
     if not np.isfinite(total):
         return -np.inf
     total += joint(position, gradient, (model, priors, loglik))
     if not np.isfinite(total):
         return -np.inf
-    _pull_back(model, centring, algebra, position, factor, vectors, gradient)
+    _pull_back(model, centring, position, factor, vectors, gradient)
     return float(total)
 
 
-def _matrix_positions(coordinates: Any, model: Any, centring: Any, algebra: Any, positions: Any) -> None:
+def _matrix_positions(coordinates: Any, model: Any, centring: Any, positions: Any) -> None:
     """Overwrite `positions` (draws, dimension), those of the joint density, from coordinates of the same shape."""
     factor = np.empty(_factor_size(centring))
     vectors = np.empty((4, centring.members.shape[0]))
     for draw in range(coordinates.shape[0]):
-        _place(model, centring, algebra, coordinates[draw], positions[draw], factor, vectors)
+        _place(model, centring, coordinates[draw], positions[draw], factor, vectors)
 
 
-def _matrix_coordinates(
-    positions: Any, model: Any, centring: Any, algebra: Any, multiply: Any, coordinates: Any
-) -> None:
+def _matrix_coordinates(positions: Any, model: Any, centring: Any, coordinates: Any) -> None:
     """The inverse of `_matrix_positions`; `coordinates` are overwritten, with nan where there are none."""
     members, h = centring.members, centring.hyper.shape[0]
     factor, vectors = np.empty(_factor_size(centring)), np.empty((3, members.shape[0]))
@@ -153,10 +148,10 @@ def _matrix_coordinates(
             for j in range(i):
                 value -= centring.stretch[i, j] * out[centring.hyper[j]]
             out[centring.hyper[i]] = value / centring.stretch[i, i]
-        found = _fill_factor(model, centring, algebra, position, factor, mean)
+        found = _fill_factor(model, centring, position, factor, mean)
         for j in range(members.shape[0]):
             u[j] = position[members[j]]
-        multiply_at(multiply)(centring.pattern, factor, u, product)
+        multiply_upper(centring.pattern, factor, u, product)
         for j in range(members.shape[0]):
             out[members[j]] = product[j] - mean[j] if np.isfinite(found) else np.nan
 
@@ -164,12 +159,11 @@ def _matrix_coordinates(
 @inner
 def _factor_size(centring: MatrixCentring):
     """Numbers of the factor, with those that kernels compute in."""
-    pattern = centring.pattern
-    return centring.numbers.shape[0] + (scratch_size(pattern.border) if pattern.levels > 0 else 0)
+    return centring.numbers.shape[0] + scratch_size(centring.pattern)
 
 
 @inner
-def _place(model: ModelData, centring: MatrixCentring, algebra, coordinates, position, factor, vectors):
+def _place(model: ModelData, centring: MatrixCentring, coordinates, position, factor, vectors):
     """Overwrite `position`, `factor` (L) and two of the vectors; return the log-Jacobian, -inf where there is none."""
     members = centring.members
     h = centring.hyper.shape[0]
@@ -181,26 +175,28 @@ def _place(model: ModelData, centring: MatrixCentring, algebra, coordinates, pos
         position[centring.hyper[i]] = value
         total += np.log(centring.stretch[i, i])
     mean, u = vectors[MEAN], vectors[MEMBERS]
-    total -= _fill_factor(model, centring, algebra, position, factor, mean)
+    total -= _fill_factor(model, centring, position, factor, mean)
     if not np.isfinite(total):
         return -np.inf
     for k in range(members.shape[0]):
         u[k] = mean[k] + coordinates[members[k]]
-    solve_at(algebra[SOLVE])(centring.pattern, factor, u)
+    solve_upper(centring.pattern, factor, u)
     for k in range(members.shape[0]):
         position[members[k]] = u[k]
     return total
 
 
 @inner
-def _fill_factor(model: ModelData, centring: MatrixCentring, algebra, position, factor, mean):
+def _fill_factor(model: ModelData, centring: MatrixCentring, position, factor, mean):
     """Overwrite `factor` with L at the position's theta, `mean` with L^-1 b; return sum log diag L, or -inf."""
     for k in range(centring.numbers.shape[0]):
         factor[k] = centring.numbers[k]
     _add_prior_precisions(model, centring, position, factor)
     for k in range(mean.shape[0]):
         mean[k] = centring.right[k]
-    half = factorise_at(algebra[FACTORISE])(centring.pattern, factor, mean)
+    half = factorise(centring.pattern, factor)
+    if np.isfinite(half):
+        solve_lower(centring.pattern, factor, mean)
     return half
 
 
@@ -263,13 +259,13 @@ def _add_prior_precisions(model: ModelData, centring: MatrixCentring, position, 
 
 
 @inlined
-def _pull_back(model: ModelData, centring: MatrixCentring, algebra, position, factor, vectors, gradient):
+def _pull_back(model: ModelData, centring: MatrixCentring, position, factor, vectors, gradient):
     """Turn derivatives by the position into derivatives by the coordinates, of the log-Jacobian too."""
     members, slopes = centring.members, vectors[SLOPES]
     for k in range(members.shape[0]):
         slopes[k] = gradient[members[k]]
     adjoint = np.empty(centring.numbers.shape[0])
-    pull_back_at(algebra[PULL_BACK])(centring.pattern, factor, vectors, adjoint)
+    pull_back(centring.pattern, factor, vectors, adjoint)
     for k in range(members.shape[0]):
         gradient[members[k]] = slopes[k]
     _add_prior_slopes(model, centring, position, adjoint, gradient)

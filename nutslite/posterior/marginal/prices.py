@@ -132,10 +132,10 @@ def border_price(border: int, eliminated: int) -> float:
     return NANOSECOND * METRIC_NUMBER * (float(border) ** 2 + 2.0 * border * eliminated)
 
 
-def factor_price(numbers: int, updates: int, side_by_side: bool = False) -> float:
-    """Seconds of a factor of so many numbers, made by so many products, in a gradient; of panels, or sparse."""
-    number, update = (PANEL_NUMBER, PANEL_UPDATE) if side_by_side else (FACTOR_NUMBER, FACTOR_UPDATE)
-    return NANOSECOND * (number * numbers + update * updates)
+def factor_price(side_numbers: int, side_updates: int, numbers: int, updates: int) -> float:
+    """Seconds of a factor in a gradient: numbers and products of levels side by side, and all others."""
+    side = PANEL_NUMBER * side_numbers + PANEL_UPDATE * side_updates
+    return NANOSECOND * (side + FACTOR_NUMBER * numbers + FACTOR_UPDATE * updates)
 
 
 def dearest_factor(

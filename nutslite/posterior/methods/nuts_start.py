@@ -148,7 +148,7 @@ def recentred(
     starts = draws[rng.choice(len(draws), len(begun.initial), replace=False)]
     variances, hyper = np.ones(target.dimension), centring.hyper
     variances[hyper] = WIDER
-    if centring.pattern.levels:  # several effects for each level: they make scales stiff, steps must not be as long
+    if centring.pattern.own > 1:  # several effects for each level: they make scales stiff, steps must not be as long
         _, gradients = values_and_gradients(target.logdensity, target.data, target.data_type, draws)
         variances[hyper] = np.sqrt(draws[:, hyper].std(axis=0) / gradients[:, hyper].std(axis=0))
     metric = centred_at(diagonal_metric(variances), draws.mean(axis=0))

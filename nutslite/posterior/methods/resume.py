@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._schema import FLAG, NOTHING, Either, Misfit, Number, Numbers, Record, Row, Text
-from nutslite.posterior.density.sparse_pattern import nodes_of_numbers
 from nutslite.posterior.marginal.interpolation import Interpolation, degree
 from nutslite.posterior.methods.nuts_start import NutsStart
 from nutslite.posterior.pilot.matrix_structure import Structure, structure_of_one_factor
@@ -133,7 +132,7 @@ def _launched_before(checkpoint: Checkpoint, entry: Entry, target: Target) -> Nu
         fields = {**fields, "matrix": FLAG}
     structure = _structure_of(target) if moved else None
     if structure is not None:
-        sizes |= {"numbers": nodes_of_numbers(structure.pattern)[0].size, "members": structure.members.size}
+        sizes |= {"numbers": structure.pattern.rows.size, "members": structure.members.size}
         sizes |= {"hyper": structure.hyper.size}
         arrays |= {f"{MATRIX}{name}": numbers for name, numbers in _MATRIX.items()}
     record = checkpoint.read(entry, RecordKind(Record(fields), Record(arrays, coordinates)), sizes)

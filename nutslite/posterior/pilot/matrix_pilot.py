@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from nutslite.posterior.density.block_effects import effect_maps
 from nutslite.posterior.density.effects import fill_effects
-from nutslite.posterior.density.factor_algebra import algebra_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import (
@@ -24,7 +23,7 @@ from nutslite.posterior.density.matrix_centring import (
     compiled_matrix,
     compiled_positions,
 )
-from nutslite.posterior.density.sparse_pattern import nodes_of_numbers
+from nutslite.posterior.density.sparse_pattern import columns_of_numbers
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.pilot.matrix_structure import Structure
@@ -62,9 +61,8 @@ class MatrixPilot:
         self.structure, self.density, self.loglik = structure, density, loglik
         self.builder = InformationBuilder(self.model, density, loglik)
         self.n_head = self.builder.n_head
-        self.rows, self.columns = nodes_of_numbers(structure.pattern)
+        self.rows, self.columns = structure.pattern.rows.astype(np.int64), columns_of_numbers(structure.pattern)
         self.diagonal = self.rows == self.columns
-        self.algebra = algebra_of(structure.pattern.levels > 0)
         self.own = np.setdiff1d(np.arange(self.n_head), structure.hyper)
 
     def run(self, position: FloatArray) -> MatrixCentring | None:
@@ -87,7 +85,6 @@ class MatrixPilot:
             centring,
             with_derived(self.model.head, self.density),
             self.loglik,
-            self.algebra,
             compiled_joint(),
         )
 
@@ -132,7 +129,7 @@ class MatrixPilot:
 
     def _positions(self, centring: MatrixCentring, coordinates: FloatArray) -> FloatArray:
         out = np.empty((1, coordinates.size))
-        compiled_positions()(coordinates[None], self.model, centring, self.algebra, out)
+        compiled_positions()(coordinates[None], self.model, centring, out)
         return out[0]
 
     def _constants(self, position: FloatArray) -> MatrixCentring | None:

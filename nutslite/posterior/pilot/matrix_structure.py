@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.posterior.density.matrix_centring import MatrixCentring
-from nutslite.posterior.density.panels import panel_places
 from nutslite.posterior.density.sparse_pattern import (
+    FEWEST_LEVELS,
+    Order,
+    Panels,
     Pattern,
+    columns_of_numbers,
     elimination,
     factor_pattern,
-    n_updates,
-    nodes_of_numbers,
-    panel_pattern,
+    leaves_of,
+    work_of,
 )
 from nutslite.posterior.marginal.prices import (
     FACTOR_UPDATE,
@@ -39,7 +41,6 @@ IndexArray = NDArray[np.int64]
 MOST_UPDATES = 20_000_000  # products of a factorisation: 80 MB of places, some tens of milliseconds
 USUAL_UPDATES = 400_000  # ... that are looked for where nobody forces it: about two milliseconds a gradient
 WELL_KNOWN = 0.12  # standard deviation of a scale's logarithm up to which a weight for each level does as well
-FEWEST_LEVELS = 16  # side by side, that take fewer instructions than one by one
 CROSSED = 0.5  # of all pairs of levels: with more of them, factors are as good as crossed
 
 
@@ -125,28 +126,25 @@ def _structure(model: ModelData, most: float, most_updates: float) -> Structure 
     """With so many products at most, and of so many seconds a gradient."""
     n_head, hyper = model.head.transforms.size, hyperparameters(model)
     own = np.setdiff1d(np.arange(n_head), hyper)
+    found = _panels(model, most_updates)
+    if found is None:
+        return None
+    work = work_of(*found, own.size)
+    if work.side_updates + work.updates > most_updates or factor_price(*work) > most:
+        return None
+    nodes, pattern = factor_pattern(*found, own.size)
+    members = np.concatenate([n_head + np.arange(model.centring.size), own])[nodes]
+    return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
+
+
+def _panels(model: ModelData, most_updates: float) -> tuple[Panels, Order] | None:
+    """Effects that are made side by side, and the order of all others; None where there are too many products."""
     if has_panels(model):
         levels = int(model.blocks[0, md.N_LEVELS])
-        width = model.centring.size // levels
-        pattern = panel_pattern(levels, width, own.size)
-        rows, _, nodes = panel_places(levels, width, own.size)
-        below = width + own.size - 1 - np.arange(width)
-        numbers, updates = rows.size, int(levels * (below * (below + 1) // 2).sum())
-        if updates > most_updates or factor_price(numbers, updates, side_by_side=True) > most:
-            return None
-        members = np.empty(levels * width + own.size, dtype=np.int64)
-        members[nodes.ravel()] = n_head + np.arange(levels * width)
-        members[levels * width :] = own
-        return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
+        nodes = np.arange(model.centring.size).reshape(levels, -1)
+        return Panels(nodes, np.empty((levels, 0), dtype=np.int64)), []
     order = elimination(effect_neighbours(model), most_updates)
-    if order is None:
-        return None
-    numbers, updates = n_updates(order, own.size)
-    if updates > most_updates or factor_price(numbers, updates) > most:
-        return None
-    nodes, pattern = factor_pattern(order, own.size)
-    members = np.concatenate([n_head + np.arange(len(order)), own])[nodes]
-    return Structure(members, hyper, pattern, _prior_places(model, members, pattern))
+    return None if order is None else leaves_of(order)
 
 
 def has_panels(model: ModelData) -> bool:
@@ -182,8 +180,7 @@ def _prior_places(model: ModelData, members: IndexArray, pattern: Pattern) -> In
         for which, out in zip(pairs, (ones, others), strict=True):
             out.append(node[(first[:, None] + which).ravel()])
     one, other = np.concatenate(ones), np.concatenate(others)
-    rows, columns = nodes_of_numbers(pattern)
-    known = columns * members.size + rows
+    known = columns_of_numbers(pattern) * members.size + pattern.rows
     order = np.argsort(known)
     wanted = np.minimum(one, other) * members.size + np.maximum(one, other)
     return np.asarray(order[np.searchsorted(known, wanted, sorter=order)])

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from nutslite._log import log
 from nutslite._parallel import available_cpus, run_where_it_pays
-from nutslite.posterior.density.factor_algebra import algebra_of, multiply_of
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import (
@@ -53,7 +52,7 @@ class MatrixTarget(JointTarget):
         """As of the joint target; then with the coordinates and the joint density."""
         if self.centring is None:
             return super().data
-        return (self.model, self.centring, self.priors, self.loglik, self._algebra, compiled_joint())
+        return (self.model, self.centring, self.priors, self.loglik, compiled_joint())
 
     def launch(self) -> Launch:
         """Run the pilot and choose the coordinates: where they serve, all are about standard normal."""
@@ -76,11 +75,6 @@ class MatrixTarget(JointTarget):
         """Sample in these coordinates from now on; in the model all effects are centred."""
         self.model, self.centring, self.data_type = model, centring, MATRIX_DATA
 
-    @property
-    def _algebra(self) -> tuple[Any, ...]:
-        """What is done with the factor; where there are coordinates."""
-        return algebra_of(self.centring is not None and self.centring.pattern.levels > 0)
-
     def recentre(self, coordinates: FloatArray) -> FloatArray:
         """Choose the coordinates of scales and correlations by draws (m, dimension); return these in the new ones."""
         if self.centring is None:
@@ -94,7 +88,7 @@ class MatrixTarget(JointTarget):
         if self.centring is None:
             return positions
         positions, out = np.ascontiguousarray(positions), np.empty(positions.shape)
-        place, others = compiled_positions(), (self.model, self.centring, self._algebra)
+        place, others = compiled_positions(), (self.model, self.centring)
         run_where_it_pays(lambda some: place(positions[some], *others, out[some]), len(positions), available_cpus())
         return out
 
@@ -103,9 +97,7 @@ class MatrixTarget(JointTarget):
         if self.centring is None:
             return positions
         out = np.empty(positions.shape)
-        multiply = multiply_of(self.centring.pattern.levels > 0)
-        where = np.ascontiguousarray(positions)
-        compiled_coordinates()(where, self.model, self.centring, self._algebra, multiply, out)
+        compiled_coordinates()(np.ascontiguousarray(positions), self.model, self.centring, out)
         return out
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
