@@ -4,7 +4,7 @@
 
 ``--beside`` is a checkout, made by ``git worktree add ../older COMMIT`` for example. Each checkout has compiled code of
 its own in a temporary folder, which a first process fills. Then the two take turns, so that what else the machine does
-meanwhile falls on both. Medians of wall time and of user time are compared; parts are processor seconds (user and
+meanwhile falls on both. Medians of the time until the summary is printed, until the process has ended, and of user time are compared; parts are processor seconds (user and
 system) inside one process, the least of all repeats.
 """
 
@@ -57,19 +57,23 @@ PARTS = (
 WHOLE = """
 import nutslite as nl
 model = nl.Model("Reaction ~ Days + (Days|Subject)", nl.load_data("sleepstudy"))
-print(nl.summary(model.fit(random_seed=1, progressbar=False)))
+print(nl.summary(model.fit(random_seed=1, progressbar=False)), flush=True)
 """
 
 
-def run(code: str, checkout: Path, cache: Path) -> tuple[float, float, str]:
-    """Seconds of wall and of user time of one process, and what it printed."""
+def run(code: str, checkout: Path, cache: Path) -> tuple[float, float, float, str]:
+    """Seconds until a process printed, until it had ended, and of user time; and what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(checkout), "NUMBA_CACHE_DIR": str(cache)}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=cache, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, env=environment, cwd=cache, stdout=subprocess.PIPE, text=True) as process:
+        first = process.stdout.readline()
+        printed = time.perf_counter() - began
+        rest = process.stdout.read()
     wall = time.perf_counter() - began
-    return wall, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, done.stdout
+    if process.returncode != 0:
+        raise SystemExit(f"The process of {checkout} failed.")
+    return printed, wall, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, first + rest
 
 
 def table(repeats: int, beside: Path | None) -> str:
@@ -80,19 +84,21 @@ def table(repeats: int, beside: Path | None) -> str:
         for name, checkout in checkouts.items():
             caches[name].mkdir()
             run(WHOLE, checkout, caches[name])
-        seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in checkouts}
+        seconds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in checkouts}
         for _ in range(repeats):
             for name, checkout in checkouts.items():
-                seconds[name].append(run(WHOLE, checkout, caches[name])[:2])
-        parts = [[float(word) for word in run(SCRIPT, ROOT, caches["this"])[2].split()] for _ in range(repeats)]
+                seconds[name].append(run(WHOLE, checkout, caches[name])[:3])
+        parts = [[float(word) for word in run(SCRIPT, ROOT, caches["this"])[3].split()] for _ in range(repeats)]
     medians = {
         name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in seconds.items()
     }
-    lines = ["| process | wall s | user s |", "| --- | --- | --- |"]
-    lines += [f"| {name} checkout | {wall:.2f} | {user:.2f} |" for name, (wall, user) in medians.items()]
+    lines = ["| process | s until printed | s until its end | user s |", "| --- | --- | --- | --- |"]
+    lines += [
+        f"| {name} checkout | " + " | ".join(f"{each:.2f}" for each in row) + " |" for name, row in medians.items()
+    ]
     if beside is not None:
         ratios = [this / other for this, other in zip(medians["this"], medians["other"], strict=True)]
-        lines.append(f"| ratio | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+        lines.append("| ratio | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
     lines += ["", "| part of this checkout's | processor s |", "| --- | --- |"]
     lines += [f"| {part} | {min(column):.2f} |" for part, column in zip(PARTS, zip(*parts, strict=True), strict=True)]
     return "\n".join(lines)
