@@ -354,7 +354,7 @@ BETWEEN = {
 ABOVE = {**NARROW, "h": Prior("Normal", mu=0, sigma=Prior("HalfNormal", sigma=1), lower=0)}
 JOINT, ADAPTING = {"plan": "joint"}, {"plan": "joint", "pilot": False}
 MATRIX = {"plan": "joint", "pilot": "matrix"}
-BY_NUTS = {"inference_method": "nuts"}
+BY_NUTS, BY_ROTATIONS = {"inference_method": "nuts"}, {"inference_method": "hmc"}
 
 
 def marginal_cases() -> list[Case]:
@@ -723,6 +723,15 @@ def column_cases() -> list[Case]:
     ]
 
 
+def rotation_cases() -> list[Case]:
+    """Cases that a pilot launches over everything, by rotations around its centre."""
+    launched = [case for case in joint_cases() + general_cases() if case.fit in (JOINT, MATRIX)]
+    return [
+        replace(case, name=f"{case.name}, HMC", about=f"{case.about}; rotations", fit={**case.fit, **BY_ROTATIONS})
+        for case in launched
+    ]
+
+
 def all_cases() -> list[Case]:
     """The whole study, families first."""
     families = list(RESPONSES)
@@ -740,4 +749,5 @@ def all_cases() -> list[Case]:
         *angle_cases(),
         *category_cases(),
         *column_cases(),
+        *rotation_cases(),
     ]

@@ -4,8 +4,8 @@
 
 ``--beside`` is a checkout, made by ``git worktree add ../older COMMIT`` for example. Each checkout has compiled code of
 its own in a temporary folder, which a first process fills. Then the two take turns, so that what else the machine does
-meanwhile falls on both. Medians of the time until the summary is printed, until the process has ended, and of user time are compared; parts are processor seconds (user and
-system) inside one process, the least of all repeats.
+meanwhile falls on both. Compared are medians of the time until the summary is printed, until the process has ended, and
+of user time; parts are processor seconds (user and system) inside one process, the least of all repeats.
 """
 
 from __future__ import annotations

@@ -291,7 +291,7 @@ def test_what_cannot_be_calibrated_is_refused():
         ({"thin": 0}, "thin must be"),
         ({"random_seed": "one"}, "random_seed"),
         ({"plan": "quick"}, "quick"),
-        ({"inference_method": "laplace"}, "inference_method is one of 'auto', 'nuts'; not 'laplace'"),
+        ({"inference_method": "laplace"}, "inference_method is one of 'auto', 'nuts', 'hmc'; not 'laplace'"),
     ):
         with pytest.raises(NutsliteError, match=words):
             simulation_based_calibration(gaussian("y ~ x"), **{"n_simulations": 1, **changes})

@@ -22,7 +22,7 @@ from nutslite.sampler.sample import seed_sequence
 if TYPE_CHECKING:
     from nutslite.model import Model
 
-METHODS = ("auto", "nuts")
+METHODS = ("auto", "nuts", "hmc")
 
 
 @public
@@ -69,7 +69,7 @@ def simulation_based_calibration(
         asks for in that simulation; the run is then repeated, longer and with another seed (Talts et al., section 5).
     plan, pilot, merge
         The path of the fits, as for `Model.plan`.
-    inference_method : {"auto", "nuts"}
+    inference_method : {"auto", "nuts", "hmc"}
         As for `Model.fit`, whose default is calibrated by default: independence Metropolis where it serves.
     tune, target_accept, max_treedepth
         As for `Model.fit`, where any of them given means NUTS; every fit is one chain.

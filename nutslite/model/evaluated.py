@@ -166,7 +166,7 @@ class Evaluated:
             As for `evaluate`.
         draws, tune, chains, target_accept
             Of each fit, as for `fit`.
-        inference_method : {"auto", "nuts"}
+        inference_method : {"auto", "nuts", "hmc"}
             As for `fit`.
         levels, quantiles, joint, simulations, confidence
             As for `nutslite.scores.evaluate`.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Fold = NDArray[np.int64]
 
 USUAL = 10
-METHODS = ("auto", "nuts")
+METHODS = ("auto", "nuts", "hmc")
 
 
 def cross_validate(
@@ -52,7 +52,7 @@ def cross_validate(
         row_labels("by", by, rows.design, rows.frame)
     check_executor(executor, "fit")
     if fit["inference_method"] not in METHODS:
-        raise ArgumentError(f"inference_method is one of 'auto', 'nuts' here, not {fit['inference_method']!r}.")
+        raise ArgumentError(f"inference_method is one of 'auto', 'nuts', 'hmc' here, not {fit['inference_method']!r}.")
     seeds = seed_sequence(random_seed)
     cores = None if executor is None else 1  # an executor's workers share the machine
     settings = Settings(random_seed=0, progressbar=False, cores=cores, **fit)
