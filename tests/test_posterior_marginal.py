@@ -10,7 +10,7 @@ from nutslite.exceptions import SamplingError
 from nutslite.families.record.censoring import compiled_logliks
 from nutslite.model import Model
 from nutslite.posterior.density.joint import compiled_joint
-from nutslite.posterior.marginal import crossproducts
+from nutslite.posterior.marginal import residuals
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.marginal import compiled_marginal
 from nutslite.posterior.marginal.recovery import recover
@@ -127,7 +127,7 @@ def test_an_unknown_plan_is_refused():
 def test_one_pass_over_the_data_gives_the_products_of_two(monkeypatch: pytest.MonkeyPatch, formula: str) -> None:
     assembled = assembled_of(Model(formula, grouped_data(500)))
     one = reduce_gaussian(assembled)
-    monkeypatch.setattr(crossproducts, "CLOSE_FIT", np.inf)
+    monkeypatch.setattr(residuals, "CLOSE_FIT", np.inf)
     two = reduce_gaussian(assembled)
     size = np.sqrt(np.outer(np.diag(two.data.cross), np.diag(two.data.cross)))
     np.testing.assert_allclose(one.data.cross / size, two.data.cross / size, rtol=1e-12, atol=1e-12)
