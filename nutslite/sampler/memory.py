@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -44,6 +45,8 @@ def memory_for(
     SamplingError
     """
     needed = chains * draws * numbers * FLOAT_BYTES
+    if needed > KEPT_BYTES:
+        give_back()
     if needed > FEW_BYTES and needed > available_memory():
         raise SamplingError(_message(what, needed, chains, draws, numbers, remedy))
     try:
@@ -61,6 +64,22 @@ def keep_what_is_freed() -> None:
     """
     largest = np.empty(KEPT_BYTES // FLOAT_BYTES)
     del largest
+
+
+def give_back() -> None:
+    """Return the memory of freed arrays that the C library has kept: it is no place for larger ones, which follow."""
+    if (trim := _trim()) is not None:
+        trim(0)
+
+
+@functools.cache
+def _trim() -> Callable[[int], int] | None:
+    """``malloc_trim``, where the C library is GNU's."""
+    try:
+        found: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    except (OSError, TypeError):
+        return None
+    return found
 
 
 def available_memory() -> float:
