@@ -83,8 +83,8 @@ def _trim() -> Callable[[int], int] | None:
 
 
 def available_memory() -> float:
-    """Bytes that this process can still have: what the machine has left, and a container's limit leaves."""
-    return min(physical_memory(), _left_by_machine(), *_left_by_limits())
+    """Bytes that this process can still have: what the machine has left, and limits of a container or its own leave."""
+    return min(physical_memory(), _left_by_machine(), _left_to_process(), *_left_by_limits())
 
 
 def physical_memory() -> float:
@@ -100,6 +100,18 @@ def _left_by_machine() -> float:
         if line.startswith("MemAvailable:"):
             return 1024.0 * float(line.split()[1])
     return float("inf")
+
+
+def _left_to_process() -> float:
+    """What a limit on the addresses of this process (``ulimit -v``) leaves."""
+    try:
+        import resource  # Unix has it
+    except ImportError:
+        return float("inf")
+    most, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _text("/proc/self/statm").split()
+    if most == resource.RLIM_INFINITY or not pages:
+        return float("inf")
+    return max(0.0, float(most) - float(pages[0]) * resource.getpagesize())
 
 
 def _left_by_limits() -> Iterator[float]:
