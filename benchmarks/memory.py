@@ -3,11 +3,11 @@
     python benchmarks/memory.py [--out benchmarks/results] [--cases gaussian-columns,...] [--rows 100000]
 
 Three families, with ten columns, and with an effect of each of 100,000 groups; groups are whole numbers, texts or
-categories. Each case is a process of its own, which first fits the same formula to 4,000 rows (of 400 groups, too many
-rows for other methods than those of a million), so that imports and compiled code are no part of the figures. Memory is resident memory above that of the process with the
-data frame in it; its peak is the kernel's own (VmHWM, set back before each step), so it runs on Linux only. The size of
-the data is pandas' ``memory_usage(deep=True)``. Draws of group effects are results: their size stands in a column of
-its own and is no part of the peak beside it.
+categories. Each case is a process of its own, which first fits the same formula to 4,000 rows of 400 groups, by the
+method of a million, so that imports and compiled code are no part of the figures. Memory is resident memory above that
+of the process with the data frame in it; its peak is the kernel's own (VmHWM, set back before each step), so it runs on
+Linux only. The size of the data is pandas' ``memory_usage(deep=True)``. Draws of group effects are results: their size
+stands in a column of its own and is no part of the peak beside it.
 """
 
 from __future__ import annotations
