@@ -16,6 +16,7 @@ import pytest
 
 import nutslite as nl
 from nutslite.exceptions import DataError
+from nutslite.formula.columns.categories import categories_of
 from nutslite.formula.columns.data import as_frame
 from nutslite.formula.design import Design, build_design
 from nutslite.formula.formula import Formula
@@ -399,3 +400,23 @@ def test_known_groups_have_their_own_effects_whatever_type_holds_them() -> None:
 def _predicted(results: Any) -> Any:
     """mu of new rows, which are in a group of their own."""
     return get_group(results, "predictions" if "predictions" in group_names(results) else "posterior")["mu"].values
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 7, 1_000])
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(1).integers(-40, 40, 500),
+        np.random.default_rng(2).permutation(500),
+        np.array([0.5, -0.0, 0.0, 2.0**40, -3.0]),
+        np.array([2**62, -1, 5, 5]),
+    ],
+    ids=["repeated", "all different", "floats", "large"],
+)
+def test_levels_of_numbers_some_rows_at_a_time_are_those_of_all(monkeypatch, values, rows_at_once):
+    codes, levels = pd.factorize(values, sort=True)
+    monkeypatch.setattr("nutslite.formula.columns.categories._ROWS_AT_ONCE", rows_at_once)
+    found = categories_of(values, "g")
+    np.testing.assert_array_equal(found.codes, codes)
+    assert found.codes.dtype == np.int32
+    assert list(map(repr, found.levels)) == list(map(repr, levels.tolist()))

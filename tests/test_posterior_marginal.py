@@ -9,12 +9,13 @@ from small_models import GAUSSIAN, GENERAL, assembled_of, grouped_data, small_mo
 from nutslite.exceptions import SamplingError
 from nutslite.families.record.censoring import compiled_logliks
 from nutslite.model import Model
+from nutslite.posterior.assembly.coded_columns import common_columns
 from nutslite.posterior.density.joint import compiled_joint
-from nutslite.posterior.marginal import crossproducts
+from nutslite.posterior.marginal import residuals
 from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.marginal.marginal import compiled_marginal
 from nutslite.posterior.marginal.recovery import recover
-from nutslite.posterior.marginal.reduction import why_not_reducible
+from nutslite.posterior.marginal.reduction import integrated_positions, why_not_reducible
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.priors.densities.densities import log_density_gradient
 
@@ -127,8 +128,28 @@ def test_an_unknown_plan_is_refused():
 def test_one_pass_over_the_data_gives_the_products_of_two(monkeypatch: pytest.MonkeyPatch, formula: str) -> None:
     assembled = assembled_of(Model(formula, grouped_data(500)))
     one = reduce_gaussian(assembled)
-    monkeypatch.setattr(crossproducts, "CLOSE_FIT", np.inf)
+    monkeypatch.setattr(residuals, "CLOSE_FIT", np.inf)
     two = reduce_gaussian(assembled)
     size = np.sqrt(np.outer(np.diag(two.data.cross), np.diag(two.data.cross)))
     np.testing.assert_allclose(one.data.cross / size, two.data.cross / size, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(one.data.precision, two.data.precision)
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ x + z + (1|g)", "weighted(y, w) ~ x + offset(o) + (1|g)", "y ~ 0 + x + (x|g)"]
+)
+def test_residuals_are_made_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch, formula: str) -> None:
+    model = assembled_of(Model(formula, grouped_data(500))).data
+    n_common = integrated_positions(model).size
+    found = residuals.Residuals(model, n_common)
+    columns = common_columns(model, 0)
+    columns = np.concatenate([np.ones((n_common - len(columns), columns.shape[1])), columns])
+    n, weights = columns.shape[1], model.weights if model.weights.size else 1.0
+    wanted = model.y[0] - (model.offsets[0] if len(model.offsets) else 0.0)
+    wanted = wanted - found.shift @ columns
+    np.testing.assert_allclose(found[slice(0, n)], wanted, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(found[slice(64, 100)], found[slice(0, n)][64:100])
+    both = np.vstack([columns, wanted])
+    np.testing.assert_allclose(found.products, (both * weights) @ both.T, rtol=1e-9, atol=1e-9)
+    monkeypatch.setattr(residuals, "CHUNK_BYTES", 0)
+    np.testing.assert_allclose(residuals.Residuals(model, n_common).products, found.products, rtol=1e-10, atol=1e-9)

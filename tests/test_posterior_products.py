@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from nutslite._parallel import run_in_parts
-from nutslite.posterior.products import products
-from nutslite.posterior.products.level_sums import MANY_COLUMNS, LevelDesign, level_products, own_products
+from nutslite.posterior.products import level_sums, products
+from nutslite.posterior.products.level_sums import (
+    MANY_COLUMNS,
+    LevelDesign,
+    dense_products,
+    level_products,
+    own_products,
+    pair_products,
+)
 from nutslite.posterior.products.products import weighted_products
 
 
@@ -70,3 +77,20 @@ def test_wide_designs_of_one_level_are_matrices(weighted):
     np.testing.assert_allclose(own_products(wide, weights)[0], scaled @ one.T, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(level_products(wide, narrow, weights)[0], scaled @ other.T, rtol=1e-11, atol=1e-11)
     np.testing.assert_allclose(level_products(narrow, wide, weights)[0], other @ scaled.T, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_over_levels_some_rows_at_a_time_are_those_of_all_to_the_last_bit(monkeypatch, weighted):
+    rng = np.random.default_rng(5)
+    level, other = rng.integers(0, 7, 1_000).astype(np.int32), rng.integers(0, 3, 1_000).astype(np.int32)
+    z, dense = rng.normal(size=1_000), rng.normal(size=(2, 1_000))
+    weights = rng.uniform(0.5, 2.0, 1_000) if weighted else None
+    one, two = LevelDesign(level, 7, 2, {0: None, 1: z}), LevelDesign(other, 3, 1, {0: None})
+    w = np.ones(1_000) if weights is None else weights
+    monkeypatch.setattr(level_sums, "ROWS_AT_ONCE", 64)
+    np.testing.assert_array_equal(one.counts(), np.bincount(level))
+    np.testing.assert_array_equal(one.sums(w)[1::2], np.bincount(level, z * w))
+    np.testing.assert_array_equal(own_products(one, weights)[:, 1, 1], np.bincount(level, z * z * w))
+    np.testing.assert_array_equal(dense_products(one, dense, weights)[1::2, 1], np.bincount(level, z * w * dense[1]))
+    pairs = np.bincount(level * 3 + other, z * w, 21).reshape(7, 3)
+    np.testing.assert_array_equal(pair_products(one, two, weights)[1::2], pairs)

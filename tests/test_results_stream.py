@@ -353,6 +353,26 @@ class TestAvailableMemory:
         texts.clear()
         assert memory.available_memory() == 900 * 1024
 
+    def test_a_limit_of_the_process_counts(self, monkeypatch):
+        resource = pytest.importorskip("resource")
+        page = resource.getpagesize()
+        monkeypatch.setattr(memory, "_text", lambda name: "10 5 3" if name == "/proc/self/statm" else "")
+        monkeypatch.setattr(resource, "getrlimit", lambda which: (100 * page, resource.RLIM_INFINITY))
+        assert memory.available_memory() == 90 * page
+
+    def test_what_is_kept_goes_back_before_large_arrays_alone(self, monkeypatch):
+        given_back = []
+        monkeypatch.setattr(memory, "give_back", lambda: given_back.append(1))
+        with memory.memory_for(1, memory.KEPT_BYTES // 8, 1, "Draws"):
+            assert not given_back
+        with memory.memory_for(1, memory.KEPT_BYTES, 1, "Draws"):
+            assert given_back
+
+    def test_giving_back_works_on_any_system(self, monkeypatch):
+        memory.give_back()
+        monkeypatch.setattr(memory, "_trim", lambda: None)
+        memory.give_back()
+
 
 def same(here, there, leave_out=False):
     """Variables, labels and types; with `leave_out` of those that are on disk."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
 
-from nutslite.exceptions import SettingError, SettingTypeError
-from nutslite.sampler import sample
+from nutslite.exceptions import SamplingError, SettingError, SettingTypeError
+from nutslite.sampler import sample, worker
 from nutslite.sampler.draws import joined
+from nutslite.sampler.transition.trajectory import new_workspace
 
 RUN = {"initial": np.zeros(3), "tune": 150, "chains": 3, "random_seed": 4, "cores": 2}
 SCALES = np.array([1.0, 0.2, 3.0])
@@ -108,3 +110,33 @@ def test_what_cannot_go_on_is_refused(tmp_path):
         drawn(5, states=first.states, checkpoint=tmp_path / "run.ckpt")
     with pytest.raises(SettingError, match="These are 3 chains, and 1 went on"):
         first.followed_by(drawn(5, states=first.states, only=[0]))
+
+
+def test_chains_that_wait_have_no_memory_for_trajectories(monkeypatch):
+    alive, sizes = [], []
+
+    class Recorded(worker.ChainWorker):
+        def __init__(self, **options):
+            super().__init__(**options)
+            alive.append(self)
+
+        def _call(self, *arguments):
+            sizes.append(sum(each._workspace.spans.shape[2] for each in alive))
+            return super()._call(*arguments)
+
+    monkeypatch.setattr(sys.modules["nutslite.sampler.sample"], "ChainWorker", Recorded)
+    found = drawn(20, cores=1)
+    assert set(sizes) == {3}  # of three chains with three coordinates, one runs
+    assert [each._workspace.spans.shape[2] for each in alive] == [0, 0, 0]
+    assert [state.position.tolist() for state in found.states] == found.positions[:, -1].tolist()
+
+
+def test_no_memory_for_trajectories_is_said_in_words(monkeypatch):
+    def refuse(dimension, depth):
+        if dimension:
+            raise MemoryError
+        return new_workspace(dimension, depth)
+
+    monkeypatch.setattr(worker, "new_workspace", refuse)
+    with pytest.raises(SamplingError, match="no memory for trajectories of 3 coordinates"):
+        drawn(5)

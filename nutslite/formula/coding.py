@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -24,6 +24,7 @@ from patsy.redundancy import pick_contrasts_for_term
 from nutslite.exceptions import DataError
 from nutslite.formula.columns.categories import Categories
 from nutslite.formula.columns.data import LARGEST
+from nutslite.formula.columns.lent import lent
 from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.columns.tables import EXACT
 from nutslite.formula.evaluation.sizes import check_columns, check_interaction
@@ -265,8 +266,18 @@ def _piece_values(piece: Piece, values: Mapping[str, FactorValues]) -> NDArray[A
     return indicator
 
 
-def matrix_of_terms(plans: Sequence[TermPlan], values: Mapping[str, FactorValues], rows: int) -> FloatArray:
-    """All columns of `plans`, one per row of the result, shape (columns, n)."""
+def matrix_of_terms(
+    plans: Sequence[TermPlan], values: Mapping[str, FactorValues], rows: int, owners: Collection[int] = ()
+) -> FloatArray:
+    """All columns of `plans`, one per row of the result, shape (columns, n).
+
+    Columns of the data, whose `owners` are these, that follow one another there are lent, and read-only.
+    """
+    pieces = [column for plan in plans for column in plan.columns]
+    if owners and all(len(own) == 1 and values[own[0].factor].ndim == 2 for own in pieces):
+        found = lent([values[own[0].factor][own[0].column] for own in pieces], owners)
+        if found is not None:
+            return found
     matrix = np.empty((sum(len(plan.columns) for plan in plans), rows))
     start = 0
     for plan in plans:

@@ -19,6 +19,7 @@ from nutslite.exceptions import DataError, did_you_mean
 from nutslite.formula import response as response_room
 from nutslite.formula.by_levels import taken_apart
 from nutslite.formula.columns.data import as_frame, columns_of, rounded_columns, select
+from nutslite.formula.columns.lent import Lender
 from nutslite.formula.columns.missing import complete_rows
 from nutslite.formula.correlated import note_lonely_ids
 from nutslite.formula.evaluation.evaluation import Evaluator, Memory
@@ -81,6 +82,8 @@ class Design:
         Columns of the data that the formulas use, the response's first.
     rows : pandas.Index, length n
         The user's labels of the rows in use.
+    lender : Lender
+        Who keeps the user's columns as they were, where arrays of the design are these: read-only.
     """
 
     response: Response
@@ -92,6 +95,7 @@ class Design:
     used_columns: tuple[str, ...]
     rows: pd.Index = field(repr=False, compare=False)
     _recipe: _Recipe = field(repr=False, compare=False)
+    lender: Lender = field(repr=False, compare=False)
 
     @property
     def group_terms(self) -> list[GroupTerm]:
@@ -219,7 +223,8 @@ class Design:
         else:
             observed, weights = response_room.unknown_response(recipe.response, evaluator), None
         named = tuple(dict.fromkeys([*needed, *optional]))
-        return Design(observed, predictors, factors, weights, len(used), 0, named, used.index, recipe)
+        lender = Lender.of(frame)
+        return Design(observed, predictors, factors, weights, len(used), 0, named, used.index, recipe, lender)
 
 
 def build_design(
@@ -284,6 +289,7 @@ def build_design(
     response_columns, predictor_columns, common = found.response_columns, found.predictor_columns, found.common_columns
     used_columns, gaps = found.used_columns, found.gaps
 
+    lender = Lender.of(frame)
     frame = select(frame, used_columns)
     complete = complete_rows(frame.drop(columns=list(gaps)) if gaps else frame, dropna)
     n_dropped = int(np.count_nonzero(~complete))
@@ -311,7 +317,7 @@ def build_design(
         forced, extra, memory, known, plans, group_plans, response_plan, predictor_columns, common, response_columns,
         gaps,
     )  # fmt: skip
-    return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, rows, recipe)
+    return Design(response, predictors, groups, weights, evaluator.rows, n_dropped, used_columns, rows, recipe, lender)
 
 
 def _check_present(names: Iterable[str], frame: pd.DataFrame) -> None:

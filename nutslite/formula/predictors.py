@@ -88,7 +88,7 @@ def _plan_common(
 def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: Evaluator) -> LinearPredictor:
     """Fill the columns from evaluated factors; offsets are evaluated here."""
     spec = plan.spec
-    matrix = matrix_of_terms(plan.terms, values, evaluator.rows)
+    matrix = matrix_of_terms(plan.terms, values, evaluator.rows, evaluator.owners)
     terms, start = [], 0
     for term in plan.terms:
         stop = start + len(term.columns)
@@ -105,7 +105,7 @@ def build_predictor(plan: PredictorPlan, values: Mapping[str, Any], evaluator: E
         start += len(basis.common)
     if any(basis.common.size for basis in bases):
         matrix = np.concatenate([matrix, *(basis.common for basis in bases)])
-    group_terms = tuple(term for bar in plan.bars for term in _group_terms(bar, values, evaluator.rows))
+    group_terms = tuple(term for bar in plan.bars for term in _group_terms(bar, values, evaluator))
     names = tuple(item.name for item in spec.offsets)
     offset = _offset(spec.offsets, evaluator)
     intercept = spec.intercept and not plan.elsewhere
@@ -172,8 +172,9 @@ def _common_parts(term: BasisTerm, start: int) -> list[CommonTerm]:
     return parts
 
 
-def _group_terms(bar: BarPlan, values: Mapping[str, Any], rows: int) -> Iterator[GroupTerm]:
-    matrices = {name: matrix_of_terms([effect], values, rows) for name, effect in bar.effects.items()}
+def _group_terms(bar: BarPlan, values: Mapping[str, Any], evaluator: Evaluator) -> Iterator[GroupTerm]:
+    rows, owners = evaluator.rows, evaluator.owners
+    matrices = {name: matrix_of_terms([effect], values, rows, owners) for name, effect in bar.effects.items()}
     for member in bar.members:
         name, effect = f"{member.effect}|{member.factor}", bar.effects.get(member.effect)
         shape = (("1",), True, "numeric") if effect is None else (effect.labels, effect.scalar, effect.kind)

@@ -1,7 +1,8 @@
 """What a formula becomes: plain records of names and arrays, read by every room to the right.
 
-Matrices hold one COLUMN of the design per ROW of the array, shape ``(columns, rows of data)``, float64,
-C-contiguous and writable, so that a block of consecutive data rows is contiguous for every column.
+Matrices hold one COLUMN of the design per ROW of the array, shape ``(columns, rows of data)``, float64 and
+C-contiguous, so that a block of consecutive data rows is contiguous for every column; and writable, unless they are
+columns of the user's data (`columns.lent`).
 """
 
 from __future__ import annotations

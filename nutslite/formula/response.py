@@ -14,6 +14,7 @@ from nutslite._log import log
 from nutslite.exceptions import DataError
 from nutslite.formula.columns.categories import Categories, first_level
 from nutslite.formula.columns.data import check_finite, matrix_of
+from nutslite.formula.columns.lent import lent
 from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.evaluation import Evaluator
@@ -170,8 +171,9 @@ def _categorical_plan(spec: ResponseSpec, value: Categories) -> ResponsePlan:
 def _response(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> tuple[Response, FloatArray | None]:
     """The response on the evaluator's rows with all that its forms say, and its weights."""
     own = len(plan.spec.own)
-    values = np.empty((own + len(plan.companions), evaluator.rows))
-    values[:own] = value if plan.spec.columns else _numbers(plan, value, evaluator)
+    values = value if plan.spec.columns else _numbers(plan, value, evaluator)
+    if plan.companions:
+        values = np.concatenate([values, np.empty((len(plan.companions), evaluator.rows))])
     y = values[:own] if plan.spec.columns else values[0]
     found = [_said(plan.spec, use, y, evaluator) for use in plan.spec.forms]
     for known in found:
@@ -182,7 +184,10 @@ def _response(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> tuple[Res
 
 
 def _numbers(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> FloatArray:
-    """The response proper, shape (n,): numbers, codes of levels, or whether it is the level that counts as 1."""
+    """The response proper, shape (1, n): numbers, codes of levels, or whether it is the level that counts as 1.
+
+    A column of the data that is float64 is lent, and read-only.
+    """
     spec = plan.spec
     if isinstance(value, Categories) != bool(plan.levels):
         was = "categorical" if plan.levels else "numeric"
@@ -197,10 +202,13 @@ def _numbers(plan: ResponsePlan, value: Any, evaluator: Evaluator) -> FloatArray
             )
         success = plan.success
         codes = recoded.codes if success is None else recoded.codes == recoded.names.index(success)
-        return np.array(codes, dtype=np.float64)
+        return np.array(codes[None], dtype=np.float64)
     values = matrix_of(value, evaluator.rows, spec.value.name)
     check_finite(values, spec.value.name)
-    return np.array(values[0])
+    if values.base is None:  # made here
+        return values
+    found = lent([values[0]], evaluator.owners)
+    return np.array(values[:1]) if found is None else found
 
 
 def _record(plan: ResponsePlan, values: FloatArray) -> Response:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
+from nutslite.formula.columns.lent import Lender
 from nutslite.formula.design import Design
 from nutslite.formula.records import BasisTerm, GroupFactor, LinearPredictor, Members, Response
 
@@ -25,6 +26,7 @@ def rows_of_design(design: Design, rows: Rows) -> Design:
         weights=None if design.weights is None else design.weights[rows],
         n_rows=len(rows),
         rows=design.rows[rows],
+        lender=Lender(),
     )
 
 

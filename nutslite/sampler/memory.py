@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -44,6 +45,8 @@ def memory_for(
     SamplingError
     """
     needed = chains * draws * numbers * FLOAT_BYTES
+    if needed > KEPT_BYTES:
+        give_back()
     if needed > FEW_BYTES and needed > available_memory():
         raise SamplingError(_message(what, needed, chains, draws, numbers, remedy))
     try:
@@ -63,9 +66,25 @@ def keep_what_is_freed() -> None:
     del largest
 
 
+def give_back() -> None:
+    """Return the memory of freed arrays that the C library has kept: it is no place for larger ones, which follow."""
+    if (trim := _trim()) is not None:
+        trim(0)
+
+
+@functools.cache
+def _trim() -> Callable[[int], int] | None:
+    """``malloc_trim``, where the C library is GNU's."""
+    try:
+        found: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    except (OSError, TypeError):
+        return None
+    return found
+
+
 def available_memory() -> float:
-    """Bytes that this process can still have: what the machine has left, and a container's limit leaves."""
-    return min(physical_memory(), _left_by_machine(), *_left_by_limits())
+    """Bytes that this process can still have: what the machine has left, and limits of a container or its own leave."""
+    return min(physical_memory(), _left_by_machine(), _left_to_process(), *_left_by_limits())
 
 
 def physical_memory() -> float:
@@ -81,6 +100,18 @@ def _left_by_machine() -> float:
         if line.startswith("MemAvailable:"):
             return 1024.0 * float(line.split()[1])
     return float("inf")
+
+
+def _left_to_process() -> float:
+    """What a limit on the addresses of this process (``ulimit -v``) leaves."""
+    try:
+        import resource  # Unix has it
+    except ImportError:
+        return float("inf")
+    most, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _text("/proc/self/statm").split()
+    if most == resource.RLIM_INFINITY or not pages:
+        return float("inf")
+    return max(0.0, float(most) - float(pages[0]) * resource.getpagesize())
 
 
 def _left_by_limits() -> Iterator[float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,9 @@ BLOCK_SECONDS = 0.06
 """Time that a block of transitions should take: a bound on how long Ctrl-C and progress wait."""
 
 FIRST_BLOCK = 10
+
+FIRST_NUMBERS = 100_000
+"""Of the positions of the first block, at most: where they are more, a block is one transition anyway."""
 
 
 class Problem(NamedTuple):
@@ -136,18 +140,17 @@ class ChainWorker:
         self._settings = settings
         self._initial = initial
         self._rng = np.random.Generator(np.random.PCG64(seed))
-        self._workspace = new_workspace(initial.shape[0], settings.max_treedepth)
+        self._workspace = new_workspace(0, 1)  # while the chain waits; its own when it runs
         self._adaptation = new_adaptation(settings.step_size or 1.0)
         self._searches = settings.tune > 0 or settings.step_size is None
-        self._block_length = FIRST_BLOCK
+        self._block_length = max(1, min(FIRST_BLOCK, FIRST_NUMBERS // max(1, initial.shape[0])))
         self._journal = journal
         self._first_metric = first_metric
         self._rule = settings.metric_rule
         self._window = Window()
-        self._begun = begun is not None
+        self._begun, self._ended = begun, begun
         if begun is not None:
             self.metric = begun.metric
-            self._take_state(begun._asdict())
 
     def abandon(self) -> None:
         """Keep what is finished apart from what a thread that nobody waits for may still write."""
@@ -161,7 +164,18 @@ class ChainWorker:
 
     @property
     def state(self) -> ChainState:
-        """Where the chain is now; between blocks, that is where its last transition ended."""
+        """Where the chain is now; between blocks, that is where its last transition ended.
+
+        Raises
+        ------
+        SamplingError
+            If it has not run.
+        """
+        if self._ended is None:
+            raise SamplingError(f"Chain {self.chain} has not run.")
+        return self._ended
+
+    def _state(self) -> ChainState:
         points, values = self._workspace.points, self._workspace.values
         return ChainState(
             points[SELECTED, POSITION].copy(),
@@ -180,8 +194,9 @@ class ChainWorker:
         SamplingError
             If the chain cannot start, or no step size works.
         """
-        with np.errstate(all="ignore"):  # without the JIT, kernels are NumPy scalars, and inf and nan are expected
-            if self._begun:
+        with self._own_workspace(), np.errstate(all="ignore"):  # without the JIT inf and nan are NumPy scalars
+            if self._begun is not None:
+                self._take_state(self._begun._asdict())
                 self._run_transitions(self.sampling, self._settings.draws, None, stop, report)
                 return
             if self._journal is None or not self._journal.waiting or self._first_metric is not None:
@@ -196,6 +211,23 @@ class ChainWorker:
             if self._settings.tune > 0:
                 self._adaptation[STEP_SIZE] = math.exp(self._adaptation[LOG_AVERAGE])
             self._run_transitions(self.sampling, self._settings.draws, None, stop, report)
+
+    @contextlib.contextmanager
+    def _own_workspace(self) -> Iterator[None]:
+        """Memory for trajectories, dozens of positions, while the chain runs: of those that wait, none has any."""
+        dimension, depth = self._initial.shape[0], self._settings.max_treedepth
+        try:
+            self._workspace = new_workspace(dimension, depth)
+        except MemoryError as error:
+            raise SamplingError(
+                f"Chain {self.chain}: there is no memory for trajectories of {dimension:,} coordinates. Fewer chains "
+                "at a time, or a smaller max_treedepth, need less."
+            ) from error
+        try:
+            yield
+        finally:
+            self._ended = self._state()
+            self._workspace = new_workspace(0, 1)
 
     def _run_stage(self, stage: Stage, stop: threading.Event, report: Callable[[ChainProgress], None]) -> None:
         window = self._window if stage.learns_metric else None

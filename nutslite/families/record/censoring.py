@@ -21,6 +21,7 @@ from nutslite.families.links.parameter import SEVERAL_COLUMNS
 from nutslite.families.record.bounds import bounds_of
 from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_kernel
 from nutslite.families.user.built_in import built_in, family_names
+from nutslite.formula.columns.lent import for_kernels
 from nutslite.formula.records import STATUSES, Response
 
 LOGLIKS = types.UniTuple(types.int64, len(STATUSES) + 1)
@@ -113,8 +114,8 @@ def kernel_rows(family: Family, response: Response) -> KernelRows:
     """
     censoring, bounds = response.censoring, bounds_of(family, response)
     if censoring is None and bounds is None:  # nothing is changed, and so nothing copied
-        y = np.ascontiguousarray(family.prepare(response.values), dtype=float)
-        return KernelRows(y, np.zeros(y.shape[1], dtype=np.int64), None, len(y))
+        y = for_kernels(family.prepare(response.values))
+        return KernelRows(y, np.broadcast_to(np.int64(0), y.shape[1]), None, len(y))
     kernels = np.zeros(response.values.shape[1], dtype=np.int64) if censoring is None else censoring.status.copy()
     lower, upper = response.values[0].copy(), response.values[0].copy()
     if censoring is not None and censoring.upper is not None:

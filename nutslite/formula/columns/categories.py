@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Number
 from typing import Any
 
@@ -15,6 +16,8 @@ from nutslite.exceptions import DataError, did_you_mean
 from nutslite.formula.columns.level_names import level_name, positions_among, python_levels
 
 _SHOWN = 8
+_PLAIN_NUMBERS = (np.dtype(np.int64), np.dtype(np.float64))
+_ROWS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class Categories:
     contrast: Any = None
     unseen: tuple[Any, ...] = ()
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The levels as texts."""
         return tuple(level_name(level) for level in self.levels)
@@ -133,6 +136,8 @@ def categories_of(values: Any, name: str) -> Categories:
 
 def _factorized(series: pd.Series, name: str) -> tuple[Any, Any]:
     """Codes, and the different values: sorted, by their names where Python knows no order of them."""
+    if series.dtype in _PLAIN_NUMBERS:
+        return _factorized_numbers(series.to_numpy())
     try:
         return pd.factorize(series, sort=True)
     except TypeError:
@@ -145,6 +150,21 @@ def _factorized(series: pd.Series, name: str) -> tuple[Any, Any]:
         raise DataError(f"The values of '{name}' cannot be levels: Python cannot look up a {kind}.") from None
     order = sorted(range(len(values)), key=lambda place: level_name(values[place]))
     return np.argsort(order)[codes], values[order]
+
+
+def _factorized_numbers(values: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
+    """The same of some rows at a time: pandas would make a table for as many values as there are rows."""
+    pieces = [values[start : start + _ROWS_AT_ONCE] for start in range(0, values.size, _ROWS_AT_ONCE)]
+    different, waiting = values[:0], [values[:0]]
+    for piece in pieces:
+        waiting.append(pd.unique(piece))
+        if sum(new.size for new in waiting) >= different.size:  # so that all of them are looked at a few times only
+            different, waiting = pd.unique(np.concatenate([different, *waiting])), []
+    different = np.sort(pd.unique(np.concatenate([different, *waiting])))
+    levels, codes = pd.Index(different), np.empty(values.size, dtype=np.int32)
+    for place, piece in enumerate(pieces):
+        codes[place * _ROWS_AT_ONCE :][: piece.size] = levels.get_indexer(pd.Index(piece))
+    return codes, different
 
 
 def _refuse_equal_kinds(series: pd.Series, name: str) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from nutslite.exceptions import DataError, DataTypeError, checked_path
 from nutslite.formula.columns.categories import Categories, categories_of
+from nutslite.formula.columns.lent import copies_on_write
 from nutslite.formula.columns.tables import column_of_list, decoded, frame_of_table, read_table
 
 LARGEST = 1e100  # sums of squares must stay in range, for the data and in the sampler
@@ -100,7 +101,8 @@ def select(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
         if not isinstance(frame.columns.get_loc(name), int):
             raise DataError(f"The data have several columns named '{name}'; rename them.")
     columns = {name: frame[name].array for name in names}  # frame[names] would copy what stands in one block
-    return pd.DataFrame(columns, index=frame.index, columns=pd.Index(names, dtype=object), copy=False)
+    own = not copies_on_write()  # what a design reads must stay what it is
+    return pd.DataFrame(columns, index=frame.index, columns=pd.Index(names, dtype=object), copy=own)
 
 
 def columns_of(frame: pd.DataFrame, categorical: Collection[str]) -> dict[str, Any]:

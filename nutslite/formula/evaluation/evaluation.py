@@ -20,6 +20,7 @@ from patsy import PatsyError
 from nutslite._log import log
 from nutslite.exceptions import DataError, FormulaError, NutsliteError
 from nutslite.formula.columns.categories import Categories, categories_of, first_level
+from nutslite.formula.columns.lent import owners_of
 from nutslite.formula.columns.level_names import level_name
 from nutslite.formula.evaluation import functions
 from nutslite.formula.evaluation.arguments import check_arguments, check_rows
@@ -112,6 +113,7 @@ class Evaluator:
         self.learning = learning
         self.categorical = categorical
         self.rounded = rounded
+        self.owners = owners_of(columns.values())
 
     def evaluate(self, expression: Expression) -> Any:
         """The value of `expression`: an array of shape (n,) or (n, k), `Categories`, or a constant.

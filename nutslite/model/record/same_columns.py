@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
 from nutslite.formula.columns.data import check_finite
+from nutslite.formula.columns.lent import Lender
 from nutslite.formula.design import Design
 from nutslite.formula.language.expression import Expression
 from nutslite.formula.response import ResponsePlan
@@ -80,7 +81,14 @@ class SameColumns:
             )
             for parameter, predictor in self.design.predictors.items()
         }
-        found = replace(self.design, response=response, predictors=predictors, n_rows=len(frame), rows=frame.index)
+        found = replace(
+            self.design,
+            response=response,
+            predictors=predictors,
+            n_rows=len(frame),
+            rows=frame.index,
+            lender=Lender(),
+        )
         try:
             found.check_columns()
         except DataError:

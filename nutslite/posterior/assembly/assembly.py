@@ -342,7 +342,7 @@ class _Assembler:
             coefficients=head.resolved(np.concatenate([np.empty(0, dtype=np.int64), *self.coefficients])),
             offsets=rows_of_all([offset[None, :] for offset in self.offsets], n),
             z=rows_of_all([column[None, :] for column in self.z], n),
-            levels=np.ascontiguousarray(levels, dtype=np.int32).reshape(-1, n),
+            levels=levels[0].reshape(1, n) if len(levels) == 1 else np.array(levels, dtype=np.int32).reshape(-1, n),
             links=self._link_codes(),
             predictors=predictors,
             blocks=blocks,

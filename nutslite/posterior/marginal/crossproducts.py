@@ -6,20 +6,27 @@ what `recovery` needs to draw the integrated parameters exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.posterior.assembly.coded_columns import common_columns, each_common_column
+from nutslite.posterior.assembly.coded_columns import each_common_column
 from nutslite.posterior.marginal import marginal as mg
 from nutslite.posterior.marginal.level_classes import class_cross_products, equal_classes
 from nutslite.posterior.marginal.marginal import MarginalData
 from nutslite.posterior.marginal.prices import Sizes, cheapest, pairs_of_columns, too_dear
 from nutslite.posterior.marginal.reduction import Reduction, integrated_positions, why_not_reducible
-from nutslite.posterior.products.level_sums import LevelDesign, between, dense_products, own_products, pair_products
-from nutslite.posterior.products.products import weighted_products
+from nutslite.posterior.marginal.residuals import Residuals
+from nutslite.posterior.products.level_sums import (
+    Column,
+    LevelDesign,
+    between,
+    dense_products,
+    own_products,
+    pair_products,
+)
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import Head
@@ -30,10 +37,8 @@ from nutslite.priors.densities.codes import FLAT
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
-CLOSE_FIT = 1e-3  # share of the response's squares in the residuals below which three digits and more would cancel
 WIDEST_ELIMINATED = 64  # columns of one level, such as the weights of smooths, where there is no grouping factor
-CHUNK_BYTES = 1 << 21  # of common columns at a time
-NO_LEVELS = LevelDesign(np.empty(0, dtype=np.int64), 0, 0, {})  # of the eliminated factor where there is none
+NO_LEVELS = LevelDesign(np.empty(0, dtype=np.int32), 0, 0, {})  # of the eliminated factor where there is none
 
 
 def reduce_gaussian(assembled: Assembled) -> Reduction | str:
@@ -96,11 +101,12 @@ class _Reducer:
         way = cheapest(sizes)
         if way == "joint":
             return too_dear(sizes)
-        response, shift, outer = self._residuals()
+        residuals = self._residuals()
+        shift = residuals.shift
         designs = [self._level_design(factor) for factor in self.others]
         common = each_common_column(model, 0) if model.blocks.size else [np.empty(0)] * self.n_common
-        dense = [*[np.broadcast_to(1.0, self.n)] * (self.n_common - len(common)), *common, response]
-        cross = self._cross(dense, designs, outer)
+        dense = [*[np.broadcast_to(1.0, self.n)] * (self.n_common - len(common)), *common, residuals]
+        cross = self._cross(dense, designs, residuals.products)
         level_cross = self._level_products(own, dense, designs)
         q = gram.shape[1]
         if way == "large":
@@ -160,7 +166,7 @@ class _Reducer:
         """What the prices of the ways depend on; `own` is the design of the eliminated factor."""
         rest = self.n_common + sum(self._size(factor) for factor in self.others)
         others = sum(self._stride(factor) for factor in self.others)
-        per_level = np.bincount(own.level, minlength=own.n_levels)
+        per_level = own.counts()
         return Sizes(
             rows=self.n,
             common=self.n_common,
@@ -173,68 +179,16 @@ class _Reducer:
             intercept_only=own.stride == 1 and own.columns[0] is None and not explained,
         )
 
-    def _residuals(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Residuals, coefficients and cross-products of least squares.
-
-        Returns
-        -------
-        residuals : ndarray, shape (n,)
-            The response less offset, locations and least squares; without group effects nothing reads them, and least
-            squares may be left in.
-        shift : ndarray, shape (p,)
-            The least-squares coefficients of the common columns.
-        products : ndarray, shape (p + 1, p + 1)
-            [common, residuals]' W [common, residuals].
-        """
-        model = self.model
-        offset = model.predictors[0, md.OFFSET]
-        response = model.y[0] - model.offsets[offset] if offset >= 0 else model.y[0].copy()
-        for block in model.blocks:
+    def _residuals(self) -> Residuals:
+        """The response less offset, locations and least squares, and their cross-products."""
+        locations = []
+        for block in self.model.blocks:
             for c in range(block[md.N_COLUMNS]):
                 location = self._location(block, c)
                 if location != 0.0:
-                    response -= location * self._z(block, c)
-        p = self.n_common
-        products = np.zeros((p + 1, p + 1))
-        for rows in self._chunks():
-            dense = self._dense(rows, response)
-            products += weighted_products(dense, self._weights(rows), dense)
-        shift = np.asarray(np.linalg.lstsq(products[:p, :p], products[:p, p], rcond=None)[0], dtype=float)
-        left = products[:p, p] - products[:p, :p] @ shift
-        squares = float(products[p, p] - shift @ (products[:p, p] + left))
-        if not model.blocks.size and squares > CLOSE_FIT * products[p, p]:
-            products[p], products[:, p] = np.append(left, squares), np.append(left, squares)
-            return response, shift, products
-        # Those of residuals from the residuals themselves: from the products they would cancel where the fit is close.
-        with_residuals = np.zeros(p + 1)
-        for rows in self._chunks():
-            dense = self._dense(rows, response)
-            dense[p] -= np.einsum("p,pn->n", shift, dense[:p])  # not BLAS, see products.py
-            response[rows] = dense[p]
-            with_residuals += weighted_products(dense[p:], self._weights(rows), dense)[0]
-        products[p], products[:, p] = with_residuals, with_residuals
-        return response, shift, products
-
-    def _chunks(self) -> Iterator[slice]:
-        """Rows of a few megabytes, so that no copy of all columns is made."""
-        size = max(256, CHUNK_BYTES // (8 * (self.n_common + 1)))
-        return (slice(start, min(self.n, start + size)) for start in range(0, self.n, size))
-
-    def _dense(self, rows: slice, response: FloatArray) -> FloatArray:
-        """[common, response]' of some rows, shape (p + 1, rows)."""
-        columns = common_columns(self.model, 0, rows)
-        out = np.empty((self.n_common + 1, columns.shape[1]))
-        out[0] = 1.0  # of the intercept, where there is one
-        out[self.n_common - columns.shape[0] : self.n_common] = columns
-        out[-1] = response[rows]
-        return out
-
-    def _weights(self, rows: slice) -> FloatArray | None:
-        return None if self.weights is None else self.weights[rows]
-
-    def _z(self, block: IndexArray, column: int) -> FloatArray:
-        z_row = self.model.block_columns[block[md.COLUMN_TABLE] + column, md.Z_ROW]
-        return np.ones(self.n) if z_row < 0 else self.model.z[z_row]
+                    z_row = self.model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]
+                    locations.append((location, None if z_row < 0 else self.model.z[z_row]))
+        return Residuals(self.model, self.n_common, locations)
 
     def _level_design(self, factor: int) -> LevelDesign:
         """One factor's effects, in their order."""
@@ -244,10 +198,9 @@ class _Reducer:
                 z_row = self.model.block_columns[block[md.COLUMN_TABLE] + c, md.Z_ROW]
                 columns[int(block[md.EFFECT_START]) - first + c] = None if z_row < 0 else self.model.z[z_row]
         stride = self._stride(factor)
-        level = self.model.levels[factor].astype(np.int64)
-        return LevelDesign(level, self._size(factor) // stride, stride, columns)
+        return LevelDesign(self.model.levels[factor], self._size(factor) // stride, stride, columns)
 
-    def _cross(self, dense: Sequence[FloatArray], designs: list[LevelDesign], products: FloatArray) -> FloatArray:
+    def _cross(self, dense: Sequence[Column], designs: list[LevelDesign], products: FloatArray) -> FloatArray:
         """[rest, y]' W [rest, y], dense, from that of the common columns."""
         p, m = self.n_common, sum(design.size for design in designs)
         out = np.empty((p + m + 1, p + m + 1))
@@ -260,7 +213,7 @@ class _Reducer:
             out[p : p + m, p : p + m] = between(designs, self.weights)
         return out
 
-    def _level_products(self, own: LevelDesign, dense: Sequence[FloatArray], designs: list[LevelDesign]) -> FloatArray:
+    def _level_products(self, own: LevelDesign, dense: Sequence[Column], designs: list[LevelDesign]) -> FloatArray:
         """Z'W[rest, y] of every level of the eliminated factor, shape (L, q, r + 1); `own` is its design."""
         p = at = self.n_common
         r = p + sum(design.size for design in designs)

@@ -84,9 +84,9 @@ def head_prior_information(head: Head, density: Callable[..., float], position: 
 
 
 def _positive_part(rows: FloatArray) -> FloatArray:
-    """Symmetric matrices (k, k, n) without their negative eigenvalues."""
+    """Symmetric matrices (k, k, n), overwritten, without their negative eigenvalues."""
     if rows.shape[0] == 1:
-        return np.maximum(rows, 0.0)
+        return np.maximum(rows, 0.0, out=rows)
     eigenvalues, vectors = np.linalg.eigh(np.moveaxis(rows, 2, 0))
     positive = np.einsum("nab,nb,ncb->acn", vectors, np.maximum(eigenvalues, 0.0), vectors)
     return np.ascontiguousarray(positive)
@@ -231,7 +231,7 @@ class _BlockDesign:
 
 def _block_design(model: ModelData, block: IndexArray) -> _BlockDesign:
     q, levels = int(block[md.N_COLUMNS]), int(block[md.N_LEVELS])
-    level = model.levels[block[md.FACTOR]].astype(np.int64)
+    level = model.levels[block[md.FACTOR]]
     parts = []
     for part in md.parts_of(model, block):
         columns: dict[int, FloatArray | None] = {}

@@ -167,7 +167,8 @@ def _sizes(model: ModelData, units: FloatArray) -> FloatArray:
                 sizes[intercept] = 1.0 / unit
             sizes[first : first + int(predictor[md.N_COEFFICIENTS])] = 1.0 / unit
     plain = model.coefficients < sizes.size
-    squares = np.array([np.mean(column**2) for column, own in zip(model.matrix, plain, strict=True) if own])
+    own = (column for column, own in zip(model.matrix, plain, strict=True) if own)
+    squares = np.array([np.einsum("n,n->", column, column) / column.size for column in own])
     sizes[model.coefficients[plain]] *= np.sqrt(squares)
     return sizes
 

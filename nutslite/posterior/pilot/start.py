@@ -12,7 +12,7 @@ from nutslite.families.links.codes import CODES, constant_link, is_custom, link_
 from nutslite.families.record.censoring import compiled_logliks
 from nutslite.formula.forms.rate import EXPOSURE
 from nutslite.posterior.pilot.nested_laplace import start_inside
-from nutslite.posterior.pilot.row_information import ETA_STEP
+from nutslite.posterior.pilot.row_information import ETA_STEP, ROWS_AT_ONCE
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.transforms import IDENTITY, LOG, unconstrain
@@ -34,7 +34,7 @@ def starting_position(assembled: Assembled) -> FloatArray:
         position[at] = eta - offset
     start_inside(model, spec.family.parent.support, position, eta)
     if name == "identity" or spec.family.parent.support == "real":
-        _set_scales(assembled, position, float(y.std()), effects=name == "identity")
+        _set_scales(assembled, position, _sd(y), effects=name == "identity")
     _set_beginnings(assembled, position, y)
     return position
 
@@ -73,9 +73,16 @@ def pilot_kernels(
 
 def units_of_predictors(assembled: Assembled) -> FloatArray:
     """By how much linear predictors (k,) differ: the response's sd where one is in its unit, else 1."""
-    spec, sd = assembled.spec, float(_response(assembled).std())
+    spec, sd = assembled.spec, _sd(_response(assembled))
     own = [p.support == "real" and spec.links.get(p.name) == "identity" for p in spec.family.eta_parameters]
     return np.where(own, sd if sd > 0.0 else 1.0, 1.0)
+
+
+def _sd(numbers: FloatArray) -> float:
+    """Standard deviation, of some numbers at a time: beside the data of a large model there is little room."""
+    mean, n = numbers.mean(), numbers.size
+    pieces = (numbers[start : start + ROWS_AT_ONCE] for start in range(0, n, ROWS_AT_ONCE))
+    return float(np.sqrt(sum(float(np.sum((piece - mean) ** 2)) for piece in pieces) / n))
 
 
 def _predictor_at(assembled: Assembled, mean: float) -> float:

@@ -1,13 +1,16 @@
 """Products of group effects' designs: sums over the rows of each level, or of each pair of levels.
 
 A factor's design has one number per row and column of its effects, so its products with anything are weighted counts.
+They are added up some rows at a time, in their order: nothing is made that is as long as the data, and the sums are
+those of all rows at once to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +18,16 @@ from numpy.typing import NDArray
 from nutslite.posterior.products.products import weighted_products
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
 
 MANY_COLUMNS = 32
+ROWS_AT_ONCE = 1 << 14
+
+
+class Column(Protocol):
+    """Numbers of rows of data, of which some are asked for at a time: an array, or what makes them then."""
+
+    def __getitem__(self, rows: slice, /) -> FloatArray: ...
 
 
 @dataclass(frozen=True)
@@ -25,14 +36,14 @@ class LevelDesign:
 
     Attributes
     ----------
-    level : ndarray of int64, shape (n,)
+    level : ndarray of integers, shape (n,)
     n_levels, stride : int
         The effect of (level, column) is number ``level * stride + column``.
     columns : dict of int to (ndarray of shape (n,), or None)
         The numbers that multiply the effects of a column; None for ones.
     """
 
-    level: NDArray[np.int64]
+    level: NDArray[np.integer[Any]]
     n_levels: int
     stride: int
     columns: dict[int, FloatArray | None]
@@ -50,28 +61,40 @@ class LevelDesign:
         """All columns times the weights of rows, shape (size,)."""
         out = np.zeros(self.size)
         for c, z in self.columns.items():
-            out[self.numbers(c)] = np.bincount(self.level, _times(z, weights), self.n_levels)
+            self.add(out[self.numbers(c)], z, weights)
         return out
 
+    def counts(self) -> IndexArray:
+        """Rows of each level."""
+        out = np.zeros(self.n_levels, dtype=np.int64)
+        for start in range(0, self.level.size, ROWS_AT_ONCE):
+            np.add.at(out, self.level[start : start + ROWS_AT_ONCE].astype(np.intp, copy=False), 1)
+        return out
 
-def dense_products(
-    design: LevelDesign, dense: FloatArray | Sequence[FloatArray], weights: FloatArray | None
-) -> FloatArray:
+    def add(self, out: FloatArray, *factors: Column | None) -> None:
+        """Add the product of columns of rows to the elements (levels,) of the rows' levels."""
+        _add(out, self.level.size, lambda rows: self.level[rows], factors)
+
+
+def dense_products(design: LevelDesign, dense: FloatArray | Sequence[Column], weights: FloatArray | None) -> FloatArray:
     """design' diag(weights) dense', shape (size, p), for `dense` (p, n), or its p rows one by one."""
     out = np.zeros((design.size, len(dense)))
     for c, z in design.columns.items():
-        factor = _times(z, weights)
         for p, row in enumerate(dense):
-            out[design.numbers(c), p] = np.bincount(design.level, _times(row, factor), design.n_levels)
+            design.add(out[design.numbers(c), p], z, weights, row)
     return out
 
 
 def pair_products(left: LevelDesign, right: LevelDesign, weights: FloatArray | None) -> FloatArray:
     """left' diag(weights) right of two factors, dense: shape (left.size, right.size)."""
     out = np.zeros((left.size, right.size))
-    pair = left.level * right.n_levels + right.level
+
+    def pairs(rows: slice) -> IndexArray:
+        return left.level[rows].astype(np.int64) * right.n_levels + right.level[rows]
+
     for (c, z), (d, other) in product(left.columns.items(), right.columns.items()):
-        sums = np.bincount(pair, _times(_times(z, other), weights), left.n_levels * right.n_levels)
+        sums = np.zeros(left.n_levels * right.n_levels)
+        _add(sums, left.level.size, pairs, (z, other, weights))
         out[left.numbers(c), right.numbers(d)] = sums.reshape(left.n_levels, right.n_levels)
     return out
 
@@ -83,8 +106,8 @@ def own_products(design: LevelDesign, weights: FloatArray | None) -> FloatArray:
     out = np.zeros((design.n_levels, design.stride, design.stride))
     for (c, z), (d, other) in product(design.columns.items(), repeat=2):
         if d <= c:
-            sums = np.bincount(design.level, _times(_times(z, other), weights), design.n_levels)
-            out[:, c, d] = out[:, d, c] = sums
+            design.add(out[:, c, d], z, other, weights)
+            out[:, d, c] = out[:, c, d]
     return out
 
 
@@ -97,7 +120,7 @@ def level_products(left: LevelDesign, right: LevelDesign, weights: FloatArray | 
         out[0][np.ix_(list(left.columns), list(right.columns))] = sums
         return out
     for (c, z), (d, other) in product(left.columns.items(), right.columns.items()):
-        out[:, c, d] = np.bincount(left.level, _times(_times(z, other), weights), left.n_levels)
+        left.add(out[:, c, d], z, other, weights)
     return out
 
 
@@ -136,7 +159,14 @@ def _matrix(design: LevelDesign) -> FloatArray:
     return np.array([ones if z is None else z for z in design.columns.values()])
 
 
-def _times(left: FloatArray | None, right: FloatArray | None) -> FloatArray | None:
-    if left is None or right is None:
-        return right if left is None else left
-    return left * right
+def _add(
+    out: FloatArray, n: int, places: Callable[[slice], NDArray[np.integer[Any]]], factors: Sequence[Column | None]
+) -> None:
+    """Add the product of columns of `n` rows, None for ones, to the elements of `out` that are the rows' `places`."""
+    given = [factor for factor in factors if factor is not None]
+    for start in range(0, n, ROWS_AT_ONCE):
+        rows = slice(start, min(n, start + ROWS_AT_ONCE))
+        numbers: FloatArray | float = 1.0
+        for factor in given:
+            numbers = numbers * factor[rows]
+        np.add.at(out, places(rows).astype(np.intp, copy=False), numbers)

@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 BLOCK = 512  # rows whose columns stay in cache
 PARTS = 2  # fixed, so that sums do not depend on how many processors there are
 FEWEST_ROWS = 20_000  # for threads
+ROWS_AT_ONCE = 1 << 16  # in NumPy
 FEWEST_PRODUCTS = 2_000_000  # for compiled code: with fewer NumPy takes milliseconds, and has nothing to compile
 
 
@@ -30,7 +31,7 @@ def weighted_products(left: FloatArray, weights: FloatArray | None, right: Float
     """
     n = left.shape[1]
     if left.shape[0] * right.shape[0] * n < FEWEST_PRODUCTS:
-        few: FloatArray = np.einsum("in,jn->ij", left if weights is None else left * weights, right)
+        few = _few_products(left, weights, right)
         return _whole(few) if left is right else few
     w = np.empty(0) if weights is None else weights
     edges = [0, n] if n < FEWEST_ROWS else np.linspace(0, n, PARTS + 1).astype(int).tolist()
@@ -49,6 +50,17 @@ def weighted_products(left: FloatArray, weights: FloatArray | None, right: Float
             other.result()
     total = np.sum(outs, axis=0)
     return _whole(total) if left is right else total
+
+
+def _few_products(left: FloatArray, weights: FloatArray | None, right: FloatArray) -> FloatArray:
+    """The same in NumPy, some rows at a time: no weighted copy of all of them is made."""
+    out = np.zeros((left.shape[0], right.shape[0]))
+    for start in range(0, left.shape[1], ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        out += np.einsum(
+            "in,jn->ij", left[:, rows] if weights is None else left[:, rows] * weights[rows], right[:, rows]
+        )
+    return out
 
 
 def _whole(lower: FloatArray) -> FloatArray:

@@ -201,11 +201,14 @@ def has_derived_coefficients(model: ModelData) -> bool:
 
 def rows_of(model: ModelData, chosen: IndexArray) -> ModelData:
     """The same model on some of its rows: segment by segment, and in the order given within each."""
-    segment = segment_by_row(model)[chosen]
-    chosen = chosen[np.argsort(segment, kind="stable")]
     segments = model.segments.copy()
-    segments[:, STOP_ROW] = np.cumsum(np.bincount(segment, minlength=len(segments)))
-    segments[1:, FIRST_ROW] = segments[:-1, STOP_ROW]
+    if len(segments) == 1:
+        segments[0, STOP_ROW] = chosen.size
+    else:
+        segment = segment_by_row(model)[chosen]
+        chosen = chosen[np.argsort(segment, kind="stable")]
+        segments[:, STOP_ROW] = np.cumsum(np.bincount(segment, minlength=len(segments)))
+        segments[1:, FIRST_ROW] = segments[:-1, STOP_ROW]
 
     def columns(matrix: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(matrix[:, chosen])
@@ -263,7 +266,9 @@ def sorted_rows(model: ModelData) -> ModelData:
     block = sorting_block(model)
     if block is None:
         return model
-    index = segment_by_row(model) * block[N_LEVELS] + model.levels[block[FACTOR]]
+    index = model.levels[block[FACTOR]]
+    if len(model.segments) > 1:
+        index = segment_by_row(model) * block[N_LEVELS] + index
     starts = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=len(model.segments) * block[N_LEVELS]))])
     return rows_of(model, np.argsort(index, kind="stable"))._replace(
         sorted_factor=int(block[FACTOR]), row_starts=np.ascontiguousarray(starts, dtype=np.int64)

@@ -31,6 +31,8 @@ def row_labels(index: pd.Index) -> NDArray[Any]:
     >>> row_labels(pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])).tolist()
     ['a, 1', 'b, 2']
     """
+    if isinstance(index, pd.RangeIndex):
+        return np.arange(index.start, index.stop, index.step)  # pandas would keep its own beside the user's data
     if isinstance(index.dtype, np.dtype) and index.dtype.kind in KEPT_KINDS:
         return index.to_numpy()
     labels = np.empty(len(index), dtype=object)
