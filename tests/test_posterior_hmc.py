@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_models import small_model
 from test_posterior_matrix import GENERAL, UNCHECKED, nested_data, of_one_factor
 
+from nutslite import Prior
 from nutslite.model import Model
-from nutslite.posterior.methods.nuts_start import MANY_PARAMETERS
+from nutslite.posterior.targets.plan import MANY_PARAMETERS
 from nutslite.results.diagnostics.diagnostics import ess_mean, rhat
 
 QUIET = {"random_seed": 1, "progressbar": False, **UNCHECKED}
@@ -55,15 +57,51 @@ def test_the_default_rotates_for_many_parameters_alone():
     assert [fit.posterior.attrs["inference_method"] for fit in found] == ["hmc", "nuts"]
 
 
-@pytest.mark.parametrize("given", [{"max_treedepth": 8}, {"target_accept": 0.8}, {"tune": 50}])
-def test_what_nuts_heeds_means_nuts(given):
-    assert nested().fit(draws=20, chains=1, **given, **QUIET).posterior.attrs["inference_method"] == "nuts"
+@pytest.mark.parametrize(
+    ("given", "method"), [({"max_treedepth": 8}, "nuts"), ({"target_accept": 0.8}, "hmc"), ({"tune": 50}, "hmc")]
+)
+def test_arguments_of_chains_mean_chains(given, method):
+    """A depth is what only NUTS has."""
+    assert nested().fit(draws=20, chains=1, **given, **QUIET).posterior.attrs["inference_method"] == method
+
+
+def test_the_plan_says_who_samples():
+    assert str(nested().plan()).startswith("HMC over all")
+    assert str(nested().plan(pilot=False)).startswith("NUTS over all")
+    assert str(small_model(GENERAL["bernoulli"]).plan("joint")).startswith("NUTS over all")
+
+
+@pytest.fixture(scope="module")
+def lasso():
+    """Coefficients of which data say little, with a prior that has a kink where the pilot finds the mode."""
+    rng = np.random.default_rng(16)
+    x = rng.normal(size=(200, 60))
+    data = pd.DataFrame(x, columns=[f"x{k}" for k in range(60)])
+    data["y"] = (rng.uniform(size=200) < 1.0 / (1.0 + np.exp(-2.0 * x[:, 0] - x[:, 1]))).astype(int)
+    formula = "y ~ " + " + ".join(data.columns[:60])
+    return Model(formula, data, family="bernoulli", priors={"common": Prior("Laplace", mu=0, b=0.2)})
+
+
+def test_where_the_normal_is_poor_nuts_adapts(lasso, caplog):
+    with caplog.at_level("INFO", logger="nutslite"):
+        found = lasso.fit(**QUIET)
+    assert (
+        "The pilot's normal distribution is not about the posterior: NUTS adapts a metric of its own."
+        in caplog.messages
+    )
+    assert found.posterior.attrs["inference_method"] == "nuts"
+    for name in ("x0", "x5", "x40"):
+        values = found.posterior[name].values
+        assert rhat(values) < 1.01
+        assert ess_mean(values) > 1000
 
 
 @pytest.mark.parametrize("options", [{"pilot": False}, {"init": "adapt_diag"}])
-def test_without_a_centre_it_is_nuts(options):
-    found = nested().fit(draws=20, tune=50, chains=1, inference_method="hmc", **options, **QUIET)
+def test_without_a_centre_it_is_nuts(options, caplog):
+    with caplog.at_level("INFO", logger="nutslite"):
+        found = nested().fit(draws=20, tune=50, chains=1, inference_method="hmc", **options, **QUIET)
     assert found.posterior.attrs["inference_method"] == "nuts"
+    assert "There is no pilot's normal distribution to turn around: NUTS samples." in caplog.messages
 
 
 def test_a_depth_is_not_heeded_and_that_is_said(caplog):

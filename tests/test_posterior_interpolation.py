@@ -6,6 +6,7 @@ import functools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_models import grouped_data
 from test_known_covariances import assembled_of, known
@@ -17,6 +18,7 @@ from nutslite.posterior.marginal.interpolation import Interpolation, degree, int
 from nutslite.posterior.marginal.large_draws import LargeDraws, inverse_root
 from nutslite.posterior.marginal.large_marginal import LargeMarginal
 from nutslite.posterior.marginal.large_proposal import laplace_proposal, refined_proposal
+from nutslite.posterior.methods import large_independence
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.run.run import run
@@ -190,3 +192,33 @@ def test_effects_of_one_level_are_drawn(large, monkeypatch):
         ]
     )
     np.testing.assert_allclose(rest @ rest.T, inverse @ inverse.T, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_polynomials_rise_nowhere_that_the_density_does_not(seed, monkeypatch):
+    """With about one row a level they rose by dozens where no value held them, and chains stayed there."""
+    rng = np.random.default_rng(3)
+    n, levels, others = 320, 300, 120
+    a, b = rng.integers(0, levels, n), rng.integers(0, others, n)
+    a[:levels], b[:others] = np.arange(levels), np.arange(others)
+    data = pd.DataFrame({"a": [f"a{i}" for i in a], "b": [f"b{i}" for i in b], "x": rng.normal(size=n)})
+    y = 0.3 * data["x"] + 0.5 * rng.normal(size=levels)[a] + 0.5 * rng.normal(size=others)[b] + rng.normal(size=n)
+    kept = []
+
+    def keeping(density, proposal, *arguments):
+        kept.append((density, proposal, found(density, proposal, *arguments)))
+        return kept[-1][2]
+
+    found = large_independence.interpolated
+    monkeypatch.setattr(large_independence, "interpolated", keeping)
+    model = Model("y ~ x + (1|a) + (1|b)", data.assign(y=y))
+    model.fit(random_seed=seed, draws=50, chains=1, progressbar=False, compute_convergence_checks=False)
+    ((density, proposal, polynomials),) = kept
+    if polynomials is None:  # every draw is evaluated
+        return
+    positions = proposal.draw(np.random.default_rng(9), 40_000)
+    weights = polynomials.log_density(positions) - proposal.log_density(positions)
+    for place in np.argsort(weights)[-10:]:
+        exact = [density.evaluate(each)[0] for each in (positions[place], proposal.center)]
+        between = polynomials.log_density(np.stack([positions[place], proposal.center]))
+        assert between[0] - between[1] < exact[0] - exact[1] + 1.0

@@ -32,6 +32,9 @@ HELD_OUT = 40  # more evaluations, which say how far off the polynomials are
 REACH = 4.0  # standard deviations beyond the usual distance from the centre: no draw is farther out
 LARGEST_ERROR = 0.01  # root mean square over the posterior, of the log density
 LARGEST_SHIFT = 0.02  # of a mean, in its conditional standard deviations
+PROPOSALS, OWN_DRAWS, HEAVIEST = 30_000, 24, 12  # of which polynomials choose more evaluations, in rounds
+ROUNDS = 3
+LARGEST_OWN_ERROR, LARGEST_EXCESS = 0.03, 0.5  # of the log density: typical for their draws; anywhere
 LARGEST_SHARE_BEYOND = 1e-3  # of the posterior, as far as evaluations show it
 
 
@@ -94,44 +97,103 @@ def is_within(z: FloatArray) -> NDArray[np.bool_]:
 def interpolated(
     density: LargeMarginal, proposal: DefensiveMixture, rng: np.random.Generator, cores: int
 ) -> Interpolation | None:
-    """The polynomials nearest to values at draws of the proposal, in threads; None where they are not close enough."""
+    """The polynomials nearest to values at draws of the proposal, in threads; None where they are not close enough.
+
+    A polynomial may rise where no value holds it, far out: chains of thousands of draws would find that place, and
+    stay. So values are looked at where it has its own draws, and where proposals would weigh most; what is wrong there
+    is learned, and looked at again.
+    """
     d, r = proposal.center.size, density.schur.shape[0] - 1
     n_terms = math.comb(d + degree(d), d)
-    n = EVALUATIONS_PER_TERM * n_terms + HELD_OUT
-    positions = proposal.draw(rng, n)
-    values, means = np.full(n, -np.inf), np.zeros((n, r))
+    _, given = density.evaluate(proposal.center)
+    if given is None:
+        return None
+    known = _evaluated(density, proposal.draw(rng, EVALUATIONS_PER_TERM * n_terms), cores)
+    held = _evaluated(density, proposal.draw(rng, HELD_OUT), cores)
+    sds = density.standard_deviations(given)
+    values = np.append(known.values, held.values)
+    weights = normalised(values - proposal.log_density(np.concatenate([known.positions, held.positions])))
+    nothing = Interpolation(proposal.center, proposal.factor, np.zeros(n_terms), np.zeros((n_terms, r)))
+    both = [is_within(nothing.standard(each.positions)) & np.isfinite(each.values) for each in (known, held)]
+    within = np.concatenate(both)
+    if weights[~within].sum() > LARGEST_SHARE_BEYOND:
+        return None
+    shares = weights[known.values.size :][both[1]]
+    known, held = known.at(both[0]), held.at(both[1])
+    for _ in range(ROUNDS):
+        if known.values.size < n_terms or not shares.sum() > 0.0:
+            return None
+        z = nothing.standard(known.positions)
+        design = terms(z)
+        log_ratio = _nearest(design, known.values + 0.5 * np.einsum("ni,ni->n", z, z))
+        found = Interpolation(proposal.center, proposal.factor, log_ratio, _nearest(design, known.means))
+        error, shift, offset = _errors(found, held, shares / shares.sum(), sds)
+        own = _evaluated(density, _own_points(found, proposal, rng), cores)
+        off = found.log_density(own.positions) - own.values - offset
+        log.debug(
+            "Interpolation: log density within %.1g, means within %.1g standard deviations; at its own draws %.1g.",
+            *(error, shift, float(np.abs(off[:OWN_DRAWS]).max())),
+        )
+        close = error <= LARGEST_ERROR and shift <= LARGEST_SHIFT
+        typical = math.sqrt(float(np.mean(off[:OWN_DRAWS] ** 2)))
+        if close and typical <= LARGEST_OWN_ERROR and float(off.max()) <= LARGEST_EXCESS:
+            return found
+        if not np.isfinite(own.values).all():
+            return None
+        known = known.followed_by(own)
+    return None
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """Positions (n, d), log densities (n,) there, and means (n, r) of the rest."""
+
+    positions: FloatArray
+    values: FloatArray
+    means: FloatArray
+
+    def at(self, which: NDArray[np.bool_]) -> _Evaluated:
+        """Some of them."""
+        return _Evaluated(self.positions[which], self.values[which], self.means[which])
+
+    def followed_by(self, more: _Evaluated) -> _Evaluated:
+        """These and more."""
+        pairs = ((self.positions, more.positions), (self.values, more.values), (self.means, more.means))
+        return _Evaluated(*(np.concatenate(pair) for pair in pairs))
+
+
+def _evaluated(density: LargeMarginal, positions: FloatArray, cores: int) -> _Evaluated:
+    """In threads; minus infinity where there is no density."""
+    values, means = np.full(len(positions), -np.inf), np.zeros((len(positions), density.schur.shape[0] - 1))
 
     def work(some: slice) -> None:
         own = copy.copy(density)
         for i in range(some.start, some.stop):
-            values[i], given = own.evaluate(positions[i])
-            if given is not None:
-                means[i] = own.mean(given)
+            value, given = own.evaluate(positions[i])
+            if given is not None and np.isfinite(value):
+                values[i], means[i] = value, own.mean(given)
 
-    run_in_parts(work, n, cores)
-    weights = normalised(values - proposal.log_density(positions))
-    empty = np.zeros(n_terms)
-    z = Interpolation(proposal.center, proposal.factor, empty, np.zeros((n_terms, r))).standard(positions)
-    within = is_within(z) & np.isfinite(values)
-    if weights[~within].sum() > LARGEST_SHARE_BEYOND:
-        return None
-    known, held = np.flatnonzero(within)[:-HELD_OUT], np.flatnonzero(within)[-HELD_OUT:]
-    if known.size < n_terms:
-        return None
-    design = terms(z[known])
-    ratios = values + 0.5 * np.einsum("ni,ni->n", z, z)
-    log_ratio, of_means = (_nearest(design, each) for each in (ratios[known], means[known]))
-    found = Interpolation(proposal.center, proposal.factor, log_ratio, of_means)
-    shares = weights[held] / weights[held].sum()
-    errors = found.log_density(positions[held]) - values[held]
-    error = math.sqrt(float(shares @ (errors - shares @ errors) ** 2))  # a constant changes nothing
-    _, given = density.evaluate(proposal.center)
-    if given is None:
-        return None
-    shifts = (found.mean(positions[held]) - means[held]) / density.standard_deviations(given)
-    shift = float(np.sqrt(shares @ shifts**2).max())
-    log.debug("Interpolation: log density within %.1g, means within %.1g standard deviations.", error, shift)
-    return found if error <= LARGEST_ERROR and shift <= LARGEST_SHIFT else None
+    run_in_parts(work, len(positions), cores, fewest=1)
+    return _Evaluated(positions, values, means)
+
+
+def _errors(found: Interpolation, held: _Evaluated, shares: FloatArray, sds: FloatArray) -> tuple[float, float, float]:
+    """Root mean squares over the posterior of errors of the log density, a constant apart, and of the worst mean.
+
+    And that constant, which changes nothing.
+    """
+    errors = found.log_density(held.positions) - held.values
+    offset = float(shares @ errors)
+    shifts = (found.mean(held.positions) - held.means) / sds
+    return math.sqrt(float(shares @ (errors - offset) ** 2)), float(np.sqrt(shares @ shifts**2).max()), offset
+
+
+def _own_points(found: Interpolation, proposal: DefensiveMixture, rng: np.random.Generator) -> FloatArray:
+    """Draws of the polynomials' own density, then proposals that weigh most by it."""
+    positions = proposal.draw(rng, PROPOSALS)
+    log_weights = found.log_density(positions) - proposal.log_density(positions)
+    drawn = rng.choice(PROPOSALS, OWN_DRAWS, p=normalised(log_weights))
+    return positions[np.append(drawn, np.argsort(log_weights)[-HEAVIEST:])]
 
 
 def _nearest(design: FloatArray, values: FloatArray) -> FloatArray:

@@ -9,7 +9,6 @@ from nutslite._awaited import BLOCK, MANY, NATURAL, ROTATION
 from nutslite.posterior.methods import independence, nuts, slices
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
-from nutslite.posterior.methods.nuts_start import MANY_PARAMETERS
 from nutslite.posterior.methods.task import Task
 from nutslite.posterior.targets.plan import Plan
 
@@ -22,7 +21,7 @@ def run(task: Task) -> Fit:
         if method.serves(task.plan) is None and (fit := method.run(task)) is not None:
             return fit
     task.launched()
-    return nuts.run_hmc(task) if task.target.dimension >= MANY_PARAMETERS else nuts.run(task)
+    return nuts.run_hmc(task) if task.plan.rotates else nuts.run(task)
 
 
 def title(plan: Plan) -> str:
@@ -37,10 +36,9 @@ def parts(plan: Plan) -> tuple[str, ...]:
     """Those of proposals before those of NUTS."""
     if plan.by_levels:
         return independence.parts(plan)
-    rotates = plan.reduction is None and plan.assembled.layout.dimension >= MANY_PARAMETERS
     if plan.density in ("joint", "matrix") and plan.assembled.data.centring.size:
-        return (nuts.HMC if rotates else nuts.METHOD).parts(plan)
-    return (MANY, NATURAL, ROTATION if rotates else BLOCK)
+        return (nuts.HMC if plan.rotates else nuts.METHOD).parts(plan)
+    return (MANY, NATURAL, ROTATION if plan.rotates else BLOCK)
 
 
 METHOD = Method(

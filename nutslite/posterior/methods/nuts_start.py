@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite._log import log
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import MatrixCentring
@@ -17,7 +18,7 @@ from nutslite.posterior.points.points import PointMap
 from nutslite.posterior.points.start_values import given_starts
 from nutslite.posterior.record.node_table import HORSESHOE, OP, R2D2
 from nutslite.posterior.targets.matrix_target import MatrixTarget
-from nutslite.posterior.targets.plan import Plan
+from nutslite.posterior.targets.plan import MANY_PARAMETERS, Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
 from nutslite.sampler.sample import sample
@@ -40,9 +41,10 @@ TARGET_ACCEPT_OF_ROTATION = 0.9
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
 RECENTRING_TUNE, RECENTRING_DRAWS, TUNE_AFTER_RECENTRING = 75, 125, 100
+JUDGED_TUNE, JUDGED_DRAWS, TUNE_AFTER_JUDGEMENT = 75, 25, 100
+SHORTEST_ANGLE = 0.27  # that steps of a good normal have: 0.32 and more in models of up to 6,000 parameters
 WIDER = 1.5  # variance of a scale in the metric, beside its own: out in its tail chains would stay for dozens of draws
 _LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
-MANY_PARAMETERS = 50
 MOST_HALVINGS = 30  # of the way from a starting point to the centre
 SHOWN_NAMES = 10
 
@@ -101,10 +103,11 @@ def first_state(
     begun = NutsStart(starts, jitter, metric, False, tune, trajectory="rotation" if rotation else "nuts")
     if settings.tune is None and warped:
         return after_trial(target, begun, rng)
-    own = settings.tune is not None or settings.start is not None
-    if not own and isinstance(target, MatrixTarget) and target.centring is not None:
+    if settings.tune is not None or settings.start is not None:
+        return begun
+    if isinstance(target, MatrixTarget) and target.centring is not None:
         return recentred(target, target.centring, begun, settings.cores, rng)
-    return begun
+    return judged(target, begun, settings.cores, rng) if rotation else begun
 
 
 def _has_shrinkage(target: Target) -> bool:
@@ -129,6 +132,22 @@ def after_trial(target: Target, begun: NutsStart, rng: np.random.Generator) -> N
     diverged = trial.stats["diverging"].any()
     accept = TARGET_ACCEPT_AFTER_DIVERGENCES if diverged else TARGET_ACCEPT_OF_FEW_ROWS
     return NutsStart(starts, 0.0, metric, False, TUNE_AFTER_PILOT, accept)
+
+
+def judged(target: Target, begun: NutsStart, cores: int | None, rng: np.random.Generator) -> NutsStart:
+    """Chains go on to turn by angles where a short run can do so in few steps; else NUTS, which adapts.
+
+    Where a prior has a kink or much longer tails than a normal, and data hardly tell the coefficient, the curvature at
+    the mode says nothing of how wide the posterior is. In the normal that it gives, chains would hardly move: steps are
+    short there, as energy is far from that of the normal. The run takes the place of half of the warm-up.
+    """
+    fixed = {"tune": JUDGED_TUNE, "target_accept": default_target_accept(begun, target.dimension), "cores": cores}
+    trial = _trial(target, begun, rng, draws=JUDGED_DRAWS, adapt_metric=False, **fixed)
+    starts = np.resize(trial.positions[:, -1], begun.initial.shape)
+    if np.median(trial.stats["step_size"]) < SHORTEST_ANGLE:
+        log.info("The pilot's normal distribution is not about the posterior: NUTS adapts a metric of its own.")
+        return NutsStart(starts, 0.0, INITS["auto"][0], True, TUNE)
+    return begun._replace(initial=starts, tune=TUNE_AFTER_JUDGEMENT)
 
 
 def recentred(

@@ -45,7 +45,8 @@ def approximate_names() -> tuple[str, ...]:
 def method_for(plan: Plan, settings: Settings) -> Method:
     """The method that draws.
 
-    An argument that the default does not heed means NUTS. A large marginal density has one method that samples it.
+    An argument that the default does not heed means chains of trajectories. A large marginal density has one method
+    that samples it.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def method_for(plan: Plan, settings: Settings) -> Method:
             )
         return streamed.METHOD
     if settings.inference_method == "auto" and not method.heeds.issuperset(settings.given):
-        method = method_called("nuts")
+        method = nuts.HMC if plan.rotates and nuts.HMC.heeds.issuperset(settings.given) else nuts.METHOD
     if plan.is_large and not method.approximate:
         method = large_independence.METHOD
     if (why_not := method.serves(plan)) is not None:

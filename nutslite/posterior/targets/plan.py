@@ -41,6 +41,8 @@ PATHS = ("auto", "joint", "marginal")
 Centring = Literal["levels", "matrix"]
 CENTRINGS = ("levels", "matrix")
 """What a pilot may be told to choose: a weight of centring for each level, or matrix centring."""
+MANY_PARAMETERS = 50
+"""From so many on chains turn around the pilot's mode by an angle, and do not look for where to turn back."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Plan:
         return "plain" if is_plain(self.assembled.data if self.merged is None else self.merged) else "joint"
 
     @property
+    def rotates(self) -> bool:
+        """Whether trajectories turn around the pilot's mode by default."""
+        return self.reduction is None and self.pilot and not self.is_small and _has_many(self.assembled)
+
+    @property
     def streams(self) -> bool:
         """Whether every density reads data on an engine."""
         return streamed(self.assembled) is not None
@@ -123,6 +130,10 @@ class Plan:
     def levels_target(self, cores: int) -> Target:
         """A fresh target of a plan `by_levels`, without group effects; the search for its mode has so many threads."""
         return LevelsTarget(self.assembled, self.merged, cores)
+
+
+def _has_many(assembled: Assembled) -> bool:
+    return assembled.layout.dimension >= MANY_PARAMETERS
 
 
 def check_pilot(pilot: Any) -> None:
@@ -233,11 +244,7 @@ def _joint_plan(
     unmerged = why_refused(declared, MERGES)
     merged = merge_equal_rows(data) if merge and unmerged is None else None
     n = (data if merged is None else merged).y.shape[1]
-    first = (
-        f"NUTS over all {layout.dimension} parameters ({data.centring.size} of them {effects_in_words(assembled)}); "
-        f"every gradient reads {n:,} rows."
-    )
-    sentences = [first, f"Coefficients and group effects are not integrated out: {reason}."]
+    sentences = [f"Coefficients and group effects are not integrated out: {reason}."]
     if merged is not None:
         sentences.append(f"{data.y.shape[1]:,} rows are {n:,} different ones, which count with weights.")
     elif unmerged is not None:
@@ -252,6 +259,12 @@ def _joint_plan(
         pilot is True and why_not is None and structure is None and not few and _may_be_matrix(assembled, declared)
     )
     unfit = why_refused(declared, FEW_ROWS)
+    small = few and unfit is None
+    plan = Plan("joint", why_not is None, (), assembled, None, merged, structure, small, may_move)
+    first = (
+        f"{'HMC' if plan.rotates else 'NUTS'} over all {layout.dimension} parameters ({data.centring.size} of them "
+        f"{effects_in_words(assembled)}); every gradient reads {n:,} rows."
+    )
     if structure is not None:
         sentences += matrix_sentences(structure)
     elif why_not is None:
@@ -269,8 +282,7 @@ def _joint_plan(
             )
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
-    small = few and unfit is None
-    return Plan("joint", why_not is None, tuple(sentences), assembled, None, merged, structure, small, may_move)
+    return replace(plan, sentences=(first, *sentences))
 
 
 def _by_levels(plan: Plan, declared: Sequence[Declaration]) -> Plan:
