@@ -49,7 +49,8 @@ default settings, which must give R-hat below {LARGEST_R_HAT}, ESS above {SMALLE
 but not required without a pilot, which is nobody's default). `ESS long` is the worst of the run that was compared,
 `draws/s` its kept draws over its whole wall time, warm-up included, compilation excluded.
 
-Paths. `auto`: what `fit` does by itself. `joint`: NUTS over all parameters, after a pilot; `joint-no-pilot`: without.
+Paths. `auto`: what `fit` does by itself. `joint`: NUTS over all parameters, after a pilot; `rotations`: by angles
+around the pilot's mode in place of NUTS, whatever the number of parameters; `joint-no-pilot`: NUTS without a pilot.
 `marginal`: NUTS on the sufficient statistics (cross-products) of a Gaussian model, coefficients and group effects
 integrated out; without groups that leaves sigma alone. `merged`: as joint, with equal rows merged where joint would not
 do it because it saves no time; `unmerged`: every row by itself where joint merges. `laplace`: draws of the normal

@@ -28,6 +28,7 @@ FloatArray = NDArray[np.float64]
 PATHS: dict[str, dict[str, Any]] = {
     "auto": {"plan": "auto"},
     "joint": {"plan": "joint", "inference_method": "nuts"},
+    "rotations": {"plan": "joint", "inference_method": "hmc"},
     "joint-no-pilot": {"plan": "joint", "pilot": False, "inference_method": "nuts"},
     "merged": {"inference_method": "nuts"},
     "unmerged": {"inference_method": "nuts"},

@@ -82,9 +82,10 @@ def lasso():
     return Model(formula, data, family="bernoulli", priors={"common": Prior("Laplace", mu=0, b=0.2)})
 
 
-def test_where_the_normal_is_poor_nuts_adapts(lasso, caplog):
+@pytest.mark.parametrize("given", [{}, {"tune": 900}])
+def test_where_the_normal_is_poor_nuts_adapts(lasso, caplog, given):
     with caplog.at_level("INFO", logger="nutslite"):
-        found = lasso.fit(**QUIET)
+        found = lasso.fit(**given, **QUIET)
     assert (
         "The pilot's normal distribution is not about the posterior: NUTS adapts a metric of its own."
         in caplog.messages

@@ -110,13 +110,13 @@ def test_own_starting_values_are_where_chains_start():
     assert np.abs(begun.initial - usual.initial).max() > 0.0
 
 
-def test_own_warmup_leaves_the_pilots_coordinates():
-    """Who says how long the warm-up is gets no other run before it."""
+def test_own_warmup_follows_the_run_before():
+    """Which belongs to the launch, however long the warm-up is."""
     model = small_model(MODELS["nested"])
     target = model.plan("joint", pilot="matrix").target()
     begun = first_state(target, target.launch(), Settings(chains=2, tune=77), np.random.default_rng(1))
     assert begun.tune == 77
-    np.testing.assert_array_equal(begun.metric.center, 0.0)
+    assert np.abs(begun.metric.center).max() > 0.0
 
 
 def test_the_run_before_uses_the_seed():

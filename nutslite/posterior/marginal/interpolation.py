@@ -33,6 +33,7 @@ REACH = 4.0  # standard deviations beyond the usual distance from the centre: no
 LARGEST_ERROR = 0.01  # root mean square over the posterior, of the log density
 LARGEST_SHIFT = 0.02  # of a mean, in its conditional standard deviations
 PROPOSALS, OWN_DRAWS, HEAVIEST = 30_000, 24, 12  # of which polynomials choose more evaluations, in rounds
+HEAVY = 10.0  # times the mean weight, from where on chains stay for long
 ROUNDS = 3
 LARGEST_OWN_ERROR, LARGEST_EXCESS = 0.03, 0.5  # of the log density: typical for their draws; anywhere
 LARGEST_SHARE_BEYOND = 1e-3  # of the posterior, as far as evaluations show it
@@ -189,11 +190,12 @@ def _errors(found: Interpolation, held: _Evaluated, shares: FloatArray, sds: Flo
 
 
 def _own_points(found: Interpolation, proposal: DefensiveMixture, rng: np.random.Generator) -> FloatArray:
-    """Draws of the polynomials' own density, then proposals that weigh most by it."""
+    """Draws of the polynomials' own density, then heavy proposals by it."""
     positions = proposal.draw(rng, PROPOSALS)
-    log_weights = found.log_density(positions) - proposal.log_density(positions)
-    drawn = rng.choice(PROPOSALS, OWN_DRAWS, p=normalised(log_weights))
-    return positions[np.append(drawn, np.argsort(log_weights)[-HEAVIEST:])]
+    weights = normalised(found.log_density(positions) - proposal.log_density(positions))
+    heaviest = np.argsort(weights)[-HEAVIEST:]
+    drawn = rng.choice(PROPOSALS, OWN_DRAWS, p=weights)
+    return positions[np.append(drawn, heaviest[weights[heaviest] * PROPOSALS > HEAVY])]
 
 
 def _nearest(design: FloatArray, values: FloatArray) -> FloatArray:

@@ -103,11 +103,13 @@ def first_state(
     begun = NutsStart(starts, jitter, metric, False, tune, trajectory="rotation" if rotation else "nuts")
     if settings.tune is None and warped:
         return after_trial(target, begun, rng)
-    if settings.tune is not None or settings.start is not None:
+    if settings.start is not None:
         return begun
     if isinstance(target, MatrixTarget) and target.centring is not None:
-        return recentred(target, target.centring, begun, settings.cores, rng)
-    return judged(target, begun, settings.cores, rng) if rotation else begun
+        begun = recentred(target, target.centring, begun, settings.cores, rng)
+    elif rotation:
+        begun = judged(target, begun, settings.cores, rng)
+    return begun if settings.tune is None else begun._replace(tune=settings.tune)
 
 
 def _has_shrinkage(target: Target) -> bool:
