@@ -78,7 +78,7 @@ def test_before_the_first_draw_it_goes_through(model, monkeypatch, moment):
     if moment == "pilot":
         monkeypatch.setattr(JointTarget, "launch", pressing(JointTarget.launch))
     elif moment == "compilation":
-        monkeypatch.setattr("nutslite.posterior.methods.nuts.compiled_block", pressing(None))
+        monkeypatch.setattr("nutslite.posterior.methods.nuts.compiled_logdensity", pressing(None))
     else:
         options = {"callback": lambda progress: press(), "tune": 1_000_000}
     with pytest.raises(KeyboardInterrupt):
