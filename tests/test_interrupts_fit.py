@@ -72,15 +72,17 @@ def assert_whole(results, whole):
         np.testing.assert_array_equal(get_group(results, "posterior")[name], values)
 
 
+@pytest.mark.parametrize("method", ["nuts", "hmc"])
 @pytest.mark.parametrize("moment", ["pilot", "compilation", "first report"])
-def test_before_the_first_draw_it_goes_through(model, monkeypatch, moment):
-    options = {}
+def test_before_the_first_draw_it_goes_through(model, monkeypatch, moment, method):
+    """Also after the short run that a launch may make, whose draws are none to keep."""
+    options = {"inference_method": method}
     if moment == "pilot":
         monkeypatch.setattr(JointTarget, "launch", pressing(JointTarget.launch))
     elif moment == "compilation":
         monkeypatch.setattr("nutslite.posterior.methods.nuts.compiled_logdensity", pressing(None))
     else:
-        options = {"callback": lambda progress: press(), "tune": 1_000_000}
+        options |= {"callback": lambda progress: press(), "tune": 1_000_000}
     with pytest.raises(KeyboardInterrupt):
         model.fit(**{**FIT, **options})
 

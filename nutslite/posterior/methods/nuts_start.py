@@ -21,6 +21,7 @@ from nutslite.posterior.targets.matrix_target import MatrixTarget
 from nutslite.posterior.targets.plan import MANY_PARAMETERS, Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.draws import Draws
+from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.sample import sample
 from nutslite.sampler.transition.metric import (
     Metric,
@@ -184,19 +185,21 @@ def _trial(target: Target, begun: NutsStart, rng: np.random.Generator, **options
     KeyboardInterrupt
         If it was stopped: nothing is drawn yet that could be kept.
     """
-    trial = sample(
-        target.logdensity,
-        target.data,
-        data_type=target.data_type,
-        initial=np.resize(begun.initial, (TRIAL_CHAINS, target.dimension)),
-        chains=TRIAL_CHAINS,
-        random_seed=rng,
-        metric=begun.metric,
-        trajectory=begun.trajectory,
-        **options,
-    )
-    if trial.interrupted:
-        raise KeyboardInterrupt
+    with careful_interrupts() as interrupts:
+        trial = sample(
+            target.logdensity,
+            target.data,
+            data_type=target.data_type,
+            initial=np.resize(begun.initial, (TRIAL_CHAINS, target.dimension)),
+            chains=TRIAL_CHAINS,
+            random_seed=rng,
+            metric=begun.metric,
+            trajectory=begun.trajectory,
+            **options,
+        )
+        if trial.interrupted or interrupts.pressed:
+            raise KeyboardInterrupt
+        interrupts.release()
     return trial
 
 
