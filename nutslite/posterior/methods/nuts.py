@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 
 from nutslite._awaited import BLOCK, EFFECTS, NATURAL, ROTATION
-from nutslite._log import log
 from nutslite.posterior.methods.chains_apart import sampled, sampled_on
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
@@ -46,8 +45,6 @@ def _trajectories(task: Task, rotates: bool) -> Fit:
     begun = resumed_start(
         task.checkpoint, target, lambda: first_state(target, task.launch, settings, start_rng, rotates)
     )
-    if rotates and begun.trajectory == "nuts" and settings.inference_method == HMC.name:
-        log.info("There is no pilot's normal distribution to turn around: NUTS samples.")
     if settings.target_accept is None:
         settings = replace(settings, target_accept=default_target_accept(begun, target.dimension))
     task.clock.lap("pilot")

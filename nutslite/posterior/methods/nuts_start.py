@@ -91,6 +91,8 @@ def first_state(
     warped = isinstance(target, JointTarget) and target.is_warped
     if metric is not None and not warped:
         metric = centred_at(metric, launch.center)
+    if rotates and settings.inference_method == "hmc" and (metric is None or warped):
+        log.info("There is no pilot's normal distribution to turn around: NUTS samples.")
     usual = TUNE if metric is None else TUNE_OF_FEW_ROWS if warped else TUNE_AFTER_PILOT
     tune = usual if settings.tune is None else settings.tune
     starts = _starts(target, launch, metric, settings.chains, rng)
