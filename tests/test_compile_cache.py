@@ -57,7 +57,7 @@ models = {
 draws, paths = {}, {}
 for name in sys.argv[1].split(";"):
     model = nl.Model(data=data, **models[name])
-    short = dict(draws=20) if name.startswith("default") else dict(draws=6, tune=6)  # tune means NUTS
+    short = dict(draws=20) if name.startswith("default") else dict(draws=6, tune=6)  # tune means chains
     results = model.fit(**short, chains=2, random_seed=3, progressbar=False)
     posterior = get_group(results, "posterior")
     paths[name] = posterior.attrs["plan"] + ", " + posterior.attrs["inference_method"]

@@ -72,7 +72,7 @@ def simulation_based_calibration(
     inference_method : {"auto", "nuts", "hmc"}
         As for `Model.fit`, whose default is calibrated by default: independence Metropolis where it serves.
     tune, target_accept, max_treedepth
-        As for `Model.fit`, where any of them given means NUTS; every fit is one chain.
+        As for `Model.fit`, where any of them given means chains with a warm-up; every fit is one chain.
     accept : callable, optional
         Takes a simulated response, shape (rows,), and says whether to keep it; for a process pool a function of a
         module. Choosing by the response alone leaves ranks uniform. Impossible responses (not finite, outside the

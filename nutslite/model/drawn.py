@@ -87,10 +87,10 @@ class Drawn:
             Replaces priors first, as `set_priors` does; they stay.
         inference_method : str
             ``"auto"``: independence Metropolis where a pilot measures that a normal distribution with a heavy-tailed
-            part fits the posterior closely, slice sampling for models of few rows, otherwise Hamiltonian Monte Carlo:
-            for 50 parameters or more with trajectories of a known length around the pilot's mode, else by NUTS; NUTS
-            also where `tune`, `target_accept` or another argument asks for it. ``"nuts"``, ``"hmc"``: these in any
-            case. All sample the posterior itself.
+            part fits the posterior closely, and slice sampling for models of few rows; otherwise, and where `tune`,
+            `target_accept` or another argument of chains is given, ``"hmc"`` for 50 parameters or more, else
+            ``"nuts"``. ``"nuts"``: NUTS in any case. ``"hmc"``: trajectories of a known length around the pilot's
+            mode; a line says so where there is none, or a poor one, and NUTS samples. All sample the posterior itself.
             ``"vi"``, ``"meanfield"``, ``"pathfinder"``, ``"laplace"``: draws of approximations, in a fraction of the
             time; k-hat says whether to believe them (docs/approximations.md). ``"advi"`` and ``"fullrank_advi"`` are
             names of the first two's nearest relatives: a line says what runs.

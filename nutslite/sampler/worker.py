@@ -215,7 +215,8 @@ class ChainWorker:
     @contextlib.contextmanager
     def _own_workspace(self) -> Iterator[None]:
         """Memory for trajectories, dozens of positions, while the chain runs: of those that wait, none has any."""
-        dimension, depth = self._initial.shape[0], self._settings.max_treedepth
+        dimension = self._initial.shape[0]
+        depth = self._settings.max_treedepth if self._settings.parts[1].doubles else 0
         try:
             self._workspace = new_workspace(dimension, depth)
         except MemoryError as error:

@@ -99,7 +99,8 @@ class Plan:
     @property
     def rotates(self) -> bool:
         """Whether trajectories turn around the pilot's mode by default."""
-        return self.reduction is None and self.pilot and not self.is_small and _has_many(self.assembled)
+        many = self.assembled.layout.dimension >= MANY_PARAMETERS
+        return many and self.pilot and self.reduction is None and not self.is_small
 
     @property
     def streams(self) -> bool:
@@ -130,10 +131,6 @@ class Plan:
     def levels_target(self, cores: int) -> Target:
         """A fresh target of a plan `by_levels`, without group effects; the search for its mode has so many threads."""
         return LevelsTarget(self.assembled, self.merged, cores)
-
-
-def _has_many(assembled: Assembled) -> bool:
-    return assembled.layout.dimension >= MANY_PARAMETERS
 
 
 def check_pilot(pilot: Any) -> None:

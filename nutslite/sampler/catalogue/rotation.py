@@ -104,6 +104,7 @@ ROTATION = Trajectory(
     settings=(SHORTEST_ANGLE, LONGEST_ANGLE),
     n_scratch=1,
     around_center=True,
+    doubles=False,
     source="Shahbaba, Lan, Johnson, Neal 2014, Split HMC, 3.1; Bou-Rabee, Sanz-Serna 2017, doi:10.1214/16-AAP1255",
 )
 """The step size is an angle: the longest step of a trajectory whose own angle is between these two."""

@@ -83,6 +83,7 @@ def static(steps: int = DEFAULT_STEPS, *, varies: bool = True) -> Trajectory:
         "static",
         static_transition,
         settings=(float(steps), float(bool(varies))),
+        doubles=False,
         source="Neal 2011, Handbook of Markov Chain Monte Carlo, 5.3.2; the number of steps varies as in 5.4.2.2",
     )
 

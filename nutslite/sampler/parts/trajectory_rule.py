@@ -40,6 +40,8 @@ class Trajectory:
         How many points they may overwrite in ``system.scratch``.
     around_center : bool
         Whether it moves around the metric's centre, so that it needs a metric that has one. It makes its own steps.
+    doubles : bool
+        Whether it doubles: then ``workspace.spans`` has rows for `max_treedepth` doublings, else those of one point.
     source : str
         Where it comes from.
 
@@ -55,6 +57,7 @@ class Trajectory:
     settings: tuple[float, ...] = ()
     n_scratch: int = 0
     around_center: bool = False
+    doubles: bool = True
     source: str = field(default="", repr=False, compare=False)
 
     pointer = TRANSITION_POINTER
