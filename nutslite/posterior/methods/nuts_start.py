@@ -42,7 +42,7 @@ TARGET_ACCEPT_OF_ROTATION = 0.9
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
 RECENTRING_TUNE, RECENTRING_DRAWS, TUNE_AFTER_RECENTRING = 75, 125, 100
-JUDGED_TUNE, JUDGED_DRAWS, TUNE_AFTER_JUDGEMENT = 75, 25, 100
+JUDGED_TUNE, TUNE_AFTER_JUDGEMENT = 100, 100
 SHORTEST_ANGLE, OF_SO_MANY = 0.27, 200  # of steps in a good normal of so many parameters, see `_shortest_angle`
 WIDER = 1.5  # variance of a scale in the metric, beside its own: out in its tail chains would stay for dozens of draws
 _LEAST_EIGENVALUE = 1e-12  # of a scaled information matrix, beside its largest
@@ -147,7 +147,7 @@ def judged(target: Target, begun: NutsStart, cores: int | None, rng: np.random.G
     short there, as energy is far from that of the normal. The run takes the place of half of the warm-up.
     """
     fixed = {"tune": JUDGED_TUNE, "target_accept": default_target_accept(begun, target.dimension), "cores": cores}
-    trial = _trial(target, begun, rng, draws=JUDGED_DRAWS, adapt_metric=False, **fixed)
+    trial = _trial(target, begun, rng, draws=1, adapt_metric=False, **fixed)  # memory of one position for each chain
     starts = np.resize(trial.positions[:, -1], begun.initial.shape)
     if np.median(trial.stats["step_size"]) < _shortest_angle(target.dimension):
         log.info("The pilot's normal distribution is not about the posterior: NUTS adapts a metric of its own.")
@@ -159,7 +159,8 @@ def _shortest_angle(dimension: int) -> float:
     """Below which steps say that the normal is a poor one.
 
     At a given acceptance steps shrink as the fourth root of the dimension (Beskos and others 2013,
-    doi:10.3150/12-BEJ414). Good normals of 60 parameters had 0.32 and more, of 600 0.43, of 10,000 0.24; poor ones of 60 to 200 at most 0.24.
+    doi:10.3150/12-BEJ414). Good normals of 60 parameters had 0.32 and more, of 600 0.43, of 10,000 0.24; poor ones of 60
+    to 200 at most 0.24.
     """
     return SHORTEST_ANGLE * min(1.0, (OF_SO_MANY / dimension) ** 0.25)
 
