@@ -159,8 +159,8 @@ def _shortest_angle(dimension: int) -> float:
     """Below which steps say that the normal is a poor one.
 
     At a given acceptance steps shrink as the fourth root of the dimension (Beskos and others 2013,
-    doi:10.3150/12-BEJ414). Good normals of 60 parameters had 0.32 and more, of 600 0.43, of 10,000 0.24; poor ones of 60
-    to 200 at most 0.24.
+    doi:10.3150/12-BEJ414). Good normals of 60 parameters had 0.32 and more, of 600 0.43, of 10,000 0.24; poor ones of
+    60 to 200 parameters at most 0.24.
     """
     return SHORTEST_ANGLE * min(1.0, (OF_SO_MANY / dimension) ** 0.25)
 
