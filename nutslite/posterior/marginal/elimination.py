@@ -7,9 +7,8 @@ all levels, and levels with one Z'WZ and one f are a class.
 
 from __future__ import annotations
 
-from nutslite._numba import inlined
+from nutslite._numba import inlined, spliced
 from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
-from nutslite.sampler.transition.compiling import uncounted
 
 
 @inlined
@@ -18,7 +17,7 @@ def size_of_class(data, values, k):
     return 1.0 if data.class_sizes.shape[0] == 0 else values[data.class_sizes[k]]
 
 
-@uncounted
+@spliced
 def eliminate(data, values, t, group_precision, schur, inverses, work):
     """Subtract the eliminated factor from `schur`; fill `inverses`, M_k = (t s_k G_k + P)^-1.
 

@@ -24,7 +24,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, inlined, kernel_with_signature, spliced
 from nutslite.posterior.density.effects import add_lkj
 from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.marginal.elimination import eliminate, pull_back_classes
@@ -148,7 +148,7 @@ def widest(data: MarginalData):
     return width
 
 
-@uncounted
+@spliced
 def fill_system(position, data: MarginalData, values, t, schur, group_precision, work):
     """Overwrite `schur` with the bordered system of the rest, and `group_precision` with that of the eliminated factor.
 
@@ -189,7 +189,7 @@ def fill_columns(cross, precision, t, schur):
             schur[i, j] = t * cross[i, j] + precision[i, j]
 
 
-@uncounted
+@spliced
 def _precision_factor(position, data: MarginalData, values, block, factor, inverse):
     """Overwrite `factor` with C and `inverse` with K = C^-1 D^-1, so that the precision is K'K; return log|K|."""
     m = block[COLUMNS]

@@ -11,7 +11,12 @@ from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, fill_columns, widest
-from nutslite.posterior.marginal.marginal_value import add_columns, correlation_priors, marginal_at
+from nutslite.posterior.marginal.marginal_value import (
+    add_columns,
+    correlation_priors,
+    has_correlations,
+    marginal_at,
+)
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_priors_here, constrain_here
 from nutslite.priors.densities.densities import density_at
@@ -30,21 +35,29 @@ def marginal_many(positions: Any, data_and_priors: Any, out: Any) -> None:
     data, (derived, address) = data_and_priors
     density = density_at(address)
     r, q = data.cross.shape[0] - 1, data.eliminated
-    values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
-    scratch = np.empty(values.shape[0])
-    partials = np.empty(5)
+    m, n_values = positions.shape[0], data.head.transforms.shape[0] + data.head.fixed.shape[0]
+    scratch, partials = np.empty(n_values), np.empty(5)
     schur = np.empty((r + 1, r + 1))
+    if data.blocks.shape[0] == 0:
+        _fill_without_groups(positions, data, derived, density, np.empty(n_values), scratch, partials, schur, out)
+        return
+    values = np.empty((m, n_values))
     group_precision = np.empty((q, q))
     inverses = np.empty((data.class_counts.shape[0], q, q))
     work = np.empty((2, widest(data), widest(data)))
-    if data.blocks.shape[0] == 0:
-        _fill_without_groups(positions, data, derived, density, values, scratch, partials, schur, out)
-        return
+    _fill(positions, data, derived, density, values, scratch, partials, schur, group_precision, inverses, work, out)
+    if has_correlations(data):  # their prior allocates, so references are counted here
+        for i in range(m):
+            out[i] += correlation_priors(positions[i], data, values[i], scratch)
+
+
+@uncounted
+def _fill(positions, data, derived, density, values, scratch, partials, schur, group_precision, inverses, work, out):
+    """Overwrite `out`, but for the priors of correlations, and `values` (m, ...); the others as in `marginal_at`."""
     for i in range(positions.shape[0]):
         out[i] = marginal_at(
-            positions[i], data, derived, density, values, scratch, partials, schur, group_precision, inverses, work
+            positions[i], data, derived, density, values[i], scratch, partials, schur, group_precision, inverses, work
         )
-        out[i] += correlation_priors(positions[i], data, values, scratch)
 
 
 @uncounted

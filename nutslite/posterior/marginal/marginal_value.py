@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from nutslite._numba import VECTOR, inlined, kernel_with_signature
+from nutslite._numba import VECTOR, inlined, kernel_with_signature, spliced
 from nutslite.posterior.density.effects import add_lkj
 from nutslite.posterior.density.linalg import cholesky_in_place
 from nutslite.posterior.marginal.elimination import eliminate
@@ -27,7 +27,6 @@ from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain
-from nutslite.sampler.transition.compiling import uncounted
 
 
 @functools.cache
@@ -52,7 +51,7 @@ def marginal_value(position: Any, gradient: Any, data_and_priors: Any) -> float:
     return total + correlation_priors(position, data, values, scratch)  # type: ignore[no-any-return]
 
 
-@uncounted
+@spliced
 def marginal_at(position, data, derived, density, values, scratch, partials, schur, group_precision, inverses, work):
     """The log density of one position without `correlation_priors`; all arrays from `values` on are overwritten.
 
@@ -74,13 +73,22 @@ def marginal_at(position, data, derived, density, values, scratch, partials, sch
     return total + add_head_priors(data.head, density, values, scratch, partials)
 
 
-@uncounted
+@spliced
 def add_columns(total, schur, sigma, total_weight, log_prior_constant):
     """`total` with what is left when group effects are eliminated from `schur`, which is overwritten."""
     r = schur.shape[0] - 1
     total -= 0.5 * cholesky_in_place(schur, r)
     rho = last_pivot(schur, r)
     return total + (log_prior_constant - 0.5 * total_weight * (LOG_2PI + 2.0 * np.log(sigma)) - 0.5 * rho)
+
+
+@inlined
+def has_correlations(data):
+    """Whether effects of some block are correlated."""
+    found = False
+    for b in range(data.blocks.shape[0]):
+        found = found or data.blocks[b, CORRELATION] >= 0
+    return found
 
 
 @inlined

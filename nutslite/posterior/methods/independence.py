@@ -9,11 +9,10 @@ posterior is measured on draws of their own before any chain starts; where it do
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +28,15 @@ from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.slicing.autocorrelation import is_slow
 from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import Launch, Target
+from nutslite.sampler.independence.axes import along_axes
 from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.independence.nested import WithUniforms
 from nutslite.sampler.independence.proposals import DefensiveMixture, Fitness, fitness, normalised
+from nutslite.sampler.independence.tails import Proposal, has_heavier_tails
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.progress import transition_bar
 
 FloatArray = NDArray[np.float64]
-Proposal: TypeAlias = DefensiveMixture | WithUniforms
 
 MOST_DIMENSIONS = 40
 TRIAL_SHARE = 0.15  # proposals that test the fit, as a share of the chains' transitions
@@ -50,13 +50,9 @@ MOST_THINNING = 4
 AGAIN, MOST_THINNING_AGAIN = 4, 64  # times as many transitions, where draws turn out slow; and at most so many
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
 PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
-PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in standard deviations
-PROBED_DIRECTIONS = 32  # besides the principal axes
-NEGLIGIBLE = 1e-5  # share of the posterior that does not matter, however small the proposal is there
 FEW_ROWS = 25  # so few that densities cost next to nothing: then ...
 RARE_TRIALS, LARGEST_RARE_WEIGHT = 10_000, 30.0  # ... so many more draws, none with a weight above this
 STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
-STARTS = 64  # proposals that a chain's start is resampled from
 PROPOSALS_PER_BLOCK = 8192  # between two reports, and after Ctrl-C before the end; fewer ...
 NUMBERS_PER_BLOCK = 5e8  # ... where each reads many rows ...
 WIDTHS_PER_BLOCK = 2e7  # ... or is many numbers itself
@@ -68,15 +64,15 @@ class Independence:
 
     Attributes
     ----------
-    trial : tuple of ndarray
-        Draws of the proposal and their log weights, by which it was found to fit.
+    trial : Trial
+        Draws of the proposal, by which it was found to fit; chains start at some of them.
     """
 
     proposal: Proposal
     acceptance: float
     thinning: int
     cores: int
-    trial: tuple[FloatArray, FloatArray]
+    trial: Trial
     chain_seeds: np.random.SeedSequence
     recovery_rng: np.random.Generator
 
@@ -108,12 +104,18 @@ def run(task: Task) -> Fit | None:
 
 
 def independence_for(
-    target: Target, launch: Launch, wanted: Settings, close: float = CLOSE, correlation: float = CORRELATION
+    target: Target,
+    launch: Launch,
+    wanted: Settings,
+    close: float = CLOSE,
+    correlation: float = CORRELATION,
+    shaped: bool = True,
 ) -> Independence | None:
     """The launch's own proposal, or one from the mode's curvature, refined by importance sampling; None: none fits.
 
     Where the first trial's acceptance is `close` or more, that proposal is taken as it is, without a second trial.
-    Transitions are left out until successive draws have about the `correlation`.
+    Transitions are left out until successive draws have about the `correlation`. Unless `shaped`, the shape along axes
+    is not looked at, which takes evaluations of its own.
     """
     proposal = _proposal(target, launch)
     if proposal is None:
@@ -121,75 +123,92 @@ def independence_for(
     transitions = wanted.chains * wanted.draws
     cores = wanted.cores or available_cpus()
     trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence(wanted.random_seed, spawn_key=(STREAM,)).spawn(3)
-    rng = np.random.default_rng(trial_seed)
-    trial = _weighted(target, proposal, rng, FEWEST_TRIALS, cores)
-    first = fitness(trial[1])
-    if first.acceptance < 0.5 * LOWEST_ACCEPTANCE:
-        return None
-    found = None
-    if first.acceptance >= close or not isinstance(proposal, DefensiveMixture):  # which may be refined
-        found = _serves(target, proposal, trial[1], rng, cores)
+    trials = _Trials(target, np.random.default_rng(trial_seed), cores)
+    if not isinstance(proposal, DefensiveMixture):
+        found = trials.of(proposal, FEWEST_TRIALS)
     else:
-        n, seen, start = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS)), trial, proposal
-        for refined in (start.refined, start.with_moments):  # the second has longer tails
-            if found is None:
-                proposal = refined(*seen)
-                trial = _weighted(target, proposal, rng, n, cores)
-                found = _serves(target, proposal, trial[1], rng, cores)
+        n = int(np.clip(TRIAL_SHARE * transitions, FEWEST_TRIALS, MOST_TRIALS))
+        found = (trials.along_axes(proposal) if shaped else None) or trials.refined(proposal, n, close)
     if found is None:
         return None
-    staying = max(1e-3, 1.0 - found.acceptance)
+    staying = max(1e-3, 1.0 - found.fitness.acceptance)
     thinning = min(MOST_THINNING, max(1, math.ceil(math.log(correlation) / math.log(staying))))
     recovery_rng = np.random.default_rng(recovery_seed)
-    return Independence(proposal, found.acceptance, thinning, cores, trial, chain_seeds, recovery_rng)
-
-
-def _serves(
-    target: Target, proposal: Proposal, log_weights: FloatArray, rng: np.random.Generator, cores: int
-) -> Fitness | None:
-    """How well a proposal fits, whose draws have these weights, if well enough for chains to be run."""
-    found = fitness(log_weights)
-    if found.acceptance < LOWEST_ACCEPTANCE or found.largest > LARGEST_WEIGHT:
-        return None
-    if target.rows <= PROBED_ROWS and _has_heavier_tails(target, proposal, log_weights):
-        return None
-    if 0 < target.rows <= FEW_ROWS and _has_rare_weights(target, proposal, rng, cores):
-        return None
-    return found
-
-
-def _has_rare_weights(target: Target, proposal: Proposal, rng: np.random.Generator, cores: int) -> bool:
-    """Whether a chain would now and then stay at one point for dozens of draws, which a short trial does not see."""
-    _, log_weights = _weighted(target, proposal, rng, RARE_TRIALS, cores)
-    return fitness(log_weights).largest > LARGEST_RARE_WEIGHT
-
-
-def _has_heavier_tails(target: Target, proposal: Proposal, log_weights: FloatArray) -> bool:
-    """Whether the posterior falls more slowly than the proposal somewhere that hardly any of its draws reach.
-
-    Looked at along the proposal's axes and some other directions, always the same ones. A chain that came to such a
-    point would stay there, and one that does not come there misses a part of the posterior without a word.
-    """
-    d, probes = target.dimension, _probes(target.dimension)
-    positions = proposal.center + probes @ proposal.factor.T
-    values = target.log_densities(np.concatenate([proposal.center[None], positions]), 1)
-    # A bound of what is as far out as a probe: the density there, times the space that there is
-    shares = values[1:] - values[0] + d * np.log(np.linalg.norm(probes, axis=1))
-    found = np.where(shares > math.log(NEGLIGIBLE), values[1:] - proposal.log_density(positions), -np.inf)
-    largest = float(np.max(np.where(np.isfinite(found), found, -np.inf)))
-    highest = float(np.max(log_weights))
-    mean = highest + math.log(float(np.mean(np.exp(log_weights - highest))))
-    return largest > mean + math.log(LARGEST_WEIGHT)
-
-
-@functools.cache
-def _probes(d: int) -> FloatArray:
-    """Where `_has_heavier_tails` looks, in standard deviations, shape (n, d)."""
-    directions = np.concatenate(
-        [np.eye(d), np.random.default_rng(STREAM).normal(size=(PROBED_DIRECTIONS if d > 1 else 0, d))]
+    return Independence(
+        found.proposal, found.fitness.acceptance, thinning, cores, found.trial, chain_seeds, recovery_rng
     )
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
+
+
+class Trial(NamedTuple):
+    """Draws (n, d) of a proposal, their log weights, and their log densities under the target, shape (n,)."""
+
+    positions: FloatArray
+    log_weights: FloatArray
+    log_densities: FloatArray
+
+
+class _Tried(NamedTuple):
+    """A proposal that fits, the draws that say so, and how well it does."""
+
+    proposal: Proposal
+    trial: Trial
+    fitness: Fitness
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """What tries proposals of a target; each method returns the first that serves, or None."""
+
+    target: Target
+    rng: np.random.Generator
+    cores: int
+
+    def of(self, proposal: Proposal, n: int, close: float = LOWEST_ACCEPTANCE) -> _Tried | None:
+        """The proposal, if its `n` draws are accepted at a rate of `close` or more."""
+        return self._serving(proposal, self._trial(proposal, n), close)
+
+    def along_axes(self, normal: DefensiveMixture) -> _Tried | None:
+        """With the target's shape along its axes, if that fits so closely that no draw need be left out."""
+        shaped = along_axes(self._log_densities, normal)
+        return None if shaped is None else self.of(shaped, FEWEST_TRIALS, CLOSE)
+
+    def refined(self, normal: DefensiveMixture, n: int, close: float) -> _Tried | None:
+        """As it is, if it is `close`; otherwise corrected by its weighted draws, and tried by `n` others."""
+        seen = self._trial(normal, FEWEST_TRIALS)
+        acceptance = fitness(seen.log_weights).acceptance
+        if acceptance >= close:
+            return self._serving(normal, seen)
+        if acceptance < 0.5 * LOWEST_ACCEPTANCE:
+            return None
+        for correct in (normal.refined, normal.with_moments):  # the second has longer tails
+            corrected = correct(seen.positions, seen.log_weights)
+            trial = self._trial(corrected, n)
+            if (found := self._serving(corrected, trial)) is not None:
+                return found
+        return None
+
+    def _serving(self, proposal: Proposal, trial: Trial, close: float = LOWEST_ACCEPTANCE) -> _Tried | None:
+        """The proposal of a trial, if it fits well enough for chains to be run."""
+        found, rows = fitness(trial.log_weights), self.target.rows
+        if found.acceptance < close or found.largest > LARGEST_WEIGHT:
+            return None
+        if rows <= PROBED_ROWS and has_heavier_tails(self._log_densities, proposal, trial.log_weights, LARGEST_WEIGHT):
+            return None
+        if 0 < rows <= FEW_ROWS:  # a chain may stay at one point for dozens of draws, which a short trial does not see
+            weights = self._trial(proposal, RARE_TRIALS).log_weights
+            if fitness(weights).largest > LARGEST_RARE_WEIGHT:
+                return None
+        return _Tried(proposal, trial, found)
+
+    def _trial(self, proposal: Proposal, n: int) -> Trial:
+        """Weights are minus infinity where the link leaves no density, never undefined."""
+        positions, of_proposal = proposal.drawn(self.rng, n)
+        log_densities = self.target.log_densities(positions, self.cores)
+        log_weights = log_densities - of_proposal
+        return Trial(positions, np.where(np.isfinite(log_weights), log_weights, -np.inf), log_densities)
+
+    def _log_densities(self, positions: FloatArray) -> FloatArray:
+        return self.target.log_densities(positions, 1)
 
 
 def _proposal(target: Target, launch: Launch) -> Proposal | None:
@@ -215,54 +234,22 @@ def _laplace(launch: Launch) -> DefensiveMixture | None:
     return DefensiveMixture(launch.center, np.linalg.cholesky(covariance))
 
 
-def _weighted(
-    target: Target, proposal: Proposal, rng: np.random.Generator, n: int, cores: int
-) -> tuple[FloatArray, FloatArray]:
-    """Draws of the proposal and their log weights: minus infinity where the link leaves no density, never undefined."""
-    positions = proposal.draw(rng, n)
-    return positions, _weights(target, positions, proposal.log_density(positions), cores)
-
-
-def _weights(target: Target, positions: FloatArray, of_proposal: FloatArray, cores: int) -> FloatArray:
-    log_weights = target.log_densities(positions, cores) - of_proposal
-    return np.where(np.isfinite(log_weights), log_weights, -np.inf)
-
-
-def _started(target: Target, method: Independence, chains: int) -> list[_Chain]:
-    """Chains with seeds of their own, each at a proposal that is chosen by its weight."""
-    rngs = [np.random.default_rng(seed) for seed in method.chain_seeds.spawn(chains)]
-    proposed = np.concatenate([method.proposal.draw(rng, STARTS) for rng in rngs])
-    log_densities = method.proposal.log_density(proposed)
-    log_weights = _weights(target, proposed, log_densities, method.cores)
-    some = [slice(c * STARTS, (c + 1) * STARTS) for c in range(chains)]
-    return [
-        _Chain(method, rng, proposed[p], log_densities[p], log_weights[p]) for rng, p in zip(rngs, some, strict=True)
-    ]
-
-
 class _Chain:
     """One chain: its random numbers, its current point and that point's log weight and log density.
 
-    It starts at one of `positions`, whose log densities are those of the proposal.
+    It starts at one of the trial's draws, chosen by its weight.
     """
 
-    def __init__(
-        self,
-        method: Independence,
-        rng: np.random.Generator,
-        positions: FloatArray,
-        log_densities: FloatArray,
-        log_weights: FloatArray,
-    ) -> None:
-        self.rng, self.proposal, self.thinning = rng, method.proposal, method.thinning
-        shares = np.cumsum(normalised(log_weights))
+    def __init__(self, method: Independence, seed: np.random.SeedSequence) -> None:
+        self.rng, self.proposal, self.thinning = np.random.default_rng(seed), method.proposal, method.thinning
+        shares = np.cumsum(normalised(method.trial.log_weights))
         chosen = int(np.searchsorted(shares / shares[-1], self.rng.random(), side="right"))
-        self.position, self.state = positions[chosen], np.array([log_weights[chosen], -1.0])
-        self.log_density = log_weights[chosen] + log_densities[chosen]
+        self.position, log_weight, self.log_density = (each[chosen] for each in method.trial)
+        self.state = np.array([log_weight, -1.0])
 
-    def propose(self, draws: int, burn_in: int) -> FloatArray:
-        """Proposals for as many draws."""
-        return self.proposal.draw(self.rng, burn_in + draws * self.thinning)
+    def propose(self, draws: int, burn_in: int) -> tuple[FloatArray, FloatArray]:
+        """Proposals for as many draws, and their log densities under the proposal."""
+        return self.proposal.drawn(self.rng, burn_in + draws * self.thinning)
 
     def walk(
         self, proposals: FloatArray, log_densities: FloatArray, log_weights: FloatArray, burn_in: int
@@ -340,15 +327,16 @@ def _draws(
     with careful_interrupts() as interrupts:
         try:
             if states is None:
-                states, begins = _started(target, method, chains), BURN_IN
+                states, begins = [_Chain(method, seed) for seed in method.chain_seeds.spawn(chains)], BURN_IN
             while done < draws:
                 stop = min(draws, done + per_block)
                 burn_in = begins if done == 0 else 0
-                proposals = np.array([state.propose(stop - done, burn_in) for state in states])
-                flat = proposals.reshape(-1, width)
+                drawn = [state.propose(stop - done, burn_in) for state in states]
+                flat = np.concatenate([positions for positions, _ in drawn])
+                of_proposal = np.concatenate([log_densities for _, log_densities in drawn])
                 evaluated = target.log_densities(flat, method.cores)  # uniform numbers in `flat` become effects
                 proposals = flat.reshape(chains, -1, width)
-                log_weights = (evaluated - method.proposal.log_density(flat)).reshape(chains, -1)
+                log_weights = (evaluated - of_proposal).reshape(chains, -1)
                 evaluated = evaluated.reshape(chains, -1)
                 rows = slice(done, stop)
                 for c, state in enumerate(states):

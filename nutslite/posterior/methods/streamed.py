@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nutslite._log import log
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.methods.fit import Fit
-from nutslite.posterior.methods.independence import BURN_IN, Independence, independence_for
+from nutslite.posterior.methods.independence import BURN_IN, Independence, Trial, independence_for
 from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.task import IndependentDraws, Task, independent_fit
 from nutslite.posterior.targets.plan import Plan
@@ -35,7 +35,7 @@ def run(task: Task) -> Fit:
         Where no proposal fits: nothing else samples data on an engine.
     """
     target = task.target
-    method = independence_for(target, task.launched(), task.settings, CLOSE, CORRELATION)
+    method = independence_for(target, task.launched(), task.settings, CLOSE, CORRELATION, shaped=False)
     if method is None:
         raise SamplingError(
             "The posterior is not close enough to a normal distribution for proposals, and data on an engine are "
@@ -61,11 +61,11 @@ class _Walker:
         self.position: FloatArray | None = None
         self.log_weight = -np.inf
 
-    def begin(self, positions: FloatArray, log_weights: FloatArray) -> FloatArray:
+    def begin(self, trial: Trial) -> FloatArray:
         """Where it is; at first one of the trial's proposals, resampled by their weights."""
         if self.position is None:
-            start = int(self.rng.choice(len(positions), p=normalised(log_weights)))
-            self.position, self.log_weight = positions[start], log_weights[start]
+            start = int(self.rng.choice(len(trial.positions), p=normalised(trial.log_weights)))
+            self.position, self.log_weight = trial.positions[start], trial.log_weights[start]
         return self.position
 
 
@@ -76,9 +76,9 @@ def _draws(target: Target, method: Independence, draws: int, walkers: list[_Walk
     before the last row. Chains that go on have draws already: then the error is raised.
     """
     chains, proposal = len(walkers), method.proposal
-    proposals = np.array([proposal.draw(walker.rng, burn_in + draws * method.thinning) for walker in walkers])
-    flat = proposals.reshape(-1, target.dimension)
-    few = min(draws, len(method.trial[0]) // (chains * method.thinning)) if burn_in else 0
+    drawn = [proposal.drawn(walker.rng, burn_in + draws * method.thinning) for walker in walkers]
+    flat, of_proposal = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
+    few = min(draws, len(method.trial.positions) // (chains * method.thinning)) if burn_in else 0
     with careful_interrupts() as interrupts:
         try:
             values = target.log_densities(flat, method.cores)
@@ -93,15 +93,16 @@ def _draws(target: Target, method: Independence, draws: int, walkers: list[_Walk
             )
             return _of_trial(method, walkers, few)
     values = np.where(np.isfinite(values), values, -np.inf)
-    log_weights = values - proposal.log_density(flat)
-    drawn = _walks(method, walkers, proposals, log_weights.reshape(chains, -1), burn_in)
-    return replace(drawn, go_on=lambda more, report: _draws(target, method, more, walkers, 0))
+    log_weights = (values - of_proposal).reshape(chains, -1)
+    found = _walks(method, walkers, flat.reshape(chains, -1, target.dimension), log_weights, burn_in)
+    return replace(found, go_on=lambda more, report: _draws(target, method, more, walkers, 0))
 
 
 def _of_trial(method: Independence, walkers: list[_Walker], draws: int) -> IndependentDraws:
     """Each chain's walk over its own part of the trial's proposals."""
     each = draws * method.thinning
-    positions, log_weights = (found[: len(walkers) * each].reshape(len(walkers), each, -1) for found in method.trial)
+    some, chains = slice(len(walkers) * each), (len(walkers), each, -1)
+    positions, log_weights = (found[some].reshape(chains) for found in method.trial[:2])
     return replace(_walks(method, walkers, positions, log_weights[:, :, 0], 0), interrupted=True)
 
 
@@ -119,7 +120,7 @@ def _walk(
     method: Independence, walker: _Walker, proposals: FloatArray, log_weights: FloatArray, burn_in: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Positions, log densities and mean acceptance of a chain's draws, one for every `thinning` transitions."""
-    start = walker.begin(*method.trial)
+    start = walker.begin(method.trial)
     state = np.array([walker.log_weight, -1.0])
     n = len(proposals)
     indices, acceptances = np.empty(n, dtype=np.int64), np.empty(n)

@@ -12,7 +12,7 @@ from numba import types
 
 from nutslite._addresses import address_of, caller_of
 from nutslite._capabilities import CODES, INTEGRATES, MERGES, PILOT, Declaration
-from nutslite._numba import VECTOR, inner, kernel
+from nutslite._numba import VECTOR, inner, kernel, spliced
 from nutslite.posterior.nodes.between import fill_between, pull_back_between
 from nutslite.posterior.nodes.horseshoe import fill_horseshoe, pull_back_horseshoe
 from nutslite.posterior.nodes.level_factors import fill_level_factors, pull_back_level_factors
@@ -79,7 +79,7 @@ _fill_at = caller_of(FILL)
 _pull_back_at = caller_of(PULL_BACK)
 
 
-@uncounted
+@spliced
 def fill_derived(nodes, derived, values):
     """Compute derived values, in place; return what they add to the log density."""
     if nodes.rows.shape[0] == 0:

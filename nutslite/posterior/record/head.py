@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, spliced
 from nutslite.posterior.record.node_table import NODES, OUTPUTS, Nodes
 from nutslite.posterior.record.transforms import (
     ABOVE,
@@ -21,7 +21,7 @@ from nutslite.posterior.record.transforms import (
     log_jacobian,
     log_jacobian_derivative,
 )
-from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined, uncounted_kernel
+from nutslite.sampler.transition.compiling import uncounted, uncounted_inlined
 
 BLOCKWISE = -1  # transform code of an element that a block transform rules (correlations)
 NO_DENSITY = -1  # density code of an element that a block prior rules
@@ -81,7 +81,7 @@ def _constrain(position, head: Head, values):
     return total
 
 
-constrain_head = uncounted_kernel(_constrain)
+constrain_head = spliced(_constrain)
 
 
 def _add_priors(head: Head, density, values, adjoint, partials):
@@ -109,7 +109,7 @@ def _add_priors(head: Head, density, values, adjoint, partials):
     return total
 
 
-add_head_priors = uncounted(_add_priors)
+add_head_priors = spliced(_add_priors)
 constrain_here, add_priors_here = uncounted_inlined(_constrain), uncounted_inlined(_add_priors)
 """The same, copied into loops that do hardly more: a record of arrays is dear to hand on."""
 

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from nutslite._numba import inner
+from nutslite._numba import uncounted
 from nutslite._special import digamma, log_ndtr
 from nutslite.families.rows.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.densities import codes
 from nutslite.priors.densities.real import LOG_2, LOG_SQRT_2PI, location_scale
 
 
-@inner
+@uncounted
 def bounded_log_density_gradient(code, x, a, b, c, d, out):
     """Log density of the density `code` on an interval; `out` (5,): derivatives, written where not zero."""
     if code == codes.UNIFORM:
@@ -35,7 +35,7 @@ def bounded_log_density_gradient(code, x, a, b, c, d, out):
     return math.nan
 
 
-@inner
+@uncounted
 def uniform(x, lower, upper, out):
     """Uniform between `lower` and `upper`."""
     if not lower <= x <= upper or not lower < upper:
@@ -46,7 +46,7 @@ def uniform(x, lower, upper, out):
     return -np.log(width)
 
 
-@inner
+@uncounted
 def beta(x, alpha, beta, out):
     """Beta with density proportional to ``x**(alpha - 1) * (1 - x)**(beta - 1)``."""
     if not (alpha > 0.0 and beta > 0.0):
@@ -61,7 +61,7 @@ def beta(x, alpha, beta, out):
     return constant + (alpha - 1.0) * log_x + (beta - 1.0) * log_rest
 
 
-@inner
+@uncounted
 def kumaraswamy(x, a, b, out):
     """Kumaraswamy: ``1 - (1 - x**a)**b`` is the distribution function."""
     if not (a > 0.0 and b > 0.0):
@@ -76,7 +76,7 @@ def kumaraswamy(x, a, b, out):
     return np.log(a) + np.log(b) + (a - 1.0) * log_x + (b - 1.0) * log_rest
 
 
-@inner
+@uncounted
 def logit_normal(x, mu, sigma, out):
     """Inverse logit of Normal(mu, sigma)."""
     if not sigma > 0.0:
@@ -88,7 +88,7 @@ def logit_normal(x, mu, sigma, out):
     return value - log_x - log_rest
 
 
-@inner
+@uncounted
 def log_normal_interval(a, b):
     """``log(Phi(b) - Phi(a))`` for ``a < b``, either of which may be infinite, without cancellation in the tails."""
     if a > 0.0:  # both in the upper tail: mirror them
@@ -104,7 +104,7 @@ def log_normal_interval(a, b):
     return np.log1p(-outside)
 
 
-@inner
+@uncounted
 def truncated_normal(x, mu, sigma, lower, upper, out):
     """Normal(mu, sigma) cut to the interval from `lower` to `upper`; either may be infinite."""
     if not (sigma > 0.0 and lower < upper and lower <= x <= upper):
@@ -126,7 +126,7 @@ def truncated_normal(x, mu, sigma, lower, upper, out):
     return value - log_mass
 
 
-@inner
+@uncounted
 def triangular(x, lower, c, upper, out):
     """Triangular between `lower` and `upper` with its peak at `c`."""
     if not (lower <= c <= upper and lower < upper and lower <= x <= upper):
@@ -153,7 +153,7 @@ def triangular(x, lower, c, upper, out):
     return LOG_2 + np.log(height) - np.log(width)
 
 
-@inner
+@uncounted
 def von_mises(x, mu, kappa, out):
     """Von Mises on the circle from -pi to pi, with mean direction `mu` and concentration `kappa`."""
     if not (kappa > 0.0 and -math.pi <= x <= math.pi):

@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 
 from nutslite._addresses import address_of, caller_of
-from nutslite._numba import VECTOR, jit_disabled, kernel
+from nutslite._numba import VECTOR, jit_disabled, kernel, uncounted_kernel
 from nutslite.priors.densities import codes
 from nutslite.priors.densities.bounded import beta as beta_density
 from nutslite.priors.densities.bounded import bounded_log_density_gradient
@@ -44,7 +44,7 @@ density_at = caller_of(DENSITY)
 """For compiled code: the density at an address."""
 
 
-@kernel
+@uncounted_kernel
 def log_density_gradient(code, x, a, b, c, d, out):
     """Normalised log density at `x` of the density `code` with the arguments `a` to `d` in canonical order.
 
@@ -87,7 +87,7 @@ NORMAL = (codes.FLAT, codes.NORMAL, codes.HALF_FLAT, codes.HALF_NORMAL)
 """All that most models without auxiliary parameters have."""
 
 
-@kernel
+@uncounted_kernel
 def normal_log_density_gradient(code, x, a, b, c, d, out):
     """`log_density_gradient` for the codes in `NORMAL` only; nan for others."""
     for i in range(5):
@@ -119,7 +119,7 @@ USUAL = (
 """Densities of default priors and the most common others."""
 
 
-@kernel
+@uncounted_kernel
 def usual_log_density_gradient(code, x, a, b, c, d, out):
     """`log_density_gradient` for the codes in `USUAL` only; nan for others."""
     for i in range(5):

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from nutslite._numba import inner
+from nutslite._numba import uncounted
 from nutslite._special import digamma
 from nutslite.families.rows.bessel import bessel_ratio, log_bessel_0_scaled
 from nutslite.priors.densities import codes
 from nutslite.priors.densities.real import LOG_2, LOG_SQRT_2PI, location_scale, student_t
 
 
-@inner
+@uncounted
 def positive_log_density_gradient(code, x, a, b, c, out):
     """Log density of the density `code` on positive numbers; `out` (5,): derivatives, written where not zero."""
     if code == codes.WALD:  # its shift may move the support below zero
@@ -49,7 +49,7 @@ def positive_log_density_gradient(code, x, a, b, c, out):
     return math.nan
 
 
-@inner
+@uncounted
 def half_location_scale(code, x, scale, out):
     """Absolute value of a normal or Cauchy variable with location 0."""
     value = location_scale(code, x, 0.0, scale, out)
@@ -58,7 +58,7 @@ def half_location_scale(code, x, scale, out):
     return value + LOG_2
 
 
-@inner
+@uncounted
 def half_student_t(x, nu, sigma, out):
     """Absolute value of a Student t with location 0."""
     value = student_t(x, nu, 0.0, sigma, out)
@@ -67,7 +67,7 @@ def half_student_t(x, nu, sigma, out):
     return value + LOG_2
 
 
-@inner
+@uncounted
 def exponential(x, lam, out):
     """Exponential with rate `lam`."""
     if not lam > 0.0:
@@ -77,7 +77,7 @@ def exponential(x, lam, out):
     return np.log(lam) - lam * x
 
 
-@inner
+@uncounted
 def log_normal(x, mu, sigma, out):
     """Exponential of Normal(mu, sigma)."""
     if not sigma > 0.0:
@@ -90,7 +90,7 @@ def log_normal(x, mu, sigma, out):
     return -0.5 * z * z - np.log(sigma) - log_x - LOG_SQRT_2PI
 
 
-@inner
+@uncounted
 def gamma(x, alpha, beta, out):
     """Gamma with shape `alpha` and rate `beta`."""
     if not (alpha > 0.0 and beta > 0.0):
@@ -103,7 +103,7 @@ def gamma(x, alpha, beta, out):
     return alpha * log_rate - math.lgamma(alpha) + (alpha - 1.0) * log_x - beta * x
 
 
-@inner
+@uncounted
 def inverse_gamma(x, alpha, beta, out):
     """Inverse gamma with shape `alpha` and scale `beta`."""
     if not (alpha > 0.0 and beta > 0.0):
@@ -116,7 +116,7 @@ def inverse_gamma(x, alpha, beta, out):
     return alpha * log_scale - math.lgamma(alpha) - (alpha + 1.0) * log_x - beta / x
 
 
-@inner
+@uncounted
 def chi_squared(x, nu, out):
     """Chi-squared with `nu` degrees of freedom: Gamma(nu / 2, 1 / 2)."""
     value = gamma(x, 0.5 * nu, 0.5, out)
@@ -125,7 +125,7 @@ def chi_squared(x, nu, out):
     return value
 
 
-@inner
+@uncounted
 def weibull(x, alpha, beta, out):
     """Weibull with shape `alpha` and scale `beta`."""
     if not (alpha > 0.0 and beta > 0.0):
@@ -138,7 +138,7 @@ def weibull(x, alpha, beta, out):
     return np.log(alpha / beta) + (alpha - 1.0) * log_ratio - power
 
 
-@inner
+@uncounted
 def pareto(x, alpha, m, out):
     """Pareto with tail index `alpha` above the minimum `m`."""
     if not (alpha > 0.0 and m > 0.0 and x >= m):
@@ -150,7 +150,7 @@ def pareto(x, alpha, m, out):
     return np.log(alpha / x) + alpha * log_ratio
 
 
-@inner
+@uncounted
 def wald(x, mu, lam, alpha, out):
     """Wald (inverse Gaussian) with mean `mu` and shape `lam`, moved to the right by `alpha`."""
     y = x - alpha
@@ -164,7 +164,7 @@ def wald(x, mu, lam, alpha, out):
     return 0.5 * np.log(lam) - LOG_SQRT_2PI - 1.5 * np.log(y) - 0.5 * lam * deviation
 
 
-@inner
+@uncounted
 def rice(x, nu, sigma, out):
     """Rice: the distance from the origin of a point drawn normally, with sd `sigma`, around one at distance `nu`."""
     if not (nu > 0.0 and sigma > 0.0):

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from nutslite._numba import inner
+from nutslite._numba import uncounted
 from nutslite._special import digamma, log_ndtr, ndtr_hazard
 from nutslite.priors.densities import codes
 
@@ -23,7 +23,7 @@ LOG_PI = math.log(math.pi)
 LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
-@inner
+@uncounted
 def real_log_density_gradient(code, x, a, b, c, d, out):
     """Log density of the real-line density `code`; `out` (5,): derivatives, written where not zero."""
     if codes.NORMAL <= code <= codes.MOYAL:
@@ -43,7 +43,7 @@ def real_log_density_gradient(code, x, a, b, c, d, out):
     return math.nan
 
 
-@inner
+@uncounted
 def write_location_scale(z, scale, d_z, out, first):
     """Derivatives of ``g(z) - log(scale)``, ``z = (x - location) / scale``, ``d_z = g'(z)``.
 
@@ -54,7 +54,7 @@ def write_location_scale(z, scale, d_z, out, first):
     out[first + 1] = -(1.0 + z * d_z) / scale
 
 
-@inner
+@uncounted
 def standard_density(code, z):
     """Log density with location 0 and scale 1 at `z`, and its derivative, for the plain location-scale densities."""
     if code == codes.NORMAL:
@@ -71,7 +71,7 @@ def standard_density(code, z):
     return -0.5 * (z + fall) - LOG_SQRT_2PI, 0.5 * (fall - 1.0)  # Moyal
 
 
-@inner
+@uncounted
 def location_scale(code, x, location, scale, out):
     """Normal, Cauchy, Laplace, Logistic, Gumbel or Moyal with a location and a scale."""
     if not scale > 0.0:
@@ -85,7 +85,7 @@ def location_scale(code, x, location, scale, out):
 HALF_STEP_SHIFT = 8  # from there on the series below is exact to 1e-14
 
 
-@inner
+@uncounted
 def log_gamma_half_step(a):
     """log Gamma(a + 1/2) - log Gamma(a) for a > 0, and its derivative.
 
@@ -111,7 +111,7 @@ def log_gamma_half_step(a):
     return value + np.log(ratio), 0.5 * u + w * d_series + slope
 
 
-@inner
+@uncounted
 def student_t(x, nu, mu, sigma, out):
     """Student's t with `nu` degrees of freedom, location and scale."""
     if not (sigma > 0.0 and nu > 0.0):
@@ -126,7 +126,7 @@ def student_t(x, nu, mu, sigma, out):
     return constant - np.log(sigma) - 0.5 * (nu + 1.0) * log_term
 
 
-@inner
+@uncounted
 def asymmetric_laplace(x, kappa, mu, b, out):
     """Asymmetric Laplace in PyMC's terms: rate ``b * kappa`` above `mu`, ``b / kappa`` below."""
     if not (kappa > 0.0 and b > 0.0):
@@ -143,7 +143,7 @@ def asymmetric_laplace(x, kappa, mu, b, out):
     return np.log(b) - np.log(kappa + 1.0 / kappa) - b * distance * skew
 
 
-@inner
+@uncounted
 def skew_normal(x, mu, sigma, alpha, out):
     """Skew normal (Azzalini 1985) with location, scale and skewness `alpha`."""
     if not sigma > 0.0:
@@ -155,7 +155,7 @@ def skew_normal(x, mu, sigma, alpha, out):
     return LOG_2 - np.log(sigma) - 0.5 * z * z - LOG_SQRT_2PI + log_ndtr(alpha * z)
 
 
-@inner
+@uncounted
 def ex_gaussian(x, mu, sigma, nu, out):
     """Sum of Normal(mu, sigma) and an exponential with mean `nu`."""
     if not (sigma > 0.0 and nu > 0.0):
@@ -170,7 +170,7 @@ def ex_gaussian(x, mu, sigma, nu, out):
     return -np.log(nu) - distance / nu + 0.5 * (sigma / nu) ** 2 + log_ndtr(w)
 
 
-@inner
+@uncounted
 def skew_student_t(x, a, b, mu, sigma, out):
     """Skew t of Jones and Faddy (2003): where a = b Student's t with 2a degrees of freedom; a > b skews to the right.
 

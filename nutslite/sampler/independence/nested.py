@@ -77,8 +77,8 @@ class NestedProposal:
         total = masses.sum()
         return points, density / total, masses / total, rates
 
-    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """`n` draws, shape (n, d)."""
+    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
+        """`n` draws (n, d) and their log densities (n,), without the normal distributions' constant."""
         d = self.center.size
         t = self._drawn(rng.random(n))
         z = standard_draws(rng, n, d - 1)
@@ -86,18 +86,25 @@ class NestedProposal:
         positions = np.empty((n, d))
         positions[:, self.along] = t
         positions[:, self._others] = center + np.einsum("nij,nj->ni", factor, z)
-        return positions
+        return positions, self._log_density(t, z, factor)
+
+    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """`n` draws, shape (n, d)."""
+        return self.drawn(rng, n)[0]
 
     def log_density(self, positions: FloatArray) -> FloatArray:
         """Log density at positions (n, d), shape (n,), without the normal distributions' constant."""
         t = positions[:, self.along]
         center, factor = self._given(t)
         z = positions[:, self._others] - center
-        total = self._log_marginal(t)
         for i in range(z.shape[1]):
             z[:, i] = (z[:, i] - np.einsum("nj,nj->n", factor[:, i, :i], z[:, :i])) / factor[:, i, i]
-            total -= np.log(factor[:, i, i])
-        return total + log_standard_density(np.einsum("ni,ni->n", z, z), z.shape[1])
+        return self._log_density(t, z, factor)
+
+    def _log_density(self, t: FloatArray, z: FloatArray, factor: FloatArray) -> FloatArray:
+        """The same from standard draws z (n, d - 1) of the others, and the factors that they were multiplied with."""
+        determinants = np.log(np.einsum("nii->ni", factor)).sum(axis=1)
+        return self._log_marginal(t) - determinants + log_standard_density(np.einsum("ni,ni->n", z, z), z.shape[1])
 
     def _drawn(self, uniform: FloatArray) -> FloatArray:
         """Draws of t by inversion of its distribution function."""
@@ -162,9 +169,14 @@ class WithUniforms:
         """Of the covariance at the mode."""
         return self.own.factor
 
+    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
+        """`n` draws (n, d + uniforms) and their log densities (n,)."""
+        positions, log_densities = self.own.drawn(rng, n)
+        return np.concatenate([positions, rng.random((n, self.uniforms))], axis=1), log_densities
+
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """`n` draws, shape (n, d + uniforms)."""
-        return np.concatenate([self.own.draw(rng, n), rng.random((n, self.uniforms))], axis=1)
+        return self.drawn(rng, n)[0]
 
     def log_density(self, positions: FloatArray) -> FloatArray:
         """Log density at positions (n, d or more), shape (n,)."""

@@ -40,12 +40,18 @@ class DefensiveMixture:
     def _inverse(self) -> FloatArray:
         return np.asarray(np.linalg.inv(self.factor), dtype=float)
 
-    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """`n` draws, shape (n, d)."""
-        positions = self.center + _multiply(self.factor, standard_draws(rng, n, self.center.size))
+    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
+        """`n` draws (n, d) and their log densities (n,), as those below."""
+        z = standard_draws(rng, n, self.center.size)
+        positions = self.center + multiply(self.factor, z)
         if self.folded:
             positions[:, self.folded] = np.abs(positions[:, self.folded])
-        return positions
+            return positions, self.log_density(positions)
+        return positions, log_standard_density(np.einsum("ni,ni->n", z, z), z.shape[1])
+
+    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """`n` draws, shape (n, d)."""
+        return self.drawn(rng, n)[0]
 
     def log_density(self, positions: FloatArray) -> FloatArray:
         """Log density at positions (n, d), shape (n,), without the normal distribution's constant.
@@ -62,7 +68,7 @@ class DefensiveMixture:
         return total
 
     def _log_density(self, positions: FloatArray) -> FloatArray:
-        z = _multiply(self._inverse, positions - self.center)
+        z = multiply(self._inverse, positions - self.center)
         return log_standard_density(np.einsum("ni,ni->n", z, z), self.center.size)
 
     def refined(self, positions: FloatArray, log_weights: FloatArray) -> DefensiveMixture:
@@ -80,7 +86,7 @@ class DefensiveMixture:
             return self
         known = weights > 0.0
         roots, positions = np.sqrt(weights[known]), positions[known]
-        z = _multiply(self._inverse, positions - self.center)
+        z = multiply(self._inverse, positions - self.center)
         columns = np.concatenate([np.ones((len(z), 1)), z, z[:, first] * z[:, second]], axis=1)
         log_densities = log_weights[known] + self.log_density(positions)
         numbers = np.linalg.lstsq(columns * roots[:, None], log_densities * roots, rcond=None)[0]
@@ -113,20 +119,20 @@ class DefensiveMixture:
         return replace(self, center=center, factor=np.asarray(np.linalg.cholesky(mixed), dtype=float))
 
 
-def standard_draws(rng: np.random.Generator, n: int, d: int) -> FloatArray:
-    """`n` draws (n, d) of the mixture with center 0 and factor 1."""
+def standard_draws(rng: np.random.Generator, n: int, d: int, share: float = DEFENSIVE_SHARE) -> FloatArray:
+    """`n` draws (n, d) of the mixture with center 0 and factor 1, of which a `share` are the wide t's on average."""
     z = rng.standard_normal((n, d))
-    wide = np.flatnonzero(rng.random(n) < DEFENSIVE_SHARE)
+    wide = np.flatnonzero(rng.random(n) < share)
     stretch = np.sqrt(DEGREES_OF_FREEDOM / rng.chisquare(DEGREES_OF_FREEDOM, wide.size))
     z[wide] *= DEFENSIVE_WIDTH * stretch[:, None]
     return z
 
 
-def log_standard_density(squares: FloatArray, d: int) -> FloatArray:
+def log_standard_density(squares: FloatArray, d: int, share: float = DEFENSIVE_SHARE) -> FloatArray:
     """Its log density at points of these squared lengths, without the normal distribution's constant."""
-    narrow = math.log1p(-DEFENSIVE_SHARE) - 0.5 * squares
+    narrow = math.log1p(-share) - 0.5 * squares
     wide = (
-        math.log(DEFENSIVE_SHARE)
+        math.log(share)
         + math.lgamma(0.5 * (DEGREES_OF_FREEDOM + d))
         - math.lgamma(0.5 * DEGREES_OF_FREEDOM)
         + 0.5 * d * math.log(2.0 / DEGREES_OF_FREEDOM)
@@ -142,7 +148,7 @@ def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.triu_indices(d)
 
 
-def _multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
+def multiply(matrix: FloatArray, vectors: FloatArray) -> FloatArray:
     """`matrix` (d, d) times each of `vectors` (n, d); not by BLAS, whose threads cost more than so few numbers."""
     if matrix.size == 1:
         return np.asarray(matrix[0] * vectors)
