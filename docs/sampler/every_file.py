@@ -31,9 +31,11 @@ from nutslite.sampler.catalogue.splitting import LEAPFROG
 from nutslite.sampler.catalogue.trial import flow
 from nutslite.sampler.checkpoint.metric_shapes import check_metric
 from nutslite.sampler.densities.c_calls import PLAIN
+from nutslite.sampler.independence.axes import along_axes
 from nutslite.sampler.independence.independence import IndependenceChain, compiled_acceptance
 from nutslite.sampler.independence.nested import NestedProposal
 from nutslite.sampler.independence.proposals import DefensiveMixture, fitness
+from nutslite.sampler.independence.tails import has_heavier_tails
 from nutslite.sampler.pathfinder.low_rank_normal import diagonal_normal
 from nutslite.sampler.pathfinder.paths import ELBO_DRAWS, find_path
 from nutslite.sampler.pathfinder.whitening import Whitening
@@ -161,7 +163,11 @@ def independent(folder):
     others = np.zeros((7, 1)), np.full((7, 1, 1), -0.35)
     nested = NestedProposal(0, np.zeros(2), factor, nodes, -0.5 * nodes**2, *others, left=1.0)
     nested.log_density(nested.draw(rng, 10))
-    return refined, fitness(log_weights)
+    shaped = along_axes(log_densities, mixture)
+    positions, of_proposal = shaped.drawn(rng, 100)
+    log_weights = log_densities(positions) - of_proposal
+    heavier = has_heavier_tails(log_densities, shaped, log_weights, 8.0)
+    return refined, fitness(log_weights), heavier
 
 
 def value_and_part(position, part, data):

@@ -13,7 +13,7 @@ import numpy as np
 from nutslite.exceptions import SamplingError
 
 FLOAT_BYTES = 8
-FEW_BYTES = 4_000_000  # nobody asks whether these are left, which takes as long as many a density
+FEW_BYTES = 16_000_000  # nobody asks whether these are left, which takes as long as many a density
 KEPT_BYTES = 8_000_000
 
 CONTROL_GROUPS = (

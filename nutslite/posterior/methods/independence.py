@@ -163,7 +163,7 @@ class _Trials:
     rng: np.random.Generator
     cores: int
 
-    def of(self, proposal: Proposal, n: int, close: float = LOWEST_ACCEPTANCE) -> _Tried | None:
+    def of(self, proposal: Proposal, n: int, close: float = 0.0) -> _Tried | None:
         """The proposal, if its `n` draws are accepted at a rate of `close` or more."""
         return self._serving(proposal, self._trial(proposal, n), close)
 
@@ -187,10 +187,10 @@ class _Trials:
                 return found
         return None
 
-    def _serving(self, proposal: Proposal, trial: Trial, close: float = LOWEST_ACCEPTANCE) -> _Tried | None:
+    def _serving(self, proposal: Proposal, trial: Trial, close: float = 0.0) -> _Tried | None:
         """The proposal of a trial, if it fits well enough for chains to be run."""
         found, rows = fitness(trial.log_weights), self.target.rows
-        if found.acceptance < close or found.largest > LARGEST_WEIGHT:
+        if found.acceptance < max(close, LOWEST_ACCEPTANCE) or found.largest > LARGEST_WEIGHT:
             return None
         if rows <= PROBED_ROWS and has_heavier_tails(self._log_densities, proposal, trial.log_weights, LARGEST_WEIGHT):
             return None

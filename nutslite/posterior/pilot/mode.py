@@ -82,8 +82,7 @@ def find_mode(
         if local is None:
             return None
         value, gradient, precision = local
-        steps = _better_steps(precision, steps)
-        step = np.clip(newton_step(precision, gradient), -LARGEST_STEP, LARGEST_STEP)
+        step, steps = _newton(precision, gradient, steps)
         decrement = float(gradient @ step)
         moved = _line_search(counted, position, value, step, decrement)
         if moved is not None:
@@ -116,15 +115,14 @@ def rounded(position: FloatArray, covariance: FloatArray) -> tuple[FloatArray, F
     return sds * np.round(position / sds, 6), symmetric * np.outer(sds, sds)
 
 
-def _better_steps(precision: FloatArray, steps: FloatArray) -> FloatArray:
-    """Differences in proportion to the standard deviations, where the precision gives any."""
-    if steps.size == 1:
-        return DIFFERENCE_SDS / np.sqrt(precision[0]) if precision[0, 0] > 0.0 else steps
-    try:
-        np.linalg.cholesky(precision)
-        return np.asarray(DIFFERENCE_SDS * np.sqrt(np.diag(np.linalg.inv(precision))))
-    except np.linalg.LinAlgError:
-        return steps
+def _newton(precision: FloatArray, gradient: FloatArray, steps: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A Newton step, and differences in proportion to the standard deviations, where the precision gives any."""
+    scale = np.sqrt(np.maximum(np.abs(precision.diagonal()), 1e-12))
+    eigenvalues, vectors = np.linalg.eigh(precision / (scale[:, None] * scale))
+    step = _step(eigenvalues, vectors, gradient / scale) / scale
+    if eigenvalues[0] > 0.0:
+        steps = DIFFERENCE_SDS * np.sqrt((vectors * vectors) @ (1.0 / eigenvalues)) / scale
+    return np.clip(step, -LARGEST_STEP, LARGEST_STEP), steps
 
 
 def parabola(
@@ -155,14 +153,12 @@ def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 def newton_step(precision: FloatArray, gradient: FloatArray) -> FloatArray:
     """Newton step, with negative curvature turned around (a scaled gradient step in those directions)."""
-    if gradient.size == 1:
-        size = np.maximum(np.abs(precision[0]), 1e-12)
-        return np.asarray(gradient / (size * np.maximum(np.abs(precision[0]) / size, 1e-8)))
     scale = np.sqrt(np.maximum(np.abs(np.diag(precision)), 1e-12))
-    eigenvalues, vectors = np.linalg.eigh(precision / np.outer(scale, scale))
-    eigenvalues = np.maximum(np.abs(eigenvalues), 1e-8)
-    step: FloatArray = vectors @ ((vectors.T @ (gradient / scale)) / eigenvalues) / scale
-    return step
+    return _step(*np.linalg.eigh(precision / np.outer(scale, scale)), gradient / scale) / scale
+
+
+def _step(eigenvalues: FloatArray, vectors: FloatArray, gradient: FloatArray) -> FloatArray:
+    return np.asarray(vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(eigenvalues), 1e-8)))
 
 
 def _turned(precision: FloatArray) -> FloatArray:

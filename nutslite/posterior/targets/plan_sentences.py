@@ -9,8 +9,8 @@ from nutslite.posterior.record.assembled import Assembled
 from nutslite.priors.shrinkage import KINDS, shrinkage_kind
 
 CLOSE_TO_NORMAL = (
-    "If a normal distribution there, with a heavy-tailed part, fits the posterior closely, its draws are proposals of "
-    "independence Metropolis instead of NUTS"
+    "If a normal distribution there, or one with the posterior's shape along its axes, fits closely, its draws are "
+    "proposals of independence Metropolis instead of NUTS"
 )
 
 

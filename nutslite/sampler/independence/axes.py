@@ -32,7 +32,7 @@ END, KNOTS = 4.0, 17  # of the increasing functions, in equal distances; they ar
 LOWEST = -50.0  # log density below which nothing matters
 SHARE = 0.05  # of wide draws: less than where nothing is known of the tails
 STEEPEST = 3.0  # a cubic piece increases where its slopes are at most so many times the mean one (Fritsch, Carlson)
-NEWTON_STEPS = 60
+NEWTON_STEPS, SETTLED = 60, 1e-8  # which is squared by the step that finds it
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class AlongAxes:
         for _ in range(NEWTON_STEPS):
             value, slope = self._bent(z)
             moved = np.where(outside, z, np.clip(z - (value - bent) / slope, low, high))
-            settled = np.abs(moved - z).max(initial=0.0) <= 1e-14 * END
+            settled = np.abs(moved - z).max(initial=0.0) <= SETTLED
             z = moved
             if settled:
                 break
