@@ -66,12 +66,18 @@ def uncounted(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-def spliced(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `uncounted`, but copied into its callers by LLVM: for small functions of records, which are dear to hand on.
+def spliced_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `uncounted_kernel`, but copied into its callers by LLVM: for small functions of records.
 
     A record of arrays is handed on as hundreds of numbers, which takes longer than many a small function. Unlike with
     `inlined`, types are inferred once, which is most of what compilation takes.
     """
+    compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", forceinline=True, **UNCOUNTED)(function)
+    return compiled
+
+
+def spliced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `spliced_kernel`, for what compiled code calls: without an entry for Python, like `inner`."""
     compiled: Callable[..., Any] = cached(nogil=True, error_model="numpy", forceinline=True, **UNCOUNTED, **NO_ENTRIES)(
         function
     )

@@ -36,6 +36,7 @@ FloatArray = NDArray[np.float64]
 OUTER_STEPS = 25
 NEWTON_STEPS = 30
 SCALE_TOLERANCE = 0.02  # change of the log scales at which the outer iteration stops
+ROUGH_SCALE_TOLERANCE = 0.1  # where a short run looks for the scales afterwards
 FURTHEST_FALL = 15.0  # of a log scale from where the search began, where it has not come to rest
 LARGEST_NEWTON_STEP = 10.0  # change of a linear predictor, in its unit, by one coefficient
 
@@ -93,19 +94,20 @@ def run_pilot(
     start: FloatArray,
     steps: FloatArray | None = None,
     units: FloatArray | None = None,
+    scale_tolerance: float = SCALE_TOLERANCE,
 ) -> Pilot | None:
     """Find coordinates for a model; None where no usable mode was found (the sampler then adapts by itself).
 
     `steps` (k,), in the units of the linear predictors, are those of differences where the curvature changes as fast as
     these say; Newton's steps are then in any unit, too. `units` (k,) are of the linear predictors: by how much one may
-    change, 1 without them.
+    change, 1 without them. The search ends when no log scale changes by more than `scale_tolerance`.
     """
     if why_no_pilot(model) is not None:
         return None
     blocks = model.blocks.copy()
     blocks[:, md.LEVEL_FACTORS] = -1  # it looks where all levels have the scales of the average one
     try:
-        found = _Search(model._replace(blocks=blocks), density, loglik, start, steps, units).run()
+        found = _Search(model._replace(blocks=blocks), density, loglik, start, steps, units).run(scale_tolerance)
     except np.linalg.LinAlgError:  # on the way to a scale of zero numbers leave the range of doubles
         return None
     if found is None or not _is_usable(found, start):
@@ -199,7 +201,7 @@ class _Search:
         self.scales = scale_columns(model)
         self.hyper = hyperparameters(model)
 
-    def run(self) -> Pilot | None:
+    def run(self, scale_tolerance: float) -> Pilot | None:
         information = self._newton()
         if information is None:
             return None
@@ -208,7 +210,7 @@ class _Search:
             information = self._newton()
             if information is None:
                 return None
-            self.scales_found = change < SCALE_TOLERANCE
+            self.scales_found = change < scale_tolerance
             if self.scales_found:
                 break
         return self._finish(information)

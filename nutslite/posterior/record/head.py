@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, spliced
+from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, MATRIX, VECTOR, spliced, spliced_kernel
 from nutslite.posterior.record.node_table import NODES, OUTPUTS, Nodes
 from nutslite.posterior.record.transforms import (
     ABOVE,
@@ -81,7 +81,7 @@ def _constrain(position, head: Head, values):
     return total
 
 
-constrain_head = spliced(_constrain)
+constrain_head = spliced_kernel(_constrain)
 
 
 def _add_priors(head: Head, density, values, adjoint, partials):

@@ -22,6 +22,7 @@ from nutslite.posterior.density.matrix_centring import (
 )
 from nutslite.posterior.pilot.matrix_pilot import MatrixPilot
 from nutslite.posterior.pilot.matrix_structure import Structure, structure_where_open
+from nutslite.posterior.pilot.pilot import ROUGH_SCALE_TOLERANCE, SCALE_TOLERANCE
 from nutslite.posterior.pilot.recentring import recentred
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.model_data import ModelData
@@ -40,6 +41,8 @@ class MatrixTarget(JointTarget):
     def __init__(self, assembled: Assembled, structure: Structure | None, merged: ModelData | None = None) -> None:
         super().__init__(assembled, use_pilot=True, merged=merged)
         self.structure = structure
+        if structure is not None:
+            self.scale_tolerance = ROUGH_SCALE_TOLERANCE
         self.centring: MatrixCentring | None = None
 
     @property
@@ -56,6 +59,7 @@ class MatrixTarget(JointTarget):
 
     def launch(self) -> Launch:
         """Run the pilot and choose the coordinates: where they serve, all are about standard normal."""
+        before = self.model
         launch = super().launch()
         if self.pilot is None:
             return launch
@@ -67,6 +71,8 @@ class MatrixTarget(JointTarget):
         if centring is None:
             if self.structure is not None:  # the plan has promised it
                 log.info("Matrix centring found no mode: each level is centred by itself.")
+                self.model, self.scale_tolerance = before, SCALE_TOLERANCE
+                return super().launch()
             return launch
         self.move_to(pilot.model, centring)
         return replace(launch, center=np.zeros(self.dimension), information=np.ones(self.dimension))

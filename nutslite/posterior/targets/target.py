@@ -39,7 +39,7 @@ from nutslite.posterior.pilot.nested_laplace import (
     start_at_mean,
 )
 from nutslite.posterior.pilot.pieces import Lines, has_pieces
-from nutslite.posterior.pilot.pilot import Pilot, run_pilot
+from nutslite.posterior.pilot.pilot import SCALE_TOLERANCE, Pilot, run_pilot
 from nutslite.posterior.pilot.start import other_predictors, pilot_kernels, starting_position, starting_predictor
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
@@ -125,6 +125,8 @@ class Target(Protocol):
 class JointTarget:
     """The general log density over all parameters and raw group effects."""
 
+    scale_tolerance = SCALE_TOLERANCE
+
     def __init__(
         self,
         assembled: Assembled,
@@ -181,7 +183,7 @@ class JointTarget:
         start = starting_position(self.assembled)
         if self.use_pilot:
             loglik, steps, units = pilot_kernels(self.assembled, self.loglik)
-            self.pilot = run_pilot(self.model, self.density, loglik, start, steps, units)
+            self.pilot = run_pilot(self.model, self.density, loglik, start, steps, units, self.scale_tolerance)
         if self.pilot is None:
             return Launch(start, None)
         self.model = self.pilot.model
