@@ -130,25 +130,24 @@ def parabola(
 ) -> tuple[float, FloatArray, FloatArray] | None:
     """Value, gradient and negative Hessian by central differences; None where a value is not finite."""
     d = position.size
-    moves = np.diag(steps)
-    i, j = _pairs(d)
-    both = moves[i] + moves[j]
-    points = np.concatenate([position[None], position + moves, position - moves, position + both, position - both])
-    values = log_densities(points)
+    i, j, moves = _stencil(d)
+    values = log_densities(position + moves * steps)
     if not np.isfinite(values).all():
         return None
-    value, up, down = float(values[0]), values[1 : d + 1], values[d + 1 : 2 * d + 1]
-    curvature = up + down - 2.0 * value
-    mixed = 0.5 * (values[2 * d + 1 : 2 * d + 1 + i.size] + values[2 * d + 1 + i.size :] - 2.0 * value)
-    hessian = np.diag(curvature)
-    hessian[i, j] = hessian[j, i] = mixed - 0.5 * (curvature[i] + curvature[j])
-    return value, (up - down) / (2.0 * steps), -hessian / np.outer(steps, steps)
+    value, up, down, both, against = np.split(values, np.cumsum([1, d, d, i.size]))
+    rises = up + down - 2.0 * value
+    hessian = np.diag(rises)
+    hessian[i, j] = hessian[j, i] = 0.5 * (both + against - 2.0 * value - rises[i] - rises[j])
+    return float(value[0]), (up - down) / (2.0 * steps), -hessian / (steps[:, None] * steps)
 
 
 @functools.cache
-def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Coordinates below the diagonal."""
-    return np.tril_indices(d, -1)
+def _stencil(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
+    """Pairs of coordinates, and multiples of the steps (n, d): none, one up, one down, a pair up, a pair down."""
+    i, j = np.tril_indices(d, -1)
+    single = np.eye(d)
+    both = single[i] + single[j]
+    return i, j, np.concatenate([np.zeros((1, d)), single, -single, both, -both])
 
 
 def newton_step(precision: FloatArray, gradient: FloatArray) -> FloatArray:
