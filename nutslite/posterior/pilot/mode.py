@@ -134,11 +134,11 @@ def parabola(
     values = log_densities(position + moves * steps)
     if not np.isfinite(values).all():
         return None
-    value, up, down, both, against = np.split(values, np.cumsum([1, d, d, i.size]))
+    value, up, down, pairs = values[0], values[1 : d + 1], values[d + 1 : 2 * d + 1], values[2 * d + 1 :]
     rises = up + down - 2.0 * value
     hessian = np.diag(rises)
-    hessian[i, j] = hessian[j, i] = 0.5 * (both + against - 2.0 * value - rises[i] - rises[j])
-    return float(value[0]), (up - down) / (2.0 * steps), -hessian / (steps[:, None] * steps)
+    hessian[i, j] = hessian[j, i] = 0.5 * (pairs[: i.size] + pairs[i.size :] - 2.0 * value - rises[i] - rises[j])
+    return float(value), (up - down) / (2.0 * steps), -hessian / (steps[:, None] * steps)
 
 
 @functools.cache
