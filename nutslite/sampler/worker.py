@@ -216,9 +216,8 @@ class ChainWorker:
     def _own_workspace(self) -> Iterator[None]:
         """Memory for trajectories, dozens of positions, while the chain runs: of those that wait, none has any."""
         dimension = self._initial.shape[0]
-        depth = self._settings.max_treedepth if self._settings.parts[1].doubles else 0
         try:
-            self._workspace = new_workspace(dimension, depth)
+            self._workspace = new_workspace(dimension, self._settings.max_treedepth, self._settings.parts[1].doubles)
         except MemoryError as error:
             raise SamplingError(
                 f"Chain {self.chain}: there is no memory for trajectories of {dimension:,} coordinates. Fewer chains "
