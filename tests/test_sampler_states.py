@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import SamplingError, SettingError, SettingTypeError
-from nutslite.sampler import sample, worker
+from nutslite.sampler import sample, worker, workspaces
 from nutslite.sampler.draws import joined
 from nutslite.sampler.transition.metric import centred_at, diagonal_metric
 from nutslite.sampler.transition.trajectory import new_workspace
@@ -156,6 +156,6 @@ def test_no_memory_for_trajectories_is_said_in_words(monkeypatch):
             raise MemoryError
         return new_workspace(dimension, *options)
 
-    monkeypatch.setattr(worker, "new_workspace", refuse)
-    with pytest.raises(SamplingError, match="no memory for trajectories of 3 coordinates"):
+    monkeypatch.setattr(workspaces, "new_workspace", refuse)
+    with pytest.raises(SamplingError, match="no memory for trajectories of 3 coordinates in 2 chains at a time"):
         drawn(5)
