@@ -159,3 +159,19 @@ def test_no_memory_for_trajectories_is_said_in_words(monkeypatch):
     monkeypatch.setattr(workspaces, "new_workspace", refuse)
     with pytest.raises(SamplingError, match="no memory for trajectories of 3 coordinates in 2 chains at a time"):
         drawn(5)
+
+
+def test_chains_one_after_the_other_share_memory_for_trajectories(monkeypatch):
+    pieces, call = [], worker.ChainWorker._call
+
+    def recorded(self, *arguments):
+        if not pieces or pieces[-1] is not self._workspace:
+            pieces.append(self._workspace)
+            assert not any(array.any() for array in self._workspace[2:])  # as new
+        return call(self, *arguments)
+
+    monkeypatch.setattr(worker.ChainWorker, "_call", recorded)
+    found = drawn(20, cores=1)
+    assert len({id(piece.points) for piece in pieces}) == 1
+    monkeypatch.undo()
+    np.testing.assert_array_equal(found.positions, drawn(20, cores=3).positions)

@@ -149,6 +149,7 @@ class ChainWorker:
         self._searches = settings.tune > 0 or settings.step_size is None
         self._block_length = max(1, min(FIRST_BLOCK, FIRST_NUMBERS // max(1, initial.shape[0])))
         self._workspaces = workspaces
+        self._end = np.empty((2, initial.shape[0]))  # of the thread that makes workers, see `Workspaces`
         self._journal = journal
         self._first_metric = first_metric
         self._rule = settings.metric_rule
@@ -182,9 +183,10 @@ class ChainWorker:
 
     def _state(self) -> ChainState:
         points, values = self._workspace.points, self._workspace.values
+        self._end[:] = points[SELECTED, POSITION], points[SELECTED, GRADIENT]
         return ChainState(
-            points[SELECTED, POSITION].copy(),
-            points[SELECTED, GRADIENT].copy(),
+            self._end[0],
+            self._end[1],
             values[SELECTED].copy(),
             self._adaptation.copy(),
             self.metric,

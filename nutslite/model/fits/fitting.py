@@ -158,10 +158,14 @@ def drawn(job: Job, before_sampling: Callable[[], Any] | None = None) -> Fit:
     """The draws of a job: of one run, or of one that went on."""
     from nutslite.model.fits.until import run_until
     from nutslite.posterior.run.run import run
+    from nutslite.sampler.memory import KEPT_BYTES, give_back
 
     arguments = job.arguments
     if arguments.until is None:
-        return run(job.plan, job.settings, before_sampling, goes_on=False)
+        found = run(job.plan, job.settings, before_sampling, goes_on=False)
+        if found.effects.nbytes > KEPT_BYTES:
+            give_back()  # what the sampler had, before the container of the results is made
+        return found
     warns = arguments.compute_convergence_checks
     return run_until(job.plan, job.settings, arguments.budget, before_sampling, warns)
 
