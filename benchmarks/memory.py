@@ -73,7 +73,8 @@ def measured(case: str, rows: int) -> dict[str, Any]:
     terms = " + ".join(f"x{place}" for place in range(1, COLUMNS + 1)) if kind == "columns" else "x1 + (1|g)"
     options: dict[str, Any] = {"draws": DRAWS, "chains": CHAINS, "cores": 1, "random_seed": 1}
     options |= {"progressbar": False, "compute_convergence_checks": False}
-    nl.Model(f"y ~ {terms}", simulate(family, kind, SMALL_ROWS, SMALL_GROUPS), family=family).fit(**options)
+    small = nl.Model(f"y ~ {terms}", simulate(family, kind, SMALL_ROWS, SMALL_GROUPS), family=family).fit(**options)
+    small["posterior"]  # waits for imports beside the fit
     data = simulate(family, kind, rows, max(SMALL_GROUPS, GROUPS * rows // ROWS))
     found: dict[str, Any] = {"case": case, "data": data.memory_usage(deep=True).sum() / MEBIBYTE}
     before = begin()

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from nutslite.exceptions import SamplingError, SettingError, SettingTypeError
-from nutslite.sampler import sample, worker
+from nutslite.sampler import sample, worker, workspaces
 from nutslite.sampler.draws import joined
+from nutslite.sampler.transition.metric import centred_at, diagonal_metric
 from nutslite.sampler.transition.trajectory import new_workspace
 
 RUN = {"initial": np.zeros(3), "tune": 150, "chains": 3, "random_seed": 4, "cores": 2}
@@ -131,12 +132,46 @@ def test_chains_that_wait_have_no_memory_for_trajectories(monkeypatch):
     assert [state.position.tolist() for state in found.states] == found.positions[:, -1].tolist()
 
 
+@pytest.mark.parametrize(
+    ("trajectory", "rows"), [("nuts", (4 * 4, 12 * 5)), ("static", (2 * 4, 0)), ("rotation", (2 * 4, 0))]
+)
+def test_trajectories_that_go_one_way_have_two_points(monkeypatch, trajectory, rows):
+    sizes, call = set(), worker.ChainWorker._call
+
+    def recorded(self, *arguments):
+        points, _, spans, _ = self._workspace
+        scratch = getattr(self._problem.run_block, "_scratch", np.empty(0))
+        sizes.add((points[:, :, 0].size, spans[:, :, 0].size, scratch.size))
+        return call(self, *arguments)
+
+    monkeypatch.setattr(worker.ChainWorker, "_call", recorded)
+    metric = centred_at(diagonal_metric(np.ones(3)), np.zeros(3)) if trajectory == "rotation" else "diag"
+    drawn(5, trajectory=trajectory, metric=metric)
+    assert sizes == {(*rows, 0)}
+
+
 def test_no_memory_for_trajectories_is_said_in_words(monkeypatch):
-    def refuse(dimension, depth):
+    def refuse(dimension, *options):
         if dimension:
             raise MemoryError
-        return new_workspace(dimension, depth)
+        return new_workspace(dimension, *options)
 
-    monkeypatch.setattr(worker, "new_workspace", refuse)
-    with pytest.raises(SamplingError, match="no memory for trajectories of 3 coordinates"):
+    monkeypatch.setattr(workspaces, "new_workspace", refuse)
+    with pytest.raises(SamplingError, match="no memory for trajectories of 3 coordinates in 2 chains at a time"):
         drawn(5)
+
+
+def test_chains_one_after_the_other_share_memory_for_trajectories(monkeypatch):
+    pieces, call = [], worker.ChainWorker._call
+
+    def recorded(self, *arguments):
+        if not pieces or pieces[-1] is not self._workspace:
+            pieces.append(self._workspace)
+            assert not any(array.any() for array in self._workspace[2:])  # as new
+        return call(self, *arguments)
+
+    monkeypatch.setattr(worker.ChainWorker, "_call", recorded)
+    found = drawn(20, cores=1)
+    assert len({id(piece.points) for piece in pieces}) == 1
+    monkeypatch.undo()
+    np.testing.assert_array_equal(found.positions, drawn(20, cores=3).positions)

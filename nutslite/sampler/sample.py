@@ -40,6 +40,7 @@ from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import ARROWHEAD, DENSE, Metric, diagonal_metric
 from nutslite.sampler.transition.statistics import STATISTICS
 from nutslite.sampler.worker import ChainProgress, ChainWorker, Problem
+from nutslite.sampler.workspaces import Workspaces
 
 RandomSeed = int | list[int] | tuple[int, ...] | np.random.SeedSequence | np.random.Generator | None
 
@@ -273,6 +274,8 @@ def _new_chains(
     ):
         positions = np.empty((chains, settings.draws, dimension))
         warmup_positions = np.empty((chains, kept, dimension)) if settings.save_warmup else None
+        running, doubles = min(settings.cores, chains), settings.parts[1].doubles
+        workspaces = Workspaces(running, dimension, settings.max_treedepth, doubles)
         workers = [
             ChainWorker(
                 chain=chain,
@@ -283,6 +286,7 @@ def _new_chains(
                 seed=seed,
                 positions=positions[place],
                 warmup_positions=None if warmup_positions is None else warmup_positions[place],
+                workspaces=workspaces,
                 journal=None if journals is None else journals[chain],
                 first_metric=guess,
                 begun=None if states is None else states[chain],

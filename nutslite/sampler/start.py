@@ -18,7 +18,7 @@ PRINTED_COORDINATES = 50
 
 
 def initial_positions(initial: npt.ArrayLike, chains: int) -> Matrix:
-    """Positions ``(chains, dim)`` from one for all ``(dim,)`` or one for each.
+    """Positions ``(chains, dim)`` from one for all ``(dim,)`` or one for each; the array itself where it is such.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def initial_positions(initial: npt.ArrayLike, chains: int) -> Matrix:
         If the shape does not fit or a coordinate is not finite.
     """
     try:
-        array = np.array(initial, dtype=np.float64, order="C")
+        array = np.asarray(initial, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise SettingTypeError(f"initial must be an array of numbers ({error}).") from error
     if array.ndim == 1:

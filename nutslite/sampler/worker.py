@@ -28,6 +28,7 @@ from nutslite.sampler.transition.metric import Metric
 from nutslite.sampler.transition.statistics import DIVERGING, N_STEPS, STATISTICS, TREE_DEPTH
 from nutslite.sampler.transition.step_size import LOG_AVERAGE, STEP_SIZE, new_adaptation
 from nutslite.sampler.transition.trajectory import LOGP, SELECTED, new_workspace
+from nutslite.sampler.workspaces import Workspaces
 
 BLOCK_SECONDS = 0.06
 """Time that a block of transitions should take: a bound on how long Ctrl-C and progress wait."""
@@ -109,6 +110,8 @@ class ChainWorker:
         Overwritten with the draws.
     warmup_positions : ndarray (tune, dim) or None
         Overwritten with the warm-up draws, if given.
+    workspaces : Workspaces
+        Of all chains of the run.
     journal : ChainJournal, optional
         Blocks that an earlier process made, which are taken first, and where new ones are noted.
     first_metric : callable, optional
@@ -127,6 +130,7 @@ class ChainWorker:
         seed: np.random.SeedSequence,
         positions: Matrix,
         warmup_positions: Matrix | None,
+        workspaces: Workspaces,
         journal: ChainJournal | None = None,
         first_metric: Callable[[Vector, Vector], Metric] | None = None,
         begun: ChainState | None = None,
@@ -144,6 +148,8 @@ class ChainWorker:
         self._adaptation = new_adaptation(settings.step_size or 1.0)
         self._searches = settings.tune > 0 or settings.step_size is None
         self._block_length = max(1, min(FIRST_BLOCK, FIRST_NUMBERS // max(1, initial.shape[0])))
+        self._workspaces = workspaces
+        self._end = np.empty((2, initial.shape[0]))  # of the thread that makes workers, see `Workspaces`
         self._journal = journal
         self._first_metric = first_metric
         self._rule = settings.metric_rule
@@ -177,9 +183,10 @@ class ChainWorker:
 
     def _state(self) -> ChainState:
         points, values = self._workspace.points, self._workspace.values
+        self._end[:] = points[SELECTED, POSITION], points[SELECTED, GRADIENT]
         return ChainState(
-            points[SELECTED, POSITION].copy(),
-            points[SELECTED, GRADIENT].copy(),
+            self._end[0],
+            self._end[1],
             values[SELECTED].copy(),
             self._adaptation.copy(),
             self.metric,
@@ -215,20 +222,12 @@ class ChainWorker:
     @contextlib.contextmanager
     def _own_workspace(self) -> Iterator[None]:
         """Memory for trajectories, dozens of positions, while the chain runs: of those that wait, none has any."""
-        dimension = self._initial.shape[0]
-        depth = self._settings.max_treedepth if self._settings.parts[1].doubles else 0
-        try:
-            self._workspace = new_workspace(dimension, depth)
-        except MemoryError as error:
-            raise SamplingError(
-                f"Chain {self.chain}: there is no memory for trajectories of {dimension:,} coordinates. Fewer chains "
-                "at a time, or a smaller max_treedepth, need less."
-            ) from error
-        try:
-            yield
-        finally:
-            self._ended = self._state()
-            self._workspace = new_workspace(0, 1)
+        with self._workspaces.taken() as self._workspace:
+            try:
+                yield
+            finally:
+                self._ended = self._state()
+                self._workspace = new_workspace(0, 1)
 
     def _run_stage(self, stage: Stage, stop: threading.Event, report: Callable[[ChainProgress], None]) -> None:
         window = self._window if stage.learns_metric else None

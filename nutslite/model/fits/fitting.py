@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nutslite._log import log
@@ -11,7 +11,7 @@ from nutslite.exceptions import SettingError
 from nutslite.model.fits.after_fit import add_log_likelihood, add_log_prior, predict
 from nutslite.model.fits.fit_arguments import FitArguments
 from nutslite.model.record.specification import Specification
-from nutslite.posterior.targets.plan import Plan, make_plan
+from nutslite.posterior.targets.plan import Plan, make_plan, with_sorted_rows
 
 if TYPE_CHECKING:
     from nutslite.posterior.methods.fit import Fit
@@ -115,9 +115,14 @@ def _plan(specification: Specification, arguments: FitArguments) -> Plan:
     """
     from nutslite.posterior.points.start_values import check_start_values
 
-    assembled, plan = specification.posterior.assembled, arguments.plan
+    posterior, plan = specification.posterior, arguments.plan
     if not isinstance(plan, Plan):
-        plan = make_plan(assembled, plan, pilot=arguments.pilot if arguments.init == "auto" else False)
+        others = posterior.holds_numbers  # somebody may have them, in their order
+        plan = make_plan(posterior.assembled, plan, pilot=arguments.pilot if arguments.init == "auto" else False)
+        own = plan if others else with_sorted_rows(plan)
+        if own is not plan:
+            posterior.let_go_of_numbers()
+        plan = own
     elif plan.assembled.spec is not specification.spec:
         raise SettingError(
             "fit(plan=...): this plan was made by another model, or by this one before its priors changed. Call "
@@ -153,10 +158,14 @@ def drawn(job: Job, before_sampling: Callable[[], Any] | None = None) -> Fit:
     """The draws of a job: of one run, or of one that went on."""
     from nutslite.model.fits.until import run_until
     from nutslite.posterior.run.run import run
+    from nutslite.sampler.memory import KEPT_BYTES, give_back
 
     arguments = job.arguments
     if arguments.until is None:
-        return replace(run(job.plan, job.settings, before_sampling), longer=None)
+        found = run(job.plan, job.settings, before_sampling, goes_on=False)
+        if found.effects.nbytes > KEPT_BYTES:
+            give_back()  # what the sampler had, before the container of the results is made
+        return found
     warns = arguments.compute_convergence_checks
     return run_until(job.plan, job.settings, arguments.budget, before_sampling, warns)
 

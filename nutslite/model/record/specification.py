@@ -116,8 +116,18 @@ class Posterior:
 
     @property
     def is_assembled(self) -> bool:
-        """Whether the numbers have been made."""
+        """Whether the numbers have been made, be it that they were let go."""
+        return self.holds_numbers or "let_go" in vars(self)
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether the numbers are in memory."""
         return "assembled" in vars(self)
+
+    def let_go_of_numbers(self) -> None:
+        """Let whoever has them be the only one; they are made again when they are needed."""
+        del vars(self)["assembled"]
+        vars(self)["let_go"] = True
 
     @cached_property
     def backend(self) -> Backend:

@@ -36,7 +36,8 @@ class Fit:
         ``"recovery"`` (natural scale, exact draws of what was integrated out).
     interrupted : bool
     draws : Draws or None
-        The NUTS sampler's own record (unconstrained positions, adapted state).
+        The NUTS sampler's own record (unconstrained positions, adapted state). None where there were many draws and
+        nothing goes on: effects on their natural scale have taken the positions' place.
     warmup : (values, effects) or None
         The same of the warm-up, where it was kept.
     approximate : bool

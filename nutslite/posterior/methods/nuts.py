@@ -47,6 +47,7 @@ def _trajectories(task: Task, rotates: bool) -> Fit:
     )
     if settings.target_accept is None:
         settings = replace(settings, target_accept=default_target_accept(begun, target.dimension))
+    task.let_go_of_launch()
     task.clock.lap("pilot")
     if begun.trajectory == "nuts":
         compiled_block()
@@ -73,10 +74,16 @@ def _recovered(
     fresh = np.random.SeedSequence(recovery_seed.entropy, spawn_key=recovery_seed.spawn_key)  # spawning changes it
     rng = np.random.default_rng(fresh)
     warmup = None
-    with task.recovering(draws.positions, draws.stats):
-        values, effects = target.natural(draws.positions, rng)
-        if draws.warmup_positions is not None and begun.tune > 0 and not draws.interrupted:
-            warmup = target.natural(draws.warmup_positions, rng)
+    own: Draws | None = draws
+    kept = draws.warmup_positions if begun.tune > 0 and not draws.interrupted else None
+    if kept is None and task.may_write_over(draws.positions):
+        values, effects = task.natural_over(draws.positions, draws.stats)
+        own = None  # its positions are none any more
+    else:
+        with task.recovering(draws.positions, draws.stats):
+            values, effects = target.natural(draws.positions, rng)
+            if kept is not None:
+                warmup = target.natural(kept, rng)
 
     def longer(number: int) -> Fit:
         task.lengthen(number)
@@ -94,10 +101,10 @@ def _recovered(
         stats=draws.stats,
         settings=settings,
         interrupted=draws.interrupted,
-        draws=draws,
+        draws=own,
         remark=", by matrix centring" if isinstance(target, MatrixTarget) and target.centring is not None else "",
         warmup=warmup,
-        longer=longer,
+        longer=longer if task.goes_on else None,
     )
 
 

@@ -148,7 +148,7 @@ def judged(target: Target, begun: NutsStart, cores: int | None, rng: np.random.G
     """
     fixed = {"tune": JUDGED_TUNE, "target_accept": default_target_accept(begun, target.dimension), "cores": cores}
     trial = _trial(target, begun, rng, draws=1, adapt_metric=False, **fixed)  # memory of one position for each chain
-    starts = np.resize(trial.positions[:, -1], begun.initial.shape)
+    starts = trial.positions[np.arange(len(begun.initial)) % TRIAL_CHAINS, -1]
     if np.median(trial.stats["step_size"]) < _shortest_angle(target.dimension):
         log.info("The pilot's normal distribution is not about the posterior: NUTS adapts a metric of its own.")
         return NutsStart(starts, 0.0, INITS["auto"][0], True, TUNE)

@@ -36,11 +36,15 @@ def named_functions(plan: Plan) -> Iterator[None]:
 
 
 def kept_raw(positions: FloatArray, stats: Mapping[str, NDArray[Any]]) -> contextlib.AbstractContextManager[None]:
-    """For the way from the sampler's coordinates to the model's: where it fails, the coordinates are kept."""
+    """For the way from the sampler's coordinates to the model's: where it fails, the coordinates are kept.
+
+    Of `stats` may be "values", nan but for draws whose effects have taken the place of their coordinates.
+    """
+    over = "; a draw whose 'values' are not nan has group effects in their place" if "values" in stats else ""
     return rescued(
         lambda: {"positions": positions, **stats},
-        "'positions' are the sampler's coordinates, unconstrained, of shape (chains, draws, coordinates); fewer draws "
-        "of the same random_seed would have fitted",
+        "'positions' are the sampler's coordinates, unconstrained, of shape (chains, draws, coordinates)"
+        f"{over}; fewer draws of the same random_seed would have fitted",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from nutslite.sampler.interrupts import careful_interrupts
 from nutslite.sampler.progress import transition_bar
 
 FloatArray = NDArray[np.float64]
+
+NUMBERS_AT_ONCE = 1 << 17  # of draws that are brought to their natural scale over their own positions
+FEWEST_OVER = 1 << 20  # numbers of draws from which on that is done
 
 
 class Clock:
@@ -57,6 +61,8 @@ class Task:
         Open, for methods that heed it.
     before_sampling : callable
         To be called once, just before draws are made.
+    goes_on : bool
+        Whether the fit may be asked for more draws, and so has to keep what they would need.
     launch : Launch or None
         What is known of where the posterior is, in the coordinates that the target has now.
     clock : Clock
@@ -66,6 +72,7 @@ class Task:
     settings: Settings
     checkpoint: Checkpoint | None = None
     before_sampling: Callable[[], Any] = lambda: None
+    goes_on: bool = True
     launch: Launch | None = None
     clock: Clock = field(default_factory=Clock)
 
@@ -126,6 +133,34 @@ class Task:
         """Values and effects of positions (chains, draws, dimension), which are kept raw where that fails."""
         with self.recovering(positions, stats):
             return self.target.natural(positions, rng)
+
+    def may_write_over(self, positions: FloatArray) -> bool:
+        """Whether natural-scale draws are to take the place of the sampler's own: many numbers, which nobody needs."""
+        return not self.goes_on and isinstance(self.target, JointTarget) and positions.size >= FEWEST_OVER
+
+    def natural_over(self, positions: FloatArray, stats: dict[str, NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
+        """As `natural`, of a joint target, whose effects are written over the positions of these.
+
+        Beside thousands of effects two copies of the draws would be what takes most memory. Where it fails, what is
+        kept has effects of the draws that have values already, and positions of the others.
+        """
+        target, n_head = self.target, self.plan.assembled.layout.n_head
+        chains, draws, dimension = positions.shape
+        values = np.full((chains, draws, n_head + self.plan.assembled.data.head.fixed.size), np.nan)
+        some = max(1, NUMBERS_AT_ONCE // dimension)
+        with self.recovering(positions, {"values": values, **stats}):
+            for chain, start in product(range(chains), range(0, draws, some)):
+                own = positions[chain, start : start + some]
+                found, effects = target.natural(own[None], np.random.default_rng(0))  # needs no randomness
+                own[:, n_head:] = effects[0]
+                values[chain, start : start + some] = found[0]
+        return values, positions[:, :, n_head:]
+
+    def let_go_of_launch(self) -> None:
+        """Forget what was found before sampling, once chains have their starts and metric."""
+        self.launch = None
+        if isinstance(self.target, JointTarget):
+            self.target.pilot = None
 
     def fit(self, method: str, values: FloatArray, effects: FloatArray, **others: Any) -> Fit:
         """The record of the finished run; `others` are further fields of `Fit`."""

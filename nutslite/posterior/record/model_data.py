@@ -264,7 +264,7 @@ def sorted_rows(model: ModelData) -> ModelData:
     without waiting for the sum before, which takes about a third off a gradient.
     """
     block = sorting_block(model)
-    if block is None:
+    if block is None or model.sorted_factor >= 0:
         return model
     index = model.levels[block[FACTOR]]
     if len(model.segments) > 1:

@@ -24,7 +24,9 @@ from nutslite.sampler.checkpoint.checkpoint import Checkpoint
 from nutslite.sampler.interrupts import careful_interrupts
 
 
-def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None) -> Fit:
+def run(
+    plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | None = None, *, goes_on: bool = True
+) -> Fit:
     """Draw from a plan's posterior by the method that the settings name.
 
     Parameters
@@ -33,6 +35,8 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
     settings : Settings
     before_sampling : callable, optional
         Called once before draws are made (to load in the background what comes after).
+    goes_on : bool
+        Whether the fit may be asked for more draws. Otherwise what they would need gives its memory to results.
 
     Raises
     ------
@@ -55,13 +59,13 @@ def run(plan: Plan, settings: Settings, before_sampling: Callable[[], Any] | Non
         plan = replace(plan, by_levels=False)
     _say_unused(method, plan, settings)
     with careful_interrupts(), named_functions(plan), _opened_checkpoint(method, plan, settings) as checkpoint:
-        task = Task(plan, settings, checkpoint, before_sampling or (lambda: None))
+        task = Task(plan, settings, checkpoint, before_sampling or (lambda: None), goes_on)
         parts = method.parts(plan)
         with compiling_beside(plan.density, parts) if parts else contextlib.nullcontext(), one_blas_thread():
             fit = with_room(lambda: method.run(task))
     if fit is None:
         raise SamplingError(f"{method.title(plan)} does not fit this posterior. Use NUTS.")
-    return replace(fit, longer=_longer(plan, settings, fit))
+    return replace(fit, longer=_longer(plan, settings, fit) if goes_on else None)
 
 
 def _longer(plan: Plan, settings: Settings, fit: Fit) -> Callable[[int], Fit] | None:

@@ -21,7 +21,7 @@ from nutslite.posterior.pilot.pieces import has_pieces
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.declarations import declarations_of
-from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.model_data import ModelData, sorted_rows
 from nutslite.posterior.targets.levels_target import LevelsTarget, may_go_by_levels
 from nutslite.posterior.targets.marginal_target import MarginalTarget
 from nutslite.posterior.targets.matrix_target import MatrixTarget
@@ -41,6 +41,8 @@ PATHS = ("auto", "joint", "marginal")
 Centring = Literal["levels", "matrix"]
 CENTRINGS = ("levels", "matrix")
 """What a pilot may be told to choose: a weight of centring for each level, or matrix centring."""
+MANY_ROWS = 1 << 17
+"""From so many on it pays not to keep them in two orders."""
 MANY_PARAMETERS = 50
 """From so many on chains turn around the pilot's mode by an angle, and do not look for where to turn back."""
 
@@ -280,6 +282,21 @@ def _joint_plan(
     else:
         sentences.append(f"No pilot ({why_not}): the metric adapts during warm-up.")
     return replace(plan, sentences=(first, *sentences))
+
+
+def with_sorted_rows(plan: Plan) -> Plan:
+    """The plan with the rows in the order in which its target reads them, so that they are in memory once.
+
+    The same plan where rows are few or merged, or not sorted by a grouping factor; or where something depends on the
+    order: segments, sums over offsets and columns of group terms for a first guess, users' terms.
+    """
+    data = plan.assembled.data
+    plain = plan.reduction is None and plan.merged is None and not plan.streams and not plan.assembled.spec.potentials
+    moves = len(data.segments) == 1 and not (data.offsets.size or data.z.size) and data.blocks.size
+    if data.y.shape[1] < MANY_ROWS or not (plain and moves):
+        return plan
+    found = sorted_rows(data)
+    return plan if found is data else replace(plan, assembled=replace(plan.assembled, data=found))
 
 
 def _by_levels(plan: Plan, declared: Sequence[Declaration]) -> Plan:

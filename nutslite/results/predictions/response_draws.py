@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+NUMBERS_AT_ONCE = 1 << 17
 _STAND_INS = {"real": 0.0, "positive": 1.0, "unit": 0.5, "simplex": 0.5}
 
 
@@ -169,5 +170,10 @@ def as_outcomes(family: Family, values: Any) -> NDArray[Any]:
     array = np.asarray(values)
     if not family.discrete or array.dtype.kind in "iu":
         return array
-    whole = array.dtype.kind == "b" or bool(((np.abs(array) < 2.0**63) & (array == np.round(array))).all())
-    return array.astype(np.int64) if whole else array
+    return array.astype(np.int64) if array.dtype.kind == "b" or _are_whole(array.reshape(-1)) else array
+
+
+def _are_whole(numbers: FloatArray) -> bool:
+    """Whether all are whole numbers of 64 bits; some are looked at at a time, beside those of a large model."""
+    pieces = (numbers[start : start + NUMBERS_AT_ONCE] for start in range(0, numbers.size, NUMBERS_AT_ONCE))
+    return all(bool(((np.abs(piece) < 2.0**63) & (piece == np.round(piece))).all()) for piece in pieces)

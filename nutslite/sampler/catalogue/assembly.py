@@ -173,7 +173,7 @@ class BlockOfParts:
         trajectory = parts.trajectory
         self._coefficients = _numbers(parts.integrator.coefficients)
         self._settings = _numbers(trajectory.settings)
-        self._scratch = np.zeros((max(1, trajectory.n_scratch), N_ROWS, dimension))
+        self._scratch = np.zeros((trajectory.n_scratch, N_ROWS, dimension))
 
     def system(self, function: Any, data: Any, metric: Metric) -> System:
         """What the parts are given; `function` and `data` as in a `Handle`."""

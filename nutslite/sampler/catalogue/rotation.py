@@ -52,8 +52,9 @@ def rotation_transition(
     """Replace the SELECTED point by the end of a trajectory, or leave it.
 
     The steps are those of `hamiltonian.rotate`, as many equal ones as keep within `step_size`; w = M (x - c) is carried
-    from step to step. Always forwards in time: a fresh momentum is as likely as its opposite. `max_treedepth` is not
-    used. The acceptance that the step size adapts to is that of the end.
+    from step to step, in the row of the SELECTED point's momentum, which has been used. Always forwards in time: a
+    fresh momentum is as likely as its opposite. `max_treedepth` is not used. The acceptance that the step size adapts
+    to is that of the end.
     """
     begin_trajectory(system, rng, workspace)
     metric, tally, values = system.metric, workspace.tally, workspace.values
@@ -62,7 +63,7 @@ def rotation_transition(
     n_steps = min(max(1.0, math.ceil(angle / step_size)), float(MOST_STEPS))
     step = angle / n_steps
     cosine, sine = math.cos(step), math.sin(step)
-    point, pull = workspace.points[FORWARD], system.scratch[0, MOMENTUM]
+    point, pull = workspace.points[FORWARD], workspace.points[SELECTED, MOMENTUM]
     position, momentum, gradient, velocity = point[POSITION], point[MOMENTUM], point[GRADIENT], point[VELOCITY]
     for i in range(position.shape[0]):
         velocity[i] = position[i] - center[i]
@@ -102,7 +103,6 @@ ROTATION = Trajectory(
     "rotation",
     rotation_transition,
     settings=(SHORTEST_ANGLE, LONGEST_ANGLE),
-    n_scratch=1,
     around_center=True,
     doubles=False,
     source="Shahbaba, Lan, Johnson, Neal 2014, Split HMC, 3.1; Bou-Rabee, Sanz-Serna 2017, doi:10.1214/16-AAP1255",

@@ -41,7 +41,8 @@ class Trajectory:
     around_center : bool
         Whether it moves around the metric's centre, so that it needs a metric that has one. It makes its own steps.
     doubles : bool
-        Whether it doubles: then ``workspace.spans`` has rows for `max_treedepth` doublings, else those of one point.
+        Whether it grows at both ends. If not, the workspace has the points SELECTED and FORWARD alone, and no spans:
+        beside many coordinates these are most of what a chain needs.
     source : str
         Where it comes from.
 

@@ -37,8 +37,11 @@ from nutslite.sampler.transition.turning import (
     turns,
 )
 
-BACKWARD, FORWARD, CANDIDATE, SELECTED = range(4)
-"""Points of a trajectory: its two ends, the choice inside the newest half, the choice so far."""
+SELECTED, FORWARD, BACKWARD, CANDIDATE = range(4)
+"""Points of a trajectory: the choice so far, its two ends, the choice inside the newest half.
+
+A trajectory that goes one way has the first two only.
+"""
 
 LOGP, ENERGY, INDEX = range(3)
 """Numbers that go with a point: log density, energy, position in the trajectory (0 is the start, signed in time)."""
@@ -64,11 +67,11 @@ class Workspace(NamedTuple):
 
     Attributes
     ----------
-    points : ndarray (4, 4, dim)
-        Phase points BACKWARD, FORWARD, CANDIDATE, SELECTED; rows as in `hamiltonian`.
+    points : ndarray (4, 4, dim) or (2, 4, dim)
+        Phase points SELECTED, FORWARD, BACKWARD, CANDIDATE; rows as in `hamiltonian`.
     values : ndarray (4, 3)
         LOGP, ENERGY, INDEX of each point.
-    spans : ndarray (max_treedepth + 2, 5, dim)
+    spans : ndarray (max_treedepth + 2, 5, dim) or (0, 5, dim)
         Waiting spans; row 0 is the whole trajectory so far, seen in the direction in which it grows.
     tally : ndarray (9,)
         Counts of the current trajectory.
@@ -80,12 +83,12 @@ class Workspace(NamedTuple):
     tally: Vector
 
 
-def new_workspace(dimension: int, max_treedepth: int) -> Workspace:
-    """Allocate the workspace of one chain."""
+def new_workspace(dimension: int, max_treedepth: int, doubles: bool = True) -> Workspace:
+    """Allocate the workspace of one chain; of trajectories that go one way, a third of it where there is no depth."""
     return Workspace(
-        np.zeros((4, N_ROWS, dimension)),
+        np.zeros((4 if doubles else 2, N_ROWS, dimension)),
         np.zeros((4, 3)),
-        np.zeros((max_treedepth + 2, N_SPAN_ROWS, dimension)),
+        np.zeros((max_treedepth + 2 if doubles else 0, N_SPAN_ROWS, dimension)),
         np.zeros(N_TALLIES),
     )
 
@@ -181,13 +184,14 @@ def _start(workspace: Workspace) -> None:
     energy = kinetic_energy(points[SELECTED, MOMENTUM], points[SELECTED, VELOCITY]) - values[SELECTED, LOGP]
     values[SELECTED, ENERGY] = energy
     values[SELECTED, INDEX] = 0.0
-    for end in (BACKWARD, FORWARD):
+    for end in range(FORWARD, min(CANDIDATE, points.shape[0])):  # both ends, or the one that there is
         values[end, INDEX] = 0.0
         for row in range(points.shape[1]):
             for i in range(points.shape[2]):
                 points[end, row, i] = points[SELECTED, row, i]
-    for i in range(points.shape[2]):
-        spans[0, RHO, i] = points[SELECTED, MOMENTUM, i]
+    if spans.shape[0] > 0:
+        for i in range(points.shape[2]):
+            spans[0, RHO, i] = points[SELECTED, MOMENTUM, i]
     for i in range(tally.shape[0]):
         tally[i] = 0.0
     tally[INITIAL_ENERGY] = energy
