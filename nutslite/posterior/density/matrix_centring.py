@@ -51,6 +51,7 @@ from nutslite.posterior.record.model_data import (
     SCALE_ARGUMENT,
     ModelData,
 )
+from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.transforms import constrain, constrain_derivative
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 
@@ -113,7 +114,8 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     float
         -inf or nan where undefined.
     """
-    model, centring, priors, loglik, joint = data
+    record, centring, priors, loglik, joint = data
+    model = by_reference(record)
     n = centring.members.shape[0]
     position = np.empty(coordinates.shape[0])
     factor = np.empty(_factor_size(centring))
@@ -121,7 +123,7 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     total = _place(model, centring, coordinates, position, factor, vectors)
     if not np.isfinite(total):
         return -np.inf
-    total += joint(position, gradient, (model, priors, loglik))
+    total += joint(position, gradient, (record, priors, loglik))
     if not np.isfinite(total):
         return -np.inf
     _pull_back(model, centring, position, factor, vectors, gradient)
@@ -130,15 +132,16 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
 def _matrix_positions(coordinates: Any, model: Any, centring: Any, positions: Any) -> None:
     """Overwrite `positions` (draws, dimension), those of the joint density, from coordinates of the same shape."""
+    reference = by_reference(model)
     factor = np.empty(_factor_size(centring))
     vectors = np.empty((4, centring.members.shape[0]))
     for draw in range(coordinates.shape[0]):
-        _place(model, centring, coordinates[draw], positions[draw], factor, vectors)
+        _place(reference, centring, coordinates[draw], positions[draw], factor, vectors)
 
 
 def _matrix_coordinates(positions: Any, model: Any, centring: Any, coordinates: Any) -> None:
     """The inverse of `_matrix_positions`; `coordinates` are overwritten, with nan where there are none."""
-    members, h = centring.members, centring.hyper.shape[0]
+    members, h, reference = centring.members, centring.hyper.shape[0], by_reference(model)
     factor, vectors = np.empty(_factor_size(centring)), np.empty((3, members.shape[0]))
     mean, u, product = vectors[0], vectors[1], vectors[2]
     for draw in range(positions.shape[0]):
@@ -148,7 +151,7 @@ def _matrix_coordinates(positions: Any, model: Any, centring: Any, coordinates: 
             for j in range(i):
                 value -= centring.stretch[i, j] * out[centring.hyper[j]]
             out[centring.hyper[i]] = value / centring.stretch[i, i]
-        found = _fill_factor(model, centring, position, factor, mean)
+        found = _fill_factor(reference, centring, position, factor, mean)
         for j in range(members.shape[0]):
             u[j] = position[members[j]]
         multiply_upper(centring.pattern, factor, u, product)

@@ -14,6 +14,7 @@ from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, fill_columns, wi
 from nutslite.posterior.marginal.marginal_value import add_columns, correlation_priors, marginal_at
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_priors_here, constrain_here
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -27,10 +28,11 @@ def compiled_marginal_many() -> Callable[..., None]:
 
 def marginal_many(positions: Any, data_and_priors: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the marginal log density of positions (m, dimension)."""
-    data, (derived, address) = data_and_priors
+    record, (derived, address) = data_and_priors
+    data, head = by_reference(record), record.head
     density = density_at(address)
     r, q = data.cross.shape[0] - 1, data.eliminated
-    values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
+    values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
     scratch = np.empty(values.shape[0])
     partials = np.empty(5)
     schur = np.empty((r + 1, r + 1))

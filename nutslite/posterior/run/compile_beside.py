@@ -38,7 +38,7 @@ from nutslite.posterior.integrals.level_integrals import compiled_level_integral
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
-from nutslite.posterior.record.model_data import MODEL_DATA
+from nutslite.posterior.record.model_data import MODEL_REFERENCE
 from nutslite.priors.densities.densities import DENSITY
 from nutslite.sampler.catalogue.assembly import compiled_parts
 from nutslite.sampler.catalogue.rotation import ROTATION as TURNS
@@ -87,7 +87,7 @@ def _compile_matrix_natural() -> None:
 
 
 def _compile_effects() -> None:
-    add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
+    add_effects_prior.compile((MODEL_REFERENCE, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
 
 
 DENSITIES: dict[str, Callable[..., Any]] = {
