@@ -13,6 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from nutslite._kernel_cache import Inner
 from nutslite._numba import jit_disabled
 
 _AT: dict[int, Any] = {}  # functions by address, which keeps them where they are
@@ -23,7 +24,8 @@ def address_of(function: Any, pointer: types.FunctionType) -> Any:
     if jit_disabled():
         return function
     function.compile(pointer.signature)
-    compiled = function.get_compile_result(pointer.signature)
+    found = function.get_native_result if isinstance(function, Inner) else function.get_compile_result
+    compiled = found(pointer.signature)
     address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
     _AT[address] = function
     return address

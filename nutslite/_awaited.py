@@ -10,9 +10,9 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 
-EFFECTS, BLOCK, ROTATION, MANY, NATURAL = "effects", "block", "rotation", "many", "natural"
-"""Parts of a path: the priors of group effects, the sampler's block of transitions, that of rotations, many densities
-at once, the way to natural scales."""
+EFFECTS, WAYS, BLOCK, ROTATION, MANY, NATURAL = "effects", "ways", "block", "rotation", "many", "natural"
+"""Parts of a path: the priors of group effects, the ways to and from the coordinates of matrix centring, the sampler's
+block of transitions, that of rotations, many densities at once, the way to natural scales."""
 
 _coming: list[Mapping[str, threading.Event]] = []
 

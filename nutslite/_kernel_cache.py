@@ -23,6 +23,7 @@ from numba.core.registry import CPUDispatcher
 from numba.core.runtime import rtsys
 
 from nutslite._garbage import without_collections
+from nutslite._linked import ResultsOnDisk, compiler, made_native
 from nutslite._log import log
 
 LOCK_NAME = "nutslite.lock"
@@ -44,10 +45,11 @@ def cached(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Like ``numba.njit(cache=True, **options)``; under ``NUMBA_DISABLE_JIT=1`` functions stay as they are."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(**options)(function)
+        linked = bool(options.get("no_cpython_wrapper"))
+        dispatcher = numba.njit(pipeline_class=compiler(linked), **options)(function)
         if not hasattr(dispatcher, "py_func"):
             return dispatcher
-        dispatcher.__class__ = Inner if options.get("no_cpython_wrapper") else Compiled
+        dispatcher.__class__ = Inner if linked else Compiled
         dispatcher._cache = LateCache(function)
         return dispatcher
 
@@ -90,6 +92,13 @@ class Inner(Compiled):
         """Compile the function again, with an entry, and call that."""
         return _with_entry(self)(*args, **kwargs)
 
+    def get_native_result(self, sig: Any) -> Any:
+        """What was compiled for a signature, with machine code, which is kept on disk, too."""
+        result = self.get_compile_result(sig)
+        if made_native(result):
+            self._cache.save_overload(sig, result)
+        return result
+
 
 @functools.cache
 def _with_entry(dispatcher: Any) -> Any:
@@ -107,6 +116,8 @@ def is_kept(function: Callable[..., Any]) -> bool:
 
 class CarefulCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
     """The cache of one function. What cannot be read is compiled, what cannot be written is not kept."""
+
+    _impl_class = ResultsOnDisk
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What is kept for a signature, or None.

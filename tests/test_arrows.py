@@ -28,6 +28,7 @@ BASE = (
     "_log",
     "_parallel",
     "_garbage",
+    "_linked",
     "_kernel_cache",
     "_awaited",
     "_stack",

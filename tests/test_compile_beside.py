@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from kernel_caches import copy_of_shared_cache, shared_cache
 
-from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, ROTATION, coming, is_coming, wait_for
+from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, ROTATION, WAYS, coming, is_coming, wait_for
 from nutslite._numba import jit_disabled
 from nutslite.posterior.density.joint import compiled_natural
 from nutslite.posterior.density.many_positions import compiled_joint_many
+from nutslite.posterior.density.matrix_centring import compiled_ways
 from nutslite.posterior.density.plain import compiled_plain_natural
 from nutslite.posterior.marginal.recovery import compiled_recovery
 from nutslite.posterior.run import compile_beside as module
@@ -48,7 +49,7 @@ def serves(monkeypatch):
 
 def test_every_part_of_every_path_is_known():
     assert set(PARTS) == set(DENSITIES)
-    of_chains = {path: set(parts) - {EFFECTS} for path, parts in PARTS.items() if path != "levels"}
+    of_chains = {path: set(parts) - {EFFECTS, WAYS} for path, parts in PARTS.items() if path != "levels"}
     rotates = {path: parts - {ROTATION} for path, parts in of_chains.items() if ROTATION in parts}
     assert set(of_chains) - set(rotates) == {"marginal"}
     assert all(parts == {BLOCK, MANY, NATURAL} for parts in {**of_chains, **rotates}.values())
@@ -142,6 +143,7 @@ def test_a_part_that_was_not_asked_for_is_not_waited_for(missing, monkeypatch):
         (BLOCK, compiled_block.__wrapped__),
         (MANY, compiled_joint_many.__wrapped__),
         (MANY, compiled_acceptance),
+        (WAYS, compiled_ways.__wrapped__),
         (NATURAL, compiled_natural.__wrapped__),
         (NATURAL, compiled_plain_natural.__wrapped__),
         (NATURAL, compiled_recovery.__wrapped__),

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from kernel_caches import copy_of_shared_cache, files_in, shared_cache
+from numba import types
 
+from nutslite._addresses import address_of, caller_of
 from nutslite._kernel_cache import Inner
 from nutslite._numba import inner, jit_disabled, kernel
 
@@ -133,3 +135,27 @@ def test_functions_without_an_entry_for_python_can_be_called_from_it() -> None:
     assert isinstance(twice, Inner)
     assert twice(3.0) == 6.0
     np.testing.assert_array_equal(twice(np.ones(2)), [2.0, 2.0])
+
+
+@pytest.mark.skipif(jit_disabled(), reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+def test_functions_without_an_entry_have_machine_code_when_their_address_is_asked_for() -> None:
+    @inner
+    def thrice(x: Any) -> Any:
+        return 3.0 * x
+
+    @kernel
+    def through_compiled_code(x: Any) -> Any:
+        return thrice(x) + 1.0
+
+    pointer = types.FunctionType(types.float64(types.float64))
+    assert through_compiled_code(3.0) == 10.0
+    library = thrice.overloads[(types.float64,)].library
+    assert not library._is_native
+    at = caller_of(pointer)
+
+    @kernel
+    def through_its_address(address: Any, x: Any) -> Any:
+        return at(address)(x)
+
+    assert through_its_address(address_of(thrice, pointer), 3.0) == 9.0
+    assert library._is_native

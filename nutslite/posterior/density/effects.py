@@ -41,6 +41,7 @@ from nutslite.posterior.record.model_data import (
     SCALE_ARGUMENT,
     ModelData,
 )
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
@@ -51,8 +52,14 @@ HALF_LOG_2PI = 0.5 * np.log(2.0 * math.pi)
 
 @kernel
 def fill_effects(model: ModelData, position, values, effects):
-    """Overwrite `effects` with group effects on the scale of the linear predictor."""
-    n_head = model.head.transforms.shape[0]
+    """Overwrite `effects` with group effects on the scale of the linear predictor; for Python."""
+    fill_group_effects(by_reference(model), position, values, effects)
+
+
+@inner
+def fill_group_effects(model: ModelData, position, values, effects):
+    """As `fill_effects`, for compiled code."""
+    n_head = position.shape[0] - model.centring.shape[0]
     for b in range(model.blocks.shape[0]):
         block = model.blocks[b]
         q = block[N_COLUMNS]
@@ -156,7 +163,7 @@ def add_effects_prior(model: ModelData, density, position, values, effects, adjo
     locations, scales and other arguments are added to `adjoint`, and so are those with respect to the unconstrained
     correlations, at their places (their block transform has been pulled back).
     """
-    n_head = model.head.transforms.shape[0]
+    n_head = position.shape[0] - model.centring.shape[0]
     raw = position[n_head:]
     tail = gradient[n_head:]
     total = 0.0

@@ -23,13 +23,13 @@ from nutslite.posterior.density.sparse_cholesky import (
     subtract_inverse_diagonal_columns,
 )
 from nutslite.posterior.density.sparse_pattern import Pattern
-from nutslite.sampler.transition.compiling import uncounted
+from nutslite.sampler.transition.compiling import uncounted_inlined
 
 MEAN, MEMBERS, SLOPES, RIGHT = range(4)
 """Rows of `vectors`: L^-1 b, u, derivatives by z, derivatives by b."""
 
 
-@uncounted
+@uncounted_inlined
 def factorise(pattern: Pattern, numbers):
     """Overwrite `numbers`, a matrix's lower triangle, with its Cholesky factor; return half its log determinant.
 
@@ -40,28 +40,28 @@ def factorise(pattern: Pattern, numbers):
     return half if np.isfinite(half) else -np.inf
 
 
-@uncounted
+@uncounted_inlined
 def solve_lower(pattern: Pattern, numbers, x):
     """Overwrite `x` with L^-1 x."""
     solve_lower_panels(pattern, numbers, x)
     solve_lower_columns(pattern, numbers, x)
 
 
-@uncounted
+@uncounted_inlined
 def solve_upper(pattern: Pattern, numbers, x):
     """Overwrite `x` with L^-T x."""
     solve_upper_columns(pattern, numbers, x)
     solve_upper_panels(pattern, numbers, x)
 
 
-@uncounted
+@uncounted_inlined
 def multiply_upper(pattern: Pattern, numbers, x, out):
     """Overwrite `out` with L' x."""
     multiply_upper_panels(pattern, numbers, x, out)
     multiply_upper_columns(pattern, numbers, x, out)
 
 
-@uncounted
+@uncounted_inlined
 def pull_back_factor(pattern: Pattern, numbers, adjoint):
     """Turn derivatives by a factor into derivatives by the lower triangle of its matrix, each entry counted once.
 
@@ -71,7 +71,7 @@ def pull_back_factor(pattern: Pattern, numbers, adjoint):
     pull_back_panels(pattern, numbers, adjoint)
 
 
-@uncounted
+@uncounted_inlined
 def pull_back(pattern: Pattern, numbers, vectors, adjoint):
     """Derivatives by u in SLOPES become those by z; `adjoint` is overwritten with those by the matrix.
 

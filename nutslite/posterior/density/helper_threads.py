@@ -15,6 +15,7 @@ from nutslite._numba import jit_disabled, kernel_with_signature
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.shared_rows import take_parts
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
+from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.shared_work import NEXT, STOP, new_shared_work, parts_of
 from nutslite.sampler.atomics import load
 
@@ -30,7 +31,7 @@ def compiled_help() -> Callable[..., bool]:
 
 def _help(model: Any, loglik: Any, looks: Any) -> bool:
     """Take parts of gradients until told to stop (True), or until there has been nothing to do for long (False)."""
-    shared = model.shared
+    shared, reference = model.shared, by_reference(model)
     parts = shared.totals.shape[0]
     idle = 0
     while idle < looks:
@@ -38,7 +39,7 @@ def _help(model: Any, loglik: Any, looks: Any) -> bool:
             return True
         if load(shared.signals, NEXT) < parts:
             take_parts(
-                model, loglik, shared.values, shared.effects, parts, shared.signals, shared.totals, shared.adjoints,
+                reference, loglik, shared.values, shared.effects, parts, shared.signals, shared.totals, shared.adjoints,
                 shared.effects_adjoints,
             )  # fmt: skip
             idle = 0

@@ -14,12 +14,13 @@ from nutslite._awaited import EFFECTS, NATURAL, is_coming, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
 from nutslite._parallel import available_cpus, run_where_it_pays
 from nutslite.families.record.censoring import LOGLIKS
-from nutslite.posterior.density.effects import add_effects_prior, fill_effects
+from nutslite.posterior.density.effects import add_effects_prior, fill_group_effects
 from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.nodes.program import DERIVED, PRIORS, derived_of, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
+from nutslite.posterior.record.model_data import MODEL_DATA, MODEL_REFERENCE, ModelData
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 
 FloatArray = NDArray[np.float64]
@@ -34,9 +35,9 @@ def compile_in_halves() -> None:
     To be called before a density is compiled that is made of both.
     """
     if is_coming(EFFECTS):
-        fill_effects.compile((MODEL_DATA, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        fill_group_effects.compile((MODEL_REFERENCE, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
         places = (types.int64, types.int64)
-        rows_loglik.compile((MODEL_DATA, LOGLIKS, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
+        rows_loglik.compile((MODEL_REFERENCE, LOGLIKS, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
         wait_for(EFFECTS)
 
 
@@ -60,23 +61,24 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     float
         Prior, likelihood and log-Jacobians, normalising constants included; -inf or nan where undefined.
     """
-    model, (derived, address), loglik = data
+    record, (derived, address), loglik = data
+    model, head = by_reference(record), record.head
     density = density_at(address)
-    n_head = model.head.transforms.shape[0]
-    values = np.empty(n_head + model.head.fixed.shape[0])
+    n_head = head.transforms.shape[0]
+    values = np.empty(n_head + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     effects = np.empty(position.shape[0] - n_head)
     for i in range(gradient.shape[0]):  # assigning to a slice takes longer to compile
         gradient[i] = 0.0
 
-    total = constrain_head(position, model.head, values)
-    total += fill_derived(model.head.nodes, derived, values)
-    fill_effects(model, position, values, effects)
+    total = constrain_head(position, head, values)
+    total += fill_derived(head.nodes, derived, values)
+    fill_group_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
-    total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
-    pull_back_derived(model.head.nodes, derived, values, adjoint)
-    pull_back_head(position, model.head, adjoint, gradient)
+    total += add_head_priors(head, density, values, adjoint, np.empty(5))
+    pull_back_derived(head.nodes, derived, values, adjoint)
+    pull_back_head(position, head, adjoint, gradient)
     return float(total)
 
 
@@ -98,7 +100,8 @@ def compiled_natural() -> Callable[..., None]:
 
 
 def _natural_scale(positions: Any, model: Any, derived: Any, out_values: Any, out_effects: Any) -> None:
+    head, reference = model.head, by_reference(model)
     for draw in range(positions.shape[0]):
-        constrain_head(positions[draw], model.head, out_values[draw])
-        fill_derived(model.head.nodes, derived, out_values[draw])
-        fill_effects(model, positions[draw], out_values[draw], out_effects[draw])
+        constrain_head(positions[draw], head, out_values[draw])
+        fill_derived(head.nodes, derived, out_values[draw])
+        fill_group_effects(reference, positions[draw], out_values[draw], out_effects[draw])

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from nutslite._awaited import MANY, wait_for
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispatch
 from nutslite._parallel import run_where_it_pays
-from nutslite.posterior.density.effects import add_effects_prior, fill_effects
+from nutslite.posterior.density.effects import add_effects_prior, fill_group_effects
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.predictor import block_loglik, fill_code_effects, n_code_effects, rows_together
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import VARIES
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 from nutslite.sampler.transition.handle import handle_of, logdensity_at
@@ -43,22 +44,23 @@ def compiled_joint_many() -> Callable[..., None]:
 
 def _joint_many(positions: Any, data: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the joint log density of positions (m, dimension)."""
-    model, (derived, address), loglik = data
+    record, (derived, address), loglik = data
+    model, head = by_reference(record), record.head
     density = density_at(address)
     m = positions.shape[0]
-    n_head = model.head.transforms.shape[0]
-    values = np.empty((m, n_head + model.head.fixed.shape[0]))
+    n_head = head.transforms.shape[0]
+    values = np.empty((m, n_head + head.fixed.shape[0]))
     effects = np.zeros((m, positions.shape[1] - n_head + n_code_effects(model)))
     adjoint = np.empty(values.shape[1])
     partials = np.empty(5)
     gradient = np.empty(positions.shape[1])
     for i in range(m):
-        out[i] = constrain_head(positions[i], model.head, values[i])
-        out[i] += fill_derived(model.head.nodes, derived, values[i])
-        fill_effects(model, positions[i], values[i], effects[i])
+        out[i] = constrain_head(positions[i], head, values[i])
+        out[i] += fill_derived(head.nodes, derived, values[i])
+        fill_group_effects(model, positions[i], values[i], effects[i])
         fill_code_effects(model.codes, values[i], effects[i])
         out[i] += add_effects_prior(model, density, positions[i], values[i], effects[i], adjoint, gradient)
-        out[i] += add_head_priors(model.head, density, values[i], adjoint, partials)
+        out[i] += add_head_priors(head, density, values[i], adjoint, partials)
     n = model.y.shape[1]
     k = model.predictors.shape[0]
     width = min(ROWS_AT_ONCE, n)

@@ -24,6 +24,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from nutslite._awaited import WAYS, wait_for
 from nutslite._numba import INDEX_VECTOR, MATRIX, VECTOR, inlined, inner, kernel_with_signature
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.factor_algebra import (
@@ -51,6 +52,7 @@ from nutslite.posterior.record.model_data import (
     SCALE_ARGUMENT,
     ModelData,
 )
+from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.transforms import constrain, constrain_derivative
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 
@@ -86,16 +88,20 @@ def compiled_matrix() -> Callable[..., float]:
 
 
 @functools.cache
+def compiled_ways() -> Callable[..., None]:
+    """`_matrix_ways` for the one type of data."""
+    wait_for(WAYS)
+    return kernel_with_signature(_matrix_ways, types.void(types.boolean, MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX))
+
+
 def compiled_positions() -> Callable[..., None]:
-    """`_matrix_positions` for the one type of data."""
-    return kernel_with_signature(_matrix_positions, types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX))
+    """``(coordinates, model, centring, positions)`` overwrites positions of the joint density (draws, dimension)."""
+    return functools.partial(compiled_ways(), True)
 
 
-@functools.cache
 def compiled_coordinates() -> Callable[..., None]:
-    """`_matrix_coordinates` for the one type of data."""
-    signature = types.void(MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX)
-    return kernel_with_signature(_matrix_coordinates, signature)
+    """The inverse: ``(positions, model, centring, coordinates)``, with nan where there are none."""
+    return functools.partial(compiled_ways(), False)
 
 
 def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
@@ -113,7 +119,8 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     float
         -inf or nan where undefined.
     """
-    model, centring, priors, loglik, joint = data
+    record, centring, priors, loglik, joint = data
+    model = by_reference(record)
     n = centring.members.shape[0]
     position = np.empty(coordinates.shape[0])
     factor = np.empty(_factor_size(centring))
@@ -121,39 +128,22 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     total = _place(model, centring, coordinates, position, factor, vectors)
     if not np.isfinite(total):
         return -np.inf
-    total += joint(position, gradient, (model, priors, loglik))
+    total += joint(position, gradient, (record, priors, loglik))
     if not np.isfinite(total):
         return -np.inf
     _pull_back(model, centring, position, factor, vectors, gradient)
     return float(total)
 
 
-def _matrix_positions(coordinates: Any, model: Any, centring: Any, positions: Any) -> None:
-    """Overwrite `positions` (draws, dimension), those of the joint density, from coordinates of the same shape."""
-    factor = np.empty(_factor_size(centring))
-    vectors = np.empty((4, centring.members.shape[0]))
-    for draw in range(coordinates.shape[0]):
-        _place(model, centring, coordinates[draw], positions[draw], factor, vectors)
-
-
-def _matrix_coordinates(positions: Any, model: Any, centring: Any, coordinates: Any) -> None:
-    """The inverse of `_matrix_positions`; `coordinates` are overwritten, with nan where there are none."""
-    members, h = centring.members, centring.hyper.shape[0]
-    factor, vectors = np.empty(_factor_size(centring)), np.empty((3, members.shape[0]))
-    mean, u, product = vectors[0], vectors[1], vectors[2]
-    for draw in range(positions.shape[0]):
-        position, out = positions[draw], coordinates[draw]
-        for i in range(h):
-            value = position[centring.hyper[i]] - centring.center[i]
-            for j in range(i):
-                value -= centring.stretch[i, j] * out[centring.hyper[j]]
-            out[centring.hyper[i]] = value / centring.stretch[i, i]
-        found = _fill_factor(model, centring, position, factor, mean)
-        for j in range(members.shape[0]):
-            u[j] = position[members[j]]
-        multiply_upper(centring.pattern, factor, u, product)
-        for j in range(members.shape[0]):
-            out[members[j]] = product[j] - mean[j] if np.isfinite(found) else np.nan
+def _matrix_ways(to_position: Any, given: Any, model: Any, centring: Any, found: Any) -> None:
+    """Overwrite `found` (draws, dimension), both ways in one kernel: most of each is the factor."""
+    reference = by_reference(model)
+    factor, vectors = np.empty(_factor_size(centring)), np.empty((4, centring.members.shape[0]))
+    for draw in range(given.shape[0]):
+        if to_position:
+            _place(reference, centring, given[draw], found[draw], factor, vectors)
+        else:
+            _find_coordinates(reference, centring, given[draw], found[draw], factor, vectors)
 
 
 @inner
@@ -184,6 +174,24 @@ def _place(model: ModelData, centring: MatrixCentring, coordinates, position, fa
     for k in range(members.shape[0]):
         position[members[k]] = u[k]
     return total
+
+
+@inlined
+def _find_coordinates(model: ModelData, centring: MatrixCentring, position, out, factor, vectors):
+    """The inverse of `_place`: overwrite `out` with the coordinates of a position."""
+    members = centring.members
+    mean, u, product = vectors[0], vectors[1], vectors[2]
+    for i in range(centring.hyper.shape[0]):
+        value = position[centring.hyper[i]] - centring.center[i]
+        for j in range(i):
+            value -= centring.stretch[i, j] * out[centring.hyper[j]]
+        out[centring.hyper[i]] = value / centring.stretch[i, i]
+    half = _fill_factor(model, centring, position, factor, mean)
+    for j in range(members.shape[0]):
+        u[j] = position[members[j]]
+    multiply_upper(centring.pattern, factor, u, product)
+    for j in range(members.shape[0]):
+        out[members[j]] = product[j] - mean[j] if np.isfinite(half) else np.nan
 
 
 @inner

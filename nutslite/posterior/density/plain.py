@@ -23,6 +23,7 @@ from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_A
 from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import BOUNDS, CONSTANT, VARIES, ModelData
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -47,14 +48,15 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
 
     `gradients` (m, dimension) is overwritten, too, unless it has no rows.
     """
-    model, (_, address), logliks = data
+    record, (_, address), logliks = data
+    model, head = by_reference(record), record.head
     density = density_at(address)
     loglik = kernel_at(logliks[0])
     m = positions.shape[0]
-    values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
+    values = np.empty((m, head.transforms.shape[0] + head.fixed.shape[0]))
     adjoint = np.zeros(values.shape)
     partials = np.empty(5)
-    _fill_heads(positions, model.head, density, values, adjoint, partials, out)
+    _fill_heads(positions, head, density, values, adjoint, partials, out)
     n = model.y.shape[1]
     k = model.predictors.shape[0]
     width = min(ROWS_AT_ONCE, n)
@@ -79,7 +81,7 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
                 if varies[j] == 0:
                     at = model.predictors[j, CONSTANT]
                     adjoint[i, at] += constants[i, j] / inner_constant_slope(model.links[j], values[i, at])
-            pull_back_head(positions[i], model.head, adjoint[i], gradients[i])
+            pull_back_head(positions[i], head, adjoint[i], gradients[i])
 
 
 @uncounted

@@ -19,6 +19,7 @@ from nutslite.families.record.family import TOTAL
 from nutslite.posterior.density.predictor import fill_common
 from nutslite.posterior.record.head import constrain_head
 from nutslite.posterior.record.model_data import MODEL_DATA, VARIES, ModelData
+from nutslite.posterior.record.reference import by_reference
 from nutslite.sampler.transition.compiling import uncounted
 
 NUMBERS_AT_ONCE = 3072  # of a block of rows: 24 kilobytes
@@ -45,7 +46,7 @@ def plain_totals(positions: Any, model: Any, address: Any, out: Any) -> None:
 
     `address` is that of the family's total.
     """
-    total = total_at(address)
+    total, reference = total_at(address), by_reference(model)
     m, n = positions.shape[0], model.y.shape[1]
     values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
     for i in range(m):
@@ -56,7 +57,7 @@ def plain_totals(positions: Any, model: Any, address: Any, out: Any) -> None:
     eta = np.empty((model.predictors.shape[0], width))
     for start in range(0, n, width):
         rows = min(width, n - start)
-        _add_rows(model, total, values, start, rows, eta, out)
+        _add_rows(reference, total, values, start, rows, eta, out)
 
 
 @uncounted

@@ -10,12 +10,13 @@ import numpy as np
 from numba import types
 
 from nutslite._numba import MATRIX, VECTOR, kernel_with_signature
-from nutslite.posterior.density.effects import add_effects_prior, fill_effects
+from nutslite.posterior.density.effects import add_effects_prior, fill_group_effects
 from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.predictor import add_transposed, fill_eta
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import COEFFICIENTS, MODEL_DATA, N_COEFFICIENTS, ModelData
+from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.warp import (
     FREE,
     UNIT,
@@ -47,7 +48,7 @@ def compiled_warped_natural() -> Callable[..., None]:
 
 def _warped_natural(coordinates: Any, model: Any, out_values: Any, out_effects: Any) -> None:
     """Overwrite `out_values` (draws, values) and `out_effects` (draws, effects) from coordinates (draws, dimension)."""
-    position = np.empty(coordinates.shape[1])
+    position, reference = np.empty(coordinates.shape[1]), by_reference(model)
     m = model.warp.members.shape[0]
     scratch, weights, lower = np.empty((VECTORS, m)), np.empty(8), np.empty(m * (m - 1) // 2)
     n = model.warp.raised.shape[0]
@@ -55,9 +56,9 @@ def _warped_natural(coordinates: Any, model: Any, out_values: Any, out_effects: 
     for draw in range(coordinates.shape[0]):
         untable(model.warp, coordinates[draw], position, scratch, weights, lower)
         constrain_head(position, model.head, out_values[draw])
-        fill_effects(model, position, out_values[draw], out_effects[draw])
+        fill_group_effects(reference, position, out_values[draw], out_effects[draw])
         if model.warp.kind != FREE:
-            place_intercept(model, out_values[draw], out_effects[draw], rest, eta, bend)
+            place_intercept(reference, out_values[draw], out_effects[draw], rest, eta, bend)
 
 
 def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
@@ -65,13 +66,13 @@ def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
     `gradient` is overwritten; -inf or nan where undefined.
     """
-    model, (_, address), loglik = data
+    record, (_, address), loglik = data
+    model, head, warp = by_reference(record), record.head, record.warp
     density = density_at(address)
-    warp = model.warp
     m, n = warp.members.shape[0], warp.raised.shape[0]
-    n_head = model.head.transforms.shape[0]
+    n_head = head.transforms.shape[0]
     position = np.empty(coordinates.shape[0])
-    values = np.empty(n_head + model.head.fixed.shape[0])
+    values = np.empty(n_head + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     effects = np.empty(position.shape[0] - n_head)
     scratch, weights, lower = np.empty((VECTORS, m)), np.empty(8), np.empty(m * (m - 1) // 2)
@@ -81,18 +82,18 @@ def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
         gradient[i] = 0.0
 
     total, first = untable(warp, coordinates, position, scratch, weights, lower)
-    total += constrain_head(position, model.head, values)
-    fill_effects(model, position, values, effects)
+    total += constrain_head(position, head, values)
+    fill_group_effects(model, position, values, effects)
     if warp.kind != FREE:
         place_intercept(model, values, effects, rows[0], eta, bend)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
-    total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
+    total += add_head_priors(head, density, values, adjoint, np.empty(5))
     if not np.isfinite(total):
         return -np.inf
     if warp.kind != FREE:
         total += _pull_back_intercept(model, values, adjoint, gradient[n_head:], rows, eta, nothing, bend)
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
-    pull_back_head(position, model.head, adjoint, gradient)
+    pull_back_head(position, head, adjoint, gradient)
     pull_back_tables(warp, gradient, scratch, weights, lower, first)
     return float(total)
 

@@ -32,6 +32,7 @@ from nutslite.posterior.record.model_data import (
     VARIES,
     ModelData,
 )
+from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.warp import FREE, untable
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
@@ -104,12 +105,13 @@ def warped_value(coordinates: Any, gradient: Any, data: Any) -> float:
 
 @uncounted
 def _value(coordinates, part, data):
-    model, (_, address), loglik, scratch = data
+    record, (_, address), loglik, scratch = data
+    model, head = by_reference(record), record.head
     density = density_at(address)
-    warp, values, effects = model.warp, scratch.values, scratch.effects
-    raw = scratch.position[model.head.transforms.shape[0] :]
+    warp, values, effects = record.warp, scratch.values, scratch.effects
+    raw = scratch.position[head.transforms.shape[0] :]
     total, _ = untable(warp, coordinates, scratch.position, scratch.members, scratch.weights, scratch.lower)
-    total += constrain_head(scratch.position, model.head, values)
+    total += constrain_head(scratch.position, head, values)
     for b in range(model.blocks.shape[0]):
         for c in range(model.blocks[b, N_COLUMNS]):
             fill_column(model, model.blocks[b], c, raw, values, effects)
@@ -125,7 +127,7 @@ def _value(coordinates, part, data):
     if part.shape[0] > 0:
         part[0] = likelihood
     total += likelihood
-    total += add_head_priors(model.head, density, values, scratch.unused, scratch.numbers[0])
+    total += add_head_priors(head, density, values, scratch.unused, scratch.numbers[0])
     if not np.isfinite(total):
         return -np.inf
     if warp.kind != FREE:

@@ -47,6 +47,7 @@ from nutslite.posterior.record.model_data import (
     VARIES,
     ModelData,
 )
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -99,13 +100,14 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
     Uniform numbers are overwritten by raw effects, which are fully centred. `found` (2, levels) is overwritten with the
     modes and standard deviations of the last position's effects.
     """
-    model, (derived, address), logliks, modes = data
+    record, (derived, address), logliks, modes = data
+    model, head = by_reference(record), record.head
     density = density_at(address)
-    n_head = model.head.transforms.shape[0]
+    n_head = head.transforms.shape[0]
     block = model.blocks[0]
     levels, n = block[N_LEVELS], model.y.shape[1]
     k, width = model.predictors.shape[0], min(ROWS_PER_BLOCK, n)
-    values = np.empty(n_head + model.head.fixed.shape[0])
+    values = np.empty(n_head + head.fixed.shape[0])
     adjoint, partials = np.empty(values.shape[0]), np.empty(5)
     effects = np.zeros(levels + n_code_effects(model))
     eta, d_eta = np.empty((k, width)), np.empty((k, width))
@@ -119,9 +121,9 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
     pieces = Pieces(np.empty((n_points, levels)), np.empty((2, levels)), np.empty(levels), np.empty(levels))
     for i in range(positions.shape[0]):
         position = positions[i]
-        total = constrain_head(position[:n_head], model.head, values)
-        total += fill_derived(model.head.nodes, derived, values)
-        total += add_head_priors(model.head, density, values, adjoint, partials)
+        total = constrain_head(position[:n_head], head, values)
+        total += fill_derived(head.nodes, derived, values)
+        total += add_head_priors(head, density, values, adjoint, partials)
         for j in range(levels, effects.shape[0]):
             effects[j] = 0.0
         fill_code_effects(model.codes, values, effects)

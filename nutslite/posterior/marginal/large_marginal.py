@@ -24,6 +24,7 @@ from nutslite.posterior.marginal.marginal import CORRELATION, LOG_2PI, MARGINAL_
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import fill_derived, with_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 
 FloatArray = NDArray[np.float64]
@@ -51,10 +52,11 @@ def _assemble(
     Row l of the sparse matrix (starts, columns, cross) is z_l' W [rest, y]; `counts` (L,) are z_l' W z_l. Returns all
     of the log density but what depends on the factor of `schur`.
     """
-    data, (derived, address) = data_and_priors
+    record, (derived, address) = data_and_priors
+    data, head = by_reference(record), record.head
     density = density_at(address)
-    total = constrain_head(position, data.head, values)
-    total += fill_derived(data.head.nodes, derived, values)
+    total = constrain_head(position, head, values)
+    total += fill_derived(head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
     group_precision = np.empty((1, 1))
@@ -71,7 +73,7 @@ def _assemble(
             for b in range(starts[level], a + 1):  # columns of a row are sorted
                 row[columns[b]] -= scaled * cross[b]
     adjoint = np.zeros(values.shape[0])
-    total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
+    total += add_head_priors(head, density, values, adjoint, np.empty(5))
     total += data.log_prior_constant - 0.5 * data.total_weight * (LOG_2PI + 2.0 * np.log(sigma))
     return float(total)
 

@@ -30,6 +30,7 @@ from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.marginal.elimination import eliminate, pull_back_classes
 from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 from nutslite.sampler.transition.compiling import uncounted
@@ -104,14 +105,15 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     position, gradient : (dimension,) float64
     data_and_priors : tuple of MarginalData and derived values with prior densities (`PRIORS`)
     """
-    data, (derived, address) = data_and_priors
+    record, (derived, address) = data_and_priors
+    data, head = by_reference(record), record.head
     density = density_at(address)
     r = data.cross.shape[0] - 1
     q = data.eliminated
-    values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
+    values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
-    total = constrain_head(position, data.head, values)
-    total += fill_derived(data.head.nodes, derived, values)
+    total = constrain_head(position, head, values)
+    total += fill_derived(head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
 
@@ -133,9 +135,9 @@ def marginal_logdensity(position: Any, gradient: Any, data_and_priors: Any) -> f
     d_t += pull_back_classes(data, values, t, sensitivity, inverses, precision_adjoint, adjoint, work)
     adjoint[data.sigma] -= 2.0 * d_t * t / sigma + data.total_weight / sigma
     total += _pull_back_blocks(position, data, values, sensitivity, precision_adjoint, adjoint)
-    total += add_head_priors(data.head, density, values, adjoint, np.empty(5))
-    pull_back_derived(data.head.nodes, derived, values, adjoint)
-    pull_back_head(position, data.head, adjoint, gradient)
+    total += add_head_priors(head, density, values, adjoint, np.empty(5))
+    pull_back_derived(head.nodes, derived, values, adjoint)
+    pull_back_head(position, head, adjoint, gradient)
     return float(total)
 
 

@@ -19,6 +19,7 @@ from nutslite.posterior.marginal.marginal_value import (
 )
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_priors_here, constrain_here
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -32,10 +33,11 @@ def compiled_marginal_many() -> Callable[..., None]:
 
 def marginal_many(positions: Any, data_and_priors: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the marginal log density of positions (m, dimension)."""
-    data, (derived, address) = data_and_priors
+    record, (derived, address) = data_and_priors
+    data, head = by_reference(record), record.head
     density = density_at(address)
     r, q = data.cross.shape[0] - 1, data.eliminated
-    m, n_values = positions.shape[0], data.head.transforms.shape[0] + data.head.fixed.shape[0]
+    m, n_values = positions.shape[0], head.transforms.shape[0] + head.fixed.shape[0]
     scratch, partials = np.empty(n_values), np.empty(5)
     schur = np.empty((r + 1, r + 1))
     if data.blocks.shape[0] == 0:

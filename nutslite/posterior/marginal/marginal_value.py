@@ -25,6 +25,7 @@ from nutslite.posterior.marginal.marginal import (
 )
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
+from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain
 
@@ -37,10 +38,11 @@ def compiled_marginal_value() -> Callable[..., float]:
 
 def marginal_value(position: Any, gradient: Any, data_and_priors: Any) -> float:
     """`marginal.marginal_logdensity`, whose `gradient` is left as it is."""
-    data, (derived, address) = data_and_priors
+    record, (derived, address) = data_and_priors
+    data, head = by_reference(record), record.head
     density = density_at(address)
     r, q = data.cross.shape[0] - 1, data.eliminated
-    values = np.empty(data.head.transforms.shape[0] + data.head.fixed.shape[0])
+    values = np.empty(head.transforms.shape[0] + head.fixed.shape[0])
     schur = np.empty((r + 1, r + 1))
     inverses = np.empty((data.class_counts.shape[0], q, q))
     work = np.empty((2, widest(data), widest(data)))
@@ -63,14 +65,15 @@ def marginal_at(position, data, derived, density, values, scratch, partials, sch
     schur, group_precision, inverses, work : ndarray
         As for `marginal.fill_system` and `marginal.eliminate`.
     """
-    total = constrain_head(position, data.head, values)
-    total += fill_derived(data.head.nodes, derived, values)
+    head = data.head
+    total = constrain_head(position, head, values)
+    total += fill_derived(head.nodes, derived, values)
     sigma = values[data.sigma]
     t = 1.0 / (sigma * sigma)
     total += fill_system(position, data, values, t, schur, group_precision, work)
     total += eliminate(data, values, t, group_precision, schur, inverses, work)
     total = add_columns(total, schur, sigma, data.total_weight, data.log_prior_constant)
-    return total + add_head_priors(data.head, density, values, scratch, partials)
+    return total + add_head_priors(head, density, values, scratch, partials)
 
 
 @spliced

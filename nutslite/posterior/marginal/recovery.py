@@ -19,6 +19,7 @@ from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, fi
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
 from nutslite.posterior.record.head import constrain_here
+from nutslite.posterior.record.reference import by_reference
 from nutslite.sampler.transition.compiling import uncounted
 
 FloatArray = NDArray[np.float64]
@@ -131,7 +132,7 @@ def _recover(
     sizes = np.empty(inverses.shape[0])
     scratch = (own, schur, group_precision, inverses, factors, work, mean, sizes)
     system = (kept, rest_targets, shift, level_cross, level_class, level_targets, level_shift)
-    _recover_draws(data, derived, positions, system, normals, values, effects, scratch)
+    _recover_draws(by_reference(data), derived, positions, system, normals, values, effects, scratch)
 
 
 @uncounted
@@ -140,8 +141,8 @@ def _recover_draws(data: MarginalData, derived, positions, system, normals, valu
     kept, rest_targets, shift, level_cross, level_class, level_targets, level_shift = system
     own, schur, group_precision, inverses, factors, work, mean, sizes = scratch
     r, q, n_kept = rest_targets.shape[0], data.eliminated, kept.shape[0]
-    n_head = values.shape[1] - data.head.fixed.shape[0]
     head = data.head
+    n_head = values.shape[1] - head.fixed.shape[0]
     for draw in range(positions.shape[0]):
         position = positions[draw]
         constrain_here(position, head, own)
@@ -160,7 +161,7 @@ def _recover_draws(data: MarginalData, derived, positions, system, normals, valu
         _draw_levels(t, sizes, inverses, factors, level_cross, level_class, rest, normals[draw, r:], mean)
         for i in range(n_kept):
             values[draw, kept[i]] = own[i]
-        for i in range(data.head.fixed.shape[0]):
+        for i in range(head.fixed.shape[0]):
             values[draw, n_head + i] = own[n_kept + i]
         for c in range(r):
             if rest_targets[c] >= 0:

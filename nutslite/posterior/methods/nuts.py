@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nutslite._awaited import BLOCK, EFFECTS, NATURAL, ROTATION
+from nutslite._awaited import BLOCK, EFFECTS, NATURAL, ROTATION, WAYS
 from nutslite.posterior.methods.chains_apart import sampled, sampled_on
 from nutslite.posterior.methods.fit import Fit
 from nutslite.posterior.methods.method import Method
@@ -140,7 +140,8 @@ def _finished(draws: Draws, task: Task) -> Draws:
 
 def parts(plan: Plan) -> tuple[str, ...]:
     """The block of transitions, and the priors of group effects where there are any."""
-    return (EFFECTS, BLOCK, NATURAL) if plan.density in ("joint", "matrix") else (BLOCK, NATURAL)
+    first = {"joint": (EFFECTS,), "matrix": (EFFECTS, WAYS)}.get(plan.density, ())
+    return (*first, BLOCK, NATURAL)
 
 
 METHOD = Method(

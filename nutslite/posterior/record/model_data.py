@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
 from nutslite.posterior.record.head import HEAD, Head, is_derived
+from nutslite.posterior.record.reference import Reference
 from nutslite.posterior.record.shared_work import SHARED_WORK, SharedWork
 from nutslite.posterior.record.warp import WARP, Warp
 
@@ -152,6 +153,9 @@ MODEL_DATA = types.NamedTuple(
     ],
     ModelData,
 )
+
+MODEL_REFERENCE = Reference(MODEL_DATA)
+"""Type of what kernels hand on of such a record."""
 
 
 def one_segment(rows: int, n_eta: int, numbers: int) -> IndexArray:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, ROTATION, coming
+from nutslite._awaited import BLOCK, EFFECTS, MANY, NATURAL, ROTATION, WAYS, coming
 from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled
 from nutslite._parallel import available_cpus
@@ -30,7 +30,7 @@ from nutslite.posterior.density.many_positions import compiled_gradients, compil
 from nutslite.posterior.density.matrix_centring import (
     MATRIX_DATA,
     compiled_matrix,
-    compiled_positions,
+    compiled_ways,
     matrix_logdensity,
 )
 from nutslite.posterior.density.plain import compiled_plain_many, compiled_plain_natural, plain_many
@@ -38,7 +38,7 @@ from nutslite.posterior.integrals.level_integrals import compiled_level_integral
 from nutslite.posterior.marginal.marginal import MARGINAL_TYPE, compiled_marginal
 from nutslite.posterior.marginal.marginal_many import marginal_many
 from nutslite.posterior.marginal.recovery import compiled_recovery
-from nutslite.posterior.record.model_data import MODEL_DATA
+from nutslite.posterior.record.model_data import MODEL_REFERENCE
 from nutslite.priors.densities.densities import DENSITY
 from nutslite.sampler.catalogue.assembly import compiled_parts
 from nutslite.sampler.catalogue.rotation import ROTATION as TURNS
@@ -81,13 +81,8 @@ def _compile_natural() -> None:
     compiled_natural()
 
 
-def _compile_matrix_natural() -> None:
-    compiled_positions()
-    _compile_natural()
-
-
 def _compile_effects() -> None:
-    add_effects_prior.compile((MODEL_DATA, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
+    add_effects_prior.compile((MODEL_REFERENCE, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
 
 
 DENSITIES: dict[str, Callable[..., Any]] = {
@@ -120,10 +115,11 @@ PARTS: dict[str, dict[str, Callable[[], Any]]] = {
     },
     "matrix": {
         EFFECTS: _compile_effects,
+        WAYS: compiled_ways,
         BLOCK: lambda: _compile_sampler(MATRIX_DATA),
         ROTATION: lambda: _compile_rotations(MATRIX_DATA),
         MANY: compiled_matrix,
-        NATURAL: _compile_matrix_natural,
+        NATURAL: _compile_natural,
     },
     "levels": {MANY: _compile_acceptance, NATURAL: _compile_natural},
 }

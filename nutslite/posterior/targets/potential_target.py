@@ -19,7 +19,7 @@ from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled, kernel, kernel_w
 from nutslite.derivatives.derivatives import packed_gradient
 from nutslite.exceptions import ArgumentError, did_you_mean
 from nutslite.families.record.censoring import LOGLIKS
-from nutslite.posterior.density.effects import add_effects_prior, fill_effects
+from nutslite.posterior.density.effects import add_effects_prior, fill_group_effects
 from nutslite.posterior.density.joint import compile_in_halves, natural_scale
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.shared_rows import add_loglik
@@ -30,6 +30,7 @@ from nutslite.posterior.record.head import add_head_priors, constrain_head, pull
 from nutslite.posterior.record.layout import Layout, Variable
 from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
 from nutslite.posterior.record.potential import Potential
+from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.densities.densities import density_at
 
@@ -89,24 +90,25 @@ def compiled_density() -> Callable[..., float]:
 
 def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
     """As `joint.joint_logdensity`, with the potentials."""
-    model, gather, (derived, address), loglik, potential = data
+    record, gather, (derived, address), loglik, potential = data
+    model, head = by_reference(record), record.head
     density = density_at(address)
-    n_head = model.head.transforms.shape[0]
-    values = np.empty(n_head + model.head.fixed.shape[0])
+    n_head = head.transforms.shape[0]
+    values = np.empty(n_head + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
     effects = np.empty(position.shape[0] - n_head)
     for i in range(gradient.shape[0]):  # assigning to a slice takes longer to compile
         gradient[i] = 0.0
 
-    total = constrain_head(position, model.head, values)
-    total += fill_derived(model.head.nodes, derived, values)
-    fill_effects(model, position, values, effects)
+    total = constrain_head(position, head, values)
+    total += fill_derived(head.nodes, derived, values)
+    fill_group_effects(model, position, values, effects)
     total += add_loglik(model, loglik, values, effects, adjoint, gradient[n_head:])
     total += add_potentials(gather, potential, values, effects, adjoint, gradient[n_head:])
     total += add_effects_prior(model, density, position, values, effects, adjoint, gradient)
-    total += add_head_priors(model.head, density, values, adjoint, np.empty(5))
-    pull_back_derived(model.head.nodes, derived, values, adjoint)
-    pull_back_head(position, model.head, adjoint, gradient)
+    total += add_head_priors(head, density, values, adjoint, np.empty(5))
+    pull_back_derived(head.nodes, derived, values, adjoint)
+    pull_back_head(position, head, adjoint, gradient)
     return float(total)
 
 
