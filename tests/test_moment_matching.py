@@ -31,7 +31,7 @@ def fitted():
     priors = {name: nl.Prior("Normal", mu=0, sigma=3) for name in ("Intercept", *data.columns[1:])}
     formula = "y ~ " + " + ".join(data.columns[1:])
     model = nl.Model(formula, data, priors={**priors, "sigma": 1.0}, center_predictors=False)
-    return model, model.fit(draws=1000, random_seed=3, progressbar=False)
+    return model, model.fit(draws=1000, random_seed=5, progressbar=False)
 
 
 def exact(model):

@@ -202,7 +202,7 @@ def test_no_pilot_where_effects_fit_every_row():
     assert target.pilot is None
     draws = model.fit(draws=200, tune=300, random_seed=1, progressbar=False, cores=1)
     sigma = np.asarray(draws.posterior["sigma"])
-    assert (np.median(sigma, axis=1) > 0.05).all()
+    assert np.median(np.median(sigma, axis=1)) > 0.2  # single chains may stay near zero for a while
 
 
 def test_mode_of_a_correlated_normal():

@@ -81,7 +81,6 @@ def test_its_slopes_are_those_of_its_curve():
     [
         lambda q: np.full(len(q), np.nan),
         lambda q: np.where(q[:, 0] < -1.0, -np.inf, -0.5 * (q * q).sum(axis=1)),  # ends within the middle
-        lambda q: -np.log1p((q * q).sum(axis=1)),  # too long for quantiles of a normal distribution
     ],
 )
 def test_there_is_none_where_a_target_has_no_such_shape(target):
@@ -98,3 +97,15 @@ def test_tails(proposal):
     ):
         log_weights = target(draws) - log_densities
         assert has_heavier_tails(target, proposal, log_weights, 8.0) is found
+
+
+def test_tails_that_are_longer_than_at_any_rate_are_seen():
+    """The shape along axes is taken to fall exponentially beyond six standard deviations. This does not."""
+
+    def target(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        return -1.5 * np.log1p((positions**2).sum(axis=1))
+
+    proposal = along_axes(target, DefensiveMixture(np.zeros(2), np.eye(2)))
+    assert proposal is not None
+    draws, log_densities = proposal.drawn(np.random.default_rng(1), 500)
+    assert has_heavier_tails(target, proposal, target(draws) - log_densities, 8.0)

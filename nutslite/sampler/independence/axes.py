@@ -30,6 +30,7 @@ LOOKS = 13  # ... at so many places
 PIECES = 16  # straight pieces of the density between two of these
 END, KNOTS = 4.0, 17  # of the increasing functions, in equal distances; they are straight beyond the ends
 LOWEST = -50.0  # log density below which nothing matters
+SLOWEST = 0.5  # rate at which a density falls beyond what is looked at, at least
 SHARE = 0.05  # of wide draws: less than where nothing is known of the tails
 STEEPEST = 3.0  # a cubic piece increases where its slopes are at most so many times the mean one (Fritsch, Carlson)
 NEWTON_STEPS, SETTLED = 60, 1e-8  # which is squared by the step that finds it
@@ -162,17 +163,19 @@ def _quantiles(points: FloatArray, logs: FloatArray) -> tuple[FloatArray, FloatA
     density, apart = np.exp(logs), points[1] - points[0]
     pieces = 0.5 * (density[1:] + density[:-1]) * apart
     # beyond the ends it falls as it does there
-    rates = np.maximum(np.array([logs[1] - logs[0], logs[-2] - logs[-1]]) / apart, 0.5)
+    rates = np.maximum(np.array([logs[1] - logs[0], logs[-2] - logs[-1]]) / apart, SLOWEST)
     ends = density[[0, -1]] / rates
     total = pieces.sum() + ends.sum()
     below = np.log(np.cumsum(np.concatenate([ends[:1], pieces])) / total)
-    above = np.log(np.cumsum(np.concatenate([ends[1:], pieces[::-1]])) / total)[::-1]
+    above = np.log(np.cumsum(np.concatenate([ends[1:], pieces[::-1]])) / total)  # from the right
     knots = np.linspace(-END, END, KNOTS)
     shares, middle = _log_normal_shares(), KNOTS // 2
-    left = np.interp(shares[:middle], below, points)
-    right = np.interp(shares[middle::-1], above[::-1], points[::-1])
+    lower, upper = shares[:middle], shares[middle::-1]
+    left = np.interp(lower, below, points) + np.minimum(lower - below[0], 0.0) / rates[0]
+    right = np.interp(upper, above, points[::-1]) - np.minimum(upper - above[0], 0.0) / rates[1]
     places = np.concatenate([left, right])
     at = np.interp(places, points, logs)
+    at += rates[0] * np.minimum(places + REACH, 0.0) - rates[1] * np.maximum(places - REACH, 0.0)
     slopes = np.exp(-0.5 * knots**2 - at) * (total / math.sqrt(2.0 * math.pi))
     return places, slopes
 
