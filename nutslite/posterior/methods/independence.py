@@ -31,8 +31,8 @@ from nutslite.posterior.targets.target import Launch, Target
 from nutslite.sampler.independence.axes import along_axes
 from nutslite.sampler.independence.independence import compiled_acceptance
 from nutslite.sampler.independence.nested import WithUniforms
-from nutslite.sampler.independence.proposals import DefensiveMixture, Fitness, fitness, normalised
-from nutslite.sampler.independence.tails import Proposal, has_heavier_tails
+from nutslite.sampler.independence.proposals import DefensiveMixture, Fitness, Proposal, fitness, normalised
+from nutslite.sampler.independence.tails import has_heavier_tails
 from nutslite.sampler.interrupts import careful_interrupts, ended_by
 from nutslite.sampler.progress import transition_bar
 
@@ -48,6 +48,7 @@ CORRELATION = 0.11  # of successive kept draws, about: where nine of ten proposa
 CORRELATION_BY_LEVELS = 0.15  # where a transition costs as much as ten of the others
 MOST_THINNING = 4
 AGAIN, MOST_THINNING_AGAIN = 4, 64  # times as many transitions, where draws turn out slow; and at most so many
+LONG_STAY = 8  # draws
 BURN_IN = 5  # transitions; chains start at draws of the posterior by importance resampling
 PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
 FEW_ROWS = 25  # so few that densities cost next to nothing: then ...
@@ -247,9 +248,9 @@ class _Chain:
         self.position, log_weight, self.log_density = (each[chosen] for each in method.trial)
         self.state = np.array([log_weight, -1.0])
 
-    def propose(self, draws: int, burn_in: int) -> tuple[FloatArray, FloatArray]:
-        """Proposals for as many draws, and their log densities under the proposal."""
-        return self.proposal.drawn(self.rng, burn_in + draws * self.thinning)
+    def numbers(self, draws: int, burn_in: int) -> FloatArray:
+        """Of the proposals for as many draws."""
+        return self.proposal.numbers(self.rng, burn_in + draws * self.thinning)
 
     def walk(
         self, proposals: FloatArray, log_densities: FloatArray, log_weights: FloatArray, burn_in: int
@@ -292,7 +293,7 @@ def run_independence(
         If stopped before the first block of draws.
     """
     found = _draws(target, method, draws, chains, report)
-    while not found.interrupted and target.rows <= FEW_ROWS and is_slow(found.positions):
+    while not found.interrupted and target.rows <= FEW_ROWS and _stays(found.positions) and is_slow(found.positions):
         method = replace(method, thinning=AGAIN * method.thinning)
         if method.thinning > MOST_THINNING_AGAIN:
             break
@@ -305,6 +306,12 @@ def run_independence(
             return replace(found, interrupted=True)
         found = again
     return found
+
+
+def _stays(positions: FloatArray) -> bool:
+    """Whether some chain of (chains, n, dimension) stays long at a point: without that no draws depend on others."""
+    moved = (positions[:, 1:, 0] != positions[:, :-1, 0]).ravel()
+    return bool(np.diff(np.flatnonzero(moved), prepend=-1, append=moved.size).max() > LONG_STAY)
 
 
 def _draws(
@@ -331,9 +338,8 @@ def _draws(
             while done < draws:
                 stop = min(draws, done + per_block)
                 burn_in = begins if done == 0 else 0
-                drawn = [state.propose(stop - done, burn_in) for state in states]
-                flat = np.concatenate([positions for positions, _ in drawn])
-                of_proposal = np.concatenate([log_densities for _, log_densities in drawn])
+                numbers = np.concatenate([state.numbers(stop - done, burn_in) for state in states])
+                flat, of_proposal = method.proposal.placed(numbers)
                 evaluated = target.log_densities(flat, method.cores)  # uniform numbers in `flat` become effects
                 proposals = flat.reshape(chains, -1, width)
                 log_weights = (evaluated - of_proposal).reshape(chains, -1)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from nutslite.sampler.independence.proposals import (
     DefensiveMixture,
+    Proposal,
     log_standard_density,
     multiply,
     standard_draws,
@@ -37,7 +38,7 @@ NEWTON_STEPS, SETTLED = 60, 1e-8  # which is squared by the step that finds it
 
 
 @dataclass(frozen=True)
-class AlongAxes:
+class AlongAxes(Proposal):
     """The law of c + F T(z), z a draw of the defensive mixture with center 0 and factor 1.
 
     Attributes
@@ -65,15 +66,14 @@ class AlongAxes:
         found[3, :, 1:-1] = first + last - 2.0 * rise
         return found
 
-    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
-        """`n` draws (n, d) and their log densities (n,), without the normal distribution's constant."""
-        z = standard_draws(rng, n, self.center.size, SHARE)
-        bent, slopes = self._bent(z)
-        return self.center + multiply(self.factor, bent), self._log_density(z, slopes)
+    def numbers(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Draws of the mixture with center 0 and factor 1, shape (n, d)."""
+        return standard_draws(rng, n, self.center.size, SHARE)
 
-    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """`n` draws, shape (n, d)."""
-        return self.drawn(rng, n)[0]
+    def placed(self, numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Draws (n, d) of these numbers and their log densities (n,)."""
+        bent, slopes = self._bent(numbers)
+        return self.center + multiply(self.factor, bent), self._log_density(numbers, slopes)
 
     def log_density(self, positions: FloatArray) -> FloatArray:
         """Log density at positions (n, d), shape (n,), without the normal distribution's constant."""

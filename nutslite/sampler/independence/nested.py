@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nutslite.sampler.independence.proposals import log_standard_density, standard_draws
+from nutslite.sampler.independence.proposals import Proposal, log_standard_density, standard_draws
 
 FloatArray = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ TAIL = 0.6  # rate of a tail, as a multiple of that between the last two nodes: 
 
 
 @dataclass(frozen=True)
-class NestedProposal:
+class NestedProposal(Proposal):
     """Normal distributions of the other coordinates at nodes t_0 < ... < t_k of one, in equal distances.
 
     Attributes
@@ -77,20 +77,18 @@ class NestedProposal:
         total = masses.sum()
         return points, density / total, masses / total, rates
 
-    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
-        """`n` draws (n, d) and their log densities (n,), without the normal distributions' constant."""
-        d = self.center.size
-        t = self._drawn(rng.random(n))
-        z = standard_draws(rng, n, d - 1)
+    def numbers(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """A uniform number for t, then draws of the mixture with center 0 and factor 1, shape (n, d)."""
+        return np.concatenate([rng.random((n, 1)), standard_draws(rng, n, self.center.size - 1)], axis=1)
+
+    def placed(self, numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Draws (n, d) of these numbers and their log densities (n,)."""
+        t, z = self._drawn(numbers[:, 0]), numbers[:, 1:]
         center, factor = self._given(t)
-        positions = np.empty((n, d))
+        positions = np.empty(numbers.shape)
         positions[:, self.along] = t
         positions[:, self._others] = center + np.einsum("nij,nj->ni", factor, z)
         return positions, self._log_density(t, z, factor)
-
-    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """`n` draws, shape (n, d)."""
-        return self.drawn(rng, n)[0]
 
     def log_density(self, positions: FloatArray) -> FloatArray:
         """Log density at positions (n, d), shape (n,), without the normal distributions' constant."""
@@ -150,7 +148,7 @@ def _between(nodes: FloatArray, values: FloatArray, points: FloatArray) -> Float
 
 
 @dataclass(frozen=True)
-class WithUniforms:
+class WithUniforms(Proposal):
     """A proposal with uniform numbers behind its own, of which a target makes further coordinates.
 
     Its density is that of its own numbers.
@@ -160,23 +158,24 @@ class WithUniforms:
     uniforms: int
 
     @property
-    def center(self) -> FloatArray:
+    def center(self) -> FloatArray:  # type: ignore[override]
         """The mode, without uniform numbers."""
         return self.own.center
 
     @property
-    def factor(self) -> FloatArray:
+    def factor(self) -> FloatArray:  # type: ignore[override]
         """Of the covariance at the mode."""
         return self.own.factor
 
-    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
-        """`n` draws (n, d + uniforms) and their log densities (n,)."""
-        positions, log_densities = self.own.drawn(rng, n)
-        return np.concatenate([positions, rng.random((n, self.uniforms))], axis=1), log_densities
+    def numbers(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Those of its own, then uniform ones, shape (n, d + uniforms)."""
+        return np.concatenate([self.own.numbers(rng, n), rng.random((n, self.uniforms))], axis=1)
 
-    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """`n` draws, shape (n, d + uniforms)."""
-        return self.drawn(rng, n)[0]
+    def placed(self, numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Draws (n, d + uniforms) of these numbers and their log densities (n,)."""
+        d = self.own.center.size
+        positions, log_densities = self.own.placed(numbers[:, :d])
+        return np.concatenate([positions, numbers[:, d:]], axis=1), log_densities
 
     def log_density(self, positions: FloatArray) -> FloatArray:
         """Log density at positions (n, d or more), shape (n,)."""

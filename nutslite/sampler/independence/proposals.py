@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,8 +26,37 @@ FEWEST_PER_DIMENSION = 20.0  # effective draws per dimension, below which their 
 FEWEST_PER_NUMBER = 2.0  # effective draws for each number of a quadratic function, below which they correct nothing
 
 
+class Proposal(ABC):
+    """What proposes positions that do not depend on the chain's."""
+
+    center: FloatArray
+    """The mode, shape (d,)."""
+    factor: FloatArray
+    """Lower Cholesky factor of the covariance there, shape (d, d)."""
+
+    @abstractmethod
+    def numbers(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """The random numbers of `n` draws, a row for each: those of several chains may stand below each other."""
+
+    @abstractmethod
+    def placed(self, numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Draws (n, d or more) of these numbers and their log densities (n,)."""
+
+    @abstractmethod
+    def log_density(self, positions: FloatArray) -> FloatArray:
+        """Log densities (n,) at positions (n, d or more), without the constant of the normal distribution."""
+
+    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
+        """`n` draws and their log densities."""
+        return self.placed(self.numbers(rng, n))
+
+    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """`n` draws."""
+        return self.drawn(rng, n)[0]
+
+
 @dataclass(frozen=True)
-class DefensiveMixture:
+class DefensiveMixture(Proposal):
     """(1 - e) Normal(center, F F') + e t(5; center, w^2 F F'): center (d,) and lower Cholesky factor F (d, d).
 
     Of the coordinates in `folded`, at which the target is the same at u and -u, only absolute values are drawn.
@@ -40,18 +70,17 @@ class DefensiveMixture:
     def _inverse(self) -> FloatArray:
         return np.asarray(np.linalg.inv(self.factor), dtype=float)
 
-    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
-        """`n` draws (n, d) and their log densities (n,), as those below."""
-        z = standard_draws(rng, n, self.center.size)
-        positions = self.center + multiply(self.factor, z)
+    def numbers(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Draws of the mixture with center 0 and factor 1, shape (n, d)."""
+        return standard_draws(rng, n, self.center.size)
+
+    def placed(self, numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Draws (n, d) of these numbers and their log densities (n,)."""
+        positions = self.center + multiply(self.factor, numbers)
         if self.folded:
             positions[:, self.folded] = np.abs(positions[:, self.folded])
             return positions, self.log_density(positions)
-        return positions, log_standard_density(np.einsum("ni,ni->n", z, z), z.shape[1])
-
-    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """`n` draws, shape (n, d)."""
-        return self.drawn(rng, n)[0]
+        return positions, log_standard_density(np.einsum("ni,ni->n", numbers, numbers), numbers.shape[1])
 
     def log_density(self, positions: FloatArray) -> FloatArray:
         """Log density at positions (n, d), shape (n,), without the normal distribution's constant.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nutslite.sampler.independence.proposals import Proposal
 
 FloatArray = NDArray[np.float64]
 
@@ -16,24 +17,6 @@ PROBES = np.array([3.0, 4.5, 7.0, 10.0, 15.0, 25.0, 40.0])  # distances in stand
 PROBED_DIRECTIONS = 32  # besides the principal axes
 SEED = 1000  # of the directions, which are always the same
 NEGLIGIBLE = 1e-5  # share of the target that does not matter, however small the proposal is there
-
-
-class Proposal(Protocol):
-    """What proposes positions that do not depend on the chain's."""
-
-    @property
-    def center(self) -> FloatArray:
-        """The mode, shape (d,)."""
-
-    @property
-    def factor(self) -> FloatArray:
-        """Lower Cholesky factor of the covariance there, shape (d, d)."""
-
-    def drawn(self, rng: np.random.Generator, n: int) -> tuple[FloatArray, FloatArray]:
-        """`n` draws (n, d or more) and their log densities (n,)."""
-
-    def log_density(self, positions: FloatArray) -> FloatArray:
-        """Log densities (n,) at positions (n, d or more)."""
 
 
 def has_heavier_tails(
@@ -50,11 +33,11 @@ def has_heavier_tails(
         The target's log densities (n,) at positions (n, d). It is called once.
     """
     d = proposal.center.size
-    probes = _probes(d)
+    probes, distances = _probes(d)
     positions = proposal.center + probes @ proposal.factor.T
     values = log_densities(np.concatenate([proposal.center[None], positions]))
     # A bound of what is as far out as a probe: the density there, times the space that there is
-    shares = values[1:] - values[0] + d * np.log(np.linalg.norm(probes, axis=1))
+    shares = values[1:] - values[0] + d * np.log(distances)
     matter = np.flatnonzero(shares > math.log(NEGLIGIBLE))
     if not matter.size:
         return False
@@ -65,10 +48,11 @@ def has_heavier_tails(
 
 
 @functools.cache
-def _probes(d: int) -> FloatArray:
-    """Where it looks, in standard deviations, shape (n, d)."""
+def _probes(d: int) -> tuple[FloatArray, FloatArray]:
+    """Where it looks, in standard deviations, shape (n, d), and how far away that is, shape (n,)."""
     directions = np.concatenate(
         [np.eye(d), np.random.default_rng(SEED).normal(size=(PROBED_DIRECTIONS if d > 1 else 0, d))]
     )
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return np.concatenate([PROBES[:, None, None] * directions, -PROBES[:, None, None] * directions]).reshape(-1, d)
+    both = np.concatenate([directions, -directions])
+    return (PROBES[:, None, None] * both).reshape(-1, d), np.repeat(PROBES, len(both))
