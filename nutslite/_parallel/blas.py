@@ -20,12 +20,12 @@ _LIMITS: dict[bool, Any] = {}  # what to restore when the last of them ends
 
 
 @contextlib.contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """While it lasts, for the whole process; of the libraries that are loaded when it begins.
+def one_blas_thread(of_scipy: bool = False) -> Iterator[None]:
+    """While it lasts, for the whole process: NumPy's linear algebra, and SciPy's, if that is used and loaded.
 
     Blocks of several threads may overlap: the last to end restores what was before the first.
     """
-    with_scipy = "scipy.linalg" in sys.modules
+    with_scipy = of_scipy and "scipy.linalg" in sys.modules
     with _LOCK:
         if with_scipy not in _LIMITS:
             _LIMITS[with_scipy] = _controller(with_scipy).limit(limits=1, user_api="blas")
@@ -41,7 +41,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @functools.cache
 def _controller(with_scipy: bool) -> Any:
-    """What finds the libraries, which takes milliseconds; SciPy brings one of its own."""
+    """What finds the libraries, which takes as long as a small fit; SciPy brings one of its own."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

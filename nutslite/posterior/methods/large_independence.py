@@ -65,7 +65,7 @@ def run(task: Task) -> Fit:
     """Find a proposal, or take that of the checkpoint, and sample chains in threads."""
     from nutslite.posterior.marginal.large_marginal import LargeMarginal  # loads SciPy
 
-    with one_blas_thread():
+    with one_blas_thread(of_scipy=True):
         return _run(task, LargeMarginal)
 
 
@@ -123,7 +123,7 @@ def _stored(task: Task, drawn: LargeRun, remark: str) -> Fit:
 
     def longer(draws: int) -> Fit:
         task.lengthen(draws)
-        with transition_bar(chains, draws - done, task.settings.progressbar) as report, one_blas_thread():
+        with transition_bar(chains, draws - done, task.settings.progressbar) as report, one_blas_thread(of_scipy=True):
             return _stored(task, drawn.followed_by(go_on(draws - done, report)), remark)
 
     return task.fit(
