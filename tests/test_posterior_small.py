@@ -225,6 +225,7 @@ def test_slow_proposals_are_tried_more_often(monkeypatch: pytest.MonkeyPatch) ->
     )
     slow = iter([True, False])
     monkeypatch.setattr(independence, "is_slow", lambda draws: next(slow, False))
+    monkeypatch.setattr(independence, "_stays", lambda positions: True)
     results = model.fit(draws=50, chains=2, random_seed=1, progressbar=False)
     assert results.posterior.attrs["inference_method"] == "independence"
     assert thinnings == [thinnings[0], 4 * thinnings[0]]
@@ -490,7 +491,8 @@ def test_as_many_effects_as_rows() -> None:
     assert np.exp(target.model.warp.logs[0]).min() > 1e-4
 
 
-def test_draws_do_not_depend_on_cores_or_on_how_many_follow() -> None:
+def test_draws_do_not_depend_on_cores_or_on_how_many_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(independence, "LOWEST_ACCEPTANCE", 2.0)  # slices
     model = nl.Model("y ~ a * b", SATURATED, "lognormal")
     options = {"random_seed": 4, "chains": 2, "progressbar": False, "compute_convergence_checks": False}
     first = model.fit(draws=60, cores=1, **options).posterior["sigma"].to_numpy()

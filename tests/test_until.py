@@ -149,7 +149,8 @@ def test_independence_metropolis_goes_on(line, cores):
         assert abs(drawn.mean() - wanted.mean()) < 5.0 * wanted.std() * np.sqrt(2.0 / drawn.size)
 
 
-def test_slices_go_on():
+def test_slices_go_on(monkeypatch):
+    monkeypatch.setattr("nutslite.posterior.methods.independence.LOWEST_ACCEPTANCE", 2.0)
     data = grouped_data().iloc[:9].assign(k=[0, 0, 1, 0, 0, 0, 2, 0, 0])
     few = nl.Model("k ~ x", data, family="negativebinomial")
     results = few.fit(**UNTIL)
