@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 SIZES = {1: (1501, 4001), 2: (181, 301), 3: (61, 85)}
 REACH = 1e4  # of the grid, in rough standard deviations
 AGREEMENT = 0.004  # of shares between the two grids
+LARGEST = 1e10  # of a constant: SciPy's negative binomial has no digits left beyond; no prior has a share of 1e-9 there
 
 PRIORS = {
     "Normal": lambda a: stats.norm(a["mu"], a["sigma"]),
@@ -107,6 +108,7 @@ class Posterior:
             for (name, prior), u in zip(self.constants.items(), grid[p:], strict=True):
                 value = 1.0 / (1.0 + np.exp(-u)) if name in UNIT else np.exp(u)
                 total = total + prior.logpdf(value) + (np.log(value) + np.log1p(-value) if name in UNIT else u)
+                total = np.where(value > LARGEST, -np.inf, total)
                 parameters[name] = value
             for i, y in enumerate(self.y):
                 eta = sum(x[i] * b for x, b in zip(self.matrix, grid[:p], strict=True))
