@@ -86,8 +86,8 @@ class Drawn:
         priors : dict, optional
             Replaces priors first, as `set_priors` does; they stay.
         inference_method : str
-            ``"auto"``: independence Metropolis where a pilot measures that a normal distribution with a heavy-tailed
-            part fits the posterior closely, and slice sampling for models of few rows; otherwise, and where `tune`,
+            ``"auto"``: independence Metropolis where a pilot measures that proposals made from the mode fit the
+            posterior closely, and slice sampling for models of few rows; otherwise, and where `tune`,
             `target_accept` or another argument of chains is given, ``"hmc"`` for 50 parameters or more, else
             ``"nuts"``. ``"nuts"``: NUTS in any case. ``"hmc"``: trajectories of a known length around the pilot's
             mode; a line says so where there is none, or a poor one, and NUTS samples. All sample the posterior itself.

@@ -117,7 +117,8 @@ class MarginalTarget:
         fewest = 1 if values.size + effects.size > FEW_NUMBERS else chains
         run_in_parts(recover_chains, chains, available_cpus(), fewest)
         sampled = values[..., : values.shape[-1] - self.reduction.data.head.fixed.size]  # bounds may be infinite
-        if not np.isfinite([sampled.sum(), effects.sum()]).all():
+        ends = effects.min(initial=0.0), effects.max(initial=0.0)  # a sum of finite numbers may overflow
+        if not (np.isfinite(sampled).all() and np.isfinite(ends).all()):
             raise SamplingError(
                 "Drawing the integrated coefficients failed numerically; fit with plan='joint' and report this model."
             )
