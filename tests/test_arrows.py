@@ -80,6 +80,7 @@ WINGS: dict[str, tuple[str, ...]] = {
         "targets",
         "points",
         "slicing",
+        "independence",
         "methods",
         "run",
     ),

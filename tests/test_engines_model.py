@@ -179,7 +179,7 @@ def test_ctrl_c_in_the_pass_of_draws_keeps_those_of_the_trial(streamed, fitted, 
         return found(self, positions, cores)
 
     monkeypatch.setattr(StreamedTarget, "log_densities", interrupted)
-    monkeypatch.setattr("nutslite.posterior.methods.independence.PROBED_ROWS", 0)
+    monkeypatch.setattr("nutslite.posterior.independence.trials.PROBED_ROWS", 0)
     monkeypatch.setattr("nutslite.posterior.methods.streamed.CLOSE", 0.5)
     with caplog.at_level("WARNING", "nutslite"):
         kept = streamed.fit(draws=250, chains=2, random_seed=3, progressbar=False)

@@ -256,7 +256,7 @@ def test_ctrl_c_keeps_the_blocks_that_are_done(monkeypatch, caplog):
 
 def test_ctrl_c_before_the_first_block_is_one(monkeypatch):
     plan = small_model(SERVED["bernoulli"]).plan()
-    monkeypatch.setattr(independence, "_Chain", _interrupt)
+    monkeypatch.setattr(independence, "Chain", _interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(plan, Settings(draws=30, random_seed=4, progressbar=False))
 

@@ -15,8 +15,8 @@ from small_models import grouped_data
 
 import nutslite as nl
 from nutslite.posterior.density.joint import compiled_joint
+from nutslite.posterior.independence import trials
 from nutslite.posterior.integrals.pieces import Pieces, draw_from_pieces, fill_pieces
-from nutslite.posterior.methods import independence
 from nutslite.posterior.methods.settings import Settings
 from nutslite.posterior.pilot.mode import Mode
 from nutslite.posterior.pilot.nested_mode import nested_proposal
@@ -227,7 +227,7 @@ def test_a_run_goes_on():
 
 
 def test_where_the_proposal_does_not_fit_nuts_samples(monkeypatch):
-    monkeypatch.setattr(independence, "LOWEST_ACCEPTANCE", 0.999)
+    monkeypatch.setattr(trials, "LOWEST_ACCEPTANCE", 0.999)
     plan = model_of("poisson").plan()
     fit = run(plan, Settings(draws=50, chains=2, random_seed=1, progressbar=False))
     assert fit.method == "nuts"

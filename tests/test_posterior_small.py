@@ -14,6 +14,7 @@ import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.reciprocal import EFFECTS_STAY
 from nutslite.posterior.density.warped_value import scratch_for
+from nutslite.posterior.independence import trials
 from nutslite.posterior.methods import independence, slices
 from nutslite.posterior.methods.slices import slices_for
 from nutslite.posterior.pilot.inside import inside
@@ -492,7 +493,7 @@ def test_as_many_effects_as_rows() -> None:
 
 
 def test_draws_do_not_depend_on_cores_or_on_how_many_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(independence, "LOWEST_ACCEPTANCE", 2.0)  # slices
+    monkeypatch.setattr(trials, "LOWEST_ACCEPTANCE", 2.0)  # slices
     model = nl.Model("y ~ a * b", SATURATED, "lognormal")
     options = {"random_seed": 4, "chains": 2, "progressbar": False, "compute_convergence_checks": False}
     first = model.fit(draws=60, cores=1, **options).posterior["sigma"].to_numpy()

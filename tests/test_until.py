@@ -150,7 +150,7 @@ def test_independence_metropolis_goes_on(line, cores):
 
 
 def test_slices_go_on(monkeypatch):
-    monkeypatch.setattr("nutslite.posterior.methods.independence.LOWEST_ACCEPTANCE", 2.0)
+    monkeypatch.setattr("nutslite.posterior.independence.trials.LOWEST_ACCEPTANCE", 2.0)
     data = grouped_data().iloc[:9].assign(k=[0, 0, 1, 0, 0, 0, 2, 0, 0])
     few = nl.Model("k ~ x", data, family="negativebinomial")
     results = few.fit(**UNTIL)
