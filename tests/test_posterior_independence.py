@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from small_models import CENSORED, GAUSSIAN, GENERAL, assembled_of, small_model
 
+import nutslite as nl
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.methods import independence
 from nutslite.posterior.methods.settings import Settings
@@ -269,3 +271,17 @@ def test_launches_that_say_little_have_no_proposal(monkeypatch):
     plan = small_model(SERVED["bernoulli"]).plan()
     monkeypatch.setattr(JointTarget, "launch", lambda self: Launch(np.zeros(self.dimension), None))
     assert run(plan, Settings(draws=30, random_seed=1, progressbar=False)).method == "nuts"
+
+
+def test_nuts_reaches_tails_that_proposals_do_not():
+    """A separated coefficient with a Cauchy prior: NUTS in the metric of the mode's curvature stayed below 34."""
+    y = np.arange(200) % 2
+    x = np.zeros(200)
+    x[[1, 3]] = 1.0  # both ones
+    priors = {"x": nl.Prior("Cauchy", alpha=0, beta=2.5), "Intercept": nl.Prior("Normal", mu=0, sigma=1.5)}
+    model = nl.Model("y ~ x", pd.DataFrame({"y": y, "x": x}), "bernoulli", priors=priors)
+    results = model.fit(random_seed=1, progressbar=False, compute_convergence_checks=False)
+    assert results.posterior.attrs["inference_method"] == "nuts"
+    drawn = results.posterior["x"].to_numpy()
+    assert drawn.max() > 97.4  # the 99 % quantile of the exact posterior, by quadrature
+    assert 0.9 < (drawn < 33.9).mean() < 0.98  # the 95 % quantile

@@ -78,11 +78,11 @@ class SamplerSettings:
     warmup: str | Warmup = "stan"
 
     def __post_init__(self) -> None:
-        _check_integer("draws", self.draws, 0)
-        _check_integer("tune", self.tune, 0)
-        _check_integer("chains", self.chains, 1, GREATEST_CHAINS)
-        _check_integer("cores", self.cores, 1)
-        _check_integer("max_treedepth", self.max_treedepth, 1, GREATEST_MAX_TREEDEPTH)
+        check_integer("draws", self.draws, 0)
+        check_integer("tune", self.tune, 0)
+        check_integer("chains", self.chains, 1, GREATEST_CHAINS)
+        check_integer("cores", self.cores, 1)
+        check_integer("max_treedepth", self.max_treedepth, 1, GREATEST_MAX_TREEDEPTH)
         _check_number("target_accept", self.target_accept, above=0.0, below=1.0)
         if self.step_size is not None:
             _check_number("step_size", self.step_size, above=0.0)
@@ -321,7 +321,8 @@ _PER_CHAIN = (
 )
 
 
-def _check_integer(name: str, value: Any, least: int, greatest: int | None = None) -> None:
+def check_integer(name: str, value: Any, least: int, greatest: int | None = None) -> None:
+    """Refuse what is no integer in a range."""
     wanted = f"an integer of at least {least}" if greatest is None else f"an integer from {least} to {greatest}"
     fits = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
     if not fits or (greatest is not None and int(value) > greatest):

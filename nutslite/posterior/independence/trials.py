@@ -101,6 +101,12 @@ def independence_for(
     )
 
 
+def has_longer_tails(target: Target, launch: Launch, rng: np.random.Generator) -> bool:
+    """Whether the posterior reaches much farther than the normal at its mode: False where there is none to look at."""
+    normal = _laplace(launch)
+    return normal is not None and _Trials(target, rng, 1).has_longer_tails(normal)
+
+
 class Trial(NamedTuple):
     """Draws (n, d) of a proposal, their log weights, and their log densities under the target, shape (n,)."""
 
@@ -148,6 +154,11 @@ class _Trials:
             if (found := self._serving(corrected, trial)) is not None:
                 return found
         return None
+
+    def has_longer_tails(self, normal: DefensiveMixture) -> bool:
+        """Whether weights far out are larger than chains of proposals could bear."""
+        log_weights = self._trial(normal, FEWEST_TRIALS).log_weights
+        return has_heavier_tails(self._log_densities, normal, log_weights, LARGEST_WEIGHT)
 
     def _serving(self, proposal: Proposal, trial: Trial, close: float = 0.0) -> _Tried | None:
         """The proposal of a trial, if it fits well enough for chains to be run."""

@@ -11,6 +11,7 @@ from nutslite._log import log
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import MatrixCentring
+from nutslite.posterior.independence.trials import has_longer_tails
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
 from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
@@ -42,6 +43,7 @@ TARGET_ACCEPT_OF_ROTATION = 0.9
 TARGET_ACCEPT_OF_FEW_ROWS, TARGET_ACCEPT_AFTER_DIVERGENCES = 0.97, 0.995
 TRIAL_CHAINS, TRIAL_DRAWS = 4, 250
 RECENTRING_TUNE, RECENTRING_DRAWS, TUNE_AFTER_RECENTRING = 75, 125, 100
+TAILS_SEED = 1000  # of the draws that look for long tails: they are the same for every seed of a fit
 JUDGED_TUNE, TUNE_AFTER_JUDGEMENT = 100, 100
 SHORTEST_ANGLE, OF_SO_MANY = 0.27, 200  # of steps in a good normal of so many parameters, see `_shortest_angle`
 WIDER = 1.5  # variance of a scale in the metric, beside its own: out in its tail chains would stay for dozens of draws
@@ -90,7 +92,7 @@ def first_state(
     metric = launch_metric(launch) if settings.init == "auto" else None
     warped = isinstance(target, JointTarget) and target.is_warped
     if metric is not None and not warped:
-        metric = centred_at(metric, launch.center)
+        metric = None if _is_too_narrow(target, launch) else centred_at(metric, launch.center)
     if rotates and settings.inference_method == "hmc" and (metric is None or warped):
         log.info("There is no pilot's normal distribution to turn around: NUTS samples.")
     usual = TUNE if metric is None else TUNE_OF_FEW_ROWS if warped else TUNE_AFTER_PILOT
@@ -113,6 +115,20 @@ def first_state(
     elif rotation:
         begun = judged(target, begun, settings.cores, rng)
     return begun if settings.tune is None else begun._replace(tune=settings.tune)
+
+
+def _is_too_narrow(target: Target, launch: Launch) -> bool:
+    """Whether the posterior's tails are much longer than those of the pilot's normal.
+
+    In its metric steps are short and trajectories end before they are far out: a separated coefficient with a Cauchy
+    prior never came to its last twentieth.
+    """
+    found = has_longer_tails(target, launch, np.random.default_rng(TAILS_SEED))
+    if found:
+        log.info(
+            "The posterior has longer tails than the pilot's normal distribution: NUTS adapts a metric of its own."
+        )
+    return found
 
 
 def _has_shrinkage(target: Target) -> bool:

@@ -9,9 +9,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from nutslite.exceptions import SettingError, SettingTypeError, refuse_other, shown
+from nutslite.exceptions import SettingTypeError, refuse_other, shown
 from nutslite.posterior.points.start_values import Start, check_number_of_starts
-from nutslite.sampler.draws import SamplerSettings
+from nutslite.sampler.draws import SamplerSettings, check_integer
 from nutslite.sampler.sample import seed_sequence
 
 INITS = {
@@ -71,6 +71,7 @@ class Settings:
     executor: Executor | None = None
 
     def __post_init__(self) -> None:
+        check_integer("draws", self.draws, 1)
         SamplerSettings(
             draws=self.draws,
             tune=TUNE if self.tune is None else self.tune,
@@ -79,8 +80,6 @@ class Settings:
             target_accept=TARGET_ACCEPT if self.target_accept is None else self.target_accept,
             max_treedepth=self.max_treedepth,
         )
-        if self.draws == 0:
-            raise SettingError("draws must be an integer of at least 1, not 0.")
         check_callback(self.callback)
         refuse_other("init", self.init, INITS)
         refuse_other("importance", self.importance, IMPORTANCE)

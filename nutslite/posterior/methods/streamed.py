@@ -39,8 +39,8 @@ def run(task: Task) -> Fit:
     if method is None:
         raise SamplingError(
             "The posterior is not close enough to a normal distribution for proposals, and data on an engine are "
-            "sampled by nothing else. Give proper priors to what the data leave open, or fit the model to a part of "
-            "the rows that fits into memory."
+            "sampled by nothing else. Give priors without long tails to what the data leave open, or fit the model to "
+            "a part of the rows that fits into memory."
         )
     task.clock.lap("pilot")
     task.before_sampling()
