@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nutslite._numba import VECTOR, inner, jit_disabled, kernel
-from nutslite.posterior.record.reference import Reference, Referred, by_reference, refer
+from nutslite.sampler.transition.reference import Reference, Referred, by_reference, refer
 
 
 class Part(NamedTuple):

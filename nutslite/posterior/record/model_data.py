@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
 from nutslite.posterior.record.head import HEAD, Head, is_derived
-from nutslite.posterior.record.reference import Reference, refer
 from nutslite.posterior.record.shared_work import SHARED_WORK, SharedWork
 from nutslite.posterior.record.warp import WARP, Warp
+from nutslite.sampler.transition.reference import Reference, refer
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]

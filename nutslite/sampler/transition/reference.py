@@ -102,7 +102,7 @@ class Referred:
     Parameters
     ----------
     record : NamedTuple
-        Numbers, C-contiguous arrays, named tuples of them.
+        Whole numbers, C-contiguous arrays, what is `Referred` itself, named tuples of them.
     kind : Reference
         Its type, which must be that of the record.
 
@@ -142,6 +142,8 @@ def _add_numbers(kind: Any, value: Any, numbers: list[int]) -> None:
         numbers += (0, 0, value.size, value.itemsize, start, *value.shape, *value.strides)
     elif kind == types.int64:
         numbers.append(int(value))
+    elif isinstance(kind, Reference):
+        numbers.append(value.address)
     else:
         raise TypeError(f"there is a {kind} in a record by reference")
 
