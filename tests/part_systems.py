@@ -13,7 +13,7 @@ from nutslite.sampler.catalogue.assembly import BlockOfParts, compiled_parts, ki
 from nutslite.sampler.catalogue.doubling import NUTS
 from nutslite.sampler.catalogue.splitting import LEAPFROG
 from nutslite.sampler.parts.step_size_rule import DUAL_AVERAGING
-from nutslite.sampler.parts.system import energy_of, evaluate, leap_at, set_point_velocity
+from nutslite.sampler.parts.system import WORKSPACE, energy_of, evaluate, leap_at, set_point_velocity
 from nutslite.sampler.transition.hamiltonian import MOMENTUM, POSITION
 from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of

@@ -29,12 +29,11 @@ JOINT_DATA = types.Tuple([MODEL_REFERENCE, PRIORS, LOGLIKS])
 
 
 def compile_in_halves() -> None:
-    """Compile the larger half of the density while another process compiles the priors of group effects, if one does.
+    """Compile what a density does with rows while another process compiles what it does with effects, if one does.
 
-    To be called before a density is compiled that is made of both.
+    To be called before a density is compiled that does both.
     """
     if is_coming(EFFECTS):
-        fill_group_effects.compile((MODEL_REFERENCE, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
         places = (types.int64, types.int64)
         rows_loglik.compile((MODEL_REFERENCE, LOGLIKS, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
         wait_for(EFFECTS)
