@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator, Mapping
 
 EFFECTS, WAYS, BLOCK, ROTATION, MANY, NATURAL = "effects", "ways", "block", "rotation", "many", "natural"
-"""Parts of a path: the priors of group effects, the ways to and from the coordinates of matrix centring, the sampler's
-block of transitions, that of rotations, many densities at once, the way to natural scales."""
+"""Parts of a path: group effects and their priors, the ways to and from the coordinates of matrix centring, the
+sampler's block of transitions, that of rotations, many densities at once, the way to natural scales."""
 
 _coming: list[Mapping[str, threading.Event]] = []
 

@@ -13,10 +13,11 @@ from nutslite.sampler.catalogue.assembly import BlockOfParts, compiled_parts, ki
 from nutslite.sampler.catalogue.doubling import NUTS
 from nutslite.sampler.catalogue.splitting import LEAPFROG
 from nutslite.sampler.parts.step_size_rule import DUAL_AVERAGING
-from nutslite.sampler.parts.system import energy_of, evaluate, leap_at, set_point_velocity
+from nutslite.sampler.parts.system import WORKSPACE, energy_of, evaluate, leap_at, set_point_velocity
 from nutslite.sampler.transition.hamiltonian import MOMENTUM, POSITION
 from nutslite.sampler.transition.handle import handle_of
 from nutslite.sampler.transition.logdensity import compiled_logdensity, data_type_of
+from nutslite.sampler.transition.reference import refer
 from nutslite.sampler.transition.trajectory import ENERGY, FORWARD, INDEX, INITIAL_ENERGY, LOGP, N_STEPS, new_workspace
 
 COVARIANCE = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.3], [0.0, 0.3, 2.0]])
@@ -85,7 +86,7 @@ class Dynamics:
         workspace = new_workspace(self.dimension, 1)
         point = workspace.points[FORWARD]
         point[POSITION], point[MOMENTUM] = position, momentum
-        outcome = leap_from(self.system, workspace, FORWARD, step_size)
+        outcome = leap_from(self.system, refer(workspace, WORKSPACE), FORWARD, step_size)
         return point[POSITION].copy(), point[MOMENTUM].copy(), outcome, int(workspace.tally[N_STEPS])
 
 

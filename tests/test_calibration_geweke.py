@@ -23,6 +23,7 @@ from nutslite.formula.formula import Formula
 from nutslite.model import Model
 from nutslite.posterior.points.prior_draws import draw_prior
 from nutslite.posterior.record.head import BLOCKWISE
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.posterior.record.transforms import unconstrain
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
@@ -157,7 +158,7 @@ class Transitions:
         model = self.target.model._replace(y=np.ascontiguousarray(prepared, dtype=float))
         self.workspace.points[SELECTED, POSITION] = position
         adapts, evaluates, searches = False, True, False
-        data = model, self.priors, self.logliks
+        data = reference_to(model), self.priors, self.logliks
         handle = handle_of(self.logdensity, data, self.target.data_type, checked=False)
         self.block(
             handle.function,

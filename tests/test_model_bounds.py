@@ -56,7 +56,7 @@ def both() -> nl.Model:
 
 def value_at(target: JointTarget, position: np.ndarray) -> tuple[float, np.ndarray]:
     gradient = np.empty_like(position)
-    return compiled_joint()(position, gradient, (target.model, target.priors, target.loglik)), gradient
+    return compiled_joint()(position, gradient, (target.reference, target.priors, target.loglik)), gradient
 
 
 def test_density_gradient_and_curvature(both: nl.Model) -> None:

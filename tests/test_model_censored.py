@@ -23,6 +23,7 @@ from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.pilot.row_information import linear_predictors, row_information
 from nutslite.posterior.record import declarations
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.posterior.targets.target import JointTarget
 
 FORMULA = "censored(y, upper, status) ~ x + (x|g)"
@@ -52,7 +53,7 @@ def pointwise(data: pd.DataFrame, mu: np.ndarray, sigma: np.ndarray | float) -> 
 def evaluate(target: JointTarget, position: np.ndarray, model: md.ModelData | None = None) -> tuple[float, np.ndarray]:
     gradient = np.empty_like(position)
     record = target.model if model is None else model
-    return compiled_joint()(position, gradient, (record, target.priors, target.loglik)), gradient
+    return compiled_joint()(position, gradient, (reference_to(record), target.priors, target.loglik)), gradient
 
 
 def positions(target: JointTarget, count: int = 3) -> np.ndarray:
@@ -175,10 +176,10 @@ def test_segments_may_have_predictors_of_their_own() -> None:
     loglik = logliks_of({0: kernel_of(target.loglik, 0), 1: compiled_kernels(get_family("poisson"))[0]})
 
     def value(at: np.ndarray) -> float:
-        return float(compiled_joint()(at, np.empty_like(at), (mixed, target.priors, loglik)))
+        return float(compiled_joint()(at, np.empty_like(at), (reference_to(mixed), target.priors, loglik)))
 
     gradient = np.empty_like(position)
-    compiled_joint()(position, gradient, (mixed, target.priors, loglik))
+    compiled_joint()(position, gradient, (reference_to(mixed), target.priors, loglik))
     slopes = [(value(position + e) - value(position - e)) / 2e-6 for e in 1e-6 * np.eye(position.size)]
     np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-5)
 

@@ -22,6 +22,7 @@ from nutslite.posterior.marginal.crossproducts import reduce_gaussian
 from nutslite.posterior.pilot.information import InformationBuilder
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.prior import Prior
 from nutslite.results.diagnostics.summary import summary
@@ -105,7 +106,7 @@ def test_rows_in_any_order_are_the_same_density(name):
     assert target.model.sorted_factor >= 0
     found = []
     for model in (target.model, assembled.data):
-        data = (model, *target.data[1:])
+        data = (reference_to(model), *target.data[1:])
         found.append(values_and_gradients(target.logdensity, data, target.data_type, positions(assembled)))
     assert assembled.data.sorted_factor == -1
     np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-12)

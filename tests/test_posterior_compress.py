@@ -14,6 +14,7 @@ from nutslite.model import Model
 from nutslite.posterior.assembly.equal_rows import merge_equal_rows
 from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.nodes.program import with_derived
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.results.container.inference_data import get_group
 from nutslite.results.diagnostics.summary import summary
@@ -59,7 +60,9 @@ def test_merged_rows_give_the_same_density_and_gradient(formula, family):
         position = rng.normal(0.0, 0.5, assembled_of(model).layout.dimension)
         gradients = np.empty((2, position.size))
         values = [
-            compiled_joint()(position, gradient, (record, with_derived(record.head, log_density_gradient), kernel))
+            compiled_joint()(
+                position, gradient, (reference_to(record), with_derived(record.head, log_density_gradient), kernel)
+            )
             for gradient, record in zip(gradients, (data, merged), strict=True)
         ]
         np.testing.assert_allclose(values[1], values[0], rtol=1e-11)

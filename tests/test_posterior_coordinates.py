@@ -23,6 +23,7 @@ from nutslite.posterior.pilot.pilot import run_pilot
 from nutslite.posterior.pilot.row_information import row_information
 from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.points.points import unconstrain_head
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.posterior.record.transforms import BENT_LOG, FOLD, LOG, constrain, log_jacobian
 from nutslite.posterior.run.run import run
 from nutslite.posterior.targets.marginal_target import MarginalTarget
@@ -109,7 +110,7 @@ def test_bending_changes_the_density_by_the_log_jacobian_only():
     moved[at] = np.log(constrain(BENT_LOG, position[at], 0.0, size))
     gradient = np.empty_like(position)
     value = target.logdensity(position, gradient, target.data)
-    there = target.logdensity(moved, np.empty_like(position), (straight, target.priors, target.loglik))
+    there = target.logdensity(moved, np.empty_like(position), (reference_to(straight), target.priors, target.loglik))
     np.testing.assert_allclose(value - log_jacobian(BENT_LOG, position[at], 0.0, size), there - moved[at], rtol=1e-10)
     for i, unit in enumerate(np.eye(position.size) * 1e-6):
         upper = target.logdensity(position + unit, np.empty_like(position), target.data)

@@ -12,7 +12,7 @@ from nutslite.posterior.density.joint import compiled_joint
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.pilot.row_information import linear_predictors, row_information
 from nutslite.posterior.record import model_data as md
-from nutslite.posterior.record.model_data import ModelData
+from nutslite.posterior.record.model_data import ModelData, reference_to
 from nutslite.posterior.targets.target import JointTarget
 
 MODELS = {**GAUSSIAN, **GENERAL}
@@ -67,7 +67,7 @@ def prior_curvature(model: ModelData, target: JointTarget, position: np.ndarray,
         for sign in (1.0, -1.0):
             moved, gradient = position.copy(), np.empty_like(position)
             moved[i] += sign * STEP
-            compiled_joint()(moved, gradient, (silent, target.priors, target.loglik))
+            compiled_joint()(moved, gradient, (reference_to(silent), target.priors, target.loglik))
             both.append(gradient)
         out[n_head:, i] = (both[1] - both[0])[n_head:] / (2 * STEP)
     return out

@@ -12,6 +12,7 @@ from nutslite.model import Model
 from nutslite.posterior.density.joint import compiled_joint, natural_scale
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.record import model_data as md
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.priors.densities.densities import log_density_gradient
 from nutslite.priors.prior import Prior
 
@@ -22,7 +23,7 @@ def logdensity(model, data, position):
     gradient = np.empty_like(position)
     loglik = compiled_logliks(model.family, places=md.kernels_of(data))
     priors = with_derived(data.head, log_density_gradient)
-    value = compiled_joint()(position, gradient, (data, priors, loglik))
+    value = compiled_joint()(position, gradient, (reference_to(data), priors, loglik))
     return value, gradient
 
 

@@ -77,7 +77,7 @@ def positions_of(launch) -> np.ndarray:
 
 def joint(target, position, effects):
     """The joint log density, effects of all levels apart: `effects` (m, levels) raw."""
-    data = (target.model, target.priors, target.loglik)
+    data = (target.reference, target.priors, target.loglik)
     evaluate, scratch = compiled_joint(), np.empty(position.size + effects.shape[1])
     return np.array([evaluate(np.concatenate([position, raw]), scratch, data) for raw in effects])
 

@@ -17,6 +17,7 @@ from nutslite.posterior.marginal.marginal import compiled_marginal
 from nutslite.posterior.marginal.recovery import recover
 from nutslite.posterior.marginal.reduction import integrated_positions, why_not_reducible
 from nutslite.posterior.nodes.program import with_derived
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.priors.densities.densities import log_density_gradient
 
 
@@ -35,7 +36,7 @@ class Conditional:
 
         def density(point):
             gradient = np.empty_like(point)
-            return compiled_joint()(point, gradient, (data, priors, kernel)), gradient[linear]
+            return compiled_joint()(point, gradient, (reference_to(data), priors, kernel)), gradient[linear]
 
         at_zero = density(position)[1]
         precision = -np.array([density(position + unit)[1] - at_zero for unit in np.eye(position.size)[linear]])

@@ -97,7 +97,7 @@ def test_the_density_is_the_joint_one_and_the_jacobian(name):
     values, _ = densities(target, coordinates)
     positions = target.joint_positions(coordinates)
     joint = [
-        compiled_joint()(position, np.empty_like(position), (target.model, target.priors, target.loglik))
+        compiled_joint()(position, np.empty_like(position), (target.reference, target.priors, target.loglik))
         for position in positions
     ]
     assert np.isfinite(values).all()

@@ -53,7 +53,7 @@ def test_the_density_is_the_joint_one_and_the_jacobian(name):
     draws = np.ascontiguousarray(draws[:3])
     values, gradients = densities(target, draws)
     positions = target.joint_positions(draws)
-    data = (target.model, target.priors, target.loglik)
+    data = (target.reference, target.priors, target.loglik)
     joint = [compiled_joint()(position, np.empty_like(position), data) for position in positions]
     np.testing.assert_allclose(values, [j + log_jacobian(target, p) for j, p in zip(joint, positions, strict=True)])
     step = 1e-5 * np.eye(target.dimension)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any, NamedTuple
 
 import numba
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from nutslite._numba import VECTOR, inner, jit_disabled, kernel
-from nutslite.posterior.record.reference import Reference, by_reference
+from nutslite.sampler.transition.reference import Reference, Referred, by_reference, refer
 
 
 class Part(NamedTuple):
@@ -65,6 +66,46 @@ def test_arrays_read_of_a_reference_are_counted() -> None:
     for _ in range(100):
         found = kept(record())
         np.testing.assert_array_equal(found, np.linspace(0.5, 2.0, 5)[1:])
+
+
+class Sized(NamedTuple):
+    matrix: np.ndarray
+    part: Part
+
+
+@kernel
+def summed(sized: Any) -> Any:
+    total = 0.0
+    for i in range(sized.matrix.shape[0]):
+        total += sized.matrix[i, sized.part.count] * sized.part.weights[i]
+    return total
+
+
+def sized() -> tuple[Sized, Any]:
+    one = Sized(*record()[:2])
+    return one, None if jit_disabled() else Reference(numba.typeof(one))
+
+
+def test_python_hands_over_a_reference() -> None:
+    one, kind = sized()
+    assert summed(refer(one, kind)) == pytest.approx(expected() / 3.0)
+    one.part.weights[:] *= 2.0
+    assert summed(refer(one, kind)) == pytest.approx(2.0 * expected() / 3.0)
+
+
+@pytest.mark.skipif(jit_disabled(), reason="types are Numba's")
+def test_a_referred_record_survives_pickling() -> None:
+    assert summed(pickle.loads(pickle.dumps(Referred(*sized())))) == pytest.approx(expected() / 3.0)
+
+
+@pytest.mark.skipif(jit_disabled(), reason="types are Numba's")
+def test_what_is_not_of_the_type_is_refused() -> None:
+    one, kind = sized()
+    for wrong in (one.matrix[:, :1], one.matrix.astype(np.float32), one.matrix[0]):
+        with pytest.raises(TypeError, match="array"):
+            Referred(one._replace(matrix=wrong), kind)
+    with pytest.raises(TypeError, match="float64"):
+        Referred(record(), Reference(numba.typeof(record())))
 
 
 @pytest.mark.skipif(jit_disabled(), reason="types are Numba's")

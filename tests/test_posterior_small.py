@@ -23,6 +23,7 @@ from nutslite.posterior.pilot.mode import Mode
 from nutslite.posterior.pilot.nested_laplace import _is_another, bounded
 from nutslite.posterior.pilot.pieces import lines_through_pieces
 from nutslite.posterior.pilot.row_information import linear_predictors
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.posterior.record.transforms import FOLD
 from nutslite.posterior.record.warp import untable
 from nutslite.posterior.slicing import chains, trial
@@ -625,7 +626,7 @@ def test_curves_from_piece_to_piece() -> None:
                 volume += 2.0 * np.log(abs(mean(out, row)))
             else:
                 np.testing.assert_allclose(along, step, atol=1e-9)
-            there = (straight, *own[1:3], scratch_for(straight))
+            there = (reference_to(straight), *own[1:3], scratch_for(straight))
             volumes.append(density(out.copy(), nothing, own) + volume - density(position(out), nothing, there))
         np.testing.assert_allclose(volumes, volumes[0], atol=1e-7)
     assert not lines[0][lines[2] >= 0][:, [0]].all()
@@ -671,7 +672,7 @@ def test_curves_that_leave_predictors_as_they_are(formula: str, family: str, lin
             np.testing.assert_allclose(eta(out)[0], eta(state)[0], rtol=1e-7, atol=1e-9)
             if kind == EFFECTS_STAY:  # raw effects are multiplied: of their logarithms the line would be straight
                 volume -= np.log(moved[n_head:] / start[n_head:]).sum()
-            there = (straight, *own[1:3], scratch_for(straight))
+            there = (reference_to(straight), *own[1:3], scratch_for(straight))
             volumes.append(density(out.copy(), nothing, own) + volume - density(moved, nothing, there))
         np.testing.assert_allclose(volumes, volumes[0], atol=1e-7)
 

@@ -14,6 +14,7 @@ from nutslite.model import Model
 from nutslite.posterior.density.helper_threads import compiled_help, helped_chains
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.plain import compiled_plain_many
+from nutslite.posterior.record.model_data import reference_to
 from nutslite.posterior.record.shared_work import DONE, NEXT, NOTHING_TO_DO, STOP, new_shared_work, parts_of
 from nutslite.posterior.targets.target import JointTarget
 
@@ -58,13 +59,14 @@ def test_a_helper_computes_what_the_chain_would():
     shared.values[:] = 0.3
     shared.effects[:] = 0.1
     shared.signals[NEXT] = 0
-    assert not compiled_help()(record._replace(shared=shared), target.loglik, 10)  # nobody told it to stop
+    reference = reference_to(record._replace(shared=shared))
+    assert not compiled_help()(reference, target.loglik, 10)  # nobody told it to stop
     assert shared.signals[DONE] == shared.totals.size
     assert np.isfinite(shared.totals).all()
     totals = shared.totals.copy()
     shared.signals[NEXT] = NOTHING_TO_DO
     shared.signals[STOP] = 1
-    assert compiled_help()(record._replace(shared=shared), target.loglik, 10)
+    assert compiled_help()(reference, target.loglik, 10)
     np.testing.assert_array_equal(shared.totals, totals)
 
 
@@ -74,7 +76,7 @@ def test_gradients_do_not_depend_on_helpers():
     positions = np.random.default_rng(2).normal(0.0, 0.3, (300, target.dimension))
     alone = values_and_gradients(target.logdensity, target.data, target.data_type, positions)
     with helped_chains(target.model, target.loglik, 1, 3) as models:
-        data = (models[0], *target.data[1:])
+        data = (reference_to(models[0]), *target.data[1:])
         for _ in range(3):
             helped = values_and_gradients(target.logdensity, data, target.data_type, positions)
             np.testing.assert_array_equal(helped[0], alone[0])

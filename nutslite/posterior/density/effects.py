@@ -40,8 +40,8 @@ from nutslite.posterior.record.model_data import (
     N_LEVELS,
     SCALE_ARGUMENT,
     ModelData,
+    reference_to,
 )
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.correlations import lkj_cholesky_gradient, lkj_cholesky_logdensity
 from nutslite.priors.densities.codes import NORMAL
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
@@ -50,10 +50,14 @@ from nutslite.sampler.transition.compiling import uncounted
 HALF_LOG_2PI = 0.5 * np.log(2.0 * math.pi)
 
 
-@kernel
 def fill_effects(model: ModelData, position, values, effects):
     """Overwrite `effects` with group effects on the scale of the linear predictor; for Python."""
-    fill_group_effects(by_reference(model), position, values, effects)
+    _fill(reference_to(model), position, values, effects)
+
+
+@kernel
+def _fill(model, position, values, effects):
+    fill_group_effects(model, position, values, effects)
 
 
 @inner

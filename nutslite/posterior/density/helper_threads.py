@@ -14,8 +14,7 @@ from numba import types
 from nutslite._numba import jit_disabled, kernel_with_signature
 from nutslite.families.record.censoring import LOGLIKS
 from nutslite.posterior.density.shared_rows import take_parts
-from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
-from nutslite.posterior.record.reference import by_reference
+from nutslite.posterior.record.model_data import MODEL_REFERENCE, ModelData, reference_to
 from nutslite.posterior.record.shared_work import NEXT, STOP, new_shared_work, parts_of
 from nutslite.sampler.atomics import load
 
@@ -26,12 +25,12 @@ SLEEP_SECONDS = 1e-4  # ... that long
 @functools.cache
 def compiled_help() -> Callable[..., bool]:
     """`_help` for the one type of data that all models have."""
-    return kernel_with_signature(_help, types.boolean(MODEL_DATA, LOGLIKS, types.int64))
+    return kernel_with_signature(_help, types.boolean(MODEL_REFERENCE, LOGLIKS, types.int64))
 
 
 def _help(model: Any, loglik: Any, looks: Any) -> bool:
     """Take parts of gradients until told to stop (True), or until there has been nothing to do for long (False)."""
-    shared, reference = model.shared, by_reference(model)
+    shared = model.shared
     parts = shared.totals.shape[0]
     idle = 0
     while idle < looks:
@@ -39,7 +38,7 @@ def _help(model: Any, loglik: Any, looks: Any) -> bool:
             return True
         if load(shared.signals, NEXT) < parts:
             take_parts(
-                reference, loglik, shared.values, shared.effects, parts, shared.signals, shared.totals, shared.adjoints,
+                model, loglik, shared.values, shared.effects, parts, shared.signals, shared.totals, shared.adjoints,
                 shared.effects_adjoints,
             )  # fmt: skip
             idle = 0
@@ -85,5 +84,6 @@ def helped_chains(
 
 
 def _work(serve: Callable[..., bool], model: ModelData, loglik: tuple[Any, ...]) -> None:
-    while not serve(model, loglik, LOOKS):
+    reference = reference_to(model)
+    while not serve(reference, loglik, LOOKS):
         time.sleep(SLEEP_SECONDS)

@@ -19,23 +19,21 @@ from nutslite.posterior.density.predictor import rows_loglik
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.nodes.program import DERIVED, PRIORS, derived_of, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.record.model_data import MODEL_DATA, MODEL_REFERENCE, ModelData
-from nutslite.posterior.record.reference import by_reference
+from nutslite.posterior.record.model_data import MODEL_REFERENCE, ModelData, reference_to
 from nutslite.priors.densities.densities import density_at
 
 FloatArray = NDArray[np.float64]
 
-JOINT_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIKS])
-"""Type of what the joint density receives: the record, derived values and prior densities, the family's kernels."""
+JOINT_DATA = types.Tuple([MODEL_REFERENCE, PRIORS, LOGLIKS])
+"""Type of what the joint density receives: the record by reference, derived values and prior densities, the kernels."""
 
 
 def compile_in_halves() -> None:
-    """Compile the larger half of the density while another process compiles the priors of group effects, if one does.
+    """Compile what a density does with rows while another process compiles what it does with effects, if one does.
 
-    To be called before a density is compiled that is made of both.
+    To be called before a density is compiled that does both.
     """
     if is_coming(EFFECTS):
-        fill_group_effects.compile((MODEL_REFERENCE, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
         places = (types.int64, types.int64)
         rows_loglik.compile((MODEL_REFERENCE, LOGLIKS, VECTOR, VECTOR, *places, VECTOR, VECTOR))  # type: ignore[attr-defined]
         wait_for(EFFECTS)
@@ -54,16 +52,15 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
     Parameters
     ----------
     position, gradient : (dimension,) float64
-    data : tuple of ModelData, derived values with prior densities (`PRIORS`) and the family's kernels
+    data : tuple of ModelData by reference, derived values with prior densities (`PRIORS`) and the family's kernels
 
     Returns
     -------
     float
         Prior, likelihood and log-Jacobians, normalising constants included; -inf or nan where undefined.
     """
-    record, (derived, address), loglik = data
-    model, head = by_reference(record), record.head
-    density = density_at(address)
+    model, (derived, address), loglik = data
+    head, density = model.head, density_at(address)
     n_head = head.transforms.shape[0]
     values = np.empty(n_head + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])
@@ -84,9 +81,9 @@ def joint_logdensity(position: Any, gradient: Any, data: Any) -> float:
 
 def natural_scale(positions: FloatArray, model: ModelData, out_values: FloatArray, out_effects: FloatArray) -> None:
     """Overwrite `out_values` (draws, values) and `out_effects` (draws, effects) from `positions` (draws, dimension)."""
-    convert, derived = compiled_natural(), derived_of(model.head)
+    convert, reference, derived = compiled_natural(), reference_to(model), derived_of(model.head)
     run_where_it_pays(
-        lambda some: convert(positions[some], model, derived, out_values[some], out_effects[some]),
+        lambda some: convert(positions[some], reference, derived, out_values[some], out_effects[some]),
         len(positions),
         available_cpus(),
     )
@@ -96,12 +93,12 @@ def natural_scale(positions: FloatArray, model: ModelData, out_values: FloatArra
 def compiled_natural() -> Callable[..., None]:
     """`_natural_scale` for the one type of data that all models have."""
     wait_for(NATURAL)
-    return kernel_with_signature(_natural_scale, types.void(MATRIX, MODEL_DATA, DERIVED, MATRIX, MATRIX))
+    return kernel_with_signature(_natural_scale, types.void(MATRIX, MODEL_REFERENCE, DERIVED, MATRIX, MATRIX))
 
 
 def _natural_scale(positions: Any, model: Any, derived: Any, out_values: Any, out_effects: Any) -> None:
-    head, reference = model.head, by_reference(model)
+    head = model.head
     for draw in range(positions.shape[0]):
         constrain_head(positions[draw], head, out_values[draw])
         fill_derived(head.nodes, derived, out_values[draw])
-        fill_group_effects(reference, positions[draw], out_values[draw], out_effects[draw])
+        fill_group_effects(model, positions[draw], out_values[draw], out_effects[draw])

@@ -23,7 +23,6 @@ from nutslite.posterior.density.predictor import block_loglik, fill_code_effects
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import VARIES
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 from nutslite.sampler.transition.handle import handle_of, logdensity_at
@@ -44,9 +43,8 @@ def compiled_joint_many() -> Callable[..., None]:
 
 def _joint_many(positions: Any, data: Any, out: Any) -> None:
     """Overwrite `out` (m,) with the joint log density of positions (m, dimension)."""
-    record, (derived, address), loglik = data
-    model, head = by_reference(record), record.head
-    density = density_at(address)
+    model, (derived, address), loglik = data
+    head, density = model.head, density_at(address)
     m = positions.shape[0]
     n_head = head.transforms.shape[0]
     values = np.empty((m, n_head + head.fixed.shape[0]))

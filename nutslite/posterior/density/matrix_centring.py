@@ -46,13 +46,12 @@ from nutslite.posterior.record.model_data import (
     ARGUMENTS,
     COLUMN_TABLE,
     CORRELATION,
-    MODEL_DATA,
+    MODEL_REFERENCE,
     N_COLUMNS,
     N_LEVELS,
     SCALE_ARGUMENT,
     ModelData,
 )
-from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.transforms import constrain, constrain_derivative
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 
@@ -77,7 +76,7 @@ MATRIX_CENTRING = types.NamedTuple(
     [PATTERN, INDEX_VECTOR, INDEX_VECTOR, VECTOR, VECTOR, INDEX_VECTOR, VECTOR, MATRIX], MatrixCentring
 )
 _JOINT = types.FunctionType(types.float64(VECTOR, VECTOR, JOINT_DATA))
-MATRIX_DATA = types.Tuple([MODEL_DATA, MATRIX_CENTRING, PRIORS, LOGLIKS, _JOINT])
+MATRIX_DATA = types.Tuple([MODEL_REFERENCE, MATRIX_CENTRING, PRIORS, LOGLIKS, _JOINT])
 """As `joint.JOINT_DATA`, with the coordinates; then the joint density, as always."""
 
 
@@ -91,7 +90,8 @@ def compiled_matrix() -> Callable[..., float]:
 def compiled_ways() -> Callable[..., None]:
     """`_matrix_ways` for the one type of data."""
     wait_for(WAYS)
-    return kernel_with_signature(_matrix_ways, types.void(types.boolean, MATRIX, MODEL_DATA, MATRIX_CENTRING, MATRIX))
+    signature = types.void(types.boolean, MATRIX, MODEL_REFERENCE, MATRIX_CENTRING, MATRIX)
+    return kernel_with_signature(_matrix_ways, signature)
 
 
 def compiled_positions() -> Callable[..., None]:
@@ -119,8 +119,7 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     float
         -inf or nan where undefined.
     """
-    record, centring, priors, loglik, joint = data
-    model = by_reference(record)
+    model, centring, priors, loglik, joint = data
     n = centring.members.shape[0]
     position = np.empty(coordinates.shape[0])
     factor = np.empty(_factor_size(centring))
@@ -128,7 +127,7 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
     total = _place(model, centring, coordinates, position, factor, vectors)
     if not np.isfinite(total):
         return -np.inf
-    total += joint(position, gradient, (record, priors, loglik))
+    total += joint(position, gradient, (model, priors, loglik))
     if not np.isfinite(total):
         return -np.inf
     _pull_back(model, centring, position, factor, vectors, gradient)
@@ -137,13 +136,12 @@ def matrix_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
 def _matrix_ways(to_position: Any, given: Any, model: Any, centring: Any, found: Any) -> None:
     """Overwrite `found` (draws, dimension), both ways in one kernel: most of each is the factor."""
-    reference = by_reference(model)
     factor, vectors = np.empty(_factor_size(centring)), np.empty((4, centring.members.shape[0]))
     for draw in range(given.shape[0]):
         if to_position:
-            _place(reference, centring, given[draw], found[draw], factor, vectors)
+            _place(model, centring, given[draw], found[draw], factor, vectors)
         else:
-            _find_coordinates(reference, centring, given[draw], found[draw], factor, vectors)
+            _find_coordinates(model, centring, given[draw], found[draw], factor, vectors)
 
 
 @inner

@@ -23,7 +23,6 @@ from nutslite.posterior.density.many_positions import POSITIONS_PER_PASS, ROWS_A
 from nutslite.posterior.density.predictor import add_common_transposed, add_up, fill_common
 from nutslite.posterior.record.head import HEAD, add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.model_data import BOUNDS, CONSTANT, VARIES, ModelData
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -48,9 +47,8 @@ def plain_many(positions: Any, data: Any, out: Any, gradients: Any) -> None:
 
     `gradients` (m, dimension) is overwritten, too, unless it has no rows.
     """
-    record, (_, address), logliks = data
-    model, head = by_reference(record), record.head
-    density = density_at(address)
+    model, (_, address), logliks = data
+    head, density = model.head, density_at(address)
     loglik = kernel_at(logliks[0])
     m = positions.shape[0]
     values = np.empty((m, head.transforms.shape[0] + head.fixed.shape[0]))

@@ -18,8 +18,7 @@ from nutslite._numba import MATRIX, VECTOR, kernel_with_signature, without_dispa
 from nutslite.families.record.family import TOTAL
 from nutslite.posterior.density.predictor import fill_common
 from nutslite.posterior.record.head import constrain_head
-from nutslite.posterior.record.model_data import MODEL_DATA, VARIES, ModelData
-from nutslite.posterior.record.reference import by_reference
+from nutslite.posterior.record.model_data import MODEL_REFERENCE, VARIES, ModelData
 from nutslite.sampler.transition.compiling import uncounted
 
 NUMBERS_AT_ONCE = 3072  # of a block of rows: 24 kilobytes
@@ -37,7 +36,7 @@ def has_totals(model: ModelData) -> bool:
 @functools.cache
 def compiled_plain_totals() -> Callable[..., None]:
     """`plain_totals` for the one type of data that all models have."""
-    signature = types.void(MATRIX, MODEL_DATA, types.int64, VECTOR)
+    signature = types.void(MATRIX, MODEL_REFERENCE, types.int64, VECTOR)
     return without_dispatch(kernel_with_signature(plain_totals, signature), signature)
 
 
@@ -46,7 +45,7 @@ def plain_totals(positions: Any, model: Any, address: Any, out: Any) -> None:
 
     `address` is that of the family's total.
     """
-    total, reference = total_at(address), by_reference(model)
+    total = total_at(address)
     m, n = positions.shape[0], model.y.shape[1]
     values = np.empty((m, model.head.transforms.shape[0] + model.head.fixed.shape[0]))
     for i in range(m):
@@ -57,7 +56,7 @@ def plain_totals(positions: Any, model: Any, address: Any, out: Any) -> None:
     eta = np.empty((model.predictors.shape[0], width))
     for start in range(0, n, width):
         rows = min(width, n - start)
-        _add_rows(reference, total, values, start, rows, eta, out)
+        _add_rows(model, total, values, start, rows, eta, out)
 
 
 @uncounted

@@ -31,7 +31,6 @@ from nutslite.posterior.density.warped import place_intercept
 from nutslite.posterior.density.warped_value import VALUE_DATA
 from nutslite.posterior.record.head import constrain_head
 from nutslite.posterior.record.model_data import COLUMN_TABLE, EFFECT_START, EFFECT_STRIDE, N_COLUMNS, N_LEVELS
-from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.warp import FREE, basis, combine, divide, unstretch, untable
 from nutslite.sampler.tempering import curve_signature
 from nutslite.sampler.transition.compiling import uncounted
@@ -95,7 +94,7 @@ def reciprocal_curve(which: Any, state: Any, step: Any, out: Any, data: Any) -> 
 @uncounted
 def _curve(which, state, step, out, data):
     value_data, lines = data
-    model, scratch = by_reference(value_data[0]), value_data[3]
+    model, scratch = value_data[0], value_data[3]
     warp, numbers = model.warp, lines.numbers
     if step == 0.0:
         _begin(which, state, model, scratch, lines)

@@ -15,8 +15,7 @@ from nutslite.posterior.density.joint import JOINT_DATA
 from nutslite.posterior.density.predictor import add_transposed, fill_eta
 from nutslite.posterior.density.shared_rows import add_loglik
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.record.model_data import COEFFICIENTS, MODEL_DATA, N_COEFFICIENTS, ModelData
-from nutslite.posterior.record.reference import by_reference
+from nutslite.posterior.record.model_data import COEFFICIENTS, MODEL_REFERENCE, N_COEFFICIENTS, ModelData
 from nutslite.posterior.record.warp import (
     FREE,
     UNIT,
@@ -43,12 +42,12 @@ def compiled_warped() -> Callable[..., float]:
 @functools.cache
 def compiled_warped_natural() -> Callable[..., None]:
     """`_warped_natural` for all models."""
-    return kernel_with_signature(_warped_natural, types.void(MATRIX, MODEL_DATA, MATRIX, MATRIX))
+    return kernel_with_signature(_warped_natural, types.void(MATRIX, MODEL_REFERENCE, MATRIX, MATRIX))
 
 
 def _warped_natural(coordinates: Any, model: Any, out_values: Any, out_effects: Any) -> None:
     """Overwrite `out_values` (draws, values) and `out_effects` (draws, effects) from coordinates (draws, dimension)."""
-    position, reference = np.empty(coordinates.shape[1]), by_reference(model)
+    position = np.empty(coordinates.shape[1])
     m = model.warp.members.shape[0]
     scratch, weights, lower = np.empty((VECTORS, m)), np.empty(8), np.empty(m * (m - 1) // 2)
     n = model.warp.raised.shape[0]
@@ -56,9 +55,9 @@ def _warped_natural(coordinates: Any, model: Any, out_values: Any, out_effects: 
     for draw in range(coordinates.shape[0]):
         untable(model.warp, coordinates[draw], position, scratch, weights, lower)
         constrain_head(position, model.head, out_values[draw])
-        fill_group_effects(reference, position, out_values[draw], out_effects[draw])
+        fill_group_effects(model, position, out_values[draw], out_effects[draw])
         if model.warp.kind != FREE:
-            place_intercept(reference, out_values[draw], out_effects[draw], rest, eta, bend)
+            place_intercept(model, out_values[draw], out_effects[draw], rest, eta, bend)
 
 
 def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
@@ -66,8 +65,8 @@ def warped_logdensity(coordinates: Any, gradient: Any, data: Any) -> float:
 
     `gradient` is overwritten; -inf or nan where undefined.
     """
-    record, (_, address), loglik = data
-    model, head, warp = by_reference(record), record.head, record.warp
+    model, (_, address), loglik = data
+    head, warp = model.head, model.warp
     density = density_at(address)
     m, n = warp.members.shape[0], warp.raised.shape[0]
     n_head = head.transforms.shape[0]

@@ -32,7 +32,6 @@ from nutslite.posterior.record.model_data import (
     VARIES,
     ModelData,
 )
-from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.record.warp import FREE, untable
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
@@ -105,10 +104,9 @@ def warped_value(coordinates: Any, gradient: Any, data: Any) -> float:
 
 @uncounted
 def _value(coordinates, part, data):
-    record, (_, address), loglik, scratch = data
-    model, head = by_reference(record), record.head
-    density = density_at(address)
-    warp, values, effects = record.warp, scratch.values, scratch.effects
+    model, (_, address), loglik, scratch = data
+    head, density = model.head, density_at(address)
+    warp, values, effects = model.warp, scratch.values, scratch.effects
     raw = scratch.position[head.transforms.shape[0] :]
     total, _ = untable(warp, coordinates, scratch.position, scratch.members, scratch.weights, scratch.lower)
     total += constrain_head(scratch.position, head, values)

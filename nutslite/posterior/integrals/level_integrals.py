@@ -41,13 +41,12 @@ from nutslite.posterior.record.head import add_head_priors, constrain_head
 from nutslite.posterior.record.model_data import (
     COLUMN_TABLE,
     FACTOR,
-    MODEL_DATA,
+    MODEL_REFERENCE,
     N_LEVELS,
     PREDICTOR,
     VARIES,
     ModelData,
 )
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
 
@@ -83,7 +82,7 @@ class Modes(NamedTuple):
 
 
 MODES = types.NamedTuple([MATRIX, MATRIX, VECTOR, MATRIX, CUBE, types.int64, types.int64, types.float64], Modes)
-INTEGRAL_DATA = types.Tuple([MODEL_DATA, PRIORS, LOGLIKS, MODES])
+INTEGRAL_DATA = types.Tuple([MODEL_REFERENCE, PRIORS, LOGLIKS, MODES])
 """Type of what `level_integrals` receives: that of the joint density, and what is known of the levels' effects."""
 
 
@@ -100,9 +99,8 @@ def level_integrals(positions: Any, data: Any, out: Any, found: Any) -> None:
     Uniform numbers are overwritten by raw effects, which are fully centred. `found` (2, levels) is overwritten with the
     modes and standard deviations of the last position's effects.
     """
-    record, (derived, address), logliks, modes = data
-    model, head = by_reference(record), record.head
-    density = density_at(address)
+    model, (derived, address), logliks, modes = data
+    head, density = model.head, density_at(address)
     n_head = head.transforms.shape[0]
     block = model.blocks[0]
     levels, n = block[N_LEVELS], model.y.shape[1]

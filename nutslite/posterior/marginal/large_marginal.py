@@ -24,8 +24,8 @@ from nutslite.posterior.marginal.marginal import CORRELATION, LOG_2PI, MARGINAL_
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import fill_derived, with_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
+from nutslite.sampler.transition.reference import by_reference
 
 FloatArray = NDArray[np.float64]
 

@@ -30,10 +30,10 @@ from nutslite.posterior.density.linalg import cholesky_in_place, invert_lower
 from nutslite.posterior.marginal.elimination import eliminate, pull_back_classes
 from nutslite.posterior.nodes.program import PRIORS, fill_derived, pull_back_derived
 from nutslite.posterior.record.head import HEAD, Head, add_head_priors, constrain_head, pull_back_head
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain, cholesky_pull_back
 from nutslite.sampler.transition.compiling import uncounted
+from nutslite.sampler.transition.reference import by_reference
 
 LOG_2PI = np.log(2.0 * math.pi)
 

@@ -19,9 +19,9 @@ from nutslite.posterior.marginal.marginal_value import (
 )
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_priors_here, constrain_here
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.transition.compiling import uncounted
+from nutslite.sampler.transition.reference import by_reference
 
 
 @functools.cache

@@ -25,9 +25,9 @@ from nutslite.posterior.marginal.marginal import (
 )
 from nutslite.posterior.nodes.program import fill_derived
 from nutslite.posterior.record.head import add_head_priors, constrain_head
-from nutslite.posterior.record.reference import by_reference
 from nutslite.priors.densities.densities import density_at
 from nutslite.sampler.constraints.cholesky import cholesky_constrain
+from nutslite.sampler.transition.reference import by_reference
 
 
 @functools.cache

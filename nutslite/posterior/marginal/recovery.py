@@ -19,8 +19,8 @@ from nutslite.posterior.marginal.marginal import MARGINAL_DATA, MarginalData, fi
 from nutslite.posterior.marginal.reduction import Reduction
 from nutslite.posterior.nodes.program import DERIVED, derived_of, fill_derived
 from nutslite.posterior.record.head import constrain_here
-from nutslite.posterior.record.reference import by_reference
 from nutslite.sampler.transition.compiling import uncounted
+from nutslite.sampler.transition.reference import by_reference
 
 FloatArray = NDArray[np.float64]
 DRAWS_PER_CHUNK_BYTES = 2e6

@@ -27,7 +27,7 @@ from nutslite.posterior.density.sparse_pattern import columns_of_numbers
 from nutslite.posterior.nodes.program import with_derived
 from nutslite.posterior.pilot.information import Information, InformationBuilder, head_prior_information
 from nutslite.posterior.pilot.matrix_structure import Structure
-from nutslite.posterior.record.model_data import CORRELATION, N_COLUMNS, ModelData
+from nutslite.posterior.record.model_data import CORRELATION, N_COLUMNS, ModelData, reference_to
 
 FloatArray = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ class MatrixPilot:
     def data(self, centring: MatrixCentring) -> Any:
         """What the log density receives."""
         return (
-            self.model,
+            reference_to(self.model),
             centring,
             with_derived(self.model.head, self.density),
             self.loglik,
@@ -124,12 +124,12 @@ class MatrixPilot:
 
     def _joint(self, position: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.empty_like(position)
-        data = (self.model, with_derived(self.model.head, self.density), self.loglik)
+        data = (reference_to(self.model), with_derived(self.model.head, self.density), self.loglik)
         return float(compiled_joint()(position, gradient, data)), gradient
 
     def _positions(self, centring: MatrixCentring, coordinates: FloatArray) -> FloatArray:
         out = np.empty((1, coordinates.size))
-        compiled_positions()(coordinates[None], self.model, centring, out)
+        compiled_positions()(coordinates[None], reference_to(self.model), centring, out)
         return out[0]
 
     def _constants(self, position: FloatArray) -> MatrixCentring | None:

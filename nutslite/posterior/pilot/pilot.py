@@ -27,7 +27,7 @@ from nutslite.posterior.pilot.information import Information, InformationBuilder
 from nutslite.posterior.pilot.mode import SETTLED
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.head import NO_DENSITY, constrain_head, is_derived, is_fixed
-from nutslite.posterior.record.model_data import ModelData, has_derived_coefficients
+from nutslite.posterior.record.model_data import ModelData, has_derived_coefficients, reference_to
 from nutslite.posterior.record.node_table import level_factor_inputs
 from nutslite.posterior.record.transforms import LOG
 
@@ -217,7 +217,7 @@ class _Search:
 
     def _density(self, position: FloatArray) -> tuple[float, FloatArray]:
         self.gradients += 1
-        data = (self.model, with_derived(self.model.head, self.density), self.loglik)
+        data = (reference_to(self.model), with_derived(self.model.head, self.density), self.loglik)
         if is_plain(self.model):
             value, gradients = np.empty(1), np.empty((1, position.size))
             compiled_plain_many()(np.ascontiguousarray(position[None]), data, value, gradients)

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from nutslite._numba import INDEX_MATRIX, INDEX_VECTOR, LEVEL_MATRIX, MATRIX, VECTOR
 from nutslite.posterior.record.head import HEAD, Head, is_derived
-from nutslite.posterior.record.reference import Reference
 from nutslite.posterior.record.shared_work import SHARED_WORK, SharedWork
 from nutslite.posterior.record.warp import WARP, Warp
+from nutslite.sampler.transition.reference import Reference, refer
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
@@ -156,6 +156,11 @@ MODEL_DATA = types.NamedTuple(
 
 MODEL_REFERENCE = Reference(MODEL_DATA)
 """Type of what kernels hand on of such a record."""
+
+
+def reference_to(model: ModelData) -> Any:
+    """What compiled code is handed of a model."""
+    return refer(model, MODEL_REFERENCE)
 
 
 def one_segment(rows: int, n_eta: int, numbers: int) -> IndexArray:

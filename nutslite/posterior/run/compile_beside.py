@@ -23,7 +23,7 @@ from nutslite._kernel_cache import is_kept
 from nutslite._numba import INDEX_VECTOR, VECTOR, jit_disabled
 from nutslite._parallel import available_cpus
 from nutslite._stack import with_room
-from nutslite.posterior.density.effects import add_effects_prior
+from nutslite.posterior.density.effects import add_effects_prior, fill_group_effects
 from nutslite.posterior.density.helper_threads import compiled_help
 from nutslite.posterior.density.joint import JOINT_DATA, compiled_natural, joint_logdensity
 from nutslite.posterior.density.many_positions import compiled_gradients, compiled_joint_many
@@ -83,6 +83,7 @@ def _compile_natural() -> None:
 
 def _compile_effects() -> None:
     add_effects_prior.compile((MODEL_REFERENCE, DENSITY, *[VECTOR] * 5))  # type: ignore[attr-defined]
+    fill_group_effects.compile((MODEL_REFERENCE, VECTOR, VECTOR, VECTOR))  # type: ignore[attr-defined]
 
 
 DENSITIES: dict[str, Callable[..., Any]] = {

@@ -75,7 +75,7 @@ class LevelsTarget(JointTarget):
     @property
     def data(self) -> Any:
         """As of the joint target, and where to look for the levels' modes."""
-        return (self.model, self.priors, self.loglik, self.modes)
+        return (self.reference, self.priors, self.loglik, self.modes)
 
     def launch(self) -> Launch:
         """The mode of the head's parameters, and a proposal that follows it along the effects' scale."""

@@ -55,7 +55,7 @@ class MatrixTarget(JointTarget):
         """As of the joint target; then with the coordinates and the joint density."""
         if self.centring is None:
             return super().data
-        return (self.model, self.centring, self.priors, self.loglik, compiled_joint())
+        return (self.reference, self.centring, self.priors, self.loglik, compiled_joint())
 
     def launch(self) -> Launch:
         """Run the pilot and choose the coordinates: where they serve, all are about standard normal."""
@@ -94,7 +94,7 @@ class MatrixTarget(JointTarget):
         if self.centring is None:
             return positions
         positions, out = np.ascontiguousarray(positions), np.empty(positions.shape)
-        place, others = compiled_positions(), (self.model, self.centring)
+        place, others = compiled_positions(), (self.reference, self.centring)
         run_where_it_pays(lambda some: place(positions[some], *others, out[some]), len(positions), available_cpus())
         return out
 
@@ -103,7 +103,7 @@ class MatrixTarget(JointTarget):
         if self.centring is None:
             return positions
         out = np.empty(positions.shape)
-        compiled_coordinates()(np.ascontiguousarray(positions), self.model, self.centring, out)
+        compiled_coordinates()(np.ascontiguousarray(positions), self.reference, self.centring, out)
         return out
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:

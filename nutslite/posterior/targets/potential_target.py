@@ -28,9 +28,8 @@ from nutslite.posterior.pilot.start import starting_position
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import add_head_priors, constrain_head, pull_back_head
 from nutslite.posterior.record.layout import Layout, Variable
-from nutslite.posterior.record.model_data import MODEL_DATA, ModelData
+from nutslite.posterior.record.model_data import MODEL_REFERENCE, ModelData
 from nutslite.posterior.record.potential import Potential
-from nutslite.posterior.record.reference import by_reference
 from nutslite.posterior.targets.target import JointTarget
 from nutslite.priors.densities.densities import density_at
 
@@ -53,7 +52,7 @@ class Gather(NamedTuple):
 
 
 GATHER = types.NamedTuple([INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, INDEX_VECTOR, VECTOR], Gather)
-POTENTIAL_DATA = types.Tuple([MODEL_DATA, GATHER, PRIORS, LOGLIKS, POTENTIAL])
+POTENTIAL_DATA = types.Tuple([MODEL_REFERENCE, GATHER, PRIORS, LOGLIKS, POTENTIAL])
 """As `joint.JOINT_DATA`, with the potentials."""
 
 
@@ -73,7 +72,7 @@ class PotentialTarget(JointTarget):
     @property
     def data(self) -> Any:
         """The model's record, the arguments of the potentials, and three functions."""
-        return (self.model, self.gather, self.priors, self.loglik, self.potential)
+        return (self.reference, self.gather, self.priors, self.loglik, self.potential)
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """One after the other and with their gradients, whatever `cores`: potentials may be called in Python."""
@@ -90,9 +89,8 @@ def compiled_density() -> Callable[..., float]:
 
 def potential_logdensity(position: Any, gradient: Any, data: Any) -> float:
     """As `joint.joint_logdensity`, with the potentials."""
-    record, gather, (derived, address), loglik, potential = data
-    model, head = by_reference(record), record.head
-    density = density_at(address)
+    model, gather, (derived, address), loglik, potential = data
+    head, density = model.head, density_at(address)
     n_head = head.transforms.shape[0]
     values = np.empty(n_head + head.fixed.shape[0])
     adjoint = np.zeros(values.shape[0])

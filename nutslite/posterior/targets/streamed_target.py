@@ -31,7 +31,7 @@ from nutslite.posterior.pilot.information import Information
 from nutslite.posterior.pilot.pilot import why_no_pilot
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.inventory import Inventory
-from nutslite.posterior.record.model_data import ModelData, rows_of
+from nutslite.posterior.record.model_data import ModelData, reference_to, rows_of
 from nutslite.posterior.record.model_spec import ModelSpec
 from nutslite.posterior.targets.target import JointTarget, Launch, density_of
 
@@ -174,7 +174,7 @@ class OfBlock:
         model = assemble(replace(self.spec, design=design), self.inventory, coded=False).data
         if self.totals and not self.wanted and has_totals(model):
             values = np.empty(len(self.positions))
-            compiled_plain_totals()(self.positions, model, total_address(self.spec.family.kind), values)
+            compiled_plain_totals()(self.positions, reference_to(model), total_address(self.spec.family.kind), values)
             return values, np.empty((0, self.positions.shape[1]))
         values, gradients = joint_part(model, self.spec, self.positions, self.wanted)
         prior, prior_gradients = prior_part(model, self.spec, self.positions, self.wanted)
@@ -186,7 +186,7 @@ def joint_part(model: ModelData, spec: ModelSpec, positions: FloatArray, wanted:
     out = np.empty(len(positions))
     gradients = np.empty((len(positions) if wanted else 0, positions.shape[1]))
     loglik = compiled_logliks(spec.family, model.links, (0,), False)
-    data = (model, with_derived(model.head, density_of(model.head)), loglik)
+    data = (reference_to(model), with_derived(model.head, density_of(model.head)), loglik)
     compiled_plain_many()(positions, data, out, gradients)
     return out, gradients
 

@@ -44,7 +44,7 @@ from nutslite.posterior.pilot.start import other_predictors, pilot_kernels, star
 from nutslite.posterior.record import model_data as md
 from nutslite.posterior.record.assembled import Assembled
 from nutslite.posterior.record.head import NO_DENSITY, Head
-from nutslite.posterior.record.model_data import ModelData, sorted_rows
+from nutslite.posterior.record.model_data import ModelData, reference_to, sorted_rows
 from nutslite.posterior.record.transforms import BENT_LOG
 from nutslite.posterior.record.warp import FREE, Warp
 from nutslite.priors.densities.densities import density_function
@@ -147,6 +147,7 @@ class JointTarget:
         self.in_pieces = is_small(self.model) and has_pieces(self.model, assembled.spec.family)
         self.use_pilot, self.few_rows = use_pilot, few_rows
         self.pilot: Pilot | None = None
+        self._reference: tuple[ModelData, Any] | None = None
 
     @property
     def logdensity(self) -> Callable[..., float]:
@@ -161,7 +162,14 @@ class JointTarget:
     @property
     def data(self) -> Any:
         """The model's record, its derived values and prior densities, and the family kernel."""
-        return (self.model, self.priors, self.loglik)
+        return (self.reference, self.priors, self.loglik)
+
+    @property
+    def reference(self) -> Any:
+        """What compiled code is handed of the model."""
+        if self._reference is None or self._reference[0] is not self.model:
+            self._reference = self.model, reference_to(self.model)
+        return self._reference[1]
 
     @property
     def priors(self) -> Any:
@@ -253,7 +261,7 @@ class JointTarget:
         """Rows of a gradient are shared where chains are fewer than cores; functions in Python gain nothing by it."""
         alone = self.assembled.spec.family.is_custom or bool(self.assembled.spec.potentials)
         with helped_chains(self.model, self.loglik, chains, 0 if alone else cores or available_cpus()) as models:
-            yield None if models is None else [(model, *self.data[1:]) for model in models]
+            yield None if models is None else [(reference_to(model), *self.data[1:]) for model in models]
 
     def log_densities(self, positions: FloatArray, cores: int) -> FloatArray:
         """Many at once: rows of data are read once for a chunk of positions."""
@@ -273,7 +281,7 @@ class JointTarget:
         effects = np.empty((chains * draws, dimension - n_head))
         flat = np.ascontiguousarray(positions.reshape(-1, dimension))
         if self.is_warped:
-            compiled_warped_natural()(flat, self.model, values, effects)
+            compiled_warped_natural()(flat, self.reference, values, effects)
         elif is_plain(self.model):
             compiled_plain_natural()(flat, self.model.head, values)
         else:

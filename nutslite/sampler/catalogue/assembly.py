@@ -18,12 +18,14 @@ from nutslite.sampler.parts.compiled import address
 from nutslite.sampler.parts.integrator import Integrator
 from nutslite.sampler.parts.metric_kind import USUAL_KINDS, MetricKind
 from nutslite.sampler.parts.step_size_rule import DUAL_AVERAGING, StepSizeRule
-from nutslite.sampler.parts.system import System
+from nutslite.sampler.parts.system import METRIC, SYSTEM, WORKSPACE, System
 from nutslite.sampler.parts.trajectory_rule import Trajectory
 from nutslite.sampler.transition.chain import compiled_block
 from nutslite.sampler.transition.hamiltonian import N_ROWS
 from nutslite.sampler.transition.logdensity import Matrix
 from nutslite.sampler.transition.metric import Metric
+from nutslite.sampler.transition.reference import refer
+from nutslite.sampler.transition.trajectory import Workspace
 
 KINDS = {kind.code: kind for kind in (*USUAL_KINDS, LOW_RANK_KIND)}
 """The package's kinds of metric by code."""
@@ -175,14 +177,14 @@ class BlockOfParts:
         self._settings = _numbers(trajectory.settings)
         self._scratch = np.zeros((trajectory.n_scratch, N_ROWS, dimension))
 
-    def system(self, function: Any, data: Any, metric: Metric) -> System:
-        """What the parts are given; `function` and `data` as in a `Handle`."""
+    def system(self, function: Any, data: Any, metric: Metric) -> Any:
+        """What the parts are given, a reference to a `System`; `function` and `data` as in a `Handle`."""
         parts = self._parts
         velocity, momentum = parts.kinds[metric.kind]
-        return System(
+        system = System(
             function,
             data,
-            metric,
+            refer(metric, METRIC),
             velocity,
             momentum,
             parts.step,
@@ -192,12 +194,20 @@ class BlockOfParts:
             self._settings,
             self._scratch,
         )
+        return refer(system, SYSTEM)
 
-    def __call__(self, function: Any, data: Any, rng: np.random.Generator, metric: Metric, *others: Any) -> int:
-        """Run a block; `others` are the arguments of `run_block` from the workspace on."""
-        parts = self._parts
-        system = self.system(function, data, metric)
-        return parts.block(system, parts.transition, parts.restart, parts.update, rng, *others)
+    def __call__(
+        self,
+        function: Any,
+        data: Any,
+        rng: np.random.Generator,
+        metric: Metric,
+        workspace: Workspace,
+        *others: Any,
+    ) -> int:
+        """Run a block; `others` are the arguments of `run_block` after the workspace."""
+        parts, system, memory = self._parts, self.system(function, data, metric), refer(workspace, WORKSPACE)
+        return parts.block(system, parts.transition, parts.restart, parts.update, rng, memory, *others)
 
 
 def _numbers(values: tuple[float, ...]) -> Matrix:

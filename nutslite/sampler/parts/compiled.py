@@ -63,7 +63,7 @@ def _name(function: Any) -> str:
 
 def _signature(pointer: types.FunctionType) -> str:
     """Types of the arguments, records by their names alone."""
-    classes = [getattr(kind, "instance_class", None) for kind in pointer.signature.args]
+    classes = [getattr(getattr(kind, "record", kind), "instance_class", None) for kind in pointer.signature.args]
     names = [
         str(kind) if record is None else record.__name__
         for kind, record in zip(pointer.signature.args, classes, strict=True)

@@ -5,8 +5,8 @@ compiled each for itself, and call one another by address. So a part compiles in
 what that costs is a call through a pointer, some ten nanoseconds, in a few places of each step.
 
 A part is a plain function that Numba can compile. It must not make arrays: all memory is in the `System` and in the
-`Workspace`. The functions of this file are what it is written with. A point is a ``(4, dim)`` array, its rows POSITION,
-MOMENTUM, GRADIENT and VELOCITY.
+`Workspace`, which come by reference. The functions of this file are what it is written with. A point is a ``(4, dim)``
+array, its rows POSITION, MOMENTUM, GRADIENT and VELOCITY.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from nutslite.sampler.transition.hamiltonian import GRADIENT, MOMENTUM, N_ROWS, 
 from nutslite.sampler.transition.handle import logdensity_at
 from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric, diagonal_metric
+from nutslite.sampler.transition.reference import Reference, refer
 from nutslite.sampler.transition.trajectory import Workspace, new_workspace
 
 
@@ -36,6 +37,7 @@ class System(NamedTuple):
     function, data : int
         Log density and data, as in a `Handle`.
     metric : Metric
+        By reference.
     velocity, momentum : int
         Addresses of what the metric's kind does (`metric_kind`).
     step : int
@@ -65,15 +67,17 @@ class System(NamedTuple):
     scratch: npt.NDArray[np.float64]
 
 
+METRIC = Reference(numba.typeof(diagonal_metric([1.0])))
+
+
 def _example() -> System:
-    metric, numbers = diagonal_metric([1.0]), np.zeros(1)
+    metric, numbers = refer(diagonal_metric([1.0]), METRIC), np.zeros(1)
     return System(0, 0, metric, 0, 0, 0, numbers, 1, 0, numbers, np.zeros((1, N_ROWS, 1)))
 
 
-SYSTEM = numba.typeof(_example())
-METRIC = numba.typeof(diagonal_metric([1.0]))
+SYSTEM = Reference(numba.typeof(_example()))
 GENERATOR = numba.typeof(np.random.default_rng(0))
-WORKSPACE = numba.typeof(new_workspace(1, 1))
+WORKSPACE = Reference(numba.typeof(new_workspace(1, 1)))
 
 VELOCITY_POINTER = types.FunctionType(types.void(METRIC, VECTOR, VECTOR))
 MOMENTUM_POINTER = types.FunctionType(types.void(METRIC, GENERATOR, VECTOR))
