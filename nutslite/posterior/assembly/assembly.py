@@ -302,7 +302,7 @@ class _Assembler:
 
     def _data(self, starts: list[int], strides: list[int]) -> ModelData:
         design, head = self.spec.design, self.head
-        n = design.response.values.shape[1]
+        n = design.n_rows
         factors = list(dict.fromkeys(block.factor for block in self.blocks))
         rows: list[NDArray[np.int64]] = []
         added: list[NDArray[np.int64]] = []
