@@ -14,6 +14,7 @@ from nutslite.exceptions import DataError
 from nutslite.formula.by_levels import ByPlan, apply_by, learn_by
 from nutslite.formula.coding import TermPlan, matrix_of_terms, plan_terms
 from nutslite.formula.columns.categories import Categories
+from nutslite.formula.columns.lent import lent_codes
 from nutslite.formula.columns.packed import Packed
 from nutslite.formula.covariances import covariance_of
 from nutslite.formula.evaluation.evaluation import Evaluator
@@ -105,7 +106,7 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
     kept = Packed.of(names)
     plan = GroupPlan(term, tuple(Packed.of(part.levels) for part in parts), tuple(observed), kept, known, by_plan, sds)
     explained = None if sds is None else sds.known
-    index = np.array(codes, dtype=np.int32)
+    index = lent_codes(codes, evaluator.evaluate(term.factors[0]), evaluator.owners)
     return plan, GroupFactor(term.name, index, kept, covariance=known, by=by, sds=explained)
 
 

@@ -58,7 +58,7 @@ class Response:
     """
 
     name: str
-    values: WholeNumbers = WholeNumbers()  # noqa: RUF009  # a descriptor, which keeps nothing of its own
+    values: WholeNumbers = WholeNumbers(np.float64)  # noqa: RUF009  # a descriptor, which keeps nothing of its own
     companions: tuple[str, ...] = ()
     kind: str = "numeric"
     levels: tuple[str, ...] = ()
@@ -67,6 +67,11 @@ class Response:
     chosen_order: bool = field(default=True, compare=False)
     censoring: Censoring | None = field(default=None, compare=False)
     columns: tuple[str, ...] = ()
+
+    @property
+    def as_held(self) -> NDArray[Any]:
+        """`values` in the type that they are held in: no array is made."""
+        return WholeNumbers.held(self, "values")
 
     @property
     def own(self) -> FloatArray:
@@ -234,7 +239,8 @@ class GroupFactor:
     name : str
         ``"subject"``, ``"g:h"``.
     index : ndarray of int32, shape (n,)
-        Level of each row; in new data, -1 where the level was not in the data that the model was built from.
+        Level of each row; in new data, -1 where the level was not in the data that the model was built from. Where
+        levels are called by their places, 0, 1, ..., a column of the user's data can be lent.
     levels : sequence of str
         Level names, in the order of `index`. Of an interaction only the observed combinations (``"a:b"``). Many are
         packed (`columns.packed`).
@@ -255,8 +261,8 @@ class GroupFactor:
     """
 
     name: str
-    index: NDArray[np.int32]
-    levels: Sequence[str]
+    index: WholeNumbers = WholeNumbers(np.int32)  # noqa: RUF009  # a descriptor, as above
+    levels: Sequence[str] = ()
     new_levels: tuple[str, ...] = ()
     covariance: KnownCovariance | None = None
     members: Members | None = None

@@ -7,7 +7,7 @@ lives. In one block of bytes, with where each ends, they need what their letters
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, overload
 
 import numpy as np
@@ -17,7 +17,7 @@ MANY = 4096
 """Items from which on they are packed: fewer cost nothing worth a second form."""
 
 _AT_ONCE = 4096
-_LARGEST = 2**63
+_LARGEST, _LARGEST_END = 2**63, 2**32
 
 
 class Packed(Sequence[Any]):
@@ -26,7 +26,7 @@ class Packed(Sequence[Any]):
     It equals every sequence, tuples and lists included, that has the same items in the same order.
     """
 
-    def __init__(self, ends: NDArray[np.int64] | None, block: NDArray[np.int64] | bytes) -> None:
+    def __init__(self, ends: NDArray[np.int64 | np.uint32] | None, block: NDArray[np.int64] | bytes) -> None:
         self._ends = ends  # where texts begin and end; None of numbers
         self._block = block
 
@@ -36,13 +36,13 @@ class Packed(Sequence[Any]):
         if len(items) < MANY:
             return items
         kinds = set(map(type, items))
-        if kinds == {int} and -_LARGEST <= min(items) and max(items) < _LARGEST:
+        if kinds == {int} and min(items) >= -_LARGEST and max(items) < _LARGEST:
             return cls(None, np.array(items, dtype=np.int64))
         if kinds != {str}:
             return items
         sizes = (len(_bytes(text)) for text in items)
         ends = np.fromiter(accumulate(sizes, initial=0), dtype=np.int64, count=len(items) + 1)
-        return cls(ends, b"".join(map(_bytes, items)))
+        return cls(ends if ends[-1] >= _LARGEST_END else ends.astype(np.uint32), b"".join(map(_bytes, items)))
 
     def __len__(self) -> int:
         """Number of items."""
@@ -69,7 +69,7 @@ class Packed(Sequence[Any]):
             yield from self._block[start:stop].tolist()  # type: ignore[union-attr]
             return
         ends = self._ends[start : stop + 1].tolist()
-        for first, last in zip(ends[:-1], ends[1:], strict=True):
+        for first, last in pairwise(ends):
             yield self._block[first:last].decode("utf-8", "surrogatepass")  # type: ignore[union-attr]
 
     def __eq__(self, other: object) -> bool:

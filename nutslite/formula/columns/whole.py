@@ -1,6 +1,7 @@
-"""`WholeNumbers`: counts, outcomes and codes of many rows in one byte or a few, where a record has them for long.
+"""`WholeNumbers`: counts, outcomes and codes of many rows in few bytes or none, where a record has them for long.
 
-Eight bytes a row are needed where kernels compute; a response of zeros and ones that is only kept needs one.
+Eight bytes a row are needed where kernels compute; a response of zeros and ones that is only kept needs one, and levels
+that are called by their own places are in the user's data already.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-
 MANY = 1 << 16
 """Numbers from which on bytes matter more than the time to make float64 of them again."""
 
@@ -20,30 +19,44 @@ _TYPES = (np.uint8, np.uint16, np.uint32)
 
 
 class WholeNumbers:
-    """A field of a frozen record: float64 for whoever reads it, held in the smallest type that has all its numbers.
+    """A field of a frozen record: of one type for whoever reads it; float64 is held in the smallest that serves.
 
     What is read of a field that is held in another type is made for its reader, who may write to it: the record does
     not change. Arrays that nobody may write to are the user's own (`columns.lent`): they cost nothing, and stay.
+
+    Parameters
+    ----------
+    kind : type
+        What readers get: ``numpy.float64``, ``numpy.int32``.
     """
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._kind = np.dtype(kind)
 
     def __set_name__(self, owner: type, name: str) -> None:
         """Learn the name of the field, under which the record's own dictionary has what is held."""
         self._name = name
 
     @overload
-    def __get__(self, record: None, owner: type) -> FloatArray: ...
+    def __get__(self, record: None, owner: type) -> NDArray[Any]: ...
     @overload
-    def __get__(self, record: object, owner: type) -> FloatArray: ...
-    def __get__(self, record: object | None, owner: type) -> FloatArray:
-        """The numbers as float64."""
+    def __get__(self, record: object, owner: type) -> NDArray[Any]: ...
+    def __get__(self, record: object | None, owner: type) -> NDArray[Any]:
+        """The numbers in the type of the field."""
         if record is None:  # asked by `dataclass` for a default, of which there is none
             raise AttributeError(self._name)
         held: NDArray[Any] = record.__dict__[self._name]
-        return held.astype(np.float64) if held.dtype.type in _TYPES else held
+        return held.astype(self._kind, copy=False)
 
-    def __set__(self, record: object, values: FloatArray) -> None:
+    def __set__(self, record: object, values: NDArray[Any]) -> None:
         """Hold the numbers."""
-        record.__dict__[self._name] = smallest(values)
+        record.__dict__[self._name] = smallest(values) if values.dtype == np.float64 else values
+
+    @staticmethod
+    def held(record: object, name: str) -> NDArray[Any]:
+        """What a record holds in a field of whole numbers, of whatever type."""
+        found: NDArray[Any] = record.__dict__[name]
+        return found
 
 
 def smallest(values: NDArray[Any]) -> NDArray[Any]:
