@@ -103,8 +103,10 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
         values = _component(column, evaluator)
         by_plan = learn_by(term, codes, names, values)
         by = apply_by(term, by_plan, values)
-    kept = Packed.of(names)
-    plan = GroupPlan(term, tuple(Packed.of(part.levels) for part in parts), tuple(observed), kept, known, by_plan, sds)
+    components = tuple(Packed.of(part.levels) for part in parts)
+    alone = components[0] if len(parts) == 1 else ()
+    kept = alone.texts() if isinstance(alone, Packed) else Packed.of(names)
+    plan = GroupPlan(term, components, tuple(observed), kept, known, by_plan, sds)
     explained = None if sds is None else sds.known
     index = lent_codes(codes, evaluator.evaluate(term.factors[0]), evaluator.owners)
     return plan, GroupFactor(term.name, index, kept, covariance=known, by=by, sds=explained)

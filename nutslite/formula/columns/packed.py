@@ -26,9 +26,12 @@ class Packed(Sequence[Any]):
     It equals every sequence, tuples and lists included, that has the same items in the same order.
     """
 
-    def __init__(self, ends: NDArray[np.int64 | np.uint32] | None, block: NDArray[np.int64] | bytes) -> None:
+    def __init__(
+        self, ends: NDArray[np.int64 | np.uint32] | None, block: NDArray[np.int64] | bytes, written: bool = False
+    ) -> None:
         self._ends = ends  # where texts begin and end; None of numbers
         self._block = block
+        self._written = written  # numbers, as texts
 
     @classmethod
     def of(cls, items: tuple[Any, ...]) -> Packed | tuple[Any, ...]:
@@ -43,6 +46,10 @@ class Packed(Sequence[Any]):
         sizes = (len(_bytes(text)) for text in items)
         ends = np.fromiter(accumulate(sizes, initial=0), dtype=np.int64, count=len(items) + 1)
         return cls(ends if ends[-1] >= _LARGEST_END else ends.astype(np.uint32), b"".join(map(_bytes, items)))
+
+    def texts(self) -> Packed:
+        """The items as `str` writes them, in the same memory."""
+        return self if self._ends is not None else Packed(None, self._block, written=True)
 
     def __len__(self) -> int:
         """Number of items."""
@@ -66,7 +73,8 @@ class Packed(Sequence[Any]):
 
     def _items(self, start: int, stop: int) -> Iterator[Any]:
         if self._ends is None:
-            yield from self._block[start:stop].tolist()  # type: ignore[union-attr]
+            numbers = self._block[start:stop].tolist()  # type: ignore[union-attr]
+            yield from map(str, numbers) if self._written else numbers
             return
         ends = self._ends[start : stop + 1].tolist()
         for first, last in pairwise(ends):
@@ -84,7 +92,7 @@ class Packed(Sequence[Any]):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """An array of the items, texts among them without an object for each."""
-        if self._ends is None:
+        if self._ends is None and not self._written:
             return np.array(self._block, dtype=dtype)
         width = max(1, max(map(len, self), default=1))
         found = np.empty(len(self), dtype=f"U{width}")
