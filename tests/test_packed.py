@@ -20,7 +20,7 @@ NUMBERS = tuple(range(-7, MANY))
 TEXTS = tuple(f"é {number}\ud800" for number in range(MANY))
 
 
-@pytest.mark.parametrize("items", [NUMBERS, TEXTS])
+@pytest.mark.parametrize("items", [NUMBERS, NUMBERS[::-1], TEXTS])
 def test_packed_items_are_those_of_a_tuple(items):
     packed = Packed.of(items)
     assert isinstance(packed, Packed)

@@ -27,7 +27,10 @@ class Packed(Sequence[Any]):
     """
 
     def __init__(
-        self, ends: NDArray[np.int64 | np.uint32] | None, block: NDArray[np.int64] | bytes, written: bool = False
+        self,
+        ends: NDArray[np.int64 | np.uint32] | None,
+        block: NDArray[np.int64] | range | bytes,
+        written: bool = False,
     ) -> None:
         self._ends = ends  # where texts begin and end; None of numbers
         self._block = block
@@ -40,7 +43,8 @@ class Packed(Sequence[Any]):
             return items
         kinds = set(map(type, items))
         if kinds == {int} and min(items) >= -_LARGEST and max(items) < _LARGEST:
-            return cls(None, np.array(items, dtype=np.int64))
+            following = range(items[0], items[0] + len(items))  # needs no array
+            return cls(None, following if items == tuple(following) else np.array(items, dtype=np.int64))
         if kinds != {str}:
             return items
         sizes = (len(_bytes(text)) for text in items)
@@ -73,7 +77,8 @@ class Packed(Sequence[Any]):
 
     def _items(self, start: int, stop: int) -> Iterator[Any]:
         if self._ends is None:
-            numbers = self._block[start:stop].tolist()  # type: ignore[union-attr]
+            some: Any = self._block[start:stop]
+            numbers = some if isinstance(some, range) else some.tolist()
             yield from map(str, numbers) if self._written else numbers
             return
         ends = self._ends[start : stop + 1].tolist()
@@ -93,7 +98,7 @@ class Packed(Sequence[Any]):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """An array of the items, texts among them without an object for each."""
         if self._ends is None and not self._written:
-            return np.array(self._block, dtype=dtype)
+            return np.array(self._block, dtype=np.int64 if dtype is None else dtype)
         width = max(1, max(map(len, self), default=1))
         found = np.empty(len(self), dtype=f"U{width}")
         for start in range(0, len(self), _AT_ONCE):
