@@ -48,11 +48,19 @@ def test_a_plan_copies_columns_once(family):
     assert peak < 1.7  # the columns, centred
 
 
-@pytest.mark.parametrize("family", ["gaussian", "bernoulli"])
-def test_the_response_is_not_copied(family):
-    model = nl.Model(FORMULA, data(family), family=family)
+def test_the_response_is_not_copied():
+    model = nl.Model(FORMULA, data("gaussian"))
     specification = specification_of(model)
     assert np.shares_memory(specification.posterior.assembled.data.y[0], specification.spec.design.response.values)
+
+
+@pytest.mark.parametrize("family", ["bernoulli", "poisson"])
+def test_small_whole_responses_are_kept_in_a_byte(family):
+    frame = data(family)
+    response = specification_of(nl.Model(FORMULA, frame, family=family)).spec.design.response
+    assert response.as_held.dtype == np.uint8
+    np.testing.assert_array_equal(response.values[0], frame["y"])
+    assert response.values.dtype == np.float64
 
 
 class TestLentColumns:

@@ -99,7 +99,7 @@ def _parts(factor: GroupFactor, by: By) -> list[tuple[GroupFactor, NDArray[np.bo
         part = GroupFactor(
             f"{factor.name[:-1]}[{level}])",
             index,
-            tuple(factor.levels[i] for i in own),
+            tuple(factor.levels[i] for i in own.tolist()),
             tuple(names[index < 0].tolist()),
             whole=factor.name,
             inside=inside,
@@ -133,7 +133,7 @@ def put_together(factors: Mapping[str, GroupFactor]) -> dict[str, GroupFactor]:
             index = np.where(np.asarray(factor.inside), factor.index + len(before.levels), before.index).astype(
                 np.int32
             )
-            found[factor.whole] = replace(before, index=index, levels=before.levels + factor.levels)
+            found[factor.whole] = replace(before, index=index, levels=(*before.levels, *factor.levels))
         else:
             found[factor.whole] = replace(factor, name=factor.whole, whole="", inside=None)
     return found

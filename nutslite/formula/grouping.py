@@ -14,6 +14,8 @@ from nutslite.exceptions import DataError
 from nutslite.formula.by_levels import ByPlan, apply_by, learn_by
 from nutslite.formula.coding import TermPlan, matrix_of_terms, plan_terms
 from nutslite.formula.columns.categories import Categories
+from nutslite.formula.columns.lent import lent_codes
+from nutslite.formula.columns.packed import Packed
 from nutslite.formula.covariances import covariance_of
 from nutslite.formula.evaluation.evaluation import Evaluator
 from nutslite.formula.factors import Factor, apply_factors, learn_factors
@@ -42,12 +44,12 @@ class GroupPlan:
     ----------
     term : Term
         The grouping factor; several factors for an interaction.
-    components : tuple of tuple
+    components : tuple of sequence
         Level values of each factor.
     observed : tuple of ndarray
         One per factor after the first: the sorted keys (code so far * levels of this factor + its code) of the
         combinations that occur.
-    levels : tuple of str
+    levels : sequence of str
         Names of the levels of the whole.
     covariance : KnownCovariance or None
         Of the levels, where the user knows them.
@@ -58,9 +60,9 @@ class GroupPlan:
     """
 
     term: Term
-    components: tuple[tuple[Any, ...], ...]
+    components: tuple[Sequence[Any], ...]
     observed: tuple[NDArray[np.int64], ...]
-    levels: tuple[str, ...]
+    levels: Sequence[str]
     covariance: KnownCovariance | None = None
     by: ByPlan | None = None
     sds: SdsPlan | None = None
@@ -101,10 +103,13 @@ def learn_group(term: Term, evaluator: Evaluator) -> tuple[GroupPlan, GroupFacto
         values = _component(column, evaluator)
         by_plan = learn_by(term, codes, names, values)
         by = apply_by(term, by_plan, values)
-    plan = GroupPlan(term, tuple(part.levels for part in parts), tuple(observed), names, known, by_plan, sds)
+    components = tuple(Packed.of(part.levels) for part in parts)
+    alone = components[0] if len(parts) == 1 else ()
+    kept = alone.texts() if isinstance(alone, Packed) else Packed.of(names)
+    plan = GroupPlan(term, components, tuple(observed), kept, known, by_plan, sds)
     explained = None if sds is None else sds.known
-    index = np.array(codes, dtype=np.int32)
-    return plan, GroupFactor(term.name, index, names, covariance=known, by=by, sds=explained)
+    index = lent_codes(codes, evaluator.evaluate(term.factors[0]), evaluator.owners)
+    return plan, GroupFactor(term.name, index, kept, covariance=known, by=by, sds=explained)
 
 
 def apply_group(plan: GroupPlan, evaluator: Evaluator) -> GroupFactor:

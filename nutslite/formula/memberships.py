@@ -62,7 +62,7 @@ def _is_sorted(levels: Sequence[Any]) -> bool:
 
 
 def membership_factor(
-    term: Term, parts: Sequence[Categories], levels: tuple[Any, ...], evaluator: Evaluator
+    term: Term, parts: Sequence[Categories], levels: Sequence[Any], evaluator: Evaluator
 ) -> GroupFactor:
     """The factor of ``mm()`` on some rows; levels that are not among `levels` are new.
 

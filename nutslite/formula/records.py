@@ -7,13 +7,14 @@ columns of the user's data (`columns.lent`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nutslite.formula.columns.whole import WholeNumbers
 from nutslite.formula.forms.form import STATUSES as STATUSES
 from nutslite.formula.forms.form import Censoring
 from nutslite.formula.known_covariance import KnownCovariance
@@ -34,7 +35,8 @@ class Response:
         As Bambi names it: the whole expression (``"p(y, n)"``), but ``"b"`` for ``b['yes']``.
     values : ndarray, shape (c, n)
         Row 0 is the response itself (counts for proportions, 0/1 for binary ones, level codes for categorical
-        ones), or a row for each of `columns`; further rows are its companions, named by `companions`.
+        ones), or a row for each of `columns`; further rows are its companions, named by `companions`. Small whole
+        numbers of many rows are held in few bytes, and float64 is made of them for whoever reads them.
     companions : tuple of str
         Names of the rows after the response itself: ``"trials"``, ...
     kind : str
@@ -56,7 +58,7 @@ class Response:
     """
 
     name: str
-    values: FloatArray
+    values: WholeNumbers = WholeNumbers(np.float64)  # noqa: RUF009  # a descriptor, which keeps nothing of its own
     companions: tuple[str, ...] = ()
     kind: str = "numeric"
     levels: tuple[str, ...] = ()
@@ -65,6 +67,11 @@ class Response:
     chosen_order: bool = field(default=True, compare=False)
     censoring: Censoring | None = field(default=None, compare=False)
     columns: tuple[str, ...] = ()
+
+    @property
+    def as_held(self) -> NDArray[Any]:
+        """`values` in the type that they are held in: no array is made."""
+        return WholeNumbers.held(self, "values")
 
     @property
     def own(self) -> FloatArray:
@@ -232,9 +239,11 @@ class GroupFactor:
     name : str
         ``"subject"``, ``"g:h"``.
     index : ndarray of int32, shape (n,)
-        Level of each row; in new data, -1 where the level was not in the data that the model was built from.
-    levels : tuple of str
-        Level names, in the order of `index`. Of an interaction only the observed combinations (``"a:b"``).
+        Level of each row; in new data, -1 where the level was not in the data that the model was built from. Where
+        levels are called by their places, 0, 1, ..., a column of the user's data can be lent.
+    levels : sequence of str
+        Level names, in the order of `index`. Of an interaction only the observed combinations (``"a:b"``). Many are
+        packed (`columns.packed`).
     new_levels : tuple of str, one per row with index -1, in row order
         Only in new data: the names of the unseen levels, so that rows of one new level share one draw.
     covariance : KnownCovariance or None
@@ -252,8 +261,8 @@ class GroupFactor:
     """
 
     name: str
-    index: NDArray[np.int32]
-    levels: tuple[str, ...]
+    index: WholeNumbers = WholeNumbers(np.int32)  # noqa: RUF009  # a descriptor, as above
+    levels: Sequence[str] = ()
     new_levels: tuple[str, ...] = ()
     covariance: KnownCovariance | None = None
     members: Members | None = None

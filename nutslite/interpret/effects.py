@@ -217,7 +217,7 @@ class _Source:
                     for place, label in enumerate(term.labels):
                         name = "Intercept" if term.expression == "1" else term.expression
                         named = _named(name, label, term.scalar, suffix)
-                        yield term.factor, levels, _Column(parameter, named, draws[:, place])
+                        yield term.factor, tuple(levels), _Column(parameter, named, draws[:, place])
 
     def _predictors(self) -> Iterator[tuple[str, Any, str, list[tuple[int | None, str]]]]:
         """Parameter, predictor, prefix, and the rows of eta with what is added to names for them."""

@@ -206,7 +206,10 @@ def named_prior(
 def observed_of(assembled: Assembled) -> dict[str, NDArray[Any]]:
     """The response by its name: counts and outcomes as integers, as responses drawn for them are."""
     response = assembled.spec.design.response
-    own = response.own.T if response.columns else response.values[0]
+    values = response.as_held
+    own = values[: len(response.columns)].T if response.columns else values[0]
+    if own.dtype.kind == "u":  # without float64 on the way
+        own = own.astype(np.int64 if assembled.spec.family.discrete else np.float64)
     return {response.name: as_outcomes(assembled.spec.family, own)}
 
 

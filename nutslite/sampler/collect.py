@@ -52,7 +52,7 @@ def collect(
         random_seed=entropy if isinstance(entropy, int) else tuple(int(word) for word in entropy or ()),
         interrupted=interrupted,
         settings=settings,
-        states=() if interrupted else tuple(worker.state for worker in workers),
+        states=() if interrupted or not settings.keep_states else tuple(worker.state for worker in workers),
     )
 
 

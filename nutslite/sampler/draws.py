@@ -52,6 +52,8 @@ class SamplerSettings:
         Half-width of the uniform noise added to the starting points.
     save_warmup : bool
         Whether warm-up draws are kept.
+    keep_states : bool
+        Whether it is kept where chains ended.
     integrator, trajectory, step_size_rule, warmup : str or record
         Replaceable parts, by name or as a record (`choices`).
 
@@ -72,6 +74,7 @@ class SamplerSettings:
     step_size: float | None = None
     jitter: float = 1.0
     save_warmup: bool = False
+    keep_states: bool = True
     integrator: str | Integrator = "leapfrog"
     trajectory: str | Trajectory = "nuts"
     step_size_rule: str | StepSizeRule = "dual_averaging"
@@ -151,7 +154,8 @@ class Draws:
         Whether the run was stopped before its end.
     settings : SamplerSettings
     states : tuple of ChainState
-        Where each chain ended, for `sample(states=...)` to go on from; empty where the run was interrupted.
+        Where each chain ended, for `sample(states=...)` to go on from; empty where the run was interrupted, or
+        nobody wanted them.
     """
 
     positions: npt.NDArray[np.float64]

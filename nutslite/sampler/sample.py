@@ -70,6 +70,7 @@ def sample(
     progress: bool | Callable[[ChainProgress], None] = False,
     callback: Callable[[ChainProgress], None] | None = None,
     save_warmup: bool = False,
+    keep_states: bool = True,
     checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     chain_data: Sequence[Any] | None = None,
     recorder: Any = None,
@@ -129,6 +130,8 @@ def sample(
         Ctrl-C does. After any other error it is not called again; a warning says so, and the run goes on.
     save_warmup : bool
         Whether to keep warm-up draws.
+    keep_states : bool
+        Whether to keep where chains ended (`Draws.states`), two positions of each.
     checkpoint : path-like, optional
         A file that grows by every block of transitions. After a crash or a kill the same call goes on where the file
         ends, and gives the draws of a run in one piece to the last bit; without a `random_seed` it takes the file's.
@@ -188,6 +191,7 @@ def sample(
         step_size=step_size,
         jitter=(1.0 if np.ndim(initial) == 1 else 0.0) if jitter is None else jitter,
         save_warmup=save_warmup,
+        keep_states=keep_states,
         integrator=integrator,
         trajectory=trajectory,
         step_size_rule=step_size_rule,
@@ -336,7 +340,7 @@ def _chosen(only: Sequence[int] | None, chains: int, checkpoint: Any) -> list[in
 def _identity(settings: SamplerSettings, density: Density, start: Matrix, metric: Metric) -> dict[str, Any]:
     """What determines the draws, seed apart; not their number, since earlier draws do not depend on it."""
     named = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
-    del named["cores"], named["draws"]
+    del named["cores"], named["draws"], named["keep_states"]
     integrator, trajectory, rule = settings.parts
     replaced: dict[str, Any] = {"adaptation": settings.metric_rule, "warmup": settings.schedule}
     replaced |= {"integrator": integrator, "trajectory": trajectory, "step_size_rule": rule}

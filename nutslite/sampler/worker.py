@@ -226,7 +226,7 @@ class ChainWorker:
             try:
                 yield
             finally:
-                self._ended = self._state()
+                self._ended = self._state() if self._settings.keep_states else None
                 self._workspace = new_workspace(0, 1)
 
     def _run_stage(self, stage: Stage, stop: threading.Event, report: Callable[[ChainProgress], None]) -> None:

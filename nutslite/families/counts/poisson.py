@@ -28,22 +28,29 @@ from nutslite.families.rows.kernel_rows import allocates_nothing, finish_rows, n
 NATIVE = (LOG,)
 _PRECISE = 1e-17
 _MOST_TERMS = 1_000_000  # a few times the root of the largest count
+LOG_FACTORIALS = np.array([math.lgamma(count + 1.0) for count in range(256)])
 
 
 @allocates_nothing
 @kernel
 def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
-    """Family kernel, see docs/architecture.md. y: counts, log(counts!)."""
+    """Family kernel, see docs/architecture.md. y: counts, log(counts!); or small counts alone."""
     rows = out_loglik.shape[0]
     native, slope = native_rows(NATIVE, eta, varies, links, rows)
     response = y[0, start : start + rows]
-    constant = y[1, start : start + rows]
     log_mu = native[0]
     derivative = out_d_eta[0]
     for i in range(rows):
         mu = exp(log_mu[i])
-        out_loglik[i] = response[i] * log_mu[i] - mu - constant[i]
+        out_loglik[i] = response[i] * log_mu[i] - mu
         derivative[i] = response[i] - mu
+    if y.shape[0] > 1:
+        constant = y[1, start : start + rows]
+        for i in range(rows):
+            out_loglik[i] -= constant[i]
+    else:
+        for i in range(rows):
+            out_loglik[i] -= LOG_FACTORIALS[int(response[i])]
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
@@ -142,6 +149,13 @@ def prepare(values):
     return np.vstack([values[0], log_factorial(values[0])])
 
 
+def prepare_many(values):
+    """Counts that `LOG_FACTORIALS` has need none beside them."""
+    counts = values[0]
+    known = counts.min() >= 0.0 and counts.max() < LOG_FACTORIALS.size
+    return counts[None] if known and np.array_equal(counts, np.floor(counts)) else prepare(values)
+
+
 def random(rng, parameters, companions):
     """Draw counts with mean mu."""
     return poisson(rng, parameters["mu"])
@@ -173,6 +187,7 @@ FAMILY = Family(
     parameters=(Parameter("mu", links=POSITIVE_LINKS, support="positive"),),
     kernel=loglik,
     prepare=prepare,
+    prepare_many=prepare_many,
     check_response=OWN["check_response"],
     random=random,
     mean=mean,

@@ -22,6 +22,7 @@ from nutslite.families.record.bounds import bounds_of
 from nutslite.families.record.family import LOGLIK, Family, FloatArray, compile_kernel
 from nutslite.families.user.built_in import built_in, family_names
 from nutslite.formula.columns.lent import for_kernels
+from nutslite.formula.columns.whole import MANY
 from nutslite.formula.records import STATUSES, Response
 
 LOGLIKS = types.UniTuple(types.int64, len(STATUSES) + 1)
@@ -114,10 +115,12 @@ def kernel_rows(family: Family, response: Response) -> KernelRows:
     """
     censoring, bounds = response.censoring, bounds_of(family, response)
     if censoring is None and bounds is None:  # nothing is changed, and so nothing copied
-        y = for_kernels(family.prepare(response.values))
+        values = response.values
+        many = family.prepare_many if values.shape[1] >= MANY else None
+        y = for_kernels((many or family.prepare)(values))
         return KernelRows(y, np.broadcast_to(np.int64(0), y.shape[1]), None, len(y))
-    kernels = np.zeros(response.values.shape[1], dtype=np.int64) if censoring is None else censoring.status.copy()
     lower, upper = response.values[0].copy(), response.values[0].copy()
+    kernels = np.zeros(lower.size, dtype=np.int64) if censoring is None else censoring.status.copy()
     if censoring is not None and censoring.upper is not None:
         upper = np.where(kernels == _INTERVAL, censoring.upper, upper)
     if bounds is not None:

@@ -72,6 +72,9 @@ class Family:
     prepare : callable
         ``prepare(values) -> ndarray (c', n)``: the response and its companions as given, then rows that the kernel
         would otherwise compute at every gradient, such as ``lgamma(y + 1)``.
+    prepare_many : callable, optional
+        The same with fewer rows, for so many responses that memory counts, all of which were seen; the kernel tells
+        one from the other by the number of rows.
     check_response : callable
         ``check_response(response) -> None``, raises DataError in the user's words.
     random : callable
@@ -160,6 +163,7 @@ class Family:
     parameters: tuple[Parameter, ...] = ()
     kernel: Callable[..., None] = None  # type: ignore[assignment]  # this and the next: filled in from the likelihood
     prepare: Callable[[FloatArray], FloatArray] = None  # type: ignore[assignment]
+    prepare_many: Callable[[FloatArray], FloatArray] | None = field(default=None, compare=False)
     check_response: Callable[[Response], None] = None  # type: ignore[assignment]
     random: Callable[[np.random.Generator, Mapping[str, Any], Mapping[str, Any]], NDArray[Any]] = None  # type: ignore[assignment]
     mean: Callable[[Mapping[str, Any], Mapping[str, Any]], NDArray[Any]] = None  # type: ignore[assignment]

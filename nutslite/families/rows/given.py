@@ -89,7 +89,12 @@ def known_errors(name: str, native: tuple[int, ...], rows: int, own: Mapping[str
     """
     kernels = _kernels(widened, name, native, rows, own)
     prepare = partial(_prepare_errors, own["prepare"])
-    return {ERROR: partial(_with_errors, {**kernels, **_moved(own, _wide), "prepare": prepare})}
+    return {ERROR: partial(_with_errors, {**kernels, **_moved(own, _wide), **_prepared_by(prepare)})}
+
+
+def _prepared_by(prepare: Callable[..., Any]) -> dict[str, Any]:
+    """The one way to prepare: kernels find companions by the number of rows before them."""
+    return {"prepare": prepare, "prepare_many": None}
 
 
 def _with_errors(attributes: Mapping[str, Any], response: Response) -> dict[str, Any]:
@@ -111,7 +116,7 @@ def exposures(name: str, native: tuple[int, ...], rows: int, own: Mapping[str, A
     """`Family.given` of a family of counts, all of whose parameters grow with the exposure; as `known_errors`."""
     kernels = _kernels(exposed, name, native, rows, own)
     prepare = partial(_prepare_exposures, own["prepare"])
-    attributes = {**kernels, **_moved(own, _longer), "prepare": prepare, "companions": (EXPOSURE,)}
+    attributes = {**kernels, **_moved(own, _longer), **_prepared_by(prepare), "companions": (EXPOSURE,)}
     return {EXPOSURE: partial(_with_exposures, attributes)}
 
 

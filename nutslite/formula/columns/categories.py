@@ -117,7 +117,7 @@ def categories_of(values: Any, name: str) -> Categories:
         return values
     series = pd.Series(values, copy=False)
     if isinstance(series.dtype, pd.CategoricalDtype):
-        codes = np.asarray(series.cat.codes, dtype=np.int32)
+        codes = np.asarray(series.array.codes, dtype=np.int32)  # type: ignore[attr-defined]  # a view of many
         found = Categories(codes, python_levels(series.cat.categories, name)).without_unused()
     else:
         if series.dtype == object:

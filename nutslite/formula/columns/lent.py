@@ -71,12 +71,30 @@ def lent(rows: Sequence[FloatArray], owners: Collection[int]) -> FloatArray | No
     return np.lib.stride_tricks.as_strided(rows[0], shape, (size, rows[0].itemsize), writeable=False)
 
 
-def for_kernels(values: NDArray[Any]) -> FloatArray:
-    """The same numbers as kernels take them, float64 in C order and writable: they write to no data.
+def lent_codes(codes: NDArray[np.int32], column: Any, owners: Collection[int]) -> NDArray[Any]:
+    """Codes of levels without copying where they are in the data: of a category, or a column of the numbers 0, 1, ...
+
+    Parameters
+    ----------
+    codes : ndarray of int32, shape (n,)
+    column : ndarray or Categories
+        What they are the codes of, or a part of it.
+    owners : collection of int
+        Of the data's columns (`owners_of`).
+    """
+    numbers = isinstance(column, np.ndarray) and column.dtype.kind in "iu" and id(_owner(column)) in owners
+    if numbers and copies_on_write() and not column.flags.writeable and np.array_equal(column, codes):
+        own: NDArray[Any] = column
+        return own
+    return codes if codes.flags.writeable or copies_on_write() else codes.copy()
+
+
+def for_kernels(values: NDArray[Any], kind: type[Any] = np.float64) -> NDArray[Any]:
+    """The same numbers as kernels take them, of one type, in C order and writable: they write to no data.
 
     A copy only where memory is of another type, or nobody may write to it at all.
     """
-    array = np.ascontiguousarray(values, dtype=np.float64)
+    array = np.ascontiguousarray(values, dtype=kind)
     if array.flags.writeable:
         return array
     try:

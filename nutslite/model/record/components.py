@@ -142,8 +142,8 @@ def _levels(term: CommonTerm | GroupTerm) -> tuple[str, ...]:
 
 def _levels_of(name: str, design: Design) -> tuple[str, ...]:
     """Levels of what is a grouping factor, as ``gr(g, sd=z)`` is, whose coefficients are called after it."""
-    return design.factors[name].levels if name in design.factors else ()
+    return tuple(design.factors[name].levels) if name in design.factors else ()
 
 
 def _groups(term: CommonTerm | GroupTerm, design: Design) -> tuple[str, ...]:
-    return design.factors[term.factor].levels if isinstance(term, GroupTerm) else ()
+    return tuple(design.factors[term.factor].levels) if isinstance(term, GroupTerm) else ()

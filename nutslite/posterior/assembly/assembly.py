@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from nutslite.families.links.parameter import Parameter
 from nutslite.families.record.censoring import kernel_rows
+from nutslite.formula.columns.lent import for_kernels
 from nutslite.formula.correlated import EffectGroup, Member, effect_groups
 from nutslite.formula.records import BasisTerm, LinearPredictor
 from nutslite.formula.terms.kinds import TermQuantity
@@ -283,7 +284,9 @@ class _Assembler:
     def _levels(self, factor: str | None) -> NDArray[np.int32]:
         """The level of each row."""
         design = self.spec.design
-        return np.zeros(design.n_rows, dtype=np.int32) if factor is None else design.factors[factor].index
+        if factor is None:
+            return np.zeros(design.n_rows, dtype=np.int32)
+        return for_kernels(design.factors[factor].index, np.int32)
 
     def _effect_variables(self, starts: list[int], strides: list[int]) -> list[Variable]:
         by_parameter: dict[str, list[Variable]] = {parameter.name: [] for parameter in self.spec.family.parameters}
@@ -302,7 +305,7 @@ class _Assembler:
 
     def _data(self, starts: list[int], strides: list[int]) -> ModelData:
         design, head = self.spec.design, self.head
-        n = design.response.values.shape[1]
+        n = design.n_rows
         factors = list(dict.fromkeys(block.factor for block in self.blocks))
         rows: list[NDArray[np.int64]] = []
         added: list[NDArray[np.int64]] = []

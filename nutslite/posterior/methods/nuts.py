@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -122,7 +123,8 @@ def _sampled(
     if settings.executor is not None:
         draws = sampled_on(settings.executor, task, settings, begun, seed, states)
     else:
-        draws = sampled(task.plan, task.target, settings, begun, seed, states=states, checkpoint=task.checkpoint)
+        own: dict[str, Any] = {"states": states, "checkpoint": task.checkpoint, "keep_states": task.goes_on}
+        draws = sampled(task.plan, task.target, settings, begun, seed, **own)
     task.clock.lap("sampling")
     return draws
 

@@ -49,10 +49,13 @@ def kept_raw(positions: FloatArray, stats: Mapping[str, NDArray[Any]]) -> contex
 
 
 @contextlib.contextmanager
-def memory_of_results(plan: Plan, settings: Settings) -> Iterator[None]:
-    """For the draws on their natural scale and by name, beside those that the sampler holds with their statistics."""
+def memory_of_results(plan: Plan, settings: Settings, copies: int = 3) -> Iterator[None]:
+    """For the draws on their natural scale and by name, beside those that the sampler holds with their statistics.
+
+    `copies` counts arrays of all draws that are needed: none where effects take the place of the sampler's own.
+    """
     layout = plan.assembled.layout
-    numbers = plan.assembled.data.head.fixed.shape[0] + 3 * layout.dimension + len(STATISTICS)
+    numbers = plan.assembled.data.head.fixed.shape[0] + copies * layout.dimension + len(STATISTICS)
     with (
         memory_for(settings.chains, settings.tune or 0, len(STATISTICS), "The statistics of the warm-up"),
         memory_for(settings.chains, settings.draws, numbers, "The parameters' draws"),

@@ -32,6 +32,11 @@ NUMBERS_AT_ONCE = 1 << 17  # of draws that are brought to their natural scale ov
 FEWEST_OVER = 1 << 20  # numbers of draws from which on that is done
 
 
+def may_be_over(plan: Plan, numbers: int, goes_on: bool) -> bool:
+    """Whether so many numbers of draws may be brought to their natural scale in their own place."""
+    return plan.path == "joint" and not goes_on and numbers >= FEWEST_OVER
+
+
 class Clock:
     """Seconds between laps, by name."""
 
@@ -116,11 +121,14 @@ class Task:
         self.clock.go_on()
 
     @contextmanager
-    def recovering(self, positions: FloatArray, stats: dict[str, NDArray[Any]]) -> Iterator[None]:
-        """Around the way from positions (chains, draws, dimension) to natural scales: no draw is lost on it."""
+    def recovering(self, positions: FloatArray, stats: dict[str, NDArray[Any]], over: bool = False) -> Iterator[None]:
+        """Around the way from positions (chains, draws, dimension) to natural scales, `over` them or beside.
+
+        No draw is lost on it.
+        """
         with careful_interrupts() as interrupts:
             interrupts.hold()
-            with kept_raw(positions, stats), memory_of_results(self.plan, self.settings):
+            with kept_raw(positions, stats), memory_of_results(self.plan, self.settings, 0 if over else 3):
                 yield
         self.clock.lap("recovery")
 
@@ -136,7 +144,7 @@ class Task:
 
     def may_write_over(self, positions: FloatArray) -> bool:
         """Whether natural-scale draws are to take the place of the sampler's own: many numbers, which nobody needs."""
-        return not self.goes_on and isinstance(self.target, JointTarget) and positions.size >= FEWEST_OVER
+        return isinstance(self.target, JointTarget) and may_be_over(self.plan, positions.size, self.goes_on)
 
     def natural_over(self, positions: FloatArray, stats: dict[str, NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
         """As `natural`, of a joint target, whose effects are written over the positions of these.
@@ -148,7 +156,7 @@ class Task:
         chains, draws, dimension = positions.shape
         values = np.full((chains, draws, n_head + self.plan.assembled.data.head.fixed.size), np.nan)
         some = max(1, NUMBERS_AT_ONCE // dimension)
-        with self.recovering(positions, {"values": values, **stats}):
+        with self.recovering(positions, {"values": values, **stats}, over=True):
             for chain, start in product(range(chains), range(0, draws, some)):
                 own = positions[chain, start : start + some]
                 found, effects = target.natural(own[None], np.random.default_rng(0))  # needs no randomness

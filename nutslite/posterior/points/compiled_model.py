@@ -58,7 +58,7 @@ class CompiledModel:
     @property
     def coords(self) -> dict[str, list[Any]]:
         """Coordinate values of every dimension."""
-        return self._assembled.layout.coords
+        return {name: list(labels) for name, labels in self._assembled.layout.coords.items()}
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:

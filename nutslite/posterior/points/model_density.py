@@ -36,7 +36,7 @@ class PositionLayout:
     def __init__(self, assembled: Assembled, points: PointMap) -> None:
         self.dimension: int = assembled.layout.dimension
         self.variables: tuple[FreeVariable, ...] = points.free
-        self.coords: dict[str, list[Any]] = dict(assembled.layout.coords)
+        self.coords: dict[str, list[Any]] = {name: list(own) for name, own in assembled.layout.coords.items()}
 
     def __iter__(self) -> Iterator[FreeVariable]:
         return iter(self.variables)

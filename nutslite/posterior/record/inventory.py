@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from nutslite.exceptions import DataError
+from nutslite.formula.columns.packed import Packed
 
 SAMPLE_DIMS = ("chain", "draw")
 OBSERVATIONS = "__obs__"
@@ -97,7 +98,7 @@ class Dimension:
     """A dimension of results beside chain, draw and rows: its labels, and what it is in the user's words."""
 
     name: str
-    labels: tuple[Any, ...]
+    labels: Sequence[Any]
     made_by: str
     column: str
 
@@ -122,9 +123,10 @@ class Inventory:
         return {quantity.name: quantity.dims for quantity in self.quantities}
 
     @cached_property
-    def coords(self) -> dict[str, list[Any]]:
+    def coords(self) -> dict[str, Sequence[Any]]:
         """Labels along every dimension that has any."""
-        return {dimension.name: list(dimension.labels) for dimension in self.dimensions}
+        labels = {dimension.name: dimension.labels for dimension in self.dimensions}
+        return {name: own if isinstance(own, Packed) else list(own) for name, own in labels.items()}
 
     @cached_property
     def dim_names(self) -> frozenset[str]:

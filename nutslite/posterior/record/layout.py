@@ -121,7 +121,7 @@ class Layout:
     dimension: int
     n_head: int
     variables: tuple[Variable, ...]
-    coords: dict[str, list[Any]]
+    coords: dict[str, Sequence[Any]]
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from nutslite.posterior.methods.method import Method
 from nutslite.posterior.methods.registry import method_for
 from nutslite.posterior.methods.safeguards import memory_of_results, named_functions
 from nutslite.posterior.methods.settings import Settings
-from nutslite.posterior.methods.task import Task
+from nutslite.posterior.methods.task import Task, may_be_over
 from nutslite.posterior.run.compile_beside import compiling_beside
 from nutslite.posterior.run.identity import run_identity
 from nutslite.posterior.targets.plan import Plan
@@ -51,7 +51,9 @@ def run(
     method that knows of neither runs again.
     """
     method = method_for(plan, settings)
-    with memory_of_results(plan, settings):  # before a pilot takes its time, and before there is a file
+    numbers = settings.chains * settings.draws * plan.assembled.layout.dimension
+    over = may_be_over(plan, numbers, goes_on) and settings.discard_tuned_samples
+    with memory_of_results(plan, settings, 1 if over else 3):  # before a pilot takes its time, and there is a file
         pass
     if method.usual_coordinates:
         plan = replace(plan, structure=None, may_move=False)

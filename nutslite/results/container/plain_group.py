@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nutslite.exceptions import DataError
+from nutslite.formula.columns.packed import Packed
 from nutslite.posterior.record.inventory import SAMPLE_DIMS, stored_name
 from nutslite.results.container.sample_axes import SampleAxes
 
@@ -137,7 +138,7 @@ def _labels(dim: str, values: Sequence[Any] | None, size: int) -> Array | pd.Ran
         return pd.RangeIndex(size)  # no number of which is kept
     if len(values) != size:
         raise DataError(f"Dimension '{dim}' has {len(values)} coordinate values, but its variables have {size}.")
-    labels = np.asarray(values if isinstance(values, np.ndarray) else list(values))
+    labels = np.asarray(values if isinstance(values, np.ndarray | Packed) else list(values))
     if labels.ndim != 1:
         raise DataError(f"Dimension '{dim}' has coordinate values of several parts: give one number or text for each.")
     return labels

@@ -40,6 +40,13 @@ def row_labels(index: pd.Index) -> NDArray[Any]:
     return labels.astype(str) if labels.size else labels
 
 
+def _own_labels(index: pd.Index) -> NDArray[Any] | pd.RangeIndex:
+    """The same where results are no file yet: of a range, whose numbers nobody has to keep, another one."""
+    if isinstance(index, pd.RangeIndex):
+        return pd.RangeIndex(index.start, index.stop, index.step)
+    return row_labels(index)
+
+
 def _text(label: Any) -> str:
     text = ", ".join(map(level_name, label)) if isinstance(label, tuple) else level_name(label)
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
@@ -58,7 +65,7 @@ def label_rows(results: Container, design: Design) -> Container:
     if "observed_data" not in group_names(results):
         return results
     if size_along(results, "observed_data", OBSERVATIONS) == design.n_rows:
-        coords: dict[str, Any] = {ROW_LABELS: row_labels(design.rows)}
+        coords: dict[str, Any] = {ROW_LABELS: _own_labels(design.rows)}
         if (censoring := design.response.censoring) is not None:
             coords[STATUS] = np.array(STATUSES)[censoring.status]
             if censoring.upper is not None:
