@@ -25,7 +25,7 @@ from nutslite.sampler.transition.logdensity import Matrix, Vector
 from nutslite.sampler.transition.metric import Metric
 
 LOW_RANK = 3
-"""`Metric.kind`. Where its parts are: ``coupling`` is U' (rank, dim), ``border_coupling`` scales (1, dim), ``factor``
+"""`Metric.kind`. Where its parts are: ``coupling`` is U' (rank, dim), ``scales`` scales (1, dim), ``factor``
 (2, rank) has L - 1 and L**-0.5 - 1; ``covariance`` and the blocks are empty."""
 
 CUTOFF = 2.0
@@ -80,7 +80,7 @@ def low_rank_metric(scales: npt.ArrayLike, directions: npt.ArrayLike, variances:
 @uncounted
 def set_low_rank_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
     """Velocity = D (y + U (L - I) U' y) with y = D momentum."""
-    across, scales, factor = metric.coupling, metric.border_coupling, metric.factor
+    across, scales, factor = metric.coupling, metric.scales, metric.factor
     for i in range(momentum.shape[0]):
         velocity[i] = scales[0, i] * momentum[i]
     for direction in range(across.shape[0]):
@@ -100,7 +100,7 @@ def draw_low_rank_momentum(metric: Metric, rng: np.random.Generator, momentum: V
 
     One direction after another, in place: orthonormal ones do not see what the others have added.
     """
-    across, scales, factor = metric.coupling, metric.border_coupling, metric.factor
+    across, scales, factor = metric.coupling, metric.scales, metric.factor
     for i in range(momentum.shape[0]):
         momentum[i] = rng.standard_normal()
     for direction in range(across.shape[0]):
@@ -115,13 +115,13 @@ def draw_low_rank_momentum(metric: Metric, rng: np.random.Generator, momentum: V
 
 
 def _inverse(metric: Metric) -> Matrix:
-    across, scales = metric.coupling, metric.border_coupling[0]
+    across, scales = metric.coupling, metric.scales[0]
     inner = np.eye(metric.dimension) + (across.T * metric.factor[0]) @ across
     return np.asarray(scales[:, None] * inner * scales)
 
 
 def _normal_draws(metric: Metric, rng: np.random.Generator, n: int) -> Matrix:
-    across, scales = metric.coupling, metric.border_coupling[0]
+    across, scales = metric.coupling, metric.scales[0]
     z = rng.standard_normal((n, metric.dimension))
     return np.asarray((z + (z @ across.T) * (np.sqrt(1.0 + metric.factor[0]) - 1.0) @ across) * scales)
 

@@ -17,7 +17,7 @@ def _shapes(
         "block_inverses": cube,
         "block_factors": cube,
         "coupling": beside,
-        "border_coupling": beside,
+        "scales": (0, 0),
         "center": ("center",),
     }
     return {name: Numbers(shape, finite=True) for name, shape in shapes.items()}

@@ -12,7 +12,7 @@ Three kinds, told apart by an integer code, in one NamedTuple of arrays (so one 
 
                With G = D^-1 B, S = A - B'G = L_A L_A' and D = L_D L_D', eliminating the blocks first,
 
-                   velocity   x_A = S^-1 p_A - (G S^-1)' p_D,    x_D = D^-1 p_D - G x_A
+                   velocity   x_A = S^-1 (p_A - G' p_D),    x_D = D^-1 p_D - G x_A
                    momentum   p_D = L_D z_D,                     p_A = G' p_D + L_A z_A
 
                both O(dim * m). A dense metric is the case without blocks.
@@ -56,8 +56,10 @@ class Metric(NamedTuple):
         Lower Cholesky factor L_A of S.
     block_inverses, block_factors : ndarray (n_blocks, q, q)
         D^-1 and its lower Cholesky factors L_D, block by block.
-    coupling, border_coupling : ndarray (n_blocks * q, m)
-        G = D^-1 B and G S^-1.
+    coupling : ndarray (n_blocks * q, m)
+        G = D^-1 B.
+    scales : ndarray (0, 0)
+        For kinds of metric beside these, which may need another row of numbers (`catalogue.low_rank`).
     center : ndarray (dim,) or (0,)
         Of the normal distribution that it stands for (`centred_at`); empty where it stands for none.
     """
@@ -69,7 +71,7 @@ class Metric(NamedTuple):
     block_inverses: npt.NDArray[np.float64]
     block_factors: npt.NDArray[np.float64]
     coupling: Matrix
-    border_coupling: Matrix
+    scales: Matrix
     center: Vector = _NO_CENTER
 
     @property
@@ -109,7 +111,7 @@ def dense_metric(covariance: npt.ArrayLike) -> Metric:
     # M = C^-T C^-1; the triangle of a QR factorisation of C^-1 is its Cholesky factor, without forming M
     factor = np.ascontiguousarray(np.transpose(np.linalg.qr(inverse_factor)[1]))
     cube, empty = np.zeros((0, 0, 0)), np.zeros((0, matrix.shape[0]))
-    return Metric(DENSE, np.diag(matrix).copy(), matrix, factor, cube, cube.copy(), empty, empty.copy())
+    return Metric(DENSE, np.diag(matrix).copy(), matrix, factor, cube, cube.copy(), empty, np.zeros((0, 0)))
 
 
 def arrowhead_metric(border: npt.ArrayLike, coupling: npt.ArrayLike, blocks: npt.ArrayLike) -> Metric:
@@ -146,8 +148,8 @@ def arrowhead_metric(border: npt.ArrayLike, coupling: npt.ArrayLike, blocks: npt
     factor = _cholesky(0.5 * (schur + schur.T), "an arrowhead metric, once its blocks are eliminated,")
     inverse_factor = np.linalg.inv(factor)
     covariance = np.ascontiguousarray(inverse_factor.T @ inverse_factor)
-    border_coupling = np.ascontiguousarray(solved @ covariance)
-    block_variances = np.diagonal(block_inverses, axis1=1, axis2=2).ravel() + np.sum(border_coupling * solved, axis=1)
+    block_variances = np.diagonal(block_inverses, axis1=1, axis2=2).ravel()
+    block_variances = block_variances + np.einsum("ri,ri->r", solved @ covariance, solved)
     variances = np.concatenate([np.diag(covariance), block_variances])
     return Metric(
         ARROWHEAD,
@@ -157,7 +159,7 @@ def arrowhead_metric(border: npt.ArrayLike, coupling: npt.ArrayLike, blocks: npt
         block_inverses,
         block_factors,
         np.ascontiguousarray(solved),
-        border_coupling,
+        np.zeros((0, 0)),
     )
 
 
@@ -187,9 +189,11 @@ def inverse_mass_matrix(metric: Metric) -> Matrix:
     m, dimension = metric.covariance.shape[0], metric.dimension
     full = np.zeros((dimension, dimension))
     full[:m, :m] = metric.covariance
-    full[m:, :m] = -metric.border_coupling
-    full[:m, m:] = -metric.border_coupling.T
-    full[m:, m:] = metric.border_coupling @ metric.coupling.T
+    if metric.kind == DENSE:
+        return full
+    below = metric.coupling @ metric.covariance
+    full[m:, :m], full[:m, m:] = -below, -below.T
+    full[m:, m:] = below @ metric.coupling.T
     n_blocks, q = metric.block_inverses.shape[0], metric.block_inverses.shape[1]
     for block in range(n_blocks):
         rows = slice(m + block * q, m + (block + 1) * q)
@@ -259,18 +263,30 @@ def set_momentum(metric: Metric, velocity: Vector, momentum: Vector) -> None:
 
 @uncounted
 def _set_arrowhead_velocity(metric: Metric, momentum: Vector, velocity: Vector) -> None:
-    covariance, coupling, border_coupling = metric.covariance, metric.coupling, metric.border_coupling
-    block_inverses = metric.block_inverses
+    covariance, factor = metric.covariance, metric.factor
+    coupling, block_inverses = metric.coupling, metric.block_inverses
     m = covariance.shape[0]
     n_blocks, q = block_inverses.shape[0], block_inverses.shape[1]
-    for i in range(m):
-        velocity[i] = 0.0
-    for j in range(m):
+    if n_blocks == 0:
         for i in range(m):
-            velocity[i] += covariance[j, i] * momentum[j]
-    for row in range(n_blocks * q):
+            velocity[i] = 0.0
+        for j in range(m):
+            for i in range(m):
+                velocity[i] += covariance[j, i] * momentum[j]
+    else:
         for i in range(m):
-            velocity[i] -= border_coupling[row, i] * momentum[m + row]
+            velocity[i] = momentum[i]
+        for row in range(n_blocks * q):
+            for i in range(m):
+                velocity[i] -= coupling[row, i] * momentum[m + row]
+        for i in range(m):  # in place: forward with L_A, then backward
+            for j in range(i):
+                velocity[i] -= factor[i, j] * velocity[j]
+            velocity[i] /= factor[i, i]
+        for i in range(m - 1, -1, -1):
+            velocity[i] /= factor[i, i]
+            for j in range(i):
+                velocity[j] -= factor[i, j] * velocity[i]
     for block in range(n_blocks):
         start = m + block * q
         for i in range(q):
