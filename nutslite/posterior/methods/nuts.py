@@ -58,6 +58,8 @@ def _trajectories(task: Task, rotates: bool) -> Fit:
     task.before_sampling()
     settings = replace(settings, tune=begun.tune)
     draws = _finished(_sampled(task, settings, begun, chain_seed), task)
+    if not task.goes_on:
+        begun = begun.without_arrays()
     fit = _recovered(task, settings, begun, draws, recovery_seed)
     task.warn_of_pieces(fit.values, fit.effects)
     return fit

@@ -77,6 +77,10 @@ class NutsStart(NamedTuple):
     target_accept: float | None = None
     trajectory: str = "nuts"
 
+    def without_arrays(self) -> NutsStart:
+        """What is left to say of it when chains have ended: a metric of many effects is as large as dozens of draws."""
+        return self._replace(initial=np.empty((0, 0)), metric=INITS["auto"][0])
+
 
 def first_state(
     target: Target, launch: Launch | None, settings: Settings, rng: np.random.Generator, rotates: bool = False

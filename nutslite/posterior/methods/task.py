@@ -24,6 +24,7 @@ from nutslite.posterior.targets.plan import Plan
 from nutslite.posterior.targets.target import JointTarget, Launch, Target
 from nutslite.sampler.checkpoint.checkpoint import Checkpoint
 from nutslite.sampler.interrupts import careful_interrupts
+from nutslite.sampler.memory import give_back
 from nutslite.sampler.progress import transition_bar
 
 FloatArray = NDArray[np.float64]
@@ -152,6 +153,7 @@ class Task:
         Beside thousands of effects two copies of the draws would be what takes most memory. Where it fails, what is
         kept has effects of the draws that have values already, and positions of the others.
         """
+        give_back()  # what chains worked with
         target, n_head = self.target, self.plan.assembled.layout.n_head
         chains, draws, dimension = positions.shape
         values = np.full((chains, draws, n_head + self.plan.assembled.data.head.fixed.size), np.nan)
