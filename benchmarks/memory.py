@@ -161,6 +161,7 @@ def main() -> None:
     text = table(found, made_by("memory.py"), arguments.rows)
     print(text)
     if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "memory.md").write_text(text, encoding="utf-8")
 
 

@@ -49,8 +49,8 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
         for i in range(rows):
             out_loglik[i] -= constant[i]
     else:
-        for i in range(rows):
-            out_loglik[i] -= LOG_FACTORIALS[int(response[i])]
+        for i in range(rows):  # an unsigned place of a byte: nothing has to be asked before it is looked up
+            out_loglik[i] -= LOG_FACTORIALS[np.uint32(response[i]) & np.uint32(255)]
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 
