@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import nutslite as nl
+from nutslite.calibration.simulation import with_response
 from nutslite.families.counts.poisson import LOG_FACTORIALS, loglik, prepare
 from nutslite.families.links.codes import LOG
 from nutslite.formula.columns.lent import copies_on_write
@@ -78,9 +79,21 @@ def test_levels_are_read_where_the_data_have_them(kind):
     before = factor.index.copy()
     np.testing.assert_array_equal(before, level)
     theirs = frame["g"].to_numpy() if kind == "numbers" else frame["g"].array.codes
-    assert np.shares_memory(vars(factor)["index"], theirs)
+    assert np.shares_memory(vars(factor)["index"], theirs) == (kind == "numbers")
     frame.iloc[:7, 1] = frame["g"].iloc[9]
     np.testing.assert_array_equal(factor.index, before)
+    if kind == "categories":  # in place, past pandas' copies
+        frame["g"].array[:] = frame["g"].iloc[9]
+        np.testing.assert_array_equal(factor.index, before)
+
+
+def test_larger_counts_in_the_place_of_small_ones_get_their_log_factorials():
+    frame = pd.DataFrame({"y": np.arange(MANY_NUMBERS) % 7})
+    assembled = nl.Model("y ~ 1", frame, family="poisson")._specification.posterior.assembled
+    assert with_response(assembled, np.full((MANY_NUMBERS, 1), 7.0)).data.y.shape == (1, MANY_NUMBERS)
+    larger = with_response(assembled, np.full((MANY_NUMBERS, 1), 300.0)).data
+    assert larger.y.shape == (2, MANY_NUMBERS)
+    assert larger.segments[0, -1] == 2
 
 
 def test_counts_without_log_factorials_have_the_same_density():

@@ -285,3 +285,14 @@ def test_nuts_reaches_tails_that_proposals_do_not():
     drawn = results.posterior["x"].to_numpy()
     assert drawn.max() > 97.4  # the 99 % quantile of the exact posterior, by quadrature
     assert 0.9 < (drawn < 33.9).mean() < 0.98  # the 95 % quantile
+
+
+def test_wide_metrics_are_in_the_units_of_the_data():
+    """A coefficient of 1e-5: a metric that adapted from units of one took a hundred times as many steps."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"income": rng.normal(50_000, 12_000, 150), "x": rng.normal(size=150)})
+    data["c"] = rng.poisson(np.exp(0.5 + 2e-5 * (data["income"] - 50_000) + 0.3 * data["x"]))
+    options = {"draws": 200, "chains": 2, "random_seed": 1, "progressbar": False, "compute_convergence_checks": False}
+    results = nl.Model("c ~ income + x", data, "negativebinomial").fit(inference_method="nuts", **options)
+    assert int(results.sample_stats["n_steps"].sum()) < 6_000
+    assert not results.sample_stats["diverging"].any()

@@ -149,7 +149,8 @@ def with_response(assembled: Assembled, response: FloatArray, censor: Censor | N
         return assemble(replace(spec, design=replace(spec.design, response=seen)), assembled.inventory)
     design = replace(spec.design, response=replace(spec.design.response, values=values))
     rows = kernel_rows(spec.family, design.response)
-    if not rows.is_plain:  # whose rows are not in the order of the data
+    # rows in another order than that of the data, or with other companions, as counts have that are larger
+    if not rows.is_plain or len(rows.y) != len(assembled.data.y):
         return assemble(replace(spec, design=design), assembled.inventory)
     return replace(assembled, spec=replace(spec, design=design), data=assembled.data._replace(y=rows.y))
 

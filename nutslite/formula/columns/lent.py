@@ -72,7 +72,9 @@ def lent(rows: Sequence[FloatArray], owners: Collection[int]) -> FloatArray | No
 
 
 def lent_codes(codes: NDArray[np.int32], column: Any, owners: Collection[int]) -> NDArray[Any]:
-    """Codes of levels without copying where they are in the data: of a category, or a column of the numbers 0, 1, ...
+    """Codes of levels without copying where they are in the data: a column of the numbers 0, 1, ...
+
+    Those of a category are copied: what is assigned to its array changes them in place, whatever pandas' copies.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def lent_codes(codes: NDArray[np.int32], column: Any, owners: Collection[int]) -
     if numbers and copies_on_write() and not column.flags.writeable and np.array_equal(column, codes):
         own: NDArray[Any] = column
         return own
-    return codes if codes.flags.writeable or copies_on_write() else codes.copy()
+    return codes if codes.flags.writeable else codes.copy()
 
 
 def for_kernels(values: NDArray[Any], kind: type[Any] = np.float64) -> NDArray[Any]:

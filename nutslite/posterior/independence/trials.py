@@ -34,6 +34,8 @@ MOST_THINNING = 4
 PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
 FEW_ROWS = 25  # so few that densities cost next to nothing: then ...
 RARE_TRIALS, LARGEST_RARE_WEIGHT = 10_000, 30.0  # ... so many more draws, none with a weight above this
+_BESIDE = np.geomspace(0.2, 40.0, 24)
+DISTANCES = np.concatenate([-_BESIDE[::-1], [0.0], _BESIDE])  # in standard deviations, along an axis
 STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
 
 
@@ -101,10 +103,22 @@ def independence_for(
     )
 
 
-def has_longer_tails(target: Target, launch: Launch, rng: np.random.Generator) -> bool:
-    """Whether the posterior reaches much farther than the normal at its mode: False where there is none to look at."""
-    normal = _laplace(launch)
-    return normal is not None and _Trials(target, rng, 1).has_longer_tails(normal)
+def widened(target: Target, launch: Launch, rng: np.random.Generator, cores: int) -> FloatArray | None:
+    """A covariance as wide as the posterior along the axes of the normal at its mode, where its tails are much longer.
+
+    None where they are not, where there is no such normal, and with many rows, as for proposals. Mean squares of the
+    distance from the mode are those of the density along an axis as far as 40 standard deviations, and at least 1.
+    """
+    normal, trials = _laplace(launch), _Trials(target, rng, cores)
+    if normal is None or target.rows > PROBED_ROWS or not trials.has_longer_tails(normal):
+        return None
+    d, half = normal.center.size, len(DISTANCES) // 2
+    steps = (np.eye(d)[:, None] * DISTANCES[None, :, None]).reshape(-1, d)
+    found = target.log_densities(normal.center + steps @ normal.factor.T, cores).reshape(d, -1)
+    density = np.exp(np.nan_to_num(found - found[:, half : half + 1], nan=-np.inf, posinf=-np.inf))
+    squares = np.trapezoid(DISTANCES**2 * density, DISTANCES) / np.trapezoid(density, DISTANCES)
+    factor = normal.factor * np.sqrt(np.maximum(squares, 1.0))
+    return np.asarray(factor @ factor.T)
 
 
 class Trial(NamedTuple):

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nutslite._log import log
+from nutslite._parallel import available_cpus
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import MatrixCentring
-from nutslite.posterior.independence.trials import has_longer_tails
+from nutslite.posterior.independence.trials import widened
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
 from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
@@ -96,7 +97,7 @@ def first_state(
     metric = launch_metric(launch) if settings.init == "auto" else None
     warped = isinstance(target, JointTarget) and target.is_warped
     if metric is not None and not warped:
-        metric = None if _is_too_narrow(target, launch) else centred_at(metric, launch.center)
+        metric = centred_at(metric, launch.center)
     if rotates and settings.inference_method == "hmc" and (metric is None or warped):
         log.info("There is no pilot's normal distribution to turn around: NUTS samples.")
     usual = TUNE if metric is None else TUNE_OF_FEW_ROWS if warped else TUNE_AFTER_PILOT
@@ -108,6 +109,11 @@ def first_state(
     if metric is None:
         accept = TARGET_ACCEPT_OF_SHRINKAGE if _has_shrinkage(target) else None
         return NutsStart(starts, jitter, INITS[settings.init][0], True, tune, accept)
+    cores = settings.cores or available_cpus()
+    wide = None if warped else widened(target, launch, np.random.default_rng(TAILS_SEED), cores)
+    if wide is not None:  # in the pilot's own a separated coefficient with a Cauchy prior never came to its tail
+        log.debug("The posterior has longer tails than the pilot's normal: the metric is wider.")
+        metric = dense_metric(wide)
     rotation = rotates and bool(metric.center.size)
     begun = NutsStart(starts, jitter, metric, False, tune, trajectory="rotation" if rotation else "nuts")
     if settings.tune is None and warped:
@@ -119,20 +125,6 @@ def first_state(
     elif rotation:
         begun = judged(target, begun, settings.cores, rng)
     return begun if settings.tune is None else begun._replace(tune=settings.tune)
-
-
-def _is_too_narrow(target: Target, launch: Launch) -> bool:
-    """Whether the posterior's tails are much longer than those of the pilot's normal.
-
-    In its metric steps are short and trajectories end before they are far out: a separated coefficient with a Cauchy
-    prior never came to its last twentieth.
-    """
-    found = has_longer_tails(target, launch, np.random.default_rng(TAILS_SEED))
-    if found:
-        log.info(
-            "The posterior has longer tails than the pilot's normal distribution: NUTS adapts a metric of its own."
-        )
-    return found
 
 
 def _has_shrinkage(target: Target) -> bool:
