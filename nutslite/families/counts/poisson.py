@@ -29,6 +29,7 @@ NATIVE = (LOG,)
 _PRECISE = 1e-17
 _MOST_TERMS = 1_000_000  # a few times the root of the largest count
 LOG_FACTORIALS = np.array([math.lgamma(count + 1.0) for count in range(256)])
+_LAST = np.uint32(LOG_FACTORIALS.size - 1)
 
 
 @allocates_nothing
@@ -50,7 +51,7 @@ def loglik(y, weights, start, eta, varies, links, out_loglik, out_d_eta):
             out_loglik[i] -= constant[i]
     else:
         for i in range(rows):  # an unsigned place of a byte: nothing has to be asked before it is looked up
-            out_loglik[i] -= LOG_FACTORIALS[np.uint32(response[i]) & np.uint32(255)]
+            out_loglik[i] -= LOG_FACTORIALS[np.uint32(response[i]) & _LAST]
     finish_rows(weights, start, varies, slope, out_loglik, out_d_eta)
 
 

@@ -34,8 +34,6 @@ MOST_THINNING = 4
 PROBED_ROWS = 20_000  # with more data posteriors have no heavy tails, and a density costs something
 FEW_ROWS = 25  # so few that densities cost next to nothing: then ...
 RARE_TRIALS, LARGEST_RARE_WEIGHT = 10_000, 30.0  # ... so many more draws, none with a weight above this
-_BESIDE = np.geomspace(0.2, 40.0, 24)
-DISTANCES = np.concatenate([-_BESIDE[::-1], [0.0], _BESIDE])  # in standard deviations, along an axis
 STREAM = 1000  # keeps these random numbers apart from those of NUTS with the same seed
 
 
@@ -87,7 +85,7 @@ def independence_for(
         return None
     cores = cores or available_cpus()
     trial_seed, chain_seeds, recovery_seed = np.random.SeedSequence(random_seed, spawn_key=(STREAM,)).spawn(3)
-    trials = _Trials(target, np.random.default_rng(trial_seed), cores)
+    trials = Trials(target, np.random.default_rng(trial_seed), cores)
     if not isinstance(proposal, DefensiveMixture):
         found = trials.of(proposal, FEWEST_TRIALS)
     else:
@@ -101,24 +99,6 @@ def independence_for(
     return Independence(
         found.proposal, found.fitness.acceptance, thinning, cores, found.trial, chain_seeds, recovery_rng
     )
-
-
-def widened(target: Target, launch: Launch, rng: np.random.Generator, cores: int) -> FloatArray | None:
-    """A covariance as wide as the posterior along the axes of the normal at its mode, where its tails are much longer.
-
-    None where they are not, where there is no such normal, and with many rows, as for proposals. Mean squares of the
-    distance from the mode are those of the density along an axis as far as 40 standard deviations, and at least 1.
-    """
-    normal, trials = _laplace(launch), _Trials(target, rng, cores)
-    if normal is None or target.rows > PROBED_ROWS or not trials.has_longer_tails(normal):
-        return None
-    d, half = normal.center.size, len(DISTANCES) // 2
-    steps = (np.eye(d)[:, None] * DISTANCES[None, :, None]).reshape(-1, d)
-    found = target.log_densities(normal.center + steps @ normal.factor.T, cores).reshape(d, -1)
-    density = np.exp(np.nan_to_num(found - found[:, half : half + 1], nan=-np.inf, posinf=-np.inf))
-    squares = np.trapezoid(DISTANCES**2 * density, DISTANCES) / np.trapezoid(density, DISTANCES)
-    factor = normal.factor * np.sqrt(np.maximum(squares, 1.0))
-    return np.asarray(factor @ factor.T)
 
 
 class Trial(NamedTuple):
@@ -138,8 +118,8 @@ class _Tried(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Trials:
-    """What tries proposals of a target; each method returns the first that serves, or None."""
+class Trials:
+    """What tries proposals of a target; methods that return a proposal return the first that serves, or None."""
 
     target: Target
     rng: np.random.Generator
@@ -201,11 +181,11 @@ class _Trials:
 def _proposal(target: Target, launch: Launch) -> Proposal | None:
     """The launch's own proposal, with uniform numbers behind it where the target wants some, or that at the mode."""
     if launch.proposal is None:
-        return None if target.uniforms else _laplace(launch)
+        return None if target.uniforms else laplace(launch)
     return WithUniforms(launch.proposal, target.uniforms)
 
 
-def _laplace(launch: Launch) -> DefensiveMixture | None:
+def laplace(launch: Launch) -> DefensiveMixture | None:
     """The normal approximation at the mode; None where there is none, or of too many dimensions."""
     information = launch.information
     if information is None or launch.center.size > MOST_DIMENSIONS:

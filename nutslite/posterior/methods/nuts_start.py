@@ -12,7 +12,7 @@ from nutslite._parallel import available_cpus
 from nutslite.exceptions import SamplingError
 from nutslite.posterior.density.many_positions import values_and_gradients
 from nutslite.posterior.density.matrix_centring import MatrixCentring
-from nutslite.posterior.independence.trials import widened
+from nutslite.posterior.independence.wide import wide_covariance
 from nutslite.posterior.methods.settings import INITS, TARGET_ACCEPT, TUNE, Settings
 from nutslite.posterior.methods.task import better_launch
 from nutslite.posterior.pilot.information import Information
@@ -110,7 +110,7 @@ def first_state(
         accept = TARGET_ACCEPT_OF_SHRINKAGE if _has_shrinkage(target) else None
         return NutsStart(starts, jitter, INITS[settings.init][0], True, tune, accept)
     cores = settings.cores or available_cpus()
-    wide = None if warped else widened(target, launch, np.random.default_rng(TAILS_SEED), cores)
+    wide = None if warped else wide_covariance(target, launch, np.random.default_rng(TAILS_SEED), cores)
     if wide is not None:  # in the pilot's own a separated coefficient with a Cauchy prior never came to its tail
         log.debug("The posterior has longer tails than the pilot's normal: the metric is wider.")
         metric = dense_metric(wide)
